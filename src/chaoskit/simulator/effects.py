@@ -1,0 +1,46 @@
+"""What is wrong with pods and nodes right now: injected by Litmus or by a story, felt by traffic and kubelet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["cpu", "memory", "network-loss", "network-latency", "errors", "leak", "hold-connections"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One disturbance of one pod.
+
+    `amount` is in cores (cpu), bytes (memory), bytes per second (leak), percent 0 to 100 (network-loss,
+    errors), seconds (network-latency) or connections (hold-connections). `peers` limits a network effect
+    to traffic with those ``host`` or ``host|port``; empty means all traffic.
+    """
+
+    kind: Kind
+    namespace: str
+    pod: str
+    amount: float
+    peers: tuple[str, ...] = ()
+    container: str = ""
+
+
+class Effects:
+    """The effects in force; whoever starts one ends it."""
+
+    def __init__(self) -> None:
+        self._by_pod: dict[tuple[str, str], list[Effect]] = {}
+
+    def start(self, effect: Effect) -> None:
+        """`effect` is in force until it is ended."""
+        self._by_pod.setdefault((effect.namespace, effect.pod), []).append(effect)
+
+    def end(self, effect: Effect) -> None:
+        """`effect` is no longer in force; does nothing when it was ended already."""
+        here = self._by_pod.get((effect.namespace, effect.pod), [])
+        if effect in here:
+            here.remove(effect)
+
+    def on(self, namespace: str, pod: str) -> tuple[Effect, ...]:
+        """What is in force on one pod, oldest first."""
+        return tuple(self._by_pod.get((namespace, pod), ()))
