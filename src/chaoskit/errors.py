@@ -1,0 +1,116 @@
+"""What can go wrong, as one tree; each error says what happened, where, and what to do next.
+
+    ChaoskitError
+    ├── InvalidInput            what a person wrote cannot be used; carries every Problem found
+    ├── Refused                 a guard said no: which guard, which limit, until when
+    ├── CannotStart             something needed is missing or busy; nothing was injected
+    │   ├── Unavailable         a service cannot be reached or does not answer
+    │   ├── NotFound            an object or record does not exist
+    │   ├── Conflict            somebody else changed it, or it exists already
+    │   └── Forbidden           the server denies it to this caller
+    ├── TimedOut                the time allowed ran out; what was done is undone
+    ├── UndoUnconfirmed         the undo could not be confirmed: a target may still be disturbed
+    └── Interrupted             the user stopped it (SIGINT or SIGTERM); what was done is undone
+
+Exit codes and HTTP statuses are in `outcome`, never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a document: where it stands, what was found, what was expected.
+
+    `line` and `column` count from 1; 0 means the place is unknown (a flag, a whole file).
+    """
+
+    path: str
+    field: str
+    found: str
+    expected: str
+    line: int = 0
+    column: int = 0
+    hint: str = ""
+    rule: str = ""
+
+    def __str__(self) -> str:
+        """``cart.yaml:14:15  spec.duration is "60", expected a duration such as 60s``."""
+        place = self.path + (f":{self.line}:{self.column}" if self.line else "")
+        says = f"{place}  {self.field} is {self.found}, expected {self.expected}".replace("  is", " is")
+        return f"{says} ({self.hint})" if self.hint else says
+
+
+class ChaoskitError(Exception):
+    """The base of all; `hint` is the next step, as a sentence or a command to paste."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInput(ChaoskitError):
+    """What a person wrote cannot be used; every problem found is in `problems`."""
+
+    def __init__(self, message: str, *, problems: Sequence[Problem] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+
+class Refused(ChaoskitError):
+    """A guard said no: `guard` names it, `limit` says what it allows, `until` when it may pass."""
+
+    def __init__(self, message: str, *, guard: str, limit: str = "", until: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.guard = guard
+        self.limit = limit
+        self.until = until
+
+
+class CannotStart(ChaoskitError):
+    """Something needed is missing or busy; nothing was injected."""
+
+
+class Unavailable(CannotStart):
+    """`service` at `address` cannot be reached, or answered with something else than an answer."""
+
+    def __init__(self, message: str, *, service: str, address: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.service = service
+        self.address = address
+
+
+class NotFound(CannotStart):
+    """An object or record does not exist."""
+
+
+class Conflict(CannotStart):
+    """Somebody else changed the object since it was read, or it exists already."""
+
+
+class Forbidden(CannotStart):
+    """The server denies this to the caller; the message names verb and resource."""
+
+
+class TimedOut(ChaoskitError):
+    """The time allowed ran out; what was done is undone."""
+
+
+class UndoUnconfirmed(ChaoskitError):
+    """The undo could not be confirmed; `targets` may still be disturbed."""
+
+    def __init__(self, message: str, *, targets: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.targets = tuple(targets)
+
+
+class Interrupted(ChaoskitError):
+    """The user stopped it with `signal` (2 is SIGINT, 15 SIGTERM); what was done is undone."""
+
+    def __init__(self, message: str = "stopped by the user", *, signal: int = 2) -> None:
+        super().__init__(message)
+        self.signal = signal

@@ -1,0 +1,74 @@
+"""What may be reported while work is under way: frozen dataclasses, and the Listener that hears them.
+
+The core tells, whoever shows it listens: a terminal, JSON lines, the store. Nothing below `cli` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Mark = Literal["begun", "held", "broken", "done", "failed", "note"]
+"""How a line reads: under way, true, not true, finished, went wrong, or just worth knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened at `at` (UTC); `run` is the id of the run or recovery it belongs to, if any."""
+
+    at: datetime
+    run: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Event):
+    """A named step of the work: ``steady before``, ``undo written``, ``memory hog``."""
+
+    name: str
+    mark: Mark
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """`done` of `total` units (seconds, rows, trees) of `name`; total 0 means unknown."""
+
+    name: str
+    done: float
+    total: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Event):
+    """A steady-state condition was evaluated: `held` None means it could not be (errored)."""
+
+    condition: str
+    held: bool | None
+    observed: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEvent(Event):
+    """The cluster said something about an object: a Kubernetes event, a restart, a status change."""
+
+    object: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something is not as it should be but does not stop the work."""
+
+    message: str
+
+
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The listener that hears nothing."""

@@ -1,0 +1,181 @@
+"""What the core asks of a Kubernetes cluster: plain objects in, plain objects out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON gives it. Never mutated by whoever reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object: its API group ("" is the core one), name and plural; versions are discovered."""
+
+    group: str
+    name: str
+    plural: str
+    namespaced: bool = True
+
+    def __str__(self) -> str:
+        """``deployment``; the group only when it is not Kubernetes' own: ``chaosengine.litmuschaos.io``."""
+        foreign = "." in self.group and not self.group.endswith(".k8s.io")
+        return self.name.lower() + (f".{self.group}" if foreign else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Which object: kind, namespace ("" for cluster-wide kinds) and name; `uid` when that very one."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    uid: str = ""
+
+    def __str__(self) -> str:
+        """``deployment/cart``, as kubectl writes it."""
+        return f"{self.kind}/{self.name}"
+
+
+class Listing(NamedTuple):
+    """All objects of a list call, and the version of the collection that they are from."""
+
+    items: tuple[Object, ...]
+    resource_version: str
+
+
+ChangeType = Literal["ADDED", "MODIFIED", "DELETED", "SYNCED", "LOST"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change seen by a watch.
+
+    ADDED, MODIFIED and DELETED carry the object. SYNCED (no object) follows the objects that were
+    there at the start, and again after each re-list. LOST (no object) says that the connection is
+    gone and is being made anew; what changed meanwhile follows as changes.
+    """
+
+    type: ChangeType
+    object: Object
+
+
+class ExecResult(NamedTuple):
+    """What a command in a container wrote, and its exit code."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+
+Permission = Literal["allowed", "denied", "unknown"]
+PatchType = Literal["merge", "strategic", "json"]
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One thing that somebody may or may not do: verb on a resource (plural) in a namespace ("" is all)."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str = ""
+    subresource: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        """``create chaosengines.litmuschaos.io in shop``."""
+        what = self.resource + (f"/{self.subresource}" if self.subresource else "")
+        what += f".{self.group}" if self.group else ""
+        return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
+
+
+class Cluster(Protocol):
+    """A Kubernetes cluster.
+
+    Every call raises `Unavailable` when the server cannot be reached after retries, `Forbidden` on 403
+    and 401, `NotFound` on 404, `Conflict` on 409, `InvalidInput` on 400 and 422, and `Refused` (guard
+    ``disruption budget``) when an eviction is blocked. Writes are never retried unless that is safe.
+    """
+
+    @property
+    def name(self) -> str:
+        """The context's name, as a person knows the cluster."""
+        ...
+
+    def get(self, ref: ObjectRef) -> Object:
+        """The object as it is now; `NotFound` when there is none, or none with `ref.uid`."""
+        ...
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        """All that match the selectors; namespace "" means all. A kind the server lacks has none."""
+        ...
+
+    def watch(
+        self,
+        kind: Kind,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        stop: threading.Event,
+    ) -> Iterator[Change]:
+        """What is there now (ADDED, then SYNCED), then every change until `stop`; survives 410 and cuts."""
+        ...
+
+    def create(self, body: Object, *, dry_run: bool = False) -> Object:
+        """The object as stored; `Conflict` when it exists."""
+        ...
+
+    def apply(self, body: Object, *, force: bool = False, dry_run: bool = False) -> Object:
+        """The fields of `body` hold (server-side apply, field manager ``chaoskit``)."""
+        ...
+
+    def patch(
+        self,
+        ref: ObjectRef,
+        patch: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        type: PatchType = "merge",  # noqa: A002 - the field's own word
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """The object after the patch; a ``metadata.resourceVersion`` in it makes it conditional."""
+        ...
+
+    def delete(
+        self,
+        ref: ObjectRef,
+        *,
+        grace: int | None = None,
+        propagation: Propagation = "Background",
+        dry_run: bool = False,
+    ) -> None:
+        """The object is deleted or marked so; gone already is no error. `ref.uid` is a precondition."""
+        ...
+
+    def evict(self, ref: ObjectRef, *, grace: int | None = None, dry_run: bool = False) -> None:
+        """The pod is evicted; `Refused` when a disruption budget forbids it now."""
+        ...
+
+    def logs(self, ref: ObjectRef, *, container: str = "", tail: int = 200, previous: bool = False) -> str:
+        """The last `tail` lines of a container's log."""
+        ...
+
+    def exec(
+        self, ref: ObjectRef, command: Sequence[str], *, container: str = "", timeout: float = 30.0
+    ) -> ExecResult:
+        """What the command wrote and how it ended; `TimedOut` after so many seconds."""
+        ...
+
+    def can_i(self, access: Access, *, user: str = "") -> Permission:
+        """Whether the caller or `user` (``system:serviceaccount:ns:name``) may; unknown: it may not ask."""
+        ...
+
+    def server_version(self) -> str:
+        """As in ``v1.34.1``."""
+        ...

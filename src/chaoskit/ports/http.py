@@ -1,0 +1,24 @@
+"""What the core asks of HTTP: one GET, for steady-state probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer: status code, body as text (first 64 KiB) and seconds it took."""
+
+    status: int
+    text: str
+    seconds: float
+
+
+class Http(Protocol):
+    """An HTTP client."""
+
+    def get(self, url: str, *, timeout: float = 5.0, headers: Mapping[str, str] | None = None) -> Response:
+        """The answer, whatever its status; `Unavailable` when there is none within `timeout` seconds."""
+        ...

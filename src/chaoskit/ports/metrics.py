@@ -1,0 +1,86 @@
+"""What the core asks of a metrics source: signals by name, now or over a range, with gaps left open."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+SignalKind = Literal["gauge", "counter", "ratio", "flag"]
+Scope = Literal["pod", "workload", "node", "edge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One thing that is measured: its name here, its recorded name in Prometheus and the PromQL behind it.
+
+    `step` is the sampling step in seconds. `scope` says what a series stands for: a pod (labels
+    namespace, pod, workload, workload_kind), a workload, a node (label node) or an edge (a pod's or
+    workload's labels plus `source`, the caller).
+    """
+
+    name: str
+    unit: str
+    kind: SignalKind
+    scope: Scope
+    record: str
+    promql: str
+    meaning: str
+    step: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series' newest value, and when it was sampled."""
+
+    labels: Mapping[str, str]
+    value: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Values of one series on a regular grid: `values[i]` was true at `start + i * step`; NaN is a gap."""
+
+    labels: Mapping[str, str]
+    start: datetime
+    step: int
+    values: array[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert that Prometheus reports: its labels, state (pending or firing) and since when."""
+
+    name: str
+    labels: Mapping[str, str]
+    state: str
+    since: datetime
+
+
+class MetricsSource(Protocol):
+    """Where signals come from. Raises `Unavailable` when it cannot be reached or does not answer."""
+
+    def instant(
+        self, signal: Signal, where: Mapping[str, str] | None = None, *, at: datetime | None = None
+    ) -> tuple[Sample, ...]:
+        """The newest sample of each series with these labels; none is an empty tuple, never zero."""
+        ...
+
+    def range(
+        self,
+        signal: Signal,
+        start: datetime,
+        end: datetime,
+        *,
+        step: int = 0,
+        where: Mapping[str, str] | None = None,
+    ) -> tuple[Series, ...]:
+        """Each series on the grid start, start+step ... end; step 0 takes the signal's own."""
+        ...
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """All pending and firing alerts."""
+        ...

@@ -1,0 +1,58 @@
+"""What the core asks of a store: history and evidence; nothing that guards a cluster depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+"""A record as JSON, with ``kind``, ``id``, ``at`` (ISO 8601, UTC), ``trace_id`` and ``schema_version``."""
+
+
+class Store(Protocol):
+    """Keeps documents by kind and id. Raises `Unavailable` when the store cannot be reached."""
+
+    @property
+    def name(self) -> str:
+        """Where it keeps things, without secrets: ``sqlite:///...``, ``mongodb://host/database``."""
+        ...
+
+    def put(self, document: Document) -> None:
+        """The document is kept; one of the same kind and id is replaced."""
+        ...
+
+    def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
+        """The document; `NotFound` when there is none. A unique prefix of the id will do."""
+        ...
+
+    def find(
+        self,
+        kind: str = "",
+        where: Mapping[str, Any] | None = None,
+        *,
+        since: datetime | None = None,
+        limit: int = 0,
+    ) -> tuple[Document, ...]:
+        """Those whose top-level fields equal `where`, newest first; kind "" means all, limit 0 no limit."""
+        ...
+
+    def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
+        """The newest that matches, or None."""
+        ...
+
+    def append(self, kind: str, id: str, field: str, entries: Iterable[Any]) -> None:  # noqa: A002
+        """The list in `field` of a kept document has these at its end; `NotFound` when there is none."""
+        ...
+
+    def dump(self) -> Iterator[Document]:
+        """Every document, oldest first."""
+        ...
+
+    def load(self, documents: Iterable[Document]) -> int:
+        """So many were put."""
+        ...
+
+    def close(self) -> None:
+        """Connections and files are closed."""
+        ...

@@ -1,0 +1,150 @@
+"""Who belongs to whom: workloads, their pods, services, budgets and callers, from one snapshot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+
+CALLS = "chaoskit.io/calls"
+"""Annotation on a pod template: comma-separated names of the workloads or services that it calls."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A deployment, stateful set or daemon set with what belongs to it."""
+
+    ref: ObjectRef
+    body: Object
+    pods: tuple[Object, ...]
+    services: tuple[Object, ...]
+    budgets: tuple[Object, ...]
+    calls: tuple[str, ...]
+
+    @property
+    def ready(self) -> int:
+        """How many of its pods are ready."""
+        return sum(kube.is_ready(pod) for pod in self.pods)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A snapshot of one namespace, or of all."""
+
+    pods: tuple[Object, ...]
+    workload_bodies: tuple[tuple[Kind, Object], ...]
+    replica_sets: tuple[Object, ...]
+    services: tuple[Object, ...]
+    budgets: tuple[Object, ...]
+    nodes: tuple[Object, ...] = ()
+    events: tuple[Object, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def workloads(self) -> Mapping[tuple[str, str], Workload]:
+        """Every workload by (namespace, ``deployment/cart``)."""
+        pods = self._pods_by_owner
+        made = (self._workload(kind, body, pods) for kind, body in self.workload_bodies)
+        return {(w.ref.namespace, str(w.ref)): w for w in made}
+
+    def owner_of(self, pod: Object) -> ObjectRef | None:
+        """The workload that the pod belongs to for good (a replica set's deployment); None for a bare pod."""
+        found = kube.owner(pod)
+        if found is None or found.kind != kube.REPLICA_SET:
+            return found
+        return self._set_owners.get((found.namespace, found.name), found)
+
+    def workload_of(self, pod: Object) -> Workload | None:
+        """The workload of a pod, or None."""
+        found = self.owner_of(pod)
+        return None if found is None else self.workloads.get((found.namespace, str(found)))
+
+    def callers_of(self, workload: Workload) -> tuple[Workload, ...]:
+        """Workloads of the same namespace that say they call this one or a service of it."""
+        names = {workload.ref.name, *(s["metadata"]["name"] for s in workload.services)}
+        return tuple(
+            other
+            for other in self.workloads.values()
+            if other.ref.namespace == workload.ref.namespace and names.intersection(other.calls)
+        )
+
+    @cached_property
+    def _set_owners(self) -> Mapping[tuple[str, str], ObjectRef]:
+        owners = ((each, kube.owner(each)) for each in self.replica_sets)
+        return {
+            (body["metadata"]["namespace"], body["metadata"]["name"]): found
+            for body, found in owners
+            if found is not None
+        }
+
+    @cached_property
+    def _pods_by_owner(self) -> Mapping[tuple[str, str], tuple[Object, ...]]:
+        grouped: dict[tuple[str, str], list[Object]] = {}
+        for pod in self.pods:
+            found = self.owner_of(pod)
+            if found is not None:
+                grouped.setdefault((found.namespace, str(found)), []).append(pod)
+        return {key: tuple(members) for key, members in grouped.items()}
+
+    def _workload(
+        self, kind: Kind, body: Object, pods: Mapping[tuple[str, str], tuple[Object, ...]]
+    ) -> Workload:
+        ref = kube.ref_of(body, kind)
+        template = body["spec"]["template"]
+        have = kube.labels_of(template)
+        same = [s for s in self.services if s["metadata"]["namespace"] == ref.namespace]
+        budgets = [b for b in self.budgets if b["metadata"]["namespace"] == ref.namespace]
+        calls = (template["metadata"].get("annotations") or {}).get(CALLS, "")
+        return Workload(
+            ref=ref,
+            body=body,
+            pods=pods.get((ref.namespace, str(ref)), ()),
+            services=tuple(s for s in same if _serves(s, have)),
+            budgets=tuple(b for b in budgets if kube.selects(b["spec"].get("selector"), have)),
+            calls=tuple(name for name in re.split(r"[,\s]+", calls) if name),
+        )
+
+
+def _serves(service: Object, have: Mapping[str, str]) -> bool:
+    selector = service["spec"].get("selector")
+    return bool(selector) and all(have.get(key) == value for key, value in selector.items())
+
+
+def snapshot(cluster: Cluster, namespace: str = "", *, events: bool = False) -> Topology:
+    """The topology of a namespace ("" is all) as it is now; `events` adds what the cluster said lately."""
+
+    def items(kind: Kind) -> tuple[Object, ...]:
+        return cluster.list(kind, namespace if kind.namespaced else "").items
+
+    return Topology(
+        pods=items(kube.POD),
+        workload_bodies=tuple((kind, body) for kind in kube.WORKLOADS for body in items(kind)),
+        replica_sets=items(kube.REPLICA_SET),
+        services=items(kube.SERVICE),
+        budgets=items(kube.PDB),
+        nodes=items(kube.NODE),
+        events=items(kube.EVENT) if events else (),
+    )
+
+
+_HASHED = re.compile(r"^(?P<name>.+?)-(?:[a-z0-9]{6,10}-[a-z0-9]{5}|\d+|[a-z0-9]{5})$")
+
+
+def workload_name(labels: Mapping[str, str]) -> str:
+    """``deployment/cart`` from a series' labels; guessed from the pod's name if no owner is recorded."""
+    if labels.get("workload"):
+        return f"{labels.get('workload_kind') or 'deployment'}/{labels['workload']}"
+    pod = labels.get("pod", "")
+    found = _HASHED.match(pod)
+    return f"deployment/{found['name']}" if found else f"pod/{pod}"
+
+
+def find_workloads(topology: Topology, wanted: Iterable[str]) -> tuple[Workload, ...]:
+    """The workloads named ``deployment/cart`` or just ``cart``, in that order; unknown ones left out."""
+    every = list(topology.workloads.values())
+    return tuple(
+        workload for name in wanted for workload in every if name in {str(workload.ref), workload.ref.name}
+    )

@@ -1,0 +1,87 @@
+"""Several watches as one stream: who waits for a cluster waits for all of it, with a time limit."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from chaoskit.clock import Clock
+from chaoskit.errors import ChaoskitError
+from chaoskit.ports.cluster import Change, Cluster, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What to watch: a kind, where, and which of them."""
+
+    kind: Kind
+    namespace: str = ""
+    labels: str = ""
+    fields: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A change, and the interest that it came in for."""
+
+    interest: Interest
+    change: Change
+
+
+class Watching:
+    """A context in which every interest is watched; one thread each, ended and joined on the way out."""
+
+    def __init__(self, cluster: Cluster, interests: Iterable[Interest], clock: Clock) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._queue: queue.SimpleQueue[Sighting | ChaoskitError] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._follow, args=(each,), daemon=True) for each in interests
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def next(self, seconds: float) -> Sighting | None:
+        """The next change, or None when `seconds` (of the clock) pass without one.
+
+        Raises:
+            ChaoskitError: a watch ended for good, with its reason.
+        """
+        try:
+            found = self._queue.get(timeout=max(0.001, self._clock.real(seconds)))
+        except queue.Empty:
+            return None
+        if isinstance(found, ChaoskitError):
+            raise found
+        return found
+
+    def _follow(self, interest: Interest) -> None:
+        try:
+            for change in self._cluster.watch(
+                interest.kind,
+                interest.namespace,
+                labels=interest.labels,
+                fields=interest.fields,
+                stop=self._stop,
+            ):
+                self._queue.put(Sighting(interest, change))
+        except ChaoskitError as error:
+            self._queue.put(error)
