@@ -1,0 +1,394 @@
+"""A toy shell: the few commands that pods in experiments, probes and tests run, in simulated time.
+
+It knows ``;`` ``&&`` ``||`` ``&``, redirection to stderr, variables, ``while``, ``if``, ``trap`` and the commands
+in `_COMMANDS`. What it does not know ends with 127, as in a container that lacks the program.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chaoskit.simulator.engine import Script
+
+FOREVER = math.inf
+"""A wait that only a signal ends."""
+TOO_LONG = 1 << 16
+"""A variable of so many characters is being doubled until memory ends."""
+_BUSY = 100
+"""A loop that goes round so often without waiting burns CPU: from then on each round takes a second."""
+
+
+class OutOfMemoryError(Exception):
+    """The command asks for all the memory there is."""
+
+
+class Exited(Exception):  # noqa: N818 - it is how `exit` leaves, not an error
+    """The shell ends with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+def _no_input() -> str | None:
+    return None
+
+
+def _no_signal(_: str) -> None:
+    pass
+
+
+@dataclass(slots=True)
+class World:
+    """What a command can reach: files, variables, input, output, and the main process by a signal."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    out: Callable[[str], None] = _nothing
+    err: Callable[[str], None] = _nothing
+    read: Callable[[], str | None] = _no_input
+    signal: Callable[[str], None] = _no_signal
+    """Called with ``TERM`` or ``KILL`` when a command signals process 1."""
+
+
+class Shell:
+    """One shell process; `run` is its script, which yields seconds to wait and returns the exit code."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.traps: dict[str, str] = {}
+        self.waiting = False
+        """True in ``wait``: only there does a shell answer a signal at once."""
+        self.pending = ""
+        """The signal that came while a command was in the foreground."""
+        self.status = 0
+        self._background = 0.0
+
+    def run(self, script: str) -> Script:
+        """The script done, as far as it goes; `status` is then the exit code."""
+        try:
+            yield from self._block(parse(script))
+        except Exited as left:
+            self.status = left.code
+
+    def argv(self, words: list[str]) -> Script:
+        """One command done, without any shell syntax, as ``exec`` of a container starts it."""
+        try:
+            yield from self._command(words)
+        except Exited as left:
+            self.status = left.code
+
+    def _block(self, statements: Iterable[Statement]) -> Script:
+        for statement in statements:
+            if (statement.joined == "&&" and self.status) or (
+                statement.joined == "||" and not self.status
+            ):
+                continue
+            yield from self._statement(statement)
+            if self.pending and self.pending in self.traps:
+                handler, self.pending = self.traps[self.pending], ""
+                yield from self._block(parse(handler))
+
+    def _statement(self, statement: Statement) -> Script:
+        words = statement.words
+        if words and words[0] in {"while", "until"}:
+            yield from self._loop(words)
+        elif words and words[0] == "if":
+            yield from self._branch(words)
+        elif statement.background:
+            self._background = _duration(words)
+        else:
+            yield from self._command(words)
+
+    def _loop(self, words: list[str]) -> Script:
+        at = words.index("do")
+        condition, body = _statements(words[1:at]), _statements(words[at + 1 : -1])
+        rounds = 0
+        while True:
+            waited = 0.0
+            for seconds in self._block(condition):
+                waited += seconds
+                yield seconds
+            if bool(self.status) is (words[0] == "while"):
+                self.status = 0
+                return
+            for seconds in self._block(body):
+                waited += seconds
+                yield seconds
+            rounds += 1
+            if not waited and rounds >= _BUSY:
+                yield 1.0
+
+    def _branch(self, words: list[str]) -> Script:
+        then, end = words.index("then"), len(words) - 1
+        other = words.index("else") if "else" in words else end
+        yield from self._block(_statements(words[1:then]))
+        chosen = words[then + 1 : other] if not self.status else words[other + 1 : end]
+        yield from self._block(_statements(chosen))
+
+    def _command(self, words: list[str]) -> Script:
+        write, words = self._redirected(words)
+        while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0], re.DOTALL):
+            name, _, value = words.pop(0).partition("=")
+            self._assign(name, self._expanded(value))
+        if not words:
+            self.status = 0
+            return
+        name, arguments = words[0].rsplit("/", 1)[-1], [self._expanded(w) for w in words[1:]]
+        known = _COMMANDS.get(name)
+        if known is None:
+            self.world.err(f"sh: {name}: not found\n")
+            self.status = 127
+            return
+        self.status = 0
+        yield from known(self, arguments, write)
+
+    def _redirected(self, words: list[str]) -> tuple[Callable[[str], None], list[str]]:
+        write, kept, rest = self.world.out, list[str](), iter(words)
+        for word in rest:
+            if word == ">&":
+                numbered = bool(kept) and kept[-1] in {"1", "2"}
+                source, target = kept.pop() if numbered else "1", next(rest, "")
+                write = self.world.err if (source, target) == ("1", "2") else write
+            elif word in {">", ">>"}:
+                path = self._expanded(next(rest, ""))
+                write = self._to_file(path, append=word == ">>")
+                if kept and kept[-1] in {"1", "2"}:
+                    kept.pop()
+            else:
+                kept.append(word)
+        return write, kept
+
+    def _to_file(self, path: str, *, append: bool) -> Callable[[str], None]:
+        if path.startswith("/dev/"):
+            return _nothing
+        files = self.world.files
+        files[path] = files.get(path, "") if append else ""
+
+        def write(text: str) -> None:
+            files[path] += text
+
+        return write
+
+    def _assign(self, name: str, value: str) -> None:
+        if len(value) > TOO_LONG:
+            raise OutOfMemoryError
+        self.world.variables[name] = value
+
+    def _expanded(self, word: str) -> str:
+        variables = self.world.variables
+        return re.sub(r"\$\{?(\w+|\?)\}?", lambda m: self._value(variables, m[1]), word)
+
+    def _value(self, variables: Mapping[str, str], name: str) -> str:
+        return str(self.status) if name == "?" else variables.get(name, "")
+
+    # ------------------------------------------------------------------ commands
+
+    def _echo(self, words: list[str], write: Callable[[str], None]) -> Script:
+        newline = words[:1] != ["-n"]
+        write(" ".join(words if newline else words[1:]) + ("\n" if newline else ""))
+        yield from ()
+
+    def _sleep(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        yield _seconds(words[0]) if words else 0.0
+
+    def _wait(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del words, write
+        self.waiting = True
+        yield self._background
+        self.waiting = False
+
+    def _exit(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        yield from ()
+        raise Exited(int(words[0]) if words else self.status)
+
+    def _trap(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        for signal in words[1:]:
+            self.traps[signal.removeprefix("SIG")] = words[0]
+        yield from ()
+
+    def _false(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del words, write
+        self.status = 1
+        yield from ()
+
+    def _true(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del words, write
+        yield from ()
+
+    def _touch(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        for path in words:
+            self.world.files.setdefault(path, "")
+        yield from ()
+
+    def _rm(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        forced = any(word.startswith("-") and "f" in word for word in words)
+        for path in (word for word in words if not word.startswith("-")):
+            if self.world.files.pop(path, None) is None and not forced:
+                self.world.err(f"rm: can't remove '{path}': No such file or directory\n")
+                self.status = 1
+        yield from ()
+
+    def _test(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        self.status = 0 if _holds([w for w in words if w != "]"], self.world.files) else 1
+        yield from ()
+
+    def _read(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        line = self.world.read()
+        self.status = 0 if line is not None else 1
+        if words:
+            self.world.variables[words[-1]] = (line or "").rstrip("\n")
+        yield from ()
+
+    def _cat(self, words: list[str], write: Callable[[str], None]) -> Script:
+        for path in words:
+            if path in self.world.files:
+                write(self.world.files[path])
+            else:
+                self.world.err(f"cat: can't open '{path}': No such file or directory\n")
+                self.status = 1
+        while not words and (line := self.world.read()) is not None:
+            write(line)
+        yield from ()
+
+    def _tail(self, words: list[str], write: Callable[[str], None]) -> Script:
+        if "/dev/zero" in words:
+            yield 0.4
+            raise OutOfMemoryError
+        if any(word in {"-f", "-F"} for word in words):
+            yield FOREVER
+        yield from self._cat([w for w in words if not w.startswith("-")], write)
+
+    def _env(self, words: list[str], write: Callable[[str], None]) -> Script:
+        for name, value in sorted(self.world.variables.items()):
+            if not words or name in words:
+                write(value + "\n" if words else f"{name}={value}\n")
+        yield from ()
+
+    def _hostname(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del words
+        write(self.world.variables.get("HOSTNAME", "localhost") + "\n")
+        yield from ()
+
+    def _forever(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del words, write
+        yield FOREVER
+
+    def _kill(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        signals = {"-9": "KILL", "-KILL": "KILL", "-SIGKILL": "KILL"}
+        signal = next((signals.get(w, "TERM") for w in words if w.startswith("-")), "TERM")
+        if "1" in words:
+            self.world.signal(signal)
+        yield from ()
+
+    def _sh(self, words: list[str], write: Callable[[str], None]) -> Script:
+        del write
+        if "-c" in words:
+            yield from self._block(parse(words[words.index("-c") + 1]))
+
+
+_COMMANDS: dict[str, Callable[[Shell, list[str], Callable[[str], None]], Script]] = {
+    "echo": Shell._echo,
+    "printf": Shell._echo,
+    "sleep": Shell._sleep,
+    "wait": Shell._wait,
+    "exit": Shell._exit,
+    "trap": Shell._trap,
+    "false": Shell._false,
+    "true": Shell._true,
+    ":": Shell._true,
+    "touch": Shell._touch,
+    "rm": Shell._rm,
+    "test": Shell._test,
+    "[": Shell._test,
+    "read": Shell._read,
+    "cat": Shell._cat,
+    "tail": Shell._tail,
+    "env": Shell._env,
+    "printenv": Shell._env,
+    "hostname": Shell._hostname,
+    "httpd": Shell._forever,
+    "pause": Shell._forever,
+    "kill": Shell._kill,
+    "sh": Shell._sh,
+    "bash": Shell._sh,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Words up to a separator; `joined` is the separator before them, `background` an ``&`` after."""
+
+    words: list[str]
+    joined: str = ";"
+    background: bool = False
+
+
+def parse(script: str) -> list[Statement]:
+    """The statements of a script; quotes are taken off, variables are left for later."""
+    lexer = shlex.shlex(script.replace("\n", " ; "), posix=True, punctuation_chars=";&|<>")
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    return _statements(list(lexer))
+
+
+def _statements(tokens: list[str]) -> list[Statement]:
+    """Splits at separators, but not inside ``while … done`` and ``if … fi``."""
+    found: list[Statement] = []
+    words: list[str] = []
+    joined, depth = ";", 0
+    for token in [*tokens, ";"]:
+        depth += (token in {"while", "until", "if"}) - (token in {"done", "fi"})
+        if depth or token not in {";", ";;", "&", "&&", "||"}:
+            words.append(token)
+            continue
+        if words:
+            found.append(Statement(words, joined, background=token == "&"))
+        words, joined = [], ";" if token == "&" else token
+    return found
+
+
+def _seconds(text: str) -> float:
+    if text == "infinity":
+        return FOREVER
+    factor = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(text[-1:], 0)
+    return float(text[:-1]) * factor if factor else float(text)
+
+
+def _duration(words: list[str]) -> float:
+    """How long a command in the background lives."""
+    return _seconds(words[1]) if words[:1] == ["sleep"] and len(words) > 1 else 0.0
+
+
+def _holds(words: list[str], files: Mapping[str, str]) -> bool:
+    match words:
+        case ["!", *rest]:
+            return not _holds(rest, files)
+        case ["-f" | "-e" | "-r", path]:
+            return path in files
+        case ["-z", value]:
+            return not value
+        case ["-n", value]:
+            return bool(value)
+        case [left, "=" | "==", right]:
+            return left == right
+        case [left, "!=", right]:
+            return left != right
+        case _:
+            return bool(words)
