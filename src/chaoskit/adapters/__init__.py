@@ -1,0 +1,1 @@
+"""One module per outside system, each the only importer of its library."""

@@ -1,0 +1,163 @@
+"""The embedded store: every document in one SQLite file, in WAL mode, safe for several processes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from chaoskit.errors import InvalidInput, NotFound, Unavailable
+from chaoskit.ports.store import Document
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS documents_by_time ON documents (kind, at);
+"""
+
+
+class SqliteStore:
+    """A `Store` in the file at `path`, made with its folder when missing.
+
+    Raises:
+        Unavailable: the file cannot be opened, read or written; the message names it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(_SCHEMA)
+
+    @property
+    def name(self) -> str:
+        """``sqlite:///path/to/file``."""
+        return f"sqlite://{self._path}"
+
+    def put(self, document: Document) -> None:
+        """The document is kept; one of the same kind and id is replaced."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", _row(document))
+
+    def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
+        """The document of that id, or the only one whose id begins so."""
+        with self._transaction() as db:
+            return json.loads(_one(db, kind, id)[1])  # type: ignore[no-any-return]
+
+    def find(
+        self,
+        kind: str = "",
+        where: Mapping[str, Any] | None = None,
+        *,
+        since: datetime | None = None,
+        limit: int = 0,
+    ) -> tuple[Document, ...]:
+        """Those whose top-level fields equal `where`, newest first."""
+        clauses, values = ["1"], list[Any]()
+        if kind:
+            clauses.append("kind = ?")
+            values.append(kind)
+        if since:
+            clauses.append("at >= ?")
+            values.append(_sortable(since.isoformat()))
+        for field, wanted in (where or {}).items():
+            clauses.append("json_extract(body, ?) IS ?")
+            values += [f'$."{field}"', wanted]
+        query = f"SELECT body FROM documents WHERE {' AND '.join(clauses)} ORDER BY at DESC, id DESC"
+        with self._transaction() as db:
+            rows = db.execute(query + (f" LIMIT {int(limit)}" if limit else ""), values).fetchall()
+        return tuple(json.loads(body) for (body,) in rows)
+
+    def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
+        """The newest that matches, or None."""
+        return next(iter(self.find(kind, where, limit=1)), None)
+
+    def append(self, kind: str, id: str, field: str, entries: Iterable[Any]) -> None:  # noqa: A002
+        """The list in `field` of a kept document has these at its end."""
+        with self._transaction() as db:
+            full_id, body = _one(db, kind, id)
+            document = json.loads(body)
+            document[field] = [*(document.get(field) or ()), *entries]
+            db.execute(
+                "UPDATE documents SET body = ? WHERE kind = ? AND id = ?",
+                (json.dumps(document), kind, full_id),
+            )
+
+    def dump(self) -> Iterator[Document]:
+        """Every document, oldest first, as they were at the first step."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT body FROM documents ORDER BY at, id").fetchall()
+        yield from (json.loads(body) for (body,) in rows)
+
+    def load(self, documents: Iterable[Document]) -> int:
+        """So many were put, all or none."""
+        rows = [_row(document) for document in documents]
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", rows)
+        return len(rows)
+
+    def close(self) -> None:
+        """The file is closed."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(
+                f"the store {self._path} cannot be used: {error}",
+                service="store",
+                address=self.name if hasattr(self, "_path") else "",
+                hint="check the path, the rights and the free space, or choose another with --store",
+            ) from error
+
+
+def _row(document: Document) -> tuple[str, str, str, str]:
+    try:
+        key = (document["kind"], document["id"], _sortable(document["at"]))
+    except KeyError as missing:
+        raise InvalidInput(f"a document without {missing} cannot be kept") from missing
+    return (*key, json.dumps(document))
+
+
+def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:
+    """(id, body) of the document with that id, or the only one whose id begins so."""
+    rows: list[tuple[str, str]] = db.execute(
+        "SELECT id, body FROM documents WHERE kind = ? AND substr(id, 1, ?) = ? ORDER BY id LIMIT 2",
+        (kind, len(wanted), wanted),
+    ).fetchall()
+    exact = [row for row in rows if row[0] == wanted]
+    found = exact or rows
+    if len(found) != 1 or not wanted:
+        what = (
+            f"more than one {kind} begins with {wanted}" if len(found) > 1 else f"there is no {kind} {wanted}"
+        )
+        raise NotFound(what, hint="chaoskit history lists what is kept")
+    return found[0]
+
+
+def _sortable(at: str) -> str:
+    """An ISO time in UTC with microseconds, so that text order is time order."""
+    return datetime.fromisoformat(at).astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,5 @@
+"""Fixtures of all tests: real servers, and the simulated cluster."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.mongo"]

