@@ -39,7 +39,7 @@ class MongoStore:
                 retryWrites=True,
                 tz_aware=True,
                 appname="chaoskit",
-                authMechanism=_mechanism(uri),
+                **_mechanism(uri),
             )
         with self._translated():
             try:
@@ -147,9 +147,9 @@ class MongoStore:
         )
 
 
-def _mechanism(uri: str) -> str | None:
+def _mechanism(uri: str) -> dict[str, Any]:
     asks = "authmechanism" in uri.lower()
-    return "SCRAM-SHA-256" if "@" in urlsplit(uri).netloc and not asks else None
+    return {"authMechanism": "SCRAM-SHA-256"} if "@" in urlsplit(uri).netloc and not asks else {}
 
 
 def _without_secrets(uri: str) -> str:
