@@ -11,7 +11,10 @@ from chaoskit import kube
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
 CALLS = "chaoskit.io/calls"
-"""Annotation on a pod template: comma-separated names of the workloads or services that it calls."""
+"""Annotation on a pod template: comma-separated names of the workloads or services that it calls.
+
+Hosts of the addresses in its containers' environment (``http://cart/``, ``redis:6379``) count as well.
+"""
 
 
 @dataclass(frozen=True)
@@ -97,15 +100,27 @@ class Topology:
         have = kube.labels_of(template)
         same = [s for s in self.services if s["metadata"]["namespace"] == ref.namespace]
         budgets = [b for b in self.budgets if b["metadata"]["namespace"] == ref.namespace]
-        calls = (template["metadata"].get("annotations") or {}).get(CALLS, "")
         return Workload(
             ref=ref,
             body=body,
             pods=pods.get((ref.namespace, str(ref)), ()),
             services=tuple(s for s in same if _serves(s, have)),
             budgets=tuple(b for b in budgets if kube.selects(b["spec"].get("selector"), have)),
-            calls=tuple(name for name in re.split(r"[,\s]+", calls) if name),
+            calls=_calls(template, ref.name),
         )
+
+
+_HOST = re.compile(r"(?:://(?:[^/@\s]*@)?|^)([a-z][a-z0-9-]*)(?:\.[a-z0-9.-]+)?(?=:\d|/|$)")
+
+
+def _calls(template: Object, own: str) -> tuple[str, ...]:
+    """Whom the pods call: as the annotation says, and the hosts of addresses in their environment."""
+    said = re.split(r"[,\s]+", kube.annotations_of(template).get(CALLS, ""))
+    containers = template["spec"].get("containers") or ()
+    values = [str(v.get("value") or "") for c in containers for v in c.get("env") or ()]
+    addresses = (each for value in values for each in value.split(",") if ":" in each)
+    hosts = (found for address in addresses for found in _HOST.findall(address))
+    return tuple(dict.fromkeys(name for name in (*said, *hosts) if name and name != own))
 
 
 def _serves(service: Object, have: Mapping[str, str]) -> bool:
