@@ -1,0 +1,260 @@
+"""The defaults that an API server writes into objects of built-in kinds."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from chaoskit.simulator.objects import Object, dig
+
+
+def fill(key: str, obj: Object) -> None:
+    """`obj`, of the resource `key` (``Pod``, ``Deployment.apps``), has its defaults."""
+    defaulter = _DEFAULTERS.get(key)
+    if defaulter is not None:
+        defaulter(obj)
+
+
+def qos_class(spec: Object) -> str:
+    """Guaranteed, Burstable or BestEffort, from requests and limits of cpu and memory."""
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    given = [c.get("resources") or {} for c in containers]
+    if not any(_computes(r.get("requests")) or _computes(r.get("limits")) for r in given):
+        return "BestEffort"
+    for resources in given:
+        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+        if any(limits.get(k) is None or requests.get(k) != limits[k] for k in ("cpu", "memory")):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def _computes(quantities: Object | None) -> bool:
+    return any(key in {"cpu", "memory"} for key in quantities or {})
+
+
+def _set(target: Object, **values: Any) -> None:
+    for key, value in values.items():
+        if target.get(key) is None:
+            target[key] = value
+
+
+def _pod(pod: Object) -> None:
+    spec = pod.setdefault("spec", {})
+    _pod_spec(spec)
+    _set(spec, enableServiceLinks=True)
+
+
+def _pod_spec(spec: Object) -> None:
+    _set(
+        spec,
+        restartPolicy="Always",
+        terminationGracePeriodSeconds=30,
+        dnsPolicy="ClusterFirst",
+        securityContext={},
+        schedulerName="default-scheduler",
+    )
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        _container(container)
+    for volume in spec.get("volumes") or ():
+        _volume(volume)
+
+
+def _container(container: Object) -> None:
+    image = container.get("image") or ""
+    tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
+    always = image and "@" not in image and tag in {"", "latest"}
+    _set(
+        container,
+        resources={},
+        terminationMessagePath="/dev/termination-log",
+        terminationMessagePolicy="File",
+        imagePullPolicy="Always" if always else "IfNotPresent",
+    )
+    limits = container["resources"].get("limits") or {}
+    if limits:
+        container["resources"]["requests"] = limits | (container["resources"].get("requests") or {})
+    for port in container.get("ports") or ():
+        _set(port, protocol="TCP")
+    for variable in container.get("env") or ():
+        reference = dig(variable, "valueFrom", "fieldRef")
+        if reference is not None:
+            _set(reference, apiVersion="v1")
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(probe) is not None:
+            _probe(container[probe])
+
+
+def _probe(probe: Object) -> None:
+    _set(probe, timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3)
+    if probe.get("httpGet") is not None:
+        _set(probe["httpGet"], path="/", scheme="HTTP")
+
+
+def _volume(volume: Object) -> None:
+    if set(volume) == {"name"}:
+        volume["emptyDir"] = {}
+    for source in ("configMap", "secret", "projected", "downwardAPI"):
+        if volume.get(source) is not None:
+            _set(volume[source], defaultMode=420)
+    if volume.get("hostPath") is not None:
+        _set(volume["hostPath"], type="")
+
+
+def _template(workload: Object) -> None:
+    template = workload.setdefault("spec", {}).setdefault("template", {})
+    (template.get("metadata") or {}).pop("creationTimestamp", None)
+    template.setdefault("metadata", {})
+    _pod_spec(template.setdefault("spec", {}))
+
+
+def _deployment(deployment: Object) -> None:
+    _template(deployment)
+    spec = deployment["spec"]
+    _set(spec, replicas=1, strategy={}, revisionHistoryLimit=10, progressDeadlineSeconds=600)
+    _set(spec["strategy"], type="RollingUpdate")
+    if spec["strategy"]["type"] == "RollingUpdate":
+        _set(spec["strategy"], rollingUpdate={})
+        _set(spec["strategy"]["rollingUpdate"], maxUnavailable="25%", maxSurge="25%")
+
+
+def _replica_set(replica_set: Object) -> None:
+    _template(replica_set)
+    _set(replica_set["spec"], replicas=1)
+
+
+def _stateful_set(stateful_set: Object) -> None:
+    _template(stateful_set)
+    spec = stateful_set["spec"]
+    _set(spec, replicas=1, podManagementPolicy="OrderedReady", updateStrategy={}, revisionHistoryLimit=10)
+    _set(spec, persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain", "whenScaled": "Retain"})
+    _set(spec["updateStrategy"], type="RollingUpdate")
+    if spec["updateStrategy"]["type"] == "RollingUpdate":
+        _set(spec["updateStrategy"], rollingUpdate={"partition": 0})
+
+
+def _daemon_set(daemon_set: Object) -> None:
+    _template(daemon_set)
+    spec = daemon_set["spec"]
+    _set(spec, updateStrategy={}, revisionHistoryLimit=10)
+    _set(spec["updateStrategy"], type="RollingUpdate")
+    if spec["updateStrategy"]["type"] == "RollingUpdate":
+        _set(spec["updateStrategy"], rollingUpdate={"maxUnavailable": 1, "maxSurge": 0})
+
+
+def _job(job: Object) -> None:
+    _template(job)
+    spec = job["spec"]
+    if spec.get("completions") is None and spec.get("parallelism") is None:
+        _set(spec, completions=1)
+    _set(
+        spec,
+        parallelism=1,
+        backoffLimit=6,
+        completionMode="NonIndexed",
+        suspend=False,
+        manualSelector=False,
+        podReplacementPolicy="Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed",
+    )
+
+
+def _service(service: Object) -> None:
+    spec = service.setdefault("spec", {})
+    _set(spec, type="ClusterIP", sessionAffinity="None")
+    for port in spec.get("ports") or ():
+        _set(port, protocol="TCP")
+        _set(port, targetPort=port.get("port"))
+    if spec["type"] != "ExternalName":
+        _set(spec, ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack", internalTrafficPolicy="Cluster")
+    service.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def _namespace(namespace: Object) -> None:
+    metadata = namespace["metadata"]
+    if metadata.get("name"):
+        metadata["labels"] = {
+            **(metadata.get("labels") or {}),
+            "kubernetes.io/metadata.name": metadata["name"],
+        }
+
+
+def _secret(secret: Object) -> None:
+    plain = secret.pop("stringData", None) or {}
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
+    if encoded:
+        secret["data"] = {**(secret.get("data") or {}), **encoded}
+    _set(secret, type="Opaque")
+
+
+def _event(event: Object) -> None:
+    event.setdefault("eventTime", None)
+    _set(event, reportingComponent="", reportingInstance="")
+    event.setdefault("source", {})
+
+
+def _network_policy(policy: Object) -> None:
+    spec = policy.setdefault("spec", {})
+    spec.setdefault("podSelector", {})
+    egress = ["Egress"] if spec.get("egress") is not None else []
+    _set(spec, policyTypes=["Ingress", *egress])
+    for rule in [*(spec.get("ingress") or ()), *(spec.get("egress") or ())]:
+        for port in rule.get("ports") or ():
+            _set(port, protocol="TCP")
+
+
+def _binding(binding: Object) -> None:
+    group = "rbac.authorization.k8s.io"
+    for subject in binding.get("subjects") or ():
+        if subject.get("kind") in {"User", "Group"}:
+            _set(subject, apiGroup=group)
+    _set(binding.setdefault("roleRef", {}), apiGroup=group)
+
+
+def _node(node: Object) -> None:
+    if dig(node, "spec", "unschedulable") is False:
+        del node["spec"]["unschedulable"]
+    node.setdefault("spec", {})
+
+
+def _definition(definition: Object) -> None:
+    spec = definition.setdefault("spec", {})
+    names = spec.setdefault("names", {})
+    kind = names.get("kind") or ""
+    _set(names, singular=kind.lower(), listKind=f"{kind}List")
+    _set(spec, conversion={"strategy": "None"})
+
+
+def _budget(budget: Object) -> None:
+    budget.setdefault("spec", {})
+    counts = dict.fromkeys(
+        ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"), 0
+    )
+    budget["status"] = {**counts, **(budget.get("status") or {})}
+
+
+def _with_status(obj: Object) -> None:
+    obj.setdefault("status", {})
+
+
+_DEFAULTERS: dict[str, Callable[[Object], None]] = {
+    "Pod": _pod,
+    "Service": _service,
+    "Namespace": _namespace,
+    "Secret": _secret,
+    "Event": _event,
+    "Node": _node,
+    "Deployment.apps": _deployment,
+    "ReplicaSet.apps": _replica_set,
+    "StatefulSet.apps": _stateful_set,
+    "DaemonSet.apps": _daemon_set,
+    "Job.batch": _job,
+    "NetworkPolicy.networking.k8s.io": _network_policy,
+    "RoleBinding.rbac.authorization.k8s.io": _binding,
+    "ClusterRoleBinding.rbac.authorization.k8s.io": _binding,
+    "CustomResourceDefinition.apiextensions.k8s.io": _definition,
+    "PodDisruptionBudget.policy": _budget,
+    "HorizontalPodAutoscaler.autoscaling": _with_status,
+}

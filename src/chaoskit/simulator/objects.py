@@ -1,0 +1,50 @@
+"""Kubernetes objects as plain dicts: copying, timestamps, and where an object's parts are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Object = dict[str, Any]
+
+
+def clone(value: Any) -> Any:
+    """A deep copy of JSON-like data, some ten times faster than `copy.deepcopy`."""
+    if isinstance(value, dict):
+        return {key: clone(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clone(item) for item in value]
+    return value
+
+
+def timestamp(seconds: float) -> str:
+    """Unix seconds as Kubernetes writes a Time: RFC 3339, UTC, whole seconds."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def micro_timestamp(seconds: float) -> str:
+    """Unix seconds as Kubernetes writes a MicroTime: RFC 3339, UTC, six decimals."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """The aware datetime of an RFC 3339 text; ValueError for anything else."""
+    parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if parsed.tzinfo is None or "T" not in text.upper():
+        raise ValueError(f"not an RFC 3339 time: {text}")
+    return parsed
+
+
+def dig(obj: Any, *path: str) -> Any:
+    """The value at `path`, or None where a key on the way is missing or null."""
+    for key in path:
+        if not isinstance(obj, Mapping):
+            return None
+        obj = obj.get(key)
+    return obj
+
+
+def without(mapping: Mapping[str, Any], *keys: str) -> Object:
+    """A shallow copy that lacks `keys`."""
+    return {key: value for key, value in mapping.items() if key not in keys}
