@@ -1,0 +1,157 @@
+"""Assembles the commands, loads only the one that runs, and turns every way out into an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Any, cast
+
+import typer
+from typer.core import TyperGroup
+
+from chaoskit.errors import ChaoskitError, Interrupted
+from chaoskit.outcome import Outcome, of_error
+
+COMMANDS: dict[str, dict[str, str]] = {
+    "First steps": {
+        "demo": "Tell the whole story on a simulated cluster, in under a minute.",
+        "sim": "Keep a simulated cluster running: up, down, status.",
+        "doctor": "Check what chaoskit needs, and say how to mend what is missing.",
+    },
+    "Predict": {
+        "train": "Train a failure model on history and judge it honestly.",
+        "predict": "Show how likely each workload is to fail, and why.",
+        "models": "List the trained models, show one's card, promote one.",
+    },
+    "Prove": {
+        "faults": "List the faults, or show one with its parameters and undo.",
+        "generate": "Write ranked experiments for what is likely to break.",
+        "validate": "Check experiment files, with file, line and field.",
+        "plan": "Show exactly what a run would do, and change nothing.",
+        "run": "Run experiments to a verdict, and undo them.",
+        "rescue": "Finish every undo that a dead run left behind.",
+    },
+    "Fix": {
+        "recover": "Detect issues, classify, plan, act, verify.",
+        "runbooks": "List the runbooks, or show one.",
+        "halt": "Stop chaos and recovery in the cluster, and block new ones.",
+        "resume": "Lift a halt.",
+    },
+    "Evidence": {
+        "history": "List past runs, recoveries and predictions.",
+        "show": "Show one of them, with its lineage.",
+        "patterns": "Show what recurs, and which strategy works.",
+        "report": "Write a run's or recovery's report as HTML.",
+        "explain": "Say in words what an outcome or exit code means.",
+    },
+    "Set up": {
+        "config": "Show the settings, and where each comes from.",
+    },
+}
+"""Every command by its group, with the line that help shows; a test holds each against its module."""
+
+_SUMMARIES = {name: line for group in COMMANDS.values() for name, line in group.items()}
+
+
+class Lazily(TyperGroup):
+    """A group that imports a command's module when the command runs, and not to show help."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of help."""
+        del ctx
+        return list(_SUMMARIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, its module imported now; None when there is none."""
+        del ctx
+        if cmd_name not in _SUMMARIES:
+            return None
+        module = import_module(f"chaoskit.cli.{cmd_name}")
+        command = cast("Any", typer.main.get_command(module.app))
+        command.name = cmd_name
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer does, suggestions included: they are made from the names of `commands`."""
+        self.commands.update({name: cast("Any", None) for name in _SUMMARIES})
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table of commands, by group."""
+        del ctx
+        for title, group in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(group.items()))
+
+
+app = typer.Typer(
+    cls=Lazily,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from chaoskit import __version__
+
+        sys.stdout.write(f"chaoskit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(epilog="Exit codes: chaoskit explain. First steps: chaoskit demo.")
+def root(
+    version: bool = typer.Option(
+        False, "--version", help="Show the version and exit.", callback=_version, is_eager=True
+    ),
+) -> None:
+    """Predict what will break, prove it with a controlled experiment, fix it, keep the evidence."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; the exit code of its outcome. Errors are told on stderr."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(args=list(arguments), prog_name="chaoskit")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    except BrokenPipeError:
+        return _reader_left()
+    except ChaoskitError as error:
+        return _told(error)
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes words and code 70
+        return _bug(error)
+    return Outcome.DONE.exit_code
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Interrupted(signal=number)
+
+
+def _told(error: ChaoskitError) -> int:
+    from chaoskit.cli.complaints import words
+
+    sys.stderr.write(words(error))
+    return of_error(error).exit_code
+
+
+def _bug(error: Exception) -> int:
+    from chaoskit.cli.complaints import bug
+
+    sys.stderr.write(bug(error))
+    return Outcome.BUG.exit_code
+
+
+def _reader_left() -> int:
+    """Whoever read our output has enough (``chaoskit history | head``): no error, no traceback."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Outcome.DONE.exit_code

@@ -1,0 +1,58 @@
+"""Errors in words: what happened, where, what to do next; the traceback of a bug goes to a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from pathlib import Path
+
+from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, Refused
+from chaoskit.outcome import of_error
+
+_INDENT = " " * 9
+
+
+def words(error: ChaoskitError) -> str:
+    """The error as a person reads it, each line ended; three lines, or one block per problem."""
+    if isinstance(error, InvalidInput) and error.problems:
+        return "".join(_problem(each) for each in error.problems)
+    lines = [f"{_title(error):<9}{error.message}"]
+    if isinstance(error, Refused):
+        until = f", until {error.until}" if error.until else ""
+        lines.append(
+            f"{_INDENT}guard: {error.guard}{', limit: ' + error.limit if error.limit else ''}{until}"
+        )
+    lines += [_INDENT + line for line in error.hint.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _title(error: ChaoskitError) -> str:
+    if isinstance(error, Interrupted):
+        return "stopped"
+    return "refused" if of_error(error).exit_code == 3 else "error"
+
+
+def _problem(problem: Problem) -> str:
+    """One problem with the line it stands on, where that can still be read."""
+    lines = [f"{'error':<9}{problem}"]
+    source = _line(problem.path, problem.line)
+    if source:
+        lines.append(f"{_INDENT}{problem.line} | {source}")
+    return "\n".join(lines) + "\n"
+
+
+def _line(path: str, number: int) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()[number - 1] if number else ""
+    except (OSError, IndexError, UnicodeDecodeError):
+        return ""
+
+
+def bug(error: BaseException) -> str:
+    """Says that it is a bug and where the traceback lies: in a new file that only the user can read."""
+    number, name = tempfile.mkstemp(prefix="chaoskit-bug-", suffix=".txt")
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    missing = "an import failed" if isinstance(error, ImportError) else "this is a bug in chaoskit"
+    return f"error    {missing}: {type(error).__name__}: {error}\n{_INDENT}the traceback lies in {name}\n"

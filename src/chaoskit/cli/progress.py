@@ -1,0 +1,162 @@
+"""Events on stderr: a live display on a terminal, one plain line each elsewhere, or JSON lines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
+
+from chaoskit import events
+from chaoskit.cli.render import clock_time, console
+from chaoskit.cli.session import ProgressFormat
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from chaoskit.cli.session import Session
+
+_MARKS = {"begun": "●", "held": "✔", "broken": "✖", "done": "✔", "failed": "✖", "note": "·"}
+_STYLES = {"held": "green", "done": "green", "broken": "bold red", "failed": "bold red", "begun": "cyan"}
+
+
+@contextmanager
+def showing(session: Session) -> Iterator[events.Listener]:
+    """A listener that shows events on stderr as the session wants it."""
+    if session.quiet:
+        yield events.ignore
+    elif session.progress is ProgressFormat.JSON:
+        yield _Json(sys.stderr).hear
+    elif session.progress is ProgressFormat.AUTO and sys.stderr.isatty():
+        with _live(session) as hear:
+            yield hear
+    else:
+        yield _Plain(sys.stderr, details=session.verbose).hear
+
+
+class _Json:
+    """One JSON object a line: ``{"event": "Step", "at": ..., ...}``."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def hear(self, event: events.Event) -> None:
+        fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+        self._out.write(
+            json.dumps({"event": type(event).__name__, **fields, "at": event.at.isoformat()}) + "\n"
+        )
+        self._out.flush()
+
+
+class _Timed:
+    """Knows how long ago the first event was."""
+
+    def __init__(self) -> None:
+        self._first: datetime | None = None
+
+    def since_start(self, event: events.Event) -> str:
+        self._first = self._first or event.at
+        return clock_time((event.at - self._first).total_seconds())
+
+
+class _Plain(_Timed):
+    """One line each, in order, the time in front; nothing is redrawn."""
+
+    def __init__(self, out: TextIO, *, details: bool) -> None:
+        super().__init__()
+        self._out = out
+        self._details = details
+        self._told: dict[str, object] = {}
+
+    def hear(self, event: events.Event) -> None:
+        line = line_of(event)
+        if line is None or (self._repeats(event) and not self._details):
+            return
+        self._out.write(f"{self.since_start(event):>5}  {line}\n")
+        self._out.flush()
+
+    def _repeats(self, event: events.Event) -> bool:
+        """A condition that holds as before, or progress of what was told already, is no news."""
+        key, news = _news(event)
+        if not key:
+            return False
+        known, self._told[key] = self._told.get(key), news
+        return known == news
+
+
+def _news(event: events.Event) -> tuple[str, object]:
+    match event:
+        case events.Measured(condition=condition, held=held):
+            return condition, held
+        case events.Progress(name=name, done=done, total=total):
+            return name, done >= total if total else False
+        case _:
+            return "", None
+
+
+def line_of(event: events.Event) -> str | None:
+    """The event in one line, a word beside each symbol; None for what nobody needs to read."""
+    match event:
+        case events.Step(name=name, mark=mark, detail=detail):
+            return f"{_MARKS[mark]} {name:<16} {detail}".rstrip()
+        case events.Measured(condition=condition, held=held, observed=observed, expected=expected):
+            word = {True: "holds", False: "BROKEN", None: "cannot be measured"}[held]
+            return f"  {condition:<16} {observed} ({expected}) {word}"
+        case events.ClusterEvent(object=object_, reason=reason, message=message):
+            return f"  {object_:<16} {reason}: {message}"
+        case events.Warned(message=message):
+            return f"! warning          {message}"
+        case events.Progress(name=name, done=done, total=total, unit=unit):
+            return f"● {name:<16} {done:g} of {total:g} {unit}".rstrip() if total else None
+        case _:
+            return None
+
+
+@contextmanager
+def _live(session: Session) -> Iterator[Callable[[events.Event], None]]:
+    """What is done scrolls by; what is under way is redrawn in place below it."""
+    from rich.live import Live
+
+    out = console(session, stderr=True)
+    with Live(console=out, refresh_per_second=8, transient=True) as live:
+        yield _Live(live.console.print, live.update).hear
+
+
+class _Live(_Timed):
+    def __init__(self, print_: Callable[[Text], None], update: Callable[[Text], None]) -> None:
+        super().__init__()
+        self._print = print_
+        self._update = update
+        self._under_way: dict[str, str] = {}
+
+    def hear(self, event: events.Event) -> None:
+        from rich.text import Text
+
+        line = line_of(event)
+        if line is None:
+            return
+        key = self._key(event)
+        if key:
+            self._under_way[key] = line
+        else:
+            name = event.name if isinstance(event, events.Step) else ""
+            self._under_way.pop(name, None)
+            style = _STYLES.get(event.mark, "") if isinstance(event, events.Step) else "dim"
+            self._print(Text(f"{self.since_start(event):>5}  {line}", style=style))
+        self._update(Text("\n".join(f"       {each}" for each in self._under_way.values())))
+
+    @staticmethod
+    def _key(event: events.Event) -> str:
+        """The name under which an event is redrawn; "" for one that stays on the screen."""
+        match event:
+            case events.Measured(held=True, condition=condition):
+                return condition
+            case events.Progress(name=name, done=done, total=total) if done < total:
+                return name
+            case events.Step(mark="begun", name=name):
+                return name
+            case _:
+                return ""

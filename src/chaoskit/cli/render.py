@@ -1,0 +1,117 @@
+"""Results on stdout: a table for people, JSON or YAML with a ``schema`` field for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chaoskit.cli.session import Session
+
+_STYLES = {0: "green", 1: "bold red", 3: "yellow", 4: "yellow", 5: "bold red", 7: "yellow", 8: "yellow"}
+
+
+def emit(
+    session: Session, schema: str, document: Mapping[str, Any], table: Callable[[Console], None]
+) -> None:
+    """The result is on stdout in the format asked for; `schema` is the last part of its name, as in ``run``."""
+    from chaoskit.cli.session import Format
+
+    if session.output is Format.TABLE:
+        table(console(session))
+        return
+    whole = {"schema": f"chaoskit.io/{schema}/v1", **document}
+    sys.stdout.write(_as_yaml(whole) if session.output is Format.YAML else json.dumps(whole, indent=2) + "\n")
+
+
+def _as_yaml(document: Mapping[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True)
+
+
+def console(session: Session, *, stderr: bool = False) -> Console:
+    """A console on stdout or stderr; without colours where asked, in a pipe and with ``NO_COLOR``."""
+    from rich.console import Console
+
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else 100
+    return Console(
+        stderr=stderr, no_color=session.no_color or None, highlight=False, width=width, markup=False
+    )
+
+
+def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: int = -1) -> None:
+    """A table without lines: capitals on top, as kubectl writes it; column `wrap` may take several lines."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
+    for index, head in enumerate(heads):
+        table.add_column(head.upper(), no_wrap=index != wrap % len(heads), overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+
+
+def outcome_line(out: Console, words: str, exit_code: int, what: str) -> None:
+    """The answer first: ``weakness found  cart lost requests ...  exit 1``."""
+    from rich.text import Text
+
+    line = Text(words, style=_STYLES.get(exit_code, "bold"))
+    line.append(f"  {what}", style="default")
+    line.append(f"  exit {exit_code}", style="dim")
+    out.print(line, soft_wrap=True)
+
+
+def next_step(out: Console, command: str) -> None:
+    """The last line: what one would do next, as a command to paste."""
+    out.print(f"next  {command}", style="dim", soft_wrap=True)
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """``4m ago``: the span in its largest unit."""
+    return f"{span(now - at)} ago"
+
+
+def span(length: timedelta) -> str:
+    """``4m``, ``2d``: whole units of the largest that fits."""
+    seconds = max(0, int(length.total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def clock_time(seconds: float) -> str:
+    """``1:04`` of 64 seconds."""
+    whole = int(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def percent(share: float) -> str:
+    """``91 %`` of 0.91; no decimals, but never 0 or 100 for what is neither."""
+    rounded = round(share * 100)
+    if rounded == 0 and share > 0:
+        return "under 1 %"
+    if rounded == 100 and share < 1:
+        return "over 99 %"
+    return f"{rounded} %"
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], *, width: int = 8) -> str:
+    """The course of `values` (NaN is a gap) in `width` bars."""
+    step = max(1, -(-len(values) // width))
+    groups = [[v for v in values[i : i + step] if v == v] for i in range(0, len(values), step)]
+    means = [sum(g) / len(g) if g else None for g in groups]
+    known = [m for m in means if m is not None]
+    if not known:
+        return ""
+    low, reach = min(known), (max(known) - min(known)) or 1.0
+    return "".join(" " if m is None else _BARS[min(7, int((m - low) / reach * 7.999))] for m in means)

@@ -1,0 +1,169 @@
+"""What every command shares: the options, the connected world, and where results and progress go."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from chaoskit.events import Listener
+    from chaoskit.runtime import Runtime
+    from chaoskit.settings import Loaded
+
+
+class Format(StrEnum):
+    """How results are written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+class ProgressFormat(StrEnum):
+    """How progress is written to stderr; auto is live on a terminal and plain lines elsewhere."""
+
+    AUTO = "auto"
+    PLAIN = "plain"
+    JSON = "json"
+
+
+def _option(*names: str, help_: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=help_, metavar=metavar)
+
+
+_SHARED: dict[str, Any] = {
+    "namespace": (Annotated[str | None, _option("-n", "--namespace", help_="Namespace.")], None),
+    "context": (Annotated[str | None, _option("--context", help_="Context of the kubeconfig.")], None),
+    "kubeconfig": (Annotated[str | None, _option("--kubeconfig", help_="Path of the kubeconfig.")], None),
+    "prometheus": (
+        Annotated[str | None, _option("--prometheus", help_="Address of Prometheus.", metavar="URL")],
+        None,
+    ),
+    "store": (
+        Annotated[str | None, _option("--store", help_="mongodb://... or an SQLite file.", metavar="STORE")],
+        None,
+    ),
+    "config": (
+        Annotated[Path | None, _option("--config", help_="Settings file (default chaoskit.yaml).")],
+        None,
+    ),
+    "output": (Annotated[Format, _option("-o", "--output", help_="Format of the result.")], Format.TABLE),
+    "progress": (
+        Annotated[ProgressFormat, _option("--progress", help_="Format of the progress on stderr.")],
+        ProgressFormat.AUTO,
+    ),
+    "quiet": (Annotated[bool, _option("-q", "--quiet", help_="No progress.")], False),
+    "verbose": (Annotated[bool, _option("-v", "--verbose", help_="More detail.")], False),
+    "no_color": (Annotated[bool, _option("--no-color", help_="No colours.")], False),
+}
+"""Every option that all commands understand: name to (annotation, default)."""
+
+_SETTINGS = ("namespace", "context", "kubeconfig", "prometheus", "store")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One call of one command: its shared options, settings and ways to show things."""
+
+    loaded: Loaded
+    output: Format
+    progress: ProgressFormat
+    quiet: bool
+    verbose: bool
+    no_color: bool
+
+    @contextmanager
+    def connected(self, *, announce: bool = True) -> Iterator[Runtime]:
+        """The connected world; its first line on stderr names the cluster."""
+        from chaoskit.runtime import connected
+
+        with connected(self.loaded.settings) as runtime:
+            if announce:
+                self.say(f"cluster  {runtime.description}")
+            yield runtime
+
+    def say(self, line: str) -> None:
+        """A line on stderr, unless quiet."""
+        if not self.quiet:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """A listener that shows what it hears on stderr in the format asked for."""
+        from chaoskit.cli.progress import showing
+
+        with showing(self) as listener:
+            yield listener
+
+    def ask(self, question: str, *, yes: bool) -> None:
+        """The user agreed: on a terminal by answering, elsewhere by ``--yes``.
+
+        Raises:
+            Refused: the answer is no, or nobody can be asked.
+        """
+        from chaoskit.errors import Refused
+
+        if yes:
+            return
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise Refused(f"{question} Nobody can be asked here", guard="confirmation", hint="add --yes")
+        if not typer.confirm(question, err=True):
+            raise Refused("not confirmed", guard="confirmation")
+
+
+def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers a function ``(session, ...)`` as a command that also takes the shared options."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def with_session(**values: Any) -> None:
+            shared = {name: values.pop(name) for name in _SHARED}
+            function(_session(shared), **values)
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in _SHARED.items()
+        ]
+        with_session.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_session.__annotations__ = {each.name: each.annotation for each in parameters}
+        app.command(rich_help_panel=None, **settings)(with_session)
+        return function
+
+    return register
+
+
+def new_app(summary: str, **settings: Any) -> typer.Typer:
+    """A Typer app for one command's file, in the plain style of all."""
+    return typer.Typer(
+        help=summary,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        **settings,
+    )
+
+
+def _session(shared: dict[str, Any]) -> Session:
+    from chaoskit.settings import load
+
+    flags = {name: shared[name] for name in _SETTINGS}
+    return Session(
+        loaded=load(flags, file=shared["config"]),
+        output=shared["output"],
+        progress=shared["progress"],
+        quiet=shared["quiet"],
+        verbose=shared["verbose"],
+        no_color=shared["no_color"],
+    )

@@ -1,0 +1,175 @@
+"""Settings to Runtime: the only place where adapters are chosen and connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaoskit import kube
+from chaoskit.clock import Clock, ScaledClock, WallClock
+from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.ports.cluster import Cluster, ObjectRef
+from chaoskit.settings import Settings
+
+if TYPE_CHECKING:
+    from chaoskit.governor import Limits
+    from chaoskit.ports.http import Http
+    from chaoskit.ports.metrics import MetricsSource
+    from chaoskit.ports.store import Store
+
+SIMULATOR = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
+"""Where a simulated cluster publishes its rate, seed and the address of its metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What a simulated cluster says of itself."""
+
+    rate: float
+    seed: str
+    prometheus: str
+    anchor_wall: float
+    anchor_simulated: float
+
+
+class Runtime:
+    """The world as the settings describe it; each part is connected when it is first used.
+
+    Raises on first use: `CannotStart` without a kubeconfig, `Unavailable` when a part does not answer.
+    """
+
+    def __init__(self, settings: Settings, stack: ExitStack) -> None:
+        self.settings = settings
+        self._stack = stack
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster of the kubeconfig and context."""
+        from chaoskit.adapters import kubernetes
+
+        cluster = kubernetes.connect(
+            Path(self.settings.kubeconfig) if self.settings.kubeconfig else None,
+            self.settings.context or None,
+            clock=WallClock(),
+        )
+        self._stack.callback(cluster.close)
+        return cluster
+
+    @cached_property
+    def simulated(self) -> Simulated | None:
+        """What the cluster says of itself if it is a simulated one, else None."""
+        try:
+            data = self.cluster.get(SIMULATOR)["data"]
+        except NotFound:
+            return None
+        except ChaoskitError:
+            return None  # a real cluster may well forbid to read there
+        return Simulated(
+            rate=float(data["rate"]),
+            seed=data.get("seed", ""),
+            prometheus=data.get("prometheus", ""),
+            anchor_wall=float(data["anchorWall"]),
+            anchor_simulated=float(data["anchorSimulated"]),
+        )
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The wall clock, or the simulated cluster's own."""
+        simulated = self.simulated
+        if simulated is None:
+            return WallClock()
+        return ScaledClock(
+            rate=simulated.rate,
+            anchor_wall=simulated.anchor_wall,
+            anchor_simulated=simulated.anchor_simulated,
+        )
+
+    @cached_property
+    def metrics(self) -> MetricsSource | None:
+        """Prometheus: the one that is set, or the simulated cluster's; None without one."""
+        address = self.settings.prometheus or (self.simulated.prometheus if self.simulated else "")
+        if not address:
+            return None
+        from chaoskit.adapters.prometheus import PrometheusMetrics
+
+        metrics = PrometheusMetrics(address, clock=self.clock, token=self.settings.prometheus_token)
+        self._stack.callback(metrics.close)
+        return metrics
+
+    @cached_property
+    def store(self) -> Store:
+        """MongoDB when the setting is such an address, else SQLite."""
+        store = open_store(self.settings)
+        self._stack.callback(store.close)
+        return store
+
+    @cached_property
+    def http(self) -> Http:
+        """An HTTP client for probes."""
+        from chaoskit.adapters.http import HttpClient
+
+        return HttpClient()
+
+    @cached_property
+    def namespace(self) -> str:
+        """The namespace set, else the kubeconfig context's own, else ``default``."""
+        return self.settings.namespace or self.cluster_namespace or "default"
+
+    @cached_property
+    def cluster_namespace(self) -> str:
+        """The namespace that the kubeconfig's context names, or ""."""
+        return getattr(self.cluster, "namespace", "")
+
+    @cached_property
+    def description(self) -> str:
+        """The cluster in one line: ``kind-dev · 3 nodes · v1.34.1``, or ``simulator · seed 7 · ...``."""
+        simulated = self.simulated
+        if simulated is not None:
+            pace = "real pace" if simulated.rate == 1 else f"{simulated.rate:g} times faster"
+            return f"simulator · seed {simulated.seed} · {pace}"
+        version = self.cluster.server_version()
+        return f"{self.cluster.name} · {self._nodes()}{version}"
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What the governor allows, by the settings."""
+        from chaoskit.governor import Limits
+
+        settings = self.settings
+        return Limits(
+            max_pods=settings.max_pods,
+            max_percent=settings.max_percent,
+            cool_down=settings.cool_down,
+            acts_per_hour=settings.acts_per_hour,
+            protected_namespaces=settings.protected_namespaces,
+        )
+
+    def _nodes(self) -> str:
+        try:
+            count = len(self.cluster.list(kube.NODE).items)
+        except ChaoskitError:
+            return ""  # nodes are often hidden from those who own a namespace
+        return f"{count} node{'' if count == 1 else 's'} · "
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name; whoever opens it closes it."""
+    if settings.store.startswith(("mongodb://", "mongodb+srv://")):
+        from chaoskit.adapters.mongo import MongoStore
+
+        return MongoStore(settings.store)
+    from chaoskit.adapters.sqlite import SqliteStore
+
+    path = settings.store.removeprefix("sqlite://")
+    return SqliteStore(Path(path) if path else settings.home / "store.db")
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Runtime]:
+    """A runtime whose connections are closed on the way out."""
+    with ExitStack() as stack:
+        yield Runtime(settings, stack)

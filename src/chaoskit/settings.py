@@ -1,0 +1,138 @@
+"""One frozen Settings: defaults, then the file, then the environment, then flags; and where each came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chaoskit.errors import InvalidInput, Problem
+
+PREFIX = "CHAOSKIT_"
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Where this user's state lies: ``CHAOSKIT_HOME``, or chaoskit's folder in the XDG state folder."""
+    if environment.get("CHAOSKIT_HOME"):
+        return Path(environment["CHAOSKIT_HOME"])
+    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "chaoskit"
+
+
+class Settings(BaseModel):
+    """Everything that can be set once; each can stand in the file, in ``CHAOSKIT_<NAME>`` or in a flag."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kubeconfig: str = Field("", description="path of the kubeconfig; empty: as kubectl finds it")
+    context: str = Field("", description="context of the kubeconfig; empty: the current one")
+    namespace: str = Field("", description="namespace; empty: the context's, or default")
+    prometheus: str = Field("", description="address of Prometheus, for example http://localhost:9090")
+    prometheus_token: str = Field("", description="bearer token for Prometheus", repr=False)
+    store: str = Field("", description="mongodb://... or the path of an SQLite file; empty: in `home`")
+    home: Path = Field(Path(), description="folder for the embedded store, trained models and simulators")
+    model: str = Field("default", description="name of the model that predict uses")
+    timeout: timedelta = Field(timedelta(minutes=15), description="the longest a run or recovery may take")
+    cool_down: timedelta = Field(
+        timedelta(minutes=0), description="time that must pass between two acts on the same workload"
+    )
+    max_pods: int = Field(0, ge=0, description="most pods that one act may disturb; 0: no cap")
+    max_percent: int = Field(
+        100, ge=1, le=100, description="most of a workload's pods that one act may disturb"
+    )
+    acts_per_hour: int = Field(0, ge=0, description="most acts on one workload in an hour; 0: no cap")
+    protected_namespaces: tuple[str, ...] = Field(
+        (
+            "kube-system",
+            "kube-public",
+            "kube-node-lease",
+            "litmus",
+            "monitoring",
+            "istio-system",
+            "cert-manager",
+        ),
+        description="namespaces in which chaos is refused",
+    )
+
+
+class Loaded(BaseModel):
+    """The settings, and for each name where it was set: ``default``, a file, a variable or a flag."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(
+    flags: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Loaded:
+    """The settings that hold now; a flag that is None was not given.
+
+    Raises:
+        InvalidInput: a file, variable or flag is wrong; names file or variable, field and what is expected.
+    """
+    env = os.environ if environment is None else environment
+    values: dict[str, Any] = {"home": state_folder(env)}
+    origins: dict[str, str] = {}
+    for origin, layer in (
+        (_file_name(file, env), _from_file(file, env)),
+        ("", _from_environment(env)),
+        ("flag", flags),
+    ):
+        for name, value in layer.items():
+            if value is not None:
+                values[name] = value
+                origins[name] = origin or PREFIX + name.upper()
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise InvalidInput("the settings cannot be used", problems=_problems(error, origins)) from error
+    return Loaded(settings=settings, origins={n: origins.get(n, "default") for n in Settings.model_fields})
+
+
+def _file_name(file: Path | None, env: Mapping[str, str]) -> str:
+    return str(file or env.get("CHAOSKIT_CONFIG") or "chaoskit.yaml")
+
+
+def _from_file(file: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
+    """What the file says; one that was named must be there, ``chaoskit.yaml`` may be."""
+    path = Path(_file_name(file, env))
+    named = file is not None or "CHAOSKIT_CONFIG" in env
+    if not named and not path.exists():
+        return {}
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise InvalidInput(f"the settings file {path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"the settings file {path} is no YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise InvalidInput(f"the settings file {path} is no mapping of names to values")
+    return {str(name).replace("-", "_"): value for name, value in found.items()}
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    names = (name for name in Settings.model_fields if name != "home")
+    found = {name: env[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in env}
+    return {name: tuple(v.split(",")) if name == "protected_namespaces" else v for name, v in found.items()}
+
+
+def _problems(error: ValidationError, origins: Mapping[str, str]) -> list[Problem]:
+    return [
+        Problem(
+            path=origins.get(str(each["loc"][0]), "settings"),
+            field=".".join(str(part) for part in each["loc"]),
+            found=repr(each["input"]),
+            expected=each["msg"],
+        )
+        for each in error.errors()
+    ]
