@@ -1,4 +1,4 @@
-"""One frozen Settings: defaults, then the file, then the environment, then flags; and where each came from."""
+"""One frozen Settings: defaults, then file, then environment, then flags; and where each came from."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ def config(session: Session) -> None:
     shown = {name: _shown(name, value) for name, value in values.items()}
     origins = session.loaded.origins
     rows = [
-        (name, str(shown[name]), origins[name], field.description or "")
+        (name, origins[name], str(shown[name]), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     emit(
         session,
         "settings",
         {"settings": shown, "origins": dict(origins)},
-        lambda out: columns(out, ("name", "value", "from", "meaning"), rows),
+        lambda out: columns(out, ("name", "from", "value", "meaning"), rows),
     )
 
 

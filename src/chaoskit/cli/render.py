@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _STYLES = {0: "green", 1: "bold red", 3: "yellow", 4: "yellow", 5: "bold red", 7
 def emit(
     session: Session, schema: str, document: Mapping[str, Any], table: Callable[[Console], None]
 ) -> None:
-    """The result is on stdout in the format asked for; `schema` is the last part of its name, as in ``run``."""
+    """The result is on stdout in the format asked for; `schema` is its name, as in ``run``."""
     from chaoskit.cli.session import Format
 
     if session.output is Format.TABLE:
@@ -39,7 +40,7 @@ def console(session: Session, *, stderr: bool = False) -> Console:
     """A console on stdout or stderr; without colours where asked, in a pipe and with ``NO_COLOR``."""
     from rich.console import Console
 
-    width = None if (sys.stderr if stderr else sys.stdout).isatty() else 100
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else 160
     return Console(
         stderr=stderr, no_color=session.no_color or None, highlight=False, width=width, markup=False
     )
@@ -108,7 +109,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 def sparkline(values: Sequence[float], *, width: int = 8) -> str:
     """The course of `values` (NaN is a gap) in `width` bars."""
     step = max(1, -(-len(values) // width))
-    groups = [[v for v in values[i : i + step] if v == v] for i in range(0, len(values), step)]
+    groups = [[v for v in values[i : i + step] if not isnan(v)] for i in range(0, len(values), step)]
     means = [sum(g) / len(g) if g else None for g in groups]
     known = [m for m in means if m is not None]
     if not known:

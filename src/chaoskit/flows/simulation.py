@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -123,10 +124,8 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, stop: threading.Event
 
 def _alive(pid: int) -> bool:
     """Whether the process runs; a zombie child of ours does not."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
