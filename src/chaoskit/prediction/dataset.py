@@ -1,0 +1,221 @@
+"""Measurements as arrays: rows (pods) by signal by time, in blocks without a break; NaN is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit import errors, events, signals, topology
+from chaoskit.ports.metrics import MetricsSource, Series, Signal
+from chaoskit.records import LabelRecord
+
+Values = NDArray[np.float32]
+
+MAX_GAP = timedelta(hours=2)
+"""A longer break in a file begins a new block: what was before it is no baseline any more."""
+
+
+class Row(NamedTuple):
+    """Whose values these are. It groups and names; it is never a feature."""
+
+    namespace: str
+    workload: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """One unbroken stretch: `values[row, signal, i]` was true at `start + i * step`; NaN is missing."""
+
+    run: str
+    rows: tuple[Row, ...]
+    start: datetime
+    step: int
+    values: Values
+
+    @property
+    def length(self) -> int:
+        """How many moments it has."""
+        return int(self.values.shape[2])
+
+    @property
+    def end(self) -> datetime:
+        """Its last moment."""
+        return self.at(self.length - 1)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Its moments in Unix seconds."""
+        return self.start.timestamp() + np.arange(self.length) * float(self.step)
+
+    def at(self, index: int) -> datetime:
+        """The moment with this index, UTC."""
+        return self.start + timedelta(seconds=index * self.step)
+
+    def cut(self, first: int, last: int) -> Block:
+        """Its moments `first` to `last`, the last one excluded."""
+        return replace(self, start=self.at(first), values=self.values[:, :, first:last])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """What was measured, in one or more blocks of the same signals and step (seconds), with outside labels."""
+
+    signals: tuple[Signal, ...]
+    step: int
+    blocks: tuple[Block, ...]
+    labels: tuple[LabelRecord, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The signals' names, in the order of the arrays."""
+        return tuple(signal.name for signal in self.signals)
+
+    @property
+    def hours(self) -> float:
+        """How many hours it covers."""
+        return sum(block.length for block in self.blocks) * self.step / 3600
+
+    @property
+    def samples(self) -> int:
+        """How many (row, moment) pairs have any value."""
+        return sum(int(present(block.values).sum()) for block in self.blocks)
+
+    @property
+    def missing_share(self) -> float:
+        """The share of values that are missing where the row has any at all."""
+        seen = [block.values.transpose(0, 2, 1)[present(block.values)] for block in self.blocks]
+        total = sum(each.size for each in seen)
+        return sum(int(np.isnan(each).sum()) for each in seen) / total if total else 0.0
+
+    def column(self, name: str) -> int | None:
+        """The index of a signal, or None."""
+        return self.names.index(name) if name in self.names else None
+
+    def select(self, wanted: Sequence[Signal]) -> Dataset:
+        """The same with exactly these signals, in this order; what it lacks is missing everywhere."""
+        return replace(
+            self,
+            signals=tuple(wanted),
+            blocks=tuple(replace(b, values=self._columns(b, wanted)) for b in self.blocks),
+        )
+
+    def _columns(self, block: Block, wanted: Sequence[Signal]) -> Values:
+        values = np.full((len(block.rows), len(wanted), block.length), np.nan, dtype=np.float32)
+        for index, signal in enumerate(wanted):
+            if (column := self.column(signal.name)) is not None:
+                values[:, index] = block.values[:, column]
+        return values
+
+    def thin(self, step: int) -> Dataset:
+        """The same on a grid of `step` seconds: each moment keeps the newest sample of the time before it."""
+        if step <= self.step:
+            return self
+        if step % self.step:
+            message = f"a grid of {step} s cannot be made from one of {self.step} s"
+            raise errors.InvalidInput(message, hint=f"choose a multiple of {self.step} s")
+        blocks = tuple(_thin(block, step // self.step) for block in self.blocks)
+        return replace(self, step=step, blocks=blocks)
+
+    def only(self, workloads: Iterable[str]) -> Dataset:
+        """The same with the rows of these workloads alone."""
+        wanted = set(workloads)
+        return replace(self, blocks=tuple(_rows_of(block, wanted) for block in self.blocks))
+
+
+def present(values: Values) -> NDArray[np.bool_]:
+    """Which (row, moment) have any value."""
+    found: NDArray[np.bool_] = ~np.isnan(values).all(axis=1)
+    return found
+
+
+def _thin(block: Block, factor: int) -> Block:
+    usable = block.length // factor * factor
+    shape = (*block.values.shape[:2], usable // factor, factor)
+    parts = block.values[:, :, :usable].reshape(shape)
+    newest = parts[..., -1].copy()
+    for back in range(2, factor + 1):
+        newest = np.where(np.isnan(newest), parts[..., -back], newest)
+    return replace(block, start=block.at(factor - 1), step=block.step * factor, values=newest)
+
+
+def _rows_of(block: Block, workloads: set[str]) -> Block:
+    keep = [index for index, row in enumerate(block.rows) if row.workload in workloads]
+    return replace(block, rows=tuple(block.rows[i] for i in keep), values=block.values[keep])
+
+
+def collect(
+    metrics: MetricsSource,
+    start: datetime,
+    end: datetime,
+    namespace: str,
+    *,
+    wanted: Sequence[Signal] = signals.CATALOGUE,
+    step: int = 60,
+    listen: events.Listener = events.ignore,
+) -> Dataset:
+    """All pods of a namespace from `start` to `end` on a grid of `step` seconds, as one block.
+
+    A workload's or an edge's series counts for each of its pods (the worst caller, where several call);
+    signals of nodes are left out: which pod was on which node then is not known. Raises `CannotStart`
+    when no pod has any signal there.
+    """
+    usable = tuple(signal for signal in wanted if signal.scope != "node")
+    found: list[tuple[Series, ...]] = []
+    for number, signal in enumerate(usable):
+        found.append(metrics.range(signal, start, end, step=step, where={"namespace": namespace}))
+        listen(events.Progress(end, "signals", number + 1, len(usable), "signals"))
+    pods = tuple(sorted({row for series in found for row in _pods(series)}))
+    if not pods:
+        raise errors.CannotStart(
+            f"no signal has a sample in namespace {namespace} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
+            hint="chaoskit monitor lint says which signals Prometheus has",
+        )
+    length = int((end - start).total_seconds() // step) + 1
+    values = np.full((len(pods), len(usable), length), np.nan, dtype=np.float32)
+    for column, series in enumerate(found):
+        _fill(values[:, column], pods, series, start, step)
+    block = Block(namespace, pods, start.astimezone(UTC), step, values)
+    return Dataset(usable, step, (block,))
+
+
+def _pods(series: Iterable[Series]) -> Iterator[Row]:
+    for each in series:
+        if each.labels.get("pod"):
+            yield Row(
+                each.labels.get("namespace", ""), topology.workload_name(each.labels), each.labels["pod"]
+            )
+
+
+def _fill(
+    values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int
+) -> None:
+    """Put each series at its pods, the greater value where two meet (several callers of one pod)."""
+    of_pod = {row.pod: [index] for index, row in enumerate(pods)}
+    of_workload: dict[str, list[int]] = {}
+    for index, row in enumerate(pods):
+        of_workload.setdefault(row.workload, []).append(index)
+    for each in series:
+        targets = _targets(each.labels, of_pod, of_workload)
+        offset = round((each.start - start).total_seconds() / step)
+        data = np.asarray(each.values, dtype=np.float32)[max(0, -offset) :]
+        first = max(0, offset)
+        data = data[: values.shape[1] - first]
+        for row in targets:
+            place = values[row, first : first + len(data)]
+            np.fmax(place, data, out=place)
+
+
+def _targets(
+    labels: Mapping[str, str], of_pod: Mapping[str, list[int]], of_workload: Mapping[str, list[int]]
+) -> list[int]:
+    if labels.get("pod"):
+        return of_pod.get(labels["pod"], [])
+    name = labels.get("workload") or labels.get("destination") or labels.get("app", "")
+    kind = labels.get("workload_kind") or "deployment"
+    return of_workload.get(f"{kind}/{name}", [])
