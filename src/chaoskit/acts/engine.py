@@ -1,0 +1,214 @@
+"""Ends a Litmus engine and makes sure that nothing of its faults is left, operator busy or gone included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.acts.entries import Entry
+from chaoskit.clock import Clock
+from chaoskit.errors import Forbidden, NotFound
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+
+UID_LABEL = "chaosUID"
+ENDED = frozenset({"completed", "stopped"})
+
+PATIENCE = 240.0
+"""Seconds for the operator to end an engine: it works on one at a time and waits up to 180 s for each."""
+
+OPERATOR_ANSWERS = 6.0
+"""Seconds after which pods that nobody has marked for deletion are deleted by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """How to find what an engine made: its name and uid, our run's label, where its targets are.
+
+    An engine that is `ours` is removed once it has ended; somebody's own YAML stays as Litmus leaves it.
+    """
+
+    engine: ObjectRef
+    run: str
+    namespaces: tuple[str, ...]
+    ours: bool
+
+    @classmethod
+    def of(cls, entry: Entry) -> Trail:
+        """The trail that a ``litmus-engine`` entry remembers."""
+        kept = entry.before
+        return cls(entry.target, kept["run"], tuple(kept["namespaces"]), bool(kept["ours"]))
+
+    def entry(self) -> Entry:
+        """The trail as a ledger's entry."""
+        before = {"run": self.run, "namespaces": list(self.namespaces), "ours": self.ours}
+        return Entry("litmus-engine", self.engine, before=before)
+
+    @property
+    def selector(self) -> str:
+        """What takes its pods and jobs; engine labels are copied to them, so the run's will do."""
+        uid = self.engine.uid
+        return f"{UID_LABEL}={uid}" if uid else f"{kube.RUN_LABEL}={self.run}"
+
+
+def status(engine: Object) -> str:
+    """``initialized``, ``completed``, ``stopped``, or "" before the operator has seen it."""
+    return str((engine.get("status") or {}).get("engineStatus") or "")
+
+
+def find(cluster: Cluster, trail: Trail) -> Object | None:
+    """The run's engine; None when it is gone, or when another has taken its name."""
+    ref = trail.engine
+    try:
+        body = cluster.get(ObjectRef(ref.kind, ref.namespace, ref.name))
+    except NotFound:
+        return None
+    mine = kube.labels_of(body).get(kube.RUN_LABEL) == trail.run
+    return body if mine or (ref.uid and body["metadata"].get("uid") == ref.uid) else None
+
+
+def end(
+    cluster: Cluster, clock: Clock, trail: Trail, *, keep: Callable[[], None] = lambda: None
+) -> tuple[str, ...]:
+    """The engine has ended and this is what is left of it, in words: empty when the undo is confirmed."""
+    engine = find(cluster, trail)
+    if engine is not None:
+        trail = Trail(kube.ref_of(engine, kube.CHAOS_ENGINE), trail.run, trail.namespaces, trail.ours)
+        _stop(cluster, engine, trail.engine)
+    left = _wait(cluster, clock, trail, keep)
+    if left and _replace_disturbed_pods(cluster, trail):
+        left = _wait(cluster, clock, trail, keep)
+    if not left and trail.ours:
+        left = _remove(cluster, clock, trail, keep)
+    return left
+
+
+def _stop(cluster: Cluster, engine: Object, ref: ObjectRef) -> None:
+    """The operator is told to stop it; one that no operator has seen is removed."""
+    if status(engine) in ENDED or kube.is_deleting(engine):
+        return
+    if not status(engine) and not engine["metadata"].get("finalizers"):
+        cluster.delete(ref)
+        return
+    if engine["spec"].get("engineState") != "stop":
+        cluster.patch(ref, {"spec": {"engineState": "stop"}})
+
+
+def _wait(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]) -> tuple[str, ...]:
+    began = clock.monotonic()
+    helped = False
+    while left := _unfinished(cluster, trail):
+        waited = clock.monotonic() - began
+        if waited >= PATIENCE or all(each.startswith(_DISTURBED) for each in left):
+            return left
+        if waited >= OPERATOR_ANSWERS and not helped:
+            helped = _delete_by_hand(cluster, trail)
+        keep()
+        clock.sleep(0.5)
+    return ()
+
+
+def _unfinished(cluster: Cluster, trail: Trail) -> tuple[str, ...]:
+    engine = find(cluster, trail)
+    if engine is not None and (status(engine) not in ENDED or kube.is_deleting(engine)):
+        return (f"engine {trail.engine.name} has not ended", *leftovers(cluster, trail))
+    return leftovers(cluster, trail)
+
+
+_DISTURBED = "fault still on "
+
+
+def leftovers(cluster: Cluster, trail: Trail) -> tuple[str, ...]:
+    """What still runs or is still changed because of the engine, in words; finished jobs are none."""
+    return (*_working(cluster, trail), *_policies(cluster, trail), *_disturbed(cluster, trail))
+
+
+def _working(cluster: Cluster, trail: Trail) -> Iterator[str]:
+    namespace = trail.engine.namespace
+    for pod in cluster.list(kube.POD, namespace, labels=trail.selector).items:
+        if kube.phase(pod) not in {"Succeeded", "Failed"} or kube.is_deleting(pod):
+            yield f"pod {pod['metadata']['name']} still runs"
+    for job in cluster.list(kube.JOB, namespace, labels=trail.selector).items:
+        if (job.get("status") or {}).get("active"):
+            yield f"job {job['metadata']['name']} still runs"
+
+
+def _policies(cluster: Cluster, trail: Trail) -> Iterator[str]:
+    for namespace in dict.fromkeys((trail.engine.namespace, *trail.namespaces)):
+        try:
+            found = cluster.list(kube.NETWORK_POLICY, namespace, labels=trail.selector).items
+        except Forbidden:
+            continue  # who may not read policies could not have let one be made by this engine's fault
+        for policy in found:
+            yield f"network policy {policy['metadata']['name']} is still there"
+
+
+def _disturbed(cluster: Cluster, trail: Trail) -> Iterator[str]:
+    """Pods that Litmus says are injected and that still exist: what is in a pod goes with the pod."""
+    for pod in _injected_pods(cluster, trail):
+        yield f"{_DISTURBED}pod {pod['metadata']['name']}"
+
+
+def _injected_pods(cluster: Cluster, trail: Trail) -> Iterator[Object]:
+    for result in cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items:
+        for name in injected(result):
+            for namespace in trail.namespaces:
+                try:
+                    yield cluster.get(ObjectRef(kube.POD, namespace, name))
+                except NotFound:
+                    continue
+
+
+def injected(result: Object) -> tuple[str, ...]:
+    """Names of the pods that a ChaosResult calls injected: in its annotations or in its history."""
+    marks = kube.annotations_of(result).items()
+    noted = [key.partition("/")[2] for key, value in marks if key.startswith("pod/") and value == "injected"]
+    history: dict[str, Any] = (result.get("status") or {}).get("history") or {}
+    told = [
+        target["name"]
+        for target in history.get("targets") or ()
+        if target.get("chaosStatus") == "injected" and target.get("kind", "pod") == "pod"
+    ]
+    return tuple(dict.fromkeys((*noted, *told)))
+
+
+def _delete_by_hand(cluster: Cluster, trail: Trail) -> bool:
+    """Jobs and pods of the engine get their signal, as the operator would send it; True when tried."""
+    namespace = trail.engine.namespace
+    try:
+        for kind in (kube.JOB, kube.POD):
+            for body in cluster.list(kind, namespace, labels=trail.selector).items:
+                if not kube.is_deleting(body) and not _finished(kind is kube.JOB, body):
+                    cluster.delete(kube.ref_of(body, kind))
+        for place in trail.namespaces:
+            for body in cluster.list(kube.NETWORK_POLICY, place, labels=trail.selector).items:
+                cluster.delete(kube.ref_of(body, kube.NETWORK_POLICY))
+    except Forbidden:
+        return True  # then it is for the operator alone; the wait goes on
+    return True
+
+
+def _finished(is_job: bool, body: Object) -> bool:
+    if is_job:
+        return not (body.get("status") or {}).get("active")
+    return kube.phase(body) in {"Succeeded", "Failed"}
+
+
+def _replace_disturbed_pods(cluster: Cluster, trail: Trail) -> bool:
+    """Pods that still carry the fault and have an owner are deleted: their sandbox goes with them."""
+    owned = [pod for pod in _injected_pods(cluster, trail) if kube.owner(pod) is not None]
+    for pod in owned:
+        cluster.delete(kube.ref_of(pod, kube.POD))
+    return bool(owned)
+
+
+def _remove(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]) -> tuple[str, ...]:
+    until = clock.monotonic() + PATIENCE
+    cluster.delete(trail.engine)
+    while find(cluster, trail) is not None:
+        if clock.monotonic() >= until:
+            return (f"engine {trail.engine.name} is marked for deletion; its operator does not let it go",)
+        keep()
+        clock.sleep(0.5)
+    return ()

@@ -1,0 +1,26 @@
+"""What must be undone, as data: one entry for each thing that is about to be changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit.ports.cluster import ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to undo, written before it is done.
+
+    `kind` says how: ``created`` (delete it), ``field`` (put `before` back at `path`, None is absent,
+    while it still holds `after`), ``cordon`` (let pods be scheduled again), ``litmus-engine`` (stop it
+    and wait until nothing of it is left; `before` carries what to look at). A `secret` entry's `before`
+    is kept in a Secret instead of the Lease.
+    """
+
+    kind: str
+    target: ObjectRef
+    path: tuple[str, ...] = ()
+    before: Any = None
+    after: Any = None
+    secret: bool = False

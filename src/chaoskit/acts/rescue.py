@@ -1,0 +1,75 @@
+"""Finishes what dead runs left behind, from any machine: their ledgers say what is owed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chaoskit.acts.ledger import Account, Ledger, accounts
+from chaoskit.clock import Clock
+from chaoskit.errors import Conflict
+from chaoskit.events import Listener, Step, ignore
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Cluster
+from chaoskit.records import Undo
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """A dead run or recovery, and how its undo stands now."""
+
+    account: Account
+    undo: Undo
+
+
+def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
+    """Ledgers of acts that have not ended: under way, or left by a dead process."""
+    return tuple(each for each in accounts(cluster, namespace) if each.state == "active")
+
+
+def rescue(
+    cluster: Cluster,
+    clock: Clock,
+    *,
+    namespace: str = "",
+    listen: Listener = ignore,
+    stop: threading.Event | None = None,
+) -> tuple[Rescued, ...]:
+    """Every act whose lease was not renewed while it was watched for its whole duration is undone.
+
+    Clocks are never compared: a lease is dead when this process saw it stand still. A run that another
+    rescuer takes over meanwhile is left to it.
+    """
+    done: list[Rescued] = []
+    for account in dead(cluster, clock, active(cluster, namespace), stop=stop):
+        try:
+            ledger = Ledger.take_over(cluster, clock, account)
+        except Conflict:
+            continue
+        listen(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
+        undone = ledger.undo(listen)
+        ledger.close(Outcome.UNDO_UNCONFIRMED if undone.left else Outcome.ERRORED, keep=False)
+        done.append(Rescued(account, undone))
+    return tuple(done)
+
+
+def dead(
+    cluster: Cluster,
+    clock: Clock,
+    watched: Iterable[Account],
+    *,
+    stop: threading.Event | None = None,
+) -> tuple[Account, ...]:
+    """Those of `watched` that did not change for their whole lease duration from now on."""
+    began = clock.monotonic()
+    waiting = {account.id: account for account in watched}
+    found: list[Account] = []
+    while waiting and not clock.sleep(1.0, stop):
+        now = {each.id: each for each in active(cluster)}
+        for id_, account in list(waiting.items()):
+            if id_ not in now or now[id_].version != account.version:
+                del waiting[id_]
+            elif clock.monotonic() - began >= account.duration:
+                found.append(waiting.pop(id_))
+    return tuple(found)

@@ -1,0 +1,114 @@
+"""Undoes one entry of a ledger, from nothing but the entry and the cluster; safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chaoskit.acts import engine
+from chaoskit.acts.entries import Entry
+from chaoskit.clock import Clock
+from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.ports.cluster import Cluster, Object
+
+_TRIES = 4
+_PATIENCE = 60.0
+
+Keep = Callable[[], None]
+"""Called again and again while an undo waits, so that the ledger's lease does not expire meanwhile."""
+
+
+def undo(cluster: Cluster, clock: Clock, entry: Entry, *, keep: Keep = lambda: None) -> str:
+    """What is left, in words; empty when the entry is undone or was never done."""
+    try:
+        return _WAYS[entry.kind](cluster, clock, entry, keep)
+    except KeyError:
+        return f"{entry.target}: nobody here knows how to undo {entry.kind!r}"
+    except ChaoskitError as error:
+        return f"{entry.target}: {error}"
+
+
+def words(entry: Entry) -> str:
+    """What undoing the entry means, in words."""
+    match entry.kind:
+        case "created":
+            return f"{entry.target} removed"
+        case "cordon":
+            return f"{entry.target} takes pods again"
+        case "field":
+            return f"{entry.target} {'.'.join(entry.path)} is as before"
+        case "litmus-engine":
+            return f"{entry.target} ended, nothing of it is left"
+        case _:
+            return f"{entry.kind} of {entry.target} undone"
+
+
+def _created(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
+    cluster.delete(entry.target)
+    until = clock.monotonic() + _PATIENCE
+    while _exists(cluster, entry):
+        if clock.monotonic() >= until:
+            return f"{entry.target} is still there, marked for deletion"
+        keep()
+        clock.sleep(0.5)
+    return ""
+
+
+def _exists(cluster: Cluster, entry: Entry) -> bool:
+    try:
+        cluster.get(entry.target)
+    except NotFound:
+        return False
+    return True
+
+
+def _field(cluster: Cluster, clock: Clock, entry: Entry, _keep: Keep) -> str:
+    for _ in range(_TRIES):
+        try:
+            body = cluster.get(entry.target)
+        except NotFound:
+            return ""
+        if _at(body, entry.path) != entry.after:
+            return ""  # somebody else's value by now, or never changed: not ours to restore
+        try:
+            patch = _restoring(entry, body["metadata"]["resourceVersion"])
+            cluster.patch(entry.target, patch, type="json")
+        except Conflict:
+            clock.sleep(0.2)
+            continue
+        return ""
+    return f"{entry.target}: {'.'.join(entry.path)} changes faster than it can be restored"
+
+
+def _at(body: Object, path: tuple[str, ...]) -> Any:
+    found: Any = body
+    for step in path:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def _restoring(entry: Entry, version: str) -> list[dict[str, Any]]:
+    """A JSON patch, which replaces mappings whole; naming the version makes it conditional."""
+    pointer = "/" + "/".join(step.replace("~", "~0").replace("/", "~1") for step in entry.path)
+    back = {"op": "remove", "path": pointer}
+    if entry.before is not None:
+        back = {"op": "add", "path": pointer, "value": entry.before}
+    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, back]
+
+
+def _cordon(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
+    made = Entry("field", entry.target, ("spec", "unschedulable"), entry.before, True)
+    return _field(cluster, clock, made, keep)
+
+
+def _engine(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
+    left = engine.end(cluster, clock, engine.Trail.of(entry), keep=keep)
+    return "; ".join(left)
+
+
+_WAYS: dict[str, Callable[[Cluster, Clock, Entry, Keep], str]] = {
+    "created": _created,
+    "field": _field,
+    "cordon": _cordon,
+    "litmus-engine": _engine,
+}

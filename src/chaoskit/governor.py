@@ -1,0 +1,242 @@
+"""What may happen now: halt, protected namespaces, interlock, cool-down, budget and blast radius.
+
+All state is read from the cluster: the ledgers' Leases, the halt's ConfigMap, the namespace's annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chaoskit import kube
+from chaoskit.acts import halt
+from chaoskit.acts.halt import Act
+from chaoskit.acts.ledger import Account, Ledger, accounts
+from chaoskit.clock import Clock
+from chaoskit.documents import duration
+from chaoskit.errors import Forbidden, NotFound, Refused
+from chaoskit.ports.cluster import Cluster, ObjectRef
+
+PROTECTED = (
+    "kube-system",
+    "kube-public",
+    "kube-node-lease",
+    "litmus",
+    "monitoring",
+    "prometheus",
+    "cert-manager",
+    "istio-system",
+    "chaoskit",
+)
+
+FREEZE = "chaoskit.io/freeze-until"
+"""Annotation on a namespace (ISO 8601): no chaos in it before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a cluster allows. Percentages are of a workload's pods; 0 means no such limit."""
+
+    protected: tuple[str, ...] = PROTECTED
+    max_pods: int = 0
+    max_percent: float = 0
+    chaos_cooldown: float = 0
+    recovery_cooldown: float = 0
+    chaos_budget: int = 0
+    recovery_budget: int = 0
+    budget_window: float = 3600
+
+    def cooldown(self, act: Act) -> float:
+        """Seconds of rest between two acts of this kind on the same workload."""
+        return self.chaos_cooldown if act == "chaos" else self.recovery_cooldown
+
+    def budget(self, act: Act) -> int:
+        """How many acts of this kind may end in one window, on all workloads together."""
+        return self.chaos_budget if act == "chaos" else self.recovery_budget
+
+
+class Governor:
+    """Says no to what must not happen now, and remembers nothing itself."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, limits: Limits = Limits()) -> None:
+        self.limits = limits
+        self._cluster = cluster
+        self._clock = clock
+
+    def admit(
+        self,
+        act: Act,
+        targets: Sequence[ObjectRef],
+        namespace: str,
+        *,
+        pods_hit: int,
+        pods_total: int,
+        max_pods: int = 0,
+        max_percent: float = 0,
+        drill: bool = False,
+    ) -> None:
+        """The act may start now; `max_pods` and `max_percent` are what its own document allows.
+
+        In a drill, a recovery may work on what the chaos under test disturbs.
+
+        Raises:
+            Refused: the first guard that says no, with its limit and until when.
+        """
+        self._not_halted(act, namespace)
+        if act == "chaos":
+            self._not_protected(targets, namespace)
+            self._not_frozen(targets, namespace)
+        for pods, percent in (
+            (self.limits.max_pods, self.limits.max_percent),
+            (max_pods, max_percent),
+        ):
+            within_radius(pods_hit, pods_total, max_pods=pods, max_percent=percent)
+        known = self._accounts(targets, namespace)
+        interlocked(act, targets, [each for each in known if each.state == "active"], drill=drill)
+        now = self._clock.now()
+        cooled_down(act, targets, known, now, self.limits.cooldown(act))
+        within_budget(act, known, now, self.limits.budget(act), self.limits.budget_window)
+
+    def confirm(self, ledger: Ledger, *, drill: bool = False) -> None:
+        """Nobody else began on the same workload between admission and our ledger.
+
+        Raises:
+            Refused: somebody did (guard ``busy`` or ``interlock``); close the ledger and leave.
+        """
+        mine = ledger.account
+        others = self._accounts(mine.targets, mine.ref.namespace)
+        active = [each for each in others if each.state == "active" and each.id != mine.id]
+        interlocked(mine.act, mine.targets, active, drill=drill)
+
+    def remembers(self, act: Act) -> bool:
+        """Whether ended ledgers of this kind must be kept, for a cool-down or a budget."""
+        return bool(self.limits.cooldown(act) or self.limits.budget(act))
+
+    def prune(self, namespace: str = "") -> int:
+        """So many ended ledgers that no guard needs any more were removed."""
+        window = max(self.limits.budget_window, self.limits.chaos_cooldown, self.limits.recovery_cooldown)
+        before = self._clock.now() - timedelta(seconds=window)
+        old = [each for each in accounts(self._cluster, namespace) if each.ended and each.ended < before]
+        for account in old:
+            self._cluster.delete(account.ref)
+        return len(old)
+
+    def _not_halted(self, act: Act, namespace: str) -> None:
+        found = halt.halted(self._cluster, act, namespace=namespace)
+        if found is not None:
+            reason = found.reason or "no reason given"
+            raise Refused(
+                f"{act} is halted in this cluster since {found.since}: {reason}",
+                guard="halt",
+                limit="none may start",
+                hint="chaoskit resume lifts it",
+            )
+
+    def _not_protected(self, targets: Sequence[ObjectRef], namespace: str) -> None:
+        for place in _places(targets, namespace):
+            if place in self.limits.protected:
+                raise Refused(
+                    f"namespace {place} is protected: no fault is injected into it",
+                    guard="protected namespace",
+                    limit=", ".join(self.limits.protected),
+                )
+
+    def _not_frozen(self, targets: Sequence[ObjectRef], namespace: str) -> None:
+        for place in _places(targets, namespace):
+            try:
+                body = self._cluster.get(ObjectRef(kube.NAMESPACE, "", place))
+            except (NotFound, Forbidden):
+                continue  # who may not read a namespace cannot honour its annotation
+            until = kube.time_of(kube.annotations_of(body).get(FREEZE))
+            if until is not None and until > self._clock.now():
+                raise Refused(f"namespace {place} is frozen", guard="freeze", until=until.isoformat())
+
+    def _accounts(self, targets: Sequence[ObjectRef], namespace: str) -> tuple[Account, ...]:
+        try:
+            return accounts(self._cluster)
+        except Forbidden:
+            places = _places(targets, namespace)
+            return tuple(each for place in places for each in accounts(self._cluster, place))
+
+
+def _places(targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for each in (namespace, *(t.namespace for t in targets)) if each))
+
+
+def within_radius(hit: int, total: int, *, max_pods: int = 0, max_percent: float = 0) -> None:
+    """So many pods of so many may be hit; a limit of 0 allows all.
+
+    Raises:
+        Refused: guard ``blast radius``.
+    """
+    if max_pods and hit > max_pods:
+        message = f"{hit} pods would be hit; the limit is {max_pods}"
+        raise Refused(message, guard="blast radius", limit=f"maxPods {max_pods}")
+    if max_percent and total and hit * 100 > max_percent * total:
+        message = f"{hit} of {total} pods would be hit; the limit is {max_percent:g} %"
+        raise Refused(message, guard="blast radius", limit=f"maxPercent {max_percent:g}")
+
+
+def interlocked(
+    act: Act, targets: Sequence[ObjectRef], active: Iterable[Account], *, drill: bool = False
+) -> None:
+    """Nobody acts on any of these targets.
+
+    Raises:
+        Refused: guard ``busy`` (the same kind of act) or ``interlock`` (the other kind).
+    """
+    for account in active:
+        shared = _shared(targets, account)
+        if not shared or (drill and account.act != act):
+            continue
+        raise Refused(
+            f"{account.act} {account.id} works on {shared} (held by {account.holder})",
+            guard="busy" if account.act == act else "interlock",
+            limit="one act on a workload at a time",
+            hint="wait for it, or run chaoskit rescue if its process is dead",
+        )
+
+
+def cooled_down(
+    act: Act, targets: Sequence[ObjectRef], known: Iterable[Account], now: datetime, seconds: float
+) -> None:
+    """The last act of this kind on each target ended at least so long ago.
+
+    Raises:
+        Refused: guard ``cool-down``, with the time when it is over.
+    """
+    for account in known:
+        shared = _shared(targets, account) if account.act == act else ""
+        until = account.ended and account.ended + timedelta(seconds=seconds)
+        if shared and until and now < until:
+            raise Refused(
+                f"{shared} rests after {act} {account.id}",
+                guard="cool-down",
+                limit=duration(seconds),
+                until=until.isoformat(timespec="seconds"),
+            )
+
+
+def within_budget(act: Act, known: Iterable[Account], now: datetime, budget: int, window: float) -> None:
+    """Fewer than `budget` acts of this kind ended in the last `window` seconds.
+
+    Raises:
+        Refused: guard ``budget``, with the time when the oldest of them leaves the window.
+    """
+    start = now - timedelta(seconds=window)
+    recent = sorted(each.ended for each in known if each.act == act and each.ended and each.ended > start)
+    if budget and len(recent) >= budget:
+        until = recent[-budget] + timedelta(seconds=window)
+        raise Refused(
+            f"{len(recent)} acts of {act} ended in the last {duration(window)}",
+            guard="budget",
+            limit=f"{budget} in {duration(window)}",
+            until=until.isoformat(timespec="seconds"),
+        )
+
+
+def _shared(targets: Sequence[ObjectRef], account: Account) -> str:
+    theirs = {(each.kind, each.namespace, each.name) for each in account.targets}
+    shared = next((t for t in targets if (t.kind, t.namespace, t.name) in theirs), None)
+    return "" if shared is None else str(shared)
