@@ -85,6 +85,8 @@ class Process:
 
     def answer(self, status: int | None, path: str = "") -> None:
         """HTTP probes of `path` (of every path without one of its own: "") see this status; None: refused."""
+        if self._answers.get(path) == status:
+            return
         if status is None:
             self._answers.pop(path, None)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,17 +31,28 @@ class Effects:
 
     def __init__(self) -> None:
         self._by_pod: dict[tuple[str, str], list[Effect]] = {}
+        self._listeners: list[Callable[[Effect], None]] = []
+
+    def listen(self, changed: Callable[[Effect], None]) -> None:
+        """`changed` is called with every effect that starts or ends from now on, just after."""
+        self._listeners.append(changed)
 
     def start(self, effect: Effect) -> None:
         """`effect` is in force until it is ended."""
         self._by_pod.setdefault((effect.namespace, effect.pod), []).append(effect)
+        self._tell(effect)
 
     def end(self, effect: Effect) -> None:
         """`effect` is no longer in force; does nothing when it was ended already."""
         here = self._by_pod.get((effect.namespace, effect.pod), [])
         if effect in here:
             here.remove(effect)
+            self._tell(effect)
 
     def on(self, namespace: str, pod: str) -> tuple[Effect, ...]:
         """What is in force on one pod, oldest first."""
         return tuple(self._by_pod.get((namespace, pod), ()))
+
+    def _tell(self, effect: Effect) -> None:
+        for changed in self._listeners:
+            changed(effect)

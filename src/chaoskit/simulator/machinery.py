@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -327,7 +328,10 @@ class Machinery:
 def _merged(resource: Resource, old: Object, wanted: Object, subresource: str) -> Object:
     """`wanted` with what only the server sets; of the object or of its status, as the path says."""
     if subresource == "status":
-        return {**old, "metadata": dict(old["metadata"]), "status": wanted.get("status") or {}}
+        metadata = dict(old["metadata"])
+        if resource.schema is None and wanted["metadata"].get("annotations"):
+            metadata["annotations"] = wanted["metadata"]["annotations"]  # as built-in kinds let it
+        return {**old, "metadata": metadata, "status": wanted.get("status") or {}}
     new = {**wanted, "apiVersion": resource.api_version, "kind": resource.kind}
     metadata = dict(wanted["metadata"])
     for key in (*_KEPT, "namespace", "resourceVersion"):
@@ -407,6 +411,7 @@ class LocalApi:
         self.engine = engine
         self.machinery = machinery or Machinery(engine)
         self._options = Options(trusted=True)
+        self._untold: deque[tuple[Seen, Changed]] = deque()
 
     def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """The object, a private copy; None when it is not there."""
@@ -488,7 +493,14 @@ class LocalApi:
             self.machinery.store.listen(key, lambda change: self._tell(seen, change))
 
     def _tell(self, seen: Seen, change: Changed) -> None:
-        self.engine.call_later(0, lambda: seen(change.type, clone(change.version.object)))
+        # A request writes at the time on the wall, an actor at the time its work was due, which may be
+        # earlier: the queue keeps the order of the changes where the engine's times would not.
+        self._untold.append((seen, change))
+        self.engine.call_later(0, self._tell_next)
+
+    def _tell_next(self) -> None:
+        seen, change = self._untold.popleft()
+        seen(change.type, clone(change.version.object))
 
     def _on_pod(self, body: Object) -> Object:
         from chaoskit.simulator import subresources  # noqa: PLC0415 - it builds upon this module

@@ -1,0 +1,183 @@
+"""The status of a pod, derived from what its containers do: pure, as the recordings show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from chaoskit.simulator.api import Object
+from chaoskit.simulator.objects import clone, timestamp
+
+_TYPES = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
+
+
+@dataclass(slots=True)
+class Container:
+    """One container of a pod as the kubelet knows it; `state` and `last` are as in its status."""
+
+    spec: Object
+    state: Object = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
+    last: Object = field(default_factory=dict)
+    ready: bool = False
+    started: bool = False
+    restarts: int = 0
+    container_id: str = ""
+    image_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        name: str = self.spec["name"]
+        return name
+
+    @property
+    def exit_code(self) -> int | None:
+        """The code it ended with; None unless it is terminated."""
+        code: int | None = self.state.get("terminated", {}).get("exitCode")
+        return code
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What else a pod's status tells: its node's address, its own, since when, and how far it is."""
+
+    host_ip: str
+    pod_ip: str
+    started: float
+    sandbox: bool
+    """True while its network exists: from just before its first container until its last one is gone."""
+    phase: str
+    initialized: bool = True
+
+
+def finished(containers: Sequence[Container]) -> str:
+    """``Succeeded`` or ``Failed`` when every container has ended; else empty."""
+    codes = [container.exit_code for container in containers]
+    if not codes or None in codes:
+        return ""
+    return "Failed" if any(codes) else "Succeeded"
+
+
+def restarts(policy: str, code: int) -> bool:
+    """True when a container that ended with `code` starts again under this restart policy."""
+    return policy == "Always" or (policy == "OnFailure" and code != 0)
+
+
+def status(
+    pod: Object,
+    init: Sequence[Container],
+    containers: Sequence[Container],
+    facts: Facts,
+    now: float,
+) -> Object:
+    """The ``status`` of `pod` at `now` (Unix seconds); transition times are kept where nothing turned."""
+    before = pod.get("status") or {}
+    generation = pod["metadata"].get("generation", 1)
+    found: Object = {
+        "observedGeneration": generation,
+        "phase": facts.phase,
+        "conditions": _conditions(before, containers, init, facts, generation, timestamp(now)),
+        "hostIP": facts.host_ip,
+        "hostIPs": [{"ip": facts.host_ip}],
+    }
+    if facts.pod_ip:
+        found |= {"podIP": facts.pod_ip, "podIPs": [{"ip": facts.pod_ip}]}
+    found["startTime"] = timestamp(facts.started)
+    if init:
+        found["initContainerStatuses"] = [_container_status(c) for c in init]
+    found["containerStatuses"] = [_container_status(c) for c in containers]
+    found["qosClass"] = before.get("qosClass", "BestEffort")
+    return found
+
+
+def _conditions(
+    before: Object,
+    containers: Sequence[Container],
+    init: Sequence[Container],
+    facts: Facts,
+    generation: int,
+    now: str,
+) -> list[Object]:
+    old = {condition["type"]: condition for condition in before.get("conditions") or ()}
+    ready = _ready(containers)
+    values = {
+        "PodReadyToStartContainers": _verdict(true=facts.sandbox),
+        "Initialized": _initialized(init, facts, ready),
+        "Ready": ready,
+        "ContainersReady": ready,
+    }
+    kept = [condition for kind, condition in old.items() if kind not in values]
+    made = [_condition(old.get(kind), kind, values[kind], generation, now) for kind in _TYPES]
+    return made + [{**_head(c["type"], generation), **c} for c in kept]
+
+
+def _verdict(*, true: bool, reason: str = "", message: str = "") -> tuple[str, str, str]:
+    return "True" if true else "False", reason, message
+
+
+def _ready(containers: Sequence[Container]) -> tuple[str, str, str]:
+    ended = finished(containers)
+    if ended:
+        return _verdict(true=False, reason="PodCompleted" if ended == "Succeeded" else "PodFailed")
+    unready = [container.name for container in containers if not container.ready]
+    if not unready:
+        return _verdict(true=True)
+    names = " ".join(unready)
+    return _verdict(
+        true=False,
+        reason="ContainersNotReady",
+        message=f"containers with unready status: [{names}]",
+    )
+
+
+def _initialized(
+    init: Sequence[Container], facts: Facts, ready: tuple[str, str, str]
+) -> tuple[str, str, str]:
+    if facts.initialized:
+        return _verdict(true=True, reason="PodCompleted" if ready[1] == "PodCompleted" else "")
+    names = " ".join(container.name for container in init if container.exit_code != 0)
+    return _verdict(
+        true=False,
+        reason="ContainersNotInitialized",
+        message=f"containers with incomplete status: [{names}]",
+    )
+
+
+def _condition(
+    old: Object | None, kind: str, value: tuple[str, str, str], generation: int, now: str
+) -> Object:
+    verdict, reason, message = value
+    same = old is not None and old["status"] == verdict
+    found = _head(kind, generation) | {
+        "status": verdict,
+        "lastProbeTime": None,
+        "lastTransitionTime": old["lastTransitionTime"] if old is not None and same else now,
+    }
+    if reason:
+        found["reason"] = reason
+    if message:
+        found["message"] = message
+    return found
+
+
+def _head(kind: str, generation: int) -> Object:
+    return {"type": kind, "observedGeneration": generation}
+
+
+def _container_status(container: Container) -> Object:
+    found: Object = {
+        "name": container.name,
+        "state": clone(container.state),
+        "lastState": clone(container.last),
+        "ready": container.ready,
+        "restartCount": container.restarts,
+        "image": container.spec["image"],
+        "imageID": container.image_id,
+    }
+    if container.container_id:
+        found["containerID"] = container.container_id
+    found["started"] = container.started
+    resources = container.spec.get("resources")
+    if container.container_id and resources:
+        found["resources"] = clone(resources)
+    return found
