@@ -18,15 +18,19 @@ def config(session: Session) -> None:
     shown = {name: _shown(name, value) for name, value in values.items()}
     origins = session.loaded.origins
     rows = [
-        (name, origins[name], str(shown[name]), field.description or "")
+        (name, origins[name], _text(shown[name]), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     emit(
         session,
         "settings",
         {"settings": shown, "origins": dict(origins)},
-        lambda out: columns(out, ("name", "from", "value", "meaning"), rows),
+        lambda out: columns(out, ("name", "from", "value", "meaning"), rows, wrap=2),
     )
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _shown(name: str, value: object) -> object:

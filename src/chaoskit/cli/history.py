@@ -1,0 +1,74 @@
+"""List past runs, recoveries and predictions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from chaoskit.cli.render import columns, emit, next_step
+from chaoskit.cli.session import Session, command, new_app
+from chaoskit.outcome import Outcome
+from chaoskit.ports.store import Document
+from chaoskit.runtime import open_store
+
+app = new_app(__doc__)
+
+_KINDS = ("run", "recovery", "prediction")
+
+
+@command(app, epilog="Examples: chaoskit history; chaoskit history --kind prediction --limit 5 -o json")
+def history(
+    session: Session,
+    kind: Annotated[str, typer.Option(help="run, recovery, prediction or all.")] = "all",
+    since: Annotated[float, typer.Option(min=0, help="Only the last so many hours; 0: all.")] = 0.0,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
+) -> None:
+    """List past runs, recoveries and predictions, the newest first."""
+    kinds = _KINDS if kind == "all" else (kind,)
+    if not set(kinds) <= set(_KINDS):
+        raise typer.BadParameter(f"{kind!r} is none of all, {', '.join(_KINDS)}")
+    start = datetime.now(UTC) - timedelta(hours=since) if since else None
+    where = {"namespace": session.loaded.settings.namespace} if session.loaded.settings.namespace else None
+    store = open_store(session.loaded.settings)
+    try:
+        found = [each for one in kinds for each in store.find(one, where, since=start, limit=limit)]
+    finally:
+        store.close()
+    found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
+    newest = found[:limit]
+    emit(session, "history", {"records": newest}, lambda out: _table(out, newest))
+
+
+def _table(out: Any, records: list[Document]) -> None:
+    if not records:
+        out.print("nothing yet")
+        next_step(out, "chaoskit demo")
+        return
+    rows = [
+        (_time(each), each["kind"], each["id"], _what(each), _ended(each), _why(each)) for each in records
+    ]
+    columns(out, ("at", "kind", "id", "what", "outcome", "reason"), rows, wrap=5)
+    next_step(out, f"chaoskit show {records[0]['id']} --trace")
+
+
+def _time(document: Document) -> str:
+    return datetime.fromisoformat(document["at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _what(document: Document) -> str:
+    if document["kind"] == "run":
+        return f"{document['fault']} {document['name']}"
+    return f"{document['issue'] or 'failure'} {document['target']}".strip()
+
+
+def _ended(document: Document) -> str:
+    if "outcome" in document:
+        return Outcome(document["outcome"]).words
+    probability = document.get("probability")
+    return "rules" if probability is None else f"{probability:.0%}".replace("%", " %")
+
+
+def _why(document: Document) -> str:
+    return str(document.get("reason") or "; ".join(document.get("reasons") or ()))

@@ -1,0 +1,109 @@
+"""Show one of them, with its lineage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chaoskit.cli.history import _ended, _what, _why
+from chaoskit.cli.render import clock_time, emit, next_step, outcome_line
+from chaoskit.cli.session import Session, command, new_app
+from chaoskit.errors import NotFound
+from chaoskit.outcome import Outcome
+from chaoskit.ports.store import Document, Store
+from chaoskit.runtime import open_store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = new_app(__doc__)
+
+_KINDS = ("run", "recovery", "prediction", "label")
+
+
+@command(
+    app, epilog="Examples: chaoskit show 01jd4r; chaoskit show 01jd4r --trace; chaoskit show 01jd4r -o json"
+)
+def show(
+    session: Session,
+    record: Annotated[
+        str, typer.Argument(help="Id of a run, recovery or prediction; its beginning will do.")
+    ],
+    trace: Annotated[
+        bool, typer.Option("--trace", help="All of its lineage: prediction, run, recovery.")
+    ] = False,
+) -> None:
+    """Show a run, recovery or prediction, and with --trace everything of its lineage."""
+    store = open_store(session.loaded.settings)
+    try:
+        found = find_record(store, record)
+        lineage = store.find(where={"trace_id": found["trace_id"]}) if trace else (found,)
+    finally:
+        store.close()
+    ordered = sorted(lineage, key=lambda each: (each["at"], each["id"]))
+    emit(session, "trace", {"trace": found["trace_id"], "records": ordered}, lambda out: _all(out, ordered))
+
+
+def find_record(store: Store, wanted: str) -> Document:
+    """The kept document with that id, whatever its kind.
+
+    Raises:
+        NotFound: there is none, or the beginning is not enough to tell it.
+    """
+    for kind in _KINDS:
+        try:
+            return store.get(kind, wanted)
+        except NotFound as error:
+            if "more than one" in error.message:
+                raise
+    raise NotFound(f"there is no record {wanted}", hint="chaoskit history lists what is kept")
+
+
+def _all(out: Console, records: list[Document]) -> None:
+    for each in records:
+        _one(out, each)
+    kinds = {each["kind"] for each in records}
+    if kinds & {"run", "recovery"}:
+        newest = next(each for each in reversed(records) if each["kind"] in {"run", "recovery"})
+        next_step(out, f"chaoskit report {newest['id']} --html report.html")
+
+
+def _one(out: Console, document: Document) -> None:
+    what = f"{document['kind']} {document['id']}  {_what(document)}  (namespace {document['namespace']})"
+    if "outcome" in document:
+        outcome = Outcome(document["outcome"])
+        outcome_line(out, outcome.words, outcome.exit_code, what)
+    else:
+        out.print(f"{_ended(document)}  {what}", soft_wrap=True)
+    out.print(f"  {document['at']}  trace {document['trace_id']}", style="dim")
+    if _why(document):
+        out.print(f"  {_why(document)}", soft_wrap=True)
+    _facts(out, document)
+    start = datetime.fromisoformat(document["at"])
+    for moment in document.get("timeline") or ():
+        since = (datetime.fromisoformat(moment["at"]) - start).total_seconds()
+        line = f"  {clock_time(since):>5}  {moment['mark']:<7} {moment['name']:<18} {moment['detail']}"
+        out.print(line.rstrip(), soft_wrap=True)
+
+
+def _facts(out: Console, document: Document) -> None:
+    facts: dict[str, Any] = {
+        "targets": ", ".join(document.get("targets") or ()),
+        "undo": _undo(document.get("undo") or {}),
+        "recovered in": _seconds(document.get("seconds_to_recover")),
+        "model": document.get("model", ""),
+    }
+    for name, value in facts.items():
+        if value:
+            out.print(f"  {name:<13} {value}", soft_wrap=True)
+
+
+def _undo(undo: dict[str, Any]) -> str:
+    left = ", ".join(undo.get("left") or ())
+    return f"{undo.get('state', '')}{': ' + left if left else ''}"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
