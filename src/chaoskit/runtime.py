@@ -137,15 +137,17 @@ class Runtime:
     @cached_property
     def limits(self) -> Limits:
         """What the governor allows, by the settings."""
-        from chaoskit.governor import Limits
+        from chaoskit.governor import PROTECTED, Limits
 
         settings = self.settings
         return Limits(
+            protected=(*PROTECTED, *settings.protected_namespaces),
             max_pods=settings.max_pods,
             max_percent=settings.max_percent,
-            cool_down=settings.cool_down,
-            acts_per_hour=settings.acts_per_hour,
-            protected_namespaces=settings.protected_namespaces,
+            chaos_cooldown=settings.chaos_cooldown.total_seconds(),
+            recovery_cooldown=settings.recovery_cooldown.total_seconds(),
+            chaos_budget=settings.chaos_per_hour,
+            recovery_budget=settings.recoveries_per_hour,
         )
 
     def _nodes(self) -> str:

@@ -38,25 +38,16 @@ class Settings(BaseModel):
     home: Path = Field(Path(), description="folder for the embedded store, trained models and simulators")
     model: str = Field("default", description="name of the model that predict uses")
     timeout: timedelta = Field(timedelta(minutes=15), description="the longest a run or recovery may take")
-    cool_down: timedelta = Field(
-        timedelta(minutes=0), description="time that must pass between two acts on the same workload"
-    )
     max_pods: int = Field(0, ge=0, description="most pods that one act may disturb; 0: no cap")
-    max_percent: int = Field(
-        100, ge=1, le=100, description="most of a workload's pods that one act may disturb"
+    max_percent: float = Field(
+        0, ge=0, le=100, description="most of a workload's pods that one act may disturb; 0: no cap"
     )
-    acts_per_hour: int = Field(0, ge=0, description="most acts on one workload in an hour; 0: no cap")
+    chaos_cooldown: timedelta = Field(timedelta(), description="rest between two experiments on a workload")
+    recovery_cooldown: timedelta = Field(timedelta(), description="rest between two recoveries of a workload")
+    chaos_per_hour: int = Field(0, ge=0, description="most experiments in an hour; 0: no cap")
+    recoveries_per_hour: int = Field(0, ge=0, description="most recoveries in an hour; 0: no cap")
     protected_namespaces: tuple[str, ...] = Field(
-        (
-            "kube-system",
-            "kube-public",
-            "kube-node-lease",
-            "litmus",
-            "monitoring",
-            "istio-system",
-            "cert-manager",
-        ),
-        description="namespaces in which chaos is refused",
+        (), description="namespaces without chaos, beside the usual"
     )
 
 

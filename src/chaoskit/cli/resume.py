@@ -1,0 +1,25 @@
+"""Lift a halt."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from chaoskit.cli.halt import chosen
+from chaoskit.cli.session import Session, command, new_app
+
+app = new_app(__doc__)
+
+
+@command(app, epilog="Examples: chaoskit resume; chaoskit resume --only recovery")
+def resume(
+    session: Session,
+    only: Annotated[str, typer.Option(help="chaos or recovery; both when left out.")] = "",
+) -> None:
+    """Lift a halt: chaos and recovery may start again."""
+    from chaoskit.acts.halt import resume as lift_halt
+
+    with session.connected() as runtime:
+        lifted = lift_halt(runtime.cluster, chosen(only))
+    session.say(f"resumed  {' and '.join(lifted)}" if lifted else "resumed  nothing was halted")
