@@ -1,0 +1,93 @@
+"""Decides from what was read whether a condition holds; a reading that is missing is neither yes nor no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Object
+from chaoskit.ports.http import Response
+from chaoskit.ports.metrics import Alert, Sample
+from chaoskit.signals import BY_NAME
+from chaoskit.steadystate.conditions import (
+    AlertCondition,
+    HttpCondition,
+    SignalCondition,
+    WorkloadCondition,
+)
+
+FRESH = timedelta(seconds=60)
+"""Older samples are of pods that are gone, or of a scrape that has stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a condition held (None: it could not be evaluated), what was seen and what was wanted."""
+
+    held: bool | None
+    observed: str
+    expected: str
+
+
+def signal(condition: SignalCondition, samples: Iterable[Sample], now: datetime) -> Judgement:
+    """The worst fresh sample is on the right side of the bound; no sample is no judgement."""
+    below = condition.below is not None
+    bound = condition.below if condition.below is not None else condition.above
+    unit = BY_NAME[condition.signal].unit
+    expected = f"{'below' if below else 'above'} {bound:g}" + (f" {unit}" if unit != "ratio" else "")
+    fresh = [each for each in samples if now - each.at <= FRESH and each.value == each.value]
+    if not fresh:
+        return Judgement(None, "no fresh sample", expected)
+    worst = max(fresh, key=lambda each: each.value if below else -each.value)
+    held = worst.value < (bound or 0) if below else worst.value > (bound or 0)
+    return Judgement(held, _at(worst), expected)
+
+
+def _at(sample: Sample) -> str:
+    whose = sample.labels.get("pod") or sample.labels.get("workload") or sample.labels.get("node")
+    return f"{sample.value:.4g}" + (f" at {whose}" if whose else "")
+
+
+def workload(condition: WorkloadCondition, body: Object | None) -> Judgement:
+    """The workload has enough ready pods, or its condition is true; an absent workload has none."""
+    if condition.condition:
+        expected = f"{condition.condition} is True"
+        if body is None:
+            return Judgement(False, "no such workload", expected)
+        found = kube.condition(body, condition.condition)
+        if found is None:
+            return Judgement(None, "no such condition", expected)
+        return Judgement(found.get("status") == "True", str(found.get("status")), expected)
+    if body is None:
+        return Judgement(False, "no such workload", f"{condition.ready or 'all'} ready")
+    wanted = kube.desired_replicas(body) if condition.ready is None else condition.ready
+    ready = kube.ready_replicas(body)
+    return Judgement(ready >= wanted, f"{ready} ready", f"{wanted} ready")
+
+
+def answer(condition: HttpCondition, response: Response) -> Judgement:
+    """The answer has the status and the text."""
+    expected = f"status {condition.status}"
+    observed = f"status {response.status} in {response.seconds * 1000:.0f} ms"
+    if response.status != condition.status:
+        return Judgement(False, observed, expected)
+    if condition.contains and condition.contains not in response.text:
+        return Judgement(False, f"{observed}, without the text", f'{expected} with "{condition.contains}"')
+    return Judgement(True, observed, expected)
+
+
+def alerts(condition: AlertCondition, firing: Iterable[Alert]) -> Judgement:
+    """None of the alerts with this name and these labels fires."""
+    hit = [
+        each
+        for each in firing
+        if each.name == condition.name and each.state == "firing" and _has(each.labels, condition.labels)
+    ]
+    observed = f"firing since {hit[0].since.isoformat(timespec='seconds')}" if hit else "not firing"
+    return Judgement(not hit, observed, "not firing")
+
+
+def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in wanted.items())
