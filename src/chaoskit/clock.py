@@ -9,6 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+class Stop(threading.Event):
+    """Set when the user wants an end; `signal` is the one that asked for it (2 SIGINT, 15 SIGTERM)."""
+
+    signal = 2
+
+
 class Clock(Protocol):
     """Time as the core sees it. `monotonic` measures spans; it never jumps."""
 

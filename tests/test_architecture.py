@@ -1,0 +1,100 @@
+"""What holds for the whole package: direction of imports, cheap help, one version, every module says its job."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chaoskit
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(chaoskit.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {"sklearn", "numpy", "scipy", "kubernetes", "pymongo", "fastapi", "requests", "pandas", "joblib"}
+
+
+def _loaded_by(*arguments: str) -> set[str]:
+    """Top-level modules that are loaded when chaoskit has run with these arguments."""
+    code = (
+        "import sys; from chaoskit.cli.app import main; main(sys.argv[1:]);"
+        "sys.stderr.write('\\n' + ' '.join(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("run", "--help"), ("predict", "--help"), ("explain", "5")]
+)
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert not HEAVY & _loaded_by(*arguments)
+
+
+def test_the_top_help_does_not_even_import_rich() -> None:
+    assert "rich" not in _loaded_by("--help")
+
+
+def test_the_test_above_can_fail() -> None:
+    assert "yaml" in _loaded_by("config", "-o", "yaml")
+
+
+def test_import_contracts_are_kept() -> None:
+    script = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_says_its_job_in_its_first_line(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring
+    assert docstring.splitlines()[0].rstrip().endswith((".", ",", ":", "?")), docstring.splitlines()[0]
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = [
+        path
+        for path in MODULES
+        if "cli" not in path.parts
+        and re.search(r"^\s*(print|sys\.stdout\.write)\(", path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert [str(path.relative_to(PACKAGE)) for path in printing] == []
+
+
+def test_the_top_level_holds_what_the_design_allows() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = {line.partition("/")[0] for line in listed.stdout.splitlines()}
+    allowed = {"src", "examples", "models", "tests", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"}
+    assert {name for name in names if not name.startswith(".")} <= allowed
+
+
+def test_the_changelog_knows_the_version_or_what_comes_after_it() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[({re.escape(chaoskit.__version__)}|Unreleased)\]", text, re.M)
+
+
+def test_an_import_error_ends_with_70() -> None:
+    code = (
+        "import sys; sys.modules['chaoskit.cli.explain'] = None; from chaoskit.cli.app import main;"
+        "sys.exit(main(['explain']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 70
+    assert "an import failed" in done.stderr
+    traceback = Path(done.stderr.rsplit(maxsplit=1)[1])
+    assert "chaoskit.cli.explain" in traceback.read_text(encoding="utf-8")
+    traceback.unlink()
+
+
+def test_an_import_error_of_the_command_line_itself_ends_with_70_too() -> None:
+    code = "import sys; sys.modules['typer'] = None; from chaoskit.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 70
+    assert "not installed completely" in done.stderr
