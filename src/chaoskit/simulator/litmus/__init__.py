@@ -1,0 +1,7 @@
+"""LitmusChaos 3.31: operator, runner, experiments and helpers, acting as their recordings show them."""
+
+from chaoskit.simulator.litmus.knobs import Knobs
+from chaoskit.simulator.litmus.manifests import install
+from chaoskit.simulator.litmus.operator import Operator
+
+__all__ = ["Knobs", "Operator", "install"]

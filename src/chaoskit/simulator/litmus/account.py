@@ -1,0 +1,112 @@
+"""The API with no more rights than one service account has: as the runner and the experiments see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaoskit.simulator.api import Api, ApiError, Object
+
+RESOURCES = {
+    "ChaosEngine.litmuschaos.io": "chaosengines",
+    "ChaosExperiment.litmuschaos.io": "chaosexperiments",
+    "ChaosResult.litmuschaos.io": "chaosresults",
+    "ConfigMap": "configmaps",
+    "DaemonSet.apps": "daemonsets",
+    "Deployment.apps": "deployments",
+    "Event": "events",
+    "Job.batch": "jobs",
+    "Pod": "pods",
+    "ReplicaSet.apps": "replicasets",
+    "Secret": "secrets",
+    "Service": "services",
+    "StatefulSet.apps": "statefulsets",
+}
+"""What Litmus' own programs touch. A probe may name other resources: those are asked for by plural."""
+
+
+class Account:
+    """Asks the API server with a SubjectAccessReview before each call, and refuses as it would."""
+
+    def __init__(self, api: Api, namespace: str, name: str) -> None:
+        self._api = api
+        self._name = name
+        self._groups = [
+            "system:serviceaccounts",
+            f"system:serviceaccounts:{namespace}",
+            "system:authenticated",
+        ]
+        self._user = f"system:serviceaccount:{namespace}:{name}"
+
+    @property
+    def name(self) -> str:
+        """The service account's name."""
+        return self._name
+
+    def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
+        """As `Api.get`; 403 without the right."""
+        self.require("get", kind, namespace)
+        return self._api.get(kind, namespace, name)
+
+    def list(self, kind: str, namespace: str | None = None, labels: str = "") -> tuple[Object, ...]:
+        """As `Api.list`; 403 without the right."""
+        self.require("list", kind, namespace)
+        return self._api.list(kind, namespace, labels)
+
+    def create(self, body: Object) -> Object:
+        """As `Api.create`; 403 without the right."""
+        self.require("create", kind_of(body), body["metadata"].get("namespace"))
+        return self._api.create(body)
+
+    def update(self, body: Object, subresource: str = "") -> Object:
+        """As `Api.update`; 403 without the right."""
+        self.require("update", kind_of(body), body["metadata"].get("namespace"))
+        return self._api.update(body, subresource)
+
+    def patch(self, kind: str, namespace: str | None, name: str, patch: Mapping[str, Any]) -> Object:
+        """As `Api.patch`; 403 without the right."""
+        self.require("patch", kind, namespace)
+        return self._api.patch(kind, namespace, name, patch)
+
+    def delete(
+        self,
+        kind: str,
+        namespace: str | None,
+        name: str,
+        *,
+        grace: int | None = None,
+        propagation: str = "Background",
+    ) -> None:
+        """As `Api.delete`; 403 without the right."""
+        self.require("delete", kind, namespace)
+        self._api.delete(kind, namespace, name, grace=grace, propagation=propagation)
+
+    def require(self, verb: str, kind: str, namespace: str | None, resource: str = "") -> None:
+        """Returns if the account may; raises `ApiError` 403 in the API server's words otherwise."""
+        group = kind.partition(".")[2]
+        resource = resource or RESOURCES[kind]
+        attributes = {"verb": verb, "group": group, "resource": resource}
+        attributes |= {"namespace": namespace} if namespace else {}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "metadata": {},
+            "spec": {
+                "user": self._user,
+                "groups": self._groups,
+                "resourceAttributes": attributes,
+            },
+        }
+        if not self._api.create(review)["status"]["allowed"]:
+            where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+            message = (
+                f'{resource}{"." + group if group else ""} is forbidden: User "{self._user}" '
+                f'cannot {verb} resource "{resource}" in API group "{group}" {where}'
+            )
+            raise ApiError(403, "Forbidden", message)
+
+
+def kind_of(body: Object) -> str:
+    """The kind as the API port names it, from apiVersion and kind."""
+    group, slash, _ = body["apiVersion"].partition("/")
+    return f"{body['kind']}.{group}" if slash else str(body["kind"])

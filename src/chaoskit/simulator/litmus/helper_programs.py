@@ -1,0 +1,188 @@
+"""What runs inside helper pods: it disturbs its targets, says so on the ChaosResult, and undoes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaoskit.simulator.effects import Effect
+from chaoskit.simulator.engine import Script
+from chaoskit.simulator.litmus import targets
+from chaoskit.simulator.litmus.errors import ChaosError, error_output
+from chaoskit.simulator.litmus.inside import STEP, Inside
+from chaoskit.simulator.litmus.kinds import RESULT
+from chaoskit.simulator.litmus.status import ready, until_pod
+from chaoskit.simulator.litmus.targets import destinations, number
+
+_ANNOTATE = 0.35
+"""Seconds that ``kubectl annotate`` takes inside a helper."""
+_KILL = 0.3
+_RESUME = 0.7
+"""Seconds that a helper waits before it lets stress-ng go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """One entry of a helper's TARGETS: ``pod:namespace:container``."""
+
+    pod: str
+    namespace: str
+    container: str
+
+
+class HelperProgram:
+    """What runs inside a helper pod; ends with 1 when it could not do its work."""
+
+    def __init__(self, me: Inside) -> None:
+        self._me = me
+        entries = me.env.get("TARGETS", "").split(";")
+        self._victims = [Victim(*entry.split(":")) for entry in entries if entry]
+        self._effects: list[Effect] = []
+
+    def script(self) -> Script:
+        """The helper's whole life."""
+        self._me.process.on_term = self._abort_soon
+        if self._me.world.knobs.helper_failure:
+            yield STEP
+            self._fail("CONTAINER_RUNTIME_ERROR", "failed to get the container id")
+            return
+        try:
+            yield from self._work()
+        except ChaosError as error:
+            self._fail(error.code, error.reason)
+        finally:
+            if self._me.env["EXPERIMENT_NAME"] != "pod-network-loss":
+                self._undo()  # stress processes die with their helper; a qdisc outlives it
+
+    def _work(self) -> Script:
+        if self._me.experiment == "container-kill":
+            yield from self._kill()
+        elif self._me.experiment == "pod-network-loss":
+            yield STEP * 2
+            yield from self._disturb()
+        else:
+            yield STEP * 3 + _RESUME
+            yield from self._disturb()
+
+    def _kill(self) -> Script:
+        start, interval = self._me.now(), number(self._me.env.get("CHAOS_INTERVAL", "10"))
+        duration = number(self._me.env["TOTAL_CHAOS_DURATION"])
+        while int(self._me.now() - start) < duration:
+            for victim in self._victims:
+                before = self._restarts(victim)
+                yield STEP * 2
+                self._me.say_injecting()
+                yield _KILL
+                self._kill_container(victim)
+            yield interval
+            for victim in self._victims:
+                yield from self._until_back(victim, before)
+                yield _ANNOTATE
+                self._annotate(victim, "targeted")
+
+    def _until_back(self, victim: Victim, before: int) -> Script:
+        body = {"metadata": {"name": victim.pod, "namespace": victim.namespace}}
+        yield from until_pod(self._me, body, ready)
+        if self._restarts(victim) <= before:
+            raise ChaosError("CHAOS_INJECT_ERROR", "target container is not restarted after kill")
+        yield STEP
+
+    def _kill_container(self, victim: Victim) -> None:
+        kubelet = self._me.world.kubelet
+        if kubelet is not None:
+            code = 137 if self._me.env.get("SIGNAL", "SIGKILL") == "SIGKILL" else 143
+            kubelet.kill_container(
+                victim.namespace, victim.pod, victim.container, reason="Error", exit_code=code
+            )
+
+    def _restarts(self, victim: Victim) -> int:
+        pod = self._me.api.get("Pod", victim.namespace, victim.pod)
+        if pod is None:
+            where = f"{{podName: {victim.pod}, namespace: {victim.namespace}}}"
+            raise ChaosError("CONTAINER_RUNTIME_ERROR", "failed to get pod", where)
+        statuses = pod.get("status", {}).get("containerStatuses", ())
+        return sum(s["restartCount"] for s in statuses if s["name"] == victim.container)
+
+    def _disturb(self) -> Script:
+        memory = self._me.experiment == "pod-memory-hog"
+        end = self._me.now() + number(self._me.env["TOTAL_CHAOS_DURATION"])
+        before = [self._restarts(victim) for victim in self._victims]
+        self._start()
+        yield _ANNOTATE
+        for victim in self._victims:
+            self._annotate(victim, "injected")
+        self._say_injected()
+        while memory and self._me.now() + 1 < end:
+            yield 1.0
+            if [self._restarts(victim) for victim in self._victims] != before:
+                break  # the target died for want of memory, and stress-ng with it: counts as success
+        else:
+            yield max(0.0, end - self._me.now())
+        self._undo()
+        yield _ANNOTATE
+        for victim in self._victims:
+            self._annotate(victim, "reverted")
+
+    def _say_injected(self) -> None:
+        if self._me.experiment == "pod-network-loss":
+            message = f"Injected {self._me.experiment} chaos on application pods"
+            self._me.tell_engine("ChaosInject", message)
+        else:
+            self._me.say_injecting()
+
+    def _start(self) -> None:
+        effects = self._me.world.effects
+        if effects is None:
+            return
+        self._effects += [self._effect(victim) for victim in self._victims]
+        for effect in self._effects:
+            effects.start(effect)
+
+    def _effect(self, victim: Victim) -> Effect:
+        env, where = self._me.env, (victim.namespace, victim.pod)
+        match self._me.experiment:
+            case "pod-cpu-hog":
+                cores = self._ranged("CPU_CORES", "1") or 1
+                load = self._ranged("CPU_LOAD", "100") or 100
+                return Effect("cpu", *where, cores * load / 100, container=victim.container)
+            case "pod-memory-hog":
+                size = self._ranged("MEMORY_CONSUMPTION", "500") * 1_000_000
+                return Effect("memory", *where, size, container=victim.container)
+            case _:
+                loss = self._ranged("NETWORK_PACKET_LOSS_PERCENTAGE", "100")
+                peers = destinations(env, "DESTINATION_HOSTS", "DESTINATION_IPS")
+                return Effect("network-loss", *where, loss, peers)
+
+    def _ranged(self, name: str, default: str) -> int:
+        return targets.ranged(self._me.env.get(name) or default, self._me.world.engine.random)
+
+    def _undo(self) -> None:
+        effects = self._me.world.effects
+        while effects is not None and self._effects:
+            effects.end(self._effects.pop())
+
+    def _annotate(self, victim: Victim, status: str) -> None:
+        result = self._me.result
+        annotation = {"metadata": {"annotations": {f"pod/{victim.pod}": status}}}
+        self._me.api.patch(RESULT, result.namespace, result.name, annotation)
+
+    def _fail(self, code: str, reason: str) -> None:
+        self._me.process.log(f"helper pod failed due to {reason}")
+        told = error_output(ChaosError(code, reason), "ChaosInject", source=self._me.name)
+        result, patch = self._me.result, {"status": {"experimentStatus": {"errorOutput": told}}}
+        self._me.api.patch(RESULT, result.namespace, result.name, patch)
+        self._me.process.exit(1)
+
+    def _abort_soon(self) -> None:
+        self._me.world.engine.spawn(self._abort())
+
+    def _abort(self) -> Script:
+        """What the helper does on SIGTERM, while the container runtime waits for it."""
+        if self._me.world.knobs.sloppy_abort:
+            self._me.process.exit(1)
+            return
+        self._undo()
+        yield 0.5
+        for victim in self._victims:
+            if self._me.experiment != "container-kill" and self._me.result.read() is not None:
+                self._annotate(victim, "reverted")
+        self._me.process.exit(1)

@@ -1,0 +1,108 @@
+"""What a Litmus program knows inside its pod: the world, its environment, its account, whom to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.litmus import events
+from chaoskit.simulator.litmus.account import Account
+from chaoskit.simulator.litmus.events import Said
+from chaoskit.simulator.litmus.kinds import API_VERSION, environment
+from chaoskit.simulator.litmus.knobs import Knobs
+from chaoskit.simulator.litmus.probes import Http, Place, Prom
+from chaoskit.simulator.litmus.processes import Kubelet, Process
+from chaoskit.simulator.litmus.results import Named
+
+STEP = 2.0
+"""Seconds that nearly every read of the API takes: Litmus' retry helper sleeps after a success too."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The cluster, its time and its networks.
+
+    Without effects and kubelet (on a real cluster) the objects, pods and events of an experiment are all
+    there, but nothing is disturbed; only pods are really deleted.
+    """
+
+    api: Api
+    engine: Engine
+    http: Http
+    prom: Prom
+    effects: Effects | None = None
+    kubelet: Kubelet | None = None
+    knobs: Knobs = field(default_factory=Knobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """One running Litmus container. The environment is what the pod says, as in the real program."""
+
+    world: World
+    pod: Object
+    process: Process
+    env: dict[str, str]
+    api: Account
+
+    @classmethod
+    def of(cls, world: World, pod: Object, process: Process) -> Inside:
+        """The inside of a pod whose first container has just started."""
+        spec, meta = pod["spec"], pod["metadata"]
+        account = spec.get("serviceAccountName") or "default"
+        env = environment(spec["containers"][0], meta["name"])
+        return cls(world, pod, process, env, Account(world.api, meta["namespace"], account))
+
+    @property
+    def name(self) -> str:
+        """The pod's name."""
+        return str(self.pod["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """Where engine, pods, results and events all are."""
+        return str(self.pod["metadata"]["namespace"])
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return self.env["EXPERIMENT_NAME"]
+
+    @property
+    def place(self) -> Place:
+        """What probes can reach from here."""
+        return Place(self.api, self.world.http, self.world.prom)
+
+    @property
+    def result(self) -> Named:
+        """The ChaosResult of this experiment."""
+        instance = self.env.get("INSTANCE_ID", "")
+        return Named(self.api, self.namespace, self.env["CHAOSENGINE"], self.experiment, instance)
+
+    def now(self) -> float:
+        """Simulated Unix seconds."""
+        return self.world.engine.now()
+
+    def tell_engine(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """The engine's event of this reason says so."""
+        uid = self.env["CHAOS_UID"]
+        about = {
+            "apiVersion": API_VERSION,
+            "kind": "ChaosEngine",
+            "metadata": {"name": self.env["CHAOSENGINE"], "namespace": self.namespace, "uid": uid},
+        }
+        said = Said(reason, message, self.name, "Warning" if warning else "Normal")
+        events.upsert(self.api, self.now(), f"{reason}{self.experiment}{uid}", about, said)
+
+    def tell_result(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """The result's event of this reason and pod says so, if there is a result."""
+        about = self.result.read()
+        if about is not None:
+            said = Said(reason, message, self.name, "Warning" if warning else "Normal")
+            events.upsert(self.api, self.now(), f"{reason}{self.name}", about, said)
+
+    def say_injecting(self) -> None:
+        """The engine's ChaosInject event is there, or counts one more."""
+        self.tell_engine("ChaosInject", f"Injecting {self.experiment} chaos on application pod")
