@@ -1,4 +1,4 @@
-"""What holds for the whole package: direction of imports, cheap help, one version, every module says its job."""
+"""What holds for the whole: direction of imports, cheap help, one version, every module says its job."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_only_the_command_line_prints() -> None:
         path
         for path in MODULES
         if "cli" not in path.parts
-        and re.search(r"^\s*(print|sys\.stdout\.write)\(", path.read_text(encoding="utf-8"), re.M)
+        and re.search(r"^\s*(print|sys\.stdout\.write)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert [str(path.relative_to(PACKAGE)) for path in printing] == []
 
@@ -77,7 +77,7 @@ def test_the_top_level_holds_what_the_design_allows() -> None:
 
 def test_the_changelog_knows_the_version_or_what_comes_after_it() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.search(rf"^## \[({re.escape(chaoskit.__version__)}|Unreleased)\]", text, re.M)
+    assert re.search(rf"^## \[({re.escape(chaoskit.__version__)}|Unreleased)\]", text, re.MULTILINE)
 
 
 def test_an_import_error_ends_with_70() -> None:

@@ -19,7 +19,7 @@ def test_every_outcome_has_a_row() -> None:
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_readme_has_the_same_code_and_words(outcome: Outcome) -> None:
-    row = re.search(rf"^\| {outcome.exit_code} \|(.*)\|", README, re.M)
+    row = re.search(rf"^\| {outcome.exit_code} \|(.*)\|", README, re.MULTILINE)
     assert row is not None
     assert outcome.words in row[1]
 

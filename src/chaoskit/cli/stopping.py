@@ -13,7 +13,7 @@ from chaoskit.errors import Interrupted
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """`Stop` is set by the first signal; the second raises `Interrupted`, and what is owed stays in the cluster.
+    """`Stop` is set by the first signal; the second raises `Interrupted`, what is owed stays on record.
 
     Whoever waits on it ends in order: abort, undo, confirm.
     """
