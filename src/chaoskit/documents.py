@@ -317,11 +317,21 @@ def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) 
         known = sorted(_known_keys(model, location[:-1]))
         hint = closest(str(location[-1]), known)
         return document.problem(location, "unknown", "one of " + ", ".join(known), hint=hint, key=True)
+    if details["type"] == "union_tag_invalid":
+        return _wrong_variant(document, location, details["ctx"])
     given = details["input"]
     expected = _EXPECTED.get(details["type"], "").format(**details.get("ctx", {}))
     expected = expected or details["msg"].removeprefix("Value error, ")
     options = re.findall(r"'([^']+)'", expected)
     return document.problem(location, shown(given), expected, hint=closest(str(given), options))
+
+
+def _wrong_variant(document: Document, location: Location, context: Mapping[str, Any]) -> Problem:
+    """Of several kinds of mapping, the field that says which has a value that is none of them."""
+    field = str(context["discriminator"]).strip("'")
+    tag, options = str(context["tag"]), re.findall(r"'([^']+)'", str(context["expected_tags"]))
+    expected = "one of " + ", ".join(options)
+    return document.problem((*location, field), shown(tag), expected, hint=closest(tag, options))
 
 
 def _within(value: Any, location: Sequence[Step]) -> Location:

@@ -13,7 +13,8 @@ class Entry:
     """One thing to undo, written before it is done.
 
     `kind` says how: ``created`` (delete it), ``field`` (put `before` back at `path`, None is absent,
-    while it still holds `after`), ``cordon`` (let pods be scheduled again), ``litmus-engine`` (stop it
+    while it still holds `after`), ``rollout`` (put back the pod template of replica set `before` while
+    ours has the digest `after`), ``cordon`` (let pods be scheduled again), ``litmus-engine`` (stop it
     and wait until nothing of it is left; `before` carries what to look at). A `secret` entry's `before`
     is kept in a Secret instead of the Lease.
     """

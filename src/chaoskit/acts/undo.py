@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chaoskit.acts import engine
+from chaoskit.acts import engine, rollout
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
@@ -37,6 +37,8 @@ def words(entry: Entry) -> str:
             return f"{entry.target} takes pods again"
         case "field":
             return f"{entry.target} {'.'.join(entry.path)} is as before"
+        case rollout.KIND:
+            return f"{entry.target} has the pod template of {entry.before} again"
         case "litmus-engine":
             return f"{entry.target} ended, nothing of it is left"
         case _:
@@ -101,6 +103,17 @@ def _cordon(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
     return _field(cluster, clock, made, keep)
 
 
+def _rollout(cluster: Cluster, clock: Clock, entry: Entry, _keep: Keep) -> str:
+    for _ in range(_TRIES):
+        try:
+            return rollout.undo(cluster, entry)
+        except NotFound:
+            return ""
+        except Conflict:
+            clock.sleep(0.2)
+    return f"{entry.target}: its template changes faster than it can be restored"
+
+
 def _engine(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
     left = engine.end(cluster, clock, engine.Trail.of(entry), keep=keep)
     return "; ".join(left)
@@ -110,5 +123,6 @@ _WAYS: dict[str, Callable[[Cluster, Clock, Entry, Keep], str]] = {
     "created": _created,
     "field": _field,
     "cordon": _cordon,
+    rollout.KIND: _rollout,
     "litmus-engine": _engine,
 }

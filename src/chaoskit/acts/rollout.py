@@ -1,0 +1,65 @@
+"""A deployment's pod template changed, with the way back: the replica set that has the old one.
+
+The ledger keeps that replica set's name and a digest of our template, so no value of an environment
+variable leaves the objects in which it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaoskit import kube, rollouts
+from chaoskit.acts.entries import Entry
+from chaoskit.errors import CannotStart
+from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.rollouts import Revision
+
+KIND = "rollout"
+
+
+def prepare(cluster: Cluster, deployment: Object, template: Object) -> Entry:
+    """The entry to write before `change`; the server was asked (dry run) what it would store.
+
+    Raises:
+        CannotStart: the present template is in no replica set yet, so there would be no way back.
+    """
+    ref = kube.ref_of(deployment, kube.DEPLOYMENT)
+    running = rollouts.current(deployment, _revisions(cluster, deployment))
+    if running is None:
+        raise CannotStart(f"{ref} is between two revisions: no replica set has its present template")
+    stored = cluster.patch(ref, _replace(deployment, template), type="json", dry_run=True)
+    after = rollouts.fingerprint(stored["spec"]["template"])
+    return Entry(KIND, ref, ("spec", "template"), before=running.name, after=after)
+
+
+def change(cluster: Cluster, deployment: Object, template: Object) -> Object:
+    """The deployment has the template; `Conflict` when it changed since it was read."""
+    ref = kube.ref_of(deployment, kube.DEPLOYMENT)
+    return cluster.patch(ref, _replace(deployment, template), type="json")
+
+
+def undo(cluster: Cluster, entry: Entry) -> str:
+    """The old template is back if ours still stands; "" then, otherwise what is left, in words."""
+    deployment = cluster.get(entry.target)
+    if rollouts.fingerprint(deployment["spec"]["template"]) != entry.after:
+        return ""  # somebody else's by now, or never changed: not ours to restore
+    old = next((r for r in _revisions(cluster, deployment) if r.name == entry.before), None)
+    if old is None:
+        return f"{entry.target}: replica set {entry.before} with its old template is gone"
+    change(cluster, deployment, old.template)
+    return ""
+
+
+def _revisions(cluster: Cluster, deployment: Object) -> tuple[Revision, ...]:
+    sets = cluster.list(kube.REPLICA_SET, deployment["metadata"]["namespace"]).items
+    return rollouts.revisions(deployment, sets)
+
+
+def _replace(deployment: Object, template: Object) -> list[Mapping[str, Any]]:
+    """The JSON patch; the version that was read makes it conditional (a failed `test` would be a 422)."""
+    version = deployment["metadata"]["resourceVersion"]
+    return [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        {"op": "replace", "path": "/spec/template", "value": template},
+    ]

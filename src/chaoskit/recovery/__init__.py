@@ -1,0 +1,1 @@
+"""Auto recovery: from symptom to verified recovery, with a memory."""

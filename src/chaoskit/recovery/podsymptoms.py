@@ -1,0 +1,251 @@
+"""Symptoms that objects show: crashing, stuck and unready pods, bad rollouts, bad nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chaoskit import kube, rollouts
+from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.recovery.symptoms import Severity, Symptom, minutes
+from chaoskit.topology import Topology, Workload
+
+IMAGE_REASONS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+
+STABLE = timedelta(seconds=60)
+"""A container that crashed at least twice is believed to be well after having run for so long."""
+
+UNREADY = timedelta(seconds=20)
+STARTING = timedelta(seconds=60)
+"""A pod may be unready for so long: once it was ready, and before it ever was."""
+
+UNSCHEDULED = timedelta(seconds=15)
+"""The scheduler may need so long before an unschedulable pod counts."""
+
+ROLLOUT_BLAME = timedelta(minutes=10)
+"""Crashes that begin within this time after a rollout are blamed on it."""
+
+RECENT = timedelta(minutes=10)
+"""An end of a container is news for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One pod's complaint: what (a symptom's kind), since when, in words.
+
+    `ran` is how many seconds its container ran before its last end, 0 when that is not the matter.
+    """
+
+    kind: str
+    pod: str
+    since: datetime
+    words: str
+    ran: float = 0.0
+
+
+def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
+    """What the objects of the snapshot show to be wrong at `now`."""
+    lost = {node["metadata"]["name"] for node in topology.nodes if not kube.is_true(node, "Ready")}
+    found = [s for w in topology.workloads.values() for s in _of_workload(w, topology, lost, now)]
+    return (*found, *_of_nodes(topology, now))
+
+
+def _of_workload(workload: Workload, topology: Topology, lost: set[str], now: datetime) -> Iterator[Symptom]:
+    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
+    ill = [each for pod in alive if (each := complaint(pod, now)) is not None]
+    by_kind: dict[str, list[Complaint]] = {}
+    for each in ill:
+        by_kind.setdefault(each.kind, []).append(each)
+    for kind, members in by_kind.items():
+        yield _symptom(workload, kind, members)
+    if (bad := _bad_rollout(workload, topology, ill, now)) is not None:
+        yield bad
+    on_lost = [p for p in alive if (p["spec"].get("nodeName") or "") in lost]
+    if on_lost:
+        yield _on_lost_node(workload, on_lost, now)
+
+
+def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom:
+    first = min(members, key=lambda each: each.since)
+    wanted = kube.desired_replicas(workload.body)
+    down = workload.ready == 0 and wanted > 0
+    severity = Severity.CRITICAL if down else Severity.HIGH if workload.ready < wanted else Severity.MEDIUM
+    count = f"{len(members)} of {max(wanted, len(workload.pods))} pods: " if wanted > 1 else ""
+    return Symptom(
+        kind=kind,
+        target=workload.ref,
+        since=first.since,
+        severity=severity,
+        evidence=count + first.words,
+        pods=tuple(sorted(each.pod for each in members)),
+        facts={"ready": workload.ready, "wanted": wanted, "ran": max(each.ran for each in members)},
+    )
+
+
+# ---------------------------------------------------------------- one pod
+
+
+def complaint(pod: Object, now: datetime) -> Complaint | None:
+    """What is wrong with the pod at `now`; None when nothing is. The gravest when several things are."""
+    if kube.phase(pod) == "Succeeded":
+        return None
+    for status in kube.container_statuses(pod):
+        found = _of_container(status, pod, now)
+        if found is not None:
+            return found
+    return _unscheduled(pod, now) or _unready(pod, now)
+
+
+def _of_container(status: Mapping[str, Any], pod: Object, now: datetime) -> Complaint | None:
+    waiting = (status.get("state") or {}).get("waiting") or {}
+    reason, name = waiting.get("reason", ""), pod["metadata"]["name"]
+    began = kube.time_of(pod["metadata"].get("creationTimestamp")) or now
+    if reason in IMAGE_REASONS:
+        words = f"{reason} of {status.get('image', 'the image')} for {_for(began, now)}"
+        return Complaint("image-pull", name, began, words)
+    if reason in CONFIG_REASONS:
+        words = f"{reason}: {waiting.get('message', '')}".strip(": ")
+        return Complaint("config-error", name, began, words)
+    return _crash(status, reason, name, now)
+
+
+def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> Complaint | None:
+    state, count = status.get("state") or {}, int(status.get("restartCount", 0))
+    ended = state.get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+    code, at = ended.get("exitCode"), kube.time_of(ended.get("finishedAt"))
+    looping = reason == "CrashLoopBackOff" or _again(state, count, at, now)
+    stopped = bool(state.get("terminated")) and code != 0
+    if at is None or not (looping or stopped):
+        return None
+    started, since = kube.time_of(ended.get("startedAt")), at - _backed_off(count)
+    ran = (at - started).total_seconds() if started else 0.0
+    times = f"for {_for(since, now)}, {_restarts(count)}"
+    if ended.get("reason") == "OOMKilled":
+        return Complaint("oom-killed", pod, since, f"OOMKilled {times}", ran)
+    if looping or count:
+        return Complaint("crash-loop", pod, since, f"CrashLoopBackOff {times}, exit code {code}", ran)
+    return Complaint("error-exit", pod, since, f"ended with exit code {code}", ran)
+
+
+def _again(state: Mapping[str, Any], count: int, at: datetime | None, now: datetime) -> bool:
+    """Whether a container that has crashed twice or more runs, but not long enough to be believed."""
+    started = kube.time_of((state.get("running") or {}).get("startedAt"))
+    if started is None or at is None or count < 2 or now - at > RECENT:
+        return False
+    return now - started < STABLE
+
+
+def _backed_off(restarts: int) -> timedelta:
+    """How long the kubelet has held the container back so far: none, then 10 s, 20 s, ... at most 300 s."""
+    return timedelta(seconds=sum(min(300, 10 * 2**i) for i in range(max(0, restarts - 1))))
+
+
+def _unscheduled(pod: Object, now: datetime) -> Complaint | None:
+    found = kube.condition(pod, "PodScheduled") or {}
+    since = kube.time_of(found.get("lastTransitionTime")) or now
+    if found.get("status") != "False" or now - since < UNSCHEDULED:
+        return None
+    words = f"unschedulable for {_for(since, now)}: {found.get('message', '')}"
+    return Complaint("unschedulable", pod["metadata"]["name"], since, words)
+
+
+def _unready(pod: Object, now: datetime) -> Complaint | None:
+    found = kube.condition(pod, "Ready") or {}
+    since = kube.time_of(found.get("lastTransitionTime"))
+    if found.get("status") == "True" or since is None:
+        return None
+    running, name = kube.phase(pod) == "Running", pod["metadata"]["name"]
+    began = kube.time_of(pod["metadata"].get("creationTimestamp")) or since
+    starting = not running or since - began < timedelta(seconds=5)
+    if now - since < (STARTING if starting else UNREADY):
+        return None
+    if running:
+        return Complaint("not-ready", name, since, f"running but not ready for {_for(since, now)}")
+    return Complaint("stuck-starting", name, since, f"{kube.phase(pod)} for {_for(since, now)}")
+
+
+def _restarts(count: int) -> str:
+    return f"{count} restart" + ("" if count == 1 else "s")
+
+
+def _for(since: datetime, now: datetime) -> str:
+    return minutes((now - since).total_seconds())
+
+
+# ---------------------------------------------------------------- rollouts and nodes
+
+
+def _bad_rollout(
+    workload: Workload, topology: Topology, ill: Iterable[Complaint], now: datetime
+) -> Symptom | None:
+    """The newest revision fails where the one before it was healthy; None when that cannot be said."""
+    found = rollouts.revisions(workload.body, topology.replica_sets)
+    running, healthy = (
+        rollouts.current(workload.body, found),
+        rollouts.last_healthy(workload.body, found),
+    )
+    if workload.ref.kind != kube.DEPLOYMENT or running is None or healthy is None:
+        return None
+    of_new = {p["metadata"]["name"] for p in workload.pods if _owned_by(p, running.replica_set)}
+    failing = [each for each in ill if each.pod in of_new and each.kind != "unschedulable"]
+    stuck = (kube.condition(workload.body, "Progressing") or {}).get("reason") == "ProgressDeadlineExceeded"
+    blamed = _blamed(running, healthy, failing)
+    if not (stuck or blamed):
+        return None
+    began = running.began or min((each.since for each in failing), default=now)
+    state = "still serves" if healthy.ready else "served before"
+    why = "the rollout ran out of time" if stuck else "its pods fail"
+    template = _symptom(workload, "bad-rollout", failing or [Complaint("", "", began, "")])
+    return replace(
+        template,
+        since=began,
+        evidence=f"began with revision {running.number} ({began:%H:%M} UTC), {why}; "
+        f"revision {healthy.number} {state}",
+        pods=tuple(each.pod for each in failing),
+        facts={**template.facts, "revision": running.number, "healthy": healthy.number},
+    )
+
+
+def _blamed(running: rollouts.Revision, healthy: rollouts.Revision, failing: list[Complaint]) -> bool:
+    if not failing:
+        return False
+    if healthy.ready:
+        return True
+    first = min(each.since for each in failing)
+    return running.began is not None and first - running.began < ROLLOUT_BLAME
+
+
+def _owned_by(pod: Object, replica_set: Object) -> bool:
+    found = kube.owner(pod)
+    return found is not None and found.name == replica_set["metadata"]["name"]
+
+
+def _on_lost_node(workload: Workload, pods: list[Object], now: datetime) -> Symptom:
+    nodes = sorted({pod["spec"]["nodeName"] for pod in pods})
+    names = tuple(pod["metadata"]["name"] for pod in pods)
+    words = f"{len(pods)} of {len(workload.pods)} pods on lost node {', '.join(nodes)}"
+    return _symptom(workload, "on-lost-node", [Complaint("on-lost-node", name, now, words) for name in names])
+
+
+def _of_nodes(topology: Topology, now: datetime) -> Iterator[Symptom]:
+    stuck = [p for p in topology.pods if _unscheduled(p, now) is not None]
+    for node in topology.nodes:
+        ref = kube.ref_of(node, kube.NODE)
+        if not kube.is_true(node, "Ready"):
+            yield _lost(node, ref, now)
+        elif (node.get("spec") or {}).get("unschedulable") and stuck:
+            words = f"cordoned while {len(stuck)} pods cannot be scheduled"
+            facts = {"run": kube.labels_of(node).get(kube.RUN_LABEL, "")}
+            yield Symptom("node-cordoned", ref, now, Severity.MEDIUM, words, facts=facts)
+
+
+def _lost(node: Object, ref: ObjectRef, now: datetime) -> Symptom:
+    said = kube.condition(node, "Ready") or {}
+    since = kube.time_of(said.get("lastTransitionTime")) or now
+    words = f"not ready for {_for(since, now)}: {said.get('reason', 'no condition')}"
+    return Symptom("node-lost", ref, since, Severity.HIGH, words)

@@ -1,0 +1,57 @@
+"""What is wrong, as seen: symptoms of workloads and nodes, from one snapshot and the newest signals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.metrics import Sample, Series
+
+Samples = Mapping[str, Sequence[Sample]]
+"""The newest samples by signal name. A signal that is absent has no value: nothing is concluded from it."""
+
+Ranges = Mapping[str, Sequence[Series]]
+"""The last minutes of some signals by name."""
+
+
+class Severity(IntEnum):
+    """How grave: low is worth knowing, medium will hurt, high hurts, critical means nothing serves."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def word(self) -> str:
+        """``high``."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One thing wrong with one target.
+
+    `kind` is a word such as ``crash-loop``; `evidence` says it in words with units; `since` is when it
+    began as far as can be seen; `facts` carry what later decisions need (a revision, a rate, a caller).
+    """
+
+    kind: str
+    target: ObjectRef
+    since: datetime
+    severity: Severity
+    evidence: str
+    pods: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def minutes(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3 h``, ``2 d``: a span as a person says it."""
+    for size, unit in ((86400, "d"), (3600, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds / (60 if unit == 'min' else size):.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,105 @@
+"""The revisions of a deployment, read from its replica sets: which one runs, which one was healthy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Object
+
+REVISION = "deployment.kubernetes.io/revision"
+REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
+"""On a replica set that was rolled back to: its earlier numbers. Its age says nothing about the rollout."""
+
+POD_TEMPLATE_HASH = "pod-template-hash"
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+"""The annotation on a pod template that a rolling restart changes, as kubectl does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision of a deployment: its number, its replica set and how many of its pods are ready."""
+
+    number: int
+    replica_set: Object
+
+    @property
+    def name(self) -> str:
+        """The replica set's name."""
+        return str(self.replica_set["metadata"]["name"])
+
+    @property
+    def ready(self) -> int:
+        """Ready pods of this revision."""
+        return kube.ready_replicas(self.replica_set)
+
+    @property
+    def began(self) -> datetime | None:
+        """When it was first rolled out; None when it has been rolled back to since."""
+        if REVISION_HISTORY in kube.annotations_of(self.replica_set):
+            return None
+        return kube.time_of(self.replica_set["metadata"].get("creationTimestamp"))
+
+    @property
+    def template(self) -> Object:
+        """The pod template as the deployment had it: without the hash that the controller adds."""
+        template: Object = self.replica_set["spec"]["template"]
+        meta = dict(template.get("metadata") or {})
+        labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != POD_TEMPLATE_HASH}
+        return {**template, "metadata": {**meta, "labels": labels}}
+
+
+def revisions(deployment: Object, replica_sets: Iterable[Object]) -> tuple[Revision, ...]:
+    """The deployment's revisions, newest first."""
+    mine = (each for each in replica_sets if _owns(deployment, each))
+    numbered = (Revision(number_of(each), each) for each in mine)
+    return tuple(sorted((r for r in numbered if r.number), key=lambda r: -r.number))
+
+
+def current(deployment: Object, found: Sequence[Revision]) -> Revision | None:
+    """The revision that the deployment asks for now; None while its controller has not made it."""
+    wanted = fingerprint(deployment["spec"]["template"])
+    return next((each for each in found if fingerprint(each.template) == wanted), None)
+
+
+def last_healthy(deployment: Object, found: Sequence[Revision]) -> Revision | None:
+    """The revision to go back to: the newest earlier one that still serves, else the one before; or None.
+
+    A mere restart is no earlier revision: its pods are the same.
+    """
+    running = current(deployment, found)
+    if running is None:
+        return None
+    same = fingerprint(running.template, restarts=False)
+    earlier = [
+        each
+        for each in found
+        if each.number < running.number and fingerprint(each.template, restarts=False) != same
+    ]
+    return next((each for each in earlier if each.ready), earlier[0] if earlier else None)
+
+
+def fingerprint(template: Object, *, restarts: bool = True) -> str:
+    """A digest that two equal pod templates share; `restarts` False ignores when it was restarted."""
+    meta = template.get("metadata") or {}
+    notes = {k: v for k, v in (meta.get("annotations") or {}).items() if restarts or k != RESTARTED_AT}
+    plain = {"labels": meta.get("labels") or {}, "annotations": notes, "spec": template.get("spec")}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def number_of(body: Object) -> int:
+    """The revision number of a deployment or replica set; 0 when it has none yet."""
+    text = kube.annotations_of(body).get(REVISION, "")
+    return int(text) if text.isdigit() else 0
+
+
+def _owns(deployment: Object, replica_set: Object) -> bool:
+    found = kube.owner(replica_set)
+    if found is None or found.kind != kube.DEPLOYMENT:
+        return False
+    same_place = replica_set["metadata"].get("namespace") == deployment["metadata"].get("namespace")
+    return same_place and bool(found.name == deployment["metadata"]["name"])
