@@ -1,0 +1,123 @@
+"""Under which version and path the server has a kind: asked of the server, never assumed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit.ports.cluster import Kind, Object
+
+Fetch = Callable[[str], Any | None]
+"""The JSON at a path of the server; None when there is none (404)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind as the server has it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+
+    @property
+    def api_version(self) -> str:
+        """``apps/v1``, ``v1``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """``/apis/apps/v1/namespaces/shop/deployments/cart/scale``; no namespace means all of them."""
+        parts = [_root(self.group, self.version)]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        return "/".join([*parts, self.plural, *filter(None, (name, subresource))])
+
+
+class Discovery:
+    """What the server has; asked when first needed, and again when something is not found."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._lock = threading.Lock()
+        self._pages: dict[str, Any] = {}
+        self._found: dict[tuple[str, str, str], Resource] = {}
+
+    def find(self, group: str, kind: str, version: str = "") -> Resource | None:
+        """The kind in `version` when the server has it there, else in the newest stable; None if nowhere."""
+        with self._lock:
+            known = self._found.get((group, kind, version))
+            if known is None and self._pages:
+                known = self._look_up(group, kind, version)
+            if known is None:
+                self._pages.clear()  # it may have been installed since
+                known = self._look_up(group, kind, version)
+            if known is not None:
+                self._found[group, kind, version] = known
+            return known
+
+    def of(self, kind: Kind) -> Resource | None:
+        """The kind in the newest stable version that the server has; None if it has none."""
+        return self.find(kind.group, kind.name)
+
+    def forget(self, group: str) -> None:
+        """The group's kinds are asked for again: one of them has vanished."""
+        with self._lock:
+            self._pages.clear()
+            self._found = {key: value for key, value in self._found.items() if key[0] != group}
+
+    def eviction(self) -> str:
+        """The ``apiVersion`` of an Eviction: ``policy/v1``, before 1.22 ``policy/v1beta1``."""
+        with self._lock:
+            entry = self._entries("", "v1").get("pods/eviction", {})
+        return f"{entry.get('group') or 'policy'}/{entry.get('version') or 'v1'}"
+
+    def _look_up(self, group: str, kind: str, version: str) -> Resource | None:
+        for candidate in by_preference(self._versions(group), version):
+            for name, entry in self._entries(group, candidate).items():
+                if entry["kind"] == kind and "/" not in name:
+                    return Resource(group, candidate, name, kind, bool(entry["namespaced"]))
+        return None
+
+    def _versions(self, group: str) -> tuple[str, ...]:
+        if not group:
+            return ("v1",)
+        groups = self._page("/apis").get("groups") or ()
+        found = next((each for each in groups if each["name"] == group), {"versions": ()})
+        return tuple(each["version"] for each in found["versions"])
+
+    def _entries(self, group: str, version: str) -> Mapping[str, Mapping[str, Any]]:
+        listed = self._page(_root(group, version)).get("resources") or ()
+        return {entry["name"]: entry for entry in listed}
+
+    def _page(self, path: str) -> Mapping[str, Any]:
+        if path not in self._pages:
+            self._pages[path] = self._fetch(path) or {}
+        page: Mapping[str, Any] = self._pages[path]
+        return page
+
+
+def by_preference(versions: Iterable[str], wanted: str = "") -> list[str]:
+    """`wanted` first, then newest stable first, then beta, then alpha, as Kubernetes orders versions."""
+    return sorted(versions, key=lambda version: (version == wanted, _age(version)), reverse=True)
+
+
+def group_and_version(body: Object) -> tuple[str, str]:
+    """``("apps", "v1")`` of ``apiVersion: apps/v1``."""
+    group, _, version = str(body.get("apiVersion", "v1")).rpartition("/")
+    return group, version
+
+
+def _age(version: str) -> tuple[int, int, int]:
+    found = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", version)
+    if found is None:
+        return (-1, 0, 0)
+    maturity = {"alpha": 0, "beta": 1, None: 2}[found[2]]
+    return (maturity, int(found[1]), int(found[3] or 0))
+
+
+def _root(group: str, version: str) -> str:
+    return f"/apis/{group}/{version}" if group else f"/api/{version}"

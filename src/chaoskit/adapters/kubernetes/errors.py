@@ -1,0 +1,211 @@
+"""What a Kubernetes API server or the network answers instead of an answer, in chaoskit's words."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import urllib3.exceptions
+
+from chaoskit.errors import (
+    ChaoskitError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Problem,
+    Refused,
+    Unavailable,
+)
+
+SERVICE = "Kubernetes"
+
+
+class Expired(Unavailable):
+    """The server has forgotten the collection's version that was asked for: list again."""
+
+
+_SIMPLE: dict[int, type[ChaoskitError]] = {404: NotFound, 409: Conflict}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An answer that says no: what was attempted, at which server, and what came back."""
+
+    attempted: str
+    address: str
+    code: int
+    message: str
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    retry_after: float | None = None
+
+    @property
+    def causes(self) -> tuple[Mapping[str, Any], ...]:
+        """The single causes that the server names, one for each wrong field or blocking budget."""
+        return tuple(self.details.get("causes") or ())
+
+    @property
+    def names_an_object(self) -> bool:
+        """Whether it speaks of one object; a 404 that does not means that the kind itself is unknown."""
+        return bool(self.details.get("name"))
+
+    def caused_by(self, reason: str) -> bool:
+        """Whether one of the causes has that reason."""
+        return any(cause.get("reason") == reason for cause in self.causes)
+
+
+def read_failure(
+    attempted: str, address: str, code: int, body: bytes, headers: Mapping[str, str] | None = None
+) -> Failure:
+    """The failure that an answer of 400 and more tells of: a Status object, or text of a proxy or a mux."""
+    text = body.decode("utf-8", "replace").strip()
+    status = _status(text)
+    return Failure(
+        attempted=attempted,
+        address=address,
+        code=code,
+        message=status.get("message") or text[:300] or f"HTTP status {code}",
+        reason=status.get("reason") or "",
+        details=status.get("details") or {},
+        retry_after=_seconds((headers or {}).get("Retry-After")),
+    )
+
+
+def translate(failure: Failure) -> ChaoskitError:
+    """The one error of our tree that a failure means."""
+    said = f"cannot {failure.attempted}: {failure.message}"
+    if failure.code in _SIMPLE:
+        return _SIMPLE[failure.code](said)
+    match failure.code:
+        case 401 | 403:
+            return _forbidden(failure, said)
+        case 429 if failure.caused_by("DisruptionBudget"):
+            return _budget(failure)
+        case 400 | 405 | 406 | 413 | 415 | 422:
+            return InvalidInput(said, problems=tuple(_problems(failure)))
+        case _:
+            return _unavailable(failure, said)
+
+
+def translate_transport(attempted: str, address: str, error: Exception) -> Unavailable:
+    """What it means that no answer came at all, with what to look at next."""
+    return Unavailable(
+        f"cannot {attempted}: {address} {_what_happened(error)}",
+        service=SERVICE,
+        address=address,
+        hint=_where_to_look(error),
+    )
+
+
+def was_never_sent(error: Exception) -> bool:
+    """Whether the request cannot have reached the server: repeating it is safe whatever it does."""
+    return isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+
+
+def is_about_trust(error: Exception) -> bool:
+    """Whether one side does not trust the other's certificate: trying again will not change that."""
+    return any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)) or (
+        isinstance(error, urllib3.exceptions.SSLError) and "alert" in str(error).lower()
+    )
+
+
+def _status(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    # The server sends whole seconds; a date (which proxies may send) is answered with our own back-off.
+    return float(retry_after) if retry_after and retry_after.isdigit() else None
+
+
+def _unavailable(failure: Failure, said: str) -> Unavailable:
+    kind = Expired if failure.code == 410 else Unavailable
+    hint = "the API server sheds load: try again in a moment" if failure.code == 429 else ""
+    return kind(f"{said} (HTTP {failure.code})", service=SERVICE, address=failure.address, hint=hint)
+
+
+def _forbidden(failure: Failure, said: str) -> Forbidden:
+    if failure.code == 401:
+        return Forbidden(
+            f"cannot {failure.attempted}: {failure.address} does not accept these credentials",
+            hint="log in to the cluster again; `kubectl auth can-i --list` shows whether it worked",
+        )
+    a_right_is_missing = " cannot " in failure.message  # not a quota, not an admission rule
+    hint = "grant that right in a Role and bind it to the user, or use another context"
+    return Forbidden(said, hint=hint if a_right_is_missing else "")
+
+
+def _budget(failure: Failure) -> Refused:
+    limits = [cause["message"] for cause in failure.causes if cause.get("reason") == "DisruptionBudget"]
+    return Refused(
+        f"cannot {failure.attempted}: {failure.message}",
+        guard="disruption budget",
+        limit="; ".join(limits),
+        hint="wait until more of its pods are healthy, or choose another target",
+    )
+
+
+def _problems(failure: Failure) -> Iterator[Problem]:
+    name = str(failure.details.get("name") or "")
+    for cause in failure.causes:
+        found, expected = _found_and_expected(str(cause.get("message", "")))
+        yield Problem(
+            path=f"{failure.details.get('kind', 'object')}/{name}",
+            field=str(cause.get("field", "")),
+            found=found,
+            expected=expected,
+            rule=str(cause.get("reason", "")),
+        )
+
+
+_VALUE = re.compile(
+    r"^(?:Invalid|Unsupported|Duplicate) value: (?P<found>.+?)(?:: (?P<expected>.*))?$", re.DOTALL
+)
+
+
+def _found_and_expected(message: str) -> tuple[str, str]:
+    if message.startswith("Required value"):
+        return "missing", message.partition(": ")[2] or "a value"
+    match = _VALUE.match(message)
+    if match is None:
+        return "not accepted", message
+    return match["found"], match["expected"] or "another value"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        reason = getattr(error, "reason", None)
+        wrapped = reason if isinstance(reason, BaseException) else None
+        error = wrapped or error.__cause__ or error.__context__
+
+
+def _what_happened(error: Exception) -> str:
+    match error:
+        case urllib3.exceptions.NameResolutionError():
+            return "has a name that does not resolve"
+        case urllib3.exceptions.ProxyError():
+            return f"cannot be reached through the proxy: {error}"
+        case urllib3.exceptions.SSLError():
+            return f"does not complete the TLS handshake: {error}"
+        case urllib3.exceptions.TimeoutError():
+            return "does not answer in time"
+        case urllib3.exceptions.NewConnectionError():
+            return "refuses connections"
+        case _:
+            return f"cut the connection: {error}"
+
+
+def _where_to_look(error: Exception) -> str:
+    if is_about_trust(error):
+        return "check certificate-authority and the client certificate in the kubeconfig"
+    return "check the server's address in the kubeconfig and that the cluster runs"

@@ -1,0 +1,184 @@
+"""One request to the API server: logged in, repeated where that is safe, its failure told in our words."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+import urllib3.exceptions
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.rest import RESTClientObject
+
+import chaoskit
+from chaoskit.adapters.kubernetes import errors, streams
+from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
+from chaoskit.clock import Clock
+from chaoskit.errors import Unavailable
+
+CONNECTIONS = 32
+"""Connections kept for reuse: a run has about ten watches and calls beside them."""
+
+_TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent, what it is for (``get pod/cart-0 in shop``), and when it may be sent again."""
+
+    attempted: str
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    content_type: str = "application/json"
+    repeat: Repeat = "always"
+
+
+class Transport:
+    """A pool of connections to one API server, for any number of threads.
+
+    The official client makes the pool (TLS, proxies) and the credentials (tokens, plugins, their
+    renewal). Requests go to the pool itself: the client would validate each answer into models.
+    """
+
+    def __init__(self, configuration: Configuration, clock: Clock, policy: Policy | None = None) -> None:
+        configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.socket_options = _socket_options()
+        self.configuration = configuration
+        self.clock = clock
+        self.policy = policy or Policy()
+        self._rest = RESTClientObject(configuration)
+        self._breaker = streams.Breaker()
+        self._renewal = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        """The server's URL."""
+        return str(self.configuration.host).rstrip("/")
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._breaker.closed
+
+    def close(self) -> None:
+        """Open streams have ended, and idle connections are closed."""
+        self._breaker.close()
+        self._rest.pool_manager.clear()
+
+    def json(self, request: Request, stop: threading.Event | None = None) -> Any:
+        """The answer as JSON; failures as the tree of `chaoskit.errors`."""
+        answer = self.send(request, stop)
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise Unavailable(
+                f"cannot {request.attempted}: {self.address} does not answer like a Kubernetes API server",
+                service=errors.SERVICE,
+                address=self.address,
+                hint="check the server's address in the kubeconfig",
+            ) from error
+
+    def send(self, request: Request, stop: threading.Event | None = None) -> bytes:
+        """The answer's body, after as many attempts as policy and safety allow."""
+        return attempt(
+            lambda: self._once(request),
+            repeat=request.repeat,
+            policy=self.policy,
+            clock=self.clock,
+            stop=stop,
+        )
+
+    @contextmanager
+    def stream(self, request: Request, stop: threading.Event, seconds: float) -> Iterator[Iterator[bytes]]:
+        """Inside, the answer's lines as they come, until the server or `stop` ends it; one attempt.
+
+        `seconds` bounds the wait for the next line. Raises `Unavailable` when the answer is cut,
+        also while it is read; not when `stop` cut it.
+        """
+        with self._translated(request):
+            response = self._ask(request, urllib3.Timeout(connect=5.0, read=seconds), preload=False)
+        with self._breaker.watch_over(response, stop):
+            if response.status >= 400:
+                with self._translated(request):
+                    failure = self._failure(request, response, response.read())
+                raise errors.translate(failure)
+            yield self._lines(request, response, stop)
+
+    def authorization(self) -> str:
+        """The header that logs in, renewed when it was about to expire; "" when certificates do."""
+        with self._renewal:  # a plugin that several threads start at once may ask the user twice
+            setting = self.configuration.auth_settings().get("BearerToken")
+        return str(setting["value"] or "") if setting else ""
+
+    def url(self, request: Request) -> str:
+        """Where the request goes."""
+        query = "?" + urlencode(request.query, quote_via=quote) if request.query else ""
+        return self.address + request.path + query
+
+    def _once(self, request: Request) -> bytes:
+        try:
+            response = self._ask(request, _TIMEOUT, preload=True)
+        except urllib3.exceptions.HTTPError as error:
+            translated = errors.translate_transport(request.attempted, self.address, error)
+            translated.__cause__ = error
+            trouble = Trouble(unsent=errors.was_never_sent(error), hopeless=errors.is_about_trust(error))
+            raise Failed(trouble, translated) from error
+        if response.status < 400:
+            return response.data
+        failure = self._failure(request, response, response.data)
+        blocked = failure.caused_by("DisruptionBudget")
+        trouble = Trouble(failure.code, hopeless=blocked, retry_after=failure.retry_after)
+        raise Failed(trouble, errors.translate(failure))
+
+    def _ask(self, request: Request, timeout: urllib3.Timeout, *, preload: bool) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json, */*", "User-Agent": f"chaoskit/{chaoskit.__version__}"}
+        if authorization := self.authorization():
+            headers["Authorization"] = authorization
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        answer: urllib3.BaseHTTPResponse = self._rest.pool_manager.request(
+            request.method,
+            self.url(request),
+            body=None if request.body is None else json.dumps(request.body),
+            headers=headers,
+            timeout=timeout,
+            retries=False,
+            preload_content=preload,
+        )
+        return answer
+
+    def _failure(self, request: Request, response: urllib3.BaseHTTPResponse, body: bytes) -> errors.Failure:
+        return errors.read_failure(request.attempted, self.address, response.status, body, response.headers)
+
+    def _lines(
+        self, request: Request, response: urllib3.BaseHTTPResponse, stop: threading.Event
+    ) -> Iterator[bytes]:
+        try:
+            yield from streams.lines(response)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if not (stop.is_set() or self.closed):
+                raise errors.translate_transport(request.attempted, self.address, error) from error
+
+    @contextmanager
+    def _translated(self, request: Request) -> Iterator[None]:
+        try:
+            yield
+        except urllib3.exceptions.HTTPError as error:
+            raise errors.translate_transport(request.attempted, self.address, error) from error
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """Keep-alive probes: a watch whose other end vanished silently is known to be dead in half a minute."""
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    timings = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))  # names differ by system
+    return options + [
+        (socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in timings if hasattr(socket, name)
+    ]
