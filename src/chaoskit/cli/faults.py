@@ -33,7 +33,7 @@ def faults(
     if kind not in CATALOGUE:
         near = closest(kind, CATALOGUE)
         raise InvalidInput(
-            f"there is no fault {kind}", hint=f"did you mean {near}?" if near else "chaoskit faults"
+            f"there is no fault {kind}", hint=near or "chaoskit faults lists them"
         )
     fault = CATALOGUE[kind]
     emit(session, "fault", _plain(fault), lambda out: _one(out, fault))

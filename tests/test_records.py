@@ -1,0 +1,48 @@
+"""Records: ids that sort by time, and JSON that a store can keep."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from chaoskit.outcome import Outcome
+from chaoskit.records import Moment, RunRecord, Undo, new_id
+
+T0 = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+
+
+def test_ids_sort_by_time_and_differ() -> None:
+    ids = [new_id(T0 + timedelta(milliseconds=n)) for n in range(0, 5000, 100)]
+    assert ids == sorted(ids)
+    assert len({new_id(T0) for _ in range(1000)}) == 1000
+    assert {len(each) for each in ids} == {16}
+
+
+def test_an_id_can_be_part_of_an_objects_name() -> None:
+    assert new_id().isalnum()
+    assert new_id().islower() or new_id().isdigit()
+
+
+def test_a_record_is_json_with_kind_and_schema_version() -> None:
+    record = RunRecord(
+        id="r1",
+        at=T0,
+        trace_id="t1",
+        name="cart-pod-delete",
+        namespace="shop",
+        cluster="kind-dev",
+        fault="pod-delete",
+        outcome=Outcome.WEAKNESS_FOUND,
+        reason="x",
+        ended_at=T0,
+        experiment={"spec": {"at": T0}},
+        timeline=(Moment(T0, "steady before", "held"),),
+        undo=Undo("confirmed"),
+    )
+    document = json.loads(json.dumps(record.document()))
+    assert document["kind"] == "run"
+    assert document["schema_version"] == 1
+    assert document["outcome"] == "weakness-found"
+    assert document["experiment"]["spec"]["at"] == T0.isoformat()
+    assert document["timeline"][0]["name"] == "steady before"
+    assert document["undo"] == {"state": "confirmed", "left": []}

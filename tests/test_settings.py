@@ -1,0 +1,78 @@
+"""Where a setting comes from: flags over environment over file over defaults; wrong ones are named."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chaoskit import settings
+from chaoskit.errors import InvalidInput
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "settings.yaml"
+    path.write_text("namespace: from-file\nmax-pods: 3\ntimeout: PT5M\n", encoding="utf-8")
+    return path
+
+
+def test_nothing_set_is_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = settings.load({}, environment={"CHAOSKIT_HOME": "/somewhere"})
+    assert loaded.settings.home == Path("/somewhere")
+    assert loaded.settings.timeout == timedelta(minutes=15)
+    assert loaded.origins["timeout"] == "default"
+
+
+def test_each_layer_wins_over_the_one_before(file: Path) -> None:
+    env = {"CHAOSKIT_NAMESPACE": "from-env", "CHAOSKIT_MAX_PODS": "4", "CHAOSKIT_HOME": "/h"}
+    loaded = settings.load({"namespace": "from-flag", "store": None}, environment=env, file=file)
+    assert loaded.settings.namespace == "from-flag"
+    assert loaded.settings.max_pods == 4
+    assert loaded.settings.timeout == timedelta(minutes=5)
+    assert loaded.origins["namespace"] == "flag"
+    assert loaded.origins["max_pods"] == "CHAOSKIT_MAX_PODS"
+    assert loaded.origins["timeout"] == str(file)
+    assert loaded.origins["store"] == "default"
+
+
+def test_a_file_in_the_working_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "chaoskit.yaml").write_text("model: shop\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert settings.load({}, environment={}).settings.model == "shop"
+
+
+def test_protected_namespaces_can_be_given_in_the_environment() -> None:
+    env = {"CHAOSKIT_PROTECTED_NAMESPACES": "bank,payroll"}
+    assert settings.load({}, environment=env).settings.protected_namespaces == ("bank", "payroll")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("max_pods: many", "max_pods"),
+        ("max_podz: 1", "max_podz"),
+        ("- a\n- b", "no mapping"),
+        ("a: [", "no YAML"),
+    ],
+)
+def test_a_wrong_file_is_named_with_the_field(file: Path, text: str, says: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({}, environment={}, file=file)
+    told = caught.value.message + "".join(str(problem) for problem in caught.value.problems)
+    assert str(file) in told
+    assert says in told
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        settings.load({}, environment={}, file=tmp_path / "none.yaml")
+
+
+def test_a_wrong_variable_is_named() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({}, environment={"CHAOSKIT_MAX_PERCENT": "300"})
+    assert caught.value.problems[0].path == "CHAOSKIT_MAX_PERCENT"

@@ -1,0 +1,86 @@
+"""Topology: pods find their workload, services their backends, callers those they call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chaoskit import kube, topology
+from chaoskit.topology import Topology
+
+
+def _object(kind: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "shop"}, **more}
+
+
+def _owned(body: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    reference = {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name, "controller": True}
+    return {**body, "metadata": {**body["metadata"], "ownerReferences": [reference]}}
+
+
+def _deployment(name: str, calls: str = "") -> dict[str, Any]:
+    template = {"metadata": {"labels": {"app": name}, "annotations": {topology.CALLS: calls}}, "spec": {}}
+    return _object("Deployment", name, spec={"template": template, "replicas": 1})
+
+
+def _shop() -> Topology:
+    return Topology(
+        pods=(_owned(_object("Pod", "cart-6bd9-x2k9p"), "ReplicaSet", "cart-6bd9"), _object("Pod", "bare")),
+        workload_bodies=(
+            (kube.DEPLOYMENT, _deployment("cart", "payments, db")),
+            (kube.DEPLOYMENT, _deployment("payments")),
+        ),
+        replica_sets=(_owned(_object("ReplicaSet", "cart-6bd9"), "Deployment", "cart"),),
+        services=(
+            _object("Service", "cart", spec={"selector": {"app": "cart"}}),
+            _object("Service", "headless", spec={}),
+        ),
+        budgets=(
+            _object("PodDisruptionBudget", "cart", spec={"selector": {"matchLabels": {"app": "cart"}}}),
+        ),
+    )
+
+
+def test_a_pod_of_a_replica_set_belongs_to_the_deployment() -> None:
+    shop = _shop()
+    found = shop.workload_of(shop.pods[0])
+    assert found is not None
+    assert str(found.ref) == "deployment/cart"
+    assert found.pods == (shop.pods[0],)
+
+
+def test_a_bare_pod_belongs_to_nobody() -> None:
+    shop = _shop()
+    assert shop.workload_of(shop.pods[1]) is None
+
+
+def test_services_and_budgets_are_those_that_select_the_pods() -> None:
+    cart = _shop().workloads["shop", "deployment/cart"]
+    assert [each["metadata"]["name"] for each in cart.services] == ["cart"]
+    assert [each["metadata"]["name"] for each in cart.budgets] == ["cart"]
+
+
+def test_callers_are_those_that_say_they_call() -> None:
+    shop = _shop()
+    payments = shop.workloads["shop", "deployment/payments"]
+    assert [str(each.ref) for each in shop.callers_of(payments)] == ["deployment/cart"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [
+        ({"workload": "cart", "workload_kind": "statefulset"}, "statefulset/cart"),
+        ({"workload": "cart"}, "deployment/cart"),
+        ({"pod": "cart-6bd9f7c5d4-x2k9p"}, "deployment/cart"),
+        ({"pod": "db-0"}, "deployment/db"),
+        ({"pod": "alone"}, "pod/alone"),
+    ],
+)
+def test_a_series_belongs_to_a_workload_by_its_labels(labels: dict[str, str], name: str) -> None:
+    assert topology.workload_name(labels) == name
+
+
+def test_workloads_are_found_by_either_name() -> None:
+    found = topology.find_workloads(_shop(), ["payments", "deployment/cart", "nope"])
+    assert [each.ref.name for each in found] == ["payments", "cart"]
