@@ -14,6 +14,13 @@ from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.shop import Shop
 
 KINDS = {"Deployment": "Deployment.apps", "ReplicaSet": "ReplicaSet.apps"}
+
+
+def kind_of(body: Object) -> str:
+    kind: str = body["kind"]
+    return KINDS.get(kind, kind)
+
+
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 Key = tuple[str, str, str]
 
@@ -58,14 +65,14 @@ class InstantApi:
         return body
 
     def create(self, body: Object) -> Object:
-        kind = KINDS.get(body["kind"], body["kind"])
+        kind = kind_of(body)
         name, namespace = body["metadata"]["name"], body["metadata"].get("namespace", "")
         if (kind, namespace, name) in self.objects:
             raise ApiError(409, "AlreadyExists", f"{name} already exists")
         return self.put(kind, body)
 
     def update(self, body: Object, subresource: str = "") -> Object:
-        return self.put(KINDS.get(body["kind"], body["kind"]), body)
+        return self.put(kind_of(body), body)
 
     def patch(
         self,
@@ -102,9 +109,7 @@ class InstantCluster:
             capacity = {"cpu": "4", "memory": "8Gi"}
             body = {"kind": "Node", "metadata": {"name": f"node-{number}"}}
             self.api.create({**body, "status": {"capacity": capacity}})
-        self.shop = Shop(
-            self.api, self.engine, self.effects, self, seed=seed, story=story, present=present
-        )
+        self.shop = Shop(self.api, self.engine, self.effects, self, seed=seed, story=story, present=present)
         self.api.watch("Deployment.apps", lambda change, body: self.deployed(body))
         self.api.watch("Pod", self.pod_changed)
         self.shop.start()
@@ -148,9 +153,7 @@ class InstantCluster:
             self.api.put("Pod", body)
             self.maybe_crash(body)
 
-    def usage(
-        self, namespace: str, pod: str, container: str, *, memory_bytes: float | None = None
-    ) -> None:
+    def usage(self, namespace: str, pod: str, container: str, *, memory_bytes: float | None = None) -> None:
         state = self.shop.view.pods[namespace, pod]
         assert state.main is not None
         if memory_bytes and memory_bytes > (state.main.memory_limit or 0) and state.main.running:

@@ -184,9 +184,7 @@ class Direction:
         api = self._stage.api
         try:
             if api.get("ConfigMap", NAMESPACE, name) is None:
-                api.create(
-                    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
-                )
+                api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
             else:
                 api.patch("ConfigMap", NAMESPACE, name, {"data": data})
         except ApiError as refusal:  # the story goes on without its log

@@ -73,9 +73,7 @@ def long_report(stage: Stage, pod: Pod) -> Script:
     yield from _rise_and_fall(stage, pod, "hold-connections", share * pod.role.pool, rise, stay)
 
 
-def _rise_and_fall(
-    stage: Stage, pod: Pod, kind: str, size: float, rise: int, stay: int
-) -> Script:
+def _rise_and_fall(stage: Stage, pod: Pod, kind: str, size: float, rise: int, stay: int) -> Script:
     """An effect grows to `size` over `rise` steps of half a minute and stays; it ends with the process."""
     effect = stage.growing(kind, pod)  # type: ignore[arg-type] # kinds are literals of this module
     run = pod.main.run if pod.main else ""

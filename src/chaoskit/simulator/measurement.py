@@ -10,13 +10,10 @@ from typing import Any
 
 from chaoskit.simulator import meters, queueing
 from chaoskit.simulator.signals import Labels, Series, Signals
-from chaoskit.simulator.traffic import PodState, Traffic
-from chaoskit.simulator.view import BAD_WAITING, ClusterView, Pod, quantity
+from chaoskit.simulator.traffic import DISK, PodState, Traffic
+from chaoskit.simulator.view import BAD_WAITING, ClusterView, Pod
 
-_FS_LIMIT = 2.0**31
 _OOM_WINDOW = 300.0
-_NODE_SYSTEM_CPU = 0.12
-_NODE_SYSTEM_MEMORY = 0.9 * 2.0**30
 
 
 class PodRecorder:
@@ -67,7 +64,7 @@ class Measurement:
         self._recorders = recorders
         self._edges(served, called)
         self._workloads()
-        self._nodes()
+        self._nodes(now)
 
     def _pod(self, recorder: PodRecorder, state: PodState, now: float) -> None:
         put, pod = recorder.put, state.pod
@@ -87,7 +84,7 @@ class Measurement:
         limit = pod.containers[0].memory_limit
         if limit:
             put("memory_usage:ratio", state.memory / limit)
-        put("fs_usage:ratio", state.disk / _FS_LIMIT)
+        put("fs_usage:ratio", state.disk / DISK)
         role = pod.role
         if role and role.database:
             put("db_pool_usage:ratio", state.pool_in_use / role.pool)
@@ -151,50 +148,16 @@ class Measurement:
                 name_of = "chaoskit:replicas_unavailable:ratio"
                 self._signals.record(name_of, labels, missing / wanted)
 
-    def _nodes(self) -> None:
-        for name, load in node_loads(self._view, self._traffic).items():
+    def _nodes(self, now: float) -> None:
+        for name, load in self._traffic.nodes.by_name.items():
             labels = (("node", name),)
-            self._signals.record("chaoskit:node_cpu:ratio", labels, load.cpu / load.cores)
             self._signals.record("chaoskit:node_memory:ratio", labels, load.memory / load.capacity)
-            self._signals.record("chaoskit:tcp_retransmits:ratio", labels, load.retransmits)
-
-
-class NodeLoad:
-    """What the pods of one node use together, with the node's own share."""
-
-    __slots__ = ("capacity", "cores", "cpu", "memory", "retransmits", "segments")
-
-    def __init__(self, cores: float, capacity: float) -> None:
-        self.cores = cores
-        self.capacity = capacity
-        self.cpu = _NODE_SYSTEM_CPU
-        self.memory = _NODE_SYSTEM_MEMORY
-        self.segments = 40.0
-        self.retransmits = 0.0
-
-
-def node_loads(view: ClusterView, traffic: Traffic) -> dict[str, NodeLoad]:
-    """Every node's load: cores, bytes, TCP segments a second, and the share of them sent again."""
-    loads = {}
-    for name, body in sorted(view.nodes.items()):
-        capacity = body.get("status", {}).get("capacity", {})
-        cores, memory = quantity(capacity.get("cpu")), quantity(capacity.get("memory"))
-        loads[name] = NodeLoad(cores or 4.0, memory or 8 * 2.0**30)
-    again: dict[str, float] = {}
-    for state in traffic.states.values():
-        load = loads.get(state.pod.node)
-        if load is None or not state.running:
-            continue
-        rates = state.meter.rates
-        load.cpu += state.cpu
-        load.memory += state.memory
-        load.segments += (rates[meters.SENT] + rates[meters.RECEIVED]) / 1400
-        again[state.pod.node] = again.get(state.pod.node, 0.0) + rates[meters.DROPPED]
-    for name, load in loads.items():
-        load.cpu = min(load.cpu, load.cores)
-        load.memory = min(load.memory, load.capacity)
-        load.retransmits = min(1.0, 0.0008 + max(0.0, again.get(name, 0.0)) / load.segments)
-    return loads
+            rates = load.sample(now)
+            if rates is not None:
+                cpu, segments, resent = rates
+                self._signals.record("chaoskit:node_cpu:ratio", labels, cpu / load.cores)
+                ratio = resent / segments if segments else 0.0
+                self._signals.record("chaoskit:tcp_retransmits:ratio", labels, ratio)
 
 
 def _collect(

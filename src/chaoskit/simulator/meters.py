@@ -67,11 +67,11 @@ class Meter:
 
     def advance(self, seconds: float) -> None:
         """`seconds` have passed at the present rates."""
-        self.values = [v + r * seconds for v, r in zip(self.values, self.rates, strict=True)]
+        self.values = [v + r * seconds for v, r in zip(self.values, self.rates, strict=False)]
 
     def at(self, seconds: float) -> list[float]:
         """What the counters are `seconds` after the last advance."""
-        return [v + r * seconds for v, r in zip(self.values, self.rates, strict=True)]
+        return [v + r * seconds for v, r in zip(self.values, self.rates, strict=False)]
 
     def restart(self) -> None:
         """The container's process is a new one: what it counts begins at zero."""

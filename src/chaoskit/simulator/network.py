@@ -30,11 +30,9 @@ class Network:
     def __init__(self, view: ClusterView, traffic: Traffic, *, seed: int) -> None:
         self._view = view
         self._traffic = traffic
-        self._random = random.Random(f"network {seed}")  # noqa: S311 - reproducible on purpose
+        self._random = random.Random(f"network {seed}")
 
-    def get(
-        self, url: str, *, namespace: str = "default", timeout: float = CLIENT_TIMEOUT
-    ) -> Answer:
+    def get(self, url: str, *, namespace: str = "default", timeout: float = CLIENT_TIMEOUT) -> Answer:
         """What a GET from a pod in `namespace` is answered; raises `NetworkError` when nothing comes.
 
         A service with a ready pod answers 200; those that take part in traffic answer as they do there.

@@ -12,6 +12,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 POOL_TIMEOUT = 1.0
 CLIENT_TIMEOUT = 5.0
 SATURATED = 0.97
+_LOGARITHMS = tuple(math.log(bound) for bound in BUCKETS)
 _ROOT_TWO = math.sqrt(2)
 
 
@@ -27,15 +28,15 @@ def cumulative(parts: Iterable[Part]) -> list[float]:
     """The share of requests at or under each bucket's bound, the last one being all of them."""
     total = [0.0] * (len(BUCKETS) + 1)
     for share, median, sigma in parts:
-        if share < 1e-9:
+        if share < 1e-7:
             continue
-        for at, bound in enumerate(BUCKETS):
-            if sigma:
-                z = math.log(bound / median) / (sigma * _ROOT_TWO)
-                total[at] += share * 0.5 * (1 + math.erf(z))
-            elif median <= bound:
-                total[at] += share
         total[-1] += share
+        centre = math.log(median)
+        scale = 1 / (sigma * _ROOT_TWO) if sigma else 1e9
+        for at, bound in enumerate(_LOGARITHMS):
+            z = (bound - centre) * scale
+            if z > -3:
+                total[at] += share * 0.5 * (1 + math.erf(z)) if z < 3 else share
     return total
 
 

@@ -14,7 +14,7 @@ class Rhythm:
     """The factor on the load generators' nominal rate."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(f"rhythm {seed}")  # noqa: S311 - reproducible on purpose
+        self._random = random.Random(f"rhythm {seed}")
         self._peak_hour = self._random.uniform(13, 17)
         self._drift = 0.0
         self.swing = 1.0
@@ -22,9 +22,7 @@ class Rhythm:
     def factor(self, at: float, passed: float) -> float:
         """The factor at Unix time `at`, `passed` seconds after the last call."""
         keep = math.exp(-passed / _DRIFT_SECONDS)
-        self._drift = keep * self._drift + math.sqrt(1 - keep * keep) * self._random.gauss(
-            0, _DRIFT_SIZE
-        )
+        self._drift = keep * self._drift + math.sqrt(1 - keep * keep) * self._random.gauss(0, _DRIFT_SIZE)
         return max(0.05, (daily(at, self._peak_hour) * weekly(at) + self._drift) * self.swing)
 
 

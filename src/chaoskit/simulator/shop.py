@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 
-from chaoskit.simulator import topology
+from chaoskit.simulator import exposition, topology
 from chaoskit.simulator.api import Api, ApiError
 from chaoskit.simulator.direction import Direction, as_row
-from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Due, Engine
 from chaoskit.simulator.measurement import Measurement
 from chaoskit.simulator.network import Network
@@ -20,6 +20,8 @@ from chaoskit.simulator.view import ClusterView
 _SOON = 1.0
 """Seconds after a change of pods or effects until traffic has found its new balance."""
 _NEAR_LIMIT = 0.9
+_SLOW = frozenset({"leak", "hold-connections"})
+"""Effects that take minutes to be felt: the next step is soon enough."""
 
 
 class Shop:
@@ -53,7 +55,7 @@ class Shop:
         self.signals = Signals(now)
         self.network = Network(self.view, self.traffic, seed=seed)
         self._measurement = Measurement(self.signals, self.view, self.traffic)
-        choices = random.Random(f"stories {seed}")  # noqa: S311 - reproducible on purpose
+        choices = random.Random(f"stories {seed}")
         stage = Stage(api, engine, effects, kubelet, self.view, self.traffic, choices)
         self._direction = Direction(stage, story, present=now if present is None else present)
 
@@ -63,7 +65,7 @@ class Shop:
             for manifest in topology.manifests():
                 self._create(manifest)
         self.view.listeners.append(self._changed)
-        self.effects.listen(lambda _: self._changed())
+        self.effects.listen(self._affected)
         self.view.start()
         self._engine.call_later(0, self._step)
         self._direction.start()
@@ -71,6 +73,11 @@ class Shop:
     def begin(self, kind: str, workload: str, *, namespace: str = "shop") -> Incident:
         """The story `kind` has begun on `workload`; nobody but a recovery from outside ends it."""
         return self._direction.begin(kind, workload, namespace=namespace)
+
+    def metrics(self) -> str:
+        """The text of ``/metrics`` at this moment."""
+        with self._engine.lock:
+            return exposition.render(self.view, self.traffic, self._engine.now())
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -93,6 +100,10 @@ class Shop:
         self._engine.call_at(now + STEP, self._step)
         self._advance()
         self._measurement.record(now)
+
+    def _affected(self, effect: Effect) -> None:
+        if effect.kind not in _SLOW:
+            self._changed()
 
     def _changed(self) -> None:
         if self._refresh is None:

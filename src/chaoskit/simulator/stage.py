@@ -29,9 +29,7 @@ class Kubelet(Protocol):
         """The container's process has ended so; the restart policy applies. False if it did not run."""
         ...
 
-    def usage(
-        self, namespace: str, pod: str, container: str, *, memory_bytes: float | None = ...
-    ) -> None:
+    def usage(self, namespace: str, pod: str, container: str, *, memory_bytes: float | None = ...) -> None:
         """The container uses so much; over its limit it is killed. LookupError when it is not there."""
         ...
 

@@ -38,7 +38,7 @@ def memory_leak(stage: Stage, incident: Incident) -> Script:
         while any(stage.present(pod) for pod in pods):
             done = min(1.0, (stage.engine.now() - incident.start) / seconds)
             for leak in leaks:
-                leak.set(_leak_rate(stage, leak.pod, seconds) * (1 + curve * (2 * done - 1)))
+                leak.set(_leak_rate(leak.pod, seconds) * (1 + curve * (2 * done - 1)))
             yield 4 * _LOOK
             _note_failure(stage, incident, any(_out_of_memory(stage, pod) for pod in pods))
             if _tired(stage, incident, patience):
@@ -101,7 +101,7 @@ def _some(stage: Stage, incident: Incident) -> list[Pod]:
     return pods
 
 
-def _leak_rate(stage: Stage, pod: Pod, seconds: float) -> float:
+def _leak_rate(pod: Pod, seconds: float) -> float:
     """Bytes per second with which the room above the usual memory is full after `seconds`."""
     limit = pod.main.memory_limit if pod.main else None
     usual = pod.role.heap * 1.02 if pod.role else 0.0

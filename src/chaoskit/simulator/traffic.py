@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from chaoskit.simulator import meters, queueing
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.meters import Meter
+from chaoskit.simulator.nodeload import NodeLoads
 from chaoskit.simulator.queueing import CLIENT_TIMEOUT, POOL_TIMEOUT, Part
 from chaoskit.simulator.rhythm import Rhythm
 from chaoskit.simulator.view import MIB, ClusterView, Pod, Role, Service
@@ -30,12 +31,14 @@ _REQUEST_BYTES = 850.0
 _ANSWER_BYTES = 3400.0
 _LOG_BYTES = 180.0
 _ROTATED_LOG = 48 * MIB
-_DISK = 2048 * MIB
+DISK = 2048 * MIB
+"""The bytes that a container's file system can take."""
 _GC_FROM = 0.85
 _IDLE_CONNECTIONS = 2.0
 _QUERIES = 3
 """Queries that a request sends one after the other over the connection it holds."""
 _NODE_CORES = 4.0
+_RARE = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class PodState:
     cpu: float = 0.0
     parts: list[Part] = field(default_factory=list)
     ooms: list[float] = field(default_factory=list)
+    oom_total: int = 0
     reported: bool = False
 
     @property
@@ -166,9 +170,9 @@ class Traffic:
         self.rhythm = Rhythm(seed)
         self.states: dict[tuple[str, str], PodState] = {}
         self.at = now
-        self.retransmits: dict[str, float] = {}
+        self.nodes = NodeLoads(view, now)
         self.graph: list[Node] = []
-        self._random = random.Random(f"traffic {seed}")  # noqa: S311 - reproducible on purpose
+        self._random = random.Random(f"traffic {seed}")
         self._version = -1
 
     def advance(self, now: float) -> None:
@@ -177,6 +181,7 @@ class Traffic:
         if passed > 0:
             for state in self.states.values():
                 state.meter.advance(passed)
+            self.nodes.advance(passed)
         self.at = now
         if self._version != self.view.version:
             self._follow_cluster(now)
@@ -186,6 +191,7 @@ class Traffic:
         self._answer_up()
         for state in self.states.values():
             self._use(state, now)
+        self.nodes.measure(self.states.values())
 
     def effects_of_network(self, pod: Pod) -> tuple[Effect, ...]:
         """The network effects in force on a pod at this moment."""
@@ -213,12 +219,9 @@ class Traffic:
             self._abrupt_end(state, before)
         if main is None:
             return
-        if main.restarts > (before.main.restarts if before.main else 0) or (
-            was_running and not state.running
-        ):
-            state.ooms = [at for at in state.ooms if at > now - 3600]
         if _newly_oom(before, pod):
             state.ooms.append(now)
+            state.oom_total += 1
         if state.running and state.run != main.run:
             self._new_process(state, main.run)
 
@@ -424,18 +427,15 @@ class Traffic:
         each = 1 / len(node.serving)
         node.parts = []
         failed = missing = 0.0
+        alike = not any(state.wrong is not _QUIET for state in node.serving)
         for state in node.serving:
             wrong = state.wrong.network
             lost, delay = network_fault(wrong, None) if wrong else (0.0, 0.0)
-            for share, median, sigma in state.parts:
-                if share > 1e-6:
-                    part = Part(share * each * (1 - lost), median + delay + _HOP, sigma)
-                    node.parts.append(part)
-            if lost:
-                node.parts.append(Part(each * lost, CLIENT_TIMEOUT + 0.01, 0.0))
-            gone = state.parts[2].share * (1 - lost) + lost
+            if not alike or not node.parts:
+                node.parts += _on_the_wire(state.parts, 1.0 if alike else each, lost, delay)
+            good, gone = state.parts[0].share, state.parts[2].share * (1 - lost) + lost
             missing += each * gone
-            failed += each * (1 - lost) * (1 - state.parts[0].share - state.parts[2].share)
+            failed += each * max(0.0, 1 - good * (1 - lost) - gone)
         node.failed, node.lost = min(1.0, failed), min(1.0, missing)
         node.shares = queueing.cumulative(node.parts)
         answered = [part for part in node.parts if part.median < CLIENT_TIMEOUT]
@@ -463,7 +463,7 @@ class Traffic:
             rates[meters.THROTTLED] = rates[meters.PERIODS] * throttled
         self._use_network(state)
         rates[meters.WRITTEN] = 90 + state.arriving * _LOG_BYTES * (14 if state.connections else 1)
-        state.disk = 0.06 * _DISK + state.meter.values[meters.WRITTEN] % _ROTATED_LOG
+        state.disk = 0.06 * DISK + state.meter.values[meters.WRITTEN] % _ROTATED_LOG
 
     def _use_network(self, state: PodState) -> None:
         rates, wrong = state.meter.rates, state.wrong.network
@@ -478,6 +478,19 @@ class Traffic:
         packets = (state.arriving + called) * 6
         rates[meters.RECEIVED], rates[meters.SENT] = received, sent * (1 - loss)
         rates[meters.DROPPED] = packets * loss + max(0.0, self._random.gauss(-0.05, 0.03))
+
+
+def _on_the_wire(parts: Sequence[Part], weight: float, lost: float, delay: float) -> Iterable[Part]:
+    """What callers see of a pod that takes this share of their calls; rare answers count as usual ones."""
+    rest = 1.0
+    for share, median, sigma in parts[1:]:
+        if share > _RARE:
+            rest -= share
+            yield Part(share * weight * (1 - lost), median + delay + _HOP, sigma)
+    _, median, sigma = parts[0]
+    yield Part(rest * weight * (1 - lost), median + delay + _HOP, sigma)
+    if lost:
+        yield Part(weight * lost, CLIENT_TIMEOUT + 0.01, 0.0)
 
 
 def _count_failures(caller: PodState, count: float) -> None:

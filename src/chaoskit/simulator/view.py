@@ -34,7 +34,7 @@ BAD_WAITING = frozenset(
 )
 
 
-def quantity(text: str | int | float | None) -> float | None:
+def quantity(text: str | float | None) -> float | None:
     """A Kubernetes quantity as a number (cores, bytes); None for none or an unreadable one."""
     match = _QUANTITY.match(str(text)) if text is not None else None
     if match is None or match[2] not in _SUFFIXES:
