@@ -13,7 +13,7 @@ from chaoskit.simulator.store import Store
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """The letters of generated names: no vowels, so that no words arise."""
 
-_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a mount path
+_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _EVICTING_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _NO_REPLICAS: dict[str, Object] = {
     "ReplicaSet.apps": {"replicas": 0},
@@ -93,10 +93,7 @@ class Admission:
         name, namespace = spec["serviceAccountName"], metadata["namespace"]
         account = self._store.get("ServiceAccount", namespace, name)
         if account is None and name != "default":
-            why = (
-                f"error looking up service account {namespace}/{name}: "
-                f'serviceaccount "{name}" not found'
-            )
+            why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
             raise apierrors.forbidden(resource, metadata["name"], why)
         wanted = spec.get("automountServiceAccountToken")
         if wanted is None and account is not None:

@@ -12,9 +12,7 @@ from chaoskit.simulator.resources import Resource
 class Refusal(ApiError):
     """An `ApiError` that knows the ``details`` of its Status object."""
 
-    def __init__(
-        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(code, reason, message)
         self.details = details
 
@@ -133,11 +131,15 @@ def expired(message: str = "The resourceVersion for the provided list is too old
 
 def unsupported_media_type(accepted: tuple[str, ...]) -> Refusal:
     """The patch is of a kind that this resource does not take."""
-    message = (
-        "the body of the request was in an unknown format - accepted media types include: "
-        + ", ".join(accepted)
+    message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(
+        accepted
     )
     return Refusal(415, "UnsupportedMediaType", message)
+
+
+def bare_unsupported_media_type() -> Refusal:
+    """The Content-Type of a patch is no patch at all."""
+    return Refusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
 def invalid(kind: str, group: str, name: str, causes: list[Cause]) -> Refusal:

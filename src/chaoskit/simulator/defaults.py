@@ -229,9 +229,7 @@ def _definition(definition: Object) -> None:
 
 def _budget(budget: Object) -> None:
     budget.setdefault("spec", {})
-    counts = dict.fromkeys(
-        ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"), 0
-    )
+    counts = dict.fromkeys(("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"), 0)
     budget["status"] = {**counts, **(budget.get("status") or {})}
 
 

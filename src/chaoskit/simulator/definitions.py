@@ -64,9 +64,7 @@ def _resources(spec: Object) -> list[tuple[Resource, bool]]:
             namespaced=spec.get("scope") != "Cluster",
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
-            subresources=tuple(
-                s for s in ("scale", "status") if s in (version.get("subresources") or {})
-            ),
+            subresources=tuple(s for s in ("scale", "status") if s in (version.get("subresources") or {})),
             counts_generation=True,
             schema=dig(version, "schema", "openAPIV3Schema") or {},
             singular=names.get("singular") or "",

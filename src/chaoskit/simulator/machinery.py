@@ -13,7 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit.simulator import (
-    apierrors, apply, defaults, definitions, patches, schemas, selectors, typed, validation,
+    apierrors,
+    apply,
+    defaults,
+    definitions,
+    patches,
+    rbac,
+    reviews,
+    schemas,
+    selectors,
+    typed,
+    validation,
 )  # fmt: skip
 from chaoskit.simulator.admission import Admission, suffix
 from chaoskit.simulator.api import ApiError, Seen
@@ -70,7 +80,7 @@ class Machinery:
         self.engine = engine
         self.store = Store()
         self.registry = Registry()
-        self.random = random.Random(f"names {engine.seed}")  # noqa: S311 - reproducible on purpose
+        self.random = random.Random(f"names {engine.seed}")
         self._admission = Admission(self.store, self.random)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Version:
@@ -196,6 +206,8 @@ class Machinery:
         _add_finalizer(metadata, how.propagation)
         held = _held(resource, obj) or grace > 0
         if not held:
+            if resource.key == "Pod" and not how.dry_run:
+                current = self._last_marked(resource, obj)
             return Deleted(self._drop(resource, current, how.dry_run), gone=True)
         if not marked or grace < int(metadata.get("deletionGracePeriodSeconds") or 0):
             metadata["deletionTimestamp"] = timestamp(self.engine.now() + grace)
@@ -206,6 +218,14 @@ class Machinery:
         if _same(obj, current.object):
             return Deleted(current, gone=False)
         return Deleted(self._store(resource, obj, how.dry_run), gone=False)
+
+    def _last_marked(self, resource: Resource, pod: Object) -> Version:
+        """A pod's last version before it goes, which watchers see: its grace period is zero."""
+        metadata = pod["metadata"]
+        if metadata.get("deletionTimestamp") is None:
+            metadata["generation"] = metadata.get("generation", 0) + 1
+        metadata["deletionTimestamp"], metadata["deletionGracePeriodSeconds"] = self.now(), 0
+        return self.store.put(resource.key, pod)
 
     def now(self) -> str:
         """The present simulated time as Kubernetes writes it."""
@@ -302,10 +322,12 @@ class Machinery:
         metadata = obj["metadata"]
         if dry_run:
             return Version(obj, int(metadata.get("resourceVersion") or 0))
-        version = self.store.put(resource.key, obj)
         graceful = int(metadata.get("deletionGracePeriodSeconds") or 0) > 0
         if metadata.get("deletionTimestamp") and not graceful and not _held(resource, obj):
-            return self._drop(resource, version, dry_run=False)
+            # Watchers see the object go as it was: no version without its last finalizer is ever kept.
+            held = self.store.get(resource.key, metadata.get("namespace") or "", metadata["name"])
+            return self._drop(resource, held or self.store.put(resource.key, obj), dry_run=False)
+        version = self.store.put(resource.key, obj)
         if resource.key == definitions.DEFINITION:
             definitions.serve(self.registry, obj)
         return version
@@ -424,15 +446,18 @@ class LocalApi:
         selects = selectors.labels(labels)
         with self.engine.lock:
             found = self.machinery.store.list(self._resource(kind).key, namespace)
-            return tuple(
-                clone(v.object) for v in found if selects(v.object["metadata"].get("labels") or {})
-            )
+            return tuple(clone(v.object) for v in found if selects(v.object["metadata"].get("labels") or {}))
 
     def create(self, body: Object) -> Object:
-        """The stored object. A Binding or an Eviction is done to its pod, and answered with itself."""
+        """The stored object. A Binding or an Eviction is done to its pod, and answered with itself.
+
+        A SubjectAccessReview is answered from roles and bindings, and not stored.
+        """
         with self.engine.lock:
             if body["kind"] in {"Binding", "Eviction"}:
                 return self._on_pod(body)
+            if body["kind"] == "SubjectAccessReview":
+                return self._review(body)
             resource = self._resource_of(body)
             namespace = body.get("metadata", {}).get("namespace") or ""
             created = self.machinery.create(resource, namespace, body, self._options)
@@ -457,9 +482,7 @@ class LocalApi:
         """The object after a JSON merge patch."""
         resource = self._resource(kind)
         with self.engine.lock:
-            patched = self.machinery.patch(
-                resource, namespace or "", name, patch, self._options, subresource
-            )
+            patched = self.machinery.patch(resource, namespace or "", name, patch, self._options, subresource)
             return dict(clone(patched.object))
 
     def delete(
@@ -503,12 +526,18 @@ class LocalApi:
         seen(change.type, clone(change.version.object))
 
     def _on_pod(self, body: Object) -> Object:
-        from chaoskit.simulator import subresources  # noqa: PLC0415 - it builds upon this module
+        from chaoskit.simulator import subresources
 
         action = subresources.bind if body["kind"] == "Binding" else subresources.evict
         metadata = body["metadata"]
         action(self.machinery, metadata["namespace"], metadata["name"], body, self._options)
         return body
+
+    def _review(self, body: Object) -> Object:
+        authorizer, asker = rbac.Authorizer(self.machinery.store), rbac.User("system:actor")
+        group = ("authorization.k8s.io", "subjectaccessreviews")
+        answer = reviews.REVIEWS[group][1](authorizer, asker, body, self.machinery.now())
+        return body | answer
 
     def _resource(self, kind: str) -> Resource:
         found = self.machinery.registry.named(kind)

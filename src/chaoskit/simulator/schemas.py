@@ -14,6 +14,7 @@ Schema = Mapping[str, Any]
 
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 _IMPLICIT = frozenset({"apiVersion", "kind", "metadata"})
+_QUANTORS = {"anyOf": "at least one schema", "oneOf": "one and only one schema"}
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list, "boolean": bool, "integer": int, "number": (int, float), "object": dict, "string": str,
 }  # fmt: skip
@@ -22,7 +23,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 def prune(schema: Schema, obj: Object) -> tuple[Object, list[str]]:
     """`obj` without the fields that `schema` does not declare, and their paths."""
     unknown: list[str] = []
-    properties = {name: {_PRESERVE: True} for name in _IMPLICIT} | dict(schema.get("properties") or {})
+    declared = dict(schema.get("properties") or {})
+    properties = declared | {name: {_PRESERVE: True} for name in _IMPLICIT}
     root = {**schema, "properties": properties}
     return _prune(root, obj, "", unknown), unknown
 
@@ -82,12 +84,30 @@ def _validate(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
         yield _wrong_type(path, str(declared), value)
         return
     yield from _scalars(schema, value, path)
+    yield from _combined(schema, value, path)
     if isinstance(value, list):
         yield from _sizes(schema, "Items", value, path)
         for index, item in enumerate(value):
             yield from _validate(schema.get("items") or {}, item, f"{path}[{index}]")
     elif isinstance(value, dict):
         yield from _object(schema, value, path)
+
+
+def _combined(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
+    """allOf, anyOf, oneOf and not; they only ever narrow what the schema itself declares."""
+
+    def matches(part: Schema) -> bool:
+        return next(_validate(part, value, path), None) is None
+
+    for part in schema.get("allOf") or ():
+        yield from _validate(part, value, path)
+    for word, fits in (("anyOf", lambda count: count > 0), ("oneOf", lambda count: count == 1)):
+        parts = schema.get(word)
+        if parts and not fits(sum(matches(part) for part in parts)):
+            rule = f'"{path}" must validate {_QUANTORS[word]} ({word})'
+            yield wrong(path, _shown(value), rule)
+    if "not" in schema and matches(schema["not"]):
+        yield wrong(path, _shown(value), f'"{path}" must not validate the schema (not)')
 
 
 def _fits(schema: Schema, declared: str | None, value: Any) -> bool:

@@ -124,6 +124,10 @@ class Store:
             later.append(change)
         return later[::-1]
 
+    def horizon(self, key: str) -> int:
+        """The oldest revision that `since` and `list_at` still know."""
+        return self._shelf(key).horizon
+
     def put(self, key: str, obj: Object) -> Version:
         """`obj` is the present version, under the next revision; the store keeps it as it is."""
         shelf = self._shelf(key)

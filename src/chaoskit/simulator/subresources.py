@@ -87,7 +87,9 @@ def _spend_budget(machinery: Machinery, pod: Version, *, dry_run: bool) -> None:
         return
     budgets = _budgets(machinery, pod)
     if len(budgets) > 1:
-        message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        message = (
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
         raise apierrors.internal(message)
     for budget in budgets:
         status = budget.object.get("status") or {}

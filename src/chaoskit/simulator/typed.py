@@ -116,9 +116,7 @@ def _misfit(value: Any, path: str, owner: str, wanted: str) -> WrongType:
     if isinstance(value, float) and math.isfinite(value):
         given = f"number {value}"
     plain = "".join(part.partition("[")[0] + "." for part in path.split("."))[:-1]
-    return WrongType(
-        f"json: cannot unmarshal {given} into Go struct field {owner}.{plain} of type {wanted}"
-    )
+    return WrongType(f"json: cannot unmarshal {given} into Go struct field {owner}.{plain} of type {wanted}")
 
 
 def _go(declared: str) -> str:

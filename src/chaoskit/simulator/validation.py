@@ -8,7 +8,11 @@ from typing import Any
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.apierrors import (
-    Cause, forbidden_field, required, unsupported, wrong,
+    Cause,
+    forbidden_field,
+    required,
+    unsupported,
+    wrong,
 )  # fmt: skip
 from chaoskit.simulator.objects import Object, clone, dig, without
 from chaoskit.simulator.resources import Resource
@@ -80,7 +84,7 @@ def _metadata(resource: Resource, metadata: Object) -> Iterator[Cause]:
     name = metadata["name"]
     if resource.key in _LABEL_NAMED:
         good, rule = re.fullmatch(_LABEL, name), _BAD_LABEL
-    elif resource.key.endswith(_FREE_NAMED):
+    elif resource.key.endswith(_FREE_NAMED) or resource.key == "Event":
         good, rule = re.fullmatch(r"[^/%]+", name), "may not contain '/' or '%'"
     else:
         good, rule = re.fullmatch(_SUBDOMAIN, name), _BAD_SUBDOMAIN
@@ -94,7 +98,9 @@ def _metadata(resource: Resource, metadata: Object) -> Iterator[Cause]:
 def _labels(path: str, labels: Object) -> Iterator[Cause]:
     for key, value in labels.items():
         if not _QUALIFIED.fullmatch(key):
-            yield wrong(path, f'"{key}"', "name part must consist of alphanumeric characters, '-', '_' or '.'")
+            yield wrong(
+                path, f'"{key}"', "name part must consist of alphanumeric characters, '-', '_' or '.'"
+            )
         if not _LABEL_VALUE.fullmatch(value):
             yield wrong(path, f'"{value}"', _BAD_LABEL_VALUE)
         elif len(value) > 63:
@@ -156,7 +162,9 @@ def _pod_update(old: Object, new: Object) -> Iterator[Cause]:
         return
     kept = [item for item in old.get("tolerations") or [] if item in (new.get("tolerations") or [])]
     if len(kept) < len(old.get("tolerations") or []):
-        yield forbidden_field("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
+        yield forbidden_field(
+            "spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"
+        )
 
 
 def _frozen(spec: Object) -> Object:
@@ -259,7 +267,7 @@ def _definition(definition: Object) -> Iterator[Cause]:
     spec, name = definition["spec"], definition["metadata"]["name"]
     expected = f"{dig(spec, 'names', 'plural')}.{spec.get('group')}"
     if name != expected:
-        detail = f'must be spec.names.plural+"."+spec.group'
+        detail = 'must be spec.names.plural+"."+spec.group'
         yield wrong("metadata.name", f'"{name}"', detail)
     for index, version in enumerate(spec.get("versions") or ()):
         if not dig(version, "schema", "openAPIV3Schema"):

@@ -1,0 +1,73 @@
+"""Keeps one simulated cluster running until it is told to end: ``python -m chaoskit.simulator``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chaoskit.simulator.cluster import SimulatedCluster
+
+QUIET = "quiet"
+"""The story in which nothing goes wrong."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """A cluster has run from the moment its status file was written until SIGTERM or SIGINT came."""
+    given = _parser().parse_args(arguments)
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    cluster = SimulatedCluster(
+        seed=given.seed,
+        rate=given.speed,
+        shop=given.shop,
+        story=None if given.story == QUIET else given.story,
+        port=given.port,
+        history=timedelta(hours=given.history),
+    )
+    with cluster:
+        try:
+            _tell(given.state, cluster, given.story)
+            ending.wait()
+        finally:
+            for name in ("status.json", "kubeconfig"):
+                (given.state / name).unlink(missing_ok=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chaoskit.simulator", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="folder for kubeconfig and status")
+    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per second")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed, the same cluster")
+    parser.add_argument("--story", default=QUIET, help="what goes wrong")
+    parser.add_argument("--history", type=float, default=0.0, help="hours lived through before the start")
+    parser.add_argument("--port", type=int, default=0, help="port of the API server; 0: any free one")
+    parser.add_argument("--no-shop", dest="shop", action="store_false", help="deploy no workloads")
+    return parser
+
+
+def _tell(state: Path, cluster: SimulatedCluster, story: str) -> None:
+    """The state folder says where the cluster is; status.json comes last, and whole."""
+    cluster.kubeconfig(state / "kubeconfig")
+    status = {
+        "pid": os.getpid(),
+        "url": cluster.url,
+        "prometheus": cluster.prometheus_url,
+        "seed": cluster.engine.seed,
+        "rate": cluster.engine.rate,
+        "story": story,
+        "startedAt": datetime.now(UTC).isoformat(),
+    }
+    draft = state / ".status.json.draft"
+    draft.write_text(json.dumps(status, indent=2) + "\n", encoding="utf-8")
+    draft.replace(state / "status.json")
+
+
+if __name__ == "__main__":
+    main()

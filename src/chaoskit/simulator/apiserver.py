@@ -1,0 +1,425 @@
+"""The API server on loopback: HTTP, authentication, authorization, and which handler answers."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import select
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+
+from chaoskit.simulator import apierrors, certificates, discovery, websocket
+from chaoskit.simulator.api import ApiError
+from chaoskit.simulator.handlers import Answer, Handlers
+from chaoskit.simulator.machinery import Machinery
+from chaoskit.simulator.podaccess import Containers, container_of
+from chaoskit.simulator.rbac import MASTERS, Attributes, Authorizer, User
+from chaoskit.simulator.requests import (
+    NO_SUCH_PAGE,
+    Request,
+    Response,
+    Route,
+    Stream,
+    route_of,
+)  # fmt: skip
+from chaoskit.simulator.resources import Resource
+from chaoskit.simulator.reviews import REVIEWS, account_groups
+from chaoskit.simulator.store import dumps
+from chaoskit.simulator.tokens import Tokens
+
+ADMINISTRATOR = User("kubernetes-admin", (MASTERS, "system:authenticated"))
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_NOT_SIMULATED = frozenset({"attach", "ephemeralcontainers", "portforward", "proxy", "resize"})
+
+
+class ApiServer:
+    """Serves one cluster on 127.0.0.1; `port` 0 takes any free one."""
+
+    def __init__(self, machinery: Machinery, port: int = 0) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self._machinery = machinery
+        self._authorizer = Authorizer(machinery.store)
+        self._tokens = Tokens()
+        self._stopping = threading.Event()
+        self._handlers = Handlers(machinery, self._tokens, self._stopping.is_set)
+        self.certificate = certificates.for_loopback()
+        self._http = _Server(("127.0.0.1", port), self, _tls(self.certificate))
+        self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self._http.server_address[1]}"
+
+    def serve(self, containers: Containers | None) -> None:
+        """Requests are answered from now on; logs and commands by `containers`."""
+        self._handlers.containers = containers
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.05,), name="simulator-api", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nobody is answered any more; open watches have ended and the port is free."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._http.shutdown()
+            self._thread.join()
+        self._http.server_close()
+        self._http.end_connections()
+
+    def authenticate(self, authorization: str | None) -> User:
+        """Who sends that header: 401 for an unknown token, anonymous without one."""
+        if not authorization:
+            return ANONYMOUS
+        token = authorization.removeprefix("Bearer ").strip()
+        if secrets.compare_digest(token.encode(), self.token.encode()):
+            return ADMINISTRATOR
+        with self._machinery.engine.lock:
+            account = self._tokens.read(token, self._machinery.engine.now())
+            known = account and self._machinery.store.get("ServiceAccount", account.namespace, account.name)
+        if account is None or known is None or known.object["metadata"]["uid"] != account.uid:
+            raise apierrors.unauthorized()
+        return User(
+            f"system:serviceaccount:{account.namespace}:{account.name}",
+            tuple(account_groups(account.namespace)),
+            account.uid,
+            {"authentication.kubernetes.io/credential-id": [f"JTI={account.token_id}"]},
+        )
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to a request, a refusal included."""
+        try:
+            route = route_of(request.path)
+            if route is None:
+                return self._document(request)
+            return self._resource(request, route)
+        except ApiError as error:
+            return Response.of(error.code, apierrors.status_of(error))
+
+    def prepare_exec(self, request: Request, route: Route) -> Callable[[websocket.Channels], None]:
+        """What runs the command of an exec once its WebSocket is open; refusals are raised."""
+        resource = self._found(route)
+        self._authorize(request, route, resource)
+        with self._machinery.engine.lock:
+            pod = self._machinery.get(resource, route.namespace, route.name)
+            container = container_of(pod, request.get("container"))
+        containers = self._handlers.need_containers()
+        command = request.query.get("command", [])
+        if not command:
+            raise apierrors.bad_request("you must specify at least 1 command for the container")
+        reading = request.flag("stdin")
+
+        def run(channels: websocket.Channels) -> None:
+            read = channels.read_line if reading else (lambda: None)
+            # outside the lock: it may wait for the client's input
+            done = containers.execute(route.namespace, route.name, container, command, read)
+            if done.stdout:
+                channels.send(websocket.STDOUT, done.stdout.encode())
+            if done.stderr:
+                channels.send(websocket.STDERR, done.stderr.encode())
+            channels.send(websocket.ERROR, dumps(_exit_status(done.code)))
+
+        return run
+
+    # ------------------------------------------------------------------ resources
+
+    def _resource(self, request: Request, route: Route) -> Answer:
+        review = REVIEWS.get((route.group, route.plural))
+        if review is not None and route.version == "v1":
+            return self._review(request, route)
+        if (route.group, route.plural, request.method) == ("", "bindings", "POST"):
+            name = request.json("Binding")["metadata"]["name"]
+            route = Route("", "v1", "pods", route.namespace, name, "binding")
+        resource = self._found(route)
+        if not isinstance(resource, Resource):
+            return resource
+        self._authorize(request, route, resource)
+        if route.subresource in _NOT_SIMULATED and resource.plural in {"pods", "services", "nodes"}:
+            if (route.plural, route.subresource, route.rest) == ("nodes", "proxy", "healthz"):
+                return Response.text(200, "ok")
+            raise apierrors.not_simulated(f"{resource.plural}/{route.subresource}")
+        if route.subresource == "exec" and route.plural == "pods":
+            raise apierrors.bad_request("Upgrade request required")
+        return self._handlers.answer(request, route, resource)
+
+    def _found(self, route: Route) -> Any:
+        """The resource of a route, or the answer that there is none."""
+        registry = self._machinery.registry
+        resource = registry.at(route.group, route.version, route.plural)
+        if resource is None:
+            built_in = any(r.schema is None for r in registry.all() if r.group == route.group)
+            if built_in and route.version in registry.group_versions().get(route.group, ()):
+                raise apierrors.no_such_resource()
+            return NO_SUCH_PAGE
+        return resource
+
+    def _review(self, request: Request, route: Route) -> Answer:
+        if request.method != "POST":
+            raise apierrors.method_not_allowed()
+        kind, ask = REVIEWS[route.group, route.plural]
+        given = request.json(kind) if request.body.strip() else {}
+        with self._machinery.engine.lock:
+            asked = Attributes("create", route.group, route.plural, namespace=route.namespace)
+            self._refuse_unless_allowed(request.user, asked, None)
+            answer = ask(self._authorizer, request.user, given, self._machinery.now())
+        return Response.of(201, {"kind": kind, "apiVersion": f"{route.group}/v1", **answer})
+
+    def _authorize(self, request: Request, route: Route, resource: Resource) -> None:
+        if MASTERS in request.user.groups:
+            return
+        asked = Attributes(
+            verb=_verb(request, route),
+            group=route.group,
+            resource=route.plural,
+            subresource=route.subresource,
+            namespace=route.namespace,
+            name=route.name,
+        )
+        with self._machinery.engine.lock:
+            self._refuse_unless_allowed(request.user, asked, resource)
+
+    def _refuse_unless_allowed(self, user: User, asked: Attributes, resource: Resource | None) -> None:
+        if self._authorizer.decide(user, asked).allowed:
+            return
+        where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+        why = (
+            f'User "{user.name}" cannot {asked.verb} resource "{asked.resource_path}" '
+            f'in API group "{asked.group}" {where}'
+        )
+        about = resource or Resource(asked.group, "v1", asked.resource, asked.resource)
+        raise apierrors.forbidden(about, asked.name, why)
+
+    # ------------------------------------------------------------------ documents
+
+    def _document(self, request: Request) -> Response:
+        """What lies outside of resources: discovery, version, health."""
+        path = request.path.rstrip("/")
+        with self._machinery.engine.lock:
+            if not self._may_read(request.user, path):
+                why = f'forbidden: User "{request.user.name}" cannot get path "{path}"'
+                raise apierrors.Refusal(403, "Forbidden", why, {})
+            return self._read(request, path)
+
+    def _may_read(self, user: User, path: str) -> bool:
+        if MASTERS in user.groups:
+            return True
+        return self._authorizer.decide(user, Attributes("get", path=path or "/")).allowed
+
+    def _read(self, request: Request, path: str) -> Response:
+        registry = self._machinery.registry
+        if path in {"/api", "/apis"} and "g=apidiscovery.k8s.io" in request.headers.get("Accept", ""):
+            body = dumps(discovery.aggregated(registry, core=path == "/api"))
+            return Response(200, body, discovery.AGGREGATED)
+        if path in {"/healthz", "/livez", "/readyz"}:
+            return Response.text(200, "ok")
+        parts = path.strip("/").split("/")
+        found: Any = None
+        if path == "/version":
+            found = discovery.VERSION
+        elif path == "/api":
+            found = discovery.core_versions(self.address)
+        elif path == "/apis":
+            found = discovery.groups(registry)
+        elif path == "/openapi/v3":
+            found = discovery.openapi_index(registry)
+        elif path.startswith("/openapi/v3/"):
+            group, version = (parts[3], parts[4]) if len(parts) > 4 else ("", parts[-1])
+            found = discovery.openapi(registry, group, version)
+        elif parts[0] == "api" and len(parts) == 2:
+            found = discovery.resources(registry, "", parts[1])
+        elif parts[0] == "apis" and len(parts) in {2, 3}:
+            found = (
+                discovery.group(registry, parts[1])
+                if len(parts) == 2
+                else discovery.resources(registry, parts[1], parts[2])
+            )
+        return Response.of(200, found) if found is not None else NO_SUCH_PAGE
+
+
+def _verb(request: Request, route: Route) -> str:
+    verb = _VERBS.get(request.method, request.method.lower())
+    if route.name:
+        return verb
+    if verb == "get":
+        return "watch" if request.flag("watch") else "list"
+    return "deletecollection" if verb == "delete" else verb
+
+
+def _exit_status(code: int) -> dict[str, Any]:
+    if code == 0:
+        return {"metadata": {}, "status": "Success"}
+    return {
+        "metadata": {},
+        "status": "Failure",
+        "message": f"command terminated with non-zero exit code: exit status {code}",
+        "reason": "NonZeroExitCode",
+        "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
+    }
+
+
+_CLIENT_HELLO = b"\x16"
+"""The first byte of TLS."""
+
+
+def _tls(certificate: certificates.Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # it can only be read from a file
+        file.write(certificate.certificate + certificate.key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], api: ApiServer, tls: ssl.SSLContext) -> None:
+        self.api = api
+        self.tls = tls
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Both are spoken on one port: TLS to whom begins with it, plain HTTP to all others."""
+        if request.recv(1, socket.MSG_PEEK) != _CLIENT_HELLO:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True, suppress_ragged_eofs=True) as secure:
+            self._connections.add(secure)
+            try:
+                super().finish_request(cast("Any", secure), client_address)
+            finally:
+                self._connections.discard(secure)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """Idle connections are closed, so that their threads end."""
+        for connection in tuple(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of the server's."""
+        import sys
+
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._handle()
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class names them
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
+        """Requests are not logged."""
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        api = self.server.api
+        headers = cast("Any", self.headers)
+        try:
+            user = api.authenticate(self.headers.get("Authorization"))
+        except ApiError as error:
+            self._send(Response.of(error.code, apierrors.status_of(error)))
+            return
+        request = Request.of(self.command, self.path, headers, body, user)
+        route = route_of(request.path)
+        if route and route.subresource == "exec" and websocket.asked_for(headers):
+            self._exec(request, route)
+            return
+        answer = api.answer(request)
+        if isinstance(answer, Stream):
+            self._stream(answer)
+        else:
+            self._send(answer)
+
+    def _send(self, response: Response) -> None:
+        self.send_response_only(response.status)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Cache-Control", "no-cache, private")
+        self.send_header("Content-Length", str(len(response.body)))
+        for name, value in response.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(response.body)
+        self.wfile.flush()
+
+    def _stream(self, stream: Stream) -> None:
+        try:
+            self.send_response_only(200)
+            self.send_header("Content-Type", stream.content_type)
+            self.send_header("Cache-Control", "no-cache, private")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.flush()
+            for chunk in stream.chunks:
+                if chunk:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                    self.wfile.flush()
+                elif chunk is None and self._client_left():
+                    self.close_connection = True
+                    return
+            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+        finally:
+            stream.close()
+
+    def _client_left(self) -> bool:
+        """True when the client has closed its side: a watch that nobody reads is to end."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        if not readable:
+            return False
+        if isinstance(self.connection, ssl.SSLSocket):
+            return not self.connection.recv(1)  # nothing but a close may come while it watches
+        return not self.connection.recv(1, socket.MSG_PEEK)
+
+    def _exec(self, request: Request, route: Route) -> None:
+        headers = cast("Message", self.headers)
+        protocol = websocket.protocol_of(cast("Any", headers))
+        try:
+            run = self.server.api.prepare_exec(request, route)
+        except ApiError as error:
+            self._send(Response.of(error.code, apierrors.status_of(error)))
+            return
+        self.send_response_only(101)
+        for name, value in websocket.handshake(cast("Any", headers), protocol).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.flush()
+        self.close_connection = True
+        channels = websocket.Channels(cast("Any", self.rfile), self._write_now)
+        try:
+            run(channels)
+        except LookupError as error:
+            failed = apierrors.status_of(apierrors.internal(str(error)))
+            channels.send(websocket.ERROR, dumps(failed))
+        channels.close()
+
+    def _write_now(self, data: bytes) -> None:
+        self.wfile.write(data)
+        self.wfile.flush()

@@ -1,0 +1,157 @@
+"""A whole simulated cluster: composed, started, told to clients, stopped."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chaoskit.simulator import bootstrap, controllers, kubeconfig, litmus, nodes
+from chaoskit.simulator.apiserver import ApiServer
+from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.kubelet import Kubelet
+from chaoskit.simulator.machinery import LocalApi, Machinery
+from chaoskit.simulator.prometheus import PrometheusServer
+from chaoskit.simulator.scheduler import Scheduler
+from chaoskit.simulator.shop import Shop
+
+PUBLISHED = "simulator"
+"""The ConfigMap in kube-system that tells clients how fast time flows."""
+CHAOS_NAMESPACES = ("litmus", "shop")
+"""Where the ChaosExperiments and their service account are installed from the start."""
+
+
+class SimulatedCluster:
+    """A Kubernetes cluster on loopback, with Litmus, Prometheus and a demo shop.
+
+    `rate` is how many simulated seconds pass in a real one. With `history` the cluster has lived that
+    long when it has started, in as little time as the machine needs; its present is then the real one,
+    or `start`. Without `shop` no workload is deployed. `port` 0 takes any free one.
+    """
+
+    def __init__(
+        self,
+        seed: int = 7,
+        rate: float = 1.0,
+        start: datetime | None = None,
+        shop: bool = True,
+        story: str | None = None,
+        port: int = 0,
+        history: timedelta = timedelta(0),
+    ) -> None:
+        present = start or datetime.now(UTC)
+        self.engine = Engine(start=present - history, seed=seed, rate=rate)
+        self.effects = Effects()
+        self._machinery = Machinery(self.engine)
+        self.api = LocalApi(self.engine, self._machinery)
+        self.kubelet = Kubelet(self.api, self.engine, self.effects)
+        self._present = present
+        self._story = story
+        self._server = ApiServer(self._machinery, port)
+        self.token = self._server.token
+        self._furnish()
+        self.shop = Shop(
+            self.api,
+            self.engine,
+            self.effects,
+            self.kubelet,
+            seed=seed,
+            story=story,
+            present=present.timestamp(),
+            deploy=shop,
+        )
+        self.prometheus = PrometheusServer(self.engine, self.shop.signals, exposition=self.shop.metrics)
+        self.operator = litmus.Operator(
+            self.api, self.engine, self.effects, self.kubelet, http=self.shop.network
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the API server listens; ``https`` is spoken there too, as kubectl demands."""
+        return f"http://{self._server.address}"
+
+    @property
+    def prometheus_url(self) -> str:
+        """Where Prometheus listens."""
+        return self.prometheus.url
+
+    def start(self) -> None:
+        """The history has been lived through, time flows, and clients are answered."""
+        controllers.start_all(self.api, self.engine)
+        Scheduler(self.api, self.engine).start()
+        self.kubelet.start()
+        self.operator.start()
+        self.shop.start()
+        self.engine.run_until(self._present.timestamp())
+        self.engine.start()
+        self.prometheus.start()
+        self._publish()
+        self._server.serve(self.kubelet)
+
+    def stop(self) -> None:
+        """Nobody is answered any more, and time stands still."""
+        self._server.stop()
+        self.prometheus.stop()
+        self.engine.stop()
+
+    def set_rate(self, rate: float) -> None:
+        """Time flows `rate` times as fast as on the wall from now on, and clients can know it."""
+        self.engine.stop()
+        self.engine.rate = rate
+        self.engine.start()
+        self._publish()
+
+    def kubeconfig(self, path: Path) -> Path:
+        """`path` holds a kubeconfig for the administrator, readable by its owner alone."""
+        secure = self.url.replace("http://", "https://")
+        return kubeconfig.write(path, secure, self.token, self._server.certificate.certificate)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _furnish(self) -> None:
+        """What an installer has put into the cluster before it is handed over."""
+        bootstrap.fill(self.api)
+        nodes.create(self.api, self.engine.now())
+        litmus.install(self.api, CHAOS_NAMESPACES)
+
+    def _publish(self) -> None:
+        """The ConfigMap says how simulated time follows the wall's."""
+        with self.engine.lock:
+            data = {
+                "rate": str(self.engine.rate),
+                "seed": str(self.engine.seed),
+                "anchorWall": f"{time.time():.6f}",
+                "anchorSimulated": f"{self.engine.now():.6f}",
+                "prometheus": self.prometheus_url,
+                "story": self._story or "",
+            }
+            if self.api.get("ConfigMap", "kube-system", PUBLISHED) is None:
+                self.api.create(_published(data))
+            else:
+                self.api.patch("ConfigMap", "kube-system", PUBLISHED, {"data": data})
+
+
+def _published(data: dict[str, str]) -> dict[str, object]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": PUBLISHED,
+            "namespace": "kube-system",
+            "labels": {"chaoskit.io/simulator": "true"},
+        },
+        "data": data,
+    }
