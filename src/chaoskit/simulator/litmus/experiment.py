@@ -11,7 +11,7 @@ from chaoskit.simulator.litmus import faults, probes, targets
 from chaoskit.simulator.litmus.errors import ChaosError, error_output
 from chaoskit.simulator.litmus.faults import Chaos
 from chaoskit.simulator.litmus.inside import STEP, Inside
-from chaoskit.simulator.litmus.kinds import ENGINE, truth
+from chaoskit.simulator.litmus.kinds import ENGINE, SIGTERM, truth
 from chaoskit.simulator.litmus.probes import NotHeldError, Probe
 from chaoskit.simulator.litmus.results import ProbeStatus, Written
 from chaoskit.simulator.litmus.verdicts import End, judge
@@ -21,7 +21,6 @@ _UNTIL_RESULT = 6.1
 _TAKES_OVER = (STEP, 2 * STEP)
 """Seconds more when the result is an old one: before it is replaced, and before the Awaited event."""
 _UNTIL_JUDGED = 6.02
-_SIGTERM = 143
 
 Phase = Literal["PreChaos", "PostChaos"]
 
@@ -43,7 +42,7 @@ class Experiment:
 
     def script(self) -> Script:
         """The experiment's whole life; whatever its verdict, it ends with exit code 0."""
-        self._me.process.on_term = lambda: self._me.process.exit(_SIGTERM)
+        self._me.process.on_term = lambda: self._me.process.exit(SIGTERM)
         try:
             yield from self._start()
         except (ApiError, ValueError) as error:

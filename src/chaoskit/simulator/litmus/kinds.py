@@ -11,6 +11,8 @@ EXPERIMENT = "ChaosExperiment.litmuschaos.io"
 RESULT = "ChaosResult.litmuschaos.io"
 JOB = "Job.batch"
 VERSION = "3.31.0"
+SIGTERM = 143
+"""The exit code of a program that does not handle SIGTERM."""
 REGISTRY = "litmuschaos.docker.scarf.sh/litmuschaos"
 
 

@@ -57,6 +57,7 @@ class Operator:
         self._recorder = Recorder(api, engine, "chaos-operator")
         self._queue: deque[Key] = deque()
         self._failures: dict[Key, int] = {}
+        self._initial: dict[Key, str] = {}
         self._worker: Task | None = None
 
     def start(self) -> None:
@@ -80,8 +81,14 @@ class Operator:
 
     # ------------------------------------------------------------------ the queue
 
-    def _engine_seen(self, _: Change, engine: Object) -> None:
-        self._enqueue((engine["metadata"]["namespace"], engine["metadata"]["name"]))
+    def _engine_seen(self, change: Change, engine: Object) -> None:
+        meta = engine["metadata"]
+        key = meta["namespace"], meta["name"]
+        if change == "DELETED":
+            self._initial.pop(key, None)
+        elif self._initial.get(key) == meta["resourceVersion"]:
+            return  # what the operator wrote itself a moment ago, and went on from
+        self._enqueue(key)
 
     def _pod_seen(self, _: Change, pod: Object) -> None:
         for owner in pod["metadata"].get("ownerReferences", ()):
@@ -146,7 +153,9 @@ class Operator:
         engine["status"] = {"engineStatus": "initialized", "experiments": experiments}
         engine["spec"] = engines.normalised(engine["spec"])
         engine = self._api.update(engine)
-        launching = f"Identifying app under test & launching {engine['metadata']['name']}-runner"
+        meta = engine["metadata"]
+        self._initial[meta["namespace"], meta["name"]] = meta["resourceVersion"]
+        launching = f"Identifying app under test & launching {meta['name']}-runner"
         self._say(engine, "ChaosEngineInitialized", launching)
         return engine
 

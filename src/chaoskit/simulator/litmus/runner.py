@@ -11,7 +11,7 @@ from chaoskit.simulator.litmus import events
 from chaoskit.simulator.litmus.events import Said
 from chaoskit.simulator.litmus.helpers import run_id
 from chaoskit.simulator.litmus.inside import Inside
-from chaoskit.simulator.litmus.kinds import API_VERSION, ENGINE, EXPERIMENT, JOB, RESULT, uid
+from chaoskit.simulator.litmus.kinds import API_VERSION, ENGINE, EXPERIMENT, JOB, RESULT, SIGTERM, uid
 from chaoskit.simulator.litmus.status import running, terminated
 from chaoskit.simulator.objects import timestamp
 
@@ -44,6 +44,7 @@ class Runner:
     def script(self) -> Script:
         """The runner's whole life; it ends with exit code 0 whatever happened."""
         me = self._me
+        me.process.on_term = lambda: me.process.exit(SIGTERM)
         if me.world.knobs.runner_crash:
             me.process.exit(1)
             return

@@ -1,0 +1,158 @@
+import pytest
+
+from chaoskit.simulator.litmus import probes
+from chaoskit.simulator.litmus.errors import ChaosError
+from chaoskit.simulator.litmus.probes import NotHeldError, Place, Probe, UnreachableError
+
+
+class Api:
+    """Lists what it was given."""
+
+    def __init__(self, *found):
+        self.found = found
+
+    def list(self, kind, namespace=None, labels=""):
+        return self.found
+
+
+def probe(kind, inputs, **more):
+    defaults = {
+        "timeout": 5.0, "interval": 1.0, "attempts": 1, "polling": 1.0, "delay": 0.0,
+        "stop_on_failure": False,
+    }  # fmt: skip
+    return Probe(name="p", type=kind, mode="SOT", inputs=inputs, **defaults | more)
+
+
+def place(*found, status=200, values=(1.0,)):
+    def http(url, timeout):
+        if status is None:
+            raise UnreachableError("connection refused")
+        return status
+
+    return Place(Api(*found), http, lambda endpoint, query: values)
+
+
+def run(wanted, where):
+    """The answer, and how many seconds it took."""
+    script, took = probes.trial(wanted, where), 0.0
+    while True:
+        try:
+            took += next(script)
+        except StopIteration as done:
+            return done.value, took
+
+
+PODS = {"version": "v1", "resource": "pods", "namespace": "lab", "labelSelector": "app=web"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3s", 3.0), ("500ms", 0.5), ("1m30s", 90.0), ("", 0.0), ("0", 0.0)]
+)
+def test_durations_are_read_as_go_reads_them(text, value):
+    assert probes.seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["5", "5 s", "fast"])
+def test_a_duration_without_a_unit_is_an_error(text):
+    with pytest.raises(ValueError, match="invalid duration"):
+        probes.seconds(text)
+
+
+def test_present_holds_when_a_resource_matches():
+    told, took = run(probe("k8sProbe", PODS | {"operation": "present"}), place({"metadata": {}}))
+    assert "'present' operation" in told
+    assert took == 0
+
+
+def test_present_without_a_match_does_not_hold():
+    with pytest.raises(NotHeldError, match="labelSelectors: app=web, fieldSelectors: }"):
+        run(probe("k8sProbe", PODS | {"operation": "present"}), place())
+
+
+def test_absent_does_not_hold_while_something_matches():
+    with pytest.raises(NotHeldError):
+        run(probe("k8sProbe", PODS | {"operation": "absent"}), place({"metadata": {}}))
+
+
+def test_a_resource_that_is_not_known_is_an_error_and_no_failure():
+    with pytest.raises(ChaosError):
+        run(probe("k8sProbe", PODS | {"resource": "gadgets", "operation": "present"}), place())
+
+
+GET = {"url": "http://web.lab", "method": {"get": {"criteria": "==", "responseCode": "200"}}}
+
+
+def test_an_http_probe_that_holds_sleeps_its_interval():
+    assert run(probe("httpProbe", GET), place())[1] == 1.0
+
+
+def test_an_http_probe_tries_again_before_it_gives_up():
+    wanted = probe("httpProbe", GET, attempts=3)
+    script = probes.trial(wanted, place(status=503))
+    assert [next(script) for _ in range(3)] == [0.0, 1.0, 1.0]
+    with pytest.raises(NotHeldError, match="Actual code: '503'"):
+        next(script)
+
+
+def test_a_refused_connection_is_a_failure():
+    with pytest.raises(NotHeldError, match="refused"):
+        run(probe("httpProbe", GET), place(status=None))
+
+
+def test_a_post_ends_in_an_error_as_in_litmus():
+    with pytest.raises(ChaosError, match="nil pointer"):
+        run(probe("httpProbe", {"url": "http://x", "method": {"post": {}}}), place())
+
+
+PROM = {"endpoint": "http://p", "query": "q", "comparator": {"criteria": "<=", "value": "0.5"}}
+
+
+def test_a_prometheus_probe_compares_one_number():
+    assert "0.25" in run(probe("promProbe", PROM), place(values=(0.25,)))[0]
+    with pytest.raises(NotHeldError):
+        run(probe("promProbe", PROM), place(values=(0.75,)))
+
+
+@pytest.mark.parametrize("values", [(), (0.1, 0.2)])
+def test_a_prometheus_probe_of_none_or_many_series_is_an_error(values):
+    with pytest.raises(ChaosError):
+        run(probe("promProbe", PROM), place(values=values))
+
+
+def command(text, criteria, value, kind="string"):
+    comparator = {"type": kind, "criteria": criteria, "value": value}
+    return probe("cmdProbe", {"command": text, "comparator": comparator})
+
+
+def test_a_command_probe_compares_what_the_command_prints():
+    assert "executed successfully" in run(command("echo 42", "==", "42", "int"), place())[0]
+    with pytest.raises(NotHeldError):
+        run(command("echo 41", ">=", "42", "int"), place())
+
+
+def test_a_command_that_fails_is_an_error_and_no_failure():
+    with pytest.raises(ChaosError, match="exit status 3"):
+        run(command("exit 3", "equal", ""), place())
+
+
+@pytest.mark.parametrize(
+    ("kind", "criteria", "actual", "wanted", "holds"),
+    [
+        ("int", "between", "250", "200,299", True),
+        ("int", "oneOf", "404", "200, 404", True),
+        ("string", "contains", "all is well", "well", True),
+        ("string", "notMatches", "error 5", "^error", False),
+        ("float", ">", "word", "-1", True),
+    ],
+)
+def test_comparators_decide_as_litmus_does(kind, criteria, actual, wanted, holds):
+    assert probes.compare(kind, criteria, actual, wanted) is holds
+
+
+def test_probes_are_read_from_the_experiment_of_that_name():
+    run_properties = {"probeTimeout": "2s", "interval": "1s", "attempt": 3, "stopOnFailure": True}
+    body = {"name": "p", "type": "httpProbe", "mode": "Edge", "runProperties": run_properties}
+    experiments = [{"name": "x", "spec": {"probe": [body | {"httpProbe/inputs": GET}]}}]
+    (found,) = probes.read({"spec": {"experiments": experiments}}, "x")
+    assert (found.attempts, found.timeout, found.stop_on_failure) == (3, 2.0, True)
+    assert probes.read({"spec": {"experiments": experiments}}, "y") == ()
