@@ -178,3 +178,36 @@ CATALOGUE: tuple[Signal, ...] = (
 
 BY_NAME: dict[str, Signal] = {signal.name: signal for signal in CATALOGUE}
 BY_RECORD: dict[str, Signal] = {signal.record: signal for signal in CATALOGUE}
+
+
+def expression(signal: Signal) -> str:
+    """The recording rule's whole PromQL: the signal's own, with the labels that its scope promises.
+
+    Pods get ``workload`` and ``workload_kind`` from kube-state-metrics; those of which it says nothing,
+    or all where it is absent, stay without. Edges get ``workload`` (who is called) and ``source``.
+    """
+    if signal.scope == "pod":
+        own, owners = f"({signal.promql})", _owners()
+        return (
+            f"({own} * on({_POD}) group_left(workload,workload_kind) {owners})"
+            f" or ({own} unless on({_POD}) {owners})"
+        )
+    if signal.scope == "edge":
+        return _relabel(_relabel(signal.promql, "workload", "destination"), "source", "app")
+    return signal.promql
+
+
+def _owners() -> str:
+    """One series of value 1 for each owned pod; a Deployment's name is its replica set's without the hash."""
+    owned = [("ReplicaSet", "deployment", "(.+)-[^-]+")]
+    owned += [(kind, kind.lower(), "(.+)") for kind in ("StatefulSet", "DaemonSet", "Job")]
+    each = (
+        f'label_replace(label_replace(kube_pod_owner{{owner_kind="{owner}"}}, "workload", "$1", "owner_name",'
+        f' "{name}"), "workload_kind", "{kind}", "", "")'
+        for owner, kind, name in owned
+    )
+    return f"max by({_POD},workload,workload_kind)({' or '.join(each)})"
+
+
+def _relabel(promql: str, label: str, source: str) -> str:
+    return f'label_replace({promql}, "{label}", "$1", "{source}", "(.*)")'

@@ -1,0 +1,43 @@
+"""One GET for a steady-state probe, with its whole duration bounded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import requests
+import urllib3.exceptions
+
+from chaoskit.errors import Unavailable
+from chaoskit.ports.http import Response
+
+KEEP = 64 * 1024
+"""Bytes of the body that are read; the rest is left on the wire."""
+
+
+class RequestsHttp:
+    """An HTTP client; each request is over its own connection, as a new user's would be."""
+
+    def get(self, url: str, *, timeout: float = 5.0, headers: Mapping[str, str] | None = None) -> Response:
+        """The answer, whatever its status; `Unavailable` when there is none within `timeout` seconds.
+
+        Seconds are those of the wall, whatever clock a cluster runs by: latency is felt there.
+        """
+        began = time.perf_counter()
+        try:
+            with requests.get(url, timeout=timeout, headers=dict(headers or {}), stream=True) as answer:
+                body = _read(answer, began + timeout)
+                text = body.decode(answer.encoding or "utf-8", "replace")  # LookupError: no such encoding
+                return Response(answer.status_code, text, time.perf_counter() - began)
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, LookupError) as error:
+            raise Unavailable(f"GET {url} got no answer: {error}", service="HTTP", address=url) from error
+
+
+def _read(answer: requests.Response, deadline: float) -> bytes:
+    """The first bytes of the body; a server that drips them for ever is cut off at the deadline."""
+    body = b""
+    while len(body) < KEEP and (chunk := answer.raw.read1(8192, decode_content=True)):
+        body += chunk
+        if time.perf_counter() > deadline:
+            raise requests.exceptions.ReadTimeout(f"the body was not complete after {len(body)} bytes")
+    return body[:KEEP]
