@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chaoskit.documents import Document, Duration, Written, build, closest
+from chaoskit.documents import Document, Duration, Location, Written, build, closest, shown
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.experiments.faults import CATALOGUE, Severity, Value
+from chaoskit.experiments.faults import CATALOGUE, Fault, Severity, Value
 from chaoskit.steadystate.conditions import Condition
 
 API_VERSION = "chaoskit.io/v1"
@@ -21,7 +22,7 @@ class Metadata(Written):
     """Name and place; the namespace is the targets' and the engine's."""
 
     name: str = Field(pattern=NAME, max_length=63)
-    namespace: str = Field("default", pattern=NAME, max_length=63)
+    namespace: str = Field(default="default", pattern=NAME, max_length=63)
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
 
@@ -36,11 +37,11 @@ class FaultChoice(Written):
 class Targets(Written):
     """Whose pods are hit: workloads by name or pods by label; and how many of them."""
 
-    workloads: tuple[str, ...] = Field((), description="deployment/cart, statefulset/db or cart")
+    workloads: tuple[str, ...] = Field(default=(), description="deployment/cart, statefulset/db or cart")
     selector: dict[str, str] = Field(default_factory=dict, description="labels of the pods, all of them")
-    nodes: tuple[str, ...] = Field((), description="names of nodes, for faults on nodes")
-    pods: int = Field(1, ge=1, description="how many")
-    percent: int | None = Field(None, ge=1, le=100, description="how many, as a share; at least one")
+    nodes: tuple[str, ...] = Field(default=(), description="names of nodes, for faults on nodes")
+    pods: int = Field(default=1, ge=1, description="how many")
+    percent: int | None = Field(default=None, ge=1, le=100, description="how many, as a share; at least one")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -52,8 +53,8 @@ class Targets(Written):
 class BlastRadius(Written):
     """How much may be hit at most; 0 is no limit."""
 
-    max_pods: int = Field(1, ge=0)
-    max_percent: float = Field(100, ge=0, le=100)
+    max_pods: int = Field(default=1, ge=0)
+    max_percent: float = Field(default=100, ge=0, le=100)
 
 
 class LitmusOptions(Written):
@@ -62,7 +63,7 @@ class LitmusOptions(Written):
     service_account: str = ""
     image: str = ""
     job_clean_up_policy: Literal["retain", "delete"] = "retain"
-    termination_grace_period: Duration = Field(60.0, ge=1)
+    termination_grace_period: Duration = Field(default=60.0, ge=1)
 
 
 class ExperimentSpec(Written):
@@ -71,19 +72,19 @@ class ExperimentSpec(Written):
     hypothesis: str = ""
     fault: FaultChoice
     targets: Targets
-    duration: Duration | None = Field(None, gt=0)
+    duration: Duration | None = Field(default=None, gt=0)
     severity: Severity = "medium"
     blast_radius: BlastRadius = BlastRadius()
     steady_state: tuple[Condition, ...] = ()
-    timeout: Duration | None = Field(None, gt=0)
+    timeout: Duration | None = Field(default=None, gt=0)
     litmus: LitmusOptions = LitmusOptions()
 
 
 class Experiment(Written):
     """One experiment."""
 
-    api_version: Literal["chaoskit.io/v1"] = API_VERSION
-    kind: Literal["Experiment"] = KIND
+    api_version: Literal["chaoskit.io/v1"] = "chaoskit.io/v1"
+    kind: Literal["Experiment"] = "Experiment"
     metadata: Metadata
     spec: ExperimentSpec
 
@@ -121,44 +122,40 @@ def _with_fault_problems(document: Document, error: InvalidInput) -> InvalidInpu
     return InvalidInput(error.message, problems=problems)
 
 
+_PARAMETERS: Location = ("spec", "fault", "parameters")
+
+
 def _fault_problems(document: Document) -> list[Problem]:
     """What the catalogue says against the fault and its parameters."""
-    kind = document.at(("spec", "fault", "kind"))
+    place: Location = ("spec", "fault", "kind")
+    kind = document.at(place)
     if not isinstance(kind, str):
         return []
     fault = CATALOGUE.get(kind)
     if fault is None:
-        place = ("spec", "fault", "kind")
         hint = closest(kind, CATALOGUE)
-        return [
-            document.problem(place, f'"{kind}"', "a fault of the catalogue", hint=hint, rule="fault-unknown")
-        ]
-    given = document.at(("spec", "fault", "parameters"))
-    problems = []
-    for name, value in (given if isinstance(given, dict) else {}).items():
-        place = ("spec", "fault", "parameters", str(name))
-        parameter = fault.parameter(str(name))
-        if parameter is None and not str(name).isupper():
-            known = [each.name for each in fault.parameters]
-            problems.append(
-                document.problem(
-                    place, "unknown", "one of " + ", ".join(known), hint=closest(str(name), known),
-                    rule="parameter-unknown", key=True,
-                )
-            )  # fmt: skip
-        elif parameter is not None and isinstance(value, str | int | float | bool):
-            if not parameter.accepts(value):
-                shown = f'"{value}"' if isinstance(value, str) else str(value)
-                problems.append(document.problem(place, shown, parameter.expected, rule="parameter-value"))
-    missing = [each for each in fault.parameters if each.mandatory and not _given(given, each.name, each.env)]
-    problems += [
-        document.problem(
-            ("spec", "fault", "parameters", each.name), "missing", each.expected, rule="parameter-missing"
-        )
-        for each in missing
+        wanted = "a fault of the catalogue"
+        return [document.problem(place, f'"{kind}"', wanted, hint=hint, rule="fault-unknown")]
+    given = document.at(_PARAMETERS)
+    return _parameter_problems(document, fault, given if isinstance(given, dict) else {})
+
+
+def _parameter_problems(document: Document, fault: Fault, given: Mapping[str, object]) -> list[Problem]:
+    problems = [found for name, value in given.items() for found in _wrong(document, fault, str(name), value)]
+    return problems + [
+        document.problem((*_PARAMETERS, each.name), "missing", each.expected, rule="parameter-missing")
+        for each in fault.parameters
+        if each.mandatory and not (given.get(each.name) or given.get(each.env))
     ]
-    return problems
 
 
-def _given(parameters: object, *names: str) -> bool:
-    return isinstance(parameters, dict) and any(parameters.get(name) for name in names)
+def _wrong(document: Document, fault: Fault, name: str, value: object) -> Iterator[Problem]:
+    place = (*_PARAMETERS, name)
+    parameter = fault.parameter(name)
+    if parameter is None:
+        if not name.isupper():  # capitals are passed through as Litmus ENV
+            known = [each.name for each in fault.parameters]
+            wanted, hint = "one of " + ", ".join(known), closest(name, known)
+            yield document.problem(place, "unknown", wanted, hint=hint, rule="parameter-unknown", key=True)
+    elif isinstance(value, str | int | float | bool) and not parameter.accepts(value):
+        yield document.problem(place, shown(value), parameter.expected, rule="parameter-value")

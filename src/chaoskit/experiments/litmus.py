@@ -1,0 +1,235 @@
+"""Between chaoskit and Litmus: engines read and written, ChaosExperiments and the rights they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.documents import seconds
+from chaoskit.experiments.faults import CATALOGUE, Fault, Parameter, Rule
+from chaoskit.experiments.spec import Experiment
+from chaoskit.ports.cluster import Object
+
+API = "litmuschaos.io/v1alpha1"
+IMAGE = "litmuschaos/go-runner:3.31.0"
+RBAC = "rbac.authorization.k8s.io/v1"
+
+Env = dict[str, str]
+
+
+def env_of(entries: Iterable[Mapping[str, Any]] | None) -> Env:
+    """An EnvVar list as a mapping; entries without a value (valueFrom) left out."""
+    return {each["name"]: str(each["value"]) for each in entries or () if each.get("value") is not None}
+
+
+def experiments_of(engine: Object) -> tuple[Mapping[str, Any], ...]:
+    """The entries of the engine's ``spec.experiments``."""
+    return tuple(engine["spec"].get("experiments") or ())
+
+
+def names_of(engine: Object) -> tuple[str, ...]:
+    """The engine's faults, in order."""
+    return tuple(each["name"] for each in experiments_of(engine))
+
+
+def engine_env(experiment: Mapping[str, Any]) -> Env:
+    """What the engine sets for one of its experiments."""
+    components = (experiment.get("spec") or {}).get("components") or {}
+    return env_of(components.get("env"))
+
+
+def definition_env(chaos_experiment: Object | None) -> Env:
+    """What the ChaosExperiment sets."""
+    if chaos_experiment is None:
+        return {}
+    return env_of((chaos_experiment["spec"].get("definition") or {}).get("env"))
+
+
+def effective_env(experiment: Mapping[str, Any], chaos_experiment: Object | None) -> Env:
+    """What the fault will see: the engine's ENV over the ChaosExperiment's; empty ones left out."""
+    merged = {**definition_env(chaos_experiment), **engine_env(experiment)}
+    return {name: value for name, value in merged.items() if value}
+
+
+def whole(env: Env, name: str, default: int) -> int:
+    """An ENV as Litmus reads it: what is no number is 0; `default` only when it is not set."""
+    value = env.get(name, "")
+    if not value:
+        return default
+    return int(value) if value.isascii() and value.isdigit() else 0
+
+
+def probes_of(experiment: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The probes of one of the engine's experiments."""
+    return tuple((experiment.get("spec") or {}).get("probe") or ())
+
+
+def result_name(engine: str, experiment: str, env: Env) -> str:
+    """The name that Litmus gives the ChaosResult."""
+    instance = env.get("INSTANCE_ID", "")
+    return f"{engine}-{experiment}" + (f"-{instance}" if instance else "")
+
+
+def service_account(experiment: Experiment) -> str:
+    """The account that a native experiment's chaos runs under."""
+    return experiment.spec.litmus.service_account or f"chaoskit-{experiment.spec.fault.kind}"
+
+
+def chosen(experiment: Experiment) -> Env:
+    """Every tunable of a native experiment, explicit: defaults, then severity, then what was written."""
+    spec, fault = experiment.spec, CATALOGUE[experiment.spec.fault.kind]
+    values: dict[str, Any] = {p.env: p.default for p in fault.parameters}
+    own = {**fault.preset(spec.severity), **spec.fault.parameters}
+    if spec.duration is not None:
+        own = {"duration": str(max(1, round(spec.duration))), **own}
+    for name, value in own.items():
+        parameter = fault.parameter(name)
+        values[parameter.env if parameter else name] = Parameter.text(value)
+    if spec.targets.percent is not None:
+        values["PODS_AFFECTED_PERC"] = str(spec.targets.percent)
+    if spec.litmus.image and fault.helper != "none":
+        values["LIB_IMAGE"] = spec.litmus.image
+    return {name: str(value) for name, value in values.items() if value != ""}
+
+
+def rendered(experiment: Experiment, run: str, workloads: Iterable[Object], pods: Iterable[str]) -> Object:
+    """The ChaosEngine of a native experiment: its own name, pinned pods, every tunable explicit."""
+    meta, spec = experiment.metadata, experiment.spec
+    env = chosen(experiment)
+    fault = CATALOGUE[spec.fault.kind]
+    if fault.scope == "pod":
+        env |= {"TARGET_PODS": ",".join(pods)}
+    elif spec.targets.nodes:
+        single = fault.parameter("node") is not None
+        env |= {"TARGET_NODE" if single else "TARGET_NODES": ",".join(spec.targets.nodes)}
+    body: Object = {
+        "apiVersion": API,
+        "kind": "ChaosEngine",
+        "metadata": {
+            "name": engine_name(meta.name, run),
+            "namespace": meta.namespace,
+            "labels": dict(meta.labels),
+        },
+        "spec": {
+            "engineState": "active",
+            "chaosServiceAccount": service_account(experiment),
+            "jobCleanUpPolicy": spec.litmus.job_clean_up_policy,
+            "terminationGracePeriodSeconds": round(spec.litmus.termination_grace_period),
+            **_selected(experiment, workloads),
+            "experiments": [{"name": spec.fault.kind, "spec": {"components": {"env": env_list(env)}}}],
+        },
+    }
+    return kube.managed(body, run)
+
+
+def _selected(experiment: Experiment, workloads: Iterable[Object]) -> dict[str, Any]:
+    """Where Litmus looks for pods: workloads by name, or one label of the selector."""
+    namespace = experiment.metadata.namespace
+    if CATALOGUE[experiment.spec.fault.kind].scope == "node":
+        return {}
+    found = [
+        {"kind": body["kind"].lower(), "namespace": namespace, "names": body["metadata"]["name"]}
+        for body in workloads
+    ]
+    return {"selectors": {"workloads": found}}
+
+
+def env_list(env: Env) -> list[dict[str, str]]:
+    """A mapping as an EnvVar list, by name."""
+    return [{"name": name, "value": value} for name, value in sorted(env.items())]
+
+
+def engine_name(name: str, run: str) -> str:
+    """Unique for the run and at most 40 characters, since Litmus makes other names of it."""
+    tail = run[-6:]
+    return f"{name[: 39 - len(tail)].rstrip('-')}-{tail}"
+
+
+def unchanged(engine: Object, run: str) -> Object:
+    """Somebody's own engine as it is, with the labels that tell whose run it is; without its status."""
+    kept = ("name", "namespace", "labels", "annotations")
+    meta = {key: value for key, value in engine["metadata"].items() if key in kept}
+    body = {"apiVersion": API, "kind": "ChaosEngine", "metadata": meta, "spec": engine["spec"]}
+    return kube.managed(body, run)
+
+
+def manifests(kind: str, namespace: str, *, image: str = IMAGE) -> tuple[Object, ...]:
+    """What a namespace needs for a fault: ChaosExperiment, service account and its minimal rights."""
+    fault = CATALOGUE[kind]
+    name = f"chaoskit-{kind}"
+    account = _meta("v1", "ServiceAccount", name, namespace)
+    wide = fault.scope == "node"
+    role = _meta(RBAC, "ClusterRole" if wide else "Role", name, "" if wide else namespace)
+    binding = _meta(RBAC, f"{role['kind']}Binding", name, "" if wide else namespace)
+    return (
+        chaos_experiment(fault, namespace, image=image),
+        account,
+        {**role, "rules": rules(fault.rules)},
+        {
+            **binding,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        },
+    )
+
+
+def chaos_experiment(fault: Fault, namespace: str, *, image: str = IMAGE) -> Object:
+    """The ChaosExperiment of a fault, every tunable at its default."""
+    labels = {
+        "name": fault.kind,
+        "app.kubernetes.io/part-of": "litmus",
+        "app.kubernetes.io/component": "experiment-job",
+        "app.kubernetes.io/version": image.rpartition(":")[2],
+    }
+    if "socket" in fault.helper:
+        labels["app.kubernetes.io/runtime-api-usage"] = "true"
+    env = {p.env: p.default for p in fault.parameters} | {"DEFAULT_HEALTH_CHECK": "false"}
+    if fault.scope == "pod":
+        env |= {"TARGET_PODS": "", "PODS_AFFECTED_PERC": ""}
+    if fault.helper != "none":
+        env |= {"LIB_IMAGE": image}
+    started = "node-restart" if fault.kind == "node-poweroff" else fault.kind
+    body = _meta(API, "ChaosExperiment", fault.kind, namespace)
+    body["metadata"]["labels"] |= {**labels, "app.kubernetes.io/component": "chaosexperiment"}
+    definition = {
+        "scope": "Cluster" if fault.scope == "node" else "Namespaced",
+        "permissions": rules(fault.rules),
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/bash"],
+        "args": ["-c", f"./experiments -name {started}"],
+        "env": env_list(env),
+        "labels": labels,
+    }
+    return {**body, "spec": {"definition": definition}}
+
+
+def rules(catalogue: Iterable[Rule]) -> list[dict[str, Any]]:
+    """The catalogue's rules as RBAC writes them."""
+    return [
+        {"apiGroups": [each.group], "resources": list(each.resources), "verbs": list(each.verbs)}
+        for each in catalogue
+    ]
+
+
+def _meta(api: str, kind: str, name: str, namespace: str) -> Object:
+    where = {"namespace": namespace} if namespace else {}
+    labels = {kube.MANAGED_BY: "chaoskit"}
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, **where, "labels": labels}}
+
+
+def probe_seconds(probe: Mapping[str, Any]) -> float:
+    """The longest that a probe takes once: each attempt with its timeout and pause."""
+    properties = probe.get("runProperties") or {}
+    tries = max(int(properties.get("attempt") or 0), int(properties.get("retry") or 0), 1)
+    return tries * (_time(properties.get("probeTimeout")) + _time(properties.get("interval")))
+
+
+def _time(value: object) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return seconds(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,243 @@
+"""Which pods a fault would hit: Litmus' own way of choosing them, before it does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.litmus import Env
+from chaoskit.experiments.spec import Experiment
+from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What may be hit and how much of it: `hit` of these pods at a time, in `namespaces`.
+
+    `missing` says in words why nothing is selected; Litmus would end with TARGET_SELECTION_ERROR.
+    """
+
+    pods: tuple[Object, ...]
+    hit: int
+    workloads: tuple[ObjectRef, ...]
+    total: int
+    namespaces: tuple[str, ...]
+    nodes: tuple[str, ...] = ()
+    pinned: bool = False
+    missing: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The pods' names."""
+        return tuple(pod["metadata"]["name"] for pod in self.pods)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One part of an engine's selection: pods by their owners' or their own names, or by labels (OR)."""
+
+    kind: str
+    namespace: str
+    names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+def wanted(engine: Object) -> tuple[Wanted, ...]:
+    """The engine's TARGETS, as its operator computes them."""
+    spec, home = engine["spec"], engine["metadata"].get("namespace") or "default"
+    selectors = spec.get("selectors") or {}
+    if selectors.get("workloads"):
+        return tuple(_workload(each, home) for each in selectors["workloads"])
+    if selectors.get("pods"):
+        return tuple(
+            Wanted("pod", each.get("namespace") or home, names=_csv(each.get("names")))
+            for each in selectors["pods"]
+        )
+    app = spec.get("appinfo") or {}
+    label = app.get("applabel") or ""
+    kind = app.get("appkind") or "KIND"
+    parts = _csv(label)
+    place = app.get("appns") or home
+    if parts and "=" not in label:  # litmus-go reads a filter without = as names of workloads
+        return (Wanted(kind, place, names=parts),)
+    return (Wanted(kind, place, labels=parts),)
+
+
+def _workload(selector: Mapping[str, Any], home: str) -> Wanted:
+    place = selector.get("namespace") or home
+    return Wanted(selector["kind"], place, _csv(selector.get("names")), _csv(selector.get("labels")))
+
+
+def _csv(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def of_engine(engine: Object, env: Env, fault: str, topologies: Mapping[str, Topology]) -> Selection:
+    """What a fault of this engine may hit; `topologies` by namespace, each of `wanted`'s among them."""
+    known = CATALOGUE.get(fault)
+    parts = wanted(engine)
+    namespaces = tuple(dict.fromkeys(part.namespace for part in parts))
+    if known is not None and known.scope == "node":
+        return _nodes(env, namespaces, topologies)
+    pinned = _csv(env.get("TARGET_PODS"))
+    if pinned:
+        return _pinned(pinned, parts[0].namespace, topologies)
+    pods = _restricted(_unique(p for part in parts for p in _matching(part, topologies)), env, topologies)
+    if not pods:
+        return Selection((), 0, (), 0, namespaces, missing=f"no pod is selected: {_spelled(parts)}")
+    by_name = all(part.kind == "pod" for part in parts)
+    hit = len(pods) if by_name else share(len(pods), env.get("PODS_AFFECTED_PERC", ""))
+    return _selection(pods, hit, namespaces, topologies, pinned=by_name)
+
+
+def share(total: int, percent: str) -> int:
+    """So many of `total` as Litmus takes: rounded down, at least one; of a range the larger end."""
+    ends = [int(part) for part in percent.split("-") if part.isdigit()]
+    return max(1, total * min(100, max(ends, default=0)) // 100)
+
+
+def _pinned(names: tuple[str, ...], namespace: str, topologies: Mapping[str, Topology]) -> Selection:
+    have = {pod["metadata"]["name"]: pod for pod in topologies[namespace].pods}
+    absent = [name for name in names if name not in have]
+    if absent:
+        return Selection((), 0, (), 0, (namespace,), missing=f"no such pod: {', '.join(absent)}")
+    pods = [have[name] for name in names]
+    return _selection(pods, len(pods), (namespace,), topologies, pinned=True)
+
+
+def _matching(part: Wanted, topologies: Mapping[str, Topology]) -> Iterable[Object]:
+    topology = topologies[part.namespace]
+    for pod in topology.pods:
+        if kube.is_deleting(pod) or kube.phase(pod) in {"Succeeded", "Failed"}:
+            continue
+        have = kube.labels_of(pod)
+        if part.labels and not any(_has(have, label) for label in part.labels):
+            continue
+        if part.kind == "pod":
+            if pod["metadata"]["name"] in part.names:
+                yield pod
+        elif part.kind == "KIND":
+            if "chaosUID" not in have:
+                yield pod
+        elif _owned(topology.owner_of(pod), part):
+            yield pod
+
+
+def _has(labels: Mapping[str, str], wanted_label: str) -> bool:
+    key, _, value = wanted_label.partition("=")
+    return labels.get(key) == value.lstrip("=")
+
+
+def _owned(owner: ObjectRef | None, part: Wanted) -> bool:
+    if owner is None or owner.kind.name.lower() != part.kind.lower():
+        return False
+    return not part.names or owner.name in part.names
+
+
+def _restricted(pods: list[Object], env: Env, topologies: Mapping[str, Topology]) -> list[Object]:
+    """Only those on nodes with NODE_LABEL, where it is set."""
+    label = env.get("NODE_LABEL", "")
+    if not label:
+        return pods
+    nodes = {
+        node["metadata"]["name"]
+        for topology in topologies.values()
+        for node in topology.nodes
+        if _has(kube.labels_of(node), label)
+    }
+    return [pod for pod in pods if pod["spec"].get("nodeName") in nodes]
+
+
+def _unique(pods: Iterable[Object]) -> list[Object]:
+    return list({(p["metadata"]["namespace"], p["metadata"]["name"]): p for p in pods}.values())
+
+
+def _selection(
+    pods: list[Object],
+    hit: int,
+    namespaces: tuple[str, ...],
+    topologies: Mapping[str, Topology],
+    *,
+    pinned: bool,
+) -> Selection:
+    owners: dict[tuple[str, str], ObjectRef] = {}
+    total = 0
+    for pod in pods:
+        topology = topologies[pod["metadata"]["namespace"]]
+        owner = topology.owner_of(pod) or kube.ref_of(pod, kube.POD)
+        if (owner.namespace, str(owner)) not in owners:
+            owners[owner.namespace, str(owner)] = owner
+            known = topology.workload_of(pod)
+            total += len(known.pods) if known is not None else 1
+    return Selection(tuple(pods), hit, tuple(owners.values()), total, namespaces, pinned=pinned)
+
+
+def _nodes(env: Env, namespaces: tuple[str, ...], topologies: Mapping[str, Topology]) -> Selection:
+    every = {n["metadata"]["name"]: n for topology in topologies.values() for n in topology.nodes}
+    names = _csv(env.get("TARGET_NODES") or env.get("TARGET_NODE"))
+    label = env.get("NODE_LABEL", "")
+    absent = [name for name in names if name not in every]
+    if every and absent:
+        return Selection((), 0, (), 0, namespaces, missing=f"no such node: {', '.join(absent)}")
+    found = names or tuple(n for n, body in every.items() if not label or _has(kube.labels_of(body), label))
+    hit = len(names) or share(len(found), env.get("NODES_AFFECTED_PERC", ""))
+    refs = tuple(ObjectRef(kube.NODE, "", name) for name in found)
+    missing = "" if found else f"no node has the label {label}"
+    return Selection((), min(hit, len(found)), refs, len(every), namespaces, nodes=found, missing=missing)
+
+
+def _spelled(parts: Iterable[Wanted]) -> str:
+    told = []
+    for part in parts:
+        what = ",".join(part.names) or " or ".join(part.labels) or "any"
+        kind = "pods" if part.kind in {"KIND", "pod"} else f"pods of a {part.kind}"
+        told.append(f"{kind} with {what} in {part.namespace}")
+    return "; ".join(told)
+
+
+def of_experiment(experiment: Experiment, topology: Topology) -> Selection:
+    """What a native experiment may hit: its own workloads' or labelled pods, so many of them."""
+    spec, namespace = experiment.spec, experiment.metadata.namespace
+    if CATALOGUE[spec.fault.kind].scope == "node":
+        env = {"TARGET_NODES": ",".join(spec.targets.nodes)}
+        return _nodes(env, (namespace,), {namespace: topology})
+    by_name = set(spec.targets.workloads)
+    absent = [name for name in spec.targets.workloads if not _known(topology, namespace, name)]
+    if absent:
+        return Selection((), 0, (), 0, (namespace,), missing=f"no such workload: {', '.join(absent)}")
+    pods = [
+        pod
+        for pod in topology.pods
+        if pod["metadata"]["namespace"] == namespace
+        and not kube.is_deleting(pod)
+        and kube.phase(pod) == "Running"
+        and _asked(topology.owner_of(pod), by_name)
+        and spec.targets.selector.items() <= kube.labels_of(pod).items()
+    ]
+    if not pods:
+        return Selection((), 0, (), 0, (namespace,), missing="no running pod is selected")
+    percent = spec.targets.percent
+    hit = min(spec.targets.pods, len(pods)) if percent is None else share(len(pods), str(percent))
+    return _selection(pods, hit, (namespace,), {namespace: topology}, pinned=True)
+
+
+def _known(topology: Topology, namespace: str, name: str) -> bool:
+    every = topology.workloads.values()
+    return any(w.ref.namespace == namespace and name in {str(w.ref), w.ref.name} for w in every)
+
+
+def _asked(owner: ObjectRef | None, names: set[str]) -> bool:
+    return not names or (owner is not None and bool(names & {str(owner), owner.name}))
+
+
+def picked(selection: Selection, seed: str) -> tuple[str, ...]:
+    """The pods that a native run pins: ready ones first, the same ones for the same seed."""
+    ordered = sorted(selection.pods, key=lambda pod: pod["metadata"]["name"])
+    random.Random(seed).shuffle(ordered)
+    ordered.sort(key=lambda pod: not kube.is_ready(pod))
+    return tuple(pod["metadata"]["name"] for pod in ordered[: selection.hit])

@@ -1,0 +1,254 @@
+"""Decides from what was seen of an engine, its results, pods and events whether its run has ended, and how.
+
+Pure: `seen` folds one change after another into an `Observed`, `decide` reads it. Recordings can be
+replayed through both. Times are seconds of one monotonic clock.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from chaoskit import kube
+from chaoskit.acts.engine import UID_LABEL, status
+from chaoskit.ports.cluster import Object
+
+START_FAILS = 20.0
+PULL_FAILS = 30.0
+CRASHES = 60.0
+PENDING = 120.0
+NO_OPERATOR = 30.0
+RESULT_LAGS = 10.0
+STOP_LAGS = 240.0
+
+SETTLED = frozenset({"Pass", "Fail", "Error", "Stopped"})
+_PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_CRASHING = frozenset({"CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError"})
+_SKIPPED = frozenset({"ChaosExperiment Not Found", "Skipped"})
+
+How = Literal["settled", "stopped", "deleted", "no-result", "died", "cannot-start"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the engine's run ended, in words; ``settled`` means that every experiment has a verdict."""
+
+    how: How
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is known of one engine's run.
+
+    `uid` is the engine's; `old` are the versions of results that were there before it: a result that has
+    not changed since, or that another engine made, is never read. `pods` are the engine's own, `since`
+    says when something first was as it is.
+    """
+
+    name: str
+    uid: str
+    began: float
+    experiments: tuple[str, ...]
+    old: Mapping[str, str] = field(default_factory=dict)
+    engine: Object | None = None
+    gone: bool = False
+    results: Mapping[str, Object] = field(default_factory=dict)
+    pods: Mapping[str, Object] = field(default_factory=dict)
+    injections: Mapping[str, int] = field(default_factory=dict)
+    checked: Mapping[str, str] = field(default_factory=dict)
+    complaint: str = ""
+    since: Mapping[str, float] = field(default_factory=dict)
+
+    def result(self, experiment: str) -> Object | None:
+        """The fresh ChaosResult of an experiment, or None."""
+        prefix = f"{self.name}-{experiment}"
+        exact = self.results.get(prefix)
+        if exact is not None:
+            return exact
+        of = (body for body in self.results.values() if body["spec"].get("experiment") == experiment)
+        return next(of, None)
+
+    def verdict(self, experiment: str) -> str:
+        """Litmus' word for the experiment; ``Awaited`` until it has settled, "" without a result."""
+        found = self.result(experiment)
+        if found is None:
+            return ""
+        inner = (found.get("status") or {}).get("experimentStatus") or {}
+        return str(inner.get("verdict") or "Awaited")
+
+    @property
+    def injected(self) -> bool:
+        """Whether any injection was announced."""
+        return any(self.injections.values())
+
+
+def seen(observed: Observed, kind: str, type_: str, body: Object, now: float) -> Observed:
+    """What is known after this change of a ChaosEngine, ChaosResult, Pod or Event."""
+    match kind:
+        case "ChaosEngine":
+            return _engine(observed, type_, body, now)
+        case "ChaosResult":
+            return _result(observed, type_, body)
+        case "Pod":
+            return _pod(observed, type_, body, now)
+        case "Event":
+            return _event(observed, type_, body, now)
+        case _:
+            return observed
+
+
+def _engine(observed: Observed, type_: str, body: Object, now: float) -> Observed:
+    if body["metadata"]["name"] != observed.name or body["metadata"].get("uid") != observed.uid:
+        return observed
+    after = dataclasses.replace(observed, engine=body, gone=type_ == "DELETED")
+    stands = f"engine {status(body)} {body['spec'].get('engineState', '')} {kube.is_deleting(body)}"
+    return _mark(after, "engine ", {stands}, now)
+
+
+def _result(observed: Observed, type_: str, body: Object) -> Observed:
+    meta = body["metadata"]
+    fresh = kube.labels_of(body).get(UID_LABEL) == observed.uid
+    unchanged = observed.old.get(meta["name"]) == meta.get("resourceVersion", "")
+    if not fresh or unchanged or type_ == "DELETED":
+        return observed
+    return dataclasses.replace(observed, results={**observed.results, meta["name"]: body})
+
+
+def _pod(observed: Observed, type_: str, body: Object, now: float) -> Observed:
+    if kube.labels_of(body).get(UID_LABEL) != observed.uid:
+        return observed
+    name = body["metadata"]["name"]
+    pods = {**observed.pods, name: body}
+    if type_ == "DELETED":
+        del pods[name]
+    after = dataclasses.replace(observed, pods=pods)
+    troubles = {f"pod {name} {trouble}" for trouble in _troubles(body)} if name in pods else set()
+    return _mark(after, f"pod {name} ", troubles, now)
+
+
+def _troubles(pod: Object) -> Iterable[str]:
+    for _, reason, _message in kube.waiting(pod):
+        if reason in _PULLING:
+            yield "pulls"
+        elif reason in _CRASHING:
+            yield "crashes"
+    if kube.phase(pod) == "Pending":
+        yield "pending"
+
+
+def _event(observed: Observed, type_: str, body: Object, now: float) -> Observed:
+    about = body.get("involvedObject") or body.get("regarding") or {}
+    if about.get("uid") != observed.uid or type_ == "DELETED":
+        return observed
+    reason, message = body.get("reason"), str(body.get("message") or body.get("note") or "")
+    if reason == "ChaosInject":
+        injections = {**observed.injections, body["metadata"]["name"]: int(body.get("count") or 1)}
+        return dataclasses.replace(observed, injections=injections)
+    if reason == "PreChaosCheck":
+        checked = {**observed.checked, body["metadata"]["name"]: message}
+        return dataclasses.replace(observed, checked=checked)
+    if reason == "ChaosResourcesOperationFailed" and "(chaos start)" in message:
+        after = dataclasses.replace(observed, complaint=message)
+        return _mark(after, "start ", {"start fails"}, now)
+    return observed
+
+
+def _mark(observed: Observed, about: str, true: set[str], now: float) -> Observed:
+    """`since` remembers what is true of `about` now: when it began, if it was so before."""
+    others = {key: at for key, at in observed.since.items() if not key.startswith(about)}
+    known = {key: observed.since.get(key, now) for key in true}
+    return dataclasses.replace(observed, since={**others, **known})
+
+
+def injected_of(observed: Observed, experiment: str) -> bool:
+    """Whether an injection of this experiment was announced; event names carry it."""
+    prefix = f"ChaosInject{experiment}"
+    return any(count and name.startswith(prefix) for name, count in observed.injections.items())
+
+
+def decide(observed: Observed, now: float) -> Ending | None:
+    """How the run has ended, or None while it has not."""
+    if observed.experiments and all(observed.verdict(each) in SETTLED for each in observed.experiments):
+        return Ending("settled")
+    engine = observed.engine
+    if observed.gone:
+        return Ending("deleted", f"engine {observed.name} was deleted")
+    if engine is None:
+        return None
+    return _of_status(observed, engine, now) or _early(observed, engine, now)
+
+
+def _of_status(observed: Observed, engine: Object, now: float) -> Ending | None:
+    stands = status(engine)
+    waited = now - max((at for key, at in observed.since.items() if key.startswith("engine ")), default=now)
+    if stands == "stopped":
+        return Ending("stopped", f"engine {observed.name} was stopped")
+    if stands == "completed" and waited >= RESULT_LAGS:
+        missing = [each for each in observed.experiments if not observed.verdict(each)]
+        if missing:
+            return Ending("no-result", f"Litmus completed without a ChaosResult for {', '.join(missing)}")
+        return Ending("died", "the experiment's pod died: its ChaosResult still says Awaited")
+    stopping = engine["spec"].get("engineState") == "stop" or kube.is_deleting(engine)
+    if stands == "initialized" and stopping and waited >= STOP_LAGS:
+        return Ending("stopped", f"engine {observed.name} was told to stop; its operator has not done so")
+    return None
+
+
+def _early(observed: Observed, engine: Object, now: float) -> Ending | None:
+    """What makes waiting useless, long before the time allowed is over."""
+    stands = status(engine)
+    if not stands and engine["spec"].get("engineState") == "stop":
+        return Ending("cannot-start", "engineState is stop: nothing will happen", "set it to active")
+    if not stands and now - observed.began >= NO_OPERATOR:
+        reason = f"no Litmus operator has taken up engine {observed.name}"
+        return Ending("cannot-start", reason, "chaoskit doctor tells what is wrong with Litmus")
+    runner = f"{observed.name}-runner"
+    if runner not in observed.pods and _lasted(observed, "start fails", now) >= START_FAILS:
+        reason = f"the operator cannot start it: {observed.complaint}"
+        return Ending(
+            "cannot-start", reason, "ChaosExperiment and service account must be there: chaoskit doctor"
+        )
+    for entry in experiment_statuses(engine):
+        if entry.get("status") in _SKIPPED:
+            reason = f"Litmus skipped {entry.get('name')}: {entry['status']}"
+            return Ending("cannot-start", reason, "its ChaosExperiment, ConfigMaps and Secrets must be there")
+    return next((found for pod in observed.pods.values() if (found := _stuck(observed, pod, now))), None)
+
+
+def experiment_statuses(engine: Object) -> tuple[Mapping[str, Any], ...]:
+    """The engine's ``status.experiments``; none before the runner has written them."""
+    return tuple((engine.get("status") or {}).get("experiments") or ())
+
+
+def _stuck(observed: Observed, pod: Object, now: float) -> Ending | None:
+    name = pod["metadata"]["name"]
+    if _lasted(observed, f"pod {name} pulls", now) >= PULL_FAILS:
+        return Ending(
+            "cannot-start", f"image {_image(pod)} of pod {name} cannot be pulled", "mend its name or registry"
+        )
+    if _lasted(observed, f"pod {name} crashes", now) >= CRASHES:
+        _, reason, message = next(iter(kube.waiting(pod)), ("", "crash", ""))
+        return Ending("cannot-start", f"pod {name} does not start: {reason} {message}".strip())
+    if _lasted(observed, f"pod {name} pending", now) >= PENDING:
+        return Ending("cannot-start", f"pod {name} is pending: {_why_pending(pod)}")
+    return None
+
+
+def _lasted(observed: Observed, what: str, now: float) -> float:
+    return now - observed.since.get(what, now)
+
+
+def _image(pod: Object) -> str:
+    waiting = {name for name, reason, _ in kube.waiting(pod) if reason in _PULLING}
+    images = (each["image"] for each in pod["spec"]["containers"] if each["name"] in waiting)
+    return next(images, "of an init container")
+
+
+def _why_pending(pod: Object) -> str:
+    scheduled = kube.condition(pod, "PodScheduled") or {}
+    found = next((f"{reason} {message}" for _, reason, message in kube.waiting(pod)), "")
+    return str(scheduled.get("message") or found or "no reason is known")

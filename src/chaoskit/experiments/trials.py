@@ -1,0 +1,197 @@
+"""From documents to trials: what one run needs, native or plain Litmus, with what belongs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.documents import Document, each, read
+from chaoskit.errors import InvalidInput, Problem
+from chaoskit.experiments import lint, litmus
+from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.spec import API_VERSION, KIND, Experiment, experiment_of
+from chaoskit.ports.cluster import Object
+from chaoskit.steadystate.conditions import Condition
+
+BESIDE = frozenset(
+    {
+        "ChaosExperiment",
+        "ServiceAccount",
+        "Role",
+        "RoleBinding",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "Secret",
+    }
+)
+"""Kinds that may stand beside an engine; they are made before it and removed after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it."""
+
+    path: str
+    experiment: Experiment | None = None
+    engine: Object | None = None
+    beside: tuple[Object, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The document's name."""
+        if self.experiment is not None:
+            return self.experiment.metadata.name
+        return str((self.engine or {})["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """Where the engine is made; native experiments have their targets there too."""
+        if self.experiment is not None:
+            return self.experiment.metadata.namespace
+        return str((self.engine or {})["metadata"].get("namespace") or "default")
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The faults, in order."""
+        if self.experiment is not None:
+            return (self.experiment.spec.fault.kind,)
+        return litmus.names_of(self.engine or {"spec": {}})
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The steady state that chaoskit itself watches."""
+        return () if self.experiment is None else self.experiment.spec.steady_state
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """What was written, for the record."""
+        return self.engine or (self.experiment.document() if self.experiment is not None else {})
+
+    @property
+    def experiments(self) -> tuple[Mapping[str, Any], ...]:
+        """The engine's experiments; for a native one, as they will be written."""
+        if self.engine is not None:
+            return litmus.experiments_of(self.engine)
+        if self.experiment is None:
+            return ()
+        env = litmus.env_list(litmus.chosen(self.experiment))
+        return ({"name": self.faults[0], "spec": {"components": {"env": env}}},)
+
+    def definition(self, fault: str) -> Object | None:
+        """The ChaosExperiment that stands beside the engine, or None."""
+        return self._beside("ChaosExperiment", fault)
+
+    def brings(self, kind: str, name: str) -> bool:
+        """Whether such an object stands beside the engine."""
+        return self._beside(kind, name) is not None
+
+    def _beside(self, kind: str, name: str) -> Object | None:
+        same = (b for b in self.beside if b["kind"] == kind and b["metadata"]["name"] == name)
+        return next(same, None)
+
+
+def load(
+    paths: Iterable[str],
+    *,
+    variables: Mapping[str, str] | None = None,
+    namespace: str = "",
+    strict: bool = False,
+) -> tuple[Trial, ...]:
+    """Every trial of these files, folders and ``-``; `namespace` is for documents that name none.
+
+    Raises:
+        InvalidInput: with every problem of every document; with `strict`, warnings are problems too.
+    """
+    return trials(read(paths, variables=variables), namespace=namespace, strict=strict)
+
+
+def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool = False) -> tuple[Trial, ...]:
+    """The trials of documents that were read.
+
+    Raises:
+        InvalidInput: as in `load`.
+    """
+    made = each(documents, lambda document: _understood(document, namespace, strict=strict))
+    beside = tuple(body for body in made if not isinstance(body, Trial))
+    found = tuple(trial for trial in made if isinstance(trial, Trial))
+    if not found:
+        where = ", ".join(dict.fromkeys(d.path for d in documents)) or "nothing"
+        problem = Problem(where, "document", "no experiment", f"{KIND} or ChaosEngine")
+        raise InvalidInput(f"{where}: there is nothing to run", problems=(problem,))
+    return tuple(_with_beside(trial, beside) for trial in found)
+
+
+def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
+    """Everything that `validate` has to say: errors and warnings of all documents, in their order."""
+    found: list[lint.Finding] = []
+    for document in documents:
+        try:
+            trial = _understood(document, "", strict=False)
+        except InvalidInput as error:
+            found += [lint.Finding("error", problem) for problem in error.problems]
+        else:
+            warnings = trial.warnings if isinstance(trial, Trial) else ()
+            found += [lint.Finding("warning", problem) for problem in warnings]
+    return tuple(found)
+
+
+def _understood(document: Document, namespace: str, *, strict: bool) -> Trial | Object:
+    if document.api_version == API_VERSION and document.kind == KIND:
+        experiment = experiment_of(document)
+        if namespace and not document.at(("metadata", "namespace")):
+            meta = experiment.metadata.model_copy(update={"namespace": namespace})
+            experiment = experiment.model_copy(update={"metadata": meta})
+        return Trial(document.path, experiment=experiment)
+    if document.kind == "ChaosEngine":
+        return _engine(document, namespace, strict=strict)
+    if document.kind in BESIDE and isinstance(document.at(("metadata", "name")), str):
+        return dict(document.value)
+    found = f"{document.kind or 'without kind'} ({document.api_version or 'no apiVersion'})"
+    wanted = f"{KIND} ({API_VERSION}), ChaosEngine, or what belongs beside one"
+    problem = document.problem(("kind",), found, wanted, rule="kind")
+    raise InvalidInput(str(problem), problems=(problem,))
+
+
+def _engine(document: Document, namespace: str, *, strict: bool) -> Trial:
+    found = lint.engine(document)
+    errors = [one.problem for one in found if strict or one.level == "error"]
+    if errors:
+        raise InvalidInput(str(errors[0]), problems=errors)
+    body = dict(document.value)
+    place = body["metadata"].get("namespace") or namespace or "default"
+    body["metadata"] = {**body["metadata"], "namespace": place}
+    warnings = tuple(one.problem for one in found if one.level == "warning")
+    return Trial(document.path, engine=body, warnings=warnings)
+
+
+def _with_beside(trial: Trial, beside: Iterable[Object]) -> Trial:
+    mine = []
+    for body in beside:
+        if not kube.kind_of(body).namespaced:
+            mine.append(body)
+        elif (body["metadata"].get("namespace") or trial.namespace) == trial.namespace:
+            mine.append({**body, "metadata": {**body["metadata"], "namespace": trial.namespace}})
+    return Trial(trial.path, trial.experiment, trial.engine, tuple(mine), trial.warnings)
+
+
+def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> float:
+    """How long the faults themselves last: one after the other, and pod by pod where serial."""
+    total = 0.0
+    for name in trial.faults:
+        known = CATALOGUE.get(name)
+        own = env.get(name, {})
+        duration = litmus.whole(own, "TOTAL_CHAOS_DURATION", known.duration if known else 60)
+        rounds = targets if own.get("SEQUENCE") == "serial" else 1
+        total += duration * max(1, rounds) + 2 * litmus.whole(own, "RAMP_TIME", 0)
+    return total
+
+
+def overhead_seconds(trial: Trial) -> float:
+    """What Litmus needs beside the faults: starting, checking, reporting, and the probes."""
+    probes = sum(litmus.probe_seconds(p) for e in trial.experiments for p in litmus.probes_of(e))
+    known = (CATALOGUE.get(name) for name in trial.faults)
+    return probes + sum(fault.overhead if fault is not None else 40.0 for fault in known)

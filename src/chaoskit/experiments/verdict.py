@@ -1,0 +1,192 @@
+"""Judges a run from what was seen: Litmus' verdict and probes, our steady state, the undo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit.experiments.litmus import probes_of
+from chaoskit.experiments.terminal import Ending, Observed, injected_of
+from chaoskit.outcome import Outcome, gravest
+from chaoskit.records import Undo
+from chaoskit.steadystate.monitor import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An outcome and why, in one sentence; `hint` is the next step."""
+
+    outcome: Outcome
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A Litmus probe after the run: when it was to hold and what became of it."""
+
+    name: str
+    mode: str
+    verdict: str
+    description: str
+    stops: bool
+
+
+def probes(experiment: Mapping[str, Any], result: Mapping[str, Any] | None) -> tuple[Probe, ...]:
+    """The probes of one experiment with their verdicts; those never looked at are ``Awaited``."""
+    told = {each["name"]: each for each in ((result or {}).get("status") or {}).get("probeStatuses") or ()}
+    made = []
+    for spec in probes_of(experiment):
+        name = str(spec.get("name", ""))
+        state = told.get(name, {}).get("status") or {}
+        stops = bool((spec.get("runProperties") or {}).get("stopOnFailure"))
+        verdict, description = str(state.get("verdict") or "Awaited"), str(state.get("description") or "")
+        made.append(Probe(name, str(spec.get("mode", "")), verdict, description, stops))
+    return tuple(made)
+
+
+def of_litmus(
+    experiments: Iterable[Mapping[str, Any]],
+    observed: Observed,
+    ending: Ending,
+    *,
+    affected: bool = False,
+) -> Judged:
+    """What the engine's end means, gravest experiment first; `affected`: targets were seen to change."""
+    if ending.how == "cannot-start":
+        return Judged(_never_or_errored(observed), ending.reason, ending.hint)
+    judged = [_of_experiment(each, observed, ending, affected=affected) for each in experiments]
+    return the_gravest(judged)
+
+
+def the_gravest(judged: Sequence[Judged]) -> Judged:
+    """The first of the gravest outcome."""
+    worst = gravest(each.outcome for each in judged)
+    return next((each for each in judged if each.outcome is worst), Judged(worst, "nothing was run"))
+
+
+def _never_or_errored(observed: Observed, experiment: str = "") -> Outcome:
+    """What cannot be judged: an error after an injection, otherwise it never started."""
+    injected = injected_of(observed, experiment) if experiment else observed.injected
+    return Outcome.ERRORED if injected else Outcome.CANNOT_START
+
+
+def _of_experiment(
+    experiment: Mapping[str, Any], observed: Observed, ending: Ending, *, affected: bool
+) -> Judged:
+    name = experiment["name"]
+    result = observed.result(name)
+    injected = injected_of(observed, name)
+    held = probes(experiment, result)
+    match observed.verdict(name):
+        case "Pass":
+            return _passed(name, injected=injected, affected=affected)
+        case "Fail":
+            return _failed(name, held, observed, injected=injected)
+        case "Stopped" if any(each.stops and each.verdict == "Failed" for each in held):
+            return _failed(name, held, observed, injected=injected)
+        case "Error":
+            reason = f"{name}: {error_of(result)}"
+            return Judged(_never_or_errored(observed, name), reason)
+        case _:
+            return _unsettled(name, observed, ending)
+
+
+def _passed(name: str, *, injected: bool, affected: bool) -> Judged:
+    if injected:
+        return Judged(Outcome.PASSED, f"{name} was injected and every probe held")
+    if affected:
+        return Judged(Outcome.PASSED, f"{name} hit its targets and every probe held")
+    reason = f"{name}: Litmus says Pass, but no injection and no effect on the targets was seen"
+    return Judged(
+        Outcome.ERRORED, reason, "a fault without an observed effect proves nothing: see its parameters"
+    )
+
+
+def _failed(name: str, held: Sequence[Probe], observed: Observed, *, injected: bool) -> Judged:
+    failed = [each for each in held if each.verdict == "Failed"]
+    unready = any("Unsuccessful" in message for message in observed.checked.values())
+    early = [p for p in failed if p.mode == "SOT" or (p.mode == "Edge" and unready)]
+    if early:
+        after = "; Litmus injected the fault all the same" if injected else "; nothing was injected"
+        return Judged(Outcome.NO_BASELINE, f"{_told(early[0])} before the fault{after}")
+    if not injected:
+        told = _told(failed[0]) if failed else "Litmus says Fail"
+        return Judged(Outcome.ERRORED, f"{name}: {told}, but no injection was seen")
+    told = "; ".join(map(_told, failed)) or f"{name}: Litmus says Fail"
+    return Judged(Outcome.WEAKNESS_FOUND, told)
+
+
+def _told(probe: Probe) -> str:
+    why = f": {probe.description}" if probe.description else ""
+    return f"probe {probe.name} ({probe.mode}) did not hold{why}"
+
+
+def _unsettled(name: str, observed: Observed, ending: Ending) -> Judged:
+    outcome = _never_or_errored(observed, name)
+    if ending.how in {"stopped", "deleted", "settled"}:
+        after = "" if outcome is Outcome.ERRORED else " before anything was injected"
+        reason = ending.reason or f"engine {observed.name} was stopped"
+        return Judged(outcome, f"{reason} by another hand{after}")
+    hint = "see the pods' logs in the evidence; often the service account lacks rights"
+    return Judged(outcome, f"{name}: {ending.reason}", hint)
+
+
+def error_of(result: Mapping[str, Any] | None) -> str:
+    """What Litmus says went wrong: code and reason, 2.x and 3.x spellings."""
+    inner = ((result or {}).get("status") or {}).get("experimentStatus") or {}
+    output = inner.get("errorOutput") or inner.get("failureOutput") or {}
+    code = output.get("errorCode") or ""
+    reason = _reason(str(output.get("reason") or output.get("failedStep") or inner.get("failStep") or ""))
+    return f"{code} {reason}".strip() or "Litmus reports an error without a reason"
+
+
+def _reason(text: str) -> str:
+    """The reason out of litmus-go's JSON in a string: one object, or several in a list."""
+    try:
+        inner = json.loads(text)
+    except ValueError:
+        return text
+    entries = inner if isinstance(inner, list) else [inner]
+    return "; ".join(
+        str(each.get("reason", each)) if isinstance(each, dict) else str(each) for each in entries
+    )
+
+
+def of_baseline(before: Iterable[Observation]) -> Judged | None:
+    """What the steady state before the fault forbids: 8 when it is broken or cannot be known; else None."""
+    bad = [each for each in before if each.held is not True]
+    if not bad:
+        return None
+    state = "is not there" if bad[0].held is False else "cannot be known"
+    return Judged(Outcome.NO_BASELINE, f"the steady state {state}: {bad[0].words()}; nothing was injected")
+
+
+def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | None:
+    """What our own conditions say about the time during and after the fault; None when all held."""
+    broken = [each for each in seen if each.stage == "during" and each.held is False]
+    last = [each for each in seen if each.stage in {"after", "after undo"}]
+    lost = [each for each in last if each.held is False]
+    if broken and not injected:
+        return Judged(Outcome.NO_BASELINE, f"{broken[0].words()} before anything was injected")
+    if broken:
+        return Judged(Outcome.WEAKNESS_FOUND, f"{broken[0].words()} under the fault")
+    if lost and injected:
+        return Judged(Outcome.WEAKNESS_FOUND, f"{lost[0].words()} after the fault")
+    unknown = [each for each in last if each.held is None]
+    if unknown and injected:
+        return Judged(Outcome.ERRORED, f"the steady state cannot be known: {unknown[0].words()}")
+    return None
+
+
+def final(judgements: Iterable[Judged | None], undo: Undo) -> Judged:
+    """The gravest of all judgements; an undo that is not confirmed goes before everything."""
+    if undo.left:
+        return Judged(
+            Outcome.UNDO_UNCONFIRMED,
+            "the undo is not confirmed: " + "; ".join(undo.left),
+            "chaoskit rescue",
+        )
+    return the_gravest([each for each in judgements if each is not None])
