@@ -1,8 +1,8 @@
 """What a container does: the program behind an image and its command, and how it ends.
 
-A program is called once for each start of a container, with the `Process` it is. It logs, says what probes
-see, and ends by `Process.exit`; or it returns a script (a generator that yields seconds), whose end is the end
-of the process. Actors register programs for their own containers; the rest is decided here.
+A program is called once for each start of a container, with the `Process` it is. It logs, says what
+probes see, and ends by `Process.exit`; or it returns a script (a generator that yields seconds), whose
+end is the end of the process. Actors register programs for their own containers; the rest is decided here.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Process:
         self._log(line)
 
     def exit(self, code: int, reason: str = "") -> None:
-        """The process is over with `code`; `reason` is ``Completed`` or ``Error`` by the code unless given."""
+        """The process is over with `code`; `reason` is ``Completed`` or ``Error`` by it, unless given."""
         if self.over:
             return
         self.over = True
@@ -235,9 +235,7 @@ class Executed:
     seconds: float
 
 
-def execute(
-    process: Process, words: list[str], read: Callable[[], str | None] = lambda: None
-) -> Executed:
+def execute(process: Process, words: list[str], read: Callable[[], str | None] = lambda: None) -> Executed:
     """`words` were run beside the container's main process, reading lines of input from `read`."""
     out: list[str] = []
     err: list[str] = []

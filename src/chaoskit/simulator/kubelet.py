@@ -86,9 +86,7 @@ class Kubelet:
         """`line` is the last one of the container's log; LookupError when there is no such container."""
         self._runner(namespace, pod, container).write(line)
 
-    def logs(
-        self, namespace: str, pod: str, container: str, *, previous: bool = False
-    ) -> Sequence[Line]:
+    def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False) -> Sequence[Line]:
         """The log of the container's present or last run, or of the run before (`previous`).
 
         LookupError when there is no such container, or no such run.

@@ -25,8 +25,7 @@ def create(
 ) -> tuple[Object, ...]:
     """``node-1`` to ``node-<count>`` are in the cluster and Ready since `now` (Unix seconds)."""
     return tuple(
-        _create(api, node(number, now, cpu=cpu, memory=memory, pods=pods))
-        for number in range(1, count + 1)
+        _create(api, node(number, now, cpu=cpu, memory=memory, pods=pods)) for number in range(1, count + 1)
     )
 
 

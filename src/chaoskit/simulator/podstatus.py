@@ -47,13 +47,15 @@ class Facts:
     sandbox: bool
     """True while its network exists: from just before its first container until its last one is gone."""
     phase: str
+    policy: str
+    """The restart policy in force; ``Never`` once the pod is being stopped."""
     initialized: bool = True
 
 
-def finished(containers: Sequence[Container]) -> str:
-    """``Succeeded`` or ``Failed`` when every container has ended; else empty."""
+def finished(containers: Sequence[Container], policy: str) -> str:
+    """``Succeeded`` or ``Failed`` when every container has ended and none starts again; else empty."""
     codes = [container.exit_code for container in containers]
-    if not codes or None in codes:
+    if any(code is None or restarts(policy, code) for code in codes):
         return ""
     return "Failed" if any(codes) else "Succeeded"
 
@@ -99,7 +101,7 @@ def _conditions(
     now: str,
 ) -> list[Object]:
     old = {condition["type"]: condition for condition in before.get("conditions") or ()}
-    ready = _ready(containers)
+    ready = _ready(containers, facts.policy)
     values = {
         "PodReadyToStartContainers": _verdict(true=facts.sandbox),
         "Initialized": _initialized(init, facts, ready),
@@ -115,8 +117,8 @@ def _verdict(*, true: bool, reason: str = "", message: str = "") -> tuple[str, s
     return "True" if true else "False", reason, message
 
 
-def _ready(containers: Sequence[Container]) -> tuple[str, str, str]:
-    ended = finished(containers)
+def _ready(containers: Sequence[Container], policy: str) -> tuple[str, str, str]:
+    ended = finished(containers, policy)
     if ended:
         return _verdict(true=False, reason="PodCompleted" if ended == "Succeeded" else "PodFailed")
     unready = [container.name for container in containers if not container.ready]

@@ -38,6 +38,7 @@ class PodWorker:
             Runner(node, self, Container(c), lambda code: podstatus.restarts(policy, code))
             for c in spec["containers"]
         )
+        self._policy = policy
         self._node = node
         self._address = address
         self._began = 0.0
@@ -97,6 +98,7 @@ class PodWorker:
             started=self._began,
             sandbox=self._sandbox,
             phase=self._phase or _phase(main, initialized=self._initialized),
+            policy=self._policy,
             initialized=self._initialized,
         )
         status = podstatus.status(self.object, init, main, facts, self._node.engine.now())
@@ -113,7 +115,7 @@ class PodWorker:
                 self._after(_GONE, self._tell_end)
         elif runner in self.init and runner.container.exit_code == 0:
             self._proceed()
-        elif runner in self.init or podstatus.finished([r.container for r in self.main]):
+        elif runner in self.init or self._finished:
             self._after(_CLEANED, self._finish)
 
     # ------------------------------------------------------------------ start
@@ -140,16 +142,19 @@ class PodWorker:
 
     # ------------------------------------------------------------------ end
 
+    @property
+    def _finished(self) -> str:
+        return podstatus.finished([r.container for r in self.main], self._policy)
+
     def _finish(self) -> None:
         """The pod has ended by itself."""
-        ended = podstatus.finished([r.container for r in self.main])
-        self._phase, self._sandbox = ended or "Failed", False
+        self._phase, self._sandbox = self._finished or "Failed", False
         self.publish()
 
     def _stop(self, grace: float) -> None:
         if self._over or (self._stopping is not None and grace >= self._stopping):
             return
-        again, self._stopping = self._stopping is not None, grace
+        again, self._stopping, self._policy = self._stopping is not None, grace, "Never"
         if self._task is not None:
             self._task.cancel()
         if again:
@@ -165,9 +170,8 @@ class PodWorker:
                 runner.stop(grace)
 
     def _tell_end(self) -> None:
-        ended = podstatus.finished([r.container for r in self.main])
-        if ended and not self._phase:
-            self._phase, self._sandbox = ended, False
+        if self._finished and not self._phase:
+            self._phase, self._sandbox = self._finished, False
             self.publish()
         self._after(_DELETED, self._delete)
 
@@ -190,7 +194,7 @@ class PodWorker:
 
 def _known(container: Container) -> bool:
     """True once the status tells more of the container than that it is being created."""
-    return container.state.get("waiting", {}).get("reason") != "ContainerCreating"
+    return bool(container.state.get("waiting", {}).get("reason") != "ContainerCreating")
 
 
 def _phase(main: list[Container], *, initialized: bool) -> str:

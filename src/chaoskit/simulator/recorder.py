@@ -57,11 +57,7 @@ class Recorder:
     def _again(self, key: tuple[str, ...], now: float) -> bool:
         namespace, name, count, _ = self._known.pop(key)
         change = {"count": count + 1, "lastTimestamp": timestamp(now)}
-        try:
-            self._api.patch("Event", namespace, name, change)
-        except ApiError as error:
-            if error.code != 404:
-                raise
+        if not patch_quietly(self._api, namespace, name, change):
             return False
         self._known[key] = (namespace, name, count + 1, now)
         return True
@@ -110,13 +106,20 @@ class SchedulerRecorder:
     def __init__(self, api: Api, engine: Engine) -> None:
         self._api = api
         self._engine = engine
+        self._known: dict[tuple[str, str, str], tuple[str, int, float]] = {}
 
-    def event(
-        self, about: Mapping[str, Any], kind: str, reason: str, action: str, message: str
-    ) -> None:
-        """An event about a pod exists, in the name of ``default-scheduler``."""
+    def event(self, about: Mapping[str, Any], kind: str, reason: str, action: str, message: str) -> None:
+        """An event about a pod exists, in the name of ``default-scheduler``, or its series went on."""
         now = self._engine.now()
         meta = about["metadata"]
+        key = (meta["uid"], reason, message)
+        self._forget(now)
+        if key in self._known:
+            name, count, _ = self._known.pop(key)
+            series = {"count": count + 1, "lastObservedTime": micro_timestamp(now)}
+            if patch_quietly(self._api, meta["namespace"], name, {"series": series}):
+                self._known[key] = (name, count + 1, now)
+                return
         unique = int(now * 1e9) + self._engine.random.randrange(1_000_000)
         body = {
             "kind": "Event",
@@ -134,7 +137,15 @@ class SchedulerRecorder:
             "reportingComponent": "default-scheduler",
             "reportingInstance": "default-scheduler-node-1",
         }
-        create_quietly(self._api, body)
+        if create_quietly(self._api, body) and reason != "Scheduled":  # that happens once to a pod
+            self._known[key] = (f"{meta['name']}.{unique:x}", 1, now)
+
+    def _forget(self, now: float) -> None:
+        while self._known:
+            key = next(iter(self._known))
+            if now - self._known[key][2] < _FORGET:
+                return
+            del self._known[key]
 
 
 def create_quietly(api: Api, event: Object) -> bool:
@@ -143,6 +154,17 @@ def create_quietly(api: Api, event: Object) -> bool:
         api.create(event)
     except ApiError as error:
         if error.code not in (403, 404):
+            raise
+        return False
+    return True
+
+
+def patch_quietly(api: Api, namespace: str, name: str, change: Object) -> bool:
+    """True when the event was changed; False when it is gone."""
+    try:
+        api.patch("Event", namespace, name, change)
+    except ApiError as error:
+        if error.code != 404:
             raise
         return False
     return True

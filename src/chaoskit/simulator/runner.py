@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(slots=True)
 class BackOff:
-    """How long to wait before the next try, by the kubelet's rule: nothing first, then 10 s doubling to 300 s."""
+    """How long to wait before the next try, by the kubelet's rule: 0 s, then 10 s doubling to 300 s."""
 
     seconds: float = 0.0
     since: float = 0.0
@@ -91,9 +91,7 @@ class Pod(Protocol):
 class Runner:
     """The life of one container; `container` is what the pod's status tells of it."""
 
-    def __init__(
-        self, node: Node, pod: Pod, container: Container, restarts: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, node: Node, pod: Pod, container: Container, restarts: Callable[[int], bool]) -> None:
         self.container = container
         self.begun = False
         self.process: Process | None = None

@@ -1,7 +1,7 @@
 """A toy shell: the few commands that pods in experiments, probes and tests run, in simulated time.
 
-It knows ``;`` ``&&`` ``||`` ``&``, redirection to stderr, variables, ``while``, ``if``, ``trap`` and the commands
-in `_COMMANDS`. What it does not know ends with 127, as in a container that lacks the program.
+It knows ``;`` ``&&`` ``||`` ``&``, redirection, variables, ``while``, ``if``, ``trap`` and the commands in
+`_COMMANDS`. What it does not know ends with 127, as in a container that lacks the program.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ _BUSY = 100
 """A loop that goes round so often without waiting burns CPU: from then on each round takes a second."""
 
 
+Write = Callable[[str], None]
+
+
 class OutOfMemoryError(Exception):
     """The command asks for all the memory there is."""
 
 
-class Exited(Exception):  # noqa: N818 - it is how `exit` leaves, not an error
+class Exited(Exception):
     """The shell ends with this code."""
 
     def __init__(self, code: int) -> None:
@@ -70,12 +73,13 @@ class Shell:
         self.pending = ""
         """The signal that came while a command was in the foreground."""
         self.status = 0
-        self._background = 0.0
+        self.background = 0.0
+        """Seconds that the command in the background still lives."""
 
     def run(self, script: str) -> Script:
         """The script done, as far as it goes; `status` is then the exit code."""
         try:
-            yield from self._block(parse(script))
+            yield from self.block(parse(script))
         except Exited as left:
             self.status = left.code
 
@@ -86,16 +90,15 @@ class Shell:
         except Exited as left:
             self.status = left.code
 
-    def _block(self, statements: Iterable[Statement]) -> Script:
+    def block(self, statements: Iterable[Statement]) -> Script:
+        """Statements done in order, and the handler of a signal that came meanwhile."""
         for statement in statements:
-            if (statement.joined == "&&" and self.status) or (
-                statement.joined == "||" and not self.status
-            ):
+            if (statement.joined == "&&" and self.status) or (statement.joined == "||" and not self.status):
                 continue
             yield from self._statement(statement)
             if self.pending and self.pending in self.traps:
                 handler, self.pending = self.traps[self.pending], ""
-                yield from self._block(parse(handler))
+                yield from self.block(parse(handler))
 
     def _statement(self, statement: Statement) -> Script:
         words = statement.words
@@ -104,7 +107,7 @@ class Shell:
         elif words and words[0] == "if":
             yield from self._branch(words)
         elif statement.background:
-            self._background = _duration(words)
+            self.background = _duration(words)
         else:
             yield from self._command(words)
 
@@ -114,13 +117,13 @@ class Shell:
         rounds = 0
         while True:
             waited = 0.0
-            for seconds in self._block(condition):
+            for seconds in self.block(condition):
                 waited += seconds
                 yield seconds
             if bool(self.status) is (words[0] == "while"):
                 self.status = 0
                 return
-            for seconds in self._block(body):
+            for seconds in self.block(body):
                 waited += seconds
                 yield seconds
             rounds += 1
@@ -130,9 +133,9 @@ class Shell:
     def _branch(self, words: list[str]) -> Script:
         then, end = words.index("then"), len(words) - 1
         other = words.index("else") if "else" in words else end
-        yield from self._block(_statements(words[1:then]))
+        yield from self.block(_statements(words[1:then]))
         chosen = words[then + 1 : other] if not self.status else words[other + 1 : end]
-        yield from self._block(_statements(chosen))
+        yield from self.block(_statements(chosen))
 
     def _command(self, words: list[str]) -> Script:
         write, words = self._redirected(words)
@@ -190,144 +193,161 @@ class Shell:
     def _value(self, variables: Mapping[str, str], name: str) -> str:
         return str(self.status) if name == "?" else variables.get(name, "")
 
-    # ------------------------------------------------------------------ commands
 
-    def _echo(self, words: list[str], write: Callable[[str], None]) -> Script:
-        newline = words[:1] != ["-n"]
-        write(" ".join(words if newline else words[1:]) + ("\n" if newline else ""))
-        yield from ()
+def _echo(shell: Shell, words: list[str], write: Write) -> Script:
+    del shell
+    newline = words[:1] != ["-n"]
+    write(" ".join(words if newline else words[1:]) + ("\n" if newline else ""))
+    yield from ()
 
-    def _sleep(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        yield _seconds(words[0]) if words else 0.0
 
-    def _wait(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del words, write
-        self.waiting = True
-        yield self._background
-        self.waiting = False
+def _sleep(shell: Shell, words: list[str], write: Write) -> Script:
+    del shell, write
+    yield _seconds(words[0]) if words else 0.0
 
-    def _exit(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        yield from ()
-        raise Exited(int(words[0]) if words else self.status)
 
-    def _trap(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        for signal in words[1:]:
-            self.traps[signal.removeprefix("SIG")] = words[0]
-        yield from ()
+def _wait(shell: Shell, words: list[str], write: Write) -> Script:
+    del words, write
+    shell.waiting = True
+    yield shell.background
+    shell.waiting = False
 
-    def _false(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del words, write
-        self.status = 1
-        yield from ()
 
-    def _true(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del words, write
-        yield from ()
+def _exit(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    yield from ()
+    raise Exited(int(words[0]) if words else shell.status)
 
-    def _touch(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        for path in words:
-            self.world.files.setdefault(path, "")
-        yield from ()
 
-    def _rm(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        forced = any(word.startswith("-") and "f" in word for word in words)
-        for path in (word for word in words if not word.startswith("-")):
-            if self.world.files.pop(path, None) is None and not forced:
-                self.world.err(f"rm: can't remove '{path}': No such file or directory\n")
-                self.status = 1
-        yield from ()
+def _trap(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    for signal in words[1:]:
+        shell.traps[signal.removeprefix("SIG")] = words[0]
+    yield from ()
 
-    def _test(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        self.status = 0 if _holds([w for w in words if w != "]"], self.world.files) else 1
-        yield from ()
 
-    def _read(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        line = self.world.read()
-        self.status = 0 if line is not None else 1
-        if words:
-            self.world.variables[words[-1]] = (line or "").rstrip("\n")
-        yield from ()
+def _false(shell: Shell, words: list[str], write: Write) -> Script:
+    del words, write
+    shell.status = 1
+    yield from ()
 
-    def _cat(self, words: list[str], write: Callable[[str], None]) -> Script:
-        for path in words:
-            if path in self.world.files:
-                write(self.world.files[path])
-            else:
-                self.world.err(f"cat: can't open '{path}': No such file or directory\n")
-                self.status = 1
-        while not words and (line := self.world.read()) is not None:
-            write(line)
-        yield from ()
 
-    def _tail(self, words: list[str], write: Callable[[str], None]) -> Script:
-        if "/dev/zero" in words:
-            yield 0.4
-            raise OutOfMemoryError
-        if any(word in {"-f", "-F"} for word in words):
-            yield FOREVER
-        yield from self._cat([w for w in words if not w.startswith("-")], write)
+def _true(shell: Shell, words: list[str], write: Write) -> Script:
+    del shell, words, write
+    yield from ()
 
-    def _env(self, words: list[str], write: Callable[[str], None]) -> Script:
-        for name, value in sorted(self.world.variables.items()):
-            if not words or name in words:
-                write(value + "\n" if words else f"{name}={value}\n")
-        yield from ()
 
-    def _hostname(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del words
-        write(self.world.variables.get("HOSTNAME", "localhost") + "\n")
-        yield from ()
+def _touch(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    for path in words:
+        shell.world.files.setdefault(path, "")
+    yield from ()
 
-    def _forever(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del words, write
+
+def _rm(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    forced = any(word.startswith("-") and "f" in word for word in words)
+    for path in (word for word in words if not word.startswith("-")):
+        if shell.world.files.pop(path, None) is None and not forced:
+            shell.world.err(f"rm: can't remove '{path}': No such file or directory\n")
+            shell.status = 1
+    yield from ()
+
+
+def _test(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    shell.status = 0 if _holds([w for w in words if w != "]"], shell.world.files) else 1
+    yield from ()
+
+
+def _read(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    line = shell.world.read()
+    shell.status = 0 if line is not None else 1
+    if words:
+        shell.world.variables[words[-1]] = (line or "").rstrip("\n")
+    yield from ()
+
+
+def _cat(shell: Shell, words: list[str], write: Write) -> Script:
+    for path in words:
+        if path in shell.world.files:
+            write(shell.world.files[path])
+        else:
+            shell.world.err(f"cat: can't open '{path}': No such file or directory\n")
+            shell.status = 1
+    while not words and (line := shell.world.read()) is not None:
+        write(line)
+    yield from ()
+
+
+def _tail(shell: Shell, words: list[str], write: Write) -> Script:
+    if "/dev/zero" in words:
+        yield 0.4
+        raise OutOfMemoryError
+    if any(word in {"-f", "-F"} for word in words):
         yield FOREVER
-
-    def _kill(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        signals = {"-9": "KILL", "-KILL": "KILL", "-SIGKILL": "KILL"}
-        signal = next((signals.get(w, "TERM") for w in words if w.startswith("-")), "TERM")
-        if "1" in words:
-            self.world.signal(signal)
-        yield from ()
-
-    def _sh(self, words: list[str], write: Callable[[str], None]) -> Script:
-        del write
-        if "-c" in words:
-            yield from self._block(parse(words[words.index("-c") + 1]))
+    yield from _cat(shell, [w for w in words if not w.startswith("-")], write)
 
 
-_COMMANDS: dict[str, Callable[[Shell, list[str], Callable[[str], None]], Script]] = {
-    "echo": Shell._echo,
-    "printf": Shell._echo,
-    "sleep": Shell._sleep,
-    "wait": Shell._wait,
-    "exit": Shell._exit,
-    "trap": Shell._trap,
-    "false": Shell._false,
-    "true": Shell._true,
-    ":": Shell._true,
-    "touch": Shell._touch,
-    "rm": Shell._rm,
-    "test": Shell._test,
-    "[": Shell._test,
-    "read": Shell._read,
-    "cat": Shell._cat,
-    "tail": Shell._tail,
-    "env": Shell._env,
-    "printenv": Shell._env,
-    "hostname": Shell._hostname,
-    "httpd": Shell._forever,
-    "pause": Shell._forever,
-    "kill": Shell._kill,
-    "sh": Shell._sh,
-    "bash": Shell._sh,
+def _env(shell: Shell, words: list[str], write: Write) -> Script:
+    for name, value in sorted(shell.world.variables.items()):
+        if not words or name in words:
+            write(value + "\n" if words else f"{name}={value}\n")
+    yield from ()
+
+
+def _hostname(shell: Shell, words: list[str], write: Write) -> Script:
+    del words
+    write(shell.world.variables.get("HOSTNAME", "localhost") + "\n")
+    yield from ()
+
+
+def _forever(shell: Shell, words: list[str], write: Write) -> Script:
+    del shell, words, write
+    yield FOREVER
+
+
+def _kill(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    signals = {"-9": "KILL", "-KILL": "KILL", "-SIGKILL": "KILL"}
+    signal = next((signals.get(w, "TERM") for w in words if w.startswith("-")), "TERM")
+    if "1" in words:
+        shell.world.signal(signal)
+    yield from ()
+
+
+def _sh(shell: Shell, words: list[str], write: Write) -> Script:
+    del write
+    if "-c" in words:
+        yield from shell.block(parse(words[words.index("-c") + 1]))
+
+
+_COMMANDS: dict[str, Callable[[Shell, list[str], Write], Script]] = {
+    "echo": _echo,
+    "printf": _echo,
+    "sleep": _sleep,
+    "wait": _wait,
+    "exit": _exit,
+    "trap": _trap,
+    "false": _false,
+    "true": _true,
+    ":": _true,
+    "touch": _touch,
+    "rm": _rm,
+    "test": _test,
+    "[": _test,
+    "read": _read,
+    "cat": _cat,
+    "tail": _tail,
+    "env": _env,
+    "printenv": _env,
+    "hostname": _hostname,
+    "httpd": _forever,
+    "pause": _forever,
+    "kill": _kill,
+    "sh": _sh,
+    "bash": _sh,
 }
 
 
@@ -376,7 +396,7 @@ def _duration(words: list[str]) -> float:
     return _seconds(words[1]) if words[:1] == ["sleep"] and len(words) > 1 else 0.0
 
 
-def _holds(words: list[str], files: Mapping[str, str]) -> bool:
+def _holds(words: list[str], files: Mapping[str, str]) -> bool:  # noqa: PLR0911 - one line each
     match words:
         case ["!", *rest]:
             return not _holds(rest, files)

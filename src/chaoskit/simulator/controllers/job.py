@@ -1,0 +1,280 @@
+"""The Job controller: pods until enough have succeeded or too many failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.controllers import pods
+from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owner_of
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.objects import clone, parse_time, timestamp
+from chaoskit.simulator.recorder import Recorder
+
+KIND = "Job.batch"
+TRACKING = "batch.kubernetes.io/job-tracking"
+_BATCH = 1.0
+"""Seconds after a change of its pods until a job looks at them."""
+_FIRST_BACK_OFF = 10.0
+_LONGEST_BACK_OFF = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job ends: the two conditions that say so, one after the other, with reason and message."""
+
+    target: str
+    final: str
+    reason: str
+    message: str
+
+
+SUCCEEDED = Ending(
+    "SuccessCriteriaMet",
+    "Complete",
+    "CompletionsReached",
+    "Reached expected number of succeeded pods",
+)
+TOO_MANY_FAILED = Ending(
+    "FailureTarget",
+    "Failed",
+    "BackoffLimitExceeded",
+    "Job has reached the specified backoff limit",
+)
+TOO_LATE = Ending(
+    "FailureTarget",
+    "Failed",
+    "DeadlineExceeded",
+    "Job was active longer than specified deadline",
+)
+
+
+class Jobs:
+    """Runs jobs, counts their pods exactly once each, and cleans up finished ones in time."""
+
+    def __init__(self, api: Api, engine: Engine, informers: Informers) -> None:
+        self._api = api
+        self._engine = engine
+        self._jobs = informers.of(KIND)
+        self._pods = informers.of("Pod")
+        self._queue = Reconciler(engine, self._reconcile)
+        self._events = Recorder(api, engine, "job-controller")
+        self._pods.index("controller", pods.controller_uid)
+        self._jobs.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
+        self._pods.on_change(self._pod_changed)
+
+    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        pod = new or old
+        owner = owner_of(pod) if pod is not None else None
+        if pod is None or owner is None or owner["kind"] != "Job":
+            return
+        key = (pod["metadata"]["namespace"], owner["name"])
+        job = self._jobs.get(key)
+        if job is not None and job["metadata"]["uid"] == owner["uid"]:
+            self._queue.enqueue(key, _BATCH)
+        elif new is not None:
+            self._release(new)
+
+    def _reconcile(self, key: Key) -> None:
+        job = self._jobs.get(key)
+        if job is None:
+            return
+        mine = self._pods.find("controller", job["metadata"]["uid"])
+        if finished_at(job) is not None or "deletionTimestamp" in job["metadata"]:
+            for pod in mine:
+                self._release(pod)
+            self._expire(job)
+            return
+        self._advance(job, mine)
+
+    def _advance(self, job: Object, mine: list[Object]) -> None:
+        now = self._engine.now()
+        before = job.get("status") or {}
+        status = clone(before)
+        status.setdefault("startTime", timestamp(now))
+        done = [pod for pod in mine if TRACKING in (pod["metadata"].get("finalizers") or ())]
+        succeeded = [pod for pod in done if pod["status"].get("phase") == "Succeeded"]
+        failed = [pod for pod in done if _failed(pod)]
+        active = [pod for pod in mine if pods.is_active(pod)]
+        good, bad = status.get("succeeded", 0) + len(succeeded), status.get("failed", 0) + len(failed)
+        ending = _ending(job, good, bad, parse_time(status["startTime"]).timestamp(), now)
+        if ending is not None:
+            self._delete(job, active)
+            active = []
+        else:
+            made = self._make(job, active, good, bad, failed)
+            status["active"] = len(active) + made
+        status |= _counts(mine, active)
+        if not status.get("active") or ending is not None:
+            status.pop("active", None)
+        self._count(job, status, succeeded, failed, ending)
+
+    def _make(
+        self, job: Object, active: Sequence[Object], good: int, bad: int, failed: Sequence[Object]
+    ) -> int:
+        """Makes the pods that are missing, unless a failure lies too short a time back; their number."""
+        spec = job["spec"]
+        parallel = spec.get("parallelism", 1)
+        left = spec["completions"] - good if spec.get("completions") is not None else parallel
+        missing = int(min(parallel, left)) - len(active)
+        if spec.get("suspend") or missing <= 0:
+            self._delete(job, active[: max(0, -missing)])
+            return 0
+        wait = self._back_off(job, bad, failed)
+        if wait > 0:
+            self._queue.enqueue(key_of(job), wait)
+            return 0
+        for _ in range(missing):
+            self._create(job)
+        return missing
+
+    def _back_off(self, job: Object, bad: int, failed: Sequence[Object]) -> float:
+        if not bad:
+            return 0.0
+        mine = self._pods.find("controller", job["metadata"]["uid"])
+        ends = [_ended_at(pod) for pod in [*failed, *mine] if _failed(pod)]
+        wait: float = min(_FIRST_BACK_OFF * 2 ** (bad - 1), _LONGEST_BACK_OFF)
+        return max(ends, default=0.0) + wait - self._engine.now()
+
+    def _create(self, job: Object) -> None:
+        pod = self._api.create(
+            pods.from_template(
+                job,
+                job["spec"]["template"],
+                generateName=job["metadata"]["name"] + "-",
+                finalizers=[TRACKING],
+            )
+        )
+        told = f"Created pod: {pod['metadata']['name']}"
+        self._events.event(job, "Normal", "SuccessfulCreate", told)
+
+    def _delete(self, job: Object, surplus: Sequence[Object]) -> None:
+        for pod in surplus:
+            self._api.delete("Pod", *key_of(pod), uid=pod["metadata"]["uid"])
+            told = f"Deleted pod: {pod['metadata']['name']}"
+            self._events.event(job, "Normal", "SuccessfulDelete", told)
+
+    # ------------------------------------------------------------------ counting
+
+    def _count(
+        self,
+        job: Object,
+        status: Object,
+        succeeded: Sequence[Object],
+        failed: Sequence[Object],
+        ending: Ending | None,
+    ) -> None:
+        """Each ended pod is counted once: noted by uid, released, and only then added to the sum."""
+        uncounted = {
+            name: [pod["metadata"]["uid"] for pod in ended]
+            for name, ended in (("succeeded", succeeded), ("failed", failed))
+            if ended
+        }
+        if uncounted:
+            if ending is not None:
+                _add_condition(status, ending, ending.target, timestamp(self._engine.now()))
+            job = self._write(job, status | {"uncountedTerminatedPods": uncounted})
+            for pod in (*succeeded, *failed):
+                self._release(pod)
+        for name, ended in (("succeeded", succeeded), ("failed", failed)):
+            if ended:
+                status[name] = status.get(name, 0) + len(ended)
+        status["uncountedTerminatedPods"] = {}
+        if ending is None:
+            self._write(job, status)
+        else:
+            self._end(job, status, ending)
+
+    def _end(self, job: Object, status: Object, ending: Ending) -> None:
+        now = timestamp(self._engine.now())
+        if not any(c["type"] == ending.target for c in status.get("conditions") or ()):
+            _add_condition(status, ending, ending.target, now)
+        _add_condition(status, ending, ending.final, now)
+        if ending is SUCCEEDED:
+            status["completionTime"] = now
+        job = self._write(job, status)
+        if ending is SUCCEEDED:
+            self._events.event(job, "Normal", "Completed", "Job completed")
+        else:
+            self._events.event(job, "Warning", ending.reason, ending.message)
+
+    def _write(self, job: Object, status: Object) -> Object:
+        if status == job.get("status"):
+            return job
+        return self._api.update({**job, "status": status}, "status")
+
+    def _release(self, pod: Object) -> None:
+        """The pod is no longer held for counting."""
+        finalizers = pod["metadata"].get("finalizers") or []
+        if TRACKING in finalizers:
+            left = [name for name in finalizers if name != TRACKING]
+            self._api.patch("Pod", *key_of(pod), {"metadata": {"finalizers": left or None}})
+
+    def _expire(self, job: Object) -> None:
+        """A finished job with a time to live is deleted when that is over."""
+        ended, ttl = finished_at(job), job["spec"].get("ttlSecondsAfterFinished")
+        if ended is None or ttl is None or "deletionTimestamp" in job["metadata"]:
+            return
+        left = ended + ttl - self._engine.now()
+        if left > 0:
+            self._queue.enqueue(key_of(job), left)
+        else:
+            uid = job["metadata"]["uid"]
+            self._api.delete(KIND, *key_of(job), propagation="Foreground", uid=uid)
+
+
+def finished_at(job: Object) -> float | None:
+    """When the job completed or failed for good (Unix seconds); None while it has not."""
+    for kind in ("Complete", "Failed"):
+        found = pods.condition(job, kind)
+        if found is not None and found["status"] == "True":
+            return parse_time(found["lastTransitionTime"]).timestamp()
+    return None
+
+
+def _ending(job: Object, good: int, bad: int, started: float, now: float) -> Ending | None:
+    spec = job["spec"]
+    deadline = spec.get("activeDeadlineSeconds")
+    if bad > spec.get("backoffLimit", 6):
+        return TOO_MANY_FAILED
+    if deadline is not None and now >= started + deadline:
+        return TOO_LATE
+    enough = spec.get("completions") or 1
+    return SUCCEEDED if good >= enough else None
+
+
+def _failed(pod: Object) -> bool:
+    """True for a pod that counts as failed: ended so, or deleted before it could succeed."""
+    phase = pod["status"].get("phase")
+    return phase == "Failed" or (pods.is_terminating(pod) and phase != "Succeeded")
+
+
+def _ended_at(pod: Object) -> float:
+    ends = [
+        (status.get("state") or {}).get("terminated", {}).get("finishedAt")
+        for status in pod["status"].get("containerStatuses") or ()
+    ]
+    known = [parse_time(end).timestamp() for end in ends if end]
+    return max(known, default=parse_time(pod["metadata"]["creationTimestamp"]).timestamp())
+
+
+def _counts(mine: Sequence[Object], active: Sequence[Object]) -> Object:
+    going = sum(pods.is_terminating(pod) and not pods.is_finished(pod) for pod in mine)
+    return {
+        "terminating": going,
+        "ready": sum(map(pods.is_ready, active)),
+        "uncountedTerminatedPods": {},
+    }
+
+
+def _add_condition(status: Object, ending: Ending, kind: str, now: str) -> None:
+    made = {
+        "type": kind,
+        "status": "True",
+        "lastProbeTime": now,
+        "lastTransitionTime": now,
+        "reason": ending.reason,
+        "message": ending.message,
+    }
+    status["conditions"] = [*(status.get("conditions") or []), made]

@@ -1,0 +1,154 @@
+"""The ReplicaSet controller: as many pods as asked for, made, adopted, released or deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chaoskit.simulator import selectors
+from chaoskit.simulator.api import Api, ApiError, Object
+from chaoskit.simulator.controllers import pods
+from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owned_by
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.objects import timestamp
+from chaoskit.simulator.recorder import Recorder
+
+KIND = "ReplicaSet.apps"
+
+
+class ReplicaSets:
+    """Keeps the pods of replica sets, and their status."""
+
+    def __init__(self, api: Api, engine: Engine, informers: Informers) -> None:
+        self._api = api
+        self._engine = engine
+        self._sets = informers.of(KIND)
+        self._pods = informers.of("Pod")
+        self._queue = Reconciler(engine, self._reconcile)
+        self._events = Recorder(api, engine, "replicaset-controller")
+        self._pods.index("controller", pods.controller_uid)
+        self._pods.index("orphans", pods.orphan_namespace)
+        self._sets.index("namespace", pods.namespace_of)
+        self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
+        self._pods.on_change(self._pod_changed)
+
+    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        for pod in (old, new):
+            if pod is not None:
+                self._queue.owner("ReplicaSet", pod)
+        if new is not None and pods.orphan_namespace(new) and pods.is_active(new):
+            self._offer(new)
+
+    def _offer(self, orphan: Object) -> None:
+        labels = orphan["metadata"].get("labels") or {}
+        for replica_set in self._sets.find("namespace", orphan["metadata"]["namespace"]):
+            if selectors.of(replica_set["spec"]["selector"])(labels):
+                self._queue.enqueue(key_of(replica_set))
+
+    def _reconcile(self, key: Key) -> None:
+        replica_set = self._sets.get(key)
+        if replica_set is None:
+            return
+        mine = self._claim(replica_set)
+        failure = None
+        if "deletionTimestamp" not in replica_set["metadata"]:
+            failure = self._scale(replica_set, [pod for pod in mine if pods.is_active(pod)])
+        self._publish(replica_set, mine, failure)
+        if failure is not None:
+            raise failure
+
+    def _claim(self, replica_set: Object) -> list[Object]:
+        """Its pods: those it released or adopted just now included as they will be."""
+        selects = selectors.of(replica_set["spec"]["selector"])
+        mine = self._pods.find("controller", replica_set["metadata"]["uid"])
+        kept = [p for p in mine if selects(p["metadata"].get("labels") or {})]
+        if "deletionTimestamp" in replica_set["metadata"]:
+            return kept
+        for pod in mine:
+            if pod not in kept and not pods.is_terminating(pod):
+                self._set_owners(pod, None)
+        for orphan in self._pods.find("orphans", replica_set["metadata"]["namespace"]):
+            if selects(orphan["metadata"].get("labels") or {}) and pods.is_active(orphan):
+                self._set_owners(orphan, [owned_by(replica_set)])
+                kept.append(orphan)
+        return kept
+
+    def _set_owners(self, pod: Object, owners: list[Object] | None) -> None:
+        self._api.patch("Pod", *key_of(pod), {"metadata": {"ownerReferences": owners}})
+
+    def _scale(self, replica_set: Object, active: list[Object]) -> ApiError | None:
+        missing = replica_set["spec"].get("replicas", 1) - len(active)
+        try:
+            for _ in range(missing):
+                self._create(replica_set)
+        except ApiError as error:
+            self._events.event(replica_set, "Warning", "FailedCreate", f"Error creating: {error}")
+            return error
+        if missing < 0:
+            nodes = Counter(pod["spec"].get("nodeName", "") for pod in active)
+            active.sort(key=pods.scale_down_order(nodes, self._engine.now()))
+            for pod in active[:-missing]:
+                self._delete(replica_set, pod)
+        return None
+
+    def _create(self, replica_set: Object) -> None:
+        prefix = replica_set["metadata"]["name"] + "-"
+        template = replica_set["spec"]["template"]
+        pod = self._api.create(pods.from_template(replica_set, template, generateName=prefix))
+        told = f"Created pod: {pod['metadata']['name']}"
+        self._events.event(replica_set, "Normal", "SuccessfulCreate", told)
+
+    def _delete(self, replica_set: Object, pod: Object) -> None:
+        self._api.delete("Pod", *key_of(pod), uid=pod["metadata"]["uid"])
+        told = f"Deleted pod: {pod['metadata']['name']}"
+        self._events.event(replica_set, "Normal", "SuccessfulDelete", told)
+
+    def _publish(self, replica_set: Object, mine: list[Object], failure: ApiError | None) -> None:
+        now = self._engine.now()
+        status = counted(replica_set, mine, now)
+        conditions = _conditions(replica_set, failure, timestamp(now))
+        if conditions:
+            status["conditions"] = conditions
+        if status != replica_set.get("status"):
+            self._api.update({**replica_set, "status": status}, "status")
+        waiting = status.get("readyReplicas", 0)
+        if waiting != status.get("availableReplicas", 0):
+            self._queue.enqueue(key_of(replica_set), replica_set["spec"]["minReadySeconds"])
+
+
+def counted(replica_set: Object, mine: list[Object], now: float) -> Object:
+    """The counts of a replica set's status over its pods; what is zero is left out, as the server does."""
+    active = [pod for pod in mine if pods.is_active(pod)]
+    labels = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    min_ready = replica_set["spec"].get("minReadySeconds", 0)
+    counts = {
+        "fullyLabeledReplicas": sum(
+            labels.items() <= (pod["metadata"].get("labels") or {}).items() for pod in active
+        ),
+        "readyReplicas": sum(map(pods.is_ready, active)),
+        "availableReplicas": sum(pods.is_available(pod, min_ready, now) for pod in active),
+    }
+    going = sum(pods.is_terminating(pod) and not pods.is_finished(pod) for pod in mine)
+    return (
+        {"replicas": len(active)}
+        | {name: count for name, count in counts.items() if count}
+        | {
+            "terminatingReplicas": going,
+            "observedGeneration": replica_set["metadata"].get("generation", 1),
+        }
+    )
+
+
+def _conditions(replica_set: Object, failure: ApiError | None, now: str) -> list[Object]:
+    """``ReplicaFailure`` while pods cannot be made."""
+    if failure is None:
+        return []
+    old = pods.condition(replica_set, "ReplicaFailure")
+    return [
+        {
+            "type": "ReplicaFailure",
+            "status": "True",
+            "lastTransitionTime": old["lastTransitionTime"] if old else now,
+            "reason": "FailedCreate",
+            "message": str(failure),
+        }
+    ]
