@@ -68,6 +68,8 @@ class Watching:
         try:
             found = self._queue.get(timeout=max(0.001, self._clock.real(seconds)))
         except queue.Empty:
+            if not self._clock.real(1.0):
+                self._clock.sleep(seconds)  # a clock turned by hand moves only so
             return None
         if isinstance(found, ChaoskitError):
             raise found

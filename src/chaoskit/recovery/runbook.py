@@ -27,7 +27,9 @@ class _Step(Written):
     def _known_symptoms(self) -> _Step:
         unknown = sorted(set(self.when) - SYMPTOM_KINDS)
         if unknown:
-            raise ValueError(f"symptoms that exist; {unknown[0]} is none of {', '.join(sorted(SYMPTOM_KINDS))}")
+            raise ValueError(
+                f"symptoms that exist; {unknown[0]} is none of {', '.join(sorted(SYMPTOM_KINDS))}"
+            )
         return self
 
 
@@ -127,7 +129,9 @@ class Matches(Written):
             raise ValueError(f"a class of issue that exists: one of {', '.join(CLASSES)}")
         unknown = sorted(set(self.symptoms) - SYMPTOM_KINDS)
         if unknown:
-            raise ValueError(f"symptoms that exist; {unknown[0]} is none of {', '.join(sorted(SYMPTOM_KINDS))}")
+            raise ValueError(
+                f"symptoms that exist; {unknown[0]} is none of {', '.join(sorted(SYMPTOM_KINDS))}"
+            )
         return self
 
 
@@ -163,7 +167,7 @@ class Metadata(Written):
     """The runbook's name."""
 
     name: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=63)
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class Runbook(Written):

@@ -1,0 +1,220 @@
+"""One remediation on one target: read it again, write the undo down, do it.
+
+Restarts and replaced pods leave the wanted state as it was: there is nothing to undo, so nothing is
+written down but the act itself. Whatever changes a field is in the ledger before it is in the cluster.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chaoskit import kube, ownership, rollouts
+from chaoskit.acts import rollout
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.ledger import Ledger, accounts
+from chaoskit.clock import Clock
+from chaoskit.errors import CannotStart, NotFound, Refused
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.recovery.planner import Rung
+from chaoskit.rollouts import RESTARTED_AT, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a remediation works with."""
+
+    cluster: Cluster
+    clock: Clock
+    ledger: Ledger
+
+
+def apply(rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    """The remediation was done to the target; says what was done, in words.
+
+    Raises:
+        Refused: a disruption budget or whoever keeps the field forbids it.
+        CannotStart: it does not apply to the target as it is now, or the server said no.
+    """
+    return _WAYS[rung.action](rung, target, hands)
+
+
+# ---------------------------------------------------------------- pods
+
+
+def _restart_pod(rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    done = [_replace(ObjectRef(kube.POD, target.namespace, name), hands) for name in rung.pods]
+    if not any(done):
+        raise CannotStart(f"the pods of {target} that had the symptom are gone already")
+    return ", ".join(filter(None, done))
+
+
+def _replace(ref: ObjectRef, hands: Hands) -> str:
+    """A serving pod is evicted, within its budget; one that serves nobody is deleted, which costs nothing."""
+    try:
+        pod = hands.cluster.get(ref)
+    except NotFound:
+        return ""
+    if kube.is_deleting(pod):
+        return ""
+    exact = kube.ref_of(pod, kube.POD)
+    if kube.is_ready(pod):
+        hands.cluster.evict(exact)
+        return f"evicted {ref}"
+    hands.cluster.delete(exact)
+    return f"deleted {ref}"
+
+
+def _restart(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    at = hands.clock.now().replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    template = {"metadata": {"annotations": {RESTARTED_AT: at}}}
+    hands.cluster.patch(target, {"spec": {"template": template}})
+    return f"restarted {target}"
+
+
+# ---------------------------------------------------------------- templates
+
+
+def _roll_back(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    body, found = _revisions(target, hands)
+    healthy = rollouts.last_healthy(body, found)
+    if healthy is None:
+        raise CannotStart(f"{target} has no earlier revision")
+    _change_template(body, healthy.template, hands)
+    return f"rolled {target} back to revision {healthy.number}"
+
+
+def _raise_memory(rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    body, _ = _revisions(target, hands)
+    if rung.step.action != "raise-memory-limit":
+        raise CannotStart(f"{rung.action} says nothing about memory")
+    template = copy.deepcopy(body["spec"]["template"])
+    words = [
+        _raised(c, rung.step.factor, kube.quantity(rung.step.cap)) for c in template["spec"]["containers"]
+    ]
+    if not any(words):
+        raise CannotStart(f"no container of {target} has a memory limit under the cap")
+    _change_template(body, template, hands)
+    return f"raised the memory limit of {target}: " + ", ".join(filter(None, words))
+
+
+def _raised(container: Object, factor: float, cap: float) -> str:
+    before = kube.limit(container, "memory")
+    if before is None or before >= cap:
+        return ""
+    after = int(min(before * factor, cap) // 2**20)
+    container["resources"]["limits"]["memory"] = f"{after}Mi"
+    return f"{container['name']} {before / 2**20:.0f} to {after} MiB"
+
+
+def _change_template(body: Object, template: Object, hands: Hands) -> None:
+    _unkept(body, ("spec", "template"), hands)
+    hands.ledger.write(rollout.prepare(hands.cluster, body, template))
+    rollout.change(hands.cluster, body, template)
+
+
+def _revisions(target: ObjectRef, hands: Hands) -> tuple[Object, tuple[Revision, ...]]:
+    body = _whole(target, hands)
+    sets = hands.cluster.list(kube.REPLICA_SET, target.namespace).items
+    return body, rollouts.revisions(body, sets)
+
+
+def _whole(target: ObjectRef, hands: Hands) -> Object:
+    return {"kind": target.kind.name, **hands.cluster.get(target)}
+
+
+# ---------------------------------------------------------------- fields
+
+
+def _scale(rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    body = _whole(target, hands)
+    _unkept(body, ("spec", "replicas"), hands)
+    before = kube.desired_replicas(body)
+    if rung.step.action != "scale":
+        raise CannotStart(f"{rung.action} says nothing about replicas")
+    after = max(rung.step.min, min(rung.step.max, before + rung.step.by))
+    if after == before:
+        raise CannotStart(f"{target} has {before} replicas already")
+    _set_field(body, target, ("spec", "replicas"), before, after, hands)
+    return f"scaled {target} from {before} to {after}"
+
+
+def _uncordon(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    body = hands.cluster.get(target)
+    if not (body.get("spec") or {}).get("unschedulable"):
+        raise CannotStart(f"{target} is not cordoned any more")
+    _set_field(body, target, ("spec", "unschedulable"), True, None, hands)
+    return f"uncordoned {target}"
+
+
+def _set_field(
+    body: Object, target: ObjectRef, path: tuple[str, str], before: object, after: object, hands: Hands
+) -> None:
+    version = body["metadata"]["resourceVersion"]
+    patch = {path[0]: {path[1]: after}, "metadata": {"resourceVersion": version}}
+    hands.cluster.patch(target, patch, dry_run=True)
+    hands.ledger.write(Entry("field", target, path, before, after))
+    hands.cluster.patch(target, patch)
+
+
+def _unkept(body: Object, path: tuple[str, ...], hands: Hands) -> None:
+    scalers = hands.cluster.list(kube.HPA, body["metadata"]["namespace"]).items
+    found = ownership.keeper(body, path, scalers)
+    if found:
+        name = body["metadata"]["name"]
+        raise Refused(
+            f"{found} keeps {'.'.join(path)} of {name} as it is",
+            guard="ownership",
+            limit="fields that nobody else keeps",
+            hint=f"change it where {found} takes it from",
+        )
+
+
+# ---------------------------------------------------------------- network
+
+
+_CHAOS_LABEL = "chaosUID"
+
+
+def _remove_policies(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    have = kube.labels_of(hands.cluster.get(target)["spec"]["template"])
+    found = hands.cluster.list(kube.NETWORK_POLICY, target.namespace).items
+    left = [each for each in found if _is_left_over(each, have, hands)]
+    if not left:
+        raise CannotStart(f"no experiment left a network policy on {target}")
+    for each in left:
+        hands.cluster.delete(kube.ref_of(each, kube.NETWORK_POLICY))
+    return "removed " + ", ".join(each["metadata"]["name"] for each in left)
+
+
+def _is_left_over(policy: Object, have: Mapping[str, str], hands: Hands) -> bool:
+    """Whether chaos made the policy for these pods, and its run or engine is over."""
+    labels = kube.labels_of(policy)
+    if not kube.selects(policy["spec"].get("podSelector") or {}, have):
+        return False
+    place = policy["metadata"]["namespace"]
+    if labels.get(kube.MANAGED_BY) == "chaoskit":
+        active = {each.id for each in accounts(hands.cluster, place) if each.state == "active"}
+        return labels.get(kube.RUN_LABEL, "") not in active
+    if _CHAOS_LABEL not in labels:
+        return False
+    engines = hands.cluster.list(kube.CHAOS_ENGINE, place).items
+    return labels[_CHAOS_LABEL] not in {e["metadata"]["uid"] for e in engines if _works(e)}
+
+
+def _works(engine: Object) -> bool:
+    return str((engine.get("status") or {}).get("engineStatus")) not in {"completed", "stopped"}
+
+
+_WAYS: Mapping[str, Callable[[Rung, ObjectRef, Hands], str]] = {
+    "restart-pod": _restart_pod,
+    "rolling-restart": _restart,
+    "recycle-connections": _restart,
+    "restart-dependency": _restart,
+    "roll-back": _roll_back,
+    "raise-memory-limit": _raise_memory,
+    "scale": _scale,
+    "uncordon": _uncordon,
+    "remove-network-policy": _remove_policies,
+}

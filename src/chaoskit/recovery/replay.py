@@ -1,0 +1,81 @@
+"""A recovery of the past again: against the live cluster, or on paper with other runbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chaoskit.errors import InvalidInput
+from chaoskit.ports.store import Document
+from chaoskit.recovery import plain, planner
+from chaoskit.recovery.classification import Issue
+from chaoskit.recovery.planner import Decision, Plan, Refusal
+from chaoskit.recovery.runbook import Runbook
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What was decided then, and what other runbooks would decide on the same evidence."""
+
+    record: str
+    issue: str
+    target: str
+    then: tuple[str, ...]
+    now: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether the two differ."""
+        return self.then != self.now
+
+
+def what_if(record: Document, runbooks: Sequence[Runbook]) -> Difference:
+    """The decision that these runbooks come to on a recorded recovery's evidence, beside the old one. Pure.
+
+    Guards of time (cool-downs, attempts) are left out: they say when, not what.
+
+    Raises:
+        InvalidInput: it is no record of a recovery.
+    """
+    issue = recorded_issue(record)
+    seen = plain.topology_of(record.get("snapshot") or {})
+    again = planner.plan(issue, runbooks, seen, now=issue.at)
+    return Difference(record["id"], issue.id, str(issue.target), _then(record["plan"]), _now(again))
+
+
+def recorded_issue(record: Document) -> Issue:
+    """The issue that a recovery was about.
+
+    Raises:
+        InvalidInput: it is no record of a recovery.
+    """
+    found = (record.get("plan") or {}).get("issue")
+    if record.get("kind") != "recovery" or not found:
+        raise InvalidInput(f"{record.get('id', 'it')} is no recovery that can be replayed")
+    return plain.issue_of(found)
+
+
+def same_issue(issue: Issue, issues: Sequence[Issue]) -> Issue | None:
+    """The live issue of the same target, of the same class if there is one; None when it is well now."""
+    mine = [each for each in issues if each.target == issue.target]
+    return next((each for each in mine if each.kind == issue.kind), mine[0] if mine else None)
+
+
+def nothing_left(issue: Issue, now: datetime) -> Refusal:
+    """The refusal to replay a recovery whose issue is not there any more."""
+    why = f"{issue.target} shows nothing of {issue.kind.replace('-', ' ')} now"
+    return Refusal(issue, "evidence", f"something to recover from at {now:%H:%M} UTC", why)
+
+
+def _then(kept: Mapping[str, Any]) -> tuple[str, ...]:
+    if "refused" in kept:
+        return (f"refused: {kept['refused']['guard']}",)
+    return tuple(f"{rung['action']} {', '.join(rung['targets'])}" for rung in kept["rungs"])
+
+
+def _now(decision: Decision) -> tuple[str, ...]:
+    if isinstance(decision, Plan):
+        return tuple(f"{r.action} {', '.join(map(str, r.targets))}" for r in decision.rungs)
+    return (f"refused: {decision.guard}",)

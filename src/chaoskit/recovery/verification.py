@@ -1,0 +1,204 @@
+"""Whether it helped: readiness watched for some seconds, and signals that say that the symptom is gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chaoskit import kube
+from chaoskit.clock import Clock
+from chaoskit.errors import Interrupted
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.recovery import detection, podsymptoms, signalsymptoms
+from chaoskit.recovery.classification import CLASS_OF, Issue
+from chaoskit.watching import Interest, Sighting, Watching
+
+TICK = 0.5
+"""Seconds between two looks while nothing changes."""
+
+LOOK = 5.0
+"""Seconds between two looks at the signals: they have a step of 15."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether it holds, and how things stand in words; `at` is when it began to hold."""
+
+    holds: bool
+    words: str
+    at: datetime | None = None
+
+
+def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
+    """Whether a workload or node is as it should be: rolled out, all pods ready, no complaint. Pure."""
+    if target.get("kind") == "Node":
+        return _node_standing(target)
+    alive = [
+        pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) not in {"Succeeded", "Failed"}
+    ]
+    ready, wanted = sum(kube.is_ready(pod) for pod in alive), kube.desired_replicas(target)
+    words = f"{ready} of {wanted} ready"
+    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now))), None)
+    if ill is not None:
+        return Verdict(False, f"{words}; {ill.pod}: {ill.words}")
+    if not _rolled_out(target):
+        return Verdict(False, f"{words}, rolling out")
+    return Verdict(ready == wanted == len(alive), words)
+
+
+def _node_standing(node: Object) -> Verdict:
+    cordoned = bool((node.get("spec") or {}).get("unschedulable"))
+    ready = kube.is_true(node, "Ready")
+    return Verdict(ready and not cordoned, f"ready {ready}, cordoned {cordoned}".lower())
+
+
+def _rolled_out(workload: Object) -> bool:
+    status, wanted = workload.get("status") or {}, kube.desired_replicas(workload)
+    if int(status.get("observedGeneration", 0)) < int(workload["metadata"].get("generation", 0)):
+        return False
+    if "desiredNumberScheduled" in status:
+        return int(status.get("updatedNumberScheduled", 0)) >= wanted
+    updated = int(status.get("updatedReplicas", 0))
+    if "currentRevision" in status:
+        return status["currentRevision"] == status.get("updateRevision") or updated >= wanted
+    return updated == wanted == int(status.get("replicas", 0))
+
+
+@dataclass
+class _View:
+    """What the watches have told so far of one target and its pods."""
+
+    target: ObjectRef
+    body: Object | None = None
+    gone: bool = False
+    pods: dict[str, Object] = field(default_factory=dict)
+    synced: set[Interest] = field(default_factory=set)
+
+    def see(self, sighting: Sighting) -> None:
+        change = sighting.change
+        if change.type == "SYNCED":
+            self.synced.add(sighting.interest)
+        elif change.type != "LOST":
+            self._keep(sighting.interest, change.object, there=change.type != "DELETED")
+
+    def _keep(self, interest: Interest, body: Object, *, there: bool) -> None:
+        if interest.kind == self.target.kind:
+            self.body, self.gone = {"kind": interest.kind.name, **body}, not there
+        elif there:
+            self.pods[body["metadata"]["name"]] = body
+        else:
+            self.pods.pop(body["metadata"]["name"], None)
+
+    def verdict(self, now: datetime) -> Verdict:
+        if self.body is None or self.gone:
+            return Verdict(False, f"{self.target} is gone")
+        return standing(self.body, self.pods.values(), now)
+
+
+def hold(
+    cluster: Cluster,
+    clock: Clock,
+    target: ObjectRef,
+    *,
+    seconds: float,
+    within: float,
+    stop: threading.Event,
+    keep: Callable[[], None] = lambda: None,
+) -> Verdict:
+    """The target has stood well for so many seconds without a break, or did not within the time.
+
+    `keep` is called again and again meanwhile, to renew a lease.
+
+    Raises:
+        Interrupted: `stop` was set.
+        NotFound: there is no such target.
+    """
+    interests = _interests(cluster, target)
+    view, deadline = _View(target), clock.monotonic() + within
+    since: tuple[float, datetime] | None = None
+    with Watching(cluster, interests, clock) as watching:
+        while True:
+            sighting = watching.next(TICK)
+            if sighting is not None:
+                view.see(sighting)
+            if stop.is_set():
+                raise Interrupted
+            if len(view.synced) < len(interests) and clock.monotonic() < deadline:
+                continue
+            keep()
+            verdict, now = view.verdict(clock.now()), clock.monotonic()
+            since = (since or (now, clock.now())) if verdict.holds else None
+            if since is not None and now - since[0] >= seconds:
+                return Verdict(True, f"{verdict.words} for {seconds:g} s", since[1])
+            if now >= deadline:
+                return Verdict(False, f"{verdict.words} after {within:g} s")
+
+
+def _interests(cluster: Cluster, target: ObjectRef) -> tuple[Interest, ...]:
+    body = cluster.get(target)
+    itself = Interest(target.kind, target.namespace, fields=f"metadata.name={target.name}")
+    if target.kind not in kube.WORKLOADS:
+        return (itself,)
+    return itself, Interest(kube.POD, target.namespace, labels=kube.selector_of(body))
+
+
+# ---------------------------------------------------------------- signals
+
+
+def confirm(
+    issue: Issue,
+    cluster: Cluster,
+    metrics: MetricsSource | None,
+    clock: Clock,
+    *,
+    after: datetime,
+    within: float,
+    stop: threading.Event,
+    keep: Callable[[], None] = lambda: None,
+) -> Verdict:
+    """The signals say that what they showed of the issue is gone, or do not within so many seconds.
+
+    Only samples taken after `after` count, and only of pods that live; without any it does not hold.
+
+    Raises:
+        Interrupted: `stop` was set.
+    """
+    deadline = clock.monotonic() + within
+    while True:
+        verdict = _signals(issue, cluster, metrics, clock, after)
+        if verdict.holds or clock.monotonic() >= deadline:
+            return verdict
+        if clock.sleep(LOOK, stop):
+            raise Interrupted
+        keep()
+
+
+def _signals(
+    issue: Issue, cluster: Cluster, metrics: MetricsSource | None, clock: Clock, after: datetime
+) -> Verdict:
+    seen = detection.observe(cluster, metrics, clock, issue.target.namespace)
+    workload = seen.topology.workloads.get((issue.target.namespace, str(issue.target)))
+    if seen.blind or workload is None:
+        return Verdict(False, seen.blind or f"{issue.target} is gone")
+    kinds = issue.kinds & signalsymptoms.SIGNAL_OF.keys()
+    still = [s for s in detection.detect_in(seen) if s.target == issue.target and s.kind in kinds]
+    if still:
+        return Verdict(False, "; ".join(symptom.evidence for symptom in still))
+    missing = [
+        name
+        for name in sorted({signalsymptoms.SIGNAL_OF[kind] for kind in kinds})
+        if not signalsymptoms.has_data(workload, seen.samples, name, after=after, now=seen.at)
+    ]
+    if missing:
+        return Verdict(False, f"no new sample of {', '.join(missing)} yet")
+    return Verdict(True, "signals are back to normal", seen.at)
+
+
+def is_present(issue: Issue, cluster: Cluster, metrics: MetricsSource | None, clock: Clock) -> bool:
+    """Whether anything of what was seen of the issue can be seen now."""
+    seen = detection.observe(cluster, metrics, clock, issue.target.namespace)
+    mine = {symptom.kind for symptom in detection.detect_in(seen) if symptom.target == issue.target}
+    return any(kind in issue.kinds or CLASS_OF[kind] == issue.kind for kind in mine)
