@@ -65,7 +65,12 @@ class SimulatedCluster:
         )
         self.prometheus = PrometheusServer(self.engine, self.shop.signals, exposition=self.shop.metrics)
         self.operator = litmus.Operator(
-            self.api, self.engine, self.effects, self.kubelet, http=self.shop.network
+            self.api,
+            self.engine,
+            self.effects,
+            self.kubelet,
+            http=self.shop.network,
+            prom=self.shop.values,
         )
 
     @property

@@ -30,7 +30,7 @@ from chaoskit.simulator.api import ApiError, Seen
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import Object, clone, dig, timestamp, without
 from chaoskit.simulator.resources import Registry, Resource
-from chaoskit.simulator.store import Changed, Store, Version
+from chaoskit.simulator.store import Changed, Store, Version, dumps
 
 Transform = Callable[[Object], Object]
 
@@ -126,7 +126,9 @@ class Machinery:
             field_name = "metadata.resourceVersion"
             cause = apierrors.wrong(field_name, "0", "must be specified for an update")
             raise apierrors.invalid(resource.plural, resource.group, name, [cause])
-        return self.modify(resource, namespace, name, lambda _: body, options, subresource)
+        return self.modify(
+            resource, namespace, name, lambda _: body, options, subresource, patched=False
+        )
 
     def modify(
         self,
@@ -136,10 +138,13 @@ class Machinery:
         transform: Transform,
         options: Options,
         subresource: str = "",
+        *,
+        patched: bool = True,
     ) -> Version:
         """The object as `transform` makes it of what is there; through `status`, only its status."""
         current = self.get(resource, namespace, name)
-        wanted = self._decoded(resource, clone(transform(current.object)), options)
+        wanted = clone(transform(current.object))
+        wanted = self._decoded(resource, wanted, options, patched=patched)
         self._check_identity(resource, current, wanted)
         new = _merged(resource, current.object, wanted, subresource)
         if not subresource:
@@ -235,7 +240,9 @@ class Machinery:
         """A fresh UUID, the same in every run from one seed."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
-    def _decoded(self, resource: Resource, body: Object, options: Options) -> Object:
+    def _decoded(
+        self, resource: Resource, body: Object, options: Options, *, patched: bool = False
+    ) -> Object:
         """`body` without unknown fields, which are refused, warned of or ignored as the caller asked."""
         if resource.schema is not None:
             body, unknown = schemas.prune(resource.schema, body)
@@ -245,6 +252,10 @@ class Machinery:
             try:
                 body, unknown = typed.decode(resource.kind, body)
             except typed.WrongType as error:
+                if patched:
+                    cause = apierrors.wrong("patch", dumps(body).decode(), str(error))
+                    name = dig(body, "metadata", "name") or ""
+                    raise apierrors.invalid(resource.kind, resource.group, name, [cause]) from error
                 raise apierrors.bad_request(_undecodable(resource, str(error))) from error
         if unknown and options.validation == "Strict":
             listed = ", ".join(f'unknown field "{path}"' for path in sorted(unknown))
