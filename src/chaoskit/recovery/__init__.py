@@ -139,7 +139,7 @@ def replay(
     seen = observe(cluster, metrics, clock, old.target.namespace)
     live = replaying.same_issue(old, issues_in(seen))
     if live is None:
-        decision: Decision = replaying.nothing_left(old, clock.now())
+        decision: Decision = replaying.nothing_left(old)
     else:
         (decision,) = plan_for((live,), cluster, clock, runbooks=runbooks, history=history, seen=seen)
     return recover(

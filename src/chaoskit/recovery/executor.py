@@ -90,18 +90,15 @@ class _Recovery:
     def run(self) -> tuple[Outcome, str]:
         """How it ended, and why in words."""
         if isinstance(self.decision, Refusal):
-            self.tell("refused", "failed", refusal_words(self.decision))
-            return Outcome.REFUSED, refusal_words(self.decision)
+            return self.decision.outcome, refusal_words(self.decision)
         self.tell("issue", "note", f"{self.issue.kind} of {self.issue.target}: {self.issue.evidence[0]}")
         try:
             return self._carry_out(self.decision)
         except Refused as error:
-            self.tell("refused", "failed", error.message)
             return Outcome.REFUSED, f"{error.guard}: {error.message}"
         except Interrupted:
             return Outcome.INTERRUPTED, "stopped before anything was done"
         except ChaoskitError as error:
-            self.tell("cannot start", "failed", error.message)
             return Outcome.CANNOT_START, error.message
 
     def _carry_out(self, plan: Plan) -> tuple[Outcome, str]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube, ownership, rollouts
 from chaoskit.documents import duration
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery import patterns
 from chaoskit.recovery.classification import Issue
@@ -63,13 +64,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nothing is done about an issue: which guard says so, what it allows, until when (None: for good)."""
+    """Nothing is done about an issue: which guard says so, what it allows, until when (None: for good).
+
+    `outcome` is what a recovery ends with that it stops: a mere effect of something else is no refusal.
+    """
 
     issue: Issue
     guard: str
     limit: str
     why: str
     until: datetime | None = None
+    outcome: Outcome = Outcome.REFUSED
 
 
 Decision = Plan | Refusal
@@ -89,7 +94,8 @@ def plan(
     state (halt, interlock, budgets) are asked by the governor when the plan is carried out.
     """
     if issue.root:
-        return Refusal(issue, "root cause", "roots only", f"follows from {issue.root}, not acted on")
+        why = f"follows from {issue.root}, not acted on"
+        return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
     book = matching(issue, runbooks)
     if book is None:
         sure = f"{issue.kind} at {issue.confidence:.0%} confidence"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from chaoskit.errors import InvalidInput
+from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.recovery import plain, planner
 from chaoskit.recovery.classification import Issue
@@ -63,10 +63,10 @@ def same_issue(issue: Issue, issues: Sequence[Issue]) -> Issue | None:
     return next((each for each in mine if each.kind == issue.kind), mine[0] if mine else None)
 
 
-def nothing_left(issue: Issue, now: datetime) -> Refusal:
-    """The refusal to replay a recovery whose issue is not there any more."""
+def nothing_left(issue: Issue) -> Refusal:
+    """Nothing is done again about an issue that is not there any more."""
     why = f"{issue.target} shows nothing of {issue.kind.replace('-', ' ')} now"
-    return Refusal(issue, "evidence", f"something to recover from at {now:%H:%M} UTC", why)
+    return Refusal(issue, "evidence", "a live symptom", why, outcome=Outcome.NOTHING_TO_DO)
 
 
 def _then(kept: Mapping[str, Any]) -> tuple[str, ...]:
