@@ -16,6 +16,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
+    from chaoskit.flows.world import World
     from chaoskit.governor import Limits
     from chaoskit.ports.http import Http
     from chaoskit.ports.metrics import MetricsSource
@@ -148,6 +149,22 @@ class Runtime:
             recovery_cooldown=settings.recovery_cooldown.total_seconds(),
             chaos_budget=settings.chaos_per_hour,
             recovery_budget=settings.recoveries_per_hour,
+        )
+
+    @cached_property
+    def world(self) -> World:
+        """All of it as one value, for the flows."""
+        from chaoskit.flows.world import World
+
+        return World(
+            cluster=self.cluster,
+            metrics=self.metrics,
+            store=self.store,
+            http=self.http,
+            clock=self.clock,
+            limits=self.limits,
+            models=self.settings.home / "models",
+            description=self.description,
         )
 
     def _nodes(self) -> str:

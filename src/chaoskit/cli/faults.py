@@ -32,9 +32,7 @@ def faults(
         return
     if kind not in CATALOGUE:
         near = closest(kind, CATALOGUE)
-        raise InvalidInput(
-            f"there is no fault {kind}", hint=near or "chaoskit faults lists them"
-        )
+        raise InvalidInput(f"there is no fault {kind}", hint=near or "chaoskit faults lists them")
     fault = CATALOGUE[kind]
     emit(session, "fault", _plain(fault), lambda out: _one(out, fault))
 

@@ -1,0 +1,230 @@
+"""Detect issues, classify, plan, act, verify."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chaoskit.cli.render import ago, emit, next_step, outcome_line
+from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.stopping import stopping
+from chaoskit.errors import InvalidInput
+from chaoskit.outcome import Outcome, gravest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.console import Console
+
+    from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.records import RecoveryRecord
+    from chaoskit.recovery import Decision, Plan
+    from chaoskit.recovery.replay import Difference
+
+app = new_app(__doc__)
+
+
+@command(
+    app,
+    epilog="Examples: chaoskit recover -n shop --dry-run; chaoskit recover -n shop --issue cart-pod-crash",
+)
+def recover(
+    session: Session,
+    workloads: Annotated[list[str] | None, typer.Argument(help="Only these, as in deployment/cart.")] = None,
+    issue: Annotated[str, typer.Option(help="Only this issue, as --dry-run names it.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show issues and plans, and do nothing.")
+    ] = False,
+    runbooks: Annotated[
+        list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
+    ] = None,
+    replay: Annotated[str, typer.Option(help="Recover again from a recorded one, by its id.")] = "",
+    what_if: Annotated[
+        list[Path] | None, typer.Option(help="What these runbooks would have decided on the whole history.")
+    ] = None,
+    confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Detect what is wrong in a namespace, and recover from it step by step until it is verified."""
+    from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.recovery import runbook
+
+    books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
+    with session.connected() as runtime:
+        flow = AutoRecovery(runtime.world, runbooks=books)
+        if what_if:
+            _compare(session, flow.what_if(runbook.load([str(path) for path in what_if])))
+            return
+        if replay:
+            _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
+            return
+        seen = flow.observe(runtime.namespace)
+        decisions = _chosen(flow.plan(flow.classify(seen), seen), workloads or [], issue)
+        if dry_run or not decisions:
+            now = runtime.clock.now()
+            emit(
+                session,
+                "recovery-plan",
+                _plain(decisions, seen.blind),
+                lambda out: _plans(out, decisions, now),
+            )
+            return
+        _ask(session, decisions, runtime.clock.now(), yes=yes)
+        with session.listening() as listen, stopping() as stop:
+            patience = timedelta(seconds=confirm)
+            done = [
+                flow.recover(each, listen=listen, stop=stop, confirm=patience)
+                for each in decisions
+                if not stop.is_set()
+            ]
+    _finish(session, done)
+
+
+def _chosen(decisions: Sequence[Decision], workloads: Sequence[str], issue: str) -> list[Decision]:
+    """Those asked for.
+
+    Raises:
+        InvalidInput: there is no issue of that name.
+    """
+    known = [each.issue.id for each in decisions]
+    if issue and issue not in known:
+        raise InvalidInput(f"there is no issue {issue}", hint=f"issues: {', '.join(known) or 'none'}")
+    return [
+        each
+        for each in decisions
+        if (not issue or each.issue.id == issue)
+        and (not workloads or {str(each.issue.target), each.issue.target.name} & set(workloads))
+    ]
+
+
+def _ask(session: Session, decisions: Sequence[Decision], now: datetime, *, yes: bool) -> None:
+    from chaoskit.cli.render import console
+    from chaoskit.recovery import Plan
+
+    plans = [each for each in decisions if isinstance(each, Plan)]
+    if not plans or yes:
+        return
+    _plans(console(session, stderr=True), decisions, now)
+    session.ask(f"Carry out {len(plans)} plan{'s' if len(plans) > 1 else ''}?", yes=yes)
+
+
+def _replayed(session: Session, flow: AutoRecovery, record: dict[str, Any], *, yes: bool) -> RecoveryRecord:
+    session.ask(f"Recover {record['target']} again, as it is now?", yes=yes)
+    with session.listening() as listen, stopping() as stop:
+        return flow.replay(record, listen=listen, stop=stop)
+
+
+def _plans(out: Console, decisions: Sequence[Decision], now: datetime) -> None:
+    from chaoskit.recovery import Plan, refusal_words
+
+    plans = [each for each in decisions if isinstance(each, Plan)]
+    refused = len(decisions) - len(plans)
+    out.print(
+        f"{_count(len(decisions), 'issue')}, {_count(len(plans), 'plan')}, {_count(refused, 'refusal')}"
+    )
+    for each in decisions:
+        issue = each.issue
+        evidence = "; ".join(issue.evidence)
+        title = f"\n{issue.kind.replace('-', ' '):<18} {issue.target}  since {ago(issue.since, now)}"
+        out.print(title, style="bold", soft_wrap=True)
+        out.print(f"  seen     {evidence}", soft_wrap=True)
+        if issue.model:
+            out.print(f"  model    {issue.model}", soft_wrap=True)
+        if isinstance(each, Plan):
+            for number, rung in enumerate(each.rungs, 1):
+                targets = ", ".join(map(str, rung.targets))
+                out.print(
+                    f"  step {number}   {rung.action.replace('-', ' ')} {targets}: {rung.why}", soft_wrap=True
+                )
+        else:
+            out.print(f"  refused  {refusal_words(each)}", style="yellow", soft_wrap=True)
+    if plans:
+        next_step(out, f"chaoskit recover -n {plans[0].issue.target.namespace} --issue {plans[0].issue.id}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _plain(decisions: Sequence[Decision], blind: str) -> dict[str, Any]:
+    from chaoskit.recovery import Plan
+
+    outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
+    return {
+        "outcome": outcome.value,
+        "exit": outcome.exit_code,
+        "blind": blind,
+        "issues": [
+            {
+                "id": each.issue.id,
+                "kind": each.issue.kind,
+                "target": str(each.issue.target),
+                "namespace": each.issue.target.namespace,
+                "since": each.issue.since.isoformat(),
+                "confidence": each.issue.confidence,
+                "evidence": list(each.issue.evidence),
+                "root": each.issue.root,
+                "steps": _steps(each) if isinstance(each, Plan) else [],
+                "refused": None
+                if isinstance(each, Plan)
+                else {"guard": each.guard, "limit": each.limit, "why": each.why},
+            }
+            for each in decisions
+        ],
+    }
+
+
+def _steps(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {"action": rung.action, "targets": [str(each) for each in rung.targets], "why": rung.why}
+        for rung in plan.rungs
+    ]
+
+
+def _compare(session: Session, differences: Sequence[Difference]) -> None:
+    rows = [
+        {
+            "id": each.record,
+            "issue": each.issue,
+            "target": each.target,
+            "then": list(each.then),
+            "now": list(each.now),
+            "changed": each.changed,
+        }
+        for each in differences
+    ]
+
+    def table(out: Console) -> None:
+        changed = sum(each.changed for each in differences)
+        out.print(f"{changed} of {len(differences)} decisions would change")
+        for each in differences:
+            if each.changed:
+                out.print(f"{each.issue} {each.target}: {' > '.join(each.then)}  now  {' > '.join(each.now)}")
+
+    emit(session, "what-if", {"decisions": rows}, table)
+
+
+def _finish(session: Session, records: Sequence[RecoveryRecord]) -> None:
+    """The records are shown, and the process ends with the gravest outcome's code."""
+    outcome = gravest(record.outcome for record in records)
+    document = {
+        "outcome": outcome.value,
+        "exit": outcome.exit_code,
+        "recoveries": [record.document() for record in records],
+    }
+
+    def table(out: Console) -> None:
+        for record in records:
+            fast = "" if record.seconds_to_recover is None else f" in {record.seconds_to_recover:.1f} s"
+            what = f"{record.issue.replace('-', ' ')} of {record.target}{fast}"
+            outcome_line(out, record.outcome.words, record.outcome.exit_code, what)
+            out.print(f"  {record.reason}", soft_wrap=True)
+        if records:
+            next_step(out, f"chaoskit show {records[-1].id} --trace")
+
+    emit(session, "recovery", document, table)
+    raise typer.Exit(outcome.exit_code)

@@ -1,0 +1,138 @@
+"""`AutoRecovery`, the library's facade of the recovery: detect, classify, recover, history, patterns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chaoskit import recovery
+from chaoskit.errors import ChaoskitError
+from chaoskit.events import Listener, Warned, ignore
+from chaoskit.flows.world import World
+from chaoskit.ports.store import Document
+from chaoskit.records import PredictionRecord, RecoveryRecord
+from chaoskit.recovery import Attempt, Decision, Issue, Observation, Vote
+from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
+from chaoskit.recovery.replay import Difference, what_if
+from chaoskit.recovery.runbook import Runbook
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """What the history of recoveries shows: how each strategy did, and what comes back."""
+
+    strategies: tuple[Strategy, ...]
+    recurrences: tuple[Recurrence, ...]
+
+
+class AutoRecovery:
+    """Detects issues in a cluster, classifies them, recovers from them and remembers how it went.
+
+    `runbooks` are asked before the shipped ones. Every recovery is kept in the world's store.
+    """
+
+    def __init__(self, world: World, *, runbooks: Sequence[Runbook] = ()) -> None:
+        self._world = world
+        self._runbooks = tuple(runbooks)
+
+    def observe(self, namespace: str = "") -> Observation:
+        """The namespace ("" is all) as it is now, with its signals where there are any."""
+        return recovery.observe(self._world.cluster, self._world.metrics, self._world.clock, namespace)
+
+    def detect(self, namespace: str = "", predictions: Sequence[PredictionRecord] = ()) -> tuple[Issue, ...]:
+        """What there is to recover from now, roots first; `predictions` are heard as the model's votes."""
+        return self.classify(self.observe(namespace), predictions)
+
+    def classify(self, seen: Observation, predictions: Sequence[PredictionRecord] = ()) -> tuple[Issue, ...]:
+        """The issues in an observation, roots first, then the gravest."""
+        return recovery.issues_in(seen, votes(predictions))
+
+    def plan(self, issues: Sequence[Issue], seen: Observation | None = None) -> tuple[Decision, ...]:
+        """A plan or a refusal for each issue, by the runbooks and what worked before."""
+        world = self._world
+        return recovery.plan_for(
+            issues, world.cluster, world.clock, runbooks=self._runbooks, history=self.history(), seen=seen
+        )
+
+    def recover(
+        self,
+        decision: Decision,
+        *,
+        listen: Listener = ignore,
+        stop: threading.Event | None = None,
+        trace_id: str = "",
+        confirm: timedelta | None = None,
+        drill: bool = False,
+    ) -> RecoveryRecord:
+        """The plan was carried out and verified, or refused; the record is kept."""
+        world = self._world
+        record = recovery.recover(
+            decision,
+            cluster=world.cluster,
+            metrics=world.metrics,
+            clock=world.clock,
+            governor=world.governor,
+            listen=listen,
+            stop=stop,
+            trace_id=trace_id,
+            confirm=confirm,
+            drill=drill,
+        )
+        return self._kept(record, listen)
+
+    def replay(
+        self, record: Document, *, listen: Listener = ignore, stop: threading.Event | None = None
+    ) -> RecoveryRecord:
+        """A kept recovery's target was recovered again as it is now, with today's runbooks and guards."""
+        world = self._world
+        again = recovery.replay(
+            record,
+            cluster=world.cluster,
+            metrics=world.metrics,
+            clock=world.clock,
+            governor=world.governor,
+            runbooks=self._runbooks,
+            history=self.history(),
+            listen=listen,
+            stop=stop,
+        )
+        return self._kept(again, listen)
+
+    def what_if(self, runbooks: Sequence[Runbook]) -> tuple[Difference, ...]:
+        """What these runbooks would have decided on every kept recovery; nothing is done."""
+        return tuple(what_if(record, runbooks) for record in self._world.store.find("recovery"))
+
+    def history(self) -> tuple[Attempt, ...]:
+        """The recoveries that the store remembers, oldest first; none when it cannot be reached."""
+        try:
+            return recovery.attempts(self._world.store.find("recovery"))
+        except ChaoskitError:
+            return ()  # recovery never waits for the history store
+
+    def patterns(self) -> Patterns:
+        """How each strategy did so far, and which issues come back."""
+        known = recovery.attempts(self._world.store.find("recovery"))
+        return Patterns(strategies(known), recurrences(known))
+
+    def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
+        keep(self._world, record.document(), listen)
+        return record
+
+
+def votes(predictions: Sequence[PredictionRecord]) -> tuple[Vote, ...]:
+    """What alarmed predictions with a class say, as votes."""
+    return tuple(
+        Vote(each.namespace, each.target, each.issue, each.probability or 0.0)
+        for each in predictions
+        if each.alarmed and each.issue
+    )
+
+
+def keep(world: World, document: Document, listen: Listener) -> None:
+    """The document is in the store; when that fails, the listener is told, and the work goes on."""
+    try:
+        world.store.put(document)
+    except ChaoskitError as error:
+        listen(Warned(world.clock.now(), f"not kept in the history: {error.message}"))

@@ -1,0 +1,35 @@
+"""What a flow needs of the world, as one value: the ports, the clock, the limits and where models lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaoskit.clock import Clock
+from chaoskit.governor import Governor, Limits
+from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.http import Http
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A connected cluster and everything beside it; `metrics` is None where there is no Prometheus.
+
+    `models` is the folder of trained models, `description` the cluster in one line.
+    """
+
+    cluster: Cluster
+    metrics: MetricsSource | None
+    store: Store
+    http: Http
+    clock: Clock
+    limits: Limits
+    models: Path
+    description: str = ""
+
+    @property
+    def governor(self) -> Governor:
+        """The guard of chaos and recovery in this cluster."""
+        return Governor(self.cluster, self.clock, self.limits)
