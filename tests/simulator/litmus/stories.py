@@ -155,6 +155,20 @@ def endings(seen: Iterable[Seen]) -> list[Step]:
     return sorted(ended.values(), key=lambda step: (step.what["name"], "gone" in step.what, step.t))
 
 
+def suffered(seen: Iterable[Seen]) -> dict[str, int]:
+    """What the fault did to the workload: pods deleted, and restarts of containers."""
+    deleted, restarts = set(), {}
+    for s in seen:
+        meta = s.object["metadata"]
+        if s.kind != "Pod" or meta.get("labels", {}).get("app") != "web":
+            continue
+        if "deletionTimestamp" in meta:
+            deleted.add(meta["uid"])
+        statuses = s.object.get("status", {}).get("containerStatuses", ())
+        restarts[meta["uid"]] = sum(status["restartCount"] for status in statuses)
+    return {"deleted": len(deleted), "restarts": sum(restarts.values())}
+
+
 def changes(steps: Iterable[Step]) -> list[Step]:
     """The steps that differ from the one before."""
     kept: list[Step] = []

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.simulator.litmus import stories
 from tests.simulator.litmus.lab import ENGINE, Lab, Seen
 from tests.simulator.litmus.stories import Step
@@ -33,15 +32,30 @@ SCENARIOS = (
 )  # fmt: skip
 
 SECONDS = 2.0
-"""How far apart the same thing may happen, once the drift of the whole run is allowed for ..."""
 PART = 0.05
-"""... which is this part of the time since the start: a busy machine with two CPUs was recorded."""
+LATER = {"container-kill-pass": 5.0}
+"""How far apart in time the same thing may happen, in seconds:
+
+| allowed       | because                                                                                   |
+|---------------|-------------------------------------------------------------------------------------------|
+| 2.0           | the recorded kubelet took 0.6 to 1.5 s to start a container, and up to 1 s to see it end    |
+| 5 % of t      | two CPUs did two to four scenarios at once: every wait was a little longer                |
+| 5.0 for some  | the second restart of a container waits 10 s and up to half as much again, by chance        |
+"""
 
 PERMITTED = {
     "pod-cpu-hog-pass": "(chaos completion) Unable to delete chaos pods upon chaos completion",
 }
 """Events left out of the comparison: the operator's cache raced its own deletion of a pod, in one of the
 two recorded runs that delete pods; the simulated one never loses that race."""
+
+# Not compared: uids, resourceVersions, times inside objects and generated names (their shape is), the order of
+# changes between kinds (the recording has it only roughly), the kube-api-access volume, and how often the
+# runner repeats an unchanged status (within two of the recorded number).
+
+
+Both = tuple[str, list[Seen], list[Seen]]
+"""A scenario, as it was recorded and as it was simulated."""
 
 
 def recorded(scenario: str) -> list[Seen]:
@@ -117,59 +131,63 @@ def simulate(scenario: str) -> list[Seen]:
 
 
 @pytest.fixture(scope="module", params=SCENARIOS)
-def both(request: pytest.FixtureRequest) -> tuple[str, list[Seen], list[Seen]]:
+def both(request: pytest.FixtureRequest) -> Both:
     """The scenario, as it was recorded and as it was simulated."""
     scenario: str = request.param
     return scenario, recorded(scenario), simulate(scenario)
 
 
-def same(what: Callable[[list[Seen]], list[Step]], real: list[Seen], simulated: list[Seen]) -> None:
+def same(what: Callable[[list[Seen]], list[Step]], both: Both) -> None:
     """Both tell the same, in the same order, at about the same times."""
+    scenario, real, simulated = both
     wanted, got = what(real), what(simulated)
+    allowed = SECONDS + LATER.get(scenario, 0.0)
     assert [s.what for s in got] == [s.what for s in wanted]
     late = [
-        (w.t, g.t, w.what)
-        for w, g in zip(wanted, got, strict=True)
-        if abs(w.t - g.t) > SECONDS + PART * w.t
+        (w.t, g.t, w.what) for w, g in zip(wanted, got, strict=True) if abs(w.t - g.t) > allowed + PART * w.t
     ]
     assert late == []
 
 
 def test_the_engine_goes_through_the_recorded_states(both):
-    _, real, simulated = both
-    same(stories.engine, real, simulated)
+    same(stories.engine, both)
 
 
 def test_the_results_go_through_the_recorded_states(both):
-    _, real, simulated = both
-    same(stories.results, real, simulated)
+    same(stories.results, both)
 
 
 def test_the_engines_events_are_the_recorded_ones_in_order(both):
-    scenario, real, simulated = both
-    left_out = PERMITTED.get(scenario)
+    left_out = PERMITTED.get(both[0])
 
     def told(seen: list[Seen]) -> list[Step]:
         steps = stories.events(seen, "ChaosEngine")
         return [s for s in steps if s.what["fields"]["message"] != left_out]
 
-    same(told, real, simulated)
+    same(told, both)
 
 
 def test_the_results_events_are_the_recorded_ones_in_order(both):
-    _, real, simulated = both
-    same(lambda seen: stories.events(seen, "ChaosResult"), real, simulated)
+    same(lambda seen: stories.events(seen, "ChaosResult"), both)
 
 
 def test_pods_and_jobs_are_made_as_recorded(both):
-    _, real, simulated = both
-
     def told(seen: list[Seen]) -> list[Step]:
         return sorted(stories.specifications(seen), key=lambda s: (s.what["name"], s.t))
 
-    same(told, real, simulated)
+    same(told, both)
 
 
 def test_pods_and_jobs_end_as_recorded(both):
+    same(stories.endings, both)
+
+
+def test_the_workload_suffers_as_recorded(both):
     _, real, simulated = both
-    same(stories.endings, real, simulated)
+    assert stories.suffered(simulated) == stories.suffered(real)
+
+
+def test_the_engine_is_written_about_as_often_as_recorded(both):
+    _, real, simulated = both
+    wanted, got = (sum(s.kind == "ChaosEngine" for s in seen) for seen in (real, simulated))
+    assert abs(wanted - got) <= 2

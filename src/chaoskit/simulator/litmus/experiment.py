@@ -49,7 +49,10 @@ class Experiment:
             self._me.process.log(f"Unable to initialise the experiment: {error}")
             return
         self._me.process.on_term = self._abort_soon
-        yield from self._judged()
+        try:
+            yield from self._judged()
+        except ApiError as error:
+            self._me.process.log(f"Unable to update the chaosresult: {error}")
 
     def _start(self) -> Script:
         """The result is Running; raises before it exists when the engine cannot be read or understood."""
@@ -172,9 +175,12 @@ class Experiment:
 
     def _stop_engine(self) -> None:
         """What Litmus does when a probe that runs beside the fault is to stop it: abort the whole engine."""
-        self._judge_watched()
         stop = {"spec": {"engineState": "stop"}}
-        self._me.api.patch(ENGINE, self._me.namespace, self._me.env["CHAOSENGINE"], stop)
+        try:
+            self._judge_watched()
+            self._me.api.patch(ENGINE, self._me.namespace, self._me.env["CHAOSENGINE"], stop)
+        except (ApiError, ChaosError) as error:
+            self._me.process.log(f"unable to patch chaosengine to stop, err: {error}")
 
     def _judge_watched(self) -> None:
         """Continuous and OnChaos probes get their verdicts; one that errored raises."""
@@ -227,6 +233,12 @@ class Experiment:
         )
         return judged.verdict
 
+    def _write_aborted(self) -> None:
+        try:
+            self._write("aborted")
+        except ApiError as error:
+            self._me.process.log(f"Unable to update the chaosresult: {error}")
+
     def _error_output(self, error: ChaosError) -> dict[str, str]:
         """What a helper wrote about its own failure says more than that it failed."""
         written = (self._me.result.read() or {}).get("status", {}).get("experimentStatus", {})
@@ -243,7 +255,7 @@ class Experiment:
         message = f"{self._me.experiment} experiment has been aborted"
         yield 2 * STEP
         if not self._me.process.over:
-            self._write("aborted")
+            self._write_aborted()
             yield STEP
         if not self._me.process.over:
             self._me.tell_engine("Summary", message, warning=True)

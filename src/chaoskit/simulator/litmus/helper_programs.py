@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.engine import Script
 from chaoskit.simulator.litmus import targets
@@ -49,6 +50,8 @@ class HelperProgram:
             yield from self._work()
         except ChaosError as error:
             self._fail(error.code, error.reason)
+        except ApiError as error:
+            self._fail("GENERIC_ERROR", error.message)
         finally:
             if self._me.env["EXPERIMENT_NAME"] != "pod-network-loss":
                 self._undo()  # stress processes die with their helper; a qdisc outlives it
@@ -169,7 +172,10 @@ class HelperProgram:
         self._me.process.log(f"helper pod failed due to {reason}")
         told = error_output(ChaosError(code, reason), "ChaosInject", source=self._me.name)
         result, patch = self._me.result, {"status": {"experimentStatus": {"errorOutput": told}}}
-        self._me.api.patch(RESULT, result.namespace, result.name, patch)
+        try:
+            self._me.api.patch(RESULT, result.namespace, result.name, patch)
+        except ApiError as denied:
+            self._me.process.log(f"unable to update the chaosresult: {denied}")
         self._me.process.exit(1)
 
     def _abort_soon(self) -> None:
@@ -182,7 +188,9 @@ class HelperProgram:
             return
         self._undo()
         yield 0.5
-        for victim in self._victims:
-            if self._me.experiment != "container-kill" and self._me.result.read() is not None:
+        try:
+            for victim in self._victims if self._me.experiment != "container-kill" else ():
                 self._annotate(victim, "reverted")
+        except ApiError as error:
+            self._me.process.log(f"unable to annotate the chaosresult: {error}")
         self._me.process.exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus import events
@@ -85,6 +85,13 @@ class Inside:
         """Simulated Unix seconds."""
         return self.world.engine.now()
 
+    def tell(self, event: str, about: Object, said: Said) -> None:
+        """The event of that name says so; one that may not be written is only missed."""
+        try:
+            events.upsert(self.api, self.now(), event, about, said)
+        except ApiError as error:
+            self.process.log(f"unable to create the event {event}: {error}")
+
     def tell_engine(self, reason: str, message: str, *, warning: bool = False) -> None:
         """The engine's event of this reason says so."""
         uid = self.env["CHAOS_UID"]
@@ -94,14 +101,14 @@ class Inside:
             "metadata": {"name": self.env["CHAOSENGINE"], "namespace": self.namespace, "uid": uid},
         }
         said = Said(reason, message, self.name, "Warning" if warning else "Normal")
-        events.upsert(self.api, self.now(), f"{reason}{self.experiment}{uid}", about, said)
+        self.tell(f"{reason}{self.experiment}{uid}", about, said)
 
     def tell_result(self, reason: str, message: str, *, warning: bool = False) -> None:
         """The result's event of this reason and pod says so, if there is a result."""
         about = self.result.read()
         if about is not None:
             said = Said(reason, message, self.name, "Warning" if warning else "Normal")
-            events.upsert(self.api, self.now(), f"{reason}{self.name}", about, said)
+            self.tell(f"{reason}{self.name}", about, said)
 
     def say_injecting(self) -> None:
         """The engine's ChaosInject event is there, or counts one more."""

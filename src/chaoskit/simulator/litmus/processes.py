@@ -58,6 +58,12 @@ def run_in_kubelet(kubelet: Kubelet, program: Program) -> None:
         return "chaosUID" in start.labels
 
     kubelet.programs.register(of_litmus, lambda p: program(p.invocation.object, p))
+    kubelet.programs.register(lambda s: s.labels.get("name") == "chaos-operator", _idle)
+
+
+def _idle(process: Process) -> None:
+    """The operator's own container: its work is done by the actor."""
+    process.on_term = lambda: process.exit(0)
 
 
 class StubProcess:

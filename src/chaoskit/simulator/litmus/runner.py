@@ -7,7 +7,6 @@ from typing import Any
 
 from chaoskit.simulator.api import ApiError, Object
 from chaoskit.simulator.engine import Script
-from chaoskit.simulator.litmus import events
 from chaoskit.simulator.litmus.events import Said
 from chaoskit.simulator.litmus.helpers import run_id
 from chaoskit.simulator.litmus.inside import Inside
@@ -66,6 +65,10 @@ class Runner:
                 yield from self._run(name)
             except SkippedError as skipped:
                 self._skip(name, skipped)
+                return
+            except ApiError as error:
+                me.process.log(f"Unable to Watch the Job, error: {error}")
+                self._skip(name, SkippedError("Skipped", "ChaosContainerWatchNotPermitted"))
                 return
 
     def _run(self, name: str) -> Script:
@@ -173,15 +176,15 @@ class Runner:
     def _follow(self, name: str, job: str) -> Script:
         """The engine says Running every six seconds, and in the end Completed with the verdict."""
         yield _BEFORE_LOOKING
-        while True:
+        pod, done = (yield from self._past_pending(name, job)), False
+        yield _LOOK
+        while not done:
+            self._say_one(self._status(name, "Running", "Awaited", pod["metadata"]["name"]))
+            yield _BETWEEN_LOOKS
             pod = yield from self._past_pending(name, job)
             done = terminated(pod).get("reason") == "Completed"
             yield _LOOK
-            if done:
-                self._say_completed(name, pod["metadata"]["name"])
-                return
-            self._say_one(self._status(name, "Running", "Awaited", pod["metadata"]["name"]))
-            yield _BETWEEN_LOOKS
+        self._say_completed(name, pod["metadata"]["name"])
 
     def _past_pending(self, name: str, job: str) -> Generator[float, None, Object]:
         limit = self._wanted(name).get("statusCheckTimeouts", {}).get("timeout") or _TIMEOUT
@@ -196,8 +199,12 @@ class Runner:
             yield _BETWEEN_LOOKS
 
     def _say_completed(self, name: str, pod: str) -> None:
+        """The verdict is copied; without a result that can be read, the engine goes on saying Running."""
         result_name = f"{self._me.env['CHAOSENGINE']}-{name}"
-        result = self._me.api.get(RESULT, self._me.namespace, result_name)
+        try:
+            result = self._me.api.get(RESULT, self._me.namespace, result_name)
+        except ApiError:
+            result = None
         if result is None:
             self._me.process.log(f"Unable to get ChaosResult Name: {result_name}")
             return
@@ -252,5 +259,4 @@ class Runner:
             "metadata": self._engine["metadata"],
         }
         said = Said(reason, message, self._me.name, "Warning" if warning else "Normal")
-        event = f"{reason}{name}{uid(self._engine)}"
-        events.upsert(self._me.api, self._me.now(), event, about, said)
+        self._me.tell(f"{reason}{name}{uid(self._engine)}", about, said)

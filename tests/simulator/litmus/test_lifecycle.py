@@ -1,0 +1,409 @@
+"""The life of engines on the simulated cluster, told without any recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.simulator.litmus.lab import ENGINE, RESULT, Lab
+
+from chaoskit.simulator.litmus import Knobs, install
+from chaoskit.simulator.litmus.manifests import ACCOUNT, FAULTS
+
+NAMESPACE = "town"
+
+
+def web() -> dict[str, Any]:
+    container = {
+        "name": "web",
+        "image": "busybox:1.35",
+        "command": ["httpd", "-f", "-p", "8080"],
+        "resources": {"limits": {"memory": "64Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+    }
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": NAMESPACE, "labels": {"app": "web"}},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": template,
+        },
+    }
+
+
+def service() -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": NAMESPACE},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
+
+
+def town(knobs: Knobs | None = None) -> Lab:
+    """A cluster with Litmus, and two web pods to disturb."""
+    lab = Lab(knobs)
+    for name in ("litmus", NAMESPACE):
+        lab.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    install(lab.api, [NAMESPACE])
+    lab.put(web(), service())
+    lab.engine.run_for(20)
+    return lab
+
+
+def chaos(fault: str, env: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    """An engine for one fault on the web deployment; `more` goes into spec, `probe` to the fault."""
+    components = {"env": [{"name": k, "value": v} for k, v in (env or {}).items()]}
+    inner: dict[str, Any] = {"components": components}
+    if "probe" in more:
+        inner["probe"] = more.pop("probe")
+    spec = {
+        "engineState": "active",
+        "appinfo": {"appns": NAMESPACE, "applabel": "app=web", "appkind": "deployment"},
+        "chaosServiceAccount": ACCOUNT,
+        "experiments": [{"name": fault, "spec": inner}],
+    }
+    return {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "e", "namespace": NAMESPACE},
+        "spec": spec | more,
+    }
+
+
+def status(lab: Lab) -> dict[str, Any]:
+    engine = lab.get(ENGINE, NAMESPACE, "e")
+    assert engine is not None
+    told: dict[str, Any] = engine.get("status", {})
+    return told
+
+
+def result(lab: Lab, fault: str) -> dict[str, Any]:
+    found = lab.get(RESULT, NAMESPACE, f"e-{fault}")
+    assert found is not None
+    return found
+
+
+def verdict(lab: Lab, fault: str) -> tuple[str, str, str]:
+    told = result(lab, fault)["status"]["experimentStatus"]
+    return told["phase"], told["verdict"], told["probeSuccessPercentage"]
+
+
+def reasons(lab: Lab) -> list[str]:
+    return [e["reason"] for e in lab.api.list("Event", NAMESPACE)]
+
+
+def disturbed(lab: Lab) -> list[Any]:
+    pods = lab.api.list("Pod", NAMESPACE, "app=web")
+    return [effect for pod in pods for effect in lab.effects.on(NAMESPACE, pod["metadata"]["name"])]
+
+
+def probe(kind: str, mode: str, inputs: dict[str, Any], **run: Any) -> dict[str, Any]:
+    timing = {"probeTimeout": "2s", "interval": "1s", "attempt": 1} | run
+    return {
+        "name": "p",
+        "type": kind,
+        "mode": mode,
+        f"{kind}/inputs": inputs,
+        "runProperties": timing,
+    }
+
+
+WEB_ANSWERS = {
+    "url": f"http://web.{NAMESPACE}.svc.cluster.local",
+    "method": {"get": {"criteria": "==", "responseCode": "200"}},
+}
+
+
+def test_an_installed_litmus_tells_its_version_by_the_operators_image():
+    lab = town()
+    operator = lab.get("Deployment.apps", "litmus", "chaos-operator-ce")
+    (container,) = operator["spec"]["template"]["spec"]["containers"]
+    assert container["image"].endswith("/chaos-operator:3.31.0")
+    assert operator["status"]["readyReplicas"] == 1
+
+
+def test_installing_twice_leaves_what_is_there():
+    lab = town()
+    changed = {"metadata": {"labels": {"mine": "yes"}}}
+    lab.api.patch("ChaosExperiment.litmuschaos.io", NAMESPACE, "pod-delete", changed)
+    install(lab.api, [NAMESPACE])
+    kept = lab.get("ChaosExperiment.litmuschaos.io", NAMESPACE, "pod-delete")
+    assert kept["metadata"]["labels"]["mine"] == "yes"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_passes_and_leaves_no_disturbance(fault):
+    lab = town()
+    lab.api.create(chaos(fault, {"TOTAL_CHAOS_DURATION": "10", "MEMORY_CONSUMPTION": "10"}))
+    lab.engine.run_for(120)
+    assert status(lab)["engineStatus"] == "completed"
+    assert verdict(lab, fault) == ("Completed", "Pass", "100")
+    assert "ChaosInject" in reasons(lab)
+    assert disturbed(lab) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "env", "kind", "amount"),
+    [
+        ("pod-cpu-hog", {"CPU_CORES": "2", "CPU_LOAD": "50"}, "cpu", 1.0),
+        ("pod-memory-hog", {"MEMORY_CONSUMPTION": "20"}, "memory", 20_000_000),
+        ("pod-network-loss", {"NETWORK_PACKET_LOSS_PERCENTAGE": "40"}, "network-loss", 40),
+    ],
+)
+def test_a_fault_is_felt_in_its_target_while_it_lasts(fault, env, kind, amount):
+    lab = town()
+    lab.api.create(chaos(fault, env | {"TOTAL_CHAOS_DURATION": "30"}))
+    lab.engine.run_for(30)
+    (effect,) = disturbed(lab)
+    assert (effect.kind, effect.amount) == (kind, amount)
+    assert list(result(lab, fault)["metadata"]["annotations"].values()) == ["injected"]
+
+
+def test_tunables_come_from_the_installed_experiment_where_the_engine_is_silent():
+    lab = town()
+    env = [{"name": "TOTAL_CHAOS_DURATION", "value": "30"}, {"name": "CPU_CORES", "value": "3"}]
+    patch = {"spec": {"definition": {"env": env}}}
+    lab.api.patch("ChaosExperiment.litmuschaos.io", NAMESPACE, "pod-cpu-hog", patch)
+    lab.api.create(chaos("pod-cpu-hog"))
+    lab.engine.run_for(30)
+    assert [effect.amount for effect in disturbed(lab)] == [3.0]
+
+
+def test_network_loss_is_limited_to_the_hosts_that_it_is_given():
+    lab = town()
+    host = f"web.{NAMESPACE}.svc.cluster.local"
+    env = {"DESTINATION_HOSTS": f"{host}|80", "TOTAL_CHAOS_DURATION": "30"}
+    lab.api.create(chaos("pod-network-loss", env))
+    lab.engine.run_for(30)
+    assert [effect.peers for effect in disturbed(lab)] == [(f"{host}|80",)]
+
+
+def test_network_loss_towards_unknown_services_is_an_error_and_disturbs_nothing():
+    lab = town()
+    env = {"DESTINATION_HOSTS": "ghost.town.svc.cluster.local"}
+    lab.api.create(chaos("pod-network-loss", env))
+    lab.engine.run_for(40)
+    told = result(lab, "pod-network-loss")["status"]["experimentStatus"]
+    assert told["verdict"] == "Error"
+    assert "provided hosts are invalid" in told["errorOutput"]["reason"]
+
+
+def test_a_memory_hog_that_kills_its_target_counts_as_success():
+    lab = town()
+    lab.api.create(chaos("pod-memory-hog", {"TOTAL_CHAOS_DURATION": "60"}))
+    lab.engine.run_for(25)
+    (effect,) = disturbed(lab)
+    lab.kubelet.kill_container(NAMESPACE, effect.pod, "web", reason="OOMKilled")
+    lab.engine.run_for(4)
+    assert disturbed(lab) == []
+    lab.engine.run_for(60)
+    assert verdict(lab, "pod-memory-hog")[1] == "Pass"
+
+
+def test_an_abort_undoes_the_fault_and_folds_its_targets_into_the_history():
+    lab = town()
+    lab.api.create(chaos("pod-network-loss", {"TOTAL_CHAOS_DURATION": "60"}))
+    lab.engine.run_for(30)
+    assert disturbed(lab) != []
+    lab.api.patch(ENGINE, NAMESPACE, "e", {"spec": {"engineState": "stop"}})
+    lab.engine.run_for(30)
+    assert disturbed(lab) == []
+    assert status(lab)["engineStatus"] == "stopped"
+    assert lab.api.list("Pod", NAMESPACE, "chaosUID") == ()
+    told = result(lab, "pod-network-loss")
+    assert "annotations" not in told["metadata"]
+    assert [t["chaosStatus"] for t in told["status"]["history"]["targets"]] == ["reverted"]
+
+
+def test_a_sloppy_abort_leaves_the_disturbance_and_says_injected():
+    lab = town(Knobs(sloppy_abort=True))
+    lab.api.create(chaos("pod-network-loss", {"TOTAL_CHAOS_DURATION": "60"}))
+    lab.engine.run_for(30)
+    lab.api.patch(ENGINE, NAMESPACE, "e", {"spec": {"engineState": "stop"}})
+    lab.engine.run_for(30)
+    assert [effect.kind for effect in disturbed(lab)] == ["network-loss"]
+    targets = result(lab, "pod-network-loss")["status"]["history"]["targets"]
+    assert [t["chaosStatus"] for t in targets] == ["injected"]
+
+
+def test_an_engine_that_was_aborted_can_be_started_again():
+    lab = town()
+    lab.api.create(chaos("pod-delete", {"TOTAL_CHAOS_DURATION": "60"}))
+    lab.engine.run_for(20)
+    lab.api.patch(ENGINE, NAMESPACE, "e", {"spec": {"engineState": "stop"}})
+    lab.engine.run_for(20)
+    assert status(lab)["engineStatus"] == "stopped"
+    lab.api.patch(ENGINE, NAMESPACE, "e", {"spec": {"engineState": "active"}})
+    lab.engine.run_for(120)
+    assert "RestartInProgress" in reasons(lab)
+    assert status(lab)["engineStatus"] == "completed"
+    history = result(lab, "pod-delete")["status"]["history"]
+    assert (history["stoppedRuns"], history["passedRuns"]) == (1, 1)
+
+
+def test_a_helper_that_fails_makes_the_run_an_error_with_the_helpers_own_words():
+    lab = town(Knobs(helper_failure=True))
+    lab.api.create(chaos("pod-cpu-hog"))
+    lab.engine.run_for(60)
+    told = result(lab, "pod-cpu-hog")["status"]["experimentStatus"]
+    assert (told["verdict"], told["errorOutput"]["errorCode"]) == (
+        "Error",
+        "CONTAINER_RUNTIME_ERROR",
+    )
+    assert "ChaosInject" not in reasons(lab)
+
+
+def test_without_an_operator_nothing_happens_to_an_engine():
+    lab = town(Knobs(operator_down=True))
+    lab.api.create(chaos("pod-delete"))
+    lab.engine.run_for(30)
+    assert status(lab) == {}
+    assert "finalizers" not in lab.get(ENGINE, NAMESPACE, "e")["metadata"]
+
+
+def test_a_runner_that_crashes_leaves_the_engine_initialized():
+    lab = town(Knobs(runner_crash=True))
+    lab.api.create(chaos("pod-delete"))
+    lab.engine.run_for(120)
+    assert status(lab) == {"engineStatus": "initialized", "experiments": None}
+    (runner,) = lab.api.list("Pod", NAMESPACE, "app.kubernetes.io/component=chaos-runner")
+    assert runner["status"]["containerStatuses"][0]["restartCount"] > 1
+
+
+def test_a_probe_without_a_unit_of_time_ends_without_a_result():
+    lab = town()
+    wanted = probe("httpProbe", "SOT", WEB_ANSWERS, probeTimeout="2")
+    lab.api.create(chaos("pod-delete", probe=[wanted]))
+    lab.engine.run_for(60)
+    assert status(lab)["engineStatus"] == "completed"
+    (experiment,) = status(lab)["experiments"]
+    assert (experiment["status"], experiment["verdict"]) == ("Running", "Awaited")
+    assert lab.get(RESULT, NAMESPACE, "e-pod-delete") is None
+
+
+def test_an_account_that_may_not_make_results_ends_without_one():
+    lab = town()
+    role = lab.get("Role.rbac.authorization.k8s.io", NAMESPACE, ACCOUNT)
+    litmus = {"apiGroups": ["litmuschaos.io"], "verbs": ["get", "list", "update"]}
+    rules = [r for r in role["rules"] if r["apiGroups"] != ["litmuschaos.io"]]
+    role["rules"] = [*rules, litmus | {"resources": ["chaosengines", "chaosexperiments"]}]
+    lab.api.update(role)
+    lab.api.create(chaos("pod-delete"))
+    lab.engine.run_for(60)
+    assert status(lab)["engineStatus"] == "completed"
+    assert lab.get(RESULT, NAMESPACE, "e-pod-delete") is None
+
+
+def test_targets_in_a_namespace_where_the_account_has_no_rights_are_an_error():
+    lab = town()
+    info = {"appns": "litmus", "applabel": "name=chaos-operator", "appkind": "deployment"}
+    lab.api.create(chaos("pod-delete", appinfo=info))
+    lab.engine.run_for(60)
+    told = result(lab, "pod-delete")["status"]["experimentStatus"]
+    assert told["verdict"] == "Error"
+    assert "is forbidden" in told["errorOutput"]["reason"]
+
+
+def test_half_an_appinfo_stops_the_engine():
+    lab = town()
+    lab.api.create(chaos("pod-delete", appinfo={"appns": NAMESPACE, "appkind": "deployment"}))
+    lab.engine.run_for(10)
+    assert status(lab)["engineStatus"] == "stopped"
+    assert lab.api.list("Pod", NAMESPACE, "chaosUID") == ()
+
+
+def test_a_second_experiment_that_is_missing_is_told_and_the_first_one_stands():
+    lab = town()
+    engine = chaos("pod-delete")
+    engine["spec"]["experiments"].append({"name": "pod-vanish"})
+    lab.api.create(engine)
+    lab.engine.run_for(90)
+    first, second = status(lab)["experiments"]
+    assert (first["status"], first["verdict"]) == ("Completed", "Pass")
+    assert (second["status"], second["verdict"]) == ("ChaosExperiment Not Found", "Fail")
+    assert status(lab)["engineStatus"] == "completed"
+
+
+def test_an_experiment_pod_that_is_killed_leaves_its_result_awaited():
+    lab = town()
+    lab.api.create(chaos("pod-delete", {"TOTAL_CHAOS_DURATION": "60"}))
+    lab.engine.run_for(15)
+    (pod,) = lab.api.list("Pod", NAMESPACE, "job-name")
+    name, container = pod["metadata"]["name"], pod["spec"]["containers"][0]["name"]
+    lab.kubelet.kill_container(NAMESPACE, name, container, reason="OOMKilled")
+    lab.engine.run_for(30)
+    assert verdict(lab, "pod-delete") == ("Running", "Awaited", "Awaited")
+    (experiment,) = status(lab)["experiments"]
+    assert (experiment["status"], experiment["verdict"]) == ("Skipped", "Fail")
+    assert status(lab)["engineStatus"] == "completed"
+
+
+def test_a_continuous_probe_that_breaks_stops_the_whole_engine():
+    lab = town()
+    wanted = probe("httpProbe", "Continuous", WEB_ANSWERS, stopOnFailure=True)
+    env = {"TOTAL_CHAOS_DURATION": "60", "PODS_AFFECTED_PERC": "100"}
+    lab.api.create(chaos("pod-network-loss", env, probe=[wanted]))
+    lab.engine.run_for(60)
+    assert status(lab)["engineStatus"] == "stopped"
+    assert verdict(lab, "pod-network-loss")[:2] == ("Stopped", "Stopped")
+    assert disturbed(lab) == []
+
+
+def test_a_probe_during_chaos_that_breaks_fails_the_run_in_the_end():
+    lab = town()
+    wanted = probe("httpProbe", "OnChaos", WEB_ANSWERS)
+    env = {"TOTAL_CHAOS_DURATION": "20", "PODS_AFFECTED_PERC": "100"}
+    lab.api.create(chaos("pod-network-loss", env, probe=[wanted]))
+    lab.engine.run_for(120)
+    told = ("Completed_With_Probe_Failure", "Fail", "0")
+    assert verdict(lab, "pod-network-loss") == told
+
+
+def test_a_probe_that_cannot_reach_its_prometheus_makes_the_run_an_error():
+    lab = town()
+    inputs = {
+        "endpoint": "http://prometheus.monitoring:9090",
+        "query": "up",
+        "comparator": {"criteria": "==", "value": "1"},
+    }
+    lab.api.create(chaos("pod-delete", probe=[probe("promProbe", "SOT", inputs)]))
+    lab.engine.run_for(60)
+    told = result(lab, "pod-delete")["status"]
+    assert told["experimentStatus"]["errorOutput"]["errorCode"] == "PROM_PROBE_ERROR"
+    assert [p["status"]["verdict"] for p in told["probeStatuses"]] == ["N/A"]
+
+
+def test_named_target_pods_are_the_ones_that_are_hit():
+    lab = town()
+    pods = [p["metadata"]["name"] for p in lab.api.list("Pod", NAMESPACE, "app=web")]
+    env = {"TARGET_PODS": pods[1], "TOTAL_CHAOS_DURATION": "30"}
+    lab.api.create(chaos("pod-cpu-hog", env))
+    lab.engine.run_for(30)
+    assert [effect.pod for effect in disturbed(lab)] == [pods[1]]
+
+
+def test_helpers_in_series_disturb_one_pod_after_the_other():
+    lab = town()
+    env = {"SEQUENCE": "serial", "PODS_AFFECTED_PERC": "100", "TOTAL_CHAOS_DURATION": "15"}
+    lab.api.create(chaos("pod-cpu-hog", env))
+    seen = set()
+    for _ in range(70):
+        lab.engine.run_for(1)
+        assert len(disturbed(lab)) <= 1
+        seen |= {effect.pod for effect in disturbed(lab)}
+    assert len(seen) == 2
+
+
+def test_two_clusters_from_one_seed_do_the_same():
+    def story() -> list[tuple[str, str]]:
+        lab = town()
+        lab.api.create(chaos("pod-delete"))
+        lab.engine.run_for(60)
+        events = lab.api.list("Event", NAMESPACE)
+        return [(e["metadata"]["name"], e["lastTimestamp"] or "") for e in events]
+
+    assert story() == story()
