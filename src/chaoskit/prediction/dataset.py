@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -64,12 +64,17 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """What was measured, in one or more blocks of the same signals and step (seconds), with outside labels."""
+    """What was measured, in one or more blocks of the same signals and step (seconds), with outside labels.
+
+    `blind` names classes of failure that these signals cannot show, each with the reason: they are
+    reported, but neither learned from nor credited.
+    """
 
     signals: tuple[Signal, ...]
     step: int
     blocks: tuple[Block, ...]
     labels: tuple[LabelRecord, ...] = ()
+    blind: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -53,13 +53,12 @@ _CELLS = 6_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Samples in the baseline, in the recent part after it, in a quarter of an hour and in a minute."""
+    """Samples in the baseline, in the recent part after it and in a quarter of an hour; minutes per sample."""
 
     baseline: int
     recent: int
     quarter: int
     minute: float
-
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -109,8 +108,8 @@ def spec(dataset: Dataset, recipe: Recipe = "window") -> Spec:
 
 
 _GAUGE = (
-    "z", "z_before", "z_mean", "jump", "ratio", "rank", "slope", "slope_long", "rising", "burst", "spread",
-    "peers", "common", "gone",
+    "z", "z_before", "z_mean", "z_least", "jump", "ratio", "rank", "beyond", "slope", "slope_long", "rising",
+    "burst", "peers", "common", "gone",
 )  # fmt: skip
 _RATIO = ("level", "level_max", "above", "ahead15", "ahead30", "full_in", "full_in_long")
 _COUNTER = ("delta5", "delta15", "delta60", "reset")
@@ -166,6 +165,7 @@ class _Stats:
 
     recent: Floats
     last: Floats
+    top: Floats
     before: Floats
     middle: Floats
     high: Floats
@@ -183,7 +183,7 @@ class _Stats:
 
 def _stats(windows: Floats, wanted: Spec, signals: Sequence[Signal]) -> _Stats:
     shape = wanted.shape
-    baseline, recent = windows[..., : shape.baseline], windows[..., shape.baseline :]
+    baseline, recent = windows[..., : -shape.recent], windows[..., -shape.recent :]
     ordered = np.sort(baseline, axis=-1)
     count = (~np.isnan(ordered)).sum(axis=-1)
     low, middle, upper, high = (_quantile(ordered, count, at) for at in (0.25, 0.5, 0.75, 0.95))
@@ -196,6 +196,7 @@ def _stats(windows: Floats, wanted: Spec, signals: Sequence[Signal]) -> _Stats:
     return _Stats(
         recent=recent,
         last=last,
+        top=_quantile(ordered, count, 1.0),
         before=windows[..., -2],
         middle=middle,
         high=high,
@@ -300,18 +301,19 @@ def _gauge_features(
     _, slope_long = _trend(windows, shape.minute)
     steps = np.diff(recent, axis=-1)
     top = np.fmax.reduce(stats.recent, axis=-1)
-    spread = np.fmax.reduce(stats.recent, axis=-1) - np.fmin.reduce(stats.recent, axis=-1)
+    least = np.fmin.reduce(stats.recent[..., -max(2, round(3 / shape.minute)) :], axis=-1)
     yield "z", z
     yield "z_before", stats.z(stats.before)
     yield "z_mean", stats.z(_mean(stats.recent))
+    yield "z_least", stats.z(least)
     yield "jump", np.arcsinh((stats.last - stats.before) / stats.scale)
     yield "ratio", np.clip(_log_ratio(stats.last, stats.middle, stats.floor), -6, 6)
     yield "rank", stats.rank
+    yield "beyond", np.arcsinh((stats.last - stats.top) / stats.scale)
     yield "slope", np.arcsinh(10 * slope / stats.scale)
     yield "slope_long", np.arcsinh(30 * slope_long / stats.scale)
     yield "rising", (steps > 0).mean(axis=-1).astype(np.float32)
     yield "burst", np.clip(_log_ratio(top, stats.high, stats.floor), -6, 6)
-    yield "spread", np.arcsinh(spread / stats.scale)
     yield "peers", _against_peers(z, rows, lambda row: (row.namespace, row.workload))
     yield "common", _against_peers(z, rows, lambda row: row.namespace)
     yield "gone", stats.gone

@@ -120,12 +120,13 @@ def label(
     given = [*dataset.labels, *extra]
     failures = [r for r in given if r.meaning == "failure" or (r.meaning == "chaos" and chaos == "label")]
     censored = [r for r in given if r.meaning == "censored" or (r.meaning == "chaos" and chaos == "mask")]
-    if not any(record.source.endswith(".csv") for record in given):
-        failures += from_history(dataset, objectives or Objectives())
+    seen = from_history(dataset, objectives or Objectives())
     events: list[Event] = []
     truths = []
     for index, block in enumerate(dataset.blocks):
-        own = sorted(_events(index, block, failures), key=lambda event: (event.first, event.rows))
+        told = list(_events(index, block, failures))
+        shown = [event for event in _events(index, block, seen) if not any(_same(event, e) for e in told)]
+        own = sorted([*told, *shown], key=lambda event: (event.first, event.rows))
         truths.append(_truth(block, own, len(events), censored, target))
         events += own
     return Labelled(dataset, target, tuple(truths), tuple(events))
@@ -140,6 +141,12 @@ def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterat
                 index, rows, first, last, record.issue or "other", record.start, record.end,
                 block.rows[rows[0]].workload,
             )  # fmt: skip
+
+
+def _same(one: Event, other: Event) -> bool:
+    """Whether two events share a row at the same time: what is told needs no second witness."""
+    apart = one.last < other.first or other.last < one.first
+    return not apart and bool(set(one.rows) & set(other.rows))
 
 
 def rows_of(block: Block, target: str, namespace: str = "") -> tuple[int, ...]:

@@ -47,7 +47,7 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     if mapping.events is not None:
         found = _files(paths, [mapping.events.file], required=False)
         labels = tuple(label for path in found for label in read_events(path, mapping.events))
-    return Dataset(mapping.catalogue(), mapping.step, blocks, labels)
+    return Dataset(mapping.catalogue(), mapping.step, blocks, labels, mapping.blind)
 
 
 def _files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True) -> list[Path]:

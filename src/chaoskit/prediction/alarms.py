@@ -1,0 +1,162 @@
+"""From scores to alarms: which events are caught, how soon, and how many alarms are false.
+
+An event is caught when one of its rows is alarmed while it lasts (or, for forecasts, from `horizon` before
+it). Alarmed samples outside events, with five minutes of grace after them, are false alarms: bridged over
+gaps of five minutes and counted again every thirty, so that an alarm that never ends is not one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.labels import Event, Labelled
+
+BRIDGE_MINUTES, RECOUNT_MINUTES, GRACE_MINUTES = 5, 30, 5
+
+Scores: TypeAlias = Sequence[NDArray[np.float32]]
+"""For each block [row, moment]; NaN where nothing was scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """An event that was due: seconds from its start to the first alarm (negative: before), None if missed."""
+
+    event: Event
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an alarm threshold would have meant: the events, the false alarms, over so many hours and pod-days."""
+
+    threshold: float
+    catches: tuple[Catch, ...]
+    false: int
+    hours: float
+    pod_days: float
+
+    @property
+    def caught(self) -> int:
+        """How many events were caught."""
+        return sum(catch.delay is not None for catch in self.catches)
+
+    @property
+    def recall(self) -> float:
+        """The share of events that were caught."""
+        return self.caught / len(self.catches) if self.catches else float("nan")
+
+    @property
+    def precision(self) -> float:
+        """Of events caught and false alarms, the share of events; NaN without any alarm."""
+        total = self.caught + self.false
+        return self.caught / total if total else float("nan")
+
+    @property
+    def f1(self) -> float:
+        """Event F1: 2 caught / (events + caught + false alarms)."""
+        total = len(self.catches) + self.caught + self.false
+        return 2 * self.caught / total if total else float("nan")
+
+    @property
+    def false_per_hour(self) -> float:
+        """False alarms per hour in the whole cluster."""
+        return self.false / self.hours if self.hours else float("nan")
+
+    @property
+    def false_per_pod_day(self) -> float:
+        """False alarms per day of one pod."""
+        return self.false / self.pod_days if self.pod_days else float("nan")
+
+
+class Judge:
+    """Judges thresholds over scores of one labelled dataset at chosen moments."""
+
+    def __init__(self, labelled: Labelled, chosen: Moments) -> None:
+        self._labelled = labelled
+        self._step = labelled.dataset.step
+        self._scored = tuple(
+            (truth.y >= 0) & moments for truth, moments in zip(labelled.truths, chosen, strict=True)
+        )
+        self._due = [event for event in labelled.events if self._scored[event.block][:, event.first].any()]
+        self._due = [event for event in self._due if self._counts(event)]
+        self._quiet = self._outside()
+        self.hours = sum(int(moments.sum()) for moments in chosen) * self._step / 3600
+        self.pod_days = sum(int(each.sum()) for each in self._quiet) * self._step / 86400
+
+    def _counts(self, event: Event) -> bool:
+        return bool(self._scored[event.block][list(event.rows), event.first : event.last + 1].any())
+
+    def _outside(self) -> list[NDArray[np.bool_]]:
+        lead = round(self._labelled.target.lead.total_seconds() / self._step)
+        grace = round(GRACE_MINUTES * 60 / self._step)
+        quiet = [scored.copy() for scored in self._scored]
+        for event in self._labelled.events:
+            span = slice(max(0, event.first - lead), event.last + 1 + grace)
+            quiet[event.block][list(event.rows), span] = False
+        return quiet
+
+    def judge(self, scores: Scores, threshold: float) -> Judgement:
+        """What alarms at scores of at least `threshold` would have meant."""
+        alarmed = [np.nan_to_num(block, nan=-np.inf) >= threshold for block in scores]
+        catches = tuple(Catch(event, self._delay(event, alarmed[event.block])) for event in self._due)
+        false = sum(self._episodes(a & q) for a, q in zip(alarmed, self._quiet, strict=True))
+        return Judgement(threshold, catches, false, self.hours, self.pod_days)
+
+    def _delay(self, event: Event, alarmed: NDArray[np.bool_]) -> float | None:
+        lead = round(self._labelled.target.lead.total_seconds() / self._step)
+        first = max(0, event.first - lead)
+        rows = list(event.rows)
+        seen = (alarmed & self._scored[event.block])[rows, first : event.last + 1].any(axis=0)
+        if not seen.any():
+            return None
+        block = self._labelled.dataset.blocks[event.block]
+        at = block.at(first + int(seen.argmax()))
+        return (at - event.start).total_seconds()
+
+    def _episodes(self, alarmed: NDArray[np.bool_]) -> int:
+        bridge, recount = BRIDGE_MINUTES * 60 / self._step, RECOUNT_MINUTES * 60 / self._step
+        count = 0
+        for row in np.flatnonzero(alarmed.any(axis=1)):
+            counted, newest = -np.inf, -np.inf
+            for hit in np.flatnonzero(alarmed[row]):
+                if hit - newest > bridge or hit - counted >= recount:
+                    count, counted = count + 1, hit
+                newest = hit
+        return count
+
+    def best(self, scores: Scores, false_alarms_per_day: float) -> Judgement:
+        """Of all thresholds within the budget of false alarms the one with the best event F1.
+
+        Of equals the one in the middle of its range: furthest from both mistakes. With no event to
+        learn from, the lowest threshold within the budget.
+        """
+        allowed = false_alarms_per_day * self.hours / 24
+        within: list[Judgement] = []
+        for threshold in self._candidates(scores):
+            found = self.judge(scores, float(threshold))
+            if found.false > max(allowed, 0):
+                break
+            within.append(found)
+        if not self._due:
+            return within[-1]
+        top = max(found.f1 for found in within)
+        equals = [found for found in within if found.f1 == top]
+        return equals[len(equals) // 2]
+
+    def _candidates(self, scores: Scores) -> NDArray[np.float64]:
+        """Thresholds from above every score downwards, dense where false alarms begin."""
+        quiet = np.concatenate([s[q] for s, q in zip(scores, self._quiet, strict=True)])
+        due = [
+            scores[e.block][list(e.rows), max(0, e.first - 60) : e.last + 1].ravel() for e in self._due
+        ]
+        values = np.concatenate([np.sort(quiet[~np.isnan(quiet)])[-2000:], *due])
+        values = values[~np.isnan(values)]
+        grid = np.unique(np.quantile(values, np.linspace(0, 1, 400))) if len(values) else np.array([1.0])
+        above = np.nextafter(grid[-1], np.inf)
+        return np.concatenate([[above], grid[::-1]]).astype(np.float64)

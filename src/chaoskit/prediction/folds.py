@@ -1,0 +1,80 @@
+"""Which moments teach and which examine: by time, with whole events on one side and a gap between the sides.
+
+Rows are never split at random: neighbouring minutes of one event would stand on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit import errors
+from chaoskit.prediction.labels import Labelled
+
+Moments: TypeAlias = tuple[NDArray[np.bool_], ...]
+"""For each block, which of its moments are meant."""
+
+
+def refuse_random(how: str) -> None:
+    """`how` a data set is to be split is by time; `Refused` for any other way."""
+    if how != "time":
+        raise errors.Refused(
+            f"a split by {how} puts minutes of one event on both sides: its score would say nothing",
+            guard="honest evaluation",
+            hint="split by time; workloads held out are a second column of the report",
+        )
+
+
+def by_time(labelled: Labelled, holdout: float, gap: int) -> tuple[Moments, Moments]:
+    """The earlier part of every block, and its last `holdout` (a share) after a gap of so many samples."""
+    early, late = [], []
+    for index, block in enumerate(labelled.dataset.blocks):
+        cut = _between_events(labelled, index, round(block.length * (1 - holdout)))
+        moments = np.arange(block.length)
+        early.append(moments < cut)
+        late.append(moments >= cut + gap if block.length - cut > gap else moments < 0)
+    return tuple(early), tuple(late)
+
+
+def everything(labelled: Labelled) -> Moments:
+    """Every moment of every block."""
+    return tuple(np.ones(block.length, dtype=bool) for block in labelled.dataset.blocks)
+
+
+def _between_events(labelled: Labelled, index: int, wanted: int) -> int:
+    """The moment nearest to `wanted` at which no event of the block is under way or about to begin."""
+    truth = labelled.truths[index]
+    inside = (truth.event >= 0).any(axis=0)
+    free = np.flatnonzero(~inside)
+    return int(free[np.argmin(np.abs(free - wanted))]) if len(free) else wanted
+
+
+def number(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:
+    """For each block the fold of each chosen moment, -1 for the others: `count` stretches of even length.
+
+    Cuts lie between events, so that an event is in one fold only. Blocks begin with different folds.
+    """
+    found = []
+    for index, moments in enumerate(chosen):
+        fold = np.full(len(moments), -1, dtype=np.int8)
+        inside = np.flatnonzero(moments)
+        if len(inside):
+            edges = np.linspace(inside[0], inside[-1] + 1, count + 1).round().astype(int)
+            cuts = [_between_events(labelled, index, int(edge)) for edge in edges[1:-1]]
+            fold[inside] = (np.searchsorted(cuts, inside, side="right") + index) % count
+        found.append(fold)
+    return tuple(found)
+
+
+def apart(folds: Sequence[NDArray[np.int8]], held: int, gap: int) -> tuple[Moments, Moments]:
+    """What teaches when fold `held` examines: the others, but nothing within `gap` samples of it."""
+    train, test = [], []
+    for fold in folds:
+        examined = fold == held
+        near = np.convolve(examined, np.ones(2 * gap + 1), mode="same") > 0.5 if examined.any() else examined
+        train.append((fold >= 0) & ~near[: len(fold)])
+        test.append(examined)
+    return tuple(train), tuple(test)
