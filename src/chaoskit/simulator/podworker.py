@@ -11,7 +11,9 @@ from chaoskit.simulator.podstatus import Container, Facts
 from chaoskit.simulator.runner import Node, Runner
 
 _SEEN = 0.03
-_SANDBOX = 0.45
+_SANDBOX = 0.42
+_SCATTER = 0.12
+"""A network takes up to so much longer to set up: pods made together do not start at one instant."""
 _GONE = 0.7
 """Until the kubelet tells that the last container of a pod it stops has ended."""
 _DELETED = 0.5
@@ -124,7 +126,7 @@ class PodWorker:
         yield _SEEN
         self._began = self._node.engine.now()
         self.publish()
-        yield _SANDBOX
+        yield _SANDBOX + _SCATTER * self._node.engine.random.random()
         self.ip = self._address()
         self._sandbox = True
         self._proceed()

@@ -203,6 +203,7 @@ class Runner:
 
     def _pull_once(self, image: str, error: str) -> tuple[str, str]:
         self._event("Normal", "Pulling", f'Pulling image "{image}"')
+        self._pod.publish()
         self._event("Warning", "Failed", f'Failed to pull image "{image}": {error}')
         self._event("Warning", "Failed", "Error: ErrImagePull")
         return "ErrImagePull", error
