@@ -111,9 +111,9 @@ class Runtime:
     @cached_property
     def http(self) -> Http:
         """An HTTP client for probes."""
-        from chaoskit.adapters.http import HttpClient
+        from chaoskit.adapters.http import RequestsHttp
 
-        return HttpClient()
+        return RequestsHttp()
 
     @cached_property
     def namespace(self) -> str:
