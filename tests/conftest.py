@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.mongo"]
+pytest_plugins = ["tests.mongo", "tests.servers"]

@@ -197,10 +197,10 @@ def _what_happened(error: Exception) -> str:
             return f"cannot be reached through the proxy: {error}"
         case urllib3.exceptions.SSLError():
             return f"does not complete the TLS handshake: {error}"
+        case urllib3.exceptions.NewConnectionError():
+            return "does not accept connections"
         case urllib3.exceptions.TimeoutError():
             return "does not answer in time"
-        case urllib3.exceptions.NewConnectionError():
-            return "refuses connections"
         case _:
             return f"cut the connection: {error}"
 

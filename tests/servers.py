@@ -1,0 +1,115 @@
+"""Real servers for tests: Kubernetes 1.20 and Prometheus where this machine has them, the simulated cluster always."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+def shared_folder() -> Path:
+    """The folder of shared material: $CHAOSKIT_SHARED, or ``shared`` beside the project's folder."""
+    return Path(os.environ.get("CHAOSKIT_SHARED") or PROJECT.parent / "shared")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def real_kubeconfig() -> Iterator[Path]:
+    """A kubeconfig of a running Kubernetes 1.20 with one real node; it stops if these tests started it."""
+    script = shared_folder() / "cluster" / "cluster"
+    if not script.is_file():
+        pytest.skip(f"no real Kubernetes: {script} is not there")
+    home = Path(os.environ.get("CHAOSKIT_CLUSTER_HOME") or Path.home() / ".cache" / "chaoskit-cluster")
+    if not (home / "bin" / "kube-apiserver").is_file():
+        if not os.environ.get("CHAOSKIT_BUILD_CLUSTER"):
+            pytest.skip("the real Kubernetes is not built: set CHAOSKIT_BUILD_CLUSTER=1 to build it here")
+        subprocess.run([script, "build"], check=True, timeout=1800)
+    if os.geteuid() != 0:
+        pytest.skip("the real Kubernetes needs root for its node")
+    ran_before = subprocess.run([script, "status"], capture_output=True, text=True, check=False).stdout
+    up = subprocess.run([script, "up", "--pods"], capture_output=True, text=True, timeout=240, check=False)
+    if up.returncode != 0:
+        pytest.fail(f"{script} up --pods: {up.stderr}")
+    yield Path(up.stdout.strip().splitlines()[-1])
+    if "kube-apiserver" not in ran_before:
+        subprocess.run([script, "down"], capture_output=True, timeout=120, check=True)
+
+
+class PrometheusServer:
+    """A real Prometheus on a folder of its own; `url` answers while it runs."""
+
+    def __init__(self, folder: Path, configuration: str, rules: str = "") -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        (folder / "rules.yml").write_text(rules or "groups: []\n")
+        (folder / "prometheus.yml").write_text(f"rule_files: [rules.yml]\n{configuration}")
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+             f"--web.listen-address=127.0.0.1:{self.port}", "--storage.tsdb.retention.time=10y"],
+            stdout=self._log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def wait(self) -> None:
+        """It answers queries."""
+        until(lambda: _answers(f"{self.url}/-/ready"), 30, "Prometheus is not ready")
+
+    def stop(self) -> None:
+        """It has ended."""
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return int(answer.status) == 200
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def until(holds: Callable[[], object], seconds: float, complaint: str) -> None:
+    """`holds()` has become true; the test fails when it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{complaint} after {seconds:g} s")
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def real_prometheus(tmp_path: Path) -> Iterator[Callable[..., PrometheusServer]]:
+    """Starts real Prometheus servers, which end with the test; skips where there is no Prometheus."""
+    for needed in ("prometheus", "promtool"):
+        if shutil.which(needed) is None:
+            pytest.skip(f"no real Prometheus: {needed} is not installed")
+    started: list[PrometheusServer] = []
+
+    def start(configuration: str = "", rules: str = "", folder: Path | None = None) -> PrometheusServer:
+        place = folder or tmp_path / f"prometheus-{len(started)}"
+        place.mkdir(exist_ok=True)
+        server = PrometheusServer(place, configuration, rules)
+        started.append(server)
+        server.wait()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
