@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from statistics import fmean, median
 
 from chaoskit import kube
@@ -18,6 +17,9 @@ from chaoskit.topology import Topology, Workload, workload_name
 
 FRESH = timedelta(minutes=2)
 """An older sample says nothing about the present: Prometheus stops serving one after five minutes."""
+
+LASTING = timedelta(seconds=30)
+"""Saturation, errors and delays count from the third sample on: a restart makes one or two."""
 
 MEMORY_HIGH = 0.9
 MEMORY_FROM = 0.6
@@ -55,6 +57,10 @@ class _Reading:
         values = _known(self.series.values)
         early = values[: len(values) // 2]
         return median(early) if len(early) >= 8 else None
+
+    def lasts(self, broken: Callable[[float], bool], now: datetime) -> bool:
+        """Whether it is broken, and has been for more than a moment as far as can be seen."""
+        return broken(self.value) and (self.series is None or now - self.since(broken) >= LASTING)
 
     def since(self, broken: Callable[[float], bool]) -> datetime:
         """When the stretch of broken values that reaches the present began."""
@@ -140,41 +146,54 @@ def _memory(view: _View) -> Iterator[Symptom]:
         pod, value = reading.sample.labels.get("pod", ""), reading.value
         slope = growth(reading.series) if reading.series is not None else None
         left = (1 - value) / slope if slope and slope > 0 else math.inf
-        if value >= MEMORY_FROM and left <= MEMORY_HORIZON and slope is not None:
+        if slope is not None and value >= MEMORY_FROM and left <= MEMORY_HORIZON:
             severity = Severity.HIGH if left <= 10 else Severity.MEDIUM
             words = f"memory {value:.0%} of its limit, +{slope:.1%} per minute: full in {minutes(left * 60)}"
-            since = reading.series.start if reading.series is not None else reading.sample.at
+            since = view.now - timedelta(minutes=value / slope)
+            since = max(since, reading.series.start) if reading.series is not None else since
             facts = {"minutes_to_limit": round(left, 1), "pod": pod}
             yield view.symptom("memory-growth", since, severity, words, **facts)
         elif value >= MEMORY_HIGH:
             since = reading.since(lambda each: each >= MEMORY_HIGH)
-            yield view.symptom(
-                "memory-high", since, Severity.MEDIUM, f"memory {value:.0%} of its limit", pod=pod
-            )
+            words = f"memory {value:.0%} of its limit"
+            yield view.symptom("memory-high", since, Severity.MEDIUM, words, pod=pod)
+
+
+STEADY = 0.8
+"""Growth is steady when a straight line explains so much of it."""
+
+NEW_HIGH = 1.05
+"""A leak goes beyond what was used before, a garbage collector's saw teeth do not."""
 
 
 def growth(series: Series) -> float | None:
-    """The steady growth of a series in units per minute, since its last fall; None when it is not steady.
+    """The growth of a series in units per minute, over the longest time up to now in which it was steady.
 
-    Least squares over at least two minutes; steady means that a line explains 80 % of it.
+    None when it is steady over none of the last 30, 20, 10 and 5 minutes, or is no new high.
     """
-    values = _since_last_fall(series.values)
-    points = [(i * series.step / 60, v) for i, v in enumerate(values) if not math.isnan(v)]
+    values = list(series.values)
+    known = _known(series.values)
+    if not known or known[-1] < NEW_HIGH * max(known[: len(known) // 2], default=math.inf):
+        return None
+    for span in (30, 20, 10, 5):
+        slope = _steady_slope(values[-(span * 60 // series.step) :], series.step)
+        if slope is not None:
+            return slope
+    return None
+
+
+def _steady_slope(values: Sequence[float], step: int) -> float | None:
+    """The slope per minute of a least squares line through at least two minutes, if it explains enough."""
+    points = [(i * step / 60, v) for i, v in enumerate(values) if not math.isnan(v)]
     if len(points) < 8 or points[-1][0] - points[0][0] < 2:
         return None
     mx, my = fmean(x for x, _ in points), fmean(y for _, y in points)
     sxx = sum((x - mx) ** 2 for x, _ in points)
     sxy = sum((x - mx) * (y - my) for x, y in points)
     syy = sum((y - my) ** 2 for _, y in points)
-    if syy == 0 or sxy**2 / (sxx * syy) < 0.8:
+    if syy == 0 or sxy**2 / (sxx * syy) < STEADY:
         return None
     return sxy / sxx
-
-
-def _since_last_fall(values: array[float]) -> Sequence[float]:
-    """The values after the last sudden fall (a restart, a collection of garbage) of a fifth or more."""
-    falls = [i for i, (a, b) in enumerate(pairwise(values), start=1) if b < 0.8 * a]
-    return values[falls[-1] :] if falls else values
 
 
 def _known(values: array[float]) -> list[float]:
@@ -183,12 +202,14 @@ def _known(values: array[float]) -> list[float]:
 
 def _cpu(view: _View) -> Iterator[Symptom]:
     worst, throttled = view.worst("cpu_limit_ratio"), view.mean("cpu_throttled_ratio")
-    if worst is None or worst.value < CPU_SATURATED or (throttled is not None and throttled < THROTTLED):
+    if worst is None or (throttled is not None and throttled < THROTTLED):
         return
-    also = "" if throttled is None else f", throttled in {throttled:.0%} of periods"
-    since = worst.since(lambda each: each >= CPU_SATURATED)
-    words = f"CPU {worst.value:.0%} of its limit{also}"
-    yield view.symptom("cpu-saturated", since, Severity.MEDIUM, words, pod=worst.sample.labels.get("pod"))
+    if worst.lasts(lambda each: each >= CPU_SATURATED, view.now):
+        also = "" if throttled is None else f", throttled in {throttled:.0%} of periods"
+        since = worst.since(lambda each: each >= CPU_SATURATED)
+        words = f"CPU {worst.value:.0%} of its limit{also}"
+        pod = worst.sample.labels.get("pod")
+        yield view.symptom("cpu-saturated", since, Severity.MEDIUM, words, pod=pod)
 
 
 def _disk(view: _View) -> Iterator[Symptom]:
@@ -203,33 +224,37 @@ def _disk(view: _View) -> Iterator[Symptom]:
 
 def _errors(view: _View) -> Iterator[Symptom]:
     worst = view.worst("error_ratio")
-    if worst is None or worst.value < ERRORS:
-        return
-    severity = Severity.HIGH if worst.value >= 0.25 else Severity.MEDIUM
-    since = worst.since(lambda each: each >= ERRORS)
-    words = f"{worst.value:.0%} of requests answered with 5xx"
-    yield view.symptom("errors", since, severity, words, ratio=worst.value)
+    if worst is not None and worst.lasts(lambda each: each >= ERRORS, view.now):
+        severity = Severity.HIGH if worst.value >= 0.25 else Severity.MEDIUM
+        since = worst.since(lambda each: each >= ERRORS)
+        words = f"{worst.value:.0%} of requests answered with 5xx"
+        yield view.symptom("errors", since, severity, words, ratio=worst.value)
 
 
 def _latency(view: _View) -> Iterator[Symptom]:
     worst = view.worst("latency_p95")
     usual = None if worst is None else worst.usual
-    if worst is None or usual is None or worst.value < max(SLOW_SECONDS, SLOWER * usual):
+    if worst is None or usual is None:
         return
     bar = max(SLOW_SECONDS, SLOWER * usual)
-    words = f"95 % of requests within {_ms(worst.value)} (usually {_ms(usual)})"
-    yield view.symptom("latency", worst.since(lambda each: each >= bar), Severity.MEDIUM, words)
+    if worst.lasts(lambda each: each >= bar, view.now):
+        words = f"95 % of requests within {_ms(worst.value)} (usually {_ms(usual)})"
+        since = worst.since(lambda each: each >= bar)
+        yield view.symptom("latency", since, Severity.MEDIUM, words)
 
 
 def _edges(view: _View) -> Iterator[Symptom]:
     for reading in view.readings("edge_gap"):
-        usual = reading.usual or 0.0
-        bar = max(GAP_SECONDS, SLOWER * usual)
-        if reading.value < bar:
-            continue
+        yield from _edge(view, reading)
+
+
+def _edge(view: _View, reading: _Reading) -> Iterator[Symptom]:
+    usual = reading.usual or 0.0
+    bar = max(GAP_SECONDS, SLOWER * usual)
+    if reading.lasts(lambda each: each >= bar, view.now):
         source = reading.sample.labels.get("source", "")
         words = f"{_ms(reading.value)} lost between {source or 'its callers'} and it (usually {_ms(usual)})"
-        since = reading.since(lambda each, bar=bar: each >= bar)  # type: ignore[misc]
+        since = reading.since(lambda each: each >= bar)
         yield view.symptom("edge-gap", since, Severity.MEDIUM, words, source=source)
 
 
