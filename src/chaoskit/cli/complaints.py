@@ -16,7 +16,7 @@ _INDENT = " " * 9
 def words(error: ChaoskitError) -> str:
     """The error as a person reads it, each line ended; three lines, or one block per problem."""
     if isinstance(error, InvalidInput) and error.problems:
-        return "".join(_problem(each) for each in error.problems)
+        return "".join(problem_words(each) for each in error.problems)
     lines = [f"{_title(error):<9}{error.message}"]
     if isinstance(error, Refused):
         until = f", until {error.until}" if error.until else ""
@@ -33,9 +33,9 @@ def _title(error: ChaoskitError) -> str:
     return "refused" if of_error(error).exit_code == 3 else "error"
 
 
-def _problem(problem: Problem) -> str:
-    """One problem with the line it stands on, where that can still be read."""
-    lines = [f"{'error':<9}{problem}"]
+def problem_words(problem: Problem, level: str = "error") -> str:
+    """One problem with the line it stands on, where that can still be read; each line ended."""
+    lines = [f"{level:<9}{problem}"]
     source = _line(problem.path, problem.line)
     if source:
         lines.append(f"{_INDENT}{problem.line} | {source}")
