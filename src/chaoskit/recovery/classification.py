@@ -47,13 +47,11 @@ Time lost on the way to a workload comes before its pool: a bad network also kee
 BROKEN = frozenset(PRECEDENCE) - {"memory-growth", "memory-high", "node-cordoned", "disk-full"}
 """Symptoms that callers feel."""
 
-FELT = frozenset(
-    {"errors", "latency", "edge-gap", "pool-exhausted", "pool-errors", "not-ready", "cpu-saturated"}
-)
-"""Symptoms that a broken dependency can cause in its callers."""
+PASSED_ON = frozenset({"errors", "latency"})
+"""What callers show of the same troubles in what they call."""
 
-FELT_OF_DATABASE = FELT | {"crash-loop", "error-exit"}
-"""Without its database a service may even fail to start or to stay alive."""
+FELT = PASSED_ON | {"edge-gap", "pool-exhausted", "pool-errors", "not-ready", "cpu-saturated"}
+"""Symptoms that a broken dependency can cause in its callers; a database that is down, crashes as well."""
 
 _DATABASE = frozenset({"database-down", "database-full"})
 
@@ -199,147 +197,6 @@ def _could_cause(cause: frozenset[str], effect: frozenset[str]) -> bool:
     if effect <= PASSED_ON:
         return not cause.isdisjoint(BROKEN)
     return effect <= FELT and not cause.isdisjoint(BROKEN - PASSED_ON)
-
-
-_DATABASE = FELT | {"crash-loop", "error-exit"}
-"""Without its database a service may even fail to start or to stay alive."""
-
-_DATABASE = frozenset({"database-down", "database-full"})
-
-HEAD_START = timedelta(minutes=2)
-"""An effect may be seen so long before its cause: signals have steps and rates have windows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """What a model says of a workload: the issue that it sees coming and how likely (0 to 1)."""
-
-    namespace: str
-    target: str
-    issue: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """One thing to recover from.
-
-    `id` is unique in its namespace (``cart-pod-crash``); `root` is the id of the issue that it follows
-    from, "" for a root itself; `model` says in words what the model thinks, "" without a vote.
-    """
-
-    id: str
-    kind: str
-    target: ObjectRef
-    at: datetime
-    since: datetime
-    severity: Severity
-    confidence: float
-    symptoms: tuple[Symptom, ...]
-    root: str = ""
-    model: str = ""
-    disagrees: bool = False
-
-    @property
-    def evidence(self) -> tuple[str, ...]:
-        """What was seen, in words."""
-        return tuple(symptom.evidence for symptom in self.symptoms)
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of its symptoms."""
-        return frozenset(symptom.kind for symptom in self.symptoms)
-
-    @property
-    def pods(self) -> tuple[str, ...]:
-        """The pods that have symptoms."""
-        return tuple(sorted({pod for symptom in self.symptoms for pod in symptom.pods}))
-
-    def fact(self, name: str) -> Any:
-        """A fact of the first symptom that has it; None when none has."""
-        return next((s.facts[name] for s in self.symptoms if name in s.facts), None)
-
-
-def classify(
-    symptoms: Iterable[Symptom],
-    votes: Sequence[Vote] = (),
-    *,
-    topology: Topology | None = None,
-    now: datetime,
-) -> tuple[Issue, ...]:
-    """One issue for each target with symptoms, roots first, then the gravest.
-
-    With a topology, issues that another one explains carry its id as their `root`.
-    """
-    grouped: dict[ObjectRef, list[Symptom]] = {}
-    for symptom in symptoms:
-        grouped.setdefault(symptom.target, []).append(symptom)
-    issues = [_issue(members, votes, now) for members in grouped.values()]
-    rooted = issues if topology is None else [_rooted(issue, issues, topology) for issue in issues]
-    return tuple(sorted(rooted, key=lambda i: (bool(i.root), -i.severity, -i.confidence, i.id)))
-
-
-def _issue(symptoms: list[Symptom], votes: Sequence[Vote], now: datetime) -> Issue:
-    ranked = sorted(symptoms, key=lambda s: (PRECEDENCE.index(s.kind), -s.severity))
-    kind, target = CLASS_OF[ranked[0].kind], ranked[0].target
-    issue = Issue(
-        id=f"{target.name}-{kind}",
-        kind=kind,
-        target=target,
-        at=now,
-        since=min(symptom.since for symptom in symptoms),
-        severity=max(symptom.severity for symptom in symptoms),
-        confidence=_confidence(CLASSES[kind], symptoms),
-        symptoms=tuple(ranked),
-    )
-    mine = [v for v in votes if (v.namespace, v.target) == (target.namespace, str(target))]
-    return issue if not mine else _heard(issue, max(mine, key=lambda vote: vote.probability))
-
-
-def _confidence(weights: Mapping[str, float], symptoms: Iterable[Symptom]) -> float:
-    """How sure several symptoms make us together: one less the chance that each of them misleads."""
-    kinds = {symptom.kind for symptom in symptoms}
-    return round(1 - math.prod(1 - weights.get(kind, 0.0) for kind in kinds), 2)
-
-
-def _heard(issue: Issue, vote: Vote) -> Issue:
-    """The issue with the model's opinion: agreement makes surer, disagreement less sure, and is shown."""
-    said = vote.issue.replace(" ", "-").replace("_", "-")
-    words = f"the model says {said.replace('-', ' ')} ({vote.probability:.0%})"
-    if said == issue.kind:
-        surer = issue.confidence + (1 - issue.confidence) * vote.probability / 2
-        return replace(issue, model=words, confidence=round(surer, 2))
-    less = issue.confidence * (1 - vote.probability / 4)
-    return replace(issue, model=words, confidence=round(less, 2), disagrees=True)
-
-
-# ---------------------------------------------------------------- roots
-
-
-def _rooted(issue: Issue, issues: Sequence[Issue], topology: Topology) -> Issue:
-    causes = [other for other in issues if _explains(other, issue, topology)]
-    if not causes:
-        return issue
-    root = min(causes, key=lambda cause: (_follows_any(cause, issues, topology), cause.since, cause.id))
-    return replace(issue, root=root.id)
-
-
-def _follows_any(issue: Issue, issues: Sequence[Issue], topology: Topology) -> bool:
-    return any(_explains(other, issue, topology) for other in issues)
-
-
-def _explains(cause: Issue, effect: Issue, topology: Topology) -> bool:
-    """Whether `cause` is enough to bring about all that was seen of `effect`."""
-    if cause.target == effect.target or cause.since > effect.since + HEAD_START:
-        return False
-    if cause.kinds <= FELT and (effect.since, effect.id) < (cause.since, cause.id):
-        return False  # of two that feel alike, the earlier is the cause: nothing follows in a circle
-    if cause.target.kind.name == "Node":
-        return "on-lost-node" in effect.kinds and "node-lost" in cause.kinds
-    database = cause.kind == "database-connection" and not cause.kinds.isdisjoint(_DATABASE)
-    felt = FELT_OF_DATABASE if database else FELT
-    serious = cause.kinds & BROKEN - {"errors", "latency", "edge-gap"}
-    return bool(serious) and effect.kinds <= felt and _calls(effect.target, cause.target, topology)
 
 
 def _calls(caller: ObjectRef, callee: ObjectRef, topology: Topology) -> bool:
