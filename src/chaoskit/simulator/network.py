@@ -7,13 +7,10 @@ import random
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from chaoskit.simulator.litmus.probes import UnreachableError
 from chaoskit.simulator.queueing import CLIENT_TIMEOUT, Part
 from chaoskit.simulator.traffic import PodState, Traffic, network_fault, service_key
 from chaoskit.simulator.view import ClusterView, Pod, Service
-
-
-class NetworkError(Exception):
-    """No answer came: the host is unknown, the connection was refused, or it took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +29,12 @@ class Network:
         self._traffic = traffic
         self._random = random.Random(f"network {seed}")
 
+    def __call__(self, url: str, timeout: float) -> int:
+        """The status of a GET, as a probe of Litmus sees it; `timeout` in seconds, 0 for none."""
+        return self.get(url, timeout=timeout or CLIENT_TIMEOUT).status
+
     def get(self, url: str, *, namespace: str = "default", timeout: float = CLIENT_TIMEOUT) -> Answer:
-        """What a GET from a pod in `namespace` is answered; raises `NetworkError` when nothing comes.
+        """What a GET from a pod in `namespace` is answered; raises `UnreachableError` when nothing comes.
 
         A service with a ready pod answers 200; those that take part in traffic answer as they do there.
         """
@@ -41,11 +42,11 @@ class Network:
         pod = self._pod_at(parts, namespace)
         lost, delay = network_fault(self._traffic.effects_of_network(pod), None)
         if self._random.random() < lost:
-            raise NetworkError(f"Get {url!r}: context deadline exceeded")
+            raise UnreachableError(f"Get {url!r}: context deadline exceeded")
         state = self._traffic.states.get(pod.key)
         status, seconds = self._served(state) if state and state.parts else (200, 0.002)
         if seconds + delay > timeout:
-            raise NetworkError(f"Get {url!r}: context deadline exceeded")
+            raise UnreachableError(f"Get {url!r}: context deadline exceeded")
         return Answer(status, seconds + delay)
 
     def _pod_at(self, parts: SplitResult, namespace: str) -> Pod:
@@ -53,16 +54,16 @@ class Network:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         service = self._service_at(host, namespace)
         if service is not None and port not in service.ports:
-            raise NetworkError(f"dial tcp {host}:{port}: i/o timeout")
+            raise UnreachableError(f"dial tcp {host}:{port}: i/o timeout")
         if service is not None:
             pods = [pod for pod in self._view.backends(service) if pod.serving]
         else:
             pods = [pod for pod in self._view.pods.values() if pod.ip and pod.ip == host]
             if not pods:
-                raise NetworkError(f"dial tcp: lookup {host}: no such host")
+                raise UnreachableError(f"dial tcp: lookup {host}: no such host")
             pods = [pod for pod in pods if pod.main and pod.main.running]
         if not pods:
-            raise NetworkError(f"dial tcp {host}:{port}: connect: connection refused")
+            raise UnreachableError(f"dial tcp {host}:{port}: connect: connection refused")
         return self._random.choice(pods)
 
     def _service_at(self, host: str, namespace: str) -> Service | None:

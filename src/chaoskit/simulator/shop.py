@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 
-from chaoskit.simulator import exposition, topology
+from chaoskit.simulator import exposition, queries, topology
 from chaoskit.simulator.api import Api, ApiError
 from chaoskit.simulator.direction import Direction, as_row
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Due, Engine
+from chaoskit.simulator.litmus.probes import UnreachableError
 from chaoskit.simulator.measurement import Measurement
 from chaoskit.simulator.network import Network
+from chaoskit.simulator.queries import BadQuery
 from chaoskit.simulator.signals import STEP, Signals
 from chaoskit.simulator.stage import Incident, Kubelet, Stage
 from chaoskit.simulator.traffic import PodState, Traffic
@@ -78,6 +80,14 @@ class Shop:
         """The text of ``/metrics`` at this moment."""
         with self._engine.lock:
             return exposition.render(self.view, self.traffic, self._engine.now())
+
+    def values(self, endpoint: str, query: str) -> list[float]:  # noqa: ARG002 - there is one
+        """The values of an instant query, as a probe of Litmus sees them."""
+        try:
+            found = queries.instant(self.signals, query, self._engine.now())["result"]
+        except BadQuery as error:
+            raise UnreachableError(str(error)) from error
+        return [float(one["value"][1]) for one in found if "value" in one]
 
     @property
     def incidents(self) -> tuple[Incident, ...]:

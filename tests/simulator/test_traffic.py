@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from tests.simulator.instant import InstantCluster
+
+from chaoskit.simulator import queueing
+from chaoskit.simulator.effects import Effect, Kind
+from chaoskit.simulator.litmus.probes import UnreachableError
+from chaoskit.simulator.queueing import Part
+
+SHOP = "shop"
+
+
+@pytest.fixture
+def cluster() -> InstantCluster:
+    return InstantCluster(seed=3).run(300)
+
+
+def disturb(cluster: InstantCluster, kind: Kind, app: str, amount: float, **more: object) -> Effect:
+    effect = Effect(kind, SHOP, cluster.pod(app), amount, **more)  # type: ignore[arg-type]
+    cluster.effects.start(effect)
+    return effect
+
+
+def latest(cluster: InstantCluster, signal: str, **labels: str) -> list[float]:
+    found = cluster.shop.signals.latest(f"chaoskit:{signal}")
+    return [
+        series.at(cluster.shop.signals.step)
+        for series in found
+        if labels.items() <= dict(series.labels).items()
+    ]
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def test_a_quantile_of_a_log_normal_time_lies_in_the_bucket_of_its_median() -> None:
+    shares = queueing.cumulative([Part(1.0, 0.07, 0.45)])
+    middle = queueing.quantile(0.5, shares)
+    assert middle is not None
+    assert 0.05 < middle < 0.1
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_a_quantile_of_no_requests_is_none() -> None:
+    assert queueing.quantile(0.5, [0.0] * 11) is None
+
+
+def test_a_pool_follows_littles_law_while_it_has_room() -> None:
+    pool = queueing.pool_state(rate=20, hold=0.1, size=10, held=0)
+    assert pool.in_use == pytest.approx(2.0)
+    assert pool.timed_out == 0
+    assert pool.wait < 0.01
+
+
+def test_a_pool_of_which_all_is_held_lets_every_request_time_out() -> None:
+    pool = queueing.pool_state(rate=20, hold=0.01, size=10, held=10)
+    assert (pool.in_use, pool.timed_out, pool.wait) == (10, 1.0, queueing.POOL_TIMEOUT)
+
+
+def test_waiting_grows_without_a_jump_as_a_pool_fills() -> None:
+    waits = [queueing.pool_state(50, 0.05, 10, held).wait for held in range(10)]
+    assert waits == sorted(waits)
+    assert waits[0] < 0.001
+    assert waits[-1] > 0.5
+
+
+def test_a_network_that_loses_everything_gives_no_answer() -> None:
+    assert queueing.lossy(1.0)[0] == 1.0
+    assert queueing.lossy(0.0) == (0.0, 0.0)
+    assert 0 < queueing.lossy(0.2)[0] < 0.01
+
+
+def test_each_service_serves_what_its_callers_ask(cluster: InstantCluster) -> None:
+    frontend = sum(latest(cluster, "requests:rate", workload="frontend"))
+    orders = sum(latest(cluster, "requests:rate", workload="orders"))
+    payments = sum(latest(cluster, "requests:rate", workload="payments"))
+    assert frontend > 30
+    assert orders == pytest.approx(0.25 * frontend, rel=0.05)
+    assert payments == pytest.approx(orders, rel=0.05)
+
+
+def test_a_healthy_shop_fails_almost_nothing(cluster: InstantCluster) -> None:
+    assert max(latest(cluster, "errors:ratio")) < 0.02
+    assert max(latest(cluster, "latency_p95:seconds")) < 0.5
+
+
+def test_a_pod_that_is_gone_leaves_its_load_to_the_others(cluster: InstantCluster) -> None:
+    before = latest(cluster, "requests:rate", workload="payments")
+    cluster.api.objects["Deployment.apps", SHOP, "payments"]["spec"]["replicas"] = 1
+    cluster.shop.view.listeners.clear()
+    name = cluster.pod("payments")
+    cluster.start_pod = lambda deployment: None  # type: ignore[method-assign]
+    cluster.api.delete("Pod", SHOP, name)
+    cluster.run(120)
+    after = latest(cluster, "requests:rate", workload="payments")
+    assert len(after) == len(before) - 1
+    assert after[0] == pytest.approx(sum(before), rel=0.25)
+
+
+def test_a_busy_neighbour_in_the_container_slows_its_pod_alone(cluster: InstantCluster) -> None:
+    sick = cluster.pod("search")
+    before = latest(cluster, "latency_p95:seconds", pod=sick)
+    disturb(cluster, "cpu", "search", 2.0)
+    cluster.run(90)
+    assert latest(cluster, "cpu_limit:ratio", pod=sick)[0] > 0.9
+    assert latest(cluster, "cpu_throttled:ratio", pod=sick)[0] > 0.5
+    assert latest(cluster, "latency_p95:seconds", pod=sick)[0] > before[0]
+    others = [pod["metadata"]["name"] for pod in cluster.pods("search")[1:]]
+    assert max(latest(cluster, "cpu_limit:ratio", pod=others[0])) < 0.6
+
+
+def test_errors_of_a_callee_reach_its_callers_and_no_one_else(cluster: InstantCluster) -> None:
+    for pod in cluster.pods("shipping"):
+        cluster.effects.start(Effect("errors", SHOP, pod["metadata"]["name"], 50))
+    cluster.run(120)
+    assert mean(latest(cluster, "errors:ratio", workload="shipping")) == pytest.approx(0.5, abs=0.05)
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) == pytest.approx(0.35, abs=0.06)
+    assert mean(latest(cluster, "errors:ratio", workload="cart")) < 0.02
+
+
+def test_a_caller_that_retries_hides_some_errors(cluster: InstantCluster) -> None:
+    disturb(cluster, "errors", "recommendations", 40)
+    cluster.run(120)
+    seen = mean(latest(cluster, "errors:ratio", workload="frontend"))
+    assert 0 < seen < 0.6 * 0.5 * 0.4
+
+
+def test_network_latency_is_seen_by_the_caller_and_not_by_the_callee(
+    cluster: InstantCluster,
+) -> None:
+    before = mean(latest(cluster, "latency_p95:seconds", workload="shipping"))
+    for pod in cluster.pods("shipping"):
+        cluster.effects.start(Effect("network-latency", SHOP, pod["metadata"]["name"], 0.4))
+    cluster.run(120)
+    gap = latest(cluster, "edge_gap_p50:seconds", workload="shipping", source="orders")
+    assert gap[0] > 0.5
+    edges = latest(cluster, "edge_gap_p50:seconds", workload="payments", source="orders")
+    assert edges[0] < 0.05
+    assert mean(latest(cluster, "latency_p95:seconds", workload="orders")) > before + 0.3
+
+
+def test_lost_packets_starve_the_pod_and_make_its_node_send_again(cluster: InstantCluster) -> None:
+    sick = cluster.pod("cart")
+    quiet = latest(cluster, "tcp_retransmits:ratio")
+    rate = latest(cluster, "requests:rate", pod=sick)[0]
+    disturb(cluster, "network-loss", "cart", 100)
+    cluster.run(120)
+    assert latest(cluster, "requests:rate", pod=sick)[0] < 0.05 * rate
+    assert latest(cluster, "network_dropped:rate", pod=sick)[0] > 0
+    assert max(latest(cluster, "tcp_retransmits:ratio")) >= max(quiet)
+    assert mean(latest(cluster, "errors:ratio", workload="frontend")) > 0.1
+
+
+def test_loss_towards_named_peers_leaves_other_calls_alone(cluster: InstantCluster) -> None:
+    for pod in cluster.pods("orders"):
+        name = pod["metadata"]["name"]
+        peers = ("payments.shop.svc.cluster.local|80",)
+        cluster.effects.start(Effect("network-latency", SHOP, name, 0.3, peers))
+    cluster.run(120)
+    edges = "edge_gap_p50:seconds"
+    assert latest(cluster, edges, workload="payments", source="orders")[0] > 0.3
+    assert latest(cluster, edges, workload="shipping", source="orders")[0] < 0.05
+
+
+def test_an_effect_that_ends_is_no_longer_felt(cluster: InstantCluster) -> None:
+    effect = disturb(cluster, "errors", "cart", 80)
+    cluster.run(120)
+    assert mean(latest(cluster, "errors:ratio", workload="cart")) > 0.3
+    cluster.effects.end(effect)
+    cluster.run(120)
+    assert mean(latest(cluster, "errors:ratio", workload="cart")) < 0.02
+
+
+def test_held_connections_fill_the_pool_and_then_fail_requests(cluster: InstantCluster) -> None:
+    sick = cluster.pod("catalog")
+    disturb(cluster, "hold-connections", "catalog", 10)
+    cluster.run(120)
+    assert latest(cluster, "db_pool_usage:ratio", pod=sick) == [1.0]
+    assert latest(cluster, "db_pool_pending:count", pod=sick)[0] > 1
+    assert latest(cluster, "db_pool_errors:rate", pod=sick)[0] > 1
+    assert latest(cluster, "errors:ratio", pod=sick)[0] > 0.9
+
+
+def test_memory_over_the_limit_is_killed_by_the_kubelet_and_starts_low(
+    cluster: InstantCluster,
+) -> None:
+    sick = cluster.pod("payments")
+    effect = disturb(cluster, "memory", "payments", 190 * 2**20)
+    cluster.run(30)
+    cluster.effects.end(effect)
+    cluster.run(60)
+    assert latest(cluster, "last_terminated_oom:bool", pod=sick) == [1.0]
+    assert latest(cluster, "oom_events:increase5m", pod=sick)[0] >= 1
+    assert latest(cluster, "memory_usage:ratio", pod=sick)[0] < 0.6
+
+
+def test_garbage_is_collected_so_that_healthy_memory_stays_bounded() -> None:
+    cluster = InstantCluster(seed=5).run(4 * 3600)
+    for series in cluster.shop.signals.latest("chaoskit:memory_usage:ratio"):
+        values = [value for value in series.values if not math.isnan(value)]
+        assert max(values) < 0.8
+        assert max(values) - min(values) > 0.005
+
+
+def test_two_runs_from_one_seed_record_the_same() -> None:
+    def run(seed: int) -> list[float]:
+        cluster = InstantCluster(seed=seed, story="training", hours=2).run(5400)
+        return latest(cluster, "cpu_usage:cores")
+
+    assert run(11) == run(11)
+    assert run(11) != run(12)
+
+
+def test_a_service_with_a_ready_pod_answers_200(cluster: InstantCluster) -> None:
+    network = cluster.shop.network
+    statuses = [network.get("http://frontend.shop.svc.cluster.local/").status for _ in range(50)]
+    assert statuses.count(200) >= 45
+    assert network("http://cart.shop", 2.0) in {200, 500, 502, 503}
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://nowhere.shop/", "no such host"),
+        ("http://cart.shop:81/", "i/o timeout"),
+        ("http://cart/", "no such host"),
+    ],
+)
+def test_a_url_without_a_listener_says_why(cluster: InstantCluster, url: str, why: str) -> None:
+    with pytest.raises(UnreachableError, match=why):
+        cluster.shop.network.get(url)
+
+
+def test_a_service_without_ready_pods_refuses_the_connection(cluster: InstantCluster) -> None:
+    cluster.kill_container(SHOP, cluster.pod("cache"), "cache")
+    cluster.run(2)
+    with pytest.raises(UnreachableError, match="refused"):
+        cluster.shop.network.get("http://cache.shop/")
+
+
+def test_a_pod_cut_off_from_the_network_does_not_answer(cluster: InstantCluster) -> None:
+    disturb(cluster, "network-loss", "cache", 100)
+    with pytest.raises(UnreachableError, match="deadline exceeded"):
+        cluster.shop.network.get("http://cache.shop/")
