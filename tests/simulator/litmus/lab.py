@@ -75,6 +75,12 @@ class Lab:
         """The object as it is now."""
         return self.api.get(kind, namespace, name)
 
+    def read(self, kind: str, namespace: str, name: str) -> Object:
+        """The object as it is now; it must be there."""
+        found = self.api.get(kind, namespace, name)
+        assert found is not None
+        return found
+
     def at(self, seconds: float, work: Callable[[], Any]) -> None:
         """`work` is done so many seconds from now."""
         self.engine.call_later(seconds, lambda: void(work()))

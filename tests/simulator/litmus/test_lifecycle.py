@@ -75,16 +75,12 @@ def chaos(fault: str, env: dict[str, str] | None = None, **more: Any) -> dict[st
 
 
 def status(lab: Lab) -> dict[str, Any]:
-    engine = lab.get(ENGINE, NAMESPACE, "e")
-    assert engine is not None
-    told: dict[str, Any] = engine.get("status", {})
+    told: dict[str, Any] = lab.read(ENGINE, NAMESPACE, "e").get("status", {})
     return told
 
 
 def result(lab: Lab, fault: str) -> dict[str, Any]:
-    found = lab.get(RESULT, NAMESPACE, f"e-{fault}")
-    assert found is not None
-    return found
+    return lab.read(RESULT, NAMESPACE, f"e-{fault}")
 
 
 def verdict(lab: Lab, fault: str) -> tuple[str, str, str]:
@@ -118,25 +114,25 @@ WEB_ANSWERS = {
 }
 
 
-def test_an_installed_litmus_tells_its_version_by_the_operators_image():
+def test_an_installed_litmus_tells_its_version_by_the_operators_image() -> None:
     lab = town()
-    operator = lab.get("Deployment.apps", "litmus", "chaos-operator-ce")
+    operator = lab.read("Deployment.apps", "litmus", "chaos-operator-ce")
     (container,) = operator["spec"]["template"]["spec"]["containers"]
     assert container["image"].endswith("/chaos-operator:3.31.0")
     assert operator["status"]["readyReplicas"] == 1
 
 
-def test_installing_twice_leaves_what_is_there():
+def test_installing_twice_leaves_what_is_there() -> None:
     lab = town()
     changed = {"metadata": {"labels": {"mine": "yes"}}}
     lab.api.patch("ChaosExperiment.litmuschaos.io", NAMESPACE, "pod-delete", changed)
     install(lab.api, [NAMESPACE])
-    kept = lab.get("ChaosExperiment.litmuschaos.io", NAMESPACE, "pod-delete")
+    kept = lab.read("ChaosExperiment.litmuschaos.io", NAMESPACE, "pod-delete")
     assert kept["metadata"]["labels"]["mine"] == "yes"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_fault_passes_and_leaves_no_disturbance(fault):
+def test_every_fault_passes_and_leaves_no_disturbance(fault: str) -> None:
     lab = town()
     lab.api.create(chaos(fault, {"TOTAL_CHAOS_DURATION": "10", "MEMORY_CONSUMPTION": "10"}))
     lab.engine.run_for(120)
@@ -154,7 +150,9 @@ def test_every_fault_passes_and_leaves_no_disturbance(fault):
         ("pod-network-loss", {"NETWORK_PACKET_LOSS_PERCENTAGE": "40"}, "network-loss", 40),
     ],
 )
-def test_a_fault_is_felt_in_its_target_while_it_lasts(fault, env, kind, amount):
+def test_a_fault_is_felt_in_its_target_while_it_lasts(
+    fault: str, env: dict[str, str], kind: str, amount: float
+) -> None:
     lab = town()
     lab.api.create(chaos(fault, env | {"TOTAL_CHAOS_DURATION": "30"}))
     lab.engine.run_for(30)
@@ -163,7 +161,7 @@ def test_a_fault_is_felt_in_its_target_while_it_lasts(fault, env, kind, amount):
     assert list(result(lab, fault)["metadata"]["annotations"].values()) == ["injected"]
 
 
-def test_tunables_come_from_the_installed_experiment_where_the_engine_is_silent():
+def test_tunables_come_from_the_installed_experiment_where_the_engine_is_silent() -> None:
     lab = town()
     env = [{"name": "TOTAL_CHAOS_DURATION", "value": "30"}, {"name": "CPU_CORES", "value": "3"}]
     patch = {"spec": {"definition": {"env": env}}}
@@ -173,7 +171,7 @@ def test_tunables_come_from_the_installed_experiment_where_the_engine_is_silent(
     assert [effect.amount for effect in disturbed(lab)] == [3.0]
 
 
-def test_network_loss_is_limited_to_the_hosts_that_it_is_given():
+def test_network_loss_is_limited_to_the_hosts_that_it_is_given() -> None:
     lab = town()
     host = f"web.{NAMESPACE}.svc.cluster.local"
     env = {"DESTINATION_HOSTS": f"{host}|80", "TOTAL_CHAOS_DURATION": "30"}
@@ -182,7 +180,7 @@ def test_network_loss_is_limited_to_the_hosts_that_it_is_given():
     assert [effect.peers for effect in disturbed(lab)] == [(f"{host}|80",)]
 
 
-def test_network_loss_towards_unknown_services_is_an_error_and_disturbs_nothing():
+def test_network_loss_towards_unknown_services_is_an_error_and_disturbs_nothing() -> None:
     lab = town()
     env = {"DESTINATION_HOSTS": "ghost.town.svc.cluster.local"}
     lab.api.create(chaos("pod-network-loss", env))
@@ -192,7 +190,7 @@ def test_network_loss_towards_unknown_services_is_an_error_and_disturbs_nothing(
     assert "provided hosts are invalid" in told["errorOutput"]["reason"]
 
 
-def test_a_memory_hog_that_kills_its_target_counts_as_success():
+def test_a_memory_hog_that_kills_its_target_counts_as_success() -> None:
     lab = town()
     lab.api.create(chaos("pod-memory-hog", {"TOTAL_CHAOS_DURATION": "60"}))
     lab.engine.run_for(25)
@@ -204,7 +202,7 @@ def test_a_memory_hog_that_kills_its_target_counts_as_success():
     assert verdict(lab, "pod-memory-hog")[1] == "Pass"
 
 
-def test_an_abort_undoes_the_fault_and_folds_its_targets_into_the_history():
+def test_an_abort_undoes_the_fault_and_folds_its_targets_into_the_history() -> None:
     lab = town()
     lab.api.create(chaos("pod-network-loss", {"TOTAL_CHAOS_DURATION": "60"}))
     lab.engine.run_for(30)
@@ -219,7 +217,7 @@ def test_an_abort_undoes_the_fault_and_folds_its_targets_into_the_history():
     assert [t["chaosStatus"] for t in told["status"]["history"]["targets"]] == ["reverted"]
 
 
-def test_a_sloppy_abort_leaves_the_disturbance_and_says_injected():
+def test_a_sloppy_abort_leaves_the_disturbance_and_says_injected() -> None:
     lab = town(Knobs(sloppy_abort=True))
     lab.api.create(chaos("pod-network-loss", {"TOTAL_CHAOS_DURATION": "60"}))
     lab.engine.run_for(30)
@@ -230,7 +228,7 @@ def test_a_sloppy_abort_leaves_the_disturbance_and_says_injected():
     assert [t["chaosStatus"] for t in targets] == ["injected"]
 
 
-def test_an_engine_that_was_aborted_can_be_started_again():
+def test_an_engine_that_was_aborted_can_be_started_again() -> None:
     lab = town()
     lab.api.create(chaos("pod-delete", {"TOTAL_CHAOS_DURATION": "60"}))
     lab.engine.run_for(20)
@@ -245,7 +243,7 @@ def test_an_engine_that_was_aborted_can_be_started_again():
     assert (history["stoppedRuns"], history["passedRuns"]) == (1, 1)
 
 
-def test_a_helper_that_fails_makes_the_run_an_error_with_the_helpers_own_words():
+def test_a_helper_that_fails_makes_the_run_an_error_with_the_helpers_own_words() -> None:
     lab = town(Knobs(helper_failure=True))
     lab.api.create(chaos("pod-cpu-hog"))
     lab.engine.run_for(60)
@@ -257,15 +255,15 @@ def test_a_helper_that_fails_makes_the_run_an_error_with_the_helpers_own_words()
     assert "ChaosInject" not in reasons(lab)
 
 
-def test_without_an_operator_nothing_happens_to_an_engine():
+def test_without_an_operator_nothing_happens_to_an_engine() -> None:
     lab = town(Knobs(operator_down=True))
     lab.api.create(chaos("pod-delete"))
     lab.engine.run_for(30)
     assert status(lab) == {}
-    assert "finalizers" not in lab.get(ENGINE, NAMESPACE, "e")["metadata"]
+    assert "finalizers" not in lab.read(ENGINE, NAMESPACE, "e")["metadata"]
 
 
-def test_a_runner_that_crashes_leaves_the_engine_initialized():
+def test_a_runner_that_crashes_leaves_the_engine_initialized() -> None:
     lab = town(Knobs(runner_crash=True))
     lab.api.create(chaos("pod-delete"))
     lab.engine.run_for(120)
@@ -274,7 +272,7 @@ def test_a_runner_that_crashes_leaves_the_engine_initialized():
     assert runner["status"]["containerStatuses"][0]["restartCount"] > 1
 
 
-def test_a_probe_without_a_unit_of_time_ends_without_a_result():
+def test_a_probe_without_a_unit_of_time_ends_without_a_result() -> None:
     lab = town()
     wanted = probe("httpProbe", "SOT", WEB_ANSWERS, probeTimeout="2")
     lab.api.create(chaos("pod-delete", probe=[wanted]))
@@ -285,9 +283,9 @@ def test_a_probe_without_a_unit_of_time_ends_without_a_result():
     assert lab.get(RESULT, NAMESPACE, "e-pod-delete") is None
 
 
-def test_an_account_that_may_not_make_results_ends_without_one():
+def test_an_account_that_may_not_make_results_ends_without_one() -> None:
     lab = town()
-    role = lab.get("Role.rbac.authorization.k8s.io", NAMESPACE, ACCOUNT)
+    role = lab.read("Role.rbac.authorization.k8s.io", NAMESPACE, ACCOUNT)
     litmus = {"apiGroups": ["litmuschaos.io"], "verbs": ["get", "list", "update"]}
     rules = [r for r in role["rules"] if r["apiGroups"] != ["litmuschaos.io"]]
     role["rules"] = [*rules, litmus | {"resources": ["chaosengines", "chaosexperiments"]}]
@@ -298,7 +296,7 @@ def test_an_account_that_may_not_make_results_ends_without_one():
     assert lab.get(RESULT, NAMESPACE, "e-pod-delete") is None
 
 
-def test_targets_in_a_namespace_where_the_account_has_no_rights_are_an_error():
+def test_targets_in_a_namespace_where_the_account_has_no_rights_are_an_error() -> None:
     lab = town()
     info = {"appns": "litmus", "applabel": "name=chaos-operator", "appkind": "deployment"}
     lab.api.create(chaos("pod-delete", appinfo=info))
@@ -308,7 +306,7 @@ def test_targets_in_a_namespace_where_the_account_has_no_rights_are_an_error():
     assert "is forbidden" in told["errorOutput"]["reason"]
 
 
-def test_half_an_appinfo_stops_the_engine():
+def test_half_an_appinfo_stops_the_engine() -> None:
     lab = town()
     lab.api.create(chaos("pod-delete", appinfo={"appns": NAMESPACE, "appkind": "deployment"}))
     lab.engine.run_for(10)
@@ -316,7 +314,7 @@ def test_half_an_appinfo_stops_the_engine():
     assert lab.api.list("Pod", NAMESPACE, "chaosUID") == ()
 
 
-def test_a_second_experiment_that_is_missing_is_told_and_the_first_one_stands():
+def test_a_second_experiment_that_is_missing_is_told_and_the_first_one_stands() -> None:
     lab = town()
     engine = chaos("pod-delete")
     engine["spec"]["experiments"].append({"name": "pod-vanish"})
@@ -328,7 +326,7 @@ def test_a_second_experiment_that_is_missing_is_told_and_the_first_one_stands():
     assert status(lab)["engineStatus"] == "completed"
 
 
-def test_an_experiment_pod_that_is_killed_leaves_its_result_awaited():
+def test_an_experiment_pod_that_is_killed_leaves_its_result_awaited() -> None:
     lab = town()
     lab.api.create(chaos("pod-delete", {"TOTAL_CHAOS_DURATION": "60"}))
     lab.engine.run_for(15)
@@ -342,7 +340,7 @@ def test_an_experiment_pod_that_is_killed_leaves_its_result_awaited():
     assert status(lab)["engineStatus"] == "completed"
 
 
-def test_a_continuous_probe_that_breaks_stops_the_whole_engine():
+def test_a_continuous_probe_that_breaks_stops_the_whole_engine() -> None:
     lab = town()
     wanted = probe("httpProbe", "Continuous", WEB_ANSWERS, stopOnFailure=True)
     env = {"TOTAL_CHAOS_DURATION": "60", "PODS_AFFECTED_PERC": "100"}
@@ -353,7 +351,7 @@ def test_a_continuous_probe_that_breaks_stops_the_whole_engine():
     assert disturbed(lab) == []
 
 
-def test_a_probe_during_chaos_that_breaks_fails_the_run_in_the_end():
+def test_a_probe_during_chaos_that_breaks_fails_the_run_in_the_end() -> None:
     lab = town()
     wanted = probe("httpProbe", "OnChaos", WEB_ANSWERS)
     env = {"TOTAL_CHAOS_DURATION": "20", "PODS_AFFECTED_PERC": "100"}
@@ -363,7 +361,7 @@ def test_a_probe_during_chaos_that_breaks_fails_the_run_in_the_end():
     assert verdict(lab, "pod-network-loss") == told
 
 
-def test_a_probe_that_cannot_reach_its_prometheus_makes_the_run_an_error():
+def test_a_probe_that_cannot_reach_its_prometheus_makes_the_run_an_error() -> None:
     lab = town()
     inputs = {
         "endpoint": "http://prometheus.monitoring:9090",
@@ -377,7 +375,7 @@ def test_a_probe_that_cannot_reach_its_prometheus_makes_the_run_an_error():
     assert [p["status"]["verdict"] for p in told["probeStatuses"]] == ["N/A"]
 
 
-def test_named_target_pods_are_the_ones_that_are_hit():
+def test_named_target_pods_are_the_ones_that_are_hit() -> None:
     lab = town()
     pods = [p["metadata"]["name"] for p in lab.api.list("Pod", NAMESPACE, "app=web")]
     env = {"TARGET_PODS": pods[1], "TOTAL_CHAOS_DURATION": "30"}
@@ -386,7 +384,7 @@ def test_named_target_pods_are_the_ones_that_are_hit():
     assert [effect.pod for effect in disturbed(lab)] == [pods[1]]
 
 
-def test_helpers_in_series_disturb_one_pod_after_the_other():
+def test_helpers_in_series_disturb_one_pod_after_the_other() -> None:
     lab = town()
     env = {"SEQUENCE": "serial", "PODS_AFFECTED_PERC": "100", "TOTAL_CHAOS_DURATION": "15"}
     lab.api.create(chaos("pod-cpu-hog", env))
@@ -398,7 +396,7 @@ def test_helpers_in_series_disturb_one_pod_after_the_other():
     assert len(seen) == 2
 
 
-def test_two_clusters_from_one_seed_do_the_same():
+def test_two_clusters_from_one_seed_do_the_same() -> None:
     def story() -> list[tuple[str, str]]:
         lab = town()
         lab.api.create(chaos("pod-delete"))

@@ -38,9 +38,9 @@ LATER = {"container-kill-pass": 5.0}
 
 | allowed       | because                                                                                   |
 |---------------|-------------------------------------------------------------------------------------------|
-| 2.0           | the recorded kubelet took 0.6 to 1.5 s to start a container, and up to 1 s to see it end    |
+| 2.0           | the recorded kubelet took 0.6 to 1.5 s to start a container, and up to 1 s to see it end  |
 | 5 % of t      | two CPUs did two to four scenarios at once: every wait was a little longer                |
-| 5.0 for some  | the second restart of a container waits 10 s and up to half as much again, by chance        |
+| 5.0 for some  | the second restart of a container waits 10 s and up to half as much again, by chance      |
 """
 
 PERMITTED = {
@@ -49,8 +49,8 @@ PERMITTED = {
 """Events left out of the comparison: the operator's cache raced its own deletion of a pod, in one of the
 two recorded runs that delete pods; the simulated one never loses that race."""
 
-# Not compared: uids, resourceVersions, times inside objects and generated names (their shape is), the order of
-# changes between kinds (the recording has it only roughly), the kube-api-access volume, and how often the
+# Not compared: uids, resourceVersions, times inside objects, generated names (their shape is), the order
+# of changes between kinds (the recording has it only roughly), the kube-api-access volume, and how often the
 # runner repeats an unchanged status (within two of the recorded number).
 
 
@@ -149,15 +149,15 @@ def same(what: Callable[[list[Seen]], list[Step]], both: Both) -> None:
     assert late == []
 
 
-def test_the_engine_goes_through_the_recorded_states(both):
+def test_the_engine_goes_through_the_recorded_states(both: Both) -> None:
     same(stories.engine, both)
 
 
-def test_the_results_go_through_the_recorded_states(both):
+def test_the_results_go_through_the_recorded_states(both: Both) -> None:
     same(stories.results, both)
 
 
-def test_the_engines_events_are_the_recorded_ones_in_order(both):
+def test_the_engines_events_are_the_recorded_ones_in_order(both: Both) -> None:
     left_out = PERMITTED.get(both[0])
 
     def told(seen: list[Seen]) -> list[Step]:
@@ -167,27 +167,27 @@ def test_the_engines_events_are_the_recorded_ones_in_order(both):
     same(told, both)
 
 
-def test_the_results_events_are_the_recorded_ones_in_order(both):
+def test_the_results_events_are_the_recorded_ones_in_order(both: Both) -> None:
     same(lambda seen: stories.events(seen, "ChaosResult"), both)
 
 
-def test_pods_and_jobs_are_made_as_recorded(both):
+def test_pods_and_jobs_are_made_as_recorded(both: Both) -> None:
     def told(seen: list[Seen]) -> list[Step]:
         return sorted(stories.specifications(seen), key=lambda s: (s.what["name"], s.t))
 
     same(told, both)
 
 
-def test_pods_and_jobs_end_as_recorded(both):
+def test_pods_and_jobs_end_as_recorded(both: Both) -> None:
     same(stories.endings, both)
 
 
-def test_the_workload_suffers_as_recorded(both):
+def test_the_workload_suffers_as_recorded(both: Both) -> None:
     _, real, simulated = both
     assert stories.suffered(simulated) == stories.suffered(real)
 
 
-def test_the_engine_is_written_about_as_often_as_recorded(both):
+def test_the_engine_is_written_about_as_often_as_recorded(both: Both) -> None:
     _, real, simulated = both
     wanted, got = (sum(s.kind == "ChaosEngine" for s in seen) for seen in (real, simulated))
     assert abs(wanted - got) <= 2

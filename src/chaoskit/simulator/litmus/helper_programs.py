@@ -38,6 +38,7 @@ class HelperProgram:
         entries = me.env.get("TARGETS", "").split(";")
         self._victims = [Victim(*entry.split(":")) for entry in entries if entry]
         self._effects: list[Effect] = []
+        self._injected: list[Victim] = []
 
     def script(self) -> Script:
         """The helper's whole life."""
@@ -91,11 +92,14 @@ class HelperProgram:
 
     def _kill_container(self, victim: Victim) -> None:
         kubelet = self._me.world.kubelet
-        if kubelet is not None:
-            code = 137 if self._me.env.get("SIGNAL", "SIGKILL") == "SIGKILL" else 143
-            kubelet.kill_container(
-                victim.namespace, victim.pod, victim.container, reason="Error", exit_code=code
-            )
+        if kubelet is None:
+            return
+        code = 137 if self._me.env.get("SIGNAL", "SIGKILL") == "SIGKILL" else 143
+        where = victim.namespace, victim.pod, victim.container
+        try:
+            kubelet.kill_container(*where, reason="Error", exit_code=code)
+        except LookupError as error:
+            raise ChaosError("CONTAINER_RUNTIME_ERROR", f"failed to kill: {error}") from error
 
     def _restarts(self, victim: Victim) -> int:
         pod = self._me.api.get("Pod", victim.namespace, victim.pod)
@@ -111,7 +115,8 @@ class HelperProgram:
         before = [self._restarts(victim) for victim in self._victims]
         self._start()
         yield _ANNOTATE
-        for victim in self._victims:
+        self._injected = self._victims
+        for victim in self._injected:
             self._annotate(victim, "injected")
         self._say_injected()
         while memory and self._me.now() + 1 < end:
@@ -189,7 +194,7 @@ class HelperProgram:
         self._undo()
         yield 0.5
         try:
-            for victim in self._victims if self._me.experiment != "container-kill" else ():
+            for victim in self._injected:
                 self._annotate(victim, "reverted")
         except ApiError as error:
             self._me.process.log(f"unable to annotate the chaosresult: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from chaoskit.simulator.api import Api, Change, Object
 from chaoskit.simulator.engine import Engine, Script, Task
@@ -32,6 +32,9 @@ class Process(Protocol):
         ...
 
 
+Reason = Literal["Error", "OOMKilled", "Completed"]
+
+
 class Kubelet(Protocol):
     """What Litmus needs of the simulated kubelet."""
 
@@ -41,9 +44,9 @@ class Kubelet(Protocol):
         ...
 
     def kill_container(
-        self, namespace: str, pod: str, container: str, *, reason: str = ..., exit_code: int = ...
-    ) -> None:
-        """The container's process is killed; restart policy and back-off apply."""
+        self, namespace: str, pod: str, container: str, *, reason: Reason = ..., exit_code: int = ...
+    ) -> bool:
+        """The container's process is killed, and True; LookupError when there is no such container."""
         ...
 
 
