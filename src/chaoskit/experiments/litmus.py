@@ -9,7 +9,7 @@ from chaoskit import kube
 from chaoskit.documents import seconds
 from chaoskit.experiments.faults import CATALOGUE, Fault, Parameter, Rule
 from chaoskit.experiments.spec import Experiment
-from chaoskit.ports.cluster import Object
+from chaoskit.ports.cluster import Object, ObjectRef
 
 API = "litmuschaos.io/v1alpha1"
 IMAGE = "litmuschaos/go-runner:3.31.0"
@@ -71,11 +71,6 @@ def result_name(engine: str, experiment: str, env: Env) -> str:
     return f"{engine}-{experiment}" + (f"-{instance}" if instance else "")
 
 
-def service_account(experiment: Experiment) -> str:
-    """The account that a native experiment's chaos runs under."""
-    return experiment.spec.litmus.service_account or f"chaoskit-{experiment.spec.fault.kind}"
-
-
 def chosen(experiment: Experiment) -> Env:
     """Every tunable of a native experiment, explicit: defaults, then severity, then what was written."""
     spec, fault = experiment.spec, CATALOGUE[experiment.spec.fault.kind]
@@ -93,7 +88,14 @@ def chosen(experiment: Experiment) -> Env:
     return {name: str(value) for name, value in values.items() if value != ""}
 
 
-def rendered(experiment: Experiment, run: str, workloads: Iterable[Object], pods: Iterable[str]) -> Object:
+def rendered(
+    experiment: Experiment,
+    run: str,
+    *,
+    account: str,
+    workloads: Iterable[ObjectRef],
+    pods: Iterable[str],
+) -> Object:
     """The ChaosEngine of a native experiment: its own name, pinned pods, every tunable explicit."""
     meta, spec = experiment.metadata, experiment.spec
     env = chosen(experiment)
@@ -113,7 +115,7 @@ def rendered(experiment: Experiment, run: str, workloads: Iterable[Object], pods
         },
         "spec": {
             "engineState": "active",
-            "chaosServiceAccount": service_account(experiment),
+            "chaosServiceAccount": account,
             "jobCleanUpPolicy": spec.litmus.job_clean_up_policy,
             "terminationGracePeriodSeconds": round(spec.litmus.termination_grace_period),
             **_selected(experiment, workloads),
@@ -123,16 +125,17 @@ def rendered(experiment: Experiment, run: str, workloads: Iterable[Object], pods
     return kube.managed(body, run)
 
 
-def _selected(experiment: Experiment, workloads: Iterable[Object]) -> dict[str, Any]:
-    """Where Litmus looks for pods: workloads by name, or one label of the selector."""
+def _selected(experiment: Experiment, workloads: Iterable[ObjectRef]) -> dict[str, Any]:
+    """Where Litmus looks for the pinned pods: their owners by name; bare pods in the namespace."""
     namespace = experiment.metadata.namespace
     if CATALOGUE[experiment.spec.fault.kind].scope == "node":
         return {}
     found = [
-        {"kind": body["kind"].lower(), "namespace": namespace, "names": body["metadata"]["name"]}
-        for body in workloads
+        {"kind": ref.kind.name.lower(), "namespace": namespace, "names": ref.name}
+        for ref in workloads
+        if ref.kind in kube.WORKLOADS
     ]
-    return {"selectors": {"workloads": found}}
+    return {"selectors": {"workloads": found}} if found else {"appinfo": {"appns": namespace}}
 
 
 def env_list(env: Env) -> list[dict[str, str]]:

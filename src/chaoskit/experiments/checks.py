@@ -1,0 +1,245 @@
+"""What must be there before a fault is worth starting: Litmus, definitions, accounts, rights, targets.
+
+Each check reads and says in words what is wrong and how to mend it. What cannot be known (because the
+caller may not ask) is a warning, never a no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoskit import kube
+from chaoskit.acts.engine import ENDED, status
+from chaoskit.documents import closest
+from chaoskit.errors import Forbidden, NotFound
+from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.targets import Selection
+from chaoskit.experiments.trials import Trial
+from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef
+
+State = Literal["ok", "warning", "blocked", "refused"]
+_LITMUS = "litmuschaos.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: ``blocked`` cannot start, ``refused`` must not; `mend` says what next."""
+
+    name: str
+    state: State
+    words: str
+    mend: str = ""
+
+    def document(self) -> dict[str, str]:
+        """The check as JSON."""
+        return {"name": self.name, "state": self.state, "words": self.words, "mend": self.mend}
+
+
+def found(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Object | Literal["unknown"] | None:
+    """The object, None when it is absent, "unknown" when the caller may not read it."""
+    try:
+        return cluster.get(ObjectRef(kind, namespace, name))
+    except NotFound:
+        return None
+    except Forbidden:
+        return "unknown"
+
+
+def definition(cluster: Cluster, trial: Trial, fault: str) -> Object | Literal["unknown"] | None:
+    """The ChaosExperiment of a fault: the one beside the engine, or the one in its namespace."""
+    beside = trial.definition(fault)
+    return beside or found(cluster, kube.CHAOS_EXPERIMENT, trial.namespace, fault)
+
+
+def litmus(cluster: Cluster, _trial: Trial) -> Iterator[Check]:
+    """Litmus' custom resources are known to the server."""
+    for kind in (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT):
+        name = f"{kind.plural}.{kind.group}"
+        there = found(cluster, kube.CRD, "", name)
+        if there is None:
+            mend = "install Litmus: helm install litmus litmuschaos/litmus-core -n litmus"
+            yield Check("litmus", "blocked", f"Litmus is not installed: {name} is missing", mend)
+            return
+        if there == "unknown":
+            words = "whether Litmus is installed cannot be known: reading its CRDs is forbidden"
+            yield Check("litmus", "warning", words)
+            return
+    yield from _operator(cluster)
+
+
+def _operator(cluster: Cluster) -> Iterator[Check]:
+    """A deployment that runs Litmus' operator; one that runs elsewhere is possible, so only a warning."""
+    try:
+        deployments = cluster.list(kube.DEPLOYMENT).items
+    except Forbidden:
+        return
+    images = [
+        str(container.get("image", ""))
+        for body in deployments
+        for container in body["spec"]["template"]["spec"]["containers"]
+    ]
+    if any("chaos-operator" in image for image in images):
+        yield Check("litmus", "ok", "Litmus and its operator are there")
+    else:
+        words = "no deployment runs Litmus' operator: unless it runs elsewhere, nothing will happen"
+        yield Check("litmus", "warning", words, "kubectl get deployments -A | grep chaos-operator")
+
+
+def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Iterator[Check]:
+    """Every fault has its ChaosExperiment in the engine's namespace; without it the engine hangs for ever."""
+    for name, body in there.items():
+        if body is None:
+            words = f"ChaosExperiment {name} is missing in namespace {trial.namespace}"
+            yield Check("experiment", "blocked", words, _install(trial, name))
+        elif body == "unknown":
+            yield Check("experiment", "warning", f"ChaosExperiment {name} cannot be read by you")
+        else:
+            yield Check("experiment", "ok", f"ChaosExperiment {name} is there")
+
+
+def _install(trial: Trial, fault: str) -> str:
+    """How to get a ChaosExperiment: from our catalogue, or the name is misspelt, or it is somebody's own."""
+    if fault in CATALOGUE:
+        return f"chaoskit deploy experiments --namespace {trial.namespace} {fault}"
+    hint = closest(fault, CATALOGUE)
+    apply = f"kubectl apply -n {trial.namespace} its ChaosExperiment"
+    return f"{hint} Otherwise {apply}" if hint else apply
+
+
+def _entitle(trial: Trial, account: str) -> str:
+    """How to get an account with rights: ours with the fault, or a binding for the one that is named."""
+    deploy = f"chaoskit deploy experiments --namespace {trial.namespace} {' '.join(trial.faults)}"
+    if account.startswith("chaoskit-"):
+        return deploy
+    ours = f"chaoskit-{trial.faults[0]}"
+    return f"{deploy}, and name {ours} as chaosServiceAccount; or make {account} and bind such a role to it"
+
+
+def account_of(cluster: Cluster, trial: Trial) -> str:
+    """The name of the account that the chaos runs under: the one named, or the first usual one there is."""
+    if trial.engine is not None:
+        return str(trial.engine["spec"].get("chaosServiceAccount") or "default")
+    if trial.experiment is not None and trial.experiment.spec.litmus.service_account:
+        return trial.experiment.spec.litmus.service_account
+    usual = [name for fault in trial.faults for name in (f"chaoskit-{fault}", f"{fault}-sa")]
+    for name in (*usual, "litmus-admin"):
+        if isinstance(found(cluster, kube.SERVICE_ACCOUNT, trial.namespace, name), dict):
+            return name
+    return usual[0]
+
+
+def account(cluster: Cluster, trial: Trial, name: str) -> Iterator[Check]:
+    """The chaos account exists; without it the operator cannot make the runner's pod."""
+    if trial.brings("ServiceAccount", name):
+        return
+    if found(cluster, kube.SERVICE_ACCOUNT, trial.namespace, name) is None:
+        words = f"service account {name} is missing in namespace {trial.namespace}"
+        yield Check("service account", "blocked", words, _entitle(trial, name))
+
+
+def engine(cluster: Cluster, trial: Trial) -> Iterator[Check]:
+    """The engine is meant to run, and none of its name runs already."""
+    if trial.engine is None:
+        return
+    name = trial.name
+    if trial.engine["spec"].get("engineState") == "stop":
+        words = f"engineState of {name} is stop: nothing will happen"
+        yield Check("engine", "blocked", words, "set spec.engineState to active")
+    existing = found(cluster, kube.CHAOS_ENGINE, trial.namespace, name)
+    if not isinstance(existing, dict):
+        return
+    if runs(existing):
+        words = f"engine {name} runs already in namespace {trial.namespace}"
+        mend = f"wait, or stop it: kubectl patch chaosengine {name} -n {trial.namespace} --type merge"
+        yield Check("engine", "blocked", words, mend + """ -p '{"spec":{"engineState":"stop"}}'""")
+    else:
+        yield Check("engine", "ok", f"engine {name} has ended before and is made anew")
+
+
+def runs(existing: Object) -> bool:
+    """Whether an engine is under way; one that ended, or was made stopped and never begun, is not."""
+    if status(existing) in ENDED and not kube.is_deleting(existing):
+        return False
+    waits = not status(existing) and existing["spec"].get("engineState") == "stop"
+    return not waits or kube.is_deleting(existing)
+
+
+def targets(selections: Mapping[str, Selection]) -> Iterator[Check]:
+    """Every fault has something to hit."""
+    for name, selection in selections.items():
+        if selection.missing:
+            mend = "labels count on the pods, not on their deployment: kubectl get pods --show-labels"
+            yield Check("targets", "blocked", f"{name}: {selection.missing}", mend)
+        else:
+            of = f"{selection.hit} of {selection.total} {'nodes' if selection.nodes else 'pods'}"
+            yield Check("targets", "ok", f"{name}: {of}")
+
+
+def rights_of_account(
+    cluster: Cluster, trial: Trial, name: str, selections: Mapping[str, Selection]
+) -> Iterator[Check]:
+    """The chaos account may do what Litmus does in its name; otherwise the run is a silent nothing."""
+    if any(each["kind"].endswith("RoleBinding") for each in trial.beside):
+        return  # its rights come with the documents; they are not there yet
+    user = f"system:serviceaccount:{trial.namespace}:{name}"
+    unknown = False
+    denied: list[str] = []
+    for access in dict.fromkeys(_needed(trial, selections)):
+        answer = cluster.can_i(access, user=user)
+        unknown = unknown or answer == "unknown"
+        if answer == "denied":
+            denied.append(str(access))
+    if denied:
+        words = f"service account {name} may not {', '.join(denied[:3])}"
+        words += f" and {len(denied) - 3} more" if len(denied) > 3 else ""
+        yield Check("rights", "blocked", words, _entitle(trial, name))
+    elif unknown:
+        words = f"the rights of service account {name} cannot be known: you may not ask for others"
+        yield Check("rights", "warning", words)
+    else:
+        yield Check("rights", "ok", f"service account {name} has the rights it needs")
+
+
+def _needed(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Access]:
+    """What runner, experiment and helper cannot do without; charts give more."""
+    home = trial.namespace
+    yield from _all("get update", _LITMUS, "chaosengines", home)
+    yield from _all("get", _LITMUS, "chaosexperiments", home)
+    yield from _all("create get update", _LITMUS, "chaosresults", home)
+    yield from _all("create get", "batch", "jobs", home)
+    yield from _all("get list", "", "pods", home)
+    yield from _all("create", "", "events", home)
+    for kind, selection in selections.items():
+        fault = CATALOGUE.get(kind)
+        for place in selection.namespaces:
+            yield from _all("get list", "", "pods", place)
+            if kind == "pod-delete":
+                yield from _all("delete", "", "pods", place)
+        if fault is not None and fault.helper != "none":
+            yield from _all("create delete", "", "pods", home)
+
+
+def _all(verbs: str, group: str, resource: str, namespace: str) -> Iterator[Access]:
+    return (Access(verb, group, resource, namespace) for verb in verbs.split())
+
+
+def rights_of_caller(cluster: Cluster, trial: Trial) -> Iterator[Check]:
+    """The caller may do what a run does: refused otherwise, by the caller's own permissions."""
+    home = trial.namespace
+    needed = (
+        *_all("create get list watch patch delete", _LITMUS, "chaosengines", home),
+        *_all("get list watch", _LITMUS, "chaosresults", home),
+        *_all("create get list patch delete", "coordination.k8s.io", "leases", home),
+        *_all("get list watch", "", "pods", home),
+        *_all("list watch", "", "events", home),
+        *_all("list", "batch", "jobs", home),
+    )
+    denied = [str(access) for access in needed if cluster.can_i(access) == "denied"]
+    if denied:
+        words = f"you may not {', '.join(denied[:3])}"
+        words += f" and {len(denied) - 3} more" if len(denied) > 3 else ""
+        yield Check("permission", "refused", words, "ask whoever gives rights in this cluster")
+    else:
+        yield Check("permission", "ok", f"you may do what a run needs in namespace {home}")

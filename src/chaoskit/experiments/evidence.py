@@ -1,0 +1,95 @@
+"""Keeps what would vanish: logs of experiment, helper and target pods, and what became of targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.acts.engine import UID_LABEL
+from chaoskit.errors import ChaoskitError
+from chaoskit.ports.cluster import Cluster, Object
+
+TAIL = 200
+MOST = 40
+"""Logs kept in one run, so that a fault on hundreds of pods does not fill the store."""
+
+
+class Evidence:
+    """What one run keeps. `uid` is the engine's; `targets` are the pods as they were before it."""
+
+    def __init__(self, cluster: Cluster, uid: str, targets: Iterable[Object]) -> None:
+        self.logs: dict[str, str] = {}
+        self.changes: list[str] = []
+        self._cluster = cluster
+        self._uid = uid
+        self._restarts = {_key(pod): kube.restarts(pod) for pod in targets}
+        self._kept: set[tuple[str, str]] = set()
+        self._gone: set[tuple[str, str]] = set()
+
+    @property
+    def affected(self) -> bool:
+        """Whether any target was deleted or restarted since."""
+        return bool(self.changes)
+
+    def pod(self, type_: str, pod: Object) -> str:
+        """Logs that end now are kept; answers what happened to a target, in words, "" when nothing."""
+        if kube.labels_of(pod).get(UID_LABEL) == self._uid:
+            if type_ != "DELETED" and (kube.is_deleting(pod) or kube.phase(pod) in {"Succeeded", "Failed"}):
+                self._keep(pod)
+            return ""
+        return self._target(type_, pod) if _key(pod) in self._restarts else ""
+
+    def everything(self, pods: Iterable[Object]) -> None:
+        """The logs of the engine's pods as they are now."""
+        for pod in pods:
+            self._keep(pod, again=True)
+
+    def document(self) -> dict[str, Any]:
+        """What was kept, as JSON."""
+        return {"logs": dict(self.logs), "changes": list(self.changes)}
+
+    def _target(self, type_: str, pod: Object) -> str:
+        key, name = _key(pod), pod["metadata"]["name"]
+        restarts = kube.restarts(pod)
+        if (type_ == "DELETED" or kube.is_deleting(pod)) and key not in self._gone:
+            self._gone.add(key)
+            if type_ != "DELETED":
+                self._keep(pod)
+            return self._changed(f"pod {name} is being deleted")
+        if restarts > self._restarts[key]:
+            self._restarts[key] = restarts
+            self._keep(pod, previous=True, again=True)
+            return self._changed(f"pod {name} restarted: {_why(pod)}")
+        return ""
+
+    def _changed(self, words: str) -> str:
+        self.changes.append(words)
+        return words
+
+    def _keep(self, pod: Object, *, previous: bool = False, again: bool = False) -> None:
+        meta = pod["metadata"]
+        if (_key(pod) in self._kept and not again) or len(self.logs) >= MOST:
+            return
+        self._kept.add(_key(pod))
+        for container in pod["spec"]["containers"]:
+            name = f"{meta['name']}/{container['name']}"
+            try:
+                text = self._cluster.logs(
+                    kube.ref_of(pod, kube.POD), container=container["name"], tail=TAIL, previous=previous
+                )
+            except ChaoskitError as error:
+                text = f"(not kept: {error})" if name not in self.logs else ""
+            if text:
+                self.logs[name] = text
+
+
+def _key(pod: Object) -> tuple[str, str]:
+    return pod["metadata"].get("namespace", ""), pod["metadata"].get("uid") or pod["metadata"]["name"]
+
+
+def _why(pod: Object) -> str:
+    ends = (
+        f"{state.get('reason', '')} ({state.get('exitCode')})" for _, state in kube.last_terminations(pod)
+    )
+    return next(ends, "no reason is known")

@@ -1,0 +1,264 @@
+"""What exactly would happen: real targets, what is missing, who may do it, how long; nothing changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chaoskit import kube, topology
+from chaoskit.errors import CannotStart, Forbidden, Refused
+from chaoskit.experiments import checks, litmus, targets
+from chaoskit.experiments.checks import Check
+from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.targets import Selection
+from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
+from chaoskit.governor import Governor, within_radius
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.topology import Topology
+
+ENGINE_WAIT = 2 * 180.0 + 120.0
+"""Seconds that Litmus may take beside the fault before it is late: two status checks, and slack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. `hash` stays the same while only pods' names change."""
+
+    trial: Trial
+    selections: Mapping[str, Selection]
+    checks: tuple[Check, ...]
+    env: Mapping[str, litmus.Env]
+    account: str
+    expected_seconds: float
+    chaos_seconds: float
+    hash: str
+    facts: Mapping[str, Any]
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What a run would end with at once; None when it may start."""
+        states = {check.state for check in self.checks}
+        if "blocked" in states:
+            return Outcome.CANNOT_START
+        return Outcome.REFUSED if "refused" in states else None
+
+    @property
+    def problem(self) -> Check | None:
+        """The first check that keeps it from starting."""
+        wanted = "blocked" if self.outcome is Outcome.CANNOT_START else "refused"
+        return next((check for check in self.checks if check.state == wanted), None)
+
+    @property
+    def selection(self) -> Selection:
+        """The first fault's targets."""
+        return next(iter(self.selections.values()))
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which the run is called late."""
+        asked = self.trial.experiment.spec.timeout if self.trial.experiment is not None else None
+        return asked or self.expected_seconds + ENGINE_WAIT
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return {
+            "schema": "chaoskit.io/plan/v1",
+            "hash": self.hash,
+            "name": self.trial.name,
+            "namespace": self.trial.namespace,
+            "faults": list(self.trial.faults),
+            "serviceAccount": self.account,
+            "targets": {name: list(each.names or each.nodes) for name, each in self.selections.items()},
+            "hit": {name: each.hit for name, each in self.selections.items()},
+            "pinned": all(each.pinned for each in self.selections.values()),
+            "workloads": sorted({str(ref) for each in self.selections.values() for ref in each.workloads}),
+            "checks": [check.document() for check in self.checks],
+            "expectedSeconds": round(self.expected_seconds),
+            "timeoutSeconds": round(self.timeout),
+            "outcome": self.outcome.value if self.outcome is not None else None,
+            **self.facts,
+        }
+
+
+def plan(trial: Trial, cluster: Cluster, *, governor: Governor | None = None) -> Plan:
+    """The plan for a trial against the cluster as it is now; whatever keeps it from starting is in `checks`.
+
+    Raises:
+        Unavailable: the cluster cannot be reached.
+    """
+    account = checks.account_of(cluster, trial)
+    definitions = {name: checks.definition(cluster, trial, name) for name in trial.faults}
+    env = {
+        each["name"]: litmus.effective_env(each, _known(definitions[each["name"]]))
+        for each in trial.experiments
+    }
+    topologies = _topologies(cluster, trial)
+    selections = {name: _selection(trial, name, env[name], topologies) for name in trial.faults}
+    found = [
+        *checks.litmus(cluster, trial),
+        *checks.definitions(trial, definitions),
+        *checks.account(cluster, trial, account),
+        *checks.engine(cluster, trial),
+        *checks.targets(selections),
+        *checks.rights_of_account(cluster, trial, account, selections),
+        *checks.rights_of_caller(cluster, trial),
+        *_impact(trial, selections, topologies),
+        *_guards(trial, selections, governor),
+    ]
+    hit = max((each.hit for each in selections.values()), default=1)
+    lasting = chaos_seconds(trial, env, hit)
+    return Plan(
+        trial=trial,
+        selections=selections,
+        checks=tuple(found),
+        env=env,
+        account=account,
+        expected_seconds=lasting + overhead_seconds(trial),
+        chaos_seconds=lasting,
+        hash=_hash(trial, selections, env),
+        facts=_facts(selections, topologies),
+    )
+
+
+def _known(definition: Object | Literal["unknown"] | None) -> Object | None:
+    return None if definition == "unknown" else definition
+
+
+def _topologies(cluster: Cluster, trial: Trial) -> dict[str, Topology]:
+    places = {trial.namespace}
+    if trial.engine is not None:
+        places = {part.namespace for part in targets.wanted(trial.engine)}
+    try:
+        return {place: topology.snapshot(cluster, place) for place in sorted(places)}
+    except Forbidden as error:
+        raise Refused(str(error), guard="permission", hint="read rights on the targets' namespace") from error
+
+
+def _selection(trial: Trial, fault: str, env: litmus.Env, topologies: Mapping[str, Topology]) -> Selection:
+    if trial.experiment is not None:
+        return targets.of_experiment(trial.experiment, topologies[trial.namespace])
+    return targets.of_engine(trial.engine or {}, env, fault, topologies)
+
+
+def _hash(trial: Trial, selections: Mapping[str, Selection], env: Mapping[str, litmus.Env]) -> str:
+    """Twelve letters over what would be done and to whom; pods' names and versions are no part of it."""
+    parts = {
+        "document": trial.document,
+        "beside": trial.beside,
+        "env": {name: {k: v for k, v in own.items() if k != "TARGET_PODS"} for name, own in env.items()},
+        "workloads": sorted(
+            (ref.namespace, str(ref))
+            for each in selections.values()
+            for ref in each.workloads
+            if ref.kind != kube.POD
+        ),
+        "hit": {name: [each.hit, each.total] for name, each in selections.items()},
+    }
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _impact(
+    trial: Trial, selections: Mapping[str, Selection], topologies: Mapping[str, Topology]
+) -> list[Check]:
+    """Disruption budgets and services that the fault would take all pods of."""
+    found: list[Check] = []
+    for name, selection in selections.items():
+        fault = CATALOGUE.get(name)
+        if fault is None or not fault.disrupts:
+            continue
+        for ref in selection.workloads:
+            known = topologies.get(ref.namespace)
+            workload = known.workloads.get((ref.namespace, str(ref))) if known is not None else None
+            if workload is not None:
+                found += _headroom(trial, workload, selection)
+    return found
+
+
+def _headroom(trial: Trial, workload: topology.Workload, selection: Selection) -> list[Check]:
+    hit = min(selection.hit, len(workload.pods))
+    found = []
+    for budget in workload.budgets:
+        allowed = int((budget.get("status") or {}).get("disruptionsAllowed") or 0)
+        if hit > allowed:
+            name = budget["metadata"]["name"]
+            words = f"disruption budget {name} allows {allowed} disruptions, {hit} pods would be hit"
+            native = trial.experiment is not None
+            found.append(Check("disruption budget", "refused" if native else "warning", words))
+    for service in workload.services:
+        if hit >= workload.ready:
+            name = service["metadata"]["name"]
+            found.append(Check("endpoints", "warning", f"service {name} loses all its endpoints"))
+    return found
+
+
+def _guards(trial: Trial, selections: Mapping[str, Selection], governor: Governor | None) -> list[Check]:
+    """What the document's own radius and the governor say."""
+    found: list[Check] = []
+    for selection in selections.values():
+        if selection.missing:
+            continue
+        try:
+            admitted(trial, selection, governor)
+        except Refused as error:
+            words = error.message + (f" until {error.until}" if error.until else "")
+            found.append(Check(error.guard, "refused", words, error.hint))
+        except CannotStart as error:
+            found.append(Check("guards", "blocked", error.message, error.hint))
+    return found
+
+
+def admitted(trial: Trial, selection: Selection, governor: Governor | None) -> None:
+    """The document's radius and the governor allow it.
+
+    Raises:
+        Refused: with the guard that says no.
+    """
+    pods, percent = 0, 0.0
+    if trial.experiment is not None:
+        radius = trial.experiment.spec.blast_radius
+        pods, percent = radius.max_pods, radius.max_percent
+    if governor is None:
+        within_radius(selection.hit, selection.total, max_pods=pods, max_percent=percent)
+        return
+    for namespace in selection.namespaces:
+        governor.admit(
+            "chaos",
+            selection.workloads,
+            namespace,
+            pods_hit=selection.hit,
+            pods_total=selection.total,
+            max_pods=pods,
+            max_percent=percent,
+        )
+
+
+def _facts(selections: Mapping[str, Selection], topologies: Mapping[str, Topology]) -> dict[str, Any]:
+    """What a person wants to read beside the checks: readiness after the fault, helper, undo."""
+    facts: dict[str, Any] = {"afterwards": [], "privileged": [], "undo": []}
+    for name, selection in selections.items():
+        fault = CATALOGUE.get(name)
+        if fault is not None:
+            facts["undo"].append(fault.undo)
+            if fault.helper != "none":
+                facts["privileged"].append(fault.helper)
+        for ref in selection.workloads:
+            known = topologies.get(ref.namespace)
+            workload = known.workloads.get((ref.namespace, str(ref))) if known is not None else None
+            if workload is None:
+                continue
+            hit = min(selection.hit, len(workload.pods)) if fault is None or fault.disrupts else 0
+            facts["afterwards"].append(
+                {
+                    "workload": str(ref),
+                    "ready": max(0, workload.ready - hit),
+                    "pods": len(workload.pods),
+                    "services": [each["metadata"]["name"] for each in workload.services],
+                    "budgets": [each["metadata"]["name"] for each in workload.budgets],
+                }
+            )
+    return facts
