@@ -55,6 +55,14 @@ class Admission:
             cause = apierrors.Cause("metadata.namespace", "NamespaceTerminating", message)
             raise apierrors.forbidden(resource, name, why, [cause])
 
+    @staticmethod
+    def keep_allocated(resource: Resource, old: Object, new: Object) -> None:
+        """`new` has the address that was given to `old`, when it asks for none itself."""
+        if resource.key == "Service" and new["spec"]["type"] != "ExternalName":
+            for field in ("clusterIP", "clusterIPs"):
+                if not new["spec"].get(field) and field in old["spec"]:
+                    new["spec"][field] = old["spec"][field]
+
     def complete(self, resource: Resource, obj: Object) -> None:
         """`obj`, about to be created, has what the cluster's state adds to it."""
         if resource.key in _NO_REPLICAS:

@@ -10,7 +10,6 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable
-from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -31,13 +30,17 @@ from chaoskit.simulator.requests import (
 from chaoskit.simulator.resources import Resource
 from chaoskit.simulator.reviews import REVIEWS, account_groups
 from chaoskit.simulator.store import dumps
-from chaoskit.simulator.tokens import Tokens
+from chaoskit.simulator.tokens import Account, Tokens
 
 ADMINISTRATOR = User("kubernetes-admin", (MASTERS, "system:authenticated"))
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NOT_SIMULATED = frozenset({"attach", "ephemeralcontainers", "portforward", "proxy", "resize"})
+
+
+class PageNotFoundError(Exception):
+    """Nothing is served at that path."""
 
 
 class ApiServer:
@@ -85,15 +88,18 @@ class ApiServer:
             return ADMINISTRATOR
         with self._machinery.engine.lock:
             account = self._tokens.read(token, self._machinery.engine.now())
-            known = account and self._machinery.store.get("ServiceAccount", account.namespace, account.name)
-        if account is None or known is None or known.object["metadata"]["uid"] != account.uid:
-            raise apierrors.unauthorized()
+            if account is None or not self._exists(account):
+                raise apierrors.unauthorized()
         return User(
             f"system:serviceaccount:{account.namespace}:{account.name}",
             tuple(account_groups(account.namespace)),
             account.uid,
             {"authentication.kubernetes.io/credential-id": [f"JTI={account.token_id}"]},
         )
+
+    def _exists(self, account: Account) -> bool:
+        found = self._machinery.store.get("ServiceAccount", account.namespace, account.name)
+        return found is not None and found.object["metadata"]["uid"] == account.uid
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request, a refusal included."""
@@ -102,6 +108,8 @@ class ApiServer:
             if route is None:
                 return self._document(request)
             return self._resource(request, route)
+        except PageNotFoundError:
+            return NO_SUCH_PAGE
         except ApiError as error:
             return Response.of(error.code, apierrors.status_of(error))
 
@@ -140,8 +148,6 @@ class ApiServer:
             name = request.json("Binding")["metadata"]["name"]
             route = Route("", "v1", "pods", route.namespace, name, "binding")
         resource = self._found(route)
-        if not isinstance(resource, Resource):
-            return resource
         self._authorize(request, route, resource)
         if route.subresource in _NOT_SIMULATED and resource.plural in {"pods", "services", "nodes"}:
             if (route.plural, route.subresource, route.rest) == ("nodes", "proxy", "healthz"):
@@ -151,15 +157,15 @@ class ApiServer:
             raise apierrors.bad_request("Upgrade request required")
         return self._handlers.answer(request, route, resource)
 
-    def _found(self, route: Route) -> Any:
-        """The resource of a route, or the answer that there is none."""
+    def _found(self, route: Route) -> Resource:
+        """The resource of a route; a Status says that a known group lacks it, a bare page all else."""
         registry = self._machinery.registry
         resource = registry.at(route.group, route.version, route.plural)
         if resource is None:
             built_in = any(r.schema is None for r in registry.all() if r.group == route.group)
             if built_in and route.version in registry.group_versions().get(route.group, ()):
                 raise apierrors.no_such_resource()
-            return NO_SUCH_PAGE
+            raise PageNotFoundError
         return resource
 
     def _review(self, request: Request, route: Route) -> Answer:
@@ -399,15 +405,17 @@ class _Handler(BaseHTTPRequestHandler):
         return not self.connection.recv(1, socket.MSG_PEEK)
 
     def _exec(self, request: Request, route: Route) -> None:
-        headers = cast("Message", self.headers)
-        protocol = websocket.protocol_of(cast("Any", headers))
+        protocol = websocket.protocol_of(cast("Any", self.headers))
         try:
             run = self.server.api.prepare_exec(request, route)
+        except PageNotFoundError:
+            self._send(NO_SUCH_PAGE)
+            return
         except ApiError as error:
             self._send(Response.of(error.code, apierrors.status_of(error)))
             return
         self.send_response_only(101)
-        for name, value in websocket.handshake(cast("Any", headers), protocol).items():
+        for name, value in websocket.handshake(cast("Any", self.headers), protocol).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.flush()

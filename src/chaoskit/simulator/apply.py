@@ -47,7 +47,7 @@ def apply(
         raise apierrors.apply_conflict([(who[0], dotted(path)) for who, path in conflicts])
     for who, path in conflicts:
         others[who] -= {path}
-    merged = _overlay(clone(live) if live else {}, applied)
+    merged: Object = _overlay(clone(live) if live else {}, applied)
     kept = wanted.union(*others.values()) if others else wanted
     for path in _longest_first(entries.get(mine, frozenset()) - kept):
         if not any(other[: len(path)] == path for other in kept):

@@ -59,10 +59,8 @@ def _add(a: Point | None, b: Point | None) -> Point | None:
     (x1, y1), (x2, y2) = a, b
     if x1 == x2 and (y1 + y2) % _P == 0:
         return None
-    if a == b:
-        slope = (3 * x1 * x1 + _A) * pow(2 * y1, -1, _P) % _P
-    else:
-        slope = (y2 - y1) * pow(x2 - x1, -1, _P) % _P
+    rise, run = (3 * x1 * x1 + _A, 2 * y1) if a == b else (y2 - y1, x2 - x1)
+    slope = rise * pow(run, -1, _P) % _P
     x = (slope * slope - x1 - x2) % _P
     return x, (slope * (x1 - x) - y1) % _P
 

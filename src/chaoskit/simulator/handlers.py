@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chaoskit.simulator import apierrors, paging, patches, selectors, subresources
@@ -18,13 +18,14 @@ from chaoskit.simulator.podaccess import (
     since,
 )  # fmt: skip
 from chaoskit.simulator.representations import Renderer, form_of
-from chaoskit.simulator.requests import Request, Response, Route, Stream
+from chaoskit.simulator.requests import PROTOBUF, Request, Response, Route, Stream
 from chaoskit.simulator.resources import Resource
 from chaoskit.simulator.store import Forgotten, Version
 from chaoskit.simulator.tokens import Account, Tokens
 from chaoskit.simulator.watching import Wanted, Watch
 
 Answer = Response | Stream
+Handler = Callable[[Request, Route, Resource], Answer]
 Stopping = Callable[[], bool]
 
 _EVERYWHERE_FIELDS = ("metadata.name", "metadata.namespace")
@@ -88,7 +89,7 @@ class Handlers:
 
     def _versions(
         self, request: Request, resource: Resource, namespace: str | None, token: paging.Token | None
-    ) -> tuple[int, list[Version]]:
+    ) -> tuple[int, Sequence[Version]]:
         """The revision that a list shows, and all that was there then."""
         store = self._machinery.store
         exact = request.get("resourceVersionMatch") == "Exact"
@@ -200,19 +201,24 @@ class Handlers:
             if resource.schema is None:
                 raise apierrors.no_such_resource()
             raise apierrors.not_found(resource, route.name)
-        if route.subresource in {"status", "finalize"}:
-            handler = {"GET": self._get, "PUT": self._update, "PATCH": self._patch}
-        else:
-            handler = {
-                "scale": {"GET": self._scale, "PUT": self._rescale, "PATCH": self._rescale},
-                "eviction": {"POST": self._evict},
-                "binding": {"POST": self._bind},
-                "token": {"POST": self._token},
-                "log": {"GET": self._log},
-            }[route.subresource]
-        if request.method not in handler:
+        itself: dict[str, Handler] = {
+            "GET": self._get,
+            "PUT": self._update,
+            "PATCH": self._patch,
+        }
+        below: dict[str, dict[str, Handler]] = {
+            "binding": {"POST": self._bind},
+            "eviction": {"POST": self._evict},
+            "finalize": itself,
+            "log": {"GET": self._log},
+            "scale": {"GET": self._scale, "PUT": self._rescale, "PATCH": self._rescale},
+            "status": itself,
+            "token": {"POST": self._token},
+        }
+        handler = below[route.subresource].get(request.method)
+        if handler is None:
             raise apierrors.method_not_allowed()
-        return handler[request.method](request, route, resource)
+        return handler(request, route, resource)
 
     def _scale(self, _: Request, route: Route, resource: Resource) -> Answer:
         with self._machinery.engine.lock:
@@ -310,8 +316,8 @@ def _options(request: Request) -> Options:
 
 def _body(request: Request, resource: Resource) -> Object:
     """The body, which says of itself what the path says, or nothing."""
-    if "protobuf" in request.content_type or "cbor" in request.content_type:
-        raise apierrors.unsupported_media_type(("application/json", "application/yaml"))
+    if "cbor" in request.content_type:
+        raise apierrors.unsupported_media_type(("application/json", "application/yaml", PROTOBUF))
     body = request.json(resource.kind)
     kind = body.get("kind") or resource.kind
     api_version = body.get("apiVersion") or resource.api_version

@@ -126,9 +126,7 @@ class Machinery:
             field_name = "metadata.resourceVersion"
             cause = apierrors.wrong(field_name, "0", "must be specified for an update")
             raise apierrors.invalid(resource.plural, resource.group, name, [cause])
-        return self.modify(
-            resource, namespace, name, lambda _: body, options, subresource, patched=False
-        )
+        return self.modify(resource, namespace, name, lambda _: body, options, subresource, patched=False)
 
     def modify(
         self,
@@ -149,6 +147,7 @@ class Machinery:
         new = _merged(resource, current.object, wanted, subresource)
         if not subresource:
             new = self._completed(resource, new)
+            self._admission.keep_allocated(resource, current.object, new)
         if options.manager or current.object["metadata"].get("managedFields"):
             apply.record(current.object, new, options.manager, self.now(), subresource)
         if _same(current.object, new):
@@ -445,6 +444,7 @@ class LocalApi:
         self.machinery = machinery or Machinery(engine)
         self._options = Options(trusted=True)
         self._untold: deque[tuple[Seen, Changed]] = deque()
+        self._shared: tuple[Changed, Object] | None = None
 
     def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """The object, a private copy; None when it is not there."""
@@ -534,7 +534,9 @@ class LocalApi:
 
     def _tell_next(self) -> None:
         seen, change = self._untold.popleft()
-        seen(change.type, clone(change.version.object))
+        if self._shared is None or self._shared[0] is not change:
+            self._shared = (change, clone(change.version.object))
+        seen(change.type, self._shared[1])
 
     def _on_pod(self, body: Object) -> Object:
         from chaoskit.simulator import subresources

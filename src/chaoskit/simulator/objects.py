@@ -30,7 +30,7 @@ def micro_timestamp(seconds: float) -> str:
 
 def parse_time(text: str) -> datetime:
     """The aware datetime of an RFC 3339 text; ValueError for anything else."""
-    parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None or "T" not in text.upper():
         raise ValueError(f"not an RFC 3339 time: {text}")
     return parsed

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from chaoskit.simulator import apierrors
+from chaoskit.simulator import apierrors, protobuf
 from chaoskit.simulator.objects import Object
 from chaoskit.simulator.rbac import User
 from chaoskit.simulator.store import dumps
 
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 TRUE = frozenset({"true", "1"})
 
 
@@ -102,6 +103,8 @@ class Request:
 
     def json(self, kind: str) -> Object:
         """The body as an object; 400 in the decoder's words when it is none."""
+        if self.content_type == PROTOBUF:
+            return self._protobuf(kind)
         try:
             body = json.loads(self.body)
         except ValueError as error:
@@ -109,6 +112,13 @@ class Request:
         if not isinstance(body, dict):
             raise apierrors.bad_request(f"the object provided is unrecognized (must be of type {kind})")
         return body
+
+    def _protobuf(self, kind: str) -> Object:
+        try:
+            return protobuf.decode(self.body)
+        except ValueError as error:
+            message = f"the object provided is unrecognized (must be of type {kind}): {error}"
+            raise apierrors.bad_request(message) from error
 
     def _yaml(self, kind: str, error: ValueError) -> Any:
         if "yaml" in self.content_type:

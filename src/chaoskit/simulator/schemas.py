@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -101,9 +102,9 @@ def _combined(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
 
     for part in schema.get("allOf") or ():
         yield from _validate(part, value, path)
-    for word, fits in (("anyOf", lambda count: count > 0), ("oneOf", lambda count: count == 1)):
+    for word, most in (("anyOf", math.inf), ("oneOf", 1)):
         parts = schema.get(word)
-        if parts and not fits(sum(matches(part) for part in parts)):
+        if parts and not 0 < sum(matches(part) for part in parts) <= most:
             rule = f'"{path}" must validate {_QUANTORS[word]} ({word})'
             yield wrong(path, _shown(value), rule)
     if "not" in schema and matches(schema["not"]):

@@ -70,7 +70,7 @@ def _text(obj: Object, path: str) -> str:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = [t for t in _TOKEN.findall(text) if t]
+        self._tokens: list[str] = [t for t in _TOKEN.findall(text) if t]
 
     def requirements(self) -> list[Predicate]:
         found: list[Predicate] = []

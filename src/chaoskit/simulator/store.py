@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -94,11 +94,11 @@ class Store:
         """The present version of one object."""
         return self._shelf(key).objects.get((namespace, name))
 
-    def list(self, key: str, namespace: str | None = None) -> list[Version]:
+    def list(self, key: str, namespace: str | None = None) -> Sequence[Version]:
         """Present versions by namespace and name; `namespace` None means everywhere."""
         return _ordered(self._shelf(key).objects.values(), namespace)
 
-    def list_at(self, key: str, namespace: str | None, revision: int) -> list[Version]:
+    def list_at(self, key: str, namespace: str | None, revision: int) -> Sequence[Version]:
         """What `list` gave at an earlier revision; `Forgotten` when it is too long ago."""
         shelf = self._shelf(key)
         self._check(shelf, revision)
@@ -113,7 +113,7 @@ class Store:
                 objects[where] = change.before
         return _ordered(objects.values(), namespace)
 
-    def since(self, key: str, revision: int) -> list[Changed]:
+    def since(self, key: str, revision: int) -> Sequence[Changed]:
         """The changes after `revision`, oldest first; `Forgotten` when it is too long ago."""
         shelf = self._shelf(key)
         self._check(shelf, revision)
@@ -179,7 +179,7 @@ class Store:
             listener(change)
 
 
-def _ordered(versions: Iterable[Version], namespace: str | None) -> list[Version]:
+def _ordered(versions: Iterable[Version], namespace: str | None) -> Sequence[Version]:
     """Sorted as etcd keys are: by namespace, then by name."""
     chosen = versions if namespace is None else (v for v in versions if v.namespace == namespace)
     return sorted(chosen, key=lambda version: (version.namespace, version.name))

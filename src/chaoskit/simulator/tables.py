@@ -52,24 +52,25 @@ def age(stamp: str | None, now: float) -> str:
 def duration(seconds: float) -> str:
     """Seconds in kubectl's short form: two units below ten of the larger one."""
     total = max(int(seconds), 0)
-    if total < 120:
-        return f"{total}s"
-    minutes, hours, days = total // 60, total // 3600, total // 86400
-    if minutes < 10:
-        return f"{minutes}m{_rest(total % 60, 's')}"
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{_rest(minutes % 60, 'm')}"
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{_rest(hours % 24, 'h')}"
-    return f"{days}d" if days < 730 else f"{days // 365}y{_rest(days % 365, 'd')}"
+    for limit, unit, letter, smaller, small_letter in _AGES:
+        if total < limit:
+            rest = total % unit // smaller if smaller else 0
+            return f"{total // unit}{letter}" + (f"{rest}{small_letter}" if rest else "")
+    return f"{total // _YEAR}y"
 
 
-def _rest(number: int, unit: str) -> str:
-    return f"{number}{unit}" if number else ""
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
+_AGES = (
+    (2 * _MINUTE, 1, "s", 0, ""),
+    (10 * _MINUTE, _MINUTE, "m", 1, "s"),
+    (3 * _HOUR, _MINUTE, "m", 0, ""),
+    (8 * _HOUR, _HOUR, "h", _MINUTE, "m"),
+    (2 * _DAY, _HOUR, "h", 0, ""),
+    (8 * _DAY, _DAY, "d", _HOUR, "h"),
+    (2 * _YEAR, _DAY, "d", 0, ""),
+    (8 * _YEAR, _YEAR, "y", _DAY, "d"),
+)
+"""Below so many seconds an age is shown in this unit, with the rest in that smaller one."""
 
 
 def _at(*path: str, default: Cell = "<none>") -> Read:

@@ -1,7 +1,8 @@
 """Decoding of built-in kinds: unknown fields, wrong types, and the one spelling of times and quantities.
 
 ``builtin-types.json`` holds the fields of each type, as Kubernetes' OpenAPI document (Apache-2.0) declares
-them: ``string``, ``[Type]`` for a list, ``{Type}`` for a map, ``any`` for what this does not look into.
+them: ``string``, ``[Type]`` for a list, ``{Type}`` for a map, ``any`` for what this does not look into;
+behind the type stands the field's number in protobuf.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import Any
 from chaoskit.simulator.objects import Object, parse_time
 
 _GO_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
-_GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int32", "number": "float64"}
+_GO_TYPES = {"boolean": "bool", "bytes": "uint8", "number": "float64"}
+_GO_TYPES |= {name: name for name in ("string", "int32", "int64")}
 _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
-    "string": str, "boolean": bool, "integer": int, "number": (int, float),
+    "string": str, "bytes": str, "boolean": bool, "int32": int, "int64": int, "number": (int, float),
+    "intorstring": (int, str),
 }  # fmt: skip
 
 
@@ -27,11 +30,19 @@ class WrongType(ValueError):
 
 
 @cache
-def types() -> dict[str, dict[str, str]]:
-    """Fields by type name."""
+def types() -> dict[str, dict[str, tuple[str, str]]]:
+    """Fields by type name: the type of each, and its number in protobuf (``2``, ``1.3``, or none)."""
     text = resources.files("chaoskit.simulator").joinpath("builtin-types.json").read_text("utf-8")
     loaded: dict[str, dict[str, str]] = json.loads(text)
-    return loaded
+    return {
+        name: {field: _split(declared) for field, declared in fields.items()}
+        for name, fields in loaded.items()
+    }
+
+
+def _split(declared: str) -> tuple[str, str]:
+    kind, _, number = declared.partition(" ")
+    return kind, number
 
 
 def decode(kind: str, body: Object) -> tuple[Object, list[str]]:
@@ -65,7 +76,7 @@ class _Decoder:
             if name not in fields:
                 self._unknown.append(where)
             elif item is not None:
-                result[name] = self.value(fields[name], item, where, declared)
+                result[name] = self.value(fields[name][0], item, where, declared)
         return result
 
     def _list(self, declared: str, value: Any, path: str, owner: str) -> list[Any]:
