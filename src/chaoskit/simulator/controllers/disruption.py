@@ -43,8 +43,8 @@ class Disruption:
         self._pods = informers.of("Pod")
         self._workloads = {kind: informers.of(name) for kind, name in _SCALED.items()}
         self._queue = Reconciler(engine, self._reconcile)
-        for informer in (self._budgets, self._pods):
-            informer.index("namespace", pods.namespace_of)
+        self._budgets.index("namespace", pods.namespace_of)
+        self._pods.index("labels", pods.labelled)
         self._budgets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
         for informer in self._workloads.values():
@@ -69,12 +69,7 @@ class Disruption:
         budget = self._budgets.get(key)
         if budget is None or "deletionTimestamp" in budget["metadata"]:
             return
-        selects = selectors.of(budget["spec"].get("selector"))
-        covered = [
-            pod
-            for pod in self._pods.find("namespace", key[0])
-            if selects(pod["metadata"].get("labels") or {})
-        ]
+        covered = pods.selected(self._pods, key[0], budget["spec"].get("selector"))
         now = self._engine.now()
         disrupted = self._still_going(budget, covered, now)
         numbers = judge(budget, covered, disrupted, self._expected(covered))

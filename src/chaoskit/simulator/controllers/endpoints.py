@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaoskit.simulator import selectors
 from chaoskit.simulator.admission import suffix
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
@@ -27,8 +26,8 @@ class Endpoints:
         self._slices = informers.of(_SLICE)
         self._endpoints = informers.of("Endpoints")
         self._queue = Reconciler(engine, self._reconcile)
-        for informer in (self._services, self._pods):
-            informer.index("namespace", pods.namespace_of)
+        self._services.index("namespace", pods.namespace_of)
+        self._pods.index("labels", pods.labelled)
         self._slices.index("service", _service_of)
         self._services.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
@@ -48,13 +47,11 @@ class Endpoints:
         service = self._services.get(key)
         if service is None or not service["spec"].get("selector"):
             return  # what a deleted service leaves is collected with its owner
-        selects = selectors.of({"matchLabels": service["spec"]["selector"]})
+        selector = {"matchLabels": service["spec"]["selector"]}
         behind = [
             pod
-            for pod in self._pods.find("namespace", key[0])
-            if selects(pod["metadata"].get("labels") or {})
-            and pod["status"].get("podIP")
-            and not pods.is_finished(pod)
+            for pod in pods.selected(self._pods, key[0], selector)
+            if pod["status"].get("podIP") and not pods.is_finished(pod)
         ]
         self._write_slice(service, behind)
         self._write_endpoints(service, behind)

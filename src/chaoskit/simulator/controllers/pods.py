@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Object
-from chaoskit.simulator.controllers.base import owned_by, owner_of
+from chaoskit.simulator.controllers.base import Informer, owned_by, owner_of
 from chaoskit.simulator.objects import clone, parse_time
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -119,6 +120,22 @@ def controller_uid(body: Object) -> tuple[str, ...]:
 def orphan_namespace(body: Object) -> tuple[str, ...]:
     """The namespace of an object that no controller manages, as an index key."""
     return () if owner_of(body) is not None else (body["metadata"].get("namespace", ""),)
+
+
+def labelled(body: Object) -> tuple[str, ...]:
+    """Where an object is and each of its labels, as index keys for `selected`."""
+    namespace = body["metadata"].get("namespace", "")
+    labels = body["metadata"].get("labels") or {}
+    return (namespace, *(f"{namespace}/{key}={value}" for key, value in labels.items()))
+
+
+def selected(informer: Informer, namespace: str, selector: Object | None) -> list[Object]:
+    """The objects of a namespace that a LabelSelector selects, by way of the index ``labels``."""
+    exact = (selector or {}).get("matchLabels") or {}
+    pair = next((f"/{key}={value}" for key, value in exact.items()), "")
+    selects = selectors.of(selector)
+    near = informer.find("labels", namespace + pair)
+    return [body for body in near if selects(body["metadata"].get("labels") or {})]
 
 
 def namespace_of(body: Object) -> tuple[str, ...]:

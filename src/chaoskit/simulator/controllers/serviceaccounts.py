@@ -24,9 +24,7 @@ class ServiceAccounts:
         self._queue = Reconciler(engine, self._reconcile)
         self._namespaces.on_change(self._changed)
         for kind, name in (("ServiceAccount", "default"), ("ConfigMap", ROOT_CERTIFICATE)):
-            informers.of(kind).on_change(
-                lambda old, new, name=name: self._lost(name, old, new)
-            )
+            informers.of(kind).on_change(lambda old, new, name=name: self._lost(name, old, new))
 
     def _changed(self, old: Object | None, new: Object | None) -> None:
         if old is None and new is not None:
