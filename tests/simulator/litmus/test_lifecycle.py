@@ -405,3 +405,43 @@ def test_two_clusters_from_one_seed_do_the_same() -> None:
         return [(e["metadata"]["name"], e["lastTimestamp"] or "") for e in events]
 
     assert story() == story()
+
+
+def test_a_pod_that_is_named_and_deleted_cannot_be_deleted_a_second_time() -> None:
+    lab = town()
+    (pod, *_) = lab.api.list("Pod", NAMESPACE, "app=web")
+    env = {"TARGET_PODS": pod["metadata"]["name"], "TOTAL_CHAOS_DURATION": "60"}
+    lab.api.create(chaos("pod-delete", env))
+    lab.engine.run_for(60)
+    assert verdict(lab, "pod-delete")[1] == "Awaited"
+    lab.engine.run_for(200)
+    told = result(lab, "pod-delete")["status"]["experimentStatus"]
+    assert told["errorOutput"]["errorCode"] == "TARGET_SELECTION_ERROR"
+    assert "set by TARGET_PODS ENV" in told["errorOutput"]["reason"]
+
+
+def test_results_of_instances_are_kept_apart() -> None:
+    lab = town()
+    lab.api.create(chaos("pod-delete", {"INSTANCE_ID": "two"}))
+    lab.engine.run_for(60)
+    (experiment,) = status(lab)["experiments"]
+    assert experiment["verdict"] == "Pass"
+    assert lab.read(RESULT, NAMESPACE, "e-pod-delete-two")["spec"]["instance"] == "two"
+
+
+def test_a_health_check_that_is_asked_for_is_told() -> None:
+    lab = town()
+    lab.api.create(chaos("pod-delete", {"DEFAULT_HEALTH_CHECK": "true"}))
+    lab.engine.run_for(90)
+    told = {e["message"] for e in lab.api.list("Event", NAMESPACE) if "ChaosCheck" in e["reason"]}
+    assert told == {"AUT: Running"}
+
+
+def test_containers_are_killed_on_every_pod_that_is_asked_for() -> None:
+    lab = town()
+    env = {"PODS_AFFECTED_PERC": "100", "TOTAL_CHAOS_DURATION": "5"}
+    lab.api.create(chaos("container-kill", env))
+    lab.engine.run_for(90)
+    pods = lab.api.list("Pod", NAMESPACE, "app=web")
+    assert [p["status"]["containerStatuses"][0]["restartCount"] for p in pods] == [1, 1]
+    assert verdict(lab, "container-kill")[1] == "Pass"

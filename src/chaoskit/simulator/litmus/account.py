@@ -16,13 +16,19 @@ RESOURCES = {
     "Deployment.apps": "deployments",
     "Event": "events",
     "Job.batch": "jobs",
+    "Namespace": "namespaces",
+    "NetworkPolicy.networking.k8s.io": "networkpolicies",
+    "Node": "nodes",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
+    "PodDisruptionBudget.policy": "poddisruptionbudgets",
     "ReplicaSet.apps": "replicasets",
     "Secret": "secrets",
     "Service": "services",
+    "ServiceAccount": "serviceaccounts",
     "StatefulSet.apps": "statefulsets",
 }
-"""What Litmus' own programs touch. A probe may name other resources: those are asked for by plural."""
+"""What Litmus' own programs touch, and what a k8sProbe may look for."""
 
 
 class Account:
@@ -81,10 +87,10 @@ class Account:
         self.require("delete", kind, namespace)
         self._api.delete(kind, namespace, name, grace=grace, propagation=propagation)
 
-    def require(self, verb: str, kind: str, namespace: str | None, resource: str = "") -> None:
+    def require(self, verb: str, kind: str, namespace: str | None) -> None:
         """Returns if the account may; raises `ApiError` 403 in the API server's words otherwise."""
         group = kind.partition(".")[2]
-        resource = resource or RESOURCES[kind]
+        resource = RESOURCES[kind]
         attributes = {"verb": verb, "group": group, "resource": resource}
         attributes |= {"namespace": namespace} if namespace else {}
         review = {

@@ -38,6 +38,7 @@ class Experiment:
         self._statuses: dict[str, ProbeStatus] = {}
         self._broken: dict[str, Exception] = {}
         self._watching: list[Task] = []
+        self._phase = "PreChaos"
         self._chaos = Chaos(me, self._begin_on_chaos, [])
 
     def script(self) -> Script:
@@ -109,12 +110,9 @@ class Experiment:
 
     def _check_application(self) -> Script:
         wanted = targets.parse(self._me.env.get("TARGETS", ""))
-        random = self._me.world.engine.random
-        for pod in targets.resolve(self._me.api, wanted, 100, random):
-            owner = targets.owner(self._me.api, pod)
-            if owner is not None:
-                yield from faults.until_whole(self._me, owner)
-                return
+        pods = targets.resolve(self._me.api, wanted, 100, self._me.world.engine.random)
+        for owner in targets.owners(self._me.api, pods):
+            yield from faults.until_whole(self._me, owner)
 
     def _run_probes(self, phase: Phase) -> Script:
         yield STEP

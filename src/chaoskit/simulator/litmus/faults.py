@@ -6,7 +6,7 @@ recorded: they follow Litmus' source and documentation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaoskit.simulator.api import Object
@@ -18,6 +18,9 @@ from chaoskit.simulator.litmus.inside import STEP, Inside
 from chaoskit.simulator.litmus.kinds import truth
 from chaoskit.simulator.litmus.status import ready, running, until_pod
 from chaoskit.simulator.litmus.targets import Workload, destinations, number
+
+_PATIENCE = 180.0
+"""Seconds that Litmus looks for a pod of TARGET_PODS that is not there, as one it has deleted itself."""
 
 
 @dataclass(slots=True)
@@ -32,13 +35,15 @@ class Chaos:
         """A tunable, as Litmus reads it."""
         return number(self.me.env.get(name) or str(default))
 
-    def pods(self) -> list[Object]:
-        """The pods to hit now, chosen anew each time."""
+    def pods(self) -> Generator[float, None, list[Object]]:
+        """The pods to hit now, chosen anew each time; one that is named but gone is waited for in vain."""
         me, random = self.me, self.me.world.engine.random
         wanted = targets.parse(me.env.get("TARGETS", ""))
         names = [n.strip() for n in me.env.get("TARGET_PODS", "").split(",") if n.strip()]
         if names:
             namespace = wanted[0].namespace if wanted else me.namespace
+            there = all(me.api.get("Pod", namespace, name) for name in names)
+            yield 2 * STEP * len(names) if there else _PATIENCE
             return targets.named(me.api, namespace, names)
         share = targets.ranged(me.env.get("PODS_AFFECTED_PERC", ""), random)
         return targets.resolve(me.api, wanted, share, random)
@@ -72,7 +77,7 @@ def pod_delete(chaos: Chaos) -> Script:
     yield from chaos.begin_probes()
     start = chaos.me.now()
     while int(chaos.me.now() - start) < duration:
-        pods = chaos.pods()
+        pods = yield from chaos.pods()
         owners = _owners(chaos, pods)
         chaos.me.say_injecting()
         for batch in [[pod] for pod in pods] if serial else [pods]:
@@ -84,12 +89,12 @@ def pod_delete(chaos: Chaos) -> Script:
 
 
 def _owners(chaos: Chaos, pods: Sequence[Object]) -> list[Workload]:
-    owners = {o: None for pod in pods if (o := targets.owner(chaos.me.api, pod)) is not None}
+    owners = targets.owners(chaos.me.api, pods)
     known = {target["name"] for target in chaos.hit}
     chaos.hit += [
         {"name": o.name, "kind": o.kind, "chaosStatus": "targeted"} for o in owners if o.name not in known
     ]
-    return list(owners)
+    return owners
 
 
 def _delete(chaos: Chaos, pods: Sequence[Object]) -> None:
@@ -117,7 +122,7 @@ def by_helper(chaos: Chaos, helper: Helper) -> Script:
     """Helper pods have done the fault to the pods chosen at the start."""
     chaos.sequence()
     _refuse_unknown_hosts(chaos.me)
-    pods = chaos.pods()
+    pods = yield from chaos.pods()
     yield STEP
     yield from chaos.begin_probes()
     yield from inject(chaos.me, helper, pods)

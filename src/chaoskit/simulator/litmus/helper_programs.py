@@ -71,15 +71,17 @@ class HelperProgram:
         start, interval = self._me.now(), number(self._me.env.get("CHAOS_INTERVAL", "10"))
         duration = number(self._me.env["TOTAL_CHAOS_DURATION"])
         while int(self._me.now() - start) < duration:
+            before = {}
             for victim in self._victims:
-                before = self._restarts(victim)
+                before[victim] = self._restarts(victim)
                 yield STEP * 2
-                self._me.say_injecting()
-                yield _KILL
+            self._me.say_injecting()
+            yield _KILL
+            for victim in self._victims:
                 self._kill_container(victim)
             yield interval
             for victim in self._victims:
-                yield from self._until_back(victim, before)
+                yield from self._until_back(victim, before[victim])
                 yield _ANNOTATE
                 self._annotate(victim, "targeted")
 

@@ -10,7 +10,16 @@ from chaoskit.simulator.engine import Script
 from chaoskit.simulator.litmus.events import Said
 from chaoskit.simulator.litmus.helpers import run_id
 from chaoskit.simulator.litmus.inside import Inside
-from chaoskit.simulator.litmus.kinds import API_VERSION, ENGINE, EXPERIMENT, JOB, RESULT, SIGTERM, uid
+from chaoskit.simulator.litmus.kinds import (
+    API_VERSION,
+    ENGINE,
+    EXPERIMENT,
+    JOB,
+    RESULT,
+    SIGTERM,
+    environment,
+    uid,
+)
 from chaoskit.simulator.litmus.status import running, terminated
 from chaoskit.simulator.objects import timestamp
 
@@ -184,7 +193,7 @@ class Runner:
             pod = yield from self._past_pending(name, job)
             done = terminated(pod).get("reason") == "Completed"
             yield _LOOK
-        self._say_completed(name, pod["metadata"]["name"])
+        self._say_completed(name, pod)
 
     def _past_pending(self, name: str, job: str) -> Generator[float, None, Object]:
         limit = self._wanted(name).get("statusCheckTimeouts", {}).get("timeout") or _TIMEOUT
@@ -198,9 +207,10 @@ class Runner:
                 return pods[0]
             yield _BETWEEN_LOOKS
 
-    def _say_completed(self, name: str, pod: str) -> None:
+    def _say_completed(self, name: str, pod: Object) -> None:
         """The verdict is copied; without a result that can be read, the engine goes on saying Running."""
-        result_name = f"{self._me.env['CHAOSENGINE']}-{name}"
+        instance = environment(pod["spec"]["containers"][0]).get("INSTANCE_ID", "")
+        result_name = "-".join(filter(None, (self._me.env["CHAOSENGINE"], name, instance)))
         try:
             result = self._me.api.get(RESULT, self._me.namespace, result_name)
         except ApiError:
@@ -209,7 +219,7 @@ class Runner:
             self._me.process.log(f"Unable to get ChaosResult Name: {result_name}")
             return
         verdict = result["status"]["experimentStatus"]["verdict"]
-        self._say_one(self._status(name, "Completed", verdict, pod))
+        self._say_one(self._status(name, "Completed", verdict, pod["metadata"]["name"]))
 
     def _clean_up(self, name: str, job: str) -> None:
         if self._engine["spec"].get("jobCleanUpPolicy") == "delete":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -77,6 +77,11 @@ def owner(api: Account, pod: Object) -> Workload | None:
             return next((Workload(o["kind"].lower(), o["name"], meta["namespace"]) for o in above), None)
         return Workload(ref["kind"].lower(), ref["name"], meta["namespace"])
     return None
+
+
+def owners(api: Account, pods: Iterable[Object]) -> list[Workload]:
+    """The workloads that own these pods, each once, in order."""
+    return list({found: None for pod in pods if (found := owner(api, pod)) is not None})
 
 
 def workload_pods(api: Account, workload: Workload) -> list[Object]:
