@@ -56,7 +56,8 @@ FELT = PASSED_ON | {"edge-gap", "pool-exhausted", "pool-errors", "not-ready", "c
 _DATABASE = frozenset({"database-down", "database-full"})
 
 HEAD_START = timedelta(minutes=2)
-"""An effect may be seen so long before its cause: signals have steps and rates have windows."""
+"""An effect may be seen so long before its cause, mere errors and delays five times as long: rates have
+windows, and a resource that runs short hurts before it has run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ def _follows_any(issue: Issue, issues: Sequence[Issue], topology: Topology) -> b
 
 def _explains(cause: Issue, effect: Issue, topology: Topology) -> bool:
     """Whether `cause` is enough to bring about all that was seen of `effect`."""
-    if cause.target == effect.target or cause.since > effect.since + HEAD_START:
+    early = HEAD_START * (5 if effect.kinds <= PASSED_ON else 1)
+    if cause.target == effect.target or cause.since > effect.since + early:
         return False
     if cause.target.kind.name == "Node":
         return "on-lost-node" in effect.kinds and "node-lost" in cause.kinds
@@ -201,12 +203,12 @@ def _could_cause(cause: frozenset[str], effect: frozenset[str]) -> bool:
 
 def _calls(caller: ObjectRef, callee: ObjectRef, topology: Topology) -> bool:
     """Whether `caller` needs `callee`, at any distance."""
-    reached: set[ObjectRef] = set()
-    ahead = [callee]
+    reached: set[tuple[str, str]] = set()
+    ahead = [(callee.namespace, str(callee))]
     while ahead:
-        workload = topology.workloads.get((ahead[0].namespace, str(ahead.pop(0))))
+        workload = topology.workloads.get(ahead.pop())
         callers = () if workload is None else topology.callers_of(workload)
-        new = {each.ref for each in callers} - reached
+        new = {(each.ref.namespace, str(each.ref)) for each in callers} - reached
         reached |= new
-        ahead += sorted(new, key=str)
-    return caller in reached
+        ahead += new
+    return (caller.namespace, str(caller)) in reached

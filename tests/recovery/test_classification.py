@@ -1,0 +1,127 @@
+"""From symptoms to issues: class, confidence, the model's vote, and what follows from what."""
+
+from __future__ import annotations
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import NOW, symptom
+
+from chaoskit.recovery import Issue, Vote, classify
+from chaoskit.recovery.classification import CLASS_OF, PRECEDENCE
+from chaoskit.recovery.symptoms import Symptom
+from chaoskit.topology import Topology
+
+
+def _one(*symptoms: Symptom, votes: tuple[Vote, ...] = ()) -> Issue:
+    (found,) = classify(symptoms, votes, now=NOW)
+    return found
+
+
+def _by_id(*symptoms: Symptom, topology: Topology) -> dict[str, Issue]:
+    return {issue.id: issue for issue in classify(symptoms, topology=topology, now=NOW)}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "issue"),
+    [
+        (("crash-loop",), "pod-crash"),
+        (("crash-loop", "bad-rollout", "errors"), "pod-crash"),
+        (("oom-killed", "memory-growth"), "memory-leak"),
+        (("oom-killed", "bad-rollout"), "pod-crash"),
+        (("image-pull", "bad-rollout"), "pod-crash"),
+        (("image-pull",), "image"),
+        (("edge-gap", "pool-exhausted", "errors"), "network"),
+        (("pool-exhausted", "latency", "errors"), "database-connection"),
+        (("cpu-saturated", "latency"), "cpu-saturation"),
+        (("errors", "latency"), "unexplained"),
+    ],
+)
+def test_the_cause_among_the_symptoms_names_the_class(kinds: tuple[str, ...], issue: str) -> None:
+    assert _one(*(symptom(kind) for kind in kinds)).kind == issue
+
+
+def test_every_symptom_has_a_class_and_a_rank() -> None:
+    assert set(PRECEDENCE) == set(CLASS_OF)
+
+
+def test_more_evidence_makes_surer() -> None:
+    assert (
+        _one(symptom("crash-loop"), symptom("bad-rollout")).confidence
+        > _one(symptom("crash-loop")).confidence
+    )
+
+
+def test_a_model_that_agrees_makes_surer_and_one_that_does_not_is_shown() -> None:
+    alone = _one(symptom("pool-exhausted"))
+    agree = Vote("shop", "deployment/cart", "database connection", 0.8)
+    other = Vote("shop", "deployment/cart", "memory-leak", 0.8)
+    agreed = _one(symptom("pool-exhausted"), votes=(agree,))
+    opposed = _one(symptom("pool-exhausted"), votes=(other,))
+    assert opposed.confidence < alone.confidence < agreed.confidence
+    assert opposed.disagrees
+    assert opposed.kind == "database-connection"
+    assert opposed.model == "the model says memory leak (80%)"
+
+
+def test_a_vote_for_another_workload_is_not_heard() -> None:
+    assert _one(symptom("crash-loop"), votes=(Vote("shop", "deployment/x", "network", 0.9),)).model == ""
+
+
+def test_a_database_that_is_down_explains_the_errors_of_all_who_need_it() -> None:
+    found = _by_id(
+        symptom("database-down", "db", since=90),
+        symptom("pool-errors", "cart", since=60),
+        symptom("errors", "frontend", since=50),
+        symptom("crash-loop", "orders", since=30),
+        topology=made.chain("frontend", "cart", "orders", "db"),
+    )
+    assert found["db-database-connection"].root == ""
+    assert {i.root for i in found.values() if i.id != "db-database-connection"} == {"db-database-connection"}
+
+
+def test_roots_come_first() -> None:
+    issues = classify(
+        (symptom("errors", "frontend"), symptom("crash-loop", "cart", since=70)),
+        topology=made.chain("frontend", "cart"),
+        now=NOW,
+    )
+    assert [issue.root for issue in issues] == ["", "cart-pod-crash"]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (symptom("crash-loop", "frontend"), symptom("crash-loop", "cart")),
+        (symptom("errors", "cart"), symptom("crash-loop", "frontend")),
+        (symptom("memory-growth", "cart"), symptom("errors", "frontend")),
+        (symptom("errors", "frontend", since=900), symptom("crash-loop", "cart", since=60)),
+    ],
+    ids=[
+        "crashes are not passed on",
+        "callers do not break what they call",
+        "a leak hurts nobody yet",
+        "too late",
+    ],
+)
+def test_what_cannot_be_an_effect_is_a_root_of_its_own(pair: tuple[Symptom, Symptom]) -> None:
+    found = _by_id(*pair, topology=made.chain("frontend", "cart"))
+    assert [issue.root for issue in found.values()] == ["", ""]
+
+
+def test_two_that_call_each_other_do_not_explain_each_other_away() -> None:
+    bodies = [
+        made.deployment("a", env={"UPSTREAM": "http://b/"}),
+        made.deployment("b", env={"UPSTREAM": "http://a/"}),
+    ]
+    seen = made.topology(deployments=bodies)
+    found = _by_id(symptom("errors", "a", since=60), symptom("errors", "b", since=70), topology=seen)
+    assert found["b-unexplained"].root == ""
+    assert found["a-unexplained"].root == "b-unexplained"
+
+
+def test_workloads_on_a_lost_node_follow_from_it() -> None:
+    seen = made.topology(made.pod("a", node="node-2"), nodes=(made.node("node-2", ready="Unknown"),))
+    from chaoskit.recovery import podsymptoms
+
+    found = classify(podsymptoms.detect(seen, now=NOW), topology=seen, now=NOW)
+    assert [(issue.id, issue.root) for issue in found] == [("node-2-node", ""), ("cart-node", "node-2-node")]

@@ -1,0 +1,166 @@
+"""Symptoms from objects: what is wrong, since when, and what is not wrong although it looks odd."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import NOW
+
+from chaoskit.ports.cluster import Object
+from chaoskit.recovery import podsymptoms
+from chaoskit.recovery.symptoms import Severity, Symptom
+from chaoskit.topology import Topology
+
+
+def _found(topology: Topology) -> dict[str, Symptom]:
+    return {symptom.kind: symptom for symptom in podsymptoms.detect(topology, now=NOW)}
+
+
+def test_healthy_pods_have_no_symptom() -> None:
+    assert not _found(made.topology(made.pod("a"), made.pod("b")))
+
+
+def test_a_crash_loop_is_told_with_restarts_exit_code_and_beginning() -> None:
+    found = _found(made.topology(made.crashing("a", restarts=4), made.pod("b")))["crash-loop"]
+    assert found.evidence == "1 of 2 pods: CrashLoopBackOff for 90 s, 4 restarts, exit code 1"
+    assert found.since == NOW - timedelta(seconds=90)
+    assert found.pods == ("a",)
+    assert found.severity is Severity.HIGH
+
+
+def test_without_any_ready_pod_it_is_critical() -> None:
+    found = _found(made.topology(made.crashing("a"), made.crashing("b")))["crash-loop"]
+    assert found.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "restarts", "kind"),
+    [
+        (made.ended(3, seconds_ago=1), None, 0, "error-exit"),
+        (made.ended(3, seconds_ago=8), made.ended(3, seconds_ago=30), 2, "crash-loop"),
+        ({"running": {"startedAt": made.ago(5)}}, made.ended(3, seconds_ago=15), 3, "crash-loop"),
+        (made.ended(137, seconds_ago=2, reason="OOMKilled"), None, 0, "oom-killed"),
+        (
+            made.waiting("CrashLoopBackOff"),
+            made.ended(137, seconds_ago=9, reason="OOMKilled"),
+            2,
+            "oom-killed",
+        ),
+        (made.waiting("ImagePullBackOff"), None, 0, "image-pull"),
+        (made.waiting("ErrImagePull"), None, 0, "image-pull"),
+        (made.waiting("CreateContainerConfigError", 'configmap "x" not found'), None, 0, "config-error"),
+    ],
+)
+def test_a_container_state_means_what_the_kubelet_means(
+    state: Object, last: Object | None, restarts: int, kind: str
+) -> None:
+    ill = made.pod("a", ready=False, state=state, last=last, restarts=restarts, unready_for=5)
+    assert set(_found(made.topology(ill, made.pod("b")))) == {kind}
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "restarts"),
+    [
+        ({"running": {"startedAt": made.ago(30)}}, made.ended(137, seconds_ago=40, reason="OOMKilled"), 1),
+        ({"running": {"startedAt": made.ago(90)}}, made.ended(1, seconds_ago=100), 7),
+        ({"running": {"startedAt": made.ago(20)}}, made.ended(1, seconds_ago=3600), 7),
+    ],
+)
+def test_a_container_that_came_back_by_itself_is_left_alone(
+    state: Object, last: Object, restarts: int
+) -> None:
+    assert not _found(made.topology(made.pod("a", state=state, last=last, restarts=restarts), made.pod("b")))
+
+
+def test_a_pod_may_start_for_a_minute_but_not_lose_readiness_for_long() -> None:
+    starting = made.pod("a", ready=False, age=40, unready_for=40)
+    lost = made.pod("b", ready=False, age=4000, unready_for=25)
+    found = _found(made.topology(starting, lost))
+    assert found["not-ready"].pods == ("b",)
+
+
+def test_a_pod_that_no_node_takes_is_unschedulable_after_the_scheduler_had_its_time() -> None:
+    big = made.pod("a", ready=False, phase="Pending", age=30, unready_for=30, node="")
+    big["status"]["conditions"] = [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "lastTransitionTime": made.ago(30),
+            "message": "0/3 nodes are available: 3 Insufficient cpu.",
+        }
+    ]
+    big["status"]["containerStatuses"] = []
+    found = _found(made.topology(big, made.pod("b")))
+    assert set(found) == {"unschedulable"}
+    assert "Insufficient cpu" in found["unschedulable"].evidence
+
+
+def _rollout(*pods: Object, ready: int, age: float = 100.0, env: dict[str, str] | None = None) -> Topology:
+    sets = (made.replica_set("cart", 7, ready=ready, age=9e4), made.replica_set("cart", 8, age=age, env=env))
+    return made.topology(*pods, deployments=(made.deployment("cart", revision=8),), replica_sets=sets)
+
+
+def test_a_new_revision_that_fails_beside_the_healthy_old_one_is_a_bad_rollout() -> None:
+    seen = _rollout(made.crashing("new", of="cart-h8"), made.pod("old", of="cart-h7"), ready=1)
+    found = _found(seen)["bad-rollout"]
+    assert found.facts["revision"] == 8
+    assert found.facts["healthy"] == 7
+    assert "revision 7 still serves" in found.evidence
+
+
+def test_crashes_soon_after_a_complete_rollout_are_blamed_on_it() -> None:
+    assert "bad-rollout" in _found(_rollout(made.crashing("new", of="cart-h8", age=100), ready=0, age=120))
+
+
+def test_crashes_long_after_a_rollout_are_not_blamed_on_it() -> None:
+    found = _found(_rollout(made.crashing("new", of="cart-h8", age=80000), ready=0, age=80000))
+    assert set(found) == {"crash-loop"}
+
+
+def test_a_rollout_that_ran_out_of_time_is_bad_even_without_crashes() -> None:
+    seen = made.topology(
+        made.pod("new", of="cart-h8", ready=False, age=30, unready_for=30),
+        made.pod("old", of="cart-h7"),
+        deployments=(made.deployment("cart", revision=8, reason="ProgressDeadlineExceeded"),),
+        replica_sets=(made.replica_set("cart", 7, ready=1), made.replica_set("cart", 8)),
+    )
+    assert "ran out of time" in _found(seen)["bad-rollout"].evidence
+
+
+def test_a_restart_is_no_rollout_to_blame() -> None:
+    restarted = made.replica_set("cart", 8, age=60)
+    before = made.replica_set("cart", 7, age=9000)
+    before["spec"]["template"] = {
+        **restarted["spec"]["template"],
+        "metadata": {"labels": {"app": "cart", "pod-template-hash": "h7"}},
+    }
+    body = made.deployment("cart", revision=8)
+    stamp = {"kubectl.kubernetes.io/restartedAt": "2026-11-23T11:59:00Z"}
+    body["spec"]["template"]["metadata"]["annotations"] = stamp
+    restarted["spec"]["template"]["metadata"]["annotations"] = stamp
+    seen = made.topology(
+        made.crashing("new", of="cart-h8", age=50), deployments=(body,), replica_sets=(before, restarted)
+    )
+    assert set(_found(seen)) == {"crash-loop"}
+
+
+def test_a_lost_node_is_a_symptom_of_the_node_and_of_the_workloads_on_it() -> None:
+    seen = made.topology(
+        made.pod("a"), made.pod("b", node="node-2"), nodes=(made.node("node-2", ready="Unknown"),)
+    )
+    found = _found(seen)
+    assert str(found["node-lost"].target) == "node/node-2"
+    assert found["on-lost-node"].pods == ("b",)
+
+
+def test_a_cordoned_node_matters_only_while_pods_wait_for_one() -> None:
+    assert not _found(made.topology(made.pod("a"), nodes=(made.node("node-1", cordoned=True),)))
+
+
+def test_a_pod_that_is_being_deleted_is_no_symptom() -> None:
+    leaving = made.crashing("a")
+    leaving["metadata"]["deletionTimestamp"] = made.ago(1)
+    assert not _found(made.topology(leaving, made.pod("b")))
