@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -409,6 +409,6 @@ Duration = Annotated[
 """A pydantic field written as ``60s`` and read as seconds."""
 
 
-def dump(value: Mapping[Hashable, Any] | Sequence[Any]) -> str:
+def dump(value: Mapping[str, Any] | Sequence[Any]) -> str:
     """The value as YAML text in the order given, lists not indented, as kubectl writes it."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
