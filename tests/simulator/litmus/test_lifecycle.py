@@ -445,3 +445,83 @@ def test_containers_are_killed_on_every_pod_that_is_asked_for() -> None:
     pods = lab.api.list("Pod", NAMESPACE, "app=web")
     assert [p["status"]["containerStatuses"][0]["restartCount"] for p in pods] == [1, 1]
     assert verdict(lab, "container-kill")[1] == "Pass"
+
+
+@pytest.mark.parametrize(
+    "selectors",
+    [
+        {"workloads": [{"kind": "deployment", "namespace": NAMESPACE, "names": "web"}]},
+        {"workloads": [{"kind": "deployment", "namespace": NAMESPACE, "labels": "app=web"}]},
+    ],
+)
+def test_selectors_find_the_same_pods_as_an_appinfo(selectors: dict[str, Any]) -> None:
+    lab = town()
+    env = {"PODS_AFFECTED_PERC": "100", "TOTAL_CHAOS_DURATION": "30"}
+    lab.api.create(chaos("pod-cpu-hog", env, selectors=selectors))
+    lab.engine.run_for(30)
+    assert len(disturbed(lab)) == 2
+
+
+def test_an_engine_without_label_and_kind_takes_one_pod_that_is_not_of_litmus() -> None:
+    lab = town()
+    info = {"appns": NAMESPACE}
+    lab.api.create(chaos("pod-cpu-hog", {"TOTAL_CHAOS_DURATION": "30"}, appinfo=info))
+    lab.engine.run_for(30)
+    assert len(disturbed(lab)) == 1
+
+
+def test_a_workload_without_pods_is_an_error_of_target_selection() -> None:
+    lab = town()
+    workloads = [{"kind": "deployment", "namespace": NAMESPACE, "names": "ghost"}]
+    lab.api.create(chaos("pod-delete", selectors={"workloads": workloads}))
+    lab.engine.run_for(60)
+    told = result(lab, "pod-delete")["status"]["experimentStatus"]["errorOutput"]
+    assert told["errorCode"] == "TARGET_SELECTION_ERROR"
+    assert "no pod found for specified target" in told["reason"]
+
+
+def test_a_workload_that_does_not_come_back_is_an_error_of_status_checks() -> None:
+    lab = town()
+    env = [{"name": "TOTAL_CHAOS_DURATION", "value": "5"}]
+    engine = chaos("pod-delete")
+    timeouts = {"statusCheckTimeouts": {"delay": 2, "timeout": 10}}
+    engine["spec"]["experiments"][0]["spec"]["components"] = {"env": env} | timeouts
+    lab.api.create(engine)
+    lab.engine.run_for(5)
+    image = {"spec": {"template": {"spec": {"containers": [
+        {"name": "web", "image": "registry.invalid/web:none"}
+    ]}}}}  # fmt: skip
+    lab.api.patch("Deployment.apps", NAMESPACE, "web", image)
+    lab.engine.run_for(60)
+    told = result(lab, "pod-delete")["status"]["experimentStatus"]["errorOutput"]
+    assert told["errorCode"] == "STATUS_CHECKS_ERROR"
+
+
+def test_an_experiment_whose_config_map_is_missing_is_skipped() -> None:
+    lab = town()
+    engine = chaos("pod-delete")
+    volumes = [{"name": "ghost", "mountPath": "/tmp"}]
+    engine["spec"]["experiments"][0]["spec"]["components"]["configMaps"] = volumes
+    lab.api.create(engine)
+    lab.engine.run_for(30)
+    (experiment,) = status(lab)["experiments"]
+    assert (experiment["status"], experiment["verdict"]) == ("Skipped", "Fail")
+    assert lab.api.list("Job.batch", NAMESPACE) == ()
+
+
+def test_an_abort_before_the_experiment_listens_leaves_its_result_awaited() -> None:
+    lab = town()
+    lab.api.create(chaos("pod-delete"))
+    lab.engine.run_for(9)
+    lab.api.patch(ENGINE, NAMESPACE, "e", {"spec": {"engineState": "stop"}})
+    lab.engine.run_for(30)
+    assert status(lab)["engineStatus"] == "stopped"
+    assert verdict(lab, "pod-delete") == ("Running", "Awaited", "Awaited")
+
+
+def test_a_sequence_that_litmus_does_not_know_is_an_error() -> None:
+    lab = town()
+    lab.api.create(chaos("pod-delete", {"SEQUENCE": "sideways"}))
+    lab.engine.run_for(60)
+    told = result(lab, "pod-delete")["status"]["experimentStatus"]["errorOutput"]
+    assert told["errorCode"] == "GENERIC_ERROR"
