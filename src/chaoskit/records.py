@@ -127,7 +127,11 @@ class RecoveryRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionRecord(Record):
-    """One workload's failure probability at one moment, with what drives it; None where only rules spoke."""
+    """One workload's failure probability at one moment, with what drives it; None where only rules spoke.
+
+    A horizon of 0 minutes means: it is failing now (detected). `trend` is the probability (the score, where
+    only rules spoke) over the last hour, oldest first.
+    """
 
     kind: ClassVar[str] = "prediction"
 
@@ -144,6 +148,7 @@ class PredictionRecord(Record):
     issue: str
     reasons: tuple[str, ...] = ()
     signals: Mapping[str, float] = field(default_factory=dict)
+    trend: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

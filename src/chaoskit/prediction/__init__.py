@@ -1,0 +1,68 @@
+"""The failure model: data in, an honest model out, and what it says about now.
+
+Importing this imports neither numpy nor scikit-learn: they come with the first use.
+
+    data     read(paths, mapping) or collect(metrics, start, end, namespace) -> Dataset
+    labels   label(dataset, target) -> Labelled
+    model    build(labelled, options) -> Trained (model, baselines, report); save, load, promote
+    answers  predict(model, window, now=...) or by_rules(window, now) -> PredictionRecord per workload
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chaoskit.prediction.artifact import Listed as Listed
+    from chaoskit.prediction.artifact import load as load
+    from chaoskit.prediction.artifact import names as names
+    from chaoskit.prediction.artifact import next_name as next_name
+    from chaoskit.prediction.artifact import promote as promote
+    from chaoskit.prediction.artifact import promoted as promoted
+    from chaoskit.prediction.artifact import rollback as rollback
+    from chaoskit.prediction.artifact import save as save
+    from chaoskit.prediction.card import markdown as markdown
+    from chaoskit.prediction.card import rows as rows
+    from chaoskit.prediction.dataset import Dataset as Dataset
+    from chaoskit.prediction.dataset import collect as collect
+    from chaoskit.prediction.evaluation import Report as Report
+    from chaoskit.prediction.evaluation import Trained as Trained
+    from chaoskit.prediction.evaluation import build as build
+    from chaoskit.prediction.evaluation import evaluate as evaluate
+    from chaoskit.prediction.labels import Labelled as Labelled
+    from chaoskit.prediction.labels import Target as Target
+    from chaoskit.prediction.labels import from_recoveries as from_recoveries
+    from chaoskit.prediction.labels import from_runs as from_runs
+    from chaoskit.prediction.labels import label as label
+    from chaoskit.prediction.mapping import Mapping as Mapping
+    from chaoskit.prediction.mapping import load_mapping as load_mapping
+    from chaoskit.prediction.predictor import history as history
+    from chaoskit.prediction.predictor import predict as predict
+    from chaoskit.prediction.rules import by_rules as by_rules
+    from chaoskit.prediction.tables import read as read
+    from chaoskit.prediction.training import Model as Model
+    from chaoskit.prediction.training import Options as Options
+
+_HOME = {
+    "artifact": ("Listed", "load", "names", "next_name", "promote", "promoted", "rollback", "save"),
+    "card": ("markdown", "rows"),
+    "dataset": ("Dataset", "collect"),
+    "evaluation": ("Report", "Trained", "build", "evaluate"),
+    "labels": ("Labelled", "Target", "from_recoveries", "from_runs", "label"),
+    "mapping": ("Mapping", "load_mapping"),
+    "predictor": ("history", "predict"),
+    "rules": ("by_rules",),
+    "tables": ("read",),
+    "training": ("Model", "Options"),
+}
+_MODULE_OF = {name: module for module, public in _HOME.items() for name in public}
+
+__all__ = list(_MODULE_OF)  # noqa: PLE0605 - one list of names is enough
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_MODULE_OF[name]}")
+    return getattr(module, name)

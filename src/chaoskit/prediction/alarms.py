@@ -33,7 +33,7 @@ class Catch:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What an alarm threshold would have meant: the events, the false alarms, over so many hours and pod-days."""
+    """What a threshold would have meant: events caught, false alarms, over so many hours and pod-days."""
 
     threshold: float
     catches: tuple[Catch, ...]
@@ -75,7 +75,7 @@ class Judgement:
 
 
 class Judge:
-    """Judges thresholds over scores of one labelled dataset at chosen moments."""
+    """Judges thresholds over scores of one labelled dataset at chosen moments; `due` are its events there."""
 
     def __init__(self, labelled: Labelled, chosen: Moments) -> None:
         self._labelled = labelled
@@ -83,8 +83,7 @@ class Judge:
         self._scored = tuple(
             (truth.y >= 0) & moments for truth, moments in zip(labelled.truths, chosen, strict=True)
         )
-        self._due = [event for event in labelled.events if self._scored[event.block][:, event.first].any()]
-        self._due = [event for event in self._due if self._counts(event)]
+        self.due = [event for event in labelled.events if self._counts(event)]
         self._quiet = self._outside()
         self.hours = sum(int(moments.sum()) for moments in chosen) * self._step / 3600
         self.pod_days = sum(int(each.sum()) for each in self._quiet) * self._step / 86400
@@ -104,7 +103,7 @@ class Judge:
     def judge(self, scores: Scores, threshold: float) -> Judgement:
         """What alarms at scores of at least `threshold` would have meant."""
         alarmed = [np.nan_to_num(block, nan=-np.inf) >= threshold for block in scores]
-        catches = tuple(Catch(event, self._delay(event, alarmed[event.block])) for event in self._due)
+        catches = tuple(Catch(event, self._delay(event, alarmed[event.block])) for event in self.due)
         false = sum(self._episodes(a & q) for a, q in zip(alarmed, self._quiet, strict=True))
         return Judgement(threshold, catches, false, self.hours, self.pod_days)
 
@@ -124,7 +123,7 @@ class Judge:
         count = 0
         for row in np.flatnonzero(alarmed.any(axis=1)):
             counted, newest = -np.inf, -np.inf
-            for hit in np.flatnonzero(alarmed[row]):
+            for hit in np.flatnonzero(alarmed[row]).tolist():
                 if hit - newest > bridge or hit - counted >= recount:
                     count, counted = count + 1, hit
                 newest = hit
@@ -143,20 +142,20 @@ class Judge:
             if found.false > max(allowed, 0):
                 break
             within.append(found)
-        if not self._due:
+        if not self.due:
             return within[-1]
         top = max(found.f1 for found in within)
         equals = [found for found in within if found.f1 == top]
         return equals[len(equals) // 2]
 
-    def _candidates(self, scores: Scores) -> NDArray[np.float64]:
+    def _candidates(self, scores: Scores) -> NDArray[np.float32]:
         """Thresholds from above every score downwards, dense where false alarms begin."""
         quiet = np.concatenate([s[q] for s, q in zip(scores, self._quiet, strict=True)])
-        due = [
-            scores[e.block][list(e.rows), max(0, e.first - 60) : e.last + 1].ravel() for e in self._due
-        ]
+        due = [scores[e.block][list(e.rows), max(0, e.first - 60) : e.last + 1].ravel() for e in self.due]
         values = np.concatenate([np.sort(quiet[~np.isnan(quiet)])[-2000:], *due])
-        values = values[~np.isnan(values)]
-        grid = np.unique(np.quantile(values, np.linspace(0, 1, 400))) if len(values) else np.array([1.0])
-        above = np.nextafter(grid[-1], np.inf)
-        return np.concatenate([[above], grid[::-1]]).astype(np.float64)
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return np.array([np.inf], dtype=np.float32)
+        grid = np.unique(np.quantile(values, np.linspace(0, 1, 400), method="nearest"))
+        above = np.nextafter(grid[-1], np.float32(np.inf))
+        return np.concatenate([[above], grid[::-1]]).astype(np.float32)

@@ -51,7 +51,7 @@ class Block:
     @property
     def times(self) -> NDArray[np.float64]:
         """Its moments in Unix seconds."""
-        return self.start.timestamp() + np.arange(self.length) * float(self.step)
+        return np.arange(self.length, dtype=np.float64) * self.step + self.start.timestamp()
 
     def at(self, index: int) -> datetime:
         """The moment with this index, UTC."""
@@ -145,7 +145,7 @@ def _thin(block: Block, factor: int) -> Block:
     parts = block.values[:, :, :usable].reshape(shape)
     newest = parts[..., -1].copy()
     for back in range(2, factor + 1):
-        newest = np.where(np.isnan(newest), parts[..., -back], newest)
+        np.copyto(newest, parts[..., -back], where=np.isnan(newest))
     return replace(block, start=block.at(factor - 1), step=block.step * factor, values=newest)
 
 
@@ -197,9 +197,7 @@ def _pods(series: Iterable[Series]) -> Iterator[Row]:
             )
 
 
-def _fill(
-    values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int
-) -> None:
+def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int) -> None:
     """Put each series at its pods, the greater value where two meet (several callers of one pod)."""
     of_pod = {row.pod: [index] for index, row in enumerate(pods)}
     of_workload: dict[str, list[int]] = {}
@@ -211,8 +209,8 @@ def _fill(
         data = np.asarray(each.values, dtype=np.float32)[max(0, -offset) :]
         first = max(0, offset)
         data = data[: values.shape[1] - first]
-        for row in targets:
-            place = values[row, first : first + len(data)]
+        for index in targets:
+            place = values[index, first : first + len(data)]
             np.fmax(place, data, out=place)
 
 

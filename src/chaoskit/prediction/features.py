@@ -38,7 +38,7 @@ HORIZON_MINUTES = 600.0
 """The longest time to a limit that is told apart from never."""
 
 _FLOOR = {"cores": 0.01, "bytes": 2.0**20, "bytes/s": 1024.0, "1/s": 0.5, "seconds": 0.002, "ratio": 0.01}
-"""Differences smaller than this are noise in any cluster, by unit; anything else: 0.5."""
+"""Differences smaller than this are noise in any cluster, by unit; 0.5 for any other."""
 
 _FAMILIES: dict[str, str] = {
     "cpu": r"cpu|load",
@@ -59,6 +59,7 @@ class _Shape:
     recent: int
     quarter: int
     minute: float
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -220,7 +221,7 @@ def _mean(windows: Floats) -> Floats:
     return total.astype(np.float32)
 
 
-def _trend(windows: Floats, minute: float) -> tuple[Floats, Floats]:
+def trend(windows: Floats, minute: float) -> tuple[Floats, Floats]:
     """The fitted value at the newest moment and the slope per minute, by least squares over what is there."""
     time = ((np.arange(windows.shape[-1]) - windows.shape[-1] + 1) * minute).astype(np.float32)
     valid = ~np.isnan(windows)
@@ -244,9 +245,9 @@ def _increase(windows: Floats) -> tuple[Floats, Floats]:
     filled = windows.copy()
     for index in range(1, filled.shape[-1]):
         gap = np.isnan(filled[..., index])
-        filled[..., index] = np.where(gap, filled[..., index - 1], filled[..., index])
+        np.copyto(filled[..., index], filled[..., index - 1], where=gap)
     change = np.diff(filled, axis=-1)
-    reset = change < 0
+    reset = np.asarray(change < 0)
     return np.nan_to_num(np.where(reset, filled[..., 1:], change)), reset.astype(np.float32)
 
 
@@ -297,8 +298,8 @@ def _gauge_features(
     shape = wanted.shape
     z = stats.z(stats.last)
     recent = windows[..., -shape.quarter :]
-    _, slope = _trend(recent, shape.minute)
-    _, slope_long = _trend(windows, shape.minute)
+    _, slope = trend(recent, shape.minute)
+    _, slope_long = trend(windows, shape.minute)
     steps = np.diff(recent, axis=-1)
     top = np.fmax.reduce(stats.recent, axis=-1)
     least = np.fmin.reduce(stats.recent[..., -max(2, round(3 / shape.minute)) :], axis=-1)
@@ -347,8 +348,8 @@ def _presence(windows: Floats, wanted: Spec) -> Iterator[tuple[str, Floats]]:
 
 def _ratio_features(one: Floats, shape: _Shape) -> Iterator[tuple[str, Floats]]:
     level = one[..., -1]
-    fitted, slope = _trend(one[..., -shape.quarter :], shape.minute)
-    fitted_long, slope_long = _trend(one, shape.minute)
+    fitted, slope = trend(one[..., -shape.quarter :], shape.minute)
+    fitted_long, slope_long = trend(one, shape.minute)
     yield "level", level
     yield "level_max", np.fmax.reduce(one[..., -shape.recent :], axis=-1)
     yield "above", np.maximum(level - 0.8, 0)
@@ -391,7 +392,7 @@ def _evidence_features(windows: Floats, wanted: Spec, rows: Sequence[Row]) -> It
     for index, signal in enumerate(wanted.signals):
         one, shape = windows[:, index], wanted.shape
         if signal.kind == "ratio":
-            fitted, slope = _trend(one[..., -2 * shape.quarter :], shape.minute)
+            fitted, slope = trend(one[..., -2 * shape.quarter :], shape.minute)
             filling = 1 - _minutes_to_full(fitted, slope) / HORIZON_MINUTES
             found.setdefault((_family(signal.name), "saturation"), []).append(np.clip(one[..., -1], 0, 1))
             found.setdefault((_family(signal.name), "filling"), []).append(filling)

@@ -59,7 +59,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """From when on something counts as a failure: share of failed requests, for how many samples, pool errors/s."""
+    """When something counts as a failure: share of failed requests, samples in a row, pool errors/s."""
 
     error_ratio: float = 0.05
     samples: int = 2
@@ -160,7 +160,7 @@ def rows_of(block: Block, target: str, namespace: str = "") -> tuple[int, ...]:
 
 
 def _indices(block: Block, start: datetime, end: datetime) -> tuple[int, int]:
-    """First and last index of the samples in (start, end + one step]: a sample tells of the time before it."""
+    """First and last index of the samples in (start, end + one step]: each tells of the time before it."""
     first = int(np.floor((start - block.start).total_seconds() / block.step)) + 1
     last = int(np.floor((end - block.start).total_seconds() / block.step)) + 1
     return max(0, first), min(block.length - 1, last)
@@ -288,7 +288,9 @@ def _stretches(where: NDArray[np.bool_], bridge: int) -> Iterator[tuple[int, int
     hits = np.flatnonzero(where)
     if len(hits):
         breaks = np.flatnonzero(np.diff(hits) > bridge + 1)
-        yield from zip(hits[[0, *(breaks + 1)]].tolist(), hits[[*breaks, len(hits) - 1]].tolist(), strict=True)
+        yield from zip(
+            hits[[0, *(breaks + 1)]].tolist(), hits[[*breaks, len(hits) - 1]].tolist(), strict=True
+        )
 
 
 def _issue(signs: set[str], series: Any, first: int) -> str:

@@ -64,7 +64,7 @@ class Events(_Written):
 
 
 class Target(_Written):
-    """What the data can teach: to detect an event while it lasts, or to forecast it `horizonMinutes` before."""
+    """What the data can teach: detect an event while it lasts, or forecast it `horizonMinutes` before."""
 
     mode: Literal["detect", "forecast"] = "detect"
     horizon_minutes: float = pydantic.Field(default=0.0, ge=0, le=1440, alias="horizonMinutes")
@@ -99,7 +99,7 @@ def _signal(name: str, column: Column, step: int) -> Signal:
     return Signal(name, column.unit, column.kind, "pod", "", "", column.meaning or name, step)
 
 
-def load(path: Path) -> Mapping:
+def load_mapping(path: Path) -> Mapping:
     """The mapping in this file; `InvalidInput` with every problem at its line and column."""
     try:
         text = path.read_text(encoding="utf-8")

@@ -37,7 +37,7 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one.
 
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order; of two
-    lines for the same pod and moment the later one counts. Raises `InvalidInput` naming file, line and column.
+    lines for the same pod and moment the later one counts. Raises `InvalidInput` naming file, line, column.
     """
     lines = [line for path in _files(paths, mapping.files) for line in _lines(path, mapping)]
     if not lines:
@@ -81,9 +81,7 @@ def _header(path: Path, reader: Iterator[list[str]], wanted: Iterable[str]) -> d
     place = {name: index for index, name in enumerate(header)}
     absent = [name for name in wanted if name not in place]
     if absent:
-        problems = [
-            errors.Problem(str(path), name, "missing", "a column of this name", 1) for name in absent
-        ]
+        problems = [errors.Problem(str(path), name, "missing", "a column of this name", 1) for name in absent]
         raise errors.InvalidInput(f"{path} lacks {len(absent)} columns of the mapping", problems=problems)
     return place
 
@@ -206,9 +204,7 @@ def read_events(path: Path, events: mappings.Events) -> tuple[LabelRecord, ...]:
 
 def _label(path: Path, cells: Sequence[str], place: dict[str, int], events: mappings.Events) -> LabelRecord:
     names = events.columns
-    start, end = (
-        datetime.fromtimestamp(moment(cells[place[key]]), UTC) for key in (names.start, names.end)
-    )
+    start, end = (datetime.fromtimestamp(moment(cells[place[key]]), UTC) for key in (names.start, names.end))
     if end < start:
         raise ValueError(f"an end ({end:%H:%M:%S}) before its start ({start:%H:%M:%S})")
     word = cells[place[names.issue]]

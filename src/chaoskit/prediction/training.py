@@ -1,4 +1,4 @@
-"""Trains the failure model: a calibrated random forest for failure, another for its class, and a threshold."""
+"""Trains the failure model: a calibrated forest for failure, one for its class, and a threshold."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class Options:
     of any; `most_rows` bounds all samples of one forest; `jobs` processors grow trees.
     """
 
-    target: Target = Target()
     recipe: Recipe = "window"
     false_alarms_per_day: float = 2.0
     seed: int = 7
@@ -58,6 +57,7 @@ class Model:
     seed: int
     trained_at: datetime
     facts: dict[str, Any] = field(default_factory=dict)
+    out_of_fold: tuple[NDArray[np.float32], ...] = field(default=(), repr=False)
 
     def scores(self, rows: Floats) -> NDArray[np.float32]:
         """The forest's uncalibrated score for each row of features, 0 to 1: what the threshold is for."""
@@ -74,7 +74,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Labelled samples of a table: where each is (block, row, moment), whether it fails, and its event or -1."""
+    """Labelled samples of a table: where each is (block, row, moment), if it fails, its event or -1."""
 
     block: NDArray[np.intp]
     row: NDArray[np.intp]
@@ -175,6 +175,7 @@ def train(
         seed=options.seed,
         trained_at=at,
         facts=_facts(labelled.dataset, samples, judged),
+        out_of_fold=tuple(scores),
     )
 
 
@@ -202,7 +203,8 @@ def _check(samples: Samples) -> None:
         )
     if len(_numbers(samples)) < 2:
         raise errors.InvalidInput(
-            "one failure alone cannot be learned from: none is left to check with", hint="collect a longer time"
+            "one failure alone cannot be learned from: none is left to check with",
+            hint="collect a longer time",
         )
 
 
@@ -314,5 +316,9 @@ def _facts(dataset: Dataset, samples: Samples, judged: Judgement) -> dict[str, A
         "events": len(_numbers(samples)),
         "pods": len({row for block in dataset.blocks for row in block.rows}),
         "hours": round(dataset.hours, 2),
-        "out_of_fold": {"recall": judged.recall, "f1": judged.f1, "false_per_day": judged.false_per_hour * 24},
+        "out_of_fold": {
+            "recall": judged.recall,
+            "f1": judged.f1,
+            "false_per_day": judged.false_per_hour * 24,
+        },
     }

@@ -1,0 +1,201 @@
+"""What the forest has to beat: static rules, absence, extrapolation, z-score, EWMA, isolation, persistence.
+
+Each gives a score per row and moment; its threshold is chosen like the model's, on the same part of the
+data and for the same budget of false alarms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+
+from chaoskit.prediction import features
+from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.dataset import Block, Row, present
+from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.training import Options, Table
+
+Floats = NDArray[np.float32]
+
+SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
+_ISOLATION_SAMPLES = 4000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """A rule with what it learned: its threshold, per-pod limits, an isolation forest."""
+
+    name: str
+    meaning: str
+    threshold: float = float("inf")
+    learned: Any = field(default=None, repr=False)
+
+    def scores(self, table: Table) -> list[Floats]:
+        """Its score for each row and moment, per block; NaN where it has nothing to go by."""
+        return [_SCORERS[self.name](table, index, self.learned) for index in range(len(table.blocks))]
+
+
+def fit(table: Table, chosen: Moments, options: Options) -> tuple[Baseline, ...]:
+    """Every baseline that these signals allow, with thresholds from the chosen moments."""
+    limits = _limits(table, chosen)
+    made = [
+        Baseline("static rule", "a ratio near its limit, not ready, or waiting in a crash loop"),
+        Baseline("static limit per pod", "more than the pod ever had in training", learned=limits),
+        Baseline("absence", "no sample for minutes"),
+        Baseline("predict_linear", "a ratio reaches its limit in 30 min at the pace of the last 15"),
+        Baseline("z-score", "largest deviation from the last hour's median"),
+        Baseline("EWMA", "largest deviation from a moving average (0.05)"),
+        Baseline("IsolationForest", "unlike healthy samples", learned=_isolation(table, chosen, options)),
+        Baseline("persistence", "it failed before, so it will again"),
+    ]
+    judge = Judge(table.labelled, chosen)
+    fitted = []
+    for baseline in made:
+        scores = baseline.scores(table)
+        if any(np.isfinite(block).any() for block in scores):
+            threshold = judge.best(scores, options.false_alarms_per_day).threshold
+            fitted.append(Baseline(baseline.name, baseline.meaning, threshold, baseline.learned))
+    return tuple(fitted)
+
+
+def _values(table: Table, index: int) -> Block:
+    return table.labelled.dataset.blocks[index]
+
+
+def _signal(table: Table, index: int, name: str) -> Floats | None:
+    column = table.labelled.dataset.column(name)
+    return None if column is None else _values(table, index).values[:, column]
+
+
+def _empty(table: Table, index: int) -> Floats:
+    block = _values(table, index)
+    return np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
+
+
+def _static(table: Table, index: int, _: Any) -> Floats:
+    score = _empty(table, index)
+    for name in SATURATING:
+        if (values := _signal(table, index, name)) is not None:
+            score = np.fmax(score, values)
+    if (waiting := _signal(table, index, "waiting_bad")) is not None:
+        score = np.fmax(score, waiting)
+    if (ready := _signal(table, index, "ready")) is not None:
+        score = np.fmax(score, 1 - ready)
+    return score
+
+
+def _limits(table: Table, chosen: Moments) -> Mapping[Row, Floats]:
+    """Each pod's highest values while it was healthy, over the chosen moments."""
+    limits: dict[Row, Floats] = {}
+    for index, moments in enumerate(chosen):
+        block, truth = _values(table, index), table.labelled.truths[index]
+        for number, row in enumerate(block.rows):
+            healthy = block.values[number][:, moments & (truth.y[number] == 0)]
+            if healthy.shape[1]:
+                top = np.fmax.reduce(healthy, axis=1)
+                limits[row] = np.fmax(limits[row], top) if row in limits else top
+    return limits
+
+
+def _limit(table: Table, index: int, limits: Any) -> Floats:
+    score = _empty(table, index)
+    block = _values(table, index)
+    for number, row in enumerate(block.rows):
+        if row in limits:
+            top = limits[row][:, None]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                share = np.where(top > 0, block.values[number] / top, np.nan)
+            score[number] = np.fmax.reduce(share, axis=0)
+    return score
+
+
+def _absence(table: Table, index: int, _: Any) -> Floats:
+    """How many of the last five minutes a pod that was there is silent."""
+    there = present(_values(table, index).values)
+    samples = max(1, round(300 / table.labelled.dataset.step))
+    silent = np.zeros(there.shape, dtype=np.float32)
+    for back in range(samples):
+        silent[:, back:] += (
+            ~there[:, : there.shape[1] - back] & np.logical_or.accumulate(there, axis=1)[:, back:]
+        )
+    return (silent / samples).astype(np.float32) if silent.any() else _empty(table, index)
+
+
+def _linear(table: Table, index: int, _: Any) -> Floats:
+    score = _empty(table, index)
+    minute = table.labelled.dataset.step / 60
+    samples = max(3, round(15 / minute))
+    for name in SATURATING:
+        if (values := _signal(table, index, name)) is not None:
+            padded = np.pad(values, ((0, 0), (samples - 1, 0)), constant_values=np.nan)
+            windows = np.lib.stride_tricks.sliding_window_view(padded, samples, axis=1)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                fitted, slope = features.trend(windows, minute)
+            score = np.fmax(score, fitted + 30 * slope)
+    return score
+
+
+def _z(table: Table, index: int, _: Any) -> Floats:
+    names = table.spec.names
+    wanted = [i for i, name in enumerate(names) if name == "pod.z_max" or name.endswith((".up", ".down"))]
+    return np.fmax.reduce(table.blocks[index][..., wanted], axis=-1)
+
+
+def _ewma(table: Table, index: int, _: Any) -> Floats:
+    """Deviations from an exponentially weighted mean, in exponentially weighted standard deviations."""
+    values = _values(table, index).values
+    mean = np.where(np.isnan(values[:, :, 0]), 0, values[:, :, 0]).astype(np.float64)
+    spread = np.zeros_like(mean)
+    score = _empty(table, index)
+    for moment in range(1, values.shape[2]):
+        apart = np.nan_to_num(values[:, :, moment] - mean)
+        unit = np.sqrt(spread) + 0.02 * np.abs(mean) + 1e-9
+        score[:, moment] = (np.abs(apart) / unit).max(axis=1) if moment > 20 else np.nan
+        mean += 0.05 * apart
+        spread = 0.95 * (spread + 0.05 * apart**2)
+    return score
+
+
+def _isolation(table: Table, chosen: Moments, options: Options) -> IsolationForest:
+    samples = table.samples(chosen)
+    healthy = np.flatnonzero(samples.y == 0)
+    random = np.random.default_rng(options.seed)
+    kept = random.choice(healthy, min(len(healthy), _ISOLATION_SAMPLES), replace=False)
+    forest = IsolationForest(n_estimators=50, random_state=options.seed, n_jobs=1)
+    return forest.fit(table.features(samples.pick(np.sort(kept))))
+
+
+def _isolated(table: Table, index: int, forest: Any) -> Floats:
+    made = table.blocks[index]
+    score = -forest.score_samples(made.reshape(-1, made.shape[-1]))
+    return np.asarray(score, dtype=np.float32).reshape(made.shape[:2])
+
+
+def _persistence(table: Table, index: int, _: Any) -> Floats:
+    """Fresh memory of a failure that is over: 1 at its end, halved every six hours."""
+    score = _empty(table, index) if not table.labelled.events else np.zeros_like(_empty(table, index))
+    step = table.labelled.dataset.step
+    for event in table.labelled.events:
+        if event.block == index:
+            age = np.arange(score.shape[1] - event.last - 1) * step / 3600
+            faded = (0.5 ** (age / 6)).astype(np.float32)
+            for row in event.rows:
+                score[row, event.last + 1 :] = np.fmax(score[row, event.last + 1 :], faded)
+    return score
+
+
+_SCORERS: dict[str, Callable[[Table, int, Any], Floats]] = {
+    "static rule": _static,
+    "static limit per pod": _limit,
+    "absence": _absence,
+    "predict_linear": _linear,
+    "z-score": _z,
+    "EWMA": _ewma,
+    "IsolationForest": _isolated,
+    "persistence": _persistence,
+}

@@ -1,0 +1,214 @@
+"""Answers with a model: for each workload how likely it fails, how sure, as what, and why, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit import errors
+from chaoskit.prediction import features, rules
+from chaoskit.prediction.dataset import Block, Dataset, Row, present
+from chaoskit.prediction.features import Floats
+from chaoskit.prediction.labels import SETTLING
+from chaoskit.prediction.reasons import Look, duration
+from chaoskit.prediction.training import Model
+from chaoskit.records import PredictionRecord, new_id
+
+BAG = 10
+"""Trees per small forest; the spread of small forests is the interval."""
+
+TREND_POINTS = 8
+EXPLAINED = 20
+"""Only so many workloads, the riskiest, get reasons and a trend."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Risk:
+    """One workload's riskiest pod."""
+
+    row: int
+    who: Row
+    score: float
+    probability: float
+    low: float
+    high: float
+
+
+def history(model: Model) -> timedelta:
+    """How much history `predict` wants: its window and the trend's hour."""
+    return timedelta(seconds=(model.spec.window + 1) * model.spec.step) + timedelta(hours=1)
+
+
+def predict(
+    model: Model,
+    window: Dataset,
+    *,
+    now: datetime,
+    name: str = "",
+    cluster: str = "",
+    trace_ids: Sequence[str] = (),
+) -> tuple[PredictionRecord, ...]:
+    """One record per workload, riskiest first: its riskiest pod speaks for it.
+
+    `probability` is calibrated; `low` and `high` are the 10th and 90th percentile over small forests of ten
+    trees; `score` is what the threshold `alarmed` compares. `trace_ids` are used up in order, new ones made
+    after that. Raises `CannotStart` when the newest sample is older than five minutes.
+    """
+    dataset = window.thin(model.spec.step).select(model.spec.signals)
+    block = dataset.blocks[-1]
+    _check_fresh(block, now)
+    made = features.compute(block, model.spec, np.array([block.length - 1]))[:, 0]
+    risks = _risks(model, block, made)
+    traces = iter(trace_ids)
+    records = []
+    for place, risk in enumerate(risks):
+        identity = new_id(now)
+        look = Look.at(dataset, block, risk.row)
+        top = place < EXPLAINED
+        reasons, signals = _why(model, made[risk.row], look) if top else ((), {})
+        records.append(
+            PredictionRecord(
+                id=identity,
+                at=now,
+                trace_id=next(traces, identity),
+                target=risk.who.workload,
+                namespace=risk.who.namespace,
+                cluster=cluster,
+                model=name,
+                horizon_minutes=model.target.lead.total_seconds() / 60,
+                probability=risk.probability,
+                low=min(risk.low, risk.probability),
+                high=max(risk.high, risk.probability),
+                score=risk.score,
+                alarmed=risk.score >= model.threshold,
+                issue=_issue(model, made[risk.row], look, risk),
+                reasons=reasons,
+                signals=signals,
+                trend=_trend(model, block, risk.row) if top else (),
+            )
+        )
+    return tuple(records)
+
+
+def _check_fresh(block: Block, now: datetime) -> None:
+    there = np.flatnonzero(present(block.values).any(axis=0))
+    if not len(there):
+        raise errors.CannotStart("no pod has a sample of the model's signals", hint="chaoskit monitor lint")
+    age = now - block.at(int(there[-1]))
+    if age > SETTLING:
+        raise errors.CannotStart(
+            f"the newest sample is {duration(age.total_seconds() / 60)} old: that says nothing about now",
+            hint="see whether Prometheus still scrapes",
+        )
+
+
+def _risks(model: Model, block: Block, made: Floats) -> list[_Risk]:
+    """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
+    recent = max(2, round(SETTLING.total_seconds() / block.step))
+    alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1))
+    scores, bags = _shares(model, made[alive])
+    probability = model.probabilities(scores)
+    spread = model.probabilities(bags.ravel()).reshape(bags.shape)
+    low, high = np.quantile(spread, [0.1, 0.9], axis=0)
+    best: dict[tuple[str, str], _Risk] = {}
+    for index in np.argsort(scores, kind="stable")[::-1]:
+        row = int(alive[index])
+        who = block.rows[row]
+        risk = _Risk(
+            row, who, float(scores[index]), float(probability[index]), float(low[index]), float(high[index])
+        )
+        best.setdefault((who.namespace, who.workload), risk)
+    return sorted(best.values(), key=lambda risk: (-risk.score, risk.who.workload))
+
+
+def _shares(model: Model, rows: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The forest's share for failure per row, and [bag, row] that of its small forests, in one pass."""
+    forest = model.failure
+    failing = list(forest.classes_).index(1)
+    trees = np.stack([tree.predict_proba(rows)[:, failing] for tree in forest.estimators_])
+    count = max(1, len(trees) // BAG)
+    bags = np.stack([part.mean(axis=0) for part in np.array_split(trees, count)])
+    return trees.mean(axis=0).astype(np.float32), bags.astype(np.float32)
+
+
+def _trend(model: Model, block: Block, row: int) -> tuple[float, ...]:
+    """The pod's probability at moments of the last hour, oldest first."""
+    back = np.linspace(3600 / block.step, 0, TREND_POINTS).round().astype(int)
+    moments = block.length - 1 - back
+    moments = moments[moments >= 0]
+    # Peers are left out of this: a line of eight points need not know them.
+    alone = Block(block.run, block.rows[row : row + 1], block.start, block.step, block.values[row : row + 1])
+    made = features.compute(alone, model.spec, moments)[0]
+    return tuple(float(p) for p in model.probabilities(model.scores(made)).round(4))
+
+
+def _issue(model: Model, made: Floats, look: Look, risk: _Risk) -> str:
+    """The likely class: what a symptom says outright, else what the class forest finds likeliest."""
+    certain = [each for each in rules.findings(look) if each.score >= 0.6 and each.signal in _TELLING]
+    if certain:
+        return certain[0].issue
+    if risk.score < model.threshold / 4:
+        return ""
+    names, shares = model.classes(made[None])
+    return str(names[int(shares[0].argmax())])
+
+
+_TELLING = frozenset({"waiting_bad", "restarts", "ready", "db_pool_errors", "db_pool_pending"})
+
+
+def _why(model: Model, made: Floats, look: Look) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Up to three signals that push the forest towards failure, in words, and their values."""
+    pushes = contributions(model.failure, made[None])[0]
+    by_signal: dict[str, float] = {}
+    for name, push in zip(model.spec.names, pushes, strict=True):
+        owner = name.partition(".")[0]
+        by_signal[owner] = by_signal.get(owner, 0.0) + float(push)
+    ranked = sorted((name for name, push in by_signal.items() if push > 0.01), key=lambda n: -by_signal[n])
+    said: dict[str, str] = {}
+    for name in ranked:
+        words = _silence(look) if name == "pod" else look.words(name)
+        if words and words not in said.values():
+            said[name] = words
+        if len(said) == 3:
+            break
+    values = {name: look.now(name) for name in said if name != "pod"}
+    return tuple(said.values()), {name: value for name, value in values.items() if not np.isnan(value)}
+
+
+def _silence(look: Look) -> str:
+    silent = look.silent()
+    return f"no sample for {duration(silent)}" if silent > 2 * look.step / 60 else ""
+
+
+def contributions(forest: Any, rows: Floats) -> NDArray[np.float64]:
+    """How much each feature moved the forest's share for failure from its average, per row [row, feature].
+
+    Along each tree's path the change of the share at a split belongs to the feature it asks for; a row's
+    contributions and the average sum up to its score.
+    """
+    total = np.zeros((len(rows), rows.shape[1]))
+    failing = list(forest.classes_).index(1)
+    for estimator in forest.estimators_:
+        for row, feature, change in _path(estimator.tree_, rows, failing):
+            np.add.at(total, (row, feature), change)
+    return total / len(forest.estimators_)
+
+
+def _path(
+    tree: Any, rows: Floats, failing: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
+    """Step by step down the tree: which rows move, by which feature, and how the share changes."""
+    share = tree.value[:, 0, failing] / tree.value[:, 0].sum(axis=1)
+    node = np.zeros(len(rows), dtype=np.intp)
+    row = np.arange(len(rows))
+    while len(row := row[tree.children_left[node[row]] >= 0]):
+        here = node[row]
+        feature = tree.feature[here]
+        left = rows[row, feature] <= tree.threshold[here]
+        node[row] = np.where(left, tree.children_left[here], tree.children_right[here])
+        yield row, feature, share[node[row]] - share[here]
