@@ -84,7 +84,7 @@ class Direction:
             yield self._harmless(_HARMLESS_GAP, float("inf"))
         elif name == "demo":
             yield self._incidents(self._present - 110 * 60)
-            yield self._harmless(_HARMLESS_GAP, self._present - 50 * 60)
+            yield self._harmless(_HARMLESS_GAP, self._present - 75 * 60)
             yield self._fresh_leak()
         elif name == "quiet":
             yield self._harmless(_QUIET_GAP, float("inf"))

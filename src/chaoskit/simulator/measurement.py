@@ -28,14 +28,15 @@ class PodRecorder:
             ("workload_kind", pod.workload_kind),
         )
         self._series: dict[str, Series] = {}
+        self.step = signals.step
 
     def put(self, name: str, value: float) -> None:
-        """``chaoskit:<name>`` of this pod has `value` now."""
+        """``chaoskit:<name>`` of this pod has `value` at `step`."""
         series = self._series.get(name)
         if series is None:
             series = self._signals.series(f"chaoskit:{name}", self._labels)
             self._series[name] = series
-        series.put(self._signals.step, value)
+        series.put(self.step, value)
 
 
 class Measurement:
@@ -56,6 +57,7 @@ class Measurement:
         for state in self._traffic.states.values():
             recorder = self._recorders.get(state.pod.uid) or PodRecorder(self._signals, state.pod)
             recorders[state.pod.uid] = recorder
+            recorder.step = self._signals.step
             rates = state.meter.sample(now)
             self._pod(recorder, state, now)
             if state.running and rates is not None:

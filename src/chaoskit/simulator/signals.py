@@ -53,10 +53,11 @@ class Series:
 
     def put(self, step: int, value: float) -> None:
         """`value` is the sample of `step`; steps left out since the last one are gaps."""
-        missing = step - self.first - len(self.values)
-        if missing > 0:
-            self.values.extend([_GAP] * missing)
-        self.values.append(value)
+        values = self.values
+        missing = step - self.first - len(values)
+        if missing:
+            values.extend([_GAP] * missing)
+        values.append(value)
 
     def at(self, step: int) -> float:
         """The value at `step`; NaN when there is none."""

@@ -32,13 +32,14 @@ def memory_leak(stage: Stage, incident: Incident) -> Script:
     pods = _some(stage, incident)
     leaks = [stage.growing("leak", pod) for pod in pods]
     seconds = _seconds(stage, incident, 18, 75)
+    rates = [_leak_rate(stage, pod, seconds) for pod in pods]
     curve = stage.random.choice((0.0, 0.0, 0.6))
     patience = stage.minutes(2, 10)
     try:
         while any(stage.present(pod) for pod in pods):
             done = min(1.0, (stage.engine.now() - incident.start) / seconds)
-            for leak in leaks:
-                leak.set(_leak_rate(leak.pod, seconds) * (1 + curve * (2 * done - 1)))
+            for leak, rate in zip(leaks, rates, strict=True):
+                leak.set(rate * (1 + curve * (2 * done - 1)))
             yield 4 * _LOOK
             _note_failure(stage, incident, any(_out_of_memory(stage, pod) for pod in pods))
             if _tired(stage, incident, patience):
@@ -93,19 +94,19 @@ def _seconds(stage: Stage, incident: Incident, low: float, high: float) -> float
 
 
 def _some(stage: Stage, incident: Incident) -> list[Pod]:
-    """One pod of the workload, or now and then all of them."""
-    pods = [pod for pod in stage.pods(incident.namespace, incident.workload) if pod.ready]
+    """One pod of the workload, or now and then all of them; rather such as nothing else troubles."""
+    ready = [pod for pod in stage.pods(incident.namespace, incident.workload) if pod.ready]
+    pods = [pod for pod in ready if not stage.effects.on(*pod.key)] or ready
     if pods and stage.random.random() < 0.65:
         pods = [stage.random.choice(pods)]
     incident.pods = [pod.name for pod in pods]
     return pods
 
 
-def _leak_rate(pod: Pod, seconds: float) -> float:
-    """Bytes per second with which the room above the usual memory is full after `seconds`."""
-    limit = pod.main.memory_limit if pod.main else None
-    usual = pod.role.heap * 1.02 if pod.role else 0.0
-    return max(1.0, ((limit or 2.0**30) - usual) / seconds)
+def _leak_rate(stage: Stage, pod: Pod, seconds: float) -> float:
+    """Bytes per second with which the room that is left in memory is full after `seconds`."""
+    limit, state = pod.main.memory_limit if pod.main else None, stage.state(pod)
+    return max(1.0, ((limit or 2.0**30) - (state.memory if state else 0.0)) / seconds)
 
 
 def _out_of_memory(stage: Stage, pod: Pod) -> bool:

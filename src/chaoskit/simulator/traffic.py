@@ -375,8 +375,9 @@ class Traffic:
         rates[meters.OWN_ERROR] = rate * (1 - refused) * fault
         rates[meters.REFUSED] = rate * (1 - ok - (1 - refused) * fault)
         rates[meters.POOL_ERRORS] = state.queries * pool
-        shares = queueing.cumulative(state.parts)
-        state.meter.histogram(meters.SERVED, rate, shares, queueing.mean(state.parts))
+        parts = list(_on_the_wire(state.parts))
+        shares = queueing.cumulative(parts)
+        state.meter.histogram(meters.SERVED, rate, shares, queueing.mean(parts))
 
     def _ask_database(self, node: Node, state: PodState) -> tuple[float, float, float, float]:
         """The shares that get no connection, an error and no answer, and the seconds of the rest."""
@@ -432,7 +433,8 @@ class Traffic:
             wrong = state.wrong.network
             lost, delay = network_fault(wrong, None) if wrong else (0.0, 0.0)
             if not alike or not node.parts:
-                node.parts += _on_the_wire(state.parts, 1.0 if alike else each, lost, delay)
+                weight = 1.0 if alike else each
+                node.parts += _on_the_wire(state.parts, weight, lost, delay + _HOP)
             good, gone = state.parts[0].share, state.parts[2].share * (1 - lost) + lost
             missing += each * gone
             failed += each * max(0.0, 1 - good * (1 - lost) - gone)
@@ -480,15 +482,17 @@ class Traffic:
         rates[meters.DROPPED] = packets * loss + max(0.0, self._random.gauss(-0.05, 0.03))
 
 
-def _on_the_wire(parts: Sequence[Part], weight: float, lost: float, delay: float) -> Iterable[Part]:
-    """What callers see of a pod that takes this share of their calls; rare answers count as usual ones."""
+def _on_the_wire(
+    parts: Sequence[Part], weight: float = 1.0, lost: float = 0.0, delay: float = 0.0
+) -> Iterable[Part]:
+    """What is seen of a pod that gets this share of the calls; rare answers count as usual ones."""
     rest = 1.0
     for share, median, sigma in parts[1:]:
         if share > _RARE:
             rest -= share
-            yield Part(share * weight * (1 - lost), median + delay + _HOP, sigma)
+            yield Part(share * weight * (1 - lost), median + delay, sigma)
     _, median, sigma = parts[0]
-    yield Part(rest * weight * (1 - lost), median + delay + _HOP, sigma)
+    yield Part(rest * weight * (1 - lost), median + delay, sigma)
     if lost:
         yield Part(weight * lost, CLIENT_TIMEOUT + 0.01, 0.0)
 
