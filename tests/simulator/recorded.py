@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chaoskit.simulator import controllers, nodes
 from chaoskit.simulator.api import Change, Object
-from chaoskit.simulator.effects import Effects
-from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.kubelet import Kubelet
-from chaoskit.simulator.machinery import LocalApi
 from chaoskit.simulator.patches import strategic
-from chaoskit.simulator.scheduler import Scheduler
+from tests.simulator.world import World
 
 KINDS = {"Deployment": "Deployment.apps", "ReplicaSet": "ReplicaSet.apps", "Pod": "Pod"}
 _NAMES = re.compile(r"\b([a-z]+)-[a-z0-9]{8,10}(-[a-z0-9]{5})?(?![a-z0-9])")
@@ -139,22 +133,12 @@ def actions(folder: Path, scenario: str) -> list[Object]:
     return found
 
 
-class Laboratory:
-    """A simulated cluster of one node, in discrete-event time, whose changes become a history."""
+class Laboratory(World):
+    """A cluster of one node whose changes in the scenario's namespace become a history."""
 
     def __init__(self, namespace: str) -> None:
-        self.engine = Engine(start=datetime(2026, 11, 23, 5, 41, 43, tzinfo=UTC))
-        self.api = LocalApi(self.engine)
+        super().__init__(count=1, cpu="2", namespace=namespace)
         self.history = History()
-        for name in (nodes.LEASES, namespace):
-            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            self.api.create(body)
-        nodes.create(self.api, self.engine.now(), count=1, cpu="2")
-        controllers.start_all(self.api, self.engine)
-        Scheduler(self.api, self.engine).start()
-        self.kubelet = Kubelet(self.api, self.engine, Effects())
-        self.kubelet.start()
-        self.engine.run_for(5)
         self._began = self.engine.now()
         for kind in (*KINDS, "Event"):
             self.api.watch(KINDS.get(kind, kind), self._seen(kind))

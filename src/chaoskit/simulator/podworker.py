@@ -71,6 +71,9 @@ class PodWorker:
         """The object is now `pod`: if it is to go, the pod is being stopped."""
         if _version(pod) > _version(self.object):
             self.object = pod
+            specs = (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"])
+            for runner, spec in zip(self.runners, specs, strict=True):
+                runner.respecify(spec)
         if "deletionTimestamp" in pod["metadata"]:
             self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 

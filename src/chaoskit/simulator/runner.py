@@ -147,6 +147,14 @@ class Runner:
         if self.running and self.process is not None:
             self.process.exit(137)
 
+    def respecify(self, spec: Object) -> None:
+        """The pod's object says something else of the container: another image starts it anew."""
+        before, self.container.spec = self.container.spec["image"], spec
+        if spec["image"] != before and self.running and not self._stopping:
+            told = f"Container {self.container.name} definition changed, will be restarted"
+            self._event("Normal", "Killing", told)
+            self._kill(self._pod.object["spec"].get("terminationGracePeriodSeconds", 30))
+
     def poke(self) -> None:
         """What probes ask about may have changed: they ask again at their next turn."""
         for kind in self._tallies:
@@ -169,11 +177,10 @@ class Runner:
         self._begin_probes()
 
     def _pull(self) -> Script:
+        if images.pull_error(self.container.spec["image"]):
+            yield from self._pull_in_vain()
         image = self.container.spec["image"]
         policy = self.container.spec.get("imagePullPolicy", "")
-        error = images.pull_error(image)
-        if error:
-            yield from self._pull_in_vain(image, error)
         if images.pulls_always(image, policy):
             self._event("Normal", "Pulling", f'Pulling image "{image}"')
             yield 0.5
@@ -186,10 +193,10 @@ class Runner:
         yield 0.01
         self._pod.publish()
 
-    def _pull_in_vain(self, image: str, error: str) -> Script:
-        """Tries for ever. The status tells what the try before came to, as a kubelet's does."""
+    def _pull_in_vain(self) -> Script:
+        """Tries until the image can be had. The status tells what the try before came to, as a kubelet's does."""
         next_pull, wait = 0.0, _RETRY_SOON
-        while True:
+        while error := images.pull_error(image := self.container.spec["image"]):
             if self._node.engine.now() >= next_pull:
                 reason, message = self._pull_once(image, error)
                 self._pulls.next(self._node.engine.now())

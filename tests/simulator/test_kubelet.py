@@ -1,0 +1,315 @@
+"""What the kubelet does with a pod beyond what the recordings show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chaoskit.simulator.containers import Process
+from chaoskit.simulator.effects import Effect
+from chaoskit.simulator.runner import BackOff
+from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec
+
+MIB = 2**20
+
+
+def test_back_off_is_nothing_then_ten_seconds_doubling_to_five_minutes() -> None:
+    back_off = BackOff()
+    assert [back_off.next(at) for at in range(8)] == [0, 10, 20, 40, 80, 160, 300, 300]
+
+
+def test_back_off_is_forgotten_after_ten_quiet_minutes() -> None:
+    back_off = BackOff()
+    for at in (0, 5, 20):
+        back_off.next(at)
+    assert back_off.next(20 + 601) == 0
+
+
+def test_a_container_above_its_memory_limit_is_killed() -> None:
+    world = World()
+    world.pod("cart", resources={"limits": {"memory": "64Mi"}})
+    world.run(2)
+    world.kubelet.usage(NAMESPACE, "cart", "main", memory_bytes=65 * MIB)
+    world.run(3)
+    status = world.container("cart")
+    assert (status["restartCount"], status["ready"]) == (1, True)
+    ended = status["lastState"]["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
+
+
+def test_memory_within_the_limit_kills_nothing() -> None:
+    world = World()
+    world.pod("cart", resources={"limits": {"memory": "64Mi"}})
+    world.run(2)
+    world.kubelet.usage(NAMESPACE, "cart", "main", memory_bytes=64 * MIB)
+    world.run(3)
+    assert world.container("cart")["restartCount"] == 0
+
+
+def test_usage_of_a_pod_that_is_gone_is_no_error() -> None:
+    World().kubelet.usage(NAMESPACE, "gone", "main", memory_bytes=1)
+
+
+def test_a_killed_container_is_restarted_by_its_policy() -> None:
+    world = World()
+    world.make("Pod", "once", pod_spec(RUN) | {"restartPolicy": "Never"})
+    world.pod("again")
+    world.run(2)
+    for pod in ("once", "again"):
+        assert world.kubelet.kill_container(NAMESPACE, pod, "main")
+    world.run(3)
+    assert world.get("Pod", "once")["status"]["phase"] == "Failed"
+    assert world.container("again")["restartCount"] == 1
+
+
+def test_killing_what_does_not_run_says_so() -> None:
+    world = World()
+    world.pod("cart", ["sh", "-c", "exit 1"])
+    world.run(4)
+    assert not world.kubelet.kill_container(NAMESPACE, "cart", "main")
+    with pytest.raises(LookupError):
+        world.kubelet.kill_container(NAMESPACE, "cart", "other")
+
+
+def test_a_pod_that_ends_well_succeeds() -> None:
+    world = World()
+    world.make("Pod", "once", pod_spec(["echo", "done"]) | {"restartPolicy": "Never"})
+    world.run(5)
+    status = world.get("Pod", "once")["status"]
+    assert status["phase"] == "Succeeded"
+    assert conditions(world.get("Pod", "once"))["Ready"] == ("False", "PodCompleted")
+
+
+def test_a_failing_liveness_probe_restarts_the_container() -> None:
+    world = World()
+    probe = {"exec": {"command": ["test", "-f", "/alive"]}, "periodSeconds": 2, "failureThreshold": 2}
+    command = ["sh", "-c", "touch /alive; sleep 5; rm /alive; sleep 100"]
+    world.pod("cart", command, livenessProbe=probe)
+    world.run(25)
+    assert world.container("cart")["restartCount"] == 1
+    assert "Container main failed liveness probe, will be restarted" in world.messages("cart", "Killing")
+    assert world.messages("cart", "Unhealthy") == ["Liveness probe failed: "]
+
+
+def test_readiness_waits_for_the_startup_probe() -> None:
+    world = World()
+    startup = {"exec": {"command": ["test", "-f", "/up"]}, "periodSeconds": 3, "failureThreshold": 9}
+    command = ["sh", "-c", "sleep 7; touch /up; sleep 100"]
+    world.pod("cart", command, startupProbe=startup)
+    world.run(5)
+    assert (world.container("cart")["started"], world.container("cart")["ready"]) == (False, False)
+    world.run(8)
+    assert (world.container("cart")["started"], world.container("cart")["ready"]) == (True, True)
+
+
+def test_init_containers_run_one_after_the_other_before_the_rest() -> None:
+    world = World()
+    init = [
+        {"name": name, "image": "busybox", "command": ["sh", "-c", "sleep 3"]} for name in ("a", "b")
+    ]
+    world.make("Pod", "cart", pod_spec() | {"initContainers": init})
+    world.run(3)
+    assert conditions(world.get("Pod", "cart"))["Initialized"] == ("False", "ContainersNotInitialized")
+    assert world.get("Pod", "cart")["status"]["phase"] == "Pending"
+    world.run(9)
+    assert world.get("Pod", "cart")["status"]["phase"] == "Running"
+    assert conditions(world.get("Pod", "cart"))["Initialized"] == ("True", "")
+
+
+def test_a_missing_secret_keeps_the_container_from_being_created_until_it_is_there() -> None:
+    world = World()
+    reference = {"secretKeyRef": {"name": "database", "key": "password"}}
+    world.pod("cart", env=[{"name": "PASSWORD", "valueFrom": reference}])
+    world.run(3)
+    waiting = world.container("cart")["state"]["waiting"]
+    assert waiting == {
+        "reason": "CreateContainerConfigError",
+        "message": 'secret "database" not found',
+    }
+    world.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "database", "namespace": NAMESPACE},
+            "stringData": {"password": "x"},
+        }
+    )
+    world.run(16)
+    assert world.container("cart")["ready"]
+
+
+def test_an_image_that_is_put_right_is_pulled() -> None:
+    world = World()
+    world.deployment("cart", 1)
+    world.make("Pod", "one", pod_spec(image="team/cart:none"))
+    world.run(3)
+    assert "docker.io/team/cart:none: not found" in world.container("one")["state"]["waiting"]["message"]
+    containers = world.get("Pod", "one")["spec"]["containers"]
+    world.patch("Pod", "one", spec={"containers": [{**containers[0], "image": "team/cart:1"}]})
+    world.run(40)
+    assert world.container("one")["ready"]
+
+
+def test_a_changed_image_restarts_the_container() -> None:
+    world = World()
+    world.pod("cart")
+    world.run(2)
+    containers = world.get("Pod", "cart")["spec"]["containers"]
+    world.patch("Pod", "cart", spec={"containers": [{**containers[0], "image": "busybox:1.36"}]})
+    world.run(5)
+    assert (world.container("cart")["image"], world.container("cart")["restartCount"]) == ("busybox:1.36", 1)
+    assert "Container main definition changed, will be restarted" in world.messages("cart", "Killing")
+
+
+def test_the_environment_has_the_pods_own_fields() -> None:
+    world = World()
+    fields = [("NAME", "metadata.name"), ("APP", "metadata.labels['app']"), ("NODE", "spec.nodeName")]
+    env = [{"name": n, "valueFrom": {"fieldRef": {"fieldPath": path}}} for n, path in fields]
+    world.pod("cart", env=[*env, {"name": "URL", "value": "http://$(NAME)"}])
+    world.run(2)
+    done = world.kubelet.execute(
+        NAMESPACE, "cart", "main", ["sh", "-c", "echo $NAME $APP $NODE $URL"]
+    )
+    assert done.stdout == "cart cart node-1 http://cart\n"
+
+
+def test_logs_are_kept_for_this_run_and_the_one_before() -> None:
+    world = World()
+    world.pod("cart", ["sh", "-c", "echo boom; sleep 1; exit 3"])
+    world.run(1.5)
+    with pytest.raises(LookupError):
+        world.kubelet.logs(NAMESPACE, "cart", "main", previous=True)
+    world.until(lambda: world.container("cart")["restartCount"] == 1)
+    world.kubelet.log(NAMESPACE, "cart", "main", "again")
+    assert [line.text for line in world.kubelet.logs(NAMESPACE, "cart", "main")] == ["boom", "again"]
+    before = world.kubelet.logs(NAMESPACE, "cart", "main", previous=True)
+    assert [line.text for line in before] == ["boom"]
+
+
+def test_a_process_that_hears_sigterm_ends_before_the_grace_period() -> None:
+    world = World()
+    world.pod("polite")
+    world.pod("deaf", SERVE)
+    world.run(2)
+    for pod in ("polite", "deaf"):
+        world.api.delete("Pod", NAMESPACE, pod)
+    world.run(3)
+    assert world.gone("Pod", "polite")
+    assert not world.gone("Pod", "deaf")
+    world.run(4)
+    assert world.gone("Pod", "deaf")
+
+
+def test_a_second_delete_with_less_grace_is_obeyed() -> None:
+    world = World()
+    world.make("Pod", "deaf", pod_spec(SERVE) | {"terminationGracePeriodSeconds": 600})
+    world.run(2)
+    world.api.delete("Pod", NAMESPACE, "deaf")
+    world.run(5)
+    world.api.delete("Pod", NAMESPACE, "deaf", grace=1)
+    world.run(4)
+    assert world.gone("Pod", "deaf")
+
+
+def test_a_pod_deleted_before_it_started_is_gone_soon() -> None:
+    world = World()
+    world.make("Pod", "none", pod_spec(image="registry.invalid/none:1"))
+    world.run(3)
+    world.api.delete("Pod", NAMESPACE, "none")
+    world.run(2)
+    assert world.gone("Pod", "none")
+
+
+def test_a_pod_of_the_same_name_starts_anew_after_a_forced_delete() -> None:
+    world = World()
+    world.pod("cart")
+    world.run(2)
+    first = world.container("cart")["containerID"]
+    world.api.delete("Pod", NAMESPACE, "cart", grace=0)
+    world.pod("cart")
+    world.run(2)
+    assert world.container("cart")["ready"]
+    assert world.container("cart")["containerID"] != first
+
+
+def test_addresses_of_pods_on_one_node_are_all_different() -> None:
+    world = World(count=1)
+    world.deployment("cart", 50)
+    world.run(5)
+    addresses = {pod["status"]["podIP"] for pod in world.all("Pod")}
+    assert len(addresses) == 50
+    assert all(address.startswith("10.244.0.") for address in addresses)
+
+
+def test_a_registered_program_decides_readiness_and_end() -> None:
+    world = World()
+    processes: list[Process] = []
+    world.kubelet.programs.register(lambda invocation: invocation.labels["app"] == "cart", processes.append)  # type: ignore[arg-type]
+    probe = {"httpGet": {"port": 80, "path": "/readyz"}, "periodSeconds": 1, "failureThreshold": 1}
+    world.pod("cart", readinessProbe=probe)
+    world.run(3)
+    assert not world.container("cart")["ready"]
+    processes[0].answer(200)
+    world.run(2)
+    assert world.container("cart")["ready"]
+    processes[0].answer(503, "/readyz")
+    world.run(2)
+    assert not world.container("cart")["ready"]
+    assert "Readiness probe failed: HTTP probe failed with statuscode: 503" in world.messages(
+        "cart", "Unhealthy"
+    )
+    processes[0].exit(9)
+    world.run(3)
+    assert processes[1].invocation.attempt == 1
+    assert world.container("cart")["lastState"]["terminated"]["exitCode"] == 9
+
+
+def test_a_pod_cut_off_from_the_network_turns_unready_and_back() -> None:
+    world = World()
+    probe = {"httpGet": {"port": 80}, "periodSeconds": 1, "failureThreshold": 2}
+    world.pod("cart", SERVE, readinessProbe=probe)
+    world.run(3)
+    loss = Effect("network-loss", NAMESPACE, "cart", 100)
+    world.effects.start(loss)
+    world.run(4)
+    assert not world.container("cart")["ready"]
+    world.effects.end(loss)
+    world.run(3)
+    assert world.container("cart")["ready"]
+
+
+def test_a_steady_pod_costs_no_work() -> None:
+    world = World()
+    world.pod("cart", SERVE, readinessProbe={"httpGet": {"port": 80}, "periodSeconds": 1})
+    world.run(5)
+    version = world.get("Pod", "cart")["metadata"]["resourceVersion"]
+    begun = world.engine.call_later(0, _nothing).order
+    world.run(600)
+    done = world.engine.call_later(0, _nothing).order - begun
+    assert done < 1000  # heartbeats of three nodes; a probe each second would add 600
+    assert world.get("Pod", "cart")["metadata"]["resourceVersion"] == version
+
+
+def _nothing() -> None:
+    pass
+
+
+def history(seed: int) -> list[tuple[float, str, str]]:
+    """What happens to some pods in a minute."""
+    world = World(seed=seed)
+    told: list[tuple[float, str, str]] = []
+
+    def seen(kind: str) -> Callable[..., None]:
+        return lambda change, body: told.append((world.engine.now(), change, str(body)))
+
+    for kind in ("Pod", "Event", "ReplicaSet.apps"):
+        world.api.watch(kind, seen(kind))
+    world.deployment("cart", 3)
+    world.pod("crash", ["sh", "-c", "exit 3"])
+    world.run(60)
+    return told
+
+
+def test_two_runs_from_one_seed_are_the_same() -> None:
+    assert history(3) == history(3)
