@@ -525,3 +525,19 @@ def test_a_sequence_that_litmus_does_not_know_is_an_error() -> None:
     lab.engine.run_for(60)
     told = result(lab, "pod-delete")["status"]["experimentStatus"]["errorOutput"]
     assert told["errorCode"] == "GENERIC_ERROR"
+
+
+def test_a_helper_that_is_told_of_another_runtime_is_an_error() -> None:
+    lab = town()
+    lab.api.create(chaos("container-kill", {"CONTAINER_RUNTIME": "docker"}))
+    lab.engine.run_for(60)
+    told = result(lab, "container-kill")["status"]["experimentStatus"]["errorOutput"]
+    assert told["errorCode"] == "CONTAINER_RUNTIME_ERROR"
+
+
+def test_no_number_of_cores_means_all_of_the_node() -> None:
+    lab = town()
+    env = {"CPU_CORES": "0", "TOTAL_CHAOS_DURATION": "30"}
+    lab.api.create(chaos("pod-cpu-hog", env))
+    lab.engine.run_for(30)
+    assert [effect.amount for effect in disturbed(lab)] == [4.0]

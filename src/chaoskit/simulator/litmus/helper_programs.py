@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaoskit.simulator.api import ApiError
+from chaoskit.simulator.api import ApiError, Object
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.engine import Script
 from chaoskit.simulator.litmus import targets
@@ -58,6 +58,7 @@ class HelperProgram:
                 self._undo()  # stress processes die with their helper; a qdisc outlives it
 
     def _work(self) -> Script:
+        self._refuse_wrong_runtime()
         if self._me.experiment == "container-kill":
             yield from self._kill()
         elif self._me.experiment == "pod-network-loss":
@@ -66,6 +67,20 @@ class HelperProgram:
         else:
             yield STEP * 3 + _RESUME
             yield from self._disturb()
+
+    def _refuse_wrong_runtime(self) -> None:
+        """Raises when the node's container runtime is not the one that the helper was told of."""
+        told = self._me.env.get("CONTAINER_RUNTIME") or "containerd"
+        actual = self._node().get("nodeInfo", {}).get("containerRuntimeVersion", told)
+        if not actual.replace("cri-o", "crio").startswith(told):
+            reason = f"failed to get the container pid: {told} does not run this node ({actual})"
+            raise ChaosError("CONTAINER_RUNTIME_ERROR", reason)
+
+    def _node(self) -> Object:
+        """The status of the node that the helper is on."""
+        node = self._me.world.api.get("Node", None, self._me.pod["spec"].get("nodeName", ""))
+        status: Object = (node or {}).get("status", {})
+        return status
 
     def _kill(self) -> Script:
         start, interval = self._me.now(), number(self._me.env.get("CHAOS_INTERVAL", "10"))
@@ -88,9 +103,7 @@ class HelperProgram:
     def _until_back(self, victim: Victim, before: int) -> Script:
         body = {"metadata": {"name": victim.pod, "namespace": victim.namespace}}
         yield from until_pod(self._me, body, ready)
-        if self._restarts(victim) <= before:
-            raise ChaosError("CHAOS_INJECT_ERROR", "target container is not restarted after kill")
-        yield STEP
+        yield from until_pod(self._me, body, lambda pod: _restarts(pod, victim) > before)
 
     def _kill_container(self, victim: Victim) -> None:
         kubelet = self._me.world.kubelet
@@ -108,8 +121,7 @@ class HelperProgram:
         if pod is None:
             where = f"{{podName: {victim.pod}, namespace: {victim.namespace}}}"
             raise ChaosError("CONTAINER_RUNTIME_ERROR", "failed to get pod", where)
-        statuses = pod.get("status", {}).get("containerStatuses", ())
-        return sum(s["restartCount"] for s in statuses if s["name"] == victim.container)
+        return _restarts(pod, victim)
 
     def _disturb(self) -> Script:
         memory = self._me.experiment == "pod-memory-hog"
@@ -151,8 +163,9 @@ class HelperProgram:
         env, where = self._me.env, (victim.namespace, victim.pod)
         match self._me.experiment:
             case "pod-cpu-hog":
-                cores = self._ranged("CPU_CORES", "1") or 1
-                load = self._ranged("CPU_LOAD", "100") or 100
+                all_cores = number(str(self._node().get("capacity", {}).get("cpu", "1")))
+                cores = self._ranged("CPU_CORES", "0") or all_cores
+                load = self._ranged("CPU_LOAD", "100")
                 return Effect("cpu", *where, cores * load / 100, container=victim.container)
             case "pod-memory-hog":
                 size = self._ranged("MEMORY_CONSUMPTION", "500") * 1_000_000
@@ -201,3 +214,8 @@ class HelperProgram:
         except ApiError as error:
             self._me.process.log(f"unable to annotate the chaosresult: {error}")
         self._me.process.exit(1)
+
+
+def _restarts(pod: Object, victim: Victim) -> int:
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    return sum(s["restartCount"] for s in statuses if s["name"] == victim.container)
