@@ -1,4 +1,4 @@
-"""Real servers for tests: Kubernetes 1.20 and Prometheus where this machine has them, the simulated cluster always."""
+"""Servers for tests: Kubernetes 1.20 and Prometheus where they are installed, a simulated cluster always."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from chaoskit.simulator.cluster import SimulatedCluster
 
 PROJECT = Path(__file__).parents[1]
 
@@ -49,6 +51,13 @@ def real_kubeconfig() -> Iterator[Path]:
     yield Path(up.stdout.strip().splitlines()[-1])
     if "kube-apiserver" not in ran_before:
         subprocess.run([script, "down"], capture_output=True, timeout=120, check=True)
+
+
+@pytest.fixture(scope="session")
+def simulated_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A kubeconfig of a simulated cluster without workloads, ten times faster than the wall."""
+    with SimulatedCluster(shop=False, rate=10.0) as simulated:
+        yield simulated.kubeconfig(tmp_path_factory.mktemp("simulated") / "kubeconfig")
 
 
 class PrometheusServer:

@@ -1,4 +1,4 @@
-"""Servers on loopback for tests of adapters: one that says what it is told to, one that spoils connections."""
+"""Servers on loopback for tests: one that says what it is told to, one that spoils connections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,7 @@ class Answer:
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    lines: tuple[Any, ...] | None = None
+    lines: Iterable[Any] | None = None
     cut: bool = False
     hold: threading.Event | None = None
 
@@ -118,6 +118,7 @@ class Scripted:
         for line in answer.lines or ():
             data = line if isinstance(line, bytes) else _bytes(line) + b"\n"
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            handler.wfile.flush()
         handler.wfile.flush()
         if answer.hold is not None:
             answer.hold.wait(20)

@@ -21,7 +21,8 @@ def kubeconfig(path: Path, *names: str, current: str = "", user: dict[str, Any] 
         "clusters": [{"name": name, "cluster": {"server": f"https://{name}.example:6443"}} for name in names],
         "users": [{"name": name, "user": user or {"token": f"token-of-{name}"}} for name in names],
         "contexts": [
-            {"name": name, "context": {"cluster": name, "user": name, "namespace": f"ns-{name}"}} for name in names
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": f"ns-{name}"}}
+            for name in names
         ],
     }
     path.write_text(json.dumps(document | ({"current-context": current} if current else {})))

@@ -9,11 +9,17 @@ from chaoskit.adapters.kubernetes.discovery import Discovery, Resource, by_prefe
 
 
 def page(*resources: tuple[str, str], **more: Any) -> dict[str, Any]:
-    return {"resources": [{"name": name, "kind": kind, "namespaced": True, **more} for name, kind in resources]}
+    return {
+        "resources": [{"name": name, "kind": kind, "namespaced": True, **more} for name, kind in resources]
+    }
 
 
 def groups(**versions: list[str]) -> dict[str, Any]:
-    return {"groups": [{"name": name, "versions": [{"version": v} for v in found]} for name, found in versions.items()]}
+    return {
+        "groups": [
+            {"name": name, "versions": [{"version": v} for v in found]} for name, found in versions.items()
+        ]
+    }
 
 
 class Server:
@@ -51,7 +57,10 @@ def test_an_old_server_gives_budgets_in_its_beta_version() -> None:
 def test_a_kind_is_found_in_the_version_that_has_it() -> None:
     found = Discovery(Server(OLD)).find("batch", "CronJob")
     assert found is not None
-    assert found.path("shop", "nightly", "status") == "/apis/batch/v1beta1/namespaces/shop/cronjobs/nightly/status"
+    assert (
+        found.path("shop", "nightly", "status")
+        == "/apis/batch/v1beta1/namespaces/shop/cronjobs/nightly/status"
+    )
 
 
 def test_a_version_that_the_server_lacks_gives_way_to_one_that_it_has() -> None:

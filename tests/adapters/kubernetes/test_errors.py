@@ -76,7 +76,11 @@ def test_an_error_says_what_was_attempted() -> None:
 
 def test_an_invalid_object_lists_every_wrong_field() -> None:
     causes = [
-        {"reason": "FieldValueInvalid", "field": "spec.replicas", "message": "Invalid value: -1: must be >= 0"},
+        {
+            "reason": "FieldValueInvalid",
+            "field": "spec.replicas",
+            "message": "Invalid value: -1: must be >= 0",
+        },
         {"reason": "FieldValueRequired", "field": "spec.image", "message": "Required value"},
         {
             "reason": "FieldValueNotSupported",
@@ -126,12 +130,15 @@ def test_retry_after_is_read_as_seconds_only(header: str, seconds: float | None)
     assert failure.retry_after == seconds
 
 
+POOL: Any = None  # no pool is needed to make the pool's errors
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (urllib3.exceptions.NewConnectionError(None, "boom"), "does not accept connections"),  # type: ignore[arg-type]
-        (urllib3.exceptions.ReadTimeoutError(None, "u", "boom"), "does not answer in time"),  # type: ignore[arg-type]
-        (urllib3.exceptions.ConnectTimeoutError(None, "boom"), "does not answer in time"),  # type: ignore[arg-type]
+        (urllib3.exceptions.NewConnectionError(POOL, "boom"), "does not accept connections"),
+        (urllib3.exceptions.ReadTimeoutError(POOL, "u", "boom"), "does not answer in time"),
+        (urllib3.exceptions.ConnectTimeoutError(POOL, "boom"), "does not answer in time"),
         (urllib3.exceptions.ProtocolError("Connection aborted."), "cut the connection"),
         (urllib3.exceptions.SSLError("bad"), "TLS"),
     ],
@@ -143,10 +150,10 @@ def test_what_happened_on_the_wire_is_told(error: Exception, says: str) -> None:
 
 
 def test_only_a_request_that_cannot_have_arrived_counts_as_never_sent() -> None:
-    refused = urllib3.exceptions.NewConnectionError(None, "boom")  # type: ignore[arg-type]
+    refused = urllib3.exceptions.NewConnectionError(POOL, "boom")
     assert errors.was_never_sent(refused)
     assert not errors.was_never_sent(urllib3.exceptions.ProtocolError("reset"))
-    assert not errors.was_never_sent(urllib3.exceptions.ReadTimeoutError(None, "u", "m"))  # type: ignore[arg-type]
+    assert not errors.was_never_sent(urllib3.exceptions.ReadTimeoutError(POOL, "u", "m"))
 
 
 def test_a_distrusted_certificate_points_at_the_kubeconfig() -> None:

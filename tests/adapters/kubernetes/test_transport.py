@@ -83,7 +83,9 @@ def test_requests_log_in_and_say_who_asks(cluster: KubernetesCluster, wire: Scri
     assert headers["User-Agent"].startswith("chaoskit/")
 
 
-@pytest.mark.parametrize("trouble", [BUSY, RESET, *(Answer(code, failure(code)) for code in (500, 502, 503, 504))])
+@pytest.mark.parametrize(
+    "trouble", [BUSY, RESET, *(Answer(code, failure(code)) for code in (500, 502, 503, 504))]
+)
 def test_a_read_is_repeated(cluster: KubernetesCluster, wire: Scripted, trouble: Answer) -> None:
     wire.will(trouble, trouble)
     assert cluster.get(REF) == POD
@@ -162,7 +164,14 @@ def test_an_eviction_that_a_budget_blocks_is_refused_at_once(
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [(400, InvalidInput), (401, Forbidden), (403, Forbidden), (404, NotFound), (409, Conflict), (422, InvalidInput)],
+    [
+        (400, InvalidInput),
+        (401, Forbidden),
+        (403, Forbidden),
+        (404, NotFound),
+        (409, Conflict),
+        (422, InvalidInput),
+    ],
 )
 def test_a_clear_no_is_not_asked_twice(
     cluster: KubernetesCluster, wire: Scripted, code: int, kind: type[Exception]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from chaoskit.adapters.kubernetes.errors import Expired
 from chaoskit.adapters.kubernetes.retry import Policy
 from chaoskit.adapters.kubernetes.watch import Follower, Known
-from chaoskit.clock import ManualClock
+from chaoskit.clock import Clock, ManualClock
 from chaoskit.errors import Forbidden, NotFound, Unavailable
 from chaoskit.ports.cluster import Change, Listing
 
@@ -42,20 +43,19 @@ class Script:
     follows: list[Follow | Exception]
     stop: threading.Event = field(default_factory=threading.Event)
     versions: list[str] = field(default_factory=list)
-    clock: ManualClock = field(default_factory=ManualClock)
+    clock: Clock = field(default_factory=ManualClock)
     policy: Policy = field(default_factory=Policy)
     closed: bool = False
 
     def list(self) -> Listing:
-        found = self._next(self.lists)
-        return found if found is not None else Listing((), "")
+        return self._next(self.lists) or Listing((), "")
 
     @contextmanager
     def follow(self, version: str) -> Iterator[Iterator[bytes]]:
         self.versions.append(version)
         yield self._lines(self._next(self.follows) or [])
 
-    def _next(self, queue: list[Any]) -> Any:
+    def _next(self, queue: Any) -> Any:
         if not queue:
             self.stop.set()
             return None
@@ -69,7 +69,7 @@ class Script:
                 raise each
             yield each
 
-    def told(self) -> list[str]:
+    def told(self) -> Sequence[str]:
         return [_short(change) for change in Follower(self, self, self.stop).changes()]
 
 
@@ -83,13 +83,18 @@ def test_what_is_there_comes_first_then_the_changes() -> None:
         [Listing((pod("a", 1), pod("b", 2)), "9")],
         [[event("ADDED", pod("c", 10)), event("MODIFIED", pod("a", 11)), event("DELETED", pod("b", 12))]],
     )
-    assert script.told() == ["ADDED a 1", "ADDED b 2", "SYNCED", "ADDED c 10", "MODIFIED a 11", "DELETED b 12"]
+    assert script.told() == [
+        "ADDED a 1",
+        "ADDED b 2",
+        "SYNCED",
+        "ADDED c 10",
+        "MODIFIED a 11",
+        "DELETED b 12",
+    ]
 
 
 def test_a_watch_that_the_server_ends_goes_on_from_the_last_version_without_a_word() -> None:
-    script = Script(
-        [Listing((), "9")], [[event("ADDED", pod("a", 10)), event("BOOKMARK", BOOKMARK)], [], []]
-    )
+    script = Script([Listing((), "9")], [[event("ADDED", pod("a", 10)), event("BOOKMARK", BOOKMARK)], [], []])
     assert script.told() == ["SYNCED", "ADDED a 10"]
     assert script.versions[:3] == ["9", "50", "50"]
 
@@ -116,8 +121,6 @@ def test_every_cut_is_told_when_the_connection_came_back_between() -> None:
 
 @pytest.mark.parametrize("how", ["event", "status"])
 def test_a_forgotten_version_is_bridged_by_the_difference(how: str) -> None:
-    from chaoskit.adapters.kubernetes.errors import Expired
-
     gone: Follow | Exception = [event("ERROR", GONE)] if how == "event" else Expired("410", service="x")
     script = Script(
         [
@@ -129,8 +132,8 @@ def test_a_forgotten_version_is_bridged_by_the_difference(how: str) -> None:
     told = script.told()
     assert told[:5] == ["ADDED same 1", "ADDED changed 2", "ADDED vanished 3", "ADDED replaced 4", "SYNCED"]
     assert told[5:] == [
-        "DELETED vanished 3", "MODIFIED changed 20", "DELETED replaced 4", "ADDED replaced 21", "ADDED new 22",
-        "SYNCED", "ADDED later 31",
+        "DELETED vanished 3", "MODIFIED changed 20", "DELETED replaced 4", "ADDED replaced 21",
+        "ADDED new 22", "SYNCED", "ADDED later 31",
     ]  # fmt: skip
 
 
@@ -143,9 +146,7 @@ def test_nothing_is_told_twice() -> None:
 
 
 def test_a_line_that_was_cut_in_two_is_a_cut() -> None:
-    script = Script(
-        [Listing((), "9")], [[event("ADDED", pod("a", 10))[:20]], [event("ADDED", pod("a", 10))]]
-    )
+    script = Script([Listing((), "9")], [[event("ADDED", pod("a", 10))[:20]], [event("ADDED", pod("a", 10))]])
     assert script.told() == ["SYNCED", "LOST", "ADDED a 10"]
 
 
@@ -175,9 +176,7 @@ def test_a_version_that_never_works_is_given_up() -> None:
 
 def test_a_kind_that_the_server_lacks_is_waited_for() -> None:
     absent = Listing((), "")
-    script = Script(
-        [absent, absent, absent, Listing((pod("a", 1),), "9")], [[event("ADDED", pod("b", 10))]]
-    )
+    script = Script([absent, absent, absent, Listing((pod("a", 1),), "9")], [[event("ADDED", pod("b", 10))]])
     assert script.told() == ["SYNCED", "ADDED a 1", "SYNCED", "ADDED b 10"]
     assert script.clock.monotonic() >= 15
 

@@ -189,11 +189,11 @@ class KubernetesCluster:
         dry_run: bool = False,
     ) -> None:
         """The object is deleted or marked so; gone already is no error, and so is another one of its name."""
-        options = _delete_options(ref, grace) | {"propagationPolicy": propagation}
+        options = _delete_options(ref, grace, dry_run=dry_run) | {"propagationPolicy": propagation}
         path = self._resource(ref.kind).path(ref.namespace, ref.name)
         try:
             with self._that_very(ref, "delete"):
-                self._ask(f"delete {_place(ref)}", "DELETE", path, _dry(dry_run), options)
+                self._ask(f"delete {_place(ref)}", "DELETE", path, body=options)
         except NotFound:
             return
 
@@ -203,11 +203,11 @@ class KubernetesCluster:
             "apiVersion": self._discovery.eviction(),
             "kind": "Eviction",
             "metadata": {"name": ref.name, "namespace": ref.namespace},
-            "deleteOptions": _delete_options(ref, grace),
+            "deleteOptions": _delete_options(ref, grace, dry_run=dry_run),
         }
         path = self._resource(ref.kind).path(ref.namespace, ref.name, "eviction")
         with self._that_very(ref, "evict"):
-            self._ask(f"evict {_place(ref)}", "POST", path, _dry(dry_run), body, repeat=_repeat(dry_run))
+            self._ask(f"evict {_place(ref)}", "POST", path, body=body, repeat=_repeat(dry_run))
 
     # ------------------------------------------------------------------ containers
 
@@ -330,20 +330,18 @@ def _what(body: Object, namespace: str) -> str:
     return f"{body['kind'].lower()}/{name}" + (f" in {namespace}" if namespace else "")
 
 
-def _dry(dry_run: bool) -> tuple[tuple[str, str], ...]:
-    return (("dryRun", "All"),) if dry_run else ()
-
-
 def _writing(dry_run: bool) -> tuple[tuple[str, str], ...]:
-    return (("fieldManager", MANAGER), *_dry(dry_run))
+    return (("fieldManager", MANAGER), *((("dryRun", "All"),) if dry_run else ()))
 
 
 def _repeat(dry_run: bool) -> Repeat:
     return "always" if dry_run else "unsent"
 
 
-def _delete_options(ref: ObjectRef, grace: int | None) -> dict[str, Any]:
+def _delete_options(ref: ObjectRef, grace: int | None, *, dry_run: bool) -> dict[str, Any]:
     options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
+    if dry_run:
+        options["dryRun"] = ["All"]  # here alone: next to a body, the server ignores the query
     if grace is not None:
         options["gracePeriodSeconds"] = grace
     if ref.uid:
