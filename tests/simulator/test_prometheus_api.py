@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.simulator.instant import START, InstantCluster
 
+from chaoskit.simulator import alerts
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.prometheus import PrometheusServer
 
@@ -209,6 +210,20 @@ def test_an_alert_is_pending_first_and_fires_when_it_holds() -> None:
     assert {one["state"] for one in fired} == {"firing"}
     assert fired[0]["labels"]["alertname"] == "HighErrorRatio"
     assert fired[0]["activeAt"].startswith("2026-03-02T09:0")
+
+
+def test_a_crash_loop_is_told_by_its_restarts() -> None:
+    cluster = InstantCluster(seed=3).run(300)
+    (rule,) = [one for one in alerts.RULES if one.name == "PodCrashLooping"]
+    cluster.kill_container("shop", cluster.pod("cart"), "cart", exit_code=1)
+    cluster.run(60)
+    assert not alerts.active(cluster.shop.signals, rule)
+    cluster.shop.begin("crash-loop", "orders")
+    cluster.run(90)
+    found = alerts.active(cluster.shop.signals, rule)
+    assert {dict(one.labels)["workload"] for one in found} == {"orders"}
+    assert all(one.firing and one.value >= 3 for one in found)
+    assert "increase(" in rule.expression
 
 
 def test_a_server_that_never_started_can_be_stopped(cluster: InstantCluster) -> None:

@@ -10,7 +10,10 @@ from chaoskit.simulator.signals import STEP, Labels, Series, Signals
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An alert fires when a signal was above a threshold for so many seconds."""
+    """An alert fires when a signal was above a threshold for so many seconds.
+
+    With a `window` (seconds) the signal is a counter, and its increase over the window is compared.
+    """
 
     name: str
     signal: str
@@ -18,11 +21,21 @@ class Rule:
     seconds: float
     severity: str
     summary: str
+    window: float = 0.0
 
     @property
     def expression(self) -> str:
         """The rule's PromQL."""
-        return f"{self.signal} > {self.above:g}"
+        of = f"increase({self.signal}[{self.window:.0f}s])" if self.window else self.signal
+        return f"{of} > {self.above:g}"
+
+    def value(self, series: Series, step: int) -> float:
+        """What is compared at `step`; NaN when there is no sample."""
+        now = series.at(step)
+        if not self.window:
+            return now
+        earlier = [series.at(step - back) for back in range(1, int(self.window / STEP) + 1)]
+        return now - min((value for value in earlier if not math.isnan(value)), default=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +55,8 @@ RULES = (
         "more than 5 % of the requests fail",
     ),
     Rule(
-        "PodCrashLooping", "chaoskit:waiting_bad:bool", 0, 60, "critical",
-        "a container waits to be started again",
+        "PodCrashLooping", "chaoskit:restarts:total", 2, 0, "critical",
+        "a container was started again three times in ten minutes", window=600,
     ),
     Rule(
         "MemoryNearLimit", "chaoskit:memory_usage:ratio", 0.9, 120, "warning",
@@ -60,17 +73,17 @@ def active(signals: Signals, rule: Rule) -> list[Alert]:
     """The rule's alerts at the newest step, pending and firing."""
     found = []
     for series in signals.latest(rule.signal):
-        value = series.at(signals.step)
+        value = rule.value(series, signals.step)
         if value > rule.above:
-            first = _held_since(series, signals.step, rule.above)
+            first = _held_since(rule, series, signals.step)
             since = signals.time_of(first)
             firing = (signals.step - first) * STEP >= rule.seconds
             found.append(Alert(rule, series.labels, since, firing, value))
     return found
 
 
-def _held_since(series: Series, step: int, above: float) -> int:
-    """The first of the steps up to `step` at which the value was above without a break."""
-    while not math.isnan(earlier := series.at(step - 1)) and earlier > above:
+def _held_since(rule: Rule, series: Series, step: int) -> int:
+    """The first of the steps up to `step` at which the condition held without a break."""
+    while rule.value(series, step - 1) > rule.above:
         step -= 1
     return step
