@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.simulator.world import World
+
 from chaoskit.simulator.api import Change, Object
 from chaoskit.simulator.patches import strategic
-from tests.simulator.world import World
 
 KINDS = {"Deployment": "Deployment.apps", "ReplicaSet": "ReplicaSet.apps", "Pod": "Pod"}
 _NAMES = re.compile(r"\b([a-z]+)-[a-z0-9]{8,10}(-[a-z0-9]{5})?(?![a-z0-9])")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec
 
 from chaoskit.simulator.containers import Process
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.runner import BackOff
-from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec
 
 MIB = 2**20
 
@@ -105,9 +105,7 @@ def test_readiness_waits_for_the_startup_probe() -> None:
 
 def test_init_containers_run_one_after_the_other_before_the_rest() -> None:
     world = World()
-    init = [
-        {"name": name, "image": "busybox", "command": ["sh", "-c", "sleep 3"]} for name in ("a", "b")
-    ]
+    init = [{"name": name, "image": "busybox", "command": ["sh", "-c", "sleep 3"]} for name in ("a", "b")]
     world.make("Pod", "cart", pod_spec() | {"initContainers": init})
     world.run(3)
     assert conditions(world.get("Pod", "cart"))["Initialized"] == ("False", "ContainersNotInitialized")
@@ -168,9 +166,7 @@ def test_the_environment_has_the_pods_own_fields() -> None:
     env = [{"name": n, "valueFrom": {"fieldRef": {"fieldPath": path}}} for n, path in fields]
     world.pod("cart", env=[*env, {"name": "URL", "value": "http://$(NAME)"}])
     world.run(2)
-    done = world.kubelet.execute(
-        NAMESPACE, "cart", "main", ["sh", "-c", "echo $NAME $APP $NODE $URL"]
-    )
+    done = world.kubelet.execute(NAMESPACE, "cart", "main", ["sh", "-c", "echo $NAME $APP $NODE $URL"])
     assert done.stdout == "cart cart node-1 http://cart\n"
 
 
@@ -245,7 +241,7 @@ def test_addresses_of_pods_on_one_node_are_all_different() -> None:
 def test_a_registered_program_decides_readiness_and_end() -> None:
     world = World()
     processes: list[Process] = []
-    world.kubelet.programs.register(lambda invocation: invocation.labels["app"] == "cart", processes.append)  # type: ignore[arg-type]
+    world.kubelet.programs.register(lambda invocation: invocation.labels["app"] == "cart", processes.append)
     probe = {"httpGet": {"port": 80, "path": "/readyz"}, "periodSeconds": 1, "failureThreshold": 1}
     world.pod("cart", readinessProbe=probe)
     world.run(3)

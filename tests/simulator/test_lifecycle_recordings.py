@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from tests.simulator import recorded
 from tests.simulator.recorded import History
 

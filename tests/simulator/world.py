@@ -1,4 +1,4 @@
-"""A small cluster in discrete-event time: store, controllers, scheduler and kubelets, no server, no threads."""
+"""A small cluster in discrete-event time: store, controllers, scheduler, kubelets; no threads."""
 
 from __future__ import annotations
 
@@ -95,8 +95,7 @@ class World:
             for pod in self.all("Pod")
             if "deletionTimestamp" not in pod["metadata"]
             and any(
-                c["type"] == "Ready" and c["status"] == "True"
-                for c in pod["status"].get("conditions") or ()
+                c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or ()
             )
         ]
 

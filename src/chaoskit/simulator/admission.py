@@ -102,7 +102,7 @@ class Admission:
         account = self._store.get("ServiceAccount", namespace, name)
         if account is None and name != "default":
             why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-            raise apierrors.forbidden(resource, metadata["name"], why)
+            raise apierrors.forbidden(resource, metadata.get("generateName") or metadata["name"], why)
         wanted = spec.get("automountServiceAccountToken")
         if wanted is None and account is not None:
             wanted = account.object.get("automountServiceAccountToken")

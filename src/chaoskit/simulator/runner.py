@@ -194,7 +194,7 @@ class Runner:
         self._pod.publish()
 
     def _pull_in_vain(self) -> Script:
-        """Tries until the image can be had. The status tells what the try before came to, as a kubelet's does."""
+        """Tries until the image can be had. The status tells of the try before, as a kubelet's does."""
         next_pull, wait = 0.0, _RETRY_SOON
         while error := images.pull_error(image := self.container.spec["image"]):
             if self._node.engine.now() >= next_pull:

@@ -43,7 +43,7 @@ class DaemonSets:
             self._queue.owner("DaemonSet", pod)
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        if old and new and old["spec"] == new["spec"]:
+        if old and new and _matters(old) == _matters(new):
             return
         for daemon_set in self._sets.all():
             self._queue.enqueue(key_of(daemon_set))
@@ -121,6 +121,11 @@ def counted(daemon_set: Object, mine: list[Object], wanted: set[str], digest: st
     }
     optional = {"updatedNumberScheduled", "numberAvailable", "numberUnavailable"}
     return {name: count for name, count in found.items() if count or name not in optional}
+
+
+def _matters(node: Object) -> tuple[object, ...]:
+    """What of a node decides whether daemons run there."""
+    return node["spec"], node["metadata"].get("labels")
 
 
 def _pod_spec(daemon_set: Object) -> Object:

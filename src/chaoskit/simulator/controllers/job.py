@@ -99,6 +99,7 @@ class Jobs:
         active = [pod for pod in mine if pods.is_active(pod)]
         good, bad = status.get("succeeded", 0) + len(succeeded), status.get("failed", 0) + len(failed)
         ending = _ending(job, good, bad, parse_time(status["startTime"]).timestamp(), now)
+        self._look_again(job, status, now)
         if ending is not None:
             self._delete(job, active)
             active = []
@@ -109,6 +110,12 @@ class Jobs:
         if not status.get("active") or ending is not None:
             status.pop("active", None)
         self._count(job, status, succeeded, failed, ending)
+
+    def _look_again(self, job: Object, status: Object, now: float) -> None:
+        deadline = job["spec"].get("activeDeadlineSeconds")
+        if deadline is not None:
+            left = parse_time(status["startTime"]).timestamp() + deadline - now
+            self._queue.enqueue(key_of(job), max(left, _BATCH))
 
     def _make(
         self, job: Object, active: Sequence[Object], good: int, bad: int, failed: Sequence[Object]

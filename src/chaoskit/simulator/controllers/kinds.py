@@ -17,13 +17,14 @@ class Kinds:
 
     def __init__(self, informers: Informers) -> None:
         self._known: dict[str, tuple[str, bool]] = {
-            resource.key: (resource.plural, resource.namespaced) for resource in BUILT_IN
+            resource.key: (f"{resource.plural}.{resource.group}", resource.namespaced)
+            for resource in BUILT_IN
         }
         self._listeners: list[Callable[[str], None]] = []
         informers.of(_DEFINITION).on_change(self._defined)
 
     def namespaced(self) -> tuple[tuple[str, str], ...]:
-        """Kind and plural of everything that lives in namespaces."""
+        """Everything that lives in namespaces: its kind, and its name as messages have it (``pods.``)."""
         return tuple((kind, plural) for kind, (plural, inside) in self._known.items() if inside)
 
     def each(self, listener: Callable[[str], None]) -> None:
@@ -39,6 +40,7 @@ class Kinds:
         kind = f"{spec['names']['kind']}.{spec['group']}"
         if kind in self._known:
             return
-        self._known[kind] = (spec["names"]["plural"], spec["scope"] == "Namespaced")
+        plural = f"{spec['names']['plural']}.{spec['group']}"
+        self._known[kind] = (plural, spec["scope"] == "Namespaced")
         for listener in self._listeners:
             listener(kind)

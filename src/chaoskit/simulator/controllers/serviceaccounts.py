@@ -7,6 +7,7 @@ from chaoskit.simulator.controllers.base import Informers, Key, Reconciler
 from chaoskit.simulator.engine import Engine
 
 ROOT_CERTIFICATE = "kube-root-ca.crt"
+_NAMES = frozenset({"default", ROOT_CERTIFICATE})
 _ABOUT = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints "
     "such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
@@ -23,15 +24,15 @@ class ServiceAccounts:
         self._namespaces = informers.of("Namespace")
         self._queue = Reconciler(engine, self._reconcile)
         self._namespaces.on_change(self._changed)
-        for kind, name in (("ServiceAccount", "default"), ("ConfigMap", ROOT_CERTIFICATE)):
-            informers.of(kind).on_change(lambda old, new, name=name: self._lost(name, old, new))
+        informers.of("ServiceAccount").on_change(self._lost)
+        informers.of("ConfigMap").on_change(self._lost)
 
     def _changed(self, old: Object | None, new: Object | None) -> None:
         if old is None and new is not None:
             self._queue.enqueue(("", new["metadata"]["name"]))
 
-    def _lost(self, name: str, old: Object | None, new: Object | None) -> None:
-        if new is None and old is not None and old["metadata"]["name"] == name:
+    def _lost(self, old: Object | None, new: Object | None) -> None:
+        if new is None and old is not None and old["metadata"]["name"] in _NAMES:
             self._queue.enqueue(("", old["metadata"]["namespace"]))
 
     def _reconcile(self, key: Key) -> None:

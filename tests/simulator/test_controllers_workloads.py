@@ -1,0 +1,260 @@
+"""Deployments, replica sets, stateful sets and daemon sets, on a cluster in simulated time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulator.world import NAMESPACE, SERVE, World, conditions, pod_spec, workload
+
+from chaoskit.simulator.api import Object
+
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def sets(world: World) -> dict[str, Object]:
+    """The replica sets, by revision."""
+    return {item["metadata"]["annotations"][REVISION]: item for item in world.all("ReplicaSet.apps")}
+
+
+def template(**annotations: str) -> dict[str, Any]:
+    """A change of the pod template, as ``kubectl rollout restart`` makes."""
+    return {"template": {"metadata": {"annotations": annotations}}}
+
+
+def rolled_out(world: World, name: str) -> bool:
+    found = world.get("Deployment.apps", name)
+    status, wanted = found["status"], found["spec"]["replicas"]
+    return (
+        status.get("observedGeneration") == found["metadata"]["generation"]
+        and [status.get(k, 0) for k in ("replicas", "updatedReplicas", "availableReplicas")] == [wanted] * 3
+    )
+
+
+def test_a_rollout_never_has_fewer_available_nor_more_pods_than_allowed() -> None:
+    world = World()
+    world.deployment("cart", 4)
+    world.run(3)
+    world.patch("Deployment.apps", "cart", spec=template(x="1"))
+    for _ in range(300):
+        world.run(0.1)
+        status = world.get("Deployment.apps", "cart")["status"]
+        assert status["availableReplicas"] >= 3
+        assert status["replicas"] <= 5
+    assert rolled_out(world, "cart")
+
+
+def test_undo_takes_the_old_replica_set_up_again_under_a_new_revision() -> None:
+    world = World()
+    world.deployment("cart", 2)
+    world.run(3)
+    first = sets(world)["1"]["metadata"]["name"]
+    before = world.get("Deployment.apps", "cart")["spec"]["template"]
+    world.patch("Deployment.apps", "cart", spec=template(x="1"))
+    world.until(lambda: rolled_out(world, "cart"))
+    deployment = world.get("Deployment.apps", "cart")
+    deployment["spec"]["template"] = before
+    world.api.update(deployment)
+    world.run(0.1)
+    world.until(lambda: rolled_out(world, "cart"))
+    found = sets(world)
+    assert sorted(found) == ["2", "3"]
+    assert found["3"]["metadata"]["name"] == first
+    assert found["3"]["metadata"]["annotations"]["deployment.kubernetes.io/revision-history"] == "1"
+    assert found["2"]["spec"]["replicas"] == 0
+    assert world.get("Deployment.apps", "cart")["metadata"]["annotations"][REVISION] == "3"
+
+
+def test_only_as_many_old_revisions_are_kept_as_asked() -> None:
+    world = World()
+    world.deployment("cart", 1, revisionHistoryLimit=2)
+    for number in range(5):
+        world.patch("Deployment.apps", "cart", spec=template(x=str(number)))
+        world.run(8)
+    assert sorted(sets(world)) == ["4", "5", "6"]
+
+
+def test_a_paused_deployment_is_scaled_but_not_rolled() -> None:
+    world = World()
+    world.deployment("cart", 1)
+    world.run(3)
+    world.patch("Deployment.apps", "cart", spec={"paused": True, "replicas": 3, **template(x="1")})
+    world.run(5)
+    assert list(sets(world)) == ["1"]
+    assert len(world.ready()) == 3
+    world.patch("Deployment.apps", "cart", spec={"paused": None})
+    world.until(lambda: rolled_out(world, "cart"))
+    assert sets(world)["2"]["spec"]["replicas"] == 3
+
+
+def test_recreate_lets_the_old_pods_end_before_new_ones_start() -> None:
+    world = World()
+    world.deployment("cart", 2, strategy={"type": "Recreate"})
+    world.run(3)
+    old = set(world.ready())
+    world.patch("Deployment.apps", "cart", spec=template(x="1"))
+    for _ in range(100):
+        world.run(0.1)
+        names = {pod["metadata"]["name"] for pod in world.all("Pod")}
+        running = {pod["metadata"]["name"] for pod in world.all("Pod") if pod["status"]["phase"] == "Running"}
+        assert names <= old or not running & old
+    assert len(set(world.ready()) - old) == 2
+
+
+def test_a_scale_in_mid_rollout_ends_with_all_pods_new() -> None:
+    world = World()
+    world.deployment("cart", 4)
+    world.run(3)
+    world.patch("Deployment.apps", "cart", spec=template(x="1"))
+    world.run(1)
+    world.patch("Deployment.apps", "cart", spec={"replicas": 8})
+    world.until(lambda: rolled_out(world, "cart"))
+    assert sets(world)["2"]["spec"]["replicas"] == 8
+
+
+def test_a_rollout_stopped_by_its_deadline_goes_on_when_it_can() -> None:
+    world = World()
+    world.deployment("cart", 1, progressDeadlineSeconds=20)
+    world.run(3)
+    bad = workload("cart", 1, image="registry.invalid/cart:2")["template"]
+    world.patch("Deployment.apps", "cart", spec={"template": bad})
+    world.run(25)
+    found = conditions(world.get("Deployment.apps", "cart"))
+    assert found["Progressing"] == ("False", "ProgressDeadlineExceeded")
+    assert found["Available"] == ("True", "MinimumReplicasAvailable")
+    world.patch("Deployment.apps", "cart", spec={"template": workload("cart", 1)["template"]})
+    world.until(lambda: rolled_out(world, "cart"))
+    found = conditions(world.get("Deployment.apps", "cart"))
+    assert found["Progressing"] == ("True", "NewReplicaSetAvailable")
+
+
+def test_pods_count_as_available_only_after_the_seconds_asked_for() -> None:
+    world = World()
+    world.deployment("cart", 1, minReadySeconds=10)
+    world.run(5)
+    status = world.get("Deployment.apps", "cart")["status"]
+    assert (status["readyReplicas"], status.get("availableReplicas", 0)) == (1, 0)
+    world.run(10)
+    assert world.get("Deployment.apps", "cart")["status"]["availableReplicas"] == 1
+
+
+def test_a_relabelled_pod_is_released_and_replaced() -> None:
+    world = World()
+    world.deployment("cart", 1)
+    world.run(3)
+    (name,) = world.ready()
+    world.patch("Pod", name, metadata={"labels": {"app": "quarantined"}})
+    world.run(3)
+    assert "ownerReferences" not in world.get("Pod", name)["metadata"]
+    assert len(world.ready()) == 2
+
+
+def test_a_pod_that_fits_is_adopted_instead_of_a_new_one() -> None:
+    world = World()
+    world.pod("lone")
+    world.run(2)
+    world.make("ReplicaSet", "lone", workload("lone", 1))
+    world.run(3)
+    assert [pod["metadata"]["name"] for pod in world.all("Pod")] == ["lone"]
+    assert world.get("Pod", "lone")["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet"
+
+
+def test_a_scale_down_takes_the_pods_that_do_not_work_first() -> None:
+    world = World()
+    world.deployment("cart", 3)
+    world.run(3)
+    broken = world.ready()[0]
+    world.kubelet.programs.register(lambda _: True, lambda process: process.exit(1))
+    world.kubelet.kill_container(NAMESPACE, broken, "main")
+    world.run(5)
+    world.patch("Deployment.apps", "cart", spec={"replicas": 2})
+    world.run(6)
+    assert world.gone("Pod", broken)
+    assert len(world.ready()) == 2
+
+
+def test_pods_that_may_not_be_made_are_told_of() -> None:
+    world = World()
+    spec = workload("cart", 1)
+    spec["template"]["spec"]["serviceAccountName"] = "nobody"
+    world.make("Deployment", "cart", spec)
+    world.run(3)
+    found = conditions(world.get("Deployment.apps", "cart"))
+    assert found["ReplicaFailure"] == ("True", "FailedCreate")
+    (replica_set,) = world.all("ReplicaSet.apps")
+    (told,) = world.messages(replica_set["metadata"]["name"], "FailedCreate")
+    assert 'serviceaccount "nobody" not found' in told
+
+
+def test_a_stateful_set_starts_its_pods_in_order_and_removes_them_backwards() -> None:
+    world = World()
+    world.make("StatefulSet", "db", workload("db", 3) | {"serviceName": "db"})
+    world.until(lambda: world.ready() == ["db-0"])
+    world.run(0.2)
+    assert [pod["metadata"]["name"] for pod in world.all("Pod")] == ["db-0", "db-1"]
+    world.until(lambda: world.ready() == ["db-0", "db-1", "db-2"])
+    world.patch("StatefulSet.apps", "db", spec={"replicas": 1})
+    world.run(1)
+    assert world.ready() == ["db-0", "db-1"]
+    world.until(lambda: len(world.all("Pod")) == 1)
+
+
+def test_a_stateful_set_rolls_from_the_last_pod_to_the_first() -> None:
+    world = World()
+    world.make("StatefulSet", "db", workload("db", 2) | {"serviceName": "db"})
+    world.until(lambda: len(world.ready()) == 2)
+    world.patch("StatefulSet.apps", "db", spec=template(x="1"))
+    world.run(1)
+    assert world.ready() == ["db-0"]
+    world.run(30)
+    status = world.get("StatefulSet.apps", "db")["status"]
+    assert status["updatedReplicas"] == 2
+    assert status["currentRevision"] == status["updateRevision"]
+
+
+def test_a_pod_of_a_stateful_set_comes_back_under_its_name() -> None:
+    world = World()
+    world.make("StatefulSet", "db", workload("db", 2) | {"serviceName": "db"})
+    world.until(lambda: len(world.ready()) == 2)
+    before = world.get("Pod", "db-0")["metadata"]["uid"]
+    world.api.delete("Pod", NAMESPACE, "db-0")
+    world.run(8)
+    assert world.ready() == ["db-0", "db-1"]
+    assert world.get("Pod", "db-0")["metadata"]["uid"] != before
+
+
+def test_a_daemon_set_has_one_pod_on_every_node_that_takes_it() -> None:
+    world = World()
+    spec = workload("agent", 0)
+    del spec["replicas"]
+    spec["template"]["spec"]["nodeSelector"] = {"disk": "ssd"}
+    world.make("DaemonSet", "agent", spec)
+    world.api.patch("Node", None, "node-2", {"metadata": {"labels": {"disk": "ssd"}}})
+    world.run(3)
+    assert [pod["spec"]["nodeName"] for pod in world.all("Pod")] == ["node-2"]
+    world.api.patch("Node", None, "node-3", {"metadata": {"labels": {"disk": "ssd"}}})
+    world.run(3)
+    assert len(world.ready()) == 2
+    status = world.get("DaemonSet.apps", "agent")["status"]
+    assert (status["desiredNumberScheduled"], status["numberAvailable"]) == (2, 2)
+
+
+def test_a_daemon_set_replaces_its_pods_one_by_one() -> None:
+    world = World()
+    spec = workload("agent", 0)
+    del spec["replicas"]
+    world.make("DaemonSet", "agent", spec)
+    world.run(3)
+    world.patch("DaemonSet.apps", "agent", spec=template(x="1"))
+    for _ in range(200):
+        world.run(0.1)
+        assert len(world.ready()) >= 2
+    assert world.get("DaemonSet.apps", "agent")["status"]["updatedNumberScheduled"] == 3
+
+
+def test_a_bare_pod_that_is_deleted_stays_away() -> None:
+    world = World()
+    world.make("Pod", "lone", pod_spec(SERVE))
+    world.run(2)
+    world.api.delete("Pod", NAMESPACE, "lone", grace=0)
+    world.run(5)
+    assert world.all("Pod") == ()

@@ -1,0 +1,144 @@
+"""Where pods go, and what is said of those that can go nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.simulator.world import NAMESPACE, World, pod_spec
+
+from chaoskit.simulator.api import Object
+from chaoskit.simulator.placement import Refusal, Used, explain, refusal, requests
+
+
+def node(labels: dict[str, str] | None = None, **spec: Any) -> Object:
+    return {
+        "metadata": {"name": "node-1", "labels": labels or {}},
+        "spec": spec,
+        "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "3"}},
+    }
+
+
+def asking(cpu: str = "1", memory: str = "1Gi", **spec: Any) -> Object:
+    container = {"resources": {"requests": {"cpu": cpu, "memory": memory}}}
+    return {"containers": [container], **spec}
+
+
+TAINT = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "there", "used", "expected"),
+    [
+        (asking(), node(), Used(), None),
+        (asking("4"), node(), Used({"cpu": 0.5}, 1), Refusal(("Insufficient cpu",), final=False)),
+        (asking("64"), node(), Used(), Refusal(("Insufficient cpu",))),
+        (asking("5", "9Gi"), node(), Used(), Refusal(("Insufficient cpu", "Insufficient memory"))),
+        (asking(), node(), Used({}, 3), Refusal(("Too many pods",), final=False)),
+        (asking(), node(unschedulable=True), Used(), Refusal(("node(s) were unschedulable",))),
+        (
+            asking(nodeSelector={"disk": "ssd"}),
+            node({"disk": "hdd"}),
+            Used(),
+            Refusal(("node(s) didn't match Pod's node affinity/selector",)),
+        ),
+        (asking(nodeSelector={"disk": "ssd"}), node({"disk": "ssd"}), Used(), None),
+        (
+            asking(),
+            node(taints=[TAINT]),
+            Used(),
+            Refusal(("node(s) had untolerated taint {dedicated: db}",)),
+        ),
+        (asking(tolerations=[TAINT]), node(taints=[TAINT]), Used(), None),
+        (asking(tolerations=[{"operator": "Exists"}]), node(taints=[TAINT]), Used(), None),
+        (
+            asking(tolerations=[TAINT | {"value": "x"}]),
+            node(taints=[TAINT]),
+            Used(),
+            Refusal(("node(s) had untolerated taint {dedicated: db}",)),
+        ),
+        (asking(), node(taints=[TAINT | {"effect": "PreferNoSchedule"}]), Used(), None),
+    ],
+)  # fmt: skip
+def test_a_node_takes_a_pod_or_says_why_not(
+    spec: Object, there: Object, used: Used, expected: Refusal | None
+) -> None:
+    assert refusal(spec, there, used) == expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "fits"),
+    [
+        ("In", ["a", "b"], True),
+        ("NotIn", ["a"], False),
+        ("Exists", [], True),
+        ("DoesNotExist", [], False),
+    ],
+)
+def test_required_node_affinity_is_kept(operator: str, values: list[str], fits: bool) -> None:
+    term = {"matchExpressions": [{"key": "zone", "operator": operator, "values": values}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    spec = asking(affinity={"nodeAffinity": required})
+    assert (refusal(spec, node({"zone": "a"}), Used()) is None) is fits
+
+
+def test_a_large_init_container_counts_alone() -> None:
+    big = {"resources": {"requests": {"cpu": "3"}}}
+    assert requests(asking("500m", "0", initContainers=[big])) == {"cpu": 3.0}
+
+
+def test_the_message_counts_the_reasons_of_all_nodes() -> None:
+    refusals = [
+        Refusal(("Insufficient cpu",), final=False),
+        Refusal(("Insufficient cpu",), final=False),
+        Refusal(("node(s) were unschedulable",)),
+    ]
+    assert explain(refusals) == (
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. "
+        "no new claims to deallocate, preemption: 0/3 nodes are available: "
+        "1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."
+    )
+
+
+def test_without_nodes_the_message_says_so() -> None:
+    assert explain([]) == "no nodes available to schedule pods"
+
+
+def test_pods_of_one_owner_are_spread() -> None:
+    world = World()
+    world.deployment("cart", 6)
+    world.run(3)
+    used = [pod["spec"]["nodeName"] for pod in world.all("Pod")]
+    assert sorted(used) == ["node-1", "node-1", "node-2", "node-2", "node-3", "node-3"]
+
+
+def test_a_waiting_pod_gets_the_room_that_another_leaves() -> None:
+    world = World(count=1, cpu="2")
+    resources = {"requests": {"cpu": "1500m"}}
+    world.make("Pod", "first", pod_spec(resources=resources))
+    world.run(2)
+    world.make("Pod", "second", pod_spec(resources=resources))
+    world.run(2)
+    assert "nodeName" not in world.get("Pod", "second")["spec"]
+    assert world.reasons("second") == ["FailedScheduling"]
+    world.api.delete("Pod", NAMESPACE, "first")
+    world.run(8)
+    assert world.get("Pod", "second")["status"]["phase"] == "Running"
+
+
+def test_a_pod_that_ended_leaves_its_room() -> None:
+    world = World(count=1, cpu="2")
+    resources = {"requests": {"cpu": "2"}}
+    once = pod_spec(["sleep", "3"], resources=resources) | {"restartPolicy": "Never"}
+    world.make("Pod", "first", once)
+    world.make("Pod", "second", once)
+    world.run(15)
+    assert world.get("Pod", "second")["status"]["phase"] == "Succeeded"
+
+
+def test_a_pod_that_cannot_be_placed_for_long_has_one_event_that_counts() -> None:
+    world = World(count=1)
+    world.make("Pod", "big", pod_spec(resources={"requests": {"cpu": "64"}}))
+    world.run(1000)
+    (event,) = [e for e in world.all("Event") if e["reason"] == "FailedScheduling"]
+    assert event["series"]["count"] == 4
