@@ -182,7 +182,11 @@ class PodWorker:
 
     def _delete(self) -> None:
         uid = self.object["metadata"]["uid"]
-        self._node.api.delete("Pod", *self._where, grace=0, uid=uid)
+        try:
+            self._node.api.delete("Pod", *self._where, grace=0, uid=uid)
+        except ApiError as error:
+            if error.code != 409:  # another pod has taken the name already
+                raise
 
     def _after(self, seconds: float, work: Callable[[], None]) -> None:
         if self._due is not None:
