@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 from chaoskit.records import Moment, RunRecord, Undo, new_id
 
@@ -46,3 +49,17 @@ def test_a_record_is_json_with_kind_and_schema_version() -> None:
     assert document["experiment"]["spec"]["at"] == T0.isoformat()
     assert document["timeline"][0]["name"] == "steady before"
     assert document["undo"] == {"state": "confirmed", "left": []}
+
+
+def test_a_record_comes_back_from_its_json() -> None:
+    record = RunRecord(
+        id="r1", at=T0, trace_id="t1", name="n", namespace="shop", cluster="c", fault="pod-delete",
+        outcome=Outcome.PASSED, reason="", ended_at=T0, experiment={"spec": {"x": [1]}},
+        timeline=(Moment(T0, "a", "held"),), undo=Undo("confirmed", ("b",)), injected_at=T0,
+    )  # fmt: skip
+    assert RunRecord.of(json.loads(json.dumps(record.document()))) == record
+
+
+def test_what_is_missing_in_a_kept_record_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"run r1 cannot be read: at"):
+        RunRecord.of({"kind": "run", "id": "r1"})

@@ -13,8 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from pydantic import TypeAdapter, ValidationError
+
+from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 
@@ -38,6 +41,22 @@ class Record:
     id: str
     at: datetime
     trace_id: str
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        """The record that `document` was made from.
+
+        Raises:
+            InvalidInput: a field is missing or of another form; the message names kind, id and field.
+        """
+        fields = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name in document}
+        try:
+            return TypeAdapter(cls).validate_python(fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            what = f"{document.get('kind', 'record')} {document.get('id', '')}"
+            raise InvalidInput(f"the kept {what} cannot be read: {place}: {first['msg']}") from error
 
     def document(self) -> Document:
         """The record as JSON."""

@@ -213,7 +213,10 @@ def _experiment(candidate: _Candidate, topology: Topology) -> dict[str, Any]:
     pods = max(1, len(candidate.workload.pods))
     meta: dict[str, Any] = {"name": f"{ref.name}-{fault}"[:63].rstrip("-"), "namespace": ref.namespace}
     if candidate.prediction is not None:
-        meta["annotations"] = {"chaoskit.io/prediction": candidate.prediction.id}
+        meta["annotations"] = {
+            "chaoskit.io/prediction": candidate.prediction.id,
+            "chaoskit.io/trace": candidate.prediction.trace_id,
+        }
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,

@@ -1,0 +1,109 @@
+"""From data to a kept model, and from a kept model to an answer; no cluster is needed for either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaoskit import prediction
+from chaoskit.errors import NotFound, Refused
+from chaoskit.events import Listener, ignore
+from chaoskit.ports.store import Document
+from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
+
+if TYPE_CHECKING:
+    from chaoskit.prediction import Dataset, Model, Options, Report, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained model where it lies, the report on it, and whether it answers from now on.
+
+    `held_back` says why it does not, "" when it does.
+    """
+
+    name: str
+    folder: Path
+    report: Report
+    promoted: bool
+    held_back: str = ""
+
+
+def fit(
+    dataset: Dataset,
+    *,
+    models: Path,
+    base: str,
+    target: Target | None = None,
+    options: Options | None = None,
+    extra: Sequence[LabelRecord] = (),
+    promote: bool = True,
+    thorough: bool = True,
+    key: bytes = b"",
+    now: datetime | None = None,
+    listen: Listener = ignore,
+) -> Fitted:
+    """A model was trained, judged on held-out time, kept as ``<base>-<n>`` and, if it earned it, promoted.
+
+    `extra` are labels from outside the data: chaos runs, recoveries. Without `now` the model counts as
+    trained when the data ends.
+    """
+    labelled = prediction.label(dataset, target or prediction.Target(), extra=extra)
+    trained = prediction.build(
+        labelled, options or prediction.Options(), thorough=thorough, refit=True, now=now, listen=listen
+    )
+    name = prediction.next_name(models, base)
+    folder = prediction.save(trained, models / name, state=models, key=key)
+    held_back = _promoted(models, name) if promote else "promotion was not asked for"
+    return Fitted(name, folder, trained.report, not held_back, held_back)
+
+
+def _promoted(models: Path, name: str) -> str:
+    """Why the model was not promoted; "" when it was."""
+    try:
+        prediction.promote(models, name)
+    except Refused as refusal:
+        return refusal.message
+    return ""
+
+
+def labels_of(runs: Sequence[Document], recoveries: Sequence[Document]) -> tuple[LabelRecord, ...]:
+    """What kept runs and recoveries tell of the past: chaos windows, failures, censored stretches."""
+    return (
+        *prediction.from_runs(RunRecord.of(each) for each in runs),
+        *prediction.from_recoveries(RecoveryRecord.of(each) for each in recoveries),
+    )
+
+
+def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Model] | None:
+    """The model of that name, or without a name the promoted one; None when none was promoted.
+
+    Raises:
+        NotFound: there is no model of that name.
+        Refused: nobody vouches for its file.
+    """
+    wanted = name or prediction.promoted(models)
+    if not wanted:
+        return None
+    if not (models / wanted).is_dir():
+        known = ", ".join(each.name for each in prediction.names(models)) or "none yet"
+        raise NotFound(f"there is no model {wanted}", hint=f"models: {known}")
+    return wanted, prediction.load(models / wanted, state=models, key=key).model
+
+
+def wanted_history(model: Model | None) -> timedelta:
+    """How much of the past an answer needs."""
+    return prediction.history(model) if model is not None else timedelta(hours=1)
+
+
+def answer(
+    window: Dataset, model: tuple[str, Model] | None, *, now: datetime, cluster: str = ""
+) -> tuple[PredictionRecord, ...]:
+    """What the model says of each workload, riskiest first; without one, what plain rules say."""
+    if model is None:
+        return prediction.by_rules(window, now, cluster=cluster)
+    name, trained = model
+    return prediction.predict(trained, window, now=now, name=name, cluster=cluster)
