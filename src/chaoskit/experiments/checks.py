@@ -160,10 +160,9 @@ def engine(cluster: Cluster, trial: Trial) -> Iterator[Check]:
 
 def runs(existing: Object) -> bool:
     """Whether an engine is under way; one that ended, or was made stopped and never begun, is not."""
-    if status(existing) in ENDED and not kube.is_deleting(existing):
+    if status(existing) in ENDED:
         return False
-    waits = not status(existing) and existing["spec"].get("engineState") == "stop"
-    return not waits or kube.is_deleting(existing)
+    return bool(status(existing)) or existing["spec"].get("engineState") != "stop"
 
 
 def targets(selections: Mapping[str, Selection]) -> Iterator[Check]:

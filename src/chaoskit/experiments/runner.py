@@ -244,6 +244,7 @@ class _Run:
         """The engine is in the cluster; an ended one of its name is gone."""
         body = self._engine_body(made)
         ref = kube.ref_of(body, kube.CHAOS_ENGINE)
+        self._refuse_when_stopped()
         self._clear_the_name(ref)
         trail = Trail(ref, self.id, made.selection.namespaces, self.trial.experiment is not None)
         ledger.write(trail.entry())
