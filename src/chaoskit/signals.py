@@ -26,6 +26,11 @@ def _limit(resource: str) -> str:
     return f'sum by({_POD})(kube_pod_container_resource_limits{{resource="{resource}"}} > 0)'
 
 
+def _flag(reason: str) -> str:
+    # kube-state-metrics has a series only while there is a reason: without one the flag is down, not unknown.
+    return f"max by({_POD})({reason}) or 0 * max by({_POD})(kube_pod_status_ready)"
+
+
 _CPU = _rate("container_cpu_usage_seconds_total")
 _REQUESTS = _rate("http_requests_total", "")
 _SERVER_ERRORS = _rate("http_requests_total", 'code=~"5.."')
@@ -90,19 +95,20 @@ CATALOGUE: tuple[Signal, ...] = (
     ),
     _signal(
         "waiting_bad", "waiting_bad:bool", "flag", "flag", "pod",
-        f"max by({_POD})(kube_pod_container_status_waiting_reason{{reason=~"
-        '"CrashLoopBackOff|ImagePullBackOff|ErrImagePull|CreateContainerConfigError"})',
+        _flag(
+            "kube_pod_container_status_waiting_reason{reason=~"
+            '"CrashLoopBackOff|ImagePullBackOff|ErrImagePull|CreateContainerConfigError"}'
+        ),
         "a container waits in a crash loop or cannot be started",
     ),
     _signal(
         "last_oom", "last_terminated_oom:bool", "flag", "flag", "pod",
-        f"max by({_POD})"
-        '(kube_pod_container_status_last_terminated_reason{reason="OOMKilled"})',
+        _flag('kube_pod_container_status_last_terminated_reason{reason="OOMKilled"}'),
         "the last end of a container was a kill for lack of memory",
     ),
     _signal(
         "last_error", "last_terminated_error:bool", "flag", "flag", "pod",
-        f'max by({_POD})(kube_pod_container_status_last_terminated_reason{{reason="Error"}})',
+        _flag('kube_pod_container_status_last_terminated_reason{reason="Error"}'),
         "the last end of a container was an error",
     ),
     _signal(
@@ -124,11 +130,14 @@ CATALOGUE: tuple[Signal, ...] = (
     ),
     _signal(
         "edge_gap", "edge_gap_p50:seconds", "seconds", "gauge", "edge",
+        'label_replace(label_replace(label_replace('
         "histogram_quantile(0.5, sum by(le,namespace,destination,app)"
         "(rate(http_client_request_duration_seconds_bucket[1m])))"
         " - on(namespace,destination) group_left() label_replace(histogram_quantile(0.5,"
         " sum by(le,namespace,app)(rate(http_request_duration_seconds_bucket[1m]))),"
-        ' "destination", "$1", "app", "(.*)")',
+        ' "destination", "$1", "app", "(.*)"),'
+        ' "workload", "$1", "destination", "(.*)"), "source", "$1", "app", "(.*)"),'
+        ' "workload_kind", "deployment", "", "")',
         "median latency as the caller sees it minus as the callee sees it: time lost between them",
     ),
     _signal(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from chaoskit.experiments.plan import Plan
+    from chaoskit.experiments import Plan
 
 app = new_app(__doc__)
 
@@ -30,8 +30,8 @@ def plan(
     var: Annotated[list[str] | None, typer.Option(help="A variable of the documents, as name=value.")] = None,
 ) -> None:
     """Show targets, checks, rights, undo and time of a run, as the cluster is now; nothing is changed."""
-    from chaoskit.experiments.plan import plan as make_plan
-    from chaoskit.experiments.trials import load
+    from chaoskit.experiments import load
+    from chaoskit.experiments import plan as make_plan
 
     with session.connected() as runtime:
         trials = load(files, variables=variables(var), namespace=runtime.namespace)
