@@ -1,4 +1,4 @@
-"""Signals from Prometheus: scripted answers, history made with promtool, and a real one that scrapes the simulator."""
+"""Signals from Prometheus: scripted, from made history, and from a real one that scrapes the simulator."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def test_a_recorded_sample_carries_its_own_time(metrics: PrometheusMetrics, scri
     script.vectors["timestamp("] = []
     script.vectors[f"timestamp({MEMORY.record})"] = [(CART, AT, AT - 7)]
     script.vectors["unless"] = script.vectors[MEMORY.record]
-    script.vectors[f"{MEMORY.record} unless (time() - timestamp({MEMORY.record}) > 75)"] = script.vectors["unless"]
+    script.vectors[f"{MEMORY.record} unless (time() - timestamp({MEMORY.record}) > 75)"] = script.vectors[
+        "unless"
+    ]
     assert metrics.instant(MEMORY) == (Sample(CART, 0.5, T0 - timedelta(seconds=7)),)
 
 
@@ -104,7 +106,9 @@ def test_labels_become_matchers(metrics: PrometheusMetrics, script: Metrics) -> 
     assert quoted in script.queries[-1]
 
 
-def test_what_was_never_recorded_is_computed_and_filtered(metrics: PrometheusMetrics, script: Metrics) -> None:
+def test_what_was_never_recorded_is_computed_and_filtered(
+    metrics: PrometheusMetrics, script: Metrics
+) -> None:
     script.vectors["kube_pod_owner"] = [(CART, AT, 0.7), ({"namespace": "shop", "pod": "x"}, AT, 0.1)]
     assert metrics.instant(MEMORY, {"workload": "cart"}) == (Sample(CART, 0.7, T0),)
     assert len(metrics.instant(MEMORY)) == 2
@@ -133,7 +137,9 @@ def test_that_a_signal_is_not_recorded_is_remembered_for_a_while(
     assert script.queries[0].startswith(MEMORY.record)
 
 
-def test_what_is_recorded_today_says_nothing_of_last_month(metrics: PrometheusMetrics, script: Metrics) -> None:
+def test_what_is_recorded_today_says_nothing_of_last_month(
+    metrics: PrometheusMetrics, script: Metrics
+) -> None:
     script.vectors["kube_pod_owner"] = [(CART, AT, 0.7)]
     metrics.instant(MEMORY)
     script.queries.clear()
@@ -174,14 +180,18 @@ def test_a_long_range_is_read_in_parts_and_joined(metrics: PrometheusMetrics, sc
     assert sum(MEMORY.record in query for query in script.queries) == 3
 
 
-def test_a_grid_that_does_not_begin_at_a_whole_second_is_kept(metrics: PrometheusMetrics, script: Metrics) -> None:
+def test_a_grid_that_does_not_begin_at_a_whole_second_is_kept(
+    metrics: PrometheusMetrics, script: Metrics
+) -> None:
     script.vectors[MEMORY.record] = [(CART, AT, 0.5)]
     start = T0 + timedelta(milliseconds=400)
     (series,) = metrics.range(MEMORY, start, start + timedelta(seconds=44), step=15)
     assert list(series.values) == [0.5, 0.5, 0.5]
 
 
-def test_a_query_that_prometheus_refuses_tells_its_own_words(metrics: PrometheusMetrics, script: Metrics) -> None:
+def test_a_query_that_prometheus_refuses_tells_its_own_words(
+    metrics: PrometheusMetrics, script: Metrics
+) -> None:
     script.failures["kube_pod_owner"] = error(422, "execution", "many-to-many matching not allowed")
     with pytest.raises(QueryRefused, match="HTTP 422: many-to-many matching not allowed"):
         metrics.instant(MEMORY)
@@ -194,7 +204,9 @@ def test_a_denied_query_is_forbidden(metrics: PrometheusMetrics, wire: Scripted,
         metrics.instant(MEMORY)
 
 
-def test_a_busy_prometheus_is_asked_again(metrics: PrometheusMetrics, wire: Scripted, script: Metrics) -> None:
+def test_a_busy_prometheus_is_asked_again(
+    metrics: PrometheusMetrics, wire: Scripted, script: Metrics
+) -> None:
     script.vectors[MEMORY.record] = [(CART, AT, 0.5)]
     wire.will(error(503, "unavailable", "starting"))
     assert len(metrics.instant(MEMORY)) == 1
@@ -258,11 +270,10 @@ def history(real_prometheus: Callable[..., PrometheusServer], tmp_path: Path) ->
 def openmetrics() -> Iterator[str]:
     """Cart has a gap of two minutes at step 100; mail ends at step 50; both are owned."""
     yield f"# TYPE {MEMORY.record} gauge"
-    for step in range(STEPS):
-        if not 100 <= step < 108:
-            yield f'{MEMORY.record}{{namespace="shop",pod="cart-1",workload="cart"}} {step} {AT + 15 * step + 2:.0f}'
-    for step in range(50):
-        yield f'{MEMORY.record}{{namespace="shop",pod="mail-1",workload="mail"}} 1 {AT + 15 * step + 2:.0f}'
+    cart = f'{MEMORY.record}{{namespace="shop",pod="cart-1",workload="cart"}}'
+    yield from (f"{cart} {step} {AT + 15 * step + 2:.0f}" for step in range(STEPS) if not 100 <= step < 108)
+    mail = f'{MEMORY.record}{{namespace="shop",pod="mail-1",workload="mail"}}'
+    yield from (f"{mail} 1 {AT + 15 * step + 2:.0f}" for step in range(50))
     yield "# TYPE kube_pod_status_ready gauge"
     for step in range(60):
         for name in ("cart-5c8d-x1", "lone"):
@@ -330,7 +341,7 @@ def test_a_real_prometheus_refuses_in_its_own_words(real_prometheus: Callable[..
         assert metrics.alerts() == ()
 
 
-# ---------------------------------------------------------------------- a real Prometheus scrapes the simulator
+# ---------------------------------------------------------------------- a real one scrapes the simulator
 
 
 def rules() -> str:
@@ -348,7 +359,9 @@ def test_the_rules_get_from_the_exposition_what_the_simulator_records(
         target = simulated.prometheus_url.removeprefix("http://")
         job = {"job_name": "simulator", "honor_labels": True, "static_configs": [{"targets": [target]}]}
         scraping = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": [job]}
-        server = real_prometheus("\n".join(f"{key}: {json.dumps(value)}" for key, value in scraping.items()), rules())
+        server = real_prometheus(
+            "\n".join(f"{key}: {json.dumps(value)}" for key, value in scraping.items()), rules()
+        )
         with (
             PrometheusMetrics(server.url, clock=WallClock()) as real,
             PrometheusMetrics(simulated.prometheus_url, clock=WallClock()) as own,
