@@ -92,6 +92,8 @@ def _container(status: Object) -> tuple[Any, ...]:
         status["started"],
         status["restartCount"],
         *(_state(status[name]) for name in ("state", "lastState")),
+        frozenset(status),
+        *(frozenset(mount) for mount in status.get("volumeMounts") or ()),
     )
 
 

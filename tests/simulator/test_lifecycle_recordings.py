@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import functools
+import json
 import os
 from pathlib import Path
 
 import pytest
 from tests.simulator import recorded
 from tests.simulator.recorded import History
+from tests.simulator.world import World, pod_spec
 
 _SHARED = Path(os.environ.get("CHAOSKIT_SHARED") or Path(__file__).parents[2].parent / "shared")
 FOLDER = _SHARED / "recordings" / "kubernetes"
@@ -111,3 +113,46 @@ def _told(history: History, name: str) -> list[tuple[str, ...]]:
     """Each different event once. A probe that meets the end of its container is chance."""
     found = dict.fromkeys(history.events.get(name, ()))
     return [told for told in found if "connection refused" not in told[-1]]
+
+
+def _job_state(job: Object) -> tuple[object, ...]:
+    status = dict(job["status"])
+    uncounted = status.pop("uncountedTerminatedPods", {})
+    times = {"startTime", "completionTime"}
+    told = [(c["type"], c["reason"], c["message"]) for c in status.pop("conditions", [])]
+    counts = {name: value for name, value in status.items() if name not in times}
+    present = sorted(times & set(status))
+    return counts, present, {name: len(uids) for name, uids in uncounted.items()}, told
+
+
+def _pod_end(pod: Object) -> tuple[object, ...]:
+    conditions = [(c["type"], c["status"], c.get("reason")) for c in pod["status"]["conditions"]]
+    return pod["status"]["phase"], conditions, pod["metadata"].get("finalizers")
+
+
+def test_a_job_and_its_pod_go_through_the_recorded_states() -> None:
+    jobs: list[tuple[object, ...]] = []
+    ends: list[tuple[object, ...]] = []
+    with (_SHARED / "recordings" / "litmus" / "pod-delete-pass.jsonl").open() as lines:
+        for line in map(json.loads, lines):
+            body = line["object"]
+            if line["kind"] == "Job":
+                _append(jobs, _job_state(body))
+            elif line["kind"] == "Pod" and "job-name" in body["metadata"]["labels"] and line["t"] > 30:
+                _append(ends, _pod_end(body))
+    world = World()
+    simulated: list[tuple[object, ...]] = []
+    ended: list[tuple[object, ...]] = []
+    world.api.watch("Job.batch", lambda _, body: _append(simulated, _job_state(body)))
+    template = {"spec": pod_spec(["sleep", "32"]) | {"restartPolicy": "Never"}}
+    world.make("Job", "pod-delete", {"template": template})
+    world.run(20)
+    world.api.watch("Pod", lambda _, body: _append(ended, _pod_end(body)))
+    world.run(40)
+    assert simulated == jobs
+    assert ended[1:] == ends
+
+
+def _append(states: list[tuple[object, ...]], state: tuple[object, ...]) -> None:
+    if not states or states[-1] != state:
+        states.append(state)

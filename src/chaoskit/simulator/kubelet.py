@@ -189,7 +189,7 @@ class Kubelet:
     def _forget(self, key: tuple[str, str]) -> None:
         worker = self._workers.pop(key, None)
         if worker is not None:
-            worker.vanish()
+            worker.removed()
             if _node_of(worker.object) in self._addresses:
                 self._addresses[_node_of(worker.object)].give_back(worker.ip)
 

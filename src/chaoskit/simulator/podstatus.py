@@ -181,5 +181,17 @@ def _container_status(container: Container) -> Object:
     found["started"] = container.started
     resources = container.spec.get("resources")
     if container.container_id and resources:
+        if resources.get("requests"):
+            found["allocatedResources"] = clone(resources["requests"])
         found["resources"] = clone(resources)
+    mounts = container.spec.get("volumeMounts")
+    if mounts:
+        found["volumeMounts"] = [_mount(mount) for mount in mounts]
+    return found
+
+
+def _mount(mount: Object) -> Object:
+    found = {"name": mount["name"], "mountPath": mount["mountPath"]}
+    if mount.get("readOnly"):
+        found |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
     return found

@@ -77,13 +77,17 @@ class PodWorker:
         if "deletionTimestamp" in pod["metadata"]:
             self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 
-    def vanish(self) -> None:
-        """The object is gone, or the node: whatever still runs is killed, and nothing is written."""
+    def removed(self) -> None:
+        """The object is gone: whatever still runs is killed, and an event tells of it."""
         for runner in self.main:
             if runner.running and self._stopping is None:
                 path = f"spec.containers{{{runner.container.name}}}"
                 told = f"Stopping container {runner.container.name}"
                 self._node.recorder.event(self.object, "Normal", "Killing", told, path)
+        self.vanish()
+
+    def vanish(self) -> None:
+        """Nothing of the pod runs any more, and nothing is told of it: its node is lost."""
         self._over = True
         if self._task is not None:
             self._task.cancel()

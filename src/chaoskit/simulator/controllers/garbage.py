@@ -64,7 +64,10 @@ class Garbage:
 
     def _seen(self, kind: str, change: Change, body: Object) -> None:
         item = item_of(kind, body)
-        self._unlink(self._items.get(item.uid))
+        known = self._items.get(item.uid)
+        if known == item and change != "DELETED":
+            return
+        self._unlink(known)
         if change == "DELETED":
             self._items.pop(item.uid, None)
             self._look_at(self._dependents.get(item.uid, ()), item.owners)
