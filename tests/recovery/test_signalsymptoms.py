@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 from tests.recovery import made
@@ -126,7 +127,7 @@ def test_cpu_at_its_limit_counts_only_while_it_is_throttled_where_that_is_known(
 def test_new_samples_of_living_pods_are_data_and_old_ones_are_not() -> None:
     (workload,) = PODS.workloads.values()
     samples = {"db_pool_usage": [sample("a", 0.1, age=20)]}
-    after = NOW - made.timedelta(seconds=30)
+    after = NOW - timedelta(seconds=30)
     assert signalsymptoms.has_data(workload, samples, "db_pool_usage", after=after, now=NOW)
     assert not signalsymptoms.has_data(workload, samples, "db_pool_usage", after=NOW, now=NOW)
     assert not signalsymptoms.has_data(workload, {}, "db_pool_usage", after=after, now=NOW)

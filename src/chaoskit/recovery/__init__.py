@@ -39,6 +39,7 @@ __all__ = [
     "Runbook",
     "Vote",
     "attempts",
+    "classify",
     "detect_issues",
     "issues_in",
     "observe",

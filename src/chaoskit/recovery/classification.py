@@ -187,9 +187,9 @@ def _explains(cause: Issue, effect: Issue, topology: Topology) -> bool:
         return "on-lost-node" in effect.kinds and "node-lost" in cause.kinds
     if not _could_cause(cause.kinds, effect.kinds):
         return False
-    if _calls(cause.target, effect.target, topology) and (effect.since, effect.id) < (cause.since, cause.id):
+    if needs(cause.target, effect.target, topology) and (effect.since, effect.id) < (cause.since, cause.id):
         return False  # of two that need one another, the earlier is the cause: nothing follows in a circle
-    return _calls(effect.target, cause.target, topology)
+    return needs(effect.target, cause.target, topology)
 
 
 def _could_cause(cause: frozenset[str], effect: frozenset[str]) -> bool:
@@ -201,7 +201,7 @@ def _could_cause(cause: frozenset[str], effect: frozenset[str]) -> bool:
     return effect <= FELT and not cause.isdisjoint(BROKEN - PASSED_ON)
 
 
-def _calls(caller: ObjectRef, callee: ObjectRef, topology: Topology) -> bool:
+def needs(caller: ObjectRef, callee: ObjectRef, topology: Topology) -> bool:
     """Whether `caller` needs `callee`, at any distance."""
     reached: set[tuple[str, str]] = set()
     ahead = [(callee.namespace, str(callee))]

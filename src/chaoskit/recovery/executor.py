@@ -25,6 +25,10 @@ from chaoskit.recovery.remediations import Hands
 from chaoskit.recovery.signalsymptoms import SIGNAL_OF
 from chaoskit.recovery.verification import Verdict
 
+LOOKS = 3
+STARTING = 20.0
+"""A symptom that cannot be seen is looked for so often, and pods get so many seconds to start meanwhile."""
+
 LONGEST_HOLD = 20.0
 """Readiness of a pod that crashed soon after its start is watched for longer than it ran, up to this."""
 
@@ -284,13 +288,19 @@ class _Recovery:
 
     def _healed(self, plan: Plan) -> bool:
         """Whether nothing is left of the issue; a pod between two crashes looks well for a moment."""
-        world = self.world
-        if verification.is_present(self.issue, world.cluster, world.metrics, world.clock):
-            return False
-        if self.issue.kinds <= SIGNAL_OF.keys():
-            return self._has_signals()
         least = max(plan.runbook.spec.verification.ready_for, float(self.issue.fact("ran") or 0) + 2)
-        return self._hold(self.issue.target, least, least + 1).holds
+        for _ in range(LOOKS):
+            if self._present():
+                return False
+            if self.issue.kinds <= SIGNAL_OF.keys():
+                return self._has_signals()
+            if self._hold(self.issue.target, least, least + STARTING).holds:
+                return True
+        return False
+
+    def _present(self) -> bool:
+        world = self.world
+        return verification.is_present(self.issue, world.cluster, world.metrics, world.clock)
 
     def _has_signals(self) -> bool:
         """A signal that is gone proves nothing: only one that is there and normal does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chaoskit import kube, ownership, rollouts
@@ -11,7 +11,7 @@ from chaoskit.documents import duration
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery import patterns
-from chaoskit.recovery.classification import Issue
+from chaoskit.recovery.classification import PASSED_ON, Issue, needs
 from chaoskit.recovery.detection import looks_like_database
 from chaoskit.recovery.patterns import Attempt
 from chaoskit.recovery.runbook import Remediation, Runbook, matching
@@ -21,6 +21,9 @@ from chaoskit.topology import Topology, Workload
 LOOP_WINDOW = timedelta(hours=6)
 """The same fix on the same target counts against `sameFixAtMost` for so long."""
 
+AFTERMATH = timedelta(minutes=3)
+"""Callers may still show errors and delays for so long after what they call was recovered."""
+
 STORM_SHARE = 0.5
 STORM_AT_LEAST = 4
 """When so many workloads fail at once, and at least so many, it is one thing that no restart mends."""
@@ -28,12 +31,16 @@ STORM_AT_LEAST = 4
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One step of the ladder: a remediation on targets (and which of their pods), and why."""
+    """One step of the ladder: a remediation on targets (and which of their pods), and why.
+
+    `expects` is what it was planned for (names of replica sets): where that has changed, it is not done.
+    """
 
     step: Remediation
     targets: tuple[ObjectRef, ...]
     why: str
     pods: tuple[str, ...] = ()
+    expects: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def action(self) -> str:
@@ -93,6 +100,8 @@ def plan(
     `runbooks` are asked in order: users' own before the defaults. Guards that need the cluster's own
     state (halt, interlock, budgets) are asked by the governor when the plan is carried out.
     """
+    if (recovered := _aftermath(issue, topology, history, now)) is not None:
+        return recovered
     if issue.root:
         why = f"follows from {issue.root}, not acted on"
         return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
@@ -121,6 +130,27 @@ def plan_all(
 
 
 # ---------------------------------------------------------------- guards
+
+
+def _aftermath(issue: Issue, topology: Topology, history: Sequence[Attempt], now: datetime) -> Refusal | None:
+    """Errors and delays outlive their cause in rates and queues: not acted on just after its recovery."""
+    if not issue.kinds <= PASSED_ON:
+        return None
+    for attempt in history:
+        until = attempt.ended_at + AFTERMATH
+        if now < until and attempt.outcome is Outcome.RECOVERED and _concerns(attempt, issue, topology):
+            why = f"{attempt.target} was recovered {_ago(attempt.ended_at, now)} ago: this may be its echo"
+            limit = duration(AFTERMATH.total_seconds())
+            return Refusal(issue, "root cause", limit, why, until, Outcome.NOTHING_TO_DO)
+    return None
+
+
+def _concerns(attempt: Attempt, issue: Issue, topology: Topology) -> bool:
+    """Whether the attempt was on the issue's target, or on something that it needs."""
+    workload = topology.workloads.get((attempt.namespace, attempt.target))
+    if workload is None:
+        return False
+    return attempt.on(issue.target, attempt.issue) or needs(issue.target, workload.ref, topology)
 
 
 def _guarded(issue: Issue, book: Runbook, history: Sequence[Attempt], now: datetime) -> Refusal | None:
@@ -196,7 +226,7 @@ def _rung(issue: Issue, step: Remediation, topology: Topology) -> Rung | str:
 
 def _with_record(rung: Rung, issue: Issue, history: Sequence[Attempt]) -> Rung:
     said = patterns.summary(history, issue.kind, rung.action)
-    return rung if not said else Rung(rung.step, rung.targets, f"{rung.why}; {said}", rung.pods)
+    return rung if not said else replace(rung, why=f"{rung.why}; {said}")
 
 
 def _radius(issue: Issue, rungs: Iterable[Rung], topology: Topology) -> tuple[int, int]:
@@ -247,13 +277,14 @@ def _roll_back(step: Remediation, scene: _Scene) -> Rung | str:
         return "only deployments keep their revisions as replica sets"
     if kept := _kept(workload, "spec", "template"):
         return kept
-    healthy = rollouts.last_healthy(
-        workload.body, rollouts.revisions(workload.body, scene.topology.replica_sets)
-    )
-    if healthy is None:
+    found = rollouts.revisions(workload.body, scene.topology.replica_sets)
+    healthy = rollouts.last_healthy(workload.body, found)
+    running = rollouts.current(workload.body, found)
+    if healthy is None or running is None:
         return "no earlier revision is left"
     state = f"{healthy.ready} of its pods still serve" if healthy.ready else "served before this rollout"
-    return Rung(step, (workload.ref,), f"back to revision {healthy.number}, {state}")
+    expects = {"from": running.name, "to": healthy.name}
+    return Rung(step, (workload.ref,), f"back to revision {healthy.number}, {state}", expects=expects)
 
 
 def _scale(step: Remediation, scene: _Scene) -> Rung | str:

@@ -76,11 +76,14 @@ def _restart(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
 # ---------------------------------------------------------------- templates
 
 
-def _roll_back(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
+def _roll_back(rung: Rung, target: ObjectRef, hands: Hands) -> str:
     body, found = _revisions(target, hands)
-    healthy = rollouts.last_healthy(body, found)
+    running = rollouts.current(body, found)
+    healthy = next((each for each in found if each.name == rung.expects["to"]), None)
+    if running is None or running.name != rung.expects["from"]:
+        raise CannotStart(f"{target} has another revision by now than the one to blame")
     if healthy is None:
-        raise CannotStart(f"{target} has no earlier revision")
+        raise CannotStart(f"the healthy revision of {target} is gone")
     _change_template(body, healthy.template, hands)
     return f"rolled {target} back to revision {healthy.number}"
 

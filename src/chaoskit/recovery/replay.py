@@ -59,7 +59,8 @@ def recorded_issue(record: Document) -> Issue:
 
 def same_issue(issue: Issue, issues: Sequence[Issue]) -> Issue | None:
     """The live issue of the same target, of the same class if there is one; None when it is well now."""
-    mine = [each for each in issues if each.target == issue.target]
+    wanted = issue.target.namespace, str(issue.target)
+    mine = [each for each in issues if (each.target.namespace, str(each.target)) == wanted]
     return next((each for each in mine if each.kind == issue.kind), mine[0] if mine else None)
 
 

@@ -1,0 +1,215 @@
+"""Plans: which rungs in which order on which targets, and every guard that says no."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.recovery import made
+from tests.recovery.made import NOW, symptom
+
+from chaoskit.outcome import Outcome
+from chaoskit.recovery import Attempt, Plan, Refusal, classify, planner, podsymptoms, runbook
+from chaoskit.recovery.planner import Decision
+from chaoskit.recovery.symptoms import Symptom
+from chaoskit.topology import Topology
+
+BOOKS = runbook.defaults()
+
+
+def _bad_rollout(**deployment: Any) -> Topology:
+    return made.topology(
+        made.crashing("new", of="cart-h8", age=100),
+        made.pod("old", of="cart-h7"),
+        deployments=(made.deployment("cart", revision=8, **deployment),),
+        replica_sets=(made.replica_set("cart", 7, ready=1, age=9e4), made.replica_set("cart", 8, age=100)),
+    )
+
+
+def _plan(seen: Topology, *symptoms: Symptom, history: tuple[Attempt, ...] = ()) -> Decision:
+    found = symptoms or podsymptoms.detect(seen, now=NOW)
+    issue = classify(found, topology=seen, now=NOW)[0]
+    return planner.plan(issue, BOOKS, seen, history, now=NOW)
+
+
+def _rungs(decision: Decision) -> list[tuple[str, list[str]]]:
+    assert isinstance(decision, Plan), decision
+    return [(rung.action, [str(target) for target in rung.targets]) for rung in decision.rungs]
+
+
+def _refused(decision: Decision) -> Refusal:
+    assert isinstance(decision, Refusal), decision
+    return decision
+
+
+def _attempt(minutes_ago: float) -> Attempt:
+    """A pod crash of the cart that a roll back recovered in 21 seconds."""
+    at = NOW - timedelta(minutes=minutes_ago)
+    done = ("roll-back",)
+    return Attempt("shop", "deployment/cart", "pod-crash", Outcome.RECOVERED, at, at, done, "roll-back", 21.0)
+
+
+def test_a_bad_rollout_is_rolled_back_before_anything_else() -> None:
+    decision = _plan(_bad_rollout())
+    assert [action for action, _ in _rungs(decision)] == ["roll-back", "restart-pod", "notify"]
+    assert isinstance(decision, Plan)
+    assert decision.rungs[0].why == "back to revision 7, 1 of its pods still serve"
+    assert decision.rungs[1].pods == ("new",)
+
+
+def test_a_lone_crash_is_replaced_and_not_rolled_back() -> None:
+    decision = _plan(made.topology(made.crashing("a"), made.pod("b")))
+    assert [action for action, _ in _rungs(decision)] == ["restart-pod", "notify"]
+    assert isinstance(decision, Plan)
+    assert decision.left_out == ("roll-back: only for bad-rollout",)
+
+
+@pytest.mark.parametrize(
+    ("mark", "keeper"),
+    [
+        ({"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/cart"}}, "Argo CD"),
+        ({"labels": {"kustomize.toolkit.fluxcd.io/name": "shop"}}, "Flux"),
+    ],
+)
+def test_a_template_that_git_keeps_is_not_rolled_back(mark: dict[str, Any], keeper: str) -> None:
+    seen = _bad_rollout()
+    body = seen.workload_bodies[0][1]
+    for key, value in mark.items():
+        body["metadata"][key] = {**body["metadata"].get(key, {}), **value}
+    decision = _plan(seen)
+    assert isinstance(decision, Plan)
+    assert decision.rungs[0].action == "restart-pod"
+    assert decision.left_out[0].startswith(f"roll-back: {keeper} keeps spec.template")
+
+
+def test_only_serving_pods_count_as_hit() -> None:
+    decision = _plan(made.topology(made.crashing("a"), made.pod("b"), made.pod("c")))
+    assert isinstance(decision, Plan)
+    assert (decision.pods_hit, decision.pods_total) == (0, 3)
+
+
+def test_connections_are_recycled_at_the_client_whose_pool_is_empty() -> None:
+    seen = made.chain("orders", "db")
+    assert _rungs(_plan(seen, symptom("pool-exhausted", "orders")))[0] == (
+        "recycle-connections",
+        ["deployment/orders"],
+    )
+
+
+def test_a_full_database_gets_its_connections_back_from_all_its_clients() -> None:
+    bodies = [made.deployment(name, env={"DB": "postgres://db:5432/x"}) for name in ("cart", "orders")]
+    seen = made.topology(made.pod("db-h1-a", of="db-h1"), deployments=(*bodies, made.deployment("db")))
+    found = _rungs(_plan(seen, symptom("database-full", "db")))
+    assert found[0] == ("recycle-connections", ["deployment/cart", "deployment/orders"])
+
+
+def test_a_database_that_is_down_gets_its_own_pods_replaced() -> None:
+    seen = made.topology(made.crashing("db-h1-a", of="db-h1"), deployments=(made.deployment("db"),))
+    found = _rungs(_plan(seen, symptom("database-down", "db")))
+    assert found[0] == ("restart-pod", ["deployment/db"])
+
+
+def test_a_node_that_somebody_cordoned_by_hand_is_left_to_them() -> None:
+    stuck = made.pod("a", ready=False, phase="Pending", node="")
+    stuck["status"]["conditions"] = [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "lastTransitionTime": made.ago(60),
+            "message": "none fits",
+        }
+    ]
+    for labels, actions in (({}, ["notify"]), ({"chaoskit.io/run": "r1"}, ["uncordon", "notify"])):
+        seen = made.topology(stuck, nodes=(made.node("node-1", cordoned=True, labels=labels),))
+        issues = classify(podsymptoms.detect(seen, now=NOW), topology=seen, now=NOW)
+        (issue,) = (each for each in issues if each.kind == "node")
+        assert [action for action, _ in _rungs(planner.plan(issue, BOOKS, seen, now=NOW))] == actions
+
+
+def test_an_effect_is_not_acted_on_and_is_no_refusal_either() -> None:
+    seen = made.chain("frontend", "cart")
+    issues = classify((symptom("errors", "frontend"), symptom("crash-loop", "cart")), topology=seen, now=NOW)
+    refused = _refused(planner.plan(issues[1], BOOKS, seen, now=NOW))
+    assert refused.why == "follows from cart-pod-crash, not acted on"
+    assert refused.outcome is Outcome.NOTHING_TO_DO
+
+
+def test_errors_of_callers_are_an_echo_just_after_the_recovery_of_what_they_call() -> None:
+    seen = made.chain("frontend", "cart")
+    refused = _refused(_plan(seen, symptom("errors", "frontend"), history=(_attempt(2),)))
+    assert refused.why == "deployment/cart was recovered 2 min ago: this may be its echo"
+    assert refused.outcome is Outcome.NOTHING_TO_DO
+    assert isinstance(_plan(seen, symptom("errors", "frontend"), history=(_attempt(4),)), Plan)
+    assert isinstance(_plan(seen, symptom("crash-loop", "frontend"), history=(_attempt(2),)), Plan)
+
+
+def test_evidence_expires() -> None:
+    seen = _bad_rollout()
+    issue = classify(podsymptoms.detect(seen, now=NOW), topology=seen, now=NOW)[0]
+    later = NOW + timedelta(seconds=301)
+    assert _refused(planner.plan(issue, BOOKS, seen, now=later)).guard == "evidence"
+
+
+def test_a_target_rests_after_a_recovery_and_the_refusal_says_until_when() -> None:
+    refused = _refused(_plan(_bad_rollout(), history=(_attempt(1),)))
+    assert (refused.guard, refused.limit) == ("cool-down", "2m")
+    assert refused.until == NOW + timedelta(minutes=1)
+
+
+def test_what_the_cluster_remembers_counts_even_without_its_class() -> None:
+    lease = replace(_attempt(1), issue="", actions=(), helped="")
+    assert _refused(_plan(_bad_rollout(), history=(lease,))).guard == "cool-down"
+
+
+def test_a_recovery_of_another_target_does_not_count() -> None:
+    other = replace(_attempt(1), target="deployment/orders")
+    assert isinstance(_plan(_bad_rollout(), history=(other,)), Plan)
+
+
+def test_a_recovery_that_did_nothing_does_not_count() -> None:
+    healed = replace(_attempt(1), actions=("notify",), helped="")
+    assert isinstance(_plan(_bad_rollout(), history=(healed,)), Plan)
+
+
+def test_attempts_per_hour_are_limited() -> None:
+    history = tuple(_attempt(minutes) for minutes in (50, 40, 30, 20))
+    refused = _refused(_plan(_bad_rollout(), history=history))
+    assert (refused.guard, refused.limit) == ("attempts", "4 per hour")
+    assert refused.until == NOW + timedelta(minutes=10)
+
+
+def test_the_same_fix_again_and_again_is_left_out() -> None:
+    history = tuple(_attempt(minutes) for minutes in (300, 200, 100))
+    decision = _plan(_bad_rollout(), history=history)
+    assert isinstance(decision, Plan)
+    assert [rung.action for rung in decision.rungs] == ["restart-pod", "notify"]
+    assert decision.left_out == ("roll-back: was done 3 times here in 6 h: it does not last",)
+
+
+def test_a_rung_tells_how_it_has_done_before() -> None:
+    elsewhere = replace(_attempt(90), target="deployment/x")
+    decision = _plan(_bad_rollout(), history=(elsewhere, replace(elsewhere, helped="", seconds=None)))
+    assert isinstance(decision, Plan)
+    assert decision.rungs[0].why.endswith("; 1 of 2 such recoveries worked, median 21 s")
+
+
+def test_a_mass_failure_is_refused_as_a_whole() -> None:
+    names = [f"w{i}" for i in range(8)]
+    seen = made.topology(deployments=[made.deployment(name) for name in names])
+    few = classify([symptom("crash-loop", name) for name in names[:3]], now=NOW)
+    many = classify([symptom("crash-loop", name) for name in names[:4]], now=NOW)
+    assert all(isinstance(d, Plan) for d in planner.plan_all(few, BOOKS, seen, now=NOW))
+    assert {_refused(d).guard for d in planner.plan_all(many, BOOKS, seen, now=NOW)} == {"storm"}
+
+
+@given(st.lists(st.floats(min_value=0, max_value=180), max_size=12))
+def test_no_history_lets_a_target_be_acted_on_within_its_cool_down_or_too_often(ages: list[float]) -> None:
+    history = tuple(_attempt(age) for age in ages)
+    guards = next(b for b in BOOKS if b.name == "pod-crash-recovery").spec.guards
+    resting = any(age * 60 < guards.cooldown for age in ages)
+    often = sum(age < 60 for age in ages) >= guards.max_attempts_per_hour
+    assert isinstance(_plan(_bad_rollout(), history=history), Refusal) == (resting or often)

@@ -1,0 +1,200 @@
+"""Remediations on a simulated cluster: each does its one thing, is undone, keeps off what others own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.recovery.simulated import Scene, ref, scene
+
+from chaoskit import kube
+from chaoskit.acts.ledger import Ledger
+from chaoskit.errors import CannotStart, Conflict, Refused
+from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.recovery import remediations, runbook
+from chaoskit.recovery.planner import Rung
+from chaoskit.recovery.remediations import Hands
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Scene]:
+    with scene(tmp_path, history=1) as found:
+        yield found
+
+
+@pytest.fixture
+def ledger(shop: Scene) -> Ledger:
+    return Ledger.open(
+        shop.cluster,
+        shop.clock,
+        id="r1",
+        act="recovery",
+        namespace="shop",
+        targets=(ref("cart"),),
+        trace_id="t",
+    )
+
+
+def _rung(
+    action: str, *, pods: tuple[str, ...] = (), expects: dict[str, str] | None = None, **more: Any
+) -> Rung:
+    made = runbook.Spec.model_validate(
+        {"matches": {"issue": "pod-crash"}, "remediations": [{"action": action, **more}]}
+    )
+    return Rung(made.remediations[0], (ref("cart"),), "", pods, expects or {})
+
+
+def _apply(rung: Rung, shop: Scene, ledger: Ledger, target: ObjectRef | None = None) -> str:
+    return remediations.apply(rung, target or ref("cart"), Hands(shop.cluster, shop.clock, ledger))
+
+
+def _pods(shop: Scene, name: str = "cart") -> list[Object]:
+    return list(shop.cluster.list(kube.POD, "shop", labels=f"app={name}").items)
+
+
+def test_a_serving_pod_is_evicted_and_one_that_serves_nobody_is_deleted(shop: Scene, ledger: Ledger) -> None:
+    name = _pods(shop)[0]["metadata"]["name"]
+    assert _apply(_rung("restart-pod", pods=(name,)), shop, ledger) == f"evicted pod/{name}"
+    shop.roll_out("orders", FAULT="exit=3")
+    issue = shop.wait_for("pod-crash")
+    words = _apply(_rung("restart-pod", pods=issue.pods[:1]), shop, ledger, ref("orders"))
+    assert words == f"deleted pod/{issue.pods[0]}"
+
+
+def test_a_disruption_budget_keeps_serving_pods(shop: Scene, ledger: Ledger) -> None:
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "all-of-search", "namespace": "shop"},
+        "spec": {"minAvailable": "100%", "selector": {"matchLabels": {"app": "search"}}},
+    }
+    shop.cluster.create(budget)
+    while (
+        not shop.cluster.get(ObjectRef(kube.PDB, "shop", "all-of-search"))
+        .get("status", {})
+        .get("expectedPods")
+    ):
+        shop.clock.sleep(1)
+    name = _pods(shop, "search")[0]["metadata"]["name"]
+    with pytest.raises(Refused) as caught:
+        _apply(_rung("restart-pod", pods=(name,)), shop, ledger)
+    assert caught.value.guard == "disruption budget"
+
+
+def test_pods_that_are_gone_already_are_not_restarted(shop: Scene, ledger: Ledger) -> None:
+    with pytest.raises(CannotStart, match="gone already"):
+        _apply(_rung("restart-pod", pods=("cart-0-0",)), shop, ledger)
+
+
+def test_more_replicas_are_taken_back_by_the_undo(shop: Scene, ledger: Ledger) -> None:
+    before = shop.deployment("cart")["spec"]["replicas"]
+    assert (
+        _apply(_rung("scale", by=2), shop, ledger) == f"scaled deployment/cart from {before} to {before + 2}"
+    )
+    assert shop.deployment("cart")["spec"]["replicas"] == before + 2
+    assert ledger.undo().state == "confirmed"
+    assert shop.deployment("cart")["spec"]["replicas"] == before
+
+
+def test_the_undo_leaves_a_value_that_somebody_else_set_since(shop: Scene, ledger: Ledger) -> None:
+    _apply(_rung("scale", by=1), shop, ledger)
+    shop.cluster.patch(ref("cart"), {"spec": {"replicas": 5}})
+    ledger.undo()
+    assert shop.deployment("cart")["spec"]["replicas"] == 5
+
+
+def test_at_the_maximum_there_is_nothing_to_scale(shop: Scene, ledger: Ledger) -> None:
+    with pytest.raises(CannotStart, match="already"):
+        _apply(_rung("scale", by=1, max=2), shop, ledger)
+
+
+def _limit(shop: Scene) -> str:
+    containers = shop.deployment("cart")["spec"]["template"]["spec"]["containers"]
+    return str(containers[0]["resources"]["limits"]["memory"])
+
+
+def test_a_memory_limit_is_raised_within_its_cap_and_lowered_by_the_undo(shop: Scene, ledger: Ledger) -> None:
+    before = _limit(shop)
+    words = _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
+    assert words.endswith("to 300 MiB")
+    assert _limit(shop) == "300Mi"
+    assert ledger.account.entries[0].kind == "rollout"
+    assert ledger.undo().state == "confirmed"
+    assert _limit(shop) == before
+
+
+def test_a_limit_at_the_cap_is_left(shop: Scene, ledger: Ledger) -> None:
+    with pytest.raises(CannotStart, match="under the cap"):
+        _apply(_rung("raise-memory-limit", cap="1Mi"), shop, ledger)
+
+
+def test_a_template_that_git_keeps_is_refused_on_the_live_object(shop: Scene, ledger: Ledger) -> None:
+    mark = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/cart"}
+    shop.cluster.patch(ref("cart"), {"metadata": {"annotations": mark}})
+    with pytest.raises(Refused) as caught:
+        _apply(_rung("raise-memory-limit"), shop, ledger)
+    assert caught.value.guard == "ownership"
+    assert ledger.account.entries == ()
+
+
+def test_a_roll_back_is_not_done_to_another_revision_than_the_one_to_blame(
+    shop: Scene, ledger: Ledger
+) -> None:
+    rung = _rung("roll-back", expects={"from": "cart-bad", "to": "cart-good"})
+    with pytest.raises(CannotStart, match="another revision by now"):
+        _apply(rung, shop, ledger)
+
+
+def test_a_rolling_restart_is_what_kubectl_would_do(shop: Scene, ledger: Ledger) -> None:
+    assert _apply(_rung("rolling-restart"), shop, ledger) == "restarted deployment/cart"
+    notes = shop.deployment("cart")["spec"]["template"]["metadata"]["annotations"]
+    assert notes["kubectl.kubernetes.io/restartedAt"].endswith("Z")
+    assert ledger.account.entries == ()
+
+
+def _policy(name: str, labels: dict[str, str], app: str = "cart") -> Object:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": "shop", "labels": labels},
+        "spec": {"podSelector": {"matchLabels": {"app": app}}, "policyTypes": ["Ingress"]},
+    }
+
+
+def test_only_policies_that_chaos_left_on_these_pods_are_removed(shop: Scene, ledger: Ledger) -> None:
+    ours = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: "over"}
+    under_way = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: "r1"}
+    for body in (
+        _policy("litmus-left", {"chaosUID": "1234"}),
+        _policy("we-left", ours),
+        _policy("in-use", under_way),
+        _policy("of-orders", ours, "orders"),
+        _policy("a-real-one", {}),
+    ):
+        shop.cluster.create(body)
+    assert _apply(_rung("remove-network-policy"), shop, ledger) == "removed litmus-left, we-left"
+    left = {each["metadata"]["name"] for each in shop.cluster.list(kube.NETWORK_POLICY, "shop").items}
+    assert {"in-use", "of-orders", "a-real-one"} <= left
+    with pytest.raises(CannotStart, match="no experiment left"):
+        _apply(_rung("remove-network-policy"), shop, ledger)
+
+
+def test_a_node_takes_pods_again_and_the_undo_cordons_it(shop: Scene, ledger: Ledger) -> None:
+    node = ObjectRef(kube.NODE, "", "node-1")
+    shop.cluster.patch(node, {"spec": {"unschedulable": True}})
+    assert _apply(_rung("uncordon"), shop, ledger, node) == "uncordoned node/node-1"
+    assert not shop.cluster.get(node)["spec"].get("unschedulable")
+    with pytest.raises(CannotStart, match="not cordoned"):
+        _apply(_rung("uncordon"), shop, ledger, node)
+    ledger.undo()
+    assert shop.cluster.get(node)["spec"]["unschedulable"] is True
+
+
+def test_a_ledger_that_another_process_took_over_stops_the_act(shop: Scene, ledger: Ledger) -> None:
+    before = shop.deployment("cart")["spec"]["replicas"]
+    Ledger.take_over(shop.cluster, shop.clock, ledger.account)
+    with pytest.raises(Conflict):
+        _apply(_rung("scale", by=1), shop, ledger)
+    assert shop.deployment("cart")["spec"]["replicas"] == before

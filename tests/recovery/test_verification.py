@@ -1,0 +1,75 @@
+"""When a workload stands well: rolled out, all ready, nobody with a complaint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import NOW
+
+from chaoskit.recovery import verification
+from chaoskit.recovery.verification import Verdict
+
+
+def _standing(*pods: dict[str, Any], status: dict[str, Any] | None = None, **body: Any) -> Verdict:
+    workload = made.deployment("cart", **body)
+    workload["status"].update(status or {})
+    return verification.standing(workload, pods, NOW)
+
+
+def test_all_ready_and_rolled_out_is_well() -> None:
+    assert _standing(made.pod("a"), made.pod("b")) == Verdict(True, "2 of 2 ready")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{"observedGeneration": 0}, {"updatedReplicas": 1}, {"replicas": 3}],
+    ids=["the controller has not seen it", "an old pod is left", "one pod too many"],
+)
+def test_a_rollout_under_way_is_not_well(status: dict[str, Any]) -> None:
+    assert _standing(made.pod("a"), made.pod("b"), status=status) == Verdict(
+        False, "2 of 2 ready, rolling out"
+    )
+
+
+def test_an_unready_pod_is_not_well_although_it_is_no_symptom_yet() -> None:
+    assert not _standing(made.pod("a"), made.pod("b", ready=False, unready_for=1)).holds
+
+
+def test_a_pod_with_a_complaint_is_named() -> None:
+    found = _standing(made.pod("a"), made.crashing("b"))
+    assert not found.holds
+    assert found.words.startswith("1 of 2 ready; b: CrashLoopBackOff")
+
+
+def test_a_pod_on_its_way_out_is_not_counted() -> None:
+    leaving = made.pod("c")
+    leaving["metadata"]["deletionTimestamp"] = made.ago(1)
+    assert _standing(made.pod("a"), made.pod("b"), leaving).holds
+
+
+def test_a_workload_scaled_to_nothing_is_well_without_pods() -> None:
+    assert _standing(replicas=0).holds
+
+
+@pytest.mark.parametrize(
+    ("ready", "cordoned", "well"), [("True", False, True), ("True", True, False), ("Unknown", False, False)]
+)
+def test_a_node_is_well_when_it_is_ready_and_takes_pods(ready: str, cordoned: bool, well: bool) -> None:
+    body = {"kind": "Node", **made.node("node-1", ready=ready, cordoned=cordoned)}
+    assert verification.standing(body, (), NOW).holds is well
+
+
+@pytest.mark.parametrize(
+    ("status", "well"),
+    [
+        ({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2}, True),
+        ({"desiredNumberScheduled": 2, "updatedNumberScheduled": 1}, False),
+        ({"currentRevision": "r1", "updateRevision": "r2", "updatedReplicas": 1}, False),
+        ({"currentRevision": "r2", "updateRevision": "r2", "updatedReplicas": 2}, True),
+    ],
+    ids=["daemon set", "daemon set under way", "stateful set under way", "stateful set"],
+)
+def test_other_workloads_roll_out_by_their_own_counts(status: dict[str, Any], well: bool) -> None:
+    assert _standing(made.pod("a"), made.pod("b"), status=status).holds is well
