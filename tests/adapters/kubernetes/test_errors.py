@@ -161,3 +161,8 @@ def test_a_distrusted_certificate_points_at_the_kubeconfig() -> None:
     error.__cause__ = ssl.SSLCertVerificationError("self-signed")
     assert errors.is_about_trust(error)
     assert "certificate-authority" in errors.translate_transport("x", ADDRESS, error).hint
+
+
+def test_an_apply_that_an_old_server_cannot_read_is_the_writers_matter() -> None:
+    said = "failed to create typed patch object: .spec.ports: element 0: omits key field"
+    assert isinstance(translated(500, status(500, said)), InvalidInput)

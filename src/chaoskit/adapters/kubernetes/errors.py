@@ -86,6 +86,8 @@ def translate(failure: Failure) -> ChaoskitError:
             return _forbidden(failure, said)
         case 429 if failure.caused_by("DisruptionBudget"):
             return _budget(failure)
+        case 500 if "typed patch object" in failure.message:  # 1.20: an apply that lacks a list's key
+            return InvalidInput(said, hint="write out the fields that the message names")
         case 400 | 405 | 406 | 413 | 415 | 422:
             return InvalidInput(said, problems=tuple(_problems(failure)))
         case _:
