@@ -205,7 +205,8 @@ def _replace_disturbed_pods(cluster: Cluster, trail: Trail) -> bool:
 
 def _remove(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]) -> tuple[str, ...]:
     until = clock.monotonic() + PATIENCE
-    cluster.delete(trail.engine)
+    if find(cluster, trail) is not None:
+        cluster.delete(trail.engine)
     while find(cluster, trail) is not None:
         if clock.monotonic() >= until:
             return (f"engine {trail.engine.name} is marked for deletion; its operator does not let it go",)

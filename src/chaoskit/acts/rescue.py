@@ -42,7 +42,7 @@ def rescue(
     rescuer takes over meanwhile is left to it.
     """
     done: list[Rescued] = []
-    for account in dead(cluster, clock, active(cluster, namespace), stop=stop):
+    for account in dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop):
         try:
             ledger = Ledger.take_over(cluster, clock, account)
         except Conflict:
@@ -59,6 +59,7 @@ def dead(
     clock: Clock,
     watched: Iterable[Account],
     *,
+    namespace: str = "",
     stop: threading.Event | None = None,
 ) -> tuple[Account, ...]:
     """Those of `watched` that did not change for their whole lease duration from now on."""
@@ -66,7 +67,7 @@ def dead(
     waiting = {account.id: account for account in watched}
     found: list[Account] = []
     while waiting and not clock.sleep(1.0, stop):
-        now = {each.id: each for each in active(cluster)}
+        now = {each.id: each for each in active(cluster, namespace)}
         for id_, account in list(waiting.items()):
             if id_ not in now or now[id_].version != account.version:
                 del waiting[id_]

@@ -12,6 +12,7 @@ from chaoskit import kube
 from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock
 from chaoskit.errors import (
     CannotStart,
@@ -120,6 +121,8 @@ class _Run:
 
     def _planned(self, *, preflight: bool, expected_hash: str) -> Plan:
         made = planning.plan(self.trial, self.cluster, governor=self.governor)
+        if any(check.name in {"busy", "interlock"} for check in made.checks) and self._rescued():
+            made = planning.plan(self.trial, self.cluster, governor=self.governor)
         if expected_hash and not made.hash.startswith(expected_hash):
             raise Refused(
                 f"the cluster has changed since plan {expected_hash}: it is {made.hash} now",
@@ -134,6 +137,12 @@ class _Run:
         if preflight and found is not None and made.outcome is not None:
             raise _Decided(Judged(made.outcome, found.words, found.mend))
         return made
+
+    def _rescued(self) -> bool:
+        """Whether dead runs stood in the way; theirs is finished first. Live ones show within seconds."""
+        done = rescue(self.cluster, self.clock, listen=self._tell, stop=self.stop)
+        self._refuse_when_stopped()
+        return bool(done)
 
     def _baseline(self) -> None:
         seen = self.monitor.before()

@@ -1,0 +1,143 @@
+"""A cluster in a dictionary: versions, merge and JSON patches, selectors; enough for acts and guards."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.errors import Conflict, NotFound
+from chaoskit.ports.cluster import Access, Change, Kind, Listing, Object, ObjectRef, Permission
+
+
+class FakeCluster:
+    name = "fake"
+
+    def __init__(self, *objects: Object) -> None:
+        self.objects: dict[tuple[Kind, str, str], Object] = {}
+        self.denied: set[str] = set()
+        self.wrote: list[str] = []
+        self.before_write: Callable[[str, ObjectRef], None] = lambda _verb, _ref: None
+        self._versions = itertools.count(1)
+        for body in objects:
+            self.create(body)
+        self.wrote.clear()
+
+    def get(self, ref: ObjectRef) -> Object:
+        found = self.objects.get(_key(ref))
+        if found is None or (ref.uid and found["metadata"]["uid"] != ref.uid):
+            raise NotFound(f"{ref} not found")
+        return copy.deepcopy(found)
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        wanted = [pair.partition("=") for pair in labels.split(",") if pair]
+        named = fields.removeprefix("metadata.name=")
+        items = [
+            copy.deepcopy(body)
+            for (k, place, name), body in sorted(self.objects.items(), key=lambda item: str(item[0]))
+            if k == kind
+            and namespace in {"", place}
+            and named in {"", name}
+            and all(_fits(kube.labels_of(body), key, equals, value) for key, equals, value in wanted)
+        ]
+        return Listing(tuple(items), "1")
+
+    def watch(self, *_: Any, **__: Any) -> Iterator[Change]:
+        yield from ()
+
+    def create(self, body: Object, *, dry_run: bool = False) -> Object:
+        ref = kube.ref_of(body)
+        self.before_write("create", ref)
+        if _key(ref) in self.objects:
+            raise Conflict(f"{ref} exists")
+        stored = copy.deepcopy(body)
+        stored["metadata"].setdefault("uid", f"uid-{next(self._versions)}")
+        return self._store("create", ref, stored)
+
+    def patch(self, ref: ObjectRef, patch: Any, *, type: str = "merge", **_: Any) -> Object:  # noqa: A002
+        self.before_write("patch", ref)
+        body = self.get(ref)
+        version = body["metadata"]["resourceVersion"]
+        if type == "json":
+            for step in patch:
+                _operate(body, step)
+        else:
+            _merge(body, patch)
+        if body["metadata"]["resourceVersion"] != version:
+            raise Conflict(f"{ref} has changed")
+        return self._store("patch", ref, body)
+
+    def delete(self, ref: ObjectRef, **_: Any) -> None:
+        self.before_write("delete", ref)
+        self.wrote.append(f"delete {ref}")
+        self.objects.pop(_key(ref), None)
+
+    def can_i(self, access: Access, *, user: str = "") -> Permission:
+        return "denied" if access.verb in self.denied else "allowed"
+
+    def logs(self, ref: ObjectRef, **_: Any) -> str:
+        return f"log of {ref.name}"
+
+    def apply(self, body: Object, **_: Any) -> Object:
+        raise NotImplementedError
+
+    def evict(self, ref: ObjectRef, **_: Any) -> None:
+        raise NotImplementedError
+
+    def exec(self, ref: ObjectRef, command: Any, **_: Any) -> Any:
+        raise NotImplementedError
+
+    def server_version(self) -> str:
+        return "v1.34.0"
+
+    def _store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
+        body["metadata"]["resourceVersion"] = str(next(self._versions))
+        self.objects[_key(ref)] = body
+        self.wrote.append(f"{verb} {ref}")
+        return copy.deepcopy(body)
+
+
+def _key(ref: ObjectRef) -> tuple[Kind, str, str]:
+    return ref.kind, ref.namespace, ref.name
+
+
+def _fits(have: Any, key: str, equals: str, value: str) -> bool:
+    return have.get(key) == value if equals else key in have
+
+
+def _merge(body: Any, patch: Any) -> None:
+    for key, value in patch.items():
+        if value is None:
+            body.pop(key, None)
+        elif isinstance(value, dict) and isinstance(body.get(key), dict):
+            _merge(body[key], value)
+        else:
+            body[key] = copy.deepcopy(value)
+
+
+def _operate(body: Any, step: Any) -> None:
+    *way, last = (part.replace("~1", "/").replace("~0", "~") for part in step["path"][1:].split("/"))
+    for part in way:
+        body = body[part]
+    if step["op"] == "remove":
+        del body[last]
+    else:
+        body[last] = copy.deepcopy(step["value"])
+
+
+def node(name: str = "node-1", **spec: Any) -> Object:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec}
+
+
+def deployment(name: str = "cart", replicas: int = 3, namespace: str = "shop") -> Object:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"replicas": replicas},
+    }
+
+
+CART = ObjectRef(kube.DEPLOYMENT, "shop", "cart")

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from typing import Any
+
+from tests.acts.fake import FakeCluster
+
+from chaoskit import kube
+from chaoskit.acts import engine
+from chaoskit.acts.engine import Trail
+from chaoskit.clock import ManualClock
+from chaoskit.ports.cluster import Object, ObjectRef
+
+ENGINE = ObjectRef(kube.CHAOS_ENGINE, "shop", "web-chaos", "uid-engine")
+TRAIL = Trail(ENGINE, "run1", ("shop",), ours=True)
+THEIRS = Trail(ENGINE, "run1", ("shop",), ours=False)
+
+
+def chaos_engine(status: str, *, state: str = "active") -> Object:
+    meta = {
+        "name": "web-chaos",
+        "namespace": "shop",
+        "uid": "uid-engine",
+        "labels": {kube.RUN_LABEL: "run1"},
+        "finalizers": ["chaosengine.litmuschaos.io/finalizer"],
+    }
+    body: Object = {"apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosEngine", "metadata": meta}
+    return {**body, "spec": {"engineState": state}, "status": {"engineStatus": status}}
+
+
+def pod(name: str, phase: str = "Running", **meta: Any) -> Object:
+    labels = {"chaosUID": "uid-engine"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "shop", "labels": labels, **meta},
+        "spec": {"containers": []},
+        "status": {"phase": phase},
+    }
+
+
+def result(**annotations: str) -> Object:
+    meta = {
+        "name": "web-chaos-pod-network-loss",
+        "namespace": "shop",
+        "labels": {"chaosUID": "uid-engine"},
+        "annotations": {key.replace("__", "/"): value for key, value in annotations.items()},
+    }
+    return {"apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosResult", "metadata": meta, "spec": {}}
+
+
+def operator(cluster: FakeCluster, clock: ManualClock, seconds: float) -> None:
+    """Ends the engine and its pods so many seconds from now, as Litmus does."""
+
+    def act() -> None:
+        body = cluster.objects[(kube.CHAOS_ENGINE, "shop", "web-chaos")]
+        body["status"] = {"engineStatus": "stopped"}
+        for key in [key for key in cluster.objects if key[0] == kube.POD]:
+            del cluster.objects[key]
+
+    clock.call_at(seconds, act)
+
+
+def test_an_engine_under_way_is_told_to_stop_and_waited_for() -> None:
+    cluster, clock = FakeCluster(chaos_engine("initialized"), pod("helper")), ManualClock()
+    operator(cluster, clock, 4)
+    assert engine.end(cluster, clock, THEIRS) == ()
+    assert clock.monotonic() >= 4
+    body = cluster.get(ENGINE)
+    assert body["spec"]["engineState"] == "stop"
+
+
+def test_our_own_engine_is_removed_and_somebody_elses_stays() -> None:
+    for trail, left in ((TRAIL, 0), (THEIRS, 1)):
+        cluster = FakeCluster(chaos_engine("completed", state="stop"))
+        assert engine.end(cluster, ManualClock(), trail) == ()
+        assert len(cluster.list(kube.CHAOS_ENGINE).items) == left
+
+
+def test_an_ended_engine_is_not_told_to_stop() -> None:
+    cluster = FakeCluster(chaos_engine("completed"), pod("runner", "Succeeded"))
+    assert engine.end(cluster, ManualClock(), THEIRS) == ()
+    assert cluster.wrote == []
+
+
+def test_with_a_busy_operator_pods_are_deleted_by_hand() -> None:
+    cluster, clock = FakeCluster(chaos_engine("initialized"), pod("helper")), ManualClock()
+    operator(cluster, clock, 30)
+    assert engine.end(cluster, clock, THEIRS) == ()
+    assert "delete pod/helper" in cluster.wrote
+
+
+def test_without_an_operator_the_undo_is_not_confirmed() -> None:
+    cluster, clock = FakeCluster(chaos_engine("initialized")), ManualClock()
+    left = engine.end(cluster, clock, THEIRS)
+    assert "has not ended" in left[0]
+    assert clock.monotonic() >= engine.PATIENCE
+
+
+def test_an_engine_that_no_operator_has_seen_is_removed() -> None:
+    body = chaos_engine("")
+    del body["metadata"]["finalizers"]
+    cluster = FakeCluster(body)
+    assert engine.end(cluster, ManualClock(), THEIRS) == ()
+    assert cluster.list(kube.CHAOS_ENGINE).items == ()
+
+
+def test_a_pod_that_litmus_calls_injected_is_replaced_when_it_has_an_owner() -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart-1", "controller": True}
+    target = pod("cart-1", labels={}, ownerReferences=[owner])
+    cluster = FakeCluster(
+        chaos_engine("completed"), result(pod__x="y", **{"pod__cart-1": "injected"}), target
+    )
+    assert engine.end(cluster, ManualClock(), THEIRS) == ()
+    assert "delete pod/cart-1" in cluster.wrote
+
+
+def test_a_bare_pod_that_litmus_calls_injected_is_told_and_left() -> None:
+    target = pod("cart-1", labels={})
+    cluster = FakeCluster(chaos_engine("completed"), result(**{"pod__cart-1": "injected"}), target)
+    assert engine.end(cluster, ManualClock(), THEIRS) == ("fault still on pod cart-1",)
+
+
+def test_another_engine_of_the_same_name_is_not_touched() -> None:
+    other = chaos_engine("initialized")
+    other["metadata"] |= {"uid": "another", "labels": {}}
+    cluster = FakeCluster(other)
+    assert engine.end(cluster, ManualClock(), TRAIL) == ()
+    assert cluster.wrote == []
+
+
+def test_a_trail_survives_the_ledger() -> None:
+    assert Trail.of(TRAIL.entry()) == TRAIL

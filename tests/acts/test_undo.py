@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from tests.acts.fake import CART, FakeCluster, deployment, node
+
+from chaoskit import kube
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.undo import undo
+from chaoskit.clock import ManualClock
+from chaoskit.ports.cluster import ObjectRef
+
+REPLICAS = Entry("field", CART, ("spec", "replicas"), 3, 5)
+
+
+def test_a_field_that_still_holds_our_value_is_restored() -> None:
+    cluster = FakeCluster(deployment(replicas=5))
+    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_a_field_that_somebody_changed_since_is_left_alone() -> None:
+    cluster = FakeCluster(deployment(replicas=7))
+    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    assert cluster.get(CART)["spec"]["replicas"] == 7
+    assert cluster.wrote == []
+
+
+def test_undoing_twice_changes_nothing_more() -> None:
+    cluster = FakeCluster(deployment(replicas=5))
+    undo(cluster, ManualClock(), REPLICAS)
+    cluster.wrote.clear()
+    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    assert cluster.wrote == []
+
+
+def test_a_field_that_was_absent_is_absent_again() -> None:
+    cluster = FakeCluster(node(unschedulable=True))
+    ref = ObjectRef(kube.NODE, "", "node-1")
+    assert undo(cluster, ManualClock(), Entry("cordon", ref)) == ""
+    assert "unschedulable" not in cluster.get(ref)["spec"]
+
+
+def test_a_mapping_is_restored_whole_and_not_merged() -> None:
+    body = deployment()
+    body["spec"]["selector"] = {"app": "cart", "ours": "1"}
+    cluster = FakeCluster(body)
+    entry = Entry("field", CART, ("spec", "selector"), {"app": "cart"}, {"app": "cart", "ours": "1"})
+    assert undo(cluster, ManualClock(), entry) == ""
+    assert cluster.get(CART)["spec"]["selector"] == {"app": "cart"}
+
+
+def test_a_change_between_reading_and_writing_is_seen() -> None:
+    cluster = FakeCluster(deployment(replicas=5))
+    raced = iter([True])
+
+    def race(verb: str, ref: ObjectRef) -> None:
+        if verb == "patch" and next(raced, False):
+            cluster.patch(ref, {"spec": {"replicas": 9}})
+
+    cluster.before_write = race
+    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    assert cluster.get(CART)["spec"]["replicas"] == 9
+
+
+def test_what_was_made_is_removed_and_a_missing_object_is_no_error() -> None:
+    cluster = FakeCluster(deployment())
+    assert undo(cluster, ManualClock(), Entry("created", CART)) == ""
+    assert undo(cluster, ManualClock(), Entry("created", CART)) == ""
+    assert cluster.list(kube.DEPLOYMENT).items == ()
+
+
+def test_an_object_that_does_not_go_away_is_left_in_words() -> None:
+    cluster = FakeCluster(deployment())
+    cluster.delete = lambda *_, **__: None  # type: ignore[method-assign]
+    assert "still there" in undo(cluster, ManualClock(), Entry("created", CART))

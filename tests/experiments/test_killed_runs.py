@@ -1,0 +1,100 @@
+"""A run that dies without a word at any step is finished by a rescue that knows nothing but the cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.experiments.conftest import Until, World
+
+from chaoskit import kube
+from chaoskit.acts.ledger import accounts
+from chaoskit.acts.rescue import rescue
+from chaoskit.experiments import Trial
+from chaoskit.experiments.litmus import manifests
+from chaoskit.ports.cluster import Object
+
+
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
+
+
+def killed() -> None:
+    raise Killed
+
+
+def web(namespace: str) -> tuple[Object, ...]:
+    """A namespace with a deployment of two pods and what pod-delete needs."""
+    meta = {"name": "web", "namespace": namespace}
+    container = {"name": "web", "image": "busybox:1.35", "command": ["sleep", "9999"]}
+    spec = {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}},
+    }
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec},
+    )
+
+
+def engine(namespace: str) -> Object:
+    env = {"TOTAL_CHAOS_DURATION": "15", "CHAOS_INTERVAL": "5", "FORCE": "false"}
+    components = {"env": [{"name": name, "value": value} for name, value in env.items()]}
+    return {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "web-chaos", "namespace": namespace},
+        "spec": {
+            "engineState": "active",
+            "appinfo": {"appns": namespace, "applabel": "app=web", "appkind": "deployment"},
+            "chaosServiceAccount": "chaoskit-pod-delete",
+            "experiments": [{"name": "pod-delete", "spec": {"components": components}}],
+        },
+    }
+
+
+def furnished(world: World, namespace: str, **trial: Any) -> Trial:
+    for body in web(namespace):
+        world.cluster.create(body)
+    world.until_ready(namespace, "web")
+    return Trial("test.yaml", engine=engine(namespace), beside=manifests("pod-delete", namespace))
+
+
+@pytest.mark.parametrize("step", ["undo written", "pod-delete", "injected", "litmus", "undo"])
+def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World, step: str) -> None:
+    namespace = f"killed-at-{step.replace(' ', '-')}"
+    trial = furnished(world, namespace)
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(step, killed), preflight=False)
+    assert len(accounts(world.cluster, namespace)) == 1
+    done = rescue(world.cluster, world.clock, namespace=namespace)
+    assert [each.undo.left for each in done] == [()]
+    assert accounts(world.cluster, namespace) == ()
+    assert world.ours(namespace) == []
+    assert world.at_work(namespace) == []
+
+
+def test_documents_beside_an_engine_are_made_for_the_run_and_removed_with_it(world: World) -> None:
+    trial = furnished(world, "beside")
+    record = world.run(trial)
+    assert record.outcome.exit_code == 0, record.reason
+    assert world.ours("beside") == []
+    assert world.cluster.list(kube.CHAOS_EXPERIMENT, "beside").items == ()
+
+
+def test_what_stood_beside_the_engine_before_is_left(world: World) -> None:
+    trial = furnished(world, "beside-before")
+    experiment = next(b for b in trial.beside if b["kind"] == "ChaosExperiment")
+    world.cluster.create(experiment)
+    assert world.run(trial).outcome.exit_code == 0
+    assert len(world.cluster.list(kube.CHAOS_EXPERIMENT, "beside-before").items) == 1
+
+
+def test_a_run_finishes_the_dead_run_that_stands_in_its_way(world: World) -> None:
+    trial = furnished(world, "in-the-way")
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until("injected", killed))
+    record = world.run(trial)
+    assert record.outcome.exit_code == 0, record.reason
+    assert world.ours("in-the-way") == []

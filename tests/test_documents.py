@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from chaoskit.documents import (
+    Duration,
+    Written,
+    build,
+    closest,
+    duration,
+    each,
+    parse,
+    read,
+    seconds,
+    spelled,
+)
+from chaoskit.errors import InvalidInput, Problem
+
+
+class Part(Written):
+    kind: Literal["pod-delete", "pod-cpu-hog"]
+    percentage: int = 0
+
+
+class Whole(Written):
+    part: Part
+    time_out: Duration = 5.0
+    others: tuple[Part, ...] = ()
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInput) as caught:
+        each(parse(text, "file.yaml"), lambda document: build(document, Whole))
+    return caught.value.problems
+
+
+def test_a_correct_document_is_built_from_camel_case() -> None:
+    made = build(parse("part: {kind: pod-delete}\ntimeOut: 1m30s")[0], Whole)
+    assert (made.part.kind, made.time_out) == ("pod-delete", 90.0)
+
+
+def test_every_problem_is_told_at_once_with_its_place() -> None:
+    found = problems('part:\n  kind: pod-delet\n  percentage: "60%"\ntimeOut: 60\n')
+    assert [(p.line, p.column, p.field) for p in found] == [
+        (2, 9, "part.kind"),
+        (3, 15, "part.percentage"),
+        (4, 10, "timeOut"),
+    ]
+
+
+def test_a_problem_says_what_was_found_what_was_expected_and_what_was_meant() -> None:
+    found = problems("part: {kind: pod-delet}")[0]
+    assert found.found == '"pod-delet"'
+    assert "pod-delete" in found.expected
+    assert found.hint == "did you mean pod-delete?"
+
+
+def test_an_unknown_key_is_told_at_the_key_with_the_known_ones() -> None:
+    found = problems("part: {kind: pod-delete}\ntimeout: 5s\n")[0]
+    assert (found.line, found.column, found.found) == (2, 1, "unknown")
+    assert found.hint == "did you mean timeOut?"
+    inner = problems("part: {kind: pod-delete}\nothers:\n- {kind: pod-delete, percent: 1}\n")[0]
+    assert (inner.field, inner.hint) == ("others[0].percent", "did you mean percentage?")
+
+
+def test_a_missing_key_is_told_where_it_should_stand() -> None:
+    found = problems("part:\n  percentage: 3\n")[0]
+    assert (found.field, found.found, found.line) == ("part.kind", "missing", 2)
+
+
+def test_the_problems_of_all_documents_come_together() -> None:
+    assert len(problems("part: {kind: x}\n---\npart: {kind: pod-delete}\n---\npart: {}\n")) == 2
+
+
+def test_broken_yaml_is_told_at_its_place() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse("a: [1\nb: 2\n", "file.yaml")
+    assert caught.value.problems[0].line == 2
+
+
+def test_a_key_that_stands_twice_is_a_problem() -> None:
+    with pytest.raises(InvalidInput, match="written twice"):
+        parse("a: 1\na: 2\n")
+
+
+def test_dates_stay_text_as_kubernetes_reads_them() -> None:
+    assert parse("day: 2026-01-01")[0].value == {"day": "2026-01-01"}
+
+
+def test_variables_are_filled_in_and_unknown_ones_are_problems() -> None:
+    assert parse("a: ${size}", variables={"size": "3"})[0].value == {"a": 3}
+    with pytest.raises(InvalidInput) as caught:
+        parse("a: ${siez}", variables={"size": "3"})
+    assert caught.value.problems[0].hint == "did you mean size?"
+    assert parse("a: ${left}")[0].value == {"a": "${left}"}
+
+
+def test_a_folder_is_read_by_name_and_a_missing_path_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text("n: 2")
+    (tmp_path / "a.yml").write_text("n: 1\n---\n---\nn: 3")
+    (tmp_path / "notes.txt").write_text(": : :")
+    assert [d.value["n"] for d in read([str(tmp_path)])] == [1, 3, 2]
+    with pytest.raises(InvalidInput, match="missing"):
+        read([str(tmp_path / "none.yaml")])
+
+
+@pytest.mark.parametrize("text", ["", "60", "1 m", "s", "-3s", "1m1h", "5x"])
+def test_a_duration_without_a_unit_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="a duration such as"):
+        seconds(text)
+
+
+@given(some.integers(min_value=1, max_value=10**7))
+def test_a_duration_reads_as_it_was_written(millis: int) -> None:
+    assert seconds(duration(millis / 1000)) == pytest.approx(millis / 1000)
+
+
+def test_places_are_spelled_as_people_write_them() -> None:
+    assert spelled(("spec", "steadyState", 0, "below")) == "spec.steadyState[0].below"
+    assert spelled(()) == "document"
+
+
+def test_nothing_close_gives_no_hint() -> None:
+    assert closest("entirely", ["different"]) == ""
