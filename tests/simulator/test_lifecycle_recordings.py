@@ -17,6 +17,8 @@ from tests.simulator import recorded
 from tests.simulator.recorded import History
 from tests.simulator.world import World, pod_spec
 
+from chaoskit.simulator.api import Object
+
 _SHARED = Path(os.environ.get("CHAOSKIT_SHARED") or Path(__file__).parents[2].parent / "shared")
 FOLDER = _SHARED / "recordings" / "kubernetes"
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.commands import COMMANDS
 from chaoskit.simulator.engine import Due, Engine, Script
 from chaoskit.simulator.shell import OutOfMemoryError, Shell, World
 
@@ -189,7 +190,7 @@ def command(process: Process) -> Script:
         out=_lines(process.log),
         err=_lines(process.log),
     )
-    shell = Shell(world)
+    shell = Shell(world, COMMANDS)
     if words[0].rsplit("/", 1)[-1] == "httpd":
         process.answer(200)
     process.on_term = lambda: _trapped(process, shell)
@@ -247,7 +248,7 @@ def execute(process: Process, words: list[str], read: Callable[[], str | None] =
         read=read,
         signal=lambda name: process.terminate() if name == "TERM" else None,
     )
-    shell = Shell(world)
+    shell = Shell(world, COMMANDS)
     seconds, code = 0.0, 0
     try:
         for wait in _script(shell, words):

@@ -15,6 +15,7 @@ from chaoskit.simulator.engine import Due, Engine, Script, Task
 from chaoskit.simulator.environment import ConfigError, environment
 from chaoskit.simulator.objects import timestamp
 from chaoskit.simulator.podstatus import Container
+from chaoskit.simulator.prober import Prober
 from chaoskit.simulator.recorder import Recorder
 
 FIRST_BACK_OFF = 10.0
@@ -31,8 +32,6 @@ _NOTICE = 0.5
 _RETRY_SOON = 0.9
 _RETRY = 10.0
 """Until the kubelet tries a container again that did not come up; up to half as long again."""
-
-_PROBES = ("startup", "liveness", "readiness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,9 @@ class Runner:
         self._pulls = BackOff()
         self._task: Task | None = None
         self._dues: dict[str, Due] = {}
-        self._tallies: dict[str, probes.Tally] = {}
+        self._prober = Prober(node.engine, self)
         self._started_at = 0.0
-        self._stopping = False
+        self.stopping = False
         self._unseen: Object | None = None
 
     @property
@@ -125,7 +124,7 @@ class Runner:
 
         Called again, with a shorter grace, it dies that much sooner.
         """
-        first, self._stopping = not self._stopping, True
+        first, self.stopping = not self.stopping, True
         self._cancel("restart", "kill")
         if self._task is not None:
             self._task.cancel()
@@ -140,26 +139,25 @@ class Runner:
 
     def vanish(self) -> None:
         """Nothing of the container is left, and nothing is told of it any more."""
-        self._stopping = True
+        self.stopping = True
         if self._task is not None:
             self._task.cancel()
         self._cancel(*list(self._dues))
+        self._prober.stop()
         if self.running and self.process is not None:
             self.process.exit(137)
 
     def respecify(self, spec: Object) -> None:
         """The pod's object says something else of the container: another image starts it anew."""
         before, self.container.spec = self.container.spec["image"], spec
-        if spec["image"] != before and self.running and not self._stopping:
+        if spec["image"] != before and self.running and not self.stopping:
             told = f"Container {self.container.name} definition changed, will be restarted"
             self._event("Normal", "Killing", told)
             self._kill(self._pod.object["spec"].get("terminationGracePeriodSeconds", 30))
 
     def poke(self) -> None:
         """What probes ask about may have changed: they ask again at their next turn."""
-        for kind in self._tallies:
-            if kind not in self._dues:
-                self._probe_later(kind)
+        self._prober.poke()
 
     # ------------------------------------------------------------------ start
 
@@ -174,7 +172,8 @@ class Runner:
         self._launch(variables)
         yield _PUBLISH
         self._pod.publish()
-        self._begin_probes()
+        if self.running:
+            self._prober.start(self._started_at)
 
     def _pull(self) -> Script:
         if images.pull_error(self.container.spec["image"]):
@@ -279,8 +278,8 @@ class Runner:
             "containerID": container.container_id,
         }
         self._cancel(*list(self._dues))
-        self._tallies.clear()
-        if self._stopping:
+        self._prober.stop()
+        if self.stopping:
             self._over(ended)
             self._pod.ended(self)
         else:
@@ -331,82 +330,33 @@ class Runner:
 
     # ------------------------------------------------------------------ probes
 
-    def _begin_probes(self) -> None:
-        if not self.running:
-            return
-        gated = "startupProbe" in self.container.spec and not self.container.started
-        for kind in ("startup",) if gated else ("readiness", "liveness"):
-            if f"{kind}Probe" in self.container.spec and kind not in self._tallies:
-                self._tallies[kind] = probes.Tally()
-                self._probe_first(kind)
-
-    def _probe_first(self, kind: str) -> None:
-        delay = float(self._probe(kind).get("initialDelaySeconds", 0))
-        if kind == "readiness" and not delay:
-            self._ask(kind)
-        else:
-            soon = max(delay, 0.0 if kind == "readiness" else self._period(kind))
-            self._dues[kind] = self._node.engine.call_later(soon, lambda: self._ask(kind))
-
-    def _probe_later(self, kind: str) -> None:
-        """The next turn of a probe; turns keep their rhythm from the start of the container."""
-        period, now = self._period(kind), self._node.engine.now()
-        turns = int((now - self._started_at) / period + 1e-6) + 1
-        at = self._started_at + turns * period
-        self._dues[kind] = self._node.engine.call_at(at, lambda: self._ask(kind))
-
-    def _probe(self, kind: str) -> Object:
-        probe: Object = self.container.spec[f"{kind}Probe"]
-        return probe
-
-    def _period(self, kind: str) -> float:
-        return float(self._probe(kind).get("periodSeconds", 10))
-
-    def _ask(self, kind: str) -> None:
-        self._dues.pop(kind, None)
-        if self.process is None or (self._stopping and kind != "readiness"):
-            return
-        probe = self._probe(kind)
-        why = self._failure(probe, self.process)
-        tally = self._tallies[kind]
-        tally.add(passed=why is None)
-        if why is not None:
-            told = f"{kind.capitalize()} probe failed: {why}"
-            self._event("Warning", "Unhealthy", told)
-        verdict = tally.verdict(probe)
-        if verdict is not None:
-            self._judged(kind, passed=verdict)
-        # A probe that passes asks again only when something changed: `poke` sees to that.
-        if self.running and verdict is not True and kind in self._tallies:
-            self._probe_later(kind)
-
-    def _failure(self, probe: Object, process: Process) -> str | None:
+    def failure(self, probe: Object) -> str | None:
+        """Why a probe fails now; None when it passes."""
+        if self.process is None:
+            return "container is not running"
         meta = self._pod.object["metadata"]
         in_force = self._node.effects.on(meta["namespace"], meta["name"])
         cut = any(e.kind == "network-loss" and e.amount >= 100 and not e.peers for e in in_force)
         if cut and "exec" not in probe:
             return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         ports = self.container.spec.get("ports") or []
-        return probes.failure(probe, process, self._pod.ip, ports)
+        return probes.failure(probe, self.process, self._pod.ip, ports)
 
-    def _judged(self, kind: str, *, passed: bool) -> None:
-        container = self.container
-        if kind == "readiness" and container.ready is not passed:
-            container.ready = passed
-            self._pod.publish()
-        elif kind == "startup" and passed:
-            del self._tallies["startup"]
-            container.started = True
-            container.ready = "readinessProbe" not in container.spec
-            self._pod.publish()
-            self._begin_probes()
-        elif not passed and kind in {"liveness", "startup"}:
-            self._cancel(*_PROBES)
-            self._tallies.clear()
-            told = f"Container {container.name} failed {kind} probe, will be restarted"
-            self._event("Normal", "Killing", told)
-            grace = self._pod.object["spec"].get("terminationGracePeriodSeconds", 30)
-            self._kill(self._probe(kind).get("terminationGracePeriodSeconds", grace))
+    def judged(self) -> None:
+        """A probe changed what the status tells of the container."""
+        self._pod.publish()
+
+    def unhealthy(self, kind: str, why: str) -> None:
+        """A probe failed once."""
+        self._event("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {why}")
+
+    def condemned(self, kind: str) -> None:
+        """A probe failed so often that the container is to start anew."""
+        told = f"Container {self.container.name} failed {kind} probe, will be restarted"
+        self._event("Normal", "Killing", told)
+        grace = self._pod.object["spec"].get("terminationGracePeriodSeconds", 30)
+        probe = self.container.spec[f"{kind}Probe"]
+        self._kill(probe.get("terminationGracePeriodSeconds", grace))
 
     # ------------------------------------------------------------------ small
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from chaoskit.simulator.api import ApiError, Object
+from chaoskit.simulator.commands import COMMANDS
 from chaoskit.simulator.litmus.account import RESOURCES, Account
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.targets import number
@@ -238,7 +239,7 @@ def _command(probe: Probe) -> Trial:
     if probe.inputs.get("source"):
         raise ChaosError("CMD_PROBE_ERROR", "command probes with a source pod are not simulated")
     out: list[str] = []
-    shell = Shell(World(out=out.append))
+    shell = Shell(World(out=out.append), COMMANDS)
     for wait in shell.run(probe.inputs.get("command", "")):
         if wait == math.inf:
             raise ChaosError("CMD_PROBE_ERROR", "the command does not end")
