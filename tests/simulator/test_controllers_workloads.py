@@ -86,6 +86,16 @@ def test_a_paused_deployment_is_scaled_but_not_rolled() -> None:
     assert sets(world)["2"]["spec"]["replicas"] == 3
 
 
+def test_a_paused_deployment_is_scaled_up_from_nothing() -> None:
+    world = World()
+    world.deployment("cart", 0)
+    world.run(2)
+    world.patch("Deployment.apps", "cart", spec={"paused": True, "replicas": 2, **template(x="1")})
+    world.run(3)
+    assert list(sets(world)) == ["1"]
+    assert len(world.ready()) == 2
+
+
 def test_recreate_lets_the_old_pods_end_before_new_ones_start() -> None:
     world = World()
     world.deployment("cart", 2, strategy={"type": "Recreate"})

@@ -68,7 +68,7 @@ class Deployments:
         old = [item for item in sets if item is not new]
         if deployment["spec"].get("paused"):
             self._sync_paused(deployment, new, sets)
-        elif new is not None and self._resized(deployment, sets):
+        elif new is not None and self._resized(deployment, new, sets):
             self._rescale(deployment, new, sets)
         elif (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
             self._recreate(deployment, new, old)
@@ -110,20 +110,19 @@ class Deployments:
 
     def _sync_paused(self, deployment: Object, new: Object | None, sets: list[Object]) -> None:
         """A paused deployment is scaled, but starts no rollout."""
-        if self._resized(deployment, sets):
+        if self._resized(deployment, new, sets):
             self._rescale(deployment, new, sets)
         else:
             self._publish(deployment, new, sets)
 
-    def _resized(self, deployment: Object, sets: Sequence[Object]) -> bool:
+    def _resized(self, deployment: Object, new: Object | None, sets: Sequence[Object]) -> bool:
         """True when the deployment's size was changed since its live sets were sized."""
-        wanted = str(deployment["spec"]["replicas"])
-        live = [item for item in sets if item["spec"]["replicas"]]
-        return any(_annotations(item).get(_DESIRED) not in {None, wanted} for item in live)
+        sized = {_annotations(item).get(_DESIRED) for item in _live(new, sets)}
+        return not sized <= {None, str(deployment["spec"]["replicas"])}
 
     def _rescale(self, deployment: Object, new: Object | None, sets: list[Object]) -> None:
         """Only the size changed: the one live set takes it all, several share it."""
-        live = [item for item in sets if item["spec"]["replicas"]]
+        live = _live(new, sets)
         wanted, limits = deployment["spec"]["replicas"], rollout.bounds(deployment)
         if len(live) == 1:
             sizes = {live[0]["metadata"]["name"]: wanted}
@@ -264,6 +263,12 @@ def _newest_matching(deployment: Object, sets: Sequence[Object]) -> Object | Non
     """The replica set whose template is the deployment's, the oldest when there are several."""
     wanted = deployment["spec"]["template"]
     return next((item for item in sets if _without_hash(item["spec"]["template"]) == wanted), None)
+
+
+def _live(new: Object | None, sets: Sequence[Object]) -> list[Object]:
+    """The sets that have pods; when none has, the one that is to have them."""
+    live = [item for item in sets if item["spec"]["replicas"]]
+    return live or ([new] if new is not None else list(sets[-1:]))
 
 
 def _without_hash(template: Object) -> Object:

@@ -105,12 +105,6 @@ def scale_down_order(pods_per_node: Mapping[str, int], now: float) -> Callable[[
     return order
 
 
-def is_managed_by(pod: Object, uid: str) -> bool:
-    """True when the controller of the pod has this uid."""
-    owner = owner_of(pod)
-    return owner is not None and owner["uid"] == uid
-
-
 def controller_uid(body: Object) -> tuple[str, ...]:
     """The uid of an object's controller, as an index key."""
     owner = owner_of(body)
