@@ -144,11 +144,32 @@ def test_a_patch_that_may_have_arrived_is_not_repeated(cluster: KubernetesCluste
     assert len(wire.asked) == 1
 
 
-def test_deleting_and_applying_twice_is_as_good_as_once(cluster: KubernetesCluster, wire: Scripted) -> None:
+def test_deleting_one_uid_and_applying_twice_is_as_good_as_once(
+    cluster: KubernetesCluster, wire: Scripted
+) -> None:
     wire.will(RESET, Answer(body={}), RESET)
-    cluster.delete(REF)
+    cluster.delete(kube.ref_of(POD))
     cluster.apply(POD)
     assert [each.method for each in wire.asked] == ["DELETE", "DELETE", "PATCH", "PATCH"]
+
+
+def test_deleting_a_name_that_may_be_another_objects_by_now_is_not_repeated(
+    cluster: KubernetesCluster, wire: Scripted
+) -> None:
+    wire.will(RESET)
+    with pytest.raises(Unavailable):
+        cluster.delete(REF)
+    assert len(wire.asked) == 1
+
+
+def test_a_watch_does_not_outlive_a_close(cluster: KubernetesCluster, wire: Scripted) -> None:
+    hold = threading.Event()
+    wire.will(listing("7"), Answer(lines=(), hold=hold))
+    watch = cluster.watch(kube.POD, "shop", stop=threading.Event())
+    assert next(watch).type == "SYNCED"
+    cluster.close()
+    assert list(watch) == []
+    hold.set()
 
 
 def test_an_eviction_that_a_budget_blocks_is_refused_at_once(

@@ -199,6 +199,17 @@ def test_a_watch_that_was_stopped_before_tells_nothing(end: Callable[[Script], N
     assert script.told() == []
 
 
+def test_a_watch_that_is_stopped_while_it_cannot_list_ends_without_error() -> None:
+    script = Script([], [])
+
+    def stopped() -> Listing:
+        script.stop.set()
+        raise CUT
+
+    script.list = stopped  # type: ignore[method-assign]
+    assert script.told() == []
+
+
 def test_known_objects_are_told_apart_by_namespace() -> None:
     known, other = Known(), pod("a", 5)
     other["metadata"]["namespace"] = "else"

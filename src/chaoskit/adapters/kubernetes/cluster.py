@@ -191,9 +191,11 @@ class KubernetesCluster:
         """The object is deleted or marked so; gone already is no error, and so is another one of its name."""
         options = _delete_options(ref, grace, dry_run=dry_run) | {"propagationPolicy": propagation}
         path = self._resource(ref.kind).path(ref.namespace, ref.name)
+        # A controller may have put another object in its place: only a uid makes a second attempt safe.
+        repeat = _repeat(dry_run or bool(ref.uid))
         try:
             with self._that_very(ref, "delete"):
-                self._ask(f"delete {_place(ref)}", "DELETE", path, body=options)
+                self._ask(f"delete {_place(ref)}", "DELETE", path, body=options, repeat=repeat)
         except NotFound:
             return
 
@@ -217,11 +219,9 @@ class KubernetesCluster:
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
         path = self._resource(ref.kind).path(ref.namespace, ref.name, "log")
-        attempted = f"read the log of {_place(ref)}"
+        request = Request(f"read the log of {_place(ref)}", "GET", path, tuple(query))
         try:
-            return self._transport.send(Request(attempted, "GET", path, tuple(query))).decode(
-                "utf-8", "replace"
-            )
+            return self._transport.send(request).decode("utf-8", "replace")
         except InvalidInput as error:
             # 400 is also how the server says that there is no log (yet): no fault of who asks.
             if "waiting to start" in error.message or "not found" in error.message:
@@ -334,8 +334,8 @@ def _writing(dry_run: bool) -> tuple[tuple[str, str], ...]:
     return (("fieldManager", MANAGER), *((("dryRun", "All"),) if dry_run else ()))
 
 
-def _repeat(dry_run: bool) -> Repeat:
-    return "always" if dry_run else "unsent"
+def _repeat(harmless: bool) -> Repeat:
+    return "always" if harmless else "unsent"
 
 
 def _delete_options(ref: ObjectRef, grace: int | None, *, dry_run: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from chaoskit.clock import Clock
 T = TypeVar("T")
 
 Repeat = Literal["always", "unsent"]
-"""``always``: twice is as good as once (reads, dry runs, deletes, applies).
+"""``always``: twice is as good as once (reads, dry runs, applies, deletes of one uid).
 
 ``unsent``: only when the server cannot have acted (it was never reached, or said 429).
 """

@@ -45,7 +45,9 @@ class Breaker:
         """Inside, `response` ends when `stop` is set; on the way out it is closed."""
         with self._lock:
             self._open[id(response)] = (stop, response)
-            if self._thread is None and not self.closed:
+            if self.closed:
+                self._break((response,))
+            elif self._thread is None:
                 self._thread = threading.Thread(target=self._look, name="kubernetes-streams", daemon=True)
                 self._thread.start()
         try:

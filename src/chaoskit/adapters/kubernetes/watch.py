@@ -107,6 +107,8 @@ class Follower:
             except (errors.Expired, NotFound):
                 self._version = ""
             except Unavailable:
+                if self._ended():
+                    return
                 if not self._synced:
                     raise
                 yield from self._cut()
