@@ -38,10 +38,10 @@ def test_without_any_ready_pod_it_is_critical() -> None:
 @pytest.mark.parametrize(
     ("state", "last", "restarts", "kind"),
     [
-        (made.ended(3, seconds_ago=1), None, 0, "error-exit"),
+        (made.ended(3, seconds_ago=12), None, 0, "error-exit"),
         (made.ended(3, seconds_ago=8), made.ended(3, seconds_ago=30), 2, "crash-loop"),
         ({"running": {"startedAt": made.ago(5)}}, made.ended(3, seconds_ago=15), 3, "crash-loop"),
-        (made.ended(137, seconds_ago=2, reason="OOMKilled"), None, 0, "oom-killed"),
+        (made.ended(137, seconds_ago=2, reason="OOMKilled"), None, 1, "oom-killed"),
         (
             made.waiting("CrashLoopBackOff"),
             made.ended(137, seconds_ago=9, reason="OOMKilled"),
@@ -63,13 +63,14 @@ def test_a_container_state_means_what_the_kubelet_means(
 @pytest.mark.parametrize(
     ("state", "last", "restarts"),
     [
+        (made.ended(3, seconds_ago=1), None, 0),
         ({"running": {"startedAt": made.ago(30)}}, made.ended(137, seconds_ago=40, reason="OOMKilled"), 1),
         ({"running": {"startedAt": made.ago(90)}}, made.ended(1, seconds_ago=100), 7),
         ({"running": {"startedAt": made.ago(20)}}, made.ended(1, seconds_ago=3600), 7),
     ],
 )
-def test_a_container_that_came_back_by_itself_is_left_alone(
-    state: Object, last: Object, restarts: int
+def test_what_the_kubelet_mends_or_has_mended_is_left_to_it(
+    state: Object, last: Object | None, restarts: int
 ) -> None:
     assert not _found(made.topology(made.pod("a", state=state, last=last, restarts=restarts), made.pod("b")))
 

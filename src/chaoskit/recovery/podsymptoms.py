@@ -20,6 +20,9 @@ CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError"
 STABLE = timedelta(seconds=60)
 """A container that crashed at least twice is believed to be well after having run for so long."""
 
+FIRST_CRASH = timedelta(seconds=10)
+"""The first end of a container is the kubelet's to mend: it counts when nothing came of it for so long."""
+
 UNREADY = timedelta(seconds=20)
 STARTING = timedelta(seconds=60)
 """A pod may be unready for so long: once it was ready, and before it ever was."""
@@ -120,7 +123,7 @@ def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> C
     code, at = ended.get("exitCode"), kube.time_of(ended.get("finishedAt"))
     looping = reason == "CrashLoopBackOff" or _again(state, count, at, now)
     stopped = bool(state.get("terminated")) and code != 0
-    if at is None or not (looping or stopped):
+    if at is None or not (looping or (stopped and (count or now - at > FIRST_CRASH))):
         return None
     started, since = kube.time_of(ended.get("startedAt")), at - _backed_off(count)
     ran = (at - started).total_seconds() if started else 0.0
