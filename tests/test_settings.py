@@ -14,7 +14,7 @@ from chaoskit.errors import InvalidInput
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "settings.yaml"
-    path.write_text("namespace: from-file\nmax-pods: 3\ntimeout: PT5M\n", encoding="utf-8")
+    path.write_text("namespace: from-file\nmax-pods: 3\nchaos-cooldown: PT5M\n", encoding="utf-8")
     return path
 
 
@@ -22,8 +22,8 @@ def test_nothing_set_is_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     loaded = settings.load({}, environment={"CHAOSKIT_HOME": "/somewhere"})
     assert loaded.settings.home == Path("/somewhere")
-    assert loaded.settings.timeout == timedelta(minutes=15)
-    assert loaded.origins["timeout"] == "default"
+    assert loaded.settings.chaos_cooldown == timedelta()
+    assert loaded.origins["chaos_cooldown"] == "default"
 
 
 def test_each_layer_wins_over_the_one_before(file: Path) -> None:
@@ -31,10 +31,10 @@ def test_each_layer_wins_over_the_one_before(file: Path) -> None:
     loaded = settings.load({"namespace": "from-flag", "store": None}, environment=env, file=file)
     assert loaded.settings.namespace == "from-flag"
     assert loaded.settings.max_pods == 4
-    assert loaded.settings.timeout == timedelta(minutes=5)
+    assert loaded.settings.chaos_cooldown == timedelta(minutes=5)
     assert loaded.origins["namespace"] == "flag"
     assert loaded.origins["max_pods"] == "CHAOSKIT_MAX_PODS"
-    assert loaded.origins["timeout"] == str(file)
+    assert loaded.origins["chaos_cooldown"] == str(file)
     assert loaded.origins["store"] == "default"
 
 

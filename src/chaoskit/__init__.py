@@ -1,3 +1,58 @@
-"""Predict what will break, prove it with a controlled experiment, fix it, keep the evidence."""
+"""Predict what will break, prove it with a controlled experiment, fix it, keep the evidence.
+
+The library in four names::
+
+    with chaoskit.connect(namespace="shop") as world:
+        chaoskit.AIChaosEngine(world)     # train, predict, generate, run
+        chaoskit.AutoRecovery(world)      # detect, classify, recover, history, patterns
+
+Importing this imports nothing heavy; what a name needs is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chaoskit.errors import ChaoskitError as ChaoskitError
+    from chaoskit.flows.auto_recovery import AutoRecovery as AutoRecovery
+    from chaoskit.flows.chaos_engine import AIChaosEngine as AIChaosEngine
+    from chaoskit.flows.world import World as World
+    from chaoskit.outcome import Outcome as Outcome
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "AIChaosEngine": "chaoskit.flows.chaos_engine",
+    "AutoRecovery": "chaoskit.flows.auto_recovery",
+    "ChaoskitError": "chaoskit.errors",
+    "Outcome": "chaoskit.outcome",
+    "World": "chaoskit.flows.world",
+}
+
+__all__ = ["AIChaosEngine", "AutoRecovery", "ChaoskitError", "Outcome", "World", "connect"]
+
+
+@contextmanager
+def connect(**settings: Any) -> Iterator[World]:
+    """The world as the settings describe it (`chaoskit config` lists them); closed on the way out.
+
+    Raises:
+        CannotStart: there is no kubeconfig, or the cluster does not answer.
+        InvalidInput: a setting is wrong.
+    """
+    from chaoskit.runtime import connected
+    from chaoskit.settings import load
+
+    with connected(load(settings).settings) as runtime:
+        yield runtime.world
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

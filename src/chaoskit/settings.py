@@ -29,25 +29,34 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kubeconfig: str = Field("", description="path of the kubeconfig; empty: as kubectl finds it")
-    context: str = Field("", description="context of the kubeconfig; empty: the current one")
-    namespace: str = Field("", description="namespace; empty: the context's, or default")
-    prometheus: str = Field("", description="address of Prometheus, for example http://localhost:9090")
-    prometheus_token: str = Field("", description="bearer token for Prometheus", repr=False)
-    store: str = Field("", description="mongodb://... or the path of an SQLite file; empty: in `home`")
-    home: Path = Field(Path(), description="folder for the embedded store, trained models and simulators")
-    model: str = Field("default", description="name of the model that predict uses")
-    timeout: timedelta = Field(timedelta(minutes=15), description="the longest a run or recovery may take")
-    max_pods: int = Field(0, ge=0, description="most pods that one act may disturb; 0: no cap")
-    max_percent: float = Field(
-        0, ge=0, le=100, description="most of a workload's pods that one act may disturb; 0: no cap"
+    kubeconfig: str = Field(default="", description="path of the kubeconfig; empty: as kubectl finds it")
+    context: str = Field(default="", description="context of the kubeconfig; empty: the current one")
+    namespace: str = Field(default="", description="namespace; empty: the context's, or default")
+    prometheus: str = Field(
+        default="", description="address of Prometheus, for example http://localhost:9090"
     )
-    chaos_cooldown: timedelta = Field(timedelta(), description="rest between two experiments on a workload")
-    recovery_cooldown: timedelta = Field(timedelta(), description="rest between two recoveries of a workload")
-    chaos_per_hour: int = Field(0, ge=0, description="most experiments in an hour; 0: no cap")
-    recoveries_per_hour: int = Field(0, ge=0, description="most recoveries in an hour; 0: no cap")
+    prometheus_token: str = Field(default="", description="bearer token for Prometheus", repr=False)
+    store: str = Field(
+        default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"
+    )
+    home: Path = Field(
+        default=Path(), description="folder for the embedded store, trained models and simulators"
+    )
+    model: str = Field(default="", description="model that predict asks; empty: the promoted one")
+    max_pods: int = Field(default=0, ge=0, description="most pods that one act may disturb; 0: no cap")
+    max_percent: float = Field(
+        default=0, ge=0, le=100, description="most of a workload's pods that one act may disturb; 0: no cap"
+    )
+    chaos_cooldown: timedelta = Field(
+        default=timedelta(), description="rest between two experiments on a workload"
+    )
+    recovery_cooldown: timedelta = Field(
+        default=timedelta(), description="rest between two recoveries of a workload"
+    )
+    chaos_per_hour: int = Field(default=0, ge=0, description="most experiments in an hour; 0: no cap")
+    recoveries_per_hour: int = Field(default=0, ge=0, description="most recoveries in an hour; 0: no cap")
     protected_namespaces: tuple[str, ...] = Field(
-        (), description="namespaces without chaos, beside the usual"
+        default=(), description="namespaces without chaos, beside the usual"
     )
 
 

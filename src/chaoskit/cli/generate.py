@@ -81,7 +81,7 @@ def _predictions(
         session.say("! no Prometheus: experiments come from the topology alone")
         return ()
     with session.listening() as listen:
-        return flow.predict(runtime.namespace, model=model, listen=listen)
+        return flow.predict(runtime.namespace, model=model or runtime.settings.model, listen=listen)
 
 
 def _written(folder: Path, found: Sequence[Proposal]) -> list[str]:

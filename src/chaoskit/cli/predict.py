@@ -69,7 +69,9 @@ def _from_prometheus(session: Session, model: str) -> tuple[PredictionRecord, ..
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     with session.connected() as runtime, session.listening() as listen:
-        return AIChaosEngine(runtime.world).predict(runtime.namespace, model=model, listen=listen)
+        return AIChaosEngine(runtime.world).predict(
+            runtime.namespace, model=model or runtime.settings.model, listen=listen
+        )
 
 
 def _from_files(
@@ -80,7 +82,7 @@ def _from_files(
 
     if not data or mapping is None:
         raise InvalidInput("--data and --mapping belong together: files, and what their columns mean")
-    chosen = learning.chosen(session.loaded.settings.home / "models", model)
+    chosen = learning.chosen(session.loaded.settings.home / "models", model or session.loaded.settings.model)
     dataset = prediction.read(data, prediction.load_mapping(mapping))
     now = _moment(at) if at else dataset.blocks[-1].end
     return learning.answer(dataset.until(now), chosen, now=now)
@@ -94,8 +96,8 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def table(out: Console, found: Sequence[PredictionRecord]) -> None:
-    """Each workload that matters on a line, the others counted; the last line is what to do next."""
+def table(out: Console, found: Sequence[PredictionRecord], *, advice: bool = True) -> None:
+    """Each workload that matters on a line, the others counted; with `advice`, what to do next."""
     if not found:
         out.print("no workload has signals here")
         return
@@ -109,7 +111,8 @@ def table(out: Console, found: Sequence[PredictionRecord]) -> None:
     columns(out, ("workload", head, "trend 1 h", "likely", "why"), rows, wrap=4)
     if len(found) > len(shown):
         out.print(f"{len(found) - len(shown)} others under {percent(_QUIET)}")
-    _advice(out, found)
+    if advice:
+        _advice(out, found)
 
 
 def _row(record: PredictionRecord) -> tuple[str, ...]:

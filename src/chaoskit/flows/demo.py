@@ -1,0 +1,237 @@
+"""The whole story on a simulated cluster: train, predict, generate, run, recover, report.
+
+It tells itself as chapters; whoever shows them listens. Everything it makes lies in one folder, which is
+removed when the story is interrupted; the simulator ends with it either way.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from chaoskit import kube
+from chaoskit.clock import Stop
+from chaoskit.errors import CannotStart, Interrupted
+from chaoskit.events import Listener, ignore
+from chaoskit.flows import simulation
+from chaoskit.flows.auto_recovery import AutoRecovery
+from chaoskit.flows.chaos_engine import AIChaosEngine
+from chaoskit.flows.learning import Fitted
+from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.records import PredictionRecord, RecoveryRecord, RunRecord
+from chaoskit.reports.html import page
+from chaoskit.watching import Interest, Watching
+
+NAMESPACE = "shop"
+SPEED = 10.0
+HISTORY = 8.0
+_STORIES = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator-stories")
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One part of the story as it begins or ends: its number, title, and what came of it ("" at first)."""
+
+    number: int
+    title: str
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the story came to; everything lies in `folder`."""
+
+    folder: Path
+    report: Path
+    fitted: Fitted
+    predictions: tuple[PredictionRecord, ...]
+    experiments: tuple[Path, ...]
+    run: RunRecord
+    recoveries: tuple[RecoveryRecord, ...]
+
+
+Connect = Callable[[Path, Path], AbstractContextManager[World]]
+"""(kubeconfig, home folder) to the connected world: what only the command line or a test can choose."""
+
+
+def tell(
+    folder: Path,
+    *,
+    connect: Connect,
+    seed: int = 7,
+    narrate: Callable[[Chapter], None],
+    listen: Listener = ignore,
+    stop: Stop | None = None,
+) -> Told:
+    """The story was told, and its report, experiments, model and history lie in `folder`.
+
+    Raises:
+        Interrupted: `stop` was set; simulator and folder are gone.
+        CannotStart: the folder has something in it already, or the simulator does not start.
+    """
+    stop = stop or Stop()
+    with _folder(folder), tempfile.TemporaryDirectory(prefix="chaoskit-demo-") as state:
+        narrate(Chapter(1, "a cluster"))
+        running = simulation.up(
+            Path(state) / "sim", speed=SPEED, seed=seed, story="demo", history=HISTORY, stop=stop
+        )
+        try:
+            with connect(running.kubeconfig, folder) as world:
+                narrate(Chapter(1, "a cluster", world.description))
+                return _Story(world, folder, narrate, listen, stop).tell()
+        finally:
+            simulation.down(Path(state) / "sim")
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """An empty folder that stays only if the story is told to its end."""
+    if folder.exists() and any(folder.iterdir()):
+        raise CannotStart(f"{folder} is not empty", hint="remove it, or name another with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+class _Story:
+    """The chapters, in order; each looks at `stop` before it begins."""
+
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        narrate: Callable[[Chapter], None],
+        listen: Listener,
+        stop: Stop,
+    ) -> None:
+        self._world = world
+        self._folder = folder
+        self._narrate = narrate
+        self._listen = listen
+        self._stop = stop
+        self._engine = AIChaosEngine(world)
+        self._recovery = AutoRecovery(world)
+
+    def tell(self) -> Told:
+        """All chapters."""
+        fitted = self._train()
+        predictions = self._predict(fitted)
+        experiments = self._generate(predictions)
+        run = self._run(experiments[0])
+        recoveries = self._recover()
+        return Told(
+            self._folder,
+            self._report(run, recoveries),
+            fitted,
+            predictions,
+            tuple(experiments),
+            run,
+            recoveries,
+        )
+
+    def _begin(self, number: int, title: str) -> None:
+        if self._stop.is_set():
+            raise Interrupted(signal=self._stop.signal)
+        self._narrate(Chapter(number, title))
+
+    def _train(self) -> Fitted:
+        self._begin(2, "train")
+        fitted = self._engine.train(NAMESPACE, timedelta(hours=HISTORY), thorough=False, listen=self._listen)
+        line = fitted.report.model
+        judged = (
+            "beats every baseline" if fitted.report.beats_baselines else "does not beat every baseline yet"
+        )
+        words = f"{fitted.name} on {HISTORY:g} h of {NAMESPACE}: PR-AUC {line.pr_auc:.2f} on held-out time, {judged}"
+        self._narrate(Chapter(2, "train", words))
+        return fitted
+
+    def _predict(self, fitted: Fitted) -> tuple[PredictionRecord, ...]:
+        self._begin(3, "predict")
+        # A model that was held back may still be shown, by name: the story says that it was.
+        found = self._engine.predict(NAMESPACE, model=fitted.name, listen=self._listen)
+        top = found[0]
+        chance = (
+            ""
+            if top.probability is None
+            else f"{top.probability:.0%} to fail within {top.horizon_minutes:g} min"
+        )
+        self._narrate(Chapter(3, "predict", f"{top.target}: {chance}; {'; '.join(top.reasons[:1])}"))
+        return found
+
+    def _generate(self, predictions: Sequence[PredictionRecord]) -> list[Path]:
+        self._begin(4, "generate")
+        proposals = self._engine.generate(NAMESPACE, predictions, top=3)
+        paths = []
+        for each in proposals:
+            path = self._folder / "experiments" / f"{each.experiment['metadata']['name']}.yaml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(each.text, encoding="utf-8")
+            paths.append(path)
+        self._narrate(Chapter(4, "generate", proposals[0].reason))
+        return paths
+
+    def _run(self, experiment: Path) -> RunRecord:
+        from chaoskit.experiments import load
+
+        self._begin(5, "run")
+        (trial,) = load([str(experiment)])
+        record = self._engine.run(trial, listen=self._listen, stop=self._stop)
+        self._leave_if(record.outcome)
+        words = f"{record.outcome.words}: {record.reason}; undo {record.undo.state}"
+        self._narrate(Chapter(5, "run", words))
+        return record
+
+    def _recover(self) -> tuple[RecoveryRecord, ...]:
+        """A bad rollout is begun on purpose, seen, and recovered from, with whatever else is wrong."""
+        self._begin(6, "recover")
+        self._world.cluster.patch(_STORIES, {"data": {"name": "crash-loop:orders"}})
+        self._until_crashing("orders")
+        seen = self._recovery.observe(NAMESPACE)
+        decisions = self._recovery.plan(self._recovery.classify(seen), seen)
+        records: list[RecoveryRecord] = []
+        for each in decisions:
+            if each.issue.root:
+                continue  # it follows from another one: mending that is enough
+            records.append(self._recovery.recover(each, listen=self._listen, stop=self._stop))
+            self._leave_if(records[-1].outcome)
+        words = "; ".join(_recovered(each) for each in records) or "nothing to recover from"
+        self._narrate(Chapter(6, "recover", words))
+        return tuple(records)
+
+    def _until_crashing(self, app: str) -> None:
+        """A container of the new revision has crashed twice."""
+        interest = Interest(kube.POD, NAMESPACE, labels=f"app={app}")
+        deadline = self._world.clock.monotonic() + 300
+        with Watching(self._world.cluster, [interest], self._world.clock) as watching:
+            while self._world.clock.monotonic() < deadline and not self._stop.is_set():
+                sighting = watching.next(5)
+                if sighting is not None and kube.restarts(sighting.change.object) >= 2:
+                    return
+
+    def _report(self, run: RunRecord, recoveries: Sequence[RecoveryRecord]) -> Path:
+        lineage = {run.trace_id, *(each.trace_id for each in recoveries)}
+        documents = [
+            d for trace in sorted(lineage) for d in self._world.store.find(where={"trace_id": trace})
+        ]
+        path = self._folder / "report.html"
+        path.write_text(page(documents), encoding="utf-8")
+        return path
+
+    def _leave_if(self, outcome: Outcome) -> None:
+        if outcome in {Outcome.INTERRUPTED, Outcome.TERMINATED}:
+            raise Interrupted(signal=self._stop.signal)
+
+
+def _recovered(record: RecoveryRecord) -> str:
+    fast = "" if record.seconds_to_recover is None else f" in {record.seconds_to_recover:.0f} s"
+    return f"{record.issue.replace('-', ' ')} of {record.target} {record.outcome.words}{fast}"
