@@ -180,7 +180,7 @@ def _impact(
 
 
 def _headroom(trial: Trial, workload: topology.Workload, selection: Selection) -> list[Check]:
-    hit = min(selection.hit, len(workload.pods))
+    hit = min(selection.hit, len(targets.alive(workload.pods)))
     found = []
     for budget in workload.budgets:
         allowed = int((budget.get("status") or {}).get("disruptionsAllowed") or 0)
@@ -251,12 +251,12 @@ def _facts(selections: Mapping[str, Selection], topologies: Mapping[str, Topolog
             workload = known.workloads.get((ref.namespace, str(ref))) if known is not None else None
             if workload is None:
                 continue
-            hit = min(selection.hit, len(workload.pods)) if fault is None or fault.disrupts else 0
+            hit = min(selection.hit, workload.ready) if fault is None or fault.disrupts else 0
             facts["afterwards"].append(
                 {
                     "workload": str(ref),
                     "ready": max(0, workload.ready - hit),
-                    "pods": len(workload.pods),
+                    "pods": len(targets.alive(workload.pods)),
                     "services": [each["metadata"]["name"] for each in workload.services],
                     "budgets": [each["metadata"]["name"] for each in workload.budgets],
                 }

@@ -112,9 +112,7 @@ def _pinned(names: tuple[str, ...], namespace: str, topologies: Mapping[str, Top
 
 def _matching(part: Wanted, topologies: Mapping[str, Topology]) -> Iterable[Object]:
     topology = topologies[part.namespace]
-    for pod in topology.pods:
-        if kube.is_deleting(pod) or kube.phase(pod) in {"Succeeded", "Failed"}:
-            continue
+    for pod in alive(topology.pods):
         have = kube.labels_of(pod)
         if part.labels and not any(_has(have, label) for label in part.labels):
             continue
@@ -153,6 +151,12 @@ def _restricted(pods: list[Object], env: Env, topologies: Mapping[str, Topology]
     return [pod for pod in pods if pod["spec"].get("nodeName") in nodes]
 
 
+def alive(pods: Iterable[Object]) -> tuple[Object, ...]:
+    """Pods that are neither being deleted nor at their end: what a share is a share of."""
+    ended = {"Succeeded", "Failed"}
+    return tuple(pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) not in ended)
+
+
 def _unique(pods: Iterable[Object]) -> list[Object]:
     return list({(p["metadata"]["namespace"], p["metadata"]["name"]): p for p in pods}.values())
 
@@ -173,7 +177,7 @@ def _selection(
         if (owner.namespace, str(owner)) not in owners:
             owners[owner.namespace, str(owner)] = owner
             known = topology.workload_of(pod)
-            total += len(known.pods) if known is not None else 1
+            total += len(alive(known.pods)) if known is not None else 1
     return Selection(tuple(pods), hit, tuple(owners.values()), total, namespaces, pinned=pinned)
 
 

@@ -1,0 +1,175 @@
+"""Native experiments on the simulated cluster: baselines, aborts, guards, timeouts."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from tests.experiments.conftest import Until, World
+from tests.experiments.test_killed_runs import web
+
+from chaoskit import kube
+from chaoskit.acts import halt
+from chaoskit.experiments import Trial, plan
+from chaoskit.experiments.litmus import manifests
+from chaoskit.experiments.spec import Experiment
+from chaoskit.governor import Governor, Limits
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.http import Response
+
+
+class Site:
+    """A web site that answers until it is broken."""
+
+    def __init__(self) -> None:
+        self.broken = threading.Event()
+
+    def get(self, url: str, **_: Any) -> Response:
+        return Response(500 if self.broken.is_set() else 200, "", 0.01)
+
+
+HTTP = {"http": {"url": "http://web.native"}, "interval": "1s", "recoversWithin": "2s"}
+
+
+def native(world: World, namespace: str, **spec: Any) -> Trial:
+    try:
+        world.cluster.get(ObjectRef(kube.NAMESPACE, "", namespace))
+    except Exception:  # noqa: BLE001 - whatever says that it is not there
+        for body in (*web(namespace), *manifests("pod-delete", namespace)):
+            world.cluster.create(body)
+        world.until_ready(namespace, "web")
+    body = {
+        "fault": {"kind": "pod-delete"},
+        "targets": {"workloads": ["deployment/web"]},
+        "duration": "15s",
+        **spec,
+    }
+    made = {"metadata": {"name": "web-gone", "namespace": namespace}, "spec": body}
+    return Trial("test.yaml", experiment=Experiment.model_validate(made))
+
+
+def test_a_native_run_pins_its_pod_and_removes_its_engine(world: World) -> None:
+    ready = {"kubernetes": {"workload": "web"}, "mode": "edges", "recoversWithin": "60s"}
+    record = world.run(native(world, "native", steadyState=[ready]))
+    assert record.outcome.exit_code == 0, record.reason
+    assert record.targets == ("deployment/web",)
+    assert world.cluster.list(kube.CHAOS_ENGINE, "native").items == ()
+    assert world.cluster.list(kube.LEASE, "native").items == ()
+    assert any("is being deleted" in each for each in record.evidence["changes"])
+    assert any("pod-delete" in name for name in record.evidence["logs"])
+
+
+def test_a_broken_baseline_touches_nothing(world: World) -> None:
+    site = Site()
+    site.broken.set()
+    record = world.run(native(world, "native", steadyState=[HTTP]), http=site)
+    assert record.outcome.exit_code == 8
+    assert record.litmus == {}
+    assert record.undo.state == "none needed"
+
+
+def test_a_violation_aborts_and_is_a_weakness(world: World) -> None:
+    site = Site()
+    condition = {**HTTP, "abort": True}
+    trial = native(world, "native", duration="120s", steadyState=[condition])
+    before = world.clock.monotonic()
+    record = world.run(trial, http=site, listen=Until("injected", site.broken.set))
+    assert record.outcome.exit_code == 1, record.reason
+    assert record.undo.state == "confirmed"
+    assert world.clock.monotonic() - before < 110
+    assert world.at_work("native") == []
+
+
+def test_a_violation_without_abort_is_a_weakness_at_the_end(world: World) -> None:
+    site = Site()
+    trial = native(world, "native", steadyState=[HTTP])
+    record = world.run(trial, http=site, listen=Until("injected", site.broken.set))
+    assert record.outcome.exit_code == 1
+    assert record.litmus["verdicts"] == {"pod-delete": "Pass"}
+
+
+def test_what_does_not_end_in_time_is_undone_and_timed_out(world: World) -> None:
+    record = world.run(native(world, "native", duration="300s"), timeout=40)
+    assert record.outcome.exit_code == 6
+    assert record.undo.state == "confirmed"
+    assert world.at_work("native") == []
+
+
+def test_a_halt_stops_a_run_under_way(world: World) -> None:
+    def stop() -> None:
+        halt.halt(world.cluster, world.clock, ["chaos"], "incident")
+
+    try:
+        record = world.run(native(world, "native", duration="300s"), listen=Until("injected", stop))
+    finally:
+        halt.resume(world.cluster, ["chaos"])
+    assert record.outcome.exit_code == 7
+    assert "incident" in record.reason
+    assert world.at_work("native") == []
+
+
+def test_a_radius_that_is_too_small_refuses(world: World) -> None:
+    record = world.run(native(world, "native", blastRadius={"maxPods": 1, "maxPercent": 40}))
+    assert record.outcome.exit_code == 3
+    assert "1 of 2 pods" in record.reason
+
+
+def test_a_plan_keeps_its_hash_while_only_pods_change(world: World) -> None:
+    trial = native(world, "native")
+    first = plan(trial, world.cluster)
+    for pod in world.cluster.list(kube.POD, "native", labels="app=web").items:
+        world.cluster.delete(kube.ref_of(pod, kube.POD), grace=0)
+    world.clock.sleep(2)
+    world.until_ready("native", "web")
+    again = plan(trial, world.cluster)
+    assert first.selection.names != again.selection.names
+    assert first.hash == again.hash
+
+
+def test_a_plan_that_drifted_is_refused(world: World) -> None:
+    trial = native(world, "drift")
+    made = plan(trial, world.cluster)
+    world.cluster.patch(ObjectRef(kube.DEPLOYMENT, "drift", "web"), {"spec": {"replicas": 3}})
+    world.clock.sleep(5)
+    world.until_ready("drift", "web")
+    record = world.run(trial, expected_hash=made.hash)
+    assert record.outcome.exit_code == 3
+    assert "has changed since plan" in record.reason
+
+
+def test_a_plan_tells_everything_before_and_writes_nothing(world: World) -> None:
+    trial = native(world, "native")
+    before = world.cluster.list(kube.LEASE).items
+    made = plan(trial, world.cluster, governor=Governor(world.cluster, world.clock, Limits()))
+    told = made.document()
+    assert (made.outcome, told["hit"], told["serviceAccount"]) == (
+        None,
+        {"pod-delete": 1},
+        "chaoskit-pod-delete",
+    )
+    assert told["afterwards"][0]["ready"] == 1
+    assert {check["name"] for check in told["checks"]} >= {"litmus", "experiment", "targets", "rights"}
+    assert world.cluster.list(kube.LEASE).items == before
+
+
+def test_a_disruption_budget_without_room_refuses(world: World) -> None:
+    trial = native(world, "budget")
+    meta = {"name": "web", "namespace": "budget"}
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}}
+    body = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": spec}
+    world.cluster.create(body)
+    world.clock.sleep(5)
+    record = world.run(trial)
+    assert record.outcome.exit_code == 3
+    assert "allows 0 disruptions" in record.reason
+
+
+@pytest.mark.parametrize("seconds", [600.0])
+def test_a_cool_down_refuses_the_next_run_and_keeps_the_ledger_for_it(world: World, seconds: float) -> None:
+    limits = Limits(chaos_cooldown=seconds)
+    trial = native(world, "cooling")
+    assert world.run(trial, limits=limits).outcome.exit_code == 0
+    record = world.run(trial, limits=limits)
+    assert record.outcome.exit_code == 3
+    assert "rests after chaos" in record.reason

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from tests.experiments.made import pod, topology
+
+from chaoskit.experiments import targets
+from chaoskit.experiments.spec import Experiment
+from chaoskit.experiments.targets import of_engine, of_experiment, picked, share
+from chaoskit.ports.cluster import Object
+
+
+def engine(**spec: Any) -> Object:
+    return {"metadata": {"name": "e", "namespace": "lab"}, "spec": spec}
+
+
+def selected(spec: dict[str, Any], *pods: Object, **env: str) -> targets.Selection:
+    return of_engine(engine(**spec), env, "pod-delete", {"lab": topology(*pods)})
+
+
+APP = {"appinfo": {"appns": "lab", "applabel": "app=web", "appkind": "deployment"}}
+
+
+def test_pods_are_found_by_label_and_kind_of_owner() -> None:
+    other = pod("db-0", owner="", app="web")
+    found = selected(APP, pod("web-1-a"), pod("web-1-b"), other)
+    assert found.names == ("web-1-a", "web-1-b")
+    assert [str(ref) for ref in found.workloads] == ["deployment/web"]
+    assert (found.hit, found.total) == (1, 2)
+
+
+def test_the_parts_of_a_label_are_alternatives() -> None:
+    spec = {"appinfo": {"appns": "lab", "applabel": "app=web,tier=cache", "appkind": "deployment"}}
+    found = selected(spec, pod("a"), pod("b", app="x", tier="cache"), pod("c", app="y"))
+    assert found.names == ("a", "b")
+
+
+def test_without_appinfo_any_pod_of_the_namespace_may_be_hit_but_litmus_own() -> None:
+    found = selected({}, pod("a"), pod("bare", owner="", app="x"), pod("runner", owner="", chaosUID="u"))
+    assert found.names == ("a", "bare")
+
+
+def test_workloads_are_selected_by_name() -> None:
+    spec = {"selectors": {"workloads": [{"kind": "deployment", "namespace": "lab", "names": "web"}]}}
+    assert selected(spec).names == ("web-1-a", "web-1-b")
+    spec["selectors"]["workloads"][0]["names"] = "other"
+    assert "deployment with other in lab" in selected(spec).missing
+
+
+def test_pods_by_name_are_all_hit() -> None:
+    spec = {"selectors": {"pods": [{"namespace": "lab", "names": "web-1-a,web-1-b"}]}}
+    found = selected(spec, PODS_AFFECTED_PERC="10")
+    assert (found.hit, found.pinned) == (2, True)
+
+
+def test_target_pods_win_and_must_exist() -> None:
+    assert selected(APP, TARGET_PODS="web-1-b").names == ("web-1-b",)
+    assert "no such pod: gone" in selected(APP, TARGET_PODS="gone").missing
+
+
+def test_no_pod_is_told_with_what_was_asked() -> None:
+    spec = {"appinfo": {"appns": "lab", "applabel": "app=nope", "appkind": "deployment"}}
+    assert "app=nope" in selected(spec).missing
+
+
+def test_a_node_label_restricts_and_needs_the_nodes() -> None:
+    nodes = ({"metadata": {"name": "node-1", "labels": {"zone": "a"}}},)
+    known = {"lab": topology(nodes=nodes)}
+    hit = of_engine(engine(**APP), {"NODE_LABEL": "zone=a"}, "pod-delete", known)
+    missed = of_engine(engine(**APP), {"NODE_LABEL": "zone=b"}, "pod-delete", known)
+    assert (len(hit.pods), bool(missed.missing)) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("total", "percent", "hit"),
+    [(3, "", 1), (3, "0", 1), (3, "50", 1), (4, "50", 2), (3, "100", 3), (10, "10-30", 3), (2, "400", 2)],
+)
+def test_a_share_is_rounded_down_and_at_least_one(total: int, percent: str, hit: int) -> None:
+    assert share(total, percent) == hit
+
+
+@given(some.integers(1, 500), some.integers(0, 100))
+def test_a_share_is_never_nothing_and_never_more_than_all(total: int, percent: int) -> None:
+    assert 1 <= share(total, str(percent)) <= total
+
+
+def experiment(**wanted: Any) -> Experiment:
+    spec = {"fault": {"kind": "pod-delete"}, "targets": wanted}
+    return Experiment.model_validate({"metadata": {"name": "x", "namespace": "lab"}, "spec": spec})
+
+
+def test_a_native_experiment_hits_as_many_as_it_says() -> None:
+    known = topology(*(pod(f"web-1-{each}") for each in "abcd"))
+    assert of_experiment(experiment(workloads=["web"]), known).hit == 1
+    assert of_experiment(experiment(workloads=["deployment/web"], pods=3), known).hit == 3
+    assert of_experiment(experiment(selector={"app": "web"}, percent=50), known).hit == 2
+
+
+def test_an_unknown_workload_is_told() -> None:
+    assert "no such workload: carts" in of_experiment(experiment(workloads=["carts"]), topology()).missing
+
+
+def test_pinned_pods_are_ready_ones_first_and_the_same_for_the_same_run() -> None:
+    pods = [pod("a", ready=False), *(pod(each) for each in "bcd")]
+    found = of_experiment(experiment(workloads=["web"], pods=3), topology(*pods))
+    assert set(picked(found, "run")) == {"b", "c", "d"}
+    assert picked(found, "run") == picked(found, "run")

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import Any
+
+from tests.experiments.made import INJECTED, RUNS, UID, engine, event, observed, result
+
+from chaoskit.experiments import terminal
+from chaoskit.experiments.terminal import decide, seen
+from chaoskit.ports.cluster import Object
+
+
+def chaos_pod(name: str, reason: str = "", phase: str = "Pending") -> Object:
+    waiting: Any = {"waiting": {"reason": reason}} if reason else {"running": {}}
+    status = {"phase": phase, "containerStatuses": [{"name": "c", "state": waiting, "restartCount": 0}]}
+    meta = {"name": name, "labels": {"chaosUID": UID}}
+    return {
+        "metadata": meta,
+        "spec": {"containers": [{"name": "c", "image": "an/image:1"}]},
+        "status": status,
+    }
+
+
+def test_a_run_goes_on_while_its_result_is_awaited() -> None:
+    assert decide(observed(RUNS, ("ChaosResult", result("Awaited"))), 5000) is None
+
+
+def test_a_settled_result_ends_it_before_the_engine_says_so() -> None:
+    ending = decide(observed(RUNS, ("ChaosResult", result("Pass"))), 1)
+    assert ending is not None
+    assert ending.how == "settled"
+
+
+def test_a_result_of_another_engine_or_from_before_is_not_read() -> None:
+    assert decide(observed(RUNS, ("ChaosResult", result("Pass", uid="other"))), 1) is None
+    old = {"web-chaos-pod-delete": "9"}
+    assert decide(observed(RUNS, ("ChaosResult", result("Pass")), old=old), 1) is None
+    assert decide(observed(RUNS, ("ChaosResult", result("Pass", version="10")), old=old), 1) is not None
+
+
+def test_a_completed_engine_without_a_result_gets_ten_seconds() -> None:
+    known = observed(("ChaosEngine", engine("completed", "stop")))
+    assert decide(known, 9) is None
+    ending = decide(known, 10)
+    assert ending is not None
+    assert ending.how == "no-result"
+
+
+def test_a_completed_engine_with_an_awaited_result_has_lost_its_experiment() -> None:
+    known = observed(("ChaosEngine", engine("completed")), ("ChaosResult", result("Awaited")))
+    ending = decide(known, 10)
+    assert ending is not None
+    assert ending.how == "died"
+
+
+def test_a_foreign_engine_of_the_same_name_changes_nothing() -> None:
+    other = engine("stopped")
+    other["metadata"]["uid"] = "other"
+    assert observed(("ChaosEngine", other)).engine is None
+
+
+def test_an_engine_that_is_never_taken_up_is_told_after_half_a_minute() -> None:
+    known = observed(("ChaosEngine", engine("")))
+    assert decide(known, 29) is None
+    ending = decide(known, 30)
+    assert ending is not None
+    assert "no Litmus operator" in ending.reason
+
+
+def test_pull_errors_count_from_the_first_through_all_their_names() -> None:
+    known = observed(RUNS)
+    for at, reason in ((0.0, "ErrImagePull"), (10.0, "ImagePullBackOff"), (25.0, "ErrImagePull")):
+        known = seen(known, "Pod", "MODIFIED", chaos_pod("job-1", reason), at)
+    assert decide(known, 29) is None
+    ending = decide(known, 30)
+    assert ending is not None
+    assert "an/image:1" in ending.reason
+
+
+def test_a_pull_that_works_at_last_starts_the_count_anew() -> None:
+    known = seen(observed(RUNS), "Pod", "ADDED", chaos_pod("job-1", "ErrImagePull"), 0.0)
+    known = seen(known, "Pod", "MODIFIED", chaos_pod("job-1", phase="Running"), 20.0)
+    known = seen(known, "Pod", "MODIFIED", chaos_pod("job-1", "ErrImagePull"), 25.0)
+    assert decide(known, 40) is None
+
+
+def test_a_pending_pod_is_told_with_the_schedulers_reason() -> None:
+    body = chaos_pod("job-1")
+    unschedulable = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes fit"}
+    body["status"] = {"phase": "Pending", "conditions": [unschedulable]}
+    ending = decide(seen(observed(RUNS), "Pod", "ADDED", body, 0.0), 120)
+    assert ending is not None
+    assert "0/3 nodes fit" in ending.reason
+
+
+def test_a_start_that_fails_is_forgotten_once_a_runner_is_there() -> None:
+    complaint = event("ChaosResourcesOperationFailed", "(chaos start) Unable to get chaos resources")
+    known = observed(RUNS, ("Event", complaint))
+    assert decide(known, 20) is not None
+    runner = chaos_pod("web-chaos-runner", phase="Running")
+    assert decide(seen(known, "Pod", "ADDED", runner, 1.0), 20) is None
+
+
+def test_a_skipped_experiment_ends_it_at_once() -> None:
+    entry = {"name": "pod-delete", "status": "ChaosExperiment Not Found"}
+    ending = decide(observed(("ChaosEngine", engine(experiments=[entry]))), 1)
+    assert ending is not None
+    assert ending.how == "cannot-start"
+
+
+def test_an_engine_that_is_stopped_or_gone_has_ended() -> None:
+    stopped = decide(observed(("ChaosEngine", engine("stopped", "stop"))), 1)
+    gone = decide(seen(observed(RUNS), "ChaosEngine", "DELETED", engine(), 1.0), 1)
+    assert stopped is not None
+    assert gone is not None
+    assert (stopped.how, gone.how) == ("stopped", "deleted")
+
+
+def test_an_operator_that_ignores_a_stop_is_not_waited_for_for_ever() -> None:
+    known = observed(("ChaosEngine", engine("initialized", "stop")))
+    assert decide(known, terminal.STOP_LAGS - 1) is None
+    assert decide(known, terminal.STOP_LAGS) is not None
+
+
+def test_injections_are_known_by_experiment() -> None:
+    known = observed(RUNS, INJECTED)
+    assert terminal.injected_of(known, "pod-delete")
+    assert not terminal.injected_of(known, "pod-cpu-hog")
+    assert not observed(RUNS, ("Event", event("ChaosInject", uid="other"))).injected

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.experiments.made import INJECTED, RUNS, event, observed, result
+
+from chaoskit.experiments import verdict
+from chaoskit.experiments.terminal import Ending
+from chaoskit.experiments.verdict import Judged, final, of_baseline, of_litmus, of_steady_state
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Object
+from chaoskit.records import Undo
+from chaoskit.steadystate.comparing import Judgement
+from chaoskit.steadystate.conditions import AlertCondition, Condition
+from chaoskit.steadystate.monitor import Observation, Stage
+
+SETTLED = Ending("settled")
+
+
+def experiment(*modes: str, stops: bool = False) -> dict[str, Any]:
+    probes = [{"name": mode, "mode": mode, "runProperties": {"stopOnFailure": stops}} for mode in modes]
+    return {"name": "pod-delete", "spec": {"probe": probes}}
+
+
+def statuses(**verdicts: str) -> list[dict[str, Any]]:
+    return [{"name": name, "status": {"verdict": each}} for name, each in verdicts.items()]
+
+
+def judged(body: Object, spec: dict[str, Any] | None = None, *, injected: bool = True, **more: Any) -> Judged:
+    changes = [RUNS, ("ChaosResult", body)] + ([INJECTED] if injected else [])
+    return of_litmus([spec or experiment()], observed(*changes), SETTLED, **more)
+
+
+def test_a_pass_needs_an_injection_or_an_effect() -> None:
+    assert judged(result("Pass")).outcome is Outcome.PASSED
+    assert judged(result("Pass"), injected=False).outcome is Outcome.ERRORED
+    assert judged(result("Pass"), injected=False, affected=True).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("mode", ["EOT", "Continuous", "OnChaos", "Edge"])
+def test_a_probe_that_fails_after_or_during_the_fault_is_a_weakness(mode: str) -> None:
+    body = result("Fail", probeStatuses=statuses(**{mode: "Failed"}))
+    assert judged(body, experiment(mode)).outcome is Outcome.WEAKNESS_FOUND
+
+
+def test_a_probe_that_fails_before_is_no_baseline_whatever_fails_later() -> None:
+    body = result("Fail", probeStatuses=statuses(SOT="Failed", EOT="Failed"))
+    assert judged(body, experiment("SOT", "EOT")).outcome is Outcome.NO_BASELINE
+
+
+def test_an_edge_probe_that_failed_the_first_check_is_no_baseline() -> None:
+    body = result("Stopped", probeStatuses=statuses(Edge="Failed"))
+    checked = ("Event", event("PreChaosCheck", "Probes: Unsuccessful"))
+    known = observed(RUNS, ("ChaosResult", body), checked)
+    found = of_litmus([experiment("Edge", stops=True)], known, SETTLED)
+    assert found.outcome is Outcome.NO_BASELINE
+
+
+def test_a_probe_that_stops_the_run_under_the_fault_is_a_weakness() -> None:
+    body = result("Stopped", probeStatuses=statuses(Continuous="Failed"))
+    assert judged(body, experiment("Continuous", stops=True)).outcome is Outcome.WEAKNESS_FOUND
+
+
+def test_a_stop_without_a_failed_probe_is_another_hand() -> None:
+    assert judged(result("Stopped")).outcome is Outcome.ERRORED
+    assert judged(result("Stopped"), injected=False).outcome is Outcome.CANNOT_START
+
+
+def test_a_failure_without_an_injection_is_not_judged() -> None:
+    body = result("Fail", probeStatuses=statuses(EOT="Failed"))
+    assert judged(body, experiment("EOT"), injected=False).outcome is Outcome.ERRORED
+
+
+def test_an_error_tells_code_and_reason_and_whether_anything_was_injected() -> None:
+    reason = json.dumps({"errorCode": "HELPER_ERROR", "reason": "no socket"})
+    output = {"errorCode": "HELPER_ERROR", "reason": reason}
+    body = result("Error")
+    body["status"]["experimentStatus"]["errorOutput"] = output
+    assert judged(body).outcome is Outcome.ERRORED
+    assert judged(body, injected=False) == Judged(Outcome.CANNOT_START, "pod-delete: HELPER_ERROR no socket")
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        ({"failStep": "could not delete"}, "could not delete"),
+        ({"errorOutput": {"errorCode": "X", "reason": '[{"reason":"a"},{"reason":"b"}]'}}, "X a; b"),
+        ({}, "Litmus reports an error without a reason"),
+    ],
+)
+def test_reasons_are_read_in_all_spellings(inner: dict[str, Any], words: str) -> None:
+    assert verdict.error_of({"status": {"experimentStatus": inner}}) == words
+
+
+def test_several_experiments_end_with_the_gravest() -> None:
+    second = {"name": "pod-cpu-hog"}
+    known = observed(RUNS, ("ChaosResult", result("Pass")), INJECTED)
+    found = of_litmus([experiment(), second], known, Ending("no-result", "no result"))
+    assert found.outcome is Outcome.CANNOT_START
+
+
+def look(stage: Stage, *, held: bool | None) -> Observation:
+    condition = Condition(name="errors", alert=AlertCondition(name="Down"))
+    return Observation(condition, stage, datetime(2026, 1, 1, tzinfo=UTC), Judgement(held, "7", "below 5"))
+
+
+def test_a_baseline_that_is_broken_or_unknown_forbids_the_fault() -> None:
+    assert of_baseline([look("before", held=True)]) is None
+    for held, words in ((False, "is not there"), (None, "cannot be known")):
+        found = of_baseline([look("before", held=held)])
+        assert found is not None
+        assert found.outcome is Outcome.NO_BASELINE
+        assert words in found.reason
+
+
+@pytest.mark.parametrize(
+    ("stage", "held", "injected", "outcome"),
+    [
+        ("during", False, True, Outcome.WEAKNESS_FOUND),
+        ("during", False, False, Outcome.NO_BASELINE),
+        ("after", False, True, Outcome.WEAKNESS_FOUND),
+        ("after undo", False, True, Outcome.WEAKNESS_FOUND),
+        ("after undo", None, True, Outcome.ERRORED),
+        ("during", None, True, None),
+        ("after", True, True, None),
+    ],
+)
+def test_the_steady_state_is_judged_by_stage(
+    stage: Stage, outcome: Outcome | None, *, held: bool | None, injected: bool
+) -> None:
+    found = of_steady_state([look(stage, held=held)], injected=injected)
+    assert (found.outcome if found is not None else None) is outcome
+
+
+def test_an_unconfirmed_undo_goes_before_everything() -> None:
+    weakness = Judged(Outcome.WEAKNESS_FOUND, "weak")
+    assert final([weakness, None], Undo("confirmed")).outcome is Outcome.WEAKNESS_FOUND
+    found = final([weakness], Undo("not confirmed", ("helper left",)))
+    assert found.outcome is Outcome.UNDO_UNCONFIRMED
+    assert "helper left" in found.reason
