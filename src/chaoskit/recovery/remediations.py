@@ -15,10 +15,14 @@ from chaoskit.acts import rollout
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger, accounts
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, NotFound, Refused
+from chaoskit.errors import CannotStart, Conflict, NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery.planner import Rung
 from chaoskit.rollouts import RESTARTED_AT, Revision
+
+
+_TRIES = 5
+"""How often a remediation is begun anew because its target changed under its hands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,11 @@ def apply(rung: Rung, target: ObjectRef, hands: Hands) -> str:
         Refused: a disruption budget or whoever keeps the field forbids it.
         CannotStart: it does not apply to the target as it is now, or the server said no.
     """
+    for _ in range(_TRIES - 1):
+        try:
+            return _WAYS[rung.action](rung, target, hands)
+        except Conflict:
+            continue  # a controller wrote its status in between: read the target again, decide again
     return _WAYS[rung.action](rung, target, hands)
 
 
