@@ -49,6 +49,12 @@ def native(world: World, namespace: str, **spec: Any) -> Trial:
     return Trial("test.yaml", experiment=Experiment.model_validate(made))
 
 
+def everything(world: World) -> list[str]:
+    """Names of all that a run could make, in all namespaces."""
+    kinds = (kube.LEASE, kube.CHAOS_ENGINE, kube.CHAOS_RESULT, kube.SECRET, kube.CONFIG_MAP, kube.JOB)
+    return [body["metadata"]["name"] for kind in kinds for body in world.cluster.list(kind).items]
+
+
 def test_a_native_run_pins_its_pod_and_removes_its_engine(world: World) -> None:
     ready = {"kubernetes": {"workload": "web"}, "mode": "edges", "recoversWithin": "60s"}
     record = world.run(native(world, "native", steadyState=[ready]))
@@ -140,7 +146,7 @@ def test_a_plan_that_drifted_is_refused(world: World) -> None:
 
 def test_a_plan_tells_everything_before_and_writes_nothing(world: World) -> None:
     trial = native(world, "native")
-    before = world.cluster.list(kube.LEASE).items
+    before = everything(world)
     made = plan(trial, world.cluster, governor=Governor(world.cluster, world.clock, Limits()))
     told = made.document()
     assert (made.outcome, told["hit"], told["serviceAccount"]) == (
@@ -150,7 +156,7 @@ def test_a_plan_tells_everything_before_and_writes_nothing(world: World) -> None
     )
     assert told["afterwards"][0]["ready"] == 1
     assert {check["name"] for check in told["checks"]} >= {"litmus", "experiment", "targets", "rights"}
-    assert world.cluster.list(kube.LEASE).items == before
+    assert everything(world) == before
 
 
 def test_a_disruption_budget_without_room_refuses(world: World) -> None:
