@@ -20,7 +20,6 @@ from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery.planner import Rung
 from chaoskit.rollouts import RESTARTED_AT, Revision
 
-
 _TRIES = 5
 """How often a remediation is begun anew because its target changed under its hands."""
 
