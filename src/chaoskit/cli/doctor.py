@@ -1,0 +1,59 @@
+"""Check what chaoskit needs, and say how to mend what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from chaoskit.cli.render import emit
+from chaoskit.cli.session import Session, command, new_app
+from chaoskit.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chaoskit.experiments.checks import Check
+    from chaoskit.runtime import Runtime
+
+app = new_app(__doc__)
+
+_MARKS = {"ok": "✔ ok", "warning": "! warning", "blocked": "✖ missing", "refused": "✖ denied"}
+
+
+@command(app, epilog="Examples: chaoskit doctor; chaoskit doctor -n shop -o json")
+def doctor(session: Session) -> None:
+    """Check cluster, rights, Litmus, signals, store and model; say how to mend what is missing."""
+    with session.connected() as runtime:
+        found = list(_look(runtime))
+    blocked = any(each.state == "blocked" for each in found)
+    outcome = Outcome.CANNOT_START if blocked else Outcome.DONE
+    document = {
+        "outcome": outcome.value,
+        "exit": outcome.exit_code,
+        "checks": [each.document() for each in found],
+    }
+    emit(session, "doctor", document, lambda out: _table(out, found))
+    raise typer.Exit(outcome.exit_code)
+
+
+def _look(runtime: Runtime) -> list[Check]:
+    from chaoskit.flows import doctor as looking
+
+    namespace = runtime.namespace
+    looks = {
+        "cluster": lambda: looking.cluster(runtime.cluster),
+        "rights": lambda: looking.rights(runtime.cluster, namespace),
+        "litmus": lambda: looking.litmus(runtime.cluster, namespace),
+        "prometheus": lambda: looking.signals(runtime.metrics, namespace),
+        "store": lambda: looking.store(runtime.store),
+        "model": lambda: looking.model(runtime.settings.home / "models"),
+    }
+    return [check for name, look in looks.items() for check in looking.examine(name, look)]
+
+
+def _table(out: Console, found: list[Check]) -> None:
+    for each in found:
+        out.print(f"{_MARKS[each.state]:<10} {each.name:<12} {each.words}", soft_wrap=True)
+        if each.mend:
+            out.print(f"{'':<10} {'':<12} mend: {each.mend}", soft_wrap=True)

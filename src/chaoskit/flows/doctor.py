@@ -1,0 +1,125 @@
+"""What chaoskit needs, looked at one by one: what is there, what is missing, and how to mend it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from chaoskit import kube
+from chaoskit.errors import ChaoskitError
+from chaoskit.experiments.checks import Check
+from chaoskit.ports.cluster import Access, Cluster
+from chaoskit.ports.metrics import MetricsSource, Signal
+from chaoskit.ports.store import Store
+from chaoskit.signals import CATALOGUE
+
+NODES_RECOMMENDED = 3
+
+_RUN = (
+    Access("create", "litmuschaos.io", "chaosengines"),
+    Access("patch", "litmuschaos.io", "chaosengines"),
+    Access("list", "litmuschaos.io", "chaosresults"),
+    Access("create", "coordination.k8s.io", "leases"),
+    Access("update", "coordination.k8s.io", "leases"),
+    Access("list", "", "pods"),
+    Access("list", "", "events"),
+)
+_RECOVER = (
+    Access("patch", "apps", "deployments"),
+    Access("delete", "", "pods"),
+    Access("create", "", "pods", subresource="eviction"),
+    Access("list", "apps", "replicasets"),
+)
+
+
+def examine(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    """What `look` finds; an error on the way is one more finding, with its own mend."""
+    try:
+        yield from look()
+    except ChaoskitError as error:
+        yield Check(name, "blocked", error.message, error.hint)
+
+
+def cluster(found: Cluster) -> Iterator[Check]:
+    """The server answers, and how fast; how many nodes there are."""
+    began = time.perf_counter()
+    version = found.server_version()
+    took = (time.perf_counter() - began) * 1000
+    yield Check("cluster", "ok", f"{found.name} is {version}, reachable in {took:.0f} ms")
+    nodes = found.list(kube.NODE).items
+    ready = sum(kube.is_true(node, "Ready") for node in nodes)
+    words = f"{ready} of {len(nodes)} nodes ready"
+    if ready < min(len(nodes), NODES_RECOMMENDED) or len(nodes) < NODES_RECOMMENDED:
+        yield Check("nodes", "warning", f"{words}; {NODES_RECOMMENDED} are recommended")
+    else:
+        yield Check("nodes", "ok", words)
+
+
+def rights(found: Cluster, namespace: str) -> Iterator[Check]:
+    """What the caller may do of what `run` and `recover` need."""
+    for command, needed in (("run", _RUN), ("recover", _RECOVER)):
+        here = [Access(a.verb, a.group, a.resource, namespace, a.subresource) for a in needed]
+        denied = [str(access) for access in here if found.can_i(access) == "denied"]
+        if denied:
+            yield Check(
+                "rights", "blocked", f"{command}: you may not {', '.join(denied)}", "ask for these rights"
+            )
+        else:
+            yield Check("rights", "ok", f"you may do what {command} needs in namespace {namespace}")
+
+
+def litmus(found: Cluster, namespace: str) -> Iterator[Check]:
+    """Litmus' operator runs, and the namespace has ChaosExperiments and an account for them."""
+    running = [
+        body
+        for body in found.list(kube.DEPLOYMENT).items
+        if any("chaos-operator" in c["image"] for c in body["spec"]["template"]["spec"]["containers"])
+    ]
+    if running:
+        image = running[0]["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
+        yield Check("litmus", "ok", f"operator {image} in namespace {running[0]['metadata']['namespace']}")
+    else:
+        yield Check("litmus", "blocked", "no Litmus operator is installed", "https://docs.litmuschaos.io")
+    names = [body["metadata"]["name"] for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items]
+    if names:
+        yield Check("experiments", "ok", f"namespace {namespace} has {', '.join(sorted(names))}")
+    else:
+        words = f"namespace {namespace} has no ChaosExperiment: an engine there would hang for ever"
+        yield Check("experiments", "blocked", words, "install the ChaosExperiments of Litmus' charts there")
+
+
+def signals(found: MetricsSource | None, namespace: str) -> Iterator[Check]:
+    """Which signals have a sample in the namespace; what is absent cannot be learned or predicted from."""
+    if found is None:
+        yield Check(
+            "prometheus", "warning", "none is configured: no training, no prediction", "--prometheus URL"
+        )
+        return
+    absent = [signal.name for signal in CATALOGUE if not _sampled(found, signal, namespace)]
+    words = f"{len(CATALOGUE) - len(absent)} of {len(CATALOGUE)} signals have samples"
+    if absent:
+        yield Check("prometheus", "warning", f"{words}; absent: {', '.join(absent)}")
+    else:
+        yield Check("prometheus", "ok", words)
+
+
+def _sampled(found: MetricsSource, signal: Signal, namespace: str) -> bool:
+    return bool(found.instant(signal, None if signal.scope == "node" else {"namespace": namespace}))
+
+
+def store(found: Store) -> Iterator[Check]:
+    """The store can be read."""
+    newest = found.latest("run")
+    yield Check("store", "ok", f"{found.name}{'' if newest else ', no run yet'}")
+
+
+def model(models: Path) -> Iterator[Check]:
+    """A model is promoted."""
+    from chaoskit import prediction
+
+    name = prediction.promoted(models)
+    if name:
+        yield Check("model", "ok", f"{name} answers")
+    else:
+        yield Check("model", "warning", "none is promoted: plain rules answer", "chaoskit train")
