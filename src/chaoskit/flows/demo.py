@@ -151,7 +151,7 @@ class _Story:
         judged = (
             "beats every baseline" if fitted.report.beats_baselines else "does not beat every baseline yet"
         )
-        words = f"{fitted.name} on {HISTORY:g} h of {NAMESPACE}: PR-AUC {line.pr_auc:.2f} on held-out time, {judged}"
+        words = f"{fitted.name} on {HISTORY:g} h: PR-AUC {line.pr_auc:.2f} on held-out time, {judged}"
         self._narrate(Chapter(2, "train", words))
         return fitted
 
