@@ -213,3 +213,81 @@ def test_no_history_lets_a_target_be_acted_on_within_its_cool_down_or_too_often(
     resting = any(age * 60 < guards.cooldown for age in ages)
     often = sum(age < 60 for age in ages) >= guards.max_attempts_per_hour
     assert isinstance(_plan(_bad_rollout(), history=history), Refusal) == (resting or often)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "why"),
+    [
+        ("cpu-saturated", "scale", "2 to 3 replicas"),
+        ("memory-growth", "rolling-restart", "replaces its pods a few at a time"),
+        ("edge-gap", "remove-network-policy", "removes what an ended experiment left behind, if anything"),
+        ("disk-full", "notify", "a person decides"),
+    ],
+)
+def test_each_class_begins_with_its_first_remediation(kind: str, first: str, why: str) -> None:
+    decision = _plan(made.topology(made.pod("a"), made.pod("b")), symptom(kind))
+    assert isinstance(decision, Plan)
+    assert (decision.rungs[0].action, decision.rungs[0].why) == (first, why)
+
+
+def _own(issue: str, **step: Any) -> tuple[runbook.Runbook, ...]:
+    return (
+        runbook.Runbook.model_validate(
+            {
+                "apiVersion": "chaoskit.io/v1",
+                "kind": "Runbook",
+                "metadata": {"name": "own"},
+                "spec": {"matches": {"issue": issue, "minConfidence": 0.1}, "remediations": [step]},
+            }
+        ),
+    )
+
+
+def _own_plan(seen: Topology, found: Symptom, **step: Any) -> Decision:
+    (issue,) = classify([found], topology=seen, now=NOW)
+    return planner.plan(issue, _own(issue.kind, **step), seen, now=NOW)
+
+
+def test_a_dependency_is_the_database_that_the_workload_calls() -> None:
+    bodies = [made.deployment("orders", env={"DB": "postgres://db:5432/x"}), made.deployment("db")]
+    decision = _own_plan(
+        made.topology(deployments=bodies), symptom("pool-errors", "orders"), action="restart-dependency"
+    )
+    assert _rungs(decision) == [("restart-dependency", ["deployment/db"])]
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"action": "restart-dependency"}, "no database is known that it calls"),
+        ({"action": "scale", "max": 2}, "2 replicas is the limit already"),
+        ({"action": "raise-memory-limit"}, "it has no memory limit"),
+        ({"action": "roll-back"}, "no earlier revision is left"),
+        ({"action": "uncordon"}, "it is no node"),
+        ({"action": "restart-pod"}, "no pod has the symptom"),
+        ({"action": "notify", "when": ["disk-full"]}, "only for disk-full"),
+    ],
+)
+def test_a_ladder_without_a_rung_that_applies_is_refused_with_the_reason(
+    step: dict[str, Any], why: str
+) -> None:
+    decision = _own_plan(made.topology(made.pod("a"), made.pod("b")), symptom("crash-loop"), **step)
+    assert why in _refused(decision).why
+
+
+def test_a_memory_limit_is_raised_up_to_the_cap() -> None:
+    body = made.deployment("cart")
+    body["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"memory": "256Mi"}}
+    seen = made.topology(made.pod("a"), deployments=(body,))
+    step = {"action": "raise-memory-limit", "factor": 2, "cap": "1Gi"}
+    decision = _own_plan(seen, symptom("oom-killed"), **step)
+    assert isinstance(decision, Plan)
+    assert decision.rungs[0].why == "memory limit times 2, at most 1Gi"
+    assert "at the cap" in _refused(_own_plan(seen, symptom("oom-killed"), **{**step, "cap": "256Mi"})).why
+
+
+def test_nobody_is_restarted_for_a_database_that_nobody_is_known_to_call() -> None:
+    seen = made.topology(deployments=(made.deployment("db"),))
+    decision = _plan(seen, symptom("database-full", "db"))
+    assert isinstance(decision, Plan)
+    assert decision.left_out[-1] == "recycle-connections: nobody is known to call this database"

@@ -242,3 +242,71 @@ def test_a_pod_is_recovered_even_where_no_metrics_answer(tmp_path: Path, metrics
         assert seen.blind
         issue = shop.wait_for("pod-crash", sure=0.95)
         assert shop.recover(shop.decide(issue)).outcome is Outcome.RECOVERED
+
+
+def _burn(pod: Pod) -> Effect:
+    return Effect("cpu", "shop", pod.name, 2.0)
+
+
+def test_one_more_replica_that_does_not_help_is_taken_back(tmp_path: Path) -> None:
+    with scene(tmp_path, history=40, workload="catalog", hurt=_burn) as shop:
+        before = shop.deployment("catalog")["spec"]["replicas"]
+        record = shop.recover(shop.decide(shop.wait_for("cpu-saturation")))
+        assert record.outcome is Outcome.NOT_RECOVERED, record.reason
+        assert record.steps[0]["action"] == "scale"
+        assert record.steps[0]["done"]
+        assert record.undo.state == "confirmed"
+        assert shop.deployment("catalog")["spec"]["replicas"] == before
+
+
+def test_a_database_that_crashes_is_the_root_of_all_errors_and_recovered_first(tmp_path: Path) -> None:
+    with scene(tmp_path, history=40) as shop:
+        shop.roll_out("db", FAULT="exit=3")
+        issue = shop.wait_for("pod-crash", sure=0.95)
+        assert str(issue.target) == "deployment/db"
+        assert "database-down" in issue.kinds
+        assert {each.root for each in shop.issues() if each.id != issue.id} <= {issue.id}
+        assert shop.recover(shop.decide(issue)).outcome is Outcome.RECOVERED
+
+
+def test_a_stop_before_anything_was_done_leaves_nothing(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with scene(tmp_path) as shop:
+        shop.roll_out("cart", FAULT="exit=3")
+        decision = shop.decide(shop.wait_for("pod-crash", sure=0.95))
+        broken = _template(shop, "cart")
+        stop.set()
+        record = shop.recover(decision, stop=stop)
+        assert (record.outcome, record.steps) == (Outcome.INTERRUPTED, ())
+        assert _template(shop, "cart") == broken
+        assert set(_settled(shop)) <= {"done"}
+
+
+def test_a_workload_that_is_gone_by_then_cannot_be_recovered(tmp_path: Path) -> None:
+    with scene(tmp_path) as shop:
+        shop.roll_out("cart", FAULT="exit=3")
+        decision = shop.decide(shop.wait_for("pod-crash", sure=0.95))
+        shop.cluster.delete(ref("cart"), propagation="Foreground")
+        record = shop.recover(decision)
+        assert record.outcome in {Outcome.CANNOT_START, Outcome.NOT_RECOVERED}
+        assert record.steps == () or not any(step["helped"] for step in record.steps)
+
+
+def test_a_halt_in_the_middle_stops_the_ladder_and_undoes(tmp_path: Path) -> None:
+    with scene(tmp_path) as shop:
+        shop.roll_out("cart", FAULT="exit=3")
+        shop.wait_for("pod-crash", sure=0.95)
+        shop.roll_out("cart", FAULT="exit=4")
+        broken = _template(shop, "cart")
+        decision = shop.decide(shop.wait_for("pod-crash", sure=0.95))
+
+        def pull_the_brake(event: object) -> None:
+            if getattr(event, "mark", "") == "done" and getattr(event, "name", "") == "roll-back":
+                halt.halt(shop.cluster, shop.clock, ("recovery",), "enough")
+
+        record = shop.recover(decision, listen=pull_the_brake)
+        assert record.outcome is Outcome.NOT_RECOVERED
+        assert "enough" in record.reason
+        assert [step["action"] for step in record.steps] == ["roll-back"]
+        assert record.undo.state == "confirmed"
+        assert _template(shop, "cart") == broken
