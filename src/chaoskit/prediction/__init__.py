@@ -58,7 +58,7 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, public in _HOME.items() for name in public}
 
-__all__ = list(_MODULE_OF)  # noqa: PLE0605 - one list of names is enough
+__all__ = list(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """From scores to alarms: which events are caught, how soon, and how many alarms are false.
 
-An event is caught when one of its rows is alarmed while it lasts (or, for forecasts, from `horizon` before
-it). Alarmed samples outside events, with five minutes of grace after them, are false alarms: bridged over
+An event is caught when one of its rows is alarmed while it lasts; one that a forecast should foresee, only
+when it is alarmed before it begins, within the horizon. Alarmed samples outside events, with five minutes of grace after them, are false alarms: bridged over
 gaps of five minutes and counted again every thirty, so that an alarm that never ends is not one.
 """
 
@@ -108,10 +108,11 @@ class Judge:
         return Judgement(threshold, catches, false, self.hours, self.pod_days)
 
     def _delay(self, event: Event, alarmed: NDArray[np.bool_]) -> float | None:
-        lead = round(self._labelled.target.lead.total_seconds() / self._step)
+        lead = round(self._labelled.target.lead_of(event.issue).total_seconds() / self._step)
         first = max(0, event.first - lead)
+        last = event.first if lead else event.last + 1
         rows = list(event.rows)
-        seen = (alarmed & self._scored[event.block])[rows, first : event.last + 1].any(axis=0)
+        seen = (alarmed[rows, first:last] & self._scored[event.block][rows, first:last]).any(axis=0)
         if not seen.any():
             return None
         block = self._labelled.dataset.blocks[event.block]

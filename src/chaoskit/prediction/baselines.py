@@ -143,7 +143,7 @@ def _linear(table: Table, index: int, _: Any) -> Floats:
 def _z(table: Table, index: int, _: Any) -> Floats:
     names = table.spec.names
     wanted = [i for i, name in enumerate(names) if name == "pod.z_max" or name.endswith((".up", ".down"))]
-    return np.fmax.reduce(table.blocks[index][..., wanted], axis=-1)
+    return np.asarray(np.fmax.reduce(table.blocks[index][..., wanted], axis=-1), dtype=np.float32)
 
 
 def _ewma(table: Table, index: int, _: Any) -> Floats:

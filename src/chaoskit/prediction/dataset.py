@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +110,18 @@ class Dataset:
             blocks=tuple(replace(b, values=self._columns(b, wanted)) for b in self.blocks),
         )
 
+    def until(self, at: datetime) -> Dataset:
+        """The same without what was measured after `at`; blocks that begin later are left out.
+
+        Raises:
+            InvalidInput: nothing was measured before.
+        """
+        counts = [int((at - block.start).total_seconds() // block.step) + 1 for block in self.blocks]
+        kept = tuple(b.cut(0, n) for b, n in zip(self.blocks, counts, strict=True) if n > 0)
+        if not kept:
+            raise errors.InvalidInput(f"there is no data before {at:%Y-%m-%d %H:%M} UTC")
+        return replace(self, blocks=kept)
+
     def _columns(self, block: Block, wanted: Sequence[Signal]) -> Values:
         values = np.full((len(block.rows), len(wanted), block.length), np.nan, dtype=np.float32)
         for index, signal in enumerate(wanted):
@@ -133,6 +145,12 @@ class Dataset:
         return replace(self, blocks=tuple(_rows_of(block, wanted) for block in self.blocks))
 
 
+def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Where there is no value."""
+    found: NDArray[np.bool_] = np.isnan(values)
+    return found
+
+
 def present(values: Values) -> NDArray[np.bool_]:
     """Which (row, moment) have any value."""
     found: NDArray[np.bool_] = ~np.isnan(values).all(axis=1)
@@ -145,7 +163,7 @@ def _thin(block: Block, factor: int) -> Block:
     parts = block.values[:, :, :usable].reshape(shape)
     newest = parts[..., -1].copy()
     for back in range(2, factor + 1):
-        np.copyto(newest, parts[..., -back], where=np.isnan(newest))
+        np.copyto(newest, parts[..., -back], where=missing(newest))
     return replace(block, start=block.at(factor - 1), step=block.step * factor, values=newest)
 
 
@@ -185,8 +203,16 @@ def collect(
     values = np.full((len(pods), len(usable), length), np.nan, dtype=np.float32)
     for column, series in enumerate(found):
         _fill(values[:, column], pods, series, start, step)
+    _clear_absent(values, usable)
     block = Block(namespace, pods, start.astimezone(UTC), step, values)
     return Dataset(usable, step, (block,))
+
+
+def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:
+    """Where a pod has no sample of its own, what its workload has is not its either."""
+    own = [index for index, signal in enumerate(usable) if signal.scope == "pod"]
+    absent = ~present(values[:, own])
+    values.transpose(0, 2, 1)[absent] = np.nan
 
 
 def _pods(series: Iterable[Series]) -> Iterator[Row]:

@@ -19,7 +19,7 @@ from chaoskit.prediction import baselines, features, folds, training
 from chaoskit.prediction.alarms import Catch, Judge, Judgement, Scores
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.training import Model, Options, Samples, Table
 
 BOOTSTRAPS = 1000
@@ -278,7 +278,7 @@ class _Examiner:
             pr_auc_by_class=self._by_class(ranked),
             brier=None if probability is None else float(np.mean((probability - y[known]) ** 2)),
             ece=None if probability is None else expected_calibration_error(probability, y[known]),
-            **_of_events(judged, self._table.labelled.target.lead.total_seconds()),
+            **_of_events(judged, self._table.labelled.target),
         )
 
     def _by_class(self, ranked: NDArray[np.float32]) -> dict[str, float]:
@@ -291,13 +291,13 @@ class _Examiner:
         return found
 
 
-def _of_events(judged: Judgement, lead: float) -> dict[str, Any]:
+def _of_events(judged: Judgement, target: Target) -> dict[str, Any]:
     delays = np.array([catch.delay for catch in judged.catches if catch.delay is not None])
     early = -delays[delays < 0]
+    lead = sum(target.lead_of(catch.event.issue).total_seconds() for catch in judged.catches)
     due = Counter(catch.event.issue for catch in judged.catches)
     caught = Counter(catch.event.issue for catch in judged.catches if catch.delay is not None)
     recall, f1 = _bootstrap(judged.catches, judged.false)
-    forecast = lead > 0 and len(judged.catches) > 0
     return {
         "caught": {issue: (caught[issue], count) for issue, count in sorted(due.items())},
         "recall": judged.recall,
@@ -307,8 +307,8 @@ def _of_events(judged: Judgement, lead: float) -> dict[str, Any]:
         "f1_interval": f1,
         "delay_median": float(np.median(delays)) if len(delays) else None,
         "delay_p90": float(np.quantile(delays, 0.9)) if len(delays) else None,
-        "lead_median": float(np.median(early)) if forecast and len(early) else None,
-        "lead_share": float(early.sum() / (lead * len(judged.catches))) if forecast else None,
+        "lead_median": float(np.median(early)) if len(early) else None,
+        "lead_share": float(early.sum() / lead) if lead else None,
         "false_alarms": judged.false,
         "false_per_hour": judged.false_per_hour,
         "false_per_hour_bound": float(chi2.ppf(0.95, 2 * (judged.false + 1)) / 2 / judged.hours),
@@ -391,7 +391,7 @@ def _held_out(
         teaches = taught.pick(_group_of(taught, owner) != held)
         examined = _group_of(asked, owner) == held
         if 0 < (teaches.y == 1).sum() < len(teaches.y) and examined.any():
-            forest = training.fit(table, teaches, options)
+            forest = training.fit(table, teaches, replace(options, trees=options.fold_trees))
             score[examined] = training.score_with(forest, table.features(asked.pick(examined)))
     if np.isnan(score).all():
         return None
@@ -427,8 +427,9 @@ def _probes(
         found.append(_identity(table, taught, asked))
         found.append(_clock(table, taught, asked, options.seed))
         found.append(_permuted(table, early, late, options))
-    before = _before(table, late, scores)
-    found += [] if before is None else [before]
+    if table.labelled.target.mode == "detect":
+        before = _before(table, late, scores)
+        found += [] if before is None else [before]
     for issue, reason in table.labelled.dataset.blind.items():
         if issue in line.pr_auc_by_class:
             found.append(_blind(issue, reason, line, asked))
@@ -455,7 +456,8 @@ def _identity(table: Table, taught: Samples, asked: Samples) -> Probe:
 
 
 def _probe(name: str, guess: NDArray[np.float64], asked: Samples, warning: str, limit: float = 0.65) -> Probe:
-    score = float(roc_auc_score(asked.y == 1, guess))
+    within = np.isin(asked.block, np.unique(asked.block[asked.y == 1]))
+    score = float(roc_auc_score(asked.y[within] == 1, guess[within]))
     return Probe(name, "ROC-AUC", score, 0.5, warning if score > limit else "")
 
 
@@ -500,12 +502,11 @@ def _permuted(table: Table, early: Moments, late: Moments, options: Options) -> 
 
 
 def _before(table: Table, late: Moments, scores: Scores) -> Probe | None:
-    """Whether the model tells the coming victim apart in the quarter-hour before anything is due."""
+    """Whether a model that detects tells the coming victim apart in the quarter-hour before the event."""
     step = table.labelled.dataset.step
-    lead = round(table.labelled.target.lead.total_seconds() / step)
     marks, guess = [], []
     for event in Judge(table.labelled, late).due:
-        last = event.first - lead - 1
+        last = event.first - 1
         span = slice(max(0, last - round(900 / step)), max(0, last))
         block, truth = scores[event.block][:, span], table.labelled.truths[event.block].y[:, span]
         victim = np.zeros(block.shape, dtype=bool)

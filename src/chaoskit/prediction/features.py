@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.dataset import Block, Dataset, Row, missing
 
 Floats = NDArray[np.float32]
 Recipe = Literal["window", "evidence"]
@@ -110,7 +110,7 @@ def spec(dataset: Dataset, recipe: Recipe = "window") -> Spec:
 
 _GAUGE = (
     "z", "z_before", "z_mean", "z_least", "jump", "ratio", "rank", "beyond", "slope", "slope_long", "rising",
-    "burst", "peers", "common", "gone",
+    "line", "burst", "peers", "common", "gone",
 )  # fmt: skip
 _RATIO = ("level", "level_max", "above", "ahead15", "ahead30", "full_in", "full_in_long")
 _COUNTER = ("delta5", "delta15", "delta60", "reset")
@@ -142,18 +142,22 @@ def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
 
     A moment near the start of the block sees a shorter past. There is no NaN: what cannot be computed is
     neutral (no deviation, nothing gone), so that a signal that a pod never had does not tell it apart.
+    A row without any sample in the window is all zero.
     """
     padding = ((0, 0), (0, 0), (wanted.window - 1, 0))
     padded = np.pad(block.values, padding, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, wanted.window, axis=2)
-    out = np.empty((len(block.rows), len(moments), len(wanted.names)), dtype=np.float32)
+    out = np.zeros((len(block.rows), len(moments), len(wanted.names)), dtype=np.float32)
     size = max(1, _CELLS // max(1, len(block.rows) * len(wanted.signals) * wanted.window))
     recipe = _window_features if wanted.recipe == "window" else _evidence_features
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         for first in range(0, len(moments), size):
-            part = windows[:, :, moments[first : first + size]]
-            features = np.stack(list(recipe(part, wanted, block.rows)), axis=-1)
-            out[:, first : first + size] = np.nan_to_num(features, nan=0.0, posinf=0.0, neginf=0.0)
+            now = moments[first : first + size]
+            span = padded[:, :, now.min() : now.max() + wanted.window]
+            live = np.flatnonzero(~missing(span).all(axis=(1, 2)))
+            windows = np.lib.stride_tricks.sliding_window_view(span[live], wanted.window, axis=2)
+            rows = [block.rows[row] for row in live]
+            made = np.stack(list(recipe(windows[:, :, now - now.min()], wanted, rows)), axis=-1)
+            out[live, first : first + size] = np.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0)
     return out
 
 
@@ -233,6 +237,19 @@ def trend(windows: Floats, minute: float) -> tuple[Floats, Floats]:
     return mean - slope * mean_time, slope
 
 
+def _line(windows: Floats) -> Floats:
+    """How much like a line the values climb or fall: their correlation with time, -1 to 1."""
+    time = np.arange(windows.shape[-1], dtype=np.float32)
+    valid = ~np.isnan(windows)
+    count = np.maximum(valid.sum(-1, keepdims=True), 1)
+    centred = np.where(valid, time - (valid * time).sum(-1, keepdims=True) / count, 0)
+    values = np.where(valid, windows, 0)
+    apart = np.where(valid, values - values.sum(-1, keepdims=True) / count, 0)
+    size = np.sqrt((centred**2).sum(-1) * (apart**2).sum(-1))
+    found: Floats = np.where(size > 0, (centred * apart).sum(-1) / size, 0)
+    return found
+
+
 def _minutes_to_full(fitted: Floats, slope: Floats) -> Floats:
     """Minutes until a ratio reaches 1 at this pace, 0 when it has, the horizon when it never will."""
     ahead = np.where(slope > 1e-5, (1 - fitted) / np.maximum(slope, 1e-5), HORIZON_MINUTES)
@@ -244,10 +261,9 @@ def _increase(windows: Floats) -> tuple[Floats, Floats]:
     """Each step's increase of a counter (after a reset the value itself), and where it was reset."""
     filled = windows.copy()
     for index in range(1, filled.shape[-1]):
-        gap = np.isnan(filled[..., index])
-        np.copyto(filled[..., index], filled[..., index - 1], where=gap)
+        np.copyto(filled[..., index], filled[..., index - 1], where=missing(filled[..., index]))
     change = np.diff(filled, axis=-1)
-    reset = np.asarray(change < 0)
+    reset: NDArray[np.bool_] = change < 0
     return np.nan_to_num(np.where(reset, filled[..., 1:], change)), reset.astype(np.float32)
 
 
@@ -314,6 +330,7 @@ def _gauge_features(
     yield "slope", np.arcsinh(10 * slope / stats.scale)
     yield "slope_long", np.arcsinh(30 * slope_long / stats.scale)
     yield "rising", (steps > 0).mean(axis=-1).astype(np.float32)
+    yield "line", _line(windows[..., -2 * shape.quarter :])
     yield "burst", np.clip(_log_ratio(top, stats.high, stats.floor), -6, 6)
     yield "peers", _against_peers(z, rows, lambda row: (row.namespace, row.workload))
     yield "common", _against_peers(z, rows, lambda row: row.namespace)

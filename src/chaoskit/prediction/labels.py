@@ -1,8 +1,10 @@
 """What is to be learned: stretches of failure, and for each row and moment whether it counts as one.
 
 Injected step faults have no precursors: they are labelled while they last (detect). Failures that a
-system brings about itself are labelled from `horizon` before they begin (forecast). What cannot be known
-is censored, never silently negative: after a mitigation, and in chaos windows that are not labels.
+system brings about itself are labelled from `horizon` before they begin (forecast), if they are of a class
+that announces itself; the time before others is censored. What cannot be known is censored, never silently
+negative: after a mitigation, in chaos windows that are not labels, and where errors follow from another
+pod's failure.
 """
 
 from __future__ import annotations
@@ -34,6 +36,12 @@ DETECTED_ONLY = {
     "cpu-saturation": "a stress begins at once; slow growth alone can be foreseen",
 }
 
+ERRORS = "errors"
+"""The class, for the time being, of a pod that only answers with errors: whose fault that is, is open."""
+
+AT_LEAST = timedelta(minutes=2)
+"""How long a failure lasts at the least: a container that was restarted is not back at once."""
+
 SETTLING = timedelta(minutes=5)
 """How long after a failure its traces are nobody's fault: neither failure nor health."""
 
@@ -47,8 +55,12 @@ class Target:
 
     @property
     def lead(self) -> timedelta:
-        """How long before a failure a row counts as one."""
+        """How long before a failure that can be foreseen a row counts as one."""
         return self.horizon if self.mode == "forecast" else timedelta(0)
+
+    def lead_of(self, issue: str) -> timedelta:
+        """The same for a class of failure: none for what comes without warning."""
+        return self.lead if issue in FORECASTABLE else timedelta(0)
 
     @property
     def words(self) -> str:
@@ -126,8 +138,9 @@ def label(
     for index, block in enumerate(dataset.blocks):
         told = list(_events(index, block, failures))
         shown = [event for event in _events(index, block, seen) if not any(_same(event, e) for e in told)]
-        own = sorted([*told, *shown], key=lambda event: (event.first, event.rows))
-        truths.append(_truth(block, own, len(events), censored, target))
+        causes, consequences = _ordered([*told, *shown], SETTLING.total_seconds() / block.step)
+        own = _joined(causes, SETTLING.total_seconds() / block.step)
+        truths.append(_truth(block, own, len(events), censored, target, consequences))
         events += own
     return Labelled(dataset, target, tuple(truths), tuple(events))
 
@@ -141,6 +154,41 @@ def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterat
                 index, rows, first, last, record.issue or "other", record.start, record.end,
                 block.rows[rows[0]].workload,
             )  # fmt: skip
+
+
+def _ordered(events: Sequence[Event], near: float) -> tuple[list[Event], list[Event]]:
+    """Events in their own right, and errors that follow from such an event elsewhere at about that time."""
+    causes = [event for event in events if event.issue != ERRORS]
+    follow, stand = [], []
+    for event in events:
+        if event.issue == ERRORS:
+            caused = any(c.first - near <= event.last and event.first <= c.last + near for c in causes)
+            (follow if caused else stand).append(event)
+    return [*causes, *(replace(event, issue="network") for event in stand)], follow
+
+
+def _joined(events: Iterable[Event], near: float) -> list[Event]:
+    """Events of one workload, class and time as one; in order of time."""
+    joined: list[Event] = []
+    for event in sorted(events, key=lambda event: (event.first, event.rows)):
+        same = [
+            at
+            for at, other in enumerate(joined)
+            if (other.workload, other.issue) == (event.workload, event.issue)
+            and event.first <= other.last + near
+            and not set(event.rows) & set(other.rows)
+        ]
+        if same:
+            other = joined[same[-1]]
+            joined[same[-1]] = replace(
+                other,
+                rows=(*other.rows, *event.rows),
+                last=max(other.last, event.last),
+                end=max(other.end, event.end),
+            )
+        else:
+            joined.append(event)
+    return joined
 
 
 def _same(one: Event, other: Event) -> bool:
@@ -167,14 +215,19 @@ def _indices(block: Block, start: datetime, end: datetime) -> tuple[int, int]:
 
 
 def _truth(
-    block: Block, events: Sequence[Event], offset: int, censored: Iterable[LabelRecord], target: Target
+    block: Block,
+    events: Sequence[Event],
+    offset: int,
+    censored: Iterable[LabelRecord],
+    target: Target,
+    consequences: Iterable[Event],
 ) -> Truth:
     shape = (len(block.rows), block.length)
     y, number = np.zeros(shape, dtype=np.int8), np.full(shape, -1, dtype=np.int32)
-    ahead = round(target.lead.total_seconds() / block.step)
+    lead = round(target.lead.total_seconds() / block.step)
     settling = round(SETTLING.total_seconds() / block.step) if target.mode == "forecast" else 0
-    for event in events:
-        y[list(event.rows), event.first : event.last + 1 + settling] = -1
+    for event in (*events, *consequences):
+        y[list(event.rows), max(0, event.first - lead) : event.last + 1 + settling] = -1
     for record in censored:
         first, last = _indices(block, record.start - target.lead, record.end + SETTLING)
         if first <= last:
@@ -182,6 +235,7 @@ def _truth(
     masked = _masked(block, censored)
     for index, event in enumerate(events):
         rows = [row for row in event.rows if not masked[row, event.first]]
+        ahead = round(target.lead_of(event.issue).total_seconds() / block.step)
         span = slice(max(0, event.first - ahead), event.last + 1)
         y[rows, span] = 1
         number[rows, span] = offset + index
@@ -238,7 +292,8 @@ def _failures(
         yield LabelRecord(
             id=new_id(block.at(first)), at=block.at(first), trace_id="", target=row.pod,
             namespace=row.namespace, meaning="failure", issue=_issue(signs, series, first),
-            start=block.at(first - 1), end=block.at(max(first, last) - 1), source="history",
+            start=block.at(first - 1), end=max(block.at(last - 1), block.at(first - 1) + AT_LEAST),
+            source="history",
         )  # fmt: skip
 
 
@@ -303,7 +358,7 @@ def _issue(signs: set[str], series: Any, first: int) -> str:
     if signs & {"crash loop", "restart", "not ready"}:
         return "pod-crash"
     busy = series("cpu_throttled_ratio")[max(0, first - 3) : first + 3]
-    return "cpu-saturation" if (busy > 0.5).any() else "network"
+    return "cpu-saturation" if (busy > 0.5).any() else ERRORS
 
 
 # -- failures that the records tell of -------------------------------------------------------------------

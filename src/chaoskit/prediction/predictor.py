@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,8 +23,11 @@ BAG = 10
 """Trees per small forest; the spread of small forests is the interval."""
 
 TREND_POINTS = 8
-EXPLAINED = 20
+EXPLAINED = 10
 """Only so many workloads, the riskiest, get reasons and a trend."""
+
+WORTH = 0.02
+"""A signal that moves the forest's share for failure by less is no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def predict(
     _check_fresh(block, now)
     made = features.compute(block, model.spec, np.array([block.length - 1]))[:, 0]
     risks = _risks(model, block, made)
+    trends = _trends(model, block, [risk.row for risk in risks[:EXPLAINED]])
     traces = iter(trace_ids)
     records = []
     for place, risk in enumerate(risks):
@@ -89,7 +93,7 @@ def predict(
                 issue=_issue(model, made[risk.row], look, risk),
                 reasons=reasons,
                 signals=signals,
-                trend=_trend(model, block, risk.row) if top else (),
+                trend=trends[place] if top else (),
             )
         )
     return tuple(records)
@@ -136,15 +140,16 @@ def _shares(model: Model, rows: Floats) -> tuple[NDArray[np.float32], NDArray[np
     return trees.mean(axis=0).astype(np.float32), bags.astype(np.float32)
 
 
-def _trend(model: Model, block: Block, row: int) -> tuple[float, ...]:
-    """The pod's probability at moments of the last hour, oldest first."""
+def _trends(model: Model, block: Block, rows: list[int]) -> list[tuple[float, ...]]:
+    """These pods' probabilities at moments of the last hour, oldest first."""
     back = np.linspace(3600 / block.step, 0, TREND_POINTS).round().astype(int)
     moments = block.length - 1 - back
     moments = moments[moments >= 0]
-    # Peers are left out of this: a line of eight points need not know them.
-    alone = Block(block.run, block.rows[row : row + 1], block.start, block.step, block.values[row : row + 1])
-    made = features.compute(alone, model.spec, moments)[0]
-    return tuple(float(p) for p in model.probabilities(model.scores(made)).round(4))
+    # Peers outside these rows are left out: a line of eight points need not know them.
+    few = replace(block, rows=tuple(block.rows[row] for row in rows), values=block.values[rows])
+    made = features.compute(few, model.spec, moments)
+    found = model.probabilities(model.scores(made.reshape(-1, made.shape[-1])))
+    return [tuple(round(float(p), 4) for p in line) for line in found.reshape(made.shape[:2])]
 
 
 def _issue(model: Model, made: Floats, look: Look, risk: _Risk) -> str:
@@ -168,11 +173,12 @@ def _why(model: Model, made: Floats, look: Look) -> tuple[tuple[str, ...], dict[
     for name, push in zip(model.spec.names, pushes, strict=True):
         owner = name.partition(".")[0]
         by_signal[owner] = by_signal.get(owner, 0.0) + float(push)
-    ranked = sorted((name for name, push in by_signal.items() if push > 0.01), key=lambda n: -by_signal[n])
+    least = max(WORTH, max(by_signal.values()) / 10)
+    ranked = sorted((name for name, push in by_signal.items() if push > least), key=lambda n: -by_signal[n])
     said: dict[str, str] = {}
     for name in ranked:
         words = _silence(look) if name == "pod" else look.words(name)
-        if words and words not in said.values():
+        if words and (name == "pod" or look.notable(name)) and words not in said.values():
             said[name] = words
         if len(said) == 3:
             break

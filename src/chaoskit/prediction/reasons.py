@@ -113,6 +113,17 @@ class Look:
         newest = there[-1] if len(there) else -1
         return float(self.values.shape[1] - 1 - newest) * self.step / 60
 
+    def notable(self, name: str) -> bool:
+        """Whether a signal is not as usual: changed by a tenth, about to be full, gone, raised."""
+        signal = next((each for each in self.signals if each.name == name), None)
+        if signal is None or signal.kind in {"counter", "flag"}:
+            return signal is not None
+        now, usual = self.now(name), self.usual(name)
+        if np.isnan(now) or np.isnan(usual):
+            return bool(np.isnan(now) != np.isnan(usual))
+        high = signal.kind == "ratio" and (now > 0.8 or self.full_in(name) <= 120)
+        return bool(high or abs(now - usual) > 0.1 * abs(usual))
+
     def words(self, name: str) -> str:
         """The signal in words, "" when it says nothing: ``CPU 1.2 cores (usually 0.1)``."""
         signal = next((each for each in self.signals if each.name == name), None)

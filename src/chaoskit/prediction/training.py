@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,17 +29,19 @@ class Options:
     """How to train.
 
     `negatives` is how many healthy samples are kept for each failing one, twice: of the same moments and
-    of any; `most_rows` bounds all samples of one forest; `jobs` processors grow trees.
+    of any; `most_rows` bounds all samples of one forest; `trees` is the size of the forest that is kept,
+    `fold_trees` of those that only examine; `jobs` processors grow trees.
     """
 
     recipe: Recipe = "window"
     false_alarms_per_day: float = 2.0
     seed: int = 7
-    trees: int = 150
+    trees: int = 120
+    fold_trees: int = 60
     leaf: int = 3
     folds: int = 4
     negatives: int = 15
-    most_rows: int = 12_000
+    most_rows: int = 8_000
     jobs: int = 1
 
 
@@ -267,14 +269,18 @@ def out_of_fold(table: Table, chosen: Moments, options: Options, tell: _Teller) 
         taught = table.visible(table.samples(teaches))
         if 0 < (taught.y == 1).sum() < len(taught.y):
             asked = table.samples(examines)
-            found = table.spread(asked, score_with(fit(table, taught, options), table.features(asked)))
+            forest = fit(table, taught, replace(options, trees=options.fold_trees))
+            found = table.spread(asked, score_with(forest, table.features(asked)))
             scores = [np.where(np.isnan(new), old, new) for old, new in zip(scores, found, strict=True)]
         tell.forest()
     return scores
 
 
 def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Any:
-    """A map from scores to probabilities: isotonic with enough events, else a logistic curve."""
+    """A map from scores to probabilities: isotonic with enough events, else a logistic curve.
+
+    It never says 0 or 1: so many samples cannot show more than one in so many.
+    """
     score = np.concatenate([block.ravel() for block in scores])
     y = np.concatenate([truth.y.ravel() for truth in labelled.truths])
     known = ~np.isnan(score) & (y >= 0)
@@ -285,7 +291,8 @@ def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Any:
             hint="collect a longer time",
         )
     if events_seen >= ISOTONIC_EVENTS:
-        return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(score, y)
+        least, most = 1 / (len(y) + 2), 1 - 1 / (int((y == 1).sum()) + 2)
+        return IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(score, y)
     return LogisticRegression(C=1.0).fit(_logit(score), y)
 
 
