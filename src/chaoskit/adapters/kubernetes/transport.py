@@ -16,7 +16,6 @@ import urllib3.exceptions
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-import chaoskit
 from chaoskit.adapters.kubernetes import errors, streams
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
@@ -139,7 +138,7 @@ class Transport:
         raise Failed(trouble, errors.translate(failure))
 
     def _ask(self, request: Request, timeout: urllib3.Timeout, *, preload: bool) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json, */*", "User-Agent": f"chaoskit/{chaoskit.__version__}"}
+        headers = {"Accept": "application/json, */*", "User-Agent": "chaoskit"}
         if authorization := self.authorization():
             headers["Authorization"] = authorization
         if request.body is not None:
