@@ -272,6 +272,8 @@ def _exit_status(code: int) -> dict[str, Any]:
     }
 
 
+_FAREWELL = 2.0
+"""Seconds that a client has to answer the end of a WebSocket."""
 _CLIENT_HELLO = b"\x16"
 """The first byte of TLS."""
 
@@ -426,7 +428,9 @@ class _Handler(BaseHTTPRequestHandler):
         except LookupError as error:
             failed = apierrors.status_of(apierrors.internal(str(error)))
             channels.send(websocket.ERROR, dumps(failed))
-        channels.close()
+        self.connection.settimeout(_FAREWELL)
+        with contextlib.suppress(OSError):
+            channels.close()
 
     def _write_now(self, data: bytes) -> None:
         self.wfile.write(data)

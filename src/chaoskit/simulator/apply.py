@@ -50,8 +50,8 @@ def apply(
     merged: Object = _overlay(clone(live) if live else {}, applied)
     kept = wanted.union(*others.values()) if others else wanted
     for path in _longest_first(entries.get(mine, frozenset()) - kept):
-        if not any(other[: len(path)] == path for other in kept):
-            _remove(merged, path)
+        if not _covers(kept, path):
+            _remove(merged, path, kept)
     merged["metadata"]["managedFields"] = _entries(
         {**others, mine: wanted}, _times(live), {mine: now}, applied
     )
@@ -175,14 +175,22 @@ def _overlay(base: Any, applied: Any, name: str = "") -> Any:
     return clone(applied)
 
 
-def _remove(obj: Any, path: Path) -> None:
+def _covers(kept: Fields, path: Path) -> bool:
+    """True when somebody keeps the field, or something in it."""
+    return any(other[: len(path)] == path for other in kept)
+
+
+def _remove(obj: Any, path: Path, kept: Fields) -> None:
+    """The field is gone from `obj`, and with it the maps and elements that only it had filled."""
     parents = [obj]
     for step in path[:-1]:
         parents.append(_step(parents[-1], step))
     _cut(parents[-1], path[-1])
-    for parent, step in zip(reversed(parents[:-1]), reversed(path[:-1]), strict=True):
+    for depth in range(len(path) - 1, 0, -1):
+        step, parent = path[depth - 1], parents[depth - 1]
         rest = _step(parent, step)
-        if rest in ({}, []) or (step.startswith("k:") and rest == _loads(step[2:])):
+        hollow = rest in ({}, []) or (step.startswith("k:") and rest == _loads(step[2:]))
+        if hollow and not _covers(kept, path[:depth]):
             _cut(parent, step)
 
 

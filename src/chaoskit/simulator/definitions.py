@@ -7,6 +7,8 @@ from chaoskit.simulator.resources import Registry, Resource
 
 DEFINITION = "CustomResourceDefinition.apiextensions.k8s.io"
 
+_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
 
 def accept(definition: Object, now: str) -> None:
     """`definition` has the status of one whose names were accepted and whose resources are served."""
@@ -66,6 +68,7 @@ def _resources(spec: Object) -> list[tuple[Resource, bool]]:
             categories=tuple(names.get("categories") or ()),
             subresources=tuple(s for s in ("scale", "status") if s in (version.get("subresources") or {})),
             counts_generation=True,
+            verbs=_VERBS,
             schema=dig(version, "schema", "openAPIV3Schema") or {},
             singular=names.get("singular") or "",
             list_kind=names.get("listKind") or "",

@@ -14,6 +14,10 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 VERSION: Object = {
     "major": "1",
     "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
     "gitVersion": "v1.36.2-simulator",
     "gitCommit": "0000000000000000000000000000000000000000",
     "gitTreeState": "clean",
@@ -63,8 +67,12 @@ def resources(registry: Registry, group_name: str, version: str) -> Object | Non
     if not entries:
         return None
     api_version = f"{group_name}/{version}" if group_name else version
-    head = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version}
-    return head | {"resources": sorted(entries, key=lambda entry: str(entry["name"]))}
+    head = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group_name else {})
+    return (
+        head
+        | {"groupVersion": api_version}
+        | {"resources": sorted(entries, key=lambda entry: str(entry["name"]))}
+    )
 
 
 def aggregated(registry: Registry, *, core: bool) -> Object:

@@ -257,10 +257,10 @@ class Machinery:
                     raise apierrors.invalid(resource.kind, resource.group, name, [cause]) from error
                 raise apierrors.bad_request(_undecodable(resource, str(error))) from error
         if unknown and options.validation == "Strict":
-            listed = ", ".join(f'unknown field "{path}"' for path in sorted(unknown))
+            listed = ", ".join(f'unknown field "{path}"' for path in unknown)
             raise apierrors.bad_request(_undecodable(resource, f"strict decoding error: {listed}"))
         if options.validation == "Warn":
-            options.warnings.extend(f'unknown field "{path}"' for path in sorted(unknown))
+            options.warnings.extend(f'unknown field "{path}"' for path in unknown)
         return body
 
     def _new_metadata(self, resource: Resource, namespace: str, obj: Object) -> Object:
@@ -334,9 +334,9 @@ class Machinery:
             return Version(obj, int(metadata.get("resourceVersion") or 0))
         graceful = int(metadata.get("deletionGracePeriodSeconds") or 0) > 0
         if metadata.get("deletionTimestamp") and not graceful and not _held(resource, obj):
-            # Watchers see the object go as it was: no version without its last finalizer is ever kept.
-            held = self.store.get(resource.key, metadata.get("namespace") or "", metadata["name"])
-            return self._drop(resource, held or self.store.put(resource.key, obj), dry_run=False)
+            # watchers see it go as it was: no version without its last finalizer is ever kept
+            kept = self.get(resource, metadata.get("namespace") or "", metadata["name"])
+            return Version(obj, self._drop(resource, kept, dry_run=False).revision)
         version = self.store.put(resource.key, obj)
         if resource.key == definitions.DEFINITION:
             definitions.serve(self.registry, obj)

@@ -53,8 +53,10 @@ class Channels:
         self._frame(_BINARY, bytes([channel]) + data)
 
     def close(self) -> None:
-        """The other side knows that nothing more comes."""
+        """The other side knows that nothing more comes, and has said so too or left."""
         self._frame(_CLOSE, struct.pack(">H", 1000))
+        while self._next_frame()[0] not in {_CLOSE, -1}:
+            pass
 
     def read_line(self) -> str | None:
         """The next line of standard input; None at its end, or when the client has gone."""
