@@ -13,7 +13,7 @@ from tests.recovery import made
 from tests.recovery.made import NOW, symptom
 
 from chaoskit.outcome import Outcome
-from chaoskit.recovery import Attempt, Plan, Refusal, classify, planner, podsymptoms, runbook
+from chaoskit.recovery import Attempt, Plan, Refusal, Vote, classify, planner, podsymptoms, runbook
 from chaoskit.recovery.planner import Decision
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
@@ -145,6 +145,15 @@ def test_errors_of_callers_are_an_echo_just_after_the_recovery_of_what_they_call
     assert refused.outcome is Outcome.NOTHING_TO_DO
     assert isinstance(_plan(seen, symptom("errors", "frontend"), history=(_attempt(4),)), Plan)
     assert isinstance(_plan(seen, symptom("crash-loop", "frontend"), history=(_attempt(2),)), Plan)
+
+
+def test_what_is_not_certain_is_watched_until_the_model_agrees() -> None:
+    seen = made.topology(made.pod("a"), made.pod("b"))
+    alone = _refused(_plan(seen, symptom("memory-rising")))
+    assert (alone.guard, alone.limit, alone.outcome) == ("confidence", "50% certain", Outcome.NOTHING_TO_DO)
+    vote = Vote("shop", "deployment/cart", "memory-leak", 0.9)
+    (issue,) = classify([symptom("memory-rising")], [vote], topology=seen, now=NOW)
+    assert isinstance(planner.plan(issue, BOOKS, seen, now=NOW), Plan)
 
 
 def test_evidence_expires() -> None:

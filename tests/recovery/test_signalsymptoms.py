@@ -39,9 +39,18 @@ def test_memory_that_will_be_full_soon_is_growth_with_the_time_left() -> None:
 
 
 def test_a_leak_after_a_long_flat_time_is_still_growth() -> None:
-    values = [0.30 + 0.01 * (i % 3) for i in range(80)] + _line(0.33, 0.05, 40)
+    values = [0.30 + 0.01 * (i % 3) for i in range(80)] + _line(0.33, 0.05, 41)
     found = _found({"memory_usage": [sample("a", values[-1])]}, {"memory_usage": [series("a", values)]})
     assert "memory-growth" in found
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [(0.35, "memory-rising"), (0.54, "memory-growth")], ids=["from 65 %", "from 84 %"]
+)
+def test_growth_is_certain_only_near_the_limit(start: float, kind: str) -> None:
+    values = _line(start, 0.02)
+    found = _found({"memory_usage": [sample("a", values[-1])]}, {"memory_usage": [series("a", values)]})
+    assert set(found) == {kind}
 
 
 def test_the_saw_teeth_of_a_garbage_collector_are_no_leak() -> None:

@@ -137,7 +137,7 @@ def test_what_does_not_help_is_undone_and_a_person_is_told(tmp_path: Path) -> No
 
 def test_a_leak_is_ended_by_a_rolling_restart_and_confirmed_by_memory(tmp_path: Path) -> None:
     with scene(tmp_path, history=40, workload="cart", hurt=_leak, before=9) as shop:
-        issue = shop.wait_for("memory-leak")
+        issue = shop.wait_for("memory-leak", sure=0.5)
         assert "full in" in issue.evidence[0]
         record = shop.recover(shop.decide(issue))
         assert record.outcome is Outcome.RECOVERED, record.reason

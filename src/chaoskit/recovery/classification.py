@@ -16,7 +16,7 @@ CLASSES: Mapping[str, Mapping[str, float]] = {
     "pod-crash": {
         "bad-rollout": 0.95, "crash-loop": 0.9, "error-exit": 0.6, "not-ready": 0.6, "stuck-starting": 0.4,
     },
-    "memory-leak": {"oom-killed": 0.85, "memory-growth": 0.75, "memory-high": 0.5},
+    "memory-leak": {"oom-killed": 0.85, "memory-growth": 0.75, "memory-high": 0.5, "memory-rising": 0.4},
     "database-connection": {
         "database-down": 0.95, "pool-exhausted": 0.85, "database-full": 0.85, "pool-errors": 0.7,
     },
@@ -36,15 +36,17 @@ CLASS_OF = {kind: name for name, kinds in CLASSES.items() for kind in kinds}
 PRECEDENCE = (
     "bad-rollout", "database-down", "oom-killed", "image-pull", "config-error", "unschedulable",
     "database-full", "crash-loop", "error-exit", "edge-gap", "pool-exhausted", "pool-errors",
-    "node-lost", "on-lost-node", "node-cordoned", "memory-growth", "memory-high", "not-ready",
-    "stuck-starting", "disk-full", "cpu-saturated", "errors", "latency",
+    "node-lost", "on-lost-node", "node-cordoned", "memory-growth", "memory-high", "memory-rising",
+    "not-ready", "stuck-starting", "disk-full", "cpu-saturated", "errors", "latency",
 )  # fmt: skip
 """Which symptom names the class when a workload has several: causes before their effects.
 
 Time lost on the way to a workload comes before its pool: a bad network also keeps connections busy.
 """
 
-BROKEN = frozenset(PRECEDENCE) - {"memory-growth", "memory-high", "node-cordoned", "disk-full"}
+BROKEN = frozenset(PRECEDENCE) - {
+    "memory-growth", "memory-high", "memory-rising", "node-cordoned", "disk-full",
+}  # fmt: skip
 """Symptoms that callers feel."""
 
 PASSED_ON = frozenset({"errors", "latency"})

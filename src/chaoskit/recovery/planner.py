@@ -107,9 +107,18 @@ def plan(
         return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
     book = matching(issue, runbooks)
     if book is None:
-        sure = f"{issue.kind} at {issue.confidence:.0%} confidence"
-        return Refusal(issue, "runbook", "one that matches", f"no runbook is for {sure}")
+        return _no_runbook(issue, runbooks)
     return _guarded(issue, book, history, now) or _laddered(issue, book, topology, history, now)
+
+
+def _no_runbook(issue: Issue, runbooks: Sequence[Runbook]) -> Refusal:
+    """None matches; where it is only for want of certainty, that is no refusal: one goes on watching."""
+    bars = [b.spec.matches.min_confidence for b in runbooks if b.spec.matches.issue == issue.kind]
+    if bars and issue.confidence < min(bars):
+        why = f"{issue.kind} is only {issue.confidence:.0%} certain: watched, not acted on"
+        limit = f"{min(bars):.0%} certain"
+        return Refusal(issue, "confidence", limit, why, outcome=Outcome.NOTHING_TO_DO)
+    return Refusal(issue, "runbook", "one that matches", f"no runbook is for {issue.kind}")
 
 
 def plan_all(

@@ -23,8 +23,11 @@ LASTING = timedelta(seconds=30)
 
 MEMORY_HIGH = 0.9
 MEMORY_FROM = 0.6
+MEMORY_SURE = 0.8
 MEMORY_HORIZON = 30.0
-"""Memory counts at 90 % of its limit, or above 60 % when it grows so that it is full within 30 minutes."""
+MEMORY_SOON = 5.0
+"""Memory counts at 90 % of its limit, or above 80 % when it grows so that it is full within 30 minutes, or
+above 60 % when within 5. From 60 % on it is merely rising: many caches do that and then stay."""
 
 CPU_SATURATED = 0.95
 THROTTLED = 0.25
@@ -143,21 +146,27 @@ def _key(labels: Mapping[str, str]) -> tuple[str, str]:
 
 def _memory(view: _View) -> Iterator[Symptom]:
     for reading in view.readings("memory_usage"):
-        pod, value = reading.sample.labels.get("pod", ""), reading.value
         slope = growth(reading.series) if reading.series is not None else None
+        pod, value = reading.sample.labels.get("pod", ""), reading.value
         left = (1 - value) / slope if slope and slope > 0 else math.inf
         if slope is not None and value >= MEMORY_FROM and left <= MEMORY_HORIZON:
-            severity = Severity.HIGH if left <= 10 else Severity.MEDIUM
-            words = f"memory {value:.0%} of its limit, +{slope:.1%} per minute: full in {minutes(left * 60)}"
-            since = view.now - timedelta(minutes=value / slope)
-            since = max(since, reading.series.start) if reading.series is not None else since
-            facts = {"minutes_to_limit": round(left, 1), "pod": pod}
-            yield view.symptom("memory-growth", since, severity, words, **facts)
+            yield _growing(view, reading, slope, left)
         elif value >= MEMORY_HIGH:
             since = reading.since(lambda each: each >= MEMORY_HIGH)
             words = f"memory {value:.0%} of its limit"
             yield view.symptom("memory-high", since, Severity.MEDIUM, words, pod=pod)
 
+
+def _growing(view: _View, reading: _Reading, slope: float, left: float) -> Symptom:
+    pod, value = reading.sample.labels.get("pod", ""), reading.value
+    kind = "memory-growth" if value >= MEMORY_SURE or left <= MEMORY_SOON else "memory-rising"
+    severity = Severity.HIGH if left <= 10 else Severity.MEDIUM
+    words = f"memory {value:.0%} of its limit, +{slope:.1%} per minute: full in {minutes(left * 60)}"
+    since = view.now - min(timedelta(minutes=value / slope), LONGEST_GROWTH)
+    return view.symptom(kind, since, severity, words, minutes_to_limit=round(left, 1), pod=pod)
+
+
+LONGEST_GROWTH = timedelta(minutes=30)
 
 STEADY = 0.8
 """Growth is steady when a straight line explains so much of it."""
@@ -292,6 +301,7 @@ _RULES = (_memory, _cpu, _disk, _errors, _latency, _edges, _pools, _databases)
 
 SIGNAL_OF: Mapping[str, str] = {
     "memory-growth": "memory_usage",
+    "memory-rising": "memory_usage",
     "memory-high": "memory_usage",
     "cpu-saturated": "cpu_limit_ratio",
     "disk-full": "fs_usage",
