@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chaoskit import kube
+from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
 CALLS = "chaoskit.io/calls"
@@ -134,13 +135,19 @@ def snapshot(cluster: Cluster, namespace: str = "", *, events: bool = False) -> 
     def items(kind: Kind) -> tuple[Object, ...]:
         return cluster.list(kind, namespace if kind.namespaced else "").items
 
+    def nodes() -> tuple[Object, ...]:
+        try:
+            return items(kube.NODE)
+        except Forbidden:
+            return ()  # who may only look into a namespace sees no nodes; that is no reason to see nothing
+
     return Topology(
         pods=items(kube.POD),
         workload_bodies=tuple((kind, body) for kind in kube.WORKLOADS for body in items(kind)),
         replica_sets=items(kube.REPLICA_SET),
         services=items(kube.SERVICE),
         budgets=items(kube.PDB),
-        nodes=items(kube.NODE),
+        nodes=nodes(),
         events=items(kube.EVENT) if events else (),
     )
 

@@ -140,7 +140,13 @@ class _Run:
 
     def _rescued(self) -> bool:
         """Whether dead runs stood in the way; theirs is finished first. Live ones show within seconds."""
-        done = rescue(self.cluster, self.clock, listen=self._tell, stop=self.stop)
+        done = rescue(
+            self.cluster,
+            self.clock,
+            namespace=self.trial.namespace,
+            listen=self._tell,
+            stop=self.stop,
+        )
         self._refuse_when_stopped()
         return bool(done)
 
@@ -221,14 +227,13 @@ class _Run:
         chosen = [pod for each in made.selections.values() for pod in each.pods]
         self.evidence = Evidence(self.cluster, uid, chosen)
         with Watching(self.cluster, self._interests(made, engine), self.clock) as watching:
-            ending = self._watched(watching, ledger, timeout)
+            ending = self._ending(watching, ledger, timeout)
             self._step(self.trial.faults[0], "done", ending.reason or f"engine {name} has a verdict")
             if ending.how == "settled":
                 self.injected_until = self.clock.now() if self.injected_at else None
             judged = verdict.of_litmus(
                 self.trial.experiments, self._seen, ending, affected=self.evidence.affected
             )
-            self.evidence.everything(self._seen.pods.values())
             if ending.how == "settled":
                 told = f"{judged.outcome.words}: {judged.reason}"
                 self._step("litmus", _mark(judged.outcome), told)
@@ -323,6 +328,29 @@ class _Run:
         if self.observed is None:
             raise CannotStart("no engine has been made")
         return self.observed
+
+    def _ending(self, watching: Watching, ledger: Ledger, timeout: float) -> Ending:
+        """How the engine's run ended; the logs so far are kept, whatever ended it."""
+        try:
+            ending = self._watched(watching, ledger, timeout)
+        except ChaoskitError:
+            self._keep_logs()
+            raise
+        self._keep_logs()
+        if ending.how not in {"no-result", "died"}:
+            return ending
+        last = self._last_words()
+        return dataclasses.replace(ending, reason=f"{ending.reason}; {last}") if last else ending
+
+    def _keep_logs(self) -> None:
+        if self.evidence is not None:
+            self.evidence.everything(self._seen.pods.values())
+
+    def _last_words(self) -> str:
+        """The last line that the engine's runner or experiment wrote: why there is no result."""
+        logs = self.evidence.logs if self.evidence is not None else {}
+        lines = {name: text.strip().splitlines() for name, text in logs.items()}
+        return next((f"{name} says: {found[-1]}" for name, found in lines.items() if found), "")
 
     def _watched(self, watching: Watching, ledger: Ledger, timeout: float) -> Ending:
         """How the engine's run ended by itself.

@@ -1,0 +1,216 @@
+"""A run against a scripted cluster, with a clock turned by hand: every second of it is known."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.acts.fake import FakeCluster
+from tests.experiments import made
+
+from chaoskit import kube
+from chaoskit.acts.ledger import accounts
+from chaoskit.clock import ManualClock, Stop
+from chaoskit.errors import Unavailable
+from chaoskit.events import Event, Step
+from chaoskit.experiments import Trial, run
+from chaoskit.governor import Governor
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
+from chaoskit.records import RunRecord
+
+
+class Scripted(FakeCluster):
+    """Says on its watches what the script says, so many seconds after the engine was made."""
+
+    def __init__(self, clock: ManualClock, *script: tuple[float, Callable[[], Object]]) -> None:
+        super().__init__(*STANDING)
+        self.clock = clock
+        self.script = script
+        self.queues: dict[Kind, queue.SimpleQueue[Object]] = {
+            kind: queue.SimpleQueue() for kind in (kube.CHAOS_ENGINE, kube.CHAOS_RESULT, kube.EVENT, kube.POD)
+        }
+
+    def create(self, body: Object, *, dry_run: bool = False) -> Object:
+        body = {**body, "metadata": {**body["metadata"]}}
+        if body["kind"] == "ChaosEngine":
+            body["metadata"]["uid"] = made.UID
+            for seconds, change in self.script:
+                self.clock.call_at(seconds, lambda change=change: self.tell(change()))  # type: ignore[misc]
+        return super().create(body)
+
+    def tell(self, body: Object) -> None:
+        kind = kube.KINDS[body["kind"]]
+        if kind == kube.CHAOS_ENGINE:
+            self._store("patch", ObjectRef(kind, "lab", "web-chaos"), body)
+        self.queues[kind].put(body)
+
+    def watch(self, kind: Kind, *_: Any, stop: threading.Event, **__: Any) -> Iterator[Change]:
+        while not stop.is_set():
+            try:
+                yield Change("MODIFIED", self.queues[kind].get(timeout=0.001))
+            except queue.Empty:
+                continue
+
+
+def crd(name: str) -> Object:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{name}.litmuschaos.io"},
+    }
+
+
+STANDING: tuple[Object, ...] = (
+    *(crd(name) for name in ("chaosengines", "chaosexperiments", "chaosresults")),
+    {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosExperiment",
+        "metadata": {"name": "pod-delete", "namespace": "lab"},
+        "spec": {"definition": {"env": []}},
+    },
+    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sa", "namespace": "lab"}},
+    {"apiVersion": "apps/v1", **made.deployment()},
+    {"apiVersion": "apps/v1", "kind": "ReplicaSet", **made.replica_set()},
+    made.pod("web-1-a"),
+    made.pod("web-1-b"),
+)
+
+
+def engine(status: str, state: str = "active") -> Callable[[], Object]:
+    body = made.engine(status, state)
+    body["metadata"]["labels"] = {}
+    return lambda: {"apiVersion": "litmuschaos.io/v1alpha1", **body}
+
+
+def result(verdict: str) -> Callable[[], Object]:
+    body = {"apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosResult", **made.result(verdict)}
+    return lambda: body
+
+
+def injected() -> Object:
+    return {"apiVersion": "v1", "kind": "Event", **made.event("ChaosInject", "Injecting")}
+
+
+def trial() -> Trial:
+    spec = {
+        "engineState": "active",
+        "appinfo": {"appns": "lab", "applabel": "app=web", "appkind": "deployment"},
+        "chaosServiceAccount": "sa",
+        "experiments": [{"name": "pod-delete"}],
+    }
+    meta = {"name": "web-chaos", "namespace": "lab"}
+    return Trial("t.yaml", engine={"kind": "ChaosEngine", "metadata": meta, "spec": spec})
+
+
+def ran(
+    *script: tuple[float, Callable[[], Object]], **options: Any
+) -> tuple[RunRecord, Scripted, list[Event]]:
+    clock = ManualClock()
+    cluster = Scripted(clock, *script)
+    heard: list[Event] = []
+    listen = options.pop("listen", heard.append)
+    record = run(
+        trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock), listen=listen, **options
+    )
+    return record, cluster, heard
+
+
+COURSE = (
+    (1.0, engine("initialized")),
+    (10.0, injected),
+    (30.0, result("Pass")),
+    (40.0, engine("completed", "stop")),
+)
+
+
+def test_the_verdict_is_told_when_the_result_settles_and_the_run_ends_with_the_engine() -> None:
+    record, cluster, heard = ran(*COURSE)
+    assert record.outcome is Outcome.PASSED
+    told = next(each for each in heard if isinstance(each, Step) and each.name == "litmus")
+    assert 30 <= (told.at - record.at).total_seconds() < 36
+    assert 40 <= (record.ended_at - record.at).total_seconds() < 50
+    assert accounts(cluster) == ()
+
+
+def test_the_ledger_is_written_before_the_engine() -> None:
+    _, cluster, _ = ran(*COURSE)
+    wrote = [each for each in cluster.wrote if "lease" in each or "create" in each]
+    assert wrote[0].startswith("create lease/")
+    assert wrote[1].startswith("patch lease/")
+    assert wrote[2] == "create chaosengine.litmuschaos.io/web-chaos"
+
+
+def test_the_lease_is_renewed_all_the_while() -> None:
+    _, cluster, _ = ran(*COURSE)
+    renewals = [each for each in cluster.wrote if each.startswith("patch lease/")]
+    assert len(renewals) >= 5
+
+
+def test_steps_are_told_in_order() -> None:
+    record, _, _ = ran(*COURSE)
+    names = [moment.name for moment in record.timeline if not moment.name.startswith("chaosengine/")]
+    assert names == [
+        "undo written",
+        "pod-delete",
+        "injected",
+        "pod-delete",
+        "litmus",
+        "undo",
+        "undo",
+        "verdict",
+    ]
+
+
+def test_a_stop_before_the_engine_makes_none() -> None:
+    stop = Stop()
+    stop.set()
+    record, cluster, _ = ran(*COURSE, stop=stop)
+    assert record.outcome is Outcome.INTERRUPTED
+    assert not any("chaosengine" in each for each in cluster.wrote)
+
+
+def test_a_bug_is_raised_only_after_the_undo() -> None:
+    class Bug(RuntimeError):
+        pass
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Step) and event.name == "pod-delete":
+            raise Bug
+
+    clock = ManualClock()
+    cluster = Scripted(clock, *COURSE)
+    try:
+        run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock), listen=listen)
+    except Bug:
+        pass
+    else:
+        raise AssertionError("the bug was swallowed")
+    assert accounts(cluster) == ()
+    assert cluster.list(kube.CHAOS_ENGINE).items == ()
+
+
+def test_a_cluster_that_goes_away_under_the_fault_leaves_the_undo_unconfirmed() -> None:
+    clock = ManualClock()
+    cluster = Scripted(clock, *COURSE)
+
+    def lost(_verb: str, _ref: ObjectRef) -> None:
+        if clock.monotonic() > 12:
+            raise Unavailable("connection refused", service="Kubernetes")
+
+    cluster.before_write = lost
+    record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock), timeout=20)
+    assert record.outcome is Outcome.UNDO_UNCONFIRMED
+    assert accounts(cluster)[0].state == "active"
+
+
+def test_without_permission_it_is_refused_before_anything_is_made() -> None:
+    clock = ManualClock()
+    cluster = Scripted(clock)
+    cluster.denied = {"watch"}
+    record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))
+    assert record.outcome is Outcome.REFUSED
+    assert "you may not watch" in record.reason
+    assert cluster.wrote == []
