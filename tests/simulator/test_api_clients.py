@@ -47,7 +47,7 @@ def api(kubeconfig: Path) -> Iterator[client.ApiClient]:
 
 
 def test_the_official_client_reads_writes_watches_and_runs_commands(api: client.ApiClient) -> None:
-    core = client.CoreV1Api(api)
+    core: Any = client.CoreV1Api(api)  # its methods take plain dicts too
     core.create_namespace({"metadata": {"name": "python"}})
     core.create_namespaced_config_map("python", {"metadata": {"name": "a"}, "data": {"x": "1"}})
     watcher = watch.Watch()
@@ -68,7 +68,7 @@ def test_the_official_client_reads_writes_watches_and_runs_commands(api: client.
     )  # fmt: skip
     session.run_forever(timeout=20)
     assert (session.read_stdout(), session.read_stderr(), session.returncode) == ("out\n", "err\n", 3)
-    session.sock.shutdown()  # the client's own close() leaves the socket open once the server has said goodbye
+    session.sock.shutdown()  # the client's close() leaves it open once the server has said goodbye
     secrets = dynamic.DynamicClient(api).resources.get(api_version="v1", kind="Secret")
     secrets.create(namespace="python", body={"metadata": {"name": "s"}, "stringData": {"k": "v"}})
     assert secrets.get(namespace="python", name="s").data.k == "dg=="

@@ -62,7 +62,8 @@ def test_an_unknown_token_is_unauthorized_and_nobody_is_anonymous(cluster: Simul
     forbidden = anonymous("GET", "/api/v1/pods")
     assert forbidden.status == 403
     assert forbidden.body["message"] == (
-        'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope'
+        'pods is forbidden: User "system:anonymous" cannot list resource "pods" '
+        'in API group "" at the cluster scope'
     )
     assert anonymous("GET", "/apis").status == 403
 
@@ -113,7 +114,8 @@ def test_unknown_fields_are_refused_warned_of_or_ignored(call: Client, ns: str) 
     strict = call("POST", f"{path}&fieldValidation=Strict", body)
     assert (strict.status, strict.body["message"]) == (
         400,
-        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "datas"',
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: '
+        'strict decoding error: unknown field "datas"',
     )
     warned = call("POST", path, body)
     assert (warned.status, warned.header("Warning")) == (201, ['299 - "unknown field \\"datas\\""'])
@@ -237,7 +239,6 @@ def test_an_eviction_waits_for_the_budget(call: Client, ns: str) -> None:
 def test_a_scale_has_replicas_and_selector_and_cannot_be_negative(call: Client, ns: str) -> None:
     path = f"/apis/apps/v1/namespaces/{ns}/deployments"
     spec = {"replicas": 0, "selector": {"matchLabels": {"app": "d"}}, "template": pod("d")}
-    del spec["template"]["spec"]["terminationGracePeriodSeconds"]  # type: ignore[attr-defined]
     assert call("POST", path, {"metadata": {"name": "d"}, "spec": spec}).status == 201
     scaled = call("PATCH", f"{path}/d/scale", {"spec": {"replicas": 2}}, Content_Type=MERGE).body
     assert (scaled["kind"], scaled["spec"], scaled["status"]["selector"]) == (
@@ -249,7 +250,8 @@ def test_a_scale_has_replicas_and_selector_and_cannot_be_negative(call: Client, 
     assert put["spec"] == {"replicas": 1}
     refused = call("PATCH", f"{path}/d/scale", {"spec": {"replicas": -1}}, Content_Type=MERGE)
     assert refused.body["message"] == (
-        'Scale.autoscaling "d" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0'
+        'Scale.autoscaling "d" is invalid: spec.replicas: '
+        "Invalid value: -1: must be greater than or equal to 0"
     )
 
 
@@ -279,7 +281,8 @@ def test_a_service_account_may_do_what_its_role_grants(
         status: dict[str, Any] = account(
             "POST", f"/apis/authorization.k8s.io/v1/{plural}", {"spec": spec}
         ).body
-        return status["status"]
+        answered: dict[str, Any] = status["status"]
+        return answered
 
     log = {"namespace": ns, "verb": "get", "resource": "pods", "subresource": "log"}
     assert ask("SelfSubjectAccessReview", {"resourceAttributes": log}) == {

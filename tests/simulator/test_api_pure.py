@@ -50,7 +50,10 @@ def test_a_label_selector_object_selects_as_its_text_does() -> None:
 
 
 def test_a_strategic_merge_patch_merges_by_key_orders_and_deletes() -> None:
-    old = {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}], "finalizers": ["x"]}
+    old: dict[str, Any] = {
+        "containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}],
+        "finalizers": ["x"],
+    }
     patch = {
         "containers": [{"name": "b", "image": "2"}, {"name": "c"}, {"name": "a", "$patch": "delete"}],
         "$setElementOrder/containers": [{"name": "c"}, {"name": "b"}],
@@ -90,7 +93,7 @@ def test_a_json_patch_that_does_not_fit_is_refused_whole(operation: dict[str, An
 
 
 def test_a_json_patch_moves_copies_and_inserts() -> None:
-    operations = [
+    operations: list[dict[str, Any]] = [
         {"op": "move", "from": "/a", "path": "/b"},
         {"op": "copy", "from": "/b", "path": "/list/0"},
         {"op": "add", "path": "/list/-", "value": "~"},

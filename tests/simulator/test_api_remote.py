@@ -1,0 +1,120 @@
+"""Actors reach a cluster over HTTP as they reach the store of their own process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaoskit.simulator.api import Api, ApiError, Object
+from chaoskit.simulator.cluster import SimulatedCluster
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.machinery import LocalApi
+from chaoskit.simulator.remote import RemoteApi, _Follower
+
+NAMESPACE = "default"
+
+
+def config_map(name: str, **data: str) -> Object:
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"test": "remote"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+@pytest.fixture(params=["local", "remote"])
+def bound(request: pytest.FixtureRequest, kubeconfig: Path) -> Iterator[tuple[Api, Callable[[], None]]]:
+    """An actor's interface, and what lets its engine do what is due."""
+    engine = Engine(start=datetime.now(UTC))
+    if request.param == "local":
+        local = LocalApi(engine)
+        local.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        yield local, lambda: engine.run_for(1)
+        return
+    remote = RemoteApi(engine, kubeconfig)
+    yield remote, lambda: engine.run_for(1)
+    remote.close()
+
+
+def until(holds: Callable[[], Any], turn: Callable[[], None]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        turn()
+        time.sleep(0.02)
+
+
+def test_objects_are_made_read_changed_and_deleted(bound: tuple[Api, Callable[[], None]]) -> None:
+    api, _ = bound
+    created = api.create(config_map("a", x="1", y="2"))
+    assert created["metadata"]["uid"]
+    assert api.patch("ConfigMap", NAMESPACE, "a", {"data": {"x": None}})["data"] == {"y": "2"}
+    stale = {**created, "data": {}}
+    with pytest.raises(ApiError) as refused:
+        api.update(stale)
+    assert (refused.value.code, refused.value.reason) == (409, "Conflict")
+    (listed,) = api.list("ConfigMap", NAMESPACE, "test=remote")
+    assert (listed["kind"], listed["data"]) == ("ConfigMap", {"y": "2"})
+    listed["data"] = {"z": "3"}
+    assert api.update(listed)["data"] == {"z": "3"}
+    with pytest.raises(ApiError):
+        api.delete("ConfigMap", NAMESPACE, "a", uid="11111111-1111-1111-1111-111111111111")
+    api.delete("ConfigMap", NAMESPACE, "a", uid=created["metadata"]["uid"])
+    api.delete("ConfigMap", NAMESPACE, "a")
+    assert api.get("ConfigMap", NAMESPACE, "a") is None
+
+
+def test_a_watcher_is_told_what_there_is_and_what_changes(bound: tuple[Api, Callable[[], None]]) -> None:
+    api, turn = bound
+    api.create(config_map("old"))
+    seen: list[tuple[str, str]] = []
+
+    def tell(change: str, body: Object) -> None:
+        if body["metadata"].get("labels", {}).get("test") == "remote":
+            assert body["kind"] == "ConfigMap"
+            seen.append((change, body["metadata"]["name"]))
+
+    api.watch("ConfigMap", tell)
+    until(lambda: seen, turn)
+    api.create(config_map("new"))
+    api.patch("ConfigMap", NAMESPACE, "new", {"data": {"a": "b"}})
+    for name in ("new", "old"):
+        api.delete("ConfigMap", NAMESPACE, name)
+    until(lambda: len(seen) == 5, turn)
+    assert seen == [
+        ("ADDED", "old"),
+        ("ADDED", "new"),
+        ("MODIFIED", "new"),
+        ("DELETED", "new"),
+        ("DELETED", "old"),
+    ]
+
+
+def test_what_happened_while_a_watch_was_broken_is_told_from_the_next_list() -> None:
+    engine = Engine(start=datetime(2026, 1, 1, tzinfo=UTC))
+    seen: list[tuple[str, str]] = []
+    follower = _Follower(engine, lambda change, body: seen.append((change, body["metadata"]["name"])))
+
+    def thing(name: str, version: int) -> Object:
+        return {"metadata": {"name": name, "uid": name, "resourceVersion": str(version)}}
+
+    follower.start_from((thing("same", 1), thing("changed", 1), thing("gone", 1)))
+    engine.run_for(1)
+    seen.clear()
+    follower.start_from((thing("same", 1), thing("changed", 2), thing("new", 3)))
+    engine.run_for(1)
+    assert seen == [("DELETED", "gone"), ("MODIFIED", "changed"), ("ADDED", "new")]
+
+
+def test_kinds_are_found_by_discovery(cluster: SimulatedCluster, kubeconfig: Path) -> None:
+    remote = RemoteApi(cluster.engine, kubeconfig)
+    assert {e["metadata"]["name"] for e in remote.list("ChaosExperiment.litmuschaos.io", "shop")} >= {
+        "pod-delete"
+    }
+    assert remote.get("Node", None, "node-1") is not None
+    with pytest.raises(ApiError) as refused:
+        remote.list("Unicorn.example.com")
+    assert refused.value.code == 404
+    remote.close()
