@@ -11,6 +11,7 @@ from tests.experiments.test_killed_runs import web
 
 from chaoskit import kube
 from chaoskit.acts import halt
+from chaoskit.errors import NotFound
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.litmus import manifests
 from chaoskit.experiments.spec import Experiment
@@ -35,7 +36,7 @@ HTTP = {"http": {"url": "http://web.native"}, "interval": "1s", "recoversWithin"
 def native(world: World, namespace: str, **spec: Any) -> Trial:
     try:
         world.cluster.get(ObjectRef(kube.NAMESPACE, "", namespace))
-    except Exception:  # noqa: BLE001 - whatever says that it is not there
+    except NotFound:
         for body in (*web(namespace), *manifests("pod-delete", namespace)):
             world.cluster.create(body)
         world.until_ready(namespace, "web")

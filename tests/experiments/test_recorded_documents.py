@@ -9,7 +9,7 @@ from tests.experiments.conftest import RECORDINGS, Until, World, stopping
 
 from chaoskit import kube
 from chaoskit.clock import Stop
-from chaoskit.errors import InvalidInput
+from chaoskit.errors import InvalidInput, NotFound
 from chaoskit.experiments import Trial, load
 from chaoskit.ports.cluster import ObjectRef
 
@@ -40,7 +40,7 @@ def prepared(world: World, name: str) -> Trial:
     made = trial(name)
     try:
         world.cluster.get(ObjectRef(kube.NAMESPACE, "", made.namespace))
-    except Exception:  # noqa: BLE001 - whatever says that it is not there
+    except NotFound:
         world.furnish(name, made.namespace)
     return made
 

@@ -19,7 +19,7 @@ class SignalCondition(Written):
     signal: str
     below: float | None = None
     above: float | None = None
-    workload: str = Field("", description="deployment/cart; every pod of the namespace when empty")
+    workload: str = Field(default="", description="deployment/cart; every pod of the namespace when empty")
     labels: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("signal")
@@ -41,15 +41,15 @@ class WorkloadCondition(Written):
     """A workload has so many ready pods (all that it wants when not said), or a condition is true."""
 
     workload: str
-    ready: int | None = Field(None, ge=0)
-    condition: str = Field("", description="a status condition such as Available")
+    ready: int | None = Field(default=None, ge=0)
+    condition: str = Field(default="", description="a status condition such as Available")
 
 
 class HttpCondition(Written):
     """A URL answers with this status, in time, with this text in it."""
 
     url: str = Field(pattern=r"^https?://")
-    status: int = Field(200, ge=100, le=599)
+    status: int = Field(default=200, ge=100, le=599)
     contains: str = ""
     timeout: Duration = 5.0
 
@@ -74,7 +74,7 @@ class Condition(Written):
     alert: AlertCondition | None = None
     mode: Mode = "continuous"
     abort: bool = False
-    interval: Duration = Field(5.0, gt=0)
+    interval: Duration = Field(default=5.0, gt=0)
     recovers_within: Duration = 60.0
 
     @model_validator(mode="after")

@@ -71,7 +71,7 @@ def _workload(condition: WorkloadCondition, namespace: str, sources: Sources) ->
 
 
 def workload(cluster: Cluster, namespace: str, name: str) -> Object | None:
-    """The workload called ``deployment/cart``, ``statefulset/db`` or just ``cart``; None when there is none."""
+    """The workload called ``deployment/cart`` or just ``cart``; None when there is none."""
     wanted, _, short = name.rpartition("/")
     for kind in kube.WORKLOADS:
         if wanted in {"", str(kind)}:
