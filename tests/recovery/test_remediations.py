@@ -125,6 +125,25 @@ def test_a_memory_limit_is_raised_within_its_cap_and_lowered_by_the_undo(shop: S
     assert _limit(shop) == before
 
 
+def test_the_undo_leaves_a_template_that_somebody_else_changed_since(shop: Scene, ledger: Ledger) -> None:
+    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
+    shop.roll_out("cart", RELEASE="hotfix")
+    assert ledger.undo().state == "confirmed"
+    assert _limit(shop) == "300Mi"
+
+
+def test_an_undo_whose_old_template_is_gone_says_so_and_is_still_owed(shop: Scene, ledger: Ledger) -> None:
+    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
+    old = ObjectRef(kube.REPLICA_SET, "shop", str(ledger.account.entries[0].before))
+    shop.cluster.delete(old)
+    while [s for s in shop.cluster.list(kube.REPLICA_SET, "shop").items if s["metadata"]["name"] == old.name]:
+        shop.clock.sleep(1)
+    found = ledger.undo()
+    assert found.state == "not confirmed"
+    assert "is gone" in found.left[0]
+    assert len(ledger.account.entries) == 1
+
+
 def test_a_limit_at_the_cap_is_left(shop: Scene, ledger: Ledger) -> None:
     with pytest.raises(CannotStart, match="under the cap"):
         _apply(_rung("raise-memory-limit", cap="1Mi"), shop, ledger)

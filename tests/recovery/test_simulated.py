@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from chaoskit.ports.cluster import Object
 from chaoskit.ports.notifier import Notice
 from chaoskit.recovery import Plan, Refusal, attempts, replay, runbook
 from chaoskit.recovery.replay import what_if
+from chaoskit.recovery.symptoms import Symptom
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.view import Pod
 
@@ -310,3 +313,17 @@ def test_a_halt_in_the_middle_stops_the_ladder_and_undoes(tmp_path: Path) -> Non
         assert [step["action"] for step in record.steps] == ["roll-back"]
         assert record.undo.state == "confirmed"
         assert _template(shop, "cart") == broken
+
+
+def test_ready_pods_are_recovered_though_no_signal_can_confirm_it(tmp_path: Path) -> None:
+    with scene(tmp_path) as shop:
+        shop.roll_out("cart", FAULT="exit=3")
+        issue = shop.wait_for("pod-crash", sure=0.95)
+        errors = Symptom(
+            "errors", issue.target, issue.since, issue.severity, "9% of requests answered with 5xx"
+        )
+        decision = shop.decide(replace(issue, symptoms=(*issue.symptoms, errors)))
+        shop.sim.prometheus.stop()
+        record = shop.recover(decision, confirm=timedelta(seconds=10))
+        assert record.outcome is Outcome.RECOVERED, record.reason
+        assert "signals cannot confirm it" in record.reason

@@ -79,6 +79,8 @@ def plan_for(
 
     `history` (see `attempts`) adds to what the cluster itself remembers of earlier recoveries.
     """
+    if not issues:
+        return ()
     namespaces = {issue.target.namespace for issue in issues}
     namespace = namespaces.pop() if len(namespaces) == 1 else ""
     seen = seen or observe(cluster, None, clock, namespace)

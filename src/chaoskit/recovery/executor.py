@@ -258,7 +258,10 @@ class _Recovery:
             stop=self.stop,
             keep=keep,
         )
-        self.verified = self.world.clock.now() if self.issue.kinds <= SIGNAL_OF.keys() else self.verified
+        if self.issue.kinds <= SIGNAL_OF.keys():
+            self.verified = self.world.clock.now()
+        elif not said.known:
+            return Verdict(True, f"{verdict.words}; signals cannot confirm it: {said.words}")
         return Verdict(said.holds, f"{verdict.words}; {said.words}")
 
     def _hold(

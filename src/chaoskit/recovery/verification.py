@@ -25,11 +25,15 @@ LOOK = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether it holds, and how things stand in words; `at` is when it began to hold."""
+    """Whether it holds, and how things stand in words; `at` is when it began to hold.
+
+    `known` is False where nothing could be seen: then it is neither a yes nor a no.
+    """
 
     holds: bool
     words: str
     at: datetime | None = None
+    known: bool = True
 
 
 def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
@@ -182,7 +186,7 @@ def _signals(
     seen = detection.observe(cluster, metrics, clock, issue.target.namespace)
     workload = seen.topology.workloads.get((issue.target.namespace, str(issue.target)))
     if seen.blind or workload is None:
-        return Verdict(False, seen.blind or f"{issue.target} is gone")
+        return Verdict(False, seen.blind or f"{issue.target} is gone", known=False)
     kinds = issue.kinds & signalsymptoms.SIGNAL_OF.keys()
     still = [s for s in detection.detect_in(seen) if s.target == issue.target and s.kind in kinds]
     if still:
@@ -193,7 +197,7 @@ def _signals(
         if not signalsymptoms.has_data(workload, seen.samples, name, after=after, now=seen.at)
     ]
     if missing:
-        return Verdict(False, f"no new sample of {', '.join(missing)} yet")
+        return Verdict(False, f"no new sample of {', '.join(missing)} yet", known=False)
     return Verdict(True, "signals are back to normal", seen.at)
 
 
