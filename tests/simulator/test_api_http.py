@@ -112,10 +112,10 @@ def test_unknown_fields_are_refused_warned_of_or_ignored(call: Client, ns: str) 
     path = f"/api/v1/namespaces/{ns}/configmaps?dryRun=All"
     body = {"metadata": {"name": "a"}, "datas": {}}
     strict = call("POST", f"{path}&fieldValidation=Strict", body)
-    assert (strict.status, strict.body["message"]) == (
-        400,
+    assert strict.status == 400
+    assert strict.body["message"] == (
         'ConfigMap in version "v1" cannot be handled as a ConfigMap: '
-        'strict decoding error: unknown field "datas"',
+        'strict decoding error: unknown field "datas"'
     )
     warned = call("POST", path, body)
     assert (warned.status, warned.header("Warning")) == (201, ['299 - "unknown field \\"datas\\""'])
@@ -214,6 +214,15 @@ def test_the_log_is_text_its_tail_and_what_follows(call: Client, ns: str) -> Non
         assert (refused.status, refused.body["message"]) == (400, words)
 
 
+def test_a_shell_writes_in_a_loop_and_gives_way_to_another_program(call: Client, ns: str) -> None:
+    path = running(call, ns, pod("a", ["sh", "-c", "for i in 1 2; do echo line $i; done; exec sleep 600"]))
+    until(lambda: call("GET", f"{path}/log").body == "line 1\nline 2\n")
+    assert call("GET", path).body["status"]["containerStatuses"][0]["restartCount"] == 0
+    failing = pod("b", ["sh", "-c", "echo done; exit 1"], restartPolicy="Never")
+    assert call("POST", path.rpartition("/")[0], failing).status == 201
+    until(lambda: call("GET", f"{path.rpartition('/')[0]}/b").body["status"]["phase"] == "Failed")
+
+
 def test_an_eviction_waits_for_the_budget(call: Client, ns: str) -> None:
     path = running(call, ns, pod("a"))
     budgets = f"/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets"
@@ -233,6 +242,8 @@ def test_an_eviction_waits_for_the_budget(call: Client, ns: str) -> None:
     )
     call("PATCH", f"{budgets}/b", {"spec": {"minAvailable": 0}}, Content_Type=MERGE)
     until(lambda: call("POST", f"{path}/eviction", eviction).status == 201)
+    told = call("GET", path).body["status"]["conditions"]
+    assert "EvictionByEvictionAPI" in [condition.get("reason") for condition in told]
     until(lambda: call("GET", path).status == 404)
 
 

@@ -17,6 +17,7 @@ from chaoskit.simulator.machinery import LocalApi
 from chaoskit.simulator.remote import RemoteApi, _Follower
 
 NAMESPACE = "default"
+_KUBECONFIGS = {"remote": "kubeconfig", "real": "real_kubeconfig"}
 
 
 def config_map(name: str, **data: str) -> Object:
@@ -24,8 +25,8 @@ def config_map(name: str, **data: str) -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
-@pytest.fixture(params=["local", "remote"])
-def bound(request: pytest.FixtureRequest, kubeconfig: Path) -> Iterator[tuple[Api, Callable[[], None]]]:
+@pytest.fixture(params=["local", "remote", pytest.param("real", marks=pytest.mark.real)])
+def bound(request: pytest.FixtureRequest) -> Iterator[tuple[Api, Callable[[], None]]]:
     """An actor's interface, and what lets its engine do what is due."""
     engine = Engine(start=datetime.now(UTC))
     if request.param == "local":
@@ -33,7 +34,7 @@ def bound(request: pytest.FixtureRequest, kubeconfig: Path) -> Iterator[tuple[Ap
         local.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         yield local, lambda: engine.run_for(1)
         return
-    remote = RemoteApi(engine, kubeconfig)
+    remote = RemoteApi(engine, request.getfixturevalue(_KUBECONFIGS[request.param]))
     yield remote, lambda: engine.run_for(1)
     remote.close()
 

@@ -10,19 +10,20 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 from chaoskit.simulator.cluster import SimulatedCluster
 
 QUIET = "quiet"
 """The story in which nothing goes wrong."""
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """A cluster has run from the moment its status file was written until SIGTERM or SIGINT came."""
     given = _parser().parse_args(arguments)
-    ending = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    for number in _ENDING:
+        signal.signal(number, _end)
     cluster = SimulatedCluster(
         seed=given.seed,
         rate=given.speed,
@@ -34,10 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with cluster:
         try:
             _tell(given.state, cluster, given.story)
-            ending.wait()
+            threading.Event().wait()
         finally:
             for name in ("status.json", "kubeconfig"):
                 (given.state / name).unlink(missing_ok=True)
+
+
+def _end(*_: object) -> NoReturn:
+    """Whatever is under way is left, once; a second signal does not disturb the tidying up."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -115,7 +115,11 @@ class SimulatedCluster:
         return kubeconfig.write(path, secure, self.token, self._server.certificate.certificate)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(

@@ -36,6 +36,13 @@ def _wait(shell: Shell, words: list[str], write: Write) -> Script:
     shell.waiting = False
 
 
+def _exec(shell: Shell, words: list[str], write: Write) -> Script:
+    """The command takes the shell's place: its end is the shell's."""
+    del write
+    yield from shell.argv(words)
+    raise Exited(shell.status)
+
+
 def _exit(shell: Shell, words: list[str], write: Write) -> Script:
     del write
     yield from ()
@@ -169,6 +176,7 @@ COMMANDS: dict[str, Command] = {
     "printf": _echo,
     "sleep": _sleep,
     "wait": _wait,
+    "exec": _exec,
     "exit": _exit,
     "trap": _trap,
     "false": _false,

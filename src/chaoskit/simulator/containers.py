@@ -191,7 +191,7 @@ def command(process: Process) -> Script:
         err=_lines(process.log),
     )
     shell = Shell(world, COMMANDS)
-    if words[0].rsplit("/", 1)[-1] == "httpd":
+    if any(word.rsplit("/", 1)[-1] == "httpd" for word in " ".join(words).split()):
         process.answer(200)
     process.on_term = lambda: _trapped(process, shell)
     return _until_exit(process, shell, _script(shell, words))

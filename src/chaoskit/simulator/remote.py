@@ -134,7 +134,7 @@ class RemoteApi:
                 raise
 
     def watch(self, kind: str, seen: Seen) -> None:
-        """`seen` is told of every object there is and of every change, in order, whatever breaks meanwhile."""
+        """`seen` is told of every object there is and of every change, in order, whatever breaks."""
         follower = _Follower(self._engine, seen)
         place = self._place(kind)
         watcher = threading.Thread(

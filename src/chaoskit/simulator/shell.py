@@ -109,6 +109,8 @@ class Shell:
         words = statement.words
         if words and words[0] in {"while", "until"}:
             yield from self._loop(words)
+        elif words and words[0] == "for":
+            yield from self._each(words)
         elif words and words[0] == "if":
             yield from self._branch(words)
         elif statement.background:
@@ -134,6 +136,13 @@ class Shell:
             rounds += 1
             if not waited and rounds >= _BUSY:
                 yield 1.0
+
+    def _each(self, words: list[str]) -> Script:
+        at = words.index("do")
+        values = [self._expanded(word) for word in words[3:at] if word != ";"]
+        for value in values:
+            self._assign(words[1], value)
+            yield from self.block(_statements(words[at + 1 : -1]))
 
     def _branch(self, words: list[str]) -> Script:
         then, end = words.index("then"), len(words) - 1
@@ -199,6 +208,12 @@ class Shell:
         return str(self.status) if name == "?" else variables.get(name, "")
 
 
+_OPENING = frozenset({"while", "until", "for", "if"})
+_CLOSING = frozenset({"done", "fi"})
+_BEFORE_COMMANDS = frozenset({";", ";;", "&", "&&", "||", "do", "then", "else"})
+"""After these a word is a command or a keyword, and nowhere else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Words up to a separator; `joined` is the separator before them, `background` an ``&`` after."""
@@ -217,12 +232,14 @@ def parse(script: str) -> list[Statement]:
 
 
 def _statements(tokens: list[str]) -> list[Statement]:
-    """Splits at separators, but not inside ``while … done`` and ``if … fi``."""
+    """Splits at separators, but not inside ``while … done``, ``for … done`` and ``if … fi``."""
     found: list[Statement] = []
     words: list[str] = []
-    joined, depth = ";", 0
+    joined, depth, before = ";", 0, ";"
     for token in [*tokens, ";"]:
-        depth += (token in {"while", "until", "if"}) - (token in {"done", "fi"})
+        if before in _BEFORE_COMMANDS:
+            depth += (token in _OPENING) - (token in _CLOSING)
+        before = token
         if depth or token not in {";", ";;", "&", "&&", "||"}:
             words.append(token)
             continue

@@ -72,6 +72,8 @@ def evict(machinery: Machinery, namespace: str, name: str, body: Object, options
     dry_run = options.dry_run or "All" in (asked.get("dryRun") or ())
     if pod.object["metadata"].get("deletionTimestamp") is None:
         _spend_budget(machinery, pod, dry_run=dry_run)
+        if not dry_run:
+            _announce(machinery, pods, pod)
     preconditions = asked.get("preconditions") or {}
     how = Deletion(
         grace=asked.get("gracePeriodSeconds"),
@@ -103,6 +105,21 @@ def _spend_budget(machinery: Machinery, pod: Version, *, dry_run: bool) -> None:
             raise apierrors.disruption_refused(budget.name, desired, healthy)
         if not dry_run:
             _note_disruption(machinery, budget, pod.name)
+
+
+def _announce(machinery: Machinery, pods: Resource, pod: Version) -> None:
+    """The pod's conditions say that it goes because it was evicted."""
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": machinery.now(),
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    }
+    told: Object = clone(pod.object)
+    told["status"]["conditions"] = [condition, *(dig(told, "status", "conditions") or ())]
+    machinery.store.put(pods.key, told)
 
 
 def _budgets(machinery: Machinery, pod: Version) -> list[Version]:
