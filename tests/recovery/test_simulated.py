@@ -132,6 +132,7 @@ def test_what_does_not_help_is_undone_and_a_person_is_told(tmp_path: Path) -> No
 
         assert record.outcome is Outcome.NOT_RECOVERED, record.reason
         assert [step["helped"] for step in record.steps] == [False, False, False]
+        assert [step["undone"] for step in record.steps] == [True, False, False]
         assert record.undo.state == "confirmed"
         assert _template(shop, "cart") == broken
         assert _settled(shop) == ["done"]

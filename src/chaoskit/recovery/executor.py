@@ -183,13 +183,16 @@ class _Recovery:
             if self._try(plan, rung, ledger):
                 return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
             if ledger is not None and ledger.account.entries:
+                self.steps[-1]["undone"] = True
                 self._undo(ledger)
+            if self.undone.state == "not confirmed":
+                break  # nothing is built on what may still be half changed
         return Outcome.NOT_RECOVERED, "; ".join(f"{s['action']}: {s['detail']}" for s in self.steps)
 
     def _late(self, index: int) -> tuple[Outcome, str]:
-        """The symptom is gone after the time of an act was up: the act helped if it was done."""
+        """The symptom is gone after the time of an act was up: the act helped if it was done and still is."""
         last = self.steps[index - 1]
-        if not last["done"]:
+        if not last["done"] or last["undone"]:
             return Outcome.HEALED, "the symptom went away by itself"
         last["helped"], self.verified = True, self.world.clock.now()
         return Outcome.RECOVERED, f"{last['action']} helped, later than expected"

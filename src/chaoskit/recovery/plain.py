@@ -108,8 +108,8 @@ def rung(found: Rung) -> Plain:
 
 
 def step(found: Rung, at: datetime) -> Plain:
-    """A rung that begins at `at`: neither done nor helpful yet."""
-    begun = {"at": at, "ended_at": at, "done": False, "helped": False, "detail": ""}
+    """A rung that begins at `at`: neither done nor helpful nor undone yet."""
+    begun = {"at": at, "ended_at": at, "done": False, "helped": False, "undone": False, "detail": ""}
     return {**rung(found), **begun}
 
 
