@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.mongo", "tests.servers"]
+pytest_plugins = ["tests.commandline", "tests.mongo", "tests.servers"]

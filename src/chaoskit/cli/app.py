@@ -12,6 +12,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
+from chaoskit.cli.leaving import reader_may_leave
 from chaoskit.errors import ChaoskitError, Interrupted
 from chaoskit.outcome import Outcome, of_error
 
@@ -118,11 +119,10 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(args=list(arguments), prog_name="chaoskit")
+        with reader_may_leave():
+            app(args=list(arguments), prog_name="chaoskit")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
-    except BrokenPipeError:
-        return _reader_left()
     except ChaoskitError as error:
         return _told(error)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes words and code 70
@@ -147,11 +147,3 @@ def _bug(error: Exception) -> int:
 
     sys.stderr.write(bug(error))
     return Outcome.BUG.exit_code
-
-
-def _reader_left() -> int:
-    """Whoever read our output has enough (``chaoskit history | head``): no error, no traceback."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Outcome.DONE.exit_code

@@ -46,7 +46,7 @@ def _list(out: Console) -> None:
 
 
 def _one(out: Console, fault: Fault) -> None:
-    out.print(f"{fault.kind}  {fault.purpose}", style="bold", soft_wrap=True)
+    out.print(f"{fault.kind}  {fault.purpose}", style="bold")
     facts = {
         "failure": fault.failure,
         "undo": fault.undo,
@@ -56,7 +56,7 @@ def _one(out: Console, fault: Fault) -> None:
         + ("" if fault.recorded else "; known from its source, not recorded"),
     }
     for name, value in facts.items():
-        out.print(f"{name:<12} {value}", soft_wrap=True)
+        out.print(f"{name:<12} {value}")
     rows = [(p.name, p.default or "-", p.expected, p.env, p.meaning) for p in fault.parameters]
     columns(out, ("parameter", "default", "expected", "litmus env", "meaning"), rows, wrap=4)
 

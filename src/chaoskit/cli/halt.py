@@ -31,6 +31,7 @@ def halt(
     """Stop all chaos and recovery in the cluster, and block new ones until resume."""
     from chaoskit.acts.halt import halt as put_halt
 
+    acts = chosen(only)
     with session.connected() as runtime:
-        put_halt(runtime.cluster, runtime.clock, chosen(only), reason)
-    session.say(f"halted   {' and '.join(chosen(only))}; chaoskit resume lifts it")
+        put_halt(runtime.cluster, runtime.clock, acts, reason)
+    session.say(f"halted   {' and '.join(acts)}; chaoskit resume lifts it")

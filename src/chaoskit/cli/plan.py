@@ -51,15 +51,15 @@ def show(out: Console, plans: Sequence[Plan], files: Sequence[str]) -> None:
     from datetime import timedelta
 
     for each in plans:
-        out.print(f"plan {each.hash}  {_title(each)}", style="bold", soft_wrap=True)
+        out.print(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             names = ", ".join(selection.names or selection.nodes)
             how = "these" if selection.pinned else "chosen at random from"
-            out.print(f"  {fault:<22} {selection.hit} of {selection.total} {how}: {names}", soft_wrap=True)
+            out.print(f"  {fault:<22} {selection.hit} of {selection.total} {how}: {names}")
         for check in each.checks:
-            out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}", soft_wrap=True)
+            out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
             if check.mend:
-                out.print(f"    {'mend':<20} {check.mend}", soft_wrap=True)
+                out.print(f"    {'mend':<20} {check.mend}")
         lasting = timedelta(seconds=each.expected_seconds)
         out.print(f"  time{' ' * 19}about {span(lasting)}, of which {each.chaos_seconds:g} s are chaos")
     if all(each.outcome is None for each in plans):

@@ -130,18 +130,16 @@ def _plans(out: Console, decisions: Sequence[Decision], now: datetime) -> None:
         issue = each.issue
         evidence = "; ".join(issue.evidence)
         title = f"\n{issue.kind.replace('-', ' '):<18} {issue.target}  since {ago(issue.since, now)}"
-        out.print(title, style="bold", soft_wrap=True)
-        out.print(f"  seen     {evidence}", soft_wrap=True)
+        out.print(title, style="bold")
+        out.print(f"  seen     {evidence}")
         if issue.model:
-            out.print(f"  model    {issue.model}", soft_wrap=True)
+            out.print(f"  model    {issue.model}")
         if isinstance(each, Plan):
             for number, rung in enumerate(each.rungs, 1):
                 targets = ", ".join(map(str, rung.targets))
-                out.print(
-                    f"  step {number}   {rung.action.replace('-', ' ')} {targets}: {rung.why}", soft_wrap=True
-                )
+                out.print(f"  step {number}   {rung.action.replace('-', ' ')} {targets}: {rung.why}")
         else:
-            out.print(f"  refused  {refusal_words(each)}", style="yellow", soft_wrap=True)
+            out.print(f"  refused  {refusal_words(each)}", style="yellow")
     if plans:
         next_step(out, f"chaoskit recover -n {plans[0].issue.target.namespace} --issue {plans[0].issue.id}")
 
@@ -222,7 +220,7 @@ def _finish(session: Session, records: Sequence[RecoveryRecord]) -> None:
             fast = "" if record.seconds_to_recover is None else f" in {record.seconds_to_recover:.1f} s"
             what = f"{record.issue.replace('-', ' ')} of {record.target}{fast}"
             outcome_line(out, record.outcome.words, record.outcome.exit_code, what)
-            out.print(f"  {record.reason}", soft_wrap=True)
+            out.print(f"  {record.reason}")
         if records:
             next_step(out, f"chaoskit show {records[-1].id} --trace")
 

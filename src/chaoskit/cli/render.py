@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _STYLES = {0: "green", 1: "bold red", 3: "yellow", 4: "yellow", 5: "bold red", 7: "yellow", 8: "yellow"}
 
+_GAP = " " * 3
+_NARROWEST = 20
+"""The fewest letters in which a column that may wrap can be read."""
+
 
 def emit(
     session: Session, schema: str, document: Mapping[str, Any], table: Callable[[Console], None]
@@ -37,25 +41,44 @@ def _as_yaml(document: Mapping[str, Any]) -> str:
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:
-    """A console on stdout or stderr; without colours where asked, in a pipe and with ``NO_COLOR``."""
+    """A console on stdout or stderr; without colours where asked, in a pipe and with ``NO_COLOR``.
+
+    Lines are never cut or broken: a terminal breaks long ones itself.
+    """
     from rich.console import Console
 
-    width = None if (sys.stderr if stderr else sys.stdout).isatty() else 160
     return Console(
-        stderr=stderr, no_color=session.no_color or None, highlight=False, width=width, markup=False
+        stderr=stderr,
+        no_color=session.no_color or None,
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
 
 
 def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: int = -1) -> None:
-    """A table without lines: capitals on top, as kubectl writes it; column `wrap` may take several lines."""
+    """A table without lines: capitals on top, as kubectl writes it; nothing is cut.
+
+    On a terminal that is wide enough for the others, column `wrap` may take several lines; elsewhere
+    each row is one.
+    """
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="bold")
-    for index, head in enumerate(heads):
-        table.add_column(head.upper(), no_wrap=index != wrap % len(heads), overflow="fold")
+    cells = [[head.upper() for head in heads], *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    wrapped = wrap % len(heads)
+    others = sum(widths) - widths[wrapped] + len(_GAP) * (len(heads) - 1)
+    if not out.is_terminal or others + _NARROWEST > out.width:
+        for row in cells:
+            out.print(_GAP.join(map(str.ljust, row, widths)).rstrip())
+        return
+    table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
+    for index, head in enumerate(cells[0]):
+        table.add_column(head, no_wrap=index != wrapped, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    out.print(table)
+    out.print(table, soft_wrap=False)
 
 
 def outcome_line(out: Console, words: str, exit_code: int, what: str) -> None:
@@ -65,12 +88,12 @@ def outcome_line(out: Console, words: str, exit_code: int, what: str) -> None:
     line = Text(words, style=_STYLES.get(exit_code, "bold"))
     line.append(f"  {what}", style="default")
     line.append(f"  exit {exit_code}", style="dim")
-    out.print(line, soft_wrap=True)
+    out.print(line)
 
 
 def next_step(out: Console, command: str) -> None:
     """The last line: what one would do next, as a command to paste."""
-    out.print(f"next  {command}", style="dim", soft_wrap=True)
+    out.print(f"next  {command}", style="dim")
 
 
 def ago(at: datetime, now: datetime) -> str:

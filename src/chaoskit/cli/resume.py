@@ -20,6 +20,7 @@ def resume(
     """Lift a halt: chaos and recovery may start again."""
     from chaoskit.acts.halt import resume as lift_halt
 
+    acts = chosen(only)
     with session.connected() as runtime:
-        lifted = lift_halt(runtime.cluster, chosen(only))
+        lifted = lift_halt(runtime.cluster, acts)
     session.say(f"resumed  {' and '.join(lifted)}" if lifted else "resumed  nothing was halted")

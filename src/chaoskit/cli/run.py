@@ -129,9 +129,9 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
         outcome_line(
             out, record.outcome.words, record.outcome.exit_code, f"{record.fault} on {_whom(record)}"
         )
-        out.print(f"  {record.reason}", soft_wrap=True)
+        out.print(f"  {record.reason}")
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
-        out.print(f"  undo {record.undo.state}{left}", soft_wrap=True)
+        out.print(f"  undo {record.undo.state}{left}")
     if records:
         next_step(out, f"chaoskit show {records[-1].id} --trace")
 

@@ -76,16 +76,16 @@ def _one(out: Console, document: Document) -> None:
         outcome = Outcome(document["outcome"])
         outcome_line(out, outcome.words, outcome.exit_code, what)
     else:
-        out.print(f"{_ended(document)}  {what}", soft_wrap=True)
+        out.print(f"{_ended(document)}  {what}")
     out.print(f"  {document['at']}  trace {document['trace_id']}", style="dim")
     if _why(document):
-        out.print(f"  {_why(document)}", soft_wrap=True)
+        out.print(f"  {_why(document)}")
     _facts(out, document)
     start = datetime.fromisoformat(document["at"])
     for moment in document.get("timeline") or ():
         since = (datetime.fromisoformat(moment["at"]) - start).total_seconds()
         line = f"  {clock_time(since):>5}  {moment['mark']:<7} {moment['name']:<18} {moment['detail']}"
-        out.print(line.rstrip(), soft_wrap=True)
+        out.print(line.rstrip())
 
 
 def _facts(out: Console, document: Document) -> None:
@@ -97,7 +97,7 @@ def _facts(out: Console, document: Document) -> None:
     }
     for name, value in facts.items():
         if value:
-            out.print(f"  {name:<13} {value}", soft_wrap=True)
+            out.print(f"  {name:<13} {value}")
 
 
 def _undo(undo: dict[str, Any]) -> str:

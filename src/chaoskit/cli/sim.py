@@ -63,4 +63,4 @@ def status(session: Session) -> None:
         "startedAt": found.started_at.isoformat(),
     }
     lines = "\n".join(f"{name:<12} {value}" for name, value in document.items())
-    emit(session, "simulation", document, lambda out: out.print(lines, soft_wrap=True))
+    emit(session, "simulation", document, lambda out: out.print(lines))

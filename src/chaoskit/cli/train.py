@@ -126,14 +126,13 @@ def _table(out: Console, fitted: Fitted) -> None:
     out.print(
         f"model {fitted.name}  says whether a workload {report.target}; {verdict}",
         style="bold",
-        soft_wrap=True,
     )
     show_report(out, report)
     if fitted.promoted:
-        out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}", soft_wrap=True)
+        out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
         next_step(out, "chaoskit predict")
     else:
-        out.print(f"held back  {fitted.held_back}", style="yellow", soft_wrap=True)
+        out.print(f"held back  {fitted.held_back}", style="yellow")
         next_step(out, f"chaoskit predict --model {fitted.name}")
 
 
@@ -146,15 +145,15 @@ def show_report(out: Console, report: object) -> None:
     facts = ", ".join(
         f"{name.replace('_', ' ')} {value}" for name, value in report.data.items() if _short(value)
     )
-    out.print(f"judged on {report.split}\ndata      {facts}", soft_wrap=True)
+    out.print(f"judged on {report.split}\ndata      {facts}")
     columns(out, HEADINGS, rows(report), wrap=5)
     for probe in report.probes:
         if probe.warning:
-            out.print(f"! {probe.name}: {probe.warning}", style="yellow", soft_wrap=True)
+            out.print(f"! {probe.name}: {probe.warning}", style="yellow")
     for note in report.notes:
-        out.print(f"· {note}", soft_wrap=True)
+        out.print(f"· {note}")
     for issue, why in report.blind.items():
-        out.print(f"· blind to {issue}: {why}", soft_wrap=True)
+        out.print(f"· blind to {issue}: {why}")
 
 
 def _short(value: object) -> bool:

@@ -61,6 +61,6 @@ def variables(pairs: list[str] | None) -> dict[str, str]:
 
 def _table(out: Console, found: tuple[Finding, ...], documents: int) -> None:
     for each in found:
-        out.print(problem_words(each.problem, each.level), soft_wrap=True, end="")
+        out.print(problem_words(each.problem, each.level), end="")
     errors = sum(each.level == "error" for each in found)
     out.print(f"{documents} documents, {errors} errors, {len(found) - errors} warnings")

@@ -70,7 +70,7 @@ def up(
 
     Raises:
         CannotStart: it ended or did not get ready; the message ends with what it said last.
-        Interrupted: `stop` was set meanwhile; the process is gone.
+        Interrupted: `stop` was set meanwhile; the process and its files are gone.
     """
     running = status(folder)
     if running is not None:
@@ -89,9 +89,11 @@ def up(
         )
     try:
         return _ready(process, folder, stop or threading.Event())
-    except BaseException:
+    except BaseException as error:
         _end(process.pid)
         process.wait()
+        if not isinstance(error, CannotStart):  # only then does somebody want to read its log
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

@@ -1,0 +1,50 @@
+"""Stdout whose reader may leave (``chaoskit history | head``): the rest is dropped, the outcome stands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+
+class _Tolerant:
+    """A stream that is written to as before, and into nowhere once nobody reads it any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._drop()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._drop()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _drop(self) -> None:
+        """What is still to come, and what the interpreter flushes at its end, goes nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Inside, a broken pipe at stdout is no error: the exit code tells the outcome, not who read it."""
+    stream = sys.stdout
+    sys.stdout = cast("TextIO", _Tolerant(stream))
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stdout = stream

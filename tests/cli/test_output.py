@@ -1,0 +1,204 @@
+"""Results alone on stdout, in the format asked for; everything else on stderr, its first line the cluster."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.made import experiment, too_wide
+from tests.commandline import ESCAPE, PROJECT, CommandLine, read_until
+
+Write = Callable[[str, str], Path]
+EXAMPLES = PROJECT / "examples"
+
+OFFLINE = {
+    "config": ("config",),
+    "explain": ("explain",),
+    "explain one": ("explain", "weakness found"),
+    "faults": ("faults",),
+    "one fault": ("faults", "pod-delete"),
+    "history": ("history",),
+    "models": ("models", "list"),
+    "patterns": ("patterns",),
+    "runbooks": ("runbooks",),
+    "validate": ("validate", EXAMPLES / "experiments"),
+}
+CONNECTED = {
+    "generate": ("generate", "-n", "shop", "--top", 2),
+    "plan": ("plan", EXAMPLES / "experiments"),
+    "predict": ("predict", "-n", "shop"),
+    "recover": ("recover", "-n", "shop", "--dry-run"),
+    "rescue": ("rescue",),
+}
+FORMATS = ("json", "yaml")
+
+
+@pytest.mark.parametrize("words", OFFLINE.values(), ids=OFFLINE)
+def test_what_needs_no_cluster_works_without_one_in_every_format(
+    stranger: CommandLine, words: tuple[str, ...]
+) -> None:
+    table, as_json, as_yaml = (stranger(*words, "-o", name) for name in ("table", *FORMATS))
+    assert (table.code, as_json.code, as_yaml.code) == (0, 0, 0)
+    assert table.out
+    assert re.fullmatch(r"chaoskit\.io/[a-z-]+/v1", as_json.json["schema"])
+    assert as_yaml.yaml == as_json.json
+    assert table.err == as_json.err == as_yaml.err == ""
+
+
+@pytest.mark.parametrize("words", CONNECTED.values(), ids=CONNECTED)
+def test_a_connected_command_names_the_cluster_first_and_on_stderr(
+    chaoskit: CommandLine, words: tuple[str, ...]
+) -> None:
+    table, as_json, as_yaml = (chaoskit(*words, "-o", name) for name in ("table", *FORMATS))
+    assert (table.code, as_json.code, as_yaml.code) == (0, 0, 0)
+    assert table.out
+    assert as_json.json["schema"] == as_yaml.yaml["schema"]
+    for each in (table, as_json, as_yaml):
+        assert each.err.splitlines()[0] == "cluster  simulator · seed 7 · 20 times faster"
+        assert "cluster  " not in each.out
+
+
+@pytest.mark.parametrize("words", CONNECTED.values(), ids=CONNECTED)
+def test_without_a_kubeconfig_nothing_is_simulated(stranger: CommandLine, words: tuple[str, ...]) -> None:
+    ended = stranger(*words)
+    assert ended.code == 4
+    assert ended.out == ""
+    assert "export KUBECONFIG=$(chaoskit sim up)" in ended.err
+
+
+@pytest.mark.parametrize("words", [*OFFLINE.values(), *CONNECTED.values()], ids=[*OFFLINE, *CONNECTED])
+def test_in_a_pipe_there_is_no_escape_code_and_nothing_is_cut(
+    chaoskit: CommandLine, words: tuple[str, ...]
+) -> None:
+    ended = chaoskit(*words, env={"TERM": "xterm-256color"})
+    assert not ESCAPE.search(ended.out + ended.err)
+    assert not re.search(r"…|[ \t]+$", ended.out, re.MULTILINE)
+
+
+def test_no_color_holds_on_a_terminal_too(chaoskit: CommandLine) -> None:
+    colours = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
+    assert (
+        colours.search(
+            chaoskit("recover", "-n", "nowhere", terminal=True, env={"TERM": "xterm-256color"}).out
+        )
+        is None
+    )
+    ended = chaoskit("faults", terminal=True, env={"TERM": "xterm-256color", "NO_COLOR": "1"})
+    assert not colours.search(ended.out)
+
+
+def test_quiet_says_nothing_but_the_result(chaoskit: CommandLine, write: Write) -> None:
+    ended = chaoskit("run", write("x.yaml", too_wide()), "--yes", "--quiet")
+    assert ended.err == ""
+    assert ended.out.startswith("refused  ")
+
+
+def test_progress_as_json_is_one_object_a_line(chaoskit: CommandLine, write: Write) -> None:
+    ended = chaoskit("run", write("x.yaml", too_wide()), "--yes", "--progress", "json")
+    first, *events = ended.err.splitlines()
+    assert first.startswith("cluster  ")
+    assert events
+    assert all(line.startswith('{"event": ') for line in events)
+
+
+@pytest.mark.parametrize("words", [("faults", "-o", "json"), ("explain",), ("--help",), ("history",)])
+def test_a_reader_that_leaves_gets_no_traceback(stranger: CommandLine, words: tuple[str, ...]) -> None:
+    with stranger.start(*words) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        process.wait(60)
+    assert err == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("frob",), "No such command 'frob'"),
+        (("predct",), "predict"),
+        (("run", "--frob", "x.yaml"), "No such option: --frob"),
+        (("run",), "Missing argument"),
+        (("history", "--kind", "frob"), "none of all, run, recovery, prediction"),
+        (("explain", "99"), "exit codes: 0, 1, 2"),
+        (("faults", "pod-delte"), "did you mean pod-delete?"),
+        (("runbooks", "frob"), "runbooks: database-connection-recovery"),
+        (("generate", "--source", "frob"), "none of predictions, topology"),
+        (("halt", "--only", "frob"), "neither chaos nor recovery"),
+        (("predict", "--data", "x.csv"), "--data and --mapping belong together"),
+        (("train", "--mapping", "x.yaml"), "--data and --mapping belong together"),
+        (("validate", "nowhere.yaml"), "nowhere.yaml"),
+        (("config", "--config", "nowhere.yaml"), "nowhere.yaml cannot be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_typed_wrong_is_2_and_says_what_would_be_right(
+    stranger: CommandLine, words: tuple[str, ...], complaint: str
+) -> None:
+    ended = stranger(*words)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert complaint in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("show", "nothing"), "chaoskit history lists what is kept"),
+        (("report", "nothing"), "chaoskit history lists what is kept"),
+        (("models", "show", "nothing"), "models: none yet"),
+        (("sim", "status"), "chaoskit sim up"),
+    ],
+)
+def test_what_is_not_there_is_4_and_says_what_is(
+    stranger: CommandLine, words: tuple[str, ...], complaint: str
+) -> None:
+    ended = stranger(*words)
+    assert ended.code == 4
+    assert ended.out == ""
+    assert complaint in ended.err
+
+
+def test_a_kubeconfig_that_points_nowhere_is_4(stranger: CommandLine, write: Write) -> None:
+    write("kubeconfig", _KUBECONFIG)
+    ended = stranger("run", write("x.yaml", experiment("x")), "--yes", "--kubeconfig", "kubeconfig")
+    assert ended.code == 4
+    assert "127.0.0.1:1" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_bug_ends_with_70_and_its_traceback_in_a_file(stranger: CommandLine, write: Write) -> None:
+    code = (
+        "import sys; from chaoskit.cli import explain; explain.TABLE = 42;"
+        "from chaoskit.cli.app import main; sys.exit(main(['explain']))"
+    )
+    done = subprocess.run(
+        [__import__("sys").executable, "-c", code],
+        env=stranger.environment, cwd=stranger.home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 70
+    assert "this is a bug in chaoskit" in done.stderr
+    assert "TypeError" in Path(done.stderr.split()[-1]).read_text(encoding="utf-8")
+
+
+def test_verbose_progress_tells_more(chaoskit: CommandLine, write: Write) -> None:
+    file = write("x.yaml", too_wide())
+    with chaoskit.start("run", file, "--yes", "--verbose") as process:
+        said = read_until(process, "verdict")
+        process.communicate(timeout=60)
+    assert said.splitlines()[-1].endswith("the limit is 1 %")
+
+
+_KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: 'http://127.0.0.1:1'}}]
+users: [{name: nobody, user: {token: x}}]
+"""

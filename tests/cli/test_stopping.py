@@ -1,0 +1,91 @@
+"""A signal at any moment ends a run with its code and leaves nothing; after `kill -9` a rescue does that."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.made import READY, experiment
+from tests.commandline import CommandLine, Watched, read_until
+from tests.servers import until
+
+from chaoskit.flows import simulation
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.mark.parametrize(
+    ("number", "moment", "code", "outcome"),
+    [
+        (signal.SIGINT, "steady before", 130, "interrupted"),
+        (signal.SIGTERM, "undo written", 143, "terminated"),
+        (signal.SIGINT, "injected", 130, "interrupted"),
+    ],
+)
+def test_a_run_that_is_stopped_is_undone_and_says_so(
+    chaoskit: CommandLine,
+    simulated: Watched,
+    write: Write,
+    number: signal.Signals,
+    moment: str,
+    code: int,
+    outcome: str,
+) -> None:
+    file = write("x.yaml", experiment("x", duration="300s", steadyState=[READY]))
+    with chaoskit.start("run", file, "--yes", "-o", "json", "--html", "x.html") as process:
+        read_until(process, moment)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    assert f'"outcome": "{outcome}"' in out
+    assert "Traceback" not in err
+    assert simulated.left() == []
+    assert (chaoskit.home / "x.html").exists()
+    assert chaoskit("history", "-o", "json").json["records"][0]["outcome"] == outcome
+
+
+def test_a_killed_run_is_finished_by_a_rescue(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x", duration="600s", steadyState=[READY]))
+    with chaoskit.start("run", file, "--yes") as process:
+        read_until(process, "injected")
+        process.kill()
+        process.communicate(timeout=60)
+    assert simulated.active_engines()
+    assert simulated.active_leases()
+    ended = chaoskit("rescue", "-o", "json")
+    assert ended.code == 0
+    assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
+    assert simulated.left() == []
+    assert chaoskit("rescue", "-o", "json").json["outcome"] == "nothing-to-do"
+
+
+def test_a_second_signal_leaves_at_once_and_the_undo_to_a_rescue(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x", duration="600s"))
+    with chaoskit.start("run", file, "--yes") as process:
+        read_until(process, "injected")
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode in {130, 143}, err
+    assert "Traceback" not in err
+    assert chaoskit("rescue").code == 0
+    assert simulated.left() == []
+
+
+def test_ctrl_c_while_a_simulator_starts_leaves_no_process_and_no_file(stranger: CommandLine) -> None:
+    folder = stranger.home / "state" / "sim"
+    with stranger.start("sim", "up", "--history", 168) as process:
+        until((folder / "log").exists, 30, "the simulator was not even begun")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert not folder.exists()
+    assert simulation.status(folder) is None
