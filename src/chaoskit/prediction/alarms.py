@@ -1,8 +1,9 @@
 """From scores to alarms: which events are caught, how soon, and how many alarms are false.
 
 An event is caught when one of its rows is alarmed while it lasts; one that a forecast should foresee, only
-when it is alarmed before it begins, within the horizon. Alarmed samples outside events, with five minutes of grace after them, are false alarms: bridged over
-gaps of five minutes and counted again every thirty, so that an alarm that never ends is not one.
+when it is alarmed within the horizon, early enough to act. Alarmed samples outside events, with five minutes
+of grace after them, are false alarms: bridged over gaps of five minutes and counted again every thirty, so
+that an alarm that never ends is not one.
 """
 
 from __future__ import annotations
@@ -110,7 +111,8 @@ class Judge:
     def _delay(self, event: Event, alarmed: NDArray[np.bool_]) -> float | None:
         lead = round(self._labelled.target.lead_of(event.issue).total_seconds() / self._step)
         first = max(0, event.first - lead)
-        last = event.first if lead else event.last + 1
+        warning = round(self._labelled.target.warning.total_seconds() / self._step)
+        last = max(first, event.first - warning) if lead else event.last + 1
         rows = list(event.rows)
         seen = (alarmed[rows, first:last] & self._scored[event.block][rows, first:last]).any(axis=0)
         if not seen.any():

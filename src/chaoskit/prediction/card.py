@@ -109,7 +109,11 @@ def _legend(report: Report) -> str:
     return (
         f"PR-AUC of chance is {report.data['prevalence']:.4f}; the Brier score of always saying the base rate"
         f" is {reference:.4f}. An event is caught by an alarm "
-        + ("while it lasts" if report.mode == "detect" else "before it begins (where a class can be foreseen)")
+        + (
+            "while it lasts"
+            if report.mode == "detect"
+            else "while there is time to act (if it can be foreseen)"
+        )
         + ". Alarms outside events are bridged over 5 min and counted again every 30 min. In brackets after"
         " false alarms per hour: the upper 95 % bound. Every threshold comes from earlier time and the same"
         " budget of false alarms."

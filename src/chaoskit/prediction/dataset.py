@@ -147,8 +147,7 @@ class Dataset:
 
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Where there is no value."""
-    found: NDArray[np.bool_] = np.isnan(values)
-    return found
+    return np.asarray(np.isnan(values), dtype=np.bool_)
 
 
 def present(values: Values) -> NDArray[np.bool_]:

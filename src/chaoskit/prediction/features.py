@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.dataset import Block, Dataset, Row, missing
+from chaoskit.prediction.dataset import Block, Dataset, Row, missing, present
 
 Floats = NDArray[np.float32]
 Recipe = Literal["window", "evidence"]
@@ -38,7 +38,7 @@ HORIZON_MINUTES = 600.0
 """The longest time to a limit that is told apart from never."""
 
 _FLOOR = {"cores": 0.01, "bytes": 2.0**20, "bytes/s": 1024.0, "1/s": 0.5, "seconds": 0.002, "ratio": 0.01}
-"""Differences smaller than this are noise in any cluster, by unit; 0.5 for any other."""
+"""Differences smaller than this are noise, by unit; 0.5 for any other."""
 
 _FAMILIES: dict[str, str] = {
     "cpu": r"cpu|load",
@@ -53,7 +53,7 @@ _CELLS = 6_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Samples in the baseline, in the recent part after it and in a quarter of an hour; minutes per sample."""
+    """Samples in the baseline, in the recent part and in a quarter of an hour; minutes per sample."""
 
     baseline: int
     recent: int
@@ -115,7 +115,10 @@ _GAUGE = (
 _RATIO = ("level", "level_max", "above", "ahead15", "ahead30", "full_in", "full_in_long")
 _COUNTER = ("delta5", "delta15", "delta60", "reset")
 _FLAG = ("last", "share", "changed")
-_POD = ("z_max", "z_second", "z_mean", "z_count", "gone", "silent", "young")
+_POD = (
+    "z_max", "z_second", "z_mean", "z_count", "gone", "silent", "young",
+    "fullest", "soonest", "climbing", "symptoms",
+)  # fmt: skip
 _EVIDENCE = ("up", "down", "saturation", "filling")
 
 
@@ -303,6 +306,7 @@ def _window_features(windows: Floats, wanted: Spec, rows: Sequence[Row]) -> Iter
             by_signal[signal.name] |= dict(_counter_features(one, wanted.shape))
         elif signal.kind == "flag":
             by_signal[signal.name] |= dict(_flag_features(one, wanted.shape))
+    pod |= dict(_troubles(wanted.signals, by_signal))
     zero = np.zeros((windows.shape[0], windows.shape[2]), dtype=np.float32)
     for owner, name in _layout(wanted):
         yield (pod if owner == "pod" else by_signal[owner]).get(name, zero)
@@ -351,9 +355,31 @@ def _summary(z: Floats, signals: int) -> Iterator[tuple[str, Floats]]:
     yield "z_count", (size > np.arcsinh(np.float32(4))).sum(axis=1).astype(np.float32)
 
 
+def _troubles(signals: Sequence[Signal], made: dict[str, dict[str, Floats]]) -> Iterator[tuple[str, Floats]]:
+    """What is nearest to its limit, what reaches it first by a steady climb, and plain symptoms."""
+    ratios = [made[signal.name] for signal in signals if signal.kind == "ratio"]
+    if ratios:
+        soon = [np.where(each["line"] > 0.7, each["full_in"], HORIZON_MINUTES) for each in ratios]
+        yield "fullest", np.fmax.reduce([each["level_max"] for each in ratios])
+        yield "soonest", np.fmin.reduce(soon)
+        yield "climbing", np.fmax.reduce([each["line"] * np.nan_to_num(each["level"]) for each in ratios])
+    counters = [made[signal.name]["delta5"] for signal in signals if signal.kind == "counter"]
+    flags = [
+        made[signal.name]["last"] for signal in signals if _is_symptom(signal) and signal.name != "ready"
+    ]
+    ready = [1 - made[signal.name]["last"] for signal in signals if signal.name == "ready"]
+    found = [np.nan_to_num(each) for each in (*counters, *flags, *ready)]
+    if found:
+        yield "symptoms", np.sum(found, axis=0, dtype=np.float32)
+
+
+def _is_symptom(signal: Signal) -> bool:
+    return signal.kind == "flag" and signal.name not in STICKY
+
+
 def _presence(windows: Floats, wanted: Spec) -> Iterator[tuple[str, Floats]]:
     """Whether the pod as a whole fell silent, for how many minutes, and how long it has been there."""
-    there = (~np.isnan(windows)).any(axis=1)
+    there = present(windows)
     lag, minute = wanted.shape.recent, wanted.shape.minute
     yield "gone", np.clip(there[..., :-lag].mean(-1) - there[..., -lag:].mean(-1), 0, 1).astype(np.float32)
     ever = there.any(axis=-1)

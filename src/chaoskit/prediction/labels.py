@@ -48,10 +48,14 @@ SETTLING = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the model says: that a failure is there (detect) or comes within `horizon` (forecast)."""
+    """What the model says: that a failure is there (detect) or comes within `horizon` (forecast).
+
+    An alarm less than `warning` before a failure that can be foreseen leaves no time to act: too late.
+    """
 
     mode: Mode = "forecast"
     horizon: timedelta = timedelta(minutes=30)
+    warning: timedelta = timedelta(minutes=3)
 
     @property
     def lead(self) -> timedelta:
@@ -159,7 +163,8 @@ def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterat
 def _ordered(events: Sequence[Event], near: float) -> tuple[list[Event], list[Event]]:
     """Events in their own right, and errors that follow from such an event elsewhere at about that time."""
     causes = [event for event in events if event.issue != ERRORS]
-    follow, stand = [], []
+    follow: list[Event] = []
+    stand: list[Event] = []
     for event in events:
         if event.issue == ERRORS:
             caused = any(c.first - near <= event.last and event.first <= c.last + near for c in causes)

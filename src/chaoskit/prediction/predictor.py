@@ -26,6 +26,9 @@ TREND_POINTS = 8
 EXPLAINED = 10
 """Only so many workloads, the riskiest, get reasons and a trend."""
 
+SURE = 0.8
+"""From this score on a symptom (a crash loop, no connections) is an alarm, whatever the forest says."""
+
 WORTH = 0.02
 """A signal that moves the forest's share for failure by less is no reason."""
 
@@ -59,8 +62,9 @@ def predict(
     """One record per workload, riskiest first: its riskiest pod speaks for it.
 
     `probability` is calibrated; `low` and `high` are the 10th and 90th percentile over small forests of ten
-    trees; `score` is what the threshold `alarmed` compares. `trace_ids` are used up in order, new ones made
-    after that. Raises `CannotStart` when the newest sample is older than five minutes.
+    trees; `score` is what the threshold for `alarmed` compares, beside symptoms that speak for themselves.
+    `trace_ids` are used up in order, new ones made after that. Raises `CannotStart` when the newest sample is
+    older than five minutes.
     """
     dataset = window.thin(model.spec.step).select(model.spec.signals)
     block = dataset.blocks[-1]
@@ -89,7 +93,7 @@ def predict(
                 low=min(risk.low, risk.probability),
                 high=max(risk.high, risk.probability),
                 score=risk.score,
-                alarmed=risk.score >= model.threshold,
+                alarmed=risk.score >= model.threshold or _certain(look) >= SURE,
                 issue=_issue(model, made[risk.row], look, risk),
                 reasons=reasons,
                 signals=signals,
@@ -161,6 +165,11 @@ def _issue(model: Model, made: Floats, look: Look, risk: _Risk) -> str:
         return ""
     names, shares = model.classes(made[None])
     return str(names[int(shares[0].argmax())])
+
+
+def _certain(look: Look) -> float:
+    """How grave the gravest symptom is that speaks for itself."""
+    return max((each.score for each in rules.findings(look) if each.signal in _TELLING), default=0.0)
 
 
 _TELLING = frozenset({"waiting_bad", "restarts", "ready", "db_pool_errors", "db_pool_pending"})
