@@ -63,7 +63,11 @@ def recover(
             _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
             return
         seen = flow.observe(runtime.namespace)
-        decisions = _chosen(flow.plan(flow.classify(seen), seen), workloads or [], issue)
+        decisions = _chosen(
+            flow.plan(flow.classify(seen, flow.recent_predictions(runtime.namespace)), seen),
+            workloads or [],
+            issue,
+        )
         if dry_run or not decisions:
             now = runtime.clock.now()
             emit(

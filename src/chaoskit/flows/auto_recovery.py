@@ -18,6 +18,9 @@ from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strate
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook
 
+FRESH = timedelta(minutes=5)
+"""How long a prediction counts as a vote on what is wrong now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
@@ -48,6 +51,15 @@ class AutoRecovery:
     def classify(self, seen: Observation, predictions: Sequence[PredictionRecord] = ()) -> tuple[Issue, ...]:
         """The issues in an observation, roots first, then the gravest."""
         return recovery.issues_in(seen, votes(predictions))
+
+    def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
+        """What was predicted for the namespace in the last five minutes; older says nothing about now."""
+        world = self._world
+        try:
+            kept = world.store.find("prediction", {"namespace": namespace}, since=world.clock.now() - FRESH)
+        except ChaoskitError:
+            return ()  # recovery never waits for the history store
+        return tuple(PredictionRecord.of(each) for each in kept)
 
     def plan(self, issues: Sequence[Issue], seen: Observation | None = None) -> tuple[Decision, ...]:
         """A plan or a refusal for each issue, by the runbooks and what worked before."""

@@ -128,7 +128,7 @@ class _Story:
         predictions = self._predict(fitted)
         experiments = self._generate(predictions)
         run = self._run(experiments[0])
-        recoveries = self._recover()
+        recoveries = self._recover(predictions)
         return Told(
             self._folder,
             self._report(run, recoveries),
@@ -191,13 +191,13 @@ class _Story:
         self._narrate(Chapter(5, "run", words))
         return record
 
-    def _recover(self) -> tuple[RecoveryRecord, ...]:
+    def _recover(self, predictions: Sequence[PredictionRecord]) -> tuple[RecoveryRecord, ...]:
         """A bad rollout is begun on purpose, seen, and recovered from, with whatever else is wrong."""
         self._begin(6, "recover")
         self._world.cluster.patch(_STORIES, {"data": {"name": "crash-loop:orders"}})
         self._until_crashing("orders")
         seen = self._recovery.observe(NAMESPACE)
-        decisions = self._recovery.plan(self._recovery.classify(seen), seen)
+        decisions = self._recovery.plan(self._recovery.classify(seen, predictions), seen)
         records: list[RecoveryRecord] = []
         for each in decisions:
             if each.issue.root:
