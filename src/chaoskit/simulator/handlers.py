@@ -187,8 +187,8 @@ class Handlers:
         with machinery.engine.lock:
             for version in machinery.store.list(resource.key, route.namespace or None):
                 if selects is None or selects(version.object):
-                    where = version.namespace, version.name
-                    gone.append(machinery.delete(resource, *where, how).version)
+                    machinery.delete(resource, version.namespace, version.name, how)
+                    gone.append(version)
             metadata = {"resourceVersion": str(machinery.store.revision)}
         return Response(200, self._renderer(request, resource).many(gone, metadata))
 

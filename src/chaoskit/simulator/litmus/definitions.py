@@ -39,7 +39,7 @@ def _required_one(*names: str) -> Schema:
 
 
 _VOLUMES = _many(_struct("mountPath name", mountPath=_TEXT, name=_TEXT))
-_ENV = _many(_FREE)
+_ENV = _many(_free_struct(name=_TEXT, value=_TEXT))
 
 _SELECTORS = _struct(
     pods=_many(_struct("names namespace", names=_TEXT, namespace=_TEXT)),
