@@ -176,4 +176,8 @@ class Stream:
     close: Callable[[], None] = lambda: None
 
 
+class PageNotFoundError(Exception):
+    """Nothing is served at that path."""
+
+
 NO_SUCH_PAGE = Response.text(404, "404 page not found\n")
