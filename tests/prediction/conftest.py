@@ -1,0 +1,113 @@
+"""Small worlds of pods for the failure model: what a test needs, made by a seed; and a slice of a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaoskit.ports.metrics import Signal
+from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.mapping import load_mapping
+from chaoskit.prediction.tables import read
+from chaoskit.prediction.training import Options
+from chaoskit.records import LabelRecord
+from chaoskit.signals import BY_NAME
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[1] / "examples" / "data"
+START = datetime(2026, 3, 2, 7, 13, tzinfo=UTC)
+MiB = 2.0**20
+
+World = Callable[..., Dataset]
+
+
+def made(
+    values: dict[str, np.ndarray],
+    *,
+    pods: Sequence[str] = (),
+    workloads: Sequence[str] = (),
+    start: datetime = START,
+    step: int = 60,
+    signals: Sequence[Signal] = (),
+    labels: Sequence[LabelRecord] = (),
+) -> Dataset:
+    """A dataset of one block from arrays [pod, moment] by signal name."""
+    count = len(next(iter(values.values())))
+    pods = pods or [f"app-{number}-7d9f8-x{number}" for number in range(count)]
+    workloads = workloads or [f"deployment/app-{number}" for number in range(count)]
+    rows = tuple(Row("shop", workload, pod) for workload, pod in zip(workloads, pods, strict=True))
+    known = {signal.name: signal for signal in signals}
+    chosen = tuple(known.get(name) or BY_NAME[name] for name in values)
+    stacked = np.stack([np.asarray(each, dtype=np.float32) for each in values.values()], axis=1)
+    return Dataset(chosen, step, (Block("run", rows, start, step, stacked),), tuple(labels))
+
+
+def leaking(seed: int = 3, pods: int = 8, hours: int = 16) -> Dataset:
+    """Pods under a daily load; now and then one leaks for 45 minutes, is killed and starts anew."""
+    random = np.random.default_rng(seed)
+    length = hours * 60
+    memory = 0.4 + 0.02 * random.standard_normal((pods, length)).cumsum(axis=1) / np.sqrt(length)
+    memory += 0.004 * random.standard_normal((pods, length))
+    load = 20 + 5 * np.sin(np.arange(length) / 230) + random.standard_normal((pods, length))
+    cpu = load / 40 * (1 + 0.05 * random.standard_normal((pods, length)))
+    restarts, killed = np.zeros((pods, length)), np.zeros((pods, length))
+    for number, at in enumerate(range(100, length - 30, 70)):
+        pod, minutes = int(random.integers(pods)), 45
+        span = slice(at - minutes, at)
+        if number % 7 != 6:
+            memory[pod, span] += np.linspace(0, 0.97 - memory[pod, at], minutes)
+            restarts[pod, at:] += 1
+            killed[pod, at:] = 1
+    return made(
+        {
+            "memory_usage": np.clip(memory, 0, 1),
+            "memory_bytes": np.clip(memory, 0, 1) * 512 * MiB,
+            "cpu_usage": cpu,
+            "request_rate": load,
+            "restarts": restarts,
+            "last_oom": killed,
+            "ready": np.ones((pods, length)),
+        }
+    )
+
+
+def small(**changed: object) -> Options:
+    """Options that train in a second."""
+    return Options(**{"trees": 24, "fold_trees": 16, "folds": 3, "most_rows": 2500, **changed})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    return made
+
+
+@pytest.fixture(scope="session")
+def options() -> Callable[..., Options]:
+    return small
+
+
+@pytest.fixture(scope="session")
+def leaks() -> Labelled:
+    return label(leaking(), Target())
+
+
+@pytest.fixture(scope="session")
+def trained(leaks: Labelled) -> Trained:
+    return build(leaks, small(false_alarms_per_day=6), now=START + timedelta(days=1))
+
+
+@pytest.fixture(scope="session")
+def slice_() -> Dataset:
+    return read([HERE / "data" / "sockshop-slice"], load_mapping(EXAMPLES / "sockshop-k8s.yaml"))
+
+
+@pytest.fixture(scope="session")
+def detected(slice_: Dataset) -> Trained:
+    target = Target("detect", timedelta(0))
+    return build(label(slice_, target), small(fold_trees=40, trees=40, false_alarms_per_day=4))

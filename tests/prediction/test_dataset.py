@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from chaoskit import errors, events
+from chaoskit.ports.metrics import Alert, Sample, Series, Signal
+from chaoskit.prediction.dataset import Dataset, collect
+from chaoskit.prediction.labels import Labelled
+from chaoskit.signals import BY_NAME
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+POD = {"namespace": "shop", "pod": "cart-7d9-a", "workload": "cart", "workload_kind": "deployment"}
+OTHER = POD | {"pod": "cart-7d9-b"}
+NAN = float("nan")
+
+
+class Recorded:
+    """A metrics source that answers from a table."""
+
+    def __init__(self, series: Mapping[str, list[tuple[dict[str, str], list[float]]]]) -> None:
+        self.series = series
+
+    def range(
+        self,
+        signal: Signal,
+        start: datetime,
+        end: datetime,
+        *,
+        step: int = 0,
+        where: Mapping[str, str] | None = None,
+    ) -> tuple[Series, ...]:
+        assert where == {"namespace": "shop"}
+        found = self.series.get(signal.name, [])
+        return tuple(Series(labels, start, step, array("d", values)) for labels, values in found)
+
+    def instant(
+        self, signal: Signal, where: Mapping[str, str] | None = None, *, at: datetime | None = None
+    ) -> tuple[Sample, ...]:
+        raise NotImplementedError
+
+    def alerts(self) -> tuple[Alert, ...]:
+        raise NotImplementedError
+
+
+def collected(
+    series: Mapping[str, list[tuple[dict[str, str], list[float]]]], heard: list[events.Event] | None = None
+) -> Dataset:
+    wanted = tuple(BY_NAME[name] for name in (*series, "node_cpu"))
+    end = START + timedelta(minutes=2)
+    listen = heard.append if heard is not None else events.ignore
+    return collect(Recorded(series), START, end, "shop", wanted=wanted, listen=listen)
+
+
+def test_each_pod_has_its_own_values_and_gaps_stay_open() -> None:
+    data = collected({"cpu_usage": [(POD, [1, NAN, 3]), (OTHER, [4, 5, 6])]})
+    (block,) = data.blocks
+    assert [row.pod for row in block.rows] == ["cart-7d9-a", "cart-7d9-b"]
+    np.testing.assert_array_equal(block.values[0, 0], [1, NAN, 3])
+    assert block.rows[0].workload == "deployment/cart"
+
+
+def test_a_workloads_value_counts_for_each_pod_while_the_pod_is_there() -> None:
+    workload = {"namespace": "shop", "workload": "cart", "workload_kind": "deployment"}
+    data = collected(
+        {"cpu_usage": [(POD, [1, 1, NAN])], "replicas_unavailable": [(workload, [0.5, 0.5, 0.5])]}
+    )
+    np.testing.assert_array_equal(data.blocks[0].values[0, 1], [0.5, 0.5, NAN])
+
+
+def test_of_several_callers_the_worst_counts() -> None:
+    edges = [(POD | {"source": "web"}, [0.1, 0.2, 0.1]), (POD | {"source": "api"}, [0.3, NAN, 0.0])]
+    data = collected({"cpu_usage": [(POD, [1, 1, 1])], "edge_gap": edges})
+    np.testing.assert_allclose(data.blocks[0].values[0, 1], [0.3, 0.2, 0.1])
+
+
+def test_signals_of_nodes_are_left_out() -> None:
+    assert collected({"cpu_usage": [(POD, [1, 1, 1])]}).names == ("cpu_usage",)
+
+
+def test_collecting_tells_how_far_it_is() -> None:
+    heard: list[events.Event] = []
+    collected({"cpu_usage": [(POD, [1, 1, 1])], "ready": [(POD, [1, 1, 1])]}, heard)
+    assert [(e.done, e.total) for e in heard if isinstance(e, events.Progress)] == [(1, 2), (2, 2)]
+
+
+def test_a_namespace_without_samples_cannot_be_collected() -> None:
+    with pytest.raises(errors.CannotStart, match="namespace shop"):
+        collected({"cpu_usage": []})
+
+
+def test_a_thinner_grid_keeps_the_newest_sample_of_each_stretch() -> None:
+    data = collected({"cpu_usage": [(POD, [1, 2, NAN])]})
+    thin = data.thin(180)
+    assert thin.blocks[0].values[0, 0].tolist() == [2]
+    assert thin.blocks[0].start == START + timedelta(minutes=2)
+
+
+def test_a_grid_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(errors.InvalidInput, match="90 s"):
+        collected({"cpu_usage": [(POD, [1, 2, 3])]}).thin(90)
+
+
+def test_a_signal_that_is_lacking_is_missing_everywhere() -> None:
+    data = collected({"cpu_usage": [(POD, [1, 2, 3])]}).select([BY_NAME["ready"], BY_NAME["cpu_usage"]])
+    assert np.isnan(data.blocks[0].values[0, 0]).all()
+    assert data.blocks[0].values[0, 1].tolist() == [1, 2, 3]
+
+
+def test_only_some_workloads_can_be_kept(leaks: Labelled) -> None:
+    kept = leaks.dataset.only(["deployment/app-2"])
+    assert {row.workload for row in kept.blocks[0].rows} == {"deployment/app-2"}
+    assert kept.samples == leaks.dataset.samples // 8

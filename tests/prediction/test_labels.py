@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chaoskit.outcome import Outcome
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.labels import Labelled, Target, from_recoveries, from_runs, issue_of_fault, label
+from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord
+
+World = Callable[..., Dataset]
+START = datetime(2026, 3, 2, 7, 13, tzinfo=UTC)
+DETECT = Target("detect", timedelta(0))
+FORECAST = Target("forecast", timedelta(minutes=30))
+
+
+def minute(number: float) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+def told(
+    start: float, end: float, meaning: str = "failure", issue: str = "memory-leak", pod: str = "app-0"
+) -> LabelRecord:
+    return LabelRecord(
+        id="1", at=minute(start), trace_id="", target=pod, namespace="", meaning=meaning, issue=issue,
+        start=minute(start), end=minute(end),
+    )  # fmt: skip
+
+
+def steps(length: int, **at: int) -> np.ndarray:
+    values = np.zeros((1, length))
+    for name, moment in at.items():
+        values[0, moment:] = 1 if name == "up" else values[0, moment:]
+    return values
+
+
+def quiet(world: World, length: int = 120, **more: np.ndarray) -> Dataset:
+    return world({"cpu_usage": np.ones((1, length)), **more})
+
+
+def where(labelled: Labelled, meaning: int) -> list[int]:
+    found: list[int] = np.flatnonzero(labelled.truths[0].y[0] == meaning).tolist()
+    return found
+
+
+def test_an_injected_step_is_a_failure_while_it_lasts_and_not_before(world: World) -> None:
+    labelled = label(quiet(world), DETECT, extra=[told(40.5, 45.5)])
+    assert where(labelled, 1) == [41, 42, 43, 44, 45, 46]
+    assert where(labelled, -1) == []
+
+
+def test_a_failure_that_announces_itself_counts_from_the_horizon_on_and_settles_unknown(world: World) -> None:
+    labelled = label(quiet(world), FORECAST, extra=[told(60, 62)])
+    assert where(labelled, 1) == list(range(31, 64))
+    assert where(labelled, -1) == list(range(64, 69))
+
+
+def test_before_a_failure_without_warning_nothing_is_known(world: World) -> None:
+    labelled = label(quiet(world), FORECAST, extra=[told(60, 62, issue="pod-crash")])
+    assert where(labelled, 1) == [61, 62, 63]
+    assert where(labelled, -1) == [*range(31, 61), *range(64, 69)]
+
+
+def test_a_restart_after_a_full_memory_is_a_leak(world: World) -> None:
+    memory = np.full((1, 120), 0.5)
+    memory[0, 50:60] = np.linspace(0.6, 0.98, 10)
+    labelled = label(quiet(world, restarts=steps(120, up=60), memory_usage=memory), DETECT)
+    assert [(event.issue, event.first) for event in labelled.events] == [("memory-leak", 60)]
+
+
+def test_an_oom_kill_is_a_leak_and_any_other_restart_a_crash(world: World) -> None:
+    killed = label(quiet(world, restarts=steps(120, up=60), last_oom=steps(120, up=60)), DETECT)
+    crashed = label(quiet(world, restarts=steps(120, up=60), last_oom=steps(120)), DETECT)
+    assert [event.issue for event in killed.events] == ["memory-leak"]
+    assert [event.issue for event in crashed.events] == ["pod-crash"]
+
+
+def test_restarts_close_to_one_another_are_one_failure(world: World) -> None:
+    restarts = steps(120, up=60) + steps(120, up=64) + steps(120, up=100)
+    labelled = label(quiet(world, restarts=restarts), DETECT)
+    assert [(event.first, event.last >= 64) for event in labelled.events] == [(60, True), (100, True)]
+
+
+def test_a_starting_pod_is_not_ready_without_having_failed(world: World) -> None:
+    ready = np.ones((1, 120))
+    ready[0, :4] = 0
+    assert label(quiet(world, ready=ready), DETECT).events == ()
+    ready[0, 50:55] = 0
+    assert [event.first for event in label(quiet(world, ready=ready), DETECT).events] == [50]
+
+
+def test_errors_of_one_sample_are_no_failure(world: World) -> None:
+    ratio = np.zeros((1, 120))
+    ratio[0, 50] = 0.5
+    assert label(quiet(world, error_ratio=ratio), DETECT).events == ()
+    ratio[0, 51] = 0.5
+    assert len(label(quiet(world, error_ratio=ratio), DETECT).events) == 1
+
+
+def test_errors_that_follow_from_another_pods_failure_are_nobodys_label(world: World) -> None:
+    errors = np.zeros((2, 120))
+    errors[1, 60:66] = 0.4
+    pool = np.zeros((2, 120))
+    pool[0, 60:66] = 1.0
+    data = world({"error_ratio": errors, "db_pool_errors": pool})
+    labelled = label(data, FORECAST)
+    assert [(event.issue, event.rows) for event in labelled.events] == [("database-connection", (0,))]
+    assert (labelled.truths[0].y[1, 31:70] == -1).all()
+
+
+def test_replicas_that_fail_together_are_one_event(world: World) -> None:
+    restarts = np.zeros((3, 120))
+    restarts[0, 60:] = restarts[1, 62:] = restarts[2, 60:] = 1
+    data = world({"restarts": restarts}, workloads=["deployment/a", "deployment/a", "deployment/b"])
+    labelled = label(data, DETECT)
+    assert sorted(event.rows for event in labelled.events) == [(0, 1), (2,)]
+
+
+@pytest.mark.parametrize(("chaos", "expected"), [("mask", -1), ("label", 1)])
+def test_a_chaos_window_is_masked_or_labelled_but_never_negative(
+    world: World, chaos: Any, expected: int
+) -> None:
+    record = told(40, 45, "chaos", "pod-crash")
+    labelled = label(quiet(world, restarts=steps(120, up=42)), DETECT, extra=[record], chaos=chaos)
+    assert set(labelled.truths[0].y[0, 41:47].tolist()) == {expected}
+
+
+def test_after_a_mitigation_nobody_knows_what_would_have_been(world: World) -> None:
+    labelled = label(quiet(world), FORECAST, extra=[told(60, 62, "censored")])
+    assert where(labelled, -1) == list(range(31, 69))
+    assert where(labelled, 1) == []
+
+
+def test_a_failure_told_and_shown_counts_once(world: World) -> None:
+    labelled = label(quiet(world, restarts=steps(120, up=60)), DETECT, extra=[told(58, 63)])
+    assert [event.issue for event in labelled.events] == ["memory-leak"]
+
+
+def test_a_pod_that_is_gone_is_scored_for_five_minutes_more(world: World) -> None:
+    cpu = np.ones((1, 120))
+    cpu[0, 50:] = np.nan
+    assert where(label(world({"cpu_usage": cpu}), DETECT), 0) == list(range(55))
+
+
+def test_targets_are_found_by_pod_workload_or_bare_name(world: World) -> None:
+    for name in ("app-0-7d9f8-x0", "deployment/app-0", "app-0"):
+        assert len(label(quiet(world), DETECT, extra=[told(10, 12, pod=name)]).events) == 1
+    assert label(quiet(world), DETECT, extra=[told(10, 12, pod="app")]).events == ()
+
+
+def test_a_run_labels_its_targets_from_injection_to_its_end() -> None:
+    run = RunRecord(
+        id="r", at=minute(0), trace_id="t", name="x", namespace="shop", cluster="c", fault="pod-network-loss",
+        outcome=Outcome.PASSED, reason="", ended_at=minute(9), experiment={}, targets=("a", "b"),
+        injected_at=minute(2), injected_until=minute(5),
+    )  # fmt: skip
+    labels = from_runs([run])
+    assert [(each.target, each.start, each.end) for each in labels] == [
+        ("a", minute(2), minute(5)),
+        ("b", minute(2), minute(5)),
+    ]
+    assert {(each.meaning, each.issue, each.trace_id) for each in labels} == {("chaos", "network", "t")}
+
+
+def test_a_refused_recovery_censors_nothing() -> None:
+    recovery = RecoveryRecord(
+        id="r", at=minute(0), trace_id="t", issue="pod-crash", target="deployment/a", namespace="shop",
+        cluster="c", outcome=Outcome.REFUSED, reason="", ended_at=minute(1),
+    )  # fmt: skip
+    assert from_recoveries([recovery]) == ()
+
+
+def test_faults_have_the_class_of_what_they_bring_about() -> None:
+    faults = ("pod-delete", "pod-memory-hog", "pod-network-latency", "pod-cpu-hog", "disk-fill")
+    assert [issue_of_fault(fault) for fault in faults] == [
+        "pod-crash", "memory-leak", "network", "cpu-saturation", "other",
+    ]  # fmt: skip

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.mapping import Mapping, load_mapping
+from chaoskit.prediction.tables import moment, read
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
+
+MAPPING = """\
+apiVersion: chaoskit.io/v1
+kind: DataMapping
+metadata: {name: tiny}
+files: [pods.csv]
+step: 60
+timestamp: at
+identity: {pod: pod, workload: app, namespace: ns}
+signals:
+  cpu_usage: {column: millicores, scale: 0.001}
+  queue: {column: queue, unit: count, kind: gauge}
+events:
+  file: events.csv
+  columns: {start: from, end: to, target: who, issue: what}
+  where: {kind: pod}
+  issues: {cpu: cpu-saturation}
+"""
+HEAD = "at,ns,app,pod,millicores,queue\n"
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Mapping:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(MAPPING)
+    return load_mapping(path)
+
+
+def written(folder: Path, lines: str, events: str = "") -> list[Path]:
+    (folder / "pods.csv").write_text(HEAD + lines)
+    if events:
+        (folder / "events.csv").write_text("kind,who,what,from,to\n" + events)
+    return [folder]
+
+
+def test_units_are_converted_and_an_empty_cell_stays_missing(tmp_path: Path, mapping: Mapping) -> None:
+    data = read(written(tmp_path, "2026-01-01T00:00:00Z,s,web,web-1,250,\n"), mapping)
+    (block,) = data.blocks
+    assert block.values[0, 0, 0] == pytest.approx(0.25)
+    assert np.isnan(block.values[0, 1, 0])
+    assert block.rows[0].workload == "deployment/web"
+
+
+def test_a_minute_without_a_line_is_missing_and_never_zero(tmp_path: Path, mapping: Mapping) -> None:
+    lines = "2026-01-01T00:00:00Z,s,web,web-1,250,1\n2026-01-01T00:02:00Z,s,web,web-1,250,1\n"
+    (block,) = read(written(tmp_path, lines), mapping).blocks
+    assert np.isnan(block.values[0, :, 1]).all()
+
+
+def test_order_of_lines_and_time_zones_do_not_matter_and_the_later_line_counts(
+    tmp_path: Path, mapping: Mapping
+) -> None:
+    lines = (
+        "2026-01-01T00:01:00Z,s,web,web-1,300,2\n"
+        "2026-01-01T02:00:00+02:00,s,web,web-1,250,1\n"
+        "2026-01-01T00:01:00Z,s,web,web-1,400,2\n"
+    )
+    (block,) = read(written(tmp_path, lines), mapping).blocks
+    assert block.start == datetime(2026, 1, 1, tzinfo=UTC)
+    assert block.values[0, 0] == pytest.approx([0.25, 0.4])
+
+
+def test_a_long_break_begins_a_new_block(tmp_path: Path, mapping: Mapping) -> None:
+    lines = "2026-01-01T00:00:00Z,s,web,web-1,1,1\n2026-01-01T04:00:00Z,s,web,web-1,1,1\n"
+    assert len(read(written(tmp_path, lines), mapping).blocks) == 2
+
+
+def test_an_infinite_value_says_nothing(tmp_path: Path, mapping: Mapping) -> None:
+    (block,) = read(written(tmp_path, "2026-01-01T00:00:00Z,s,web,web-1,inf,3\n"), mapping).blocks
+    assert np.isnan(block.values[0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "column"),
+    [
+        ("2026-01-01T00:01:00Z,s,web,web-1,lots,1", "millicores", 5),
+        ("yesterday,s,web,web-1,1,1", "at", 1),
+        ("2026-01-01T00:01:00Z,s,web", "the number of cells", 0),
+    ],
+)
+def test_a_bad_cell_is_named_by_file_line_and_column(
+    tmp_path: Path, mapping: Mapping, line: str, field: str, column: int
+) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        read(written(tmp_path, f"2026-01-01T00:00:00Z,s,web,web-1,1,1\n{line}\n"), mapping)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.field) == (str(tmp_path / "pods.csv"), field)
+    assert (problem.line, problem.column) == (3, column)
+
+
+def test_a_column_that_the_mapping_names_must_be_there(tmp_path: Path, mapping: Mapping) -> None:
+    (tmp_path / "pods.csv").write_text("at,ns,app,pod,millicores\n")
+    with pytest.raises(errors.InvalidInput, match="lacks 1 columns") as caught:
+        read([tmp_path], mapping)
+    assert caught.value.problems[0].field == "queue"
+
+
+@pytest.mark.parametrize("content", ["", HEAD])
+def test_a_file_without_data_is_an_error(tmp_path: Path, mapping: Mapping, content: str) -> None:
+    (tmp_path / "pods.csv").write_text(content)
+    with pytest.raises(errors.InvalidInput):
+        read([tmp_path], mapping)
+
+
+def test_a_cut_off_archive_is_an_error(tmp_path: Path, mapping: Mapping) -> None:
+    whole = gzip.compress((HEAD + "2026-01-01T00:00:00Z,s,web,web-1,1,1\n" * 500).encode())
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(whole[:-20])
+    with pytest.raises(errors.InvalidInput, match="cannot be read"):
+        read([path], mapping)
+
+
+def test_events_are_chosen_and_their_words_translated(tmp_path: Path, mapping: Mapping) -> None:
+    events = (
+        "pod,web-1,cpu,2026-01-01T00:00:10Z,2026-01-01T00:05:10Z\n"
+        "node,node-1,cpu,2026-01-01T00:00:10Z,2026-01-01T00:05:10Z\n"
+    )
+    data = read(written(tmp_path, "2026-01-01T00:00:00Z,s,web,web-1,1,1\n", events), mapping)
+    (label,) = data.labels
+    assert (label.target, label.issue, label.meaning) == ("web-1", "cpu-saturation", "failure")
+
+
+def test_an_event_that_ends_before_it_begins_is_an_error_at_its_line(
+    tmp_path: Path, mapping: Mapping
+) -> None:
+    events = "pod,web-1,cpu,2026-01-01T01:00:00Z,2026-01-01T00:00:00Z\n"
+    with pytest.raises(errors.InvalidInput) as caught:
+        read(written(tmp_path, "2026-01-01T00:00:00Z,s,web,web-1,1,1\n", events), mapping)
+    assert caught.value.problems[0].line == 2
+
+
+def test_milliseconds_seconds_and_iso_8601_are_the_same_moment() -> None:
+    assert moment("1767225600") == moment("1767225600000") == moment("2026-01-01T00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "line"),
+    [
+        ("step: 60", "step: 0", "step", 5),
+        ("{column: queue, unit: count", "{colum: queue, unit: count", "signals.queue.colum", 10),
+        ("kind: DataMapping", "kind: Mapping", "kind", 2),
+    ],
+)
+def test_a_mistake_in_a_mapping_is_named_by_field_and_line(
+    tmp_path: Path, old: str, new: str, field: str, line: int
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(MAPPING.replace(old, new))
+    with pytest.raises(errors.InvalidInput) as caught:
+        load_mapping(path)
+    assert (field, line) in [(problem.field, problem.line) for problem in caught.value.problems]
+
+
+def test_a_mapping_that_is_not_yaml_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("a: [")
+    with pytest.raises(errors.InvalidInput, match="not YAML"):
+        load_mapping(path)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_committed_mapping_is_valid(path: Path) -> None:
+    assert load_mapping(path).catalogue()
+
+
+def test_the_slice_of_sock_shop_reads_whole(slice_: Dataset) -> None:
+    assert slice_.samples == 7360
+    assert len(slice_.labels) == 23
+    assert {label.issue for label in slice_.labels} == {"cpu-saturation", "memory-leak", "network"}
