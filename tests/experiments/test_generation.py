@@ -108,9 +108,11 @@ def test_rules_speak_without_percentages() -> None:
     assert "%" not in first(prediction("cart", None)).reason
 
 
-def test_errors_are_watched_where_they_are_measured() -> None:
-    spec = first(prediction("cart", 0.9, signals={"error_ratio": 0.01})).experiment["spec"]
-    assert any("prometheus" in each for each in spec["steadyState"])
+def test_errors_of_a_workload_and_its_callers_are_watched_where_they_are_measured() -> None:
+    measured = {("lab", "deployment/cart"), ("lab", "deployment/front"), ("lab", "deployment/db")}
+    found = propose([prediction("cart", 0.9)], shop(), measured=measured, now=NOW)[0].experiment["spec"]
+    watched = [each["prometheus"]["workload"] for each in found["steadyState"] if "prometheus" in each]
+    assert watched == ["deployment/cart", "deployment/front"]
     assert not any("prometheus" in each for each in first().experiment["spec"]["steadyState"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,13 +76,15 @@ def propose(
     topology: Topology,
     history: Sequence[Mapping[str, Any]] = (),
     *,
+    measured: Collection[tuple[str, str]] = (),
     top: int = 5,
     now: datetime,
 ) -> tuple[Proposal, ...]:
     """The `top` experiments most worth doing, at most one for each workload and kind of failure.
 
-    `history` are run records as documents, newest first. A workload without a prediction is tried with
-    pod-delete at a small risk; severity rises only after a pass.
+    `history` are run records as documents, newest first; `measured` are the workloads (namespace, name) whose
+    errors are measured: they and their callers must not fail requests. A workload without a prediction is
+    tried with pod-delete at a small risk; severity rises only after a pass.
     """
     foreseen = {(each.namespace, each.target): each for each in predictions}
     candidates = [
@@ -91,7 +93,7 @@ def propose(
         if workload.ready
     ]
     ranked = sorted(candidates, key=lambda each: (-each.score, str(each.workload.ref)))
-    return tuple(_proposal(rank, each, topology) for rank, each in enumerate(ranked[:top], 1))
+    return tuple(_proposal(rank, each, topology, measured) for rank, each in enumerate(ranked[:top], 1))
 
 
 def _candidate(
@@ -176,14 +178,16 @@ def _severity(runs: Sequence[Mapping[str, Any]]) -> Severity:
     return SEVERITIES[min(higher, len(SEVERITIES) - 1)]
 
 
-def _proposal(rank: int, candidate: _Candidate, topology: Topology) -> Proposal:
+def _proposal(
+    rank: int, candidate: _Candidate, topology: Topology, measured: Collection[tuple[str, str]]
+) -> Proposal:
     ref = candidate.workload.ref
     prediction = candidate.prediction
     return Proposal(
         rank=rank,
         score=round(candidate.score, 4),
         reason=_reason(candidate, topology),
-        experiment=_experiment(candidate, topology),
+        experiment=_experiment(candidate, topology, measured),
         target=str(ref),
         trace_id=prediction.trace_id if prediction is not None else "",
     )
@@ -198,13 +202,16 @@ def _reason(candidate: _Candidate, topology: Topology) -> str:
     else:
         likely = f" by {candidate.issue.replace('-', ' ')}" if candidate.issue else ""
         minutes = candidate.prediction.horizon_minutes
-        risk = f"{candidate.prediction.probability:.0%} to fail{likely} within {minutes:.0f} min"
+        when = f" within {minutes:.0f} min" if minutes else " now"
+        risk = f"{candidate.prediction.probability:.0%} to fail{likely}{when}"
     callers = len(topology.callers_of(candidate.workload))
     noticed = f"{callers} workloads call it" if callers != 1 else "1 workload calls it"
     return f"{ref} with {candidate.fault}: {risk}; {noticed}; {candidate.why_gap}"
 
 
-def _experiment(candidate: _Candidate, topology: Topology) -> dict[str, Any]:
+def _experiment(
+    candidate: _Candidate, topology: Topology, measured: Collection[tuple[str, str]]
+) -> dict[str, Any]:
     ref, fault = candidate.workload.ref, candidate.fault
     fault_spec: dict[str, Any] = {"kind": fault}
     parameters = _parameters(candidate, topology)
@@ -228,7 +235,7 @@ def _experiment(candidate: _Candidate, topology: Topology) -> dict[str, Any]:
             "duration": f"{_LENGTHS.get(fault, 30)}s",
             "severity": candidate.severity,
             "blastRadius": {"maxPods": 1, "maxPercent": -(-100 // pods)},
-            "steadyState": _steady_state(candidate),
+            "steadyState": _steady_state(candidate.workload, topology, measured),
         },
     }
 
@@ -281,14 +288,15 @@ def _databases(workload: Workload, topology: Topology) -> list[str]:
     ]
 
 
-def _steady_state(candidate: _Candidate) -> list[dict[str, Any]]:
-    """What must hold: enough ready pods around the fault, and few errors where errors are measured."""
-    name = str(candidate.workload.ref)
-    conditions: list[dict[str, Any]] = [
-        {"kubernetes": {"workload": name}, "mode": "edges", "recoversWithin": "1m30s"}
+def _steady_state(
+    workload: Workload, topology: Topology, measured: Collection[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """What must hold: enough ready pods around the fault, and few errors of it and of whoever calls it."""
+    ready = {"kubernetes": {"workload": str(workload.ref)}, "mode": "edges", "recoversWithin": "1m30s"}
+    noticing = (workload, *topology.callers_of(workload))
+    bounds = [
+        {"signal": "error_ratio", "below": 0.05, "workload": str(each.ref)}
+        for each in noticing
+        if (each.ref.namespace, str(each.ref)) in measured
     ]
-    signals = candidate.prediction.signals if candidate.prediction is not None else {}
-    if "error_ratio" in signals:
-        bound = {"signal": "error_ratio", "below": 0.05, "workload": name}
-        conditions.append({"prometheus": bound, "mode": "continuous", "abort": True})
-    return conditions
+    return [ready, *({"prometheus": bound, "mode": "continuous", "abort": True} for bound in bounds)]

@@ -99,7 +99,9 @@ class AIChaosEngine:
         world = self._world
         seen = topology.snapshot(world.cluster, namespace)
         history = world.store.find("run", limit=500)
-        return propose(predictions, seen, history, top=top, now=world.clock.now())
+        return propose(
+            predictions, seen, history, measured=self._measured(namespace), top=top, now=world.clock.now()
+        )
 
     def run(
         self,
@@ -130,6 +132,13 @@ class AIChaosEngine:
         charted = replace(record, evidence={**record.evidence, "signals": self._charts(record)})
         keep(world, charted.document(), listen)
         return charted
+
+    def _measured(self, namespace: str) -> set[tuple[str, str]]:
+        """The workloads whose errors are measured now."""
+        if self._world.metrics is None:
+            return set()
+        samples = self._world.metrics.instant(signals.BY_NAME["error_ratio"], {"namespace": namespace})
+        return {(namespace, topology.workload_name(each.labels)) for each in samples}
 
     def _charts(self, record: RunRecord) -> list[Document]:
         if self._world.metrics is None or record.injected_at is None:
