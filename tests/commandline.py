@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from chaoskit.cli.app import main
 from chaoskit.clock import WallClock
 from chaoskit.flows import simulation
 from chaoskit.flows.simulation import Simulation
+from chaoskit.ports.cluster import ObjectRef
 
 PROJECT = Path(__file__).parents[1]
 RATE = 20.0
@@ -140,6 +142,11 @@ class Watched:
     def kubeconfig(self) -> Path:
         return self.simulation.kubeconfig
 
+    def begin(self, story: str) -> None:
+        """A failure befalls the shop: ``crash-loop:orders``."""
+        ref = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator-stories")
+        self.cluster.patch(ref, {"data": {f"order-{uuid.uuid4().hex}": story}})
+
     def active_engines(self) -> list[str]:
         engines = self.cluster.list(kube.CHAOS_ENGINE, "shop").items
         active = [e for e in engines if (e.get("status") or {}).get("engineStatus") not in _ENDED]
@@ -164,9 +171,9 @@ _ENDED = {"stopped", "completed"}
 
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """The shop, twenty times faster than the wall, with an hour and a half behind it and a fresh leak."""
+    """The shop, twenty times faster than the wall, with an hour behind it in which nothing went wrong."""
     folder = tmp_path_factory.mktemp("simulator")
-    found = simulation.up(folder, speed=RATE, seed=7, story="demo", history=1.5)
+    found = simulation.up(folder, speed=RATE, seed=7, story="quiet", history=1.0)
     try:
         cluster = kubernetes.connect(found.kubeconfig, None, clock=WallClock())
         try:

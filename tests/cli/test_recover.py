@@ -1,0 +1,172 @@
+"""`recover` finds what is wrong, mends it, remembers it; history, patterns and replays read it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commandline import PROJECT, CommandLine, Watched
+from tests.servers import until
+
+Write = Callable[[str, str], Path]
+HERE = ("-n", "shop")
+RUNBOOK = PROJECT / "examples/runbooks/checkout-crash.yaml"
+
+
+@pytest.fixture(scope="module")
+def after_a_recovery(
+    simulated: Watched, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[CommandLine, str]]:
+    """A release of orders crashed and was recovered from: the command line with that memory, the record's id."""
+    chaoskit = CommandLine(tmp_path_factory.mktemp("home"), simulated.kubeconfig)
+    simulated.begin("crash-loop:orders")
+    until(lambda: "orders-pod-crash" in _ids(chaoskit), 60, "no crash of orders is seen")
+    ended = chaoskit("recover", *HERE, "--issue", "orders-pod-crash", "--yes", "-o", "json")
+    assert ended.code == 0, ended.out + ended.err
+    (record,) = ended.json["recoveries"]
+    yield chaoskit, record["id"]
+
+
+def _ids(chaoskit: CommandLine) -> list[str]:
+    issues = chaoskit("recover", *HERE, "--dry-run", "-o", "json").json["issues"]
+    return [each["id"] for each in issues if each["confidence"] >= 0.9]
+
+
+def test_what_is_recovered_from_is_gone_and_nothing_is_left(
+    after_a_recovery: tuple[CommandLine, str], simulated: Watched
+) -> None:
+    chaoskit, _ = after_a_recovery
+    assert "orders-pod-crash" not in _ids(chaoskit)
+    assert simulated.active_leases() == []
+
+
+def test_the_recovery_is_told_with_its_outcome_and_time(after_a_recovery: tuple[CommandLine, str]) -> None:
+    chaoskit, record = after_a_recovery
+    shown = chaoskit("show", record, "--trace")
+    assert shown.code == 0
+    first, *_, last = shown.out.splitlines()
+    assert first == f"recovered  recovery {record}  pod-crash deployment/orders  (namespace shop)  exit 0"
+    assert "  recovered in  " in shown.out
+    assert last == f"next  chaoskit report {record} --html report.html"
+
+
+def test_the_history_lists_it_and_narrows(after_a_recovery: tuple[CommandLine, str]) -> None:
+    chaoskit, record = after_a_recovery
+
+    def ids(*more: object) -> list[str]:
+        return [each["id"] for each in chaoskit("history", *more, "-o", "json").json["records"]]
+
+    assert record in ids()
+    assert ids("--kind", "run") == []
+    assert ids("-n", "elsewhere") == []
+    assert record in chaoskit("history").out
+
+
+def test_a_record_is_found_by_the_beginning_of_its_id(after_a_recovery: tuple[CommandLine, str]) -> None:
+    chaoskit, record = after_a_recovery
+    assert chaoskit("show", record[:12], "-o", "json").json["records"][0]["id"] == record
+
+
+def test_its_strategy_is_a_pattern(after_a_recovery: tuple[CommandLine, str]) -> None:
+    chaoskit, _ = after_a_recovery
+    (strategy,) = chaoskit("patterns", "-o", "json").json["strategies"]
+    assert (strategy["issue"], strategy["action"], strategy["worked"]) == ("pod-crash", "roll-back", 1)
+    assert "1 of 1" in chaoskit("patterns").out
+
+
+def test_its_report_is_one_page_that_loads_nothing(after_a_recovery: tuple[CommandLine, str]) -> None:
+    chaoskit, record = after_a_recovery
+    page = chaoskit("report", record).out
+    assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
+    assert record in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert chaoskit("report", record, "--html", "sub/report.html").code == 0
+    assert (chaoskit.home / "sub/report.html").read_text(encoding="utf-8") == page
+
+
+def test_a_report_that_cannot_be_written_is_2(after_a_recovery: tuple[CommandLine, str]) -> None:
+    chaoskit, record = after_a_recovery
+    (chaoskit.home / "file").write_text("")
+    ended = chaoskit("report", record, "--html", "file/report.html")
+    assert ended.code == 2
+    assert "file/report.html cannot be written" in ended.err
+
+
+def test_what_other_runbooks_would_have_done_is_told(
+    after_a_recovery: tuple[CommandLine, str], tmp_path: Path
+) -> None:
+    chaoskit, record = after_a_recovery
+    same = chaoskit("recover", "--what-if", RUNBOOK, "-o", "json").json["decisions"]
+    assert [(each["id"], each["changed"]) for each in same] == [(record, False)]
+    other = tmp_path / "other.yaml"
+    other.write_text(_RESTART_ONLY, encoding="utf-8")
+    changed = chaoskit("recover", "--what-if", other)
+    assert "1 of 1 decisions would change" in changed.out
+    assert "restart-pod" in changed.out
+
+
+def test_a_replay_does_nothing_about_what_is_well_now(after_a_recovery: tuple[CommandLine, str]) -> None:
+    chaoskit, record = after_a_recovery
+    ended = chaoskit("recover", *HERE, "--replay", record, "--yes", "-o", "json")
+    assert ended.code == 0
+    (again,) = ended.json["recoveries"]
+    assert (again["outcome"], again["replay_of"]) == ("nothing-to-do", record)
+
+
+def test_a_replay_of_nothing_is_4(chaoskit: CommandLine) -> None:
+    ended = chaoskit("recover", *HERE, "--replay", "nothing", "--yes")
+    assert ended.code == 4
+    assert "nothing" in ended.err
+
+
+def test_where_nothing_is_wrong_there_is_nothing_to_do(chaoskit: CommandLine) -> None:
+    ended = chaoskit("recover", "-n", "monitoring", "--yes", "-o", "json")
+    assert ended.code == 0
+    assert ended.json["outcome"] == "nothing-to-do"
+    assert ended.json["issues"] == []
+
+
+def test_an_unknown_issue_is_2(chaoskit: CommandLine) -> None:
+    ended = chaoskit("recover", *HERE, "--issue", "nothing", "--yes")
+    assert ended.code == 2
+    assert "there is no issue nothing" in ended.err
+
+
+def test_a_halt_of_recoveries_refuses_them_and_leaves_chaos_alone(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    simulated.begin("crash-loop:search")
+    until(lambda: "search-pod-crash" in _ids(chaoskit), 60, "no crash of search is seen")
+    unasked = chaoskit("recover", *HERE, "deployment/search")
+    assert chaoskit("halt", "--only", "recovery", "--reason", "incident 42").code == 0
+    try:
+        refused = chaoskit("recover", *HERE, "deployment/search", "--yes")
+    finally:
+        assert chaoskit("resume", "--only", "recovery").code == 0
+    recovered = chaoskit("recover", *HERE, "search", "--runbooks", RUNBOOK, "--yes", "-o", "json")
+    reasons = [each["reason"] for each in recovered.json["recoveries"]]
+    assert (unasked.code, refused.code, recovered.code) == (3, 3, 0), reasons
+    assert "add --yes" in unasked.err
+    assert "incident 42" in refused.out
+    outcomes = {each["target"]: each["outcome"] for each in recovered.json["recoveries"]}
+    assert outcomes == {"deployment/search": "recovered"}
+    assert chaoskit("resume").err.endswith("resumed  nothing was halted\n")
+
+
+def test_a_store_that_cannot_be_used_is_4_and_named(chaoskit: CommandLine, write: Write) -> None:
+    write("file", "no folder")
+    ended = chaoskit("history", "--store", "file/store.db")
+    assert ended.code == 4
+    assert "the store file/store.db cannot be used" in ended.err
+
+
+_RESTART_ONLY = """\
+apiVersion: chaoskit.io/v1
+kind: Runbook
+metadata: {name: restart-only}
+spec:
+  matches: {issue: pod-crash}
+  remediations: [{action: restart-pod, timeout: 30s}]
+"""
