@@ -57,8 +57,8 @@ def test_signals_become_charts_with_the_fault_shaded() -> None:
 def test_a_prediction_without_a_model_says_so() -> None:
     prediction = {
         "kind": "prediction", "id": "p1", "at": _at(-60), "trace_id": "t1", "schema_version": 1,
-        "namespace": "shop", "cluster": "kind-dev", "target": "deployment/cart", "issue": "memory-leak", "probability": None,
-        "horizon_minutes": 30, "reasons": ["memory grows"], "model": "rules",
+        "namespace": "shop", "cluster": "kind-dev", "target": "deployment/cart", "issue": "memory-leak",
+        "probability": None, "horizon_minutes": 30, "reasons": ["memory grows"], "model": "rules",
     }  # fmt: skip
     text = page([_run(), prediction])
     assert "by rules" in text
