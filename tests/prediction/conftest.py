@@ -49,21 +49,25 @@ def made(
 
 
 def leaking(seed: int = 3, pods: int = 8, hours: int = 16) -> Dataset:
-    """Pods under a daily load; now and then one leaks for 45 minutes, is killed and starts anew."""
+    """Pods of different size under a daily load; now and then one leaks for 45 minutes, is killed, starts anew.
+
+    In between, caches fill a little and stop: as steep as a leak, and harmless.
+    """
     random = np.random.default_rng(seed)
     length = hours * 60
-    memory = 0.4 + 0.02 * random.standard_normal((pods, length)).cumsum(axis=1) / np.sqrt(length)
+    memory = np.linspace(0.3, 0.85, pods)[:, None] + 0.02 * random.standard_normal((pods, length)).cumsum(axis=1) / np.sqrt(length)
     memory += 0.004 * random.standard_normal((pods, length))
     load = 20 + 5 * np.sin(np.arange(length) / 230) + random.standard_normal((pods, length))
     cpu = load / 40 * (1 + 0.05 * random.standard_normal((pods, length)))
     restarts, killed = np.zeros((pods, length)), np.zeros((pods, length))
-    for number, at in enumerate(range(100, length - 30, 70)):
+    for at in range(60, length - 30, 35):
+        pod = int(random.integers(pods))
+        memory[pod, at : at + 40] += np.r_[np.linspace(0, 0.12, 10), np.full(10, 0.12), np.zeros(20)]
+    for at in range(100, length - 30, 50):
         pod, minutes = int(random.integers(pods)), 45
-        span = slice(at - minutes, at)
-        if number % 7 != 6:
-            memory[pod, span] += np.linspace(0, 0.97 - memory[pod, at], minutes)
-            restarts[pod, at:] += 1
-            killed[pod, at:] = 1
+        memory[pod, at - minutes : at] += np.linspace(0, 0.98 - memory[pod, at], minutes)
+        restarts[pod, at:] += 1
+        killed[pod, at:] = 1
     return made(
         {
             "memory_usage": np.clip(memory, 0, 1),

@@ -149,7 +149,8 @@ class Judge:
             return within[-1]
         top = max(found.f1 for found in within)
         equals = [found for found in within if found.f1 == top]
-        return equals[len(equals) // 2]
+        middle = (equals[0].threshold + equals[-1].threshold) / 2
+        return min(equals, key=lambda found: abs(found.threshold - middle))
 
     def _candidates(self, scores: Scores) -> NDArray[np.float32]:
         """Thresholds from above every score downwards, dense where false alarms begin."""

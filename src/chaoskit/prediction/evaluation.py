@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import average_precision_score, confusion_matrix, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from chaoskit import errors, events
 from chaoskit.prediction import baselines, features, folds, training
@@ -365,11 +365,12 @@ def _classes(model: Model, table: Table, judge: Judge) -> ClassReport | None:
     if not truth:
         return None
     names = tuple(sorted({*truth, *said}))
+    pairs = Counter(zip(truth, said, strict=True))
     return ClassReport(
         accuracy=float(np.mean(np.array(truth) == np.array(said))),
         macro_f1=float(f1_score(truth, said, labels=sorted(set(truth)), average="macro", zero_division=0)),
         names=names,
-        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(truth, said, labels=names)),
+        confusion=tuple(tuple(pairs[true, guess] for guess in names) for true in names),
     )
 
 

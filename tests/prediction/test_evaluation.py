@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.prediction import baselines, card, features, folds
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.evaluation import Trained, build, evaluate, expected_calibration_error
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.training import Options, tabulate
+from chaoskit.records import LabelRecord
+
+World = Callable[..., Dataset]
+NOW = datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def test_leaks_are_foreseen_with_minutes_to_spare(trained: Trained) -> None:
+    line = trained.report.model
+    hit, due = line.caught["memory-leak"]
+    assert hit / due >= 0.8
+    assert line.lead_median is not None
+    assert line.lead_median >= 10 * 60
+    assert line.pr_auc > 5 * trained.report.data["prevalence"]
+
+
+def test_the_model_beats_every_baseline_where_leaks_announce_themselves(trained: Trained) -> None:
+    assert trained.report.beaten_by == ()
+    names = {line.name for line in trained.report.lines}
+    assert {"static rule", "predict_linear", "z-score", "EWMA", "IsolationForest", "persistence"} <= names
+
+
+def test_on_real_data_cpu_and_memory_faults_are_caught_and_network_gets_no_credit(detected: Trained) -> None:
+    report = detected.report
+    visible = [report.model.caught[issue] for issue in ("cpu-saturation", "memory-leak")]
+    assert sum(hit for hit, _ in visible) / sum(due for _, due in visible) >= 0.7
+    assert report.model.caught["network"][0] == 0
+    assert report.model.pr_auc_by_class["network"] < 0.05
+    assert report.model.false_per_hour < 0.5
+    assert not next(probe for probe in report.probes if probe.name == "blind to network").warning
+
+
+def test_probabilities_on_real_data_beat_the_base_rate(detected: Trained) -> None:
+    rate = detected.report.data["prevalence"]
+    assert detected.report.model.brier is not None
+    assert detected.report.model.brier < rate * (1 - rate)
+
+
+def test_labels_without_meaning_do_not_beat_the_baselines(
+    world: World, options: Callable[..., Options]
+) -> None:
+    random = np.random.default_rng(2)
+    data = world({"cpu_usage": random.random((6, 900)), "memory_usage": 0.5 + 0.1 * random.random((6, 900))})
+    start = data.blocks[0].start
+    records = [
+        LabelRecord(
+            id=str(n), at=start, trace_id="", target=f"app-{random.integers(6)}", namespace="",
+            meaning="failure", issue="network", start=start + timedelta(minutes=at),
+            end=start + timedelta(minutes=at + 5),
+        )
+        for n, at in enumerate(range(20, 880, 30))
+    ]  # fmt: skip
+    labelled = label(data, Target("detect", timedelta(0)), extra=records)
+    report = build(labelled, options(), thorough=False, now=NOW).report
+    assert report.model.roc_auc < 0.75
+    assert not report.beats_baselines
+    assert any("does not beat" in note for note in report.notes)
+
+
+def test_a_schedule_and_a_constant_victim_set_off_the_probes(
+    world: World, options: Callable[..., Options]
+) -> None:
+    random = np.random.default_rng(2)
+    cpu = random.random((6, 900))
+    for at in range(20, 880, 30):
+        cpu[2, at + 1 : at + 6] += 3
+    data = world({"cpu_usage": cpu})
+    start = data.blocks[0].start
+    records = [
+        LabelRecord(
+            id=str(at), at=start, trace_id="", target="app-2", namespace="", meaning="failure",
+            issue="cpu-saturation", start=start + timedelta(minutes=at), end=start + timedelta(minutes=at + 4),
+        )
+        for at in range(20, 880, 30)
+    ]  # fmt: skip
+    labelled = label(data, Target("detect", timedelta(0)), extra=records)
+    probes = {probe.name: probe for probe in build(labelled, options(), now=NOW).report.probes}
+    assert probes["identity only"].warning
+    assert probes["clock only"].warning
+
+
+def test_a_model_can_be_judged_on_other_data_with_its_own_thresholds(
+    trained: Trained, leaks: Labelled
+) -> None:
+    half = leaks.dataset.blocks[0].cut(0, 480)
+    other = label(replace(leaks.dataset, blocks=(half,)), Target())
+    report = evaluate(trained.model, trained.baselines, other)
+    assert report.model.threshold == trained.model.threshold
+    assert {line.name: line.threshold for line in report.lines} == {
+        each.name: each.threshold for each in trained.baselines
+    }
+
+
+def test_data_without_failures_cannot_judge(trained: Trained, world: World) -> None:
+    healthy = world({"cpu_usage": np.ones((2, 200))}).select(trained.model.spec.signals)
+    with pytest.raises(errors.InvalidInput, match="no failure"):
+        evaluate(trained.model, trained.baselines, label(healthy, Target()))
+
+
+def test_too_few_failures_for_a_held_out_end_are_judged_out_of_fold_and_said_so(
+    leaks: Labelled, options: Callable[..., Options]
+) -> None:
+    block = leaks.dataset.blocks[0].cut(0, 300)
+    short = label(replace(leaks.dataset, blocks=(block,)), Target())
+    report = build(short, options(), holdout=0.35, thorough=False, now=NOW).report
+    assert any("out of fold" in note for note in report.notes)
+    assert report.data["hours"] == pytest.approx(5)
+
+
+def test_the_held_out_end_lies_behind_a_gap_of_twice_the_window(trained: Trained) -> None:
+    assert "last 35% of every run" in trained.report.split
+    assert "130 min before it left out" in trained.report.split
+    assert trained.report.data["hours"] == pytest.approx(16 * 0.35 - 130 / 60, abs=0.3)
+
+
+def test_calibration_error_is_the_distance_between_said_and_seen() -> None:
+    said = np.array([0.25] * 4 + [0.85] * 4)
+    assert expected_calibration_error(said, np.array([1, 0, 0, 0, 1, 1, 1, 1])) == pytest.approx(0.075)
+
+
+def test_the_card_is_json_without_holes_and_markdown_with_every_method(trained: Trained) -> None:
+    text = json.dumps(card.document(trained.report), allow_nan=False)
+    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v1"
+    page = card.markdown(trained.report, "A model", about=["From a test."])
+    for row in card.rows(trained.report):
+        assert len(row) == len(card.HEADINGS)
+        assert f"| {row[0]} |" in page
+    assert "fails within 30 min" in page
+    assert "pod-crash: only detected" in page
+
+
+def test_the_card_of_a_detector_promises_no_forecast(detected: Trained) -> None:
+    page = card.markdown(detected.report, "Sock Shop")
+    assert "does not forecast" in page
+    assert "min early" not in page
+
+
+def test_each_baseline_sees_what_it_is_made_for(world: World, options: Callable[..., Options]) -> None:
+    memory = np.full((2, 240), 0.3) + 0.002 * np.random.default_rng(1).standard_normal((2, 240))
+    memory[0, 180:] = np.linspace(0.3, 0.99, 60)
+    cpu = np.ones((2, 240)) + 0.01 * np.random.default_rng(2).standard_normal((2, 240))
+    cpu[1, 200:206] = 4
+    gone = {"memory_usage": memory, "cpu_usage": cpu}
+    for values in gone.values():
+        values[1, 226:] = np.nan
+    labelled = label(world(gone), Target())
+    table = tabulate(labelled, features.spec(labelled.dataset))
+    made = {each.name: each.scores(table)[0] for each in baselines.fit(table, folds.everything(labelled), options())}
+    assert np.nanargmax(made["static rule"][0]) == 239
+    assert made["predict_linear"][0, 215] > 0.95 > made["static rule"][0, 215]
+    assert made["absence"][1, 230] == 1
+    assert made["EWMA"][1, 200] > 20 * np.nanmedian(made["EWMA"][1, 100:199])
+    assert made["z-score"][1, 200] > 2 * np.nanmax(made["z-score"][1, 100:199])
+    assert made["IsolationForest"][1, 201] > np.nanmedian(made["IsolationForest"][1])

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from chaoskit import errors, events
+from chaoskit.prediction import features, folds, training
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.training import Options, tabulate, train
+
+World = Callable[..., Dataset]
+NOW = datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def test_the_same_data_options_and_seed_make_the_same_model(
+    leaks: Labelled, options: Callable[..., Options]
+) -> None:
+    table = tabulate(leaks, features.spec(leaks.dataset))
+    one, two = (train(leaks, options(), table=table, now=NOW) for _ in range(2))
+    other = train(leaks, options(seed=8), table=table, now=NOW)
+    rows = table.blocks[0][:, 300:400].reshape(-1, len(table.spec.names))
+    np.testing.assert_array_equal(one.scores(rows), two.scores(rows))
+    assert one.threshold == two.threshold
+    assert (one.scores(rows) != other.scores(rows)).any()
+
+
+def test_every_out_of_fold_score_comes_from_a_forest_that_did_not_see_the_event(
+    leaks: Labelled, options: Callable[..., Options], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tabulate(leaks, features.spec(leaks.dataset))
+    taught: list[set[int]] = []
+    fit = training.fit
+
+    def noted(table_: training.Table, samples: training.Samples, chosen: Options) -> object:
+        taught.append(set(samples.event[samples.event >= 0].tolist()))
+        return fit(table_, samples, chosen)
+
+    monkeypatch.setattr(training, "fit", noted)
+    train(leaks, options(), table=table, now=NOW)
+    numbers = folds.number(leaks, folds.everything(leaks), 3)
+    for held in range(3):
+        examined = {i for i, e in enumerate(leaks.events) if numbers[0][e.first] == held}
+        assert examined
+        assert not examined & taught[held]
+
+
+def test_probabilities_are_never_certain_and_average_to_the_base_rate(
+    trained: Trained, leaks: Labelled
+) -> None:
+    model = trained.model
+    scores = np.linspace(0, 1, 101, dtype=np.float32)
+    probabilities = model.probabilities(scores)
+    assert (np.diff(probabilities) >= 0).all()
+    assert probabilities.min() > 0
+    assert probabilities.max() < 1
+    known = leaks.truths[0].y >= 0
+    score = model.out_of_fold[0]
+    known &= ~np.isnan(score)
+    said = model.probabilities(score[known]).mean()
+    assert said == pytest.approx((leaks.truths[0].y[known] == 1).mean(), rel=0.25)
+
+
+def test_data_without_a_failure_cannot_be_learned_from(world: World, options: Callable[..., Options]) -> None:
+    healthy = label(world({"cpu_usage": np.random.default_rng(1).random((3, 300))}), Target())
+    with pytest.raises(errors.InvalidInput, match="no failure"):
+        train(healthy, options(), now=NOW)
+
+
+def test_one_failure_alone_cannot_be_learned_from(world: World, options: Callable[..., Options]) -> None:
+    restarts = np.zeros((3, 300))
+    restarts[0, 150:] = 1
+    once = label(world({"cpu_usage": np.ones((3, 300)), "restarts": restarts}), Target())
+    with pytest.raises(errors.InvalidInput, match="one failure alone"):
+        train(once, options(), now=NOW)
+
+
+def test_a_class_that_the_signals_cannot_show_is_not_learned_from(detected: Trained, slice_: Dataset) -> None:
+    assert "network" in slice_.blind
+    assert "network" not in detected.model.issues.classes_
+    assert detected.model.facts["events"] < len(slice_.labels)
+
+
+def test_the_negatives_share_their_moments_with_the_failures(
+    leaks: Labelled, options: Callable[..., Options]
+) -> None:
+    table = tabulate(leaks, features.spec(leaks.dataset))
+    samples = table.samples(folds.everything(leaks))
+    kept = samples.pick(training._thinned(samples, options()))
+    failing = set(kept.moment[kept.y == 1].tolist())
+    beside = np.isin(kept.moment[kept.y == 0], list(failing))
+    assert beside.mean() > 0.4
+    assert len(kept.y) <= options().most_rows
+
+
+def test_a_short_failure_weighs_as_much_as_a_long_one() -> None:
+    event = np.array([0] * 30 + [1] * 10 + [-1] * 50, dtype=np.int32)
+    zeros = np.zeros(90, dtype=np.intp)
+    samples = training.Samples(zeros, zeros, zeros, (event >= 0).astype(np.int8), event)
+    weights = training._weights(samples)
+    assert weights[event == 0].sum() == pytest.approx(weights[event == 1].sum())
+    assert set(weights[event == -1].tolist()) == {1.0}
+
+
+def test_training_tells_how_far_it_is(leaks: Labelled, options: Callable[..., Options]) -> None:
+    heard: list[events.Event] = []
+    train(leaks, options(), now=NOW, listen=heard.append)
+    steps = [(e.done, e.total) for e in heard if isinstance(e, events.Progress) and e.name == "training"]
+    assert steps == [(n, 5) for n in range(1, 6)]
+
+
+def test_the_recipe_for_other_clusters_learns_only_more_is_worse(
+    leaks: Labelled, options: Callable[..., Options]
+) -> None:
+    model = train(leaks, options(recipe="evidence"), now=NOW)
+    rows = np.random.default_rng(5).random((50, len(model.spec.names))).astype(np.float32) * 0.5
+    worse = rows + 0.4
+    assert (model.scores(worse) >= model.scores(rows) - 1e-6).all()
+
+
+def test_a_logistic_curve_calibrates_when_events_are_few(leaks: Labelled) -> None:
+    scores = [np.where(truth.y == 1, 0.8, 0.1).astype(np.float32) for truth in leaks.truths]
+    few, many = training.calibrate(scores, leaks, 3), training.calibrate(scores, leaks, 300)
+    assert type(few).__name__ == "LogisticRegression"
+    assert type(many).__name__ == "IsotonicRegression"
+    for found in (few, many):
+        low, high = training.calibrated(found, np.array([0.1, 0.8], dtype=np.float32))
+        assert low < 0.1 < 0.8 < high
+
+
+def test_failures_of_one_stretch_alone_cannot_be_calibrated(leaks: Labelled) -> None:
+    nothing = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in leaks.truths]
+    with pytest.raises(errors.InvalidInput, match="calibrate"):
+        training.calibrate(nothing, leaks, 3)
+
+
+def test_the_horizon_is_in_the_words() -> None:
+    assert Target("forecast", timedelta(minutes=15)).words == "fails within 15 min"
+    assert replace(Target(), mode="detect").words == "is failing"
