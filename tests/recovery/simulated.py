@@ -21,7 +21,7 @@ from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Decision, Issue
 from chaoskit.simulator.cluster import SimulatedCluster
 from chaoskit.simulator.effects import Effect
-from chaoskit.simulator.view import Pod
+from chaoskit.simulator.traffic.view import Pod
 
 RATE = 40.0
 

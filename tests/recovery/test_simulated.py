@@ -21,7 +21,7 @@ from chaoskit.recovery import Plan, Refusal, attempts, replay, runbook
 from chaoskit.recovery.replay import what_if
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.simulator.effects import Effect
-from chaoskit.simulator.view import Pod
+from chaoskit.simulator.traffic.view import Pod
 
 POD_TARGET = 30.0
 """Seconds of cluster time within which recoveries of pods end verified."""

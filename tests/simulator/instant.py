@@ -11,7 +11,7 @@ from typing import Any
 from chaoskit.simulator.api import ApiError, Object, Seen
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.shop import Shop
+from chaoskit.simulator.shop.shop import Shop
 
 KINDS = {"Deployment": "Deployment.apps", "ReplicaSet": "ReplicaSet.apps"}
 

@@ -11,7 +11,7 @@ from typing import Any
 from tests.simulator.world import World
 
 from chaoskit.simulator.api import Change, Object
-from chaoskit.simulator.patches import strategic
+from chaoskit.simulator.apiserver.patches import strategic
 
 KINDS = {"Deployment": "Deployment.apps", "ReplicaSet": "ReplicaSet.apps", "Pod": "Pod"}
 _NAMES = re.compile(r"\b([a-z]+)-[a-z0-9]{8,10}(-[a-z0-9]{5})?(?![a-z0-9])")

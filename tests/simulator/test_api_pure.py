@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from chaoskit.simulator import apply, certificates, paging, patches, schemas, selectors, tables, typed
-from chaoskit.simulator.apierrors import Refusal
-from chaoskit.simulator.requests import Route, route_of
+from chaoskit.simulator import selectors
+from chaoskit.simulator.apiserver import apply, certificates, paging, patches, schemas, tables, typed
+from chaoskit.simulator.apiserver.apierrors import Refusal
+from chaoskit.simulator.apiserver.requests import Route, route_of
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoskit.simulator.store import FIRST_REVISION, HISTORY, Changed, Forgotten, Store
+from chaoskit.simulator.apiserver.store import FIRST_REVISION, HISTORY, Changed, Forgotten, Store
 
 
 def thing(name: str, **more: object) -> dict[str, object]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chaoskit.simulator.containers import Invocation, Process, Programs, execute
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.node.programs import Invocation, Process, Programs, execute
 
 RUN = "trap 'exit 0' TERM; echo ready; sleep 3600 & wait"
 

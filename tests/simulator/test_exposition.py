@@ -20,7 +20,7 @@ from tests.simulator.instant import InstantCluster
 from chaoskit.ports.metrics import Signal
 from chaoskit.signals import CATALOGUE
 from chaoskit.simulator.effects import Effect
-from chaoskit.simulator.signals import Signals
+from chaoskit.simulator.prometheus.signals import Signals
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)\{((?:[\w]+="(?:[^"\\]|\\.)*",?)*)\} (\S+)$')
 ANY = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec
 
-from chaoskit.simulator.containers import Process
 from chaoskit.simulator.effects import Effect
-from chaoskit.simulator.runner import BackOff
+from chaoskit.simulator.node.container import BackOff
+from chaoskit.simulator.node.programs import Process
 
 MIB = 2**20
 

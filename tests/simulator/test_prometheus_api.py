@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.simulator.instant import START, InstantCluster
 
-from chaoskit.simulator import alerts
 from chaoskit.simulator.effects import Effect
-from chaoskit.simulator.prometheus import PrometheusServer
+from chaoskit.simulator.prometheus import alerts
+from chaoskit.simulator.prometheus.server import PrometheusServer
 
 NOW = START.timestamp() + 601
 

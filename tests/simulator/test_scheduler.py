@@ -8,7 +8,7 @@ import pytest
 from tests.simulator.world import NAMESPACE, World, pod_spec
 
 from chaoskit.simulator.api import Object
-from chaoskit.simulator.placement import Refusal, Used, explain, refusal, requests
+from chaoskit.simulator.controllers.placement import Refusal, Used, explain, refusal, requests
 
 
 def node(labels: dict[str, str] | None = None, **spec: Any) -> Object:

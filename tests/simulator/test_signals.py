@@ -6,7 +6,7 @@ import pytest
 from tests.simulator.instant import InstantCluster
 
 from chaoskit.signals import CATALOGUE
-from chaoskit.simulator.signals import Matcher, Signals
+from chaoskit.simulator.prometheus.signals import Matcher, Signals
 
 CART = (("pod", "cart-1"), ("workload", "cart"))
 START = 1_000_000.0

@@ -7,8 +7,8 @@ import logging
 import pytest
 from tests.simulator.instant import InstantCluster
 
-from chaoskit.simulator.direction import LOG, ORDERS
-from chaoskit.simulator.stage import Incident
+from chaoskit.simulator.shop.director import LOG, ORDERS
+from chaoskit.simulator.shop.stage import Incident
 
 
 @pytest.fixture(scope="module")

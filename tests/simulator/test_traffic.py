@@ -5,10 +5,10 @@ import math
 import pytest
 from tests.simulator.instant import InstantCluster
 
-from chaoskit.simulator import queueing
 from chaoskit.simulator.effects import Effect, Kind
 from chaoskit.simulator.litmus.probes import UnreachableError
-from chaoskit.simulator.queueing import Part
+from chaoskit.simulator.traffic import queueing
+from chaoskit.simulator.traffic.queueing import Part
 
 SHOP = "shop"
 

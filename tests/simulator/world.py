@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from chaoskit.simulator import controllers, nodes
+from chaoskit.simulator import controllers
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.apiserver.machinery import LocalApi
+from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.kubelet import Kubelet
-from chaoskit.simulator.machinery import LocalApi
-from chaoskit.simulator.scheduler import Scheduler
+from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node.kubelet import Kubelet
 
 NAMESPACE = "shop"
 RUN = ["sh", "-c", "trap 'exit 0' TERM; echo ready; sleep 3600 & wait"]

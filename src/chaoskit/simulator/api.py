@@ -33,9 +33,7 @@ class Api(Protocol):
         """The object, a private copy."""
         ...
 
-    def list(
-        self, kind: str, namespace: str | None = None, labels: str = ""
-    ) -> tuple[Object, ...]:
+    def list(self, kind: str, namespace: str | None = None, labels: str = "") -> tuple[Object, ...]:
         """All that match a label selector (``a=1,b in (x,y)``); `namespace` None means everywhere."""
         ...
 

@@ -8,15 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from chaoskit.simulator import bootstrap, controllers, kubeconfig, litmus, nodes
-from chaoskit.simulator.apiserver import ApiServer
+from chaoskit.simulator import controllers, kubeconfig, litmus
+from chaoskit.simulator.apiserver import bootstrap
+from chaoskit.simulator.apiserver.machinery import LocalApi, Machinery
+from chaoskit.simulator.apiserver.server import ApiServer
+from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.kubelet import Kubelet
-from chaoskit.simulator.machinery import LocalApi, Machinery
-from chaoskit.simulator.prometheus import PrometheusServer
-from chaoskit.simulator.scheduler import Scheduler
-from chaoskit.simulator.shop import Shop
+from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node.kubelet import Kubelet
+from chaoskit.simulator.prometheus.server import PrometheusServer
+from chaoskit.simulator.shop.shop import Shop
 
 PUBLISHED = "simulator"
 """The ConfigMap in kube-system that tells clients how fast time flows."""

@@ -1,4 +1,4 @@
-"""What is wrong with pods and nodes right now: injected by Litmus or by a story, felt by traffic and kubelet."""
+"""What is wrong with pods and nodes now: injected by Litmus or by a story, felt by traffic and kubelet."""
 
 from __future__ import annotations
 

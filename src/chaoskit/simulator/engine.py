@@ -75,7 +75,7 @@ class Engine:
 
     def __init__(self, *, start: datetime, seed: int = 7, rate: float = 1.0) -> None:
         self.lock = threading.RLock()
-        self.random = random.Random(seed)  # noqa: S311 - reproducible on purpose
+        self.random = random.Random(seed)
         self.seed = seed
         self.rate = rate
         self._now = start.timestamp()

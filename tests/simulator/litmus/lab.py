@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chaoskit.simulator import controllers, nodes
+from chaoskit.simulator import controllers
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.apiserver.machinery import LocalApi
+from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.kubelet import Kubelet
 from chaoskit.simulator.litmus import Knobs, Operator
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
-from chaoskit.simulator.machinery import LocalApi
-from chaoskit.simulator.scheduler import Scheduler
+from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node.kubelet import Kubelet
 
 START = datetime(2026, 11, 23, 5, 40, tzinfo=UTC)
 KINDS = ("ChaosEngine.litmuschaos.io", "ChaosResult.litmuschaos.io", "Pod", "Job.batch", "Event")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from tests.simulator.litmus.lab import ENGINE, RESULT, START
 from tests.simulator.litmus.test_lifecycle import NAMESPACE, chaos, web
 
-from chaoskit.simulator import controllers, nodes
+from chaoskit.simulator import controllers
 from chaoskit.simulator.api import ApiError, Change, Object
+from chaoskit.simulator.apiserver.machinery import LocalApi
+from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus import Operator
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 from chaoskit.simulator.litmus.manifests import install
-from chaoskit.simulator.machinery import LocalApi
+from chaoskit.simulator.node import nodes
 from chaoskit.simulator.objects import timestamp
-from chaoskit.simulator.scheduler import Scheduler
 
 
 class Node:

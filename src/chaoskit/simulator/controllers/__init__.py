@@ -1,4 +1,4 @@
-"""The controllers of kube-controller-manager, one module each; all level-based, on one set of informers."""
+"""The controllers of kube-controller-manager and the scheduler, one module each; all level-based."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods, rollout
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.placement import fits_labels, tolerates_all
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.placement import fits_labels, tolerates_all
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "DaemonSet.apps"

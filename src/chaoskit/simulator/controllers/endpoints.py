@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaoskit.simulator.admission import suffix
 from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.apiserver.admission import suffix
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owned_by
 from chaoskit.simulator.engine import Engine

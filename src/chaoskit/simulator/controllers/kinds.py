@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.apiserver.resources import BUILT_IN
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers
-from chaoskit.simulator.resources import BUILT_IN
 
 _DEFINITION = "CustomResourceDefinition.apiextensions.k8s.io"
 

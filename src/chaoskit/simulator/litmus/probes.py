@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from chaoskit.simulator.api import ApiError, Object
-from chaoskit.simulator.commands import COMMANDS
 from chaoskit.simulator.litmus.account import RESOURCES, Account
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.targets import number
-from chaoskit.simulator.shell import Shell, World
+from chaoskit.simulator.node.commands import COMMANDS
+from chaoskit.simulator.node.shell import Shell, World
 
 Mode = Literal["SOT", "EOT", "Edge", "Continuous", "OnChaos"]
 Trial = Generator[float, None, str]

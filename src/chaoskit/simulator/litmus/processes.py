@@ -10,7 +10,7 @@ from chaoskit.simulator.api import Api, Change, Object
 from chaoskit.simulator.engine import Engine, Script, Task
 
 if TYPE_CHECKING:
-    from chaoskit.simulator.containers import Invocation, Programs
+    from chaoskit.simulator.node.programs import Invocation, Programs
 
 
 class Process(Protocol):

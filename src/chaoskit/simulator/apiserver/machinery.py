@@ -1,0 +1,565 @@
+"""What create, update, patch and delete do to stored objects: the semantics behind every request.
+
+Whoever calls holds the engine's lock. `LocalApi` binds actors to it.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chaoskit.simulator import selectors
+from chaoskit.simulator.api import ApiError, Seen
+from chaoskit.simulator.apiserver import (
+    apierrors,
+    apply,
+    defaults,
+    definitions,
+    patches,
+    rbac,
+    reviews,
+    schemas,
+    typed,
+    validation,
+)
+from chaoskit.simulator.apiserver.admission import Admission, suffix
+from chaoskit.simulator.apiserver.resources import Registry, Resource
+from chaoskit.simulator.apiserver.store import Changed, Store, Version, dumps
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.objects import Object, clone, dig, timestamp, without
+
+Transform = Callable[[Object], Object]
+
+_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+_FINISHED = frozenset({"Succeeded", "Failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a write is to be done. `trusted` bodies (an actor's own) are not checked field by field.
+
+    `warnings` collects what the caller should be told although the write succeeds.
+    """
+
+    dry_run: bool = False
+    manager: str = ""
+    validation: str = "Warn"
+    force: bool = False
+    trusted: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """How an object is to be deleted: grace in seconds (None: as the object says) and preconditions."""
+
+    grace: int | None = None
+    propagation: str = "Background"
+    uid: str | None = None
+    version: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The object as it was left: `gone` at once, or only marked."""
+
+    version: Version
+    gone: bool
+
+
+class Machinery:
+    """The API server's inside: one store, the resources served, and the rules of writing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.store = Store()
+        self.registry = Registry()
+        self.random = random.Random(f"names {engine.seed}")
+        self._admission = Admission(self.store, self.random)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Version:
+        """The present version; 404 when there is none."""
+        found = self.store.get(resource.key, namespace, name)
+        if found is None:
+            raise apierrors.not_found(resource, name)
+        return found
+
+    def create(self, resource: Resource, namespace: str, body: Object, options: Options) -> Version:
+        """The stored object, complete with what the server adds; not stored in a dry run."""
+        obj = self._decoded(resource, clone(body), options)
+        metadata = self._new_metadata(resource, namespace, obj)
+        name: str = metadata["name"]
+        if resource.namespaced:
+            self._admission.check_namespace(resource, namespace, name)
+        if self.store.get(resource.key, namespace, name) is not None:
+            raise apierrors.already_exists(resource, name)
+        if resource.has_status:
+            obj.pop("status", None)
+        obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
+        obj = self._completed(resource, obj)
+        self._refuse_wrong(resource, obj, validation.check(resource, obj))
+        self._admission.complete(resource, obj)
+        if resource.key == definitions.DEFINITION:
+            definitions.accept(obj, self.now())
+        if options.manager and "managedFields" not in metadata:
+            apply.record(None, obj, options.manager, self.now())
+        return self._store(resource, obj, options.dry_run)
+
+    def update(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Object,
+        options: Options,
+        subresource: str = "",
+    ) -> Version:
+        """The object replaced by `body`, as by PUT; unchanged content keeps its version."""
+        version = dig(body, "metadata", "resourceVersion")
+        if resource.schema is not None and not version:
+            field_name = "metadata.resourceVersion"
+            cause = apierrors.wrong(field_name, "0", "must be specified for an update")
+            raise apierrors.invalid(resource.plural, resource.group, name, [cause])
+        return self.modify(resource, namespace, name, lambda _: body, options, subresource, patched=False)
+
+    def modify(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        transform: Transform,
+        options: Options,
+        subresource: str = "",
+        *,
+        patched: bool = True,
+    ) -> Version:
+        """The object as `transform` makes it of what is there; through `status`, only its status."""
+        current = self.get(resource, namespace, name)
+        wanted = clone(transform(current.object))
+        wanted = self._decoded(resource, wanted, options, patched=patched)
+        self._check_identity(resource, current, wanted)
+        new = _merged(resource, current.object, wanted, subresource)
+        if not subresource:
+            new = self._completed(resource, new)
+            self._admission.keep_allocated(resource, current.object, new)
+        if options.manager or current.object["metadata"].get("managedFields"):
+            apply.record(current.object, new, options.manager, self.now(), subresource)
+        if _same(current.object, new):
+            return current
+        causes = validation.check(resource, new) + validation.check_update(resource, current.object, new)
+        self._refuse_wrong(resource, new, causes)
+        _count_generation(resource, current.object, new)
+        return self._store(resource, new, options.dry_run)
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Mapping[str, Any],
+        options: Options,
+        subresource: str = "",
+    ) -> Version:
+        """The object after a JSON merge patch."""
+        return self.modify(
+            resource, namespace, name, lambda old: patches.merge(old, patch), options, subresource
+        )
+
+    def apply(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        applied: Object,
+        options: Options,
+        subresource: str = "",
+    ) -> tuple[Version, bool]:
+        """The object after a server-side apply, and whether that created it."""
+        applied = self._decoded(resource, clone(applied), options)
+        applied.setdefault("metadata", {})["name"] = name
+        now = self.now()
+        current = self.store.get(resource.key, namespace, name)
+        if current is None:
+            new = apply.apply(None, applied, options.manager, now, force=options.force)
+            return self.create(resource, namespace, new, replace(options, manager="")), True
+
+        def applying(live: Object) -> Object:
+            return apply.apply(
+                live, applied, options.manager, now, force=options.force, subresource=subresource
+            )
+
+        quiet = replace(options, manager=apply.ALREADY_RECORDED)
+        return self.modify(resource, namespace, name, applying, quiet, subresource), False
+
+    def delete(self, resource: Resource, namespace: str, name: str, how: Deletion) -> Deleted:
+        """The object is gone, or marked for whoever must still act: finalizers, the kubelet."""
+        current = self.get(resource, namespace, name)
+        self._check_preconditions(resource, current, how)
+        obj = clone(current.object)
+        metadata = obj["metadata"]
+        grace = _grace(resource, obj, how)
+        marked = metadata.get("deletionTimestamp") is not None
+        if resource.key == "Namespace":
+            obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
+        _add_finalizer(metadata, how.propagation)
+        held = _held(resource, obj) or grace > 0
+        if not held:
+            if resource.key == "Pod" and not how.dry_run:
+                current = self._last_marked(resource, obj)
+            return Deleted(self._drop(resource, current, how.dry_run), gone=True)
+        if not marked or grace < int(metadata.get("deletionGracePeriodSeconds") or 0):
+            metadata["deletionTimestamp"] = timestamp(self.engine.now() + grace)
+            if resource.key != "Namespace":
+                metadata["deletionGracePeriodSeconds"] = grace
+            if resource.counts_generation:
+                metadata["generation"] = metadata.get("generation", 0) + 1
+        if _same(obj, current.object):
+            return Deleted(current, gone=False)
+        return Deleted(self._store(resource, obj, how.dry_run), gone=False)
+
+    def _last_marked(self, resource: Resource, pod: Object) -> Version:
+        """A pod's last version before it goes, which watchers see: its grace period is zero."""
+        metadata = pod["metadata"]
+        if metadata.get("deletionTimestamp") is None:
+            metadata["generation"] = metadata.get("generation", 0) + 1
+        metadata["deletionTimestamp"], metadata["deletionGracePeriodSeconds"] = self.now(), 0
+        return self.store.put(resource.key, pod)
+
+    def now(self) -> str:
+        """The present simulated time as Kubernetes writes it."""
+        return timestamp(self.engine.now())
+
+    def new_uid(self) -> str:
+        """A fresh UUID, the same in every run from one seed."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def _decoded(
+        self, resource: Resource, body: Object, options: Options, *, patched: bool = False
+    ) -> Object:
+        """`body` without unknown fields, which are refused, warned of or ignored as the caller asked."""
+        if resource.schema is not None:
+            body, unknown = schemas.prune(resource.schema, body)
+        elif options.trusted:
+            return body
+        else:
+            try:
+                body, unknown = typed.decode(resource.kind, body)
+            except typed.WrongType as error:
+                if patched:
+                    cause = apierrors.wrong("patch", dumps(body).decode(), str(error))
+                    name = dig(body, "metadata", "name") or ""
+                    raise apierrors.invalid(resource.kind, resource.group, name, [cause]) from error
+                raise apierrors.bad_request(_undecodable(resource, str(error))) from error
+        if unknown and options.validation == "Strict":
+            listed = ", ".join(f'unknown field "{path}"' for path in unknown)
+            raise apierrors.bad_request(_undecodable(resource, f"strict decoding error: {listed}"))
+        if options.validation == "Warn":
+            options.warnings.extend(f'unknown field "{path}"' for path in unknown)
+        return body
+
+    def _new_metadata(self, resource: Resource, namespace: str, obj: Object) -> Object:
+        metadata: Object = obj.setdefault("metadata", {})
+        given = metadata.get("namespace")
+        if resource.namespaced:
+            if given and given != namespace:
+                raise apierrors.bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request"
+                )
+            metadata["namespace"] = namespace
+        else:
+            metadata.pop("namespace", None)
+        if metadata.get("resourceVersion"):
+            raise apierrors.bad_request("resourceVersion should not be set on objects to be created")
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = metadata["generateName"][:58] + suffix(self.random)
+        if not metadata.get("name"):
+            cause = apierrors.required("metadata.name", "name or generateName is required")
+            raise apierrors.invalid(resource.kind, resource.group, "", [cause])
+        metadata["uid"], metadata["creationTimestamp"] = self.new_uid(), self.now()
+        metadata.pop("deletionTimestamp", None)
+        if resource.counts_generation:
+            metadata["generation"] = 1
+        else:
+            metadata.pop("generation", None)
+        return metadata
+
+    def _completed(self, resource: Resource, obj: Object) -> Object:
+        """`obj` with defaults, and without the empty maps that a server does not keep."""
+        _drop_empty(obj["metadata"], "labels", "annotations", "finalizers", "ownerReferences")
+        if resource.schema is None:
+            defaults.fill(resource.key, obj)
+            return obj
+        completed: Object = schemas.fill(resource.schema, obj)
+        self._refuse_wrong(resource, completed, schemas.validate(resource.schema, completed))
+        return completed
+
+    def _check_identity(self, resource: Resource, current: Version, wanted: Object) -> None:
+        """The caller means this object, in this version."""
+        metadata = wanted.setdefault("metadata", {})
+        name = metadata.setdefault("name", current.name)
+        if name != current.name:
+            raise apierrors.bad_request(
+                f"the name of the object ({name}) does not match the name on the URL ({current.name})"
+            )
+        version = metadata.get("resourceVersion")
+        if version and version != str(current.revision):
+            raise apierrors.conflict(resource, current.name)
+        if metadata.get("uid") and metadata["uid"] != current.object["metadata"]["uid"]:
+            raise apierrors.conflict(resource, current.name)
+
+    def _check_preconditions(self, resource: Resource, current: Version, how: Deletion) -> None:
+        uid = current.object["metadata"]["uid"]
+        if how.uid is not None and how.uid != uid:
+            raise apierrors.precondition_failed(resource, current.name, "UID", how.uid, uid)
+        if how.version is not None and how.version != str(current.revision):
+            raise apierrors.precondition_failed(
+                resource, current.name, "ResourceVersion", how.version, str(current.revision)
+            )
+
+    @staticmethod
+    def _refuse_wrong(resource: Resource, obj: Object, causes: list[apierrors.Cause]) -> None:
+        if causes:
+            raise apierrors.invalid(resource.kind, resource.group, obj["metadata"]["name"], causes)
+
+    def _store(self, resource: Resource, obj: Object, dry_run: bool) -> Version:
+        """`obj` is the present version, or is gone when nothing holds a deleted one any more."""
+        metadata = obj["metadata"]
+        if dry_run:
+            return Version(obj, int(metadata.get("resourceVersion") or 0))
+        graceful = int(metadata.get("deletionGracePeriodSeconds") or 0) > 0
+        if metadata.get("deletionTimestamp") and not graceful and not _held(resource, obj):
+            # watchers see it go as it was: no version without its last finalizer is ever kept
+            kept = self.get(resource, metadata.get("namespace") or "", metadata["name"])
+            return Version(obj, self._drop(resource, kept, dry_run=False).revision)
+        version = self.store.put(resource.key, obj)
+        if resource.key == definitions.DEFINITION:
+            definitions.serve(self.registry, obj)
+        return version
+
+    def _drop(self, resource: Resource, current: Version, dry_run: bool) -> Version:
+        if dry_run:
+            return current
+        if resource.key == definitions.DEFINITION:
+            self._drop_definition(current.object)
+        return self.store.remove(resource.key, current.namespace, current.name)
+
+    def _drop_definition(self, definition: Object) -> None:
+        """With a definition go its objects, whatever finalizers they have."""
+        key = definitions.stored_key(definition)
+        for version in self.store.list(key):
+            self.store.remove(key, version.namespace, version.name)
+        definitions.withdraw(self.registry, definition)
+
+
+def _merged(resource: Resource, old: Object, wanted: Object, subresource: str) -> Object:
+    """`wanted` with what only the server sets; of the object or of its status, as the path says."""
+    if subresource == "status":
+        metadata = dict(old["metadata"])
+        if resource.schema is None and wanted["metadata"].get("annotations"):
+            metadata["annotations"] = wanted["metadata"]["annotations"]  # as built-in kinds let it
+        return {**old, "metadata": metadata, "status": wanted.get("status") or {}}
+    new = {**wanted, "apiVersion": resource.api_version, "kind": resource.kind}
+    metadata = dict(wanted["metadata"])
+    for key in (*_KEPT, "namespace", "resourceVersion"):
+        metadata.pop(key, None)
+        if key in old["metadata"]:
+            metadata[key] = old["metadata"][key]
+    if "generateName" in old["metadata"]:
+        metadata["generateName"] = old["metadata"]["generateName"]
+    if subresource == "finalize":
+        return {**old, "metadata": metadata, "spec": wanted.get("spec") or {}}
+    new["metadata"] = metadata
+    if "managedFields" not in metadata and "managedFields" in old["metadata"]:
+        metadata["managedFields"] = old["metadata"]["managedFields"]
+    if resource.has_status:
+        new.pop("status", None)
+        if "status" in old:
+            new["status"] = old["status"]
+    return new
+
+
+def _same(old: Object, new: Object) -> bool:
+    """True when nothing but the time of a managed field would be written."""
+    ignored = ("resourceVersion", "managedFields")
+    if without(old, "metadata") != without(new, "metadata"):
+        return False
+    if without(old["metadata"], *ignored) != without(new["metadata"], *ignored):
+        return False
+    return apply.same_owners(old["metadata"], new["metadata"])
+
+
+def _count_generation(resource: Resource, old: Object, new: Object) -> None:
+    if not resource.counts_generation:
+        return
+    ignored = ("metadata", "status") if resource.has_status or not resource.schema else ("metadata",)
+    if without(old, *ignored) != without(new, *ignored):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+
+def _grace(resource: Resource, obj: Object, how: Deletion) -> int:
+    """Seconds until the object may vanish; only a pod on a node that still runs has any."""
+    if resource.key != "Pod":
+        return 0
+    if not obj["spec"].get("nodeName") or dig(obj, "status", "phase") in _FINISHED:
+        return 0
+    if how.grace is not None:
+        return max(how.grace, 0)
+    return int(obj["spec"].get("terminationGracePeriodSeconds") or 0)
+
+
+def _held(resource: Resource, obj: Object) -> bool:
+    if resource.key == "Namespace" and dig(obj, "spec", "finalizers"):
+        return True
+    return bool(obj["metadata"].get("finalizers"))
+
+
+def _add_finalizer(metadata: Object, propagation: str) -> None:
+    finalizer = _FINALIZERS.get(propagation)
+    present = metadata.get("finalizers") or []
+    if finalizer and finalizer not in present and not metadata.get("deletionTimestamp"):
+        metadata["finalizers"] = [*present, finalizer]
+
+
+def _drop_empty(mapping: Object, *keys: str) -> None:
+    for key in keys:
+        if key in mapping and not mapping[key]:
+            del mapping[key]
+
+
+def _undecodable(resource: Resource, why: str) -> str:
+    return f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {why}'
+
+
+class LocalApi:
+    """The `Api` of actors, bound to the store of this process, with all rights."""
+
+    def __init__(self, engine: Engine, machinery: Machinery | None = None) -> None:
+        self.engine = engine
+        self.machinery = machinery or Machinery(engine)
+        self._options = Options(trusted=True)
+        self._untold: deque[tuple[Seen, Changed]] = deque()
+        self._shared: tuple[Changed, Object] | None = None
+
+    def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
+        """The object, a private copy; None when it is not there."""
+        with self.engine.lock:
+            found = self.machinery.store.get(self._resource(kind).key, namespace or "", name)
+            return None if found is None else clone(found.object)
+
+    def list(self, kind: str, namespace: str | None = None, labels: str = "") -> tuple[Object, ...]:
+        """Private copies of all that match a label selector, by namespace and name."""
+        selects = selectors.labels(labels)
+        with self.engine.lock:
+            found = self.machinery.store.list(self._resource(kind).key, namespace)
+            return tuple(clone(v.object) for v in found if selects(v.object["metadata"].get("labels") or {}))
+
+    def create(self, body: Object) -> Object:
+        """The stored object. A Binding or an Eviction is done to its pod, and answered with itself.
+
+        A SubjectAccessReview is answered from roles and bindings, and not stored.
+        """
+        with self.engine.lock:
+            if body["kind"] in {"Binding", "Eviction"}:
+                return self._on_pod(body)
+            if body["kind"] == "SubjectAccessReview":
+                return self._review(body)
+            resource = self._resource_of(body)
+            namespace = body.get("metadata", {}).get("namespace") or ""
+            created = self.machinery.create(resource, namespace, body, self._options)
+            return dict(clone(created.object))
+
+    def update(self, body: Object, subresource: str = "") -> Object:
+        """The object replaced as by PUT."""
+        resource, metadata = self._resource_of(body), body["metadata"]
+        where = metadata.get("namespace") or "", metadata["name"]
+        with self.engine.lock:
+            updated = self.machinery.update(resource, *where, body, self._options, subresource)
+            return dict(clone(updated.object))
+
+    def patch(
+        self,
+        kind: str,
+        namespace: str | None,
+        name: str,
+        patch: Mapping[str, Any],
+        subresource: str = "",
+    ) -> Object:
+        """The object after a JSON merge patch."""
+        resource = self._resource(kind)
+        with self.engine.lock:
+            patched = self.machinery.patch(resource, namespace or "", name, patch, self._options, subresource)
+            return dict(clone(patched.object))
+
+    def delete(
+        self,
+        kind: str,
+        namespace: str | None,
+        name: str,
+        *,
+        grace: int | None = None,
+        propagation: str = "Background",
+        uid: str | None = None,
+    ) -> None:
+        """The object is deleted or marked so; what is not there already is no error."""
+        how = Deletion(grace, propagation, uid)
+        with self.engine.lock:
+            try:
+                self.machinery.delete(self._resource(kind), namespace or "", name, how)
+            except ApiError as error:
+                if error.code != 404:
+                    raise
+
+    def watch(self, kind: str, seen: Seen) -> None:
+        """`seen` is told of every object there is and of every change, next and in order.
+
+        What it is given is a copy, shared by the watchers of one change: read it, do not change it.
+        """
+        key = kind
+        with self.engine.lock:
+            for version in self.machinery.store.list(key):
+                self._tell(seen, Changed("ADDED", version, None))
+            self.machinery.store.listen(key, lambda change: self._tell(seen, change))
+
+    def _tell(self, seen: Seen, change: Changed) -> None:
+        # A request writes at the time on the wall, an actor at the time its work was due, which may be
+        # earlier: the queue keeps the order of the changes where the engine's times would not.
+        self._untold.append((seen, change))
+        self.engine.call_later(0, self._tell_next)
+
+    def _tell_next(self) -> None:
+        seen, change = self._untold.popleft()
+        if self._shared is None or self._shared[0] is not change:
+            self._shared = (change, clone(change.version.object))
+        seen(change.type, self._shared[1])
+
+    def _on_pod(self, body: Object) -> Object:
+        from chaoskit.simulator.apiserver import subresources
+
+        action = subresources.bind if body["kind"] == "Binding" else subresources.evict
+        metadata = body["metadata"]
+        action(self.machinery, metadata["namespace"], metadata["name"], body, self._options)
+        return body
+
+    def _review(self, body: Object) -> Object:
+        authorizer, asker = rbac.Authorizer(self.machinery.store), rbac.User("system:actor")
+        group = ("authorization.k8s.io", "subjectaccessreviews")
+        answer = reviews.REVIEWS[group][1](authorizer, asker, body, self.machinery.now())
+        return body | answer
+
+    def _resource(self, kind: str) -> Resource:
+        found = self.machinery.registry.named(kind)
+        if found is None:
+            raise apierrors.no_such_resource()
+        return found
+
+    def _resource_of(self, body: Object) -> Resource:
+        found = self.machinery.registry.of(body["apiVersion"], body["kind"])
+        if found is None:
+            raise apierrors.no_such_resource()
+        return found

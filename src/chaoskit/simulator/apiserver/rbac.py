@@ -1,0 +1,148 @@
+"""Who may do what: roles and bindings, evaluated anew for each question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaoskit.simulator.apiserver.store import Store
+from chaoskit.simulator.objects import Object, dig
+
+GROUP = "rbac.authorization.k8s.io"
+MASTERS = "system:masters"
+"""Members of this group may do everything."""
+
+_EVERYTHING = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+_EVERY_PATH = {"verbs": ["*"], "nonResourceURLs": ["*"]}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who asks."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What is asked: a verb on a resource, or on a `path` that is none."""
+
+    verb: str
+    group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
+
+    @property
+    def resource_path(self) -> str:
+        """``pods`` or ``pods/log``, as rules name them."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, and which binding gave it."""
+
+    allowed: bool
+    reason: str = ""
+
+
+class Authorizer:
+    """Answers from the roles and bindings in a store. Its user holds the engine's lock."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def decide(self, user: User, asked: Attributes) -> Decision:
+        """Whether `user` may do what is `asked`."""
+        if MASTERS in user.groups:
+            return Decision(allowed=True)
+        for binding, subject, rules in self._granted(user, asked.namespace):
+            if any(_permits(rule, asked) for rule in rules):
+                return Decision(allowed=True, reason=_because(binding, subject))
+        return Decision(allowed=False)
+
+    def rules(self, user: User, namespace: str) -> tuple[list[Object], list[Object]]:
+        """All resource rules and all path rules that `user` has in `namespace`."""
+        resource_rules: list[Object] = []
+        path_rules: list[Object] = []
+        if MASTERS in user.groups:
+            resource_rules.append(dict(_EVERYTHING))
+            path_rules.append(dict(_EVERY_PATH))
+        for _, _, rules in self._granted(user, namespace):
+            for rule in rules:
+                target = path_rules if rule.get("nonResourceURLs") else resource_rules
+                target.append(rule)
+        return resource_rules, path_rules
+
+    def _granted(self, user: User, namespace: str) -> Iterator[tuple[Object, Object, list[Object]]]:
+        """Bindings that name `user`, the subject by which they do, and their role's rules."""
+        bindings = self._store.list(f"ClusterRoleBinding.{GROUP}")
+        if namespace:
+            bindings = [*bindings, *self._store.list(f"RoleBinding.{GROUP}", namespace)]
+        for version in bindings:
+            binding = version.object
+            for subject in binding.get("subjects") or ():
+                if _is(subject, user, version.namespace):
+                    yield binding, subject, self._rules(binding["roleRef"], version.namespace)
+                    break
+
+    def _rules(self, reference: Object, namespace: str) -> list[Object]:
+        kind = reference["kind"]
+        where = namespace if kind == "Role" else ""
+        role = self._store.get(f"{kind}.{GROUP}", where, reference["name"])
+        return list((role.object.get("rules") if role else None) or [])
+
+
+def _is(subject: Object, user: User, namespace: str) -> bool:
+    kind, name = subject.get("kind"), subject.get("name")
+    if kind == "User":
+        return bool(name == user.name)
+    if kind == "Group":
+        return name in user.groups
+    where = subject.get("namespace") or namespace
+    return user.name == f"system:serviceaccount:{where}:{name}"
+
+
+def _permits(rule: Object, asked: Attributes) -> bool:
+    if not _covers(rule.get("verbs"), asked.verb):
+        return False
+    if asked.path:
+        return any(_path_covers(pattern, asked.path) for pattern in rule.get("nonResourceURLs") or ())
+    if not _covers(rule.get("apiGroups"), asked.group):
+        return False
+    resources = rule.get("resources") or ()
+    wildcard = f"*/{asked.subresource}" if asked.subresource else None
+    if not any(item in {"*", asked.resource_path, wildcard} for item in resources):
+        return False
+    names = rule.get("resourceNames")
+    return not names or asked.name in names
+
+
+def _covers(allowed: Any, wanted: str) -> bool:
+    return any(item in {"*", wanted} for item in allowed or ())
+
+
+def _path_covers(pattern: str, path: str) -> bool:
+    if pattern.endswith("*"):
+        return path.startswith(pattern[:-1])
+    return pattern == path
+
+
+def _because(binding: Object, subject: Object) -> str:
+    namespace = dig(binding, "metadata", "namespace")
+    name = f"{binding['metadata']['name']}/{namespace}" if namespace else binding["metadata"]["name"]
+    who = subject["name"]
+    if subject["kind"] == "ServiceAccount":
+        who = f"{who}/{subject.get('namespace') or namespace}"
+    reference = binding["roleRef"]
+    return (
+        f'RBAC: allowed by {binding["kind"]} "{name}" of {reference["kind"]} "{reference["name"]}" '
+        f'to {subject["kind"]} "{who}"'
+    )

@@ -1,0 +1,174 @@
+"""The scheduler: it binds each waiting pod to a node, or says why it cannot."""
+
+from __future__ import annotations
+
+from chaoskit.simulator.api import Api, ApiError, Change, Object
+from chaoskit.simulator.controllers import placement
+from chaoskit.simulator.controllers.base import Key, Reconciler, key_of, owner_of
+from chaoskit.simulator.controllers.placement import Used
+from chaoskit.simulator.controllers.pods import condition, is_finished
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.objects import timestamp
+from chaoskit.simulator.recorder import SchedulerRecorder
+
+_AGAIN = 300.0
+"""Seconds after which a pod that fits nowhere is tried again though nothing changed."""
+
+
+class Scheduler:
+    """Follows nodes and pods, and keeps count of what is asked for on each node."""
+
+    def __init__(self, api: Api, engine: Engine) -> None:
+        self._api = api
+        self._engine = engine
+        self._nodes: dict[str, Object] = {}
+        self._used: dict[str, Used] = {}
+        self._placed: dict[Key, _Placed] = {}
+        self._siblings: dict[tuple[str, str], int] = {}
+        self._waiting: dict[Key, Object] = {}
+        self._queue = Reconciler(engine, self._schedule)
+        self._events = SchedulerRecorder(api, engine)
+
+    def start(self) -> None:
+        """Every pod without a node, now and later, gets one as soon as one suits."""
+        self._api.watch("Node", self._node_changed)
+        self._api.watch("Pod", self._pod_changed)
+
+    def _node_changed(self, change: Change, node: Object) -> None:
+        name = node["metadata"]["name"]
+        old = self._nodes.pop(name, None)
+        if change != "DELETED":
+            self._nodes[name] = node
+            if old is not None and _offers(old) == _offers(node):
+                return
+        self._retry()
+
+    def _pod_changed(self, change: Change, pod: Object) -> None:
+        key = key_of(pod)
+        gone = change == "DELETED" or is_finished(pod)
+        if gone or not pod["spec"].get("nodeName"):
+            freed = self._forget(key)
+            if freed:
+                self._retry()
+        if gone:
+            self._waiting.pop(key, None)
+        elif pod["spec"].get("nodeName"):
+            self._waiting.pop(key, None)
+            self._count(key, pod, pod["spec"]["nodeName"])
+        elif "deletionTimestamp" not in pod["metadata"] and not pod["spec"].get("schedulingGates"):
+            self._wait(key, pod)
+
+    def _wait(self, key: Key, pod: Object) -> None:
+        before = self._waiting.get(key)
+        self._waiting[key] = pod
+        if before is None or before["spec"] != pod["spec"]:
+            self._queue.enqueue(key)
+
+    def _retry(self) -> None:
+        for key in self._waiting:
+            self._queue.enqueue(key)
+
+    def _count(self, key: Key, pod: Object, node: str) -> None:
+        if key in self._placed:
+            return
+        placed = _Placed(node, _owner(pod), placement.requests(pod["spec"]))
+        self._placed[key] = placed
+        self._used.setdefault(node, Used()).add(placed.asked)
+        where = (placed.owner, node)
+        self._siblings[where] = self._siblings.get(where, 0) + 1
+
+    def _forget(self, key: Key) -> bool:
+        placed = self._placed.pop(key, None)
+        if placed is None:
+            return False
+        self._used[placed.node].add(placed.asked, -1)
+        where = (placed.owner, placed.node)
+        self._siblings[where] -= 1
+        if not self._siblings[where]:
+            del self._siblings[where]
+        return True
+
+    def _schedule(self, key: Key) -> None:
+        pod = self._waiting.get(key)
+        if pod is None:
+            return
+        refusals = {
+            name: placement.refusal(pod["spec"], node, self._used.setdefault(name, Used()))
+            for name, node in sorted(self._nodes.items())
+        }
+        fitting = [name for name, refused in refusals.items() if refused is None]
+        if fitting:
+            self._bind(key, pod, self._best(pod, fitting))
+        else:
+            why = [refused for refused in refusals.values() if refused is not None]
+            self._refuse(key, pod, placement.explain(why))
+
+    def _best(self, pod: Object, fitting: list[str]) -> str:
+        owner = _owner(pod)
+
+        def score(name: str) -> tuple[float, float]:
+            beside = self._siblings.get((owner, name), 0) if owner else 0
+            return placement.score(pod["spec"], self._nodes[name], self._used[name], beside)
+
+        return max(fitting, key=score)
+
+    def _bind(self, key: Key, pod: Object, node: str) -> None:
+        namespace, name = key
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": namespace},
+            "target": target,
+        }
+        try:
+            self._api.create(binding)
+        except ApiError as error:
+            if error.code not in {404, 409}:  # gone or bound by another hand: nothing left to do
+                raise
+            self._waiting.pop(key, None)
+            return
+        self._waiting.pop(key, None)
+        self._count(key, pod, node)
+        told = f"Successfully assigned {namespace}/{name} to {node}"
+        self._events.event(pod, "Normal", "Scheduled", "Binding", told)
+
+    def _refuse(self, key: Key, pod: Object, message: str) -> None:
+        self._queue.enqueue(key, _AGAIN)
+        self._events.event(pod, "Warning", "FailedScheduling", "Scheduling", message)
+        old = condition(pod, "PodScheduled")
+        if old is not None and old.get("message") == message:
+            return
+        now = timestamp(self._engine.now())
+        others = [c for c in pod["status"].get("conditions") or () if c["type"] != "PodScheduled"]
+        made = {
+            "type": "PodScheduled",
+            "observedGeneration": pod["metadata"].get("generation", 1),
+            "status": "False",
+            "lastProbeTime": None,
+            "lastTransitionTime": old["lastTransitionTime"] if old is not None else now,
+            "reason": "Unschedulable",
+            "message": message,
+        }
+        self._api.patch("Pod", *key, {"status": {"conditions": [*others, made]}}, "status")
+
+
+class _Placed:
+    """A pod that a node's resources are taken by."""
+
+    __slots__ = ("asked", "node", "owner")
+
+    def __init__(self, node: str, owner: str, asked: dict[str, float]) -> None:
+        self.node = node
+        self.owner = owner
+        self.asked = asked
+
+
+def _owner(pod: Object) -> str:
+    reference = owner_of(pod)
+    return str(reference["uid"]) if reference is not None else ""
+
+
+def _offers(node: Object) -> tuple[object, ...]:
+    """What of a node matters to pods that wait."""
+    return (node["spec"], node["metadata"].get("labels"), node["status"].get("allocatable"))

@@ -1,0 +1,377 @@
+"""One container of a pod on its node: pulled, started, probed, restarted with back-off, stopped."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.engine import Due, Engine, Script, Task
+from chaoskit.simulator.node import images, probes
+from chaoskit.simulator.node.environment import ConfigError, environment
+from chaoskit.simulator.node.podstatus import Container
+from chaoskit.simulator.node.prober import Prober
+from chaoskit.simulator.node.programs import Invocation, Process, Programs
+from chaoskit.simulator.objects import timestamp
+from chaoskit.simulator.recorder import Recorder
+
+FIRST_BACK_OFF = 10.0
+LONGEST_BACK_OFF = 300.0
+"""Seconds; a back-off doubles from the first to the longest, and is forgotten after twice the longest."""
+LOG_LINES = 10_000
+"""Lines kept of one run's log, as the runtime's rotation keeps only so much."""
+
+_CREATE = 0.04
+_START = 0.12
+_PUBLISH = 0.02
+_NOTICE = 0.5
+"""Until the kubelet notices that a container ended (it asks its runtime about once a second)."""
+_RETRY_SOON = 0.9
+_RETRY = 10.0
+"""Until the kubelet tries a container again that did not come up; up to half as long again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a log, and when it was written (simulated Unix seconds)."""
+
+    at: float
+    text: str
+
+
+@dataclass(slots=True)
+class BackOff:
+    """How long to wait before the next try, by the kubelet's rule: 0 s, then 10 s doubling to 300 s."""
+
+    seconds: float = 0.0
+    since: float = 0.0
+
+    def next(self, now: float) -> float:
+        """Seconds to wait after what failed at `now`; 0 the first time, and after a long quiet time."""
+        if now - self.since > 2 * LONGEST_BACK_OFF:
+            self.seconds = 0.0
+        wait = self.seconds
+        self.seconds = min(wait * 2, LONGEST_BACK_OFF) if wait else FIRST_BACK_OFF
+        self.since = now
+        return wait
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What the containers on one node share."""
+
+    name: str
+    ip: str
+    api: Api
+    engine: Engine
+    effects: Effects
+    programs: Programs
+    recorder: Recorder
+
+
+class Pod(Protocol):
+    """What a container needs of its pod."""
+
+    object: Object
+    ip: str
+
+    def publish(self) -> None:
+        """The pod's status is written where it changed."""
+        ...
+
+    def ended(self, runner: Runner) -> None:
+        """The container has ended and is not started again, or the pod is being stopped."""
+        ...
+
+
+class Runner:
+    """The life of one container; `container` is what the pod's status tells of it."""
+
+    def __init__(self, node: Node, pod: Pod, container: Container, restarts: Callable[[int], bool]) -> None:
+        self.container = container
+        self.begun = False
+        self.process: Process | None = None
+        self.log: deque[Line] = deque(maxlen=LOG_LINES)
+        self.previous_log: deque[Line] = deque(maxlen=LOG_LINES)
+        self._node = node
+        self._pod = pod
+        self._restarts = restarts
+        self._attempt = 0
+        self._crashes = BackOff()
+        self._pulls = BackOff()
+        self._task: Task | None = None
+        self._dues: dict[str, Due] = {}
+        self._prober = Prober(node.engine, self)
+        self._started_at = 0.0
+        self.stopping = False
+        self._unseen: Object | None = None
+
+    @property
+    def running(self) -> bool:
+        """True while its process lives."""
+        return self.process is not None and not self.process.over
+
+    def begin(self) -> None:
+        """The container is being started."""
+        self.begun = True
+        self._task = self._node.engine.spawn(self._start())
+
+    def stop(self, grace: float) -> None:
+        """The container gets a SIGTERM, and is killed after `grace` seconds; it is not started again.
+
+        Called again, with a shorter grace, it dies that much sooner.
+        """
+        first, self.stopping = not self.stopping, True
+        self._cancel("restart", "kill")
+        if self._task is not None:
+            self._task.cancel()
+        if not self.running:
+            if self._unseen is not None:
+                self._over(self._unseen)
+            self._pod.ended(self)
+            return
+        if first:
+            self._event("Normal", "Killing", f"Stopping container {self.container.name}")
+        self._kill(grace)
+
+    def vanish(self) -> None:
+        """Nothing of the container is left, and nothing is told of it any more."""
+        self.stopping = True
+        if self._task is not None:
+            self._task.cancel()
+        self._cancel(*list(self._dues))
+        self._prober.stop()
+        if self.running and self.process is not None:
+            self.process.exit(137)
+
+    def respecify(self, spec: Object) -> None:
+        """The pod's object says something else of the container: another image starts it anew."""
+        before, self.container.spec = self.container.spec["image"], spec
+        if spec["image"] != before and self.running and not self.stopping:
+            told = f"Container {self.container.name} definition changed, will be restarted"
+            self._event("Normal", "Killing", told)
+            self._kill(self._pod.object["spec"].get("terminationGracePeriodSeconds", 30))
+
+    def poke(self) -> None:
+        """What probes ask about may have changed: they ask again at their next turn."""
+        self._prober.poke()
+
+    # ------------------------------------------------------------------ start
+
+    def _start(self) -> Script:
+        self._attempt += 1
+        yield from self._pull()
+        variables = yield from self._configured()
+        self._event("Normal", "Created", "Container created")
+        yield _CREATE
+        yield _START
+        self._event("Normal", "Started", "Container started")
+        self._launch(variables)
+        yield _PUBLISH
+        self._pod.publish()
+        if self.running:
+            self._prober.start(self._started_at)
+
+    def _pull(self) -> Script:
+        if images.pull_error(self.container.spec["image"]):
+            yield from self._pull_in_vain()
+        image = self.container.spec["image"]
+        policy = self.container.spec.get("imagePullPolicy", "")
+        if images.pulls_always(image, policy):
+            self._event("Normal", "Pulling", f'Pulling image "{image}"')
+            yield 0.5
+            took = "in 500ms (500ms including waiting). Image size: 2141003 bytes."
+            self._event("Normal", "Pulled", f'Successfully pulled image "{image}" {took}')
+        else:
+            present = "already present on machine and can be accessed by the pod"
+            self._event("Normal", "Pulled", f'Container image "{image}" {present}')
+        self.container.image_id = images.image_id(image)
+        yield 0.01
+        self._pod.publish()
+
+    def _pull_in_vain(self) -> Script:
+        """Tries until the image can be had. The status tells of the try before, as a kubelet's does."""
+        next_pull, wait = 0.0, _RETRY_SOON
+        while error := images.pull_error(image := self.container.spec["image"]):
+            if self._node.engine.now() >= next_pull:
+                reason, message = self._pull_once(image, error)
+                self._pulls.next(self._node.engine.now())
+                next_pull = self._node.engine.now() + self._pulls.seconds
+            else:
+                reason, message = self._pull_later(image, error)
+            yield wait
+            self.container.state = {"waiting": {"reason": reason, "message": message}}
+            self._pod.publish()
+            wait = _RETRY * (1 + self._node.engine.random.random() / 2)
+
+    def _pull_once(self, image: str, error: str) -> tuple[str, str]:
+        self._event("Normal", "Pulling", f'Pulling image "{image}"')
+        self._pod.publish()
+        self._event("Warning", "Failed", f'Failed to pull image "{image}": {error}')
+        self._event("Warning", "Failed", "Error: ErrImagePull")
+        return "ErrImagePull", error
+
+    def _pull_later(self, image: str, error: str) -> tuple[str, str]:
+        self._event("Normal", "BackOff", f'Back-off pulling image "{image}"')
+        self._event("Warning", "Failed", "Error: ImagePullBackOff")
+        return "ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {error}'
+
+    def _configured(self) -> Generator[float, None, dict[str, str]]:
+        """The environment, once it can be had; until then the status tells what is missing."""
+        while True:
+            try:
+                return environment(self._node.api, self._pod.object, self.container.spec)
+            except ConfigError as error:
+                self._event("Warning", "Failed", f"Error: {error}")
+                reason = "CreateContainerConfigError"
+                self.container.state = {"waiting": {"reason": reason, "message": str(error)}}
+                self._pod.publish()
+                yield _RETRY * (1 + self._node.engine.random.random() / 2)
+
+    def _launch(self, variables: dict[str, str]) -> None:
+        container, engine = self.container, self._node.engine
+        if "terminated" in container.state:
+            container.last = container.state
+        container.restarts = self._attempt - 1
+        container.container_id = f"containerd://{engine.random.getrandbits(256):064x}"
+        container.state = {"running": {"startedAt": timestamp(engine.now())}}
+        container.started = "startupProbe" not in container.spec
+        container.ready = container.started and "readinessProbe" not in container.spec
+        self._started_at = engine.now()
+        self.previous_log, self.log = self.log, deque(maxlen=LOG_LINES)
+        process = Process(self._invocation(variables), engine, self.write, self._exited)
+        self.process = process
+        process.changed = self.poke
+        script = self._node.programs.of(process.invocation)(process)
+        if script is not None:
+            process.run(script)
+
+    def _invocation(self, variables: dict[str, str]) -> Invocation:
+        spec, meta = self.container.spec, self._pod.object["metadata"]
+        return Invocation(
+            namespace=meta["namespace"],
+            pod=meta["name"],
+            container=spec["name"],
+            image=spec["image"],
+            command=(*(spec.get("command") or ()), *(spec.get("args") or ())),
+            env=variables,
+            attempt=self._attempt - 1,
+            object=self._pod.object,
+        )
+
+    def write(self, line: str) -> None:
+        """`line` is the last one of the container's log."""
+        self.log.append(Line(self._node.engine.now(), line))
+
+    # ------------------------------------------------------------------ end
+
+    def _exited(self, code: int, reason: str) -> None:
+        engine, container = self._node.engine, self.container
+        ended = {
+            "exitCode": code,
+            "reason": reason,
+            "startedAt": timestamp(self._started_at),
+            "finishedAt": timestamp(engine.now()),
+            "containerID": container.container_id,
+        }
+        self._cancel(*list(self._dues))
+        self._prober.stop()
+        if self.stopping:
+            self._over(ended)
+            self._pod.ended(self)
+        else:
+            at, self._unseen = engine.now(), ended
+            self._dues["restart"] = engine.call_later(_NOTICE, lambda: self._notice(ended, at))
+
+    def _over(self, ended: Object) -> None:
+        self._unseen = None
+        if "terminated" in self.container.state:
+            self.container.last = self.container.state
+        self.container.state = {"terminated": ended}
+        self.container.ready = self.container.started = False
+
+    def _notice(self, ended: Object, at: float) -> None:
+        """The kubelet sees the end, tells of it, and starts the container again now, later or never."""
+        self._dues.pop("restart", None)
+        self._over(ended)
+        self._pod.publish()
+        if not self._restarts(ended["exitCode"]):
+            self._pod.ended(self)
+            return
+        wait = self._crashes.next(at)
+        if not wait:
+            self.begin()
+            return
+        name, meta = self.container.name, self._pod.object["metadata"]
+        where = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+        told = f"Back-off restarting failed container {name} in pod {where}"
+        self._event("Warning", "BackOff", told)
+        message = f"back-off {_duration(wait)} restarting failed container={name} pod={where}"
+        later = wait * (1 + self._node.engine.random.random() / 4)
+        self._dues["restart"] = self._node.engine.call_later(later, lambda: self._again(message))
+
+    def _again(self, message: str) -> None:
+        """The back-off is over. Only now does the status tell of it, as in the recordings."""
+        self._dues.pop("restart", None)
+        self.container.last = self.container.state
+        self.container.state = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+        self._pod.publish()
+        self.begin()
+
+    def _kill(self, grace: float) -> None:
+        process = self.process
+        if process is None:
+            return
+        self._dues["kill"] = self._node.engine.call_later(grace, lambda: process.exit(137))
+        process.terminate()
+
+    # ------------------------------------------------------------------ probes
+
+    def failure(self, probe: Object) -> str | None:
+        """Why a probe fails now; None when it passes."""
+        if self.process is None:
+            return "container is not running"
+        meta = self._pod.object["metadata"]
+        in_force = self._node.effects.on(meta["namespace"], meta["name"])
+        cut = any(e.kind == "network-loss" and e.amount >= 100 and not e.peers for e in in_force)
+        if cut and "exec" not in probe:
+            return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        ports = self.container.spec.get("ports") or []
+        return probes.failure(probe, self.process, self._pod.ip, ports)
+
+    def judged(self) -> None:
+        """A probe changed what the status tells of the container."""
+        self._pod.publish()
+
+    def unhealthy(self, kind: str, why: str) -> None:
+        """A probe failed once."""
+        self._event("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {why}")
+
+    def condemned(self, kind: str) -> None:
+        """A probe failed so often that the container is to start anew."""
+        told = f"Container {self.container.name} failed {kind} probe, will be restarted"
+        self._event("Normal", "Killing", told)
+        grace = self._pod.object["spec"].get("terminationGracePeriodSeconds", 30)
+        probe = self.container.spec[f"{kind}Probe"]
+        self._kill(probe.get("terminationGracePeriodSeconds", grace))
+
+    # ------------------------------------------------------------------ small
+
+    def _event(self, kind: str, reason: str, message: str) -> None:
+        path = f"spec.containers{{{self.container.name}}}"
+        self._node.recorder.event(self._pod.object, kind, reason, message, path)
+
+    def _cancel(self, *names: str) -> None:
+        for name in names:
+            due = self._dues.pop(name, None)
+            if due is not None:
+                due.cancel()
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as Go prints a duration: ``40s``, ``1m20s``, ``5m0s``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,232 @@
+"""The kubelets of all nodes: they run the pods bound to them and tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network
+from typing import Literal
+
+from chaoskit.simulator.api import Api, Change, Object
+from chaoskit.simulator.effects import Effect, Effects
+from chaoskit.simulator.engine import Engine, Task
+from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node.container import Line, Node, Runner
+from chaoskit.simulator.node.heartbeat import heartbeat
+from chaoskit.simulator.node.podworker import PodWorker
+from chaoskit.simulator.node.programs import Executed, Programs, execute
+from chaoskit.simulator.quantities import parse
+from chaoskit.simulator.recorder import Recorder
+
+Reason = Literal["Error", "OOMKilled", "Completed"]
+
+
+class Kubelet:
+    """What runs on the nodes. `programs` says what containers do; other actors register theirs."""
+
+    def __init__(self, api: Api, engine: Engine, effects: Effects) -> None:
+        self.programs = Programs()
+        self._api = api
+        self._engine = engine
+        self._effects = effects
+        self._nodes: dict[str, Node] = {}
+        self._beats: dict[str, Task] = {}
+        self._addresses: dict[str, _Addresses] = {}
+        self._workers: dict[tuple[str, str], PodWorker] = {}
+        self._early: dict[str, dict[tuple[str, str], Object]] = {}
+
+    def start(self) -> None:
+        """Every node there is, or will be, runs the pods bound to it and sends heartbeats."""
+        self._effects.listen(self._affected)
+        self._api.watch("Node", self._node_changed)
+        self._api.watch("Pod", self._pod_changed)
+
+    # ------------------------------------------------------------------ for other actors
+
+    def kill_container(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        reason: Reason = "Error",
+        exit_code: int = 137,
+    ) -> bool:
+        """The container's process is over; restart policy and back-off take their course.
+
+        False when it was not running; LookupError when there is no such container on any node.
+        """
+        runner = self._runner(namespace, pod, container)
+        if runner.process is None or runner.process.over:
+            return False
+        runner.process.exit(exit_code, reason)
+        return True
+
+    def usage(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        memory_bytes: float | None = None,
+        cpu_cores: float | None = None,
+    ) -> None:
+        """The container uses so much now; above its memory limit it is killed (OOMKilled, 137).
+
+        Does nothing when it is not running.
+        """
+        del cpu_cores  # throttled above its limit, never killed
+        if not self.running(namespace, pod, container):
+            return
+        runner = self._runner(namespace, pod, container)
+        limit = (runner.container.spec.get("resources") or {}).get("limits", {}).get("memory")
+        if limit is not None and memory_bytes is not None and memory_bytes > parse(limit):
+            self.kill_container(namespace, pod, container, reason="OOMKilled")
+
+    def log(self, namespace: str, pod: str, container: str, line: str) -> None:
+        """`line` is the last one of the container's log; LookupError when there is no such container."""
+        self._runner(namespace, pod, container).write(line)
+
+    def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False) -> Sequence[Line]:
+        """The log of the container's present or last run, or of the run before (`previous`).
+
+        LookupError when there is no such container, or no such run.
+        """
+        runner = self._runner(namespace, pod, container)
+        if previous and not runner.container.restarts:
+            raise LookupError(f'previous terminated container "{container}" in pod "{pod}" not found')
+        return tuple(runner.previous_log if previous else runner.log)
+
+    def running(self, namespace: str, pod: str, container: str) -> bool:
+        """True while the container's process lives."""
+        worker = self._workers.get((namespace, pod))
+        return worker is not None and worker.runner(container).running
+
+    def execute(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        read: Callable[[], str | None] = lambda: None,
+    ) -> Executed:
+        """`command` was run in the container; `read` gives it lines of input, None at their end.
+
+        LookupError when the container is not running.
+        """
+        runner = self._runner(namespace, pod, container)
+        if runner.process is None or runner.process.over:
+            raise LookupError(f'container not found ("{container}")')
+        done = execute(runner.process, list(command), read)
+        runner.poke()
+        return done
+
+    def silence(self, node: str) -> None:
+        """The node is lost: no heartbeat, nothing runs or is told of until `revive`."""
+        if node in self._beats:
+            self._beats.pop(node).cancel()
+        for key in [k for k, w in self._workers.items() if _node_of(w.object) == node]:
+            self._workers.pop(key).vanish()
+
+    def revive(self, node: str) -> None:
+        """A node lost by `silence` is back, and starts the pods still bound to it anew."""
+        if node in self._nodes and node not in self._beats:
+            self._beats[node] = self._engine.spawn(heartbeat(self._api, self._engine, node))
+            for pod in self._api.list("Pod"):
+                self._pod_changed("ADDED", pod)
+
+    # ------------------------------------------------------------------ what the API tells
+
+    def _node_changed(self, change: Change, body: Object) -> None:
+        name = body["metadata"]["name"]
+        if change == "DELETED":
+            self.silence(name)
+            self._nodes.pop(name, None)
+        elif name not in self._nodes:
+            self._join(name, body)
+
+    def _join(self, name: str, body: Object) -> None:
+        self._nodes[name] = Node(
+            name=name,
+            ip=nodes.internal_ip(body),
+            api=self._api,
+            engine=self._engine,
+            effects=self._effects,
+            programs=self.programs,
+            recorder=Recorder(self._api, self._engine, "kubelet", name),
+        )
+        self._addresses[name] = _Addresses(body["spec"].get("podCIDR", "10.244.255.0/24"))
+        self._beats[name] = self._engine.spawn(heartbeat(self._api, self._engine, name))
+        for pod in self._early.pop(name, {}).values():
+            self._pod_changed("ADDED", pod)
+
+    def _pod_changed(self, change: Change, pod: Object) -> None:
+        key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
+        node, worker = _node_of(pod), self._workers.get(key)
+        if worker is not None and worker.object["metadata"]["uid"] != pod["metadata"]["uid"]:
+            self._forget(key)
+            worker = None
+        if change == "DELETED":
+            self._early.get(node, {}).pop(key, None)
+            self._forget(key)
+        elif worker is not None:
+            worker.changed(pod)
+        elif node and node not in self._nodes:
+            self._early.setdefault(node, {})[key] = pod
+        elif node in self._beats:
+            self._accept(key, pod, node)
+
+    def _accept(self, key: tuple[str, str], pod: Object, node: str) -> None:
+        if pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
+            return
+        addresses = self._addresses[node]
+        host_network = pod["spec"].get("hostNetwork", False)
+        ip = self._nodes[node].ip
+        worker = PodWorker(self._nodes[node], pod, lambda: ip if host_network else addresses.take())
+        self._workers[key] = worker
+        worker.start()
+        worker.changed(pod)
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        worker = self._workers.pop(key, None)
+        if worker is not None:
+            worker.removed()
+            if _node_of(worker.object) in self._addresses:
+                self._addresses[_node_of(worker.object)].give_back(worker.ip)
+
+    def _affected(self, effect: Effect) -> None:
+        worker = self._workers.get((effect.namespace, effect.pod))
+        if worker is not None and effect.kind == "network-loss":
+            for runner in worker.main:
+                runner.poke()
+
+    def _runner(self, namespace: str, pod: str, container: str) -> Runner:
+        worker = self._workers.get((namespace, pod))
+        if worker is None:
+            raise LookupError(f'pod "{pod}" is on no node')
+        return worker.runner(container)
+
+
+def _node_of(pod: Object) -> str:
+    node: str = pod["spec"].get("nodeName", "")
+    return node
+
+
+class _Addresses:
+    """The pod addresses of one node, given out in turn; the first two are the network's and the bridge's."""
+
+    def __init__(self, block: str) -> None:
+        network = IPv4Network(block)
+        self._free = {str(host): None for host in list(network.hosts())[1:]}
+
+    def take(self) -> str:
+        """An address that nobody has, the one longest unused; RuntimeError when all are taken."""
+        if not self._free:
+            raise RuntimeError("no addresses left on the node; it takes more pods than its range has")
+        address = next(iter(self._free))
+        del self._free[address]
+        return address
+
+    def give_back(self, address: str) -> None:
+        """The address may be given out again."""
+        if address:
+            self._free[address] = None

@@ -1,0 +1,220 @@
+"""One pod on its node: from the moment the kubelet sees it until its object is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chaoskit.simulator.api import ApiError, Object
+from chaoskit.simulator.engine import Due, Script, Task
+from chaoskit.simulator.node import podstatus
+from chaoskit.simulator.node.container import Node, Runner
+from chaoskit.simulator.node.podstatus import Container, Facts
+
+_SEEN = 0.03
+_SANDBOX = 0.42
+_SCATTER = 0.12
+"""A network takes up to so much longer to set up: pods made together do not start at one instant."""
+_GONE = 0.7
+"""Until the kubelet tells that the last container of a pod it stops has ended."""
+_DELETED = 0.5
+"""From that to the deletion of the object."""
+_CLEANED = 1.1
+"""From the end of the last container to the pod's own end, when nobody stopped it."""
+
+
+class PodWorker:
+    """What the kubelet does for one pod; `changed` tells it of the object's changes."""
+
+    def __init__(self, node: Node, pod: Object, address: Callable[[], str]) -> None:
+        self.object = pod
+        self.ip = ""
+        spec, meta = pod["spec"], pod["metadata"]
+        self._where = (meta["namespace"], meta["name"])
+        policy = spec.get("restartPolicy", "Always")
+        init_policy = "OnFailure" if policy != "Never" else "Never"
+        self.init = tuple(
+            Runner(node, self, Container(c), lambda code: podstatus.restarts(init_policy, code))
+            for c in spec.get("initContainers") or ()
+        )
+        self.main = tuple(
+            Runner(node, self, Container(c), lambda code: podstatus.restarts(policy, code))
+            for c in spec["containers"]
+        )
+        self._policy = policy
+        self._node = node
+        self._address = address
+        self._began = 0.0
+        self._sandbox = False
+        self._phase = ""
+        self._task: Task | None = None
+        self._stopping: float | None = None
+        self._due: Due | None = None
+        self._over = False
+
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        """Every container, init containers first."""
+        return self.init + self.main
+
+    def runner(self, container: str) -> Runner:
+        """The container of that name; LookupError when the pod has none."""
+        for runner in self.runners:
+            if runner.container.name == container:
+                return runner
+        raise LookupError(f"container {container} not found in pod {self._where[1]}")
+
+    def start(self) -> None:
+        """The pod is being set up."""
+        self._task = self._node.engine.spawn(self._set_up())
+
+    def changed(self, pod: Object) -> None:
+        """The object is now `pod`: if it is to go, the pod is being stopped."""
+        if _version(pod) > _version(self.object):
+            self.object = pod
+            specs = (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"])
+            for runner, spec in zip(self.runners, specs, strict=True):
+                runner.respecify(spec)
+        if "deletionTimestamp" in pod["metadata"]:
+            self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+
+    def removed(self) -> None:
+        """The object is gone: whatever still runs is killed, and an event tells of it."""
+        for runner in self.main:
+            if runner.running and self._stopping is None:
+                path = f"spec.containers{{{runner.container.name}}}"
+                told = f"Stopping container {runner.container.name}"
+                self._node.recorder.event(self.object, "Normal", "Killing", told, path)
+        self.vanish()
+
+    def vanish(self) -> None:
+        """Nothing of the pod runs any more, and nothing is told of it: its node is lost."""
+        self._over = True
+        if self._task is not None:
+            self._task.cancel()
+        if self._due is not None:
+            self._due.cancel()
+        for runner in self.runners:
+            runner.vanish()
+
+    def publish(self) -> None:
+        """The object's status tells how the pod is, where it did not already."""
+        if self._over:
+            return
+        init, main = [r.container for r in self.init], [r.container for r in self.main]
+        facts = Facts(
+            host_ip=self._node.ip,
+            pod_ip=self.ip if any(_known(c) for c in init + main) else "",
+            started=self._began,
+            sandbox=self._sandbox,
+            phase=self._phase or _phase(main, initialized=self._initialized),
+            policy=self._policy,
+            initialized=self._initialized,
+        )
+        status = podstatus.status(self.object, init, main, facts, self._node.engine.now())
+        before = self.object.get("status") or {}
+        if any(before.get(key) != value for key, value in status.items()):
+            self._write(status)
+
+    def ended(self, runner: Runner) -> None:
+        """A container has ended for good: the next init container starts, or the pod ends."""
+        if self._over:
+            return
+        if self._stopping is not None:
+            if not any(r.running for r in self.runners):
+                self._after(_GONE, self._tell_end)
+        elif runner in self.init and runner.container.exit_code == 0:
+            self._proceed()
+        elif runner in self.init or self._finished:
+            self._after(_CLEANED, self._finish)
+
+    # ------------------------------------------------------------------ start
+
+    def _set_up(self) -> Script:
+        yield _SEEN
+        self._began = self._node.engine.now()
+        self.publish()
+        yield _SANDBOX + _SCATTER * self._node.engine.random.random()
+        self.ip = self._address()
+        self._sandbox = True
+        self._proceed()
+
+    @property
+    def _initialized(self) -> bool:
+        return all(runner.container.exit_code == 0 for runner in self.init)
+
+    def _proceed(self) -> None:
+        """Starts what is due: the next init container, or all others once those are done."""
+        waiting = next((r for r in self.init if r.container.exit_code != 0), None)
+        for runner in (waiting,) if waiting is not None else self.main:
+            if not runner.begun:
+                runner.begin()
+
+    # ------------------------------------------------------------------ end
+
+    @property
+    def _finished(self) -> str:
+        return podstatus.finished([r.container for r in self.main], self._policy)
+
+    def _finish(self) -> None:
+        """The pod has ended by itself."""
+        self._phase, self._sandbox = self._finished or "Failed", False
+        self.publish()
+
+    def _stop(self, grace: float) -> None:
+        if self._over or (self._stopping is not None and grace >= self._stopping):
+            return
+        again, self._stopping, self._policy = self._stopping is not None, grace, "Never"
+        if self._task is not None:
+            self._task.cancel()
+        if again:
+            self._hurry(grace)
+            return
+        for runner in self.runners:
+            runner.stop(grace)
+        self.publish()
+
+    def _hurry(self, grace: float) -> None:
+        for runner in self.runners:
+            if runner.running:
+                runner.stop(grace)
+
+    def _tell_end(self) -> None:
+        if self._finished and not self._phase:
+            self._phase, self._sandbox = self._finished, False
+            self.publish()
+        self._after(_DELETED, self._delete)
+
+    def _delete(self) -> None:
+        uid = self.object["metadata"]["uid"]
+        try:
+            self._node.api.delete("Pod", *self._where, grace=0, uid=uid)
+        except ApiError as error:
+            if error.code != 409:  # another pod has taken the name already
+                raise
+
+    def _after(self, seconds: float, work: Callable[[], None]) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        self._due = self._node.engine.call_later(seconds, work)
+
+    def _write(self, status: Object) -> None:
+        try:
+            self.object = self._node.api.patch("Pod", *self._where, {"status": status}, "status")
+        except ApiError as error:
+            if error.code != 404:  # a pod deleted by force is gone before its kubelet hears of it
+                raise
+
+
+def _known(container: Container) -> bool:
+    """True once the status tells more of the container than that it is being created."""
+    return bool(container.state.get("waiting", {}).get("reason") != "ContainerCreating")
+
+
+def _phase(main: list[Container], *, initialized: bool) -> str:
+    """``Pending`` until every container has been up once."""
+    never = any("waiting" in c.state and not c.last for c in main)
+    return "Pending" if never or not initialized else "Running"
+
+
+def _version(pod: Object) -> int:
+    return int(pod["metadata"].get("resourceVersion") or 0)

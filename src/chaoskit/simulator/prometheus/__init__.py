@@ -1,0 +1,1 @@
+"""A Prometheus server: recorded signals, the queries it answers, its alerts."""

@@ -1,0 +1,210 @@
+"""Which stories are played when: irregular incidents for training, a fresh one for a demonstration, quiet.
+
+Times between incidents are exponential, so no clock tells the next one; workloads are drawn anew each time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from chaoskit.simulator.api import ApiError, Change, Object
+from chaoskit.simulator.engine import Script
+from chaoskit.simulator.shop.harmless import EVENTS
+from chaoskit.simulator.shop.stage import Incident, Stage
+from chaoskit.simulator.shop.stories import STORIES
+from chaoskit.simulator.traffic.view import Pod
+
+NAMESPACE = "kube-system"
+ORDERS = "simulator-stories"
+"""Each new value ``kind:workload`` in this ConfigMap's data begins that story."""
+LOG = "simulator-incidents"
+"""This ConfigMap tells of the incidents that are over, as an incident log would."""
+
+_INCIDENT_GAP = 30.0 * 60
+_HARMLESS_GAP = 13.0 * 60
+_QUIET_GAP = 50.0 * 60
+_AT_ONCE = 3
+_REST = 20.0 * 60
+_SETTLE = 8.0 * 60
+_logger = logging.getLogger(__name__)
+
+
+class Direction:
+    """Begins stories on the stage and keeps the truth about them in `incidents`."""
+
+    def __init__(self, stage: Stage, story: str | None, *, present: float) -> None:
+        self._stage = stage
+        self._story = story or ""
+        self._present = present
+        self._busy: dict[tuple[str, str], float] = {}
+        self._obeyed: set[tuple[str, str]] = set()
+        self.incidents: list[Incident] = []
+
+    def start(self) -> None:
+        """The story that was asked for is under way; orders by ConfigMap are heard."""
+        self._config_map(ORDERS, {})
+        self._stage.api.watch("ConfigMap", self._ordered)
+        for script in self._scripts():
+            self._stage.engine.spawn(script)
+
+    def begin(
+        self,
+        kind: str,
+        workload: str,
+        *,
+        namespace: str = "shop",
+        tended: bool = False,
+        seconds: float | None = None,
+    ) -> Incident:
+        """The story is under way; ValueError for an unknown kind or a workload that it cannot befall."""
+        story = STORIES.get(kind)
+        if story is None:
+            raise ValueError(f"no story is called {kind!r}; there are {', '.join(sorted(STORIES))}")
+        pods = self._stage.pods(namespace, workload)
+        if not pods or not story.fits(pods[0]):
+            raise ValueError(f"{kind} cannot befall {namespace}/{workload}")
+        now = self._stage.engine.now()
+        incident = Incident(
+            len(self.incidents) + 1, kind, story.fault_class, namespace, workload, now, tended, seconds
+        )
+        self.incidents.append(incident)
+        self._stage.engine.spawn(self._played(incident))
+        return incident
+
+    # ------------------------------------------------------------ what is played
+
+    def _scripts(self) -> Iterator[Script]:
+        name, _, workload = self._story.partition(":")
+        if name == "training":
+            yield self._incidents(float("inf"))
+            yield self._harmless(_HARMLESS_GAP, float("inf"))
+        elif name == "demo":
+            yield self._incidents(self._present - 110 * 60)
+            yield self._harmless(_HARMLESS_GAP, self._present - 75 * 60)
+            yield self._fresh_leak()
+        elif name == "quiet":
+            yield self._harmless(_QUIET_GAP, float("inf"))
+        elif name in STORIES:
+            yield self._single(name, workload)
+        elif name:
+            known = ", ".join(sorted((*STORIES, "training", "demo", "quiet")))
+            raise ValueError(f"no story is called {name!r}; there are {known}")
+
+    def _incidents(self, until: float) -> Script:
+        bag: list[str] = []
+        yield _SETTLE
+        while True:
+            yield self._stage.random.expovariate(1 / _INCIDENT_GAP)
+            if self._stage.engine.now() > until:
+                return
+            if sum(one.end is None for one in self.incidents) >= _AT_ONCE:
+                continue
+            if not bag:
+                bag = sorted(STORIES)
+                self._stage.random.shuffle(bag)
+            workload = self._free_workload(bag[-1])
+            if workload is not None:
+                self.begin(bag.pop(), workload, tended=True)
+
+    def _harmless(self, gap: float, until: float) -> Script:
+        events, weights = zip(*EVENTS, strict=True)
+        yield _SETTLE
+        while True:
+            yield self._stage.random.expovariate(1 / gap)
+            if self._stage.engine.now() > until:
+                return
+            event = self._stage.random.choices(events, weights)[0]
+            pods = [pod for pod in self._candidates() if self._free(pod)]
+            if pods:
+                pod = self._stage.random.choice(pods)
+                self._stage.engine.spawn(event(self._stage, pod))
+
+    def _fresh_leak(self) -> Script:
+        """A leak that began before the present and fails some time after it."""
+        before, after = self._stage.minutes(17, 24), self._stage.minutes(8, 13)
+        yield max(_SETTLE, self._present - before - self._stage.engine.now())
+        workload = self._free_workload("memory-leak", at_least=2)
+        if workload is not None:
+            self.begin("memory-leak", workload, seconds=before + after)
+
+    def _single(self, kind: str, workload: str) -> Script:
+        yield max(0.0, self._present - self._stage.engine.now()) + self._stage.minutes(1, 6)
+        chosen = workload or self._free_workload(kind)
+        if chosen:
+            self.begin(kind, chosen)
+
+    def _candidates(self) -> list[Pod]:
+        pods = (pod for _, pod in sorted(self._stage.view.pods.items()))
+        return [pod for pod in pods if pod.role and pod.ready and not pod.role.load_url]
+
+    def _free(self, pod: Pod) -> bool:
+        rested = self._stage.engine.now() >= self._busy.get((pod.namespace, pod.workload), 0.0)
+        return rested and not (pod.role and pod.role.max_connections)
+
+    def _free_workload(self, kind: str, *, at_least: int = 1) -> str | None:
+        fits = STORIES[kind].fits
+        counts: dict[str, int] = {}
+        for pod in self._candidates():
+            if pod.namespace == "shop" and fits(pod) and self._free(pod):
+                counts[pod.workload] = counts.get(pod.workload, 0) + 1
+        names = [name for name, count in counts.items() if count >= at_least]
+        return self._stage.random.choice(names) if names else None
+
+    def _played(self, incident: Incident) -> Script:
+        where = (incident.namespace, incident.workload)
+        self._busy[where] = float("inf")
+        yield from STORIES[incident.kind].script(self._stage, incident)
+        incident.end = self._stage.engine.now()
+        self._busy[where] = incident.end + _REST
+        self._config_map(LOG, {"incidents.json": incident_log(self.incidents)})
+
+    # ------------------------------------------------------------ seen from outside
+
+    def _ordered(self, change: Change, body: Object) -> None:
+        meta = body["metadata"]
+        if change == "DELETED" or (meta.get("namespace"), meta["name"]) != (NAMESPACE, ORDERS):
+            return
+        wanted = set((body.get("data") or {}).items())
+        for name, order in sorted(wanted - self._obeyed):
+            kind, _, workload = order.partition(":")
+            namespace, _, workload = workload.rpartition("/")
+            try:
+                self.begin(kind, workload, namespace=namespace or "shop")
+            except ValueError as refusal:
+                _logger.warning("%s %s: %s", ORDERS, name, refusal)
+        self._obeyed = wanted
+
+    def _config_map(self, name: str, data: dict[str, str]) -> None:
+        """The ConfigMap is there, with this data in it."""
+        meta = {"name": name, "namespace": NAMESPACE, "labels": {"chaoskit.io/simulator": "true"}}
+        api = self._stage.api
+        try:
+            if api.get("ConfigMap", NAMESPACE, name) is None:
+                api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+            else:
+                api.patch("ConfigMap", NAMESPACE, name, {"data": data})
+        except ApiError as refusal:  # the story goes on without its log
+            _logger.warning("cannot write %s: %s", name, refusal)
+
+
+def incident_log(incidents: list[Incident]) -> str:
+    """The incidents that are over as a JSON list, oldest first, times in RFC 3339."""
+    return json.dumps([as_row(one) for one in incidents if one.end is not None])
+
+
+def as_row(incident: Incident) -> dict[str, object]:
+    """One incident as plain data: the columns of an events file."""
+    row = asdict(incident)
+    for name in ("start", "failure_time", "end"):
+        row[name] = _timestamp(row[name])
+    row["fault_type"] = row.pop("kind")
+    del row["tended"], row["seconds"]
+    return row
+
+
+def _timestamp(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,101 @@
+"""What looks like trouble and is none: rollouts, restarts, busy minutes, memory that grows and then stays.
+
+Without these a model would learn that every restart is a crash and every rise a leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from chaoskit.simulator.engine import Script
+from chaoskit.simulator.shop.stage import Stage
+from chaoskit.simulator.traffic.view import Pod
+
+Harmless = Callable[[Stage, Pod], Script]
+_STEP = 30.0
+
+
+def rollout(stage: Stage, pod: Pod) -> Script:
+    """A good revision of the pod's deployment is rolled out."""
+    version = f"1.{stage.random.randrange(100)}.{stage.random.randrange(20)}"
+    stage.roll_out(pod.namespace, pod.workload, f"release {version}", VERSION=version)
+    yield 60.0
+
+
+def rescheduled(stage: Stage, pod: Pod) -> Script:
+    """The pod was deleted, as by a drain, and another took its place."""
+    stage.replace(pod)
+    yield 30.0
+
+
+def restart(stage: Stage, pod: Pod) -> Script:
+    """The pod's process ended once with an error and was started again."""
+    if pod.main is not None and pod.main.running:
+        container = pod.main.name
+        with suppress(LookupError):  # gone meanwhile
+            stage.kubelet.kill_container(*pod.key, container, reason="Error", exit_code=1)
+    yield 30.0
+
+
+def busy_hour(stage: Stage, pod: Pod) -> Script:  # noqa: ARG001 - one signature for all
+    """More customers than usual, or fewer, for a while."""
+    swing, steps = stage.random.uniform(0.6, 1.5), stage.random.randrange(20, 90)
+    for step in range(steps):
+        near_edge = min(step, steps - step) / (0.2 * steps)
+        stage.traffic.rhythm.swing = 1 + (swing - 1) * min(1.0, near_edge)
+        yield _STEP
+    stage.traffic.rhythm.swing = 1.0
+
+
+def growing_cache(stage: Stage, pod: Pod) -> Script:
+    """Memory grows as in a leak, but levels off well below the limit, and is given back later."""
+    limit = pod.main.memory_limit if pod.main else None
+    state = stage.state(pod)
+    if not limit or state is None:
+        return
+    size = stage.random.uniform(0.3, 0.75) * max(0.0, 0.9 * limit - state.memory)
+    rise, stay = stage.random.randrange(20, 90), stage.random.randrange(20, 120)
+    yield from _rise_and_fall(stage, pod, "memory", size, rise, stay)
+
+
+def batch_job(stage: Stage, pod: Pod) -> Script:
+    """Some CPU is used for a few minutes."""
+    yield from _rise_and_fall(stage, pod, "cpu", stage.random.uniform(0.05, 0.22), 1, 15)
+
+
+def long_report(stage: Stage, pod: Pod) -> Script:
+    """Some database connections are busy for a few minutes and then free again."""
+    if pod.role is None or not pod.role.database:
+        return
+    share = stage.random.uniform(0.25, 0.65)
+    rise, stay = stage.random.randrange(2, 25), stage.random.randrange(2, 12)
+    yield from _rise_and_fall(stage, pod, "hold-connections", share * pod.role.pool, rise, stay)
+
+
+def _rise_and_fall(stage: Stage, pod: Pod, kind: str, size: float, rise: int, stay: int) -> Script:
+    """An effect grows to `size` over `rise` steps of half a minute and stays; it ends with the process."""
+    effect = stage.growing(kind, pod)  # type: ignore[arg-type] # kinds are literals of this module
+    run = pod.main.run if pod.main else ""
+    try:
+        for step in range(rise + stay):
+            now = stage.view.pods.get(pod.key)
+            if not stage.present(pod) or (now and now.main and now.main.run != run):
+                return
+            amount = size * min(1.0, (step + 1) / rise)
+            effect.set(float(round(amount)) if kind == "hold-connections" else amount)
+            yield _STEP
+    finally:
+        effect.end()
+
+
+EVENTS: tuple[tuple[Harmless, float], ...] = (
+    (rollout, 2.0),
+    (rescheduled, 2.0),
+    (restart, 2.0),
+    (busy_hour, 1.0),
+    (growing_cache, 3.0),
+    (batch_job, 2.0),
+    (long_report, 3.0),
+)
+"""Each with how often it comes, relative to the others."""

@@ -1,0 +1,141 @@
+"""The demo shop at work: its manifests applied, traffic flowing, signals recorded, stories played."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+
+from chaoskit.simulator.api import Api, ApiError
+from chaoskit.simulator.effects import Effect, Effects
+from chaoskit.simulator.engine import Due, Engine
+from chaoskit.simulator.litmus.probes import UnreachableError
+from chaoskit.simulator.prometheus import queries
+from chaoskit.simulator.prometheus.queries import BadQuery
+from chaoskit.simulator.prometheus.signals import STEP, Signals
+from chaoskit.simulator.shop import manifests
+from chaoskit.simulator.shop.director import Direction, as_row
+from chaoskit.simulator.shop.stage import Incident, Kubelet, Stage
+from chaoskit.simulator.traffic import exposition
+from chaoskit.simulator.traffic.flow import PodState, Traffic
+from chaoskit.simulator.traffic.measurement import Measurement
+from chaoskit.simulator.traffic.network import Network
+from chaoskit.simulator.traffic.view import ClusterView
+
+_SOON = 1.0
+"""Seconds after a change of pods or effects until traffic has found its new balance."""
+_NEAR_LIMIT = 0.9
+_SLOW = frozenset({"leak", "hold-connections"})
+"""Effects that take minutes to be felt: the next step is soon enough."""
+
+
+class Shop:
+    """An actor: the shop's workloads, and traffic and signals of every pod in the cluster.
+
+    `present` is the Unix time up to which time runs fast to make history; stories are placed by it.
+    With `deploy` false no workloads are created, and traffic flows through those that are there.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        engine: Engine,
+        effects: Effects,
+        kubelet: Kubelet,
+        *,
+        seed: int = 7,
+        story: str | None = None,
+        present: float | None = None,
+        deploy: bool = True,
+    ) -> None:
+        now = engine.now()
+        self._api = api
+        self._engine = engine
+        self._kubelet = kubelet
+        self._deploy = deploy
+        self._refresh: Due | None = None
+        self.effects = effects
+        self.view = ClusterView(api)
+        self.traffic = Traffic(self.view, effects, seed=seed, now=now)
+        self.signals = Signals(now)
+        self.network = Network(self.view, self.traffic, seed=seed)
+        self._measurement = Measurement(self.signals, self.view, self.traffic)
+        choices = random.Random(f"stories {seed}")
+        stage = Stage(api, engine, effects, kubelet, self.view, self.traffic, choices)
+        self._direction = Direction(stage, story, present=now if present is None else present)
+
+    def start(self) -> None:
+        """The shop is deployed, and every 15 simulated seconds its signals are recorded."""
+        if self._deploy:
+            for manifest in manifests.manifests():
+                self._create(manifest)
+        self.view.listeners.append(self._changed)
+        self.effects.listen(self._affected)
+        self.view.start()
+        self._engine.call_later(0, self._step)
+        self._direction.start()
+
+    def begin(self, kind: str, workload: str, *, namespace: str = "shop") -> Incident:
+        """The story `kind` has begun on `workload`; nobody but a recovery from outside ends it."""
+        return self._direction.begin(kind, workload, namespace=namespace)
+
+    def metrics(self) -> str:
+        """The text of ``/metrics`` at this moment."""
+        with self._engine.lock:
+            return exposition.render(self.view, self.traffic, self._engine.now())
+
+    def values(self, endpoint: str, query: str) -> list[float]:  # noqa: ARG002 - there is one
+        """The values of an instant query, as a probe of Litmus sees them."""
+        try:
+            found = queries.instant(self.signals, query, self._engine.now())["result"]
+        except BadQuery as error:
+            raise UnreachableError(str(error)) from error
+        return [float(one["value"][1]) for one in found if "value" in one]
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """The truth: every incident so far, those under way included, oldest first."""
+        return tuple(self._direction.incidents)
+
+    def events(self) -> list[dict[str, object]]:
+        """The truth as rows of an events file; `end` and `failure_time` None while not yet so."""
+        return [as_row(one) for one in self._direction.incidents]
+
+    def _create(self, manifest: manifests.Manifest) -> None:
+        try:
+            self._api.create(manifest)
+        except ApiError as refusal:
+            if refusal.reason != "AlreadyExists":
+                raise
+
+    def _step(self) -> None:
+        now = self._engine.now()
+        self._engine.call_at(now + STEP, self._step)
+        self._advance()
+        self._measurement.record(now)
+
+    def _affected(self, effect: Effect) -> None:
+        if effect.kind not in _SLOW:
+            self._changed()
+
+    def _changed(self) -> None:
+        if self._refresh is None:
+            self._refresh = self._engine.call_later(_SOON, self._advance)
+
+    def _advance(self) -> None:
+        if self._refresh is not None:
+            self._refresh.cancel()
+            self._refresh = None
+        self.traffic.advance(self._engine.now())
+        for state in self.traffic.states.values():
+            self._report(state)
+
+    def _report(self, state: PodState) -> None:
+        """The kubelet knows of memory near the limit, and once more when it is no longer near it."""
+        main = state.pod.main
+        if main is None or not main.memory_limit or not state.running:
+            return
+        near = state.memory > _NEAR_LIMIT * main.memory_limit
+        if near or state.reported:
+            state.reported = near
+            with suppress(LookupError):  # the pod has just left its node
+                self._kubelet.usage(*state.pod.key, main.name, memory_bytes=state.memory)

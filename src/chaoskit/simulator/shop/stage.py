@@ -1,0 +1,155 @@
+"""What a story may do: choose pods, start and grow effects, roll out, replace pods, as people and bugs do."""
+
+from __future__ import annotations
+
+import copy
+import random
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from chaoskit.simulator.api import Api, ApiError
+from chaoskit.simulator.effects import Effect, Effects, Kind
+from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.traffic.flow import PodState, Traffic
+from chaoskit.simulator.traffic.view import ClusterView, Pod
+
+
+class Kubelet(Protocol):
+    """The part of the kubelet that the shop needs."""
+
+    def kill_container(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        reason: Literal["Error", "OOMKilled", "Completed"] = ...,
+        exit_code: int = ...,
+    ) -> bool:
+        """The container's process has ended so; the restart policy applies. False if it did not run."""
+        ...
+
+    def usage(self, namespace: str, pod: str, container: str, *, memory_bytes: float | None = ...) -> None:
+        """The container uses so much; over its limit it is killed. LookupError when it is not there."""
+        ...
+
+
+@dataclass(slots=True)
+class Incident:
+    """The truth about one thing that goes wrong; times in Unix seconds, None while not yet so."""
+
+    number: int
+    kind: str
+    fault_class: str
+    namespace: str
+    workload: str
+    start: float
+    tended: bool
+    """Whether somebody ends it in the end; otherwise it lasts until it is repaired from outside."""
+    seconds: float | None = None
+    """The time from start to failure that is wished for; drawn when None."""
+    failure_time: float | None = None
+    end: float | None = None
+    pods: list[str] = field(default_factory=list)
+
+
+class Growing:
+    """One effect on one pod whose amount changes over time."""
+
+    def __init__(self, effects: Effects, kind: Kind, pod: Pod) -> None:
+        self._effects = effects
+        self._kind = kind
+        self.pod = pod
+        self._effect: Effect | None = None
+
+    def set(self, amount: float) -> None:
+        """The effect is in force with this amount, instead of an earlier one."""
+        if self._effect is not None and self._effect.amount == amount:
+            return
+        self.end()
+        self._effect = Effect(self._kind, self.pod.namespace, self.pod.name, amount)
+        self._effects.start(self._effect)
+
+    def end(self) -> None:
+        """The effect is no longer in force."""
+        if self._effect is not None:
+            self._effects.end(self._effect)
+            self._effect = None
+
+
+@dataclass(slots=True)
+class Stage:
+    """The cluster as stories see and change it."""
+
+    api: Api
+    engine: Engine
+    effects: Effects
+    kubelet: Kubelet
+    view: ClusterView
+    traffic: Traffic
+    random: random.Random
+
+    def pods(self, namespace: str, workload: str) -> list[Pod]:
+        """The workload's running pods that are not being deleted, by name."""
+        return [
+            pod
+            for key, pod in sorted(self.view.pods.items())
+            if key[0] == namespace and pod.workload == workload and not pod.deleting and pod.main
+        ]
+
+    def state(self, pod: Pod) -> PodState | None:
+        """What traffic knows of the pod; None once it is gone or another has its name."""
+        state = self.traffic.states.get(pod.key)
+        return state if state is not None and state.pod.uid == pod.uid else None
+
+    def present(self, pod: Pod) -> bool:
+        """Whether this very pod is still there and not being deleted."""
+        now = self.view.pods.get(pod.key)
+        return now is not None and now.uid == pod.uid and not now.deleting
+
+    def growing(self, kind: Kind, pod: Pod) -> Growing:
+        """An effect on `pod` that can be set to an amount."""
+        return Growing(self.effects, kind, pod)
+
+    def minutes(self, low: float, high: float) -> float:
+        """A random time in seconds, between so many minutes."""
+        return self.random.uniform(low, high) * 60
+
+    def replace(self, pod: Pod) -> None:
+        """The pod is being deleted; its replica set makes another."""
+        if self.present(pod):
+            self.api.delete("Pod", pod.namespace, pod.name)
+
+    def available(self, namespace: str, workload: str) -> bool:
+        """Whether the deployment's present revision is fully rolled out and available."""
+        body = self.view.deployments.get((namespace, workload), {})
+        status, wanted = body.get("status", {}), body.get("spec", {}).get("replicas", 1)
+        seen = status.get("observedGeneration", 0) >= body.get("metadata", {}).get("generation", 0)
+        counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
+        return seen and all(count == wanted for count in counts)
+
+    def environment(self, namespace: str, workload: str) -> dict[str, str]:
+        """The first container's variables in the deployment's present template."""
+        containers = self._containers(namespace, workload)
+        return {e["name"]: e.get("value", "") for e in containers[0].get("env") or ()}
+
+    def roll_out(self, namespace: str, workload: str, cause: str, **changes: str | None) -> bool:
+        """The deployment's first container has these variables (None: not); false if that was refused."""
+        containers = copy.deepcopy(self._containers(namespace, workload))
+        kept = [e for e in containers[0].get("env") or () if e["name"] not in changes]
+        added = [{"name": n, "value": value} for n, value in changes.items() if value is not None]
+        containers[0]["env"] = kept + added
+        patch = {
+            "metadata": {"annotations": {"kubernetes.io/change-cause": cause}},
+            "spec": {"template": {"spec": {"containers": containers}}},
+        }
+        try:
+            self.api.patch("Deployment.apps", namespace, workload, patch)
+        except ApiError:  # deleted meanwhile, or a policy of the cluster forbids it
+            return False
+        return True
+
+    def _containers(self, namespace: str, workload: str) -> list[dict[str, Any]]:
+        body = self.api.get("Deployment.apps", namespace, workload) or {}
+        template = body.get("spec", {}).get("template", {}).get("spec", {})
+        return template.get("containers") or [{"name": workload}]

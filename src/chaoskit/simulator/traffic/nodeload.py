@@ -1,0 +1,89 @@
+"""What the pods on each node use together: CPU seconds, memory and TCP segments, as counters and now."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chaoskit.simulator.traffic import meters
+from chaoskit.simulator.traffic.view import ClusterView, quantity
+
+if TYPE_CHECKING:
+    from chaoskit.simulator.traffic.flow import PodState
+
+_SYSTEM_CPU = 0.12
+_SYSTEM_MEMORY = 0.9 * 2.0**30
+_SEGMENTS = 40.0
+_RESENT = 0.0008
+_WINDOW = 4
+CPU, SEGMENTS, RESENT = range(3)
+
+
+class NodeLoad:
+    """One node: its size, what it uses now, and counters of CPU seconds, segments and segments resent."""
+
+    def __init__(self, cores: float, capacity: float) -> None:
+        self.cores = cores
+        self.capacity = capacity
+        self.memory = 0.0
+        self.values = [0.0, 0.0, 0.0]
+        self.rates = [0.0, 0.0, 0.0]
+        self._past: deque[tuple[float, list[float]]] = deque(maxlen=_WINDOW)
+
+    def at(self, seconds: float) -> list[float]:
+        """What the counters are `seconds` after the last advance."""
+        return [v + r * seconds for v, r in zip(self.values, self.rates, strict=True)]
+
+    def sample(self, at: float) -> list[float] | None:
+        """The counters' rates over the last minute's samples, this one included; None for the first."""
+        self._past.append((at, self.values))
+        since, before = self._past[0]
+        if at <= since:
+            return None
+        return [(n - o) / (at - since) for n, o in zip(self.values, before, strict=True)]
+
+
+class NodeLoads:
+    """Every node of the cluster, by name."""
+
+    def __init__(self, view: ClusterView, now: float) -> None:
+        self._view = view
+        self.started = now
+        self.by_name: dict[str, NodeLoad] = {}
+
+    def advance(self, seconds: float) -> None:
+        """`seconds` have passed at the present rates."""
+        for load in self.by_name.values():
+            load.values = load.at(seconds)
+
+    def measure(self, states: Iterable[PodState]) -> None:
+        """The nodes use what these pods use now, and their own share."""
+        nodes = self._view.nodes
+        self.by_name = {name: self.by_name.get(name) or _load(nodes[name]) for name in sorted(nodes)}
+        for load in self.by_name.values():
+            load.memory, load.rates = _SYSTEM_MEMORY, [_SYSTEM_CPU, _SEGMENTS, 0.0]
+        for state in states:
+            there = self.by_name.get(state.pod.node)
+            if there is not None and state.running:
+                _add(there, state)
+        for load in self.by_name.values():
+            load.memory = min(load.memory, load.capacity)
+            load.rates[CPU] = min(load.rates[CPU], load.cores)
+            load.rates[RESENT] = min(load.rates[RESENT], load.rates[SEGMENTS])
+
+
+def _add(load: NodeLoad, state: PodState) -> None:
+    rates = state.meter.rates
+    segments = (rates[meters.SENT] + rates[meters.RECEIVED]) / 1400
+    load.memory += state.memory
+    load.rates[CPU] += state.cpu
+    load.rates[SEGMENTS] += segments
+    load.rates[RESENT] += rates[meters.DROPPED] + _RESENT * segments
+
+
+def _load(node: dict[str, object]) -> NodeLoad:
+    status = node.get("status")
+    capacity = status.get("capacity", {}) if isinstance(status, dict) else {}
+    cores, memory = quantity(capacity.get("cpu")), quantity(capacity.get("memory"))
+    return NodeLoad(cores or 4.0, memory or 8 * 2.0**30)

@@ -1,0 +1,314 @@
+"""What the shop's actors see of the cluster: pods, services and workloads as small frozen values.
+
+Fed by watches of the API; nothing here writes. `ClusterView.version` grows with every change, so what is
+derived from the view (the call graph, the list of series) is made anew only when something changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from chaoskit.simulator.api import Api, Change, Object
+
+_SUFFIXES = {
+    "": 1.0,
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "Ki": 2.0**10,
+    "Mi": 2.0**20,
+    "Gi": 2.0**30,
+    "Ti": 2.0**40,
+}
+_QUANTITY = re.compile(r"^([0-9.]+(?:[eE][0-9]+)?)([A-Za-z]*)$")
+MIB = 2.0**20
+BAD_WAITING = frozenset(
+    {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError"}
+)
+
+
+def quantity(text: str | float | None) -> float | None:
+    """A Kubernetes quantity as a number (cores, bytes); None for none or an unreadable one."""
+    match = _QUANTITY.match(str(text)) if text is not None else None
+    if match is None or match[2] not in _SUFFIXES:
+        return None
+    return float(match[1]) * _SUFFIXES[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a service's environment says that it does; see `shop.manifests`."""
+
+    calls: tuple[tuple[str, float], ...] = ()
+    database: str = ""
+    pool: int = 10
+    work: float = 0.002
+    heap: float = 24 * MIB
+    retries: int = 0
+    max_connections: int = 0
+    load_url: str = ""
+    load_rate: float = 0.0
+    faults: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container as the kubelet reports it; `run` changes whenever it is started again."""
+
+    name: str
+    image: str
+    running: bool
+    ready: bool
+    restarts: int
+    run: str
+    started: float
+    waiting: str
+    last_reason: str
+    cpu_limit: float | None
+    memory_limit: float | None
+    cpu_request: float | None
+    memory_request: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod, with the workload that owns it (itself when nothing does)."""
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    ip: str
+    host_ip: str
+    phase: str
+    ready: bool
+    deleting: bool
+    labels: Mapping[str, str]
+    owner: tuple[str, str]
+    workload: str
+    workload_kind: str
+    containers: tuple[Container, ...]
+    role: Role | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return (self.namespace, self.name)
+
+    @property
+    def main(self) -> Container | None:
+        """The first container, which carries all of the pod's use; None before the pod has one."""
+        return self.containers[0] if self.containers else None
+
+    @property
+    def serving(self) -> bool:
+        """True when services send it requests."""
+        return self.ready and not self.deleting
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One Kubernetes Service: where it listens, and which pods are behind it."""
+
+    namespace: str
+    name: str
+    ip: str
+    ports: tuple[int, ...]
+    selector: Mapping[str, str]
+
+
+def role_of(environment: Mapping[str, str]) -> Role | None:
+    """What these variables say; None without a ``NAME``, when it is no service of this kind."""
+    if "NAME" not in environment:
+        return None
+    shares = dict(parse_qsl(environment.get("SHARES", "").replace(",", "&")))
+    hosts = [host_of(url) for url in environment.get("UPSTREAMS", "").split(",") if url]
+    return Role(
+        calls=tuple((host, float(shares.get(host, 1))) for host in hosts),
+        database=host_of(environment.get("DB", "")),
+        pool=int(environment.get("DB_POOL", 10)),
+        work=float(environment.get("WORK_MS", 2)) / 1000,
+        heap=float(environment.get("HEAP_MB", 24)) * MIB,
+        retries=int(environment.get("RETRIES", 0)),
+        max_connections=int(environment.get("MAX_CONNECTIONS", 0)),
+        load_url=host_of(environment.get("LOAD_URL", "")),
+        load_rate=float(environment.get("LOAD_RPS", 10)) if "LOAD_URL" in environment else 0.0,
+        faults=_faults(environment.get("FAULT", "")),
+    )
+
+
+def host_of(url: str) -> str:
+    """The host in a URL, without port; the empty string when there is none."""
+    return urlsplit(url).hostname or ""
+
+
+def _faults(query: str) -> tuple[tuple[str, float], ...]:
+    """Faults from the start, in the units of effects: leak MB/s, slow ms, errors %, hold connections."""
+    units = {
+        "leak": ("leak", MIB),
+        "slow": ("slow", 1e-3),
+        "errors": ("errors", 1.0),
+        "hold": ("hold-connections", 1.0),
+    }
+    given = [(units[name], value) for name, value in parse_qsl(query) if name in units]
+    return tuple((kind, float(value) * unit) for (kind, unit), value in given)
+
+
+def seconds_of(text: str | None) -> float:
+    """An API timestamp as Unix seconds; 0 for none."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def _container(spec: Mapping[str, Any], statuses: Mapping[str, Any]) -> Container:
+    status = statuses.get(spec["name"], {})
+    state = status.get("state") or {}
+    ended = (status.get("lastState") or {}).get("terminated") or {}
+    running = state.get("running") or {}
+    resources = spec.get("resources") or {}
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    return Container(
+        name=spec["name"],
+        image=spec.get("image", ""),
+        running="running" in state,
+        ready=bool(status.get("ready")),
+        restarts=int(status.get("restartCount", 0)),
+        run=f"{status.get('containerID', '')}#{status.get('restartCount', 0)}",
+        started=seconds_of(running.get("startedAt")),
+        waiting=(state.get("waiting") or {}).get("reason", ""),
+        last_reason=ended.get("reason", ""),
+        cpu_limit=quantity(limits.get("cpu")),
+        memory_limit=quantity(limits.get("memory")),
+        cpu_request=quantity(requests.get("cpu")),
+        memory_request=quantity(requests.get("memory")),
+    )
+
+
+def read_pod(body: Object, replica_set_owner: Callable[[str, str], tuple[str, str] | None]) -> Pod:
+    """The pod in `body`; `replica_set_owner` says which Deployment a ReplicaSet belongs to."""
+    meta, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    owner = _owner(meta)
+    kind, name = owner if owner[0] else ("Pod", meta["name"])
+    if kind == "ReplicaSet":
+        kind, name = replica_set_owner(meta["namespace"], name) or (kind, name)
+    statuses = {one["name"]: one for one in status.get("containerStatuses") or ()}
+    containers = spec.get("containers") or ()
+    environment = {e["name"]: e.get("value", "") for e in _env(containers)}
+    ready = {c["type"]: c["status"] for c in status.get("conditions") or ()}.get("Ready")
+    return Pod(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta.get("uid", ""),
+        node=spec.get("nodeName", ""),
+        ip=status.get("podIP", ""),
+        host_ip=status.get("hostIP", ""),
+        phase=status.get("phase", "Pending"),
+        ready=ready == "True",
+        deleting="deletionTimestamp" in meta,
+        labels=dict(meta.get("labels") or {}),
+        owner=owner,
+        workload=name,
+        workload_kind=kind.lower(),
+        containers=tuple(_container(one, statuses) for one in containers),
+        role=role_of(environment),
+    )
+
+
+def _env(containers: Any) -> Any:
+    return (containers[0].get("env") or ()) if containers else ()
+
+
+def _owner(meta: Mapping[str, Any]) -> tuple[str, str]:
+    for reference in meta.get("ownerReferences") or ():
+        if reference.get("controller"):
+            return (reference["kind"], reference["name"])
+    return ("", "")
+
+
+class ClusterView:
+    """The cluster as the watches last told it; everything in it is keyed by namespace and name."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.version = 0
+        self.pods: dict[tuple[str, str], Pod] = {}
+        self.services: dict[tuple[str, str], Service] = {}
+        self.deployments: dict[tuple[str, str], Object] = {}
+        self.replica_sets: dict[tuple[str, str], Object] = {}
+        self.nodes: dict[str, Object] = {}
+        self.listeners: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """The view follows the cluster; listeners are called after each change of a pod or service."""
+        self._api.watch("ReplicaSet.apps", self._replica_set)
+        self._api.watch("Deployment.apps", self._deployment)
+        self._api.watch("Node", self._node)
+        self._api.watch("Service", self._service)
+        self._api.watch("Pod", self._pod)
+
+    def backends(self, service: Service) -> list[Pod]:
+        """The pods that the service's selector matches, ready or not, in the order of names."""
+        wanted = service.selector.items()
+        return [
+            pod
+            for _, pod in sorted(self.pods.items())
+            if wanted and pod.namespace == service.namespace and wanted <= pod.labels.items()
+        ]
+
+    def _changed(self) -> None:
+        self.version += 1
+        for listener in self.listeners:
+            listener()
+
+    def _pod(self, change: Change, body: Object) -> None:
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if change == "DELETED":
+            known = self.pods.pop(key, None) is not None
+        else:
+            pod = read_pod(body, self._deployment_of)
+            known = self.pods.get(key) != pod
+            self.pods[key] = pod
+        if known:
+            self._changed()
+
+    def _deployment_of(self, namespace: str, replica_set: str) -> tuple[str, str] | None:
+        body = self.replica_sets.get((namespace, replica_set))
+        owner = _owner(body["metadata"]) if body else ("", "")
+        return owner if owner[0] else None
+
+    def _service(self, change: Change, body: Object) -> None:
+        meta, spec = body["metadata"], body.get("spec", {})
+        key = (meta["namespace"], meta["name"])
+        if change == "DELETED":
+            self.services.pop(key, None)
+        else:
+            ports = tuple(int(port["port"]) for port in spec.get("ports") or ())
+            address = spec.get("clusterIP", "")
+            self.services[key] = Service(*key, address, ports, dict(spec.get("selector") or {}))
+        self._changed()
+
+    def _replica_set(self, change: Change, body: Object) -> None:
+        _keep(self.replica_sets, change, body)
+
+    def _deployment(self, change: Change, body: Object) -> None:
+        _keep(self.deployments, change, body)
+
+    def _node(self, change: Change, body: Object) -> None:
+        if change == "DELETED":
+            self.nodes.pop(body["metadata"]["name"], None)
+        else:
+            self.nodes[body["metadata"]["name"]] = body
+
+
+def _keep(where: dict[tuple[str, str], Object], change: Change, body: Object) -> None:
+    key = (body["metadata"]["namespace"], body["metadata"]["name"])
+    if change == "DELETED":
+        where.pop(key, None)
+    else:
+        where[key] = body
