@@ -135,7 +135,7 @@ def build(
     trains the model that is kept on everything, with a threshold of its own; the report stays that of
     the first. When the last part has no event, the report is on out-of-fold scores and says so.
     """
-    table = training.tabulate(labelled, features.spec(labelled.dataset, options.recipe), listen)
+    table = training.tabulate(labelled, features.spec(labelled.dataset, options.recipe), listen, now=now)
     early, late = folds.by_time(labelled, holdout, 2 * table.spec.window)
     notes: list[str] = []
     if not _teachable(table, early) or not Judge(labelled, late).due:

@@ -129,13 +129,20 @@ class Table:
         return out
 
 
-def tabulate(labelled: Labelled, wanted: Spec, listen: events.Listener = events.ignore) -> Table:
-    """The features of everything in the dataset."""
+def tabulate(
+    labelled: Labelled,
+    wanted: Spec,
+    listen: events.Listener = events.ignore,
+    *,
+    now: datetime | None = None,
+) -> Table:
+    """The features of everything in the dataset. What is reported happens `now`, however old the data."""
     dataset = labelled.dataset.select(wanted.signals)
+    at = now or datetime.now(UTC)
     made = []
     for number, block in enumerate(dataset.blocks):
         made.append(features.compute(block, wanted, np.arange(block.length)))
-        listen(events.Progress(block.end, "features", number + 1, len(dataset.blocks), "blocks"))
+        listen(events.Progress(at, "features", number + 1, len(dataset.blocks), "blocks"))
     return Table(labelled, wanted, tuple(made))
 
 
@@ -153,7 +160,7 @@ def train(
     Calibration and threshold come from out-of-fold scores, whole events and stretches of time held out.
     Raises `InvalidInput` when there is no failure to learn from, or nothing but failures.
     """
-    table = table or tabulate(labelled, features.spec(labelled.dataset, options.recipe), listen)
+    table = table or tabulate(labelled, features.spec(labelled.dataset, options.recipe), listen, now=now)
     chosen = chosen or folds.everything(labelled)
     at = now or datetime.now(UTC)
     samples = table.visible(table.samples(chosen))
