@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.commandline import PROJECT, CommandLine, Watched
 from tests.servers import until
 

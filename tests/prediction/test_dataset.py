@@ -72,6 +72,12 @@ def test_a_workloads_value_counts_for_each_pod_while_the_pod_is_there() -> None:
     np.testing.assert_array_equal(data.blocks[0].values[0, 1], [0.5, 0.5, NAN])
 
 
+def test_it_begins_where_the_samples_do() -> None:
+    (block,) = collected({"cpu_usage": [(POD, [NAN, NAN, 3]), (OTHER, [NAN, 5, NAN])]}).blocks
+    assert block.start == START + timedelta(minutes=1)
+    np.testing.assert_array_equal(block.values[:, 0], [[NAN, 3], [5, NAN]])
+
+
 def test_of_several_callers_the_worst_counts() -> None:
     edges = [(POD | {"source": "web"}, [0.1, 0.2, 0.1]), (POD | {"source": "api"}, [0.3, NAN, 0.0])]
     data = collected({"cpu_usage": [(POD, [1, 1, 1])], "edge_gap": edges})

@@ -202,7 +202,7 @@ class PrometheusMetrics:
             f"{self.url} {what}: {error}",
             service=SERVICE,
             address=self.url,
-            hint="check --prometheus; `chaoskit monitor lint` shows which signals it has",
+            hint="check --prometheus; `chaoskit doctor` shows which signals it has",
         )
 
     def _check(self, response: requests.Response, **_: Any) -> None:

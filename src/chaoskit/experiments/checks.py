@@ -99,22 +99,22 @@ def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Itera
             yield Check("experiment", "ok", f"ChaosExperiment {name} is there")
 
 
+_CHARTS = "https://raw.githubusercontent.com/litmuschaos/chaos-charts/master/faults/kubernetes"
+
+
 def _install(trial: Trial, fault: str) -> str:
-    """How to get a ChaosExperiment: from our catalogue, or the name is misspelt, or it is somebody's own."""
+    """How to get a ChaosExperiment: from Litmus' charts, or the name is misspelt, or it is somebody's own."""
     if fault in CATALOGUE:
-        return f"chaoskit deploy experiments --namespace {trial.namespace} {fault}"
+        return f"kubectl apply -n {trial.namespace} -f {_CHARTS}/{fault}/fault.yaml"
     hint = closest(fault, CATALOGUE)
     apply = f"kubectl apply -n {trial.namespace} its ChaosExperiment"
     return f"{hint} Otherwise {apply}" if hint else apply
 
 
 def _entitle(trial: Trial, account: str) -> str:
-    """How to get an account with rights: ours with the fault, or a binding for the one that is named."""
-    deploy = f"chaoskit deploy experiments --namespace {trial.namespace} {' '.join(trial.faults)}"
-    if account.startswith("chaoskit-"):
-        return deploy
-    ours = f"chaoskit-{trial.faults[0]}"
-    return f"{deploy}, and name {ours} as chaosServiceAccount; or make {account} and bind such a role to it"
+    """How the account gets its rights: a role with the rules of the catalogue, bound to it."""
+    rules = " and ".join(f"`chaoskit faults {fault} -o yaml`" for fault in trial.faults)
+    return f"in namespace {trial.namespace}, bind {account} to a role with the rules that {rules} lists"
 
 
 def account_of(cluster: Cluster, trial: Trial) -> str:

@@ -183,6 +183,7 @@ def collect(
 ) -> Dataset:
     """All pods of a namespace from `start` to `end` on a grid of `step` seconds, as one block.
 
+    It begins where the samples do: Prometheus may not reach back as far as `start`.
     A workload's or an edge's series counts for each of its pods (the worst caller, where several call);
     signals of nodes are left out: which pod was on which node then is not known. Raises `CannotStart`
     when no pod has any signal there.
@@ -196,15 +197,16 @@ def collect(
     if not pods:
         raise errors.CannotStart(
             f"no signal has a sample in namespace {namespace} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
-            hint="chaoskit monitor lint says which signals Prometheus has",
+            hint=f"chaoskit doctor --namespace {namespace} says which signals Prometheus has",
         )
     length = int((end - start).total_seconds() // step) + 1
     values = np.full((len(pods), len(usable), length), np.nan, dtype=np.float32)
     for column, series in enumerate(found):
         _fill(values[:, column], pods, series, start, step)
     _clear_absent(values, usable)
-    block = Block(namespace, pods, start.astimezone(UTC), step, values)
-    return Dataset(usable, step, (block,))
+    first = int(np.argmax(present(values).any(axis=0)))
+    begin = start.astimezone(UTC) + timedelta(seconds=first * step)
+    return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),))
 
 
 def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:

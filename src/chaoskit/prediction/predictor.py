@@ -106,7 +106,7 @@ def predict(
 def _check_fresh(block: Block, now: datetime) -> None:
     there = np.flatnonzero(present(block.values).any(axis=0))
     if not len(there):
-        raise errors.CannotStart("no pod has a sample of the model's signals", hint="chaoskit monitor lint")
+        raise errors.CannotStart("no pod has a sample of the model's signals", hint="chaoskit doctor")
     age = now - block.at(int(there[-1]))
     if age > SETTLING:
         raise errors.CannotStart(

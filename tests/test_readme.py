@@ -1,0 +1,141 @@
+"""README is true: its commands are executed in order, its Python runs, its tables name what there is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.commandline import PROJECT, environment
+from tests.mongo import MongoServer
+
+from chaoskit.cli.app import COMMANDS
+from chaoskit.flows import simulation
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+BLOCKS = [
+    [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+    for block in re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+]
+PLAYING, OWN_CLUSTER, OWN_STORE = BLOCKS
+
+pytestmark = pytest.mark.xdist_group("readme")
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A shell in a folder with README's files; what one command exports, the next one knows."""
+
+    folder: Path
+
+    def __call__(self, command: str) -> str:
+        """What the command wrote to stdout; it ended with 0."""
+        script = f". ./exports; {command}\nstatus=$?; export -p > exports; exit $status"
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder, env=environment(self.folder), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    @property
+    def simulator(self) -> Path:
+        return self.folder / "state" / "sim"
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell in which `chaoskit` is installed; a simulator that is left running is stopped."""
+    folder = tmp_path_factory.mktemp("reader")
+    program = folder / "bin" / "chaoskit"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m chaoskit "$@"\n')
+    program.chmod(0o755)
+    (folder / "exports").write_text(f'export PATH="{program.parent}:{os.environ["PATH"]}"\n')
+    shutil.copytree(PROJECT / "examples", folder / "examples")
+    shutil.copy(PROJECT / "examples/experiments/litmus-pod-delete.yaml", folder / "engine.yaml")
+    found = Shell(folder)
+    yield found
+    simulation.down(found.simulator)
+
+
+def test_the_commands_to_play_with_work_as_shown(shell: Shell) -> None:
+    *commands, last = PLAYING
+    assert last == "chaoskit sim down"
+    said = {command: shell(command) for command in commands}
+    assert shell("cat $KUBECONFIG").startswith("apiVersion: v1")
+    assert "passed" in said["chaoskit run examples/experiments/cart-pod-delete.yaml --yes"]
+    assert "pod-delete cart-pod-delete" in said["chaoskit history"]
+    assert len(list((shell.folder / "experiments").glob("*.yaml"))) == 2
+
+
+def test_the_commands_for_an_own_cluster_work_on_the_one_that_runs(shell: Shell) -> None:
+    running = simulation.status(shell.simulator)
+    assert running is not None
+    for command in OWN_CLUSTER:
+        shell(command.replace("http://localhost:9090", running.prometheus))
+
+
+def test_the_library_answers_as_shown(shell: Shell) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (shell.folder / "example.py").write_text(code, encoding="utf-8")
+    said = shell(f"{shlex.quote(sys.executable)} -W error example.py")
+    assert "deployment/cart" in said
+
+
+def test_history_is_kept_in_mongodb_as_shown(shell: Shell, mongo_server: MongoServer) -> None:
+    export, *commands = OWN_STORE
+    place = "mongodb://USER:PASSWORD@HOST:27017/chaoskit?replicaSet=NAME"
+    assert place in export
+    shell(export.replace(place, mongo_server.uri_of("readme")))
+    try:
+        assert [shell(command) for command in commands] == ["nothing yet\nnext  chaoskit demo\n"]
+        shell("chaoskit run engine.yaml --yes")
+        assert "cart-chaos" in shell("chaoskit history")
+    finally:
+        shell("unset CHAOSKIT_STORE")
+
+
+def test_the_simulator_ends_as_shown(shell: Shell) -> None:
+    shell(PLAYING[-1])
+    assert not shell.simulator.exists()
+
+
+def test_each_of_the_two_first_commands_sets_everything_up_in_one_line() -> None:
+    lines = [line for line in README.splitlines() if line.startswith("    python3 -m venv ")]
+    demo, tests = (line.strip().split(" && ") for line in lines)
+    assert demo[0] == tests[0] == "python3 -m venv .venv"
+    assert demo[-1] == ".venv/bin/chaoskit demo"
+    assert tests[-1] == ".venv/bin/python -m pytest -q"
+
+
+def test_the_gate_runs_the_test_command_that_is_shown() -> None:
+    gate = (PROJECT / ".ci/run").read_text(encoding="utf-8")
+    found = re.search(r"^command=\$\((sed .*)\)$", gate, re.MULTILINE)
+    assert found is not None
+    done = subprocess.run(
+        ["bash", "-c", found[1]], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert done.strip().endswith(".venv/bin/python -m pytest -q")
+    assert f"    {done}" in README
+
+
+def test_every_command_in_the_table_exists() -> None:
+    table = README.partition("| command | does |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == {name for group in COMMANDS.values() for name in group}
+
+
+def test_every_file_and_link_that_is_named_exists() -> None:
+    for path in re.findall(r"\bexamples/[\w./-]+\w", README):
+        assert (PROJECT / path).exists(), path
+    for anchor in re.findall(r"\]\(#([\w-]+)\)", README):
+        titles = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+        assert anchor in {title.lower().replace(" ", "-") for title in titles}
