@@ -55,7 +55,9 @@ def leaking(seed: int = 3, pods: int = 8, hours: int = 16) -> Dataset:
     """
     random = np.random.default_rng(seed)
     length = hours * 60
-    memory = np.linspace(0.3, 0.85, pods)[:, None] + 0.02 * random.standard_normal((pods, length)).cumsum(axis=1) / np.sqrt(length)
+    memory = np.linspace(0.3, 0.85, pods)[:, None] + 0.02 * random.standard_normal((pods, length)).cumsum(
+        axis=1
+    ) / np.sqrt(length)
     memory += 0.004 * random.standard_normal((pods, length))
     load = 20 + 5 * np.sin(np.arange(length) / 230) + random.standard_normal((pods, length))
     cpu = load / 40 * (1 + 0.05 * random.standard_normal((pods, length)))

@@ -160,7 +160,10 @@ def test_each_baseline_sees_what_it_is_made_for(world: World, options: Callable[
         values[1, 226:] = np.nan
     labelled = label(world(gone), Target())
     table = tabulate(labelled, features.spec(labelled.dataset))
-    made = {each.name: each.scores(table)[0] for each in baselines.fit(table, folds.everything(labelled), options())}
+    made = {
+        each.name: each.scores(table)[0]
+        for each in baselines.fit(table, folds.everything(labelled), options())
+    }
     assert np.nanargmax(made["static rule"][0]) == 239
     assert made["predict_linear"][0, 215] > 0.95 > made["static rule"][0, 215]
     assert made["absence"][1, 230] == 1

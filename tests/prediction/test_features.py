@@ -62,9 +62,7 @@ def test_no_feature_tells_which_pod_it_is(leaks: Labelled, recipe: features.Reci
     block = leaks.dataset.blocks[0]
     spec = features.spec(leaks.dataset, recipe)
     order = [3, 1, 0, 2, 7, 6, 5, 4]
-    renamed = tuple(
-        Row("elsewhere", f"statefulset/db-{place}", f"db-{place}") for place in range(len(order))
-    )
+    renamed = tuple(Row("elsewhere", f"statefulset/db-{place}", f"db-{place}") for place in range(len(order)))
     other = Block("other", renamed, block.start, block.step, block.values[order])
     moments = np.array([300, 500])
     np.testing.assert_allclose(

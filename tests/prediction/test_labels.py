@@ -56,7 +56,14 @@ def test_an_injected_step_is_a_failure_while_it_lasts_and_not_before(world: Worl
 def test_a_failure_that_announces_itself_counts_from_the_horizon_on_and_settles_unknown(world: World) -> None:
     labelled = label(quiet(world), FORECAST, extra=[told(60, 62)])
     assert where(labelled, 1) == list(range(31, 64))
-    assert where(labelled, -1) == list(range(64, 69))
+    assert where(labelled, -1) == [*range(1, 31), *range(64, 69)]
+
+
+def test_replicas_of_what_fails_are_unknown_and_other_workloads_healthy(world: World) -> None:
+    data = world({"cpu_usage": np.ones((3, 120))}, workloads=["deployment/a", "deployment/a", "deployment/b"])
+    y = label(data, FORECAST, extra=[told(60, 62, pod="app-0-7d9f8-x0")]).truths[0].y
+    assert (y[1, 1:69] == -1).all()
+    assert (y[2] == 0).all()
 
 
 def test_before_a_failure_without_warning_nothing_is_known(world: World) -> None:

@@ -90,7 +90,16 @@ class Judge:
         self.pod_days = sum(int(each.sum()) for each in self._quiet) * self._step / 86400
 
     def _counts(self, event: Event) -> bool:
-        return bool(self._scored[event.block][list(event.rows), event.first : event.last + 1].any())
+        """Whether any sample in which the event may be caught is scored."""
+        return bool(self._scored[event.block][list(event.rows), self._due_in(event)].any())
+
+    def _due_in(self, event: Event) -> slice:
+        """The moments in which an alarm catches the event."""
+        target = self._labelled.target
+        lead = round(target.lead_of(event.issue).total_seconds() / self._step)
+        warning = round(target.warning.total_seconds() / self._step)
+        first = max(0, event.first - lead)
+        return slice(first, max(first, event.first - warning) if lead else event.last + 1)
 
     def _outside(self) -> list[NDArray[np.bool_]]:
         lead = round(self._labelled.target.lead.total_seconds() / self._step)
@@ -109,17 +118,12 @@ class Judge:
         return Judgement(threshold, catches, false, self.hours, self.pod_days)
 
     def _delay(self, event: Event, alarmed: NDArray[np.bool_]) -> float | None:
-        lead = round(self._labelled.target.lead_of(event.issue).total_seconds() / self._step)
-        first = max(0, event.first - lead)
-        warning = round(self._labelled.target.warning.total_seconds() / self._step)
-        last = max(first, event.first - warning) if lead else event.last + 1
-        rows = list(event.rows)
-        seen = (alarmed[rows, first:last] & self._scored[event.block][rows, first:last]).any(axis=0)
+        rows, due = list(event.rows), self._due_in(event)
+        seen = (alarmed[rows, due] & self._scored[event.block][rows, due]).any(axis=0)
         if not seen.any():
             return None
         block = self._labelled.dataset.blocks[event.block]
-        at = block.at(first + int(seen.argmax()))
-        return (at - event.start).total_seconds()
+        return (block.at(due.start + int(seen.argmax())) - event.start).total_seconds()
 
     def _episodes(self, alarmed: NDArray[np.bool_]) -> int:
         bridge, recount = BRIDGE_MINUTES * 60 / self._step, RECOUNT_MINUTES * 60 / self._step

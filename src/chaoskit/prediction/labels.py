@@ -2,9 +2,9 @@
 
 Injected step faults have no precursors: they are labelled while they last (detect). Failures that a
 system brings about itself are labelled from `horizon` before they begin (forecast), if they are of a class
-that announces itself; the time before others is censored. What cannot be known is censored, never silently
-negative: after a mitigation, in chaos windows that are not labels, and where errors follow from another
-pod's failure.
+that announces itself. What cannot be known is censored, never silently negative: the time before failures
+without warning, a horizon more before the others (they may be under way), replicas of what fails, the time
+after a mitigation, chaos windows that are not labels, errors that follow from another pod's failure.
 """
 
 from __future__ import annotations
@@ -232,7 +232,9 @@ def _truth(
     lead = round(target.lead.total_seconds() / block.step)
     settling = round(SETTLING.total_seconds() / block.step) if target.mode == "forecast" else 0
     for event in (*events, *consequences):
-        y[list(event.rows), max(0, event.first - lead) : event.last + 1 + settling] = -1
+        before = 2 * lead if event.issue in FORECASTABLE else lead
+        rows = _siblings(block, event) if lead else list(event.rows)
+        y[rows, max(0, event.first - before) : event.last + 1 + settling] = -1
     for record in censored:
         first, last = _indices(block, record.start - target.lead, record.end + SETTLING)
         if first <= last:
@@ -246,6 +248,11 @@ def _truth(
         number[rows, span] = offset + index
     y[~_scored(block.values, block.step)] = -1
     return Truth(y, number)
+
+
+def _siblings(block: Block, event: Event) -> list[int]:
+    """All rows of the event's workload: a replica that was replaced in time might have failed as well."""
+    return [row for row, who in enumerate(block.rows) if who.workload == event.workload]
 
 
 def _masked(block: Block, censored: Iterable[LabelRecord]) -> NDArray[np.bool_]:

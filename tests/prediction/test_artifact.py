@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.prediction import artifact, features
+from chaoskit.prediction.evaluation import Trained
+
+KEY = b"a key that two installations share"
+
+
+class Bomb:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.fixture
+def kept(trained: Trained, tmp_path: Path) -> Path:
+    return artifact.save(trained, tmp_path / "models" / "shop-1", state=tmp_path / "state", key=KEY)
+
+
+def test_a_model_comes_back_as_it_was(kept: Path, trained: Trained, tmp_path: Path) -> None:
+    loaded = artifact.load(kept, state=tmp_path / "state")
+    rows = np.random.default_rng(0).random((20, len(trained.model.spec.names))).astype(np.float32)
+    np.testing.assert_array_equal(loaded.model.scores(rows), trained.model.scores(rows))
+    assert loaded.model.threshold == trained.model.threshold
+    assert repr(loaded.report) == repr(trained.report)
+
+
+def test_a_folder_has_data_card_page_and_digest(kept: Path) -> None:
+    assert {path.name for path in kept.iterdir()} == {"model.joblib", "card.json", "card.md", "model.sha256"}
+    card = json.loads((kept / "card.json").read_text())
+    assert card["fingerprint"]
+    assert card["libraries"]["scikit-learn"]
+    assert (kept / "card.md").read_text().startswith("# Model shop-1")
+
+
+def test_a_model_from_elsewhere_is_refused_and_with_the_key_it_is_not(kept: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "other-state"
+    with pytest.raises(errors.Refused) as caught:
+        artifact.load(kept, state=elsewhere)
+    assert caught.value.guard == "model trust"
+    with pytest.raises(errors.Refused):
+        artifact.load(kept, state=elsewhere, key=b"another key")
+    assert artifact.load(kept, state=elsewhere, key=KEY)
+
+
+def test_a_tampered_file_is_never_unpickled(kept: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "it ran"
+    (kept / "model.joblib").write_bytes(pickle.dumps(Bomb(mark)))
+    with pytest.raises(errors.Refused):
+        artifact.load(kept, state=tmp_path / "state", key=KEY)
+    assert not mark.exists()
+
+
+def test_another_library_version_is_an_error_that_says_so(kept: Path, tmp_path: Path) -> None:
+    card = json.loads((kept / "card.json").read_text())
+    card["libraries"]["scikit-learn"] = "0.24.2"
+    (kept / "card.json").write_text(json.dumps(card))
+    with pytest.raises(errors.InvalidInput, match=r"0\.24\.2"):
+        artifact.load(kept, state=tmp_path / "state")
+
+
+def test_features_that_changed_their_meaning_are_an_error(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "VERSION", features.VERSION + 1)
+    with pytest.raises(errors.InvalidInput, match="features"):
+        artifact.load(kept, state=tmp_path / "state")
+
+
+def test_a_name_is_used_once(kept: Path, trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match="already"):
+        artifact.save(trained, kept, state=tmp_path / "state")
+    assert artifact.next_name(kept.parent, "shop") == "shop-2"
+    assert artifact.next_name(kept.parent, "bank") == "bank-1"
+
+
+def test_no_model_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(errors.NotFound, match="no model"):
+        artifact.load(tmp_path / "nothing", state=tmp_path)
+
+
+def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
+    trained: Trained, tmp_path: Path
+) -> None:
+    root = tmp_path / "models"
+    good = replace(trained, report=replace(trained.report, beaten_by=()))
+    for name in ("shop-1", "shop-2"):
+        artifact.save(good, root / name, state=tmp_path)
+        artifact.promote(root, name)
+    assert artifact.promoted(root) == "shop-2"
+    assert [(each.name, each.promoted) for each in artifact.names(root)] == [
+        ("shop-1", False),
+        ("shop-2", True),
+    ]
+    assert artifact.rollback(root) == artifact.promoted(root) == "shop-1"
+    with pytest.raises(errors.NotFound):
+        artifact.rollback(root)
+
+
+def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
+    trained: Trained, tmp_path: Path
+) -> None:
+    root = tmp_path / "models"
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    artifact.save(poor, root / "shop-1", state=tmp_path)
+    with pytest.raises(errors.Refused, match="static rule") as caught:
+        artifact.promote(root, "shop-1")
+    assert "--model shop-1" in caught.value.hint
+    assert artifact.promoted(root) == ""
+    assert artifact.load(root / "shop-1", state=tmp_path)
+
+
+def test_promoting_what_is_not_there_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(errors.NotFound):
+        artifact.promote(tmp_path, "shop-9")
+
+
+def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path) -> None:
+    (tmp_path / "state" / "models.json").write_text("[")
+    with pytest.raises(errors.InvalidInput, match=r"models\.json"):
+        artifact.load(kept, state=tmp_path / "state")

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.prediction import features
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.predictor import contributions, history, predict
+from chaoskit.prediction.reasons import Look, amount, duration
+from chaoskit.prediction.rules import by_rules, findings
+
+World = Callable[..., Dataset]
+MiB = 2.0**20
+
+
+def before_a_leak_ends(leaks: Labelled, minutes: int) -> Dataset:
+    """The last two hours and a half, `minutes` before the last leak is killed."""
+    event = leaks.events[-1]
+    block = leaks.dataset.blocks[0]
+    return replace(leaks.dataset, blocks=(block.cut(event.first - minutes - 150, event.first - minutes + 1),))
+
+
+def leak(world: World, level: float) -> Dataset:
+    share = np.full((1, 90), level - 0.36)
+    share[0, -61:] = np.linspace(level - 0.36, level, 61)
+    return world({"memory_usage": share, "memory_bytes": share * 512 * MiB})
+
+
+def test_a_leaking_workload_comes_first_with_its_reason_and_its_time(
+    trained: Trained, leaks: Labelled
+) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    records = predict(trained.model, window, now=window.blocks[0].end, name="shop-1", cluster="kind")
+    first = records[0]
+    assert first.target == leaks.events[-1].workload
+    assert first.probability is not None
+    assert first.probability > 0.5
+    assert all(other.probability is not None and other.probability < 0.3 for other in records[1:])
+    assert first.issue == "memory-leak"
+    assert any("full in" in reason and "of 512 MiB" in reason for reason in first.reasons)
+    assert (first.model, first.cluster, first.horizon_minutes) == ("shop-1", "kind", 30)
+
+
+def test_the_interval_holds_the_probability_and_the_trend_rises_to_it(
+    trained: Trained, leaks: Labelled
+) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    for record in predict(trained.model, window, now=window.blocks[0].end):
+        assert record.low is not None
+        assert record.high is not None
+        assert record.probability is not None
+        assert 0 < record.low <= record.probability <= record.high < 1
+    first = predict(trained.model, window, now=window.blocks[0].end)[0]
+    assert len(first.trend) == 8
+    assert first.trend[-1] > first.trend[0]
+
+
+def test_every_workload_has_one_record_and_its_worst_pod_speaks(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    block = window.blocks[0]
+    merged = tuple(row._replace(workload="deployment/all") for row in block.rows)
+    alone = predict(trained.model, window, now=block.end)
+    (one,) = predict(trained.model, replace(window, blocks=(replace(block, rows=merged),)), now=block.end)
+    assert len(alone) == 8
+    assert one.score > 0.5
+
+
+def test_trace_ids_are_used_up_in_order_and_then_new_ones_made(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    records = predict(trained.model, window, now=window.blocks[0].end, trace_ids=["t1", "t2"])
+    assert [record.trace_id for record in records[:2]] == ["t1", "t2"]
+    assert len({record.trace_id for record in records}) == len(records)
+
+
+def test_stale_metrics_say_nothing_about_now(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    with pytest.raises(errors.CannotStart, match="20 min old"):
+        predict(trained.model, window, now=window.blocks[0].end + timedelta(minutes=20))
+
+
+def test_a_window_without_the_models_signals_cannot_be_judged(trained: Trained, world: World) -> None:
+    other = world({"latency_p95": np.ones((2, 100))})
+    with pytest.raises(errors.CannotStart, match="no pod"):
+        predict(trained.model, other, now=other.blocks[0].end)
+
+
+def test_a_finer_grid_is_thinned_to_the_models(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    block = window.blocks[0]
+    fine = replace(
+        window,
+        step=30,
+        blocks=(
+            replace(
+                block,
+                step=30,
+                start=block.start - timedelta(seconds=30),
+                values=np.repeat(block.values, 2, axis=2),
+            ),
+        ),
+    )
+    one = predict(trained.model, window, now=block.end)
+    two = predict(trained.model, fine, now=block.end)
+    assert [r.probability for r in one] == [r.probability for r in two]
+
+
+def test_contributions_and_the_average_add_up_to_the_score(trained: Trained, leaks: Labelled) -> None:
+    model, block = trained.model, leaks.dataset.blocks[0]
+    rows = features.compute(block, model.spec, np.array([200, 500]))[:, 0]
+    average = np.mean([tree.tree_.value[0, 0, 1] for tree in model.failure.estimators_])
+    total = contributions(model.failure, rows).sum(axis=1) + average
+    np.testing.assert_allclose(total, model.scores(rows), atol=1e-5)
+
+
+def test_the_wanted_history_covers_the_window_and_the_trend(trained: Trained) -> None:
+    assert history(trained.model) >= timedelta(minutes=65 + 60)
+
+
+def test_rules_name_the_leak_without_a_percentage(world: World) -> None:
+    window = leak(world, level=0.9)
+    (record,) = by_rules(window, window.blocks[0].end, cluster="kind")
+    assert (record.probability, record.low, record.model) == (None, None, "rules")
+    assert record.alarmed
+    assert record.issue == "memory-leak"
+    assert record.reasons == ("working set 461 of 512 MiB, +3.1 MiB/min: full in 17 min",)
+
+
+def test_a_leak_that_has_an_hour_left_is_a_hint_and_no_alarm(world: World) -> None:
+    window = leak(world, level=0.6)
+    (record,) = by_rules(window, window.blocks[0].end)
+    assert 0 < record.score < 0.5
+    assert not record.alarmed
+
+
+@pytest.mark.parametrize(
+    ("signals", "issue"),
+    [
+        ({"waiting_bad": 1.0}, "pod-crash"),
+        ({"waiting_bad": 1.0, "last_oom": 1.0}, "memory-leak"),
+        ({"ready": 0.0}, "pod-crash"),
+        ({"db_pool_errors": 2.0}, "database-connection"),
+        ({"db_pool_usage": 0.97}, "database-connection"),
+        ({"cpu_limit_ratio": 0.97}, "cpu-saturation"),
+        ({"memory_usage": 0.97}, "memory-leak"),
+        ({"error_ratio": 0.4}, "network"),
+    ],
+)
+def test_each_symptom_points_to_its_class(world: World, signals: dict[str, float], issue: str) -> None:
+    window = world({name: np.full((1, 90), value) for name, value in signals.items()})
+    (record,) = by_rules(window, window.blocks[0].end)
+    assert record.alarmed
+    assert record.issue == issue
+    assert record.reasons
+
+
+def test_a_healthy_pod_is_no_rules_business(world: World) -> None:
+    window = world({"memory_usage": np.full((1, 90), 0.4), "ready": np.ones((1, 90))})
+    (record,) = by_rules(window, window.blocks[0].end)
+    assert (record.score, record.alarmed, record.issue, record.reasons) == (0.0, False, "", ())
+
+
+def test_latency_lost_on_the_way_is_the_network(world: World) -> None:
+    gap = np.full((1, 90), 0.002)
+    gap[0, -3:] = 0.4
+    (record,) = by_rules(world({"edge_gap": gap}), world({"edge_gap": gap}).blocks[0].end)
+    assert record.issue == "network"
+    assert "400 ms (usually 2 ms)" in record.reasons[0]
+
+
+def look_at(world: World, **values: np.ndarray) -> Look:
+    data = world(values)
+    return Look.at(data, data.blocks[0], 0)
+
+
+def test_restarts_are_counted_over_a_reset(world: World) -> None:
+    counter = np.array([[4.0] * 80 + [1.0] * 5 + [2.0] * 5])
+    look = look_at(world, restarts=counter)
+    assert look.more("restarts", 15) == 2
+    assert look.words("restarts") == "2 restarts in 15 min"
+    assert findings(look)[0].issue == "pod-crash"
+
+
+def test_silence_is_a_finding(world: World) -> None:
+    cpu = np.ones((1, 90))
+    cpu[0, -4:] = np.nan
+    (finding,) = findings(look_at(world, cpu_usage=cpu))
+    assert (finding.issue, finding.words) == ("network", "no sample for 4 min")
+
+
+def test_what_jumps_about_is_not_on_its_way_to_a_limit(world: World) -> None:
+    noise = 0.5 + 0.2 * np.random.default_rng(1).standard_normal((1, 90))
+    assert look_at(world, memory_usage=noise).full_in("memory_usage") == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (0.18, "ratio", "18 %"),
+        (0.004, "ratio", "0.4 %"),
+        (412 * MiB, "bytes", "412 MiB"),
+        (2048.0, "bytes/s", "2 KiB/s"),
+        (0.04, "seconds", "40 ms"),
+        (2.0, "seconds", "2 s"),
+        (1.25, "cores", "1.25 cores"),
+        (7.0, "count", "7"),
+    ],
+)
+def test_amounts_read_as_people_write_them(value: float, unit: str, words: str) -> None:
+    assert amount(value, unit) == words
+
+
+def test_durations_read_as_people_write_them() -> None:
+    assert [duration(m) for m in (0.4, 32, 300)] == ["less than a minute", "32 min", "5 h"]
+
+
+def test_importing_the_facade_loads_no_heavy_library() -> None:
+    code = (
+        "import sys, chaoskit.prediction as p; p.__all__;"
+        "print(sorted({'numpy','sklearn','scipy','pandas','joblib','yaml','pydantic'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_every_name_of_the_facade_is_there() -> None:
+    import chaoskit.prediction as facade  # noqa: PLC0415 - the module itself is what is tested
+
+    assert all(callable(getattr(facade, name)) for name in facade.__all__)
+    with pytest.raises(AttributeError):
+        _ = facade.nothing_of_this_name
