@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chaoskit import kube
 from chaoskit.clock import Clock, ScaledClock, WallClock
-from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.errors import ChaoskitError, InvalidInput, NotFound
 from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.settings import Settings
 
@@ -176,7 +176,12 @@ class Runtime:
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that the settings name; whoever opens it closes it."""
+    """The store that the settings name; whoever opens it closes it.
+
+    Raises:
+        InvalidInput: it is an address of another kind.
+        Unavailable: it does not answer, or its file cannot be used.
+    """
     if settings.store.startswith(("mongodb://", "mongodb+srv://")):
         from chaoskit.adapters.mongo import MongoStore
 
@@ -184,6 +189,11 @@ def open_store(settings: Settings) -> Store:
     from chaoskit.adapters.sqlite import SqliteStore
 
     path = settings.store.removeprefix("sqlite://")
+    if "://" in path:
+        scheme = path.partition("://")[0]
+        raise InvalidInput(
+            f"there is no store {scheme}://", hint="mongodb://host/database, or an SQLite file"
+        )
     return SqliteStore(Path(path) if path else settings.home / "store.db")
 
 

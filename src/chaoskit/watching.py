@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError
 from chaoskit.ports.cluster import Change, Cluster, Kind
 
 
@@ -38,7 +37,7 @@ class Watching:
     def __init__(self, cluster: Cluster, interests: Iterable[Interest], clock: Clock) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._queue: queue.SimpleQueue[Sighting | ChaoskitError] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sighting | Exception] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._follow, args=(each,), daemon=True) for each in interests
@@ -63,7 +62,7 @@ class Watching:
         """The next change, or None when `seconds` (of the clock) pass without one.
 
         Raises:
-            ChaoskitError: a watch ended for good, with its reason.
+            Exception: why a watch ended for good.
         """
         try:
             found = self._queue.get(timeout=max(0.001, self._clock.real(seconds)))
@@ -71,7 +70,7 @@ class Watching:
             if not self._clock.real(1.0):
                 self._clock.sleep(seconds)  # a clock turned by hand moves only so
             return None
-        if isinstance(found, ChaoskitError):
+        if isinstance(found, Exception):
             raise found
         return found
 
@@ -85,5 +84,5 @@ class Watching:
                 stop=self._stop,
             ):
                 self._queue.put(Sighting(interest, change))
-        except ChaoskitError as error:
+        except Exception as error:  # noqa: BLE001 - raised by `next`: a watch never ends in silence
             self._queue.put(error)

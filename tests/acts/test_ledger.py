@@ -121,3 +121,14 @@ def test_a_secret_original_is_kept_in_a_secret_and_never_in_the_lease() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == "canary"
     ledger.close(Outcome.PASSED, keep=False)
     assert cluster.list(kube.SECRET).items == ()
+
+
+def test_a_lost_secret_keeps_no_other_entry_from_its_undo() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 2, 5))
+    ledger.write(Entry("field", CART, ("spec", "paused"), "canary", True, secret=True))
+    cluster.delete(ObjectRef(kube.SECRET, LEASE.namespace, LEASE.name))
+    undone = ledger.undo()
+    assert (undone.state, len(undone.left)) == ("not confirmed", 1)
+    assert cluster.get(CART)["spec"]["replicas"] == 2

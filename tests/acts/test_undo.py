@@ -10,6 +10,8 @@ from chaoskit.ports.cluster import ObjectRef
 
 REPLICAS = Entry("field", CART, ("spec", "replicas"), 3, 5)
 
+MADE = Entry("created", CART, after="run1")
+
 
 def test_a_field_that_still_holds_our_value_is_restored() -> None:
     cluster = FakeCluster(deployment(replicas=5))
@@ -62,13 +64,20 @@ def test_a_change_between_reading_and_writing_is_seen() -> None:
 
 
 def test_what_was_made_is_removed_and_a_missing_object_is_no_error() -> None:
-    cluster = FakeCluster(deployment())
-    assert undo(cluster, ManualClock(), Entry("created", CART)) == ""
-    assert undo(cluster, ManualClock(), Entry("created", CART)) == ""
+    cluster = FakeCluster(kube.managed(deployment(), "run1"))
+    assert undo(cluster, ManualClock(), MADE) == ""
+    assert undo(cluster, ManualClock(), MADE) == ""
     assert cluster.list(kube.DEPLOYMENT).items == ()
 
 
+def test_what_somebody_else_made_under_the_name_is_left() -> None:
+    for body in (deployment(), kube.managed(deployment(), "run2")):
+        cluster = FakeCluster(body)
+        assert undo(cluster, ManualClock(), MADE) == ""
+        assert len(cluster.list(kube.DEPLOYMENT).items) == 1
+
+
 def test_an_object_that_does_not_go_away_is_left_in_words() -> None:
-    cluster = FakeCluster(deployment())
+    cluster = FakeCluster(kube.managed(deployment(), "run1"))
     cluster.delete = lambda *_, **__: None  # type: ignore[method-assign]
-    assert "still there" in undo(cluster, ManualClock(), Entry("created", CART))
+    assert "still there" in undo(cluster, ManualClock(), MADE)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -124,7 +125,7 @@ def test_a_baseline_that_is_broken_or_unknown_forbids_the_fault() -> None:
         ("after", False, True, Outcome.WEAKNESS_FOUND),
         ("after undo", False, True, Outcome.WEAKNESS_FOUND),
         ("after undo", None, True, Outcome.ERRORED),
-        ("during", None, True, None),
+        ("during", None, True, Outcome.ERRORED),
         ("after", True, True, None),
     ],
 )
@@ -133,6 +134,19 @@ def test_the_steady_state_is_judged_by_stage(
 ) -> None:
     found = of_steady_state([look(stage, held=held)], injected=injected)
     assert (found.outcome if found is not None else None) is outcome
+
+
+def test_a_condition_that_is_regained_in_its_time_is_no_weakness() -> None:
+    lost, regained = look("after", held=False), look("after", held=True)
+    again = [dataclasses.replace(each, condition=lost.condition) for each in (lost, regained)]
+    assert of_steady_state(again, injected=True) is None
+    assert of_steady_state(again[::-1], injected=True) is not None
+
+
+def test_one_look_that_fails_to_measure_is_no_gap_when_others_measured() -> None:
+    missed, held = look("during", held=None), look("during", held=True)
+    both = [dataclasses.replace(each, condition=missed.condition) for each in (missed, held)]
+    assert of_steady_state(both, injected=True) is None
 
 
 def test_an_unconfirmed_undo_goes_before_everything() -> None:

@@ -18,6 +18,9 @@ ENDED = frozenset({"completed", "stopped"})
 PATIENCE = 240.0
 """Seconds for the operator to end an engine: it works on one at a time and waits up to 180 s for each."""
 
+REVERTS = 30
+"""Seconds that a helper gets at least to take its fault back."""
+
 OPERATOR_ANSWERS = 6.0
 """Seconds after which pods that nobody has marked for deletion are deleted by hand."""
 
@@ -180,13 +183,18 @@ def _delete_by_hand(cluster: Cluster, trail: Trail) -> bool:
         for kind in (kube.JOB, kube.POD):
             for body in cluster.list(kind, namespace, labels=trail.selector).items:
                 if not kube.is_deleting(body) and not _finished(kind is kube.JOB, body):
-                    cluster.delete(kube.ref_of(body, kind))
+                    cluster.delete(kube.ref_of(body, kind), grace=_grace(body) if kind is kube.POD else None)
         for place in trail.namespaces:
             for body in cluster.list(kube.NETWORK_POLICY, place, labels=trail.selector).items:
                 cluster.delete(kube.ref_of(body, kube.NETWORK_POLICY))
     except Forbidden:
         return True  # then it is for the operator alone; the wait goes on
     return True
+
+
+def _grace(pod: Object) -> int:
+    """A helper that is asked to end takes its fault back; where the engine is silent, Litmus gives it 0 s."""
+    return max(REVERTS, int(pod["spec"].get("terminationGracePeriodSeconds") or 0))
 
 
 def _finished(is_job: bool, body: Object) -> bool:

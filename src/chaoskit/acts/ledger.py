@@ -21,7 +21,7 @@ from chaoskit import kube
 from chaoskit.acts import halt, undo
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
-from chaoskit.errors import Conflict, NotFound, Refused
+from chaoskit.errors import ChaoskitError, Conflict, NotFound, Refused
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
@@ -191,7 +191,7 @@ class Ledger:
             return Undo("none needed")
         left: list[str] = []
         for entry in reversed(self.account.entries):
-            reason = undo.undo(self._cluster, self._clock, self._with_secret(entry), keep=self.keep_alive)
+            reason = self._undone(entry)
             mark: Literal["done", "failed"] = "failed" if reason else "done"
             words = reason or undo.words(entry)
             listen(Step(self._clock.now(), "undo", mark, words, run=self.account.id))
@@ -200,6 +200,14 @@ class Ledger:
             else:
                 self.settle(entry)
         return Undo("not confirmed" if left else "confirmed", tuple(left))
+
+    def _undone(self, entry: Entry) -> str:
+        """What is left of one entry, in words: a Secret that is gone keeps no other entry from its undo."""
+        try:
+            whole = self._with_secret(entry)
+        except (ChaoskitError, KeyError, ValueError) as error:
+            return f"{entry.target}: its original value cannot be read: {error}"
+        return undo.undo(self._cluster, self._clock, whole, keep=self.keep_alive)
 
     def keep_alive(self) -> None:
         """Like `renew`, but a halt does not stop an undo."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chaoskit import kube
 from chaoskit.acts import engine, rollout
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
-from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 _TRIES = 4
 _PATIENCE = 60.0
@@ -20,10 +21,11 @@ Keep = Callable[[], None]
 
 def undo(cluster: Cluster, clock: Clock, entry: Entry, *, keep: Keep = lambda: None) -> str:
     """What is left, in words; empty when the entry is undone or was never done."""
-    try:
-        return _WAYS[entry.kind](cluster, clock, entry, keep)
-    except KeyError:
+    way = _WAYS.get(entry.kind)
+    if way is None:
         return f"{entry.target}: nobody here knows how to undo {entry.kind!r}"
+    try:
+        return way(cluster, clock, entry, keep)
     except ChaoskitError as error:
         return f"{entry.target}: {error}"
 
@@ -46,9 +48,12 @@ def words(entry: Entry) -> str:
 
 
 def _created(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
-    cluster.delete(entry.target)
+    made = _made(cluster, entry)
+    if made is None:
+        return ""
+    cluster.delete(made)
     until = clock.monotonic() + _PATIENCE
-    while _exists(cluster, entry):
+    while _made(cluster, entry) is not None:
         if clock.monotonic() >= until:
             return f"{entry.target} is still there, marked for deletion"
         keep()
@@ -56,12 +61,17 @@ def _created(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
     return ""
 
 
-def _exists(cluster: Cluster, entry: Entry) -> bool:
+def _made(cluster: Cluster, entry: Entry) -> ObjectRef | None:
+    """The very object that the run made; None when it is gone, or when somebody else made one of its name."""
     try:
-        cluster.get(entry.target)
+        body = cluster.get(entry.target)
     except NotFound:
-        return False
-    return True
+        return None
+    return (
+        kube.ref_of(body, entry.target.kind)
+        if kube.labels_of(body).get(kube.RUN_LABEL) == entry.after
+        else None
+    )
 
 
 def _field(cluster: Cluster, clock: Clock, entry: Entry, _keep: Keep) -> str:

@@ -129,7 +129,7 @@ class SqliteStore:
             raise Unavailable(
                 f"the store {self._path} cannot be used: {error}",
                 service="store",
-                address=self.name if hasattr(self, "_path") else "",
+                address=self.name,
                 hint="check the path, the rights and the free space, or choose another with --store",
             ) from error
 

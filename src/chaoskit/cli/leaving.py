@@ -1,4 +1,4 @@
-"""Stdout whose reader may leave (``chaoskit history | head``): the rest is dropped, the outcome stands."""
+"""Output whose reader may leave (``chaoskit history | head``): the rest is dropped, the outcome stands."""
 
 from __future__ import annotations
 
@@ -40,11 +40,15 @@ class _Tolerant:
 
 @contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """Inside, a broken pipe at stdout is no error: the exit code tells the outcome, not who read it."""
-    stream = sys.stdout
-    sys.stdout = cast("TextIO", _Tolerant(stream))
+    """Inside, a broken pipe is no error: the exit code tells the outcome, not who read of it.
+
+    Of progress neither: a run whose stderr nobody reads any more has its fault to undo all the same.
+    """
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast("TextIO", _Tolerant(out)), cast("TextIO", _Tolerant(err))
     try:
         yield
     finally:
         sys.stdout.flush()
-        sys.stdout = stream
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = out, err

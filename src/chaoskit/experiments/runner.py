@@ -184,7 +184,9 @@ class _Run:
         except ChaoskitError as error:
             judgements.append(self._judged(error))
         except Exception:
-            # A bug must not leave the fault behind; it is raised again when the undo is done.
+            # A bug must not leave the fault behind; it is raised again when the undo is done. It may be
+            # the listener's own: from here on nobody is told.
+            self._listen = ignore
             self._undo(ledger)
             self._close(ledger, Outcome.BUG)
             raise
@@ -248,7 +250,7 @@ class _Run:
         try:
             self.cluster.get(ref)
         except NotFound:
-            ledger.write(Entry("created", ref))
+            ledger.write(Entry("created", ref, after=self.id))
             self.cluster.create(kube.managed(body, self.id))
             return
         message = f"{ref} exists already: the one in the cluster is used and left"

@@ -166,8 +166,9 @@ def of_baseline(before: Iterable[Observation]) -> Judged | None:
 
 def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | None:
     """What our own conditions say about the time during and after the fault; None when all held."""
-    broken = [each for each in seen if each.stage == "during" and each.held is False]
-    last = [each for each in seen if each.stage in {"after", "after undo"}]
+    during = [each for each in seen if each.stage == "during"]
+    broken = [each for each in during if each.held is False]
+    last = _last_looks(each for each in seen if each.stage in {"after", "after undo"})
     lost = [each for each in last if each.held is False]
     if broken and not injected:
         return Judged(Outcome.NO_BASELINE, f"{broken[0].words()} before anything was injected")
@@ -175,10 +176,21 @@ def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | 
         return Judged(Outcome.WEAKNESS_FOUND, f"{broken[0].words()} under the fault")
     if lost and injected:
         return Judged(Outcome.WEAKNESS_FOUND, f"{lost[0].words()} after the fault")
-    unknown = [each for each in last if each.held is None]
+    unknown = [each for each in (*_never_known(during), *last) if each.held is None]
     if unknown and injected:
         return Judged(Outcome.ERRORED, f"the steady state cannot be known: {unknown[0].words()}")
     return None
+
+
+def _last_looks(looks: Iterable[Observation]) -> tuple[Observation, ...]:
+    """The last of each condition and stage: the earlier ones were within its time to recover."""
+    return tuple({(id(each.condition), each.stage): each for each in looks}.values())
+
+
+def _never_known(looks: Sequence[Observation]) -> tuple[Observation, ...]:
+    """Looks at conditions that could not be evaluated once."""
+    known = {id(each.condition) for each in looks if each.held is not None}
+    return tuple(each for each in looks if id(each.condition) not in known)
 
 
 def final(judgements: Iterable[Judged | None], undo: Undo) -> Judged:

@@ -14,7 +14,7 @@ from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.governor import Governor
-from chaoskit.outcome import Outcome
+from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notice, Notifier
@@ -101,7 +101,7 @@ class _Recovery:
         except Refused as error:
             return Outcome.REFUSED, f"{error.guard}: {error.message}"
         except Interrupted:
-            return Outcome.INTERRUPTED, "stopped before anything was done"
+            return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
             return Outcome.CANNOT_START, error.message
 
@@ -144,11 +144,20 @@ class _Recovery:
         try:
             outcome, reason = self._climb(plan, ledger)
         except Interrupted:
-            outcome, reason = Outcome.INTERRUPTED, "stopped by the user"
+            outcome, reason = self._stopped(), "stopped by the user"
         except ChaoskitError as error:
             outcome, reason = Outcome.NOT_RECOVERED, error.message
             self.tell("stopped", "failed", error.message)
+        except Exception:
+            # A bug must not leave a half change behind; it may be the listener's own, so nobody is told.
+            self.listen = ignore
+            self._finish(ledger, Outcome.BUG, "a bug")
+            raise
         return self._finish(ledger, outcome, reason)
+
+    def _stopped(self) -> Outcome:
+        """Who asked for the end decides between the two words for it."""
+        return of_error(Interrupted(signal=getattr(self.stop, "signal", 2)))
 
     def _finish(self, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         """What did not help is undone, what helped stays, and the cluster knows that we are done."""
