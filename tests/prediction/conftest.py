@@ -1,4 +1,4 @@
-"""Small worlds of pods for the failure model: what a test needs, made by a seed; and a slice of a real one."""
+"""Small worlds of pods for the failure model, made by a seed; and a slice of a real one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def made(
 
 
 def leaking(seed: int = 3, pods: int = 8, hours: int = 16) -> Dataset:
-    """Pods of different size under a daily load; now and then one leaks for 45 minutes, is killed, starts anew.
+    """Pods of different size under load; now and then one leaks for 45 minutes, is killed, starts anew.
 
     In between, caches fill a little and stop: as steep as a leak, and harmless.
     """

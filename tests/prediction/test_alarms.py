@@ -22,8 +22,8 @@ def labelled_at(
 ) -> Labelled:
     records = [
         LabelRecord(
-            id=str(first), at=START, trace_id="", target="app-0", namespace="", meaning="failure", issue=issue,
-            start=START + timedelta(minutes=first), end=START + timedelta(minutes=last),
+            id=str(first), at=START, trace_id="", target="app-0", namespace="", meaning="failure",
+            issue=issue, start=START + timedelta(minutes=first), end=START + timedelta(minutes=last),
         )
         for first, last in events
     ]  # fmt: skip

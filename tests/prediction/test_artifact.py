@@ -53,7 +53,7 @@ def test_a_model_from_elsewhere_is_refused_and_with_the_key_it_is_not(kept: Path
     assert caught.value.guard == "model trust"
     with pytest.raises(errors.Refused):
         artifact.load(kept, state=elsewhere, key=b"another key")
-    assert artifact.load(kept, state=elsewhere, key=KEY)
+    assert artifact.load(kept, state=elsewhere, key=KEY).model.threshold
 
 
 def test_a_tampered_file_is_never_unpickled(kept: Path, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
         artifact.promote(root, "shop-1")
     assert "--model shop-1" in caught.value.hint
     assert artifact.promoted(root) == ""
-    assert artifact.load(root / "shop-1", state=tmp_path)
+    assert artifact.load(root / "shop-1", state=tmp_path).report.beaten_by
 
 
 def test_promoting_what_is_not_there_is_not_found(tmp_path: Path) -> None:

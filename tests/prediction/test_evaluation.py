@@ -84,7 +84,8 @@ def test_a_schedule_and_a_constant_victim_set_off_the_probes(
     records = [
         LabelRecord(
             id=str(at), at=start, trace_id="", target="app-2", namespace="", meaning="failure",
-            issue="cpu-saturation", start=start + timedelta(minutes=at), end=start + timedelta(minutes=at + 4),
+            issue="cpu-saturation", start=start + timedelta(minutes=at),
+            end=start + timedelta(minutes=at + 4),
         )
         for at in range(20, 880, 30)
     ]  # fmt: skip

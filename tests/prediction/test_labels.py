@@ -56,20 +56,28 @@ def test_an_injected_step_is_a_failure_while_it_lasts_and_not_before(world: Worl
 def test_a_failure_that_announces_itself_counts_from_the_horizon_on_and_settles_unknown(world: World) -> None:
     labelled = label(quiet(world), FORECAST, extra=[told(60, 62)])
     assert where(labelled, 1) == list(range(31, 64))
-    assert where(labelled, -1) == [*range(1, 31), *range(64, 69)]
+    assert where(labelled, -1) == [*range(1, 31), *range(64, 74), *range(90, 120)]
+
+
+def test_what_is_healthy_at_the_end_of_the_data_or_of_the_pod_is_unknown(world: World) -> None:
+    cpu = np.ones((2, 120))
+    cpu[1, 60:] = np.nan
+    y = label(world({"cpu_usage": cpu}), FORECAST).truths[0].y
+    assert np.flatnonzero(y[0] == 0).tolist() == list(range(90))
+    assert np.flatnonzero(y[1] == 0).tolist() == list(range(30))
 
 
 def test_replicas_of_what_fails_are_unknown_and_other_workloads_healthy(world: World) -> None:
     data = world({"cpu_usage": np.ones((3, 120))}, workloads=["deployment/a", "deployment/a", "deployment/b"])
     y = label(data, FORECAST, extra=[told(60, 62, pod="app-0-7d9f8-x0")]).truths[0].y
-    assert (y[1, 1:69] == -1).all()
-    assert (y[2] == 0).all()
+    assert (y[1, 1:74] == -1).all()
+    assert (y[2, :90] == 0).all()
 
 
 def test_before_a_failure_without_warning_nothing_is_known(world: World) -> None:
     labelled = label(quiet(world), FORECAST, extra=[told(60, 62, issue="pod-crash")])
     assert where(labelled, 1) == [61, 62, 63]
-    assert where(labelled, -1) == [*range(31, 61), *range(64, 69)]
+    assert where(labelled, -1) == [*range(31, 61), *range(64, 74), *range(90, 120)]
 
 
 def test_a_restart_after_a_full_memory_is_a_leak(world: World) -> None:
@@ -138,7 +146,7 @@ def test_a_chaos_window_is_masked_or_labelled_but_never_negative(
 
 def test_after_a_mitigation_nobody_knows_what_would_have_been(world: World) -> None:
     labelled = label(quiet(world), FORECAST, extra=[told(60, 62, "censored")])
-    assert where(labelled, -1) == list(range(31, 69))
+    assert where(labelled, -1) == [*range(31, 74), *range(90, 120)]
     assert where(labelled, 1) == []
 
 

@@ -232,7 +232,7 @@ def test_importing_the_facade_loads_no_heavy_library() -> None:
 
 
 def test_every_name_of_the_facade_is_there() -> None:
-    import chaoskit.prediction as facade  # noqa: PLC0415 - the module itself is what is tested
+    import chaoskit.prediction as facade
 
     assert all(callable(getattr(facade, name)) for name in facade.__all__)
     with pytest.raises(AttributeError):

@@ -147,12 +147,13 @@ class Dataset:
 
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Where there is no value."""
-    return np.asarray(np.isnan(values), dtype=np.bool_)
+    found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
+    return found
 
 
 def present(values: Values) -> NDArray[np.bool_]:
     """Which (row, moment) have any value."""
-    found: NDArray[np.bool_] = ~np.isnan(values).all(axis=1)
+    found: NDArray[np.bool_] = np.logical_not(missing(values).all(axis=1))
     return found
 
 

@@ -4,7 +4,8 @@ Injected step faults have no precursors: they are labelled while they last (dete
 system brings about itself are labelled from `horizon` before they begin (forecast), if they are of a class
 that announces itself. What cannot be known is censored, never silently negative: the time before failures
 without warning, a horizon more before the others (they may be under way), replicas of what fails, the time
-after a mitigation, chaos windows that are not labels, errors that follow from another pod's failure.
+after a mitigation, chaos windows that are not labels, errors that follow from another pod's failure, and
+whatever is healthy less than a horizon before the data or the pod ends.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ ERRORS = "errors"
 AT_LEAST = timedelta(minutes=2)
 """How long a failure lasts at the least: a container that was restarted is not back at once."""
 
-SETTLING = timedelta(minutes=5)
+STALE = timedelta(minutes=5)
+"""From when on a pod without samples is gone, and says nothing about now."""
+
+SETTLING = timedelta(minutes=10)
 """How long after a failure its traces are nobody's fault: neither failure nor health."""
 
 
@@ -246,8 +250,18 @@ def _truth(
         span = slice(max(0, event.first - ahead), event.last + 1)
         y[rows, span] = 1
         number[rows, span] = offset + index
+    y[(y == 0) & _open_ended(block.values, lead)] = -1
     y[~_scored(block.values, block.step)] = -1
     return Truth(y, number)
+
+
+def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
+    """Where less than a horizon is known of what came next: the end of the data, or of the pod."""
+    there = present(values)
+    later = np.zeros_like(there)
+    later[:, : there.shape[1] - lead] = there[:, lead:]
+    still: NDArray[np.bool_] = np.logical_or.accumulate(later[:, ::-1], axis=1)[:, ::-1]
+    return ~still if lead else np.zeros_like(there)
 
 
 def _siblings(block: Block, event: Event) -> list[int]:
@@ -269,7 +283,7 @@ def _scored(values: Values, step: int) -> NDArray[np.bool_]:
     """Where a row is there, or was within the last five minutes: silence is a sign, but not for ever."""
     there = present(values)
     found = there.copy()
-    for back in range(1, round(SETTLING.total_seconds() / step) + 1):
+    for back in range(1, round(STALE.total_seconds() / step) + 1):
         found[:, back:] |= there[:, :-back]
     return found
 

@@ -14,7 +14,7 @@ from chaoskit import errors
 from chaoskit.prediction import features, rules
 from chaoskit.prediction.dataset import Block, Dataset, Row, present
 from chaoskit.prediction.features import Floats
-from chaoskit.prediction.labels import SETTLING
+from chaoskit.prediction.labels import STALE
 from chaoskit.prediction.reasons import Look, duration
 from chaoskit.prediction.training import Model
 from chaoskit.records import PredictionRecord, new_id
@@ -108,7 +108,7 @@ def _check_fresh(block: Block, now: datetime) -> None:
     if not len(there):
         raise errors.CannotStart("no pod has a sample of the model's signals", hint="chaoskit doctor")
     age = now - block.at(int(there[-1]))
-    if age > SETTLING:
+    if age > STALE:
         raise errors.CannotStart(
             f"the newest sample is {duration(age.total_seconds() / 60)} old: that says nothing about now",
             hint="see whether Prometheus still scrapes",
@@ -117,7 +117,7 @@ def _check_fresh(block: Block, now: datetime) -> None:
 
 def _risks(model: Model, block: Block, made: Floats) -> list[_Risk]:
     """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
-    recent = max(2, round(SETTLING.total_seconds() / block.step))
+    recent = max(2, round(STALE.total_seconds() / block.step))
     alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1))
     scores, bags = _shares(model, made[alive])
     probability = model.probabilities(scores)
