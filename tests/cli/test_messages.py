@@ -1,0 +1,60 @@
+"""What is printed can be pasted: a command or option that any message or example names exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import chaoskit
+from chaoskit.cli.app import COMMANDS, app
+
+PACKAGE = Path(chaoskit.__file__).parent
+NAMES = {name for group in COMMANDS.values() for name in group}
+PROSE = {"at", "cordoned", "is", "needs"}
+"""Words that follow the name in sentences about it."""
+GROUPS = {"sim", "models"}
+runner = CliRunner()
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Every text in the module that is no docstring; what is put into it is ``*``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    silent = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            silent |= {id(part) for part in node.values}
+            yield "".join(str(p.value) if isinstance(p, ast.Constant) else "*" for p in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
+            yield node.value
+
+
+NAMED = sorted(
+    {
+        words
+        for path in PACKAGE.rglob("*.py")
+        for text in _texts(path)
+        for words in re.findall(r"(?:^|(?<=[\s`($:;]))chaoskit [a-z]+(?: [^\s`);,]+)*", text)
+        if words.split()[1] not in PROSE
+    }
+)
+
+
+def test_messages_name_commands() -> None:
+    assert len(NAMED) > 30
+
+
+@pytest.mark.parametrize("words", NAMED)
+def test_a_command_that_is_named_exists_with_its_options(words: str) -> None:
+    name, *rest = shlex.split(words.partition(" ")[2])
+    assert name in NAMES, f"there is no command {name}"
+    path = [name, *(rest[:1] if name in GROUPS else [])]
+    done = runner.invoke(app, [*path, "--help"])
+    assert done.exit_code == 0, done.output
+    for option in (each for each in rest if each.startswith("-")):
+        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", done.output), f"{words}: no {option}"

@@ -1,0 +1,152 @@
+"""The library tells the whole story by its two names, one lineage from a prediction to what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.servers import until
+
+import chaoskit
+from chaoskit import events
+from chaoskit.errors import CannotStart, NotFound, Unavailable
+from chaoskit.experiments import load
+from chaoskit.flows.auto_recovery import votes
+from chaoskit.flows.world import World
+from chaoskit.ports.store import Document
+from chaoskit.prediction import Options
+from chaoskit.recovery import Plan, runbook
+from chaoskit.simulator.cluster import SimulatedCluster
+
+HOURS = 5
+SMALL = Options(trees=24, fold_trees=16, folds=3, most_rows=2500)
+
+pytestmark = pytest.mark.xdist_group("library")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A shop whose past had incidents, its connected world, and a folder to write to."""
+
+    simulated: SimulatedCluster
+    world: World
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("library")
+    with SimulatedCluster(seed=7, rate=20.0, story="demo", history=timedelta(hours=HOURS)) as simulated:
+        kubeconfig = simulated.kubeconfig(folder / "kubeconfig")
+        with chaoskit.connect(kubeconfig=str(kubeconfig), namespace="shop", home=folder / "home") as world:
+            yield Stage(simulated, world, folder)
+
+
+def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage(stage: Stage) -> None:
+    engine = chaoskit.AIChaosEngine(stage.world)
+    fitted = engine.train("shop", timedelta(hours=HOURS), options=SMALL, thorough=False)
+    assert (fitted.name, fitted.folder) == ("shop-1", stage.folder / "home/models/shop-1")
+    assert fitted.promoted is (fitted.held_back == "")
+
+    predictions = engine.predict("shop", model="shop-1")
+    assert {each.model for each in predictions} == {"shop-1"}
+    assert all(each.probability is not None for each in predictions)
+    assert predictions[0].reasons
+
+    proposals = engine.generate("shop", predictions, top=1)
+    (trial,) = load([str(_written(stage, proposals[0].text))])
+    heard: list[events.Event] = []
+    record = engine.run(trial, listen=heard.append)
+    assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}
+    assert record.undo.state == "confirmed"
+    assert [each.name for each in heard if isinstance(each, events.Step)][-1] == "verdict"
+    assert {each["name"].partition(" ")[0] for each in record.evidence["signals"]} >= {"memory_usage"}
+
+    lineage = stage.world.store.find(where={"trace_id": record.trace_id})
+    assert {each["kind"] for each in lineage} == {"prediction", "run"}
+
+
+def _written(stage: Stage, text: str) -> Path:
+    path = stage.folder / "experiment.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_crash_is_detected_planned_recovered_and_remembered(stage: Stage) -> None:
+    stage.simulated.shop.begin("crash-loop", "orders")
+    recovery = chaoskit.AutoRecovery(stage.world)
+    until(lambda: _plan(recovery) is not None, 60, "no plan for orders")
+    plan = _plan(recovery)
+    assert plan is not None
+    record = recovery.recover(plan, trace_id="lineage-1")
+    assert record.outcome is chaoskit.Outcome.RECOVERED
+    assert record.trace_id == "lineage-1"
+    assert _plan(recovery) is None
+
+    (strategy,) = [each for each in recovery.patterns().strategies if each.issue == "pod-crash"]
+    assert (strategy.tried, strategy.worked) == (1, 1)
+    kept = stage.world.store.get("recovery", record.id)
+    again = recovery.replay(kept)
+    assert (again.outcome, again.replay_of) == (chaoskit.Outcome.NOTHING_TO_DO, record.id)
+    same = next(each for each in recovery.what_if(runbook.defaults()) if each.record == record.id)
+    assert not same.changed
+
+
+def _plan(recovery: chaoskit.AutoRecovery) -> Plan | None:
+    """The plan for a crash of orders whose reason is clear; None while there is none."""
+    seen = recovery.observe("shop")
+    for each in recovery.plan(recovery.classify(seen), seen):
+        if isinstance(each, Plan) and each.issue.id == "orders-pod-crash" and each.issue.confidence >= 0.9:
+            return each
+    return None
+
+
+def test_a_model_that_is_not_there_is_named_with_those_that_are(stage: Stage) -> None:
+    with pytest.raises(NotFound, match="no model nobody") as caught:
+        chaoskit.AIChaosEngine(stage.world).predict("shop", model="nobody")
+    assert caught.value.hint.startswith("models: ")
+
+
+def test_what_needs_no_metrics_works_without_them(stage: Stage) -> None:
+    blind = replace(stage.world, metrics=None)
+    engine = chaoskit.AIChaosEngine(blind)
+    with pytest.raises(CannotStart, match="no Prometheus"):
+        engine.predict("shop")
+    assert engine.generate("shop", top=2)
+    assert chaoskit.AutoRecovery(blind).observe("shop").topology.workloads
+
+
+class _Broken:
+    """A store that is away."""
+
+    def __getattr__(self, name: str) -> object:
+        def away(*arguments: object, **more: object) -> Document:
+            raise Unavailable("the store is away", service="store")
+
+        return away
+
+
+def test_predictions_and_recoveries_do_not_wait_for_their_history(stage: Stage) -> None:
+    away = replace(stage.world, store=_Broken())  # type: ignore[arg-type]  # it is none on purpose
+    heard: list[events.Event] = []
+    predictions = chaoskit.AIChaosEngine(away).predict("shop", model="shop-1", listen=heard.append)
+    assert predictions
+    assert [type(each) for each in heard] == [events.Warned] * len(predictions)
+    assert chaoskit.AutoRecovery(away).history() == ()
+    assert votes(predictions) == tuple(each for each in votes(predictions) if each.issue)
+
+
+def test_a_world_needs_a_cluster(tmp_path: Path) -> None:
+    with (
+        pytest.raises(CannotStart, match="no kubeconfig"),
+        chaoskit.connect(kubeconfig=str(tmp_path / "none")),
+    ):
+        pass
+
+
+def test_a_name_that_the_library_does_not_have_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="AIChaosEnigne"):
+        _ = chaoskit.AIChaosEnigne
