@@ -101,6 +101,32 @@ def test_a_request_that_cannot_be_served_says_why(call: Client, method: str, pat
         assert answer.body == "404 page not found\n"
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        (
+            "/api/v1/namespaces/{ns}/pods",
+            pod("q", resources={"requests": {"cpu": "lots"}}),
+            400,
+            "quantities must match",
+        ),
+        (
+            "/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
+            {"metadata": {"name": "b"}, "spec": {"selector": {"matchExpressions": [{"key": "a"}]}}},
+            422,
+            "spec.selector: Invalid value",
+        ),
+        ("/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": "x"}, 500, "its log says why"),
+    ],
+)
+def test_no_body_breaks_the_server_or_an_actor(
+    call: Client, ns: str, path: str, body: Any, status: int, said: str
+) -> None:
+    answer = call("POST", path.format(ns=ns), body)
+    assert answer.status == status
+    assert said in answer.body["message"]
+
+
 def test_what_is_not_simulated_says_so(call: Client, ns: str) -> None:
     path = running(call, ns, pod("a"))
     refused = call("POST", f"{path}/portforward")

@@ -11,6 +11,7 @@ from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import apply, certificates, paging, patches, schemas, tables, typed
 from chaoskit.simulator.apiserver.apierrors import Refusal
 from chaoskit.simulator.apiserver.requests import Route, route_of
+from chaoskit.simulator.quantities import parse
 
 
 @pytest.mark.parametrize(
@@ -266,3 +267,16 @@ def test_the_certificate_is_one_that_openssl_accepts_for_loopback() -> None:
     context = ssl.create_default_context(cadata=made.certificate)
     (trusted,) = context.get_ca_certs()
     assert ("IP Address", "127.0.0.1") in trusted["subjectAltName"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("2", 2), ("250m", 0.25), ("4Ki", 4096), ("1.5Gi", 1.5 * 2**30), ("129e6", 129e6)]
+)
+def test_a_quantity_is_a_number(text: str, number: float) -> None:
+    assert parse(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "lots", "K", "1KiB"])
+def test_what_is_no_quantity_is_refused(text: str) -> None:
+    with pytest.raises(typed.WrongType, match="quantities must match"):
+        typed.decode("ResourceRequirements", {"limits": {"cpu": text}})

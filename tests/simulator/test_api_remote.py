@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chaoskit.simulator.api import Api, ApiError, Object
-from chaoskit.simulator.apiserver.machinery import LocalApi
+from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.cluster import SimulatedCluster
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.remote import RemoteApi, _Follower

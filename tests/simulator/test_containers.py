@@ -21,7 +21,7 @@ class Started:
         self.began = self.engine.now()
         self.log: list[str] = []
         self.ended: tuple[int, str, float] | None = None
-        invocation = Invocation("shop", "cart", "main", "busybox", command, env, 0, {})
+        invocation = Invocation("shop", "cart", "main", "busybox", command, env, {})
         self.process = Process(invocation, self.engine, self.log.append, self._end)
         script = (programs or Programs()).of(invocation)(self.process)
         if script is not None:

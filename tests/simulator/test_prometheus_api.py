@@ -140,6 +140,7 @@ def test_other_promql_is_refused_and_says_what_is_needed(url: str, query: str) -
         ({"query": "a{b=c}"}, "bad label matcher"),
         ({"query": 'a{b=~"("}'}, "parse error"),
         ({"query": "a", "time": "noon"}, "valid timestamp"),
+        ({"query": "a", "time": "nan"}, "valid timestamp"),
         ({"query": '{a=""}'}, "non-empty matcher"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaoskit.simulator import controllers
 from chaoskit.simulator.api import Object
-from chaoskit.simulator.apiserver.machinery import LocalApi
+from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine

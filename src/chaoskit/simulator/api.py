@@ -1,6 +1,6 @@
 """The one small interface through which actors reach a Kubernetes API: read, write, be told of changes.
 
-It is bound to the simulator's own store (`machinery.LocalApi`) or, over HTTP, to any API server
+It is bound to the simulator's own store (`apiserver.local.LocalApi`) or, over HTTP, to any API server
 (`remote.RemoteApi`). Objects are plain dicts as in JSON; `kind` names a kind as in ``Pod`` or
 ``ChaosEngine.litmuschaos.io`` (kind, dot, group; no group for the core one).
 """

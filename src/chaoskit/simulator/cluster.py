@@ -10,7 +10,8 @@ from typing import Self
 
 from chaoskit.simulator import controllers, kubeconfig, litmus
 from chaoskit.simulator.apiserver import bootstrap
-from chaoskit.simulator.apiserver.machinery import LocalApi, Machinery
+from chaoskit.simulator.apiserver.local import LocalApi
+from chaoskit.simulator.apiserver.machinery import Machinery
 from chaoskit.simulator.apiserver.server import ApiServer
 from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 Object = dict[str, Any]
+
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""The letters of generated names: no vowels, so that no words arise."""
 
 
 def clone(value: Any) -> Any:
@@ -48,3 +52,8 @@ def dig(obj: Any, *path: str) -> Any:
 def without(mapping: Mapping[str, Any], *keys: str) -> Object:
     """A shallow copy that lacks `keys`."""
     return {key: value for key, value in mapping.items() if key not in keys}
+
+
+def suffix(source: random.Random, length: int = 5) -> str:
+    """Random letters as they end a generated name."""
+    return "".join(source.choice(LETTERS) for _ in range(length))

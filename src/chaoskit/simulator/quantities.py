@@ -28,7 +28,7 @@ _SUFFIXES = {
 def parse(quantity: str | float) -> float:
     """The number a quantity stands for: cores for cpu, bytes for memory; ValueError when it is none."""
     text = str(quantity)
-    digits = text.rstrip("numkMGTPEi")
+    digits = text.rstrip("numkKMGTPEi")
     suffix = text[len(digits) :]
     if suffix not in _SUFFIXES:
         raise ValueError(f"not a quantity: {quantity!r}")

@@ -6,7 +6,7 @@ from chaoskit.simulator.api import Object
 from chaoskit.simulator.litmus import probes
 from chaoskit.simulator.litmus.account import Account
 from chaoskit.simulator.litmus.errors import ChaosError
-from chaoskit.simulator.litmus.probes import NotHeldError, Place, Probe, UnreachableError
+from chaoskit.simulator.litmus.probes import NotHeldError, Place, Probe
 
 
 class Api:
@@ -30,7 +30,7 @@ def probe(kind: str, inputs: dict[str, Any], **more: Any) -> Probe:
 def place(*found: Object, status: int | None = 200, values: tuple[float, ...] = (1.0,)) -> Place:
     def http(url: str, timeout: float) -> int:
         if status is None:
-            raise UnreachableError("connection refused")
+            raise ConnectionError("connection refused")
         return status
 
     return Place(cast(Account, Api(*found)), http, lambda endpoint, query: values)

@@ -7,7 +7,7 @@ from tests.simulator.litmus.test_lifecycle import NAMESPACE, chaos, web
 
 from chaoskit.simulator import controllers
 from chaoskit.simulator.api import ApiError, Change, Object
-from chaoskit.simulator.apiserver.machinery import LocalApi
+from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus import Operator

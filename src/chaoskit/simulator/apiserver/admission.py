@@ -8,10 +8,7 @@ from collections.abc import Callable, Mapping
 from chaoskit.simulator.apiserver import apierrors, defaults
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Store
-from chaoskit.simulator.objects import Object, dig
-
-SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""The letters of generated names: no vowels, so that no words arise."""
+from chaoskit.simulator.objects import Object, dig, suffix
 
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _EVICTING_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -24,11 +21,6 @@ _NO_REPLICAS: dict[str, Object] = {
     "Deployment.apps": {},
     "Job.batch": {},
 }
-
-
-def suffix(source: random.Random, length: int = 5) -> str:
-    """Random letters as they end a generated name."""
-    return "".join(source.choice(SUFFIX_LETTERS) for _ in range(length))
 
 
 class Admission:

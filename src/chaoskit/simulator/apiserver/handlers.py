@@ -228,17 +228,15 @@ class Handlers:
 
     def _rescale(self, request: Request, route: Route, resource: Resource) -> Answer:
         options = _options(request)
-        given = request.json("Scale") if request.content_type != _JSON_PATCH else request.body
+        patch = _transform(request, resource) if request.method == "PATCH" else None
+        given = request.json("Scale") if patch is None else {}
 
         def transform(workload: Object) -> Object:
-            if request.method == "PUT":
-                assert isinstance(given, dict)
+            if patch is None:
                 return subresources.rescale(workload, given)
             scale = subresources.scale_of(workload)
             scale["metadata"].pop("resourceVersion")
-            if isinstance(given, bytes):
-                return subresources.rescale(workload, patches.json_patch(scale, json.loads(given)))
-            return subresources.rescale(workload, patches.merge(scale, given))
+            return subresources.rescale(workload, patch(scale))
 
         with self._machinery.engine.lock:
             version = self._machinery.modify(resource, route.namespace, route.name, transform, options)

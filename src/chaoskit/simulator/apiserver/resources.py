@@ -1,4 +1,8 @@
-"""The table of kinds that the API serves: to add one, add a row. CRDs add theirs while it runs."""
+"""The table of kinds that the API serves: to add one, add a row. CRDs add theirs while it runs.
+
+The row, and the kind's fields in ``builtin-types.json``, are enough. Defaults, rules and columns of its own
+are entries under its key in `defaults`, `validation` and `tables`.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from chaoskit.simulator.apiserver.reviews import REVIEWS, account_groups
 from chaoskit.simulator.apiserver.store import dumps
 from chaoskit.simulator.apiserver.tokens import Account, Tokens
 
+_logger = logging.getLogger(__name__)
 ADMINISTRATOR = User("kubernetes-admin", (MASTERS, "system:authenticated"))
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
@@ -103,6 +105,12 @@ class ApiServer:
             return NO_SUCH_PAGE
         except ApiError as error:
             return Response.of(error.code, apierrors.status_of(error))
+        except Exception:
+            _logger.exception("%s %s", request.method, request.target)
+            broken = apierrors.internal(
+                "this request is more than the simulator understands; its log says why"
+            )
+            return Response.of(broken.code, apierrors.status_of(broken))
 
     def prepare_exec(self, request: Request, route: Route) -> Callable[[websocket.Channels], None]:
         """What runs the command of an exec once its WebSocket is open; refusals are raised."""

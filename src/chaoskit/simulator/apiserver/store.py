@@ -6,8 +6,9 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from chaoskit.simulator.api import Change
 from chaoskit.simulator.objects import Object
 
 FIRST_REVISION = 1000
@@ -16,7 +17,6 @@ HISTORY = 1000
 """Changes remembered for each resource."""
 
 Key = tuple[str, str]
-Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
 class Version:

@@ -15,6 +15,7 @@ from importlib import resources
 from typing import Any
 
 from chaoskit.simulator.objects import Object, parse_time
+from chaoskit.simulator.quantities import parse
 
 _GO_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 _GO_TYPES = {"boolean": "bool", "bytes": "uint8", "number": "float64"}
@@ -97,15 +98,22 @@ def _scalar(declared: str, value: Any, path: str, owner: str) -> Any:
     if declared == "microtime":
         return _time(value, micro=True)
     if declared == "quantity":
-        return str(value) if isinstance(value, str | int | float) else _refuse(value, path, owner)
+        return _quantity(value, path, owner)
     fits = isinstance(value, _PYTHON_TYPES[declared])
     if not fits or (isinstance(value, bool) and declared != "boolean"):
         raise _misfit(value, path, owner, _go(declared))
     return value
 
 
-def _refuse(value: Any, path: str, owner: str) -> Any:
-    raise _misfit(value, path, owner, "resource.Quantity")
+def _quantity(value: Any, path: str, owner: str) -> str:
+    if not isinstance(value, str | int | float):
+        raise _misfit(value, path, owner, "resource.Quantity")
+    try:
+        parse(value)
+    except ValueError as error:
+        pattern = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
+        raise WrongType(f"quantities must match the regular expression '{pattern}'") from error
+    return str(value)
 
 
 def _time(value: Any, *, micro: bool) -> str:

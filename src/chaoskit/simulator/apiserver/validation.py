@@ -188,12 +188,21 @@ def _workload(obj: Object) -> Iterator[Cause]:
         yield wrong("spec.selector", "{}", "empty selector is invalid for deployment")
     yield from _labels("spec.template.labels", labels)
     yield from _pod_spec(spec["template"]["spec"], "spec.template.spec")
-    if selector and not selectors.of(selector)(labels):
+    bad = list(_selector(selector))
+    yield from bad
+    if selector and not bad and not selectors.of(selector)(labels):
         detail = "`selector` does not match template `labels`"
         yield wrong("spec.template.metadata.labels", _shown(labels), detail)
     policy = spec["template"]["spec"].get("restartPolicy")
     if policy in {"OnFailure", "Never"}:
         yield unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
+
+
+def _selector(selector: Object | None, path: str = "spec.selector") -> Iterator[Cause]:
+    try:
+        selectors.of(selector)
+    except (selectors.Malformed, KeyError) as error:
+        yield wrong(path, _shown(selector), str(error))
 
 
 def _job(job: Object) -> Iterator[Cause]:
@@ -214,6 +223,7 @@ def _not_negative(spec: Object, key: str, path: str) -> Iterator[Cause]:
 
 
 def _network_policy(policy: Object) -> Iterator[Cause]:
+    yield from _selector(policy["spec"].get("podSelector"), "spec.podSelector")
     for index, kind in enumerate(policy["spec"]["policyTypes"]):
         if kind not in {"Ingress", "Egress"}:
             yield unsupported(f"spec.policyTypes[{index}]", kind, ("Ingress", "Egress"))
@@ -221,6 +231,7 @@ def _network_policy(policy: Object) -> Iterator[Cause]:
 
 def _budget(budget: Object) -> Iterator[Cause]:
     spec = budget["spec"]
+    yield from _selector(spec.get("selector"))
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         shown = _shown(spec)
         yield wrong("spec", shown, "minAvailable and maxUnavailable cannot be both set")

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from chaoskit.simulator.api import Change
 from chaoskit.simulator.apiserver import apierrors
 from chaoskit.simulator.apiserver.resources import Resource
-from chaoskit.simulator.apiserver.store import Change, Changed, Forgotten, Store, Version, dumps
+from chaoskit.simulator.apiserver.store import Changed, Forgotten, Store, Version, dumps
 from chaoskit.simulator.objects import Object
 
 _BOOKMARK_LEAD = 2.0

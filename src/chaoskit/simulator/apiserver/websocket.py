@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
-STDIN, STDOUT, STDERR, ERROR, RESIZE = 0, 1, 2, 3, 4
+STDIN, STDOUT, STDERR, ERROR = 0, 1, 2, 3
 CLOSE_CHANNEL = 255
 """In version 5 of the channel protocol: the other side writes no more to the channel named next."""
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")

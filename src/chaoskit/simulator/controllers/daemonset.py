@@ -6,6 +6,7 @@ from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods, rollout
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.placement import fits_labels, tolerates_all
+from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.recorder import Recorder
 
@@ -31,7 +32,7 @@ class DaemonSets:
         self._pods = informers.of("Pod")
         self._nodes = informers.of("Node")
         self._queue = Reconciler(engine, self._reconcile)
-        self._events = Recorder(api, engine, "daemonset-controller")
+        self._control = PodControl(api, Recorder(api, engine, "daemonset-controller"))
         self._pods.index("controller", pods.controller_uid)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
@@ -68,7 +69,7 @@ class DaemonSets:
         placed = {_target(pod) for pod in mine if not pods.is_finished(pod)}
         for pod in mine:
             if not pods.is_terminating(pod) and (_target(pod) not in wanted or pods.is_finished(pod)):
-                self._delete(daemon_set, pod)
+                self._control.delete(daemon_set, pod)
         for node in sorted(wanted - placed):
             self._create(daemon_set, node, digest)
 
@@ -85,7 +86,7 @@ class DaemonSets:
         old = [p for p in mine if pods.is_active(p) and p["metadata"]["labels"].get(HASH) != digest]
         broken = [pod for pod in old if not pods.is_ready(pod)]
         for pod in [*broken, *[p for p in old if p not in broken][: max(0, room)]]:
-            self._delete(daemon_set, pod)
+            self._control.delete(daemon_set, pod)
 
     def _create(self, daemon_set: Object, node: str, digest: str) -> None:
         template = daemon_set["spec"]["template"]
@@ -93,14 +94,7 @@ class DaemonSets:
         prefix = daemon_set["metadata"]["name"] + "-"
         pod = pods.from_template(daemon_set, template, generateName=prefix, labels=labels)
         pod["spec"] = _pod_spec(daemon_set) | {"affinity": _only_on(node)}
-        made = self._api.create(pod)
-        told = f"Created pod: {made['metadata']['name']}"
-        self._events.event(daemon_set, "Normal", "SuccessfulCreate", told)
-
-    def _delete(self, daemon_set: Object, pod: Object) -> None:
-        self._api.delete("Pod", *key_of(pod), uid=pod["metadata"]["uid"])
-        told = f"Deleted pod: {pod['metadata']['name']}"
-        self._events.event(daemon_set, "Normal", "SuccessfulDelete", told)
+        self._control.create(daemon_set, pod)
 
 
 def counted(daemon_set: Object, mine: list[Object], wanted: set[str], digest: str, now: float) -> Object:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owner_of
+from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone, parse_time, timestamp
 from chaoskit.simulator.recorder import Recorder
@@ -60,6 +61,7 @@ class Jobs:
         self._pods = informers.of("Pod")
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "job-controller")
+        self._control = PodControl(api, self._events)
         self._pods.index("controller", pods.controller_uid)
         self._jobs.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
@@ -133,7 +135,10 @@ class Jobs:
             self._queue.enqueue(key_of(job), wait)
             return 0
         for _ in range(missing):
-            self._create(job)
+            template = job["spec"]["template"]
+            prefix = job["metadata"]["name"] + "-"
+            pod = pods.from_template(job, template, generateName=prefix, finalizers=[TRACKING])
+            self._control.create(job, pod)
         return missing
 
     def _back_off(self, job: Object, bad: int, failed: Sequence[Object]) -> float:
@@ -144,23 +149,9 @@ class Jobs:
         wait: float = min(_FIRST_BACK_OFF * 2 ** (bad - 1), _LONGEST_BACK_OFF)
         return max(ends, default=0.0) + wait - self._engine.now()
 
-    def _create(self, job: Object) -> None:
-        pod = self._api.create(
-            pods.from_template(
-                job,
-                job["spec"]["template"],
-                generateName=job["metadata"]["name"] + "-",
-                finalizers=[TRACKING],
-            )
-        )
-        told = f"Created pod: {pod['metadata']['name']}"
-        self._events.event(job, "Normal", "SuccessfulCreate", told)
-
     def _delete(self, job: Object, surplus: Sequence[Object]) -> None:
         for pod in surplus:
-            self._api.delete("Pod", *key_of(pod), uid=pod["metadata"]["uid"])
-            told = f"Deleted pod: {pod['metadata']['name']}"
-            self._events.event(job, "Normal", "SuccessfulDelete", told)
+            self._control.delete(job, pod)
 
     # ------------------------------------------------------------------ counting
 

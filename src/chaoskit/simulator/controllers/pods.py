@@ -9,9 +9,8 @@ from typing import Any
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.controllers.base import Informer, owned_by, owner_of
-from chaoskit.simulator.objects import clone, parse_time
+from chaoskit.simulator.objects import LETTERS, clone, parse_time
 
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 FINISHED = frozenset({"Succeeded", "Failed"})
 
 
@@ -79,7 +78,7 @@ def template_hash(template: Object, collisions: int = 0) -> str:
     number = 0x811C9DC5
     for byte in (text + (str(collisions) if collisions else "")).encode():
         number = ((number ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(number))
+    return "".join(LETTERS[ord(digit) % len(LETTERS)] for digit in str(number))
 
 
 def scale_down_order(pods_per_node: Mapping[str, int], now: float) -> Callable[[Object], Any]:

@@ -14,7 +14,6 @@ _UNAVAILABLE = (
     "MinimumReplicasUnavailable",
     "Deployment does not have minimum availability.",
 )
-_COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
 
 
 def status(

@@ -8,6 +8,7 @@ from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owned_by
+from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import timestamp
 from chaoskit.simulator.recorder import Recorder
@@ -25,6 +26,7 @@ class ReplicaSets:
         self._pods = informers.of("Pod")
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "replicaset-controller")
+        self._control = PodControl(api, self._events)
         self._pods.index("controller", pods.controller_uid)
         self._pods.index("orphans", pods.orphan_namespace)
         self._sets.index("namespace", pods.namespace_of)
@@ -77,9 +79,12 @@ class ReplicaSets:
 
     def _scale(self, replica_set: Object, active: list[Object]) -> ApiError | None:
         missing = replica_set["spec"].get("replicas", 1) - len(active)
+        template, prefix = replica_set["spec"]["template"], replica_set["metadata"]["name"] + "-"
         try:
             for _ in range(missing):
-                self._create(replica_set)
+                self._control.create(
+                    replica_set, pods.from_template(replica_set, template, generateName=prefix)
+                )
         except ApiError as error:
             self._events.event(replica_set, "Warning", "FailedCreate", f"Error creating: {error}")
             return error
@@ -87,20 +92,8 @@ class ReplicaSets:
             nodes = Counter(pod["spec"].get("nodeName", "") for pod in active)
             active.sort(key=pods.scale_down_order(nodes, self._engine.now()))
             for pod in active[:-missing]:
-                self._delete(replica_set, pod)
+                self._control.delete(replica_set, pod)
         return None
-
-    def _create(self, replica_set: Object) -> None:
-        prefix = replica_set["metadata"]["name"] + "-"
-        template = replica_set["spec"]["template"]
-        pod = self._api.create(pods.from_template(replica_set, template, generateName=prefix))
-        told = f"Created pod: {pod['metadata']['name']}"
-        self._events.event(replica_set, "Normal", "SuccessfulCreate", told)
-
-    def _delete(self, replica_set: Object, pod: Object) -> None:
-        self._api.delete("Pod", *key_of(pod), uid=pod["metadata"]["uid"])
-        told = f"Deleted pod: {pod['metadata']['name']}"
-        self._events.event(replica_set, "Normal", "SuccessfulDelete", told)
 
     def _publish(self, replica_set: Object, mine: list[Object], failure: ApiError | None) -> None:
         now = self._engine.now()

@@ -14,11 +14,11 @@ from chaoskit.simulator.litmus.helper_programs import HelperProgram
 from chaoskit.simulator.litmus.inside import Inside, World
 from chaoskit.simulator.litmus.kinds import ENGINE, EXPERIMENT, JOB, RESULT, uid
 from chaoskit.simulator.litmus.knobs import Knobs
-from chaoskit.simulator.litmus.network import ServiceNetwork, no_prometheus
 from chaoskit.simulator.litmus.probes import Http, Prom
 from chaoskit.simulator.litmus.processes import Kubelet, Process, StubProcesses, run_in_kubelet
 from chaoskit.simulator.litmus.results import fold
 from chaoskit.simulator.litmus.runner import Runner
+from chaoskit.simulator.litmus.services import ServiceNetwork, no_prometheus
 from chaoskit.simulator.objects import timestamp
 from chaoskit.simulator.recorder import Recorder
 

@@ -33,15 +33,11 @@ class NotHeldError(Exception):
     """The probe was evaluated, and the answer is no."""
 
 
-class UnreachableError(Exception):
-    """A URL or an endpoint gave no answer; the message says why."""
-
-
 class Http(Protocol):
     """The network as a pod sees it."""
 
     def __call__(self, url: str, timeout: float) -> int:
-        """The status of a GET; raises `UnreachableError`. `timeout` in seconds, 0 for none."""
+        """The status of a GET; raises `ConnectionError`. `timeout` in seconds, 0 for none."""
         ...
 
 
@@ -49,7 +45,7 @@ class Prom(Protocol):
     """A Prometheus as a pod sees it."""
 
     def __call__(self, endpoint: str, query: str) -> Sequence[float]:
-        """The values of an instant query; raises `UnreachableError`, also for what it cannot parse."""
+        """The values of an instant query; raises `ConnectionError`, also for what it cannot parse."""
         ...
 
 
@@ -208,7 +204,7 @@ def _http(probe: Probe, place: Place) -> Trial:
         raise ChaosError("HTTP_PROBE_ERROR", "invalid memory address or nil pointer dereference")
     try:
         actual = place.http(url, probe.timeout)
-    except UnreachableError as error:
+    except ConnectionError as error:
         raise NotHeldError(f"failed to get the response from the url {url}: {error}") from error
     expected = get.get("responseCode", "")
     told = f"respond with correct status code. Actual code: '{actual}'. Expected code: '{expected}'"
@@ -222,7 +218,7 @@ def _prom(probe: Probe, place: Place) -> str:
     wanted = probe.inputs
     try:
         values = place.prom(wanted.get("endpoint", ""), wanted.get("query", ""))
-    except UnreachableError as error:
+    except ConnectionError as error:
         raise ChaosError("PROM_PROBE_ERROR", str(error)) from error
     if len(values) != 1:
         reason = "metrics entries can't be more than two" if values else "doesn't contains required values"

@@ -13,7 +13,7 @@ from chaoskit.simulator.engine import Due, Engine, Script, Task
 from chaoskit.simulator.node import images, probes
 from chaoskit.simulator.node.environment import ConfigError, environment
 from chaoskit.simulator.node.podstatus import Container
-from chaoskit.simulator.node.prober import Prober
+from chaoskit.simulator.node.probes import Prober
 from chaoskit.simulator.node.programs import Invocation, Process, Programs
 from chaoskit.simulator.objects import timestamp
 from chaoskit.simulator.recorder import Recorder
@@ -258,7 +258,6 @@ class Runner:
             image=spec["image"],
             command=(*(spec.get("command") or ()), *(spec.get("args") or ())),
             env=variables,
-            attempt=self._attempt - 1,
             object=self._pod.object,
         )
 

@@ -68,13 +68,11 @@ class Kubelet:
         container: str,
         *,
         memory_bytes: float | None = None,
-        cpu_cores: float | None = None,
     ) -> None:
         """The container uses so much now; above its memory limit it is killed (OOMKilled, 137).
 
         Does nothing when it is not running.
         """
-        del cpu_cores  # throttled above its limit, never killed
         if not self.running(namespace, pod, container):
             return
         runner = self._runner(namespace, pod, container)

@@ -1,10 +1,13 @@
-"""Readiness, liveness and startup probes: asking a process, and counting what it answers."""
+"""Readiness, liveness and startup probes: when they ask, what they find, and what follows from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.engine import Due, Engine
+from chaoskit.simulator.node.podstatus import Container
 from chaoskit.simulator.node.programs import Process, execute
 
 
@@ -62,3 +65,117 @@ def _port(port: int | str | None, ports: list[Object]) -> int:
         return port
     named = {item.get("name"): item["containerPort"] for item in ports}
     return int(named.get(port, 0))
+
+
+class Subject(Protocol):
+    """The container that is probed, and what it does about it."""
+
+    container: Container
+    stopping: bool
+
+    @property
+    def running(self) -> bool:
+        """True while its process lives."""
+        ...
+
+    def failure(self, probe: Object) -> str | None:
+        """Why a probe fails now; None when it passes."""
+        ...
+
+    def judged(self) -> None:
+        """A probe changed what the status tells of the container."""
+        ...
+
+    def unhealthy(self, kind: str, why: str) -> None:
+        """A probe failed once."""
+        ...
+
+    def condemned(self, kind: str) -> None:
+        """A probe failed so often that the container is to start anew."""
+        ...
+
+
+class Prober:
+    """Asks in turns of ``periodSeconds``; a probe that passes rests until something changed (`poke`)."""
+
+    def __init__(self, engine: Engine, subject: Subject) -> None:
+        self._engine = engine
+        self._subject = subject
+        self._tallies: dict[str, Tally] = {}
+        self._dues: dict[str, Due] = {}
+        self._started_at = 0.0
+
+    def start(self, started_at: float) -> None:
+        """The probes of a container that runs since then are under way, the startup probe alone first."""
+        self._started_at = started_at
+        container = self._subject.container
+        gated = "startupProbe" in container.spec and not container.started
+        for kind in ("startup",) if gated else ("readiness", "liveness"):
+            if f"{kind}Probe" in container.spec and kind not in self._tallies:
+                self._tallies[kind] = Tally()
+                self._first(kind)
+
+    def stop(self) -> None:
+        """Nothing is asked any more."""
+        for due in self._dues.values():
+            due.cancel()
+        self._dues.clear()
+        self._tallies.clear()
+
+    def poke(self) -> None:
+        """What probes ask about may have changed: they ask again at their next turn."""
+        for kind in self._tallies:
+            if kind not in self._dues:
+                self._later(kind)
+
+    def _first(self, kind: str) -> None:
+        delay = float(self._probe(kind).get("initialDelaySeconds", 0))
+        if kind == "readiness" and not delay:
+            self._ask(kind)
+            return
+        wait = delay if kind == "readiness" else max(delay, self._period(kind))
+        self._dues[kind] = self._engine.call_later(wait, lambda: self._ask(kind))
+
+    def _later(self, kind: str) -> None:
+        """The next turn of a probe; turns keep their rhythm from the start of the container."""
+        period, now = self._period(kind), self._engine.now()
+        turns = int((now - self._started_at) / period + 1e-6) + 1
+        at = self._started_at + turns * period
+        self._dues[kind] = self._engine.call_at(at, lambda: self._ask(kind))
+
+    def _probe(self, kind: str) -> Object:
+        probe: Object = self._subject.container.spec[f"{kind}Probe"]
+        return probe
+
+    def _period(self, kind: str) -> float:
+        return float(self._probe(kind).get("periodSeconds", 10))
+
+    def _ask(self, kind: str) -> None:
+        self._dues.pop(kind, None)
+        if self._subject.stopping and kind != "readiness":
+            return
+        probe, tally = self._probe(kind), self._tallies[kind]
+        why = self._subject.failure(probe)
+        tally.add(passed=why is None)
+        if why is not None:
+            self._subject.unhealthy(kind, why)
+        verdict = tally.verdict(probe)
+        if verdict is not None:
+            self._judge(kind, passed=verdict)
+        if verdict is not True and kind in self._tallies:
+            self._later(kind)
+
+    def _judge(self, kind: str, *, passed: bool) -> None:
+        container = self._subject.container
+        if kind == "readiness" and container.ready is not passed:
+            container.ready = passed
+            self._subject.judged()
+        elif kind == "startup" and passed:
+            del self._tallies["startup"]
+            container.started = True
+            container.ready = "readinessProbe" not in container.spec
+            self._subject.judged()
+            self.start(self._started_at)
+        elif not passed and kind != "readiness":
+            self.stop()
+            self._subject.condemned(kind)

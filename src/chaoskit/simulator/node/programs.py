@@ -26,7 +26,7 @@ _SHELLS = {"sh", "bash", "ash"}
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One start of one container. `attempt` counts its starts in this pod from 0."""
+    """One start of one container."""
 
     namespace: str
     pod: str
@@ -34,7 +34,6 @@ class Invocation:
     image: str
     command: tuple[str, ...]
     env: dict[str, str]
-    attempt: int
     object: Object
     """The pod as it was then; not to be changed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +102,10 @@ def parse_duration(text: str) -> float:
     parts = _DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    try:
-        return float(text)
-    except ValueError:
-        raise BadQuery(f'cannot parse "{text}" to a valid duration') from None
+    with suppress(ValueError):
+        if math.isfinite(seconds := float(text)):
+            return seconds
+    raise BadQuery(f'cannot parse "{text}" to a valid duration')
 
 
 def instant(signals: Signals, query: str, at: float) -> dict[str, Any]:

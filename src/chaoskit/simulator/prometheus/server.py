@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -145,10 +147,9 @@ class PrometheusServer:
         text = (given.get(name) or [""])[0]
         if not text and not required:
             return self._engine.now() if otherwise is None else otherwise
-        try:
-            return float(text)
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            if math.isfinite(at := float(text)):
+                return at
         try:
             return datetime.fromisoformat(text).timestamp()
         except ValueError:

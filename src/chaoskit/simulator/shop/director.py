@@ -33,7 +33,7 @@ _SETTLE = 8.0 * 60
 _logger = logging.getLogger(__name__)
 
 
-class Direction:
+class Director:
     """Begins stories on the stage and keeps the truth about them in `incidents`."""
 
     def __init__(self, stage: Stage, story: str | None, *, present: float) -> None:

@@ -8,17 +8,17 @@ from contextlib import suppress
 from chaoskit.simulator.api import Api, ApiError
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Due, Engine
-from chaoskit.simulator.litmus.probes import UnreachableError
 from chaoskit.simulator.prometheus import queries
 from chaoskit.simulator.prometheus.queries import BadQuery
 from chaoskit.simulator.prometheus.signals import STEP, Signals
 from chaoskit.simulator.shop import manifests
-from chaoskit.simulator.shop.director import Direction, as_row
+from chaoskit.simulator.shop.director import Director
 from chaoskit.simulator.shop.stage import Incident, Kubelet, Stage
 from chaoskit.simulator.traffic import exposition
-from chaoskit.simulator.traffic.flow import PodState, Traffic
+from chaoskit.simulator.traffic.flow import Traffic
 from chaoskit.simulator.traffic.measurement import Measurement
 from chaoskit.simulator.traffic.network import Network
+from chaoskit.simulator.traffic.state import PodState
 from chaoskit.simulator.traffic.view import ClusterView
 
 _SOON = 1.0
@@ -61,7 +61,7 @@ class Shop:
         self._measurement = Measurement(self.signals, self.view, self.traffic)
         choices = random.Random(f"stories {seed}")
         stage = Stage(api, engine, effects, kubelet, self.view, self.traffic, choices)
-        self._direction = Direction(stage, story, present=now if present is None else present)
+        self._director = Director(stage, story, present=now if present is None else present)
 
     def start(self) -> None:
         """The shop is deployed, and every 15 simulated seconds its signals are recorded."""
@@ -72,11 +72,11 @@ class Shop:
         self.effects.listen(self._affected)
         self.view.start()
         self._engine.call_later(0, self._step)
-        self._direction.start()
+        self._director.start()
 
     def begin(self, kind: str, workload: str, *, namespace: str = "shop") -> Incident:
         """The story `kind` has begun on `workload`; nobody but a recovery from outside ends it."""
-        return self._direction.begin(kind, workload, namespace=namespace)
+        return self._director.begin(kind, workload, namespace=namespace)
 
     def metrics(self) -> str:
         """The text of ``/metrics`` at this moment."""
@@ -88,17 +88,13 @@ class Shop:
         try:
             found = queries.instant(self.signals, query, self._engine.now())["result"]
         except BadQuery as error:
-            raise UnreachableError(str(error)) from error
+            raise ConnectionError(str(error)) from error
         return [float(one["value"][1]) for one in found if "value" in one]
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
         """The truth: every incident so far, those under way included, oldest first."""
-        return tuple(self._direction.incidents)
-
-    def events(self) -> list[dict[str, object]]:
-        """The truth as rows of an events file; `end` and `failure_time` None while not yet so."""
-        return [as_row(one) for one in self._direction.incidents]
+        return tuple(self._director.incidents)
 
     def _create(self, manifest: manifests.Manifest) -> None:
         try:

@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 from chaoskit.simulator.api import Api, ApiError
 from chaoskit.simulator.effects import Effect, Effects, Kind
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.traffic.flow import PodState, Traffic
+from chaoskit.simulator.traffic.flow import Traffic
+from chaoskit.simulator.traffic.state import PodState
 from chaoskit.simulator.traffic.view import ClusterView, Pod
 
 

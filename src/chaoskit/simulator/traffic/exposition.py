@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chaoskit.simulator.traffic import meters
-from chaoskit.simulator.traffic.flow import DISK, PodState, Traffic
+from chaoskit.simulator.traffic.flow import Traffic
 from chaoskit.simulator.traffic.queueing import BUCKETS
+from chaoskit.simulator.traffic.state import DISK, PodState
 from chaoskit.simulator.traffic.view import ClusterView, Container, Pod
 
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from chaoskit.simulator.effects import Effect, Effects
+from chaoskit.simulator.prometheus.signals import STEP
 from chaoskit.simulator.traffic import meters, queueing
+from chaoskit.simulator.traffic.callgraph import Node, call_graph
 from chaoskit.simulator.traffic.meters import Meter
 from chaoskit.simulator.traffic.nodeload import NodeLoads
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, POOL_TIMEOUT, Part
 from chaoskit.simulator.traffic.rhythm import Rhythm
-from chaoskit.simulator.traffic.view import MIB, ClusterView, Pod, Role, Service
+from chaoskit.simulator.traffic.state import DISK, QUIET, PodState, disturbed, network_fault
+from chaoskit.simulator.traffic.view import MIB, ClusterView, Pod
 
-STEP = 15.0
 _SIGMA = 0.45
 _CPU_OF_WORK = 0.85
 _HOP = 0.0006
@@ -31,132 +32,11 @@ _REQUEST_BYTES = 850.0
 _ANSWER_BYTES = 3400.0
 _LOG_BYTES = 180.0
 _ROTATED_LOG = 48 * MIB
-DISK = 2048 * MIB
-"""The bytes that a container's file system can take."""
-_GC_FROM = 0.85
 _IDLE_CONNECTIONS = 2.0
 _QUERIES = 3
 """Queries that a request sends one after the other over the connection it holds."""
 _NODE_CORES = 4.0
 _RARE = 0.004
-
-
-@dataclass(frozen=True, slots=True)
-class Disturbed:
-    """The effects on one pod, added up."""
-
-    cpu: float = 0.0
-    memory: float = 0.0
-    leak: float = 0.0
-    errors: float = 0.0
-    hold: float = 0.0
-    slow: float = 0.0
-    network: tuple[Effect, ...] = ()
-
-
-_QUIET = Disturbed()
-
-
-def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
-    """What is wrong with a pod, from the effects in force and the faults its environment asks for."""
-    sums: dict[str, float] = {}
-    network: list[Effect] = []
-    for effect in effects:
-        if effect.kind in {"network-loss", "network-latency"}:
-            network.append(effect)
-        else:
-            sums[effect.kind] = sums.get(effect.kind, 0.0) + effect.amount
-    for kind, amount in role.faults if role else ():
-        sums[kind] = sums.get(kind, 0.0) + amount
-    if not sums and not network:
-        return _QUIET
-    return Disturbed(
-        cpu=sums.get("cpu", 0.0),
-        memory=sums.get("memory", 0.0),
-        leak=sums.get("leak", 0.0),
-        errors=min(1.0, sums.get("errors", 0.0) / 100),
-        hold=sums.get("hold-connections", 0.0),
-        slow=sums.get("slow", 0.0),
-        network=tuple(network),
-    )
-
-
-def network_fault(effects: Sequence[Effect], names: frozenset[str] | None) -> tuple[float, float]:
-    """The share of exchanges lost and the seconds added by network effects towards `names` (None: anyone)."""
-    loss = delay = 0.0
-    for effect in effects:
-        if effect.peers and (names is None or not names & _hosts(effect.peers)):
-            continue
-        if effect.kind == "network-loss":
-            loss = 1 - (1 - loss) * (1 - effect.amount / 100)
-        else:
-            delay += effect.amount
-    lost, added = queueing.lossy(loss)
-    return lost, added + 2 * delay
-
-
-def _hosts(peers: Iterable[str]) -> frozenset[str]:
-    return frozenset(peer.split("|", 1)[0] for peer in peers)
-
-
-@dataclass(slots=True)
-class PodState:
-    """What one pod is doing: set by `Traffic`, read by signals and exposition."""
-
-    pod: Pod
-    meter: Meter
-    run: str = ""
-    running: bool = False
-    garbage: float = 0.0
-    collect_at: float = 0.0
-    leaked: float = 0.0
-    warm: float = 0.0
-    size: float = 1.0
-    memory: float = 0.0
-    disk: float = 0.0
-    drift: float = 0.0
-    wrong: Disturbed = _QUIET
-    arriving: float = 0.0
-    failing: float = 0.0
-    calls: dict[tuple[str, str], float] = field(default_factory=dict)
-    queries: float = 0.0
-    pool_in_use: float = 0.0
-    pool_pending: float = 0.0
-    starved: float = 0.0
-    connections: float = 0.0
-    cpu: float = 0.0
-    parts: list[Part] = field(default_factory=list)
-    ooms: list[float] = field(default_factory=list)
-    oom_total: int = 0
-    reported: bool = False
-
-    @property
-    def near_limit(self) -> float:
-        """How far the garbage collector is in trouble: 0 below 85 % of the memory limit, 1 at it."""
-        limit = self.pod.main.memory_limit if self.pod.main else None
-        if not limit:
-            return 0.0
-        return min(1.0, max(0.0, (self.memory / limit - _GC_FROM) / (1 - _GC_FROM)))
-
-
-@dataclass(slots=True)
-class Node:
-    """One service in the call graph, or a deployment of load generators (which nobody calls)."""
-
-    key: tuple[str, str]
-    role: Role
-    states: list[PodState]
-    names: frozenset[str]
-    calls: list[tuple[Node, float]] = field(default_factory=list)
-    database: Node | None = None
-    serving: list[PodState] = field(default_factory=list)
-    demand: float = 0.0
-    failed: float = 0.0
-    lost: float = 0.0
-    parts: list[Part] = field(default_factory=list)
-    shares: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-
 
 _REFUSED = [Part(1.0, 0.001, 0.0)]
 
@@ -369,7 +249,6 @@ class Traffic:
     ) -> None:
         rates = state.meter.rates
         good = ok * (1 - failing) * (1 - lost)
-        state.failing = 1 - good
         rates[meters.OK] = rate * good
         rates[meters.UPSTREAM_ERROR] = rate * (ok - good)
         rates[meters.OWN_ERROR] = rate * (1 - refused) * fault
@@ -428,7 +307,7 @@ class Traffic:
         each = 1 / len(node.serving)
         node.parts = []
         failed = missing = 0.0
-        alike = not any(state.wrong is not _QUIET for state in node.serving)
+        alike = not any(state.wrong is not QUIET for state in node.serving)
         for state in node.serving:
             wrong = state.wrong.network
             lost, delay = network_fault(wrong, None) if wrong else (0.0, 0.0)
@@ -524,70 +403,3 @@ def _opened(state: PodState) -> float:
 def _towards(state: PodState, callee: Node) -> tuple[float, float]:
     network = state.wrong.network
     return network_fault(network, callee.names) if network else (0.0, 0.0)
-
-
-def call_graph(view: ClusterView, states: dict[tuple[str, str], PodState]) -> list[Node]:
-    """Services and load generators with their pods, callers before callees; a cycle is cut."""
-    nodes = {node.key: node for node in _nodes(view, states)}
-    for node in nodes.values():
-        namespace = node.key[0]
-        for host, share in node.role.calls:
-            callee = nodes.get(service_key(host, namespace))
-            if callee is not None:
-                node.calls.append((callee, share))
-        if node.role.load_url:
-            first = nodes.get(service_key(node.role.load_url, namespace))
-            node.calls += [(first, 1.0)] if first else []
-        node.database = nodes.get(service_key(node.role.database, namespace))
-    return _callers_first(list(nodes.values()))
-
-
-def service_key(host: str, namespace: str) -> tuple[str, str]:
-    """Namespace and name of the service that `host` means to a pod in `namespace`."""
-    name, _, rest = host.partition(".")
-    return (rest.split(".", 1)[0] or namespace, name)
-
-
-def _nodes(view: ClusterView, states: dict[tuple[str, str], PodState]) -> Iterable[Node]:
-    for _, service in sorted(view.services.items()):
-        members = [states[pod.key] for pod in view.backends(service) if pod.key in states]
-        role = next((state.pod.role for state in members if state.pod.role), None)
-        if role is not None and not role.load_url:
-            key = (service.namespace, service.name)
-            yield Node(key, role, members, _names_of(service, members))
-    generators: dict[tuple[str, str], list[PodState]] = {}
-    for _, state in sorted(states.items()):
-        if state.pod.role and state.pod.role.load_url:
-            key = (state.pod.namespace, f"deployment {state.pod.workload}")
-            generators.setdefault(key, []).append(state)
-    for key, members in generators.items():
-        first = members[0].pod.role
-        if first is not None:
-            yield Node(key, first, members, frozenset())
-
-
-def _names_of(service: Service, members: list[PodState]) -> frozenset[str]:
-    short = f"{service.name}.{service.namespace}"
-    names = {service.name, short, f"{short}.svc", f"{short}.svc.cluster.local", service.ip}
-    return frozenset(names | {state.pod.ip for state in members} - {""})
-
-
-def _callers_first(nodes: list[Node]) -> list[Node]:
-    done: dict[tuple[str, str], Node] = {}
-    under_way: set[tuple[str, str]] = set()
-
-    def visit(node: Node) -> None:
-        if node.key in done:
-            return
-        under_way.add(node.key)
-        node.calls = [(c, share) for c, share in node.calls if c.key not in under_way]
-        for callee, _ in node.calls:
-            visit(callee)
-        if node.database is not None:
-            visit(node.database)
-        under_way.remove(node.key)
-        done[node.key] = node
-
-    for node in nodes:
-        visit(node)
-    return list(reversed(done.values()))

@@ -10,7 +10,8 @@ from typing import Any
 
 from chaoskit.simulator.prometheus.signals import Labels, Series, Signals
 from chaoskit.simulator.traffic import meters, queueing
-from chaoskit.simulator.traffic.flow import DISK, PodState, Traffic
+from chaoskit.simulator.traffic.flow import Traffic
+from chaoskit.simulator.traffic.state import DISK, PodState
 from chaoskit.simulator.traffic.view import BAD_WAITING, ClusterView, Pod
 
 _OOM_WINDOW = 300.0

@@ -36,14 +36,41 @@ _WINDOW = 4
 """A rate over one minute sees four samples that lie 15 s apart."""
 
 
-class Meter:
+class Counters:
+    """Counters that grow at rates: what they are, were a minute ago, and will be at any moment soon."""
+
+    def __init__(self, width: int) -> None:
+        self.values = [0.0] * width
+        self.rates = [0.0] * width
+        self._past: deque[tuple[float, list[float]]] = deque(maxlen=_WINDOW)
+
+    def advance(self, seconds: float) -> None:
+        """`seconds` have passed at the present rates."""
+        self.values = self.at(seconds)
+
+    def at(self, seconds: float) -> list[float]:
+        """What the counters are `seconds` after the last advance."""
+        return [v + r * seconds for v, r in zip(self.values, self.rates, strict=False)]
+
+    def sample(self, at: float) -> list[float] | None:
+        """The rates per second over the last minute's samples, this one included; None for the first."""
+        values = self.values
+        self._past.append((at, values))
+        since, before = self._past[0]
+        span = at - since
+        if span <= 0:
+            return None
+        rates = [(new - old) / span for new, old in zip(values, before, strict=False)]
+        rates += [value / span for value in values[len(rates) :]]
+        return rates
+
+
+class Meter(Counters):
     """Counters that start at zero with the container; the network's belong to the pod and live on."""
 
     def __init__(self) -> None:
-        self.values = [0.0] * (SERVED + WIDTH)
-        self.rates = [0.0] * (SERVED + WIDTH)
+        super().__init__(SERVED + WIDTH)
         self.destinations: dict[str, int] = {}
-        self._past: deque[tuple[float, list[float]]] = deque(maxlen=_WINDOW)
 
     def destination(self, name: str) -> int:
         """Where the histogram of calls to `name` begins; made when it is not there."""
@@ -65,14 +92,6 @@ class Meter:
             rates[at + bucket] = rate * share
         rates[at + WIDTH - 1] = rate * seconds
 
-    def advance(self, seconds: float) -> None:
-        """`seconds` have passed at the present rates."""
-        self.values = [v + r * seconds for v, r in zip(self.values, self.rates, strict=False)]
-
-    def at(self, seconds: float) -> list[float]:
-        """What the counters are `seconds` after the last advance."""
-        return [v + r * seconds for v, r in zip(self.values, self.rates, strict=False)]
-
     def restart(self) -> None:
         """The container's process is a new one: what it counts begins at zero."""
         kept = [(at, self.values[at]) for at in _OF_THE_SANDBOX]
@@ -80,15 +99,3 @@ class Meter:
         for at, value in kept:
             self.values[at] = value
         self._past.clear()
-
-    def sample(self, at: float) -> list[float] | None:
-        """The rates per second over the last minute's samples, this one included; None for the first."""
-        values = self.values
-        self._past.append((at, values))
-        since, before = self._past[0]
-        span = at - since
-        if span <= 0:
-            return None
-        rates = [(new - old) / span for new, old in zip(values, before, strict=False)]
-        rates += [value / span for value in values[len(rates) :]]
-        return rates

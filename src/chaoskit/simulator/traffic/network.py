@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from chaoskit.simulator.litmus.probes import UnreachableError
-from chaoskit.simulator.traffic.flow import PodState, Traffic, network_fault, service_key
+from chaoskit.simulator.traffic.callgraph import service_key
+from chaoskit.simulator.traffic.flow import Traffic
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, Part
+from chaoskit.simulator.traffic.state import PodState, network_fault
 from chaoskit.simulator.traffic.view import ClusterView, Pod, Service
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer: its status, and the seconds it took."""
-
-    status: int
-    seconds: float
 
 
 class Network:
@@ -29,41 +21,38 @@ class Network:
         self._traffic = traffic
         self._random = random.Random(f"network {seed}")
 
-    def __call__(self, url: str, timeout: float) -> int:
-        """The status of a GET, as a probe of Litmus sees it; `timeout` in seconds, 0 for none."""
-        return self.get(url, timeout=timeout or CLIENT_TIMEOUT).status
-
-    def get(self, url: str, *, namespace: str = "default", timeout: float = CLIENT_TIMEOUT) -> Answer:
-        """What a GET from a pod in `namespace` is answered; raises `UnreachableError` when nothing comes.
+    def __call__(self, url: str, timeout: float = 0.0, *, namespace: str = "default") -> int:
+        """The status of a GET from a pod in `namespace`; `timeout` in seconds, 0 for the usual patience.
 
         A service with a ready pod answers 200; those that take part in traffic answer as they do there.
+        Raises `ConnectionError` when nothing comes.
         """
         parts = urlsplit(url)
         pod = self._pod_at(parts, namespace)
         lost, delay = network_fault(self._traffic.effects_of_network(pod), None)
         if self._random.random() < lost:
-            raise UnreachableError(f"Get {url!r}: context deadline exceeded")
+            raise ConnectionError(f"Get {url!r}: context deadline exceeded")
         state = self._traffic.states.get(pod.key)
         status, seconds = self._served(state) if state and state.parts else (200, 0.002)
-        if seconds + delay > timeout:
-            raise UnreachableError(f"Get {url!r}: context deadline exceeded")
-        return Answer(status, seconds + delay)
+        if seconds + delay > (timeout or CLIENT_TIMEOUT):
+            raise ConnectionError(f"Get {url!r}: context deadline exceeded")
+        return status
 
     def _pod_at(self, parts: SplitResult, namespace: str) -> Pod:
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
         service = self._service_at(host, namespace)
         if service is not None and port not in service.ports:
-            raise UnreachableError(f"dial tcp {host}:{port}: i/o timeout")
+            raise ConnectionError(f"dial tcp {host}:{port}: i/o timeout")
         if service is not None:
             pods = [pod for pod in self._view.backends(service) if pod.serving]
         else:
             pods = [pod for pod in self._view.pods.values() if pod.ip and pod.ip == host]
             if not pods:
-                raise UnreachableError(f"dial tcp: lookup {host}: no such host")
+                raise ConnectionError(f"dial tcp: lookup {host}: no such host")
             pods = [pod for pod in pods if pod.main and pod.main.running]
         if not pods:
-            raise UnreachableError(f"dial tcp {host}:{port}: connect: connection refused")
+            raise ConnectionError(f"dial tcp {host}:{port}: connect: connection refused")
         return self._random.choice(pods)
 
     def _service_at(self, host: str, namespace: str) -> Service | None:

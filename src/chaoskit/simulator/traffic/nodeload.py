@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from chaoskit.simulator.traffic import meters
+from chaoskit.simulator.traffic.meters import Counters
+from chaoskit.simulator.traffic.state import PodState
 from chaoskit.simulator.traffic.view import ClusterView, quantity
-
-if TYPE_CHECKING:
-    from chaoskit.simulator.traffic.flow import PodState
 
 _SYSTEM_CPU = 0.12
 _SYSTEM_MEMORY = 0.9 * 2.0**30
 _SEGMENTS = 40.0
 _RESENT = 0.0008
-_WINDOW = 4
 CPU, SEGMENTS, RESENT = range(3)
 
 
-class NodeLoad:
+class NodeLoad(Counters):
     """One node: its size, what it uses now, and counters of CPU seconds, segments and segments resent."""
 
     def __init__(self, cores: float, capacity: float) -> None:
+        super().__init__(3)
         self.cores = cores
         self.capacity = capacity
         self.memory = 0.0
-        self.values = [0.0, 0.0, 0.0]
-        self.rates = [0.0, 0.0, 0.0]
-        self._past: deque[tuple[float, list[float]]] = deque(maxlen=_WINDOW)
-
-    def at(self, seconds: float) -> list[float]:
-        """What the counters are `seconds` after the last advance."""
-        return [v + r * seconds for v, r in zip(self.values, self.rates, strict=True)]
-
-    def sample(self, at: float) -> list[float] | None:
-        """The counters' rates over the last minute's samples, this one included; None for the first."""
-        self._past.append((at, self.values))
-        since, before = self._past[0]
-        if at <= since:
-            return None
-        return [(n - o) / (at - since) for n, o in zip(self.values, before, strict=True)]
 
 
 class NodeLoads:
@@ -55,7 +37,7 @@ class NodeLoads:
     def advance(self, seconds: float) -> None:
         """`seconds` have passed at the present rates."""
         for load in self.by_name.values():
-            load.values = load.at(seconds)
+            load.advance(seconds)
 
     def measure(self, states: Iterable[PodState]) -> None:
         """The nodes use what these pods use now, and their own share."""

@@ -6,7 +6,6 @@ derived from the view (the call graph, the list of series) is made anew only whe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,20 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from chaoskit.simulator.api import Api, Change, Object
+from chaoskit.simulator.quantities import parse
 
-_SUFFIXES = {
-    "": 1.0,
-    "m": 1e-3,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "Ki": 2.0**10,
-    "Mi": 2.0**20,
-    "Gi": 2.0**30,
-    "Ti": 2.0**40,
-}
-_QUANTITY = re.compile(r"^([0-9.]+(?:[eE][0-9]+)?)([A-Za-z]*)$")
 MIB = 2.0**20
 BAD_WAITING = frozenset(
     {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError"}
@@ -35,11 +22,8 @@ BAD_WAITING = frozenset(
 
 
 def quantity(text: str | float | None) -> float | None:
-    """A Kubernetes quantity as a number (cores, bytes); None for none or an unreadable one."""
-    match = _QUANTITY.match(str(text)) if text is not None else None
-    if match is None or match[2] not in _SUFFIXES:
-        return None
-    return float(match[1]) * _SUFFIXES[match[2]]
+    """A Kubernetes quantity as a number (cores, bytes); None for none."""
+    return None if text is None else parse(text)
 
 
 @dataclass(frozen=True, slots=True)

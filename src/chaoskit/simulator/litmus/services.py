@@ -1,4 +1,4 @@
-"""HTTP and Prometheus as a pod of the cluster reaches them, when nobody gives a better answer."""
+"""What probes reach when nobody gives a better answer: services by their pods, and no Prometheus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.effects import Effects
-from chaoskit.simulator.litmus.probes import UnreachableError
 
 _SERVICE = re.compile(r"^https?://(?P<name>[^./:]+)\.(?P<namespace>[^./:]+)(\.svc[^/:]*)?(:\d+)?(/|$)")
 _DEAD = 99.0
@@ -23,16 +22,16 @@ class ServiceNetwork:
     effects: Effects | None = None
 
     def __call__(self, url: str, timeout: float) -> int:  # noqa: ARG002 - answers come at once or never
-        """200 when a ready pod stands behind the service; raises `UnreachableError` otherwise."""
+        """200 when a ready pod stands behind the service; raises `ConnectionError` otherwise."""
         found = _SERVICE.match(url)
         if found is None:
-            raise UnreachableError(f'Get "{url}": dial tcp: lookup: no such host')
+            raise ConnectionError(f'Get "{url}": dial tcp: lookup: no such host')
         service = self.api.get("Service", found["namespace"], found["name"])
         if service is None:
             host = f"{found['name']}.{found['namespace']}"
-            raise UnreachableError(f'Get "{url}": dial tcp: lookup {host}: no such host')
+            raise ConnectionError(f'Get "{url}": dial tcp: lookup {host}: no such host')
         if not any(self._answers(pod) for pod in self._behind(service)):
-            raise UnreachableError(f'Get "{url}": connect: connection refused')
+            raise ConnectionError(f'Get "{url}": connect: connection refused')
         return 200
 
     def _behind(self, service: Object) -> Sequence[Object]:
@@ -51,4 +50,4 @@ class ServiceNetwork:
 
 def no_prometheus(endpoint: str, query: str) -> Sequence[float]:  # noqa: ARG001 - nothing is asked
     """Raises: nobody told this Litmus how to reach a Prometheus."""
-    raise UnreachableError(f"unable to reach the Prometheus at {endpoint}")
+    raise ConnectionError(f"unable to reach the Prometheus at {endpoint}")

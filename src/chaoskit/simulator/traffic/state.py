@@ -1,0 +1,113 @@
+"""What one pod is doing, and what is wrong with it: the state that traffic advances and metrics read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from chaoskit.simulator.effects import Effect
+from chaoskit.simulator.traffic import queueing
+from chaoskit.simulator.traffic.meters import Meter
+from chaoskit.simulator.traffic.queueing import Part
+from chaoskit.simulator.traffic.view import MIB, Pod, Role
+
+DISK = 2048 * MIB
+"""The bytes that a container's file system can take."""
+_GC_FROM = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """The effects on one pod, added up."""
+
+    cpu: float = 0.0
+    memory: float = 0.0
+    leak: float = 0.0
+    errors: float = 0.0
+    hold: float = 0.0
+    slow: float = 0.0
+    network: tuple[Effect, ...] = ()
+
+
+QUIET = Disturbed()
+
+
+def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
+    """What is wrong with a pod, from the effects in force and the faults its environment asks for."""
+    sums: dict[str, float] = {}
+    network: list[Effect] = []
+    for effect in effects:
+        if effect.kind in {"network-loss", "network-latency"}:
+            network.append(effect)
+        else:
+            sums[effect.kind] = sums.get(effect.kind, 0.0) + effect.amount
+    for kind, amount in role.faults if role else ():
+        sums[kind] = sums.get(kind, 0.0) + amount
+    if not sums and not network:
+        return QUIET
+    return Disturbed(
+        cpu=sums.get("cpu", 0.0),
+        memory=sums.get("memory", 0.0),
+        leak=sums.get("leak", 0.0),
+        errors=min(1.0, sums.get("errors", 0.0) / 100),
+        hold=sums.get("hold-connections", 0.0),
+        slow=sums.get("slow", 0.0),
+        network=tuple(network),
+    )
+
+
+def network_fault(effects: Sequence[Effect], names: frozenset[str] | None) -> tuple[float, float]:
+    """The share of exchanges lost and the seconds added by network effects towards `names` (None: anyone)."""
+    loss = delay = 0.0
+    for effect in effects:
+        if effect.peers and (names is None or not names & _hosts(effect.peers)):
+            continue
+        if effect.kind == "network-loss":
+            loss = 1 - (1 - loss) * (1 - effect.amount / 100)
+        else:
+            delay += effect.amount
+    lost, added = queueing.lossy(loss)
+    return lost, added + 2 * delay
+
+
+def _hosts(peers: Iterable[str]) -> frozenset[str]:
+    return frozenset(peer.split("|", 1)[0] for peer in peers)
+
+
+@dataclass(slots=True)
+class PodState:
+    """What one pod is doing: set by `Traffic`, read by signals and exposition."""
+
+    pod: Pod
+    meter: Meter
+    run: str = ""
+    running: bool = False
+    garbage: float = 0.0
+    collect_at: float = 0.0
+    leaked: float = 0.0
+    warm: float = 0.0
+    size: float = 1.0
+    memory: float = 0.0
+    disk: float = 0.0
+    drift: float = 0.0
+    wrong: Disturbed = QUIET
+    arriving: float = 0.0
+    calls: dict[tuple[str, str], float] = field(default_factory=dict)
+    queries: float = 0.0
+    pool_in_use: float = 0.0
+    pool_pending: float = 0.0
+    starved: float = 0.0
+    connections: float = 0.0
+    cpu: float = 0.0
+    parts: list[Part] = field(default_factory=list)
+    ooms: list[float] = field(default_factory=list)
+    oom_total: int = 0
+    reported: bool = False
+
+    @property
+    def near_limit(self) -> float:
+        """How far the garbage collector is in trouble: 0 below 85 % of the memory limit, 1 at it."""
+        limit = self.pod.main.memory_limit if self.pod.main else None
+        if not limit:
+            return 0.0
+        return min(1.0, max(0.0, (self.memory / limit - _GC_FROM) / (1 - _GC_FROM)))
