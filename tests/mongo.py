@@ -64,6 +64,15 @@ class MongoServer:
     def admin(self) -> pymongo.MongoClient[dict[str, object]]:
         return pymongo.MongoClient(self.uri)
 
+    def reader_uri(self) -> str:
+        """A user who may read the database and nothing else."""
+        with self.admin() as client:
+            users = client["admin"].command("usersInfo", "reader")["users"]
+            if not users:
+                role = {"role": "read", "db": "chaoskit"}
+                client["admin"].command("createUser", "reader", pwd=self.password, roles=[role])
+        return self.uri.replace(f"//{self.user}:", "//reader:")
+
     def mechanisms(self) -> list[str]:
         with self.admin() as client:
             user = client["admin"].command("usersInfo", self.user)["users"][0]

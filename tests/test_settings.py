@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from chaoskit.errors import InvalidInput
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "settings.yaml"
-    path.write_text("namespace: from-file\nmax-pods: 3\nchaos-cooldown: PT5M\n", encoding="utf-8")
+    path.write_text("namespace: from-file\nmax-pods: 3\nchaos-cooldown: 5m\n", encoding="utf-8")
     return path
 
 
@@ -22,7 +21,7 @@ def test_nothing_set_is_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     loaded = settings.load({}, environment={"CHAOSKIT_HOME": "/somewhere"})
     assert loaded.settings.home == Path("/somewhere")
-    assert loaded.settings.chaos_cooldown == timedelta()
+    assert loaded.settings.chaos_cooldown == 0
     assert loaded.origins["chaos_cooldown"] == "default"
 
 
@@ -31,7 +30,7 @@ def test_each_layer_wins_over_the_one_before(file: Path) -> None:
     loaded = settings.load({"namespace": "from-flag", "store": None}, environment=env, file=file)
     assert loaded.settings.namespace == "from-flag"
     assert loaded.settings.max_pods == 4
-    assert loaded.settings.chaos_cooldown == timedelta(minutes=5)
+    assert loaded.settings.chaos_cooldown == 300
     assert loaded.origins["namespace"] == "flag"
     assert loaded.origins["max_pods"] == "CHAOSKIT_MAX_PODS"
     assert loaded.origins["chaos_cooldown"] == str(file)
@@ -45,7 +44,7 @@ def test_a_file_in_the_working_folder_is_found(tmp_path: Path, monkeypatch: pyte
 
 
 def test_protected_namespaces_can_be_given_in_the_environment() -> None:
-    env = {"CHAOSKIT_PROTECTED_NAMESPACES": "bank,payroll"}
+    env = {"CHAOSKIT_PROTECTED_NAMESPACES": "bank, payroll", "CHAOSKIT_MAX_PODS": ""}
     assert settings.load({}, environment=env).settings.protected_namespaces == ("bank", "payroll")
 
 
@@ -76,3 +75,12 @@ def test_a_wrong_variable_is_named() -> None:
     with pytest.raises(InvalidInput) as caught:
         settings.load({}, environment={"CHAOSKIT_MAX_PERCENT": "300"})
     assert caught.value.problems[0].path == "CHAOSKIT_MAX_PERCENT"
+
+
+def test_the_value_of_a_misspelt_name_is_not_shown(file: Path) -> None:
+    file.write_text("prometheus-tokn: s3cret", encoding="utf-8")
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({}, environment={}, file=file)
+    told = "".join(str(problem) for problem in caught.value.problems)
+    assert "prometheus_tokn" in told
+    assert "s3cret" not in told

@@ -12,7 +12,7 @@ def main() -> None:
     except ImportError as error:
         # Not even the command line can be loaded: no table, no colours, the code for a bug all the same.
         sys.stderr.write(
-            f"error  chaoskit is not installed completely: {error}\n       fix: pip install chaoskit\n"
+            f"error  chaoskit is not installed completely: {error}\n       fix: install it again with pip\n"
         )
         sys.exit(70)
     sys.exit(run_cli(sys.argv[1:]))

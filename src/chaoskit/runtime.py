@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from chaoskit import kube
 from chaoskit.clock import Clock, ScaledClock, WallClock
 from chaoskit.errors import ChaoskitError, InvalidInput, NotFound
-from chaoskit.ports.cluster import Cluster, ObjectRef
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
+    from chaoskit.adapters.kubernetes import KubernetesCluster
     from chaoskit.flows.world import World
     from chaoskit.governor import Limits
     from chaoskit.ports.http import Http
@@ -48,7 +49,7 @@ class Runtime:
         self._stack = stack
 
     @cached_property
-    def cluster(self) -> Cluster:
+    def cluster(self) -> KubernetesCluster:
         """The cluster of the kubeconfig and context."""
         from chaoskit.adapters import kubernetes
 
@@ -97,7 +98,12 @@ class Runtime:
             return None
         from chaoskit.adapters.prometheus import PrometheusMetrics
 
-        metrics = PrometheusMetrics(address, clock=self.clock, token=self.settings.prometheus_token)
+        metrics = PrometheusMetrics(
+            address,
+            clock=self.clock,
+            token=self.settings.prometheus_token,
+            verify=self.settings.prometheus_ca or True,
+        )
         self._stack.callback(metrics.close)
         return metrics
 
@@ -123,7 +129,7 @@ class Runtime:
     @cached_property
     def cluster_namespace(self) -> str:
         """The namespace that the kubeconfig's context names, or ""."""
-        return getattr(self.cluster, "namespace", "")
+        return self.cluster.namespace
 
     @cached_property
     def description(self) -> str:
@@ -145,8 +151,8 @@ class Runtime:
             protected=(*PROTECTED, *settings.protected_namespaces),
             max_pods=settings.max_pods,
             max_percent=settings.max_percent,
-            chaos_cooldown=settings.chaos_cooldown.total_seconds(),
-            recovery_cooldown=settings.recovery_cooldown.total_seconds(),
+            chaos_cooldown=settings.chaos_cooldown,
+            recovery_cooldown=settings.recovery_cooldown,
             chaos_budget=settings.chaos_per_hour,
             recovery_budget=settings.recoveries_per_hour,
         )
@@ -183,9 +189,7 @@ def open_store(settings: Settings) -> Store:
         Unavailable: it does not answer, or its file cannot be used.
     """
     if settings.store.startswith(("mongodb://", "mongodb+srv://")):
-        from chaoskit.adapters.mongo import MongoStore
-
-        return MongoStore(settings.store)
+        return _shared_store(settings)
     from chaoskit.adapters.sqlite import SqliteStore
 
     path = settings.store.removeprefix("sqlite://")
@@ -195,6 +199,19 @@ def open_store(settings: Settings) -> Store:
             f"there is no store {scheme}://", hint="mongodb://host/database, or an SQLite file"
         )
     return SqliteStore(Path(path) if path else settings.home / "store.db")
+
+
+def _shared_store(settings: Settings) -> Store:
+    """MongoDB, with a spool in `home` for when it does not answer."""
+    from chaoskit.adapters.mongo import MongoStore, without_secrets
+    from chaoskit.adapters.spool import SpoolingStore
+    from chaoskit.adapters.sqlite import SqliteStore
+
+    return SpoolingStore(
+        without_secrets(settings.store),
+        lambda: MongoStore(settings.store),
+        lambda: SqliteStore(settings.home / "spool.db"),
+    )
 
 
 @contextmanager

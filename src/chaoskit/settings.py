@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from chaoskit.documents import Duration
 from chaoskit.errors import InvalidInput, Problem
 
 PREFIX = "CHAOSKIT_"
@@ -35,6 +35,7 @@ class Settings(BaseModel):
     prometheus: str = Field(
         default="", description="address of Prometheus, for example http://localhost:9090"
     )
+    prometheus_ca: str = Field(default="", description="CA bundle to check its certificate with")
     prometheus_token: str = Field(default="", description="bearer token for Prometheus", repr=False)
     store: str = Field(
         default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"
@@ -47,12 +48,8 @@ class Settings(BaseModel):
     max_percent: float = Field(
         default=0, ge=0, le=100, description="most of a workload's pods that one act may disturb; 0: no cap"
     )
-    chaos_cooldown: timedelta = Field(
-        default=timedelta(), description="rest between two experiments on a workload"
-    )
-    recovery_cooldown: timedelta = Field(
-        default=timedelta(), description="rest between two recoveries of a workload"
-    )
+    chaos_cooldown: Duration = Field(default=0.0, description="rest between two experiments on a workload")
+    recovery_cooldown: Duration = Field(default=0.0, description="rest between two recoveries of a workload")
     chaos_per_hour: int = Field(default=0, ge=0, description="most experiments in an hour; 0: no cap")
     recoveries_per_hour: int = Field(default=0, ge=0, description="most recoveries in an hour; 0: no cap")
     protected_namespaces: tuple[str, ...] = Field(
@@ -121,9 +118,14 @@ def _from_file(file: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    """The variables that say something: an empty one is not set."""
     names = (name for name in Settings.model_fields if name != "home")
-    found = {name: env[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in env}
-    return {name: tuple(v.split(",")) if name == "protected_namespaces" else v for name, v in found.items()}
+    found = {name: text for name in names if (text := env.get(PREFIX + name.upper(), "").strip())}
+    return {name: _listed(v) if name == "protected_namespaces" else v for name, v in found.items()}
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _problems(error: ValidationError, origins: Mapping[str, str]) -> list[Problem]:
@@ -131,8 +133,8 @@ def _problems(error: ValidationError, origins: Mapping[str, str]) -> list[Proble
         Problem(
             path=origins.get(str(each["loc"][0]), "settings"),
             field=".".join(str(part) for part in each["loc"]),
-            found=repr(each["input"]),
-            expected=each["msg"],
+            found="set" if each["type"] == "extra_forbidden" else repr(each["input"]),
+            expected="a setting that exists" if each["type"] == "extra_forbidden" else each["msg"],
         )
         for each in error.errors()
     ]

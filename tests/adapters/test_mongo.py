@@ -23,8 +23,10 @@ def test_a_wrong_password_is_told_without_showing_it(mongo_server: MongoServer) 
     assert "wrong-secret" not in caught.value.message + caught.value.hint
 
 
-def test_indexes_are_made(mongo_server: MongoServer) -> None:
-    MongoStore(mongo_server.uri).close()
+def test_indexes_are_made_before_the_first_write(mongo_server: MongoServer) -> None:
+    store = MongoStore(mongo_server.uri)
+    store.put({"kind": "run", "id": "r0", "at": "2026-01-01T00:00:00+00:00"})
+    store.close()
     assert {"by_id", "by_time", "by_lineage"} <= set(mongo_server.index_names())
 
 
@@ -45,3 +47,14 @@ def test_nobody_listening_is_unavailable_with_the_address() -> None:
 def test_a_wrong_address_is_invalid_input() -> None:
     with pytest.raises(InvalidInput, match="no MongoDB address"):
         MongoStore("mongodb://")
+
+
+def test_who_may_only_read_can_read(mongo_server: MongoServer) -> None:
+    writer = MongoStore(mongo_server.uri)
+    writer.put({"kind": "run", "id": "r2", "at": "2026-01-01T00:00:00+00:00"})
+    writer.close()
+    reader = MongoStore(mongo_server.reader_uri())
+    assert reader.get("run", "r2")["id"] == "r2"
+    with pytest.raises(Unavailable, match="does not allow this"):
+        reader.put({"kind": "run", "id": "r3", "at": "2026-01-01T00:00:00+00:00"})
+    reader.close()

@@ -30,7 +30,7 @@ class MongoStore:
     """
 
     def __init__(self, uri: str, *, timeout: float = 5.0) -> None:
-        self.name = _without_secrets(uri)
+        self.name = without_secrets(uri)
         with self._translated():
             self._client: pymongo.MongoClient[Document] = pymongo.MongoClient(
                 uri,
@@ -41,16 +41,11 @@ class MongoStore:
                 appname="chaoskit",
                 **_mechanism(uri),
             )
+        self._documents = self._client.get_default_database("chaoskit")["documents"]
+        self._indexed = False
         with self._translated():
             try:
-                self._documents = self._client.get_default_database("chaoskit")["documents"]
-                self._documents.create_indexes(
-                    [
-                        pymongo.IndexModel([("kind", 1), ("id", 1)], name="by_id", unique=True),
-                        pymongo.IndexModel([("kind", 1), ("sort", -1)], name="by_time"),
-                        pymongo.IndexModel([("trace_id", 1), ("sort", -1)], name="by_lineage"),
-                    ]
-                )
+                self._client.admin.command("ping")
             except BaseException:
                 self._client.close()
                 raise
@@ -58,6 +53,7 @@ class MongoStore:
     def put(self, document: Document) -> None:
         """The document is kept; one of the same kind and id is replaced."""
         key, kept = _kept(document)
+        self._index()
         with self._translated():
             self._documents.replace_one(key, kept, upsert=True)
 
@@ -101,6 +97,7 @@ class MongoStore:
         """So many were put."""
         writes = [pymongo.ReplaceOne(*_kept(document), upsert=True) for document in documents]
         if writes:
+            self._index()
             with self._translated():
                 self._documents.bulk_write(writes)
         return len(writes)
@@ -108,6 +105,20 @@ class MongoStore:
     def close(self) -> None:
         """The connections are closed."""
         self._client.close()
+
+    def _index(self) -> None:
+        """The indexes are there; made before the first write, since who may only read may not make them."""
+        if self._indexed:
+            return
+        with self._translated():
+            self._documents.create_indexes(
+                [
+                    pymongo.IndexModel([("kind", 1), ("id", 1)], name="by_id", unique=True),
+                    pymongo.IndexModel([("kind", 1), ("sort", -1)], name="by_time"),
+                    pymongo.IndexModel([("trace_id", 1), ("sort", -1)], name="by_lineage"),
+                ]
+            )
+        self._indexed = True
 
     def _one(self, kind: str, wanted: str) -> Document:
         until = wanted + "\uffff"
@@ -152,7 +163,7 @@ def _mechanism(uri: str) -> dict[str, Any]:
     return {"authMechanism": "SCRAM-SHA-256"} if "@" in urlsplit(uri).netloc and not asks else {}
 
 
-def _without_secrets(uri: str) -> str:
+def without_secrets(uri: str) -> str:
     """The URI without user, password and options, for messages."""
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

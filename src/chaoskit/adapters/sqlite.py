@@ -33,7 +33,8 @@ class SqliteStore:
         self._path = path
         self._lock = threading.Lock()
         with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
             self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -51,7 +52,7 @@ class SqliteStore:
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
         """The document of that id, or the only one whose id begins so."""
-        with self._transaction() as db:
+        with self._reading() as db:
             return json.loads(_one(db, kind, id)[1])  # type: ignore[no-any-return]
 
     def find(
@@ -74,7 +75,7 @@ class SqliteStore:
             clauses.append("json_extract(body, ?) IS ?")
             values += [f'$."{field}"', wanted]
         query = f"SELECT body FROM documents WHERE {' AND '.join(clauses)} ORDER BY at DESC, id DESC"
-        with self._transaction() as db:
+        with self._reading() as db:
             rows = db.execute(query + (f" LIMIT {int(limit)}" if limit else ""), values).fetchall()
         return tuple(json.loads(body) for (body,) in rows)
 
@@ -95,7 +96,7 @@ class SqliteStore:
 
     def dump(self) -> Iterator[Document]:
         """Every document, oldest first, as they were at the first step."""
-        with self._transaction() as db:
+        with self._reading() as db:
             rows = db.execute("SELECT body FROM documents ORDER BY at, id").fetchall()
         yield from (json.loads(body) for (body,) in rows)
 
@@ -106,9 +107,20 @@ class SqliteStore:
             db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", rows)
         return len(rows)
 
+    def forget(self, documents: Iterable[Document]) -> None:
+        """These documents are not kept any more."""
+        keys = [(document["kind"], document["id"]) for document in documents]
+        with self._transaction() as db:
+            db.executemany("DELETE FROM documents WHERE kind = ? AND id = ?", keys)
+
     def close(self) -> None:
         """The file is closed."""
         self._db.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated():
+            yield self._db
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

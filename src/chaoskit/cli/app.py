@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
 
 from chaoskit.cli.leaving import reader_may_leave
+from chaoskit.cli.stopping import Signalled, ending_on_signals
 from chaoskit.errors import ChaoskitError, Interrupted
 from chaoskit.outcome import Outcome, of_error
 
@@ -116,23 +115,18 @@ def root(
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code of its outcome. Errors are told on stderr."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with reader_may_leave():
+        with reader_may_leave(), ending_on_signals():
             app(args=list(arguments), prog_name="chaoskit")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
+    except Signalled as ended:
+        return _told(Interrupted(ended.words, signal=ended.number))
     except ChaoskitError as error:
         return _told(error)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes words and code 70
         return _bug(error)
     return Outcome.DONE.exit_code
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise Interrupted(signal=number)
 
 
 def _told(error: ChaoskitError) -> int:

@@ -46,9 +46,7 @@ def _table(out: Any, records: list[Document]) -> None:
         out.print("nothing yet")
         next_step(out, "chaoskit demo")
         return
-    rows = [
-        (_time(each), each["kind"], each["id"], _what(each), _ended(each), _why(each)) for each in records
-    ]
+    rows = [(_time(each), each["kind"], each["id"], what(each), ended(each), why(each)) for each in records]
     columns(out, ("at", "kind", "id", "what", "outcome", "reason"), rows, wrap=5)
     next_step(out, f"chaoskit show {records[0]['id']} --trace")
 
@@ -57,18 +55,21 @@ def _time(document: Document) -> str:
     return datetime.fromisoformat(document["at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _what(document: Document) -> str:
+def what(document: Document) -> str:
+    """What a record is about: the fault and experiment, or the issue and its target."""
     if document["kind"] == "run":
         return f"{document['fault']} {document['name']}"
     return f"{document['issue'] or 'failure'} {document['target']}".strip()
 
 
-def _ended(document: Document) -> str:
+def ended(document: Document) -> str:
+    """The outcome in words; of a prediction, its probability."""
     if "outcome" in document:
         return Outcome(document["outcome"]).words
     probability = document.get("probability")
     return "rules" if probability is None else f"{probability:.0%}".replace("%", " %")
 
 
-def _why(document: Document) -> str:
+def why(document: Document) -> str:
+    """The reason or reasons, in words."""
     return str(document.get("reason") or "; ".join(document.get("reasons") or ()))

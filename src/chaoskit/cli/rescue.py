@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import typer
 
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.stopping import stopping
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -22,11 +22,9 @@ def rescue(session: Session) -> None:
     """Watch every unfinished run for its lease's duration, and undo those that nobody renews."""
     from chaoskit.acts.rescue import rescue as finish
 
-    with session.connected() as runtime, session.listening() as listen:
+    with session.connected() as runtime, session.listening() as listen, stopping() as stop:
         namespace = runtime.settings.namespace
-        found = finish(
-            runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=threading.Event()
-        )
+        found = finish(runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=stop)
     outcome = _outcome(found)
     document = {
         "outcome": outcome.value,

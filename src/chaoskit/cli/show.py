@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli.history import _ended, _what, _why
+from chaoskit.cli.history import ended, what, why
 from chaoskit.cli.render import clock_time, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.errors import NotFound
+from chaoskit.errors import InvalidInput, NotFound
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document, Store
 from chaoskit.runtime import open_store
@@ -52,6 +52,8 @@ def find_record(store: Store, wanted: str) -> Document:
     Raises:
         NotFound: there is none, or the beginning is not enough to tell it.
     """
+    if not wanted:
+        raise InvalidInput("an empty id names nothing", hint="chaoskit history lists what is kept")
     for kind in _KINDS:
         try:
             return store.get(kind, wanted)
@@ -71,15 +73,15 @@ def _all(out: Console, records: list[Document]) -> None:
 
 
 def _one(out: Console, document: Document) -> None:
-    what = f"{document['kind']} {document['id']}  {_what(document)}  (namespace {document['namespace']})"
+    title = f"{document['kind']} {document['id']}  {what(document)}  (namespace {document['namespace']})"
     if "outcome" in document:
         outcome = Outcome(document["outcome"])
-        outcome_line(out, outcome.words, outcome.exit_code, what)
+        outcome_line(out, outcome.words, outcome.exit_code, title)
     else:
-        out.print(f"{_ended(document)}  {what}")
+        out.print(f"{ended(document)}  {title}")
     out.print(f"  {document['at']}  trace {document['trace_id']}", style="dim")
-    if _why(document):
-        out.print(f"  {_why(document)}")
+    if why(document):
+        out.print(f"  {why(document)}")
     _facts(out, document)
     start = datetime.fromisoformat(document["at"])
     for moment in document.get("timeline") or ():

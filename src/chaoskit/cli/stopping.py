@@ -1,19 +1,45 @@
-"""SIGINT and SIGTERM as a request to stop and undo; a second one leaves at once."""
+"""SIGINT, SIGTERM and SIGHUP: a request to stop and undo where something is under way, else the end."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from chaoskit.clock import Stop
-from chaoskit.errors import Interrupted
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""A closed terminal (SIGHUP) must not leave a fault behind any more than Ctrl-C."""
+
+
+class Signalled(BaseException):
+    """A signal ends the command here and now.
+
+    No `Exception`: whoever tolerates errors on the way must not tolerate this one.
+    """
+
+    def __init__(self, number: int, words: str = "stopped by the user") -> None:
+        super().__init__(words)
+        self.number = number
+        self.words = words
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Inside, a signal raises `Signalled`: nothing is under way that would have to be undone."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise Signalled(number)
+
+    with _handling(end):
+        yield
 
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """`Stop` is set by the first signal; the second raises `Interrupted`, what is owed stays on record.
+    """Inside, the first signal sets `Stop`; the second raises `Signalled`, what is owed stays on record.
 
     Whoever waits on it ends in order: abort, undo, confirm.
     """
@@ -22,13 +48,19 @@ def stopping() -> Iterator[Stop]:
     def ask(number: int, frame: FrameType | None) -> None:
         del frame
         if stop.is_set():
-            raise Interrupted("left without waiting for the undo: chaoskit rescue finishes it", signal=number)
-        stop.signal = number
+            raise Signalled(number, "left without waiting for the undo: chaoskit rescue finishes it")
+        stop.signal = signal.SIGTERM if number == signal.SIGTERM else signal.SIGINT
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling(ask):
         yield stop
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in NUMBERS}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handled in before.items():
+            signal.signal(number, handled)
