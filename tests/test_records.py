@@ -9,7 +9,7 @@ import pytest
 
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
-from chaoskit.records import Moment, RunRecord, Undo, new_id
+from chaoskit.records import Moment, RunRecord, Undo, new_id, redacted
 
 T0 = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
@@ -63,3 +63,12 @@ def test_a_record_comes_back_from_its_json() -> None:
 def test_what_is_missing_in_a_kept_record_is_named() -> None:
     with pytest.raises(InvalidInput, match=r"run r1 cannot be read: at"):
         RunRecord.of({"kind": "run", "id": "r1"})
+
+
+def test_what_looks_secret_is_hidden_and_nothing_else() -> None:
+    env = [{"name": "DB_PASSWORD", "value": "s3cret"}, {"name": "DB_HOST", "value": "db"}]
+    document = {"env": env, "apiToken": "s3cret", "secretKeyRef": {"name": "creds", "key": "k"}, "n": ["x"]}
+    hidden = redacted(document)
+    assert "s3cret" not in json.dumps(hidden)
+    assert hidden["env"][1]["value"] == "db"
+    assert hidden["secretKeyRef"] == {"name": "creds", "key": "k"}

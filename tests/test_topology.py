@@ -79,8 +79,3 @@ def test_callers_are_those_that_say_they_call() -> None:
 )
 def test_a_series_belongs_to_a_workload_by_its_labels(labels: dict[str, str], name: str) -> None:
     assert topology.workload_name(labels) == name
-
-
-def test_workloads_are_found_by_either_name() -> None:
-    found = topology.find_workloads(_shop(), ["payments", "deployment/cart", "nope"])
-    assert [each.ref.name for each in found] == ["payments", "cart"]

@@ -7,6 +7,7 @@ carry the same one.
 from __future__ import annotations
 
 import dataclasses
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -62,6 +63,32 @@ class Record:
         """The record as JSON."""
         fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
         return {"kind": self.kind, "schema_version": self.schema_version, **fields}
+
+
+_SECRET = re.compile(r"passw|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
+HIDDEN = "(hidden)"
+
+
+def redacted(value: Any) -> Any:
+    """The same JSON, the values of environment variables and fields hidden whose names look secret."""
+    if isinstance(value, Mapping):
+        named = isinstance(value.get("name"), str) and _SECRET.search(value["name"])
+        return {
+            key: HIDDEN if _hides(str(key), each, bool(named)) else redacted(each)
+            for key, each in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redacted(each) for each in value]
+    return value
+
+
+def _hides(key: str, value: Any, named: bool) -> bool:
+    """``{name: DB_PASSWORD, value: x}`` hides x, and so does ``{dbPassword: x}``; names of things do not."""
+    return isinstance(value, str) and bool(value) and ((named and key == "value") or _looks_secret(key))
+
+
+def _looks_secret(key: str) -> bool:
+    return bool(_SECRET.search(key)) and not key.endswith(("Name", "Ref"))
 
 
 def _plain(value: Any) -> Any:

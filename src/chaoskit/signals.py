@@ -186,7 +186,6 @@ CATALOGUE: tuple[Signal, ...] = (
 )  # fmt: skip
 
 BY_NAME: dict[str, Signal] = {signal.name: signal for signal in CATALOGUE}
-BY_RECORD: dict[str, Signal] = {signal.record: signal for signal in CATALOGUE}
 
 
 def expression(signal: Signal) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -162,11 +162,3 @@ def workload_name(labels: Mapping[str, str]) -> str:
     pod = labels.get("pod", "")
     found = _HASHED.match(pod)
     return f"deployment/{found['name']}" if found else f"pod/{pod}"
-
-
-def find_workloads(topology: Topology, wanted: Iterable[str]) -> tuple[Workload, ...]:
-    """The workloads named ``deployment/cart`` or just ``cart``, in that order; unknown ones left out."""
-    every = list(topology.workloads.values())
-    return tuple(
-        workload for name in wanted for workload in every if name in {str(workload.ref), workload.ref.name}
-    )

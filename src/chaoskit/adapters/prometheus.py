@@ -54,6 +54,7 @@ class PrometheusMetrics:
         staleness: float = 75.0,
     ) -> None:
         self.url = url.rstrip("/")
+        self._shown = re.sub(r"//[^/@]*@", "//", self.url)
         self._clock = clock
         self._staleness = staleness
         self._raw_until: dict[str, float] = {}
@@ -199,16 +200,16 @@ class PrometheusMetrics:
 
     def _unavailable(self, what: str, error: Exception) -> Unavailable:
         return Unavailable(
-            f"{self.url} {what}: {error}",
+            f"{self._shown} {what}: {error}".replace(self.url, self._shown),
             service=SERVICE,
-            address=self.url,
+            address=self._shown,
             hint="check --prometheus; `chaoskit doctor` shows which signals it has",
         )
 
     def _check(self, response: requests.Response, **_: Any) -> None:
         # As a hook: the client's own error holds the body only as a repr inside its message.
         if response.status_code >= 400:
-            raise refusal(self.url, response.status_code, _error_text(response))
+            raise refusal(self._shown, response.status_code, _error_text(response))
 
 
 def refusal(url: str, status: int, text: str) -> ChaoskitError:

@@ -37,7 +37,7 @@ def _shown(name: str, value: object) -> object:
     """The value, its secrets hidden."""
     if name in _SECRET and value:
         return "(set)"
-    if name == "store" and isinstance(value, str) and "@" in value:
+    if isinstance(value, str) and "://" in value and "@" in value:
         scheme, _, rest = value.partition("://")
         return f"{scheme}://(user)@{rest.rpartition('@')[2]}"
     return value
