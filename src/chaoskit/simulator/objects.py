@@ -57,3 +57,21 @@ def without(mapping: Mapping[str, Any], *keys: str) -> Object:
 def suffix(source: random.Random, length: int = 5) -> str:
     """Random letters as they end a generated name."""
     return "".join(source.choice(LETTERS) for _ in range(length))
+
+
+def owner_of(body: Mapping[str, Any]) -> Object | None:
+    """The reference to the controller that manages an object, if one does."""
+    references = body["metadata"].get("ownerReferences") or ()
+    return next((reference for reference in references if reference.get("controller")), None)
+
+
+def owned_by(owner: Mapping[str, Any]) -> Object:
+    """The reference that makes `owner` the controller of what bears it."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chaoskit.simulator.api import Api, ApiError, Object
@@ -28,15 +28,37 @@ def reference(about: Mapping[str, Any], field_path: str = "") -> Object:
     return {key: value for key, value in found.items() if value}
 
 
-class Recorder:
+class _Correlator:
+    """What was said in the last hour, so that the same thing again raises a count instead."""
+
+    def __init__(self, api: Api, engine: Engine) -> None:
+        self._api = api
+        self._engine = engine
+        self._known: dict[tuple[str, ...], tuple[str, int, float]] = {}
+
+    def _again(self, key: tuple[str, ...], namespace: str, change: Callable[[int], Object]) -> bool:
+        """True when the event of `key` was there, and is changed to tell of so many."""
+        now = self._engine.now()
+        while self._known and now - next(iter(self._known.values()))[2] >= _FORGET:
+            del self._known[next(iter(self._known))]  # kept in the order of their last change
+        name, count, _ = self._known.pop(key, ("", 0, 0.0))
+        if not name or not patch_quietly(self._api, namespace, name, change(count + 1)):
+            return False
+        self._known[key] = (name, count + 1, now)
+        return True
+
+    def _name(self, involved: Object) -> str:
+        unique = int(self._engine.now() * 1e9) + self._engine.random.randrange(1_000_000)
+        return f"{involved['name']}.{unique:x}"
+
+
+class Recorder(_Correlator):
     """Leaves events in the name of one component (``kubelet`` on a host, ``deployment-controller``)."""
 
     def __init__(self, api: Api, engine: Engine, component: str, host: str = "") -> None:
-        self._api = api
-        self._engine = engine
+        super().__init__(api, engine)
         self._component = component
         self._host = host
-        self._known: dict[tuple[str, ...], tuple[str, str, int, float]] = {}
 
     def event(
         self,
@@ -49,26 +71,10 @@ class Recorder:
         """A ``Normal`` or ``Warning`` event about an object exists, or its count went up by one."""
         involved = reference(about, field_path)
         key = (involved["uid"], field_path, kind, reason, message)
-        now = self._engine.now()
-        self._forget(now)
-        if key not in self._known or not self._again(key, now):
-            self._first(key, involved, kind, reason, message, now)
-
-    def _again(self, key: tuple[str, ...], now: float) -> bool:
-        namespace, name, count, _ = self._known.pop(key)
-        change = {"count": count + 1, "lastTimestamp": timestamp(now)}
-        if not patch_quietly(self._api, namespace, name, change):
-            return False
-        self._known[key] = (namespace, name, count + 1, now)
-        return True
-
-    def _first(
-        self, key: tuple[str, ...], involved: Object, kind: str, reason: str, message: str, now: float
-    ) -> None:
-        namespace = involved.get("namespace", "default")
-        name = f"{involved['name']}.{self._unique(now):x}"
-        stamp = timestamp(now)
-        source = {"component": self._component}
+        namespace, stamp = involved.get("namespace", "default"), timestamp(self._engine.now())
+        if self._again(key, namespace, lambda count: {"count": count, "lastTimestamp": stamp}):
+            return
+        name, source = self._name(involved), {"component": self._component}
         body = {
             "kind": "Event",
             "apiVersion": "v1",
@@ -86,66 +92,37 @@ class Recorder:
             "reportingInstance": self._host,
         }
         if create_quietly(self._api, body):
-            self._known[key] = (namespace, name, 1, now)
-
-    def _unique(self, now: float) -> int:
-        return int(now * 1e9) + self._engine.random.randrange(1_000_000)
-
-    def _forget(self, now: float) -> None:
-        """Known events are kept in the order of their last change, so the old ones come first."""
-        while self._known:
-            key = next(iter(self._known))
-            if now - self._known[key][3] < _FORGET:
-                return
-            del self._known[key]
+            self._known[key] = (name, 1, self._engine.now())
 
 
-class SchedulerRecorder:
+class SchedulerRecorder(_Correlator):
     """Leaves events of the newer form (``eventTime``, ``action``, ``series``), as the scheduler does."""
-
-    def __init__(self, api: Api, engine: Engine) -> None:
-        self._api = api
-        self._engine = engine
-        self._known: dict[tuple[str, str, str], tuple[str, int, float]] = {}
 
     def event(self, about: Mapping[str, Any], kind: str, reason: str, action: str, message: str) -> None:
         """An event about a pod exists, in the name of ``default-scheduler``, or its series went on."""
-        now = self._engine.now()
-        meta = about["metadata"]
-        key = (meta["uid"], reason, message)
-        self._forget(now)
-        if key in self._known:
-            name, count, _ = self._known.pop(key)
-            series = {"count": count + 1, "lastObservedTime": micro_timestamp(now)}
-            if patch_quietly(self._api, meta["namespace"], name, {"series": series}):
-                self._known[key] = (name, count + 1, now)
-                return
-        unique = int(now * 1e9) + self._engine.random.randrange(1_000_000)
+        involved, stamp = reference(about), micro_timestamp(self._engine.now())
+        key, namespace = (involved["uid"], reason, message), involved["namespace"]
+        if self._again(key, namespace, lambda count: {"series": {"count": count, "lastObservedTime": stamp}}):
+            return
+        name = self._name(involved)
         body = {
             "kind": "Event",
             "apiVersion": "v1",
-            "metadata": {"name": f"{meta['name']}.{unique:x}", "namespace": meta["namespace"]},
-            "involvedObject": reference(about),
+            "metadata": {"name": name, "namespace": namespace},
+            "involvedObject": involved,
             "reason": reason,
             "message": message,
             "source": {},
             "firstTimestamp": None,
             "lastTimestamp": None,
             "type": kind,
-            "eventTime": micro_timestamp(now),
+            "eventTime": stamp,
             "action": action,
             "reportingComponent": "default-scheduler",
             "reportingInstance": "default-scheduler-node-1",
         }
         if create_quietly(self._api, body) and reason != "Scheduled":  # that happens once to a pod
-            self._known[key] = (f"{meta['name']}.{unique:x}", 1, now)
-
-    def _forget(self, now: float) -> None:
-        while self._known:
-            key = next(iter(self._known))
-            if now - self._known[key][2] < _FORGET:
-                return
-            del self._known[key]
+            self._known[key] = (name, 1, self._engine.now())
 
 
 def create_quietly(api: Api, event: Object) -> bool:

@@ -159,12 +159,13 @@ class ApiServer:
     def _found(self, route: Route) -> Resource:
         """The resource of a route; a Status says that a known group lacks it, a bare page all else."""
         registry = self._machinery.registry
-        resource = registry.at(route.group, route.version, route.plural)
-        if resource is None:
-            built_in = any(r.schema is None for r in registry.all() if r.group == route.group)
-            if built_in and route.version in registry.group_versions().get(route.group, ()):
-                raise apierrors.no_such_resource()
-            raise PageNotFoundError
+        with self._machinery.engine.lock:  # a definition may be changing what is served
+            resource = registry.at(route.group, route.version, route.plural)
+            if resource is None:
+                built_in = any(r.schema is None for r in registry.all() if r.group == route.group)
+                if built_in and route.version in registry.group_versions().get(route.group, ()):
+                    raise apierrors.no_such_resource()
+                raise PageNotFoundError
         return resource
 
     def _review(self, request: Request, route: Route) -> Answer:

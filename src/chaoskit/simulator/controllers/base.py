@@ -7,6 +7,7 @@ from typing import Any
 
 from chaoskit.simulator.api import Api, ApiError, Change, Object
 from chaoskit.simulator.engine import Due, Engine
+from chaoskit.simulator.objects import owner_of
 
 Key = tuple[str, str]
 """Namespace (empty for what has none) and name."""
@@ -22,24 +23,6 @@ _SOON = 0.005
 def key_of(body: Mapping[str, Any]) -> Key:
     """Where an object is."""
     return body["metadata"].get("namespace", ""), body["metadata"]["name"]
-
-
-def owner_of(body: Mapping[str, Any]) -> Object | None:
-    """The reference to the controller that manages an object, if one does."""
-    references = body["metadata"].get("ownerReferences") or ()
-    return next((reference for reference in references if reference.get("controller")), None)
-
-
-def owned_by(owner: Mapping[str, Any]) -> Object:
-    """The reference that makes `owner` the controller of what bears it."""
-    return {
-        "apiVersion": owner["apiVersion"],
-        "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
 
 
 class Informer:

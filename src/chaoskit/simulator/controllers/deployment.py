@@ -6,15 +6,9 @@ from collections.abc import Sequence
 
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods, progress, rollout
-from chaoskit.simulator.controllers.base import (
-    Informers,
-    Key,
-    Reconciler,
-    key_of,
-    owned_by,
-)
+from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import clone, timestamp
+from chaoskit.simulator.objects import clone, owned_by, timestamp
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "Deployment.apps"

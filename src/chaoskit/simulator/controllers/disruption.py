@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
-from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owner_of
+from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.rollout import scaled
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import parse_time, timestamp
+from chaoskit.simulator.objects import owner_of, parse_time, timestamp
 
 KIND = "PodDisruptionBudget.policy"
 _BELIEVED = 120.0

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
-from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owned_by
+from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import suffix
+from chaoskit.simulator.objects import owned_by, suffix
 
 _SERVICE_LABEL = "kubernetes.io/service-name"
 _SLICE = "EndpointSlice.discovery.k8s.io"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
-from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owner_of
+from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import clone, parse_time, timestamp
+from chaoskit.simulator.objects import clone, owner_of, parse_time, timestamp
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "Job.batch"

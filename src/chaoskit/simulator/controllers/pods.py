@@ -8,8 +8,8 @@ from typing import Any
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Object
-from chaoskit.simulator.controllers.base import Informer, owned_by, owner_of
-from chaoskit.simulator.objects import LETTERS, clone, parse_time
+from chaoskit.simulator.controllers.base import Informer
+from chaoskit.simulator.objects import LETTERS, clone, owned_by, owner_of, parse_time
 
 FINISHED = frozenset({"Succeeded", "Failed"})
 

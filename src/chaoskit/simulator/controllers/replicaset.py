@@ -7,10 +7,10 @@ from collections import Counter
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
-from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of, owned_by
+from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import timestamp
+from chaoskit.simulator.objects import owned_by, timestamp
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "ReplicaSet.apps"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from chaoskit.simulator.api import Api, ApiError, Change, Object
 from chaoskit.simulator.controllers import placement
-from chaoskit.simulator.controllers.base import Key, Reconciler, key_of, owner_of
+from chaoskit.simulator.controllers.base import Key, Reconciler, key_of
 from chaoskit.simulator.controllers.placement import Used
 from chaoskit.simulator.controllers.pods import condition, is_finished
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import timestamp
+from chaoskit.simulator.objects import owner_of, timestamp
 from chaoskit.simulator.recorder import SchedulerRecorder
 
 _AGAIN = 300.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaoskit.simulator.api import Object
-from chaoskit.simulator.litmus.kinds import API_VERSION, REGISTRY, VERSION, uid
-from chaoskit.simulator.objects import clone
+from chaoskit.simulator.litmus.kinds import REGISTRY, VERSION, uid
+from chaoskit.simulator.objects import clone, owned_by
 
 FINALIZER = "chaosengine.litmuschaos.io/finalizer"
 RUNNER_IMAGE = f"{REGISTRY}/chaos-runner:{VERSION}"
@@ -102,7 +102,7 @@ def runner_pod(engine: Object) -> Object:
         "name": f"{meta['name']}-runner",
         "namespace": meta["namespace"],
         "labels": labels | (wanted.get("runnerLabels") or {}),
-        "ownerReferences": [_owner(engine)],
+        "ownerReferences": [owned_by(engine)],
     }
     if wanted.get("runnerAnnotations"):
         pod_meta["annotations"] = wanted["runnerAnnotations"]
@@ -113,17 +113,6 @@ def runner_pod(engine: Object) -> Object:
     }
     pod_spec |= {k: wanted[k] for k in ("nodeSelector", "tolerations") if wanted.get(k)}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "spec": pod_spec}
-
-
-def _owner(engine: Object) -> Object:
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "ChaosEngine",
-        "name": engine["metadata"]["name"],
-        "uid": uid(engine),
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
 
 
 def _runner_container(engine: Object, wanted: Mapping[str, Any]) -> Object:
