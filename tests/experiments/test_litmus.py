@@ -35,6 +35,21 @@ def test_a_native_engine_pins_its_pods_and_writes_every_tunable() -> None:
     assert body["metadata"]["labels"] == {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: "run123456"}
 
 
+def test_an_engine_without_pins_says_how_many_and_pins_none_of_the_definition() -> None:
+    body = litmus.rendered(experiment(), "run123456", account="sa", workloads=(WEB,), pods=(), percent="50")
+    env = litmus.engine_env(body["spec"]["experiments"][0])
+    assert (env["TARGET_PODS"], env["PODS_AFFECTED_PERC"]) == ("", "50")
+
+
+@pytest.mark.parametrize(
+    ("duration", "interval", "again"), [("15", "15", False), ("15", "5-20", True), ("4", "5-20", False)]
+)
+def test_a_round_takes_its_shortest_interval(duration: str, interval: str, *, again: bool) -> None:
+    env = {"TOTAL_CHAOS_DURATION": duration, "CHAOS_INTERVAL": interval}
+    assert litmus.chooses_again("pod-delete", env) is again
+    assert not litmus.chooses_again("container-kill", env)
+
+
 @pytest.mark.parametrize("kind", sorted(CATALOGUE))
 def test_every_value_that_is_rendered_is_one_that_litmus_understands(kind: str) -> None:
     fault = CATALOGUE[kind]

@@ -11,6 +11,7 @@ from tests.experiments.test_killed_runs import web
 
 from chaoskit import kube
 from chaoskit.acts import halt
+from chaoskit.clock import Clock
 from chaoskit.errors import NotFound
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.litmus import manifests
@@ -18,6 +19,8 @@ from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Governor, Limits
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.http import Response
+from chaoskit.ports.metrics import Alert, Sample, Series
+from chaoskit.records import RunRecord
 
 
 class Site:
@@ -28,6 +31,22 @@ class Site:
 
     def get(self, url: str, **_: Any) -> Response:
         return Response(500 if self.broken.is_set() else 200, "", 0.01)
+
+
+class Quiet:
+    """Prometheus of an application that fails one request in a hundred."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def instant(self, *_: object, **__: object) -> tuple[Sample, ...]:
+        return (Sample({"pod": "web"}, 0.01, self.clock.now()),)
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        return ()
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return ()
 
 
 HTTP = {"http": {"url": "http://web.native"}, "interval": "1s", "recoversWithin": "2s"}
@@ -56,15 +75,53 @@ def everything(world: World) -> list[str]:
     return [body["metadata"]["name"] for kind in kinds for body in world.cluster.list(kind).items]
 
 
-def test_a_native_run_pins_its_pod_and_removes_its_engine(world: World) -> None:
+def pinned(record: RunRecord) -> bool:
+    told: bool = record.evidence["plan"]["pinned"]
+    return told
+
+
+def test_a_native_run_of_one_round_pins_its_pod_and_removes_its_engine(world: World) -> None:
     ready = {"kubernetes": {"workload": "web"}, "mode": "edges", "recoversWithin": "60s"}
-    record = world.run(native(world, "native", steadyState=[ready]))
+    fault = {"kind": "pod-delete", "parameters": {"interval": 15}}
+    record = world.run(native(world, "native", fault=fault, steadyState=[ready]))
+    assert pinned(record)
     assert record.outcome.exit_code == 0, record.reason
     assert record.targets == ("deployment/web",)
     assert world.cluster.list(kube.CHAOS_ENGINE, "native").items == ()
     assert world.cluster.list(kube.LEASE, "native").items == ()
     assert any("is being deleted" in each for each in record.evidence["changes"])
     assert any("pod-delete" in name for name in record.evidence["logs"])
+
+
+@pytest.mark.parametrize("duration", ["30s", "60s"])
+def test_a_native_run_of_several_rounds_deletes_pods_in_each(world: World, duration: str) -> None:
+    record = world.run(native(world, "rounds", duration=duration))
+    assert record.outcome.exit_code == 0, record.reason
+    assert not pinned(record)
+    targets = next(iter(record.litmus["results"].values()))["history"]["targets"]
+    assert [each["name"] for each in targets] == ["web"]
+
+
+def test_the_experiment_of_the_documentation_passes(world: World) -> None:
+    native(world, "example")
+    web = ObjectRef(kube.DEPLOYMENT, "example", "web")
+    world.cluster.patch(web, {"spec": {"replicas": 3}})
+    world.clock.sleep(2)
+    world.until_ready("example", "web")
+    trial = native(
+        world,
+        "example",
+        fault={"kind": "pod-delete", "parameters": {"force": True}},
+        duration="30s",
+        severity="medium",
+        blastRadius={"maxPods": 1, "maxPercent": 34},
+        steadyState=[
+            {"prometheus": {"signal": "error_ratio", "below": 0.05}, "mode": "continuous", "abort": True}
+        ],
+    )
+    record = world.run(trial, metrics=Quiet(world.clock))
+    assert record.outcome.exit_code == 0, record.reason
+    assert any(each["stage"] == "during" for each in record.steady_state)
 
 
 def test_a_broken_baseline_touches_nothing(world: World) -> None:

@@ -9,7 +9,7 @@ from tests.experiments.made import pod, topology
 
 from chaoskit.experiments import targets
 from chaoskit.experiments.spec import Experiment
-from chaoskit.experiments.targets import of_engine, of_experiment, picked, share
+from chaoskit.experiments.targets import of_engine, of_experiment, percentage, picked, share
 from chaoskit.ports.cluster import Object
 
 
@@ -87,8 +87,9 @@ def test_a_share_is_never_nothing_and_never_more_than_all(total: int, percent: i
     assert 1 <= share(total, str(percent)) <= total
 
 
-def experiment(**wanted: Any) -> Experiment:
-    spec = {"fault": {"kind": "pod-delete"}, "targets": wanted}
+def experiment(duration: str = "15s", interval: int = 5, **wanted: Any) -> Experiment:
+    fault = {"kind": "pod-delete", "parameters": {"interval": interval}}
+    spec = {"fault": fault, "targets": wanted, "duration": duration}
     return Experiment.model_validate({"metadata": {"name": "x", "namespace": "lab"}, "spec": spec})
 
 
@@ -103,8 +104,32 @@ def test_an_unknown_workload_is_told() -> None:
     assert "no such workload: carts" in of_experiment(experiment(workloads=["carts"]), topology()).missing
 
 
+def test_pods_are_pinned_only_where_one_round_fits_into_the_duration() -> None:
+    known = topology(*(pod(f"web-1-{each}") for each in "abcd"))
+    once = of_experiment(experiment("15s", 15, workloads=["web"]), known)
+    again = of_experiment(experiment("16s", 15, workloads=["web"]), known)
+    assert (once.pinned, once.percent, len(picked(once, "run"))) == (True, "", 1)
+    assert (again.pinned, again.percent, picked(again, "run")) == (False, "0", ())
+    assert (again.hit, again.total, len(again.names)) == (1, 4, 4)
+
+
+@given(some.integers(1, 500), some.integers(1, 500))
+def test_litmus_never_takes_more_than_the_pods_asked_for(asked: int, total: int) -> None:
+    asked = min(asked, total)
+    taken = share(total, percentage(asked, total))
+    assert taken <= asked
+    assert taken == asked or total > 100
+
+
+def test_rounds_that_could_not_spare_a_pod_outside_the_selector_are_not_begun() -> None:
+    known = topology(pod("web-1-a", track="canary"), pod("web-1-b"))
+    wanted = experiment("60s", selector={"track": "canary"})
+    assert "could not spare web-1-b" in of_experiment(wanted, known).missing
+    assert of_experiment(experiment("5s", selector={"track": "canary"}), known).names == ("web-1-a",)
+
+
 def test_pinned_pods_are_ready_ones_first_and_the_same_for_the_same_run() -> None:
     pods = [pod("a", ready=False), *(pod(each) for each in "bcd")]
-    found = of_experiment(experiment(workloads=["web"], pods=3), topology(*pods))
+    found = of_experiment(experiment("5s", workloads=["web"], pods=3), topology(*pods))
     assert set(picked(found, "run")) == {"b", "c", "d"}
     assert picked(found, "run") == picked(found, "run")

@@ -87,6 +87,7 @@ class Fault:
     """One kind of fault. `overhead` is the seconds that Litmus needs beside the chaos itself.
 
     `recorded` says whether its course was recorded on a real cluster, or is known from source alone.
+    `deletes` says that the targets themselves go: what comes in their place has other names.
     """
 
     kind: str
@@ -100,6 +101,7 @@ class Fault:
     presets: Mapping[str, Mapping[str, Value]] | None = None
     scope: Literal["pod", "node"] = "pod"
     disrupts: bool = False
+    deletes: bool = False
     overhead: float = 30.0
     since: str = "2.0"
     recorded: bool = False
@@ -276,7 +278,7 @@ _FAULTS = (
             *_POD,
         ),
         _ON_PODS, _SELF_HEALING, presets=_levels("force", False, False, True, True),
-        disrupts=True, overhead=26, recorded=True,
+        disrupts=True, deletes=True, overhead=26, recorded=True,
     ),
     Fault(
         "container-kill", "a container dies and is started again", "pod crash",

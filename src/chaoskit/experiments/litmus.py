@@ -88,6 +88,17 @@ def chosen(experiment: Experiment) -> Env:
     return {name: str(value) for name, value in values.items() if value != ""}
 
 
+def chooses_again(kind: str, env: Env) -> bool:
+    """Whether the fault deletes pods in more than one round, as Litmus counts: then none can be pinned.
+
+    A round takes its interval at least, and another one begins while the duration is not over. Pods that
+    were named for the first are gone in the second, and Litmus would end with TARGET_SELECTION_ERROR.
+    """
+    interval = env.get("CHAOS_INTERVAL", "").partition("-")[0]
+    shortest = whole({"CHAOS_INTERVAL": interval}, "CHAOS_INTERVAL", 0)
+    return CATALOGUE[kind].deletes and whole(env, "TOTAL_CHAOS_DURATION", 0) > shortest
+
+
 def rendered(
     experiment: Experiment,
     run: str,
@@ -95,13 +106,17 @@ def rendered(
     account: str,
     workloads: Iterable[ObjectRef],
     pods: Iterable[str],
+    percent: str = "",
 ) -> Object:
-    """The ChaosEngine of a native experiment: its own name, pinned pods, every tunable explicit."""
+    """The ChaosEngine of a native experiment: its own name, every tunable explicit.
+
+    Its `pods` are pinned; without any, Litmus takes `percent` of the workloads' pods in each round.
+    """
     meta, spec = experiment.metadata, experiment.spec
     env = chosen(experiment)
     fault = CATALOGUE[spec.fault.kind]
     if fault.scope == "pod":
-        env |= {"TARGET_PODS": ",".join(pods)}
+        env |= {"TARGET_PODS": ",".join(pods)} | ({"PODS_AFFECTED_PERC": percent} if percent else {})
     elif spec.targets.nodes:
         single = fault.parameter("node") is not None
         env |= {"TARGET_NODE" if single else "TARGET_NODES": ",".join(spec.targets.nodes)}
@@ -126,7 +141,7 @@ def rendered(
 
 
 def _selected(experiment: Experiment, workloads: Iterable[ObjectRef]) -> dict[str, Any]:
-    """Where Litmus looks for the pinned pods: their owners by name; bare pods in the namespace."""
+    """Where Litmus looks for pods, pinned or not: their owners by name; bare pods in the namespace."""
     namespace = experiment.metadata.namespace
     if CATALOGUE[experiment.spec.fault.kind].scope == "node":
         return {}

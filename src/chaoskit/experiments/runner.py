@@ -286,6 +286,7 @@ class _Run:
             account=made.account,
             workloads=made.selection.workloads,
             pods=targets.picked(made.selection, self.id),
+            percent=made.selection.percent,
         )
 
     def _clear_the_name(self, ref: ObjectRef) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.litmus import Env
+from chaoskit.experiments.litmus import Env, chooses_again, chosen
 from chaoskit.experiments.spec import Experiment
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.topology import Topology
@@ -19,6 +19,7 @@ from chaoskit.topology import Topology
 class Selection:
     """What may be hit and how much of it: `hit` of these pods at a time, in `namespaces`.
 
+    `percent` is what Litmus is told where a native run cannot pin its pods; it takes `hit` of them by it.
     `missing` says in words why nothing is selected; Litmus would end with TARGET_SELECTION_ERROR.
     """
 
@@ -29,6 +30,7 @@ class Selection:
     namespaces: tuple[str, ...]
     nodes: tuple[str, ...] = ()
     pinned: bool = False
+    percent: str = ""
     missing: str = ""
 
     @property
@@ -101,6 +103,15 @@ def share(total: int, percent: str) -> int:
     return max(1, total * min(100, max(ends, default=0)) // 100)
 
 
+def percentage(wanted_pods: int, total: int) -> str:
+    """The smallest percentage of `total` by which Litmus takes `wanted_pods`; fewer where none is exact."""
+    if wanted_pods <= 1:
+        return "0"  # one pod, however many there are by then
+    exact = -(-100 * wanted_pods // total)
+    most = (100 * (wanted_pods + 1) - 1) // total
+    return str(min(100, exact, most))
+
+
 def _pinned(names: tuple[str, ...], namespace: str, topologies: Mapping[str, Topology]) -> Selection:
     have = {pod["metadata"]["name"]: pod for pod in topologies[namespace].pods}
     absent = [name for name in names if name not in have]
@@ -168,6 +179,7 @@ def _selection(
     topologies: Mapping[str, Topology],
     *,
     pinned: bool,
+    percent: str = "",
 ) -> Selection:
     owners: dict[tuple[str, str], ObjectRef] = {}
     total = 0
@@ -178,7 +190,9 @@ def _selection(
             owners[owner.namespace, str(owner)] = owner
             known = topology.workload_of(pod)
             total += len(alive(known.pods)) if known is not None else 1
-    return Selection(tuple(pods), hit, tuple(owners.values()), total, namespaces, pinned=pinned)
+    return Selection(
+        tuple(pods), hit, tuple(owners.values()), total, namespaces, pinned=pinned, percent=percent
+    )
 
 
 def _nodes(env: Env, namespaces: tuple[str, ...], topologies: Mapping[str, Topology]) -> Selection:
@@ -225,9 +239,38 @@ def of_experiment(experiment: Experiment, topology: Topology) -> Selection:
     ]
     if not pods:
         return Selection((), 0, (), 0, (namespace,), missing="no running pod is selected")
+    env, owners = chosen(experiment), {topology.owner_of(pod) for pod in pods}
+    replaced = {owner for owner in owners if owner is not None and owner.kind in kube.WORKLOADS}
+    if chooses_again(spec.fault.kind, env) and replaced == owners:
+        return _in_rounds(experiment, env, replaced, topology)
     percent = spec.targets.percent
     hit = min(spec.targets.pods, len(pods)) if percent is None else share(len(pods), str(percent))
     return _selection(pods, hit, (namespace,), {namespace: topology}, pinned=True)
+
+
+def _percent(experiment: Experiment, total: int) -> str:
+    asked = experiment.spec.targets
+    return str(asked.percent) if asked.percent is not None else percentage(min(asked.pods, total), total)
+
+
+def _in_rounds(
+    experiment: Experiment, env: Env, owners: Collection[ObjectRef], topology: Topology
+) -> Selection:
+    """Pods that Litmus chooses anew in each round: all that the owners have, since it is told their names."""
+    namespace, wanted_labels = experiment.metadata.namespace, experiment.spec.targets.selector
+    every = [pod for pod in alive(topology.pods) if topology.owner_of(pod) in owners]
+    spared = [p["metadata"]["name"] for p in every if not wanted_labels.items() <= kube.labels_of(p).items()]
+    pods = _restricted(every, env, {namespace: topology})
+    if spared:
+        words = (
+            f"in its second round the fault could not spare {spared[0]}: Litmus knows whole workloads only"
+        )
+        return Selection((), 0, (), 0, (namespace,), missing=words)
+    if not pods:
+        return Selection((), 0, (), 0, (namespace,), missing="no pod is on a node with this nodeLabel")
+    percent = _percent(experiment, len(pods))
+    hit = share(len(pods), percent)
+    return _selection(pods, hit, (namespace,), {namespace: topology}, pinned=False, percent=percent)
 
 
 def _known(topology: Topology, namespace: str, name: str) -> bool:
@@ -240,7 +283,9 @@ def _asked(owner: ObjectRef | None, names: set[str]) -> bool:
 
 
 def picked(selection: Selection, seed: str) -> tuple[str, ...]:
-    """The pods that a native run pins: ready ones first, the same ones for the same seed."""
+    """The pods that a native run pins, none where Litmus chooses: ready ones first, by the seed."""
+    if not selection.pinned:
+        return ()
     ordered = sorted(selection.pods, key=lambda pod: pod["metadata"]["name"])
     random.Random(seed).shuffle(ordered)
     ordered.sort(key=lambda pod: not kube.is_ready(pod))
