@@ -36,6 +36,7 @@ def recover(
     session: Session,
     workloads: Annotated[list[str] | None, typer.Argument(help="Only these, as in deployment/cart.")] = None,
     issue: Annotated[str, typer.Option(help="Only this issue, as --dry-run names it.")] = "",
+    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show issues and plans, and do nothing.")
     ] = False,
@@ -62,9 +63,10 @@ def recover(
         if replay:
             _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
             return
-        seen = flow.observe(runtime.namespace)
+        namespace = "" if everywhere else runtime.namespace
+        seen = flow.observe(namespace)
         decisions = _chosen(
-            flow.plan(flow.classify(seen, flow.recent_predictions(runtime.namespace)), seen),
+            flow.plan(flow.classify(seen, flow.recent_predictions(namespace)), seen),
             workloads or [],
             issue,
         )

@@ -53,10 +53,13 @@ class AutoRecovery:
         return recovery.issues_in(seen, votes(predictions))
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
-        """What was predicted for the namespace in the last five minutes; older says nothing about now."""
+        """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""
         world = self._world
+        where = {"namespace": namespace} if namespace else None
         try:
-            kept = world.store.find("prediction", {"namespace": namespace}, since=world.clock.now() - FRESH)
+            kept = world.store.find(
+                "prediction", {"namespace": namespace} if namespace else None, since=world.clock.now() - FRESH
+            )
         except ChaoskitError:
             return ()  # recovery never waits for the history store
         return tuple(PredictionRecord.of(each) for each in kept)

@@ -25,7 +25,7 @@ def around(metrics: MetricsSource, record: RunRecord, now: datetime) -> list[Doc
     start = record.injected_at - MARGIN
     end = min(now, (record.injected_until or record.ended_at) + MARGIN)
     return [
-        {"name": f"{name} ({BY_NAME[name].meaning})", "unit": BY_NAME[name].unit, "points": points}
+        {"name": BY_NAME[name].meaning, "unit": BY_NAME[name].unit, "points": points}
         for name in SHOWN
         if (points := _worst(_mine(metrics, name, record, start, end)))
     ]
