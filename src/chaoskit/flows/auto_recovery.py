@@ -57,9 +57,7 @@ class AutoRecovery:
         world = self._world
         where = {"namespace": namespace} if namespace else None
         try:
-            kept = world.store.find(
-                "prediction", {"namespace": namespace} if namespace else None, since=world.clock.now() - FRESH
-            )
+            kept = world.store.find("prediction", where, since=world.clock.now() - FRESH)
         except ChaoskitError:
             return ()  # recovery never waits for the history store
         return tuple(PredictionRecord.of(each) for each in kept)
