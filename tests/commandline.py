@@ -6,11 +6,11 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,6 @@ class CommandLine:
         """The command was called in this process; on a `terminal` it may ask, and `stdin` answers."""
         stream = Terminal if terminal else io.StringIO
         out, err = stream(), stream()
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with pytest.MonkeyPatch.context() as patch:
             for name in set(os.environ) - set(self.environment):
                 patch.delenv(name)
@@ -102,22 +101,21 @@ class CommandLine:
             patch.chdir(self.home)
             for name, file in (("stdin", stream(stdin)), ("stdout", out), ("stderr", err)):
                 patch.setattr(sys, name, file)
-            try:
-                code = main([str(each) for each in arguments])
-            finally:
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
+            code = main([str(each) for each in arguments])
         return Ended(code, out.getvalue(), err.getvalue())
 
-    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-        """The command runs as a process of its own; whoever asked for it waits for it."""
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+        """The command runs as a process of its own; when the block is left it has ended, if need be killed."""
+        with subprocess.Popen(
             [sys.executable, "-m", "chaoskit", *map(str, arguments)],
-            env=self.environment,
-            cwd=self.home,
-            text=True,
-            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
-        )
+            env=self.environment, cwd=self.home, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()
 
 
 def read_until(process: subprocess.Popen[str], word: str) -> str:

@@ -169,10 +169,14 @@ def test_where_nobody_can_be_asked_it_is_refused_with_3(chaoskit: CommandLine, w
     assert "add --yes" in ended.err
 
 
-def test_on_a_terminal_the_plan_is_shown_and_no_is_respected(chaoskit: CommandLine, write: Write) -> None:
-    ended = chaoskit("run", write("x.yaml", experiment("x")), stdin="n\n", terminal=True)
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""], ids=["no", "nothing", "end of input"])
+def test_on_a_terminal_the_plan_is_shown_and_only_yes_is_a_yes(
+    chaoskit: CommandLine, write: Write, answer: str
+) -> None:
+    ended = chaoskit("run", write("x.yaml", experiment("x")), stdin=answer, terminal=True)
     assert ended.code == 3
-    assert "1 of 2 these: cart-" in ended.err
+    assert ended.out == ""
+    assert "  pod-delete             1 of 2 " in ended.err
     assert "Run 1 experiment?" in ended.err
     assert "not confirmed" in ended.err
 

@@ -63,7 +63,8 @@ def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage
     assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}
     assert record.undo.state == "confirmed"
     assert [each.name for each in heard if isinstance(each, events.Step)][-1] == "verdict"
-    assert {each["name"].partition(" ")[0] for each in record.evidence["signals"]} >= {"memory_usage"}
+    assert all(len(each["points"]) > 1 for each in record.evidence["signals"])
+    assert {each["unit"] for each in record.evidence["signals"]} >= {"cores", "ratio"}
 
     lineage = stage.world.store.find(where={"trace_id": record.trace_id})
     assert {each["kind"] for each in lineage} == {"prediction", "run"}

@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -117,8 +117,17 @@ class Session:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Refused(f"{question} Nobody can be asked here", guard="confirmation", hint="add --yes")
-        if not typer.confirm(question, err=True):
+        if not _confirmed(question):
             raise Refused("not confirmed", guard="confirmation")
+
+
+def _confirmed(question: str) -> bool:
+    """The answer typed; an end of input is a no. Nothing of it is on stdout, where results go."""
+    with redirect_stdout(sys.stderr):
+        try:
+            return typer.confirm(question)
+        except typer.Abort:
+            return False
 
 
 def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
