@@ -8,12 +8,14 @@ from tests.acts.fake import CART, FakeCluster
 from chaoskit import kube
 from chaoskit.acts import halt
 from chaoskit.acts.halt import Act
-from chaoskit.acts.ledger import Ledger, accounts
+from chaoskit.acts.ledger import TARGETS, Ledger, accounts
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Refused
 from chaoskit.governor import FREEZE, Governor, Limits, within_radius
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
+
+OTHER = ObjectRef(kube.DEPLOYMENT, "shop", "orders")
 
 
 class Desk:
@@ -31,9 +33,9 @@ class Desk:
             self.admit(act, namespace, **more)
         return caught.value
 
-    def begun(self, act: Act = "chaos", id_: str = "other") -> Ledger:
+    def begun(self, act: Act = "chaos", id_: str = "other", target: ObjectRef = CART) -> Ledger:
         return Ledger.open(
-            self.cluster, self.clock, id=id_, act=act, namespace="shop", targets=(CART,), trace_id="t"
+            self.cluster, self.clock, id=id_, act=act, namespace="shop", targets=(target,), trace_id="t"
         )
 
 
@@ -98,7 +100,7 @@ def test_who_began_at_the_same_time_gives_way() -> None:
 
 def test_a_workload_rests_for_its_cool_down() -> None:
     desk = Desk(Limits(chaos_cooldown=600))
-    desk.begun().close(Outcome.PASSED)
+    desk.begun().close(Outcome.PASSED, keep=desk.governor.remembers("chaos"))
     refusal = desk.refused()
     assert (refusal.guard, refusal.limit) == ("cool-down", "10m")
     desk.admit("recovery")
@@ -109,7 +111,7 @@ def test_a_workload_rests_for_its_cool_down() -> None:
 def test_a_budget_counts_ended_acts_of_its_kind_in_the_window() -> None:
     desk = Desk(Limits(recovery_budget=2, budget_window=600))
     for id_ in ("a", "b"):
-        desk.begun("recovery", id_).close(Outcome.RECOVERED)
+        desk.begun("recovery", id_).close(Outcome.RECOVERED, keep=desk.governor.remembers("recovery"))
         desk.clock.turn(60)
     assert desk.refused("recovery").guard == "budget"
     desk.admit("chaos")
@@ -142,18 +144,92 @@ def test_the_clusters_limits_bind_beside_the_documents_own() -> None:
     assert Desk(Limits(max_percent=20)).refused(max_percent=50).limit == "maxPercent 20"
 
 
-def test_ended_ledgers_are_pruned_when_no_guard_needs_them() -> None:
-    desk = Desk(Limits(chaos_cooldown=600))
-    desk.begun().close(Outcome.PASSED)
-    assert desk.governor.prune() == 0
-    desk.clock.turn(4000)
-    assert desk.governor.prune() == 1
-    assert accounts(desk.cluster) == ()
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        (Limits(), 0),
+        (Limits(recovery_budget=1), 0),
+        (Limits(chaos_budget=1), 3600),
+        (Limits(chaos_cooldown=600), 600),
+        (Limits(chaos_cooldown=7200, chaos_budget=1), 7200),
+    ],
+)
+def test_an_ended_ledger_is_needed_as_long_as_a_guard_of_its_kind_looks_back(
+    limits: Limits, seconds: float
+) -> None:
+    assert Desk(limits).governor.remembers("chaos") == seconds
 
 
-def test_only_guards_that_look_back_keep_ended_ledgers() -> None:
-    assert not Desk().governor.remembers("chaos")
-    assert Desk(Limits(chaos_budget=1)).governor.remembers("chaos")
+def test_who_has_no_limits_removes_no_ledger_that_another_needs() -> None:
+    desk = Desk(Limits(chaos_cooldown=7200))
+    desk.begun().close(Outcome.PASSED, keep=desk.governor.remembers("chaos"))
+    desk.clock.turn(7000)
+    desk.begun("recovery", "careless").close(Outcome.RECOVERED)
+    assert desk.refused().guard == "cool-down"
+    desk.clock.turn(201)
+    desk.begun("recovery", "later")
+    assert [each.id for each in accounts(desk.cluster)] == ["later"]
+
+
+def test_acts_under_way_count_against_the_budget() -> None:
+    desk = Desk(Limits(chaos_budget=2, budget_window=600))
+    desk.begun(id_="ended", target=OTHER).close(Outcome.PASSED, keep=600)
+    under_way = desk.begun(id_="under way", target=OTHER)
+    refusal = desk.refused()
+    assert refusal.guard == "budget"
+    assert refusal.until == (desk.clock.now() + timedelta(seconds=600)).isoformat(timespec="seconds")
+    under_way.close(Outcome.PASSED)
+    desk.admit()
+
+
+def test_a_budget_used_up_by_acts_under_way_has_no_end_in_sight() -> None:
+    desk = Desk(Limits(chaos_budget=1))
+    desk.begun(target=OTHER)
+    assert desk.refused().until == ""
+
+
+def test_the_budget_is_asked_again_when_the_ledger_stands() -> None:
+    desk = Desk(Limits(chaos_budget=1))
+    desk.admit()
+    desk.begun(id_="faster", target=OTHER)
+    with pytest.raises(Refused) as caught:
+        desk.governor.confirm(desk.begun(id_="mine"))
+    assert caught.value.guard == "budget"
+
+
+def test_a_spoilt_ledger_stops_nobody_and_is_told() -> None:
+    desk = Desk()
+    spoilt = desk.begun().account.ref
+    desk.cluster.patch(spoilt, {"metadata": {"annotations": {TARGETS: "{"}}})
+    desk.admit()
+    (words,) = desk.governor.blind("chaos", (CART,), "shop")
+    assert "chaoskit.io/targets cannot be read" in words
+
+
+def test_who_sees_everything_is_told_of_nothing() -> None:
+    assert Desk(Limits(chaos_budget=1)).governor.blind("chaos", (CART,), "shop") == ()
+
+
+def test_guards_that_cannot_see_say_so() -> None:
+    desk = Desk(Limits(chaos_budget=1))
+    desk.cluster.hidden |= {("configmaps", ""), ("configmaps", "default"), ("namespaces", ""), ("leases", "")}
+    desk.admit()
+    told = desk.governor.blind("chaos", (CART,), "shop")
+    assert [words.partition(":")[0] for words in told] == [
+        "a halt in namespace default would not be seen",
+        "whether namespace shop is frozen cannot be seen",
+        "the budget counts no act in other namespaces",
+    ]
+    recovery = desk.governor.blind("recovery", (CART,), "shop")
+    assert [words.partition(":")[0] for words in recovery] == [
+        "a halt in namespace default would not be seen"
+    ]
+
+
+def test_who_may_read_the_halts_place_alone_is_not_blind() -> None:
+    desk = Desk()
+    desk.cluster.hidden.add(("configmaps", ""))
+    assert desk.governor.blind("recovery", (CART,), "shop") == ()
 
 
 def test_a_halt_names_its_config_map() -> None:

@@ -7,6 +7,7 @@
     │   ├── Unavailable         a service cannot be reached or does not answer
     │   ├── NotFound            an object or record does not exist
     │   ├── Conflict            somebody else changed it, or it exists already
+    │   │   └── TakenOver       another process holds this run's ledger: it acts now, this one must not
     │   └── Forbidden           the server denies it to this caller
     ├── TimedOut                the time allowed ran out; what was done is undone
     ├── UndoUnconfirmed         the undo could not be confirmed: a target may still be disturbed
@@ -90,6 +91,10 @@ class NotFound(CannotStart):
 
 class Conflict(CannotStart):
     """Somebody else changed the object since it was read, or it exists already."""
+
+
+class TakenOver(Conflict):
+    """Another process holds this run's ledger: it acts on it now, and this one must not any more."""
 
 
 class Forbidden(CannotStart):

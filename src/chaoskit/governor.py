@@ -5,7 +5,7 @@ All state is read from the cluster: the ledgers' Leases, the halt's ConfigMap, t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,7 +52,7 @@ class Limits:
         return self.chaos_cooldown if act == "chaos" else self.recovery_cooldown
 
     def budget(self, act: Act) -> int:
-        """How many acts of this kind may end in one window, on all workloads together."""
+        """How many acts of this kind may be under way or have ended in one window, on all workloads."""
         return self.chaos_budget if act == "chaos" else self.recovery_budget
 
 
@@ -94,33 +94,61 @@ class Governor:
             within_radius(pods_hit, pods_total, max_pods=pods, max_percent=percent)
         known = self._accounts(targets, namespace)
         interlocked(act, targets, [each for each in known if each.state == "active"], drill=drill)
-        now = self._clock.now()
-        cooled_down(act, targets, known, now, self.limits.cooldown(act))
-        within_budget(act, known, now, self.limits.budget(act), self.limits.budget_window)
+        cooled_down(act, targets, known, self._clock.now(), self.limits.cooldown(act))
+        self._within_budget(act, known)
 
     def confirm(self, ledger: Ledger, *, drill: bool = False) -> None:
-        """Nobody else began on the same workload between admission and our ledger.
+        """Nobody else began on the same workload, or used the budget up, between admission and our ledger.
 
         Raises:
-            Refused: somebody did (guard ``busy`` or ``interlock``); close the ledger and leave.
+            Refused: somebody did (guard ``busy``, ``interlock`` or ``budget``); close the ledger and leave.
         """
         mine = ledger.account
-        others = self._accounts(mine.targets, mine.ref.namespace)
-        active = [each for each in others if each.state == "active" and each.id != mine.id]
+        others = [e for e in self._accounts(mine.targets, mine.ref.namespace) if e.id != mine.id]
+        active = [each for each in others if each.state == "active"]
         interlocked(mine.act, mine.targets, active, drill=drill)
+        self._within_budget(mine.act, others)
 
-    def remembers(self, act: Act) -> bool:
-        """Whether ended ledgers of this kind must be kept, for a cool-down or a budget."""
-        return bool(self.limits.cooldown(act) or self.limits.budget(act))
+    def remembers(self, act: Act) -> float:
+        """Seconds for which an ended ledger of this kind is needed, by cool-down or budget; 0: not at all."""
+        window = self.limits.budget_window if self.limits.budget(act) else 0.0
+        return max(self.limits.cooldown(act), window)
 
-    def prune(self, namespace: str = "") -> int:
-        """So many ended ledgers that no guard needs any more were removed."""
-        window = max(self.limits.budget_window, self.limits.chaos_cooldown, self.limits.recovery_cooldown)
-        before = self._clock.now() - timedelta(seconds=window)
-        old = [each for each in accounts(self._cluster, namespace) if each.ended and each.ended < before]
-        for account in old:
-            self._cluster.delete(account.ref)
-        return len(old)
+    def blind(self, act: Act, targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:
+        """What the guards of `admit` cannot see here, in words; empty when they see everything.
+
+        They let pass what they cannot see: who asks them should say so beside the act.
+        """
+        places = _places(targets, namespace)
+        return (
+            *halt.unseen(self._cluster, namespace=namespace),
+            *(self._unseen_freezes(places) if act == "chaos" else ()),
+            *self._unseen_accounts(act, targets, namespace),
+        )
+
+    def _unseen_freezes(self, places: Iterable[str]) -> Iterator[str]:
+        for place in places:
+            try:
+                self._cluster.get(ObjectRef(kube.NAMESPACE, "", place))
+            except Forbidden as error:
+                yield f"whether namespace {place} is frozen cannot be seen: {error.message}"
+            except NotFound:
+                continue
+
+    def _unseen_accounts(self, act: Act, targets: Sequence[ObjectRef], namespace: str) -> Iterator[str]:
+        try:
+            known = accounts(self._cluster)
+        except Forbidden as error:
+            known = self._accounts(targets, namespace)
+            if self.limits.budget(act):
+                yield f"the budget counts no act in other namespaces: {error.message}"
+        for each in known:
+            if each.unreadable:
+                yield f"{each.ref} in {each.ref.namespace}: {each.unreadable}"
+
+    def _within_budget(self, act: Act, known: Iterable[Account]) -> None:
+        now, limits = self._clock.now(), self.limits
+        within_budget(act, known, now, limits.budget(act), limits.budget_window)
 
     def _not_halted(self, act: Act, namespace: str) -> None:
         found = halt.halted(self._cluster, act, namespace=namespace)
@@ -147,7 +175,7 @@ class Governor:
             try:
                 body = self._cluster.get(ObjectRef(kube.NAMESPACE, "", place))
             except (NotFound, Forbidden):
-                continue  # who may not read a namespace cannot honour its annotation
+                continue  # who may not read a namespace cannot honour its annotation: `blind` says so
             until = kube.time_of(kube.annotations_of(body).get(FREEZE))
             if until is not None and until > self._clock.now():
                 raise Refused(f"namespace {place} is frozen", guard="freeze", until=until.isoformat())
@@ -219,21 +247,29 @@ def cooled_down(
 
 
 def within_budget(act: Act, known: Iterable[Account], now: datetime, budget: int, window: float) -> None:
-    """Fewer than `budget` acts of this kind ended in the last `window` seconds.
+    """Fewer than `budget` acts of this kind are under way or ended in the last `window` seconds.
+
+    Counted is what left a ledger. A process without limits of its own removes its ledger at the end (nobody
+    asked it to remember), so an act of its counts only while it is under way: give all the same settings.
 
     Raises:
-        Refused: guard ``budget``, with the time when the oldest of them leaves the window.
+        Refused: guard ``budget``, with the time when enough of them have left the window ("" when that is
+            for those under way to say).
     """
-    start = now - timedelta(seconds=window)
-    recent = sorted(each.ended for each in known if each.act == act and each.ended and each.ended > start)
-    if budget and len(recent) >= budget:
-        until = recent[-budget] + timedelta(seconds=window)
-        raise Refused(
-            f"{len(recent)} acts of {act} ended in the last {duration(window)}",
-            guard="budget",
-            limit=f"{budget} in {duration(window)}",
-            until=until.isoformat(timespec="seconds"),
-        )
+    mine = [each for each in known if each.act == act]
+    active = sum(each.state == "active" for each in mine)
+    length = timedelta(seconds=window)
+    recent = sorted(e.ended for e in mine if e.state == "done" and e.ended and e.ended > now - length)
+    leaving = active + len(recent) - budget + 1
+    if not budget or leaving <= 0:
+        return
+    raise Refused(
+        f"{len(recent)} acts of {act} ended in the last {duration(window)}, {active} under way",
+        guard="budget",
+        limit=f"{budget} in {duration(window)}",
+        until=(recent[leaving - 1] + length).isoformat(timespec="seconds") if leaving <= len(recent) else "",
+        hint="chaoskit rescue ends those whose process is dead" if active else "",
+    )
 
 
 def _shared(targets: Sequence[ObjectRef], account: Account) -> str:

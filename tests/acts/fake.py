@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.errors import Conflict, NotFound
+from chaoskit.errors import Conflict, Forbidden, NotFound
 from chaoskit.ports.cluster import Access, Change, Kind, Listing, Object, ObjectRef, Permission
 
 
@@ -20,18 +20,23 @@ class FakeCluster:
         self.denied: set[str] = set()
         self.wrote: list[str] = []
         self.before_write: Callable[[str, ObjectRef], None] = lambda _verb, _ref: None
+        self.before_delete: Callable[[ObjectRef, dict[str, Any]], None] = lambda _ref, _options: None
         self._versions = itertools.count(1)
         for body in objects:
             self.create(body)
         self.wrote.clear()
+        self.evicting: Callable[[ObjectRef], None] = self.delete
+        self.hidden: set[tuple[str, str]] = set()
 
     def get(self, ref: ObjectRef) -> Object:
+        self._seen(ref.kind, ref.namespace)
         found = self.objects.get(_key(ref))
         if found is None or (ref.uid and found["metadata"]["uid"] != ref.uid):
             raise NotFound(f"{ref} not found")
         return copy.deepcopy(found)
 
     def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        self._seen(kind, namespace)
         wanted = [pair.partition("=") for pair in labels.split(",") if pair]
         named = fields.removeprefix("metadata.name=")
         items = [
@@ -69,8 +74,9 @@ class FakeCluster:
             raise Conflict(f"{ref} has changed")
         return self._store("patch", ref, body)
 
-    def delete(self, ref: ObjectRef, **_: Any) -> None:
+    def delete(self, ref: ObjectRef, **options: Any) -> None:
         self.before_write("delete", ref)
+        self.before_delete(ref, options)
         self.wrote.append(f"delete {ref}")
         self.objects.pop(_key(ref), None)
 
@@ -84,13 +90,19 @@ class FakeCluster:
         raise NotImplementedError
 
     def evict(self, ref: ObjectRef, **_: Any) -> None:
-        raise NotImplementedError
+        self.wrote.append(f"evict {ref}")
+        self.evicting(ref)
 
     def exec(self, ref: ObjectRef, command: Any, **_: Any) -> Any:
         raise NotImplementedError
 
     def server_version(self) -> str:
         return "v1.34.0"
+
+    def _seen(self, kind: Kind, namespace: str) -> None:
+        """Whether this caller may read it: `hidden` has pairs of plural and namespace ("" is all at once)."""
+        if (kind.plural, namespace) in self.hidden:
+            raise Forbidden(f"may not read {kind.plural} in {namespace or 'all namespaces'}")
 
     def _store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
         body["metadata"]["resourceVersion"] = str(next(self._versions))

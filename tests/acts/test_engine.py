@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.acts.fake import FakeCluster
 
 from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.engine import Trail
 from chaoskit.clock import ManualClock
+from chaoskit.errors import Forbidden, Refused
 from chaoskit.ports.cluster import Object, ObjectRef
 
 ENGINE = ObjectRef(kube.CHAOS_ENGINE, "shop", "web-chaos", "uid-engine")
@@ -130,3 +132,117 @@ def test_another_engine_of_the_same_name_is_not_touched() -> None:
 
 def test_a_trail_survives_the_ledger() -> None:
     assert Trail.of(TRAIL.entry()) == TRAIL
+
+
+OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart-1", "uid": "rs", "controller": True}
+
+
+def replica_set(ready: int) -> Object:
+    meta = {"name": "cart-1", "namespace": "shop", "uid": "rs"}
+    body: Object = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta}
+    return {**body, "spec": {"replicas": 2}, "status": {"readyReplicas": ready}}
+
+
+def serving(name: str) -> Object:
+    body = pod(name, labels={}, ownerReferences=[OWNER])
+    body["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    return body
+
+
+def disturbed() -> FakeCluster:
+    """Two pods that serve and still carry the fault of an engine that has ended."""
+    marks = {"pod__cart-a": "injected", "pod__cart-b": "injected"}
+    return FakeCluster(
+        chaos_engine("completed"), result(**marks), serving("cart-a"), serving("cart-b"), replica_set(2)
+    )
+
+
+def replaced(cluster: FakeCluster, clock: ManualClock) -> list[str]:
+    told: list[str] = []
+    assert engine.end(cluster, clock, THEIRS, tell=told.append) == ()
+    return told
+
+
+@pytest.mark.parametrize(("own", "sent"), [(None, 30), (0, 30), (120, 120)])
+def test_a_stopped_engine_gives_its_helpers_time_to_take_the_fault_back(own: int | None, sent: int) -> None:
+    body = chaos_engine("initialized")
+    if own is not None:
+        body["spec"]["terminationGracePeriodSeconds"] = own
+    cluster, clock = FakeCluster(body), ManualClock()
+    operator(cluster, clock, 2)
+    engine.end(cluster, clock, THEIRS)
+    assert cluster.wrote == ["patch chaosengine.litmuschaos.io/web-chaos"]
+    assert cluster.get(ENGINE)["spec"] == {"engineState": "stop", "terminationGracePeriodSeconds": sent}
+
+
+@pytest.mark.parametrize(("own", "given"), [(0, 30), (None, 30), (60, 60)])
+def test_a_helper_deleted_by_hand_gets_its_time_too(own: int | None, given: int) -> None:
+    helper = pod("helper")
+    if own is not None:
+        helper["spec"]["terminationGracePeriodSeconds"] = own
+    cluster, clock = FakeCluster(chaos_engine("initialized"), helper), ManualClock()
+    operator(cluster, clock, 30)
+    graces: list[object] = []
+    cluster.before_delete = lambda _ref, options: graces.append(options["grace"])
+    engine.end(cluster, clock, THEIRS)
+    assert graces == [given]
+
+
+def test_serving_pods_that_carry_the_fault_are_evicted_one_at_a_time() -> None:
+    cluster, clock = disturbed(), ManualClock()
+    key = (kube.REPLICA_SET, "shop", "cart-1")
+    went: list[float] = []
+
+    def evict(ref: ObjectRef) -> None:
+        went.append(clock.monotonic())
+        del cluster.objects[(kube.POD, "shop", ref.name)]
+        cluster.objects[key] = replica_set(1)
+        clock.call_at(20, lambda: cluster.objects.update({key: replica_set(2)}))
+
+    cluster.evicting = evict
+    assert replaced(cluster, clock) == [
+        "pod/cart-a still carried the fault: evicted",
+        "pod/cart-b still carried the fault: evicted",
+    ]
+    assert went[1] - went[0] >= 20
+    assert not [each for each in cluster.wrote if each.startswith("delete")]
+
+
+def test_a_pod_is_deleted_when_its_budget_never_lets_it_go() -> None:
+    cluster, clock = disturbed(), ManualClock()
+
+    def refuse(ref: ObjectRef) -> None:
+        raise Refused("no", guard="disruption budget")
+
+    cluster.evicting = refuse
+    assert replaced(cluster, clock)[0].endswith("deleted, its disruption budget did not let it go")
+    assert clock.monotonic() >= engine.EVICTION
+
+
+def test_a_pod_is_deleted_where_eviction_is_forbidden() -> None:
+    cluster, clock = disturbed(), ManualClock()
+
+    def forbid(ref: ObjectRef) -> None:
+        raise Forbidden("no")
+
+    cluster.evicting = forbid
+    assert replaced(cluster, clock)[0].endswith("deleted, eviction is forbidden here")
+
+
+def test_a_successor_of_the_same_name_carries_no_fault() -> None:
+    marks = {"pod__cart-0": "injected"}
+    cluster = FakeCluster(chaos_engine("completed"), result(**marks), serving("cart-0"), replica_set(1))
+
+    def evict(ref: ObjectRef) -> None:
+        cluster.delete(ref)
+        cluster.create(serving("cart-0"))
+
+    cluster.evicting = evict
+    assert replaced(cluster, ManualClock()) == ["pod/cart-0 still carried the fault: evicted"]
+
+
+def test_a_disturbed_pod_that_does_not_go_is_told_and_left() -> None:
+    cluster = disturbed()
+    cluster.evicting = lambda _ref: None
+    left = engine.end(cluster, ManualClock(), THEIRS)
+    assert left == ("fault still on pod cart-a", "fault still on pod cart-b")

@@ -7,12 +7,14 @@ from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
 from chaoskit.acts import halt
+from chaoskit.acts.engine import Trail
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import Ledger, account_of, accounts
+from chaoskit.acts.ledger import KEEP_UNTIL, LEDGER, Ledger, account_of, accounts, prune
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict, Refused
+from chaoskit.errors import Conflict, Refused, TakenOver, Unavailable
+from chaoskit.events import Event, Step
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Object, ObjectRef
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
 
@@ -83,7 +85,8 @@ def test_entries_are_undone_newest_first_and_settled() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5), node(unschedulable=True)), ManualClock()
     ledger = opened(cluster, clock)
     ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
-    ledger.write(Entry("cordon", ObjectRef(kube.NODE, "", "node-1")))
+    node_1 = ObjectRef(kube.NODE, "", "node-1")
+    ledger.write(Entry("field", node_1, ("spec", "unschedulable"), None, True))
     cluster.wrote.clear()
     assert ledger.undo().state == "confirmed"
     acts = [each for each in cluster.wrote if "lease" not in each]
@@ -99,16 +102,16 @@ def test_an_undo_that_fails_is_left_owed_and_told() -> None:
     undone = ledger.undo()
     assert undone.state == "not confirmed"
     assert "sorcery" in undone.left[0]
-    ledger.close(Outcome.UNDO_UNCONFIRMED, keep=False)
+    ledger.close(Outcome.UNDO_UNCONFIRMED)
     assert account_of(cluster.get(LEASE)).state == "active"
 
 
 def test_a_closed_ledger_is_kept_for_cool_downs_or_gone() -> None:
     cluster, clock = FakeCluster(), ManualClock()
-    opened(cluster, clock).close(Outcome.PASSED)
+    opened(cluster, clock).close(Outcome.PASSED, keep=60)
     account = accounts(cluster, "shop")[0]
     assert (account.state, account.outcome, account.ended) == ("done", "passed", clock.now())
-    opened(cluster, clock, "run2").close(Outcome.PASSED, keep=False)
+    opened(cluster, clock, "run2").close(Outcome.PASSED)
     assert [each.id for each in accounts(cluster)] == ["run1"]
 
 
@@ -119,7 +122,7 @@ def test_a_secret_original_is_kept_in_a_secret_and_never_in_the_lease() -> None:
     assert "canary" not in json.dumps(cluster.get(LEASE))
     assert ledger.undo().state == "confirmed"
     assert cluster.get(CART)["spec"]["replicas"] == "canary"
-    ledger.close(Outcome.PASSED, keep=False)
+    ledger.close(Outcome.PASSED)
     assert cluster.list(kube.SECRET).items == ()
 
 
@@ -132,3 +135,143 @@ def test_a_lost_secret_keeps_no_other_entry_from_its_undo() -> None:
     undone = ledger.undo()
     assert (undone.state, len(undone.left)) == ("not confirmed", 1)
     assert cluster.get(CART)["spec"]["replicas"] == 2
+
+
+def lose_the_answer(cluster: FakeCluster) -> None:
+    """The next patch is stored, and whoever sent it never hears of it."""
+    store = cluster._store
+
+    def lost(verb: str, ref: ObjectRef, body: Object) -> Object:
+        store(verb, ref, body)
+        cluster._store = store  # type: ignore[method-assign]
+        raise Unavailable("the connection was cut", service="kubernetes")
+
+    cluster._store = lost  # type: ignore[method-assign]
+
+
+def test_a_patch_whose_answer_was_lost_does_not_make_the_ledger_conflict_with_itself() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    entry = Entry("field", CART, ("spec", "replicas"), 3, 5)
+    ledger.write(entry)
+    lose_the_answer(cluster)
+    clock.turn(20)
+    with pytest.raises(Unavailable):
+        ledger.renew()
+    assert ledger.undo().state == "confirmed"
+    ledger.close(Outcome.PASSED)
+    assert accounts(cluster) == ()
+
+
+def test_an_entry_whose_writing_got_no_answer_is_not_owed_by_a_ledger_that_ended() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    lose_the_answer(cluster)
+    with pytest.raises(Unavailable):
+        ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    assert len(account_of(cluster.get(LEASE)).entries) == 1
+    ledger.close(Outcome.ERRORED, keep=60)
+    assert account_of(cluster.get(LEASE)).entries == ()
+
+
+def test_a_label_that_somebody_put_on_the_lease_is_no_other_holder() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = opened(cluster, clock)
+    cluster.patch(LEASE, {"metadata": {"labels": {"team": "shop"}}})
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    assert len(account_of(cluster.get(LEASE)).entries) == 1
+
+
+def test_who_was_taken_over_undoes_nothing_more() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5), node(unschedulable=True)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    ledger.write(Entry("field", ObjectRef(kube.NODE, "", "node-1"), ("spec", "unschedulable"), None, True))
+    Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+    with pytest.raises(TakenOver):
+        ledger.undo()
+    assert cluster.get(CART)["spec"]["replicas"] == 5
+
+
+def test_a_process_with_the_name_and_number_of_a_dead_one_is_another_holder() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = opened(cluster, clock)
+    other = Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+    assert other.account.holder != ledger.account.holder
+    host = ledger.account.holder.rpartition(":")[0]
+    assert other.account.holder.startswith(host)
+    clock.turn(20)
+    other.renew()
+    with pytest.raises(TakenOver):
+        ledger.close(Outcome.PASSED)
+
+
+def test_what_was_undone_though_the_ledger_could_not_be_told_stays_owed_and_the_rest_is_undone() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5), node(unschedulable=True)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    ledger.write(Entry("field", ObjectRef(kube.NODE, "", "node-1"), ("spec", "unschedulable"), None, True))
+    silent = iter([True])
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE and next(silent, False):
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = fail
+    undone = ledger.undo()
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+    assert "undone, but lease/chaoskit-run1" in undone.left[0]
+    assert [each.target.name for each in account_of(cluster.get(LEASE)).entries] == ["node-1"]
+    assert ledger.undo().state == "confirmed"
+
+
+def test_an_ended_ledger_is_removed_when_its_closer_needs_it_no_more() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    opened(cluster, clock).close(Outcome.PASSED, keep=600)
+    clock.turn(599)
+    opened(cluster, clock, "run2").close(Outcome.PASSED)
+    assert [each.id for each in accounts(cluster)] == ["run1"]
+    clock.turn(2)
+    opened(cluster, clock, "run3")
+    assert [each.id for each in accounts(cluster)] == ["run3"]
+
+
+def test_an_act_under_way_is_never_pruned() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    opened(cluster, clock)
+    cluster.patch(LEASE, {"metadata": {"annotations": {KEEP_UNTIL: "2020-01-01T00:00:00Z"}}})
+    assert prune(cluster, clock, "shop") == 0
+
+
+@pytest.mark.parametrize("text", ["{", "[{}]", '[{"kind": 1}]', "7"])
+def test_of_a_spoilt_ledger_the_rest_can_be_read(text: str) -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    opened(cluster, clock)
+    cluster.patch(LEASE, {"metadata": {"annotations": {LEDGER: text}}})
+    (account,) = accounts(cluster)
+    assert (account.entries, account.targets) == ((), (CART,))
+    assert account.unreadable.startswith("chaoskit.io/ledger cannot be read")
+
+
+def test_a_listener_hears_what_an_undo_had_to_do_besides() -> None:
+    heard: list[Event] = []
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart-1", "controller": True}
+    meta = {"name": "cart-1", "namespace": "shop", "ownerReferences": [owner]}
+    labels = {"chaosUID": "u"}
+    result = {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosResult",
+        "metadata": {
+            "name": "r",
+            "namespace": "shop",
+            "labels": labels,
+            "annotations": {"pod/cart-1": "injected"},
+        },
+    }
+    pod: Object = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {}, "status": {}}
+    cluster, clock = FakeCluster(result, pod), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Trail(ObjectRef(kube.CHAOS_ENGINE, "shop", "e", "u"), "run1", ("shop",), ours=True).entry())
+    assert ledger.undo(heard.append).state == "confirmed"
+    notes = [each.detail for each in heard if isinstance(each, Step) and each.mark == "note"]
+    assert notes == ["pod/cart-1 still carried the fault: deleted, it served nobody"]

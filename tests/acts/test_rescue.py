@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
 
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import Ledger, accounts
+from chaoskit.acts.ledger import LEDGER, Ledger, account_of, accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import ManualClock
+from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
+from chaoskit.ports.cluster import ObjectRef
 
 
 def owing(cluster: FakeCluster, clock: ManualClock) -> Ledger:
@@ -40,4 +43,54 @@ def test_what_cannot_be_undone_stays_for_the_next_rescue() -> None:
     ledger = owing(cluster, clock)
     ledger.write(Entry("sorcery", CART))
     assert rescue(cluster, clock)[0].undo.state == "not confirmed"
+    assert [each.state for each in accounts(cluster)] == ["active"]
+
+
+def other(cluster: FakeCluster, clock: ManualClock) -> Ledger:
+    """A second dead run, of an earlier name."""
+    ledger = Ledger.open(cluster, clock, id="a", act="chaos", namespace="shop", targets=(CART,), trace_id="t")
+    ledger.write(Entry("field", CART, ("spec", "paused"), None, True))
+    return ledger
+
+
+@pytest.mark.parametrize("error", [Unavailable("no answer", service="kubernetes"), Forbidden("not yours")])
+def test_an_account_that_fails_keeps_no_other_from_its_undo(error: ChaoskitError) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    first = other(cluster, clock).account.ref
+    owing(cluster, clock)
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        if ref.name == first.name:
+            raise error
+
+    cluster.before_write = fail
+    done = {each.account.id: each.undo for each in rescue(cluster, clock)}
+    assert done["dead"].state == "confirmed"
+    assert done["a"].state == "not confirmed"
+    assert str(first) in done["a"].left[-1]
+    assert [each.id for each in accounts(cluster)] == ["a"]
+
+
+def test_a_ledger_that_cannot_be_read_is_told_and_blocks_no_other() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    spoilt = other(cluster, clock).account.ref
+    cluster.patch(spoilt, {"metadata": {"annotations": {LEDGER: "[{}]"}}})
+    owing(cluster, clock)
+    done = {each.account.id: each.undo for each in rescue(cluster, clock)}
+    assert done["dead"].state == "confirmed"
+    assert "cannot be read" in done["a"].left[0]
+    assert account_of(cluster.get(spoilt)).state == "active"
+
+
+def test_a_run_that_another_rescuer_takes_in_the_middle_is_left_to_it() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    lease = owing(cluster, clock).account.ref
+    raced = iter([True])
+
+    def race(verb: str, ref: ObjectRef) -> None:
+        if ref == CART and next(raced, False):
+            Ledger.take_over(cluster, clock, account_of(cluster.get(lease)))
+
+    cluster.before_write = race
+    assert rescue(cluster, clock) == ()
     assert [each.state for each in accounts(cluster)] == ["active"]

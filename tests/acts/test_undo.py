@@ -37,7 +37,8 @@ def test_undoing_twice_changes_nothing_more() -> None:
 def test_a_field_that_was_absent_is_absent_again() -> None:
     cluster = FakeCluster(node(unschedulable=True))
     ref = ObjectRef(kube.NODE, "", "node-1")
-    assert undo(cluster, ManualClock(), Entry("cordon", ref)) == ""
+    entry = Entry("field", ref, ("spec", "unschedulable"), None, True)
+    assert undo(cluster, ManualClock(), entry) == ""
     assert "unschedulable" not in cluster.get(ref)["spec"]
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.recovery.simulated import Scene, ref, scene
 
 from chaoskit import kube
 from chaoskit.acts.ledger import Ledger
-from chaoskit.errors import CannotStart, Conflict, Refused
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.errors import CannotStart, Refused, TakenOver
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery import remediations, runbook
 from chaoskit.recovery.planner import Rung
 from chaoskit.recovery.remediations import Hands
@@ -214,6 +215,83 @@ def test_a_node_takes_pods_again_and_the_undo_cordons_it(shop: Scene, ledger: Le
 def test_a_ledger_that_another_process_took_over_stops_the_act(shop: Scene, ledger: Ledger) -> None:
     before = shop.deployment("cart")["spec"]["replicas"]
     Ledger.take_over(shop.cluster, shop.clock, ledger.account)
-    with pytest.raises(Conflict):
+    with pytest.raises(TakenOver):
         _apply(_rung("scale", by=1), shop, ledger)
     assert shop.deployment("cart")["spec"]["replicas"] == before
+
+
+class _Busy:
+    """The cluster, in which somebody else writes just before the first patch of a deployment."""
+
+    def __init__(self, cluster: Cluster, first: Callable[[], object]) -> None:
+        self._cluster = cluster
+        self._first = [first]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster, name)
+
+    def patch(self, target: ObjectRef, patch: Any, **more: Any) -> Object:
+        if self._first and not more.get("dry_run") and target.kind == kube.DEPLOYMENT:
+            self._first.pop()()
+        return self._cluster.patch(target, patch, **more)
+
+
+def _while_busy(rung: Rung, shop: Scene, ledger: Ledger, first: Callable[[], object]) -> str:
+    busy = cast("Cluster", _Busy(shop.cluster, first))
+    return remediations.apply(rung, ref("cart"), Hands(busy, shop.clock, ledger))
+
+
+def test_a_deployment_whose_status_changed_in_between_is_still_rolled_back(
+    shop: Scene, ledger: Ledger
+) -> None:
+    healthy = shop.deployment("cart")["spec"]["template"]
+    shop.roll_out("cart", RELEASE="bad")
+    sets: list[Object] = []
+    while len(sets) < 2:
+        shop.clock.sleep(1)
+        found = shop.cluster.list(kube.REPLICA_SET, "shop").items
+        sets = [each for each in found if each["metadata"]["name"].startswith("cart-")]
+    sets.sort(key=lambda each: int(kube.annotations_of(each)["deployment.kubernetes.io/revision"]))
+    old, new = (each["metadata"]["name"] for each in sets[-2:])
+
+    def status() -> None:
+        shop.cluster.patch(ref("cart"), {"metadata": {"annotations": {"seen": "now"}}})
+
+    rung = _rung("roll-back", expects={"from": new, "to": old})
+    assert _while_busy(rung, shop, ledger, status).startswith("rolled deployment/cart back")
+    assert shop.deployment("cart")["spec"]["template"] == healthy
+    assert len(ledger.account.entries) == 1
+
+
+def test_the_undo_of_an_act_that_met_a_conflict_restores_what_somebody_else_set(
+    shop: Scene, ledger: Ledger
+) -> None:
+    before = shop.deployment("cart")["spec"]["replicas"]
+
+    def theirs() -> None:
+        shop.cluster.patch(ref("cart"), {"spec": {"replicas": before + 1}})
+
+    _while_busy(_rung("scale", by=1, max=9), shop, ledger, theirs)
+    assert shop.deployment("cart")["spec"]["replicas"] == before + 2
+    ledger.undo()
+    assert shop.deployment("cart")["spec"]["replicas"] == before + 1
+
+
+def test_a_policy_whose_engine_works_in_another_namespace_is_in_use(shop: Scene, ledger: Ledger) -> None:
+    shop.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "chaos"}})
+    body = {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "elsewhere", "namespace": "chaos"},
+        "spec": {"engineState": "stop"},
+    }
+    uid = shop.cluster.create(body)["metadata"]["uid"]
+    shop.cluster.create(_policy("in-use", {"chaosUID": uid}))
+    theirs = Ledger.open(
+        shop.cluster, shop.clock, id="far", act="chaos", namespace="chaos", targets=(), trace_id="t"
+    )
+    shop.cluster.create(_policy("ours", {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: "far"}))
+    with pytest.raises(CannotStart, match="no experiment left"):
+        _apply(_rung("remove-network-policy"), shop, ledger)
+    theirs.close(Outcome.PASSED)
+    assert _apply(_rung("remove-network-policy"), shop, ledger) == "removed ours"

@@ -9,11 +9,17 @@ from typing import Any
 from chaoskit import kube
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
-from chaoskit.errors import Forbidden, NotFound
+from chaoskit.errors import Forbidden, NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 UID_LABEL = "chaosUID"
+"""Label of everything that an engine made: the engine's uid."""
+
 ENDED = frozenset({"completed", "stopped"})
+"""Engine statuses of an engine that has ended."""
+
+INJECTED = "injected"
+"""What a ChaosResult calls a target whose fault was not taken back."""
 
 PATIENCE = 240.0
 """Seconds for the operator to end an engine: it works on one at a time and waits up to 180 s for each."""
@@ -23,6 +29,9 @@ REVERTS = 30
 
 OPERATOR_ANSWERS = 6.0
 """Seconds after which pods that nobody has marked for deletion are deleted by hand."""
+
+EVICTION = 60.0
+"""Seconds for a disruption budget to let a disturbed pod go, and for its successor to serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,11 @@ def status(engine: Object) -> str:
     return str((engine.get("status") or {}).get("engineStatus") or "")
 
 
+def works(engine: Object) -> bool:
+    """Whether the engine has not ended."""
+    return status(engine) not in ENDED
+
+
 def find(cluster: Cluster, trail: Trail) -> Object | None:
     """The run's engine; None when it is gone, or when another has taken its name."""
     ref = trail.engine
@@ -72,36 +86,55 @@ def find(cluster: Cluster, trail: Trail) -> Object | None:
 
 
 def end(
-    cluster: Cluster, clock: Clock, trail: Trail, *, keep: Callable[[], None] = lambda: None
+    cluster: Cluster,
+    clock: Clock,
+    trail: Trail,
+    *,
+    keep: Callable[[], None] = lambda: None,
+    tell: Callable[[str], None] = lambda _words: None,
 ) -> tuple[str, ...]:
-    """The engine has ended and this is what is left of it, in words: empty when the undo is confirmed."""
+    """The engine has ended and this is what is left of it, in words: empty when the undo is confirmed.
+
+    `tell` hears of each pod of the application that had to be replaced because its fault was left in it.
+    """
     engine = find(cluster, trail)
     if engine is not None:
         trail = Trail(kube.ref_of(engine, kube.CHAOS_ENGINE), trail.run, trail.namespaces, trail.ours)
         _stop(cluster, engine, trail.engine)
     left = _wait(cluster, clock, trail, keep)
-    if left and _replace_disturbed_pods(cluster, trail):
-        left = _wait(cluster, clock, trail, keep)
+    replaced = _replace_disturbed_pods(_Hands(cluster, clock, keep, tell), trail) if left else frozenset()
+    if replaced:
+        left = _wait(cluster, clock, trail, keep, replaced)
     if not left and trail.ours:
         left = _remove(cluster, clock, trail, keep)
     return left
 
 
 def _stop(cluster: Cluster, engine: Object, ref: ObjectRef) -> None:
-    """The operator is told to stop it; one that no operator has seen is removed."""
-    if status(engine) in ENDED or kube.is_deleting(engine):
+    """The operator is told to stop it; one that no operator has seen is removed.
+
+    Where the engine names no grace period, the operator kills helpers before they take their fault back.
+    """
+    if not works(engine) or kube.is_deleting(engine):
         return
     if not status(engine) and not engine["metadata"].get("finalizers"):
         cluster.delete(ref)
         return
     if engine["spec"].get("engineState") != "stop":
-        cluster.patch(ref, {"spec": {"engineState": "stop"}})
+        graceful = engine["spec"].get("terminationGracePeriodSeconds") or REVERTS
+        cluster.patch(ref, {"spec": {"engineState": "stop", "terminationGracePeriodSeconds": graceful}})
 
 
-def _wait(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]) -> tuple[str, ...]:
+def _wait(
+    cluster: Cluster,
+    clock: Clock,
+    trail: Trail,
+    keep: Callable[[], None],
+    replaced: frozenset[str] = frozenset(),
+) -> tuple[str, ...]:
     began = clock.monotonic()
     helped = False
-    while left := _unfinished(cluster, trail):
+    while left := _unfinished(cluster, trail, replaced):
         waited = clock.monotonic() - began
         if waited >= PATIENCE or all(each.startswith(_DISTURBED) for each in left):
             return left
@@ -112,19 +145,27 @@ def _wait(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]
     return ()
 
 
-def _unfinished(cluster: Cluster, trail: Trail) -> tuple[str, ...]:
+def _unfinished(cluster: Cluster, trail: Trail, replaced: frozenset[str]) -> tuple[str, ...]:
     engine = find(cluster, trail)
-    if engine is not None and (status(engine) not in ENDED or kube.is_deleting(engine)):
-        return (f"engine {trail.engine.name} has not ended", *leftovers(cluster, trail))
-    return leftovers(cluster, trail)
+    if engine is not None and (works(engine) or kube.is_deleting(engine)):
+        return (f"engine {trail.engine.name} has not ended", *leftovers(cluster, trail, replaced))
+    return leftovers(cluster, trail, replaced)
 
 
 _DISTURBED = "fault still on "
 
 
-def leftovers(cluster: Cluster, trail: Trail) -> tuple[str, ...]:
-    """What still runs or is still changed because of the engine, in words; finished jobs are none."""
-    return (*_working(cluster, trail), *_policies(cluster, trail), *_disturbed(cluster, trail))
+def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """What still runs or is still changed because of the engine, in words; finished jobs are none.
+
+    Pods that were `replaced` carry nothing: a stateful set gives their names to their successors.
+    """
+    disturbed = (each for each in _injected_pods(cluster, trail) if each["metadata"]["name"] not in replaced)
+    return (
+        *_working(cluster, trail),
+        *_policies(cluster, trail),
+        *(f"{_DISTURBED}pod {each['metadata']['name']}" for each in disturbed),
+    )
 
 
 def _working(cluster: Cluster, trail: Trail) -> Iterator[str]:
@@ -147,13 +188,8 @@ def _policies(cluster: Cluster, trail: Trail) -> Iterator[str]:
             yield f"network policy {policy['metadata']['name']} is still there"
 
 
-def _disturbed(cluster: Cluster, trail: Trail) -> Iterator[str]:
-    """Pods that Litmus says are injected and that still exist: what is in a pod goes with the pod."""
-    for pod in _injected_pods(cluster, trail):
-        yield f"{_DISTURBED}pod {pod['metadata']['name']}"
-
-
 def _injected_pods(cluster: Cluster, trail: Trail) -> Iterator[Object]:
+    """Pods that Litmus says are injected and that still exist: what is in a pod goes with the pod."""
     for result in cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items:
         for name in injected(result):
             for namespace in trail.namespaces:
@@ -166,12 +202,12 @@ def _injected_pods(cluster: Cluster, trail: Trail) -> Iterator[Object]:
 def injected(result: Object) -> tuple[str, ...]:
     """Names of the pods that a ChaosResult calls injected: in its annotations or in its history."""
     marks = kube.annotations_of(result).items()
-    noted = [key.partition("/")[2] for key, value in marks if key.startswith("pod/") and value == "injected"]
+    noted = [key.partition("/")[2] for key, value in marks if key.startswith("pod/") and value == INJECTED]
     history: dict[str, Any] = (result.get("status") or {}).get("history") or {}
     told = [
         target["name"]
         for target in history.get("targets") or ()
-        if target.get("chaosStatus") == "injected" and target.get("kind", "pod") == "pod"
+        if target.get("chaosStatus") == INJECTED and target.get("kind", "pod") == "pod"
     ]
     return tuple(dict.fromkeys((*noted, *told)))
 
@@ -203,12 +239,85 @@ def _finished(is_job: bool, body: Object) -> bool:
     return kube.phase(body) in {"Succeeded", "Failed"}
 
 
-def _replace_disturbed_pods(cluster: Cluster, trail: Trail) -> bool:
-    """Pods that still carry the fault and have an owner are deleted: their sandbox goes with them."""
-    owned = [pod for pod in _injected_pods(cluster, trail) if kube.owner(pod) is not None]
-    for pod in owned:
-        cluster.delete(kube.ref_of(pod, kube.POD))
-    return bool(owned)
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """What the replacing of pods works with."""
+
+    cluster: Cluster
+    clock: Clock
+    keep: Callable[[], None]
+    tell: Callable[[str], None]
+
+    def until(self, done: Callable[[], bool]) -> bool:
+        """Whether it was done in time; an application's own pace decides."""
+        end = self.clock.monotonic() + EVICTION
+        while not done():
+            if self.clock.monotonic() >= end:
+                return False
+            self.keep()
+            self.clock.sleep(0.5)
+        return True
+
+
+def _replace_disturbed_pods(hands: _Hands, trail: Trail) -> frozenset[str]:
+    """Names of the pods that still carried the fault and are gone; their owners make new ones.
+
+    What is in a sandbox goes with it. One at a time: the next goes when as many serve as before.
+    """
+    owned = [pod for pod in _injected_pods(hands.cluster, trail) if kube.owner(pod) is not None]
+    return frozenset(pod["metadata"]["name"] for pod in owned if _replace(hands, pod))
+
+
+def _replace(hands: _Hands, pod: Object) -> bool:
+    """Whether the pod is gone; its successor had its time to serve."""
+    ref, serving = kube.ref_of(pod, kube.POD), _serving(hands, pod)
+    hands.tell(f"{ref} still carried the fault: {_replaced(hands, pod, ref)}")
+    if not hands.until(lambda: _gone(hands, ref)):
+        return False
+    hands.until(lambda: _serving(hands, pod) >= serving)
+    return True
+
+
+def _replaced(hands: _Hands, pod: Object, ref: ObjectRef) -> str:
+    """How the pod was replaced, in words: within its disruption budget as long as it serves somebody."""
+    if not kube.is_ready(pod):
+        hands.cluster.delete(ref)
+        return "deleted, it served nobody"
+    try:
+        if hands.until(lambda: _evicted(hands, ref)):
+            return "evicted"
+        why = "its disruption budget did not let it go"
+    except Forbidden:
+        why = "eviction is forbidden here"
+    hands.cluster.delete(ref)
+    return f"deleted, {why}"
+
+
+def _evicted(hands: _Hands, ref: ObjectRef) -> bool:
+    try:
+        hands.cluster.evict(ref)
+    except Refused:
+        return False
+    except NotFound:
+        return True
+    return True
+
+
+def _gone(hands: _Hands, ref: ObjectRef) -> bool:
+    try:
+        hands.cluster.get(ref)
+    except NotFound:
+        return True
+    return False
+
+
+def _serving(hands: _Hands, pod: Object) -> int:
+    """How many pods of the pod's owner are ready; none where the owner cannot be read."""
+    owner = kube.owner(pod)
+    try:
+        return 0 if owner is None else kube.ready_replicas(hands.cluster.get(owner))
+    except (NotFound, Forbidden):
+        return 0
 
 
 def _remove(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,13 +29,35 @@ class Halt:
 
 
 def halted(cluster: Cluster, act: Act, *, namespace: str = HOME) -> Halt | None:
-    """The halt of this kind of act, or None. `namespace` is looked at where listing all is forbidden."""
+    """The halt of this kind of act, or None. `namespace` is looked at where listing all is forbidden.
+
+    A halt that the caller may not read is not seen: `unseen` says whether there is such a place.
+    """
     for body in _maps(cluster, namespace):
         reason = (body.get("data") or {}).get(act)
         if reason is not None:
             since = kube.annotations_of(body).get("chaoskit.io/since", "")
             return Halt(act, reason, since, kube.ref_of(body, kube.CONFIG_MAP))
     return None
+
+
+def unseen(cluster: Cluster, *, namespace: str = HOME) -> tuple[str, ...]:
+    """Where a halt could stand that the caller may not read, in words; empty when it would be seen."""
+    try:
+        cluster.list(kube.CONFIG_MAP, fields=f"metadata.name={NAME}")
+    except Forbidden:
+        return tuple(_unreadable(cluster, (HOME, namespace)))
+    return ()
+
+
+def _unreadable(cluster: Cluster, places: Sequence[str]) -> Iterator[str]:
+    for place in dict.fromkeys(places):
+        try:
+            cluster.get(ObjectRef(kube.CONFIG_MAP, place, NAME))
+        except NotFound:
+            continue
+        except Forbidden as error:
+            yield f"a halt in namespace {place} would not be seen: {error.message}"
 
 
 def halt(cluster: Cluster, clock: Clock, acts: Sequence[Act], reason: str, *, namespace: str = HOME) -> None:

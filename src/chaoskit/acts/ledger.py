@@ -12,20 +12,21 @@ import dataclasses
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
 
 from chaoskit import kube
 from chaoskit.acts import halt, undo
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, NotFound, Refused
+from chaoskit.errors import ChaoskitError, Conflict, NotFound, Refused, TakenOver
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
-from chaoskit.records import Undo
+from chaoskit.records import Undo, new_id
 
 ACT_LABEL = "chaoskit.io/act"
 STATE_LABEL = "chaoskit.io/state"
@@ -34,14 +35,23 @@ LEDGER = "chaoskit.io/ledger"
 TRACE = "chaoskit.io/trace"
 ENDED = "chaoskit.io/ended"
 OUTCOME = "chaoskit.io/outcome"
+KEEP_UNTIL = "chaoskit.io/keep-until"
+"""Until when guards look back at an ended ledger (ISO 8601), as its closer knew; then anybody removes it."""
 SELECTOR = f"{kube.MANAGED_BY}=chaoskit,{ACT_LABEL}"
 
 State = Literal["active", "done"]
+T = TypeVar("T")
+
+_TRIES = 5
+"""How often a ledger is written anew because its Lease changed though its holder did not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A ledger's Lease as it was read: who acts on what, whether it has ended, what is owed."""
+    """A ledger's Lease as it was read: who acts on what, whether it has ended, what is owed.
+
+    `unreadable` says in words what of it cannot be read, "" when all can; that part is empty then.
+    """
 
     ref: ObjectRef
     id: str
@@ -56,33 +66,59 @@ class Account:
     version: str
     ended: datetime | None = None
     outcome: str = ""
+    keep_until: datetime | None = None
+    unreadable: str = ""
 
 
 def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
-    """Every ledger in a namespace ("" is all), ended ones included."""
+    """Every ledger in a namespace ("" is all), ended ones included, and those that cannot be read whole."""
     found = cluster.list(kube.LEASE, namespace, labels=SELECTOR).items
     return tuple(account_of(body) for body in found)
 
 
 def account_of(lease: Object) -> Account:
-    """What a ledger's Lease says; secret values are not in it."""
-    meta, spec = lease["metadata"], lease["spec"]
+    """What a ledger's Lease says; secret values are not in it. What somebody spoilt is in `unreadable`."""
+    meta, spec = lease["metadata"], lease.get("spec") or {}
     have, notes = kube.labels_of(lease), kube.annotations_of(lease)
+    spoilt: list[str] = []
+
+    def read(name: str, way: Callable[[str], T], otherwise: T) -> T:
+        try:
+            return way(notes[name]) if notes.get(name) else otherwise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            spoilt.append(f"{name} cannot be read: {error!r}")
+            return otherwise
+
     return Account(
         ref=kube.ref_of(lease, kube.LEASE),
         id=have.get(kube.RUN_LABEL, meta["name"]),
         act="recovery" if have.get(ACT_LABEL) == "recovery" else "chaos",
         state="done" if have.get(STATE_LABEL) == "done" else "active",
-        targets=tuple(_ref(each) for each in json.loads(notes.get(TARGETS) or "[]")),
-        entries=tuple(_entry(each) for each in json.loads(notes.get(LEDGER) or "[]")),
+        targets=read(TARGETS, lambda text: tuple(_ref(each) for each in json.loads(text)), ()),
+        entries=read(LEDGER, lambda text: tuple(_entry(each) for each in json.loads(text)), ()),
         holder=spec.get("holderIdentity") or "",
         renewed=spec.get("renewTime") or "",
         duration=int(spec.get("leaseDurationSeconds") or 30),
         trace_id=notes.get(TRACE, ""),
         version=meta.get("resourceVersion", ""),
-        ended=kube.time_of(notes.get(ENDED)),
+        ended=read(ENDED, kube.time_of, None),
         outcome=notes.get(OUTCOME, ""),
+        keep_until=read(KEEP_UNTIL, kube.time_of, None),
+        unreadable="; ".join(spoilt),
     )
+
+
+def prune(cluster: Cluster, clock: Clock, namespace: str) -> int:
+    """So many ended ledgers of the namespace are gone: those that their own closers need no more.
+
+    A ledger says itself how long it is needed, so nobody with other limits removes it too early.
+    """
+    now = clock.now()
+    found = [each for each in accounts(cluster, namespace) if each.state == "done"]
+    old = [each for each in found if each.keep_until is not None and each.keep_until < now]
+    for account in old:
+        cluster.delete(account.ref)
+    return len(old)
 
 
 class Ledger:
@@ -110,10 +146,14 @@ class Ledger:
     ) -> Ledger:
         """The Lease ``chaoskit-<id>`` is in the cluster, held by this process, `duration` seconds a time.
 
+        Ended ledgers beside it that nobody needs any more are removed.
+
         Raises:
             Conflict: there is one already.
             Forbidden: the caller may not create leases there.
         """
+        with suppress(ChaoskitError):  # what is left over is in nobody's way
+            prune(cluster, clock, namespace)
         now = kube.timestamp(clock.now())
         meta = {
             "name": f"chaoskit-{id}",
@@ -131,7 +171,7 @@ class Ledger:
             },
         }
         spec = {
-            "holderIdentity": identity(),
+            "holderIdentity": identity(id),
             "leaseDurationSeconds": duration,
             "acquireTime": now,
             "renewTime": now,
@@ -147,10 +187,12 @@ class Ledger:
         Raises:
             Conflict: it changed since it was read: its run lives, or another took it over.
         """
-        ledger = cls(cluster, clock, account)
-        now = kube.timestamp(clock.now())
-        ledger._save({"spec": {"holderIdentity": identity(), "renewTime": now, "acquireTime": now}})
-        return ledger
+        now, holder = kube.timestamp(clock.now()), identity(new_id(clock.now()))
+        spec = {"holderIdentity": holder, "renewTime": now, "acquireTime": now}
+        meta = {"resourceVersion": account.version}
+        stored = cluster.patch(account.ref, {"metadata": meta, "spec": spec})
+        version = stored["metadata"].get("resourceVersion", "")
+        return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
     def write(self, entry: Entry) -> None:
         """The undo of what comes next is in the cluster; call it before acting."""
@@ -170,7 +212,7 @@ class Ledger:
         """The Lease says that this process lives; the cluster is asked only when a third of it has passed.
 
         Raises:
-            Conflict: another process took the account over.
+            TakenOver: another process holds the account.
             Refused: acts of this kind were halted.
         """
         if self._clock.monotonic() - self._renewed < self.account.duration / 3:
@@ -186,47 +228,73 @@ class Ledger:
             raise Refused(message, guard="halt", limit="none", hint="chaoskit resume lifts it")
 
     def undo(self, listen: Listener = ignore) -> Undo:
-        """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat."""
+        """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
+
+        Raises:
+            TakenOver: another process holds the account, and undoes what is left.
+        """
         if not self.account.entries:
             return Undo("none needed")
         left: list[str] = []
         for entry in reversed(self.account.entries):
-            reason = self._undone(entry)
+            reason = self._undone(entry, listen) or self._settled(entry)
             mark: Literal["done", "failed"] = "failed" if reason else "done"
             words = reason or undo.words(entry)
             listen(Step(self._clock.now(), "undo", mark, words, run=self.account.id))
             if reason:
                 left.append(reason)
-            else:
-                self.settle(entry)
         return Undo("not confirmed" if left else "confirmed", tuple(left))
 
-    def _undone(self, entry: Entry) -> str:
+    def _undone(self, entry: Entry, listen: Listener) -> str:
         """What is left of one entry, in words: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, ValueError) as error:
             return f"{entry.target}: its original value cannot be read: {error}"
-        return undo.undo(self._cluster, self._clock, whole, keep=self.keep_alive)
+
+        def tell(words: str) -> None:
+            listen(Step(self._clock.now(), "undo", "note", words, run=self.account.id))
+
+        return undo.undo(self._cluster, self._clock, whole, keep=self.keep_alive, tell=tell)
+
+    def _settled(self, entry: Entry) -> str:
+        """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
+        try:
+            self.settle(entry)
+        except TakenOver:
+            raise
+        except ChaoskitError as error:
+            return f"{entry.target}: undone, but {self.account.ref} could not be told: {error}"
+        return ""
 
     def keep_alive(self) -> None:
         """Like `renew`, but a halt does not stop an undo."""
         if self._clock.monotonic() - self._renewed >= self.account.duration / 3:
             self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}})
 
-    def close(self, outcome: Outcome, *, keep: bool = True) -> None:
-        """The act has ended with `outcome`; the Lease is kept for cool-downs and budgets, or gone.
+    def close(self, outcome: Outcome, *, keep: float = 0) -> None:
+        """The act has ended with `outcome`; its Lease stays for guards for `keep` seconds, with 0 it is gone.
 
         With an undo still owed it stays active, so that a rescue finds it when it expires.
+
+        Raises:
+            TakenOver: another process holds the account: it is for that one to close.
         """
         if self.account.entries:
             self._save({"metadata": {"annotations": {OUTCOME: outcome.value}}})
             return
+        self._version = self._version_if_ours()
         self._drop_secret()
         if not keep:
             self._cluster.delete(self.account.ref)
             return
-        notes = {ENDED: kube.timestamp(self._clock.now()), OUTCOME: outcome.value}
+        now = self._clock.now()
+        notes = {
+            ENDED: kube.timestamp(now),
+            OUTCOME: outcome.value,
+            KEEP_UNTIL: kube.timestamp(now + timedelta(seconds=keep)),
+            LEDGER: "[]",  # an entry whose writing got no answer may stand there; it was never acted on
+        }
         self._save({"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}})
 
     def _keep(self, entries: tuple[Entry, ...]) -> None:
@@ -235,11 +303,31 @@ class Ledger:
         self.account = dataclasses.replace(self.account, entries=entries)
 
     def _save(self, patch: Mapping[str, Any]) -> None:
-        """The patch is in; it carries the version we know, so that two holders cannot both write."""
-        meta = {**patch.get("metadata", {}), "resourceVersion": self._version}
-        stored = self._cluster.patch(self.account.ref, {**patch, "metadata": meta})
-        self._version = stored["metadata"].get("resourceVersion", "")
-        self._renewed = self._clock.monotonic()
+        """The patch is in; it carries the version we know, so that two holders cannot both write.
+
+        A version that moved under the same holder is our own write whose answer was lost, or a foreign label:
+        that is no reason to leave an undo undone.
+
+        Raises:
+            TakenOver: another process holds the Lease.
+        """
+        for _ in range(_TRIES):
+            meta = {**patch.get("metadata", {}), "resourceVersion": self._version}
+            try:
+                stored = self._cluster.patch(self.account.ref, {**patch, "metadata": meta})
+            except Conflict:
+                self._version = self._version_if_ours()
+                continue
+            self._version = stored["metadata"].get("resourceVersion", "")
+            self._renewed = self._clock.monotonic()
+            return
+        raise Conflict(f"{self.account.ref} changes faster than it can be written")
+
+    def _version_if_ours(self) -> str:
+        now = account_of(self._cluster.get(self.account.ref))
+        if now.holder != self.account.holder:
+            raise TakenOver(f"{self.account.act} {self.account.id} was taken over by {now.holder}")
+        return now.version
 
     def _keep_secret(self, entry: Entry) -> Entry:
         key = f"entry-{len(self.account.entries)}"
@@ -270,9 +358,9 @@ class Ledger:
         return ObjectRef(kube.SECRET, self.account.ref.namespace, self.account.ref.name)
 
 
-def identity() -> str:
-    """Who this process is, for people: ``host:pid``."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+def identity(id_: str) -> str:
+    """Who holds a Lease: ``host:pid:id``; in containers host and pid may be those of the dead one before."""
+    return f"{socket.gethostname()}:{os.getpid()}:{id_}"
 
 
 def _plain_ref(ref: ObjectRef) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chaoskit.acts.ledger import Account, Ledger, accounts
 from chaoskit.clock import Clock
-from chaoskit.errors import Conflict
+from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
@@ -39,19 +39,38 @@ def rescue(
     """Every act whose lease was not renewed while it was watched for its whole duration is undone.
 
     Clocks are never compared: a lease is dead when this process saw it stand still. A run that another
-    rescuer takes over meanwhile is left to it.
+    rescuer takes over meanwhile is left to it. What fails on one keeps no other from its undo: it is told in
+    `left`, as is a ledger that cannot be read; both stay for the next rescue.
     """
-    done: list[Rescued] = []
-    for account in dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop):
-        try:
-            ledger = Ledger.take_over(cluster, clock, account)
-        except Conflict:
-            continue
+    found = dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop)
+    done = (_finished(cluster, clock, account, listen) for account in found)
+    return tuple(each for each in done if each is not None)
+
+
+def _finished(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> Rescued | None:
+    """How the undo of one dead act stands; None when it is somebody else's by now."""
+    if account.unreadable:
+        return _left(account, account.unreadable)
+    try:
+        ledger = Ledger.take_over(cluster, clock, account)
+    except (Conflict, NotFound):
+        return None  # renewed, taken over, or ended
+    except ChaoskitError as error:
+        return _left(account, error.message)
+    undone = Undo("not confirmed")
+    try:
         listen(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
         undone = ledger.undo(listen)
-        ledger.close(Outcome.UNDO_UNCONFIRMED if undone.left else Outcome.ERRORED, keep=False)
-        done.append(Rescued(account, undone))
-    return tuple(done)
+        ledger.close(Outcome.UNDO_UNCONFIRMED if undone.left else Outcome.ERRORED)
+    except TakenOver:
+        return None
+    except ChaoskitError as error:
+        return _left(account, error.message, *undone.left)
+    return Rescued(account, undone)
+
+
+def _left(account: Account, reason: str, *more: str) -> Rescued:
+    return Rescued(account, Undo("not confirmed", (*more, f"{account.ref}: {reason}")))
 
 
 def dead(

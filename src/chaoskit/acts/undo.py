@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts import engine, rollout
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 _TRIES = 4
@@ -18,14 +19,40 @@ _PATIENCE = 60.0
 Keep = Callable[[], None]
 """Called again and again while an undo waits, so that the ledger's lease does not expire meanwhile."""
 
+Tell = Callable[[str], None]
+"""Hears in words what an undo had to do beside putting things back."""
 
-def undo(cluster: Cluster, clock: Clock, entry: Entry, *, keep: Keep = lambda: None) -> str:
-    """What is left, in words; empty when the entry is undone or was never done."""
+
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """What an undo works with."""
+
+    cluster: Cluster
+    clock: Clock
+    keep: Keep
+    tell: Tell
+
+
+def undo(
+    cluster: Cluster,
+    clock: Clock,
+    entry: Entry,
+    *,
+    keep: Keep = lambda: None,
+    tell: Tell = lambda _words: None,
+) -> str:
+    """What is left, in words; empty when the entry is undone or was never done.
+
+    Raises:
+        TakenOver: `keep` found that another process holds the ledger.
+    """
     way = _WAYS.get(entry.kind)
     if way is None:
         return f"{entry.target}: nobody here knows how to undo {entry.kind!r}"
     try:
-        return way(cluster, clock, entry, keep)
+        return way(_Hands(cluster, clock, keep, tell), entry)
+    except TakenOver:
+        raise
     except ChaoskitError as error:
         return f"{entry.target}: {error}"
 
@@ -35,8 +62,6 @@ def words(entry: Entry) -> str:
     match entry.kind:
         case "created":
             return f"{entry.target} removed"
-        case "cordon":
-            return f"{entry.target} takes pods again"
         case "field":
             return f"{entry.target} {'.'.join(entry.path)} is as before"
         case rollout.KIND:
@@ -47,17 +72,17 @@ def words(entry: Entry) -> str:
             return f"{entry.kind} of {entry.target} undone"
 
 
-def _created(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
-    made = _made(cluster, entry)
+def _created(hands: _Hands, entry: Entry) -> str:
+    made = _made(hands.cluster, entry)
     if made is None:
         return ""
-    cluster.delete(made)
-    until = clock.monotonic() + _PATIENCE
-    while _made(cluster, entry) is not None:
-        if clock.monotonic() >= until:
+    hands.cluster.delete(made)
+    until = hands.clock.monotonic() + _PATIENCE
+    while _made(hands.cluster, entry) is not None:
+        if hands.clock.monotonic() >= until:
             return f"{entry.target} is still there, marked for deletion"
-        keep()
-        clock.sleep(0.5)
+        hands.keep()
+        hands.clock.sleep(0.5)
     return ""
 
 
@@ -74,19 +99,19 @@ def _made(cluster: Cluster, entry: Entry) -> ObjectRef | None:
     )
 
 
-def _field(cluster: Cluster, clock: Clock, entry: Entry, _keep: Keep) -> str:
+def _field(hands: _Hands, entry: Entry) -> str:
     for _ in range(_TRIES):
         try:
-            body = cluster.get(entry.target)
+            body = hands.cluster.get(entry.target)
         except NotFound:
             return ""
         if _at(body, entry.path) != entry.after:
             return ""  # somebody else's value by now, or never changed: not ours to restore
         try:
             patch = _restoring(entry, body["metadata"]["resourceVersion"])
-            cluster.patch(entry.target, patch, type="json")
+            hands.cluster.patch(entry.target, patch, type="json")
         except Conflict:
-            clock.sleep(0.2)
+            hands.clock.sleep(0.2)
             continue
         return ""
     return f"{entry.target}: {'.'.join(entry.path)} changes faster than it can be restored"
@@ -108,31 +133,25 @@ def _restoring(entry: Entry, version: str) -> list[dict[str, Any]]:
     return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, back]
 
 
-def _cordon(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
-    made = Entry("field", entry.target, ("spec", "unschedulable"), entry.before, True)
-    return _field(cluster, clock, made, keep)
-
-
-def _rollout(cluster: Cluster, clock: Clock, entry: Entry, _keep: Keep) -> str:
+def _rollout(hands: _Hands, entry: Entry) -> str:
     for _ in range(_TRIES):
         try:
-            return rollout.undo(cluster, entry)
+            return rollout.undo(hands.cluster, entry)
         except NotFound:
             return ""
         except Conflict:
-            clock.sleep(0.2)
+            hands.clock.sleep(0.2)
     return f"{entry.target}: its template changes faster than it can be restored"
 
 
-def _engine(cluster: Cluster, clock: Clock, entry: Entry, keep: Keep) -> str:
-    left = engine.end(cluster, clock, engine.Trail.of(entry), keep=keep)
-    return "; ".join(left)
+def _engine(hands: _Hands, entry: Entry) -> str:
+    trail = engine.Trail.of(entry)
+    return "; ".join(engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell))
 
 
-_WAYS: dict[str, Callable[[Cluster, Clock, Entry, Keep], str]] = {
+_WAYS: dict[str, Callable[[_Hands, Entry], str]] = {
     "created": _created,
     "field": _field,
-    "cordon": _cordon,
     rollout.KIND: _rollout,
     "litmus-engine": _engine,
 }

@@ -11,8 +11,8 @@ from typing import Any
 from chaoskit.acts import halt
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused
-from chaoskit.events import Listener, Mark, Step, ignore
+from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused, TakenOver
+from chaoskit.events import Listener, Mark, Step, Warned, ignore
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.cluster import Cluster
@@ -20,7 +20,7 @@ from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notice, Notifier
 from chaoskit.records import Moment, RecoveryRecord, Undo, new_id
 from chaoskit.recovery import plain, remediations, verification
-from chaoskit.recovery.planner import Decision, Plan, Refusal, Rung
+from chaoskit.recovery.planner import LOOP_WINDOW, Decision, Plan, Refusal, Rung
 from chaoskit.recovery.remediations import Hands
 from chaoskit.recovery.signalsymptoms import SIGNAL_OF
 from chaoskit.recovery.verification import Verdict
@@ -111,6 +111,7 @@ class _Recovery:
         if all(rung.action == "notify" for rung in plan.rungs):
             return self._climb(plan, None)
         self._admit(plan)
+        self._warn_of_what_guards_cannot_see(plan)
         ledger = Ledger.open(
             self.world.cluster,
             self.world.clock,
@@ -135,31 +136,44 @@ class _Recovery:
             drill=self.drill,
         )
 
+    def _warn_of_what_guards_cannot_see(self, plan: Plan) -> None:
+        governor, now = self.world.governor, self.world.clock.now()
+        for words in governor.blind("recovery", plan.targets, self.issue.target.namespace):
+            self.timeline.append(Moment(now, "guards", "note", words))
+            self.listen(Warned(now, words, run=self.id))
+
     def _with_ledger(self, plan: Plan, ledger: Ledger) -> tuple[Outcome, str]:
         try:
             self.world.governor.confirm(ledger, drill=self.drill)
         except Refused:
-            ledger.close(Outcome.REFUSED, keep=False)
+            ledger.close(Outcome.REFUSED)
             raise
         try:
             outcome, reason = self._climb(plan, ledger)
         except Interrupted:
             outcome, reason = self._stopped(), "stopped by the user"
+        except TakenOver as error:
+            return self._abandoned(error)
         except ChaoskitError as error:
             outcome, reason = Outcome.NOT_RECOVERED, error.message
             self.tell("stopped", "failed", error.message)
         except Exception:
             # A bug must not leave a half change behind; it may be the listener's own, so nobody is told.
             self.listen = ignore
-            self._finish(ledger, Outcome.BUG, "a bug")
+            self._finish(plan, ledger, Outcome.BUG, "a bug")
             raise
-        return self._finish(ledger, outcome, reason)
+        return self._finish(plan, ledger, outcome, reason)
+
+    def _abandoned(self, error: TakenOver) -> tuple[Outcome, str]:
+        """Whoever holds the ledger now undoes it; two at it would get into each other's way."""
+        self.undone = Undo("not confirmed", (error.message,))
+        return Outcome.UNDO_UNCONFIRMED, error.message
 
     def _stopped(self) -> Outcome:
         """Who asked for the end decides between the two words for it."""
         return of_error(Interrupted(signal=getattr(self.stop, "signal", 2)))
 
-    def _finish(self, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
+    def _finish(self, plan: Plan, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         """What did not help is undone, what helped stays, and the cluster knows that we are done."""
         try:
             if outcome is Outcome.RECOVERED:
@@ -167,12 +181,19 @@ class _Recovery:
                     ledger.settle(entry)
             else:
                 self._undo(ledger)
-            ledger.close(outcome)
+            ledger.close(outcome, keep=self._needed(plan))
         except ChaoskitError as error:
             self.undone = Undo("not confirmed", (error.message,))
         if self.undone.state == "not confirmed":
             return Outcome.UNDO_UNCONFIRMED, "; ".join((reason, *self.undone.left))
         return outcome, reason
+
+    def _needed(self, plan: Plan) -> float:
+        """Seconds for which guards and planners look back at this recovery; 0 when it did nothing."""
+        if not any(step["done"] and step["action"] != "notify" for step in self.steps):
+            return 0.0
+        limits = self.world.governor.remembers("recovery")
+        return max(limits, plan.runbook.spec.guards.cooldown, LOOP_WINDOW.total_seconds())
 
     def _undo(self, ledger: Ledger) -> None:
         found = ledger.undo(self.listen)
@@ -216,6 +237,8 @@ class _Recovery:
                 if ledger is None or rung.action == "notify"
                 else (self._act(plan, rung, ledger, step))
             )
+        except TakenOver:
+            raise
         except (Refused, CannotStart) as error:
             if isinstance(error, Refused) and error.guard == "halt":
                 raise

@@ -1,7 +1,9 @@
 """One remediation on one target: read it again, write the undo down, do it.
 
 Restarts and replaced pods leave the wanted state as it was: there is nothing to undo, so nothing is
-written down but the act itself. Whatever changes a field is in the ledger before it is in the cluster.
+written down but the act itself. Removing a network policy that ended chaos left behind is an undo that its
+run still owed: to put it back would be to inject the fault again, so it is not written down either.
+Whatever changes a field is in the ledger before it is in the cluster.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chaoskit import kube, ownership, rollouts
-from chaoskit.acts import rollout
+from chaoskit.acts import engine, rollout
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import Ledger, accounts
+from chaoskit.acts.ledger import Account, Ledger, accounts
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, Conflict, NotFound, Refused
+from chaoskit.errors import CannotStart, Conflict, Forbidden, NotFound, Refused, TakenOver
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery.planner import Rung
 from chaoskit.rollouts import RESTARTED_AT, Revision
@@ -39,13 +41,24 @@ def apply(rung: Rung, target: ObjectRef, hands: Hands) -> str:
     Raises:
         Refused: a disruption budget or whoever keeps the field forbids it.
         CannotStart: it does not apply to the target as it is now, or the server said no.
+        TakenOver: another process holds the ledger: this one must not act any more.
     """
     for _ in range(_TRIES - 1):
+        owed = hands.ledger.account.entries
         try:
             return _WAYS[rung.action](rung, target, hands)
-        except Conflict:
-            continue  # a controller wrote its status in between: read the target again, decide again
+        except TakenOver:
+            raise
+        except Conflict:  # a controller wrote its status in between: read the target again, decide again
+            _disown(hands.ledger, owed)
     return _WAYS[rung.action](rung, target, hands)
+
+
+def _disown(ledger: Ledger, owed: tuple[Entry, ...]) -> None:
+    """What was written down since is owed no more: the server said that it was not done."""
+    for entry in ledger.account.entries:
+        if entry not in owed:
+            ledger.settle(entry)
 
 
 # ---------------------------------------------------------------- pods
@@ -185,9 +198,6 @@ def _unkept(body: Object, path: tuple[str, ...], hands: Hands) -> None:
 # ---------------------------------------------------------------- network
 
 
-_CHAOS_LABEL = "chaosUID"
-
-
 def _remove_policies(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
     have = kube.labels_of(hands.cluster.get(target)["spec"]["template"])
     found = hands.cluster.list(kube.NETWORK_POLICY, target.namespace).items
@@ -200,22 +210,35 @@ def _remove_policies(_rung: Rung, target: ObjectRef, hands: Hands) -> str:
 
 
 def _is_left_over(policy: Object, have: Mapping[str, str], hands: Hands) -> bool:
-    """Whether chaos made the policy for these pods, and its run or engine is over."""
+    """Whether chaos made the policy for these pods, and its run or engine is over.
+
+    Engine and ledger stand in the run's own namespace, which need not be the policy's: all are looked at.
+    """
     labels = kube.labels_of(policy)
     if not kube.selects(policy["spec"].get("podSelector") or {}, have):
         return False
     place = policy["metadata"]["namespace"]
     if labels.get(kube.MANAGED_BY) == "chaoskit":
-        active = {each.id for each in accounts(hands.cluster, place) if each.state == "active"}
-        return labels.get(kube.RUN_LABEL, "") not in active
-    if _CHAOS_LABEL not in labels:
+        known = _accounts(hands.cluster, place)
+        return labels.get(kube.RUN_LABEL, "") not in {each.id for each in known if each.state == "active"}
+    if engine.UID_LABEL not in labels:
         return False
-    engines = hands.cluster.list(kube.CHAOS_ENGINE, place).items
-    return labels[_CHAOS_LABEL] not in {e["metadata"]["uid"] for e in engines if _works(e)}
+    working = {each["metadata"]["uid"] for each in _engines(hands.cluster, place) if engine.works(each)}
+    return labels[engine.UID_LABEL] not in working
 
 
-def _works(engine: Object) -> bool:
-    return str((engine.get("status") or {}).get("engineStatus")) not in {"completed", "stopped"}
+def _accounts(cluster: Cluster, place: str) -> tuple[Account, ...]:
+    try:
+        return accounts(cluster)
+    except Forbidden:
+        return accounts(cluster, place)  # all that this caller can know: its chaos is at home here as well
+
+
+def _engines(cluster: Cluster, place: str) -> tuple[Object, ...]:
+    try:
+        return cluster.list(kube.CHAOS_ENGINE).items
+    except Forbidden:
+        return cluster.list(kube.CHAOS_ENGINE, place).items
 
 
 _WAYS: Mapping[str, Callable[[Rung, ObjectRef, Hands], str]] = {
