@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
+from chaoskit.clock import Stop
 from chaoskit.errors import CannotStart, Interrupted
 from chaoskit.flows import simulation
 
@@ -69,7 +69,7 @@ def test_one_that_does_not_start_says_why_and_keeps_its_log(tmp_path: Path) -> N
 
 
 def test_one_that_is_not_wanted_any_more_is_gone_with_its_files(tmp_path: Path) -> None:
-    stop = threading.Event()
+    stop = Stop()
     stop.set()
     with pytest.raises(Interrupted):
         simulation.up(tmp_path / "sim", history=168, stop=stop)

@@ -17,7 +17,7 @@ from pathlib import Path
 from chaoskit import kube
 from chaoskit.clock import Stop
 from chaoskit.errors import CannotStart, Interrupted
-from chaoskit.events import Listener, ignore
+from chaoskit.events import Event, Listener, ignore
 from chaoskit.flows import simulation
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.chaos_engine import AIChaosEngine
@@ -146,7 +146,9 @@ class _Story:
 
     def _train(self) -> Fitted:
         self._begin(2, "train")
-        fitted = self._engine.train(NAMESPACE, timedelta(hours=HISTORY), thorough=False, listen=self._listen)
+        fitted = self._engine.train(
+            NAMESPACE, timedelta(hours=HISTORY), thorough=False, listen=self._unless_stopped
+        )
         line = fitted.report.model
         judged = (
             "beats every baseline" if fitted.report.beats_baselines else "does not beat every baseline yet"
@@ -226,6 +228,12 @@ class _Story:
         path = self._folder / "report.html"
         path.write_text(page(documents), encoding="utf-8")
         return path
+
+    def _unless_stopped(self, event: Event) -> None:
+        """Hears an event of work that needs no undo, and ends it there when the user wants an end."""
+        if self._stop.is_set():
+            raise Interrupted(signal=self._stop.signal)
+        self._listen(event)
 
     def _leave_if(self, outcome: Outcome) -> None:
         if outcome in {Outcome.INTERRUPTED, Outcome.TERMINATED}:

@@ -9,12 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from chaoskit.clock import Stop
 from chaoskit.errors import CannotStart, Interrupted
 
 _PATIENCE = 120.0
@@ -61,7 +61,7 @@ def up(
     seed: int = 7,
     story: str = "quiet",
     history: float = 0.0,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
 ) -> Simulation:
     """A simulator runs, detached from this process; the one that ran already is left as it is.
 
@@ -88,7 +88,7 @@ def up(
             start_new_session=True,
         )
     try:
-        return _ready(process, folder, stop or threading.Event())
+        return _ready(process, folder, stop or Stop())
     except BaseException as error:
         _end(process.pid)
         process.wait()
@@ -106,7 +106,7 @@ def down(folder: Path) -> bool:
     return running is not None
 
 
-def _ready(process: subprocess.Popen[bytes], folder: Path, stop: threading.Event) -> Simulation:
+def _ready(process: subprocess.Popen[bytes], folder: Path, stop: Stop) -> Simulation:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         found = status(folder)
@@ -116,7 +116,7 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, stop: threading.Event
         if process.poll() is not None:
             break
         if stop.wait(0.05):
-            raise Interrupted
+            raise Interrupted(signal=stop.signal)
     last = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
     raise CannotStart(
         f"the simulator did not start: {' / '.join(last) or 'it said nothing'}",
