@@ -88,7 +88,9 @@ def test_a_native_run_of_one_round_pins_its_pod_and_removes_its_engine(world: Wo
     assert record.outcome.exit_code == 0, record.reason
     assert record.targets == ("deployment/web",)
     assert world.cluster.list(kube.CHAOS_ENGINE, "native").items == ()
+    assert world.cluster.list(kube.CHAOS_RESULT, "native").items == ()
     assert world.cluster.list(kube.LEASE, "native").items == ()
+    assert record.litmus["verdicts"] == {"pod-delete": "Pass"}
     assert any("is being deleted" in each for each in record.evidence["changes"])
     assert any("pod-delete" in name for name in record.evidence["logs"])
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import pytest
 from tests.acts.fake import FakeCluster
 from tests.experiments import made
 
 from chaoskit import kube
+from chaoskit.acts import halt
 from chaoskit.acts.ledger import accounts
 from chaoskit.clock import ManualClock, Stop
-from chaoskit.errors import Unavailable
-from chaoskit.events import Event, Step
-from chaoskit.experiments import Trial, run
+from chaoskit.errors import Forbidden, Unavailable
+from chaoskit.events import Event, Step, Warned
+from chaoskit.experiments import Trial, plan, run
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
+from chaoskit.ports.http import Response
 from chaoskit.records import RunRecord
+from chaoskit.steadystate.conditions import Condition
 
 
 class Scripted(FakeCluster):
@@ -118,6 +122,48 @@ def ran(
     return record, cluster, heard
 
 
+class Site:
+    """A web site that fails between two moments of the clock."""
+
+    def __init__(self, clock: ManualClock, broken: float, mended: float) -> None:
+        self.clock, self.broken, self.mended = clock, broken, mended
+
+    def get(self, url: str, *, timeout: float = 5.0, headers: Mapping[str, str] | None = None) -> Response:
+        fails = self.broken <= self.clock.monotonic() < self.mended
+        return Response(500 if fails else 200, "", 0.01)
+
+
+class Steady(Trial):
+    """The same engine with a steady state beside it."""
+
+    __slots__ = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        asked = {"http": {"url": "http://web"}, "interval": "2s", "recoversWithin": "100s"}
+        return (Condition.model_validate(asked),)
+
+
+def steady(
+    broken: float, mended: float, *later: tuple[float, Callable[[Scripted], object]], **options: Any
+) -> tuple[RunRecord, Scripted]:
+    """A run whose site fails between two moments; what happens `later` happens so late after its begin."""
+    clock = ManualClock()
+    cluster = Scripted(clock, *COURSE)
+    for seconds, act in later:
+        clock.call_at(seconds, lambda act=act: act(cluster))  # type: ignore[misc]
+    plain, site = trial(), Site(clock, broken, mended)
+    record = run(
+        Steady(plain.path, engine=plain.engine),
+        cluster=cluster,
+        clock=clock,
+        governor=Governor(cluster, clock),
+        http=site,
+        **options,
+    )
+    return record, cluster
+
+
 COURSE = (
     (1.0, engine("initialized")),
     (10.0, injected),
@@ -170,6 +216,77 @@ def test_a_stop_before_the_engine_makes_none() -> None:
     record, cluster, _ = ran(*COURSE, stop=stop)
     assert record.outcome is Outcome.INTERRUPTED
     assert not any("chaosengine" in each for each in cluster.wrote)
+
+
+def test_a_stop_while_recovery_is_awaited_goes_straight_to_the_undo() -> None:
+    stop = Stop()
+    record, cluster = steady(20, 900, (35, lambda _: stop.set()), stop=stop)
+    assert record.outcome is Outcome.INTERRUPTED
+    assert record.undo.state == "confirmed"
+    assert (record.ended_at - record.at).total_seconds() < 60
+    assert accounts(cluster) == ()
+
+
+def test_a_condition_lost_for_good_is_waited_for_once_and_not_again_after_the_undo() -> None:
+    record, _ = steady(20, 900)
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    assert (record.ended_at - record.at).total_seconds() < 30 + 100 + 20
+
+
+def test_a_halt_after_the_undo_loses_neither_the_verdict_nor_the_lease() -> None:
+    def put(cluster: Scripted) -> None:
+        halt.halt(cluster, cluster.clock, ["chaos"], "incident")
+
+    record, cluster = steady(20, 900, (60, put), timeout=25)
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    assert (record.ended_at - record.at).total_seconds() > 100
+    assert accounts(cluster) == ()
+
+
+def test_a_lease_that_cannot_be_renewed_after_the_undo_is_a_warning() -> None:
+    def lose(cluster: Scripted) -> None:
+        def forbid(verb: str, ref: ObjectRef) -> None:
+            if ref.kind == kube.LEASE and verb == "patch":
+                raise Forbidden("you may not patch leases")
+
+        cluster.before_write = forbid
+
+    heard: list[Event] = []
+    record, _ = steady(20, 900, (60, lose), timeout=25, listen=heard.append)
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    told = [each.message for each in heard if isinstance(each, Warned)]
+    assert sum("lease not renewed" in each for each in told) == 1
+
+
+def test_what_breaks_before_the_injection_is_no_baseline_though_litmus_injects_later() -> None:
+    record, _ = steady(4, 8)
+    assert record.outcome is Outcome.NO_BASELINE
+    assert "injected the fault all the same" in record.reason
+
+
+def test_what_breaks_after_the_injection_is_a_weakness() -> None:
+    record, _ = steady(14, 18)
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    assert "under the fault" in record.reason
+
+
+@pytest.mark.parametrize(("expected", "outcome"), [("a", Outcome.INVALID_INPUT), ("0" * 8, Outcome.REFUSED)])
+def test_a_plan_is_named_by_eight_characters_of_its_hash_at_least(expected: str, outcome: Outcome) -> None:
+    record, cluster, _ = ran(*COURSE, expected_hash=expected)
+    assert record.outcome is outcome
+    assert cluster.wrote == []
+
+
+def test_the_first_eight_characters_of_a_plans_hash_are_enough() -> None:
+    clock = ManualClock()
+    made = plan(trial(), Scripted(clock))
+    record, _, _ = ran(*COURSE, expected_hash=made.hash[:8])
+    assert record.outcome is Outcome.PASSED
+
+
+def test_results_of_an_unchanged_engine_stay() -> None:
+    _, cluster, _ = ran(*COURSE)
+    assert not any("delete chaosresult" in each for each in cluster.wrote)
 
 
 def test_a_bug_is_raised_only_after_the_undo() -> None:

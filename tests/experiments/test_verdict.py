@@ -103,9 +103,10 @@ def test_several_experiments_end_with_the_gravest() -> None:
     assert found.outcome is Outcome.CANNOT_START
 
 
-def look(stage: Stage, *, held: bool | None) -> Observation:
+def look(stage: Stage, *, held: bool | None, injected: bool = True) -> Observation:
     condition = Condition(name="errors", alert=AlertCondition(name="Down"))
-    return Observation(condition, stage, datetime(2026, 1, 1, tzinfo=UTC), Judgement(held, "7", "below 5"))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Observation(condition, stage, at, Judgement(held, "7", "below 5"), injected)
 
 
 def test_a_baseline_that_is_broken_or_unknown_forbids_the_fault() -> None:
@@ -132,8 +133,15 @@ def test_a_baseline_that_is_broken_or_unknown_forbids_the_fault() -> None:
 def test_the_steady_state_is_judged_by_stage(
     stage: Stage, outcome: Outcome | None, *, held: bool | None, injected: bool
 ) -> None:
-    found = of_steady_state([look(stage, held=held)], injected=injected)
+    found = of_steady_state([look(stage, held=held, injected=injected)], injected=injected)
     assert (found.outcome if found is not None else None) is outcome
+
+
+def test_a_look_before_the_injection_is_never_under_the_fault() -> None:
+    early = look("during", held=False, injected=False)
+    found = of_steady_state([early, look("during", held=True)], injected=True)
+    assert found is not None
+    assert found.outcome is Outcome.NO_BASELINE
 
 
 def test_a_condition_that_is_regained_in_its_time_is_no_weakness() -> None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.acts.fake import FakeCluster
 
+from chaoskit.clock import ManualClock
 from chaoskit.documents import build, parse
 from chaoskit.errors import InvalidInput
 from chaoskit.ports.http import Response
-from chaoskit.ports.metrics import Alert, Sample
+from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.steadystate import comparing
 from chaoskit.steadystate.conditions import (
     AlertCondition,
@@ -16,6 +18,7 @@ from chaoskit.steadystate.conditions import (
     SignalCondition,
     WorkloadCondition,
 )
+from chaoskit.steadystate.readers import Sources, measure
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -24,23 +27,51 @@ def sample(value: float, *, age: float = 5, pod: str = "cart-1") -> Sample:
     return Sample({"pod": pod}, value, NOW - timedelta(seconds=age))
 
 
+class One:
+    """A metrics source with one sample."""
+
+    def __init__(self, only: Sample) -> None:
+        self.only = only
+
+    def instant(self, *_: object, **__: object) -> tuple[Sample, ...]:
+        return (self.only,)
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        return ()
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return ()
+
+
 ERRORS = SignalCondition(signal="error_ratio", below=0.05)
 
 
 def test_the_worst_series_decides() -> None:
-    found = comparing.signal(ERRORS, [sample(0.01), sample(0.08, pod="cart-2")], NOW)
+    found = comparing.signal(ERRORS, [sample(0.01), sample(0.08, pod="cart-2")])
     assert (found.held, found.observed) == (False, "0.08 at cart-2")
     above = SignalCondition(signal="request_rate", above=5)
-    assert comparing.signal(above, [sample(9), sample(3)], NOW).held is False
+    assert comparing.signal(above, [sample(9), sample(3)]).held is False
 
 
 def test_a_bound_itself_does_not_hold() -> None:
-    assert comparing.signal(ERRORS, [sample(0.05)], NOW).held is False
+    assert comparing.signal(ERRORS, [sample(0.05)]).held is False
 
 
-@pytest.mark.parametrize("samples", [[], [sample(0.01, age=300)], [sample(float("nan"))]])
-def test_a_missing_stale_or_nan_value_is_neither_yes_nor_no(samples: list[Sample]) -> None:
-    assert comparing.signal(ERRORS, samples, NOW).held is None
+@pytest.mark.parametrize("samples", [[], [sample(float("nan"))]])
+def test_a_missing_or_nan_value_is_neither_yes_nor_no(samples: list[Sample]) -> None:
+    assert comparing.signal(ERRORS, samples).held is None
+
+
+def test_a_clock_that_differs_from_that_of_prometheus_makes_no_sample_stale() -> None:
+    late = Condition(prometheus=ERRORS)
+    for minutes in (-10, 10):
+        clock = ManualClock(NOW + timedelta(minutes=minutes))
+        assert measure(late, "shop", Sources(FakeCluster(), clock, One(sample(0.01)))).held is True
+
+
+def test_a_sample_far_older_than_the_newest_is_of_a_pod_that_is_gone() -> None:
+    gone = sample(0.9, age=300, pod="cart-old")
+    assert comparing.signal(ERRORS, [gone, sample(0.01)]).held is True
 
 
 def deployment(ready: int, wanted: int) -> dict[str, object]:

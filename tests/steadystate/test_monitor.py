@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tests.acts.fake import FakeCluster, deployment
 
-from chaoskit.clock import ManualClock
+from chaoskit.clock import ManualClock, Stop
 from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Measured
 from chaoskit.ports.http import Response
@@ -86,6 +86,33 @@ def test_the_lease_is_kept_while_waiting_for_recovery() -> None:
     kept: list[int] = []
     monitor.after(keep=lambda: kept.append(1))
     assert len(kept) == 2
+
+
+def test_once_stopped_nothing_more_is_waited_for() -> None:
+    monitor, clock, _ = monitored(*[0.9] * 20)
+    stop = Stop()
+    clock.call_at(12, stop.set)
+    monitor.after(stop=stop)
+    assert clock.monotonic() < 20
+    assert monitor.after("after undo", stop=stop) == ()
+
+
+def test_all_conditions_have_their_time_at_once_and_only_once() -> None:
+    clock = ManualClock()
+    condition = ERRORS.model_copy(update={"recovers_within": 30.0})
+    sources = Sources(FakeCluster(), clock, Values(clock, *[0.9] * 40))
+    monitor = Monitor([condition, condition.model_copy(), condition.model_copy()], "shop", sources)
+    assert len(monitor.after()) == 3
+    assert len(monitor.after("after undo")) == 3
+    assert clock.monotonic() == 30
+
+
+def test_each_look_remembers_whether_an_injection_had_been_seen() -> None:
+    monitor, clock, _ = monitored(0.01, 0.9)
+    monitor.during(injected=False)
+    clock.turn(5)
+    monitor.during(injected=True)
+    assert [each.injected for each in monitor.seen] == [False, True]
 
 
 def test_an_outage_of_prometheus_is_no_judgement() -> None:

@@ -166,12 +166,15 @@ def of_baseline(before: Iterable[Observation]) -> Judged | None:
 
 def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | None:
     """What our own conditions say about the time during and after the fault; None when all held."""
-    during = [each for each in seen if each.stage == "during"]
+    early = [each for each in seen if each.stage == "during" and not each.injected]
+    during = [each for each in seen if each.stage == "during" and each.injected]
+    unsteady = [each for each in early if each.held is False]
     broken = [each for each in during if each.held is False]
     last = _last_looks(each for each in seen if each.stage in {"after", "after undo"})
     lost = [each for each in last if each.held is False]
-    if broken and not injected:
-        return Judged(Outcome.NO_BASELINE, f"{broken[0].words()} before anything was injected")
+    if unsteady:
+        after = "; Litmus injected the fault all the same" if injected else ""
+        return Judged(Outcome.NO_BASELINE, f"{unsteady[0].words()} before anything was injected{after}")
     if broken:
         return Judged(Outcome.WEAKNESS_FOUND, f"{broken[0].words()} under the fault")
     if lost and injected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
@@ -19,7 +19,7 @@ from chaoskit.steadystate.conditions import (
 )
 
 FRESH = timedelta(seconds=60)
-"""Older samples are of pods that are gone, or of a scrape that has stopped."""
+"""Samples that are so much older than the newest one are of pods that are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,19 @@ class Judgement:
     expected: str
 
 
-def signal(condition: SignalCondition, samples: Iterable[Sample], now: datetime) -> Judgement:
-    """The worst fresh sample is on the right side of the bound; no sample is no judgement."""
+def signal(condition: SignalCondition, samples: Iterable[Sample]) -> Judgement:
+    """The worst fresh sample is on the right side of the bound; no sample is no judgement.
+
+    Samples carry Prometheus' own time, which need not be ours: they are compared with each other, and
+    whether the newest is recent is the metrics source's to say.
+    """
     below = condition.below is not None
     bound = condition.below if condition.below is not None else condition.above
     unit = BY_NAME[condition.signal].unit
     expected = f"{'below' if below else 'above'} {bound:g}" + (f" {unit}" if unit != "ratio" else "")
-    fresh = [each for each in samples if now - each.at <= FRESH and each.value == each.value]
+    known = [each for each in samples if each.value == each.value]
+    newest = max((each.at for each in known), default=None)
+    fresh = [each for each in known if newest is not None and newest - each.at <= FRESH]
     if not fresh:
         return Judgement(None, "no fresh sample", expected)
     worst = max(fresh, key=lambda each: each.value if below else -each.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +18,13 @@ Stage = Literal["before", "during", "after", "after undo"]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One condition at one moment of one stage."""
+    """One condition at one moment of one stage; `injected`: whether an injection had been seen by then."""
 
     condition: Condition
     stage: Stage
     at: datetime
     judgement: Judgement
+    injected: bool = False
 
     @property
     def held(self) -> bool | None:
@@ -38,6 +40,7 @@ class Observation:
         return {
             "condition": self.condition.title,
             "stage": self.stage,
+            "injected": self.injected,
             "at": self.at.isoformat(),
             "held": self.held,
             "observed": self.judgement.observed,
@@ -64,40 +67,68 @@ class Monitor:
         self._run = run
         self._listen = listen
         self._due: dict[int, float] = {}
+        self._given_up: set[int] = set()
 
     def before(self) -> tuple[Observation, ...]:
         """Every condition that must hold before, looked at once."""
         return tuple(self._look(each, "before") for each in self.conditions if each.before)
 
-    def during(self) -> tuple[Observation, ...]:
-        """Every continuous condition whose interval has passed, looked at once."""
+    def during(self, *, injected: bool = False) -> tuple[Observation, ...]:
+        """Every continuous condition whose interval has passed, looked at once.
+
+        `injected` says whether an injection has been seen so far; each look remembers it.
+        """
         now = self._sources.clock.monotonic()
         found: list[Observation] = []
         for index, condition in enumerate(self.conditions):
             if condition.during and now >= self._due.get(index, 0.0):
                 self._due[index] = now + condition.interval
-                found.append(self._look(condition, "during"))
+                found.append(self._look(condition, "during", injected=injected))
         return tuple(found)
 
     def after(
-        self, stage: Stage = "after", *, keep: Callable[[], None] = lambda: None
+        self,
+        stage: Stage = "after",
+        *,
+        keep: Callable[[], None] = lambda: None,
+        stop: threading.Event | None = None,
     ) -> tuple[Observation, ...]:
-        """The last look at every condition that must hold afterwards; each had its time to recover."""
-        return tuple(self._regained(each, stage, keep) for each in self.conditions if each.after)
+        """The last look at every condition that must hold afterwards; each had its time to recover.
 
-    def _regained(self, condition: Condition, stage: Stage, keep: Callable[[], None]) -> Observation:
+        All have it at once, from now on, and only once: what did not come back in its time is not waited
+        for at a later stage. Once `stop` is set nothing more is looked at. `keep` is called while waiting.
+        """
+        began = self._sources.clock.monotonic()
+        stop = stop or threading.Event()
+        found: list[Observation] = []
+        for index, condition in enumerate(self.conditions):
+            if condition.after and not stop.is_set():
+                patience = 0.0 if index in self._given_up else condition.recovers_within
+                found.append(self._regained(condition, stage, began + patience, keep, stop))
+                if found[-1].held is not True:
+                    self._given_up.add(index)
+        return tuple(found)
+
+    def _regained(
+        self,
+        condition: Condition,
+        stage: Stage,
+        until: float,
+        keep: Callable[[], None],
+        stop: threading.Event,
+    ) -> Observation:
         clock = self._sources.clock
-        until = clock.monotonic() + condition.recovers_within
-        found = self._look(condition, stage)
+        found = self._look(condition, stage, injected=True)
         while found.held is not True and clock.monotonic() < until:
-            clock.sleep(min(condition.interval, max(0.1, until - clock.monotonic())))
+            if clock.sleep(min(condition.interval, max(0.1, until - clock.monotonic())), stop):
+                break
             keep()
-            found = self._look(condition, stage)
+            found = self._look(condition, stage, injected=True)
         return found
 
-    def _look(self, condition: Condition, stage: Stage) -> Observation:
+    def _look(self, condition: Condition, stage: Stage, *, injected: bool = False) -> Observation:
         judgement = measure(condition, self._namespace, self._sources)
-        found = Observation(condition, stage, self._sources.clock.now(), judgement)
+        found = Observation(condition, stage, self._sources.clock.now(), judgement, injected)
         self.seen.append(found)
         self._listen(
             Measured(

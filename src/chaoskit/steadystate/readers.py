@@ -52,7 +52,7 @@ def _signal(condition: SignalCondition, namespace: str, sources: Sources) -> Jud
         kind, _, name = condition.workload.rpartition("/")
         where |= {"workload": name} | ({"workload_kind": kind} if kind else {})
     samples = _metrics(sources).instant(BY_NAME[condition.signal], where)
-    return comparing.signal(condition, samples, sources.clock.now())
+    return comparing.signal(condition, samples)
 
 
 def _alert(condition: AlertCondition | None, sources: Sources) -> Judgement:

@@ -1,0 +1,252 @@
+"""One engine of a run: made, watched until Litmus has ended it, and its results removed afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+from chaoskit import kube
+from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import Clock
+from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, NotFound, TimedOut
+from chaoskit.experiments import checks, litmus, targets, terminal
+from chaoskit.experiments.evidence import Evidence
+from chaoskit.experiments.journal import Course, Journal
+from chaoskit.experiments.planning import Plan
+from chaoskit.experiments.terminal import Ending, Observed
+from chaoskit.experiments.trials import Trial
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.watching import Interest, Sighting, Watching
+
+TICK = 1.0
+COMPLETES = 90.0
+"""Seconds that Litmus may take to end an engine by itself once every result has settled."""
+CLEARS = 60.0
+"""Seconds in which an ended engine goes away to make room for one of its name."""
+
+Meanwhile = Callable[[], None]
+"""Called at least once a tick while an engine is watched; what it raises ends the watch."""
+
+
+def refuse_when_stopped(stop: threading.Event) -> None:
+    """Nobody has asked for an end; otherwise `Interrupted`, with the signal that did."""
+    if stop.is_set():
+        raise Interrupted(signal=getattr(stop, "signal", 2))
+
+
+def make(
+    trial: Trial,
+    plan: Plan,
+    course: Course,
+    cluster: Cluster,
+    clock: Clock,
+    journal: Journal,
+    ledger: Ledger,
+    stop: threading.Event,
+) -> Observed:
+    """The trial's engine is in the cluster, with what belongs beside it; an ended one of its name is gone.
+
+    Raises:
+        CannotStart: an engine of its name runs, or does not go away.
+        Interrupted: the user wants an end; the engine was not made.
+    """
+    for body in trial.beside:
+        _make_beside(body, cluster, journal, ledger)
+    body = _body(trial, plan, journal.run)
+    ref = kube.ref_of(body, kube.CHAOS_ENGINE)
+    refuse_when_stopped(stop)
+    _clear_the_name(ref, cluster, clock, stop)
+    trail = Trail(ref, journal.run, plan.selection.namespaces, trial.experiment is not None)
+    ledger.write(trail.entry())
+    old = _results_before(cluster, ref.namespace)
+    refuse_when_stopped(stop)
+    engine = cluster.create(body)
+    uid = engine["metadata"]["uid"]
+    known = dataclasses.replace(trail, engine=dataclasses.replace(ref, uid=uid))
+    made = Observed(ref.name, uid, clock.monotonic(), trial.faults, old, engine=engine)
+    course.observed = made
+    ledger.amend(trail.entry(), known.entry())
+    journal.step(trial.faults[0], "begun", f"engine {ref.name} in namespace {ref.namespace}")
+    return made
+
+
+def _make_beside(body: Object, cluster: Cluster, journal: Journal, ledger: Ledger) -> None:
+    """An object beside the engine exists; one that was there before is left as it is."""
+    ref = kube.ref_of(body)
+    try:
+        cluster.get(ref)
+    except NotFound:
+        ledger.write(Entry("created", ref, after=journal.run))
+        cluster.create(kube.managed(body, journal.run))
+        return
+    journal.warn(f"{ref} exists already: the one in the cluster is used and left")
+
+
+def _body(trial: Trial, plan: Plan, run: str) -> Object:
+    if trial.engine is not None:
+        return litmus.unchanged(trial.engine, run)
+    if trial.experiment is None:
+        raise CannotStart(f"{trial.path}: neither an experiment nor an engine")
+    return litmus.rendered(
+        trial.experiment,
+        run,
+        account=plan.account,
+        workloads=plan.selection.workloads,
+        pods=targets.picked(plan.selection, run),
+        percent=plan.selection.percent,
+    )
+
+
+def _clear_the_name(ref: ObjectRef, cluster: Cluster, clock: Clock, stop: threading.Event) -> None:
+    try:
+        existing = cluster.get(ref)
+    except NotFound:
+        return
+    if checks.runs(existing):
+        raise CannotStart(f"engine {ref.name} runs already in namespace {ref.namespace}")
+    cluster.delete(kube.ref_of(existing, kube.CHAOS_ENGINE))
+    until = clock.monotonic() + CLEARS
+    while _there(cluster, ref):
+        if clock.monotonic() >= until:
+            raise CannotStart(f"the ended engine {ref.name} does not go away: its operator holds it")
+        refuse_when_stopped(stop)
+        clock.sleep(0.5, stop)
+
+
+def _there(cluster: Cluster, ref: ObjectRef) -> bool:
+    try:
+        cluster.get(ref)
+    except NotFound:
+        return False
+    return True
+
+
+def _results_before(cluster: Cluster, namespace: str) -> Mapping[str, str]:
+    """The versions of results that are there now: as long as one keeps it, it is not ours."""
+    found = cluster.list(kube.CHAOS_RESULT, namespace).items
+    return {each["metadata"]["name"]: each["metadata"].get("resourceVersion", "") for each in found}
+
+
+def interests(plan: Plan, engine: Object) -> Iterator[Interest]:
+    """What is to be watched of a run: the engine, its results and events, and all pods around it."""
+    meta = engine["metadata"]
+    home, name, uid = meta["namespace"], meta["name"], meta["uid"]
+    yield Interest(kube.CHAOS_ENGINE, home, fields=f"metadata.name={name}")
+    yield Interest(kube.CHAOS_RESULT, home, labels=f"{UID_LABEL}={uid}")
+    yield Interest(kube.EVENT, home, fields=f"involvedObject.uid={uid}")
+    places = {home, *(place for each in plan.selections.values() for place in each.namespaces)}
+    for place in sorted(places):
+        yield Interest(kube.POD, place)
+
+
+class EngineWatch:
+    """The watch on one engine; what it sees is known to the course and told in the journal."""
+
+    def __init__(
+        self,
+        made: Observed,
+        plan: Plan,
+        course: Course,
+        cluster: Cluster,
+        clock: Clock,
+        journal: Journal,
+        watching: Watching,
+    ) -> None:
+        chosen = [pod for each in plan.selections.values() for pod in each.pods]
+        self.seen = made
+        self.evidence = Evidence(cluster, made.uid, chosen)
+        self._plan = plan
+        self._course = course
+        self._clock = clock
+        self._journal = journal
+        self._watching = watching
+        course.evidence = self.evidence
+
+    def ending(self, timeout: float, meanwhile: Meanwhile) -> Ending:
+        """How the engine's run ended by itself; the logs so far are kept, whatever ended it.
+
+        Raises:
+            TimedOut: `timeout` seconds are over.
+            ChaoskitError: what `meanwhile` raises.
+        """
+        try:
+            ending = self._watched(timeout, meanwhile)
+        except ChaoskitError:
+            self.evidence.everything(self.seen.pods.values())
+            raise
+        self.evidence.everything(self.seen.pods.values())
+        if ending.how not in {"no-result", "died"}:
+            return ending
+        last = self._last_words()
+        return dataclasses.replace(ending, reason=f"{ending.reason}; {last}") if last else ending
+
+    def completed(self, meanwhile: Meanwhile, stop: threading.Event) -> None:
+        """Litmus has ended the engine by itself, its time for that is over, or `stop` is set."""
+        until = self._clock.monotonic() + COMPLETES
+        while self._clock.monotonic() < until and not stop.is_set():
+            engine = self.seen.engine
+            if self.seen.gone or (engine is not None and status(engine) in ENDED):
+                return
+            self._take(self._watching.next(TICK))
+            meanwhile()
+
+    def _watched(self, timeout: float, meanwhile: Meanwhile) -> Ending:
+        while True:
+            self._take(self._watching.next(TICK))
+            now = self._clock.monotonic()
+            ending = terminal.decide(self.seen, now)
+            if ending is not None:
+                return ending
+            meanwhile()
+            if now - self.seen.began >= timeout:
+                raise TimedOut(f"the run did not end within {timeout:.0f} s")
+
+    def _last_words(self) -> str:
+        """The last line that the engine's runner or experiment wrote: why there is no result."""
+        lines = {name: text.strip().splitlines() for name, text in self.evidence.logs.items()}
+        return next((f"{name} says: {found[-1]}" for name, found in lines.items() if found), "")
+
+    def _take(self, sighting: Sighting | None) -> None:
+        """What was sighted is known, reported and, where it will vanish, kept."""
+        if sighting is None or sighting.change.type in {"SYNCED", "LOST"}:
+            self._progress()
+            return
+        kind, change = sighting.interest.kind, sighting.change
+        now = self._clock.monotonic()
+        self.seen = terminal.seen(self.seen, kind.name, change.type, change.object, now)
+        self._course.observed = self.seen
+        if kind == kube.EVENT:
+            self._heard(change.object)
+        elif kind == kube.POD:
+            words = self.evidence.pod(change.type, change.object)
+            if words:
+                self._journal.heard(f"pod/{change.object['metadata']['name']}", "Changed", words)
+
+    def _heard(self, event: Object) -> None:
+        about = event.get("involvedObject") or {}
+        if about.get("uid") != self.seen.uid:
+            return
+        reason = str(event.get("reason"))
+        if reason == "ChaosInject" and self._course.injected_at is None:
+            self._course.injected_at = kube.time_of(event.get("firstTimestamp")) or self._clock.now()
+            self._journal.step("injected", "done", str(event.get("message")))
+        self._journal.heard(f"chaosengine/{about.get('name')}", reason, str(event.get("message")))
+
+    def _progress(self) -> None:
+        if self._course.injected_at is None:
+            return
+        gone = (self._clock.now() - self._course.injected_at).total_seconds()
+        done = min(self._plan.chaos_seconds, max(0.0, gone))
+        self._journal.progress(self._plan.trial.faults[0], done, self._plan.chaos_seconds)
+
+
+def remove_results(cluster: Cluster, namespace: str, uid: str) -> None:
+    """The ChaosResults of this very engine are gone; Litmus itself would keep them for ever."""
+    for body in cluster.list(kube.CHAOS_RESULT, namespace, labels=f"{UID_LABEL}={uid}").items:
+        try:
+            cluster.delete(kube.ref_of(body, kube.CHAOS_RESULT))
+        except NotFound:
+            continue
