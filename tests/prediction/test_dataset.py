@@ -88,6 +88,13 @@ def test_signals_of_nodes_are_left_out() -> None:
     assert collected({"cpu_usage": [(POD, [1, 1, 1])]}).names == ("cpu_usage",)
 
 
+def test_pods_that_are_meant_to_end_are_left_out() -> None:
+    job = POD | {"pod": "pod-delete-x1", "workload": "pod-delete", "workload_kind": "job"}
+    runner = POD | {"pod": "cart-runner", "workload": "cart-chaos", "workload_kind": "chaosengine"}
+    (block,) = collected({"ready": [(POD, [1, 1, 1]), (job, [1, 0, NAN]), (runner, [0, 1, 0])]}).blocks
+    assert [row.pod for row in block.rows] == ["cart-7d9-a"]
+
+
 def test_collecting_tells_how_far_it_is() -> None:
     heard: list[events.Event] = []
     collected({"cpu_usage": [(POD, [1, 1, 1])], "ready": [(POD, [1, 1, 1])]}, heard)

@@ -168,6 +168,18 @@ def test_a_healthy_pod_is_no_rules_business(world: World) -> None:
     assert (record.score, record.alarmed, record.issue, record.reasons) == (0.0, False, "", ())
 
 
+def test_a_pod_that_falls_silent_is_an_alarm_unless_another_took_its_place(world: World) -> None:
+    there = np.ones((2, 90))
+    there[0, -4:] = np.nan
+    cut_off = world({"ready": there}, workloads=["deployment/cart"] * 2)
+    (record,) = by_rules(cut_off, cut_off.blocks[0].end)
+    assert (record.alarmed, record.reasons) == (True, ("no sample for 4 min",))
+    there[1, :-5] = np.nan
+    handed_over = world({"ready": there}, workloads=["deployment/cart"] * 2)
+    (record,) = by_rules(handed_over, handed_over.blocks[0].end)
+    assert not record.alarmed
+
+
 def test_latency_lost_on_the_way_is_the_network(world: World) -> None:
     gap = np.full((1, 90), 0.002)
     gap[0, -3:] = 0.4

@@ -157,6 +157,23 @@ def present(values: Values) -> NDArray[np.bool_]:
     return found
 
 
+def replaced(block: Block) -> NDArray[np.bool_]:
+    """Which pods fell silent because another of their workload took their place within five minutes.
+
+    A pod that was replaced looks like one that is cut off; only the one that came for it tells them apart.
+    """
+    there = present(block.values)
+    first = there.argmax(axis=1)
+    last = block.length - 1 - there[:, ::-1].argmax(axis=1)
+    handover = round(300 / block.step)
+    found = np.zeros(len(block.rows), dtype=np.bool_)
+    for index, row in enumerate(block.rows):
+        peers = [i for i, each in enumerate(block.rows) if each.workload == row.workload]
+        came = first[peers] >= last[index] - handover
+        found[index] = bool((came & (last[peers] > last[index]) & (first[peers] > 0)).any())
+    return found
+
+
 def _thin(block: Block, factor: int) -> Block:
     usable = block.length // factor * factor
     shape = (*block.values.shape[:2], usable // factor, factor)
@@ -186,8 +203,8 @@ def collect(
 
     It begins where the samples do: Prometheus may not reach back as far as `start`.
     A workload's or an edge's series counts for each of its pods (the worst caller, where several call);
-    signals of nodes are left out: which pod was on which node then is not known. Raises `CannotStart`
-    when no pod has any signal there.
+    signals of nodes are left out: which pod was on which node then is not known. So are pods of jobs and of
+    Litmus' engines, which are meant to end. Raises `CannotStart` when no pod has any signal there.
     """
     usable = tuple(signal for signal in wanted if signal.scope != "node")
     found: list[tuple[Series, ...]] = []
@@ -217,12 +234,15 @@ def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:
     values.transpose(0, 2, 1)[absent] = np.nan
 
 
+_ENDING = ("job/", "chaosengine/")
+"""Pods of these owners are meant to end: that they fall silent or are not ready says nothing."""
+
+
 def _pods(series: Iterable[Series]) -> Iterator[Row]:
     for each in series:
-        if each.labels.get("pod"):
-            yield Row(
-                each.labels.get("namespace", ""), topology.workload_name(each.labels), each.labels["pod"]
-            )
+        workload = topology.workload_name(each.labels)
+        if each.labels.get("pod") and not workload.startswith(_ENDING):
+            yield Row(each.labels.get("namespace", ""), workload, each.labels["pod"])
 
 
 def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.prediction import features, rules
-from chaoskit.prediction.dataset import Block, Dataset, Row, present
+from chaoskit.prediction.dataset import Block, Dataset, Row, present, replaced
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.labels import STALE
 from chaoskit.prediction.reasons import Look, duration
@@ -118,7 +118,7 @@ def _check_fresh(block: Block, now: datetime) -> None:
 def _risks(model: Model, block: Block, made: Floats) -> list[_Risk]:
     """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
     recent = max(2, round(STALE.total_seconds() / block.step))
-    alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1))
+    alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~replaced(block))
     scores, bags = _shares(model, made[alive])
     probability = model.probabilities(scores)
     spread = model.probabilities(bags.ravel()).reshape(bags.shape)
