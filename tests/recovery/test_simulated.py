@@ -325,6 +325,7 @@ def test_ready_pods_are_recovered_though_no_signal_can_confirm_it(tmp_path: Path
         )
         decision = shop.decide(replace(issue, symptoms=(*issue.symptoms, errors)))
         shop.sim.prometheus.stop()
+        shop.metrics.close()  # a kept connection would still be answered
         record = shop.recover(decision, confirm=timedelta(seconds=10))
         assert record.outcome is Outcome.RECOVERED, record.reason
         assert "signals cannot confirm it" in record.reason

@@ -13,7 +13,7 @@ from chaoskit.events import Listener, Warned, ignore
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
-from chaoskit.recovery import Attempt, Decision, Issue, Observation, Vote
+from chaoskit.recovery import Attempt, Decision, Issue, Sight, Vote
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook
@@ -40,7 +40,7 @@ class AutoRecovery:
         self._world = world
         self._runbooks = tuple(runbooks)
 
-    def observe(self, namespace: str = "") -> Observation:
+    def observe(self, namespace: str = "") -> Sight:
         """The namespace ("" is all) as it is now, with its signals where there are any."""
         return recovery.observe(self._world.cluster, self._world.metrics, self._world.clock, namespace)
 
@@ -48,7 +48,7 @@ class AutoRecovery:
         """What there is to recover from now, roots first; `predictions` are heard as the model's votes."""
         return self.classify(self.observe(namespace), predictions)
 
-    def classify(self, seen: Observation, predictions: Sequence[PredictionRecord] = ()) -> tuple[Issue, ...]:
+    def classify(self, seen: Sight, predictions: Sequence[PredictionRecord] = ()) -> tuple[Issue, ...]:
         """The issues in an observation, roots first, then the gravest."""
         return recovery.issues_in(seen, votes(predictions))
 
@@ -62,7 +62,7 @@ class AutoRecovery:
             return ()  # recovery never waits for the history store
         return tuple(PredictionRecord.of(each) for each in kept)
 
-    def plan(self, issues: Sequence[Issue], seen: Observation | None = None) -> tuple[Decision, ...]:
+    def plan(self, issues: Sequence[Issue], seen: Sight | None = None) -> tuple[Decision, ...]:
         """A plan or a refusal for each issue, by the runbooks and what worked before."""
         world = self._world
         return recovery.plan_for(

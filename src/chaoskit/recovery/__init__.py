@@ -23,8 +23,8 @@ from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import executor, plain, planner, runbook
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.classification import Issue, Vote, classify
-from chaoskit.recovery.detection import Observation, detect_in, observe
-from chaoskit.recovery.executor import World, refusal_words
+from chaoskit.recovery.detection import Sight, detect_in, observe
+from chaoskit.recovery.executor import Reach, refusal_words
 from chaoskit.recovery.patterns import Attempt, attempts
 from chaoskit.recovery.planner import Decision, Plan, Refusal
 from chaoskit.recovery.runbook import Runbook
@@ -33,10 +33,10 @@ __all__ = [
     "Attempt",
     "Decision",
     "Issue",
-    "Observation",
     "Plan",
     "Refusal",
     "Runbook",
+    "Sight",
     "Vote",
     "attempts",
     "classify",
@@ -61,7 +61,7 @@ def detect_issues(
     return issues_in(observe(cluster, metrics, clock, namespace), votes)
 
 
-def issues_in(seen: Observation, votes: Sequence[Vote] = ()) -> tuple[Issue, ...]:
+def issues_in(seen: Sight, votes: Sequence[Vote] = ()) -> tuple[Issue, ...]:
     """What there is to recover from in an observation, roots first, then the gravest."""
     return classify(detect_in(seen), votes, topology=seen.topology, now=seen.at)
 
@@ -73,7 +73,7 @@ def plan_for(
     *,
     runbooks: Sequence[Runbook] = (),
     history: Sequence[Attempt] = (),
-    seen: Observation | None = None,
+    seen: Sight | None = None,
 ) -> tuple[Decision, ...]:
     """A plan or refusal for each issue; users' `runbooks` are asked before the shipped ones.
 
@@ -109,7 +109,7 @@ def recover(
     before = observe(cluster, None, clock, target.namespace)
     return executor.recover(
         decision,
-        World(cluster, metrics, clock, governor, notifier),
+        Reach(cluster, metrics, clock, governor, notifier),
         listen=listen,
         stop=stop,
         trace_id=trace_id,

@@ -21,7 +21,7 @@ WINDOW = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class Sight:
     """A cluster as it was at `at`; `blind` says why there are no signals, "" when there are."""
 
     at: datetime
@@ -31,14 +31,12 @@ class Observation:
     blind: str = ""
 
 
-def observe(
-    cluster: Cluster, metrics: MetricsSource | None, clock: Clock, namespace: str = ""
-) -> Observation:
+def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, namespace: str = "") -> Sight:
     """A namespace ("" is all) as it is now; a metrics source that fails leaves it blind, not unseen."""
     seen = topology.snapshot(cluster, namespace)
     now = clock.now()
     if metrics is None:
-        return Observation(now, seen, blind="no metrics source is configured")
+        return Sight(now, seen, blind="no metrics source is configured")
     where = {"namespace": namespace} if namespace else None
     try:
         samples = {name: metrics.instant(BY_NAME[name], where) for name in signalsymptoms.NEWEST}
@@ -48,8 +46,8 @@ def observe(
             if samples[name]
         }
     except Unavailable as error:
-        return Observation(now, seen, blind=error.message)
-    return Observation(now, seen, samples, ranges)
+        return Sight(now, seen, blind=error.message)
+    return Sight(now, seen, samples, ranges)
 
 
 def detect(
@@ -68,7 +66,7 @@ def detect(
     )
 
 
-def detect_in(seen: Observation) -> tuple[Symptom, ...]:
+def detect_in(seen: Sight) -> tuple[Symptom, ...]:
     """Everything that is wrong in the observation."""
     return detect(seen.topology, seen.samples, seen.ranges, now=seen.at)
 

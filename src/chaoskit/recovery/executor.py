@@ -34,7 +34,7 @@ LONGEST_HOLD = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Reach:
     """What a recovery reaches: the cluster, its signals (None: there are none), time and the governor."""
 
     cluster: Cluster
@@ -46,7 +46,7 @@ class World:
 
 def recover(
     decision: Decision,
-    world: World,
+    reach: Reach,
     *,
     listen: Listener = ignore,
     stop: threading.Event | None = None,
@@ -62,7 +62,7 @@ def recover(
     are asked as well when `confirm` says for how long. Outcomes: recovered, healed by itself, not recovered
     (what did not help is undone), refused, interrupted, undo not confirmed. Never raises for those.
     """
-    work = _Recovery(decision, world, listen, stop or threading.Event(), confirm, drill)
+    work = _Recovery(decision, reach, listen, stop or threading.Event(), confirm, drill)
     work.trace_id = trace_id or work.id
     outcome, reason = work.run()
     return work.record(outcome, reason, replay_of, snapshot or {})
@@ -73,7 +73,7 @@ class _Recovery:
     """One recovery under way."""
 
     decision: Decision
-    world: World
+    reach: Reach
     listen: Listener
     stop: threading.Event
     confirm: timedelta | None
@@ -85,7 +85,7 @@ class _Recovery:
     verified: datetime | None = None
 
     def __post_init__(self) -> None:
-        self.at = self.world.clock.now()
+        self.at = self.reach.clock.now()
         self.id = new_id(self.at)
         self.issue = self.decision.issue
 
@@ -113,8 +113,8 @@ class _Recovery:
         self._admit(plan)
         self._warn_of_what_guards_cannot_see(plan)
         ledger = Ledger.open(
-            self.world.cluster,
-            self.world.clock,
+            self.reach.cluster,
+            self.reach.clock,
             id=self.id,
             act="recovery",
             namespace=self.issue.target.namespace or halt.HOME,
@@ -125,7 +125,7 @@ class _Recovery:
 
     def _admit(self, plan: Plan) -> None:
         guards = plan.runbook.spec.guards
-        self.world.governor.admit(
+        self.reach.governor.admit(
             "recovery",
             plan.targets,
             self.issue.target.namespace,
@@ -137,14 +137,14 @@ class _Recovery:
         )
 
     def _warn_of_what_guards_cannot_see(self, plan: Plan) -> None:
-        governor, now = self.world.governor, self.world.clock.now()
+        governor, now = self.reach.governor, self.reach.clock.now()
         for words in governor.blind("recovery", plan.targets, self.issue.target.namespace):
             self.timeline.append(Moment(now, "guards", "note", words))
             self.listen(Warned(now, words, run=self.id))
 
     def _with_ledger(self, plan: Plan, ledger: Ledger) -> tuple[Outcome, str]:
         try:
-            self.world.governor.confirm(ledger, drill=self.drill)
+            self.reach.governor.confirm(ledger, drill=self.drill)
         except Refused:
             ledger.close(Outcome.REFUSED)
             raise
@@ -192,7 +192,7 @@ class _Recovery:
         """Seconds for which guards and planners look back at this recovery; 0 when it did nothing."""
         if not any(step["done"] and step["action"] != "notify" for step in self.steps):
             return 0.0
-        limits = self.world.governor.remembers("recovery")
+        limits = self.reach.governor.remembers("recovery")
         return max(limits, plan.runbook.spec.guards.cooldown, LOOP_WINDOW.total_seconds())
 
     def _undo(self, ledger: Ledger) -> None:
@@ -224,11 +224,11 @@ class _Recovery:
         last = self.steps[index - 1]
         if not last["done"] or last["undone"]:
             return Outcome.HEALED, "the symptom went away by itself"
-        last["helped"], self.verified = True, self.world.clock.now()
+        last["helped"], self.verified = True, self.reach.clock.now()
         return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
 
     def _try(self, plan: Plan, rung: Rung, ledger: Ledger | None) -> bool:
-        step = plain.step(rung, self.world.clock.now())
+        step = plain.step(rung, self.reach.clock.now())
         self.steps.append(step)
         self.tell(rung.action, "begun", rung.why)
         try:
@@ -244,7 +244,7 @@ class _Recovery:
                 raise
             verdict = Verdict(False, error.message)
         step.update(
-            ended_at=self.world.clock.now(),
+            ended_at=self.reach.clock.now(),
             helped=verdict.holds,
             detail="; ".join(filter(None, (step["detail"], verdict.words))),
         )
@@ -252,7 +252,7 @@ class _Recovery:
         return verdict.holds
 
     def _act(self, plan: Plan, rung: Rung, ledger: Ledger, step: dict[str, Any]) -> Verdict:
-        hands, began = Hands(self.world.cluster, self.world.clock, ledger), self.world.clock.now()
+        hands, began = Hands(self.reach.cluster, self.reach.clock, ledger), self.reach.clock.now()
         for target in rung.targets:
             ledger.refuse_when_halted()
             words = remediations.apply(rung, target, hands)
@@ -263,12 +263,12 @@ class _Recovery:
         return self._verify(plan, rung, began, ledger.renew)
 
     def _tell_a_person(self, step: dict[str, Any]) -> Verdict:
-        if self.world.notifier is None:
+        if self.reach.notifier is None:
             return Verdict(False, "a person has to look; nobody is configured to be told")
         text = "\n".join((*self.issue.evidence, *(f"tried {s['action']}" for s in self.steps[:-1])))
         title = f"{self.issue.kind} of {self.issue.target} in {self.issue.target.namespace}"
         labels = {"issue": self.issue.id, "namespace": self.issue.target.namespace, "recovery": self.id}
-        self.world.notifier.send(Notice(title, text, "critical", labels))
+        self.reach.notifier.send(Notice(title, text, "critical", labels))
         step["done"] = True
         return Verdict(False, "a person was told")
 
@@ -278,23 +278,23 @@ class _Recovery:
         verdict = self._hold(self.issue.target, self._seconds(plan, rung), rung.step.timeout, keep)
         if not verdict.holds:
             return verdict
-        self.verified = self.world.clock.now()
+        self.verified = self.reach.clock.now()
         within = self._signals_within(plan)
         if not within:
             return verdict
         self.tell("ready", "held", verdict.words)
         said = verification.confirm(
             self.issue,
-            self.world.cluster,
-            self.world.metrics,
-            self.world.clock,
+            self.reach.cluster,
+            self.reach.metrics,
+            self.reach.clock,
             after=began,
             within=within,
             stop=self.stop,
             keep=keep,
         )
         if self.issue.kinds <= SIGNAL_OF.keys():
-            self.verified = self.world.clock.now()
+            self.verified = self.reach.clock.now()
         elif not said.known:
             return Verdict(True, f"{verdict.words}; signals cannot confirm it: {said.words}")
         return Verdict(said.holds, f"{verdict.words}; {said.words}")
@@ -302,9 +302,9 @@ class _Recovery:
     def _hold(
         self, target: Any, seconds: float, within: float, keep: Callable[[], None] = lambda: None
     ) -> Verdict:
-        world = self.world
+        reach = self.reach
         return verification.hold(
-            world.cluster, world.clock, target, seconds=seconds, within=within, stop=self.stop, keep=keep
+            reach.cluster, reach.clock, target, seconds=seconds, within=within, stop=self.stop, keep=keep
         )
 
     def _seconds(self, plan: Plan, rung: Rung) -> float:
@@ -337,14 +337,14 @@ class _Recovery:
         return False
 
     def _present(self) -> bool:
-        world = self.world
-        return verification.is_present(self.issue, world.cluster, world.metrics, world.clock)
+        reach = self.reach
+        return verification.is_present(self.issue, reach.cluster, reach.metrics, reach.clock)
 
     def _has_signals(self) -> bool:
         """A signal that is gone proves nothing: only one that is there and normal does."""
-        world = self.world
+        reach = self.reach
         return verification.confirm(
-            self.issue, world.cluster, world.metrics, world.clock,
+            self.issue, reach.cluster, reach.metrics, reach.clock,
             after=self.issue.at - timedelta(minutes=2), within=0, stop=self.stop,
         ).holds  # fmt: skip
 
@@ -352,7 +352,7 @@ class _Recovery:
 
     def tell(self, name: str, mark: Mark, detail: str) -> None:
         """The timeline has it, and whoever listens has heard it."""
-        now = self.world.clock.now()
+        now = self.reach.clock.now()
         self.timeline.append(Moment(now, name, mark, detail))
         self.listen(Step(now, name, mark, detail, run=self.id))
 
@@ -369,10 +369,10 @@ class _Recovery:
             issue=self.issue.kind,
             target=str(self.issue.target),
             namespace=self.issue.target.namespace,
-            cluster=self.world.cluster.name,
+            cluster=self.reach.cluster.name,
             outcome=outcome,
             reason=reason,
-            ended_at=self.world.clock.now(),
+            ended_at=self.reach.clock.now(),
             symptoms=tuple(plain.symptom(each) for each in self.issue.symptoms),
             plan=plain.decision(self.decision),
             steps=tuple(self.steps),
