@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chaoskit.governor import Limits
     from chaoskit.ports.http import Http
     from chaoskit.ports.metrics import MetricsSource
+    from chaoskit.ports.notifier import Notifier
     from chaoskit.ports.store import Store
 
 SIMULATOR = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
@@ -122,6 +123,15 @@ class Runtime:
         return RequestsHttp()
 
     @cached_property
+    def notifier(self) -> Notifier | None:
+        """The webhook that the settings name, or None: then nobody can be told."""
+        if not self.settings.webhook:
+            return None
+        from chaoskit.adapters.notify import Webhook
+
+        return Webhook(self.settings.webhook)
+
+    @cached_property
     def namespace(self) -> str:
         """The namespace set, else the kubeconfig context's own, else ``default``."""
         return self.settings.namespace or self.cluster_namespace or "default"
@@ -171,6 +181,7 @@ class Runtime:
             limits=self.limits,
             models=self.settings.home / "models",
             description=self.description,
+            notifier=self.notifier,
         )
 
     def _nodes(self) -> str:

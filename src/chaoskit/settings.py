@@ -37,6 +37,9 @@ class Settings(BaseModel):
     )
     prometheus_ca: str = Field(default="", description="CA bundle to check its certificate with")
     prometheus_token: str = Field(default="", description="bearer token for Prometheus", repr=False)
+    webhook: str = Field(
+        default="", description="address that is told when a recovery needs a person", repr=False
+    )
     store: str = Field(
         default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"
     )

@@ -8,7 +8,7 @@ from chaoskit.settings import Settings
 
 app = new_app(__doc__)
 
-_SECRET = {"prometheus_token"}
+_SECRET = {"prometheus_token", "webhook"}
 
 
 @command(app, epilog="Examples: chaoskit config; chaoskit config -o yaml > chaoskit.yaml")

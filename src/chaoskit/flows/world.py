@@ -10,6 +10,7 @@ from chaoskit.governor import Governor, Limits
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
+from chaoskit.ports.notifier import Notifier
 from chaoskit.ports.store import Store
 
 
@@ -17,7 +18,8 @@ from chaoskit.ports.store import Store
 class World:
     """A connected cluster and everything beside it; `metrics` is None where there is no Prometheus.
 
-    `models` is the folder of trained models, `description` the cluster in one line.
+    `models` is the folder of trained models, `description` the cluster in one line. `notifier` tells people
+    what only they can decide; None: nobody can be told.
     """
 
     cluster: Cluster
@@ -28,6 +30,7 @@ class World:
     limits: Limits
     models: Path
     description: str = ""
+    notifier: Notifier | None = None
 
     @property
     def governor(self) -> Governor:

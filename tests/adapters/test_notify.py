@@ -1,0 +1,69 @@
+"""One notice is one POST; what was not taken is no news to anybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.servers import free_port
+from tests.wire import Answer, Scripted, scripted
+
+from chaoskit.adapters.notify import Webhook
+from chaoskit.errors import Unavailable
+from chaoskit.ports.notifier import Notice, Notifier
+
+SECRET = "/services/T0/B0/s3cret"
+NOTICE = Notice(
+    "pod-crash of deployment/cart in shop", "3 restarts\ntried roll-back", "critical", {"issue": "i1"}
+)
+
+
+@pytest.fixture
+def wire() -> Iterator[Scripted]:
+    with scripted(lambda _: Answer(200, b"ok")) as server:
+        yield server
+
+
+def _failed(url: str) -> Unavailable:
+    with pytest.raises(Unavailable) as caught:
+        Webhook(url).send(NOTICE)
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in caught.value.address
+    return caught.value
+
+
+def test_a_notice_is_posted_whole_and_its_text_says_everything_to_a_chat(wire: Scripted) -> None:
+    notifier: Notifier = Webhook(wire.url + SECRET)
+    notifier.send(NOTICE)
+    (asked,) = wire.asked
+    assert (asked.method, asked.path) == ("POST", SECRET)
+    assert asked.headers["Content-Type"] == "application/json"
+    assert json.loads(asked.body) == {
+        "title": "pod-crash of deployment/cart in shop",
+        "text": "pod-crash of deployment/cart in shop\n3 restarts\ntried roll-back",
+        "severity": "critical",
+        "labels": {"issue": "i1"},
+    }
+
+
+def test_a_notice_without_text_is_its_title(wire: Scripted) -> None:
+    Webhook(wire.url).send(Notice("done", ""))
+    assert json.loads(wire.asked[0].body)["text"] == "done"
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404, 429, 500])
+def test_what_was_not_accepted_was_not_told_and_is_not_sent_twice(wire: Scripted, status: int) -> None:
+    wire.will(Answer(status, headers={"Location": "/elsewhere"}))
+    assert str(status) in _failed(wire.url + SECRET).message
+    assert len(wire.asked) == 1
+
+
+def test_a_cut_connection_told_nobody(wire: Scripted) -> None:
+    wire.will(Answer(cut=True))
+    assert _failed(wire.url + SECRET).service == "webhook"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "nonsense", "http://["])
+def test_no_receiver_is_unavailable(url: str) -> None:
+    assert _failed(url.format(port=free_port()) + SECRET).hint == "look at the setting webhook"
