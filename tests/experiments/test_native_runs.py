@@ -215,6 +215,8 @@ def test_a_plan_tells_everything_before_and_writes_nothing(world: World) -> None
         "chaoskit-pod-delete",
     )
     assert told["afterwards"][0]["ready"] == 1
+    assert str(made.afterwards[0]) == "deployment/web 1 of 2 ready"
+    assert (made.privileged, made.undo) == ((), ("the workload's own controller puts it right",))
     assert {check["name"] for check in told["checks"]} >= {"litmus", "experiment", "targets", "rights"}
     assert everything(world) == before
 

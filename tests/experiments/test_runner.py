@@ -17,10 +17,11 @@ from chaoskit.acts.ledger import accounts
 from chaoskit.clock import ManualClock, Stop
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Event, Step, Warned
-from chaoskit.experiments import Trial, plan, run
+from chaoskit.experiments import Plan, Trial, plan, run
+from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Access, Change, Kind, Object, ObjectRef, Permission
 from chaoskit.ports.http import Response
 from chaoskit.records import RunRecord
 from chaoskit.steadystate.conditions import Condition
@@ -282,6 +283,76 @@ def test_the_first_eight_characters_of_a_plans_hash_are_enough() -> None:
     made = plan(trial(), Scripted(clock))
     record, _, _ = ran(*COURSE, expected_hash=made.hash[:8])
     assert record.outcome is Outcome.PASSED
+
+
+class Narrow(Scripted):
+    """A cluster in which the caller may do only what is not forbidden by verb and resource."""
+
+    forbidden: frozenset[str] = frozenset()
+
+    def can_i(self, access: Access, *, user: str = "") -> Permission:
+        what = f"{access.verb} {access.resource}" + (f"/{access.subresource}" if access.subresource else "")
+        return "denied" if not user and what in self.forbidden else "allowed"
+
+
+def planned(*forbidden: str, made_by: Trial | None = None) -> Plan:
+    cluster = Narrow(ManualClock())
+    cluster.forbidden = frozenset(forbidden)
+    return plan(made_by or trial(), cluster)
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "lost"),
+    [
+        ("delete pods", "only Litmus' operator can undo"),
+        ("delete jobs", "only Litmus' operator can undo"),
+        ("get pods/log", "logs are not kept"),
+    ],
+)
+def test_a_right_that_a_run_can_do_without_is_a_warning_that_says_what_is_lost(
+    forbidden: str, lost: str
+) -> None:
+    made = planned(forbidden)
+    assert made.outcome is None
+    assert any(lost in check.words for check in made.checks if check.state == "warning")
+    assert not any(lost in check.words for check in planned().checks)
+
+
+def test_who_may_not_make_what_stands_beside_the_engine_is_refused() -> None:
+    plain = trial()
+    meta = {"name": "r", "namespace": "lab"}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": meta, "rules": []}
+    beside = Trial(plain.path, engine=plain.engine, beside=(role,))
+    assert planned("create roles").outcome is None
+    assert planned("create roles", made_by=beside).outcome is Outcome.REFUSED
+
+
+def test_a_hash_changes_with_the_account_and_with_what_the_definition_runs() -> None:
+    first = planned().hash
+    assert planned().hash == first
+    cluster = Narrow(ManualClock())
+    ref = ObjectRef(kube.CHAOS_EXPERIMENT, "lab", "pod-delete")
+    cluster.patch(ref, {"spec": {"definition": {"env": [], "image": "other/go-runner:1"}}})
+    assert plan(trial(), cluster).hash != first
+    plain = trial()
+    assert plain.engine is not None
+    spec = {**plain.engine["spec"], "chaosServiceAccount": "other"}
+    other = Trial(plain.path, engine={**plain.engine, "spec": spec})
+    assert planned(made_by=other).hash != first
+
+
+def test_the_native_account_is_part_of_the_hash() -> None:
+    def native(*more: Object) -> str:
+        cluster = Scripted(ManualClock())
+        for body in more:
+            cluster.create(body)
+        spec = {"fault": {"kind": "pod-delete"}, "targets": {"workloads": ["web"]}}
+        meta = {"name": "web", "namespace": "lab"}
+        made = Experiment.model_validate({"metadata": meta, "spec": spec})
+        return plan(Trial("t.yaml", experiment=made), cluster).hash
+
+    meta = {"name": "litmus-admin", "namespace": "lab"}
+    assert native() != native({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
 
 
 def test_results_of_an_unchanged_engine_stay() -> None:

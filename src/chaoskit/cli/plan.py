@@ -60,6 +60,11 @@ def show(out: Console, plans: Sequence[Plan], files: Sequence[str]) -> None:
             out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
             if check.mend:
                 out.print(f"    {'mend':<20} {check.mend}")
+        for after in each.afterwards:
+            out.print(f"  afterwards{' ' * 13}{after}")
+        out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
+        for words in each.undo:
+            out.print(f"  undo{' ' * 19}{words}")
         lasting = timedelta(seconds=each.expected_seconds)
         out.print(f"  time{' ' * 19}about {span(lasting)}, of which {each.chaos_seconds:g} s are chaos")
     if all(each.outcome is None for each in plans):

@@ -6,7 +6,7 @@ caller may not ask) is a warning, never a no.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,8 +53,8 @@ def definition(cluster: Cluster, trial: Trial, fault: str) -> Object | Literal["
     return beside or found(cluster, kube.CHAOS_EXPERIMENT, trial.namespace, fault)
 
 
-def litmus(cluster: Cluster, _trial: Trial) -> Iterator[Check]:
-    """Litmus' custom resources are known to the server."""
+def litmus(cluster: Cluster) -> Iterator[Check]:
+    """Litmus' custom resources are known to the server, and its operator runs."""
     for kind in (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT):
         name = f"{kind.plural}.{kind.group}"
         there = found(cluster, kube.CRD, "", name)
@@ -75,13 +75,14 @@ def _operator(cluster: Cluster) -> Iterator[Check]:
         deployments = cluster.list(kube.DEPLOYMENT).items
     except Forbidden:
         return
-    images = [
-        str(container.get("image", ""))
+    operators = [
+        f"Litmus' operator {image.rpartition(':')[2]} is in namespace {body['metadata'].get('namespace', '')}"
         for body in deployments
         for container in body["spec"]["template"]["spec"]["containers"]
+        if "chaos-operator" in (image := str(container.get("image", "")))
     ]
-    if any("chaos-operator" in image for image in images):
-        yield Check("litmus", "ok", "Litmus and its operator are there")
+    if operators:
+        yield Check("litmus", "ok", operators[0])
     else:
         words = "no deployment runs Litmus' operator: unless it runs elsewhere, nothing will happen"
         yield Check("litmus", "warning", words, "kubectl get deployments -A | grep chaos-operator")
@@ -224,21 +225,48 @@ def _all(verbs: str, group: str, resource: str, namespace: str) -> Iterator[Acce
     return (Access(verb, group, resource, namespace) for verb in verbs.split())
 
 
-def rights_of_caller(cluster: Cluster, trial: Trial) -> Iterator[Check]:
-    """The caller may do what a run does: refused otherwise, by the caller's own permissions."""
+def rights_of_caller(cluster: Cluster, trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Check]:
+    """The caller may do what a run does: refused otherwise, by the caller's own permissions.
+
+    What a run can do without is a warning that says what is lost.
+    """
     home = trial.namespace
-    needed = (
-        *_all("create get list watch patch delete", _LITMUS, "chaosengines", home),
-        *_all("get list watch", _LITMUS, "chaosresults", home),
-        *_all("create get list patch delete", "coordination.k8s.io", "leases", home),
-        *_all("get list watch", "", "pods", home),
-        *_all("list watch", "", "events", home),
-        *_all("list", "batch", "jobs", home),
-    )
-    denied = [str(access) for access in needed if cluster.can_i(access) == "denied"]
+    places = tuple(dict.fromkeys((home, *(p for each in selections.values() for p in each.namespaces))))
+    denied = _denied(cluster, _run_needs(trial, home, places))
     if denied:
         words = f"you may not {', '.join(denied[:3])}"
         words += f" and {len(denied) - 3} more" if len(denied) > 3 else ""
         yield Check("permission", "refused", words, "ask whoever gives rights in this cluster")
     else:
         yield Check("permission", "ok", f"you may do what a run needs in namespace {home}")
+    for lost, wanted in _run_likes(trial, home, places):
+        missed = _denied(cluster, wanted)
+        if missed:
+            yield Check("permission", "warning", f"you may not {', '.join(missed)}: {lost}")
+
+
+def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[str]:
+    return [str(access) for access in dict.fromkeys(needed) if cluster.can_i(access) == "denied"]
+
+
+def _run_needs(trial: Trial, home: str, places: Iterable[str]) -> Iterator[Access]:
+    """What a run does itself, from the ledger to the undo."""
+    yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
+    yield from _all("get list watch", _LITMUS, "chaosresults", home)
+    yield from _all("create get list patch delete", "coordination.k8s.io", "leases", home)
+    yield from _all("list watch", "", "events", home)
+    yield from _all("list", "batch", "jobs", home)
+    for place in places:
+        yield from _all("get list watch", "", "pods", place)
+    for body in trial.beside:
+        kind = kube.kind_of(body)
+        yield from _all("create get delete", kind.group, kind.plural, home if kind.namespaced else "")
+
+
+def _run_likes(trial: Trial, home: str, places: Iterable[str]) -> Iterator[tuple[str, tuple[Access, ...]]]:
+    """What a run can do without, and what is lost then."""
+    pods = tuple(Access("delete", "", "pods", place) for place in places)
+    yield "only Litmus' operator can undo the fault", (*_all("delete", "batch", "jobs", home), *pods)
+    yield "logs are not kept", tuple(Access("get", "", "pods", place, "log") for place in places)
+    if trial.experiment is not None:
+        yield "its ChaosResult stays", tuple(_all("delete", _LITMUS, "chaosresults", home))

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from chaoskit import kube, topology
 from chaoskit.errors import CannotStart, Forbidden, Refused
-from chaoskit.experiments import checks, litmus, targets
+from chaoskit.experiments import checks, impact, litmus, targets
 from chaoskit.experiments.checks import Check
-from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.faults import CATALOGUE, Fault
+from chaoskit.experiments.impact import After
 from chaoskit.experiments.targets import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
 from chaoskit.governor import Governor, within_radius
@@ -26,7 +27,10 @@ ENGINE_WAIT = 2 * 180.0 + 120.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `hash` stays the same while only pods' names change."""
+    """What a run would do. `hash` stays the same while only pods' names change.
+
+    It covers the documents, workloads and numbers of pods, the account and what each ChaosExperiment runs.
+    """
 
     trial: Trial
     selections: Mapping[str, Selection]
@@ -36,7 +40,7 @@ class Plan:
     expected_seconds: float
     chaos_seconds: float
     hash: str
-    facts: Mapping[str, Any]
+    afterwards: tuple[After, ...]
 
     @property
     def outcome(self) -> Outcome | None:
@@ -63,6 +67,23 @@ class Plan:
         asked = self.trial.experiment.spec.timeout if self.trial.experiment is not None else None
         return asked or self.expected_seconds + ENGINE_WAIT
 
+    @property
+    def undo(self) -> tuple[str, ...]:
+        """How each known fault is taken back, and what stays where that fails, in words."""
+        return tuple(
+            f"{fault.undo}; where that fails: {fault.leftovers}" if fault.leftovers != "none" else fault.undo
+            for fault in self._known_faults
+        )
+
+    @property
+    def privileged(self) -> tuple[str, ...]:
+        """What the helper pods of the faults may do, in words; empty without helpers."""
+        return tuple(fault.helper for fault in self._known_faults if fault.helper != "none")
+
+    @property
+    def _known_faults(self) -> tuple[Fault, ...]:
+        return tuple(CATALOGUE[name] for name in self.trial.faults if name in CATALOGUE)
+
     def document(self) -> dict[str, Any]:
         """The plan as JSON."""
         return {
@@ -80,7 +101,9 @@ class Plan:
             "expectedSeconds": round(self.expected_seconds),
             "timeoutSeconds": round(self.timeout),
             "outcome": self.outcome.value if self.outcome is not None else None,
-            **self.facts,
+            "afterwards": [each.document() for each in self.afterwards],
+            "privileged": list(self.privileged),
+            "undo": list(self.undo),
         }
 
 
@@ -88,6 +111,7 @@ def plan(trial: Trial, cluster: Cluster, *, governor: Governor | None = None) ->
     """The plan for a trial against the cluster as it is now; whatever keeps it from starting is in `checks`.
 
     Raises:
+        Refused: pods, workloads, services or disruption budgets of the targets' namespace cannot be read.
         Unavailable: the cluster cannot be reached.
     """
     account = checks.account_of(cluster, trial)
@@ -98,15 +122,16 @@ def plan(trial: Trial, cluster: Cluster, *, governor: Governor | None = None) ->
     }
     topologies = _topologies(cluster, trial)
     selections = {name: _selection(trial, name, env[name], topologies) for name in trial.faults}
+    after = impact.afterwards(selections, topologies)
     found = [
-        *checks.litmus(cluster, trial),
+        *checks.litmus(cluster),
         *checks.definitions(trial, definitions),
         *checks.account(cluster, trial, account),
         *checks.engine(cluster, trial),
         *checks.targets(selections),
         *checks.rights_of_account(cluster, trial, account, selections),
-        *checks.rights_of_caller(cluster, trial),
-        *_impact(trial, selections, topologies),
+        *checks.rights_of_caller(cluster, trial, selections),
+        *impact.checks(trial, after),
         *_guards(trial, selections, governor),
     ]
     hit = max((each.hit for each in selections.values()), default=1)
@@ -119,8 +144,8 @@ def plan(trial: Trial, cluster: Cluster, *, governor: Governor | None = None) ->
         account=account,
         expected_seconds=lasting + overhead_seconds(trial),
         chaos_seconds=lasting,
-        hash=_hash(trial, selections, env),
-        facts=_facts(selections, topologies),
+        hash=_hash(trial, selections, account, definitions),
+        afterwards=after,
     )
 
 
@@ -144,12 +169,21 @@ def _selection(trial: Trial, fault: str, env: litmus.Env, topologies: Mapping[st
     return targets.of_engine(trial.engine or {}, env, fault, topologies)
 
 
-def _hash(trial: Trial, selections: Mapping[str, Selection], env: Mapping[str, litmus.Env]) -> str:
-    """Twelve letters over what would be done and to whom; pods' names and versions are no part of it."""
+def _hash(
+    trial: Trial,
+    selections: Mapping[str, Selection],
+    account: str,
+    definitions: Mapping[str, Object | Literal["unknown"] | None],
+) -> str:
+    """Twelve letters over what would be done, to whom, by which definitions and under which account.
+
+    Pods' names and objects' versions are no part of it: they change by themselves.
+    """
     parts = {
         "document": trial.document,
         "beside": trial.beside,
-        "env": {name: {k: v for k, v in own.items() if k != "TARGET_PODS"} for name, own in env.items()},
+        "account": account,
+        "definitions": {name: _defined(body) for name, body in definitions.items()},
         "workloads": sorted(
             (ref.namespace, str(ref))
             for each in selections.values()
@@ -162,38 +196,9 @@ def _hash(trial: Trial, selections: Mapping[str, Selection], env: Mapping[str, l
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _impact(
-    trial: Trial, selections: Mapping[str, Selection], topologies: Mapping[str, Topology]
-) -> list[Check]:
-    """Disruption budgets and services that the fault would take all pods of."""
-    found: list[Check] = []
-    for name, selection in selections.items():
-        fault = CATALOGUE.get(name)
-        if fault is None or not fault.disrupts:
-            continue
-        for ref in selection.workloads:
-            known = topologies.get(ref.namespace)
-            workload = known.workloads.get((ref.namespace, str(ref))) if known is not None else None
-            if workload is not None:
-                found += _headroom(trial, workload, selection)
-    return found
-
-
-def _headroom(trial: Trial, workload: topology.Workload, selection: Selection) -> list[Check]:
-    hit = min(selection.hit, len(targets.alive(workload.pods)))
-    found = []
-    for budget in workload.budgets:
-        allowed = int((budget.get("status") or {}).get("disruptionsAllowed") or 0)
-        if hit > allowed:
-            name = budget["metadata"]["name"]
-            words = f"disruption budget {name} allows {allowed} disruptions, {hit} pods would be hit"
-            native = trial.experiment is not None
-            found.append(Check("disruption budget", "refused" if native else "warning", words))
-    for service in workload.services:
-        if hit >= workload.ready:
-            name = service["metadata"]["name"]
-            found.append(Check("endpoints", "warning", f"service {name} loses all its endpoints"))
-    return found
+def _defined(body: Object | Literal["unknown"] | None) -> object:
+    """What a ChaosExperiment runs: image, command, ENV, rights it asks for; or that it cannot be known."""
+    return body["spec"].get("definition") if isinstance(body, Mapping) else body
 
 
 def _guards(trial: Trial, selections: Mapping[str, Selection], governor: Governor | None) -> list[Check]:
@@ -207,9 +212,27 @@ def _guards(trial: Trial, selections: Mapping[str, Selection], governor: Governo
         except Refused as error:
             words = error.message + (f" until {error.until}" if error.until else "")
             found.append(Check(error.guard, "refused", words, error.hint))
+        except Forbidden as error:
+            found.append(Check("guards", "refused", str(error), "without it no guard can be asked"))
         except CannotStart as error:
             found.append(Check("guards", "blocked", error.message, error.hint))
-    return found
+    return [*found, *_blind(selections, governor)]
+
+
+def _blind(selections: Mapping[str, Selection], governor: Governor | None) -> list[Check]:
+    """What the governor cannot see here and lets pass; each thing once."""
+    if governor is None:
+        return []
+    try:
+        unseen = [
+            words
+            for each in selections.values()
+            for place in each.namespaces
+            for words in governor.blind("chaos", each.workloads, place)
+        ]
+    except Forbidden:
+        return []  # refused already: not even one namespace's ledgers can be read
+    return [Check("guards", "warning", words) for words in dict.fromkeys(unseen)]
 
 
 def admitted(trial: Trial, selection: Selection, governor: Governor | None) -> None:
@@ -235,30 +258,3 @@ def admitted(trial: Trial, selection: Selection, governor: Governor | None) -> N
             max_pods=pods,
             max_percent=percent,
         )
-
-
-def _facts(selections: Mapping[str, Selection], topologies: Mapping[str, Topology]) -> dict[str, Any]:
-    """What a person wants to read beside the checks: readiness after the fault, helper, undo."""
-    facts: dict[str, Any] = {"afterwards": [], "privileged": [], "undo": []}
-    for name, selection in selections.items():
-        fault = CATALOGUE.get(name)
-        if fault is not None:
-            facts["undo"].append(fault.undo)
-            if fault.helper != "none":
-                facts["privileged"].append(fault.helper)
-        for ref in selection.workloads:
-            known = topologies.get(ref.namespace)
-            workload = known.workloads.get((ref.namespace, str(ref))) if known is not None else None
-            if workload is None:
-                continue
-            hit = min(selection.hit, workload.ready) if fault is None or fault.disrupts else 0
-            facts["afterwards"].append(
-                {
-                    "workload": str(ref),
-                    "ready": max(0, workload.ready - hit),
-                    "pods": len(targets.alive(workload.pods)),
-                    "services": [each["metadata"]["name"] for each in workload.services],
-                    "budgets": [each["metadata"]["name"] for each in workload.budgets],
-                }
-            )
-    return facts

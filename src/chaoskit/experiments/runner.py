@@ -268,7 +268,7 @@ class _Run:
     def _close(self, ledger: Ledger, outcome: Outcome) -> None:
         acted = self.course.injected_at is not None
         try:
-            ledger.close(outcome, keep=acted and self.governor.remembers("chaos"))
+            ledger.close(outcome, keep=self.governor.remembers("chaos") if acted else 0)
         except ChaoskitError as error:
             self.journal.warn(f"{ledger.account.ref}: {error}")
 

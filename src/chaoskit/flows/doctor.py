@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chaoskit import kube
 from chaoskit.errors import ChaoskitError
+from chaoskit.experiments import checks
 from chaoskit.experiments.checks import Check
 from chaoskit.ports.cluster import Access, Cluster
 from chaoskit.ports.metrics import MetricsSource, Signal
@@ -70,17 +71,8 @@ def rights(found: Cluster, namespace: str) -> Iterator[Check]:
 
 
 def litmus(found: Cluster, namespace: str) -> Iterator[Check]:
-    """Litmus' operator runs, and the namespace has ChaosExperiments and an account for them."""
-    running = [
-        body
-        for body in found.list(kube.DEPLOYMENT).items
-        if any("chaos-operator" in c["image"] for c in body["spec"]["template"]["spec"]["containers"])
-    ]
-    if running:
-        image = running[0]["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2]
-        yield Check("litmus", "ok", f"operator {image} in namespace {running[0]['metadata']['namespace']}")
-    else:
-        yield Check("litmus", "blocked", "no Litmus operator is installed", "https://docs.litmuschaos.io")
+    """Litmus and its operator are there, and the namespace has ChaosExperiments."""
+    yield from checks.litmus(found)
     names = [body["metadata"]["name"] for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items]
     if names:
         yield Check("experiments", "ok", f"namespace {namespace} has {', '.join(sorted(names))}")

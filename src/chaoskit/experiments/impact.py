@@ -1,0 +1,98 @@
+"""What a fault would leave standing: ready pods, disruption budgets and endpoints of what it hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit.experiments import targets
+from chaoskit.experiments.checks import Check
+from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.targets import Selection
+from chaoskit.experiments.trials import Trial
+from chaoskit.topology import Topology, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """One workload under a fault: `ready` of `pods` stay; `hit` are disrupted at a time.
+
+    `budgets` are disruptions allowed now by the name of their budget, `endpoints` are those kept by the
+    name of their service.
+    """
+
+    workload: str
+    hit: int
+    ready: int
+    pods: int
+    budgets: Mapping[str, int]
+    endpoints: Mapping[str, int]
+
+    def document(self) -> dict[str, Any]:
+        """What stays, as JSON."""
+        return {
+            "workload": self.workload,
+            "ready": self.ready,
+            "pods": self.pods,
+            "budgets": dict(self.budgets),
+            "endpoints": dict(self.endpoints),
+        }
+
+    def __str__(self) -> str:
+        """``deployment/cart 2 of 3 ready · budget cart allows 1 disruption · service cart keeps 2 endpoints``."""  # noqa: E501 - an example in one piece
+        budgets = [f"budget {n} allows {_count(k, 'disruption')}" for n, k in self.budgets.items()]
+        services = [f"service {n} keeps {_count(k, 'endpoint')}" for n, k in self.endpoints.items()]
+        return " · ".join((f"{self.workload} {self.ready} of {self.pods} ready", *budgets, *services))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def afterwards(selections: Mapping[str, Selection], topologies: Mapping[str, Topology]) -> tuple[After, ...]:
+    """What stays of every workload that a fault hits; faults on nodes and bare pods leave nothing to tell."""
+    return tuple(
+        _after(name, selection, workload)
+        for name, selection in selections.items()
+        for workload in _workloads(selection, topologies)
+    )
+
+
+def _workloads(selection: Selection, topologies: Mapping[str, Topology]) -> Iterator[Workload]:
+    for ref in selection.workloads:
+        known = topologies.get(ref.namespace)
+        workload = known.workloads.get((ref.namespace, str(ref))) if known is not None else None
+        if workload is not None:
+            yield workload
+
+
+def _after(fault: str, selection: Selection, workload: Workload) -> After:
+    known, alive = CATALOGUE.get(fault), len(targets.alive(workload.pods))
+    hit = min(selection.hit, alive) if known is None or known.disrupts else 0
+    ready = max(0, workload.ready - hit)
+    return After(
+        str(workload.ref),
+        hit,
+        ready,
+        alive,
+        {each["metadata"]["name"]: _allowed(each) for each in workload.budgets},
+        {each["metadata"]["name"]: ready for each in workload.services},
+    )
+
+
+def _allowed(budget: Mapping[str, Any]) -> int:
+    return int((budget.get("status") or {}).get("disruptionsAllowed") or 0)
+
+
+def checks(trial: Trial, after: tuple[After, ...]) -> Iterator[Check]:
+    """Budgets without room for what is disrupted, and services that would have no endpoint left."""
+    for each in after:
+        for name, allowed in each.budgets.items():
+            if each.hit > allowed:
+                words = f"disruption budget {name} allows {allowed} disruptions, {each.hit} pods would be hit"
+                native = trial.experiment is not None
+                yield Check("disruption budget", "refused" if native else "warning", words)
+        for name, kept in each.endpoints.items():
+            if each.hit and not kept:
+                yield Check("endpoints", "warning", f"service {name} loses all its endpoints")

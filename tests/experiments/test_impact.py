@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.experiments.made import pod, topology
+
+from chaoskit.experiments.impact import After, afterwards, checks
+from chaoskit.experiments.spec import Experiment
+from chaoskit.experiments.targets import of_experiment
+from chaoskit.experiments.trials import Trial
+from chaoskit.ports.cluster import Object
+
+SELECTS = {"matchLabels": {"app": "web"}}
+
+
+def service(name: str = "web") -> Object:
+    return {"metadata": {"name": name, "namespace": "lab"}, "spec": {"selector": {"app": "web"}}}
+
+
+def budget(allowed: int) -> Object:
+    meta = {"name": "web", "namespace": "lab"}
+    return {"metadata": meta, "spec": {"selector": SELECTS}, "status": {"disruptionsAllowed": allowed}}
+
+
+def trial(kind: str = "pod-delete", **targets: Any) -> Trial:
+    spec = {"fault": {"kind": kind}, "targets": {"workloads": ["web"], **targets}}
+    made = {"metadata": {"name": "x", "namespace": "lab"}, "spec": spec}
+    return Trial("t.yaml", experiment=Experiment.model_validate(made))
+
+
+def left(tried: Trial, allowed: int = 1) -> tuple[After, ...]:
+    pods = [pod(f"web-1-{each}") for each in "abc"]
+    known = topology(*pods, services=(service(),), budgets=(budget(allowed),))
+    assert tried.experiment is not None
+    return afterwards({tried.faults[0]: of_experiment(tried.experiment, known)}, {"lab": known})
+
+
+def test_what_stays_is_told_with_budgets_and_endpoints() -> None:
+    (found,) = left(trial())
+    assert str(found) == (
+        "deployment/web 2 of 3 ready · budget web allows 1 disruption · service web keeps 2 endpoints"
+    )
+
+
+def test_a_fault_that_leaves_its_pods_ready_takes_no_endpoint() -> None:
+    (found,) = left(trial("pod-cpu-hog"), allowed=0)
+    assert (found.ready, found.endpoints, list(checks(trial("pod-cpu-hog"), (found,)))) == (3, {"web": 3}, [])
+
+
+@pytest.mark.parametrize(("allowed", "names"), [(0, ["disruption budget"]), (1, [])])
+def test_a_budget_without_room_is_a_finding(allowed: int, names: list[str]) -> None:
+    assert [check.name for check in checks(trial(), left(trial(), allowed))] == names
+
+
+def test_a_service_that_loses_all_its_endpoints_is_a_warning() -> None:
+    found = list(checks(trial(pods=3), left(trial(pods=3), allowed=3)))
+    assert [(check.name, check.state) for check in found] == [("endpoints", "warning")]
