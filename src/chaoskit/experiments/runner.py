@@ -100,7 +100,7 @@ class _Run:
             raise Refused(
                 f"the cluster has changed since plan {expected_hash}: it is {made.hash} now",
                 guard="plan drift",
-                limit="the same targets, definitions and rights",
+                limit="the same documents, targets, definitions and account",
                 hint="look at it again: chaoskit plan",
             )
         for check in made.checks:
