@@ -13,7 +13,7 @@ TIMEOUT = 10.0
 
 
 class Webhook:
-    """Posts each notice as ``{title, text, severity, labels}``; `text`, which chats show, begins with the title.
+    """Posts each notice as ``{title, text, severity, labels}``; the title is in `text` too, for chats.
 
     The address is a secret (whoever knows it may post): no message names more of it than its host.
     """
