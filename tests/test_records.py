@@ -48,7 +48,7 @@ def test_a_record_is_json_with_kind_and_schema_version() -> None:
     assert document["outcome"] == "weakness-found"
     assert document["experiment"]["spec"]["at"] == T0.isoformat()
     assert document["timeline"][0]["name"] == "steady before"
-    assert document["undo"] == {"state": "confirmed", "left": []}
+    assert document["undo"] == {"state": "confirmed", "left": [], "notes": []}
 
 
 def test_a_record_comes_back_from_its_json() -> None:

@@ -118,10 +118,14 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """How the undo stands: ``none needed``, ``confirmed`` or ``not confirmed``, and what is left."""
+    """How the undo stands: ``none needed``, ``confirmed`` or ``not confirmed``, and what is left.
+
+    `notes` say what the undo had to do beside putting things back: pods that it replaced.
+    """
 
     state: str
     left: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -253,7 +253,7 @@ def test_of_a_spoilt_ledger_the_rest_can_be_read(text: str) -> None:
     assert account.unreadable.startswith("chaoskit.io/ledger cannot be read")
 
 
-def test_a_listener_hears_what_an_undo_had_to_do_besides() -> None:
+def test_a_listener_and_the_record_tell_what_an_undo_had_to_do_besides() -> None:
     heard: list[Event] = []
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart-1", "controller": True}
     meta = {"name": "cart-1", "namespace": "shop", "ownerReferences": [owner]}
@@ -272,6 +272,16 @@ def test_a_listener_hears_what_an_undo_had_to_do_besides() -> None:
     cluster, clock = FakeCluster(result, pod), ManualClock()
     ledger = opened(cluster, clock)
     ledger.write(Trail(ObjectRef(kube.CHAOS_ENGINE, "shop", "e", "u"), "run1", ("shop",), ours=True).entry())
-    assert ledger.undo(heard.append).state == "confirmed"
+    undone = ledger.undo(heard.append)
+    assert undone.state == "confirmed"
     notes = [each.detail for each in heard if isinstance(each, Step) and each.mark == "note"]
     assert notes == ["pod/cart-1 still carried the fault: deleted, it served nobody"]
+    assert undone.notes == tuple(notes)
+
+
+def test_a_ledger_that_somebody_removed_is_closed_when_nothing_is_owed() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = opened(cluster, clock)
+    cluster.delete(LEASE)
+    ledger.close(Outcome.PASSED, keep=60)
+    assert accounts(cluster) == ()

@@ -23,7 +23,7 @@ from chaoskit.acts import halt, undo
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, Refused, TakenOver
-from chaoskit.events import Listener, Step, ignore
+from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 from chaoskit.records import Undo, new_id
@@ -236,26 +236,29 @@ class Ledger:
         if not self.account.entries:
             return Undo("none needed")
         left: list[str] = []
-        for entry in reversed(self.account.entries):
-            reason = self._undone(entry, listen) or self._settled(entry)
-            mark: Literal["done", "failed"] = "failed" if reason else "done"
-            words = reason or undo.words(entry)
+        notes: list[str] = []
+
+        def tell(mark: Mark, words: str) -> None:
             listen(Step(self._clock.now(), "undo", mark, words, run=self.account.id))
+
+        def note(words: str) -> None:
+            notes.append(words)
+            tell("note", words)
+
+        for entry in reversed(self.account.entries):
+            reason = self._undone(entry, note) or self._settled(entry)
+            tell("failed" if reason else "done", reason or undo.words(entry))
             if reason:
                 left.append(reason)
-        return Undo("not confirmed" if left else "confirmed", tuple(left))
+        return Undo("not confirmed" if left else "confirmed", tuple(left), tuple(notes))
 
-    def _undone(self, entry: Entry, listen: Listener) -> str:
+    def _undone(self, entry: Entry, note: Callable[[str], None]) -> str:
         """What is left of one entry, in words: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, ValueError) as error:
             return f"{entry.target}: its original value cannot be read: {error}"
-
-        def tell(words: str) -> None:
-            listen(Step(self._clock.now(), "undo", "note", words, run=self.account.id))
-
-        return undo.undo(self._cluster, self._clock, whole, keep=self.keep_alive, tell=tell)
+        return undo.undo(self._cluster, self._clock, whole, keep=self.keep_alive, tell=note)
 
     def _settled(self, entry: Entry) -> str:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
@@ -283,7 +286,10 @@ class Ledger:
         if self.account.entries:
             self._save({"metadata": {"annotations": {OUTCOME: outcome.value}}})
             return
-        self._version = self._version_if_ours()
+        try:
+            self._version = self._version_if_ours()
+        except NotFound:
+            keep = 0  # somebody removed it; nothing was owed
         self._drop_secret()
         if not keep:
             self._cluster.delete(self.account.ref)
