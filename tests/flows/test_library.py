@@ -60,7 +60,7 @@ def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage
     (trial,) = load([str(_written(stage, proposals[0].text))])
     heard: list[events.Event] = []
     record = engine.run(trial, listen=heard.append)
-    assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}
+    assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}, record.reason
     assert record.undo.state == "confirmed"
     assert [each.name for each in heard if isinstance(each, events.Step)][-1] == "verdict"
     assert all(len(each["points"]) > 1 for each in record.evidence["signals"])

@@ -110,7 +110,7 @@ def line_of(event: events.Event) -> str | None:
         case events.Warned(message=message):
             return f"! warning          {message}"
         case events.Progress(name=name, done=done, total=total, unit=unit):
-            return f"● {name:<16} {done:g} of {total:g} {unit}".rstrip() if total else None
+            return f"● {name:<16} {done:.0f} of {total:.0f} {unit}".rstrip() if total else None
         case _:
             return None
 
@@ -135,28 +135,27 @@ class _Live(_Timed):
     def hear(self, event: events.Event) -> None:
         from rich.text import Text
 
-        line = line_of(event)
+        line, since = line_of(event), self.since_start(event)
         if line is None:
             return
-        key = self._key(event)
-        if key:
-            self._under_way[key] = line
-        else:
-            name = event.name if isinstance(event, events.Step) else ""
+        name, settled = self._place(event)
+        if settled:
             self._under_way.pop(name, None)
             style = _STYLES.get(event.mark, "") if isinstance(event, events.Step) else "dim"
-            self._print(Text(f"{self.since_start(event):>5}  {line}", style=style))
+            self._print(Text(f"{since:>5}  {line}", style=style))
+        else:
+            self._under_way[name] = line
         self._update(Text("\n".join(f"       {each}" for each in self._under_way.values())))
 
     @staticmethod
-    def _key(event: events.Event) -> str:
-        """The name under which an event is redrawn; "" for one that stays on the screen."""
+    def _place(event: events.Event) -> tuple[str, bool]:
+        """The name under which an event is redrawn, and whether it is settled: it stays on the screen."""
         match event:
-            case events.Measured(held=True, condition=condition):
-                return condition
-            case events.Progress(name=name, done=done, total=total) if done < total:
-                return name
-            case events.Step(mark="begun", name=name):
-                return name
+            case events.Measured(held=held, condition=condition):
+                return condition, held is not True
+            case events.Progress(name=name, done=done, total=total):
+                return name, done >= total
+            case events.Step(mark=mark, name=name):
+                return name, mark != "begun"
             case _:
-                return ""
+                return "", True

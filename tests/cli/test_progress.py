@@ -1,0 +1,100 @@
+"""Events become lines: each once in a pipe, redrawn in place on a terminal, whole as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chaoskit import events
+from chaoskit.cli.progress import _Json, _Live, _Plain, line_of
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def measured(seconds: float, held: bool | None) -> events.Measured:
+    return events.Measured(at(seconds), "error_ratio", held, "0.01", "below 0.05")
+
+
+def progress(seconds: float, done: float) -> events.Progress:
+    return events.Progress(at(seconds), "memory hog", done, 60, "s")
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (events.Step(START, "undo", "done", "confirmed"), "✔ undo             confirmed"),
+        (events.Step(START, "undo", "failed"), "✖ undo"),
+        (measured(0, True), "  error_ratio      0.01 (below 0.05) holds"),
+        (measured(0, False), "  error_ratio      0.01 (below 0.05) BROKEN"),
+        (measured(0, None), "  error_ratio      0.01 (below 0.05) cannot be measured"),
+        (events.ClusterEvent(START, "pod/cart", "Killing", "gone"), "  pod/cart         Killing: gone"),
+        (events.Warned(START, "no Prometheus"), "! warning          no Prometheus"),
+        (progress(0, 2.95279), "● memory hog       3 of 60 s"),
+        (events.Progress(START, "unknown", 1, 0), None),
+    ],
+)
+def test_an_event_is_one_line_with_a_word_beside_each_symbol(event: events.Event, line: str | None) -> None:
+    assert line_of(event) == line
+
+
+HEARD = (
+    measured(0, True),
+    progress(2, 2),
+    measured(5, True),
+    progress(7, 7),
+    measured(64, False),
+    progress(66, 60),
+)
+
+
+def test_in_a_pipe_what_is_no_news_is_left_out() -> None:
+    out = io.StringIO()
+    plain = _Plain(out, details=False)
+    for event in HEARD:
+        plain.hear(event)
+    assert [line.split("  ")[0].strip() for line in out.getvalue().splitlines()] == [
+        "0:00",
+        "0:02",
+        "1:04",
+        "1:06",
+    ]
+
+
+def test_with_details_everything_is_told() -> None:
+    out = io.StringIO()
+    plain = _Plain(out, details=True)
+    for event in HEARD:
+        plain.hear(event)
+    assert len(out.getvalue().splitlines()) == len(HEARD)
+
+
+def test_on_a_terminal_what_is_under_way_is_redrawn_until_it_is_settled() -> None:
+    printed: list[str] = []
+    drawn: list[str] = []
+    live = _Live(lambda text: printed.append(text.plain), lambda text: drawn.append(text.plain))
+    live.hear(events.Step(START, "memory hog", "begun"))
+    for event in HEARD:
+        live.hear(event)
+    assert [text.count("\n") + bool(text) for text in drawn] == [1, 2, 2, 2, 2, 1, 0]
+    assert [text.split()[0] for text in printed] == ["1:04", "1:06"]
+    assert "BROKEN" in printed[0]
+
+
+def test_as_json_nothing_of_an_event_is_lost() -> None:
+    out = io.StringIO()
+    _Json(out).hear(events.Step(START, "undo", "done", "confirmed", run="1m84"))
+    assert json.loads(out.getvalue()) == {
+        "event": "Step",
+        "at": "2026-01-01T00:00:00+00:00",
+        "name": "undo",
+        "mark": "done",
+        "detail": "confirmed",
+        "run": "1m84",
+    }

@@ -1,0 +1,70 @@
+"""Values in words and tables: units, no false certainty, nothing cut."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from chaoskit.cli.render import ago, clock_time, columns, percent, span, sparkline
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0, "0 %"), (0.001, "under 1 %"), (0.914, "91 %"), (0.999, "over 99 %"), (1, "100 %")],
+)
+def test_a_percentage_is_never_surer_than_it_is(share: float, words: str) -> None:
+    assert percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(-3, "0s"), (59, "59s"), (61, "1m"), (7200, "2h"), (200_000, "2d")]
+)
+def test_a_span_is_told_in_its_largest_unit(seconds: float, words: str) -> None:
+    assert span(timedelta(seconds=seconds)) == words
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert ago(now - timedelta(seconds=seconds), now) == f"{words} ago"
+
+
+def test_a_clock_time_has_minutes_and_seconds() -> None:
+    assert clock_time(64.9) == "1:04"
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"),
+    [((), ""), ((NAN,), ""), ((1, 1), "▁▁"), ((0, 1), "▁█"), ((0, NAN, 1), "▁ █"), (range(16), "▁▂▃▄▅▆▇█")],
+)
+def test_a_course_is_drawn_with_its_gaps(values: tuple[float, ...], bars: str) -> None:
+    assert sparkline(values) == bars
+
+
+def _table(width: int, *, terminal: bool) -> list[str]:
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=terminal, no_color=True, color_system=None, soft_wrap=True
+    )
+    columns(console, ("name", "meaning", "unit"), [("a" * 20, "words " * 6, "s"), ("b", "x", "ms")], wrap=1)
+    return out.getvalue().splitlines()
+
+
+def test_in_a_pipe_a_row_is_a_line() -> None:
+    assert _table(20, terminal=False) == [
+        "NAME                   MEANING                                UNIT",
+        f"{'a' * 20}   {'words ' * 6}   s",
+        "b                      x                                      ms",
+    ]
+
+
+def test_on_a_terminal_only_the_column_that_may_wrap_does() -> None:
+    lines = _table(60, terminal=True)
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 60
+    assert "a" * 20 in lines[1]
+
+
+def test_on_a_narrow_terminal_the_terminal_wraps_and_nothing_is_lost() -> None:
+    assert _table(30, terminal=True) == _table(30, terminal=False)
