@@ -106,7 +106,7 @@ class CommandLine:
 
     @contextmanager
     def start(self, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-        """The command runs as a process of its own; when the block is left it has ended, if need be killed."""
+        """The command runs as a process of its own; when the block is left it has ended, or is killed."""
         with subprocess.Popen(
             [sys.executable, "-m", "chaoskit", *map(str, arguments)],
             env=self.environment, cwd=self.home, text=True,
