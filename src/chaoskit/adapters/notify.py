@@ -13,7 +13,7 @@ TIMEOUT = 10.0
 
 
 class Webhook:
-    """Posts each notice as ``{title, text, severity, labels}``; `text`, shown by chats, begins with the title.
+    """Posts a notice as ``{title, text, severity, labels}``; `text`, shown by chats, begins with the title.
 
     The address is a secret (whoever knows it may post): no message names more of it than its host.
     """
