@@ -8,6 +8,7 @@ from tests.acts.fake import FakeCluster
 from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.engine import Trail
+from chaoskit.acts.replacing import EVICTION
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.ports.cluster import Object, ObjectRef
@@ -216,7 +217,7 @@ def test_a_pod_is_deleted_when_its_budget_never_lets_it_go() -> None:
 
     cluster.evicting = refuse
     assert replaced(cluster, clock)[0].endswith("deleted, its disruption budget did not let it go")
-    assert clock.monotonic() >= engine.EVICTION
+    assert clock.monotonic() >= EVICTION
 
 
 def test_a_pod_is_deleted_where_eviction_is_forbidden() -> None:

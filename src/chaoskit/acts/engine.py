@@ -8,8 +8,9 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.replacing import Hands, replace
 from chaoskit.clock import Clock
-from chaoskit.errors import Forbidden, NotFound, Refused
+from chaoskit.errors import Forbidden, NotFound
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 UID_LABEL = "chaosUID"
@@ -29,9 +30,6 @@ REVERTS = 30
 
 OPERATOR_ANSWERS = 6.0
 """Seconds after which pods that nobody has marked for deletion are deleted by hand."""
-
-EVICTION = 60.0
-"""Seconds for a disruption budget to let a disturbed pod go, and for its successor to serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ def end(
         trail = Trail(kube.ref_of(engine, kube.CHAOS_ENGINE), trail.run, trail.namespaces, trail.ours)
         _stop(cluster, engine, trail.engine)
     left = _wait(cluster, clock, trail, keep)
-    replaced = _replace_disturbed_pods(_Hands(cluster, clock, keep, tell), trail) if left else frozenset()
+    replaced = _replace_disturbed_pods(Hands(cluster, clock, keep, tell), trail) if left else frozenset()
     if replaced:
         left = _wait(cluster, clock, trail, keep, replaced)
     if not left and trail.ours:
@@ -239,85 +237,13 @@ def _finished(is_job: bool, body: Object) -> bool:
     return kube.phase(body) in {"Succeeded", "Failed"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Hands:
-    """What the replacing of pods works with."""
-
-    cluster: Cluster
-    clock: Clock
-    keep: Callable[[], None]
-    tell: Callable[[str], None]
-
-    def until(self, done: Callable[[], bool]) -> bool:
-        """Whether it was done in time; an application's own pace decides."""
-        end = self.clock.monotonic() + EVICTION
-        while not done():
-            if self.clock.monotonic() >= end:
-                return False
-            self.keep()
-            self.clock.sleep(0.5)
-        return True
-
-
-def _replace_disturbed_pods(hands: _Hands, trail: Trail) -> frozenset[str]:
+def _replace_disturbed_pods(hands: Hands, trail: Trail) -> frozenset[str]:
     """Names of the pods that still carried the fault and are gone; their owners make new ones.
 
     What is in a sandbox goes with it. One at a time: the next goes when as many serve as before.
     """
     owned = [pod for pod in _injected_pods(hands.cluster, trail) if kube.owner(pod) is not None]
-    return frozenset(pod["metadata"]["name"] for pod in owned if _replace(hands, pod))
-
-
-def _replace(hands: _Hands, pod: Object) -> bool:
-    """Whether the pod is gone; its successor had its time to serve."""
-    ref, serving = kube.ref_of(pod, kube.POD), _serving(hands, pod)
-    hands.tell(f"{ref} still carried the fault: {_replaced(hands, pod, ref)}")
-    if not hands.until(lambda: _gone(hands, ref)):
-        return False
-    hands.until(lambda: _serving(hands, pod) >= serving)
-    return True
-
-
-def _replaced(hands: _Hands, pod: Object, ref: ObjectRef) -> str:
-    """How the pod was replaced, in words: within its disruption budget as long as it serves somebody."""
-    if not kube.is_ready(pod):
-        hands.cluster.delete(ref)
-        return "deleted, it served nobody"
-    try:
-        if hands.until(lambda: _evicted(hands, ref)):
-            return "evicted"
-        why = "its disruption budget did not let it go"
-    except Forbidden:
-        why = "eviction is forbidden here"
-    hands.cluster.delete(ref)
-    return f"deleted, {why}"
-
-
-def _evicted(hands: _Hands, ref: ObjectRef) -> bool:
-    try:
-        hands.cluster.evict(ref)
-    except Refused:
-        return False
-    except NotFound:
-        return True
-    return True
-
-
-def _gone(hands: _Hands, ref: ObjectRef) -> bool:
-    try:
-        hands.cluster.get(ref)
-    except NotFound:
-        return True
-    return False
-
-
-def _serving(hands: _Hands, pod: Object) -> int:
-    """How many pods of the pod's owner are ready; none where the owner cannot be read."""
-    owner = kube.owner(pod)
-    try:
-        return 0 if owner is None else kube.ready_replicas(hands.cluster.get(owner))
-    except (NotFound, Forbidden):
-        return 0
+    return frozenset(pod["metadata"]["name"] for pod in owned if replace(hands, pod))
 
 
 def _remove(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts import engine, rollout
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.replacing import Hands
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -21,16 +21,6 @@ Keep = Callable[[], None]
 
 Tell = Callable[[str], None]
 """Hears in words what an undo had to do beside putting things back."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Hands:
-    """What an undo works with."""
-
-    cluster: Cluster
-    clock: Clock
-    keep: Keep
-    tell: Tell
 
 
 def undo(
@@ -50,7 +40,7 @@ def undo(
     if way is None:
         return f"{entry.target}: nobody here knows how to undo {entry.kind!r}"
     try:
-        return way(_Hands(cluster, clock, keep, tell), entry)
+        return way(Hands(cluster, clock, keep, tell), entry)
     except TakenOver:
         raise
     except ChaoskitError as error:
@@ -72,7 +62,7 @@ def words(entry: Entry) -> str:
             return f"{entry.kind} of {entry.target} undone"
 
 
-def _created(hands: _Hands, entry: Entry) -> str:
+def _created(hands: Hands, entry: Entry) -> str:
     made = _made(hands.cluster, entry)
     if made is None:
         return ""
@@ -99,7 +89,7 @@ def _made(cluster: Cluster, entry: Entry) -> ObjectRef | None:
     )
 
 
-def _field(hands: _Hands, entry: Entry) -> str:
+def _field(hands: Hands, entry: Entry) -> str:
     for _ in range(_TRIES):
         try:
             body = hands.cluster.get(entry.target)
@@ -133,7 +123,7 @@ def _restoring(entry: Entry, version: str) -> list[dict[str, Any]]:
     return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, back]
 
 
-def _rollout(hands: _Hands, entry: Entry) -> str:
+def _rollout(hands: Hands, entry: Entry) -> str:
     for _ in range(_TRIES):
         try:
             return rollout.undo(hands.cluster, entry)
@@ -144,12 +134,12 @@ def _rollout(hands: _Hands, entry: Entry) -> str:
     return f"{entry.target}: its template changes faster than it can be restored"
 
 
-def _engine(hands: _Hands, entry: Entry) -> str:
+def _engine(hands: Hands, entry: Entry) -> str:
     trail = engine.Trail.of(entry)
     return "; ".join(engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell))
 
 
-_WAYS: dict[str, Callable[[_Hands, Entry], str]] = {
+_WAYS: dict[str, Callable[[Hands, Entry], str]] = {
     "created": _created,
     "field": _field,
     rollout.KIND: _rollout,

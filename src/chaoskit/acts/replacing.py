@@ -1,0 +1,86 @@
+"""Replaces a pod that a fault was left in: evicted while it serves, deleted when that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaoskit import kube
+from chaoskit.clock import Clock
+from chaoskit.errors import Forbidden, NotFound, Refused
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+
+EVICTION = 60.0
+"""Seconds for a disruption budget to let a disturbed pod go, and for its successor to serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What an undo works with: `keep` is called while it waits, `tell` hears what it had to do besides."""
+
+    cluster: Cluster
+    clock: Clock
+    keep: Callable[[], None]
+    tell: Callable[[str], None]
+
+    def until(self, done: Callable[[], bool]) -> bool:
+        """Whether it was done in time; an application's own pace decides."""
+        end = self.clock.monotonic() + EVICTION
+        while not done():
+            if self.clock.monotonic() >= end:
+                return False
+            self.keep()
+            self.clock.sleep(0.5)
+        return True
+
+
+def replace(hands: Hands, pod: Object) -> bool:
+    """Whether the pod is gone; its successor had its time to serve."""
+    ref, serving = kube.ref_of(pod, kube.POD), _serving(hands, pod)
+    hands.tell(f"{ref} still carried the fault: {_replaced(hands, pod, ref)}")
+    if not hands.until(lambda: _gone(hands, ref)):
+        return False
+    hands.until(lambda: _serving(hands, pod) >= serving)
+    return True
+
+
+def _replaced(hands: Hands, pod: Object, ref: ObjectRef) -> str:
+    """How the pod was replaced, in words: within its disruption budget as long as it serves somebody."""
+    if not kube.is_ready(pod):
+        hands.cluster.delete(ref)
+        return "deleted, it served nobody"
+    try:
+        if hands.until(lambda: _evicted(hands, ref)):
+            return "evicted"
+        why = "its disruption budget did not let it go"
+    except Forbidden:
+        why = "eviction is forbidden here"
+    hands.cluster.delete(ref)
+    return f"deleted, {why}"
+
+
+def _evicted(hands: Hands, ref: ObjectRef) -> bool:
+    try:
+        hands.cluster.evict(ref)
+    except Refused:
+        return False
+    except NotFound:
+        return True
+    return True
+
+
+def _gone(hands: Hands, ref: ObjectRef) -> bool:
+    try:
+        hands.cluster.get(ref)
+    except NotFound:
+        return True
+    return False
+
+
+def _serving(hands: Hands, pod: Object) -> int:
+    """How many pods of the pod's owner are ready; none where the owner cannot be read."""
+    owner = kube.owner(pod)
+    try:
+        return 0 if owner is None else kube.ready_replicas(hands.cluster.get(owner))
+    except (NotFound, Forbidden):
+        return 0
