@@ -105,7 +105,7 @@ def leaks() -> Labelled:
 
 @pytest.fixture(scope="session")
 def trained(leaks: Labelled) -> Trained:
-    return build(leaks, small(false_alarms_per_day=6), now=START + timedelta(days=1))
+    return build(leaks, small(false_alarms_per_day=6), holdout=0.45, now=START + timedelta(days=1))
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def test_a_model_comes_back_as_it_was(kept: Path, trained: Trained, tmp_path: Pa
     loaded = artifact.load(kept, state=tmp_path / "state")
     rows = np.random.default_rng(0).random((20, len(trained.model.spec.names))).astype(np.float32)
     np.testing.assert_array_equal(loaded.model.scores(rows), trained.model.scores(rows))
-    assert loaded.model.threshold == trained.model.threshold
+    assert loaded.model.join == trained.model.join
     assert repr(loaded.report) == repr(trained.report)
 
 
@@ -77,6 +77,13 @@ def test_features_that_changed_their_meaning_are_an_error(
 ) -> None:
     monkeypatch.setattr(features, "VERSION", features.VERSION + 1)
     with pytest.raises(errors.InvalidInput, match="features"):
+        artifact.load(kept, state=tmp_path / "state")
+
+
+def test_a_model_whose_alarms_meant_something_else_is_an_error(kept: Path, tmp_path: Path) -> None:
+    old = json.loads((kept / "card.json").read_text()) | {"schema": "chaoskit.io/model-card/v1"}
+    (kept / "card.json").write_text(json.dumps(old))
+    with pytest.raises(errors.InvalidInput, match="another version"):
         artifact.load(kept, state=tmp_path / "state")
 
 

@@ -124,9 +124,9 @@ def test_too_few_failures_for_a_held_out_end_are_judged_out_of_fold_and_said_so(
 
 
 def test_the_held_out_end_lies_behind_a_gap_of_twice_the_window(trained: Trained) -> None:
-    assert "last 35% of every run" in trained.report.split
+    assert "last 45% of every run" in trained.report.split
     assert "130 min before it left out" in trained.report.split
-    assert trained.report.data["hours"] == pytest.approx(16 * 0.35 - 130 / 60, abs=0.3)
+    assert trained.report.data["hours"] == pytest.approx(16 * 0.45 - 130 / 60, abs=0.3)
 
 
 def test_calibration_error_is_the_distance_between_said_and_seen() -> None:
@@ -136,7 +136,7 @@ def test_calibration_error_is_the_distance_between_said_and_seen() -> None:
 
 def test_the_card_is_json_without_holes_and_markdown_with_every_method(trained: Trained) -> None:
     text = json.dumps(card.document(trained.report), allow_nan=False)
-    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v1"
+    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v2"
     page = card.markdown(trained.report, "A model", about=["From a test."])
     for row in card.rows(trained.report):
         assert len(row) == len(card.HEADINGS)
@@ -171,3 +171,13 @@ def test_each_baseline_sees_what_it_is_made_for(world: World, options: Callable[
     assert made["EWMA"][1, 200] > 20 * np.nanmedian(made["EWMA"][1, 100:199])
     assert made["z-score"][1, 200] > 2 * np.nanmax(made["z-score"][1, 100:199])
     assert made["IsolationForest"][1, 201] > np.nanmedian(made["IsolationForest"][1])
+
+
+def test_the_forest_alone_and_every_member_stand_beside_the_joined_alarm(trained: Trained) -> None:
+    report = trained.report
+    assert card.rows(report)[1][0] == "random forest alone"
+    assert [each.name for each in report.members] == list(trained.model.join.thresholds)
+    assert report.alone.pr_auc == report.model.pr_auc
+    for each in report.members:
+        assert all(hit <= report.model.caught[issue][0] for issue, (hit, _) in each.caught.items())
+        assert f"| {each.name} |" in card.markdown(report, "A model")

@@ -13,6 +13,7 @@ from chaoskit import errors
 from chaoskit.prediction import features
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.joined import FOREST, STATIC, Join
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.predictor import contributions, history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
@@ -72,6 +73,24 @@ def test_every_workload_has_one_record_and_its_worst_pod_speaks(trained: Trained
     (one,) = predict(trained.model, replace(window, blocks=(replace(block, rows=merged),)), now=block.end)
     assert len(alone) == 8
     assert one.score > 0.5
+
+
+def test_a_rule_that_alarms_alarms_the_record_comes_first_and_is_named(
+    trained: Trained, leaks: Labelled
+) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    block = window.blocks[0]
+    values = block.values.copy()
+    values[0, window.column("ready"), -1] = 0
+    unready = replace(window, blocks=(replace(block, values=values),))
+    alone = replace(trained.model, join=Join({FOREST: 2.0}))
+    both = replace(trained.model, join=Join({FOREST: 2.0, STATIC: 0.995}))
+    assert not any(record.alarmed for record in predict(alone, unready, now=block.end))
+    first, *others = predict(both, unready, now=block.end)
+    assert (first.target, first.alarmed) == (block.rows[0].workload, True)
+    assert first.score == pytest.approx(1 / 0.995)
+    assert first.reasons[0] == "static rule: is not ready"
+    assert not any(record.alarmed for record in others)
 
 
 def test_trace_ids_are_used_up_in_order_and_then_new_ones_made(trained: Trained, leaks: Labelled) -> None:

@@ -26,7 +26,7 @@ def test_the_same_data_options_and_seed_make_the_same_model(
     other = train(leaks, options(seed=8), table=table, now=NOW)
     rows = table.blocks[0][:, 300:400].reshape(-1, len(table.spec.names))
     np.testing.assert_array_equal(one.scores(rows), two.scores(rows))
-    assert one.threshold == two.threshold
+    assert one.join == two.join
     assert (one.scores(rows) != other.scores(rows)).any()
 
 

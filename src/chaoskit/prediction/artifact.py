@@ -69,6 +69,7 @@ def _card(trained: Trained, name: str) -> dict[str, Any]:
         "trained_at": model.trained_at.isoformat(),
         "seed": model.seed,
         "threshold": model.threshold,
+        "alarm": dict(model.join.thresholds),
         "false_alarms_per_day": model.false_alarms_per_day,
         "fingerprint": model.spec.fingerprint,
         "recipe": model.spec.recipe,
@@ -155,7 +156,13 @@ def _check_trust(folder: Path, digest: str, state: Path, key: bytes) -> None:
 
 def _check_versions(folder: Path) -> None:
     """A forest is only sure to be read by the minor version of scikit-learn that wrote it."""
-    had = str(_read(folder / CARD).get("libraries", {}).get("scikit-learn", "unknown"))
+    found = _read(folder / CARD)
+    if found.get("schema") != card.SCHEMA:
+        raise errors.InvalidInput(
+            f"{folder} was made by another version of chaoskit: its alarms mean something else",
+            hint="train it again",
+        )
+    had = str(found.get("libraries", {}).get("scikit-learn", "unknown"))
     if had.split(".")[:2] != sklearn.__version__.split(".")[:2]:
         raise errors.InvalidInput(
             f"{folder} was made with scikit-learn {had}, here is {sklearn.__version__}", hint="train it again"

@@ -7,22 +7,22 @@ data and for the same budget of false alarms.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from chaoskit.prediction import features
+from chaoskit.prediction import features, folds, joined
 from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.dataset import Block, Row, present
+from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.joined import ABSENCE, SATURATING, STATIC
 from chaoskit.prediction.training import Options, Table
 
 Floats = NDArray[np.float32]
 
-SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
 _ISOLATION_SAMPLES = 4000
 
 
@@ -42,25 +42,41 @@ class Baseline:
 
 def fit(table: Table, chosen: Moments, options: Options) -> tuple[Baseline, ...]:
     """Every baseline that these signals allow, with thresholds from the chosen moments."""
-    limits = _limits(table, chosen)
-    made = [
-        Baseline("static rule", "a ratio near its limit, not ready, or waiting in a crash loop"),
-        Baseline("static limit per pod", "more than the pod ever had in training", learned=limits),
-        Baseline("absence", "no sample for minutes"),
-        Baseline("predict_linear", "a ratio reaches its limit in 30 min at the pace of the last 15"),
-        Baseline("z-score", "largest deviation from the last hour's median"),
-        Baseline("EWMA", "largest deviation from a moving average (0.05)"),
-        Baseline("IsolationForest", "unlike healthy samples", learned=_isolation(table, chosen, options)),
-        Baseline("persistence", "it failed before, so it will again"),
-    ]
     judge = Judge(table.labelled, chosen)
     fitted = []
-    for baseline in made:
+    for name, meaning in _MEANINGS.items():
+        learned = _LEARNERS[name](table, chosen, options) if name in _LEARNERS else None
+        baseline = Baseline(name, meaning, learned=learned)
         scores = baseline.scores(table)
         if any(np.isfinite(block).any() for block in scores):
             threshold = judge.best(scores, options.false_alarms_per_day).threshold
-            fitted.append(Baseline(baseline.name, baseline.meaning, threshold, baseline.learned))
+            fitted.append(replace(baseline, threshold=threshold))
     return tuple(fitted)
+
+
+def out_of_fold(baseline: Baseline, table: Table, chosen: Moments, options: Options) -> list[Floats]:
+    """Its scores; those of one that learns by what it learns from other stretches of the chosen time."""
+    if baseline.name not in _LEARNERS:
+        return baseline.scores(table)
+    numbers = folds.number(table.labelled, chosen, options.folds)
+    out = [_empty(table, index) for index in range(len(table.blocks))]
+    for held in range(options.folds):
+        teaches, examines = folds.apart(numbers, held, table.spec.window)
+        if table.samples(teaches).y.size:
+            learned = _LEARNERS[baseline.name](table, teaches, options)
+            found = replace(baseline, learned=learned).scores(_at(table, examines))
+            for block, moments, scores in zip(out, examines, found, strict=True):
+                block[:, moments] = scores
+    return out
+
+
+def _at(table: Table, moments: Moments) -> Table:
+    """The features and values of these moments alone, for what asks for no others."""
+    dataset = table.labelled.dataset
+    cut = [replace(b, values=b.values[:, :, m]) for b, m in zip(dataset.blocks, moments, strict=True)]
+    labelled = replace(table.labelled, dataset=replace(dataset, blocks=tuple(cut)))
+    made = tuple(block[:, m] for block, m in zip(table.blocks, moments, strict=True))
+    return replace(table, labelled=labelled, blocks=made)
 
 
 def _values(table: Table, index: int) -> Block:
@@ -78,18 +94,10 @@ def _empty(table: Table, index: int) -> Floats:
 
 
 def _static(table: Table, index: int, _: Any) -> Floats:
-    score = _empty(table, index)
-    for name in SATURATING:
-        if (values := _signal(table, index, name)) is not None:
-            score = np.fmax(score, values)
-    if (waiting := _signal(table, index, "waiting_bad")) is not None:
-        score = np.fmax(score, waiting)
-    if (ready := _signal(table, index, "ready")) is not None:
-        score = np.fmax(score, 1 - ready)
-    return score
+    return joined.static(table.labelled.dataset, _values(table, index))
 
 
-def _limits(table: Table, chosen: Moments) -> Mapping[Row, Floats]:
+def _limits(table: Table, chosen: Moments, _: Options) -> Mapping[Row, Floats]:
     """Each pod's highest values while it was healthy, over the chosen moments."""
     limits: dict[Row, Floats] = {}
     for index, moments in enumerate(chosen):
@@ -115,15 +123,7 @@ def _limit(table: Table, index: int, limits: Any) -> Floats:
 
 
 def _absence(table: Table, index: int, _: Any) -> Floats:
-    """How many of the last five minutes a pod that was there is silent."""
-    there = present(_values(table, index).values)
-    samples = max(1, round(300 / table.labelled.dataset.step))
-    silent = np.zeros(there.shape, dtype=np.float32)
-    for back in range(samples):
-        silent[:, back:] += (
-            ~there[:, : there.shape[1] - back] & np.logical_or.accumulate(there, axis=1)[:, back:]
-        )
-    return (silent / samples).astype(np.float32) if silent.any() else _empty(table, index)
+    return joined.absence(table.labelled.dataset, _values(table, index))
 
 
 def _linear(table: Table, index: int, _: Any) -> Floats:
@@ -172,6 +172,8 @@ def _isolation(table: Table, chosen: Moments, options: Options) -> IsolationFore
 
 def _isolated(table: Table, index: int, forest: Any) -> Floats:
     made = table.blocks[index]
+    if not made.size:
+        return _empty(table, index)
     score = -forest.score_samples(made.reshape(-1, made.shape[-1]))
     return np.asarray(score, dtype=np.float32).reshape(made.shape[:2])
 
@@ -189,10 +191,26 @@ def _persistence(table: Table, index: int, _: Any) -> Floats:
     return score
 
 
+_MEANINGS = {
+    STATIC: "a ratio near its limit, not ready, or waiting in a crash loop",
+    "static limit per pod": "more than the pod ever had in training",
+    ABSENCE: "no sample for minutes",
+    "predict_linear": "a ratio reaches its limit in 30 min at the pace of the last 15",
+    "z-score": "largest deviation from the last hour's median",
+    "EWMA": "largest deviation from a moving average (0.05)",
+    "IsolationForest": "unlike healthy samples",
+    "persistence": "it failed before, so it will again",
+}
+
+_LEARNERS: dict[str, Callable[[Table, Moments, Options], Any]] = {
+    "static limit per pod": _limits,
+    "IsolationForest": _isolation,
+}
+
 _SCORERS: dict[str, Callable[[Table, int, Any], Floats]] = {
-    "static rule": _static,
+    STATIC: _static,
     "static limit per pod": _limit,
-    "absence": _absence,
+    ABSENCE: _absence,
     "predict_linear": _linear,
     "z-score": _z,
     "EWMA": _ewma,

@@ -10,6 +10,8 @@ from typing import Any
 from chaoskit.prediction.evaluation import Line, Report
 from chaoskit.prediction.labels import DETECTED_ONLY, FORECASTABLE
 
+SCHEMA = "chaoskit.io/model-card/v2"
+
 HEADINGS = (
     "method", "PR-AUC", "ROC-AUC", "Brier", "ECE", "events caught", "F1 (95 %)", "delay median / p90",
     "false alarms", "per hour (at most)", "per pod-day",
@@ -17,26 +19,29 @@ HEADINGS = (
 
 
 def rows(report: Report) -> tuple[tuple[str, ...], ...]:
-    """One row per method in the order of `HEADINGS`: the model, workloads held out, the baselines."""
+    """One row per method in the order of `HEADINGS`: the model, its forest alone, then what to beat."""
     held = (report.workload_held_out,) if report.workload_held_out else ()
-    return tuple(_row(line) for line in (report.model, *held, *report.lines))
+    return tuple(_row(line) for line in (report.model, report.alone, *held, *report.lines))
 
 
 def _row(line: Line) -> tuple[str, ...]:
-    caught = ", ".join(f"{issue} {hit}/{due}" for issue, (hit, due) in line.caught.items())
     return (
         line.name,
         _number(line.pr_auc),
         _number(line.roc_auc),
         _number(line.brier, 4),
         _number(line.ece, 4),
-        caught,
+        _caught(line.caught),
         f"{_number(line.f1)} ({_number(line.f1_interval.low)} to {_number(line.f1_interval.high)})",
         f"{_seconds(line.delay_median)} / {_seconds(line.delay_p90)}",
         str(line.false_alarms),
         f"{_number(line.false_per_hour)} ({_number(line.false_per_hour_bound)})",
         _number(line.false_per_pod_day),
     )
+
+
+def _caught(of: dict[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{issue} {hit}/{due}" for issue, (hit, due) in of.items())
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -53,7 +58,7 @@ def _seconds(value: float | None) -> str:
 def document(report: Report) -> dict[str, Any]:
     """The report as JSON; what could not be measured is null."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(report))
-    return {"schema": "chaoskit.io/model-card/v1", **plain, "beats_baselines": report.beats_baselines}
+    return {"schema": SCHEMA, **plain, "beats_baselines": report.beats_baselines}
 
 
 def _plain(value: Any) -> Any:
@@ -68,6 +73,7 @@ def markdown(report: Report, title: str, *, about: Sequence[str] = ()) -> str:
     """The report as a Markdown page; `about` is added under the title, one paragraph each."""
     parts = [f"# {title}", *about, _verdict(report), "## Data", _data(report)]
     parts += ["## Held-out time", _table(HEADINGS, rows(report)), _legend(report)]
+    parts += ["## What the alarm joins", _members(report)]
     parts += ["## Per class", _per_class(report)]
     if report.classes is not None:
         parts += ["## Which class", _classes(report)]
@@ -118,6 +124,16 @@ def _legend(report: Report) -> str:
         " false alarms per hour: the upper 95 % bound. Every threshold comes from earlier time and the same"
         " budget of false alarms."
     )
+
+
+def _members(report: Report) -> str:
+    """Each member of the alarm with its threshold there, and what it catches by itself."""
+    lines = [
+        (each.name, _number(each.threshold), _caught(each.caught), str(each.false_alarms))
+        for each in report.members
+    ]
+    words = "It is an alarm when a member reaches its threshold; the probability is the forest's, calibrated."
+    return words + "\n\n" + _table(("member", "threshold", "catches alone", "false alarms alone"), lines)
 
 
 def _per_class(report: Report) -> str:

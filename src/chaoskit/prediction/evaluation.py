@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,24 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from chaoskit import errors, events
-from chaoskit.prediction import baselines, features, folds, training
+from chaoskit.prediction import baselines, features, folds, joined, training
 from chaoskit.prediction.alarms import Catch, Judge, Judgement, Scores
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.training import Model, Options, Samples, Table
 
 BOOTSTRAPS = 1000
+
+TURNS = 2
+"""Judged out of fold, thresholds are set on so many times as many stretches as there are folds: a budget of
+few false alarms needs all the time it can get."""
+
+T = TypeVar("T")
+
+ENOUGH = 4
+"""Fewer events in a part of the time can neither teach nor judge: one more or less decides everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +96,30 @@ class ClassReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One whose alarms the model joins: its threshold there, and what it catches there all by itself."""
+
+    name: str
+    threshold: float
+    caught: dict[str, tuple[int, int]]
+    false_alarms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured, on what, how it was split, and whether the model beats every baseline."""
+    """What was measured, on what, how it was split, and whether the model beats every baseline.
+
+    `model` is judged per event by the joined alarm, per sample by the forest; `alone` is the forest with a
+    threshold of its own for the same budget.
+    """
 
     target: str
     mode: str
     split: str
     data: dict[str, Any]
     model: Line
+    alone: Line
+    members: tuple[Member, ...]
     lines: tuple[Line, ...]
     workload_held_out: Line | None
     out_of_fold: dict[str, Any]
@@ -106,7 +132,10 @@ class Report:
 
     @property
     def beats_baselines(self) -> bool:
-        """Whether no baseline has an event F1 as good or better, on held-out time at the same budget."""
+        """Whether no baseline has an event F1 as good or better, on held-out time at the same budget.
+
+        A tie is not enough: the alarm may have joined the very rule that it ties with.
+        """
         return not self.beaten_by
 
 
@@ -133,14 +162,17 @@ def build(
 
     `thorough` adds the column with workloads held out and the probes that grow forests. `refit` then
     trains the model that is kept on everything, with a threshold of its own; the report stays that of
-    the first. When the last part has no event, the report is on out-of-fold scores and says so.
+    the first. When the last part has fewer than four events, the report is on out-of-fold scores, with
+    the thresholds of each stretch of time from the other stretches, for the baselines too, and says so.
     """
     table = training.tabulate(labelled, features.spec(labelled.dataset, options.recipe), listen, now=now)
     early, late = folds.by_time(labelled, holdout, 2 * table.spec.window)
     notes: list[str] = []
-    if not _teachable(table, early) or not Judge(labelled, late).due:
+    if not _teachable(table, early) or len(Judge(labelled, late).due) < ENOUGH:
         early = late = folds.everything(labelled)
-        notes.append("too few failures for a held-out end: figures are out of fold, over all of the time")
+        notes.append(
+            "too few failures for a held-out end: figures and thresholds are out of fold, over all the time"
+        )
     model = training.train(labelled, options, table=table, chosen=early, now=now, listen=listen)
     fitted = baselines.fit(table, early, options)
     split = _words_of_split(holdout, table, notes)
@@ -166,12 +198,12 @@ def evaluate(model: Model, fitted: Sequence[Baseline], labelled: Labelled) -> Re
 def _teachable(table: Table, early: Moments) -> bool:
     """Whether at least four events, and two folds of time with events, lie in the early part."""
     samples = table.visible(table.samples(early))
-    return len(set(samples.event[samples.event >= 0].tolist())) >= 4
+    return len(set(samples.event[samples.event >= 0].tolist())) >= ENOUGH
 
 
 def _words_of_split(holdout: float, table: Table, notes: Sequence[str]) -> str:
     if notes:
-        return "by time, whole events and stretches held out in turn"
+        return "by time, whole events and stretches held out in turn, thresholds from the others"
     gap = 2 * table.spec.window * table.spec.step / 60
     return f"by time: the last {holdout:.0%} of every run held out, {gap:.0f} min before it left out"
 
@@ -194,11 +226,25 @@ def _report(
     else:
         scores = table.spread(asked, model.scores(table.features(asked)))
     examiner = _Examiner(table, judge, asked)
-    line = examiner.line("random forest", scores, model.threshold, model)
-    others = tuple(examiner.line(each.name, each.scores(table), each.threshold) for each in fitted)
+    turns = 0 if options is None or not notes else TURNS * options.folds
+    alarms = _Alarms(table.labelled, late, model.false_alarms_per_day, turns)
+    members = {FOREST: scores, **joined.rules(table.labelled.dataset.select(table.spec.signals))}
+    joins = alarms.decide(lambda at: alarms.join(at, members), model.join)
+    line = examiner.line(
+        model.join.words, scores, ALARM, model, alarms.made(joins, lambda join: join.over(members))
+    )
+    forest = {FOREST: scores}
+    single = alarms.decide(lambda at: alarms.join(at, forest), model.forest)
+    alone = examiner.line(
+        "random forest alone",
+        scores,
+        model.forest.thresholds[FOREST],
+        model,
+        alarms.made(single, lambda join: join.over(forest)),
+    )
+    others = tuple(_baseline(each, table, examiner, alarms, options) for each in fitted)
+    notes += _standing(line, others)
     beaten = tuple(other.name for other in others if other.f1 >= line.f1)
-    if beaten:
-        notes.append(f"does not beat {', '.join(beaten)} in event F1")
     held = _held_out(table, early, late, options, model) if options is not None and thorough else None
     return Report(
         target=model.target.words,
@@ -206,6 +252,10 @@ def _report(
         split=split,
         data=_data(table, asked, judge),
         model=line,
+        alone=alone,
+        members=tuple(
+            _member(name, model.join, joins, members, alarms, judge) for name in model.join.thresholds
+        ),
         lines=others,
         workload_held_out=held,
         out_of_fold=dict(model.facts.get("out_of_fold", {})),
@@ -216,6 +266,70 @@ def _report(
         beaten_by=beaten,
         notes=tuple(notes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Alarms:
+    """Decides thresholds: those of training, or in turn those of each stretch from the others."""
+
+    labelled: Labelled
+    late: Moments
+    budget: float
+    turns: int
+
+    def decide(self, again: Callable[[Moments], T], trained: T) -> list[tuple[Moments, T]]:
+        """What holds at which moments."""
+        if self.turns:
+            return joined.in_turn(self.labelled, self.late, self.turns, again)
+        return [(self.late, trained)]
+
+    def made(self, parts: Sequence[tuple[Moments, T]], alarm: Callable[[T], Scores]) -> Scores:
+        """The alarm scores over all the time that is judged."""
+        return joined.assemble(self.labelled, parts, alarm)
+
+    def join(self, chosen: Moments, members: dict[str, Scores]) -> Join:
+        """The join that suits the chosen moments."""
+        return joined.fit(self.labelled, chosen, members, self.budget)
+
+    def threshold(self, chosen: Moments, scores: Scores) -> float:
+        """The threshold that suits the chosen moments."""
+        return Judge(self.labelled, chosen).best(scores, self.budget).threshold
+
+
+def _baseline(
+    each: Baseline, table: Table, examiner: _Examiner, alarms: _Alarms, options: Options | None
+) -> Line:
+    """How a baseline does, on the same terms as the model."""
+    scores = each.scores(table)
+    if alarms.turns and options is not None:
+        scores = baselines.out_of_fold(each, table, alarms.late, options)
+    parts = alarms.decide(lambda at: alarms.threshold(at, scores), each.threshold)
+    made = alarms.made(parts, lambda limit: [np.where(np.isnan(s), s, s >= limit) for s in scores])
+    return examiner.line(each.name, scores, each.threshold, alarm=made)
+
+
+def _member(
+    name: str,
+    join: Join,
+    joins: Sequence[tuple[Moments, Join]],
+    members: dict[str, Scores],
+    alarms: _Alarms,
+    judge: Judge,
+) -> Member:
+    """What this member's part of the joined alarm does."""
+    judged = judge.judge(alarms.made(joins, lambda each: each.part(name, members)), ALARM)
+    return Member(name, join.thresholds[name], _caught(judged), judged.false)
+
+
+def _standing(line: Line, others: Sequence[Line]) -> list[str]:
+    """In words, what the model does not beat, and where a tie in event F1 is none in PR-AUC."""
+    better = [other.name for other in others if other.f1 > line.f1]
+    ties = [other for other in others if other.f1 == line.f1]
+    found = [f"does not beat {', '.join(better)} in event F1"] if better else []
+    for other in ties:
+        ahead = " and beats it in PR-AUC" if line.pr_auc > other.pr_auc else ""
+        found.append(f"ties {other.name} in event F1{ahead}: that does not beat it")
+    return found
 
 
 def _data(table: Table, asked: Samples, judge: Judge) -> dict[str, Any]:
@@ -262,12 +376,19 @@ class _Examiner:
         """The truth of the same samples."""
         return self._asked.y[~np.isnan(self._flat(scores))]
 
-    def line(self, name: str, scores: Scores, threshold: float, model: Model | None = None) -> Line:
-        """How these scores do at this threshold."""
+    def line(
+        self,
+        name: str,
+        scores: Scores,
+        threshold: float,
+        model: Model | None = None,
+        alarm: Scores | None = None,
+    ) -> Line:
+        """How these scores do per sample, and per event the alarms, which are 1 and more where one is."""
         flat = self._flat(scores)
         known = ~np.isnan(flat)
         ranked = np.where(known, flat, flat[known].min() - 1) if known.any() else np.zeros_like(flat)
-        judged = self._judge.judge(scores, threshold)
+        judged = self._judge.judge(scores, threshold) if alarm is None else self._judge.judge(alarm, ALARM)
         probability = model.probabilities(flat[known]) if model is not None else None
         y = self._asked.y
         return Line(
@@ -295,11 +416,9 @@ def _of_events(judged: Judgement, target: Target) -> dict[str, Any]:
     delays = np.array([catch.delay for catch in judged.catches if catch.delay is not None])
     early = -delays[delays < 0]
     lead = sum(target.lead_of(catch.event.issue).total_seconds() for catch in judged.catches)
-    due = Counter(catch.event.issue for catch in judged.catches)
-    caught = Counter(catch.event.issue for catch in judged.catches if catch.delay is not None)
     recall, f1 = _bootstrap(judged.catches, judged.false)
     return {
-        "caught": {issue: (caught[issue], count) for issue, count in sorted(due.items())},
+        "caught": _caught(judged),
         "recall": judged.recall,
         "recall_interval": recall,
         "precision": judged.precision,
@@ -314,6 +433,13 @@ def _of_events(judged: Judgement, target: Target) -> dict[str, Any]:
         "false_per_hour_bound": float(chi2.ppf(0.95, 2 * (judged.false + 1)) / 2 / judged.hours),
         "false_per_pod_day": judged.false_per_pod_day,
     }
+
+
+def _caught(judged: Judgement) -> dict[str, tuple[int, int]]:
+    """Per class, how many events were caught and how many were due."""
+    due = Counter(catch.event.issue for catch in judged.catches)
+    caught = Counter(catch.event.issue for catch in judged.catches if catch.delay is not None)
+    return {issue: (caught[issue], count) for issue, count in sorted(due.items())}
 
 
 def _bootstrap(catches: Sequence[Catch], false: int) -> tuple[Interval, Interval]:
@@ -397,8 +523,10 @@ def _held_out(
     if np.isnan(score).all():
         return None
     judge = Judge(table.labelled, late)
+    scores = table.spread(asked, score)
+    members = {FOREST: scores, **joined.rules(table.labelled.dataset.select(table.spec.signals))}
     return _Examiner(table, judge, asked).line(
-        "random forest, workloads held out", table.spread(asked, score), model.threshold
+        f"{model.join.words}, workloads held out", scores, ALARM, alarm=model.join.over(members)
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors
-from chaoskit.prediction import features, rules
+from chaoskit.prediction import features, joined, rules
 from chaoskit.prediction.dataset import Block, Dataset, Row, present, replaced
 from chaoskit.prediction.features import Floats
+from chaoskit.prediction.joined import ABSENCE, ALARM, FOREST, STATIC
 from chaoskit.prediction.labels import STALE
 from chaoskit.prediction.reasons import Look, duration
 from chaoskit.prediction.training import Model
@@ -26,23 +27,31 @@ TREND_POINTS = 8
 EXPLAINED = 10
 """Only so many workloads, the riskiest, get reasons and a trend."""
 
-SURE = 0.8
-"""From this score on a symptom (a crash loop, no connections) is an alarm, whatever the forest says."""
-
 WORTH = 0.02
 """A signal that moves the forest's share for failure by less is no reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Risk:
-    """One workload's riskiest pod."""
+    """One workload's riskiest pod; `voice` is the member of the alarm that is furthest up."""
 
     row: int
     who: Row
     score: float
+    voice: str
     probability: float
     low: float
     high: float
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether a member of the alarm has reached its threshold."""
+        return self.score >= ALARM
+
+    @property
+    def order(self) -> tuple[bool, float, float]:
+        """What is graver sorts later: alarms, then by probability, then by score."""
+        return self.alarmed, self.probability, self.score
 
 
 def history(model: Model) -> timedelta:
@@ -62,7 +71,8 @@ def predict(
     """One record per workload, riskiest first: its riskiest pod speaks for it.
 
     `probability` is calibrated; `low` and `high` are the 10th and 90th percentile over small forests of ten
-    trees; `score` is what the threshold for `alarmed` compares, beside symptoms that speak for themselves.
+    trees; `score` is the alarm score, 1 the threshold: the forest's or a plain rule's, whichever is further
+    up. A rule that alarms is the first reason. Alarmed workloads come first, then the probable ones.
     `trace_ids` are used up in order, new ones made after that. Raises `CannotStart` when the newest sample is
     older than five minutes.
     """
@@ -70,7 +80,7 @@ def predict(
     block = dataset.blocks[-1]
     _check_fresh(block, now)
     made = features.compute(block, model.spec, np.array([block.length - 1]))[:, 0]
-    risks = _risks(model, block, made)
+    risks = _risks(model, dataset, block, made)
     trends = _trends(model, block, [risk.row for risk in risks[:EXPLAINED]])
     traces = iter(trace_ids)
     records = []
@@ -78,7 +88,8 @@ def predict(
         identity = new_id(now)
         look = Look.at(dataset, block, risk.row)
         top = place < EXPLAINED
-        reasons, signals = _why(model, made[risk.row], look) if top else ((), {})
+        said = _rule(dataset, block, risk, look)
+        reasons, signals = _why(model, made[risk.row], look, said) if top else ((), {})
         records.append(
             PredictionRecord(
                 id=identity,
@@ -93,8 +104,8 @@ def predict(
                 low=min(risk.low, risk.probability),
                 high=max(risk.high, risk.probability),
                 score=risk.score,
-                alarmed=risk.score >= model.threshold or _certain(look) >= SURE,
-                issue=_issue(model, made[risk.row], look, risk),
+                alarmed=risk.alarmed,
+                issue=_issue(model, made[risk.row], look, risk, said),
                 reasons=reasons,
                 signals=signals,
                 trend=trends[place] if top else (),
@@ -115,7 +126,7 @@ def _check_fresh(block: Block, now: datetime) -> None:
         )
 
 
-def _risks(model: Model, block: Block, made: Floats) -> list[_Risk]:
+def _risks(model: Model, dataset: Dataset, block: Block, made: Floats) -> list[_Risk]:
     """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
     recent = max(2, round(STALE.total_seconds() / block.step))
     alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~replaced(block))
@@ -123,15 +134,40 @@ def _risks(model: Model, block: Block, made: Floats) -> list[_Risk]:
     probability = model.probabilities(scores)
     spread = model.probabilities(bags.ravel()).reshape(bags.shape)
     low, high = np.quantile(spread, [0.1, 0.9], axis=0)
+    units = _units(model, dataset, block, alive, scores)
     best: dict[tuple[str, str], _Risk] = {}
-    for index in np.argsort(scores, kind="stable")[::-1]:
-        row = int(alive[index])
-        who = block.rows[row]
+    for index, row in enumerate(alive.tolist()):
+        who, found = block.rows[row], {name: float(each[index]) for name, each in units.items()}
+        voice = max(found, key=lambda name: found[name])
         risk = _Risk(
-            row, who, float(scores[index]), float(probability[index]), float(low[index]), float(high[index])
+            row, who, found[voice], voice, float(probability[index]), float(low[index]), float(high[index])
         )
-        best.setdefault((who.namespace, who.workload), risk)
-    return sorted(best.values(), key=lambda risk: (-risk.score, risk.who.workload))
+        known = best.setdefault((who.namespace, who.workload), risk)
+        if risk.order > known.order:
+            best[who.namespace, who.workload] = risk
+    ranked = sorted(best.values(), key=lambda risk: risk.who.workload)
+    return sorted(ranked, key=lambda risk: risk.order, reverse=True)
+
+
+def _units(
+    model: Model, dataset: Dataset, block: Block, rows: NDArray[np.intp], forest: NDArray[np.float32]
+) -> dict[str, NDArray[np.float32]]:
+    """What each member of the alarm says of these rows now, in units of its threshold; 0 when nothing."""
+    now = {FOREST: forest}
+    if STATIC in model.join.thresholds:
+        now[STATIC] = joined.static(dataset, block)[rows, -1]
+    if ABSENCE in model.join.thresholds:
+        now[ABSENCE] = joined.absence(dataset, block)[rows, -1]
+    return {name: np.nan_to_num(model.join.units(name, each)) for name, each in now.items()}
+
+
+def _rule(dataset: Dataset, block: Block, risk: _Risk, look: Look) -> tuple[str, str]:
+    """The signal that a rule alarms on, and the rule's words; "" twice when no rule does."""
+    if not risk.alarmed or risk.voice == FOREST:
+        return "", ""
+    name = joined.loudest(dataset, block, risk.row) if risk.voice == STATIC else "pod"
+    words = _silence(look) if name == "pod" else look.words(name)
+    return name, f"{risk.voice}: {words or name}"
 
 
 def _shares(model: Model, rows: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -156,27 +192,25 @@ def _trends(model: Model, block: Block, rows: list[int]) -> list[tuple[float, ..
     return [tuple(round(float(p), 4) for p in line) for line in found.reshape(made.shape[:2])]
 
 
-def _issue(model: Model, made: Floats, look: Look, risk: _Risk) -> str:
-    """The likely class: what a symptom says outright, else what the class forest finds likeliest."""
-    certain = [each for each in rules.findings(look) if each.score >= 0.6 and each.signal in _TELLING]
+def _issue(model: Model, made: Floats, look: Look, risk: _Risk, said: tuple[str, str]) -> str:
+    """The likely class: what a symptom or the rule that alarms says outright, else the class forest's."""
+    telling = {*_TELLING, said[0]} - {""}
+    certain = [each for each in rules.findings(look) if each.score >= 0.6 and each.signal in telling]
     if certain:
         return certain[0].issue
-    if risk.score < model.threshold / 4:
+    if risk.score < ALARM / 4:
         return ""
     names, shares = model.classes(made[None])
     return str(names[int(shares[0].argmax())])
 
 
-def _certain(look: Look) -> float:
-    """How grave the gravest symptom is that speaks for itself."""
-    return max((each.score for each in rules.findings(look) if each.signal in _TELLING), default=0.0)
-
-
 _TELLING = frozenset({"waiting_bad", "restarts", "ready", "db_pool_errors", "db_pool_pending"})
 
 
-def _why(model: Model, made: Floats, look: Look) -> tuple[tuple[str, ...], dict[str, float]]:
-    """Up to three signals that push the forest towards failure, in words, and their values."""
+def _why(
+    model: Model, made: Floats, look: Look, rule: tuple[str, str]
+) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Up to three reasons and their signals' values: the rule that alarms, what pushes the forest."""
     pushes = contributions(model.failure, made[None])[0]
     by_signal: dict[str, float] = {}
     for name, push in zip(model.spec.names, pushes, strict=True):
@@ -184,8 +218,10 @@ def _why(model: Model, made: Floats, look: Look) -> tuple[tuple[str, ...], dict[
         by_signal[owner] = by_signal.get(owner, 0.0) + float(push)
     least = max(WORTH, max(by_signal.values()) / 10)
     ranked = sorted((name for name, push in by_signal.items() if push > least), key=lambda n: -by_signal[n])
-    said: dict[str, str] = {}
+    said = {rule[0]: rule[1]} if rule[0] else {}
     for name in ranked:
+        if name in said:
+            continue
         words = _silence(look) if name == "pod" else look.words(name)
         if words and (name == "pod" or look.notable(name)) and words not in said.values():
             said[name] = words

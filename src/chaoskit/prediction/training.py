@@ -1,4 +1,4 @@
-"""Trains the failure model: a calibrated forest for failure, one for its class, and a threshold."""
+"""Trains the failure model: a calibrated forest for failure, one for its class, and the joined alarm."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from chaoskit import errors, events
-from chaoskit.prediction import features, folds
+from chaoskit.prediction import features, folds, joined
 from chaoskit.prediction.alarms import Judge, Judgement, Scores
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.features import Floats, Recipe, Spec
 from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
 
 ISOTONIC_EVENTS = 20
@@ -36,33 +37,42 @@ class Options:
     recipe: Recipe = "window"
     false_alarms_per_day: float = 2.0
     seed: int = 7
-    trees: int = 120
-    fold_trees: int = 80
+    trees: int = 100
+    fold_trees: int = 60
     leaf: int = 3
     folds: int = 4
     negatives: int = 15
-    most_rows: int = 8_000
+    most_rows: int = 6_000
     jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """What `predict` needs; made by `train`, kept and read by `artifact`."""
+    """What `predict` needs; made by `train`, kept and read by `artifact`.
+
+    `join` makes the alarm; `forest` is what it would be without the rules, for comparison.
+    """
 
     spec: Spec
     target: Target
     failure: Any
     calibration: Any
     issues: Any
-    threshold: float
+    join: Join
+    forest: Join
     false_alarms_per_day: float
     seed: int
     trained_at: datetime
     facts: dict[str, Any] = field(default_factory=dict)
     out_of_fold: tuple[NDArray[np.float32], ...] = field(default=(), repr=False)
 
+    @property
+    def threshold(self) -> float:
+        """From which joined score on it is an alarm: 1, for the score is in units of thresholds."""
+        return ALARM
+
     def scores(self, rows: Floats) -> NDArray[np.float32]:
-        """The forest's uncalibrated score for each row of features, 0 to 1: what the threshold is for."""
+        """The forest's uncalibrated score for each row of features, 0 to 1: one member of the alarm."""
         return score_with(self.failure, rows)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -157,7 +167,7 @@ def train(
 ) -> Model:
     """A model of the chosen moments (all by default). The same data, options and seed make the same model.
 
-    Calibration and threshold come from out-of-fold scores, whole events and stretches of time held out.
+    Calibration and thresholds come from out-of-fold scores, whole events and stretches of time held out.
     Raises `InvalidInput` when there is no failure to learn from, or nothing but failures.
     """
     table = table or tabulate(labelled, features.spec(labelled.dataset, options.recipe), listen, now=now)
@@ -168,7 +178,9 @@ def train(
     tell = _Teller(listen, at, options.folds + 2)
     scores = out_of_fold(table, chosen, options, tell)
     calibration = calibrate(scores, labelled, len(_numbers(samples)))
-    judged = Judge(labelled, chosen).best(scores, options.false_alarms_per_day)
+    members = {FOREST: scores, **joined.rules(labelled.dataset.select(table.spec.signals))}
+    join = joined.fit(labelled, chosen, members, options.false_alarms_per_day)
+    judged = Judge(labelled, chosen).judge(join.over(members), ALARM)
     failure = fit(table, samples, options)
     tell.forest()
     issues = fit_issues(table, samples, options)
@@ -179,7 +191,8 @@ def train(
         failure=failure,
         calibration=calibration,
         issues=issues,
-        threshold=judged.threshold,
+        join=join,
+        forest=joined.fit(labelled, chosen, {FOREST: scores}, options.false_alarms_per_day),
         false_alarms_per_day=options.false_alarms_per_day,
         seed=options.seed,
         trained_at=at,

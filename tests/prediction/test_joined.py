@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from chaoskit.prediction import folds, joined
+from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.joined import ABSENCE, ALARM, FOREST, STATIC, Join
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.records import LabelRecord
+
+World = Callable[..., Dataset]
+START = datetime(2026, 3, 2, 7, 13, tzinfo=UTC)
+
+
+def failing(world: World) -> Labelled:
+    """Four failures of one pod, five minutes each."""
+    records = [
+        LabelRecord(
+            id=str(at), at=START, trace_id="", target="app-0", namespace="", meaning="failure",
+            issue="memory-leak", start=START + timedelta(minutes=at), end=START + timedelta(minutes=at + 4),
+        )
+        for at in (50, 100, 150, 200)
+    ]  # fmt: skip
+    data = world({"memory_usage": np.full((2, 300), 0.4)})
+    return label(data, Target("detect", timedelta(0)), extra=records)
+
+
+def scores(*spikes: tuple[int, int, float]) -> list[np.ndarray]:
+    made = np.full((2, 300), 0.1, dtype=np.float32)
+    for row, at, value in spikes:
+        made[row, at] = value
+    return [made]
+
+
+def test_a_rule_that_catches_what_the_forest_misses_joins_and_both_catch_all(world: World) -> None:
+    labelled, every = failing(world), folds.everything(failing(world))
+    forest = scores((0, 51, 0.9), (0, 101, 0.9), (0, 151, 0.2), (1, 20, 0.3), (1, 270, 0.3))
+    members = {FOREST: forest, STATIC: scores((0, 151, 0.95), (0, 201, 0.95))}
+    join = joined.fit(labelled, every, members, budget=1)
+    assert set(join.thresholds) == {FOREST, STATIC}
+    judged = Judge(labelled, every).judge(join.over(members), ALARM)
+    assert (judged.caught, judged.false) == (4, 0)
+    assert Judge(labelled, every).best(forest, 1).caught == 2
+
+
+def test_a_rule_that_catches_nothing_does_not_join(world: World) -> None:
+    labelled, every = failing(world), folds.everything(failing(world))
+    members = {FOREST: scores((0, 51, 0.9)), STATIC: scores((1, 20, 0.99), (1, 270, 0.99))}
+    assert set(joined.fit(labelled, every, members, budget=1).thresholds) == {FOREST}
+
+
+def test_members_together_stay_within_the_budget_of_one(world: World) -> None:
+    labelled, every = failing(world), folds.everything(failing(world))
+    noise = [(1, at, 0.6) for at in (10, 60, 110)]
+    members = {
+        FOREST: scores((0, 51, 0.9), (0, 101, 0.5), *noise),
+        STATIC: scores((0, 151, 0.9), (0, 201, 0.5), *((1, at + 20, 0.6) for _, at, _ in noise)),
+    }
+    join = joined.fit(labelled, every, members, budget=4.8)
+    assert Judge(labelled, every).judge(join.over(members), ALARM).false <= 1
+
+
+def test_the_member_furthest_over_its_own_threshold_speaks() -> None:
+    join = Join({FOREST: 0.5, STATIC: 0.8})
+    found = join.score({FOREST: np.float32([0.25, 0.6]), STATIC: np.float32([0.88, np.nan])})
+    np.testing.assert_allclose(found, [1.1, 1.2], rtol=1e-6)
+
+
+def test_thresholds_judged_in_turn_come_from_the_other_stretches(world: World) -> None:
+    labelled = failing(world)
+    every = folds.everything(labelled)
+    parts = joined.in_turn(labelled, every, 3, lambda teaches: teaches[0])
+    assert np.sum([moments[0] for moments, _ in parts], axis=0).tolist() == [1] * 300
+    assert not any((moments[0] & teaches).any() for moments, teaches in parts)
+
+
+@pytest.mark.parametrize(
+    ("signals", "score", "signal"),
+    [
+        ({"memory_usage": 0.7, "ready": 1.0}, 0.7, "memory_usage"),
+        ({"memory_usage": 0.7, "ready": 0.0}, 1.0, "ready"),
+        ({"memory_usage": 0.7, "waiting_bad": 1.0}, 1.0, "waiting_bad"),
+    ],
+)
+def test_the_static_rule_is_the_worst_of_what_it_watches(
+    world: World, signals: dict[str, float], score: float, signal: str
+) -> None:
+    data = world({name: np.full((1, 9), value) for name, value in signals.items()})
+    assert joined.static(data, data.blocks[0])[0, -1] == pytest.approx(score)
+    assert joined.loudest(data, data.blocks[0], 0) == signal
+
+
+def test_absence_is_the_silent_share_and_there_is_none_when_nobody_is_silent(world: World) -> None:
+    cpu = np.ones((2, 20))
+    assert ABSENCE not in joined.rules(world({"cpu_usage": cpu}))
+    cpu[1, 17:] = np.nan
+    found = joined.rules(world({"cpu_usage": cpu}))[ABSENCE][0]
+    assert found[:, -1].tolist() == pytest.approx([0, 0.6])
