@@ -144,13 +144,15 @@ def test_a_halt_of_recoveries_refuses_them_and_leaves_chaos_alone(
         refused = chaoskit("recover", *HERE, "deployment/search", "--yes")
     finally:
         assert chaoskit("resume", "--only", "recovery").code == 0
-    recovered = chaoskit("recover", *HERE, "search", "--runbooks", RUNBOOK, "--yes", "-o", "json")
+    mine = write("mine.yaml", _MINE)
+    recovered = chaoskit("recover", *HERE, "search", "--runbooks", mine, "--yes", "-o", "json")
     reasons = [each["reason"] for each in recovered.json["recoveries"]]
     assert (unasked.code, refused.code, recovered.code) == (3, 3, 0), reasons
     assert "add --yes" in unasked.err
     assert "incident 42" in refused.out
-    outcomes = {each["target"]: each["outcome"] for each in recovered.json["recoveries"]}
-    assert outcomes == {"deployment/search": "recovered"}
+    (record,) = recovered.json["recoveries"]
+    assert (record["target"], record["outcome"]) == ("deployment/search", "recovered")
+    assert record["plan"]["runbook"] == "mine"
     assert chaoskit("resume").err.endswith("resumed  nothing was halted\n")
 
 
@@ -161,6 +163,14 @@ def test_a_store_that_cannot_be_used_is_4_and_named(chaoskit: CommandLine, write
     assert "the store file/store.db cannot be used" in ended.err
 
 
+_MINE = """\
+apiVersion: chaoskit.io/v1
+kind: Runbook
+metadata: {name: mine}
+spec:
+  matches: {issue: pod-crash}
+  remediations: [{action: roll-back, timeout: 60s}, {action: restart-pod, timeout: 60s}]
+"""
 _RESTART_ONLY = """\
 apiVersion: chaoskit.io/v1
 kind: Runbook

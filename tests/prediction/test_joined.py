@@ -67,7 +67,9 @@ def test_members_together_stay_within_the_budget_of_one(world: World) -> None:
 
 def test_the_member_furthest_over_its_own_threshold_speaks() -> None:
     join = Join({FOREST: 0.5, STATIC: 0.8})
-    found = join.score({FOREST: np.float32([0.25, 0.6]), STATIC: np.float32([0.88, np.nan])})
+    found = join.score(
+        {FOREST: np.array([0.25, 0.6], np.float32), STATIC: np.array([0.88, np.nan], np.float32)}
+    )
     np.testing.assert_allclose(found, [1.1, 1.2], rtol=1e-6)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.stopping import stopping
 from chaoskit.errors import CannotStart
 from chaoskit.flows import simulation
 
@@ -33,7 +34,10 @@ def up(
     history: Annotated[float, typer.Option(min=0, max=168, help="Hours of past it is given first.")] = 6.0,
 ) -> None:
     """Start it, or find it running; print the path of its kubeconfig, alone, on stdout."""
-    found = simulation.up(_folder(session), speed=speed, seed=seed, story=story, history=history)
+    with stopping() as stop:
+        found = simulation.up(
+            _folder(session), speed=speed, seed=seed, story=story, history=history, stop=stop
+        )
     session.say(f"simulator  seed {found.seed} · {found.rate:g} times faster · {found.url}")
     session.say(f"           Prometheus {found.prometheus} · ends with: chaoskit sim down")
     sys.stdout.write(f"{found.kubeconfig}\n")
