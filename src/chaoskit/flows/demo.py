@@ -146,8 +146,11 @@ class _Story:
 
     def _train(self) -> Fitted:
         self._begin(2, "train")
+        from chaoskit.prediction import Options
+
+        small = Options(trees=60, fold_trees=30, most_rows=4000, false_alarms_per_day=6)
         fitted = self._engine.train(
-            NAMESPACE, timedelta(hours=HISTORY), thorough=False, listen=self._unless_stopped
+            NAMESPACE, timedelta(hours=HISTORY), options=small, thorough=False, listen=self._unless_stopped
         )
         line = fitted.report.model
         judged = (

@@ -223,7 +223,8 @@ def _why(
         if name in said:
             continue
         words = _silence(look) if name == "pod" else look.words(name)
-        if words and (name == "pod" or look.notable(name)) and words not in said.values():
+        told = any(words in each for each in said.values())
+        if words and (name == "pod" or look.notable(name)) and not told:
             said[name] = words
         if len(said) == 3:
             break
