@@ -45,6 +45,9 @@ def undo(
         raise
     except ChaoskitError as error:
         return f"{entry.target}: {error}"
+    except (KeyError, TypeError, ValueError) as error:
+        # Written by another version or by hand: it is owed still, and must not stop the others.
+        return f"{entry.target}: its entry cannot be read ({type(error).__name__}: {error})"
 
 
 def words(entry: Entry) -> str:

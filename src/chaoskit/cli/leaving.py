@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -18,21 +19,26 @@ class _Tolerant:
     def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            self._drop()
+        except OSError as error:
+            self._drop(error)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._drop()
+        except OSError as error:
+            self._drop(error)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _drop(self) -> None:
-        """What is still to come, and what the interpreter flushes at its end, goes nowhere."""
+    def _drop(self, error: OSError) -> None:
+        """What is still to come, and what the interpreter flushes at its end, goes nowhere.
+
+        Only if the reader left (a pipe) or hung up (a terminal): a full disk is an error as ever.
+        """
+        if error.errno not in {errno.EPIPE, errno.EIO}:
+            raise error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.outcome import Outcome
+from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
     from chaoskit.acts.rescue import Rescued
@@ -26,6 +27,9 @@ def rescue(session: Session) -> None:
         namespace = runtime.settings.namespace
         found = finish(runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=stop)
     outcome = _outcome(found)
+    if stop.is_set():  # whatever was not looked at may still be disturbed: never "nothing to rescue"
+        stopped = Outcome.TERMINATED if stop.signal == signal.SIGTERM else Outcome.INTERRUPTED
+        outcome = gravest((outcome, stopped))
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
@@ -36,9 +40,7 @@ def rescue(session: Session) -> None:
         session,
         "rescue",
         document,
-        lambda out: (
-            columns(out, ("id", "act", "undo", "left"), rows) if rows else out.print("nothing to rescue")
-        ),
+        lambda out: columns(out, ("id", "act", "undo", "left"), rows) if rows else out.print(outcome.words),
     )
     raise typer.Exit(outcome.exit_code)
 

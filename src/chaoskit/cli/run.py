@@ -11,6 +11,7 @@ from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.cli.validate import variables
+from chaoskit.errors import InvalidInput
 from chaoskit.outcome import gravest
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def run(
 
     # All documents are checked before anything is connected or run.
     trials = load(files, variables=variables(var), namespace=session.loaded.settings.namespace)
+    if plan and len(trials) > 1:
+        raise InvalidInput(
+            f"--plan is the hash of one plan, and {len(trials)} experiments are given",
+            hint="run each with its own hash",
+        )
     for trial in trials:
         for warning in trial.warnings:
             session.say(f"! {warning}")

@@ -48,9 +48,11 @@ def found(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Object | L
 
 
 def definition(cluster: Cluster, trial: Trial, fault: str) -> Object | Literal["unknown"] | None:
-    """The ChaosExperiment of a fault: the one beside the engine, or the one in its namespace."""
-    beside = trial.definition(fault)
-    return beside or found(cluster, kube.CHAOS_EXPERIMENT, trial.namespace, fault)
+    """The ChaosExperiment that a fault will use: one in the namespace already stays; else the one beside."""
+    there = found(cluster, kube.CHAOS_EXPERIMENT, trial.namespace, fault)
+    if there is None or there == "unknown":
+        return trial.definition(fault) or there
+    return there
 
 
 def litmus(cluster: Cluster) -> Iterator[Check]:

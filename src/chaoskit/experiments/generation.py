@@ -291,9 +291,13 @@ def _databases(workload: Workload, topology: Topology) -> list[str]:
 def _steady_state(
     workload: Workload, topology: Topology, measured: Collection[tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """What must hold: enough ready pods around the fault, and few errors of it and of whoever calls it."""
+    """What must hold: enough ready pods around the fault, and few errors of it and of whoever calls it.
+
+    A workload's only pod measures nothing while it is hit: only its callers tell then.
+    """
     ready = {"kubernetes": {"workload": str(workload.ref)}, "mode": "edges", "recoversWithin": "1m30s"}
-    noticing = (workload, *topology.callers_of(workload))
+    itself = (workload,) if len(workload.pods) > 1 else ()
+    noticing = (*itself, *topology.callers_of(workload))
     bounds = [
         {"signal": "error_ratio", "below": 0.05, "workload": str(each.ref)}
         for each in noticing

@@ -128,9 +128,9 @@ class _Run:
         refuse_when_stopped(self.stop)
 
     def _admitted(self, made: Plan) -> None:
+        """The guards allow it; where nothing was found to hit, too: Litmus may find what we did not."""
         for selection in made.selections.values():
-            if not selection.missing:
-                planning.admitted(self.trial, selection, self.governor)
+            planning.admitted(self.trial, selection, self.governor)
         refuse_when_stopped(self.stop)
 
     # ------------------------------------------------------------------ under the ledger
