@@ -15,11 +15,11 @@ from chaoskit.topology import CALLS, Topology
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 
 
-def shop() -> Topology:
+def shop(*, pods: str = "ab") -> Topology:
     """front calls cart, cart calls db; two pods each."""
     names = {"front": "cart", "cart": "db", "db": ""}
     return topology(
-        *(pod(f"{name}-1-{each}", app=name, owner=f"{name}-1") for name in names for each in "ab"),
+        *(pod(f"{name}-1-{each}", app=name, owner=f"{name}-1") for name in names for each in pods),
         workload_bodies=tuple(
             (kube.DEPLOYMENT, deployment(name, **{CALLS: calls})) for name, calls in names.items()
         ),
@@ -114,6 +114,13 @@ def test_errors_of_a_workload_and_its_callers_are_watched_where_they_are_measure
     watched = [each["prometheus"]["workload"] for each in found["steadyState"] if "prometheus" in each]
     assert watched == ["deployment/cart", "deployment/front"]
     assert not any("prometheus" in each for each in first().experiment["spec"]["steadyState"])
+
+
+def test_of_an_only_pod_the_callers_tell_because_it_measures_nothing_while_it_is_gone() -> None:
+    measured = {("lab", "deployment/cart"), ("lab", "deployment/front")}
+    found = propose([prediction("cart", 0.9)], shop(pods="a"), measured=measured, now=NOW)[0].experiment
+    watched = [e["prometheus"]["workload"] for e in found["spec"]["steadyState"] if "prometheus" in e]
+    assert watched == ["deployment/front"]
 
 
 def test_every_proposal_is_a_valid_experiment() -> None:

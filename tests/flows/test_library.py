@@ -39,7 +39,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("library")
-    with SimulatedCluster(seed=7, rate=20.0, story="demo", history=timedelta(hours=HOURS)) as simulated:
+    with SimulatedCluster(seed=7, rate=10.0, story="demo", history=timedelta(hours=HOURS)) as simulated:
         kubeconfig = simulated.kubeconfig(folder / "kubeconfig")
         with chaoskit.connect(kubeconfig=str(kubeconfig), namespace="shop", home=folder / "home") as world:
             yield Stage(simulated, world, folder)
@@ -60,7 +60,8 @@ def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage
     (trial,) = load([str(_written(stage, proposals[0].text))])
     heard: list[events.Event] = []
     record = engine.run(trial, listen=heard.append)
-    assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}, record.reason
+    told = "\n".join(f"{each.at} {each.name} {each.mark} {each.detail}" for each in record.timeline)
+    assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}, told
     assert record.undo.state == "confirmed"
     assert [each.name for each in heard if isinstance(each, events.Step)][-1] == "verdict"
     assert all(len(each["points"]) > 1 for each in record.evidence["signals"])
