@@ -7,11 +7,12 @@ from tests.acts.fake import CART, FakeCluster
 
 from chaoskit import kube
 from chaoskit.acts import halt
+from chaoskit.acts.accounts import TARGETS, accounts
 from chaoskit.acts.halt import Act
-from chaoskit.acts.ledger import TARGETS, Ledger, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Refused
-from chaoskit.governor import FREEZE, Governor, Limits, within_radius
+from chaoskit.governor import FREEZE, Governor, Hit, Limits, within_radius
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 
@@ -25,7 +26,7 @@ class Desk:
         self.governor = Governor(self.cluster, self.clock, limits or Limits())
 
     def admit(self, act: Act = "chaos", namespace: str = "shop", **more: object) -> None:
-        options = {"pods_hit": 1, "pods_total": 3, **more}
+        options = {"at_once": 1, "hits": (Hit("pods of cart", 1, 3),), **more}
         self.governor.admit(act, (CART,), namespace, **options)  # type: ignore[arg-type]
 
     def refused(self, act: Act = "chaos", namespace: str = "shop", **more: object) -> Refused:
@@ -52,10 +53,16 @@ def test_a_halt_refuses_until_it_is_lifted() -> None:
     desk.admit()
 
 
-def test_a_halt_is_found_in_whatever_namespace_it_was_put() -> None:
+def test_a_halt_of_a_namespace_is_for_that_namespace_alone() -> None:
     desk = Desk()
-    halt.halt(desk.cluster, desk.clock, ["recovery"], "incident", namespace="ops")
-    assert desk.refused("recovery").guard == "halt"
+    halt.halt(desk.cluster, desk.clock, ["recovery"], "incident", namespace="shop")
+    refused = desk.refused("recovery")
+    assert "halted in namespace shop" in refused.message
+    assert refused.hint == "chaoskit resume -n shop lifts it"
+    desk.governor.admit("recovery", (), "ops", at_once=1, hits=())
+    assert halt.resume(desk.cluster, ["recovery"]) == ()
+    assert halt.resume(desk.cluster, ["recovery"], namespace="shop") == ("recovery",)
+    desk.admit("recovery")
 
 
 def test_lifting_one_act_leaves_the_other_halted() -> None:
@@ -134,10 +141,10 @@ def test_the_radius_counts_pods_and_their_share(
     hit: int, total: int, pods: int, percent: float, *, allowed: bool
 ) -> None:
     if allowed:
-        within_radius(hit, total, max_pods=pods, max_percent=percent)
+        within_radius(hit, [Hit("pods of cart", hit, total)], max_pods=pods, max_percent=percent)
     else:
         with pytest.raises(Refused, match="limit is"):
-            within_radius(hit, total, max_pods=pods, max_percent=percent)
+            within_radius(hit, [Hit("pods of cart", hit, total)], max_pods=pods, max_percent=percent)
 
 
 def test_the_clusters_limits_bind_beside_the_documents_own() -> None:
@@ -212,7 +219,7 @@ def test_who_sees_everything_is_told_of_nothing() -> None:
 
 def test_guards_that_cannot_see_say_so() -> None:
     desk = Desk(Limits(chaos_budget=1))
-    desk.cluster.hidden |= {("configmaps", ""), ("configmaps", "default"), ("namespaces", ""), ("leases", "")}
+    desk.cluster.hidden |= {("configmaps", "default"), ("namespaces", ""), ("leases", "")}
     desk.admit()
     told = desk.governor.blind("chaos", (CART,), "shop")
     assert [words.partition(":")[0] for words in told] == [
@@ -226,7 +233,7 @@ def test_guards_that_cannot_see_say_so() -> None:
     ]
 
 
-def test_who_may_read_the_halts_place_alone_is_not_blind() -> None:
+def test_who_may_read_the_halts_places_alone_is_not_blind() -> None:
     desk = Desk()
     desk.cluster.hidden.add(("configmaps", ""))
     assert desk.governor.blind("recovery", (CART,), "shop") == ()
@@ -238,3 +245,21 @@ def test_a_halt_names_its_config_map() -> None:
     found = halt.halted(desk.cluster, "chaos")
     assert found is not None
     assert found.ref == ObjectRef(kube.CONFIG_MAP, "default", "chaoskit-halt", found.ref.uid)
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01"])
+def test_a_freeze_that_cannot_be_read_is_a_freeze(text: str) -> None:
+    desk = Desk()
+    meta = {"name": "shop", "annotations": {FREEZE: text}}
+    desk.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+    refused = desk.refused()
+    assert refused.guard == "freeze"
+    assert text in refused.message
+    assert FREEZE in refused.hint
+
+
+def test_the_share_counts_for_each_workload_by_itself() -> None:
+    hits = (Hit("pods of cart", 1, 10), Hit("pods of orders", 2, 2))
+    with pytest.raises(Refused, match="2 of 2 pods of orders"):
+        within_radius(2, hits, max_percent=50)
+    within_radius(2, hits[:1], max_percent=50)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.acts import halt
+from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.halt import Act
-from chaoskit.acts.ledger import Account, Ledger, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.documents import duration
 from chaoskit.errors import Forbidden, NotFound, Refused
@@ -32,6 +33,15 @@ PROTECTED = (
 
 FREEZE = "chaoskit.io/freeze-until"
 """Annotation on a namespace (ISO 8601): no chaos in it before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """So many of `total` are disturbed at a time, at worst, of what `whose` says: ``pods of cart``."""
+
+    whose: str
+    number: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +80,21 @@ class Governor:
         targets: Sequence[ObjectRef],
         namespace: str,
         *,
-        pods_hit: int,
-        pods_total: int,
+        at_once: int,
+        hits: Sequence[Hit],
         max_pods: int = 0,
         max_percent: float = 0,
         drill: bool = False,
     ) -> None:
         """The act may start now; `max_pods` and `max_percent` are what its own document allows.
 
-        In a drill, a recovery may work on what the chaos under test disturbs.
+        It disturbs `at_once` pods or nodes at a time, and of each workload what `hits` say at worst. In a
+        drill, a recovery may work on what the chaos under test disturbs.
 
         Raises:
             Refused: the first guard that says no, with its limit and until when.
         """
-        self._not_halted(act, namespace)
+        halt.refuse_when_halted(self._cluster, act, *_places(targets, namespace))
         if act == "chaos":
             self._not_protected(targets, namespace)
             self._not_frozen(targets, namespace)
@@ -91,7 +102,7 @@ class Governor:
             (self.limits.max_pods, self.limits.max_percent),
             (max_pods, max_percent),
         ):
-            within_radius(pods_hit, pods_total, max_pods=pods, max_percent=percent)
+            within_radius(at_once, hits, max_pods=pods, max_percent=percent)
         known = self._accounts(targets, namespace)
         interlocked(act, targets, [each for each in known if each.state == "active"], drill=drill)
         cooled_down(act, targets, known, self._clock.now(), self.limits.cooldown(act))
@@ -121,7 +132,7 @@ class Governor:
         """
         places = _places(targets, namespace)
         return (
-            *halt.unseen(self._cluster, namespace=namespace),
+            *halt.unseen(self._cluster, *places),
             *(self._unseen_freezes(places) if act == "chaos" else ()),
             *self._unseen_accounts(act, targets, namespace),
         )
@@ -150,17 +161,6 @@ class Governor:
         now, limits = self._clock.now(), self.limits
         within_budget(act, known, now, limits.budget(act), limits.budget_window)
 
-    def _not_halted(self, act: Act, namespace: str) -> None:
-        found = halt.halted(self._cluster, act, namespace=namespace)
-        if found is not None:
-            reason = found.reason or "no reason given"
-            raise Refused(
-                f"{act} is halted in this cluster since {found.since}: {reason}",
-                guard="halt",
-                limit="none may start",
-                hint="chaoskit resume lifts it",
-            )
-
     def _not_protected(self, targets: Sequence[ObjectRef], namespace: str) -> None:
         for place in _places(targets, namespace):
             if place in self.limits.protected:
@@ -176,9 +176,7 @@ class Governor:
                 body = self._cluster.get(ObjectRef(kube.NAMESPACE, "", place))
             except (NotFound, Forbidden):
                 continue  # who may not read a namespace cannot honour its annotation: `blind` says so
-            until = kube.time_of(kube.annotations_of(body).get(FREEZE))
-            if until is not None and until > self._clock.now():
-                raise Refused(f"namespace {place} is frozen", guard="freeze", until=until.isoformat())
+            frozen(place, kube.annotations_of(body).get(FREEZE, ""), self._clock.now())
 
     def _accounts(self, targets: Sequence[ObjectRef], namespace: str) -> tuple[Account, ...]:
         try:
@@ -192,18 +190,34 @@ def _places(targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in (namespace, *(t.namespace for t in targets)) if each))
 
 
-def within_radius(hit: int, total: int, *, max_pods: int = 0, max_percent: float = 0) -> None:
-    """So many pods of so many may be hit; a limit of 0 allows all.
+def frozen(namespace: str, until: str, now: datetime) -> None:
+    """The namespace is not frozen; `until` is what its annotation says (ISO 8601, "" is nothing).
+
+    Raises:
+        Refused: guard ``freeze``; also when the annotation cannot be read: somebody meant to freeze it.
+    """
+    try:
+        end = kube.time_of(until)
+    except ValueError as error:
+        message = f"namespace {namespace} is frozen until {until!r}, which is no time: {error}"
+        raise Refused(message, guard="freeze", hint=f"mend its annotation {FREEZE}, or remove it") from error
+    if end is not None and end > now:
+        raise Refused(f"namespace {namespace} is frozen", guard="freeze", until=end.isoformat())
+
+
+def within_radius(at_once: int, hits: Iterable[Hit], *, max_pods: int = 0, max_percent: float = 0) -> None:
+    """So many may be hit at a time, and so much of each workload; a limit of 0 allows all.
 
     Raises:
         Refused: guard ``blast radius``.
     """
-    if max_pods and hit > max_pods:
-        message = f"{hit} pods would be hit; the limit is {max_pods}"
+    if max_pods and at_once > max_pods:
+        message = f"{at_once} pods would be hit; the limit is {max_pods}"
         raise Refused(message, guard="blast radius", limit=f"maxPods {max_pods}")
-    if max_percent and total and hit * 100 > max_percent * total:
-        message = f"{hit} of {total} pods would be hit; the limit is {max_percent:g} %"
-        raise Refused(message, guard="blast radius", limit=f"maxPercent {max_percent:g}")
+    for hit in hits:
+        if max_percent and hit.total and hit.number * 100 > max_percent * hit.total:
+            message = f"{hit.number} of {hit.total} {hit.whose} would be hit; the limit is {max_percent:g} %"
+            raise Refused(message, guard="blast radius", limit=f"maxPercent {max_percent:g}")
 
 
 def interlocked(

@@ -79,6 +79,28 @@ def test_our_own_engine_is_removed_and_somebody_elses_stays() -> None:
         assert len(cluster.list(kube.CHAOS_ENGINE).items) == left
 
 
+def test_the_results_of_our_own_engine_go_with_it_and_those_of_others_stay() -> None:
+    for trail, left in ((TRAIL, 0), (THEIRS, 1)):
+        cluster = FakeCluster(chaos_engine("completed", state="stop"), result())
+        assert engine.end(cluster, ManualClock(), trail) == ()
+        assert len(cluster.list(kube.CHAOS_RESULT).items) == left
+
+
+def test_results_that_may_not_be_deleted_are_told_of_and_keep_no_undo_open() -> None:
+    told: list[str] = []
+    cluster = FakeCluster(chaos_engine("completed", state="stop"), result())
+
+    def forbid(ref: ObjectRef, _options: Any) -> None:
+        if ref.kind == kube.CHAOS_RESULT:
+            raise Forbidden("you may not delete chaosresults")
+
+    cluster.before_delete = forbid
+    assert engine.end(cluster, ManualClock(), TRAIL, tell=told.append) == ()
+    assert told == [
+        "chaosresult.litmuschaos.io/web-chaos-pod-network-loss stays: you may not delete chaosresults"
+    ]
+
+
 def test_an_ended_engine_is_not_told_to_stop() -> None:
     cluster = FakeCluster(chaos_engine("completed"), pod("runner", "Succeeded"))
     assert engine.end(cluster, ManualClock(), THEIRS) == ()

@@ -6,12 +6,12 @@ import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
-from chaoskit.acts import halt
+from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, account_of, accounts, prune
 from chaoskit.acts.engine import Trail
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import KEEP_UNTIL, LEDGER, Ledger, account_of, accounts, prune
+from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict, Refused, TakenOver, Unavailable
+from chaoskit.errors import Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
@@ -70,15 +70,6 @@ def test_of_two_rescuers_one_gets_the_account() -> None:
     Ledger.take_over(cluster, clock, account)
     with pytest.raises(Conflict):
         Ledger.take_over(cluster, clock, account)
-
-
-def test_a_renewal_tells_of_a_halt() -> None:
-    cluster, clock = FakeCluster(), ManualClock()
-    ledger = opened(cluster, clock)
-    halt.halt(cluster, clock, ["chaos"], "incident 7")
-    clock.turn(20)
-    with pytest.raises(Refused, match="incident 7"):
-        ledger.renew()
 
 
 def test_entries_are_undone_newest_first_and_settled() -> None:
@@ -223,6 +214,30 @@ def test_what_was_undone_though_the_ledger_could_not_be_told_stays_owed_and_the_
     assert "undone, but lease/chaoskit-run1" in undone.left[0]
     assert [each.target.name for each in account_of(cluster.get(LEASE)).entries] == ["node-1"]
     assert ledger.undo().state == "confirmed"
+
+
+def test_a_lease_that_may_not_be_renewed_keeps_no_undo_from_its_end() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    replaced = ObjectRef(kube.CONFIG_MAP, "shop", "made")
+    meta = {"name": "made", "namespace": "shop", "labels": {kube.RUN_LABEL: "run1"}}
+    cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    ledger.write(Entry("created", replaced, after="run1"))
+    lingers = iter(range(3))
+
+    def slowly(ref: ObjectRef, _options: object) -> None:
+        if ref.kind == kube.CONFIG_MAP:
+            clock.turn(20)
+
+    def forbid(verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE and next(lingers, None) is not None:
+            raise Forbidden("no more rights on leases")
+
+    cluster.before_delete, cluster.before_write = slowly, forbid
+    undone = ledger.undo()
+    assert cluster.list(kube.CONFIG_MAP).items == ()
+    (left,) = undone.left
+    assert left.startswith("configmap/made: undone, but lease/chaoskit-run1 could not be told")
 
 
 def test_an_ended_ledger_is_removed_when_its_closer_needs_it_no_more() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
 
+from chaoskit.acts.accounts import LEDGER, account_of, accounts
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import LEDGER, Ledger, account_of, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable

@@ -82,3 +82,25 @@ def test_an_object_that_does_not_go_away_is_left_in_words() -> None:
     cluster = FakeCluster(kube.managed(deployment(), "run1"))
     cluster.delete = lambda *_, **__: None  # type: ignore[method-assign]
     assert "still there" in undo(cluster, ManualClock(), MADE)
+
+
+TAINT = {"key": "chaos", "value": "yes", "effect": "NoExecute"}
+NODE = ObjectRef(kube.NODE, "", "node-1")
+TAINTED = Entry("element", NODE, ("spec", "taints"), after=TAINT)
+
+
+def test_an_element_is_taken_out_of_its_list_and_the_others_stay() -> None:
+    other = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+    cluster = FakeCluster(node(taints=[{**TAINT, "timeAdded": "2026-01-01T00:00:00Z"}, other]))
+    assert undo(cluster, ManualClock(), TAINTED) == ""
+    assert cluster.get(NODE)["spec"]["taints"] == [other]
+    cluster.wrote.clear()
+    assert undo(cluster, ManualClock(), TAINTED) == ""
+    assert cluster.wrote == []
+
+
+def test_a_list_without_its_last_element_is_absent() -> None:
+    cluster = FakeCluster(node(taints=[TAINT]))
+    assert undo(cluster, ManualClock(), TAINTED) == ""
+    assert "taints" not in cluster.get(NODE)["spec"]
+    assert undo(FakeCluster(node()), ManualClock(), TAINTED) == ""

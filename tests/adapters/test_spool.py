@@ -82,3 +82,13 @@ def test_reading_needs_the_main_store(place: Place) -> None:
     place.down = True
     with pytest.raises(Unavailable, match="does not answer"):
         place.opened().find()
+
+
+def test_a_spool_that_cannot_be_opened_fails_no_store_that_answers(place: Place) -> None:
+    def nowhere() -> SqliteStore:
+        raise Unavailable("read-only file system", service="store")
+
+    store = SpoolingStore("x", place.main, nowhere)
+    store.put(document("r1"))
+    store.close()
+    assert place.kept() == ["r1"]

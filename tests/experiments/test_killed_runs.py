@@ -8,7 +8,7 @@ import pytest
 from tests.experiments.conftest import Until, World
 
 from chaoskit import kube
-from chaoskit.acts.ledger import accounts
+from chaoskit.acts.accounts import accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.experiments import Trial
 from chaoskit.experiments.litmus import manifests

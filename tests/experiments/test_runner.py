@@ -13,13 +13,13 @@ from tests.experiments import made
 
 from chaoskit import kube
 from chaoskit.acts import halt
-from chaoskit.acts.ledger import accounts
+from chaoskit.acts.accounts import accounts
 from chaoskit.clock import ManualClock, Stop
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Event, Step, Warned
 from chaoskit.experiments import Plan, Trial, plan, run
 from chaoskit.experiments.spec import Experiment
-from chaoskit.governor import Governor
+from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Access, Change, Kind, Object, ObjectRef, Permission
 from chaoskit.ports.http import Response
@@ -402,3 +402,38 @@ def test_without_permission_it_is_refused_before_anything_is_made() -> None:
     assert record.outcome is Outcome.REFUSED
     assert "you may not watch" in record.reason
     assert cluster.wrote == []
+
+
+def test_on_the_way_out_the_engine_is_stopped_before_any_log_is_read() -> None:
+    clock, stop = ManualClock(), Stop()
+    seen: list[str] = []
+
+    class Slow(Scripted):
+        def logs(self, ref: ObjectRef, **_: Any) -> str:
+            state = self.get(ObjectRef(kube.CHAOS_ENGINE, "lab", "web-chaos"))["spec"]["engineState"]
+            seen.append(state)
+            self.clock.turn(8)
+            return "a log"
+
+    def runner(name: str) -> Callable[[], Object]:
+        body = made.pod(name, owner="", chaosUID=made.UID)
+        return lambda: {"kind": "Pod", **body}
+
+    pods = tuple((5.0, runner(f"helper-{number}")) for number in range(5))
+    cluster = Slow(clock, *COURSE[:2], *pods)
+    clock.call_at(15, stop.set)
+    record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock), stop=stop)
+    assert record.outcome in {Outcome.INTERRUPTED, Outcome.UNDO_UNCONFIRMED}
+    assert set(seen) == {"stop"}
+    assert len(seen) == 2  # ten seconds are enough for two of them: the undo does not wait for the others
+
+
+def test_a_guards_no_comes_before_what_is_missing() -> None:
+    clock = ManualClock()
+    cluster = Scripted(clock)
+    cluster.delete(ObjectRef(kube.CHAOS_EXPERIMENT, "lab", "pod-delete"))
+    limits = Limits(protected=("lab",))
+    made_plan = plan(trial(), cluster, governor=Governor(cluster, clock, limits))
+    assert made_plan.outcome is Outcome.REFUSED
+    assert made_plan.problem is not None
+    assert made_plan.problem.name == "protected namespace"

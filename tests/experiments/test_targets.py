@@ -133,3 +133,14 @@ def test_pinned_pods_are_ready_ones_first_and_the_same_for_the_same_run() -> Non
     found = of_experiment(experiment("5s", workloads=["web"], pods=3), topology(*pods))
     assert set(picked(found, "run")) == {"b", "c", "d"}
     assert picked(found, "run") == picked(found, "run")
+
+
+def test_at_worst_chance_takes_every_pod_that_is_hit_from_one_workload() -> None:
+    pods = (
+        *(pod(f"web-1-{each}") for each in "abcdefgh"),
+        pod("db-1-a", owner="db-1"),
+        pod("lone", owner=""),
+    )
+    found = selected({"appinfo": {"appns": "lab", "applabel": "app=web"}}, *pods, PODS_AFFECTED_PERC="30")
+    assert (found.hit, found.total) == (3, 10)
+    assert [(each.number, each.total) for each in found.hits] == [(3, 8), (1, 1), (1, 1)]

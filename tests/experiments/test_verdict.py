@@ -96,6 +96,17 @@ def test_reasons_are_read_in_all_spellings(inner: dict[str, Any], words: str) ->
     assert verdict.error_of({"status": {"experimentStatus": inner}}) == words
 
 
+def test_an_effect_that_was_seen_but_never_announced_counts_as_an_injection() -> None:
+    failed = result("Fail", probeStatuses=statuses(EOT="Failed"))
+    seen = judged(failed, experiment("EOT"), injected=False, affected=True)
+    assert seen.outcome is Outcome.WEAKNESS_FOUND
+    assert judged(result("Error"), injected=False, affected=True).outcome is Outcome.ERRORED
+    cannot = Ending("cannot-start", "the pod does not start")
+    known = observed(RUNS)
+    assert of_litmus([experiment()], known, cannot, affected=True).outcome is Outcome.ERRORED
+    assert of_litmus([experiment()], known, cannot).outcome is Outcome.CANNOT_START
+
+
 def test_several_experiments_end_with_the_gravest() -> None:
     second = {"name": "pod-cpu-hog"}
     known = observed(RUNS, ("ChaosResult", result("Pass")), INJECTED)
@@ -155,6 +166,18 @@ def test_one_look_that_fails_to_measure_is_no_gap_when_others_measured() -> None
     missed, held = look("during", held=None), look("during", held=True)
     both = [dataclasses.replace(each, condition=missed.condition) for each in (missed, held)]
     assert of_steady_state(both, injected=True) is None
+
+
+def test_a_condition_that_goes_dark_under_the_fault_is_not_known_though_it_held_before() -> None:
+    first = look("during", held=True)
+
+    def looks(*held: bool | None) -> list[Observation]:
+        return [dataclasses.replace(look("during", held=each), condition=first.condition) for each in held]
+
+    assert of_steady_state(looks(True, None, None, True), injected=True) is None
+    dark = of_steady_state(looks(True, None, None, None, True), injected=True)
+    assert dark is not None
+    assert dark.outcome is Outcome.ERRORED
 
 
 def test_an_unconfirmed_undo_goes_before_everything() -> None:

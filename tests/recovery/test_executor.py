@@ -13,7 +13,8 @@ from tests.recovery.simulated import Scene, scene
 
 from chaoskit import kube, recovery
 from chaoskit.acts import halt
-from chaoskit.acts.ledger import Account, Ledger, accounts
+from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Event, Step, Warned
 from chaoskit.governor import Governor

@@ -94,6 +94,7 @@ def end(
     """The engine has ended and this is what is left of it, in words: empty when the undo is confirmed.
 
     `tell` hears of each pod of the application that had to be replaced because its fault was left in it.
+    With an engine of ours go its ChaosResults, which Litmus would keep for ever.
     """
     engine = find(cluster, trail)
     if engine is not None:
@@ -105,7 +106,15 @@ def end(
         left = _wait(cluster, clock, trail, keep, replaced)
     if not left and trail.ours:
         left = _remove(cluster, clock, trail, keep)
+        _remove_results(cluster, trail, tell)
     return left
+
+
+def tell_to_stop(cluster: Cluster, trail: Trail) -> None:
+    """The engine was told to end, if it has not ended; `end` waits for it."""
+    engine = find(cluster, trail)
+    if engine is not None:
+        _stop(cluster, engine, kube.ref_of(engine, kube.CHAOS_ENGINE))
 
 
 def _stop(cluster: Cluster, engine: Object, ref: ObjectRef) -> None:
@@ -256,3 +265,12 @@ def _remove(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], Non
         keep()
         clock.sleep(0.5)
     return ()
+
+
+def _remove_results(cluster: Cluster, trail: Trail, tell: Callable[[str], None]) -> None:
+    for body in cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items:
+        ref = kube.ref_of(body, kube.CHAOS_RESULT)
+        try:
+            cluster.delete(ref)
+        except Forbidden as error:
+            tell(f"{ref} stays: {error.message}")

@@ -1,8 +1,7 @@
 """The in-cluster record of one act under way: what must be undone, written down before it is done.
 
-One Lease per run or recovery, in the namespace of its targets. Its annotations carry the entries; its
-renewal proves that somebody still works on it. Whoever finds it expired can finish it, from any machine.
-Values that may be secret stand in a Secret of the same name.
+It is a Lease (see `accounts`); values that may be secret stand in a Secret of the same name. Whoever finds
+it expired can finish it, from any machine.
 """
 
 from __future__ import annotations
@@ -12,123 +11,54 @@ import dataclasses
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from datetime import timedelta
+from typing import Any
 
 from chaoskit import kube
-from chaoskit.acts import halt, undo
+from chaoskit.acts import undo
+from chaoskit.acts.accounts import (
+    ACT_LABEL,
+    ENDED,
+    KEEP_UNTIL,
+    LEDGER,
+    OUTCOME,
+    STATE_LABEL,
+    TARGETS,
+    TRACE,
+    Account,
+    account_of,
+    plain_entry,
+    plain_ref,
+    prune,
+)
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.halt import Act
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, NotFound, Refused, TakenOver
+from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
-
-ACT_LABEL = "chaoskit.io/act"
-STATE_LABEL = "chaoskit.io/state"
-TARGETS = "chaoskit.io/targets"
-LEDGER = "chaoskit.io/ledger"
-TRACE = "chaoskit.io/trace"
-ENDED = "chaoskit.io/ended"
-OUTCOME = "chaoskit.io/outcome"
-KEEP_UNTIL = "chaoskit.io/keep-until"
-"""Until when guards look back at an ended ledger (ISO 8601), as its closer knew; then anybody removes it."""
-SELECTOR = f"{kube.MANAGED_BY}=chaoskit,{ACT_LABEL}"
-
-State = Literal["active", "done"]
-T = TypeVar("T")
 
 _TRIES = 5
 """How often a ledger is written anew because its Lease changed though its holder did not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A ledger's Lease as it was read: who acts on what, whether it has ended, what is owed.
-
-    `unreadable` says in words what of it cannot be read, "" when all can; that part is empty then.
-    """
-
-    ref: ObjectRef
-    id: str
-    act: halt.Act
-    state: State
-    targets: tuple[ObjectRef, ...]
-    entries: tuple[Entry, ...]
-    holder: str
-    renewed: str
-    duration: int
-    trace_id: str
-    version: str
-    ended: datetime | None = None
-    outcome: str = ""
-    keep_until: datetime | None = None
-    unreadable: str = ""
-
-
-def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
-    """Every ledger in a namespace ("" is all), ended ones included, and those that cannot be read whole."""
-    found = cluster.list(kube.LEASE, namespace, labels=SELECTOR).items
-    return tuple(account_of(body) for body in found)
-
-
-def account_of(lease: Object) -> Account:
-    """What a ledger's Lease says; secret values are not in it. What somebody spoilt is in `unreadable`."""
-    meta, spec = lease["metadata"], lease.get("spec") or {}
-    have, notes = kube.labels_of(lease), kube.annotations_of(lease)
-    spoilt: list[str] = []
-
-    def read(name: str, way: Callable[[str], T], otherwise: T) -> T:
-        try:
-            return way(notes[name]) if notes.get(name) else otherwise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            spoilt.append(f"{name} cannot be read: {error!r}")
-            return otherwise
-
-    return Account(
-        ref=kube.ref_of(lease, kube.LEASE),
-        id=have.get(kube.RUN_LABEL, meta["name"]),
-        act="recovery" if have.get(ACT_LABEL) == "recovery" else "chaos",
-        state="done" if have.get(STATE_LABEL) == "done" else "active",
-        targets=read(TARGETS, lambda text: tuple(_ref(each) for each in json.loads(text)), ()),
-        entries=read(LEDGER, lambda text: tuple(_entry(each) for each in json.loads(text)), ()),
-        holder=spec.get("holderIdentity") or "",
-        renewed=spec.get("renewTime") or "",
-        duration=int(spec.get("leaseDurationSeconds") or 30),
-        trace_id=notes.get(TRACE, ""),
-        version=meta.get("resourceVersion", ""),
-        ended=read(ENDED, kube.time_of, None),
-        outcome=notes.get(OUTCOME, ""),
-        keep_until=read(KEEP_UNTIL, kube.time_of, None),
-        unreadable="; ".join(spoilt),
-    )
-
-
-def prune(cluster: Cluster, clock: Clock, namespace: str) -> int:
-    """So many ended ledgers of the namespace are gone: those that their own closers need no more.
-
-    A ledger says itself how long it is needed, so nobody with other limits removes it too early.
-    """
-    now = clock.now()
-    found = [each for each in accounts(cluster, namespace) if each.state == "done"]
-    old = [each for each in found if each.keep_until is not None and each.keep_until < now]
-    for account in old:
-        cluster.delete(account.ref)
-    return len(old)
-
-
 class Ledger:
-    """One run's or recovery's account in the cluster, in the hands of the process that works on it."""
+    """One run's or recovery's account in the cluster, in the hands of the process that works on it.
+
+    A `Heart` renews it from its own thread while the act goes on: writes come one after another.
+    """
 
     def __init__(self, cluster: Cluster, clock: Clock, account: Account) -> None:
         self._cluster = cluster
         self._clock = clock
         self._renewed = clock.monotonic()
         self._version = account.version
+        self._writing = threading.RLock()
         self.account = account
 
     @classmethod
@@ -138,7 +68,7 @@ class Ledger:
         clock: Clock,
         *,
         id: str,  # noqa: A002 - the record's own word
-        act: halt.Act,
+        act: Act,
         namespace: str,
         targets: Sequence[ObjectRef],
         trace_id: str,
@@ -165,7 +95,7 @@ class Ledger:
                 STATE_LABEL: "active",
             },
             "annotations": {
-                TARGETS: json.dumps([_plain_ref(target) for target in targets]),
+                TARGETS: json.dumps([plain_ref(target) for target in targets]),
                 LEDGER: "[]",
                 TRACE: trace_id,
             },
@@ -213,19 +143,9 @@ class Ledger:
 
         Raises:
             TakenOver: another process holds the account.
-            Refused: acts of this kind were halted.
         """
-        if self._clock.monotonic() - self._renewed < self.account.duration / 3:
-            return
-        self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}})
-        self.refuse_when_halted()
-
-    def refuse_when_halted(self) -> None:
-        """Nothing was halted since; otherwise `Refused` (guard ``halt``)."""
-        found = halt.halted(self._cluster, self.account.act, namespace=self.account.ref.namespace)
-        if found is not None:
-            message = f"{found.act} is halted: {found.reason or 'no reason given'}"
-            raise Refused(message, guard="halt", limit="none", hint="chaoskit resume lifts it")
+        if self._clock.monotonic() - self._renewed >= self.account.duration / 3:
+            self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}})
 
     def undo(self, listen: Listener = ignore) -> Undo:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
@@ -258,7 +178,7 @@ class Ledger:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, ValueError) as error:
             return f"{entry.target}: its original value cannot be read: {error}"
-        return undo.undo(self._cluster, self._clock, whole, keep=self.keep_alive, tell=note)
+        return undo.undo(self._cluster, self._clock, whole, keep=self._keep_alive, tell=note)
 
     def _settled(self, entry: Entry) -> str:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
@@ -270,10 +190,14 @@ class Ledger:
             return f"{entry.target}: undone, but {self.account.ref} could not be told: {error}"
         return ""
 
-    def keep_alive(self) -> None:
-        """Like `renew`, but a halt does not stop an undo."""
-        if self._clock.monotonic() - self._renewed >= self.account.duration / 3:
-            self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}})
+    def _keep_alive(self) -> None:
+        """The Lease is renewed; what keeps it from that keeps no undo from its end, but another holder."""
+        try:
+            self.renew()
+        except TakenOver:
+            raise
+        except ChaoskitError:
+            return
 
     def close(self, outcome: Outcome, *, keep: float = 0) -> None:
         """The act has ended with `outcome`; its Lease stays for guards for `keep` seconds, with 0 it is gone.
@@ -304,7 +228,7 @@ class Ledger:
         self._save({"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}})
 
     def _keep(self, entries: tuple[Entry, ...]) -> None:
-        text = json.dumps([_plain_entry(entry) for entry in entries])
+        text = json.dumps([plain_entry(entry) for entry in entries])
         self._save({"metadata": {"annotations": {LEDGER: text}}})
         self.account = dataclasses.replace(self.account, entries=entries)
 
@@ -317,16 +241,17 @@ class Ledger:
         Raises:
             TakenOver: another process holds the Lease.
         """
-        for _ in range(_TRIES):
-            meta = {**patch.get("metadata", {}), "resourceVersion": self._version}
-            try:
-                stored = self._cluster.patch(self.account.ref, {**patch, "metadata": meta})
-            except Conflict:
-                self._version = self._version_if_ours()
-                continue
-            self._version = stored["metadata"].get("resourceVersion", "")
-            self._renewed = self._clock.monotonic()
-            return
+        with self._writing:
+            for _ in range(_TRIES):
+                meta = {**patch.get("metadata", {}), "resourceVersion": self._version}
+                try:
+                    stored = self._cluster.patch(self.account.ref, {**patch, "metadata": meta})
+                except Conflict:
+                    self._version = self._version_if_ours()
+                    continue
+                self._version = stored["metadata"].get("resourceVersion", "")
+                self._renewed = self._clock.monotonic()
+                return
         raise Conflict(f"{self.account.ref} changes faster than it can be written")
 
     def _version_if_ours(self) -> str:
@@ -367,43 +292,3 @@ class Ledger:
 def identity(id_: str) -> str:
     """Who holds a Lease: ``host:pid:id``; in containers host and pid may be those of the dead one before."""
     return f"{socket.gethostname()}:{os.getpid()}:{id_}"
-
-
-def _plain_ref(ref: ObjectRef) -> dict[str, str]:
-    return {
-        "group": ref.kind.group,
-        "kind": ref.kind.name,
-        "plural": ref.kind.plural,
-        "namespace": ref.namespace,
-        "name": ref.name,
-        "uid": ref.uid,
-    }
-
-
-def _ref(plain: Mapping[str, str]) -> ObjectRef:
-    kind = kube.KINDS.get(plain["kind"])
-    if kind is None or kind.group != plain["group"]:
-        kind = Kind(plain["group"], plain["kind"], plain["plural"], bool(plain["namespace"]))
-    return ObjectRef(kind, plain["namespace"], plain["name"], plain["uid"])
-
-
-def _plain_entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "kind": entry.kind,
-        "target": _plain_ref(entry.target),
-        "path": list(entry.path),
-        "before": entry.before,
-        "after": entry.after,
-        "secret": entry.secret,
-    }
-
-
-def _entry(plain: Mapping[str, Any]) -> Entry:
-    return Entry(
-        kind=plain["kind"],
-        target=_ref(plain["target"]),
-        path=tuple(plain["path"]),
-        before=plain["before"],
-        after=plain["after"],
-        secret=bool(plain.get("secret")),
-    )

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chaoskit.acts.ledger import Account, Ledger, accounts
+from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Listener, Step, ignore

@@ -57,6 +57,8 @@ def words(entry: Entry) -> str:
             return f"{entry.target} removed"
         case "field":
             return f"{entry.target} {'.'.join(entry.path)} is as before"
+        case "element":
+            return f"{entry.target} has no {_spelled(entry.after)} in {'.'.join(entry.path)}"
         case rollout.KIND:
             return f"{entry.target} has the pod template of {entry.before} again"
         case "litmus-engine":
@@ -93,15 +95,34 @@ def _made(cluster: Cluster, entry: Entry) -> ObjectRef | None:
 
 
 def _field(hands: Hands, entry: Entry) -> str:
+    def restored(present: Any) -> Any:
+        # Somebody else's value by now, or never changed: not ours to restore.
+        return entry.before if present == entry.after else present
+
+    return _set(hands, entry, restored)
+
+
+def _element(hands: Hands, entry: Entry) -> str:
+    def without(present: Any) -> Any:
+        kept = [each for each in present or () if not entry.after.items() <= each.items()]
+        return (kept or None) if len(kept) != len(present or ()) else present
+
+    return _set(hands, entry, without)
+
+
+def _set(hands: Hands, entry: Entry, restored: Callable[[Any], Any]) -> str:
+    """The value at the entry's path is what `restored` makes of the present one."""
     for _ in range(_TRIES):
         try:
             body = hands.cluster.get(entry.target)
         except NotFound:
             return ""
-        if _at(body, entry.path) != entry.after:
-            return ""  # somebody else's value by now, or never changed: not ours to restore
+        present = _at(body, entry.path)
+        wanted = restored(present)
+        if wanted == present:
+            return ""
         try:
-            patch = _restoring(entry, body["metadata"]["resourceVersion"])
+            patch = _setting(entry.path, wanted, body["metadata"]["resourceVersion"])
             hands.cluster.patch(entry.target, patch, type="json")
         except Conflict:
             hands.clock.sleep(0.2)
@@ -117,13 +138,17 @@ def _at(body: Object, path: tuple[str, ...]) -> Any:
     return found
 
 
-def _restoring(entry: Entry, version: str) -> list[dict[str, Any]]:
+def _setting(path: tuple[str, ...], value: Any, version: str) -> list[dict[str, Any]]:
     """A JSON patch, which replaces mappings whole; naming the version makes it conditional."""
-    pointer = "/" + "/".join(step.replace("~", "~0").replace("/", "~1") for step in entry.path)
-    back = {"op": "remove", "path": pointer}
-    if entry.before is not None:
-        back = {"op": "add", "path": pointer, "value": entry.before}
-    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, back]
+    pointer = "/" + "/".join(step.replace("~", "~0").replace("/", "~1") for step in path)
+    step = {"op": "remove", "path": pointer}
+    if value is not None:
+        step = {"op": "add", "path": pointer, "value": value}
+    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, step]
+
+
+def _spelled(element: Mapping[str, Any]) -> str:
+    return " ".join(f"{key} {value}" for key, value in element.items())
 
 
 def _rollout(hands: Hands, entry: Entry) -> str:
@@ -145,6 +170,7 @@ def _engine(hands: Hands, entry: Entry) -> str:
 _WAYS: dict[str, Callable[[Hands, Entry], str]] = {
     "created": _created,
     "field": _field,
+    "element": _element,
     rollout.KIND: _rollout,
     "litmus-engine": _engine,
 }

@@ -106,7 +106,10 @@ class SpoolingStore:
         return self._main
 
     def _deliver(self, main: Store) -> None:
-        spool = self._open_spool()
+        try:
+            spool = self._open_spool()
+        except Unavailable:
+            return  # where nothing can be written, nothing waits: no reason to fail a store that answers
         try:
             waiting = list(spool.dump())
             main.load(waiting)

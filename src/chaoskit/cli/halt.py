@@ -22,16 +22,23 @@ def chosen(only: str) -> tuple[Act, ...]:
     return wanted
 
 
-@command(app, epilog='Examples: chaoskit halt --reason "incident 42"; chaoskit halt --only chaos')
+@command(app, epilog='Examples: chaoskit halt --reason "incident 42"; chaoskit halt --only chaos -n shop')
 def halt(
     session: Session,
     only: Annotated[str, typer.Option(help="chaos or recovery; both when left out.")] = "",
     reason: Annotated[str, typer.Option(help="Why; everybody who is refused reads it.")] = "",
 ) -> None:
-    """Stop all chaos and recovery in the cluster, and block new ones until resume."""
+    """Stop all chaos and recovery, and block new ones, in the cluster or in one namespace (-n)."""
+    from chaoskit.acts.halt import HOME
     from chaoskit.acts.halt import halt as put_halt
 
     acts = chosen(only)
     with session.connected() as runtime:
-        put_halt(runtime.cluster, runtime.clock, acts, reason)
-    session.say(f"halted   {' and '.join(acts)}; chaoskit resume lifts it")
+        place = session.asked_namespace
+        put_halt(runtime.cluster, runtime.clock, acts, reason, namespace=place or HOME)
+    where = f"in namespace {place}" if place else "in the cluster"
+    session.say(f"halted   {' and '.join(acts)} {where}; {_lifting(place)} lifts it")
+
+
+def _lifting(namespace: str) -> str:
+    return f"chaoskit resume -n {namespace}" if namespace else "chaoskit resume"

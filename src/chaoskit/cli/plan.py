@@ -8,7 +8,7 @@ import typer
 
 from chaoskit.cli.render import emit, next_step, span
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.validate import variables
+from chaoskit.cli.validate import checked
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ def plan(
     var: Annotated[list[str] | None, typer.Option(help="A variable of the documents, as name=value.")] = None,
 ) -> None:
     """Show targets, checks, rights, undo and time of a run, as the cluster is now; nothing is changed."""
-    from chaoskit.experiments import load
     from chaoskit.experiments import plan as make_plan
+    from chaoskit.experiments import trials as trials_of
 
+    documents = checked(files, var)
     with session.connected() as runtime:
-        trials = load(files, variables=variables(var), namespace=runtime.namespace)
+        trials = trials_of(documents, namespace=runtime.namespace)
         plans = [make_plan(each, runtime.cluster, governor=runtime.world.governor) for each in trials]
     outcome = gravest(each.outcome or Outcome.DONE for each in plans)
     document = {

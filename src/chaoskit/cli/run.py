@@ -10,7 +10,7 @@ import typer
 from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.cli.validate import variables
+from chaoskit.cli.validate import checked
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import gravest
 
@@ -47,19 +47,19 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Run experiments one after another: steady state, undo ledger, fault, verdict, undo, evidence."""
-    from chaoskit.experiments import load
+    from chaoskit.experiments import trials as trials_of
 
-    # All documents are checked before anything is connected or run.
-    trials = load(files, variables=variables(var), namespace=session.loaded.settings.namespace)
-    if plan and len(trials) > 1:
-        raise InvalidInput(
-            f"--plan is the hash of one plan, and {len(trials)} experiments are given",
-            hint="run each with its own hash",
-        )
-    for trial in trials:
-        for warning in trial.warnings:
-            session.say(f"! {warning}")
+    documents = checked(files, var)
     with session.connected() as runtime:
+        trials = trials_of(documents, namespace=runtime.namespace)
+        if plan and len(trials) > 1:
+            raise InvalidInput(
+                f"--plan is the hash of one plan, and {len(trials)} experiments are given",
+                hint="run each with its own hash",
+            )
+        for trial in trials:
+            for warning in trial.warnings:
+                session.say(f"! {warning}")
         _agree(session, runtime, trials, files, yes=yes)
         records = _run_all(
             session, runtime, trials, expected=plan, preflight=preflight, timeout=timeout, fail_fast=fail_fast

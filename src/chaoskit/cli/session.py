@@ -91,6 +91,12 @@ class Session:
                 self.say(f"cluster  {runtime.description}")
             yield runtime
 
+    @property
+    def asked_namespace(self) -> str:
+        """The namespace that a flag names, "" without one: for what is otherwise on the whole cluster."""
+        loaded = self.loaded
+        return loaded.settings.namespace if loaded.origins["namespace"] == "flag" else ""
+
     def say(self, line: str) -> None:
         """A line on stderr, unless quiet."""
         if not self.quiet:

@@ -15,6 +15,7 @@ from chaoskit.outcome import Outcome
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from chaoskit.documents import Document
     from chaoskit.experiments.lint import Finding
 
 app = new_app(__doc__)
@@ -45,6 +46,20 @@ def validate(
     }
     emit(session, "validation", document, lambda out: _table(out, found, len(documents)))
     raise typer.Exit(outcome.exit_code)
+
+
+def checked(files: list[str], var: list[str] | None) -> tuple[Document, ...]:
+    """The documents of these files, once all of them can be run as far as a look at them tells.
+
+    Raises:
+        InvalidInput: with every problem of every document; nothing was connected for it.
+    """
+    from chaoskit.documents import read
+    from chaoskit.experiments import trials
+
+    documents = read(files, variables=variables(var))
+    trials(documents)
+    return documents
 
 
 def variables(pairs: list[str] | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ caller may not ask) is a warning, never a no.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -251,7 +251,7 @@ def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[str]:
     return [str(access) for access in dict.fromkeys(needed) if cluster.can_i(access) == "denied"]
 
 
-def _run_needs(trial: Trial, home: str, places: Iterable[str]) -> Iterator[Access]:
+def _run_needs(trial: Trial, home: str, places: Sequence[str]) -> Iterator[Access]:
     """What a run does itself, from the ledger to the undo."""
     yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
     yield from _all("get list watch", _LITMUS, "chaosresults", home)
@@ -260,6 +260,12 @@ def _run_needs(trial: Trial, home: str, places: Iterable[str]) -> Iterator[Acces
     yield from _all("list", "batch", "jobs", home)
     for place in places:
         yield from _all("get list watch", "", "pods", place)
+    if {"node-drain", "node-taint"}.intersection(trial.faults):
+        yield from _all("list patch", "", "nodes", "")
+    if "pod-autoscaler" in trial.faults:
+        for place in places:
+            yield from _all("get patch", "apps", "deployments", place)
+            yield from _all("get patch", "apps", "statefulsets", place)
     for body in trial.beside:
         kind = kube.kind_of(body)
         yield from _all("create get delete", kind.group, kind.plural, home if kind.namespaced else "")

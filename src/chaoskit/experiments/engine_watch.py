@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from chaoskit import kube
-from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status
+from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status, tell_to_stop
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, NotFound, TimedOut
-from chaoskit.experiments import checks, litmus, targets, terminal
+from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, NotFound, TakenOver, TimedOut
+from chaoskit.experiments import checks, litmus, originals, targets, terminal
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.planning import Plan
@@ -59,16 +60,18 @@ def make(
     ref = kube.ref_of(body, kube.CHAOS_ENGINE)
     refuse_when_stopped(stop)
     _clear_the_name(ref, cluster, clock, stop)
+    for entry in originals.owed(plan, cluster):
+        ledger.write(entry)
     trail = Trail(ref, journal.run, plan.selection.namespaces, trial.experiment is not None)
     ledger.write(trail.entry())
     old = _results_before(cluster, ref.namespace)
     refuse_when_stopped(stop)
     engine = cluster.create(body)
     uid = engine["metadata"]["uid"]
-    known = dataclasses.replace(trail, engine=dataclasses.replace(ref, uid=uid))
+    course.trail = dataclasses.replace(trail, engine=dataclasses.replace(ref, uid=uid))
     made = Observed(ref.name, uid, clock.monotonic(), trial.faults, old, engine=engine)
     course.observed = made
-    ledger.amend(trail.entry(), known.entry())
+    ledger.amend(trail.entry(), course.trail.entry())
     journal.step(trial.faults[0], "begun", f"engine {ref.name} in namespace {ref.namespace}")
     return made
 
@@ -157,7 +160,8 @@ class EngineWatch:
     ) -> None:
         chosen = [pod for each in plan.selections.values() for pod in each.pods]
         self.seen = made
-        self.evidence = Evidence(cluster, made.uid, chosen)
+        self.evidence = Evidence(cluster, clock, made.uid, chosen)
+        self._cluster = cluster
         self._plan = plan
         self._course = course
         self._clock = clock
@@ -168,13 +172,18 @@ class EngineWatch:
     def ending(self, timeout: float, meanwhile: Meanwhile) -> Ending:
         """How the engine's run ended by itself; the logs so far are kept, whatever ended it.
 
+        What ends the watch before that tells the engine to stop at once; logs are read while it does.
+
         Raises:
             TimedOut: `timeout` seconds are over.
             ChaoskitError: what `meanwhile` raises.
         """
         try:
             ending = self._watched(timeout, meanwhile)
+        except TakenOver:
+            raise
         except ChaoskitError:
+            self._stop()
             self.evidence.everything(self.seen.pods.values())
             raise
         self.evidence.everything(self.seen.pods.values())
@@ -203,6 +212,12 @@ class EngineWatch:
             meanwhile()
             if now - self.seen.began >= timeout:
                 raise TimedOut(f"the run did not end within {timeout:.0f} s")
+
+    def _stop(self) -> None:
+        """The engine is told to stop, if the cluster can be reached: the undo will see to it again."""
+        if self._course.trail is not None:
+            with suppress(ChaoskitError):
+                tell_to_stop(self._cluster, self._course.trail)
 
     def _last_words(self) -> str:
         """The last line that the engine's runner or experiment wrote: why there is no result."""
@@ -241,12 +256,3 @@ class EngineWatch:
         gone = (self._clock.now() - self._course.injected_at).total_seconds()
         done = min(self._plan.chaos_seconds, max(0.0, gone))
         self._journal.progress(self._plan.trial.faults[0], done, self._plan.chaos_seconds)
-
-
-def remove_results(cluster: Cluster, namespace: str, uid: str) -> None:
-    """The ChaosResults of this very engine are gone; Litmus itself would keep them for ever."""
-    for body in cluster.list(kube.CHAOS_RESULT, namespace, labels=f"{UID_LABEL}={uid}").items:
-        try:
-            cluster.delete(kube.ref_of(body, kube.CHAOS_RESULT))
-        except NotFound:
-            continue

@@ -7,21 +7,25 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts.engine import UID_LABEL
+from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError
 from chaoskit.ports.cluster import Cluster, Object
 
 TAIL = 200
 MOST = 40
 """Logs kept in one run, so that a fault on hundreds of pods does not fill the store."""
+LONGEST = 10.0
+"""Seconds in which logs are read at the end: the undo comes after it."""
 
 
 class Evidence:
     """What one run keeps. `uid` is the engine's; `targets` are the pods as they were before it."""
 
-    def __init__(self, cluster: Cluster, uid: str, targets: Iterable[Object]) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, uid: str, targets: Iterable[Object]) -> None:
         self.logs: dict[str, str] = {}
         self.changes: list[str] = []
         self._cluster = cluster
+        self._clock = clock
         self._uid = uid
         self._restarts = {_key(pod): kube.restarts(pod) for pod in targets}
         self._kept: set[tuple[str, str]] = set()
@@ -41,9 +45,11 @@ class Evidence:
         return self._target(type_, pod) if _key(pod) in self._restarts else ""
 
     def everything(self, pods: Iterable[Object]) -> None:
-        """The logs of the engine's pods as they are now."""
+        """The logs of the engine's pods as they are now, as many as can be read in a few seconds."""
+        until = self._clock.monotonic() + LONGEST
         for pod in pods:
-            self._keep(pod, again=True)
+            if self._clock.monotonic() < until:
+                self._keep(pod, again=True)
 
     def document(self) -> dict[str, Any]:
         """What was kept, as JSON."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chaoskit.acts.engine import Trail
 from chaoskit.clock import Clock
 from chaoskit.events import ClusterEvent, Event, Listener, Mark, Progress, Step, Warned, ignore
 from chaoskit.experiments import verdict
@@ -23,6 +24,7 @@ class Course:
     """What is known of one run, as far as it has come."""
 
     plan: Plan | None = None
+    trail: Trail | None = None
     observed: Observed | None = None
     evidence: Evidence | None = None
     undone: Undo = field(default_factory=lambda: Undo("none needed"))

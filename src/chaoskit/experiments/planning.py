@@ -44,11 +44,14 @@ class Plan:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What a run would end with at once; None when it may start."""
+        """What a run would end with at once; None when it may start.
+
+        A guard's no comes first: what must not be done needs nothing that is missing to be mended.
+        """
         states = {check.state for check in self.checks}
-        if "blocked" in states:
-            return Outcome.CANNOT_START
-        return Outcome.REFUSED if "refused" in states else None
+        if "refused" in states:
+            return Outcome.REFUSED
+        return Outcome.CANNOT_START if "blocked" in states else None
 
     @property
     def problem(self) -> Check | None:
@@ -246,15 +249,15 @@ def admitted(trial: Trial, selection: Selection, governor: Governor | None) -> N
         radius = trial.experiment.spec.blast_radius
         pods, percent = radius.max_pods, radius.max_percent
     if governor is None:
-        within_radius(selection.hit, selection.total, max_pods=pods, max_percent=percent)
+        within_radius(selection.hit, selection.hits, max_pods=pods, max_percent=percent)
         return
     for namespace in selection.namespaces:
         governor.admit(
             "chaos",
             selection.workloads,
             namespace,
-            pods_hit=selection.hit,
-            pods_total=selection.total,
+            at_once=selection.hit,
+            hits=selection.hits,
             max_pods=pods,
             max_percent=percent,
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 
+from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, Interrupted, InvalidInput, Refused, Unavailable
+from chaoskit.errors import ChaoskitError, Conflict, Interrupted, InvalidInput, Refused, TakenOver
 from chaoskit.events import Listener, Mark, ignore
 from chaoskit.experiments import engine_watch, planning, verdict
 from chaoskit.experiments.engine_watch import EngineWatch, refuse_when_stopped
@@ -43,31 +45,41 @@ def run(
     timeout: float | None = None,
     trace_id: str = "",
     expected_hash: str = "",
+    heart: Heart | None = None,
 ) -> RunRecord:
     """The trial was run, judged and undone; the record says how it ended and why.
 
     Never raises for an outcome of the table, those of refusals and missing parts included. Without
     `preflight` only guards are asked and Litmus' own course is followed. `expected_hash` is a plan's, or
     its first characters, eight at least: a drift of the live state from it is refused. Once `stop` is set
-    (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo.
+    (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo. Several runs
+    of one process may share a `heart`.
     """
     sources = Sources(cluster, clock, metrics, http)
     journal = Journal(clock, listen, trace_id)
-    one = _Run(trial, sources, governor, journal, stop or threading.Event())
-    return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
+    with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
+        one = _Run(trial, sources, governor, journal, beating, stop or threading.Event())
+        return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
 
 
 class _Run:
     """The order of one run: what comes after what, and what comes whatever happens."""
 
     def __init__(
-        self, trial: Trial, sources: Sources, governor: Governor, journal: Journal, stop: threading.Event
+        self,
+        trial: Trial,
+        sources: Sources,
+        governor: Governor,
+        journal: Journal,
+        heart: Heart,
+        stop: threading.Event,
     ) -> None:
         self.trial = trial
         self.cluster = sources.cluster
         self.clock = sources.clock
         self.governor = governor
         self.journal = journal
+        self.heart = heart
         self.stop = stop
         self.course = Course()
         self.monitor = Monitor(
@@ -147,31 +159,32 @@ class _Run:
             trace_id=self.journal.trace_id,
         )
         judgements: list[Judged | None] = []
-        try:
+        with self.heart.attending(ledger) as pulse:
             try:
-                self.governor.confirm(ledger)
-                where = f"{ledger.account.ref} in namespace {self.trial.namespace}"
-                self.journal.step("undo written", "done", where)
-                self._injected(made, ledger, timeout, judgements)
-            except ChaoskitError as error:
-                judgements.append(self._judged(error))
-            return self._ended(ledger, judgements)
-        except Exception:
-            # A bug must not leave the fault behind; it is raised again when the undo is done. It may be
-            # the listener's own: from here on nobody is told.
-            self.journal.mute()
-            self._undo(ledger)
-            self._close(ledger, Outcome.BUG)
-            raise
+                try:
+                    self.governor.confirm(ledger)
+                    where = f"{ledger.account.ref} in namespace {self.trial.namespace}"
+                    self.journal.step("undo written", "done", where)
+                    self._injected(made, pulse, timeout, judgements)
+                except ChaoskitError as error:
+                    judgements.append(self._judged(error))
+                return self._ended(pulse, judgements)
+            except Exception:
+                # A bug must not leave the fault behind; it is raised again when the undo is done. It may be
+                # the listener's own: from here on nobody is told.
+                self.journal.mute()
+                self._undo(ledger)
+                self._close(ledger, Outcome.BUG)
+                raise
 
-    def _injected(self, made: Plan, ledger: Ledger, timeout: float, judgements: list[Judged | None]) -> None:
+    def _injected(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
         """The engine has been made and watched to its end; `judgements` has what Litmus' side of it means."""
         trial, course, cluster, clock = self.trial, self.course, self.cluster, self.clock
-        seen = engine_watch.make(trial, made, course, cluster, clock, self.journal, ledger, self.stop)
+        seen = engine_watch.make(trial, made, course, cluster, clock, self.journal, pulse.ledger, self.stop)
         interests = engine_watch.interests(made, seen.engine or {})
         with Watching(cluster, interests, clock) as watching:
             engine = EngineWatch(seen, made, course, cluster, clock, self.journal, watching)
-            ending = engine.ending(timeout, lambda: self._meanwhile(ledger))
+            ending = engine.ending(timeout, lambda: self._meanwhile(pulse))
             self.journal.step(trial.faults[0], "done", ending.reason or f"engine {seen.name} has a verdict")
             judged = verdict.of_litmus(
                 trial.experiments, engine.seen, ending, affected=engine.evidence.affected
@@ -181,11 +194,11 @@ class _Run:
                 course.injected_until = clock.now() if course.injected_at else None
                 told = f"{judged.outcome.words}: {judged.reason}"
                 self.journal.step("litmus", _mark(judged.outcome), told)
-                if course.injected:
-                    self._regain(ledger)
-                engine.completed(lambda: self._renew(ledger), self.stop)
+                if course.disturbed:
+                    self._regain(pulse)
+                engine.completed(lambda: self._go_on(pulse), self.stop)
 
-    def _meanwhile(self, ledger: Ledger) -> None:
+    def _meanwhile(self, pulse: Pulse) -> None:
         """The run may go on.
 
         Raises:
@@ -194,36 +207,38 @@ class _Run:
             _Decided: the steady state broke and the experiment asks for an abort.
         """
         refuse_when_stopped(self.stop)
-        self._renew(ledger)
+        self._go_on(pulse)
         for each in self.monitor.during(injected=self.course.disturbed):
             if each.held is False and each.condition.abort:
                 self.journal.step("aborting", "broken", each.words())
-                judged = verdict.of_steady_state(self.monitor.seen, injected=self.course.injected)
+                judged = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
                 raise _Decided(judged or Judged(Outcome.ERRORED, each.words()))
 
-    def _regain(self, ledger: Ledger) -> None:
+    def _regain(self, pulse: Pulse) -> None:
         """The steady state after the fault was looked at; a halt or a stop goes straight to the undo."""
-        for each in self.monitor.after("after", keep=lambda: self._renew(ledger), stop=self.stop):
+        for each in self.monitor.after("after", keep=lambda: self._go_on(pulse), stop=self.stop):
             self.journal.step("steady after", "held" if each.held else "broken", each.words())
         refuse_when_stopped(self.stop)
 
-    def _renew(self, ledger: Ledger) -> None:
-        try:
-            ledger.renew()
-        except Unavailable as error:
-            self.journal.warn(f"lease not renewed: {error}")
+    def _go_on(self, pulse: Pulse) -> None:
+        """Neither a halt nor another process is in the way; a lease in trouble was told of."""
+        pulse.check()
+        self._tell_trouble(pulse)
+
+    def _tell_trouble(self, pulse: Pulse) -> None:
+        if pulse.trouble:
+            self.journal.warn(pulse.trouble)
 
     # ------------------------------------------------------------------ whatever happened
 
-    def _ended(self, ledger: Ledger, judgements: list[Judged | None]) -> Judged:
-        self._undo(ledger)
-        injected = self.course.injected
-        if injected and not self.stop.is_set():
-            judgements.append(self._regained(ledger))
-        judgements.append(verdict.of_steady_state(self.monitor.seen, injected=injected))
+    def _ended(self, pulse: Pulse, judgements: list[Judged | None]) -> Judged:
+        self._undo(pulse.ledger)
+        disturbed = self.course.disturbed
+        if disturbed and not self.stop.is_set():
+            judgements.append(self._regained(pulse))
+        judgements.append(verdict.of_steady_state(self.monitor.seen, injected=disturbed))
         judged = verdict.final(judgements, self.course.undone)
-        self._forget_results()
-        self._close(ledger, judged.outcome)
+        self._close(pulse.ledger, judged.outcome)
         return judged
 
     def _undo(self, ledger: Ledger) -> None:
@@ -238,9 +253,9 @@ class _Run:
         if self.course.injected_at is not None and self.course.injected_until is None:
             self.course.injected_until = self.clock.now()
 
-    def _regained(self, ledger: Ledger) -> Judged | None:
+    def _regained(self, pulse: Pulse) -> Judged | None:
         """The steady state after the undo was looked at; a stop on the way is a judgement of its own."""
-        for each in self.monitor.after("after undo", keep=lambda: self._keep(ledger), stop=self.stop):
+        for each in self.monitor.after("after undo", keep=lambda: self._hold(pulse), stop=self.stop):
             self.journal.step("steady after undo", "held" if each.held else "broken", each.words())
         try:
             refuse_when_stopped(self.stop)
@@ -248,25 +263,16 @@ class _Run:
             return self._judged(error)
         return None
 
-    def _keep(self, ledger: Ledger) -> None:
-        """The lease is renewed, or it was said why not: the verdict is found, nothing stops it any more."""
+    def _hold(self, pulse: Pulse) -> None:
+        """The verdict is found: nothing stops it any more, it is only told who else holds the ledger."""
         try:
-            ledger.keep_alive()
-        except ChaoskitError as error:
-            self.journal.warn(f"lease not renewed: {error}")
-
-    def _forget_results(self) -> None:
-        """A native engine's ChaosResults go with it, now that the record has them; unchanged YAML's stay."""
-        seen = self.course.observed
-        if seen is None or self.trial.experiment is None or self.course.undone.left:
-            return
-        try:
-            engine_watch.remove_results(self.cluster, self.trial.namespace, seen.uid)
-        except ChaoskitError as error:
-            self.journal.warn(f"the ChaosResult of engine {seen.name} stays: {error}")
+            pulse.held()
+        except TakenOver as error:
+            self.journal.warn(error.message)
+        self._tell_trouble(pulse)
 
     def _close(self, ledger: Ledger, outcome: Outcome) -> None:
-        acted = self.course.injected_at is not None
+        acted = self.course.disturbed
         try:
             ledger.close(outcome, keep=self.governor.remembers("chaos") if acted else 0)
         except ChaoskitError as error:
@@ -276,7 +282,7 @@ class _Run:
         """An error as an outcome: after an injection nothing is refused or never started any more."""
         if isinstance(error, _Decided):
             return error.judged
-        outcome, late = of_error(error), self.course.injected
+        outcome, late = of_error(error), self.course.disturbed
         if late and outcome in {Outcome.CANNOT_START, Outcome.REFUSED, Outcome.INVALID_INPUT}:
             outcome = Outcome.ERRORED
         if isinstance(error, Conflict) and not late:

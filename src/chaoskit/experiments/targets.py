@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from chaoskit import kube
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.litmus import Env, chooses_again, chosen
 from chaoskit.experiments.spec import Experiment
+from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.topology import Topology
 
@@ -19,6 +21,7 @@ from chaoskit.topology import Topology
 class Selection:
     """What may be hit and how much of it: `hit` of these pods at a time, in `namespaces`.
 
+    `hits` are the same for each workload at worst, when chance takes all of them from it.
     `percent` is what Litmus is told where a native run cannot pin its pods; it takes `hit` of them by it.
     `missing` says in words why nothing is selected; Litmus would end with TARGET_SELECTION_ERROR.
     """
@@ -32,6 +35,7 @@ class Selection:
     pinned: bool = False
     percent: str = ""
     missing: str = ""
+    hits: tuple[Hit, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -181,17 +185,23 @@ def _selection(
     pinned: bool,
     percent: str = "",
 ) -> Selection:
-    owners: dict[tuple[str, str], ObjectRef] = {}
-    total = 0
+    candidates: Counter[ObjectRef] = Counter()
+    have: dict[ObjectRef, int] = {}
     for pod in pods:
         topology = topologies[pod["metadata"]["namespace"]]
+        known = topology.workload_of(pod)
         owner = topology.owner_of(pod) or kube.ref_of(pod, kube.POD)
-        if (owner.namespace, str(owner)) not in owners:
-            owners[owner.namespace, str(owner)] = owner
-            known = topology.workload_of(pod)
-            total += len(alive(known.pods)) if known is not None else 1
+        candidates[owner] += 1
+        have[owner] = len(alive(known.pods)) if known is not None else 1
     return Selection(
-        tuple(pods), hit, tuple(owners.values()), total, namespaces, pinned=pinned, percent=percent
+        tuple(pods),
+        hit,
+        tuple(have),
+        sum(have.values()),
+        namespaces,
+        pinned=pinned,
+        percent=percent,
+        hits=tuple(Hit(f"pods of {o}", min(hit, n), max(n, have[o])) for o, n in candidates.items()),
     )
 
 
@@ -206,7 +216,9 @@ def _nodes(env: Env, namespaces: tuple[str, ...], topologies: Mapping[str, Topol
     hit = len(names) or share(len(found), env.get("NODES_AFFECTED_PERC", ""))
     refs = tuple(ObjectRef(kube.NODE, "", name) for name in found)
     missing = "" if found else f"no node has the label {label}"
-    return Selection((), min(hit, len(found)), refs, len(every), namespaces, nodes=found, missing=missing)
+    hit, total = min(hit, len(found)), len(every)
+    hits = (Hit("nodes", hit, total),)
+    return Selection((), hit, refs, total, namespaces, nodes=found, missing=missing, hits=hits)
 
 
 def _spelled(parts: Iterable[Wanted]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from chaoskit.experiments.litmus import probes_of
@@ -56,7 +57,7 @@ def of_litmus(
 ) -> Judged:
     """What the engine's end means, gravest experiment first; `affected`: targets were seen to change."""
     if ending.how == "cannot-start":
-        return Judged(_never_or_errored(observed), ending.reason, ending.hint)
+        return Judged(_unjudged(observed.injected or affected), ending.reason, ending.hint)
     judged = [_of_experiment(each, observed, ending, affected=affected) for each in experiments]
     return the_gravest(judged)
 
@@ -67,10 +68,9 @@ def the_gravest(judged: Sequence[Judged]) -> Judged:
     return next((each for each in judged if each.outcome is worst), Judged(worst, "nothing was run"))
 
 
-def _never_or_errored(observed: Observed, experiment: str = "") -> Outcome:
+def _unjudged(disturbed: bool) -> Outcome:
     """What cannot be judged: an error after an injection, otherwise it never started."""
-    injected = injected_of(observed, experiment) if experiment else observed.injected
-    return Outcome.ERRORED if injected else Outcome.CANNOT_START
+    return Outcome.ERRORED if disturbed else Outcome.CANNOT_START
 
 
 def _of_experiment(
@@ -79,19 +79,19 @@ def _of_experiment(
     name = experiment["name"]
     result = observed.result(name)
     injected = injected_of(observed, name)
+    disturbed = injected or affected
     held = probes(experiment, result)
     match observed.verdict(name):
         case "Pass":
             return _passed(name, injected=injected, affected=affected)
         case "Fail":
-            return _failed(name, held, observed, injected=injected)
+            return _failed(name, held, observed, injected=disturbed)
         case "Stopped" if any(each.stops and each.verdict == "Failed" for each in held):
-            return _failed(name, held, observed, injected=injected)
+            return _failed(name, held, observed, injected=disturbed)
         case "Error":
-            reason = f"{name}: {error_of(result)}"
-            return Judged(_never_or_errored(observed, name), reason)
+            return Judged(_unjudged(disturbed), f"{name}: {error_of(result)}")
         case _:
-            return _unsettled(name, observed, ending)
+            return _unsettled(name, observed, ending, injected=disturbed)
 
 
 def _passed(name: str, *, injected: bool, affected: bool) -> Judged:
@@ -124,8 +124,8 @@ def _told(probe: Probe) -> str:
     return f"probe {probe.name} ({probe.mode}) did not hold{why}"
 
 
-def _unsettled(name: str, observed: Observed, ending: Ending) -> Judged:
-    outcome = _never_or_errored(observed, name)
+def _unsettled(name: str, observed: Observed, ending: Ending, *, injected: bool) -> Judged:
+    outcome = _unjudged(injected)
     if ending.how in {"stopped", "deleted", "settled"}:
         after = "" if outcome is Outcome.ERRORED else " before anything was injected"
         reason = ending.reason or f"engine {observed.name} was stopped"
@@ -179,7 +179,7 @@ def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | 
         return Judged(Outcome.WEAKNESS_FOUND, f"{broken[0].words()} under the fault")
     if lost and injected:
         return Judged(Outcome.WEAKNESS_FOUND, f"{lost[0].words()} after the fault")
-    unknown = [each for each in (*_never_known(during), *last) if each.held is None]
+    unknown = [*_dark(during), *(each for each in last if each.held is None)]
     if unknown and injected:
         return Judged(Outcome.ERRORED, f"the steady state cannot be known: {unknown[0].words()}")
     return None
@@ -190,10 +190,18 @@ def _last_looks(looks: Iterable[Observation]) -> tuple[Observation, ...]:
     return tuple({(id(each.condition), each.stage): each for each in looks}.values())
 
 
-def _never_known(looks: Sequence[Observation]) -> tuple[Observation, ...]:
-    """Looks at conditions that could not be evaluated once."""
-    known = {id(each.condition) for each in looks if each.held is not None}
-    return tuple(each for each in looks if id(each.condition) not in known)
+DARK = 3
+"""So many looks in a row that could not be evaluated are no gap any more: what held then is not known."""
+
+
+def _dark(looks: Sequence[Observation]) -> tuple[Observation, ...]:
+    """The first look of each condition's first dark stretch; a condition that was never known is all dark."""
+    found: list[Observation] = []
+    for condition in {id(each.condition): each.condition for each in looks}.values():
+        mine = [each for each in looks if each.condition is condition]
+        stretches = [tuple(run) for dark, run in groupby(mine, lambda each: each.held is None) if dark]
+        found += [run[0] for run in stretches if len(run) >= min(DARK, len(mine))][:1]
+    return tuple(found)
 
 
 def final(judgements: Iterable[Judged | None], undo: Undo) -> Judged:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
-from chaoskit.acts.ledger import accounts
+from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Clock
 from chaoskit.errors import Forbidden
 from chaoskit.events import Listener, ignore

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit.acts import halt
+from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused, TakenOver
 from chaoskit.events import Listener, Mark, Step, Warned, ignore
-from chaoskit.governor import Governor
+from chaoskit.governor import Governor, Hit
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.metrics import MetricsSource
@@ -121,7 +122,8 @@ class _Recovery:
             targets=plan.targets,
             trace_id=self.trace_id,
         )
-        return self._with_ledger(plan, ledger)
+        with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
+            return self._with_ledger(plan, pulse)
 
     def _admit(self, plan: Plan) -> None:
         guards = plan.runbook.spec.guards
@@ -129,8 +131,8 @@ class _Recovery:
             "recovery",
             plan.targets,
             self.issue.target.namespace,
-            pods_hit=plan.pods_hit,
-            pods_total=plan.pods_total,
+            at_once=plan.pods_hit,
+            hits=(Hit(f"pods of {self.issue.target}", plan.pods_hit, plan.pods_total),),
             max_pods=guards.max_pods,
             max_percent=guards.max_percent,
             drill=self.drill,
@@ -142,14 +144,15 @@ class _Recovery:
             self.timeline.append(Moment(now, "guards", "note", words))
             self.listen(Warned(now, words, run=self.id))
 
-    def _with_ledger(self, plan: Plan, ledger: Ledger) -> tuple[Outcome, str]:
+    def _with_ledger(self, plan: Plan, pulse: Pulse) -> tuple[Outcome, str]:
+        ledger = pulse.ledger
         try:
             self.reach.governor.confirm(ledger, drill=self.drill)
         except Refused:
             ledger.close(Outcome.REFUSED)
             raise
         try:
-            outcome, reason = self._climb(plan, ledger)
+            outcome, reason = self._climb(plan, pulse)
         except Interrupted:
             outcome, reason = self._stopped(), "stopped by the user"
         except TakenOver as error:
@@ -204,17 +207,17 @@ class _Recovery:
 
     # ------------------------------------------------------------ the ladder
 
-    def _climb(self, plan: Plan, ledger: Ledger | None) -> tuple[Outcome, str]:
+    def _climb(self, plan: Plan, pulse: Pulse | None) -> tuple[Outcome, str]:
         for index, rung in enumerate(plan.rungs):
             if self.stop.is_set():
                 raise Interrupted
             if index and rung.action != "notify" and self._healed(plan):
                 return self._late(index)
-            if self._try(plan, rung, ledger):
+            if self._try(plan, rung, pulse):
                 return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
-            if ledger is not None and ledger.account.entries:
+            if pulse is not None and pulse.ledger.account.entries:
                 self.steps[-1]["undone"] = True
-                self._undo(ledger)
+                self._undo(pulse.ledger)
             if self.undone.state == "not confirmed":
                 break  # nothing is built on what may still be half changed
         return Outcome.NOT_RECOVERED, "; ".join(f"{s['action']}: {s['detail']}" for s in self.steps)
@@ -227,15 +230,15 @@ class _Recovery:
         last["helped"], self.verified = True, self.reach.clock.now()
         return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
 
-    def _try(self, plan: Plan, rung: Rung, ledger: Ledger | None) -> bool:
+    def _try(self, plan: Plan, rung: Rung, pulse: Pulse | None) -> bool:
         step = plain.step(rung, self.reach.clock.now())
         self.steps.append(step)
         self.tell(rung.action, "begun", rung.why)
         try:
             verdict = (
                 self._tell_a_person(step)
-                if ledger is None or rung.action == "notify"
-                else (self._act(plan, rung, ledger, step))
+                if pulse is None or rung.action == "notify"
+                else (self._act(plan, rung, pulse, step))
             )
         except TakenOver:
             raise
@@ -251,16 +254,16 @@ class _Recovery:
         self.tell(rung.action, "held" if verdict.holds else "failed", step["detail"])
         return verdict.holds
 
-    def _act(self, plan: Plan, rung: Rung, ledger: Ledger, step: dict[str, Any]) -> Verdict:
-        hands, began = Hands(self.reach.cluster, self.reach.clock, ledger), self.reach.clock.now()
+    def _act(self, plan: Plan, rung: Rung, pulse: Pulse, step: dict[str, Any]) -> Verdict:
+        hands, began = Hands(self.reach.cluster, self.reach.clock, pulse.ledger), self.reach.clock.now()
         for target in rung.targets:
-            ledger.refuse_when_halted()
+            pulse.ask()
             words = remediations.apply(rung, target, hands)
             step.update(done=True, detail="; ".join(filter(None, (step["detail"], words))))
             self.tell(rung.action, "done", words)
             if len(rung.targets) > 1:
-                self._hold(target, 0.0, rung.step.timeout, ledger.renew)
-        return self._verify(plan, rung, began, ledger.renew)
+                self._hold(target, 0.0, rung.step.timeout, pulse.check)
+        return self._verify(plan, rung, began, pulse.check)
 
     def _tell_a_person(self, step: dict[str, Any]) -> Verdict:
         if self.reach.notifier is None:

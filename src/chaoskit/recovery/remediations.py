@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from chaoskit import kube, ownership, rollouts
 from chaoskit.acts import engine, rollout
+from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import Account, Ledger, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, Conflict, Forbidden, NotFound, Refused, TakenOver
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef

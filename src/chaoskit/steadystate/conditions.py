@@ -96,7 +96,8 @@ class Condition(Written):
         if self.name:
             return self.name
         if self.prometheus is not None:
-            return self.prometheus.signal
+            whose = f" of {self.prometheus.workload}" if self.prometheus.workload else ""
+            return self.prometheus.signal + whose
         if self.kubernetes is not None:
             return f"{self.kubernetes.workload} {self.kubernetes.condition or 'ready'}"
         if self.http is not None:

@@ -31,6 +31,8 @@ from chaoskit.ports.cluster import (
 )
 
 MANAGER = "chaoskit"
+_LOG = 5.0
+"""Seconds for a log: it is asked for on the way to an undo, which must not wait for a node that is gone."""
 
 _CONTENT_TYPES: dict[PatchType, str] = {
     "merge": "application/merge-patch+json",
@@ -214,12 +216,16 @@ class KubernetesCluster:
     # ------------------------------------------------------------------ containers
 
     def logs(self, ref: ObjectRef, *, container: str = "", tail: int = 200, previous: bool = False) -> str:
-        """The last `tail` lines of a container's log; `NotFound` when it has not started yet."""
+        """The last `tail` lines of a container's log; `NotFound` when it has not started yet.
+
+        A node that does not hand it out in five seconds is not waited for.
+        """
         query = [("tailLines", str(tail))]
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
         path = self._resource(ref.kind).path(ref.namespace, ref.name, "log")
-        request = Request(f"read the log of {_place(ref)}", "GET", path, tuple(query))
+        attempted = f"read the log of {_place(ref)}"
+        request = Request(attempted, "GET", path, tuple(query), repeat="unsent", seconds=_LOG)
         try:
             return self._transport.send(request).decode("utf-8", "replace")
         except InvalidInput as error:

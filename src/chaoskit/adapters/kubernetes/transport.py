@@ -24,12 +24,13 @@ from chaoskit.errors import Unavailable
 CONNECTIONS = 32
 """Connections kept for reuse: a run has about ten watches and calls beside them."""
 
-_TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent, what it is for (``get pod/cart-0 in shop``), and when it may be sent again."""
+    """What is sent, what it is for (``get pod/cart-0 in shop``), and when it may be sent again.
+
+    `seconds` is how long the server may keep silent.
+    """
 
     attempted: str
     method: str
@@ -38,6 +39,7 @@ class Request:
     body: Any = None
     content_type: str = "application/json"
     repeat: Repeat = "always"
+    seconds: float = 30.0
 
 
 class Transport:
@@ -124,7 +126,8 @@ class Transport:
 
     def _once(self, request: Request) -> bytes:
         try:
-            response = self._ask(request, _TIMEOUT, preload=True)
+            timeout = urllib3.Timeout(connect=5.0, read=request.seconds)
+            response = self._ask(request, timeout, preload=True)
         except urllib3.exceptions.HTTPError as error:
             translated = errors.translate_transport(request.attempted, self.address, error)
             translated.__cause__ = error

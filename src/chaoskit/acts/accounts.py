@@ -1,0 +1,152 @@
+"""Ledgers as they are read: the Leases of acts under way and ended, who holds them, what is owed.
+
+One Lease per run or recovery, in the namespace of its targets: its annotations carry the entries, its
+renewal proves that somebody still works on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from chaoskit import kube
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.halt import Act
+from chaoskit.clock import Clock
+from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+
+ACT_LABEL = "chaoskit.io/act"
+STATE_LABEL = "chaoskit.io/state"
+TARGETS = "chaoskit.io/targets"
+LEDGER = "chaoskit.io/ledger"
+TRACE = "chaoskit.io/trace"
+ENDED = "chaoskit.io/ended"
+OUTCOME = "chaoskit.io/outcome"
+KEEP_UNTIL = "chaoskit.io/keep-until"
+"""Until when guards look back at an ended ledger (ISO 8601), as its closer knew; then anybody removes it."""
+SELECTOR = f"{kube.MANAGED_BY}=chaoskit,{ACT_LABEL}"
+
+State = Literal["active", "done"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A ledger's Lease as it was read: who acts on what, whether it has ended, what is owed.
+
+    `unreadable` says in words what of it cannot be read, "" when all can; that part is empty then.
+    """
+
+    ref: ObjectRef
+    id: str
+    act: Act
+    state: State
+    targets: tuple[ObjectRef, ...]
+    entries: tuple[Entry, ...]
+    holder: str
+    renewed: str
+    duration: int
+    trace_id: str
+    version: str
+    ended: datetime | None = None
+    outcome: str = ""
+    keep_until: datetime | None = None
+    unreadable: str = ""
+
+
+def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
+    """Every ledger in a namespace ("" is all), ended ones included, and those that cannot be read whole."""
+    found = cluster.list(kube.LEASE, namespace, labels=SELECTOR).items
+    return tuple(account_of(body) for body in found)
+
+
+def account_of(lease: Object) -> Account:
+    """What a ledger's Lease says; secret values are not in it. What somebody spoilt is in `unreadable`."""
+    meta, spec = lease["metadata"], lease.get("spec") or {}
+    have, notes = kube.labels_of(lease), kube.annotations_of(lease)
+    spoilt: list[str] = []
+
+    def read(name: str, way: Callable[[str], T], otherwise: T) -> T:
+        try:
+            return way(notes[name]) if notes.get(name) else otherwise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            spoilt.append(f"{name} cannot be read: {error!r}")
+            return otherwise
+
+    return Account(
+        ref=kube.ref_of(lease, kube.LEASE),
+        id=have.get(kube.RUN_LABEL, meta["name"]),
+        act="recovery" if have.get(ACT_LABEL) == "recovery" else "chaos",
+        state="done" if have.get(STATE_LABEL) == "done" else "active",
+        targets=read(TARGETS, lambda text: tuple(ref_from(each) for each in json.loads(text)), ()),
+        entries=read(LEDGER, lambda text: tuple(entry_from(each) for each in json.loads(text)), ()),
+        holder=spec.get("holderIdentity") or "",
+        renewed=spec.get("renewTime") or "",
+        duration=int(spec.get("leaseDurationSeconds") or 30),
+        trace_id=notes.get(TRACE, ""),
+        version=meta.get("resourceVersion", ""),
+        ended=read(ENDED, kube.time_of, None),
+        outcome=notes.get(OUTCOME, ""),
+        keep_until=read(KEEP_UNTIL, kube.time_of, None),
+        unreadable="; ".join(spoilt),
+    )
+
+
+def prune(cluster: Cluster, clock: Clock, namespace: str) -> int:
+    """So many ended ledgers of the namespace are gone: those that their own closers need no more.
+
+    A ledger says itself how long it is needed, so nobody with other limits removes it too early.
+    """
+    now = clock.now()
+    found = [each for each in accounts(cluster, namespace) if each.state == "done"]
+    old = [each for each in found if each.keep_until is not None and each.keep_until < now]
+    for account in old:
+        cluster.delete(account.ref)
+    return len(old)
+
+
+def plain_ref(ref: ObjectRef) -> dict[str, str]:
+    """The reference as JSON."""
+    return {
+        "group": ref.kind.group,
+        "kind": ref.kind.name,
+        "plural": ref.kind.plural,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "uid": ref.uid,
+    }
+
+
+def ref_from(plain: Mapping[str, str]) -> ObjectRef:
+    """The reference that `plain_ref` wrote; raises KeyError for anything else."""
+    kind = kube.KINDS.get(plain["kind"])
+    if kind is None or kind.group != plain["group"]:
+        kind = Kind(plain["group"], plain["kind"], plain["plural"], bool(plain["namespace"]))
+    return ObjectRef(kind, plain["namespace"], plain["name"], plain["uid"])
+
+
+def plain_entry(entry: Entry) -> dict[str, Any]:
+    """The entry as JSON."""
+    return {
+        "kind": entry.kind,
+        "target": plain_ref(entry.target),
+        "path": list(entry.path),
+        "before": entry.before,
+        "after": entry.after,
+        "secret": entry.secret,
+    }
+
+
+def entry_from(plain: Mapping[str, Any]) -> Entry:
+    """The entry that `plain_entry` wrote; raises KeyError for anything else."""
+    return Entry(
+        kind=plain["kind"],
+        target=ref_from(plain["target"]),
+        path=tuple(plain["path"]),
+        before=plain["before"],
+        after=plain["after"],
+        secret=bool(plain.get("secret")),
+    )

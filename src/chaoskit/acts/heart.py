@@ -1,0 +1,132 @@
+"""Keeps Leases alive and hears of halts from a thread of its own, whatever the acts are busy with.
+
+An act that reads a slow log or asks a slow Prometheus must not look dead, and a halt must reach it in time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from chaoskit.acts import halt
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import Clock
+from chaoskit.errors import ChaoskitError, TakenOver
+from chaoskit.ports.cluster import Cluster
+
+PULSE = 1.0
+"""Seconds between two beats: a halt is heard within two of them."""
+
+SHORTEST = 0.05
+"""Wall seconds between two beats at least, however fast a simulated clock runs."""
+
+
+class Pulse:
+    """What the heart knows of one act; asking costs nothing, so ask often.
+
+    `trouble` says in words why its Lease could not be renewed, "" while it can.
+    """
+
+    def __init__(self, heart: Heart, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.trouble = ""
+        self._heart = heart
+        self._lost = ""
+        self._halted: halt.Halt | None = None
+
+    def check(self) -> None:
+        """The act may go on.
+
+        Raises:
+            TakenOver: another process holds its ledger.
+            Refused: acts of its kind were halted (guard ``halt``).
+        """
+        self.held()
+        if self._halted is not None:
+            raise self._halted.refusal()
+
+    def ask(self) -> None:
+        """The act may go on, as the cluster says right now: for the moment before it does something."""
+        self.feel(self._heart.cluster)
+        self.check()
+
+    def held(self) -> None:
+        """This process still holds the ledger, halted or not: an undo goes on in a halt.
+
+        Raises:
+            TakenOver: another one does.
+        """
+        self._heart.ask()
+        if self._lost:
+            raise TakenOver(self._lost)
+
+    def feel(self, cluster: Cluster) -> None:
+        """The Lease is renewed if it is due, and what the cluster says of a halt is known; never raises."""
+        account = self.ledger.account
+        places = {account.ref.namespace, *(each.namespace for each in account.targets)} - {""}
+        try:
+            self.ledger.renew()
+            self._halted = halt.halted(cluster, account.act, *sorted(places))
+            self.trouble = ""
+        except TakenOver as error:
+            self._lost = error.message
+        except ChaoskitError as error:
+            self.trouble = f"lease not renewed: {error}"
+
+
+class Heart:
+    """A context in which ledgers are attended; one thread for all of them.
+
+    With a clock that tests turn by hand there is no thread: each question of a `Pulse` is a beat.
+    """
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self.cluster = cluster
+        self._pause = clock.real(PULSE)
+        self._bug: Exception | None = None
+        self._pulses: set[Pulse] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beats, name="heart", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._pause:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._pause:
+            self._thread.join(timeout=5)
+
+    @contextmanager
+    def attending(self, ledger: Ledger) -> Iterator[Pulse]:
+        """Inside, the ledger is kept alive, and its pulse says whether the act may go on."""
+        pulse = Pulse(self, ledger)
+        self._pulses.add(pulse)
+        try:
+            yield pulse
+        finally:
+            self._pulses.discard(pulse)
+
+    def ask(self) -> None:
+        """Where no thread beats, this is a beat; a bug that stopped the thread is raised here."""
+        if not self._pause:
+            self._beat()
+        if self._bug is not None:
+            raise self._bug
+
+    def _beats(self) -> None:
+        try:
+            while not self._over.wait(max(SHORTEST, self._pause)):
+                self._beat()
+        except Exception as error:  # noqa: BLE001 - raised by `ask`: a heart never stops in silence
+            self._bug = error
+
+    def _beat(self) -> None:
+        for pulse in tuple(self._pulses):
+            pulse.feel(self.cluster)

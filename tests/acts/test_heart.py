@@ -1,0 +1,119 @@
+"""The heart: a lease stays alive and a halt is heard while the act itself is busy."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from tests.acts.fake import CART, FakeCluster
+
+from chaoskit import kube
+from chaoskit.acts import halt
+from chaoskit.acts.accounts import account_of
+from chaoskit.acts.heart import Heart, Pulse
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import Clock, ManualClock, ScaledClock
+from chaoskit.errors import Refused, TakenOver, Unavailable
+from chaoskit.ports.cluster import ObjectRef
+
+LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
+
+
+def opened(cluster: FakeCluster, clock: Clock, id_: str = "run1") -> Ledger:
+    return Ledger.open(cluster, clock, id=id_, act="chaos", namespace="shop", targets=(CART,), trace_id="t")
+
+
+def quick() -> ScaledClock:
+    return ScaledClock(rate=1000, anchor_wall=time.time(), anchor_simulated=time.time())
+
+
+def test_a_lease_is_renewed_while_nobody_asks_the_ledger() -> None:
+    cluster, clock, renewed = FakeCluster(), quick(), threading.Event()
+
+    def saw(verb: str, _ref: ObjectRef) -> None:
+        if verb == "patch":
+            renewed.set()
+
+    with Heart(cluster, clock) as heart:
+        ledger = opened(cluster, clock)
+        cluster.before_write = saw
+        with heart.attending(ledger):
+            assert renewed.wait(20)
+
+
+def test_a_bug_in_the_hearts_thread_is_raised_by_whoever_asks() -> None:
+    cluster, clock = FakeCluster(), quick()
+
+    def fail(_verb: str, _ref: ObjectRef) -> None:
+        raise ZeroDivisionError
+
+    def asking(pulse: Pulse) -> None:
+        while True:
+            pulse.check()
+
+    with Heart(cluster, clock) as heart:
+        ledger = opened(cluster, clock)
+        cluster.before_write = fail
+        with heart.attending(ledger) as pulse, pytest.raises(ZeroDivisionError):
+            asking(pulse)
+
+
+def test_a_halt_reaches_an_act_under_way_and_not_its_undo() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    with Heart(cluster, clock) as heart, heart.attending(opened(cluster, clock)) as pulse:
+        pulse.check()
+        halt.halt(cluster, clock, ["chaos"], "incident 7")
+        with pytest.raises(Refused, match="incident 7") as caught:
+            pulse.check()
+        assert caught.value.guard == "halt"
+        pulse.held()
+
+
+def test_a_halt_of_the_targets_namespace_counts_too() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = Ledger.open(
+        cluster, clock, id="run1", act="chaos", namespace="litmus-ns", targets=(CART,), trace_id="t"
+    )
+    with Heart(cluster, clock) as heart, heart.attending(ledger) as pulse:
+        halt.halt(cluster, clock, ["chaos"], "deploying", namespace=CART.namespace)
+        with pytest.raises(Refused, match="in namespace shop"):
+            pulse.check()
+
+
+def test_who_was_taken_over_hears_of_it_and_goes_on_hearing_of_it() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    with Heart(cluster, clock) as heart, heart.attending(opened(cluster, clock)) as pulse:
+        Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+        clock.turn(20)
+        for _ in range(2):
+            with pytest.raises(TakenOver):
+                pulse.held()
+
+
+def test_a_server_that_does_not_answer_is_trouble_until_it_does() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        raise Unavailable("no answer", service="kubernetes")
+
+    with Heart(cluster, clock) as heart, heart.attending(opened(cluster, clock)) as pulse:
+        cluster.before_write = fail
+        clock.turn(20)
+        pulse.check()
+        assert pulse.trouble == "lease not renewed: no answer"
+        cluster.before_write = lambda _verb, _ref: None
+        pulse.check()
+        assert pulse.trouble == ""
+
+
+def test_a_ledger_that_is_not_attended_any_more_is_left_alone() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    with Heart(cluster, clock) as heart:
+        with heart.attending(opened(cluster, clock)):
+            pass
+        cluster.wrote.clear()
+        clock.turn(20)
+        with heart.attending(opened(cluster, clock, "run2")) as other:
+            other.check()
+        assert not [each for each in cluster.wrote if each == f"patch {LEASE}"]
