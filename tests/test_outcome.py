@@ -55,6 +55,7 @@ def test_the_gravest_wins(several: list[Outcome], one: Outcome) -> None:
         (errors.TimedOut("x"), 6),
         (errors.Interrupted(), 130),
         (errors.Interrupted(signal=15), 143),
+        (errors.Interrupted(signal=errors.ALARM), 6),
         (KeyboardInterrupt(), 130),
         (ValueError("x"), 70),
     ],

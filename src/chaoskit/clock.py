@@ -8,11 +8,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from chaoskit.errors import Interrupted
+
 
 class Stop(threading.Event):
-    """Set when the user wants an end; `signal` is the one that asked for it (2 SIGINT, 15 SIGTERM)."""
+    """Set when an end is wanted; `signal` is the one that asked for it (2 SIGINT, 15 SIGTERM, 14 SIGALRM)."""
 
     signal = 2
+
+
+def interruption(stop: threading.Event) -> Interrupted:
+    """What a stop means to whoever heeds it: the signal that asked for it, SIGINT where none did."""
+    return Interrupted(signal=stop.signal if isinstance(stop, Stop) else Stop.signal)
+
+
+def refuse_when_stopped(stop: threading.Event) -> None:
+    """Nobody wants an end; otherwise `Interrupted`."""
+    if stop.is_set():
+        raise interruption(stop)
 
 
 class Clock(Protocol):

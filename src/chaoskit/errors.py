@@ -11,7 +11,7 @@
     │   └── Forbidden           the server denies it to this caller
     ├── TimedOut                the time allowed ran out; what was done is undone
     ├── UndoUnconfirmed         the undo could not be confirmed: a target may still be disturbed
-    └── Interrupted             the user stopped it (SIGINT or SIGTERM); what was done is undone
+    └── Interrupted             a signal stopped it (the user's, or the alarm of a limit); all is undone
 
 Exit codes and HTTP statuses are in `outcome`, never here.
 """
@@ -20,6 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+ALARM = 14
+"""The signal that ``--timeout`` sends (SIGALRM)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,9 @@ class UndoUnconfirmed(ChaoskitError):
 
 
 class Interrupted(ChaoskitError):
-    """The user stopped it with `signal` (2 is SIGINT, 15 SIGTERM); what was done is undone."""
+    """A signal stopped it: 2 is SIGINT, 15 SIGTERM, 14 the alarm of ``--timeout``; all was undone."""
 
-    def __init__(self, message: str = "stopped by the user", *, signal: int = 2) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "", *, signal: int = 2) -> None:
+        out_of_time = "the time allowed by --timeout is over"
+        super().__init__(message or (out_of_time if signal == ALARM else "stopped by the user"))
         self.signal = signal

@@ -108,10 +108,13 @@ _OF_ERROR: tuple[tuple[type[errors.ChaoskitError], Outcome], ...] = (
 )
 
 
+_OF_SIGNAL = {errors.ALARM: Outcome.TIMED_OUT, 15: Outcome.TERMINATED}
+
+
 def of_error(error: BaseException) -> Outcome:
     """The outcome that an uncaught error stands for; anything unknown is a bug."""
     if isinstance(error, errors.Interrupted):
-        return Outcome.TERMINATED if error.signal == 15 else Outcome.INTERRUPTED
+        return _OF_SIGNAL.get(error.signal, Outcome.INTERRUPTED)
     if isinstance(error, KeyboardInterrupt):
         return Outcome.INTERRUPTED
     return next((found for kind, found in _OF_ERROR if isinstance(error, kind)), Outcome.BUG)

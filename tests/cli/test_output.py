@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -202,3 +203,53 @@ contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
 clusters: [{name: nowhere, cluster: {server: 'http://127.0.0.1:1'}}]
 users: [{name: nobody, user: {token: x}}]
 """
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "field", "value"),
+    [
+        (("show", "nothing", "-o", "json"), 4, "outcome", "cannot-start"),
+        (("validate", "nowhere.yaml", "-o", "json"), 2, "outcome", "invalid-input"),
+        (
+            ("predict", "-o", "json"),
+            4,
+            "hint",
+            "start a simulated cluster: export KUBECONFIG=$(chaoskit sim up)",
+        ),
+    ],
+)
+def test_an_error_is_a_result_for_who_reads_json(
+    stranger: CommandLine, words: tuple[str, ...], code: int, field: str, value: str
+) -> None:
+    ended = stranger(*words)
+    assert ended.code == code
+    assert (ended.json["schema"], ended.json["exit"]) == ("chaoskit.io/error/v1", code)
+    assert ended.json[field] == value
+    assert ended.json["message"] in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_an_invalid_document_is_told_with_its_place_in_json_and_yaml(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    bad = write("bad.yaml", experiment("bad", blastRadius={"maxPercnt": 3}))
+    for found in (chaoskit("run", bad, "-o", "json").json, chaoskit("run", bad, "-o", "yaml").yaml):
+        (problem,) = found["problems"]
+        assert (problem["line"], problem["column"], problem["hint"]) == (15, 5, "did you mean maxPercent?")
+
+
+@pytest.mark.parametrize("text", ["0", "soon", "-5", "5x"])
+def test_a_timeout_is_a_length_of_time(stranger: CommandLine, text: str) -> None:
+    ended = stranger("explain", f"--timeout={text}")
+    assert ended.code == 2
+    assert "--timeout" in ended.err
+
+
+def test_a_command_that_only_reads_ends_with_6_when_its_time_is_over(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    with chaoskit.start("predict", "-n", "shop", "--timeout", "0.05", "-o", "json") as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 6, err
+    assert json.loads(out)["outcome"] == "timed-out"
+    assert err.endswith("stopped  the time allowed by --timeout is over\n")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.cli.made import READY, experiment, too_wide, weak, without_baseline, without_target
 from tests.commandline import PROJECT, CommandLine, Watched, read_until
+
+from chaoskit import kube
+from chaoskit.ports.cluster import ObjectRef
 
 Write = Callable[[str, str], Path]
 
@@ -91,9 +95,41 @@ def test_a_run_that_takes_too_long_is_6_and_undone(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
     file = write("x.yaml", experiment("x", duration="300s"))
-    ended = chaoskit("run", file, "--yes", "--timeout", 30, "-o", "json")
+    with chaoskit.start("run", file, "--yes", "--timeout", "4s", "-o", "json") as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 6, err
+    (run,) = json.loads(out)["runs"]
+    assert (run["outcome"], run["undo"]["state"]) == ("timed-out", "confirmed")
+    assert "--timeout is over" in run["reason"]
+    assert simulated.left() == []
+
+
+def test_a_document_may_limit_its_own_run(chaoskit: CommandLine, simulated: Watched, write: Write) -> None:
+    file = write("x.yaml", experiment("x", duration="300s", timeout="30s"))
+    ended = chaoskit("run", file, "--yes", "-o", "json")
     assert ended.code == 6
     assert ended.json["runs"][0]["undo"]["state"] == "confirmed"
+    assert simulated.left() == []
+
+
+def test_an_undo_that_somebody_holds_up_is_5_until_a_rescue_finishes_it(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x"))
+    hold = {"op": "add", "path": "/metadata/finalizers/-", "value": "example.com/hold"}
+    with chaoskit.start("run", file, "--yes", "-o", "json") as process:
+        read_until(process, "injected")
+        (name,) = simulated.active_engines()
+        ref = ObjectRef(kube.CHAOS_ENGINE, "shop", name)
+        simulated.cluster.patch(ref, [hold], type="json")
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 5, err
+    (run,) = json.loads(out)["runs"]
+    assert (run["outcome"], run["evidence"]["hint"]) == ("undo-not-confirmed", "chaoskit rescue")
+    assert name in run["undo"]["left"][0]
+    simulated.cluster.patch(ref, {"metadata": {"finalizers": None}})
+    ended = chaoskit("rescue", "-o", "json")
+    assert ended.code == 0, ended.err
     assert simulated.left() == []
 
 

@@ -15,6 +15,7 @@ from chaoskit import kube, recovery
 from chaoskit.acts import halt
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import Stop
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Event, Step, Warned
 from chaoskit.governor import Governor
@@ -64,14 +65,9 @@ def test_a_bug_in_the_middle_is_raised_when_what_was_done_is_undone(shop: Scene,
     assert (_account(shop).state, _account(shop).outcome) == ("done", "bug")
 
 
-class _Stop(threading.Event):
-    """A stop that knows the signal that set it, as the command line's does."""
-
-    signal = 15
-
-
 def test_what_a_termination_stops_is_called_terminated(shop: Scene, decision: Decision) -> None:
-    stop, broken = _Stop(), _template(shop)
+    stop, broken = Stop(), _template(shop)
+    stop.signal = 15
 
     def listen(event: Event) -> None:
         if _rolled_back(event):

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from chaoskit.cli.leaving import reader_may_leave
 from chaoskit.cli.stopping import Signalled, ending_on_signals
-from chaoskit.errors import ChaoskitError, Interrupted
+from chaoskit.errors import ChaoskitError
 from chaoskit.outcome import Outcome, of_error
 
 COMMANDS: dict[str, dict[str, str]] = {
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Signalled as ended:
-        return _told(Interrupted(ended.words, signal=ended.number))
+        return _told(ended.error)
     except ChaoskitError as error:
         return _told(error)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes words and code 70

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 import traceback
 from pathlib import Path
+from typing import Any
 
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, Refused
 from chaoskit.outcome import of_error
@@ -25,6 +27,19 @@ def words(error: ChaoskitError) -> str:
         )
     lines += [_INDENT + line for line in error.hint.splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def document(error: BaseException) -> dict[str, Any]:
+    """The error as JSON: outcome, exit code, message, and whatever else it carries."""
+    outcome = of_error(error)
+    told: dict[str, Any] = {"outcome": outcome.value, "exit": outcome.exit_code, "message": str(error)}
+    if isinstance(error, ChaoskitError) and error.hint:
+        told["hint"] = error.hint
+    if isinstance(error, Refused):
+        told |= {"guard": error.guard, "limit": error.limit, "until": error.until}
+    if isinstance(error, InvalidInput):
+        told["problems"] = [dataclasses.asdict(each) for each in error.problems]
+    return told
 
 
 def _title(error: ChaoskitError) -> str:

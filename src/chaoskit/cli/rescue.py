@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,7 +9,8 @@ import typer
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.outcome import Outcome, gravest
+from chaoskit.clock import interruption
+from chaoskit.outcome import Outcome, gravest, of_error
 
 if TYPE_CHECKING:
     from chaoskit.acts.rescue import Rescued
@@ -28,8 +28,7 @@ def rescue(session: Session) -> None:
         found = finish(runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=stop)
     outcome = _outcome(found)
     if stop.is_set():  # whatever was not looked at may still be disturbed: never "nothing to rescue"
-        stopped = Outcome.TERMINATED if stop.signal == signal.SIGTERM else Outcome.INTERRUPTED
-        outcome = gravest((outcome, stopped))
+        outcome = gravest((outcome, of_error(interruption(stop))))
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,

@@ -39,7 +39,6 @@ def run(
     plan: Annotated[str, typer.Option(help="Hash of a plan: refuse when the live state has drifted.")] = "",
     var: Annotated[list[str] | None, typer.Option(help="A variable of the documents, as name=value.")] = None,
     preflight: Annotated[bool, typer.Option(help="Check first what Litmus would hang or fail on.")] = True,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds that one run may take.")] = None,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first that does not pass.")
     ] = False,
@@ -61,9 +60,7 @@ def run(
             for warning in trial.warnings:
                 session.say(f"! {warning}")
         _agree(session, runtime, trials, files, yes=yes)
-        records = _run_all(
-            session, runtime, trials, expected=plan, preflight=preflight, timeout=timeout, fail_fast=fail_fast
-        )
+        records = _run_all(session, runtime, trials, expected=plan, preflight=preflight, fail_fast=fail_fast)
     if html is not None:
         _write_report(session, html, records)
     outcome = gravest(each.outcome for each in records)
@@ -98,7 +95,6 @@ def _run_all(
     *,
     expected: str,
     preflight: bool,
-    timeout: float | None,
     fail_fast: bool,
 ) -> list[RunRecord]:
     from chaoskit.flows.chaos_engine import AIChaosEngine
@@ -112,7 +108,6 @@ def _run_all(
                 listen=listen,
                 stop=stop,
                 preflight=preflight,
-                timeout=timeout,
                 expected_hash=expected,
             )
             records.append(record)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli.stopping import Signalled, within
+
 if TYPE_CHECKING:
     from chaoskit.events import Listener
     from chaoskit.runtime import Runtime
@@ -40,6 +42,19 @@ def _option(*names: str, help_: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=help_, metavar=metavar)
 
 
+def _seconds(text: str) -> float:
+    """``90s``, ``5m`` or a plain number as seconds."""
+    from chaoskit.documents import seconds
+
+    try:
+        found = float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no {error}") from error
+    if not found:
+        raise typer.BadParameter("a limit of 0 leaves no time for anything")
+    return found
+
+
 _SHARED: dict[str, Any] = {
     "namespace": (Annotated[str | None, _option("-n", "--namespace", help_="Namespace.")], None),
     "context": (Annotated[str | None, _option("--context", help_="Context of the kubeconfig.")], None),
@@ -60,6 +75,18 @@ _SHARED: dict[str, Any] = {
     "progress": (
         Annotated[ProgressFormat, _option("--progress", help_="Format of the progress on stderr.")],
         ProgressFormat.AUTO,
+    ),
+    "timeout": (
+        Annotated[
+            float | None,
+            typer.Option(
+                "--timeout",
+                parser=_seconds,
+                metavar="TIME",
+                help="Stop, undo and end with 6 after so long: 90s, 5m, or seconds.",
+            ),
+        ],
+        None,
     ),
     "quiet": (Annotated[bool, _option("-q", "--quiet", help_="No progress.")], False),
     "verbose": (Annotated[bool, _option("-v", "--verbose", help_="More detail.")], False),
@@ -143,7 +170,9 @@ def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]]
         @functools.wraps(function)
         def with_session(**values: Any) -> None:
             shared = {name: values.pop(name) for name in _SHARED}
-            function(_session(shared), **values)
+            session = _session(shared)
+            with within(shared["timeout"]), _errors_as_results(session):
+                function(session, **values)
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + [
@@ -156,6 +185,25 @@ def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]]
         return function
 
     return register
+
+
+@contextmanager
+def _errors_as_results(session: Session) -> Iterator[None]:
+    """What ends the command is on stdout too, for a program that reads JSON or YAML there."""
+    try:
+        yield
+    except (Exception, Signalled) as error:
+        if session.output is not Format.TABLE and not isinstance(error, _WAYS_OUT):
+            from chaoskit.cli.complaints import document
+            from chaoskit.cli.render import emit
+
+            cause = error.error if isinstance(error, Signalled) else error
+            emit(session, "error", document(cause), lambda _out: None)
+        raise
+
+
+_WAYS_OUT = (typer.Exit, typer.Abort, typer.BadParameter)
+"""How Typer itself leaves: with the answer given, or with words about an option."""
 
 
 def new_app(summary: str, **settings: Any) -> typer.Typer:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP: a request to stop and undo where something is under way, else the end."""
+"""SIGINT, SIGTERM, SIGHUP and the alarm of ``--timeout``: stop and undo what is under way, else the end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from chaoskit.clock import Stop
+from chaoskit.errors import Interrupted
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 """A closed terminal (SIGHUP) must not leave a fault behind any more than Ctrl-C."""
 
 
@@ -19,10 +20,9 @@ class Signalled(BaseException):
     No `Exception`: whoever tolerates errors on the way must not tolerate this one.
     """
 
-    def __init__(self, number: int, words: str = "stopped by the user") -> None:
+    def __init__(self, number: int, words: str = "") -> None:
         super().__init__(words)
-        self.number = number
-        self.words = words
+        self.error = Interrupted(words, signal=number)
 
 
 @contextmanager
@@ -49,11 +49,21 @@ def stopping() -> Iterator[Stop]:
         del frame
         if stop.is_set():
             raise Signalled(number, "left without waiting for the undo: chaoskit rescue finishes it")
-        stop.signal = signal.SIGTERM if number == signal.SIGTERM else signal.SIGINT
+        stop.signal = number
         stop.set()
 
     with _handling(ask):
         yield stop
+
+
+@contextmanager
+def within(seconds: float | None) -> Iterator[None]:
+    """Inside, an alarm stops the command after so many seconds of the wall; None is no limit."""
+    signal.setitimer(signal.ITIMER_REAL, seconds or 0.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 @contextmanager

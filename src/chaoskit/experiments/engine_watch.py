@@ -11,8 +11,8 @@ from chaoskit import kube
 from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status, tell_to_stop
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, NotFound, TakenOver, TimedOut
+from chaoskit.clock import Clock, refuse_when_stopped
+from chaoskit.errors import CannotStart, ChaoskitError, NotFound, TakenOver, TimedOut
 from chaoskit.experiments import checks, litmus, originals, targets, terminal
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.journal import Course, Journal
@@ -30,12 +30,6 @@ CLEARS = 60.0
 
 Meanwhile = Callable[[], None]
 """Called at least once a tick while an engine is watched; what it raises ends the watch."""
-
-
-def refuse_when_stopped(stop: threading.Event) -> None:
-    """Nobody has asked for an end; otherwise `Interrupted`, with the signal that did."""
-    if stop.is_set():
-        raise Interrupted(signal=getattr(stop, "signal", 2))
 
 
 def make(

@@ -8,11 +8,11 @@ from contextlib import nullcontext
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
-from chaoskit.clock import Clock
+from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Conflict, Interrupted, InvalidInput, Refused, TakenOver
 from chaoskit.events import Listener, Mark, ignore
 from chaoskit.experiments import engine_watch, planning, verdict
-from chaoskit.experiments.engine_watch import EngineWatch, refuse_when_stopped
+from chaoskit.experiments.engine_watch import EngineWatch
 from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.trials import Trial

@@ -15,8 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from chaoskit import kube
-from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, Interrupted
+from chaoskit.clock import Stop, refuse_when_stopped
+from chaoskit.errors import CannotStart
 from chaoskit.events import Event, Listener, ignore
 from chaoskit.flows import simulation
 from chaoskit.flows.auto_recovery import AutoRecovery
@@ -140,8 +140,7 @@ class _Story:
         )
 
     def _begin(self, number: int, title: str) -> None:
-        if self._stop.is_set():
-            raise Interrupted(signal=self._stop.signal)
+        refuse_when_stopped(self._stop)
         self._narrate(Chapter(number, title))
 
     def _train(self) -> Fitted:
@@ -234,13 +233,12 @@ class _Story:
 
     def _unless_stopped(self, event: Event) -> None:
         """Hears an event of work that needs no undo, and ends it there when the user wants an end."""
-        if self._stop.is_set():
-            raise Interrupted(signal=self._stop.signal)
+        refuse_when_stopped(self._stop)
         self._listen(event)
 
     def _leave_if(self, outcome: Outcome) -> None:
-        if outcome in {Outcome.INTERRUPTED, Outcome.TERMINATED}:
-            raise Interrupted(signal=self._stop.signal)
+        if outcome in {Outcome.INTERRUPTED, Outcome.TERMINATED, Outcome.TIMED_OUT}:
+            refuse_when_stopped(self._stop)
 
 
 def _recovered(record: RecoveryRecord) -> str:

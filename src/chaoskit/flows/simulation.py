@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, Interrupted
+from chaoskit.clock import Stop, refuse_when_stopped
+from chaoskit.errors import CannotStart
 
 _PATIENCE = 120.0
 
@@ -115,8 +115,8 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, stop: Stop) -> Simula
             return found
         if process.poll() is not None:
             break
-        if stop.wait(0.05):
-            raise Interrupted(signal=stop.signal)
+        stop.wait(0.05)
+        refuse_when_stopped(stop)
     last = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
     raise CannotStart(
         f"the simulator did not start: {' / '.join(last) or 'it said nothing'}",

@@ -11,7 +11,7 @@ from typing import Any
 from chaoskit.acts import halt
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
-from chaoskit.clock import Clock
+from chaoskit.clock import Clock, interruption
 from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused, TakenOver
 from chaoskit.events import Listener, Mark, Step, Warned, ignore
 from chaoskit.governor import Governor, Hit
@@ -174,7 +174,7 @@ class _Recovery:
 
     def _stopped(self) -> Outcome:
         """Who asked for the end decides between the two words for it."""
-        return of_error(Interrupted(signal=getattr(self.stop, "signal", 2)))
+        return of_error(interruption(self.stop))
 
     def _finish(self, plan: Plan, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         """What did not help is undone, what helped stays, and the cluster knows that we are done."""

@@ -220,7 +220,7 @@ class Operator:
             self._stopped(engine)
 
     def _stopped(self, engine: Object) -> None:
-        patch: Object = {"metadata": {"finalizers": None}, "status": {"engineStatus": "stopped"}}
+        patch: Object = {"metadata": _let_go(engine), "status": {"engineStatus": "stopped"}}
         experiments = engines.aborted(engine, timestamp(self._engine.now()))
         patch["status"] |= {"experiments": experiments} if experiments else {}
         try:
@@ -269,7 +269,7 @@ class Operator:
         """The finalizer goes, so that the engine is initialised as if it were new."""
         self._remove_chaos(engine)
         status = {"engineStatus": "initialized", "experiments": None}
-        self._patch(engine, {"metadata": {"finalizers": None}, "status": status})
+        self._patch(engine, {"metadata": _let_go(engine), "status": status})
 
     # ------------------------------------------------------------------ small things
 
@@ -282,3 +282,9 @@ class Operator:
 
     def _fail(self, engine: Object, message: str) -> None:
         self._recorder.event(engine, "Warning", "ChaosResourcesOperationFailed", message)
+
+
+def _let_go(engine: Object) -> Object:
+    """Metadata without Litmus' own finalizer; those of others stay."""
+    others = [each for each in engine["metadata"].get("finalizers", ()) if each != FINALIZER]
+    return {"finalizers": others or None}
