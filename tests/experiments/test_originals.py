@@ -8,9 +8,10 @@ from tests.acts.fake import CART, FakeCluster, deployment, node
 from chaoskit import kube
 from chaoskit.acts.entries import Entry
 from chaoskit.errors import Forbidden
-from chaoskit.experiments.originals import owed, taint_of
+from chaoskit.experiments.originals import owed
 from chaoskit.experiments.planning import Plan
-from chaoskit.experiments.targets import Selection
+from chaoskit.experiments.selection import Selection
+from chaoskit.experiments.taints import taint_of
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import ObjectRef
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 from tests.experiments.made import pod, topology
 
-from chaoskit.experiments import targets
+from chaoskit.experiments.selection import Selection, percentage, picked, share
 from chaoskit.experiments.spec import Experiment
-from chaoskit.experiments.targets import of_engine, of_experiment, percentage, picked, share
+from chaoskit.experiments.targets import of_engine, of_experiment
 from chaoskit.ports.cluster import Object
 
 
@@ -17,7 +17,7 @@ def engine(**spec: Any) -> Object:
     return {"metadata": {"name": "e", "namespace": "lab"}, "spec": spec}
 
 
-def selected(spec: dict[str, Any], *pods: Object, **env: str) -> targets.Selection:
+def selected(spec: dict[str, Any], *pods: Object, **env: str) -> Selection:
     return of_engine(engine(**spec), env, "pod-delete", {"lab": topology(*pods)})
 
 

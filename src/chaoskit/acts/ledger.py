@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -124,11 +125,11 @@ class Ledger:
         version = stored["metadata"].get("resourceVersion", "")
         return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
-    def write(self, entry: Entry) -> None:
+    def write(self, *entries: Entry) -> None:
         """The undo of what comes next is in the cluster; call it before acting."""
-        if entry.secret:
-            entry = self._keep_secret(entry)
-        self._keep((*self.account.entries, entry))
+        written = [self._keep_secret(each) if each.secret else each for each in entries]
+        if written:
+            self._keep((*self.account.entries, *written))
 
     def settle(self, entry: Entry) -> None:
         """The entry is owed no more."""
@@ -261,7 +262,7 @@ class Ledger:
         return now.version
 
     def _keep_secret(self, entry: Entry) -> Entry:
-        key = f"entry-{len(self.account.entries)}"
+        key = f"entry-{uuid.uuid4().hex[:8]}"
         data = {key: base64.b64encode(json.dumps(entry.before).encode()).decode()}
         ref, labels = self._secret, {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: self.account.id}
         meta = {"name": ref.name, "namespace": ref.namespace, "labels": labels}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.acts import engine, rollout
+from chaoskit.acts import engine, fields, resize, rollout
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.replacing import Hands
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
-from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, ObjectRef
 
 _TRIES = 4
 _PATIENCE = 60.0
@@ -52,19 +53,8 @@ def undo(
 
 def words(entry: Entry) -> str:
     """What undoing the entry means, in words."""
-    match entry.kind:
-        case "created":
-            return f"{entry.target} removed"
-        case "field":
-            return f"{entry.target} {'.'.join(entry.path)} is as before"
-        case "element":
-            return f"{entry.target} has no {_spelled(entry.after)} in {'.'.join(entry.path)}"
-        case rollout.KIND:
-            return f"{entry.target} has the pod template of {entry.before} again"
-        case "litmus-engine":
-            return f"{entry.target} ended, nothing of it is left"
-        case _:
-            return f"{entry.kind} of {entry.target} undone"
+    told = _WORDS.get(entry.kind)
+    return told(entry) if told is not None else f"{entry.kind} of {entry.target} undone"
 
 
 def _created(hands: Hands, entry: Entry) -> str:
@@ -111,40 +101,9 @@ def _element(hands: Hands, entry: Entry) -> str:
 
 
 def _set(hands: Hands, entry: Entry, restored: Callable[[Any], Any]) -> str:
-    """The value at the entry's path is what `restored` makes of the present one."""
-    for _ in range(_TRIES):
-        try:
-            body = hands.cluster.get(entry.target)
-        except NotFound:
-            return ""
-        present = _at(body, entry.path)
-        wanted = restored(present)
-        if wanted == present:
-            return ""
-        try:
-            patch = _setting(entry.path, wanted, body["metadata"]["resourceVersion"])
-            hands.cluster.patch(entry.target, patch, type="json")
-        except Conflict:
-            hands.clock.sleep(0.2)
-            continue
-        return ""
-    return f"{entry.target}: {'.'.join(entry.path)} changes faster than it can be restored"
-
-
-def _at(body: Object, path: tuple[str, ...]) -> Any:
-    found: Any = body
-    for step in path:
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return found
-
-
-def _setting(path: tuple[str, ...], value: Any, version: str) -> list[dict[str, Any]]:
-    """A JSON patch, which replaces mappings whole; naming the version makes it conditional."""
-    pointer = "/" + "/".join(step.replace("~", "~0").replace("/", "~1") for step in path)
-    step = {"op": "remove", "path": pointer}
-    if value is not None:
-        step = {"op": "add", "path": pointer, "value": value}
-    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, step]
+    with suppress(NotFound):
+        fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
+    return ""
 
 
 def _spelled(element: Mapping[str, Any]) -> str:
@@ -172,5 +131,15 @@ _WAYS: dict[str, Callable[[Hands, Entry], str]] = {
     "field": _field,
     "element": _element,
     rollout.KIND: _rollout,
+    resize.KIND: lambda hands, entry: resize.undo(hands.cluster, entry),
     "litmus-engine": _engine,
+}
+
+_WORDS: dict[str, Callable[[Entry], str]] = {
+    "created": lambda entry: f"{entry.target} removed",
+    "field": lambda entry: f"{entry.target} {'.'.join(entry.path)} is as before",
+    "element": lambda entry: f"{entry.target} has no {_spelled(entry.after)} in {'.'.join(entry.path)}",
+    rollout.KIND: lambda entry: f"{entry.target} has the pod template of {entry.before} again",
+    resize.KIND: lambda entry: f"{entry.target} has its own resources again",
+    "litmus-engine": lambda entry: f"{entry.target} ended, nothing of it is left",
 }

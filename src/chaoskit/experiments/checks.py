@@ -14,8 +14,8 @@ from chaoskit import kube
 from chaoskit.acts.engine import ENDED, status
 from chaoskit.documents import closest
 from chaoskit.errors import Forbidden, NotFound
-from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.targets import Selection
+from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef
 
@@ -107,9 +107,9 @@ _CHARTS = "https://raw.githubusercontent.com/litmuschaos/chaos-charts/master/fau
 
 def _install(trial: Trial, fault: str) -> str:
     """How to get a ChaosExperiment: from Litmus' charts, or the name is misspelt, or it is somebody's own."""
-    if fault in CATALOGUE:
+    if fault in EVERY:
         return f"kubectl apply -n {trial.namespace} -f {_CHARTS}/{fault}/fault.yaml"
-    hint = closest(fault, CATALOGUE)
+    hint = closest(fault, EVERY)
     apply = f"kubectl apply -n {trial.namespace} its ChaosExperiment"
     return f"{hint} Otherwise {apply}" if hint else apply
 
@@ -214,7 +214,7 @@ def _needed(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Acces
     yield from _all("get list", "", "pods", home)
     yield from _all("create", "", "events", home)
     for kind, selection in selections.items():
-        fault = CATALOGUE.get(kind)
+        fault = EVERY.get(kind)
         for place in selection.namespaces:
             yield from _all("get list", "", "pods", place)
             if kind == "pod-delete":

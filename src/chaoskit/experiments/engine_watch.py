@@ -13,10 +13,11 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import CannotStart, ChaoskitError, NotFound, TakenOver, TimedOut
-from chaoskit.experiments import checks, litmus, originals, targets, terminal
+from chaoskit.experiments import checks, litmus, originals, terminal
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.planning import Plan
+from chaoskit.experiments.selection import picked
 from chaoskit.experiments.terminal import Ending, Observed
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -92,7 +93,7 @@ def _body(trial: Trial, plan: Plan, run: str) -> Object:
         run,
         account=plan.account,
         workloads=plan.selection.workloads,
-        pods=targets.picked(plan.selection, run),
+        pods=picked(plan.selection, run),
         percent=plan.selection.percent,
     )
 

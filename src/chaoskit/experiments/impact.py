@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaoskit.experiments import targets
 from chaoskit.experiments.checks import Check
-from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.targets import Selection
+from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.selection import Selection
+from chaoskit.experiments.selection import alive as alive_of
 from chaoskit.experiments.trials import Trial
 from chaoskit.topology import Topology, Workload
 
@@ -68,7 +68,7 @@ def _workloads(selection: Selection, topologies: Mapping[str, Topology]) -> Iter
 
 
 def _after(fault: str, selection: Selection, workload: Workload) -> After:
-    known, alive = CATALOGUE.get(fault), len(targets.alive(workload.pods))
+    known, alive = EVERY.get(fault), len(alive_of(workload.pods))
     hit = min(selection.hit, alive) if known is None or known.disrupts else 0
     ready = max(0, workload.ready - hit)
     return After(

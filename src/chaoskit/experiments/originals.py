@@ -9,13 +9,11 @@ from collections.abc import Iterator
 
 from chaoskit import kube
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.fields import CORDON, REPLICAS, TAINTS
 from chaoskit.experiments import litmus
 from chaoskit.experiments.planning import Plan
+from chaoskit.experiments.taints import taint_of
 from chaoskit.ports.cluster import Cluster, Object
-
-CORDON = ("spec", "unschedulable")
-TAINTS = ("spec", "taints")
-REPLICAS = ("spec", "replicas")
 
 
 def owed(plan: Plan, cluster: Cluster) -> Iterator[Entry]:
@@ -38,13 +36,6 @@ def owed(plan: Plan, cluster: Cluster) -> Iterator[Entry]:
                     for ref in selection.workloads
                     if kube.desired_replicas(body := cluster.get(ref)) != wanted
                 )
-
-
-def taint_of(text: str) -> dict[str, str]:
-    """``key[=value][:Effect]`` as Litmus reads it: by default value ``node-taint``, effect ``NoExecute``."""
-    head, _, effect = text.partition(":")
-    key, _, value = head.partition("=")
-    return {"key": key, "value": value or "node-taint", "effect": effect or "NoExecute"}
 
 
 def _cordons(nodes: tuple[Object, ...]) -> Iterator[Entry]:

@@ -12,9 +12,10 @@ from chaoskit import kube, topology
 from chaoskit.errors import CannotStart, Forbidden, Refused
 from chaoskit.experiments import checks, impact, litmus, targets
 from chaoskit.experiments.checks import Check
-from chaoskit.experiments.faults import CATALOGUE, Fault
+from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.faults import Fault
 from chaoskit.experiments.impact import After
-from chaoskit.experiments.targets import Selection
+from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
 from chaoskit.governor import Governor, within_radius
 from chaoskit.outcome import Outcome
@@ -85,7 +86,7 @@ class Plan:
 
     @property
     def _known_faults(self) -> tuple[Fault, ...]:
-        return tuple(CATALOGUE[name] for name in self.trial.faults if name in CATALOGUE)
+        return tuple(EVERY[name] for name in self.trial.faults if name in EVERY)
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON."""

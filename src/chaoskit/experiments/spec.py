@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from chaoskit.documents import Document, Duration, Location, Written, build, closest, shown
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.experiments.faults import CATALOGUE, Fault, Severity, Value
+from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.faults import Fault, Severity, Value
 from chaoskit.steadystate.conditions import Condition
 
 API_VERSION = "chaoskit.io/v1"
@@ -131,9 +132,9 @@ def _fault_problems(document: Document) -> list[Problem]:
     kind = document.at(place)
     if not isinstance(kind, str):
         return []
-    fault = CATALOGUE.get(kind)
+    fault = EVERY.get(kind)
     if fault is None:
-        hint = closest(kind, CATALOGUE)
+        hint = closest(kind, EVERY)
         wanted = "a fault of the catalogue"
         return [document.problem(place, f'"{kind}"', wanted, hint=hint, rule="fault-unknown")]
     given = document.at(_PARAMETERS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,36 +9,11 @@ from typing import Any
 from chaoskit import kube
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.litmus import Env, chooses_again, chosen
+from chaoskit.experiments.selection import Selection, alive, of_pods, percentage, share
 from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.topology import Topology
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What may be hit and how much of it: `hit` of these pods at a time, in `namespaces`.
-
-    `hits` are the same for each workload at worst, when chance takes all of them from it.
-    `percent` is what Litmus is told where a native run cannot pin its pods; it takes `hit` of them by it.
-    `missing` says in words why nothing is selected; Litmus would end with TARGET_SELECTION_ERROR.
-    """
-
-    pods: tuple[Object, ...]
-    hit: int
-    workloads: tuple[ObjectRef, ...]
-    total: int
-    namespaces: tuple[str, ...]
-    nodes: tuple[str, ...] = ()
-    pinned: bool = False
-    percent: str = ""
-    missing: str = ""
-    hits: tuple[Hit, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The pods' names."""
-        return tuple(pod["metadata"]["name"] for pod in self.pods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +71,7 @@ def of_engine(engine: Object, env: Env, fault: str, topologies: Mapping[str, Top
         return Selection((), 0, (), 0, namespaces, missing=f"no pod is selected: {_spelled(parts)}")
     by_name = all(part.kind == "pod" for part in parts)
     hit = len(pods) if by_name else share(len(pods), env.get("PODS_AFFECTED_PERC", ""))
-    return _selection(pods, hit, namespaces, topologies, pinned=by_name)
-
-
-def share(total: int, percent: str) -> int:
-    """So many of `total` as Litmus takes: rounded down, at least one; of a range the larger end."""
-    ends = [int(part) for part in percent.split("-") if part.isdigit()]
-    return max(1, total * min(100, max(ends, default=0)) // 100)
-
-
-def percentage(wanted_pods: int, total: int) -> str:
-    """The smallest percentage of `total` by which Litmus takes `wanted_pods`; fewer where none is exact."""
-    if wanted_pods <= 1:
-        return "0"  # one pod, however many there are by then
-    exact = -(-100 * wanted_pods // total)
-    most = (100 * (wanted_pods + 1) - 1) // total
-    return str(min(100, exact, most))
+    return of_pods(pods, hit, namespaces, topologies, pinned=by_name)
 
 
 def _pinned(names: tuple[str, ...], namespace: str, topologies: Mapping[str, Topology]) -> Selection:
@@ -122,7 +80,7 @@ def _pinned(names: tuple[str, ...], namespace: str, topologies: Mapping[str, Top
     if absent:
         return Selection((), 0, (), 0, (namespace,), missing=f"no such pod: {', '.join(absent)}")
     pods = [have[name] for name in names]
-    return _selection(pods, len(pods), (namespace,), topologies, pinned=True)
+    return of_pods(pods, len(pods), (namespace,), topologies, pinned=True)
 
 
 def _matching(part: Wanted, topologies: Mapping[str, Topology]) -> Iterable[Object]:
@@ -166,43 +124,8 @@ def _restricted(pods: list[Object], env: Env, topologies: Mapping[str, Topology]
     return [pod for pod in pods if pod["spec"].get("nodeName") in nodes]
 
 
-def alive(pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Pods that are neither being deleted nor at their end: what a share is a share of."""
-    ended = {"Succeeded", "Failed"}
-    return tuple(pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) not in ended)
-
-
 def _unique(pods: Iterable[Object]) -> list[Object]:
     return list({(p["metadata"]["namespace"], p["metadata"]["name"]): p for p in pods}.values())
-
-
-def _selection(
-    pods: list[Object],
-    hit: int,
-    namespaces: tuple[str, ...],
-    topologies: Mapping[str, Topology],
-    *,
-    pinned: bool,
-    percent: str = "",
-) -> Selection:
-    candidates: Counter[ObjectRef] = Counter()
-    have: dict[ObjectRef, int] = {}
-    for pod in pods:
-        topology = topologies[pod["metadata"]["namespace"]]
-        known = topology.workload_of(pod)
-        owner = topology.owner_of(pod) or kube.ref_of(pod, kube.POD)
-        candidates[owner] += 1
-        have[owner] = len(alive(known.pods)) if known is not None else 1
-    return Selection(
-        tuple(pods),
-        hit,
-        tuple(have),
-        sum(have.values()),
-        namespaces,
-        pinned=pinned,
-        percent=percent,
-        hits=tuple(Hit(f"pods of {o}", min(hit, n), max(n, have[o])) for o, n in candidates.items()),
-    )
 
 
 def _nodes(env: Env, namespaces: tuple[str, ...], topologies: Mapping[str, Topology]) -> Selection:
@@ -257,7 +180,7 @@ def of_experiment(experiment: Experiment, topology: Topology) -> Selection:
         return _in_rounds(experiment, env, replaced, topology)
     percent = spec.targets.percent
     hit = min(spec.targets.pods, len(pods)) if percent is None else share(len(pods), str(percent))
-    return _selection(pods, hit, (namespace,), {namespace: topology}, pinned=True)
+    return of_pods(pods, hit, (namespace,), {namespace: topology}, pinned=True)
 
 
 def _percent(experiment: Experiment, total: int) -> str:
@@ -282,7 +205,7 @@ def _in_rounds(
         return Selection((), 0, (), 0, (namespace,), missing="no pod is on a node with this nodeLabel")
     percent = _percent(experiment, len(pods))
     hit = share(len(pods), percent)
-    return _selection(pods, hit, (namespace,), {namespace: topology}, pinned=False, percent=percent)
+    return of_pods(pods, hit, (namespace,), {namespace: topology}, pinned=False, percent=percent)
 
 
 def _known(topology: Topology, namespace: str, name: str) -> bool:
@@ -292,13 +215,3 @@ def _known(topology: Topology, namespace: str, name: str) -> bool:
 
 def _asked(owner: ObjectRef | None, names: set[str]) -> bool:
     return not names or (owner is not None and bool(names & {str(owner), owner.name}))
-
-
-def picked(selection: Selection, seed: str) -> tuple[str, ...]:
-    """The pods that a native run pins, none where Litmus chooses: ready ones first, by the seed."""
-    if not selection.pinned:
-        return ()
-    ordered = sorted(selection.pods, key=lambda pod: pod["metadata"]["name"])
-    random.Random(seed).shuffle(ordered)
-    ordered.sort(key=lambda pod: not kube.is_ready(pod))
-    return tuple(pod["metadata"]["name"] for pod in ordered[: selection.hit])

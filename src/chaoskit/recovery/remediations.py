@@ -12,13 +12,13 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from chaoskit import kube, ownership, rollouts
-from chaoskit.acts import engine, rollout
+from chaoskit import kube, rollouts
+from chaoskit.acts import engine, fields, rollout
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, Conflict, Forbidden, NotFound, Refused, TakenOver
+from chaoskit.errors import CannotStart, Conflict, Forbidden, NotFound, TakenOver
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery.planner import Rung
 from chaoskit.rollouts import RESTARTED_AT, Revision
@@ -134,7 +134,7 @@ def _raised(container: Object, factor: float, cap: float) -> str:
 
 
 def _change_template(body: Object, template: Object, hands: Hands) -> None:
-    _unkept(body, ("spec", "template"), hands)
+    fields.refuse_when_kept(hands.cluster, body, ("spec", "template"))
     hands.ledger.write(rollout.prepare(hands.cluster, body, template))
     rollout.change(hands.cluster, body, template)
 
@@ -154,7 +154,7 @@ def _whole(target: ObjectRef, hands: Hands) -> Object:
 
 def _scale(rung: Rung, target: ObjectRef, hands: Hands) -> str:
     body = _whole(target, hands)
-    _unkept(body, ("spec", "replicas"), hands)
+    fields.refuse_when_kept(hands.cluster, body, ("spec", "replicas"))
     before = kube.desired_replicas(body)
     if rung.step.action != "scale":
         raise CannotStart(f"{rung.action} says nothing about replicas")
@@ -181,19 +181,6 @@ def _set_field(
     hands.cluster.patch(target, patch, dry_run=True)
     hands.ledger.write(Entry("field", target, path, before, after))
     hands.cluster.patch(target, patch)
-
-
-def _unkept(body: Object, path: tuple[str, ...], hands: Hands) -> None:
-    scalers = hands.cluster.list(kube.HPA, body["metadata"]["namespace"]).items
-    found = ownership.keeper(body, path, scalers)
-    if found:
-        name = body["metadata"]["name"]
-        raise Refused(
-            f"{found} keeps {'.'.join(path)} of {name} as it is",
-            guard="ownership",
-            limit="fields that nobody else keeps",
-            hint=f"change it where {found} takes it from",
-        )
 
 
 # ---------------------------------------------------------------- network

@@ -1,0 +1,84 @@
+"""One thing to be done to one target: its undo is said before; to do it twice is as good as once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.acts import fields
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.fields import Path
+from chaoskit.clock import Clock
+from chaoskit.errors import Conflict
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to `target`, in `words`; its `entries` are to be in a ledger before `do` is called."""
+
+    target: ObjectRef
+    words: str
+    do: Callable[[], object]
+    entries: tuple[Entry, ...] = ()
+
+
+def field(
+    cluster: Cluster,
+    clock: Clock,
+    body: Object,
+    ref: ObjectRef,
+    path: Path,
+    after: Any,
+    *,
+    secret: bool = False,
+) -> Change:
+    """The field at `path` gets another value (None: is removed), if it still holds the present one then."""
+    before = fields.value_at(body, path)
+    name = ".".join(path)
+
+    def wanted(present: Any) -> Any:
+        if present not in (before, after):
+            raise Conflict(f"{name} of {ref} has another value than a moment ago")
+        return after
+
+    words = f"{ref} {name}" if secret else f"{ref} {name} {_shown(before)} to {_shown(after)}"
+    entry = Entry("field", ref, path, before, after, secret=secret)
+    return Change(ref, words, lambda: fields.set_at(cluster, clock, ref, path, wanted), (entry,))
+
+
+def element(
+    cluster: Cluster, clock: Clock, body: Object, ref: ObjectRef, path: Path, added: Mapping[str, Any]
+) -> Change:
+    """The list at `path` has one more element; one that is there already is nobody's to remove later."""
+
+    def has(elements: Any) -> bool:
+        return any(added.items() <= each.items() for each in elements or ())
+
+    def wanted(present: Any) -> Any:
+        return present if has(present) else [*(present or ()), dict(added)]
+
+    words = f"{ref} {'.'.join(path)} gets {' '.join(map(str, added.values()))}"
+    entries = () if has(fields.value_at(body, path)) else (Entry("element", ref, path, after=dict(added)),)
+    return Change(ref, words, lambda: fields.set_at(cluster, clock, ref, path, wanted), entries)
+
+
+def made(cluster: Cluster, body: Object, run: str) -> Change:
+    """The object exists and carries the label of `run`."""
+    body = kube.managed(body, run)
+    ref = kube.ref_of(body)
+
+    def create() -> None:
+        try:
+            cluster.create(body)
+        except Conflict:
+            if kube.labels_of(cluster.get(ref)).get(kube.RUN_LABEL) != run:
+                raise
+
+    return Change(ref, f"{ref} made", create, (Entry("created", ref, after=run),))
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)

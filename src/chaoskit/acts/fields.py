@@ -1,0 +1,101 @@
+"""One field of one object: set as a whole, under the version that was read, and kept by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chaoskit import kube, ownership
+from chaoskit.clock import Clock
+from chaoskit.errors import Conflict, Forbidden, Refused
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+
+Path = tuple[str, ...]
+
+CORDON: Path = ("spec", "unschedulable")
+TAINTS: Path = ("spec", "taints")
+REPLICAS: Path = ("spec", "replicas")
+
+_TRIES = 5
+_PAUSE = 0.2
+
+
+def value_at(body: Object, path: Path) -> Any:
+    """The value there; None when there is none."""
+    found: Any = body
+    for step in path:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def set_at(
+    cluster: Cluster,
+    clock: Clock,
+    ref: ObjectRef,
+    path: Path,
+    wanted: Callable[[Any], Any],
+    *,
+    subresource: str = "",
+) -> bool:
+    """The value at `path` is what `wanted` makes of the present one; whether that changed anything.
+
+    None is absent. The object is read again whenever somebody else wrote it in between.
+
+    Raises:
+        NotFound: the object is gone.
+        Conflict: it changes faster than it can be written.
+    """
+    for _ in range(_TRIES):
+        body = cluster.get(ref)
+        present = value_at(body, path)
+        value = wanted(present)
+        if value == present:
+            return False
+        patch = _setting(body, path, value)
+        try:
+            cluster.patch(ref, patch, type="json", subresource=subresource)
+        except Conflict:
+            clock.sleep(_PAUSE)
+            continue
+        return True
+    raise Conflict(f"{'.'.join(path)} changes faster than it can be written")
+
+
+def _setting(body: Object, path: Path, value: Any) -> list[dict[str, Any]]:
+    """A JSON patch, which replaces mappings whole; naming the version makes it conditional."""
+    steps = [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]}
+    ]
+    if value is None:
+        return [*steps, {"op": "remove", "path": _pointer(path)}]
+    above = [path[:length] for length in range(1, len(path)) if value_at(body, path[:length]) is None]
+    steps += [{"op": "add", "path": _pointer(missing), "value": {}} for missing in above]
+    return [*steps, {"op": "add", "path": _pointer(path), "value": value}]
+
+
+def _pointer(path: Path) -> str:
+    return "/" + "/".join(step.replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def refuse_when_kept(cluster: Cluster, body: Object, path: Path) -> None:
+    """Nobody else keeps the field as it is.
+
+    Raises:
+        Refused: Argo CD, Flux or an autoscaler does (guard ``ownership``): they would fight with us.
+    """
+    found = ownership.keeper(body, path, _autoscalers(cluster, body))
+    if found:
+        raise Refused(
+            f"{found} keeps {'.'.join(path)} of {body['metadata']['name']} as it is",
+            guard="ownership",
+            limit="fields that nobody else keeps",
+            hint=f"change it where {found} takes it from",
+        )
+
+
+def _autoscalers(cluster: Cluster, body: Object) -> tuple[Object, ...]:
+    namespace = body["metadata"].get("namespace", "")
+    try:
+        return cluster.list(kube.HPA, namespace).items if namespace else ()
+    except Forbidden:
+        return ()  # managedFields tell of them too

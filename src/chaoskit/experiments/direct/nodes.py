@@ -1,0 +1,119 @@
+"""Nodes that take no pods, evict them or are emptied; the way back is in the ledger before."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from chaoskit import kube
+from chaoskit.acts import changes
+from chaoskit.acts.changes import Change
+from chaoskit.acts.fields import CORDON, TAINTS
+from chaoskit.experiments.direct.pods import going
+from chaoskit.experiments.direct.scene import Direct, Scene, access
+from chaoskit.experiments.faults import Parameter
+from chaoskit.experiments.taints import taint_of
+from chaoskit.ports.cluster import Access, Object, ObjectRef
+
+_MIRROR = "kubernetes.io/config.mirror"
+
+
+def _nodes(scene: Scene) -> Iterator[Object]:
+    for name in scene.selection.nodes[: scene.selection.hit]:
+        yield scene.cluster.get(ObjectRef(kube.NODE, "", name))
+
+
+def _cordon(scene: Scene) -> Iterator[Change]:
+    for node in _nodes(scene):
+        ref = kube.ref_of(node, kube.NODE)
+        yield changes.field(scene.cluster, scene.clock, node, ref, CORDON, True)
+
+
+def _cordoned(scene: Scene, _done: Sequence[ObjectRef]) -> str:
+    found = [each["metadata"]["name"] for each in _nodes(scene) if each["spec"].get("unschedulable")]
+    return f"node {', '.join(found)} takes no pods" if found else ""
+
+
+def _may_patch(_scene: Scene) -> Iterator[Access]:
+    return access("get list patch", "", "nodes", "")
+
+
+CORDONING = Direct("node-cordon", "node", (), _cordon, _cordoned, _may_patch)
+
+
+def _taint(scene: Scene) -> Iterator[Change]:
+    taint = taint_of(scene.parameters["taints"])
+    for node in _nodes(scene):
+        ref = kube.ref_of(node, kube.NODE)
+        yield changes.element(scene.cluster, scene.clock, node, ref, TAINTS, taint)
+
+
+def _tainted(scene: Scene, _done: Sequence[ObjectRef]) -> str:
+    taint = taint_of(scene.parameters["taints"])
+    found = [
+        each["metadata"]["name"]
+        for each in _nodes(scene)
+        if any(taint.items() <= own.items() for own in each["spec"].get("taints") or ())
+    ]
+    return f"node {', '.join(found)} has the taint {taint['key']}" if found else ""
+
+
+TAINTING = Direct(
+    "node-taint",
+    "node",
+    (Parameter("taints", "TAINTS", "text", "", "key[=value][:Effect]", mandatory=True),),
+    _taint,
+    _tainted,
+    _may_patch,
+)
+
+
+def _drain(scene: Scene) -> Iterator[Change]:
+    yield from _cordon(scene)
+    for pod in _evictable(scene):
+        ref = kube.ref_of(pod, kube.POD)
+        yield Change(ref, f"{ref} in {ref.namespace} evicted", partial(scene.cluster.evict, ref))
+
+
+def _evictable(scene: Scene) -> Iterator[Object]:
+    """The pods on the nodes but those of daemon sets, and those that the kubelet runs by itself."""
+    for name in scene.selection.nodes[: scene.selection.hit]:
+        for pod in scene.cluster.list(kube.POD, fields=f"spec.nodeName={name}").items:
+            owner = kube.owner(pod)
+            stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
+            if not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod):
+                yield pod
+
+
+def _emptied(scene: Scene, done: Sequence[ObjectRef]) -> str:
+    pods = [ref for ref in done if ref.kind == kube.POD]
+    gone = sum(bool(going(scene, ref)) for ref in pods)
+    return f"{gone} of {len(pods)} pods have left" if gone else ""
+
+
+def _undrainable(scene: Scene) -> Iterator[str]:
+    """Pods that nobody would make anew, and chaoskit's own."""
+    for pod in _evictable(scene):
+        name = f"pod {pod['metadata']['name']} in {pod['metadata']['namespace']}"
+        if pod["metadata"]["name"] == socket.gethostname():
+            yield f"{name} is chaoskit itself: run it on another node"
+        if kube.owner(pod) is None and not scene.true("force"):
+            yield f"{name} belongs to nobody who would make it anew; with force it goes all the same"
+
+
+def _may_drain(scene: Scene) -> Iterator[Access]:
+    yield from _may_patch(scene)
+    yield from access("list", "", "pods", "")
+    yield from access("create", "", "pods", "", "eviction")
+
+
+DRAINING = Direct(
+    "node-drain",
+    "node",
+    (Parameter("force", "FORCE", "bool", "false", "evict pods that nobody makes anew, too"),),
+    _drain,
+    _emptied,
+    _may_drain,
+    _undrainable,
+)

@@ -1,0 +1,88 @@
+"""What a direct fault looks at and how it is described: its changes, the sign of its effect, its needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoskit.acts.changes import Change
+from chaoskit.clock import Clock
+from chaoskit.experiments.faults import Parameter
+from chaoskit.experiments.selection import Selection
+from chaoskit.ports.cluster import Access, Cluster, ObjectRef
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.topology import Topology, Workload
+
+Scope = Literal["pod", "workload", "node"]
+"""What of the targets is hit: so many of their pods, all that belongs to them, or nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The targets of one run as they are now, and the fault's parameters by name."""
+
+    cluster: Cluster
+    clock: Clock
+    metrics: MetricsSource | None
+    run: str
+    namespace: str
+    selection: Selection
+    topology: Topology
+    parameters: Mapping[str, str]
+
+    @property
+    def workloads(self) -> Iterator[Workload]:
+        """The workloads that are targets, or whose pods are."""
+        for ref in self.selection.workloads:
+            found = self.topology.workloads.get((ref.namespace, str(ref)))
+            if found is not None:
+                yield found
+
+    def whole(self, name: str) -> int:
+        """A parameter that is a whole number; 0 when it is not given."""
+        return int(self.parameters.get(name) or 0)
+
+    def true(self, name: str) -> bool:
+        """A parameter that is true or false."""
+        return self.parameters.get(name) == "true"
+
+
+def nothing(_scene: Scene) -> Iterable[str]:
+    """Nothing forbids it."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A fault that chaoskit does itself, through the API alone.
+
+    `changes` is one round of it; with `repeats` another comes each ``interval``, once the workloads are whole
+    again. `seen` says in words what can be seen of what was done to these objects, "" while nothing can.
+    `forbidden` says why it would not work on these targets, `needs` what its caller must be allowed to do.
+    `hits` is how many pods of a workload it disturbs where that is not for the targets to say.
+    """
+
+    kind: str
+    scope: Scope
+    parameters: tuple[Parameter, ...]
+    changes: Callable[[Scene], Iterable[Change]]
+    seen: Callable[[Scene, Sequence[ObjectRef]], str]
+    needs: Callable[[Scene], Iterable[Access]]
+    forbidden: Callable[[Scene], Iterable[str]] = nothing
+    hits: Callable[[Scene, Workload], int] | None = None
+    repeats: bool = False
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of this name."""
+        return next((each for each in self.parameters if each.name == name), None)
+
+
+def access(verbs: str, group: str, resource: str, namespace: str, subresource: str = "") -> Iterator[Access]:
+    """One question for each of the verbs, which spaces separate."""
+    return (Access(verb, group, resource, namespace, subresource) for verb in verbs.split())
+
+
+def on(ref: ObjectRef, verbs: str) -> Iterator[Access]:
+    """What verbs on this kind of object in its namespace."""
+    return access(verbs, ref.kind.group, ref.kind.plural, ref.namespace)
