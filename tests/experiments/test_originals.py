@@ -10,6 +10,7 @@ from chaoskit.acts.entries import Entry
 from chaoskit.errors import Forbidden
 from chaoskit.experiments.originals import owed
 from chaoskit.experiments.planning import Plan
+from chaoskit.experiments.preparing import Prepared
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.taints import taint_of
 from chaoskit.experiments.trials import Trial
@@ -20,7 +21,8 @@ NODE = ObjectRef(kube.NODE, "", "node-1")
 
 def planned(fault: str, env: dict[str, str], **more: Any) -> Plan:
     selection = Selection((), 1, more.pop("workloads", ()), 1, ("shop",), **more)
-    return Plan(Trial("t.yaml"), {fault: selection}, (), {fault: env}, "sa", 60.0, 30.0, "hash", ())
+    prepared = Prepared("litmus", {fault: selection}, {}, (), 30.0, 60.0, {}, env={fault: env})
+    return Plan(Trial("t.yaml"), prepared, (), "hash", ())
 
 
 def entries(plan: Plan, cluster: FakeCluster) -> list[Entry]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 app = new_app(__doc__)
 
+_WAYS = {"litmus": "Litmus", "direct": "chaoskit itself, through the API alone"}
 _MARKS = {"ok": "✔", "warning": "!", "blocked": "✖", "refused": "✖"}
 
 
@@ -63,11 +64,14 @@ def show(out: Console, plans: Sequence[Plan], files: Sequence[str]) -> None:
                 out.print(f"    {'mend':<20} {check.mend}")
         for after in each.afterwards:
             out.print(f"  afterwards{' ' * 13}{after}")
+        out.print(f"  engine{' ' * 17}{_WAYS[each.way]}")
         out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
         for words in each.undo:
             out.print(f"  undo{' ' * 19}{words}")
-        lasting = timedelta(seconds=each.expected_seconds)
-        out.print(f"  time{' ' * 19}about {span(lasting)}, of which {each.chaos_seconds:g} s are chaos")
+        lasting = timedelta(seconds=each.prepared.expected_seconds)
+        out.print(
+            f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos"
+        )
     if all(each.outcome is None for each in plans):
         next_step(out, f"chaoskit run {' '.join(files)}")
 

@@ -7,6 +7,7 @@ caller may not ask) is a warning, never a no.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -188,11 +189,13 @@ def rights_of_account(
     user = f"system:serviceaccount:{trial.namespace}:{name}"
     unknown = False
     denied: list[str] = []
-    for access in dict.fromkeys(_needed(trial, selections)):
-        answer = cluster.can_i(access, user=user)
-        unknown = unknown or answer == "unknown"
-        if answer == "denied":
-            denied.append(str(access))
+    asked = tuple(dict.fromkeys(_needed(trial, selections)))
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = pool.map(lambda access: cluster.can_i(access, user=user), asked)
+        for access, answer in zip(asked, answers, strict=True):
+            unknown = unknown or answer == "unknown"
+            if answer == "denied":
+                denied.append(str(access))
     if denied:
         words = f"service account {name} may not {', '.join(denied[:3])}"
         words += f" and {len(denied) - 3} more" if len(denied) > 3 else ""
@@ -234,28 +237,42 @@ def rights_of_caller(cluster: Cluster, trial: Trial, selections: Mapping[str, Se
     """
     home = trial.namespace
     places = tuple(dict.fromkeys((home, *(p for each in selections.values() for p in each.namespaces))))
-    denied = _denied(cluster, _run_needs(trial, home, places))
-    if denied:
-        words = f"you may not {', '.join(denied[:3])}"
-        words += f" and {len(denied) - 3} more" if len(denied) > 3 else ""
-        yield Check("permission", "refused", words, "ask whoever gives rights in this cluster")
-    else:
-        yield Check("permission", "ok", f"you may do what a run needs in namespace {home}")
+    yield from permitted(cluster, _run_needs(trial, home, places), home)
     for lost, wanted in _run_likes(trial, home, places):
         missed = _denied(cluster, wanted)
         if missed:
             yield Check("permission", "warning", f"you may not {', '.join(missed)}: {lost}")
 
 
+def permitted(cluster: Cluster, needed: Iterable[Access], namespace: str) -> Iterator[Check]:
+    """The caller may do all of it."""
+    denied = _denied(cluster, needed)
+    if denied:
+        words = f"you may not {', '.join(denied[:3])}"
+        words += f" and {len(denied) - 3} more" if len(denied) > 3 else ""
+        yield Check("permission", "refused", words, "ask whoever gives rights in this cluster")
+    else:
+        yield Check("permission", "ok", f"you may do what a run needs in namespace {namespace}")
+
+
 def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[str]:
-    return [str(access) for access in dict.fromkeys(needed) if cluster.can_i(access) == "denied"]
+    """What the caller may not, in words; the questions are asked side by side."""
+    asked = tuple(dict.fromkeys(needed))
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = pool.map(cluster.can_i, asked)
+        return [str(access) for access, answer in zip(asked, answers, strict=True) if answer == "denied"]
+
+
+def ledger_needs(home: str) -> Iterator[Access]:
+    """What the ledger of every run is made of."""
+    return _all("create get list patch delete", "coordination.k8s.io", "leases", home)
 
 
 def _run_needs(trial: Trial, home: str, places: Sequence[str]) -> Iterator[Access]:
-    """What a run does itself, from the ledger to the undo."""
+    """What a run through Litmus does itself, from the ledger to the undo."""
     yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
     yield from _all("get list watch", _LITMUS, "chaosresults", home)
-    yield from _all("create get list patch delete", "coordination.k8s.io", "leases", home)
+    yield from ledger_needs(home)
     yield from _all("list watch", "", "events", home)
     yield from _all("list", "batch", "jobs", home)
     for place in places:

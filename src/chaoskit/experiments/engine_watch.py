@@ -91,7 +91,7 @@ def _body(trial: Trial, plan: Plan, run: str) -> Object:
     return litmus.rendered(
         trial.experiment,
         run,
-        account=plan.account,
+        account=plan.prepared.account,
         workloads=plan.selection.workloads,
         pods=picked(plan.selection, run),
         percent=plan.selection.percent,
@@ -249,5 +249,5 @@ class EngineWatch:
         if self._course.injected_at is None:
             return
         gone = (self._clock.now() - self._course.injected_at).total_seconds()
-        done = min(self._plan.chaos_seconds, max(0.0, gone))
-        self._journal.progress(self._plan.trial.faults[0], done, self._plan.chaos_seconds)
+        done = min(self._plan.prepared.chaos_seconds, max(0.0, gone))
+        self._journal.progress(self._plan.trial.faults[0], done, self._plan.prepared.chaos_seconds)

@@ -16,7 +16,7 @@ from chaoskit.topology import Topology, Workload
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """One workload under a fault: `ready` of `pods` stay; `hit` are disrupted at a time.
+    """One workload under a fault: of `serving` pods `ready` stay; `hit` of `pods` are disrupted at a time.
 
     `budgets` are disruptions allowed now by the name of their budget, `endpoints` are those kept by the
     name of their service.
@@ -26,6 +26,7 @@ class After:
     hit: int
     ready: int
     pods: int
+    serving: int
     budgets: Mapping[str, int]
     endpoints: Mapping[str, int]
 
@@ -76,6 +77,7 @@ def _after(fault: str, selection: Selection, workload: Workload) -> After:
         hit,
         ready,
         alive,
+        workload.ready,
         {each["metadata"]["name"]: _allowed(each) for each in workload.budgets},
         {each["metadata"]["name"]: ready for each in workload.services},
     )

@@ -32,14 +32,9 @@ class Course:
     injected_until: datetime | None = None
 
     @property
-    def injected(self) -> bool:
-        """Whether an injection was announced."""
-        return self.observed is not None and self.observed.injected
-
-    @property
     def disturbed(self) -> bool:
         """Whether an injection was announced or seen on a target: what breaks now breaks under the fault."""
-        return self.injected or (self.evidence is not None and self.evidence.affected)
+        return self.injected_at is not None or (self.evidence is not None and self.evidence.affected)
 
 
 class Journal:

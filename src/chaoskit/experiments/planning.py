@@ -6,42 +6,64 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from chaoskit import kube, topology
+from chaoskit import kube
+from chaoskit.clock import Clock, WallClock
 from chaoskit.errors import CannotStart, Forbidden, Refused
-from chaoskit.experiments import checks, impact, litmus, targets
+from chaoskit.experiments import impact, litmus
 from chaoskit.experiments.checks import Check
-from chaoskit.experiments.direct.faults import EVERY
-from chaoskit.experiments.faults import Fault
+from chaoskit.experiments.direct.faults import DIRECT, EVERY
+from chaoskit.experiments.direct.preparing import directly
+from chaoskit.experiments.faults import CATALOGUE, Fault
 from chaoskit.experiments.impact import After
+from chaoskit.experiments.preparing import Prepared, Way, by_litmus
 from chaoskit.experiments.selection import Selection
-from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
+from chaoskit.experiments.trials import Trial
 from chaoskit.governor import Governor, within_radius
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster, Object
-from chaoskit.topology import Topology
+from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.steadystate.conditions import Condition, WorkloadCondition
 
 ENGINE_WAIT = 2 * 180.0 + 120.0
 """Seconds that Litmus may take beside the fault before it is late: two status checks, and slack."""
+
+HEALS = 120.0
+"""Seconds in which a workload that was hit directly must have as many ready pods as before."""
+
+DIRECT_WAIT = 120.0
+"""The same for a fault that chaoskit injects itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run would do. `hash` stays the same while only pods' names change.
 
-    It covers the documents, workloads and numbers of pods, the account and what each ChaosExperiment runs.
+    It covers the documents, workloads and numbers of pods, and who injects: Litmus with its account and what
+    each ChaosExperiment runs, or chaoskit itself.
     """
 
     trial: Trial
-    selections: Mapping[str, Selection]
+    prepared: Prepared
     checks: tuple[Check, ...]
-    env: Mapping[str, litmus.Env]
-    account: str
-    expected_seconds: float
-    chaos_seconds: float
     hash: str
     afterwards: tuple[After, ...]
+
+    @property
+    def way(self) -> Way:
+        """Who injects."""
+        return self.prepared.way
+
+    @property
+    def selections(self) -> Mapping[str, Selection]:
+        """What each fault may hit."""
+        return self.prepared.selections
+
+    @property
+    def env(self) -> Mapping[str, litmus.Env]:
+        """What each of Litmus' faults will see; nothing for direct ones."""
+        return self.prepared.env
 
     @property
     def outcome(self) -> Outcome | None:
@@ -69,7 +91,8 @@ class Plan:
     def timeout(self) -> float:
         """Seconds after which the run is called late."""
         asked = self.trial.experiment.spec.timeout if self.trial.experiment is not None else None
-        return asked or self.expected_seconds + ENGINE_WAIT
+        slack = ENGINE_WAIT if self.way == "litmus" else DIRECT_WAIT
+        return asked or self.prepared.expected_seconds + slack
 
     @property
     def undo(self) -> tuple[str, ...]:
@@ -82,6 +105,8 @@ class Plan:
     @property
     def privileged(self) -> tuple[str, ...]:
         """What the helper pods of the faults may do, in words; empty without helpers."""
+        if self.way == "direct":
+            return ()
         return tuple(fault.helper for fault in self._known_faults if fault.helper != "none")
 
     @property
@@ -96,13 +121,15 @@ class Plan:
             "name": self.trial.name,
             "namespace": self.trial.namespace,
             "faults": list(self.trial.faults),
-            "serviceAccount": self.account,
+            "engine": self.way,
+            "serviceAccount": self.prepared.account,
             "targets": {name: list(each.names or each.nodes) for name, each in self.selections.items()},
             "hit": {name: each.hit for name, each in self.selections.items()},
             "pinned": all(each.pinned for each in self.selections.values()),
             "workloads": sorted({str(ref) for each in self.selections.values() for ref in each.workloads}),
             "checks": [check.document() for check in self.checks],
-            "expectedSeconds": round(self.expected_seconds),
+            "changes": list(self.prepared.changes),
+            "expectedSeconds": round(self.prepared.expected_seconds),
             "timeoutSeconds": round(self.timeout),
             "outcome": self.outcome.value if self.outcome is not None else None,
             "afterwards": [each.document() for each in self.afterwards],
@@ -111,98 +138,87 @@ class Plan:
         }
 
 
-def plan(trial: Trial, cluster: Cluster, *, governor: Governor | None = None) -> Plan:
+def plan(
+    trial: Trial,
+    cluster: Cluster,
+    *,
+    governor: Governor | None = None,
+    clock: Clock | None = None,
+    metrics: MetricsSource | None = None,
+) -> Plan:
     """The plan for a trial against the cluster as it is now; whatever keeps it from starting is in `checks`.
 
     Raises:
         Refused: pods, workloads, services or disruption budgets of the targets' namespace cannot be read.
+        InvalidInput: the experiment asks for a direct fault that there is none of.
         Unavailable: the cluster cannot be reached.
     """
-    account = checks.account_of(cluster, trial)
-    definitions = {name: checks.definition(cluster, trial, name) for name in trial.faults}
-    env = {
-        each["name"]: litmus.effective_env(each, _known(definitions[each["name"]]))
-        for each in trial.experiments
-    }
-    topologies = _topologies(cluster, trial)
-    selections = {name: _selection(trial, name, env[name], topologies) for name in trial.faults}
-    after = impact.afterwards(selections, topologies)
-    found = [
-        *checks.litmus(cluster),
-        *checks.definitions(trial, definitions),
-        *checks.account(cluster, trial, account),
-        *checks.engine(cluster, trial),
-        *checks.targets(selections),
-        *checks.rights_of_account(cluster, trial, account, selections),
-        *checks.rights_of_caller(cluster, trial, selections),
+    prepared = _prepared(trial, cluster, clock or WallClock(), metrics)
+    after = impact.afterwards(prepared.selections, prepared.topologies)
+    found = (
+        *prepared.checks,
         *impact.checks(trial, after),
-        *_guards(trial, selections, governor),
-    ]
-    hit = max((each.hit for each in selections.values()), default=1)
-    lasting = chaos_seconds(trial, env, hit)
-    return Plan(
-        trial=trial,
-        selections=selections,
-        checks=tuple(found),
-        env=env,
-        account=account,
-        expected_seconds=lasting + overhead_seconds(trial),
-        chaos_seconds=lasting,
-        hash=_hash(trial, selections, account, definitions),
-        afterwards=after,
+        *_guards(trial, prepared.selections, governor),
+    )
+    return Plan(trial, prepared, found, _hash(trial, prepared), after)
+
+
+def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSource | None) -> Prepared:
+    """As the experiment asks; where it leaves it open, by Litmus if nothing of that is missing here."""
+    wanted = "litmus" if trial.experiment is None else trial.experiment.spec.engine
+    possible = trial.faults[0] in DIRECT if trial.experiment is not None else False
+    if wanted == "direct" or (possible and trial.faults[0] not in CATALOGUE):
+        return directly(trial, cluster, clock, metrics)
+    prepared = by_litmus(trial, cluster)
+    lacking = any(each.state == "blocked" and each.name in _LITMUS for each in prepared.checks)
+    return directly(trial, cluster, clock, metrics) if wanted == "auto" and possible and lacking else prepared
+
+
+def wholeness(made: Plan) -> tuple[Condition, ...]:
+    """What must hold after a direct fault, asked for or not: as many pods are ready as before it.
+
+    Litmus looks at this itself; a workload that does not heal is a weakness either way.
+    """
+    if made.way == "litmus" or made.trial.experiment is None:
+        return ()
+    named = {each.kubernetes.workload for each in made.trial.conditions if each.kubernetes is not None}
+    return tuple(
+        Condition(
+            name=f"{each.workload} whole again",
+            kubernetes=WorkloadCondition(workload=each.workload, ready=each.serving),
+            mode="after",
+            interval=1.0,
+            recovers_within=HEALS,
+        )
+        for each in made.afterwards
+        if each.serving and not named & {each.workload, each.workload.rpartition("/")[2]}
     )
 
 
-def _known(definition: Object | Literal["unknown"] | None) -> Object | None:
-    return None if definition == "unknown" else definition
+_LITMUS = frozenset({"litmus", "experiment", "service account", "rights"})
+"""Checks of what Litmus alone needs."""
 
 
-def _topologies(cluster: Cluster, trial: Trial) -> dict[str, Topology]:
-    places = {trial.namespace}
-    if trial.engine is not None:
-        places = {part.namespace for part in targets.wanted(trial.engine)}
-    try:
-        return {place: topology.snapshot(cluster, place) for place in sorted(places)}
-    except Forbidden as error:
-        raise Refused(str(error), guard="permission", hint="read rights on the targets' namespace") from error
-
-
-def _selection(trial: Trial, fault: str, env: litmus.Env, topologies: Mapping[str, Topology]) -> Selection:
-    if trial.experiment is not None:
-        return targets.of_experiment(trial.experiment, topologies[trial.namespace])
-    return targets.of_engine(trial.engine or {}, env, fault, topologies)
-
-
-def _hash(
-    trial: Trial,
-    selections: Mapping[str, Selection],
-    account: str,
-    definitions: Mapping[str, Object | Literal["unknown"] | None],
-) -> str:
-    """Twelve letters over what would be done, to whom, by which definitions and under which account.
+def _hash(trial: Trial, prepared: Prepared) -> str:
+    """Twelve letters over what would be done, to whom and by whom.
 
     Pods' names and objects' versions are no part of it: they change by themselves.
     """
     parts = {
         "document": trial.document,
         "beside": trial.beside,
-        "account": account,
-        "definitions": {name: _defined(body) for name, body in definitions.items()},
+        "engine": prepared.way,
+        **prepared.identity,
         "workloads": sorted(
             (ref.namespace, str(ref))
-            for each in selections.values()
+            for each in prepared.selections.values()
             for ref in each.workloads
             if ref.kind != kube.POD
         ),
-        "hit": {name: [each.hit, each.total] for name, each in selections.items()},
+        "hit": {name: [each.hit, each.total] for name, each in prepared.selections.items()},
     }
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _defined(body: Object | Literal["unknown"] | None) -> object:
-    """What a ChaosExperiment runs: image, command, ENV, rights it asks for; or that it cannot be known."""
-    return body["spec"].get("definition") if isinstance(body, Mapping) else body
 
 
 def _guards(trial: Trial, selections: Mapping[str, Selection], governor: Governor | None) -> list[Check]:

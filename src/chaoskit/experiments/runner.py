@@ -12,6 +12,7 @@ from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Conflict, Interrupted, InvalidInput, Refused, TakenOver
 from chaoskit.events import Listener, Mark, ignore
 from chaoskit.experiments import engine_watch, planning, verdict
+from chaoskit.experiments.direct.course import DirectCourse
 from chaoskit.experiments.engine_watch import EngineWatch
 from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.planning import Plan
@@ -76,6 +77,7 @@ class _Run:
     ) -> None:
         self.trial = trial
         self.cluster = sources.cluster
+        self.metrics = sources.metrics
         self.clock = sources.clock
         self.governor = governor
         self.journal = journal
@@ -91,6 +93,7 @@ class _Run:
         try:
             made = self._planned(preflight=preflight, expected_hash=expected_hash)
             self.course.plan = made
+            self.monitor.expect(planning.wholeness(made))
             self._baseline()
             self._admitted(made)
             judged = self._under_ledger(made, timeout or made.timeout)
@@ -105,9 +108,9 @@ class _Run:
         if expected_hash and len(expected_hash) < HASH_CHARACTERS:
             message = f"plan {expected_hash}: {HASH_CHARACTERS} characters of its hash at least"
             raise InvalidInput(message, hint="chaoskit plan shows it")
-        made = planning.plan(self.trial, self.cluster, governor=self.governor)
+        made = self._plan()
         if any(check.name in {"busy", "interlock"} for check in made.checks) and self._rescued():
-            made = planning.plan(self.trial, self.cluster, governor=self.governor)
+            made = self._plan()
         if expected_hash and not made.hash.startswith(expected_hash):
             raise Refused(
                 f"the cluster has changed since plan {expected_hash}: it is {made.hash} now",
@@ -122,6 +125,11 @@ class _Run:
         if preflight and found is not None and made.outcome is not None:
             raise _Decided(Judged(made.outcome, found.words, found.mend))
         return made
+
+    def _plan(self) -> Plan:
+        return planning.plan(
+            self.trial, self.cluster, governor=self.governor, clock=self.clock, metrics=self.metrics
+        )
 
     def _rescued(self) -> bool:
         """Whether dead runs stood in the way; theirs is finished first. Live ones show within seconds."""
@@ -178,7 +186,25 @@ class _Run:
                 raise
 
     def _injected(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
-        """The engine has been made and watched to its end; `judgements` has what Litmus' side of it means."""
+        """The fault has been injected and watched to its end; `judgements` has what that means by itself."""
+        if made.way == "direct":
+            judgements.append(self._direct(pulse.ledger).judged(timeout, lambda: self._meanwhile(pulse)))
+        else:
+            self._by_litmus(made, pulse, timeout, judgements)
+
+    def _direct(self, ledger: Ledger) -> DirectCourse:
+        assert self.trial.experiment is not None
+        return DirectCourse(
+            self.trial.experiment,
+            self.course,
+            self.cluster,
+            self.clock,
+            self.metrics,
+            self.journal,
+            ledger,
+        )
+
+    def _by_litmus(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
         trial, course, cluster, clock = self.trial, self.course, self.cluster, self.clock
         seen = engine_watch.make(trial, made, course, cluster, clock, self.journal, pulse.ledger, self.stop)
         interests = engine_watch.interests(made, seen.engine or {})

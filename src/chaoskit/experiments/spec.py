@@ -16,6 +16,8 @@ from chaoskit.steadystate.conditions import Condition
 API_VERSION = "chaoskit.io/v1"
 KIND = "Experiment"
 
+Engine = Literal["auto", "litmus", "direct"]
+
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 
@@ -75,6 +77,7 @@ class ExperimentSpec(Written):
     targets: Targets
     duration: Duration | None = Field(default=None, gt=0)
     severity: Severity = "medium"
+    engine: Engine = Field(default="auto", description="who injects: Litmus, chaoskit itself, or who can")
     blast_radius: BlastRadius = BlastRadius()
     steady_state: tuple[Condition, ...] = ()
     timeout: Duration | None = Field(default=None, gt=0)

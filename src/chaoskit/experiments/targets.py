@@ -144,6 +144,11 @@ def _nodes(env: Env, namespaces: tuple[str, ...], topologies: Mapping[str, Topol
     return Selection((), hit, refs, total, namespaces, nodes=found, missing=missing, hits=hits)
 
 
+def nodes_named(names: tuple[str, ...], namespace: str, topology: Topology) -> Selection:
+    """These nodes; what is missing of them is said."""
+    return _nodes({"TARGET_NODES": ",".join(names)}, (namespace,), {namespace: topology})
+
+
 def _spelled(parts: Iterable[Wanted]) -> str:
     told = []
     for part in parts:
@@ -154,15 +159,28 @@ def _spelled(parts: Iterable[Wanted]) -> str:
 
 
 def of_experiment(experiment: Experiment, topology: Topology) -> Selection:
-    """What a native experiment may hit: its own workloads' or labelled pods, so many of them."""
+    """What Litmus may hit for a native experiment: its own workloads' or labelled pods, so many of them."""
     spec, namespace = experiment.spec, experiment.metadata.namespace
     if CATALOGUE[spec.fault.kind].scope == "node":
         env = {"TARGET_NODES": ",".join(spec.targets.nodes)}
         return _nodes(env, (namespace,), {namespace: topology})
-    by_name = set(spec.targets.workloads)
-    absent = [name for name in spec.targets.workloads if not _known(topology, namespace, name)]
+    pods, missing = candidates(experiment, topology)
+    if missing:
+        return Selection((), 0, (), 0, (namespace,), missing=missing)
+    env, owners = chosen(experiment), {topology.owner_of(pod) for pod in pods}
+    replaced = {owner for owner in owners if owner is not None and owner.kind in kube.WORKLOADS}
+    if chooses_again(spec.fault.kind, env) and replaced == owners:
+        return _in_rounds(experiment, env, replaced, topology)
+    return so_many(experiment, pods, topology)
+
+
+def candidates(experiment: Experiment, topology: Topology) -> tuple[list[Object], str]:
+    """The running pods that the experiment's targets name, or why there are none, in words."""
+    wanted_targets, namespace = experiment.spec.targets, experiment.metadata.namespace
+    absent = [name for name in wanted_targets.workloads if not _known(topology, namespace, name)]
     if absent:
-        return Selection((), 0, (), 0, (namespace,), missing=f"no such workload: {', '.join(absent)}")
+        return [], f"no such workload: {', '.join(absent)}"
+    by_name = set(wanted_targets.workloads)
     pods = [
         pod
         for pod in topology.pods
@@ -170,16 +188,16 @@ def of_experiment(experiment: Experiment, topology: Topology) -> Selection:
         and not kube.is_deleting(pod)
         and kube.phase(pod) == "Running"
         and _asked(topology.owner_of(pod), by_name)
-        and spec.targets.selector.items() <= kube.labels_of(pod).items()
+        and wanted_targets.selector.items() <= kube.labels_of(pod).items()
     ]
-    if not pods:
-        return Selection((), 0, (), 0, (namespace,), missing="no running pod is selected")
-    env, owners = chosen(experiment), {topology.owner_of(pod) for pod in pods}
-    replaced = {owner for owner in owners if owner is not None and owner.kind in kube.WORKLOADS}
-    if chooses_again(spec.fault.kind, env) and replaced == owners:
-        return _in_rounds(experiment, env, replaced, topology)
-    percent = spec.targets.percent
-    hit = min(spec.targets.pods, len(pods)) if percent is None else share(len(pods), str(percent))
+    return pods, "" if pods else "no running pod is selected"
+
+
+def so_many(experiment: Experiment, pods: list[Object], topology: Topology) -> Selection:
+    """As many of these pods as the experiment says, which are then named to whoever injects."""
+    wanted_targets, namespace = experiment.spec.targets, experiment.metadata.namespace
+    percent = wanted_targets.percent
+    hit = min(wanted_targets.pods, len(pods)) if percent is None else share(len(pods), str(percent))
     return of_pods(pods, hit, (namespace,), {namespace: topology}, pinned=True)
 
 

@@ -10,7 +10,7 @@ from chaoskit import kube
 from chaoskit.documents import Document, each, read
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import lint, litmus
-from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import API_VERSION, KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
 from chaoskit.steadystate.conditions import Condition
@@ -76,7 +76,7 @@ class Trial:
         """The engine's experiments; for a native one, as they will be written."""
         if self.engine is not None:
             return litmus.experiments_of(self.engine)
-        if self.experiment is None:
+        if self.experiment is None or self.faults[0] not in CATALOGUE:
             return ()
         env = litmus.env_list(litmus.chosen(self.experiment))
         return ({"name": self.faults[0], "spec": {"components": {"env": env}}},)
@@ -182,7 +182,7 @@ def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> 
     """How long the faults themselves last: one after the other, and pod by pod where serial."""
     total = 0.0
     for name in trial.faults:
-        known = EVERY.get(name)
+        known = CATALOGUE.get(name)
         own = env.get(name, {})
         duration = litmus.whole(own, "TOTAL_CHAOS_DURATION", known.duration if known else 60)
         rounds = targets if own.get("SEQUENCE") == "serial" else 1
@@ -193,5 +193,5 @@ def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> 
 def overhead_seconds(trial: Trial) -> float:
     """What Litmus needs beside the faults: starting, checking, reporting, and the probes."""
     probes = sum(litmus.probe_seconds(p) for e in trial.experiments for p in litmus.probes_of(e))
-    known = (EVERY.get(name) for name in trial.faults)
+    known = (CATALOGUE.get(name) for name in trial.faults)
     return probes + sum(fault.overhead if fault is not None else 40.0 for fault in known)

@@ -69,6 +69,10 @@ class Monitor:
         self._due: dict[int, float] = {}
         self._given_up: set[int] = set()
 
+    def expect(self, conditions: Iterable[Condition]) -> None:
+        """These must hold as well."""
+        self.conditions += tuple(conditions)
+
     def before(self) -> tuple[Observation, ...]:
         """Every condition that must hold before, looked at once."""
         return tuple(self._look(each, "before") for each in self.conditions if each.before)

@@ -101,8 +101,9 @@ def _read(shell: Shell, words: list[str], write: Write) -> Script:
 
 def _cat(shell: Shell, words: list[str], write: Write) -> Script:
     for path in words:
-        if path in shell.world.files:
-            write(shell.world.files[path])
+        found = shell.world.files.get(path, shell.world.proc.get(path))
+        if found is not None:
+            write(found)
         else:
             shell.world.err(f"cat: can't open '{path}': No such file or directory\n")
             shell.status = 1

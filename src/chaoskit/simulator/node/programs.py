@@ -61,6 +61,8 @@ class Process:
         self.invocation = invocation
         self.files: dict[str, str] = {}
         self.on_term: Callable[[], None] | None = None
+        self.catches_term: Callable[[], bool] = lambda: self.on_term is not None
+        """Whether a SIGTERM reaches a handler now; without one, a first process is spared it."""
         self.changed: Callable[[], None] = _nothing
         """Called by `answer`; the kubelet looks at its probes again."""
         self.over = False
@@ -193,6 +195,7 @@ def command(process: Process) -> Script:
     if any(word.rsplit("/", 1)[-1] == "httpd" for word in " ".join(words).split()):
         process.answer(200)
     process.on_term = lambda: _trapped(process, shell)
+    process.catches_term = lambda: "TERM" in shell.traps
     return _until_exit(process, shell, _script(shell, words))
 
 
@@ -245,6 +248,7 @@ def execute(process: Process, words: list[str], read: Callable[[], str | None] =
         out=out.append,
         err=err.append,
         read=read,
+        proc={"/proc/1/status": f"Name:\t1\nSigCgt:\t{process.catches_term() << 14:016x}\n"},
         signal=lambda name: process.terminate() if name == "TERM" else None,
     )
     shell = Shell(world, COMMANDS)

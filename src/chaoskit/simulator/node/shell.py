@@ -58,6 +58,8 @@ class World:
     out: Callable[[str], None] = _nothing
     err: Callable[[str], None] = _nothing
     read: Callable[[], str | None] = _no_input
+    proc: Mapping[str, str] = field(default_factory=dict)
+    """What the kernel tells under ``/proc``."""
     signal: Callable[[str], None] = _no_signal
     """Called with ``TERM`` or ``KILL`` when a command signals process 1."""
 

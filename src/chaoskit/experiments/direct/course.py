@@ -1,0 +1,182 @@
+"""One direct fault from its first change to the end of its time: written down, done, watched, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from chaoskit import kube
+from chaoskit.acts.changes import Change
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import Clock
+from chaoskit.errors import CannotStart, NotFound, Refused, TimedOut
+from chaoskit.experiments.direct.faults import DIRECT
+from chaoskit.experiments.direct.preparing import scene_of, seconds_of
+from chaoskit.experiments.direct.scene import Scene
+from chaoskit.experiments.evidence import Evidence
+from chaoskit.experiments.journal import Course, Journal
+from chaoskit.experiments.spec import Experiment
+from chaoskit.experiments.verdict import Judged
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.topology import Workload
+from chaoskit.watching import Interest, Watching
+
+TICK = 0.5
+SHOWS = 15.0
+"""Seconds after its time in which a fault's effect is still looked for, when none was seen."""
+
+Meanwhile = Callable[[], None]
+"""Called at least once a tick; what it raises ends the fault."""
+
+
+class DirectCourse:
+    """The course of one direct fault; what it does is in the ledger before."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        course: Course,
+        cluster: Cluster,
+        clock: Clock,
+        metrics: MetricsSource | None,
+        journal: Journal,
+        ledger: Ledger,
+    ) -> None:
+        self._experiment = experiment
+        self._fault = DIRECT[experiment.spec.fault.kind]
+        self._course = course
+        self._cluster = cluster
+        self._clock = clock
+        self._metrics = metrics
+        self._journal = journal
+        self._ledger = ledger
+        self._scene = self._look()
+        self._done: list[ObjectRef] = []
+        self._put_off: list[Change] = []
+        self._seen = ""
+
+    def judged(self, timeout: float, meanwhile: Meanwhile) -> Judged:
+        """The fault was there for its time, and what that says; taking it back is the ledger's.
+
+        Raises:
+            CannotStart: there is nothing to do it to any more.
+            Conflict: a target is another one than a moment ago.
+            TimedOut: `timeout` seconds are over.
+            ChaoskitError: what `meanwhile` raises.
+        """
+        pods = self._scene.selection.pods
+        evidence = Evidence(self._cluster, self._clock, "", pods)
+        self._course.evidence = evidence
+        places = {pod["metadata"]["namespace"] for pod in pods}
+        with Watching(
+            self._cluster, [Interest(kube.POD, place) for place in places], self._clock
+        ) as watching:
+            began = self._clock.monotonic()
+            self._round()
+            while self._goes_on(began):
+                self._hear(watching, evidence)
+                self._put_off = [each for each in self._put_off if not self._do(each)]
+                self._look_for_effect()
+                meanwhile()
+                self._again(began)
+                if self._clock.monotonic() - began >= timeout:
+                    raise TimedOut(f"the run did not end within {timeout:.0f} s")
+        self._course.injected_until = self._clock.now()
+        self._journal.step(self._fault.kind, "done", self._seen or "its time is over")
+        return self._judgement()
+
+    # ------------------------------------------------------------------ doing
+
+    def _round(self) -> None:
+        changes = tuple(self._fault.changes(self._scene))
+        if not changes:
+            raise CannotStart(f"{self._fault.kind}: there is nothing left to do it to")
+        self._ledger.write(*(entry for each in changes for entry in each.entries))
+        self._last = self._clock.monotonic()
+        self._journal.step(self._fault.kind, "begun", f"{len(changes)} changes")
+        self._put_off += [each for each in changes if not self._do(each)]
+
+    def _do(self, change: Change) -> bool:
+        """Whether it was done; a disruption budget puts it off."""
+        try:
+            change.do()
+        except Refused as error:
+            self._journal.warn(f"put off: {change.words}: {error.message}")
+            return False
+        except NotFound:
+            return True  # gone by itself: nothing to do it to
+        self._done.append(change.target)
+        if self._course.injected_at is None:
+            self._course.injected_at = self._clock.now()
+            self._journal.step("injected", "done", change.words)
+        self._journal.heard(str(change.target), "Changed", change.words)
+        return True
+
+    def _again(self, began: float) -> None:
+        """Another round, where the fault has rounds, its interval is over and the workloads are whole."""
+        now, interval = self._clock.monotonic(), self._scene.whole("interval")
+        due = self._fault.repeats and interval and now - self._last >= interval
+        if not due or now + interval / 2 - began > seconds_of(self._experiment):
+            return
+        scene = self._look()
+        if all(_whole(each) for each in scene.workloads):
+            self._scene = scene
+            self._round()
+
+    def _look(self) -> Scene:
+        run = self._journal.run
+        return scene_of(self._experiment, self._cluster, self._clock, self._metrics, run)
+
+    # ------------------------------------------------------------------ watching
+
+    def _goes_on(self, began: float) -> bool:
+        """While its time is not over, and a little longer while nothing of it can be seen."""
+        gone, lasting = self._clock.monotonic() - began, seconds_of(self._experiment)
+        self._journal.progress(self._fault.kind, min(gone, lasting), lasting)
+        return gone < lasting or (not self._affected() and gone < lasting + SHOWS)
+
+    def _hear(self, watching: Watching, evidence: Evidence) -> None:
+        for kind, pod in _pods(watching):
+            words = evidence.pod(kind, pod)
+            if words:
+                self._journal.heard(f"pod/{pod['metadata']['name']}", "Changed", words)
+
+    def _look_for_effect(self) -> None:
+        if self._seen:
+            return
+        try:
+            self._seen = self._fault.seen(self._scene, self._done)
+        except NotFound as error:
+            self._journal.warn(error.message)
+        if self._seen:
+            self._journal.step("effect", "done", self._seen)
+
+    def _affected(self) -> bool:
+        return bool(self._seen) or (self._course.evidence is not None and self._course.evidence.affected)
+
+    def _judgement(self) -> Judged:
+        kind = self._fault.kind
+        if self._seen:
+            return Judged(Outcome.PASSED, f"{kind}: {self._seen}, and the steady state held")
+        if self._affected():
+            return Judged(Outcome.PASSED, f"{kind} hit its targets, and the steady state held")
+        if not self._done:
+            return Judged(Outcome.CANNOT_START, f"{kind}: nothing could be done to its targets")
+        hint = (
+            "what a fault does not do to a system it does not prove: see its parameters and the plugin's work"
+        )
+        return Judged(Outcome.ERRORED, f"{kind} was injected, but no effect of it was seen", hint)
+
+
+def _pods(watching: Watching) -> Iterator[tuple[str, Object]]:
+    """What was heard of pods within a tick."""
+    sighting = watching.next(TICK)
+    while sighting is not None:
+        if sighting.change.type not in {"SYNCED", "LOST"}:
+            yield sighting.change.type, sighting.change.object
+        sighting = watching.next(0.0)
+
+
+def _whole(workload: Workload) -> bool:
+    return workload.ready >= kube.desired_replicas({"kind": workload.ref.kind.name, **workload.body})

@@ -1,0 +1,163 @@
+"""A trial as chaoskit itself would inject it: the scene, what would be changed, who may do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from chaoskit.clock import Clock
+from chaoskit.errors import ChaoskitError, InvalidInput, Refused
+from chaoskit.experiments import checks, targets
+from chaoskit.experiments.checks import Check
+from chaoskit.experiments.direct.faults import DIRECT, EVERY
+from chaoskit.experiments.direct.scene import Direct, Scene
+from chaoskit.experiments.faults import Parameter
+from chaoskit.experiments.preparing import Prepared, looked_at
+from chaoskit.experiments.selection import Selection
+from chaoskit.experiments.spec import Experiment
+from chaoskit.experiments.trials import Trial
+from chaoskit.governor import Hit
+from chaoskit.ports.cluster import Access, Cluster
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.topology import Topology
+
+OVERHEAD = 3.0
+"""Seconds that a direct fault takes beside its duration: reading, writing down, looking for its effect."""
+
+
+def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSource | None) -> Prepared:
+    """The trial as chaoskit itself would inject it.
+
+    Raises:
+        InvalidInput: the fault has no direct form, or a parameter that only Litmus understands.
+        Refused: the targets' namespace cannot be read.
+    """
+    experiment = _native(trial)
+    scene = scene_of(experiment, cluster, clock, metrics, "RUN")
+    fault, selection = DIRECT[experiment.spec.fault.kind], scene.selection
+    found = list(checks.targets({fault.kind: selection}))
+    words: list[str] = []
+    if not selection.missing:
+        found += _forbidden(fault, scene)
+        if all(each.state == "ok" for each in found):
+            found += _previewed(fault, scene, words)
+    lasting = seconds_of(experiment)
+    return Prepared(
+        way="direct",
+        selections={fault.kind: selection},
+        topologies={trial.namespace: scene.topology},
+        checks=(*found, *_permitted(cluster, trial, fault, scene)),
+        chaos_seconds=lasting,
+        expected_seconds=lasting + OVERHEAD,
+        identity={"parameters": dict(scene.parameters)},
+        changes=tuple(words),
+    )
+
+
+def _native(trial: Trial) -> Experiment:
+    if trial.experiment is None or trial.experiment.spec.fault.kind not in DIRECT:
+        message = f"{trial.path}: chaoskit itself cannot inject {', '.join(trial.faults)}"
+        raise InvalidInput(message, hint=f"engine: litmus, or one of {', '.join(DIRECT)}")
+    return trial.experiment
+
+
+def scene_of(
+    experiment: Experiment, cluster: Cluster, clock: Clock, metrics: MetricsSource | None, run: str
+) -> Scene:
+    """The experiment's targets as they are now.
+
+    Raises:
+        InvalidInput: a parameter is none of the direct fault's, or has a value that it cannot have.
+        Refused: the namespace cannot be read.
+    """
+    fault, namespace = DIRECT[experiment.spec.fault.kind], experiment.metadata.namespace
+    seen = looked_at(cluster, namespace)
+    scene = Scene(
+        cluster, clock, metrics, run, namespace, _aim(experiment, fault, seen), seen,
+        chosen(experiment, fault),
+    )  # fmt: skip
+    return replace(scene, selection=_counted(fault, scene))
+
+
+def seconds_of(experiment: Experiment) -> float:
+    """How long the fault lasts."""
+    asked = experiment.spec.duration
+    written = experiment.spec.fault.parameters.get("duration", EVERY[experiment.spec.fault.kind].duration)
+    return float(written) if asked is None else asked
+
+
+def chosen(experiment: Experiment, fault: Direct) -> Mapping[str, str]:
+    """The parameters by name: defaults, then what the severity stands for, then what was written."""
+    spec = experiment.spec
+    values = {each.name: each.default for each in fault.parameters}
+    for name, value in EVERY[fault.kind].preset(spec.severity).items():
+        known = fault.parameter(name)
+        if known is not None and known.accepts(value):
+            values[name] = Parameter.text(value)
+    for name, value in spec.fault.parameters.items():
+        if name == "duration":
+            continue
+        known = next((each for each in fault.parameters if name in {each.name, each.env}), None)
+        if known is None or not known.accepts(value):
+            wanted = known.expected if known else "one of " + ", ".join(p.name for p in fault.parameters)
+            found = f"{name} is {value!r}; directly injected, {fault.kind} takes {wanted}"
+            message = f"{experiment.metadata.name}: {found}"
+            raise InvalidInput(message, hint="engine: litmus has Litmus inject it")
+        values[known.name] = Parameter.text(value)
+    return values
+
+
+# ---------------------------------------------------------------- targets
+
+
+def _aim(experiment: Experiment, fault: Direct, seen: Topology) -> Selection:
+    namespace, wanted = experiment.metadata.namespace, experiment.spec.targets
+    if fault.scope == "node" and wanted.nodes:
+        return targets.nodes_named(wanted.nodes, namespace, seen)
+    pods, missing = targets.candidates(experiment, seen)
+    if missing:
+        return Selection((), 0, (), 0, (namespace,), missing=missing)
+    if fault.scope == "node":
+        under = dict.fromkeys(pod["spec"].get("nodeName", "") for pod in pods)
+        return targets.nodes_named(tuple(under)[: wanted.pods], namespace, seen)
+    return targets.so_many(experiment, pods, seen)
+
+
+def _counted(fault: Direct, scene: Scene) -> Selection:
+    """A fault on whole workloads disturbs as many pods of each as it says itself."""
+    selection = scene.selection
+    if fault.hits is None or selection.missing:
+        return selection
+    hits = tuple(
+        Hit(f"pods of {each.ref}", fault.hits(scene, each), len(each.pods)) for each in scene.workloads
+    )
+    return replace(selection, hit=sum(each.number for each in hits), hits=hits)
+
+
+# ---------------------------------------------------------------- checks
+
+
+def _forbidden(fault: Direct, scene: Scene) -> Iterator[Check]:
+    for words in fault.forbidden(scene):
+        yield Check("fault", "blocked", f"{fault.kind}: {words}")
+
+
+def _previewed(fault: Direct, scene: Scene, words: list[str]) -> Iterator[Check]:
+    """What would be changed is in `words`; whoever else keeps it as it is says no."""
+    try:
+        words += [each.words for each in fault.changes(scene)]
+    except Refused as error:
+        yield Check(error.guard, "refused", error.message, error.hint)
+    except ChaoskitError as error:
+        yield Check("fault", "blocked", error.message, error.hint)
+
+
+def _permitted(cluster: Cluster, trial: Trial, fault: Direct, scene: Scene) -> Iterator[Check]:
+    needed = () if scene.selection.missing else fault.needs(scene)
+    yield from checks.permitted(cluster, (*_own_needs(trial.namespace), *needed), trial.namespace)
+
+
+def _own_needs(namespace: str) -> Iterable[Access]:
+    """What every run does beside its fault: the ledger, and looking."""
+    yield from checks.ledger_needs(namespace)
+    yield from (Access(verb, "", "pods", namespace) for verb in ("get", "list", "watch"))

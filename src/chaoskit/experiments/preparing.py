@@ -1,0 +1,111 @@
+"""What one way of injecting knows before a run: its targets, what is missing, how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from chaoskit import topology
+from chaoskit.errors import Forbidden, Refused
+from chaoskit.experiments import checks, litmus, targets
+from chaoskit.experiments.checks import Check
+from chaoskit.experiments.selection import Selection
+from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
+from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.topology import Topology
+
+Way = Literal["litmus", "direct"]
+"""Who injects: Litmus' operator, or chaoskit itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A trial as one way would inject it. `identity` is what its hash covers beside documents and targets.
+
+    `changes` says in words what the way itself will change, where that is known before.
+    """
+
+    way: Way
+    selections: Mapping[str, Selection]
+    topologies: Mapping[str, Topology]
+    checks: tuple[Check, ...]
+    chaos_seconds: float
+    expected_seconds: float
+    identity: Mapping[str, Any]
+    account: str = ""
+    env: Mapping[str, litmus.Env] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+
+
+def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
+    """The trial as Litmus would run it.
+
+    Raises:
+        Refused: the targets' namespace cannot be read.
+    """
+    account = checks.account_of(cluster, trial)
+    definitions = {name: checks.definition(cluster, trial, name) for name in trial.faults}
+    env = {
+        each["name"]: litmus.effective_env(each, _known(definitions[each["name"]]))
+        for each in trial.experiments
+    }
+    seen = _topologies(cluster, trial)
+    selections = {name: _selection(trial, name, env[name], seen) for name in trial.faults}
+    lasting = chaos_seconds(trial, env, max((each.hit for each in selections.values()), default=1))
+    return Prepared(
+        way="litmus",
+        selections=selections,
+        topologies=seen,
+        checks=(
+            *checks.litmus(cluster),
+            *checks.definitions(trial, definitions),
+            *checks.account(cluster, trial, account),
+            *checks.engine(cluster, trial),
+            *checks.targets(selections),
+            *checks.rights_of_account(cluster, trial, account, selections),
+            *checks.rights_of_caller(cluster, trial, selections),
+        ),
+        chaos_seconds=lasting,
+        expected_seconds=lasting + overhead_seconds(trial),
+        identity={
+            "account": account,
+            "definitions": {name: _defined(body) for name, body in definitions.items()},
+        },
+        account=account,
+        env=env,
+    )
+
+
+def looked_at(cluster: Cluster, namespace: str) -> Topology:
+    """The topology of a namespace.
+
+    Raises:
+        Refused: it may not be read (guard ``permission``).
+    """
+    try:
+        return topology.snapshot(cluster, namespace)
+    except Forbidden as error:
+        raise Refused(str(error), guard="permission", hint="read rights on the targets' namespace") from error
+
+
+def _topologies(cluster: Cluster, trial: Trial) -> dict[str, Topology]:
+    places = {trial.namespace}
+    if trial.engine is not None:
+        places = {part.namespace for part in targets.wanted(trial.engine)}
+    return {place: looked_at(cluster, place) for place in sorted(places)}
+
+
+def _selection(trial: Trial, fault: str, env: litmus.Env, topologies: Mapping[str, Topology]) -> Selection:
+    if trial.experiment is not None:
+        return targets.of_experiment(trial.experiment, topologies[trial.namespace])
+    return targets.of_engine(trial.engine or {}, env, fault, topologies)
+
+
+def _known(definition: Object | Literal["unknown"] | None) -> Object | None:
+    return None if definition == "unknown" else definition
+
+
+def _defined(body: Object | Literal["unknown"] | None) -> object:
+    """What a ChaosExperiment runs: image, command, ENV, rights it asks for; or that it cannot be known."""
+    return body["spec"].get("definition") if isinstance(body, Mapping) else body

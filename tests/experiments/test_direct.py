@@ -1,0 +1,327 @@
+"""Faults that chaoskit injects itself, on the simulated cluster: each to its verdict, and back again."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import Any
+
+import pytest
+from tests.experiments.conftest import Until, World
+
+from chaoskit import kube
+from chaoskit.acts.accounts import accounts
+from chaoskit.acts.rescue import rescue
+from chaoskit.clock import Stop
+from chaoskit.experiments import Trial, plan
+from chaoskit.experiments.direct import DIRECT
+from chaoskit.experiments.spec import Experiment
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.records import RunRecord
+
+LISTENS = "trap 'exit 0' TERM; while true; do sleep 1 & wait; done"
+
+
+def container(command: str) -> Object:
+    return {"name": "web", "image": "busybox:1.35", "command": ["sh", "-c", command]}
+
+
+def furnish(world: World, namespace: str, *, replicas: int = 3, command: str = LISTENS) -> None:
+    """A namespace with a deployment, its service and its settings."""
+    labels = {"matchLabels": {"app": "web"}}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container(command)]}}
+    spec = {"replicas": replicas, "selector": labels, "template": template}
+    for body in (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {
+            "apiVersion": "apps/v1", "kind": "Deployment", "spec": spec,
+            "metadata": {"name": "web", "namespace": namespace},
+        },
+        {
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": namespace},
+            "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+        },
+        {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": namespace},
+            "data": {"LEVEL": "info", "MODE": "fast"},
+        },
+        {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "credentials", "namespace": namespace},
+            "data": {"PASSWORD": "c2VjcmV0"},
+        },
+    ):  # fmt: skip
+        world.cluster.create(body)
+    world.until_ready(namespace, "web")
+
+
+def trial(namespace: str, kind: str, **spec: Any) -> Trial:
+    parameters = spec.pop("parameters", {})
+    body = {
+        "fault": {"kind": kind, "parameters": parameters},
+        "targets": {"workloads": ["deployment/web"]},
+        "engine": "direct",
+        "duration": "5s",
+        "blastRadius": {"maxPods": 9},
+        **spec,
+    }
+    made = {"metadata": {"name": f"web-{kind}", "namespace": namespace}, "spec": body}
+    return Trial("test.yaml", experiment=Experiment.model_validate(made))
+
+
+KINDS = (kube.DEPLOYMENT, kube.SERVICE, kube.CONFIG_MAP, kube.SECRET, kube.NETWORK_POLICY, kube.LEASE)
+
+
+def dump(world: World, namespace: str) -> dict[str, Object]:
+    """What people asked for in the namespace and of the nodes: specs, data, labels; pods count."""
+    found = [(kind, body) for kind in KINDS for body in world.cluster.list(kind, namespace).items]
+    found += [(kube.NODE, body) for body in world.cluster.list(kube.NODE).items]
+    kept = {f"{kind}/{body['metadata']['name']}": _wanted(body) for kind, body in found}
+    pods = world.cluster.list(kube.POD, namespace).items
+    kept["pods"] = {"number": sum(kube.is_ready(pod) for pod in pods)}
+    kept["labels"] = {"of pods": sorted({key for pod in pods for key in kube.labels_of(pod)})}
+    return kept
+
+
+def _wanted(body: Object) -> Object:
+    body = copy.deepcopy(body)
+    meta = body["metadata"]
+    kept = {key: meta.get(key) for key in ("labels", "finalizers")}
+    notes = {k: v for k, v in (meta.get("annotations") or {}).items() if k != _REVISION}
+    return {"meta": {**kept, "annotations": notes}, "spec": body.get("spec"), "data": body.get("data")}
+
+
+_REVISION = "deployment.kubernetes.io/revision"
+
+
+def whole_again(world: World, namespace: str) -> dict[str, Object]:
+    world.until_ready(namespace, "web")
+    return dump(world, namespace)
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "pod-delete": {},
+    "container-kill": {},
+    "scale-down": {"parameters": {"replicas": 1}},
+    "config-mutation": {"parameters": {"configMap": "settings", "key": "LEVEL", "value": "nonsense"}},
+    "service-blackhole": {},
+    "node-cordon": {},
+    "node-taint": {"parameters": {"taints": "chaos=yes:NoSchedule"}},
+    "node-drain": {"duration": "20s"},
+}
+"""Faults whose effect the simulated cluster shows without traffic, with what they need."""
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_is_felt_and_leaves_nothing(world: World, kind: str) -> None:
+    namespace = f"direct-{kind}"
+    furnish(world, namespace)
+    before = dump(world, namespace)
+    record = world.run(trial(namespace, kind, **FAULTS[kind]))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.evidence["plan"]["engine"] == "direct"
+    assert record.undo.state in {"confirmed", "none needed"}
+    assert whole_again(world, namespace) == before
+
+
+@pytest.mark.parametrize("kind", [k for k in FAULTS if k not in {"pod-delete", "container-kill"}])
+@pytest.mark.parametrize("step", ["undo written", "begun", "injected", "undo"])
+def test_after_a_kill_at_any_step_a_rescue_puts_everything_back(world: World, kind: str, step: str) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed() -> None:
+        raise Killed
+
+    namespace = f"killed-{kind}-{step.replace(' ', '-')}"
+    furnish(world, namespace)
+    before = dump(world, namespace)
+    listen = Until(kind if step == "begun" else step, killed)
+    with pytest.raises(Killed):
+        world.run(trial(namespace, kind, **FAULTS[kind]), listen=listen)
+    assert len(accounts(world.cluster, namespace)) == 1
+    (done,) = rescue(world.cluster, world.clock, namespace=namespace)
+    assert done.undo.left == ()
+    assert whole_again(world, namespace) == before
+
+
+def stopped(world: World, made: Trial, step: str) -> RunRecord:
+    stop = Stop()
+    return world.run(made, listen=Until(step, stop.set), stop=stop)
+
+
+def test_a_stop_takes_the_fault_back_at_once(world: World) -> None:
+    furnish(world, "direct-stopped")
+    before = dump(world, "direct-stopped")
+    made = trial("direct-stopped", "scale-down", duration="10m")
+    record = stopped(world, made, "effect")
+    assert (record.outcome, record.undo.state) == (Outcome.INTERRUPTED, "confirmed")
+    assert (record.ended_at - record.at).total_seconds() < 60
+    assert whole_again(world, "direct-stopped") == before
+
+
+def test_pods_go_in_rounds_and_the_next_waits_until_the_workload_is_whole(world: World) -> None:
+    furnish(world, "direct-rounds")
+    made = trial("direct-rounds", "pod-delete", duration="40s", parameters={"interval": 10})
+    record = world.run(made)
+    assert record.outcome is Outcome.PASSED, record.reason
+    begun = [each for each in record.timeline if (each.name, each.mark) == ("pod-delete", "begun")]
+    assert 2 <= len(begun) <= 5
+
+
+def test_a_workload_that_does_not_heal_is_a_weakness(world: World) -> None:
+    furnish(world, "direct-unhealed")
+    deployment = ObjectRef(kube.DEPLOYMENT, "direct-unhealed", "web")
+
+    def break_the_image() -> None:
+        bad = {"name": "web", "image": "registry.invalid/none:1"}
+        patch = {"spec": {"template": {"spec": {"containers": [bad]}}, "strategy": {"type": "Recreate"}}}
+        world.cluster.patch(deployment, {"spec": {"strategy": {"rollingUpdate": None, "type": "Recreate"}}})
+        world.cluster.patch(deployment, patch)
+
+    record = world.run(trial("direct-unhealed", "pod-delete"), listen=Until("injected", break_the_image))
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    assert "deployment/web whole again" in record.reason
+
+
+def test_a_policy_that_nobody_is_seen_to_feel_proves_nothing(world: World) -> None:
+    furnish(world, "direct-unfelt")
+    before = dump(world, "direct-unfelt")
+    record = world.run(trial("direct-unfelt", "network-partition", duration="1s"))
+    assert record.outcome is Outcome.ERRORED
+    assert "no effect of it was seen" in record.reason
+    assert whole_again(world, "direct-unfelt") == before
+
+
+def test_a_secret_value_never_leaves_its_secret(world: World) -> None:
+    furnish(world, "direct-secret")
+    parameters = {"secret": "credentials", "key": "PASSWORD", "remove": True, "restart": False}
+    leases: list[Object] = []
+
+    def look() -> None:
+        leases.extend(world.cluster.list(kube.LEASE, "direct-secret").items)
+
+    record = world.run(
+        trial("direct-secret", "config-mutation", parameters=parameters), listen=Until("effect", look)
+    )
+    assert record.outcome is Outcome.PASSED, record.reason
+    for text in (str(leases), str(record.document())):
+        assert "c2VjcmV0" not in text
+    kept = world.cluster.get(ObjectRef(kube.SECRET, "direct-secret", "credentials"))
+    assert kept["data"] == {"PASSWORD": "c2VjcmV0"}
+    assert world.ours("direct-secret") == []
+
+
+# ---------------------------------------------------------------- what forbids one
+
+
+def outcome(world: World, made: Trial) -> tuple[Outcome | None, str]:
+    found = plan(made, world.cluster, clock=world.clock)
+    return found.outcome, found.problem.words if found.problem is not None else ""
+
+
+@pytest.fixture(scope="module")
+def lab(world: World) -> World:
+    furnish(world, "direct-lab", command="sleep 9999")
+    return world
+
+
+def test_a_first_process_without_a_handler_would_ignore_the_signal(lab: World) -> None:
+    found, words = outcome(lab, trial("direct-lab", "container-kill"))
+    assert found is Outcome.CANNOT_START
+    assert "would ignore the signal" in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "words"),
+    [
+        ("scale-down", {"replicas": 3}, "that is no fewer"),
+        ("config-mutation", {"key": "LEVEL", "value": "x"}, "either configMap or secret"),
+        ("config-mutation", {"configMap": "settings", "key": "LEVEL"}, "a value must be given"),
+        ("config-mutation", {"configMap": "settings", "key": "LEVL", "value": "x"}, "has no key LEVL"),
+        ("config-mutation", {"configMap": "nothing", "key": "LEVEL", "value": "x"}, "nothing"),
+        ("service-blackhole", {"service": "other"}, "no service other"),
+        ("resource-squeeze", {"memory": 50}, "has no limit"),
+        ("container-kill", {"container": "sidecar"}, "has no container sidecar"),
+    ],
+)
+def test_what_would_not_work_is_said_before(
+    lab: World, kind: str, parameters: dict[str, Any], words: str
+) -> None:
+    found, told = outcome(lab, trial("direct-lab", kind, parameters=parameters))
+    assert found is Outcome.CANNOT_START
+    assert words in told
+
+
+def test_what_somebody_else_keeps_is_refused(lab: World) -> None:
+    deployment = ObjectRef(kube.DEPLOYMENT, "direct-lab", "web")
+    note = {"argocd.argoproj.io/tracking-id": "web"}
+    lab.cluster.patch(deployment, {"metadata": {"annotations": note}})
+    try:
+        found, words = outcome(lab, trial("direct-lab", "scale-down"))
+    finally:
+        lab.cluster.patch(deployment, {"metadata": {"annotations": dict.fromkeys(note)}})
+    assert found is Outcome.REFUSED
+    assert "Argo CD keeps spec.replicas" in words
+
+
+def test_a_plan_says_what_exactly_would_change_and_changes_nothing(lab: World) -> None:
+    before = dump(lab, "direct-lab")
+    made = plan(trial("direct-lab", "scale-down", parameters={"replicas": 1}), lab.cluster, clock=lab.clock)
+    assert made.prepared.changes == ("deployment/web spec.replicas 3 to 1",)
+    assert made.selection.hit == 2
+    assert dump(lab, "direct-lab") == before
+
+
+def test_without_litmus_parts_auto_takes_the_direct_fault_and_the_hash_knows(lab: World) -> None:
+    auto = plan(trial("direct-lab", "pod-delete", engine="auto"), lab.cluster, clock=lab.clock)
+    asked = plan(trial("direct-lab", "pod-delete", engine="litmus"), lab.cluster, clock=lab.clock)
+    assert (auto.way, asked.way) == ("direct", "litmus")
+    assert auto.hash != asked.hash
+    assert asked.outcome is Outcome.CANNOT_START
+
+
+def test_a_drain_spares_what_nobody_would_make_anew(lab: World) -> None:
+    lone = {"name": "lone", "namespace": "direct-lab", "labels": {"app": "lone"}}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": lone,
+        "spec": {"containers": [container("sleep 9999")]},
+    }
+    lab.cluster.create(body)
+    for _ in range(100):
+        pod = lab.cluster.get(ObjectRef(kube.POD, "direct-lab", "lone"))
+        if kube.is_ready(pod):
+            break
+        lab.clock.sleep(0.5)
+    targets = {"nodes": [pod["spec"]["nodeName"]]}
+    found, words = outcome(lab, trial("direct-lab", "node-drain", targets=targets))
+    lab.cluster.delete(ObjectRef(kube.POD, "direct-lab", "lone"), grace=0)
+    assert found is Outcome.CANNOT_START
+    assert "pod lone in direct-lab belongs to nobody" in words
+
+
+def test_every_direct_fault_is_in_the_catalogue_with_its_undo() -> None:
+    from chaoskit.experiments.direct.faults import EVERY
+
+    for kind in DIRECT:
+        assert EVERY[kind].undo
+        assert EVERY[kind].purpose
+
+
+def test_two_faults_of_one_process_share_a_heart(world: World) -> None:
+    namespaces = [f"direct-side-{number}" for number in range(3)]
+    for namespace in namespaces:
+        furnish(world, namespace, replicas=2)
+    records: list[RunRecord] = []
+
+    def one(namespace: str) -> None:
+        records.append(world.run(trial(namespace, "pod-delete")))
+
+    threads = [threading.Thread(target=one, args=(namespace,)) for namespace in namespaces]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each.outcome for each in records] == [Outcome.PASSED] * 3
