@@ -23,6 +23,13 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun(Event):
+    """A run or recovery of this name has begun; what follows with its `run` is about it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Event):
     """A named step of the work: ``steady before``, ``undo written``, ``memory hog``."""
 

@@ -35,7 +35,17 @@ def test_every_command_has_help_with_the_shared_options(name: str) -> None:
 
 def test_no_command_file_is_without_a_place_in_the_table() -> None:
     files = {path.stem for path in (ROOT / "src/chaoskit/cli").glob("*.py")}
-    helpers = {"__init__", "app", "session", "render", "progress", "complaints", "leaving", "stopping"}
+    helpers = {
+        "__init__",
+        "app",
+        "session",
+        "render",
+        "progress",
+        "complaints",
+        "leaving",
+        "stopping",
+        "dryrun",
+    }
     assert files - helpers == set(NAMES)
 
 

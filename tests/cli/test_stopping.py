@@ -89,3 +89,41 @@ def test_ctrl_c_while_a_simulator_starts_leaves_no_process_and_no_file(stranger:
     assert "Traceback" not in err
     assert not folder.exists()
     assert simulation.status(folder) is None
+
+
+def test_an_abort_from_elsewhere_ends_the_run_which_says_why(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x", duration="600s"))
+    with chaoskit.start("run", file, "--yes", "-o", "json") as process:
+        read_until(process, "injected")
+        (lease,) = simulated.active_leases()
+        run = lease.removeprefix("chaoskit-")
+        ended = chaoskit("abort", run[:8], "--reason", "incident 7", "-o", "json")
+        out, err = process.communicate(timeout=120)
+    assert ended.code == 0, ended.err
+    assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
+    assert process.returncode == 130, err
+    assert '"reason": "aborted: incident 7"' in out
+    assert simulated.left() == []
+
+
+def test_an_abort_finishes_what_a_dead_process_left(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x", duration="600s"))
+    with chaoskit.start("run", file, "--yes") as process:
+        read_until(process, "injected")
+        process.kill()
+        process.communicate(timeout=60)
+    ended = chaoskit("abort", "--all", "--yes", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert simulated.left() == []
+    assert chaoskit("abort", "--all", "--yes").code == 0
+
+
+def test_nothing_to_abort_under_that_name_is_4(chaoskit: CommandLine) -> None:
+    ended = chaoskit("abort", "nothing")
+    assert ended.code == 4
+    assert "nothing with the id nothing is under way" in ended.err
+    assert chaoskit("abort").code == 2

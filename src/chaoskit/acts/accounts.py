@@ -25,6 +25,8 @@ LEDGER = "chaoskit.io/ledger"
 TRACE = "chaoskit.io/trace"
 ENDED = "chaoskit.io/ended"
 OUTCOME = "chaoskit.io/outcome"
+ABORT = "chaoskit.io/abort"
+"""Why somebody wants the act to end now; its own process looks at it each second."""
 KEEP_UNTIL = "chaoskit.io/keep-until"
 """Until when guards look back at an ended ledger (ISO 8601), as its closer knew; then anybody removes it."""
 SELECTOR = f"{kube.MANAGED_BY}=chaoskit,{ACT_LABEL}"
@@ -54,6 +56,7 @@ class Account:
     ended: datetime | None = None
     outcome: str = ""
     keep_until: datetime | None = None
+    abort: str = ""
     unreadable: str = ""
 
 
@@ -91,6 +94,7 @@ def account_of(lease: Object) -> Account:
         ended=read(ENDED, kube.time_of, None),
         outcome=notes.get(OUTCOME, ""),
         keep_until=read(KEEP_UNTIL, kube.time_of, None),
+        abort=notes.get(ABORT, ""),
         unreadable="; ".join(spoilt),
     )
 

@@ -1,4 +1,4 @@
-"""Keeps Leases alive and hears of halts from a thread of its own, whatever the acts are busy with.
+"""Keeps Leases alive, hears of halts and aborts in a thread of its own, whatever the acts are busy with.
 
 An act that reads a slow log or asks a slow Prometheus must not look dead, and a halt must reach it in time.
 """
@@ -14,7 +14,7 @@ from typing import Self
 from chaoskit.acts import halt
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, TakenOver
+from chaoskit.errors import ChaoskitError, Interrupted, TakenOver
 from chaoskit.ports.cluster import Cluster
 
 PULSE = 1.0
@@ -35,6 +35,7 @@ class Pulse:
         self.trouble = ""
         self._heart = heart
         self._lost = ""
+        self._abort = ""
         self._halted: halt.Halt | None = None
 
     def check(self) -> None:
@@ -43,8 +44,11 @@ class Pulse:
         Raises:
             TakenOver: another process holds its ledger.
             Refused: acts of its kind were halted (guard ``halt``).
+            Interrupted: somebody asked for the end of this very act (``chaoskit abort``).
         """
         self.held()
+        if self._abort:
+            raise Interrupted(f"aborted: {self._abort}")
         if self._halted is not None:
             raise self._halted.refusal()
 
@@ -64,11 +68,12 @@ class Pulse:
             raise TakenOver(self._lost)
 
     def feel(self, cluster: Cluster) -> None:
-        """The Lease is renewed if it is due, and what the cluster says of a halt is known; never raises."""
+        """The Lease is renewed if it is due, and what the cluster says of the act is known; never raises."""
         account = self.ledger.account
         places = {account.ref.namespace, *(each.namespace for each in account.targets)} - {""}
         try:
             self.ledger.renew()
+            self._abort = self.ledger.wanted_end()
             self._halted = halt.halted(cluster, account.act, *sorted(places))
             self.trouble = ""
         except TakenOver as error:

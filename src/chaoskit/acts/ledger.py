@@ -148,6 +148,14 @@ class Ledger:
         if self._clock.monotonic() - self._renewed >= self.account.duration / 3:
             self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}})
 
+    def wanted_end(self) -> str:
+        """Why somebody wants this act to end now, "" when nobody does.
+
+        Raises:
+            TakenOver: another process holds the account.
+        """
+        return self._read().abort
+
     def undo(self, listen: Listener = ignore) -> Undo:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
 
@@ -255,11 +263,15 @@ class Ledger:
                 return
         raise Conflict(f"{self.account.ref} changes faster than it can be written")
 
-    def _version_if_ours(self) -> str:
+    def _read(self) -> Account:
+        """The account as it is in the cluster now; `TakenOver` when it is not ours any more."""
         now = account_of(self._cluster.get(self.account.ref))
         if now.holder != self.account.holder:
             raise TakenOver(f"{self.account.act} {self.account.id} was taken over by {now.holder}")
-        return now.version
+        return now
+
+    def _version_if_ours(self) -> str:
+        return self._read().version
 
     def _keep_secret(self, entry: Entry) -> Entry:
         key = f"entry-{uuid.uuid4().hex[:8]}"

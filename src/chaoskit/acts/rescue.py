@@ -44,11 +44,11 @@ def rescue(
     `left`, as is a ledger that cannot be read; both stay for the next rescue.
     """
     found = dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop)
-    done = (_finished(cluster, clock, account, listen) for account in found)
+    done = (finish(cluster, clock, account, listen) for account in found)
     return tuple(each for each in done if each is not None)
 
 
-def _finished(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> Rescued | None:
+def finish(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> Rescued | None:
     """How the undo of one dead act stands; None when it is somebody else's by now."""
     if account.unreadable:
         return _left(account, account.unreadable)

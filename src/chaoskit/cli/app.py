@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "validate": "Check experiment files, with file, line and field.",
         "plan": "Show exactly what a run would do, and change nothing.",
         "run": "Run experiments to a verdict, and undo them.",
+        "abort": "Stop runs and recoveries that are under way, and undo them.",
         "rescue": "Finish every undo that a dead run left behind.",
     },
     "Fix": {

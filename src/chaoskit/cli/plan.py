@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaoskit.cli.render import emit, next_step, span
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.validate import checked
+from chaoskit.cli.validate import VariableFiles, Variables, checked
+from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
@@ -16,40 +19,74 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from chaoskit.documents import Document
     from chaoskit.experiments import Plan
+    from chaoskit.runtime import Runtime
 
 app = new_app(__doc__)
 
-_WAYS = {"litmus": "Litmus", "direct": "chaoskit itself, through the API alone"}
+_WAYS = {"litmus": "Litmus", "direct": "direct: through the Kubernetes API alone"}
 _MARKS = {"ok": "✔", "warning": "!", "blocked": "✖", "refused": "✖"}
 
 
-@command(app, epilog="Examples: chaoskit plan cart.yaml; chaoskit plan experiments/ -o json")
+@command(
+    app,
+    epilog="Examples: chaoskit plan cart.yaml; chaoskit plan experiments/ --out plan.json; "
+    "chaoskit plan cart.yaml --rbac | kubectl apply -f -",
+)
 def plan(
     session: Session,
     files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
-    var: Annotated[list[str] | None, typer.Option(help="A variable of the documents, as name=value.")] = None,
+    var: Variables = None,
+    var_file: VariableFiles = None,
+    out: Annotated[Path | None, typer.Option(help="Write the plan there, for run --plan FILE.")] = None,
+    rbac: Annotated[
+        bool, typer.Option("--rbac", help="Print the least rights that a run needs, as YAML, instead.")
+    ] = False,
 ) -> None:
     """Show targets, checks, rights, undo and time of a run, as the cluster is now; nothing is changed."""
-    from chaoskit.experiments import plan as make_plan
-    from chaoskit.experiments import trials as trials_of
+    from chaoskit.experiments import planfile, rights
 
-    documents = checked(files, var)
+    documents = checked(files, var, var_file)
     with session.connected() as runtime:
-        trials = trials_of(documents, namespace=runtime.namespace)
-        plans = [make_plan(each, runtime.cluster, governor=runtime.world.governor) for each in trials]
+        home, namespace = runtime.settings.home, runtime.namespace
+        plans = plans_of(runtime, documents, namespace)
+    if rbac:
+        sys.stdout.write("---\n".join(dump(body) for body in rights.manifests(plans)))
+        raise typer.Exit
+    whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
+    if out is not None:
+        planfile.write(out, documents, plans, namespace)
     outcome = gravest(each.outcome or Outcome.DONE for each in plans)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
+        "hash": whole,
         "plans": [each.document() for each in plans],
     }
-    emit(session, "plans", document, lambda out: show(out, plans, files))
+    emit(session, "plans", document, lambda to: show(to, plans, f"chaoskit run --plan {out or whole}"))
     raise typer.Exit(outcome.exit_code)
 
 
-def show(out: Console, plans: Sequence[Plan], files: Sequence[str]) -> None:
-    """Each plan as a block; the last line is what to do next."""
+def kept(home: Path, name: str) -> Path:
+    """Where the plan of that hash is kept for `run --plan`."""
+    return home / "plans" / f"{name}.json"
+
+
+def plans_of(runtime: Runtime, documents: Sequence[Document], namespace: str) -> list[Plan]:
+    """The plan of each experiment, against the cluster as it is; `namespace` is for those that name none."""
+    from chaoskit.experiments import plan as make_plan
+    from chaoskit.experiments import trials
+
+    world = runtime.world
+    return [
+        make_plan(each, world.cluster, governor=world.governor, clock=world.clock, metrics=world.metrics)
+        for each in trials(documents, namespace=namespace)
+    ]
+
+
+def show(out: Console, plans: Sequence[Plan], following: str) -> None:
+    """Each plan as a block; the last line is the command that follows."""
     from datetime import timedelta
 
     for each in plans:
@@ -72,8 +109,8 @@ def show(out: Console, plans: Sequence[Plan], files: Sequence[str]) -> None:
         out.print(
             f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos"
         )
-    if all(each.outcome is None for each in plans):
-        next_step(out, f"chaoskit run {' '.join(files)}")
+    if following and all(each.outcome is None for each in plans):
+        next_step(out, following)
 
 
 def _title(plan: Plan) -> str:

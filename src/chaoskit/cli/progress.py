@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,6 +27,23 @@ _STYLES = {"held": "green", "done": "green", "broken": "bold red", "failed": "bo
 @contextmanager
 def showing(session: Session) -> Iterator[events.Listener]:
     """A listener that shows events on stderr as the session wants it."""
+    with _showing(session) as hear:
+        yield _one_at_a_time(hear)
+
+
+def _one_at_a_time(hear: events.Listener) -> events.Listener:
+    """Several runs tell at once; each is heard to the end of its line."""
+    lock = threading.Lock()
+
+    def heard(event: events.Event) -> None:
+        with lock:
+            hear(event)
+
+    return heard
+
+
+@contextmanager
+def _showing(session: Session) -> Iterator[events.Listener]:
     if session.quiet:
         yield events.ignore
     elif session.progress is ProgressFormat.JSON:
@@ -52,14 +70,22 @@ class _Json:
 
 
 class _Timed:
-    """Knows how long ago the first event was."""
+    """Knows how long ago the first event was, and which run an event is about where there are several."""
 
     def __init__(self) -> None:
         self._first: datetime | None = None
+        self._names: dict[str, str] = {}
 
     def since_start(self, event: events.Event) -> str:
         self._first = self._first or event.at
         return clock_time((event.at - self._first).total_seconds())
+
+    def line(self, event: events.Event) -> str | None:
+        """The event in one line, after the name of its run from the second run on."""
+        if isinstance(event, events.Begun):
+            self._names[event.run] = event.name
+        line, name = line_of(event), self._names.get(event.run, "")
+        return f"{name}  {line}" if line is not None and name and len(self._names) > 1 else line
 
 
 class _Plain(_Timed):
@@ -72,7 +98,7 @@ class _Plain(_Timed):
         self._told: dict[str, object] = {}
 
     def hear(self, event: events.Event) -> None:
-        line = line_of(event)
+        line = self.line(event)
         if line is None or (self._repeats(event) and not self._details):
             return
         self._out.write(f"{self.since_start(event):>5}  {line}\n")
@@ -83,6 +109,7 @@ class _Plain(_Timed):
         key, news = _news(event)
         if not key:
             return False
+        key += event.run
         known, self._told[key] = self._told.get(key), news
         return known == news
 
@@ -135,10 +162,11 @@ class _Live(_Timed):
     def hear(self, event: events.Event) -> None:
         from rich.text import Text
 
-        line, since = line_of(event), self.since_start(event)
+        line, since = self.line(event), self.since_start(event)
         if line is None:
             return
         name, settled = self._place(event)
+        name += event.run
         if settled:
             self._under_way.pop(name, None)
             style = _STYLES.get(event.mark, "") if isinstance(event, events.Step) else "dim"

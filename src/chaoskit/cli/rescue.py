@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -13,7 +13,10 @@ from chaoskit.clock import interruption
 from chaoskit.outcome import Outcome, gravest, of_error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chaoskit.acts.rescue import Rescued
+    from chaoskit.clock import Stop
 
 app = new_app(__doc__)
 
@@ -26,8 +29,13 @@ def rescue(session: Session) -> None:
     with session.connected() as runtime, session.listening() as listen, stopping() as stop:
         namespace = runtime.settings.namespace
         found = finish(runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=stop)
+    answer(session, found, stop)
+
+
+def answer(session: Session, found: Sequence[Rescued], stop: Stop) -> NoReturn:
+    """What was undone is on stdout, and the command ends with the gravest of it."""
     outcome = _outcome(found)
-    if stop.is_set():  # whatever was not looked at may still be disturbed: never "nothing to rescue"
+    if stop.is_set():  # whatever was not looked at may still be disturbed: never "nothing to do"
         outcome = gravest((outcome, of_error(interruption(stop))))
     document = {
         "outcome": outcome.value,
@@ -44,7 +52,7 @@ def rescue(session: Session) -> None:
     raise typer.Exit(outcome.exit_code)
 
 
-def _outcome(found: tuple[Rescued, ...]) -> Outcome:
+def _outcome(found: Sequence[Rescued]) -> Outcome:
     if any(each.undo.left for each in found):
         return Outcome.UNDO_UNCONFIRMED
     return Outcome.DONE if found else Outcome.NOTHING_TO_DO

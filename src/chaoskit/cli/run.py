@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +12,8 @@ import typer
 from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.cli.validate import checked
-from chaoskit.errors import InvalidInput
+from chaoskit.cli.validate import VariableFiles, Variables, checked
+from chaoskit.errors import InvalidInput, NotFound, Refused
 from chaoskit.outcome import gravest
 
 if TYPE_CHECKING:
@@ -19,48 +21,80 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from chaoskit.experiments import Trial
+    from chaoskit.documents import Document
+    from chaoskit.experiments import Plan, Trial
     from chaoskit.records import RunRecord
     from chaoskit.runtime import Runtime
 
 app = new_app(__doc__)
 
 
+class DryRun(StrEnum):
+    """How far a run that does nothing goes."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
 @command(
     app,
     epilog="Examples: chaoskit run experiments/ --yes; chaoskit run engine.yaml --html report.html; "
-    "cat engine.yaml | chaoskit run - --yes",
+    "cat engine.yaml | chaoskit run - --yes; chaoskit run --plan 7f3c21",
 )
 def run(
     session: Session,
     files: Annotated[
-        list[str], typer.Argument(help="Experiments or plain Litmus YAML: files, folders or -.")
-    ],
-    plan: Annotated[str, typer.Option(help="Hash of a plan: refuse when the live state has drifted.")] = "",
-    var: Annotated[list[str] | None, typer.Option(help="A variable of the documents, as name=value.")] = None,
+        list[str] | None, typer.Argument(help="Experiments or plain Litmus YAML: files, folders or -.")
+    ] = None,
+    plan: Annotated[
+        str, typer.Option(help="Hash or file of a plan: refuse when the live state has drifted from it.")
+    ] = "",
+    var: Variables = None,
+    var_file: VariableFiles = None,
     preflight: Annotated[bool, typer.Option(help="Check first what Litmus would hang or fail on.")] = True,
+    parallel: Annotated[int, typer.Option(min=1, help="So many at a time, never two on one workload.")] = 1,
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first that does not pass.")
+        bool, typer.Option("--fail-fast", help="Begin no other after one that does not pass.")
+    ] = False,
+    dry_run: Annotated[
+        DryRun | None,
+        typer.Option(
+            "--dry-run", help="Only print what would be sent (client), or have the server check it."
+        ),
+    ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what would change against the cluster, before asking.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write the report there, on every way out.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Run experiments one after another: steady state, undo ledger, fault, verdict, undo, evidence."""
-    from chaoskit.experiments import trials as trials_of
+    """Run experiments: steady state, undo ledger, fault, verdict, undo, evidence."""
+    from chaoskit.cli import dryrun
+    from chaoskit.cli.plan import plans_of
 
-    documents = checked(files, var)
+    given = _given(session, files or [], plan, var, var_file)
+    if dry_run is DryRun.CLIENT:
+        dryrun.offline(given.documents)
+        return
     with session.connected() as runtime:
-        trials = trials_of(documents, namespace=runtime.namespace)
-        if plan and len(trials) > 1:
-            raise InvalidInput(
-                f"--plan is the hash of one plan, and {len(trials)} experiments are given",
-                hint="run each with its own hash",
-            )
-        for trial in trials:
-            for warning in trial.warnings:
-                session.say(f"! {warning}")
-        _agree(session, runtime, trials, files, yes=yes)
-        records = _run_all(session, runtime, trials, expected=plan, preflight=preflight, fail_fast=fail_fast)
+        namespace = given.namespace or runtime.namespace
+        looked = dry_run or diff or not yes or given.plan
+        plans = plans_of(runtime, given.documents, namespace) if looked else []
+        if diff:
+            dryrun.show_difference(session, plans, runtime.cluster)
+        if dry_run:
+            raise typer.Exit(dryrun.tried(session, plans, runtime.cluster))
+        if not yes:
+            _agree(session, plans)
+        records = _run_all(
+            session,
+            runtime,
+            trials_of(given, namespace),
+            expected=_expected(given, plans),
+            preflight=preflight,
+            parallel=parallel,
+            fail_fast=fail_fast,
+        )
     if html is not None:
         _write_report(session, html, records)
     outcome = gravest(each.outcome for each in records)
@@ -73,19 +107,78 @@ def run(
     raise typer.Exit(outcome.exit_code)
 
 
-def _agree(
-    session: Session, runtime: Runtime, trials: Sequence[Trial], files: Sequence[str], *, yes: bool
-) -> None:
-    """The user has seen the plan and agreed."""
-    if yes:
-        return
+@dataclass(frozen=True)
+class _Given:
+    """What is to be run: documents, the namespace of those that name none, the plan that must still hold."""
+
+    documents: Sequence[Document]
+    namespace: str = ""
+    plan: str = ""
+    hashes: Sequence[str] = ()
+
+
+def _given(
+    session: Session, files: list[str], plan: str, var: list[str] | None, var_file: list[Path] | None
+) -> _Given:
+    """Files, or a plan; with both, the files must still be those of the plan, wherever it was made."""
+    if not plan and not files:
+        raise typer.BadParameter("neither FILES nor --plan: there is nothing to run")
+    documents = checked(files, var, var_file) if files else ()
+    if not plan:
+        return _Given(documents)
+    from chaoskit.experiments import planfile
+
+    try:
+        kept = planfile.find(session.loaded.settings.home / "plans", plan)
+    except NotFound:
+        if not documents:
+            raise
+        return _Given(documents, plan=plan)
+    return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes)
+
+
+def _expected(given: _Given, plans: Sequence[Plan]) -> Sequence[str]:
+    """The hash that each plan must have when it is run.
+
+    Raises:
+        Refused: all together they have another one than the plan.
+    """
+    if given.hashes:
+        return given.hashes
+    if given.plan and len(plans) > 1:
+        from chaoskit.experiments import planfile
+
+        if not planfile.hash_of(plans).startswith(given.plan):
+            raise Refused(
+                f"the cluster or the documents have changed since plan {given.plan}",
+                guard="plan drift",
+                limit="the same documents, targets, definitions and account",
+                hint="look at it again: chaoskit plan",
+            )
+    return [each.hash for each in plans] if len(plans) > 1 or not given.plan else [given.plan]
+
+
+def trials_of(given: _Given, namespace: str) -> Sequence[Trial]:
+    """The trials of the documents.
+
+    Raises:
+        InvalidInput: the plan is of another number of them.
+    """
+    from chaoskit.experiments import trials
+
+    found = trials(given.documents, namespace=namespace)
+    if given.hashes and len(given.hashes) != len(found):
+        raise InvalidInput(f"the plan is of {len(given.hashes)} experiments, and {len(found)} are given")
+    return found
+
+
+def _agree(session: Session, plans: Sequence[Plan]) -> None:
+    """The user has seen the plans and agreed; what is run has these very hashes."""
     from chaoskit.cli.plan import show
     from chaoskit.cli.render import console
-    from chaoskit.experiments import plan as make_plan
 
-    plans = [make_plan(each, runtime.cluster, governor=runtime.world.governor) for each in trials]
-    show(console(session, stderr=True), plans, files)
-    session.ask(f"Run {len(trials)} experiment{'' if len(trials) == 1 else 's'}?", yes=False)
+    show(console(session, stderr=True), plans, "")
+    session.ask(f"Run {len(plans)} experiment{'' if len(plans) == 1 else 's'}?", yes=False)
 
 
 def _run_all(
@@ -93,27 +186,26 @@ def _run_all(
     runtime: Runtime,
     trials: Sequence[Trial],
     *,
-    expected: str,
+    expected: Sequence[str],
     preflight: bool,
+    parallel: int,
     fail_fast: bool,
-) -> list[RunRecord]:
+) -> Sequence[RunRecord]:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
-    flow = AIChaosEngine(runtime.world)
-    records: list[RunRecord] = []
+    for trial in trials:
+        for warning in trial.warnings:
+            session.say(f"! {warning}")
     with session.listening() as listen, stopping() as stop:
-        for trial in trials:
-            record = flow.run(
-                trial,
-                listen=listen,
-                stop=stop,
-                preflight=preflight,
-                expected_hash=expected,
-            )
-            records.append(record)
-            if stop.is_set() or (fail_fast and record.outcome.exit_code):
-                break
-    return records
+        return AIChaosEngine(runtime.world).run_all(
+            trials,
+            parallel=parallel,
+            fail_fast=fail_fast,
+            listen=listen,
+            stop=stop,
+            preflight=preflight,
+            expected=expected,
+        )
 
 
 def _write_report(session: Session, path: Path, records: Sequence[RunRecord]) -> None:

@@ -6,7 +6,7 @@ caller may not ask) is a warning, never a no.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -230,18 +230,61 @@ def _all(verbs: str, group: str, resource: str, namespace: str) -> Iterator[Acce
     return (Access(verb, group, resource, namespace) for verb in verbs.split())
 
 
-def rights_of_caller(cluster: Cluster, trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Check]:
-    """The caller may do what a run does: refused otherwise, by the caller's own permissions.
+def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Access]:
+    """What a run through Litmus does itself, from the ledger to the undo."""
+    home, places = trial.namespace, _places(trial, selections)
+    yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
+    yield from _all("get list watch", _LITMUS, "chaosresults", home)
+    yield from ledger_needs(home)
+    yield from _all("list watch", "", "events", home)
+    yield from _all("list", "batch", "jobs", home)
+    for place in places:
+        yield from _all("get list watch", "", "pods", place)
+    if {"node-drain", "node-taint"}.intersection(trial.faults):
+        yield from _all("list patch", "", "nodes", "")
+    if "pod-autoscaler" in trial.faults:
+        for place in places:
+            yield from _all("get patch", "apps", "deployments", place)
+            yield from _all("get patch", "apps", "statefulsets", place)
+    for body in trial.beside:
+        kind = kube.kind_of(body)
+        yield from _all("create get delete", kind.group, kind.plural, home if kind.namespaced else "")
 
-    What a run can do without is a warning that says what is lost.
-    """
-    home = trial.namespace
-    places = tuple(dict.fromkeys((home, *(p for each in selections.values() for p in each.namespaces))))
-    yield from permitted(cluster, _run_needs(trial, home, places), home)
-    for lost, wanted in _run_likes(trial, home, places):
+
+def _places(trial: Trial, selections: Mapping[str, Selection]) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys((trial.namespace, *(p for each in selections.values() for p in each.namespaces)))
+    )
+
+
+def lost_without(cluster: Cluster, trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Check]:
+    """A warning for each thing that a run can do without, and the caller may not, with what is lost."""
+    for lost, wanted in _run_likes(trial, trial.namespace, _places(trial, selections)):
         missed = _denied(cluster, wanted)
         if missed:
             yield Check("permission", "warning", f"you may not {', '.join(missed)}: {lost}")
+
+
+def pod_security(cluster: Cluster, trial: Trial) -> Iterator[Check]:
+    """The engine's namespace lets privileged helper pods in, where a fault has some."""
+    privileged = [name for name in trial.faults if name in EVERY and "privileged" in EVERY[name].helper]
+    if not privileged:
+        return
+    body = found(cluster, kube.NAMESPACE, "", trial.namespace)
+    level = kube.labels_of(body).get(_ENFORCED, "") if isinstance(body, dict) else ""
+    if level in {"baseline", "restricted"}:
+        words = (
+            f"namespace {trial.namespace} enforces Pod Security level {level}: it would deny the helper pods"
+        )
+        mend = f"kubectl label namespace {trial.namespace} {_ENFORCED}=privileged --overwrite"
+        yield Check("pod security", "blocked", f"{words} of {privileged[0]}", mend)
+    elif body == "unknown":
+        yield Check("pod security", "warning", f"the Pod Security level of {trial.namespace} cannot be read")
+    else:
+        yield Check("pod security", "ok", f"namespace {trial.namespace} lets privileged helper pods in")
+
+
+_ENFORCED = "pod-security.kubernetes.io/enforce"
 
 
 def permitted(cluster: Cluster, needed: Iterable[Access], namespace: str) -> Iterator[Check]:
@@ -266,26 +309,6 @@ def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[str]:
 def ledger_needs(home: str) -> Iterator[Access]:
     """What the ledger of every run is made of."""
     return _all("create get list patch delete", "coordination.k8s.io", "leases", home)
-
-
-def _run_needs(trial: Trial, home: str, places: Sequence[str]) -> Iterator[Access]:
-    """What a run through Litmus does itself, from the ledger to the undo."""
-    yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
-    yield from _all("get list watch", _LITMUS, "chaosresults", home)
-    yield from ledger_needs(home)
-    yield from _all("list watch", "", "events", home)
-    yield from _all("list", "batch", "jobs", home)
-    for place in places:
-        yield from _all("get list watch", "", "pods", place)
-    if {"node-drain", "node-taint"}.intersection(trial.faults):
-        yield from _all("list patch", "", "nodes", "")
-    if "pod-autoscaler" in trial.faults:
-        for place in places:
-            yield from _all("get patch", "apps", "deployments", place)
-            yield from _all("get patch", "apps", "statefulsets", place)
-    for body in trial.beside:
-        kind = kube.kind_of(body)
-        yield from _all("create get delete", kind.group, kind.plural, home if kind.namespaced else "")
 
 
 def _run_likes(trial: Trial, home: str, places: Iterable[str]) -> Iterator[tuple[str, tuple[Access, ...]]]:

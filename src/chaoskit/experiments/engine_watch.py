@@ -51,7 +51,7 @@ def make(
     """
     for body in trial.beside:
         _make_beside(body, cluster, journal, ledger)
-    body = _body(trial, plan, journal.run)
+    body = body_of(trial, plan, journal.run)
     ref = kube.ref_of(body, kube.CHAOS_ENGINE)
     refuse_when_stopped(stop)
     _clear_the_name(ref, cluster, clock, stop)
@@ -83,7 +83,8 @@ def _make_beside(body: Object, cluster: Cluster, journal: Journal, ledger: Ledge
     journal.warn(f"{ref} exists already: the one in the cluster is used and left")
 
 
-def _body(trial: Trial, plan: Plan, run: str) -> Object:
+def body_of(trial: Trial, plan: Plan, run: str) -> Object:
+    """The engine that the run makes: somebody's own as it is, or the native experiment's."""
     if trial.engine is not None:
         return litmus.unchanged(trial.engine, run)
     if trial.experiment is None:

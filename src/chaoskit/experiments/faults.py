@@ -87,7 +87,8 @@ class Fault:
     """One kind of fault. `overhead` is the seconds that Litmus needs beside the chaos itself.
 
     `recorded` says whether its course was recorded on a real cluster, or is known from source alone.
-    `deletes` says that the targets themselves go: what comes in their place has other names.
+    `deletes` says that the targets themselves go: what comes in their place has other names. `hides` says
+    that they stay as they are, but out of their services' sight.
     """
 
     kind: str
@@ -102,6 +103,7 @@ class Fault:
     scope: Literal["pod", "node"] = "pod"
     disrupts: bool = False
     deletes: bool = False
+    hides: bool = False
     overhead: float = 30.0
     since: str = "2.0"
     recorded: bool = False

@@ -71,6 +71,7 @@ def _workloads(selection: Selection, topologies: Mapping[str, Topology]) -> Iter
 def _after(fault: str, selection: Selection, workload: Workload) -> After:
     known, alive = EVERY.get(fault), len(alive_of(workload.pods))
     hit = min(selection.hit, alive) if known is None or known.disrupts else 0
+    hidden = min(selection.hit, alive) if known is not None and known.hides else hit
     ready = max(0, workload.ready - hit)
     return After(
         str(workload.ref),
@@ -79,7 +80,7 @@ def _after(fault: str, selection: Selection, workload: Workload) -> After:
         alive,
         workload.ready,
         {each["metadata"]["name"]: _allowed(each) for each in workload.budgets},
-        {each["metadata"]["name"]: ready for each in workload.services},
+        {each["metadata"]["name"]: max(0, workload.ready - hidden) for each in workload.services},
     )
 
 
@@ -96,5 +97,5 @@ def checks(trial: Trial, after: tuple[After, ...]) -> Iterator[Check]:
                 native = trial.experiment is not None
                 yield Check("disruption budget", "refused" if native else "warning", words)
         for name, kept in each.endpoints.items():
-            if each.hit and not kept:
+            if each.serving and not kept:
                 yield Check("endpoints", "warning", f"service {name} loses all its endpoints")

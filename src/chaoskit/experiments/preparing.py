@@ -12,7 +12,7 @@ from chaoskit.experiments import checks, litmus, targets
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
-from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.ports.cluster import Access, Cluster, Object
 from chaoskit.topology import Topology
 
 Way = Literal["litmus", "direct"]
@@ -23,7 +23,8 @@ Way = Literal["litmus", "direct"]
 class Prepared:
     """A trial as one way would inject it. `identity` is what its hash covers beside documents and targets.
 
-    `changes` says in words what the way itself will change, where that is known before.
+    `needs` is what the caller must be allowed to do. `changes` says in words what the way itself will change,
+    where that is known before.
     """
 
     way: Way
@@ -33,6 +34,7 @@ class Prepared:
     chaos_seconds: float
     expected_seconds: float
     identity: Mapping[str, Any]
+    needs: tuple[Access, ...]
     account: str = ""
     env: Mapping[str, litmus.Env] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
     seen = _topologies(cluster, trial)
     selections = {name: _selection(trial, name, env[name], seen) for name in trial.faults}
     lasting = chaos_seconds(trial, env, max((each.hit for each in selections.values()), default=1))
+    needs = tuple(dict.fromkeys(checks.needs_of_caller(trial, selections)))
     return Prepared(
         way="litmus",
         selections=selections,
@@ -64,7 +67,9 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
             *checks.engine(cluster, trial),
             *checks.targets(selections),
             *checks.rights_of_account(cluster, trial, account, selections),
-            *checks.rights_of_caller(cluster, trial, selections),
+            *checks.permitted(cluster, needs, trial.namespace),
+            *checks.lost_without(cluster, trial, selections),
+            *checks.pod_security(cluster, trial),
         ),
         chaos_seconds=lasting,
         expected_seconds=lasting + overhead_seconds(trial),
@@ -72,6 +77,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
             "account": account,
             "definitions": {name: _defined(body) for name, body in definitions.items()},
         },
+        needs=needs,
         account=account,
         env=env,
     )

@@ -10,7 +10,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Conflict, Interrupted, InvalidInput, Refused, TakenOver
-from chaoskit.events import Listener, Mark, ignore
+from chaoskit.events import Begun, Listener, Mark, ignore
 from chaoskit.experiments import engine_watch, planning, verdict
 from chaoskit.experiments.direct.course import DirectCourse
 from chaoskit.experiments.engine_watch import EngineWatch
@@ -90,6 +90,7 @@ class _Run:
 
     def whole(self, *, preflight: bool, timeout: float | None, expected_hash: str) -> RunRecord:
         """From the plan to the record."""
+        self.journal.tell(Begun(self.journal.began, self.trial.name, run=self.journal.run))
         try:
             made = self._planned(preflight=preflight, expected_hash=expected_hash)
             self.course.plan = made

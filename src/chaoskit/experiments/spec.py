@@ -77,7 +77,7 @@ class ExperimentSpec(Written):
     targets: Targets
     duration: Duration | None = Field(default=None, gt=0)
     severity: Severity = "medium"
-    engine: Engine = Field(default="auto", description="who injects: Litmus, chaoskit itself, or who can")
+    engine: Engine = Field(default="auto", description="who injects: Litmus, the tool directly, or who can")
     blast_radius: BlastRadius = BlastRadius()
     steady_state: tuple[Condition, ...] = ()
     timeout: Duration | None = Field(default=None, gt=0)

@@ -9,9 +9,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import experiments, prediction, signals, topology
+from chaoskit.acts.heart import Heart
 from chaoskit.clock import Stop
 from chaoskit.errors import CannotStart, ChaoskitError
 from chaoskit.events import Listener, ignore
+from chaoskit.experiments import batch
 from chaoskit.experiments.generation import Proposal, propose
 from chaoskit.flows import charts, learning
 from chaoskit.flows.auto_recovery import keep
@@ -112,6 +114,7 @@ class AIChaosEngine:
         preflight: bool = True,
         timeout: float | None = None,
         expected_hash: str = "",
+        heart: Heart | None = None,
     ) -> RunRecord:
         """The experiment was run, judged and undone; the record, with the signals around it, is kept."""
         world = self._world
@@ -128,10 +131,38 @@ class AIChaosEngine:
             timeout=timeout,
             trace_id=trace_of(trial.document),
             expected_hash=expected_hash,
+            heart=heart,
         )
         charted = replace(record, evidence={**record.evidence, "signals": self._charts(record)})
         keep(world, charted.document(), listen)
         return charted
+
+    def run_all(
+        self,
+        trials: Sequence[Trial],
+        *,
+        parallel: int = 1,
+        fail_fast: bool = False,
+        listen: Listener = ignore,
+        stop: threading.Event | None = None,
+        preflight: bool = True,
+        expected: Sequence[str] = (),
+    ) -> tuple[RunRecord, ...]:
+        """The experiments were run, `parallel` at a time, two on one workload after each other.
+
+        `expected` are hashes of their plans, in the same order. With `fail_fast` none is begun after one that
+        does not end with 0.
+        """
+        stop = stop or Stop()
+        with Heart(self._world.cluster, self._world.clock) as heart:
+
+            def run_one(place: int, trial: Trial) -> RunRecord:
+                wanted = expected[place] if expected else ""
+                return self.run(
+                    trial, listen=listen, stop=stop, preflight=preflight, expected_hash=wanted, heart=heart
+                )
+
+            return batch.run_all(trials, run_one, parallel=parallel, fail_fast=fail_fast, stop=stop)
 
     def _measured(self, namespace: str) -> set[tuple[str, str]]:
         """The workloads whose errors are measured now."""

@@ -28,12 +28,14 @@ DIRECT: Mapping[str, Direct] = {
 _LASTING = Parameter("duration", "DURATION", "int", "30", "how long the fault lasts", "seconds", 1)
 
 
-def _own(kind: str, purpose: str, failure: str, undo: str, *, disrupts: bool = True) -> Fault:
+def _own(
+    kind: str, purpose: str, failure: str, undo: str, *, disrupts: bool = True, hides: bool = False
+) -> Fault:
     """One that only chaoskit has; it needs nothing of Litmus, so its rights are asked for by its `needs`."""
     direct = DIRECT[kind]
     return Fault(
         kind, purpose, failure, (_LASTING, *direct.parameters), (), undo,
-        scope="node" if direct.scope == "node" else "pod", disrupts=disrupts, overhead=3.0, recorded=False,
+        scope="node" if direct.scope == "node" else "pod", disrupts=disrupts, hides=hides, overhead=3.0,
     )  # fmt: skip
 
 
@@ -52,6 +54,7 @@ OWN: Mapping[str, Fault] = {
         _own("network-partition", "pods are cut off from the network", "network", "the policy is removed"),
         _own(
             "service-blackhole", "a service leads to nobody", "network", "its selector is put back",
+            disrupts=False, hides=True,
         ),
         _own(
             "node-cordon", "a node takes no new pods", "node failure", "the node is uncordoned",

@@ -97,7 +97,7 @@ def _undrainable(scene: Scene) -> Iterator[str]:
     for pod in _evictable(scene):
         name = f"pod {pod['metadata']['name']} in {pod['metadata']['namespace']}"
         if pod["metadata"]["name"] == socket.gethostname():
-            yield f"{name} is chaoskit itself: run it on another node"
+            yield f"{name} is this very process: run it on another node"
         if kube.owner(pod) is None and not scene.true("force"):
             yield f"{name} belongs to nobody who would make it anew; with force it goes all the same"
 

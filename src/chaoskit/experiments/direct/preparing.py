@@ -33,7 +33,7 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         Refused: the targets' namespace cannot be read.
     """
     experiment = _native(trial)
-    scene = scene_of(experiment, cluster, clock, metrics, "RUN")
+    scene = scene_of(experiment, cluster, clock, metrics, "000000")
     fault, selection = DIRECT[experiment.spec.fault.kind], scene.selection
     found = list(checks.targets({fault.kind: selection}))
     words: list[str] = []
@@ -42,21 +42,24 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         if all(each.state == "ok" for each in found):
             found += _previewed(fault, scene, words)
     lasting = seconds_of(experiment)
+    needed = () if selection.missing else fault.needs(scene)
+    needs = tuple(dict.fromkeys((*_own_needs(trial.namespace), *needed)))
     return Prepared(
         way="direct",
         selections={fault.kind: selection},
         topologies={trial.namespace: scene.topology},
-        checks=(*found, *_permitted(cluster, trial, fault, scene)),
+        checks=(*found, *checks.permitted(cluster, needs, trial.namespace)),
         chaos_seconds=lasting,
         expected_seconds=lasting + OVERHEAD,
         identity={"parameters": dict(scene.parameters)},
+        needs=needs,
         changes=tuple(words),
     )
 
 
 def _native(trial: Trial) -> Experiment:
     if trial.experiment is None or trial.experiment.spec.fault.kind not in DIRECT:
-        message = f"{trial.path}: chaoskit itself cannot inject {', '.join(trial.faults)}"
+        message = f"{trial.path}: {', '.join(trial.faults)} cannot be injected directly"
         raise InvalidInput(message, hint=f"engine: litmus, or one of {', '.join(DIRECT)}")
     return trial.experiment
 
@@ -150,11 +153,6 @@ def _previewed(fault: Direct, scene: Scene, words: list[str]) -> Iterator[Check]
         yield Check(error.guard, "refused", error.message, error.hint)
     except ChaoskitError as error:
         yield Check("fault", "blocked", error.message, error.hint)
-
-
-def _permitted(cluster: Cluster, trial: Trial, fault: Direct, scene: Scene) -> Iterator[Check]:
-    needed = () if scene.selection.missing else fault.needs(scene)
-    yield from checks.permitted(cluster, (*_own_needs(trial.namespace), *needed), trial.namespace)
 
 
 def _own_needs(namespace: str) -> Iterable[Access]:

@@ -1,0 +1,71 @@
+"""Ends acts that run elsewhere: asked of their own process, and done here where that is dead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaoskit.acts.accounts import ABORT, Account
+from chaoskit.acts.rescue import Rescued, active, finish
+from chaoskit.clock import Clock
+from chaoskit.events import Listener, ignore
+from chaoskit.ports.cluster import Cluster
+from chaoskit.records import Undo
+
+
+@dataclass(slots=True)
+class _Watched:
+    """An act that was asked to end: its version and since when that has stood."""
+
+    account: Account
+    since: float
+
+
+def abort(
+    cluster: Cluster,
+    clock: Clock,
+    wanted: Sequence[Account],
+    reason: str,
+    *,
+    listen: Listener = ignore,
+    stop: threading.Event | None = None,
+) -> tuple[Rescued, ...]:
+    """These acts have ended and are undone, by their own processes or, where those are dead, by this one.
+
+    Once `stop` is set nobody is waited for any more: what has not ended by then is not in the answer.
+    """
+    for account in wanted:
+        cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
+    watched = {each.id: _Watched(each, clock.monotonic()) for each in wanted}
+    found: list[Rescued] = []
+    while watched:
+        now = {each.id: each for each in active(cluster)} if len(watched) > 1 else _one(cluster, watched)
+        for id_, one in list(watched.items()):
+            done = _ended(cluster, clock, one, now.get(id_), listen)
+            if done is not None:
+                found.append(done)
+                del watched[id_]
+        if watched and clock.sleep(1.0, stop):
+            break
+    return tuple(found)
+
+
+def _one(cluster: Cluster, watched: dict[str, _Watched]) -> dict[str, Account]:
+    (one,) = watched.values()
+    return {each.id: each for each in active(cluster, one.account.ref.namespace)}
+
+
+def _ended(
+    cluster: Cluster, clock: Clock, one: _Watched, now: Account | None, listen: Listener
+) -> Rescued | None:
+    """How the act ended; None while its process is at it."""
+    if now is None:
+        return Rescued(one.account, Undo("confirmed"))
+    if now.outcome:  # closed with something still owed
+        return Rescued(now, Undo("not confirmed", (f"{now.ref}: its own process could not undo it",)))
+    if now.version != one.account.version:
+        one.account, one.since = now, clock.monotonic()
+    if clock.monotonic() - one.since < now.duration:
+        return None
+    return finish(cluster, clock, now, listen)

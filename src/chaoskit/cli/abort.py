@@ -1,0 +1,56 @@
+"""Stop runs and recoveries that are under way, and undo them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chaoskit.cli.rescue import answer
+from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.stopping import stopping
+from chaoskit.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaoskit.acts.accounts import Account
+
+app = new_app(__doc__)
+
+
+@command(app, epilog="Examples: chaoskit abort 01jd4r; chaoskit abort --all --yes")
+def abort(
+    session: Session,
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Ids of runs or recoveries; their beginnings will do.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All that are under way; -n: in one namespace.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why; their own processes tell it.")] = "chaoskit abort",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (with --all).")] = False,
+) -> None:
+    """Stop runs and recoveries wherever they run, at once, and wait until they are undone."""
+    from chaoskit.acts.abort import abort as end
+    from chaoskit.acts.rescue import active
+
+    if bool(runs) == every:
+        raise typer.BadParameter("either ids or --all")
+    with session.connected() as runtime:
+        known = active(runtime.cluster, session.asked_namespace)
+        wanted = known if every else [_named(known, each) for each in runs or ()]
+        if every and wanted:
+            session.ask(f"Abort {len(wanted)} acts under way?", yes=yes)
+        with session.listening() as listen, stopping() as stop:
+            found = end(runtime.cluster, runtime.clock, wanted, reason, listen=listen, stop=stop)
+    answer(session, found, stop)
+
+
+def _named(known: Sequence[Account], wanted: str) -> Account:
+    found = [each for each in known if each.id.startswith(wanted)]
+    if len(found) > 1:
+        raise InvalidInput(f"more than one act under way begins with {wanted}")
+    if not found:
+        raise NotFound(f"nothing with the id {wanted} is under way", hint="chaoskit history lists what was")
+    return found[0]

@@ -1,0 +1,128 @@
+"""Several trials in one process: so many at a time, in their order, never two on the same workload."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chaoskit.experiments import targets
+from chaoskit.experiments.trials import Trial
+from chaoskit.records import RunRecord
+
+RunOne = Callable[[int, Trial], RunRecord]
+"""Runs the trial of that place in the sequence."""
+
+Claim = tuple[str, str]
+"""Namespace and name of a workload, or ``*`` for whatever there is in the namespace."""
+
+_ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How the trial of that place ended: with a record, or with a bug."""
+
+    place: int
+    record: RunRecord | None
+    bug: BaseException | None = None
+
+
+def claims(trial: Trial) -> frozenset[Claim]:
+    """What the trial may work on, as its documents say; who says nothing exact claims the namespace."""
+    if trial.experiment is not None:
+        namespace, names = trial.namespace, trial.experiment.spec.targets.workloads
+        return frozenset((namespace, name.rpartition("/")[2]) for name in names or (_ANY,))
+    parts = targets.wanted(trial.engine or {})
+    found = {(part.namespace, name) for part in parts for name in part.names if part.kind != "pod"}
+    return frozenset(found or {(part.namespace, _ANY) for part in parts})
+
+
+def disjoint(one: frozenset[Claim], other: frozenset[Claim]) -> bool:
+    """Whether no workload can be meant by both."""
+    return not any(
+        mine[0] == theirs[0] and (_ANY in {mine[1], theirs[1]} or mine[1] == theirs[1])
+        for mine in one
+        for theirs in other
+    )
+
+
+def run_all(
+    trials: Sequence[Trial],
+    run_one: RunOne,
+    *,
+    parallel: int = 1,
+    fail_fast: bool = False,
+    stop: threading.Event,
+) -> tuple[RunRecord, ...]:
+    """The records of those that were run, in the order of `trials`.
+
+    Once `stop` is set, or one does not end with 0 and `fail_fast` is given, no other is begun; those under
+    way come to their own end. A bug in one is raised when the others have ended.
+    """
+    work = _Work(trials, run_one, fail_fast=fail_fast, stop=stop)
+    if parallel == 1:
+        return work.one_by_one()
+    return work.side_by_side(parallel)
+
+
+class _Work:
+    def __init__(
+        self, trials: Sequence[Trial], run_one: RunOne, *, fail_fast: bool, stop: threading.Event
+    ) -> None:
+        self._trials = trials
+        self._run_one = run_one
+        self._fail_fast = fail_fast
+        self._stop = stop
+        self._done: dict[int, RunRecord] = {}
+        self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
+
+    def one_by_one(self) -> tuple[RunRecord, ...]:
+        for place, trial in enumerate(self._trials):
+            if not self._may_begin():
+                break
+            self._done[place] = self._run_one(place, trial)
+        return self._records()
+
+    def side_by_side(self, parallel: int) -> tuple[RunRecord, ...]:
+        waiting, under_way = list(range(len(self._trials))), dict[int, frozenset[Claim]]()
+        bug: BaseException | None = None
+        while True:
+            while bug is None and (place := self._next(waiting, under_way, parallel)) >= 0:
+                waiting.remove(place)
+                under_way[place] = claims(self._trials[place])
+                threading.Thread(target=self._run, args=(place,), daemon=True).start()
+            if not under_way:
+                break
+            ended = self._ended.get()
+            del under_way[ended.place]
+            bug = bug or ended.bug
+            if ended.record is not None:
+                self._done[ended.place] = ended.record
+        if bug is not None:
+            raise bug
+        return self._records()
+
+    def _next(self, waiting: Sequence[int], under_way: dict[int, frozenset[Claim]], parallel: int) -> int:
+        """The first that waits and is in nobody's way; -1 when none may begin now."""
+        if len(under_way) >= parallel or not self._may_begin():
+            return -1
+        for place in waiting:
+            mine = claims(self._trials[place])
+            if all(disjoint(mine, theirs) for theirs in under_way.values()):
+                return place
+        return -1
+
+    def _run(self, place: int) -> None:
+        try:
+            self._ended.put(_Ended(place, self._run_one(place, self._trials[place])))
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for it
+            self._ended.put(_Ended(place, None, error))
+
+    def _may_begin(self) -> bool:
+        failed = any(each.outcome.exit_code for each in self._done.values())
+        return not self._stop.is_set() and not (self._fail_fast and failed)
+
+    def _records(self) -> tuple[RunRecord, ...]:
+        return tuple(self._done[place] for place in sorted(self._done))

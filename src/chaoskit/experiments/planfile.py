@@ -1,0 +1,104 @@
+"""A plan as a file: the documents as they were, and the hashes that must still hold when it is run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaoskit.documents import Document
+from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.experiments.planning import Plan
+
+SCHEMA = "chaoskit.io/planfile/v1"
+
+CHARACTERS = 6
+"""So many of a plan's hash at least tell one plan from another among those kept here."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """What was planned: `documents` with `namespace` for those that name none, and each plan's hash."""
+
+    hash: str
+    namespace: str
+    documents: tuple[Document, ...]
+    hashes: tuple[str, ...]
+
+
+def hash_of(plans: Sequence[Plan]) -> str:
+    """One hash for all of them; a single plan's is its own."""
+    if len(plans) == 1:
+        return plans[0].hash
+    return hashlib.sha256("".join(each.hash for each in plans).encode()).hexdigest()[:12]
+
+
+def write(path: Path, documents: Sequence[Document], plans: Sequence[Plan], namespace: str) -> str:
+    """The plan is in the file, which only its owner can read: documents may hold secrets. Its hash.
+
+    Raises:
+        InvalidInput: the file cannot be written.
+    """
+    found = hash_of(plans)
+    whole = {
+        "schema": SCHEMA,
+        "hash": found,
+        "namespace": namespace,
+        "documents": [{"path": each.path, "value": each.value} for each in documents],
+        "plans": [each.document() for each in plans],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(whole, file, indent=2)
+    except OSError as error:
+        raise InvalidInput(f"the plan cannot be written to {path}: {error.strerror}") from error
+    return found
+
+
+def read(path: Path) -> PlanFile:
+    """The plan that the file holds.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} is no plan: {error}", hint="chaoskit plan FILES --out FILE") from error
+    try:
+        return _understood(whole)
+    except (KeyError, TypeError) as error:
+        raise InvalidInput(f"{path} is no plan: {error!r}", hint="chaoskit plan FILES --out FILE") from error
+
+
+def _understood(whole: dict[str, Any]) -> PlanFile:
+    if whole["schema"] != SCHEMA:
+        raise KeyError(SCHEMA)
+    documents = tuple(Document(each["path"], each["value"], {}, {}) for each in whole["documents"])
+    hashes = tuple(str(each["hash"]) for each in whole["plans"])
+    return PlanFile(str(whole["hash"]), str(whole["namespace"]), documents, hashes)
+
+
+def find(folder: Path, wanted: str) -> PlanFile:
+    """The kept plan whose hash begins so, or the one in a file of that name.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: too little of the hash, or more than one begins so.
+    """
+    if Path(wanted).is_file():
+        return read(Path(wanted))
+    if len(wanted) < CHARACTERS:
+        raise InvalidInput(f"plan {wanted}: {CHARACTERS} characters of its hash at least")
+    found = sorted(folder.glob(f"{wanted}*.json"))
+    if len(found) > 1:
+        raise InvalidInput(f"more than one plan begins with {wanted}")
+    if not found:
+        raise NotFound(f"there is no plan {wanted} here", hint="chaoskit plan FILES makes one")
+    return read(found[0])

@@ -1,0 +1,95 @@
+"""The least rights that a run needs, as RBAC objects: of who runs chaoskit, and of the chaos account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from chaoskit import kube
+from chaoskit.acts import halt
+from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.litmus import RBAC, rules
+from chaoskit.experiments.planning import Plan
+from chaoskit.ports.cluster import Access, Object
+
+RUNNER = "chaoskit-run"
+"""Name of the account, roles and bindings of who runs chaoskit."""
+
+
+def manifests(plans: Iterable[Plan]) -> tuple[Object, ...]:
+    """Accounts, roles and bindings with which these plans can be run, and no more."""
+    plans = tuple(plans)
+    home = plans[0].trial.namespace if plans else "default"
+    needed = dict.fromkeys(access for each in plans for access in (*each.prepared.needs, *_reading(each)))
+    chaos = (body for each in plans if each.way == "litmus" for body in _chaos_account(each))
+    found = (_named("v1", "ServiceAccount", RUNNER, home), *_roles(needed, home), *chaos)
+    return tuple({_key(body): body for body in found}.values())
+
+
+def _reading(plan: Plan) -> Iterator[Access]:
+    """What planning and the guards look at, beside what the run itself does."""
+    home = plan.trial.namespace
+    places = dict.fromkeys((home, *(p for each in plan.selections.values() for p in each.namespaces)))
+    for place in places:
+        for kind in (*kube.WORKLOADS, kube.REPLICA_SET, kube.SERVICE, kube.PDB, kube.HPA):
+            yield Access("list", kind.group, kind.plural, place)
+        yield Access("get", "", "configmaps", place, name=halt.NAME)
+        yield Access("get", "", "namespaces", "", name=place)
+    yield Access("get", "", "configmaps", halt.HOME, name=halt.NAME)
+
+
+def _roles(needed: Iterable[Access], home: str) -> Iterator[Object]:
+    """One role for each namespace, and a cluster role for what has none."""
+    by_place: dict[str, list[Access]] = {}
+    for access in needed:
+        by_place.setdefault(access.namespace, []).append(access)
+    for place, accesses in sorted(by_place.items()):
+        kind = "Role" if place else "ClusterRole"
+        yield {**_named(RBAC, kind, RUNNER, place), "rules": _rules(accesses)}
+        yield _binding(kind, RUNNER, place, RUNNER, home)
+
+
+def _rules(accesses: Iterable[Access]) -> list[Object]:
+    """One rule for each resource (and name), its verbs together."""
+    verbs: dict[tuple[str, str, str], list[str]] = {}
+    for each in accesses:
+        resource = each.resource + (f"/{each.subresource}" if each.subresource else "")
+        verbs.setdefault((each.group, resource, each.name), []).append(each.verb)
+    return [
+        {"apiGroups": [group], "resources": [resource], "verbs": sorted(set(wanted))}
+        | ({"resourceNames": [name]} if name else {})
+        for (group, resource, name), wanted in sorted(verbs.items())
+    ]
+
+
+def _chaos_account(plan: Plan) -> Iterator[Object]:
+    """The account that Litmus works with, with the rules of its faults where they are needed."""
+    name, home = plan.prepared.account, plan.trial.namespace
+    if plan.trial.brings("ServiceAccount", name):
+        return
+    yield _named("v1", "ServiceAccount", name, home)
+    for fault, selection in plan.selections.items():
+        known = CATALOGUE.get(fault)
+        if known is None:
+            continue
+        wide = known.scope == "node"
+        for place in ("",) if wide else dict.fromkeys((home, *selection.namespaces)):
+            kind, role = "ClusterRole" if wide else "Role", f"{name}-{fault}"
+            yield {**_named(RBAC, kind, role, place), "rules": rules(known.rules)}
+            yield _binding(kind, role, place, name, home)
+
+
+def _binding(kind: str, role: str, place: str, account: str, home: str) -> Object:
+    return {
+        **_named(RBAC, f"{kind}Binding", role, place),
+        "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": kind, "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
+    }
+
+
+def _named(api: str, kind: str, name: str, namespace: str) -> Object:
+    meta = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": api, "kind": kind, "metadata": meta}
+
+
+def _key(body: Object) -> tuple[str, str, str]:
+    return body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]

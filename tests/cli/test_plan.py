@@ -1,0 +1,183 @@
+"""A plan is looked at, kept, handed on and run as it was; or only tried."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.cli.made import READY, experiment, too_wide
+from tests.commandline import CommandLine, Watched
+
+Write = Callable[[str, str], Path]
+
+
+def direct(name: str = "cut", **spec: object) -> str:
+    """The catalog's service leads to nobody for a second."""
+    return experiment(
+        name, fault="service-blackhole", target="catalog", engine="direct", duration="1s",
+        blastRadius={"maxPods": 9}, **spec,
+    )  # fmt: skip
+
+
+def test_a_plan_is_run_by_the_beginning_of_its_hash(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    planned = chaoskit("plan", write("x.yaml", direct()), "-o", "json").json
+    ended = chaoskit("run", "--plan", planned["hash"][:8], "--yes", "-o", "json")
+    assert ended.code == 0, ended.err
+    (run,) = ended.json["runs"]
+    assert (run["name"], run["evidence"]["plan"]["hash"]) == ("cut", planned["hash"])
+    assert simulated.left() == []
+
+
+def test_a_plan_in_a_file_needs_no_documents_and_is_read_by_its_owner_alone(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    one, other = write("one.yaml", too_wide("one")), write("other.yaml", too_wide("other"))
+    planned = chaoskit("plan", one, other, "--out", "ci/plan.json", "-o", "json")
+    assert planned.code == 3
+    path = chaoskit.home / "ci" / "plan.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    one.unlink()
+    ended = chaoskit("run", "--plan", "ci/plan.json", "--yes", "-o", "json")
+    assert [run["outcome"] for run in ended.json["runs"]] == ["refused", "refused"]
+    assert planned.json["hash"] not in {each["hash"] for each in planned.json["plans"]}
+
+
+def test_other_documents_than_the_plans_are_drift(chaoskit: CommandLine, write: Write) -> None:
+    planned = chaoskit("plan", write("x.yaml", direct()), "-o", "json").json
+    other = write("x.yaml", direct(hypothesis="something else"))
+    ended = chaoskit("run", other, "--plan", planned["hash"], "--yes", "-o", "json")
+    assert ended.code == 3
+    assert "has changed since plan" in ended.json["runs"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (("--plan", "abcdef123456"), 4, "there is no plan abcdef123456 here"),
+        (("--plan", "abc"), 2, "6 characters"),
+        (("--plan", "broken.json"), 2, "broken.json is no plan"),
+        ((), 2, "neither FILES nor --plan"),
+    ],
+)
+def test_a_plan_that_is_none_is_said(
+    chaoskit: CommandLine, write: Write, words: tuple[str, ...], code: int, complaint: str
+) -> None:
+    write("broken.json", '{"schema": "other"}')
+    ended = chaoskit("run", *words, "--yes")
+    assert ended.code == code
+    assert complaint in ended.err
+
+
+def test_variables_come_from_files_and_flags_go_before_them(chaoskit: CommandLine, write: Write) -> None:
+    file = write("x.yaml", direct("${name}").replace("1s", "${lasting}"))
+    values = write("values.yaml", "name: from-file\nlasting: 2s\n")
+    planned = chaoskit("plan", file, "--var-file", values, "--var", "name=from-flag", "-o", "json")
+    assert planned.json["plans"][0]["name"] == "from-flag"
+    missing = chaoskit("plan", file, "--var", "name=x")
+    assert missing.code == 2
+    assert "${lasting}" in missing.err
+
+
+@pytest.mark.parametrize(("text", "complaint"), [("[1]", "a mapping"), ("a: [1]", "a plain value")])
+def test_a_file_of_variables_that_is_none_is_told_with_its_place(
+    chaoskit: CommandLine, write: Write, text: str, complaint: str
+) -> None:
+    values = write("values.yaml", text)
+    ended = chaoskit("validate", write("x.yaml", direct()), "--var-file", values)
+    assert ended.code == 2
+    assert f"{values}:1:" in ended.err
+    assert complaint in ended.err
+
+
+def test_the_least_rights_of_a_plan_are_printed_as_yaml(chaoskit: CommandLine, write: Write) -> None:
+    native = write("x.yaml", experiment("x", steadyState=[READY]))
+    bodies = list(yaml.safe_load_all(chaoskit("plan", native, "--rbac").out))
+    kinds = {(body["kind"], body["metadata"]["name"]) for body in bodies}
+    assert ("Role", "chaoskit-run") in kinds
+    assert ("RoleBinding", "chaoskit-run") in kinds
+    rules = [
+        rule
+        for body in bodies
+        if body["metadata"]["name"] == "chaoskit-run"
+        for rule in body.get("rules", ())
+    ]
+    engines = next(rule for rule in rules if rule["resources"] == ["chaosengines"])
+    assert set(engines["verbs"]) == {"create", "get", "list", "watch", "patch", "delete"}
+    assert not any("*" in str(rule) for body in bodies for rule in body.get("rules", ()))
+    cut = list(yaml.safe_load_all(chaoskit("plan", write("y.yaml", direct()), "--rbac").out))
+    assert not any("litmuschaos" in str(body) for body in cut)
+
+
+def test_a_dry_run_without_a_cluster_prints_what_would_be_sent(stranger: CommandLine, write: Write) -> None:
+    ended = stranger("run", write("x.yaml", experiment("x")), "--dry-run", "client")
+    assert ended.code == 0
+    (engine,) = yaml.safe_load_all(ended.out)
+    assert engine["kind"] == "ChaosEngine"
+    assert engine["spec"]["selectors"]["workloads"][0]["names"] == "cart"
+
+
+def test_a_dry_run_on_the_server_keeps_nothing(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    ended = chaoskit("run", write("x.yaml", experiment("x")), "--dry-run", "server", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert [each["complaint"] for each in ended.json["objects"]] == [""]
+    assert simulated.left() == []
+    assert chaoskit("history", "-o", "json").json["records"] == []
+
+
+def test_what_the_server_would_refuse_is_2(chaoskit: CommandLine, write: Write) -> None:
+    engine = {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "e", "namespace": "shop"},
+        "spec": {
+            "appinfo": {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"},
+            "chaosServiceAccount": "pod-delete-sa",
+            "defaultHealthCheck": "false",
+            "experiments": [{"name": "pod-delete"}],
+        },
+    }
+    ended = chaoskit("run", write("e.yaml", yaml.safe_dump(engine)), "--dry-run", "server", "-o", "json")
+    assert "defaultHealthCheck" in ended.json["objects"][0]["complaint"]
+    assert ended.code in {2, 4}
+
+
+def test_a_difference_is_shown_before_anything_is_asked(chaoskit: CommandLine, write: Write) -> None:
+    native = write("x.yaml", experiment("x"))
+    ended = chaoskit("run", native, "--dry-run", "server", "--diff")
+    assert "+++ chaosengine.litmuschaos.io/x-" in ended.err
+    assert "+  engineState: active" in ended.err
+    cut = chaoskit("run", write("y.yaml", direct()), "--dry-run", "server", "--diff")
+    assert "~ service/catalog spec.selector" in cut.err
+
+
+def test_what_the_user_agreed_to_is_what_runs(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", direct())
+    agreed = chaoskit("run", file, terminal=True, stdin="y\n")
+    assert agreed.code == 0, agreed.err
+    assert "engine" in agreed.err
+    assert simulated.left() == []
+    assert chaoskit("run", file, terminal=True, stdin="n\n").code == 3
+
+
+def test_several_run_side_by_side(chaoskit: CommandLine, simulated: Watched, write: Write) -> None:
+    names = ("catalog", "cart", "orders", "payments")
+    for name in names:
+        write(f"{name}.yaml", direct(name).replace("deployment/catalog", f"deployment/{name}"))
+    ended = chaoskit("run", *(f"{name}.yaml" for name in names), "--parallel", 4, "--yes", "-o", "json")
+    assert [run["name"] for run in ended.json["runs"]] == list(names)
+    assert {run["undo"]["state"] for run in ended.json["runs"]} == {"confirmed"}
+    begins = sorted(run["at"] for run in ended.json["runs"])
+    ends = sorted(run["ended_at"] for run in ended.json["runs"])
+    assert begins[-1] < ends[0]
+    assert json.loads(json.dumps(ended.json))["schema"] == "chaoskit.io/runs/v1"
+    assert simulated.left() == []

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chaoskit.experiments import Trial
+from chaoskit.experiments.batch import claims, disjoint, run_all
+from chaoskit.experiments.spec import Experiment
+from chaoskit.outcome import Outcome
+from chaoskit.records import RunRecord
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def trial(*workloads: str, namespace: str = "shop", selector: dict[str, str] | None = None) -> Trial:
+    targets: dict[str, Any] = {"workloads": list(workloads)} | ({"selector": selector} if selector else {})
+    spec = {"fault": {"kind": "pod-delete"}, "targets": targets}
+    name = "-".join(workloads) or "any"
+    meta = {"name": name.replace("/", "-"), "namespace": namespace}
+    return Trial("t.yaml", experiment=Experiment.model_validate({"metadata": meta, "spec": spec}))
+
+
+def engine(**spec: Any) -> Trial:
+    meta = {"name": "e", "namespace": "lab"}
+    return Trial("t.yaml", engine={"metadata": meta, "spec": {"experiments": [], **spec}})
+
+
+def record(name: str, outcome: Outcome = Outcome.PASSED) -> RunRecord:
+    return RunRecord(
+        id=name, at=NOW, trace_id=name, name=name, namespace="shop", cluster="c", fault="pod-delete",
+        outcome=outcome, reason="", ended_at=NOW, experiment={},
+    )  # fmt: skip
+
+
+class Course:
+    """Runs of which so many meet before any of them ends; and who ran beside whom."""
+
+    def __init__(self, outcomes: Sequence[Outcome] = (), *, meeting: int = 1) -> None:
+        self.outcomes = outcomes
+        self.begun: list[int] = []
+        self.most = 0
+        self.together: set[frozenset[int]] = set()
+        self._under_way: set[int] = set()
+        self._lock = threading.Lock()
+        self._meeting = threading.Barrier(meeting)
+
+    def run(self, place: int, trial: Trial) -> RunRecord:
+        with self._lock:
+            self.begun.append(place)
+            self._under_way.add(place)
+            self.most = max(self.most, len(self._under_way))
+            self.together |= {frozenset({place, other}) for other in self._under_way if other != place}
+        with suppress(threading.BrokenBarrierError):
+            self._meeting.wait(timeout=10)
+        with self._lock:
+            self._under_way.discard(place)
+        return record(trial.name, self.outcomes[place] if self.outcomes else Outcome.PASSED)
+
+
+CART = {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        (trial("cart"), trial("orders"), True),
+        (trial("cart"), trial("deployment/cart"), False),
+        (trial("cart"), trial("cart", namespace="lab"), True),
+        (trial("cart", "db"), trial("db"), False),
+        (trial(selector={"app": "x"}), trial("cart"), False),
+        (
+            engine(appinfo={"appns": "shop", "applabel": "app=cart", "appkind": "deployment"}),
+            trial("db"),
+            False,
+        ),
+        (
+            engine(appinfo={"appns": "other", "applabel": "app=cart", "appkind": "deployment"}),
+            trial("db"),
+            True,
+        ),
+        (
+            engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "names": "cart"}]}),
+            trial("db"),
+            True,
+        ),
+    ],
+)
+def test_trials_claim_what_their_documents_name(one: Trial, other: Trial, *, apart: bool) -> None:
+    assert disjoint(claims(one), claims(other)) is apart
+    assert disjoint(claims(other), claims(one)) is apart
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_the_records_come_in_the_order_of_the_documents(parallel: int) -> None:
+    trials = [trial(name) for name in ("a", "b", "c", "d", "e")]
+    records = run_all(trials, Course().run, parallel=parallel, stop=threading.Event())
+    assert [each.name for each in records] == ["a", "b", "c", "d", "e"]
+
+
+def test_so_many_at_a_time_and_no_more() -> None:
+    course = Course(meeting=3)
+    run_all([trial(str(n)) for n in range(9)], course.run, parallel=3, stop=threading.Event())
+    assert course.most == 3
+
+
+def test_two_on_one_workload_run_after_each_other_while_others_go_on() -> None:
+    course = Course(meeting=2)
+    trials = [trial("cart"), trial("cart"), trial("db"), trial("orders")]
+    run_all(trials, course.run, parallel=3, stop=threading.Event())
+    assert frozenset({0, 1}) not in course.together
+    assert frozenset({0, 2}) in course.together
+    assert sorted(course.begun) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_fail_fast_begins_no_other(parallel: int) -> None:
+    course = Course([Outcome.WEAKNESS_FOUND, Outcome.PASSED, Outcome.PASSED, Outcome.PASSED])
+    trials = [trial(name) for name in ("a", "b", "c", "d")]
+    records = run_all(trials, course.run, parallel=parallel, fail_fast=True, stop=threading.Event())
+    assert len(records) == parallel
+
+
+def test_once_stopped_none_is_begun() -> None:
+    stop = threading.Event()
+
+    def run(place: int, trial: Trial) -> RunRecord:
+        stop.set()
+        return record(trial.name)
+
+    assert len(run_all([trial("a"), trial("b")], run, stop=stop)) == 1
+    assert run_all([trial("a"), trial("b")], run, parallel=2, stop=stop) == ()
+
+
+def test_a_bug_is_raised_when_the_others_have_come_to_their_end() -> None:
+    course, ended = Course(), list[int]()
+
+    def run(place: int, trial: Trial) -> RunRecord:
+        if place == 0:
+            raise ZeroDivisionError
+        found = course.run(place, trial)
+        ended.append(place)
+        return found
+
+    trials = [trial("a"), trial("b"), trial("c")]
+    with pytest.raises(ZeroDivisionError):
+        run_all(trials, run, parallel=2, stop=threading.Event())
+    assert ended == [1]
