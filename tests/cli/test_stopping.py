@@ -60,6 +60,9 @@ def test_a_killed_run_is_finished_by_a_rescue(
     assert ended.code == 0
     assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
     assert simulated.left() == []
+    (record,) = chaoskit("history", "-o", "json").json["records"]
+    assert (record["name"], record["fault"], record["outcome"]) == ("x", "pod-delete", "errored")
+    assert "died before it had a verdict" in record["reason"]
     assert chaoskit("rescue", "-o", "json").json["outcome"] == "nothing-to-do"
 
 

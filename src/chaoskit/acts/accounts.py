@@ -25,6 +25,9 @@ LEDGER = "chaoskit.io/ledger"
 TRACE = "chaoskit.io/trace"
 ENDED = "chaoskit.io/ended"
 OUTCOME = "chaoskit.io/outcome"
+NAME = "chaoskit.io/name"
+WHAT = "chaoskit.io/what"
+"""The fault or issue that the act is about."""
 ABORT = "chaoskit.io/abort"
 """Why somebody wants the act to end now; its own process looks at it each second."""
 KEEP_UNTIL = "chaoskit.io/keep-until"
@@ -37,7 +40,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A ledger's Lease as it was read: who acts on what, whether it has ended, what is owed.
+    """A ledger's Lease as it was read: who acts on what, since when, whether it has ended, what is owed.
 
     `unreadable` says in words what of it cannot be read, "" when all can; that part is empty then.
     """
@@ -57,6 +60,9 @@ class Account:
     outcome: str = ""
     keep_until: datetime | None = None
     abort: str = ""
+    name: str = ""
+    what: str = ""
+    began: datetime | None = None
     unreadable: str = ""
 
 
@@ -95,6 +101,9 @@ def account_of(lease: Object) -> Account:
         outcome=notes.get(OUTCOME, ""),
         keep_until=read(KEEP_UNTIL, kube.time_of, None),
         abort=notes.get(ABORT, ""),
+        name=notes.get(NAME, ""),
+        what=notes.get(WHAT, ""),
+        began=kube.time_of(meta.get("creationTimestamp")),
         unreadable="; ".join(spoilt),
     )
 

@@ -81,4 +81,6 @@ def made(cluster: Cluster, body: Object, run: str) -> Change:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={each}" for key, each in value.items())
     return "nothing" if value is None else str(value)

@@ -25,10 +25,12 @@ from chaoskit.acts.accounts import (
     ENDED,
     KEEP_UNTIL,
     LEDGER,
+    NAME,
     OUTCOME,
     STATE_LABEL,
     TARGETS,
     TRACE,
+    WHAT,
     Account,
     account_of,
     plain_entry,
@@ -73,11 +75,14 @@ class Ledger:
         namespace: str,
         targets: Sequence[ObjectRef],
         trace_id: str,
+        name: str = "",
+        what: str = "",
         duration: int = 30,
     ) -> Ledger:
         """The Lease ``chaoskit-<id>`` is in the cluster, held by this process, `duration` seconds a time.
 
-        Ended ledgers beside it that nobody needs any more are removed.
+        It tells whoever may have to finish it the act's `name` and `what` it is about. Ended ledgers beside
+        it that nobody needs any more are removed.
 
         Raises:
             Conflict: there is one already.
@@ -99,6 +104,8 @@ class Ledger:
                 TARGETS: json.dumps([plain_ref(target) for target in targets]),
                 LEDGER: "[]",
                 TRACE: trace_id,
+                NAME: name,
+                WHAT: what,
             },
         }
         spec = {

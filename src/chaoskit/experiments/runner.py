@@ -166,6 +166,8 @@ class _Run:
             namespace=self.trial.namespace,
             targets=tuple(dict.fromkeys(r for each in made.selections.values() for r in each.workloads)),
             trace_id=self.journal.trace_id,
+            name=self.trial.name,
+            what=",".join(self.trial.faults),
         )
         judgements: list[Judged | None] = []
         with self.heart.attending(ledger) as pulse:

@@ -121,6 +121,8 @@ class _Recovery:
             namespace=self.issue.target.namespace or halt.HOME,
             targets=plan.targets,
             trace_id=self.trace_id,
+            name=self.issue.id,
+            what=self.issue.kind,
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
             return self._with_ledger(plan, pulse)

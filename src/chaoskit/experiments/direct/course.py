@@ -110,7 +110,8 @@ class DirectCourse:
         if self._course.injected_at is None:
             self._course.injected_at = self._clock.now()
             self._journal.step("injected", "done", change.words)
-        self._journal.heard(str(change.target), "Changed", change.words)
+        else:
+            self._journal.heard(str(change.target), "Changed", change.words)
         return True
 
     def _again(self, began: float) -> None:
