@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -49,10 +49,12 @@ class Topology:
 
     @cached_property
     def workloads(self) -> Mapping[tuple[str, str], Workload]:
-        """Every workload by (namespace, ``deployment/cart``)."""
-        pods = self._pods_by_owner
-        made = (self._workload(kind, body, pods) for kind, body in self.workload_bodies)
-        return {(w.ref.namespace, str(w.ref)): w for w in made}
+        """Every workload by (namespace, ``deployment/cart``); each is put together when it is asked for."""
+        bodies = {
+            (body["metadata"]["namespace"], f"{kind}/{body['metadata']['name']}"): (kind, body)
+            for kind, body in self.workload_bodies
+        }
+        return _Workloads(bodies, self._workload)
 
     def owner_of(self, pod: Object) -> ObjectRef | None:
         """The workload that the pod belongs to for good (a replica set's deployment); None for a bare pod."""
@@ -93,22 +95,45 @@ class Topology:
                 grouped.setdefault((found.namespace, str(found)), []).append(pod)
         return {key: tuple(members) for key, members in grouped.items()}
 
-    def _workload(
-        self, kind: Kind, body: Object, pods: Mapping[tuple[str, str], tuple[Object, ...]]
-    ) -> Workload:
+    def _workload(self, kind: Kind, body: Object) -> Workload:
         ref = kube.ref_of(body, kind)
         template = body["spec"]["template"]
         have = kube.labels_of(template)
-        same = [s for s in self.services if s["metadata"]["namespace"] == ref.namespace]
-        budgets = [b for b in self.budgets if b["metadata"]["namespace"] == ref.namespace]
+        budgets = (b for b in self.budgets if b["metadata"]["namespace"] == ref.namespace)
+        services = (s for s in self.services if s["metadata"]["namespace"] == ref.namespace)
         return Workload(
             ref=ref,
             body=body,
-            pods=pods.get((ref.namespace, str(ref)), ()),
-            services=tuple(s for s in same if _serves(s, have)),
+            pods=self._pods_by_owner.get((ref.namespace, str(ref)), ()),
+            services=tuple(s for s in services if _serves(s, have)),
             budgets=tuple(b for b in budgets if kube.selects(b["spec"].get("selector"), have)),
             calls=_calls(template, ref.name),
         )
+
+
+class _Workloads(Mapping[tuple[str, str], Workload]):
+    """Workloads by key, each made once, when somebody looks at it: of thousands a run needs one."""
+
+    def __init__(
+        self,
+        bodies: Mapping[tuple[str, str], tuple[Kind, Object]],
+        make: Callable[[Kind, Object], Workload],
+    ) -> None:
+        self._bodies = bodies
+        self._make = make
+        self._made: dict[tuple[str, str], Workload] = {}
+
+    def __getitem__(self, key: tuple[str, str]) -> Workload:
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = self._make(*self._bodies[key])
+        return found
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._bodies)
+
+    def __len__(self) -> int:
+        return len(self._bodies)
 
 
 _HOST = re.compile(r"(?:://(?:[^/@\s]*@)?|^)([a-z][a-z0-9-]*)(?:\.[a-z0-9.-]+)?(?=:\d|/|$)")

@@ -13,6 +13,7 @@ from chaoskit.experiments.checks import Check
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
 from chaoskit.ports.cluster import Access, Cluster, Object
+from chaoskit.sharing import SharedCluster
 from chaoskit.topology import Topology
 
 Way = Literal["litmus", "direct"]
@@ -90,6 +91,8 @@ def looked_at(cluster: Cluster, namespace: str) -> Topology:
         Refused: it may not be read (guard ``permission``).
     """
     try:
+        if isinstance(cluster, SharedCluster):
+            return cluster.shared(("topology", namespace), lambda: topology.snapshot(cluster, namespace))
         return topology.snapshot(cluster, namespace)
     except Forbidden as error:
         raise Refused(str(error), guard="permission", hint="read rights on the targets' namespace") from error

@@ -227,8 +227,10 @@ def _in_rounds(
 
 
 def _known(topology: Topology, namespace: str, name: str) -> bool:
-    every = topology.workloads.values()
-    return any(w.ref.namespace == namespace and name in {str(w.ref), w.ref.name} for w in every)
+    return any(
+        place == namespace and name in {spelled, spelled.partition("/")[2]}
+        for place, spelled in topology.workloads
+    )
 
 
 def _asked(owner: ObjectRef | None, names: set[str]) -> bool:

@@ -22,6 +22,7 @@ from chaoskit.flows.world import World
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
+from chaoskit.sharing import SharedCluster
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
@@ -154,11 +155,15 @@ class AIChaosEngine:
         does not end with 0.
         """
         stop = stop or Stop()
-        with Heart(self._world.cluster, self._world.clock) as heart:
+        world = self._world
+        if parallel > 1:
+            world = replace(world, cluster=SharedCluster(world.cluster))
+        one = AIChaosEngine(world)
+        with Heart(world.cluster, world.clock) as heart:
 
             def run_one(place: int, trial: Trial) -> RunRecord:
                 wanted = expected[place] if expected else ""
-                return self.run(
+                return one.run(
                     trial, listen=listen, stop=stop, preflight=preflight, expected_hash=wanted, heart=heart
                 )
 

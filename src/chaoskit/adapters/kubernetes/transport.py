@@ -21,8 +21,8 @@ from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, 
 from chaoskit.clock import Clock
 from chaoskit.errors import Unavailable
 
-CONNECTIONS = 32
-"""Connections kept for reuse: a run has about ten watches and calls beside them."""
+CONNECTIONS = 128
+"""Connections kept for reuse: a run has about ten watches and calls beside them, and many may run at once."""
 
 
 @dataclass(frozen=True, slots=True)
