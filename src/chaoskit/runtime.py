@@ -170,6 +170,7 @@ class Runtime:
     @cached_property
     def world(self) -> World:
         """All of it as one value, for the flows."""
+        from chaoskit.adapters.commands import LocalCommands
         from chaoskit.flows.world import World
 
         return World(
@@ -182,6 +183,7 @@ class Runtime:
             models=self.settings.home / "models",
             description=self.description,
             notifier=self.notifier,
+            commands=LocalCommands(),
         )
 
     def _nodes(self) -> str:

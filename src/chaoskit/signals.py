@@ -6,6 +6,8 @@ application's own metrics. Rates are over one minute (four scrapes of 15 s).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chaoskit.ports.metrics import Scope, Signal, SignalKind
 
 _C = 'container!="",image!=""'
@@ -186,6 +188,17 @@ CATALOGUE: tuple[Signal, ...] = (
 )  # fmt: skip
 
 BY_NAME: dict[str, Signal] = {signal.name: signal for signal in CATALOGUE}
+
+
+def selector(record: str, where: Mapping[str, str]) -> str:
+    """``chaoskit:ready:bool{namespace="shop"}``, values quoted as PromQL needs it."""
+    pairs = (f'{label}="{_quoted(value)}"' for label, value in sorted(where.items()))
+    matchers = ",".join(pairs)
+    return f"{record}{{{matchers}}}" if matchers else record
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def expression(signal: Signal) -> str:

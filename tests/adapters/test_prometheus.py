@@ -16,11 +16,11 @@ import pytest
 from tests.servers import PrometheusServer, free_port, until
 from tests.wire import Answer, Asked, Scripted, scripted
 
-from chaoskit.adapters.prometheus import PrometheusMetrics, QueryRefused, selector
+from chaoskit.adapters.prometheus import PrometheusMetrics, QueryRefused
 from chaoskit.clock import ManualClock, WallClock
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.ports.metrics import Sample, Series
-from chaoskit.signals import BY_NAME, CATALOGUE, expression
+from chaoskit.signals import BY_NAME, CATALOGUE, expression, selector
 from chaoskit.simulator.cluster import SimulatedCluster
 
 MEMORY, READY, ERRORS = BY_NAME["memory_usage"], BY_NAME["ready"], BY_NAME["error_ratio"]

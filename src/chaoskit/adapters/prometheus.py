@@ -18,7 +18,7 @@ from urllib3.util.retry import Retry
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.signals import expression
+from chaoskit.signals import expression, selector
 
 SERVICE = "Prometheus"
 POINTS = 10_000
@@ -134,11 +134,13 @@ class PrometheusMetrics:
             if rows or not self._evaluates_expressions() or self._vector(signal.record, at):
                 return rows
         rows = [row for row in ask(expression(signal)) if _matches(row["metric"], where)]
-        if rows and self._is_recent(at):
+        if rows and signal.record and self._is_recent(at):
             self._raw_until[signal.name] = self._clock.monotonic() + REMEMBER
         return rows
 
     def _is_raw(self, signal: Signal, at: datetime | None) -> bool:
+        if not signal.record:
+            return True  # somebody's own query: no rule records it
         return self._is_recent(at) and self._raw_until.get(signal.name, 0.0) > self._clock.monotonic()
 
     def _is_recent(self, at: datetime | None) -> bool:
@@ -219,17 +221,6 @@ def refusal(url: str, status: int, text: str) -> ChaoskitError:
         return Forbidden(f"{url} denies queries (HTTP {status}): {text}", hint="check the token")
     kind = QueryRefused if status in {400, 422} else Unavailable
     return kind(f"{url} answers HTTP {status}: {text}", service=SERVICE, address=url)
-
-
-def selector(record: str, where: Mapping[str, str]) -> str:
-    """``chaoskit:ready:bool{namespace="shop"}``, values quoted as PromQL needs it."""
-    pairs = (f'{label}="{_quoted(value)}"' for label, value in sorted(where.items()))
-    matchers = ",".join(pairs)
-    return f"{record}{{{matchers}}}" if matchers else record
-
-
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _headers(token: str, headers: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.documents import seconds
+from chaoskit.experiments import probes
 from chaoskit.experiments.faults import CATALOGUE, Fault, Parameter, Rule
 from chaoskit.experiments.spec import Experiment
 from chaoskit.ports.cluster import Object, ObjectRef
@@ -134,10 +135,17 @@ def rendered(
             "jobCleanUpPolicy": spec.litmus.job_clean_up_policy,
             "terminationGracePeriodSeconds": round(spec.litmus.termination_grace_period),
             **_selected(experiment, workloads),
-            "experiments": [{"name": spec.fault.kind, "spec": {"components": {"env": env_list(env)}}}],
+            "experiments": [entry(experiment, env)],
         },
     }
     return kube.managed(body, run)
+
+
+def entry(experiment: Experiment, env: Env) -> dict[str, Any]:
+    """A native experiment in the engine's list: its fault, tunables, and the probes it asks for."""
+    spec: dict[str, Any] = {"components": {"env": env_list(env)}}
+    asked = probes.of_experiment(experiment)
+    return {"name": experiment.spec.fault.kind, "spec": spec | ({"probe": asked} if asked else {})}
 
 
 def _selected(experiment: Experiment, workloads: Iterable[ObjectRef]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from chaoskit.experiments.verdict import Judged
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.records import RunRecord, Undo
@@ -40,6 +41,7 @@ def run(
     governor: Governor,
     metrics: MetricsSource | None = None,
     http: Http | None = None,
+    commands: Commands | None = None,
     listen: Listener = ignore,
     stop: threading.Event | None = None,
     preflight: bool = True,
@@ -56,7 +58,7 @@ def run(
     (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo. Several runs
     of one process may share a `heart`.
     """
-    sources = Sources(cluster, clock, metrics, http)
+    sources = Sources(cluster, clock, metrics, http, commands)
     journal = Journal(clock, listen, trace_id)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
         one = _Run(trial, sources, governor, journal, beating, stop or threading.Event())

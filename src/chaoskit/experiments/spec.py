@@ -61,12 +61,16 @@ class BlastRadius(Written):
 
 
 class LitmusOptions(Written):
-    """How Litmus runs it: the chaos account (``chaoskit-<fault>`` when empty) and the helper's image."""
+    """How Litmus runs it: the chaos account (``chaoskit-<fault>`` when empty) and the helper's image.
+
+    `prometheus` is the address that its probes ask, as pods see it.
+    """
 
     service_account: str = ""
     image: str = ""
     job_clean_up_policy: Literal["retain", "delete"] = "retain"
     termination_grace_period: Duration = Field(default=60.0, ge=1)
+    prometheus: str = ""
 
 
 class ExperimentSpec(Written):
@@ -82,6 +86,13 @@ class ExperimentSpec(Written):
     steady_state: tuple[Condition, ...] = ()
     timeout: Duration | None = Field(default=None, gt=0)
     litmus: LitmusOptions = LitmusOptions()
+
+    @model_validator(mode="after")
+    def _probes_can_ask(self) -> Self:
+        asks = any(each.litmus_probe and each.prometheus is not None for each in self.steady_state)
+        if asks and not self.litmus.prometheus:
+            raise ValueError("litmus.prometheus, since a prometheus condition has litmusProbe")
+        return self
 
 
 class Experiment(Written):

@@ -78,8 +78,7 @@ class Trial:
             return litmus.experiments_of(self.engine)
         if self.experiment is None or self.faults[0] not in CATALOGUE:
             return ()
-        env = litmus.env_list(litmus.chosen(self.experiment))
-        return ({"name": self.faults[0], "spec": {"components": {"env": env}}},)
+        return (litmus.entry(self.experiment, litmus.chosen(self.experiment)),)
 
     def definition(self, fault: str) -> Object | None:
         """The ChaosExperiment that stands beside the engine, or None."""

@@ -126,6 +126,7 @@ class AIChaosEngine:
             governor=world.governor,
             metrics=world.metrics,
             http=world.http,
+            commands=world.commands,
             listen=listen,
             stop=stop or Stop(),
             preflight=preflight,

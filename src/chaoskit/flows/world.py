@@ -8,6 +8,7 @@ from pathlib import Path
 from chaoskit.clock import Clock
 from chaoskit.governor import Governor, Limits
 from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notifier
@@ -19,7 +20,8 @@ class World:
     """A connected cluster and everything beside it; `metrics` is None where there is no Prometheus.
 
     `models` is the folder of trained models, `description` the cluster in one line. `notifier` tells people
-    what only they can decide; None: nobody can be told.
+    what only they can decide; None: nobody can be told. `commands` runs those of steady states on this
+    machine; None: they are not run.
     """
 
     cluster: Cluster
@@ -31,6 +33,7 @@ class World:
     models: Path
     description: str = ""
     notifier: Notifier | None = None
+    commands: Commands | None = None
 
     @property
     def governor(self) -> Governor:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chaoskit import kube
-from chaoskit.ports.cluster import Object
+from chaoskit.ports.cluster import ExecResult, Object
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample
-from chaoskit.signals import BY_NAME
 from chaoskit.steadystate.conditions import (
     AlertCondition,
+    CommandCondition,
     HttpCondition,
     SignalCondition,
     WorkloadCondition,
@@ -39,8 +39,8 @@ def signal(condition: SignalCondition, samples: Iterable[Sample]) -> Judgement:
     """
     below = condition.below is not None
     bound = condition.below if condition.below is not None else condition.above
-    unit = BY_NAME[condition.signal].unit
-    expected = f"{'below' if below else 'above'} {bound:g}" + (f" {unit}" if unit != "ratio" else "")
+    unit = condition.measured.unit
+    expected = f"{'below' if below else 'above'} {bound:g} {unit if unit != 'ratio' else ''}".rstrip()
     known = [each for each in samples if each.value == each.value]
     newest = max((each.at for each in known), default=None)
     fresh = [each for each in known if newest is not None and newest - each.at <= FRESH]
@@ -52,7 +52,9 @@ def signal(condition: SignalCondition, samples: Iterable[Sample]) -> Judgement:
 
 
 def _at(sample: Sample) -> str:
-    whose = sample.labels.get("pod") or sample.labels.get("workload") or sample.labels.get("node")
+    named = (sample.labels.get(each) for each in ("pod", "workload", "node"))
+    every = (f"{name}={value}" for name, value in sorted(sample.labels.items()) if name != "__name__")
+    whose = next(filter(None, named), "") or ",".join(every)
     return f"{sample.value:.4g}" + (f" at {whose}" if whose else "")
 
 
@@ -80,6 +82,18 @@ def answer(condition: HttpCondition, response: Response) -> Judgement:
     if response.status != condition.status:
         return Judgement(False, observed, expected)
     if condition.contains and condition.contains not in response.text:
+        return Judgement(False, f"{observed}, without the text", f'{expected} with "{condition.contains}"')
+    return Judgement(True, observed, expected)
+
+
+def command(condition: CommandCondition, ended: ExecResult) -> Judgement:
+    """The command ended so, and wrote the text."""
+    expected = f"exit {condition.exit_code}"
+    said = (ended.stdout.strip() or ended.stderr.strip()).splitlines()
+    observed = f"exit {ended.exit_code}" + (f": {said[-1][:200]}" if said else "")
+    if ended.exit_code != condition.exit_code:
+        return Judgement(False, observed, expected)
+    if condition.contains and condition.contains not in ended.stdout:
         return Judgement(False, f"{observed}, without the text", f'{expected} with "{condition.contains}"')
     return Judgement(True, observed, expected)
 

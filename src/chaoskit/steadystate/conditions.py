@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from chaoskit.documents import Duration, Written, closest
+from chaoskit.ports.metrics import Signal
 from chaoskit.signals import BY_NAME
 
 Mode = Literal["before", "after", "edges", "continuous"]
@@ -14,9 +16,10 @@ Mode = Literal["before", "after", "edges", "continuous"]
 
 
 class SignalCondition(Written):
-    """A signal stays on one side of a bound. Several series: the worst of them counts."""
+    """A signal, or a query of one's own, stays on one side of a bound. Of several series the worst counts."""
 
-    signal: str
+    signal: str = ""
+    query: str = Field(default="", description="PromQL of your own, instead of a signal")
     below: float | None = None
     above: float | None = None
     workload: str = Field(default="", description="deployment/cart; every pod of the namespace when empty")
@@ -25,16 +28,35 @@ class SignalCondition(Written):
     @field_validator("signal")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in BY_NAME:
+        if name and name not in BY_NAME:
             hint = closest(name, BY_NAME)
             raise ValueError("a signal of the catalogue" + (f"; {hint}" if hint else ""))
         return name
 
     @model_validator(mode="after")
-    def _one_bound(self) -> Self:
+    def _one_of_each(self) -> Self:
+        if bool(self.signal) == bool(self.query):
+            raise ValueError("either signal or query")
         if (self.below is None) == (self.above is None):
             raise ValueError("either below or above")
+        if self.query and (self.workload or self.labels):
+            raise ValueError("a query that says itself which workload and labels it means")
         return self
+
+    @property
+    def measured(self) -> Signal:
+        """The signal of the catalogue, or one made of the query."""
+        if self.signal:
+            return BY_NAME[self.signal]
+        return Signal(self.query, "", "gauge", "workload", "", self.query, self.query)
+
+    def where(self, namespace: str) -> dict[str, str]:
+        """The labels of the series that are meant; a query says itself which."""
+        if self.query:
+            return {}
+        kind, _, name = self.workload.rpartition("/")
+        whose = {"workload": name, "workload_kind": kind} if name else {}
+        return {"namespace": namespace, **self.labels, **{k: v for k, v in whose.items() if v}}
 
 
 class WorkloadCondition(Written):
@@ -61,10 +83,39 @@ class AlertCondition(Written):
     labels: dict[str, str] = Field(default_factory=dict)
 
 
+class CommandCondition(Written):
+    """A command ends so, with this text in what it writes: on this machine, or in a pod of a workload."""
+
+    run: tuple[str, ...] | str = Field(description="a program with its arguments, or one line for sh")
+    workload: str = Field(default="", description="deployment/cart: in one of its pods; here when empty")
+    container: str = ""
+    exit_code: int = Field(default=0, ge=0, le=255)
+    contains: str = ""
+    timeout: Duration = 10.0
+
+    @field_validator("run")
+    @classmethod
+    def _something(cls, command: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        if not command or not (command if isinstance(command, str) else command[0]).strip():
+            raise ValueError("a command")
+        return command
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The program and its arguments; a line is handed to a shell."""
+        return ("sh", "-c", self.run) if isinstance(self.run, str) else self.run
+
+    @property
+    def line(self) -> str:
+        """The command as a person types it."""
+        return self.run if isinstance(self.run, str) else shlex.join(self.run)
+
+
 class Condition(Written):
     """One thing that must hold: what, when, how often it is looked at, and whether to abort without it.
 
-    `recovers_within` is the time that the system has, after the fault, to get back to it.
+    `recovers_within` is the time that the system has, after the fault, to get back to it. With
+    `litmus_probe` Litmus looks at it as well, where it is Litmus that injects.
     """
 
     name: str = ""
@@ -72,6 +123,8 @@ class Condition(Written):
     kubernetes: WorkloadCondition | None = None
     http: HttpCondition | None = None
     alert: AlertCondition | None = None
+    command: CommandCondition | None = None
+    litmus_probe: bool = False
     mode: Mode = "continuous"
     abort: bool = False
     interval: Duration = Field(default=5.0, gt=0)
@@ -80,15 +133,28 @@ class Condition(Written):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if sum(each is not None for each in self.sources) != 1:
-            raise ValueError("exactly one of prometheus, kubernetes, http, alert")
+            raise ValueError("exactly one of prometheus, kubernetes, http, alert, command")
         if self.abort and self.mode != "continuous":
             raise ValueError("mode continuous where abort is true")
+        if self.litmus_probe and not self._as_probe():
+            raise ValueError(
+                "litmusProbe with http without contains, a command without workload, or a prometheus query"
+                " without $, ` and \\"
+            )
         return self
+
+    def _as_probe(self) -> bool:
+        """Litmus has no such probe for the others, and runs a query between a shell's double quotes."""
+        if self.http is not None:
+            return not self.http.contains
+        if self.command is not None:
+            return not self.command.workload
+        return self.prometheus is not None and not set("$`\\") & set(self.prometheus.query)
 
     @property
     def sources(self) -> tuple[Written | None, ...]:
-        """The four of which one is given."""
-        return (self.prometheus, self.kubernetes, self.http, self.alert)
+        """Those of which one is given."""
+        return (self.prometheus, self.kubernetes, self.http, self.alert, self.command)
 
     @property
     def title(self) -> str:
@@ -97,11 +163,13 @@ class Condition(Written):
             return self.name
         if self.prometheus is not None:
             whose = f" of {self.prometheus.workload}" if self.prometheus.workload else ""
-            return self.prometheus.signal + whose
+            return (self.prometheus.signal or self.prometheus.query) + whose
         if self.kubernetes is not None:
             return f"{self.kubernetes.workload} {self.kubernetes.condition or 'ready'}"
         if self.http is not None:
             return self.http.url
+        if self.command is not None:
+            return self.command.line
         return f"alert {self.alert.name}" if self.alert is not None else ""
 
     @property

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from chaoskit import kube
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, NotFound, Unavailable
-from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.errors import ChaoskitError, NotFound, TimedOut, Unavailable
+from chaoskit.ports.cluster import Cluster, ExecResult, Object, ObjectRef
+from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.signals import BY_NAME
 from chaoskit.steadystate import comparing
 from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import (
     AlertCondition,
+    CommandCondition,
     Condition,
     HttpCondition,
     SignalCondition,
@@ -24,12 +25,13 @@ from chaoskit.steadystate.conditions import (
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What conditions are read from; without Prometheus, conditions on signals cannot be evaluated."""
+    """What conditions are read from; those for which the source is missing cannot be evaluated."""
 
     cluster: Cluster
     clock: Clock
     metrics: MetricsSource | None = None
     http: Http | None = None
+    commands: Commands | None = None
 
 
 def measure(condition: Condition, namespace: str, sources: Sources) -> Judgement:
@@ -41,17 +43,15 @@ def measure(condition: Condition, namespace: str, sources: Sources) -> Judgement
             return _workload(condition.kubernetes, namespace, sources)
         if condition.http is not None:
             return _http(condition.http, sources)
+        if condition.command is not None:
+            return _command(condition.command, namespace, sources)
         return _alert(condition.alert, sources)
     except ChaoskitError as error:
         return Judgement(None, str(error), "an answer")
 
 
 def _signal(condition: SignalCondition, namespace: str, sources: Sources) -> Judgement:
-    where = {"namespace": namespace, **condition.labels}
-    if condition.workload:
-        kind, _, name = condition.workload.rpartition("/")
-        where |= {"workload": name} | ({"workload_kind": kind} if kind else {})
-    samples = _metrics(sources).instant(BY_NAME[condition.signal], where)
+    samples = _metrics(sources).instant(condition.measured, condition.where(namespace))
     return comparing.signal(condition, samples)
 
 
@@ -91,3 +91,27 @@ def _http(condition: HttpCondition, sources: Sources) -> Judgement:
     except Unavailable as error:
         return Judgement(False, f"no answer: {error}", f"status {condition.status}")
     return comparing.answer(condition, response)
+
+
+def _command(condition: CommandCondition, namespace: str, sources: Sources) -> Judgement:
+    """Here, or in the first ready pod of the workload; a command that takes too long did not end so."""
+    try:
+        return comparing.command(condition, _ended(condition, namespace, sources))
+    except TimedOut as error:
+        return Judgement(False, error.message, f"exit {condition.exit_code} within {condition.timeout:g} s")
+
+
+def _ended(condition: CommandCondition, namespace: str, sources: Sources) -> ExecResult:
+    if not condition.workload:
+        if sources.commands is None:
+            raise Unavailable("commands are not run here", service="commands")
+        return sources.commands.run(condition.argv, timeout=condition.timeout)
+    body = workload(sources.cluster, namespace, condition.workload)
+    if body is None:
+        raise NotFound(f"there is no {condition.workload}")
+    pods = sources.cluster.list(kube.POD, namespace, labels=kube.selector_of(body)).items
+    ready = next((pod for pod in pods if kube.is_ready(pod)), None)
+    if ready is None:
+        raise NotFound(f"no pod of {condition.workload} is ready to run it in")
+    ref = kube.ref_of(ready, kube.POD)
+    return sources.cluster.exec(ref, condition.argv, container=condition.container, timeout=condition.timeout)
