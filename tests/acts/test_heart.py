@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 from tests.acts.fake import CART, FakeCluster
 
 from chaoskit import kube
 from chaoskit.acts import halt
-from chaoskit.acts.accounts import account_of
+from chaoskit.acts.accounts import ABORT, account_of
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock, ManualClock, ScaledClock
-from chaoskit.errors import Refused, TakenOver, Unavailable
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.errors import ChaoskitError, Forbidden, Interrupted, Refused, TakenOver, Unavailable
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
 
@@ -117,3 +118,64 @@ def test_a_ledger_that_is_not_attended_any_more_is_left_alone() -> None:
         with heart.attending(opened(cluster, clock, "run2")) as other:
             other.check()
         assert not [each for each in cluster.wrote if each == f"patch {LEASE}"]
+
+
+class Counted(FakeCluster):
+    """Counts what is read, and forbids lists of some kinds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self.unlisted: set[Kind] = set()
+
+    def get(self, ref: ObjectRef) -> Object:
+        self.read.append(f"get {ref.kind.plural}")
+        return super().get(ref)
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        self.read.append(f"list {kind.plural}")
+        if kind in self.unlisted:
+            raise Forbidden(f"may not list {kind.plural}")
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def crowd(cluster: FakeCluster, clock: Clock, heart: Heart, open_: ExitStack) -> list[Pulse]:
+    return [open_.enter_context(heart.attending(opened(cluster, clock, f"run{i}"))) for i in range(8)]
+
+
+def test_many_acts_of_a_namespace_are_read_at_once() -> None:
+    cluster, clock = Counted(), ManualClock()
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        pulses = crowd(cluster, clock, heart, open_)
+        cluster.read.clear()
+        pulses[0].held()
+        assert sorted(cluster.read) == ["get configmaps", "get configmaps", "list leases"]
+
+
+def test_each_of_many_hears_what_is_meant_for_it() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        pulses = crowd(cluster, clock, heart, open_)
+        cluster.patch(LEASE, {"metadata": {"annotations": {ABORT: "enough"}}})
+        Ledger.take_over(
+            cluster, clock, account_of(cluster.get(ObjectRef(kube.LEASE, "shop", "chaoskit-run2")))
+        )
+        heard = [type(caught(pulse)).__name__ for pulse in pulses]
+        assert heard == ["NoneType", "Interrupted", "TakenOver", *["NoneType"] * 5]
+
+
+def test_who_may_not_list_leases_reads_them_one_by_one() -> None:
+    cluster, clock = Counted(), ManualClock()
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        pulses = crowd(cluster, clock, heart, open_)
+        cluster.patch(LEASE, {"metadata": {"annotations": {ABORT: "enough"}}})
+        cluster.unlisted.add(kube.LEASE)
+        assert isinstance(caught(pulses[1]), Interrupted)
+
+
+def caught(pulse: Pulse) -> ChaoskitError | None:
+    try:
+        pulse.check()
+    except ChaoskitError as error:
+        return error
+    return None

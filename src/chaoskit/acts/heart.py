@@ -6,19 +6,25 @@ An act that reads a slow log or asks a slow Prometheus must not look dead, and a
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from types import TracebackType
 from typing import Self
 
 from chaoskit.acts import halt
+from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Interrupted, TakenOver
-from chaoskit.ports.cluster import Cluster
+from chaoskit.errors import ChaoskitError, Forbidden, Interrupted, TakenOver
+from chaoskit.ports.cluster import Cluster, ObjectRef
 
 PULSE = 1.0
 """Seconds between two beats: a halt is heard within two of them."""
+
+CROWD = 4
+"""So many Leases of one namespace are read in one list rather than one by one."""
 
 SHORTEST = 0.05
 """Wall seconds between two beats at least, however fast a simulated clock runs."""
@@ -54,7 +60,7 @@ class Pulse:
 
     def ask(self) -> None:
         """The act may go on, as the cluster says right now: for the moment before it does something."""
-        self.feel(self._heart.cluster)
+        self.feel(_Glance(self._heart.cluster, (self,)))
         self.check()
 
     def held(self) -> None:
@@ -67,19 +73,38 @@ class Pulse:
         if self._lost:
             raise TakenOver(self._lost)
 
-    def feel(self, cluster: Cluster) -> None:
+    def feel(self, glance: _Glance) -> None:
         """The Lease is renewed if it is due, and what the cluster says of the act is known; never raises."""
         account = self.ledger.account
         places = {account.ref.namespace, *(each.namespace for each in account.targets)} - {""}
         try:
             self.ledger.renew()
-            self._abort = self.ledger.wanted_end()
-            self._halted = halt.halted(cluster, account.act, *sorted(places))
+            self._abort = self.ledger.wanted_end(glance.account(account.ref))
+            self._halted = glance.halted(account.act, *sorted(places))
             self.trouble = ""
         except TakenOver as error:
             self._lost = error.message
         except ChaoskitError as error:
             self.trouble = f"lease not renewed: {error}"
+
+
+class _Glance:
+    """The cluster in one beat: a halt is read once for all who ask alike, Leases of one place in one list."""
+
+    def __init__(self, cluster: Cluster, pulses: Collection[Pulse]) -> None:
+        self._crowd = Counter(each.ledger.account.ref.namespace for each in pulses)
+        self._listed = cache(partial(_by_ref, cluster))
+        self.halted = cache(partial(halt.halted, cluster))
+
+    def account(self, ref: ObjectRef) -> Account | None:
+        """What stands in this Lease, where many are read at once; None: read it alone."""
+        return self._listed(ref.namespace).get(ref) if self._crowd[ref.namespace] >= CROWD else None
+
+
+def _by_ref(cluster: Cluster, namespace: str) -> dict[ObjectRef, Account]:
+    with suppress(Forbidden):
+        return {each.ref: each for each in accounts(cluster, namespace)}
+    return {}
 
 
 class Heart:
@@ -133,5 +158,7 @@ class Heart:
             self._bug = error
 
     def _beat(self) -> None:
-        for pulse in tuple(self._pulses):
-            pulse.feel(self.cluster)
+        pulses = tuple(self._pulses)
+        glance = _Glance(self.cluster, pulses)
+        for pulse in pulses:
+            pulse.feel(glance)

@@ -155,13 +155,13 @@ class Ledger:
         if self._clock.monotonic() - self._renewed >= self.account.duration / 3:
             self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}})
 
-    def wanted_end(self) -> str:
-        """Why somebody wants this act to end now, "" when nobody does.
+    def wanted_end(self, seen: Account | None = None) -> str:
+        """Why somebody wants this act to end now, "" when nobody does; `seen` is the Lease just read.
 
         Raises:
             TakenOver: another process holds the account.
         """
-        return self._read().abort
+        return self._ours(seen).abort if seen is not None else self._read().abort
 
     def undo(self, listen: Listener = ignore) -> Undo:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
@@ -272,7 +272,9 @@ class Ledger:
 
     def _read(self) -> Account:
         """The account as it is in the cluster now; `TakenOver` when it is not ours any more."""
-        now = account_of(self._cluster.get(self.account.ref))
+        return self._ours(account_of(self._cluster.get(self.account.ref)))
+
+    def _ours(self, now: Account) -> Account:
         if now.holder != self.account.holder:
             raise TakenOver(f"{self.account.act} {self.account.id} was taken over by {now.holder}")
         return now
