@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,6 +24,9 @@ from chaoskit.errors import Unavailable
 
 CONNECTIONS = 128
 """Connections kept for reuse: a run has about ten watches and calls beside them, and many may run at once."""
+
+AUTHORIZATION = 1.0
+"""Seconds after which the client is asked again for what logs in: it looks at files and the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Transport:
         self._rest = RESTClientObject(configuration)
         self._breaker = streams.Breaker()
         self._renewal = threading.Lock()
+        self._authorization = ""
+        self._renew_at = -inf
 
     @property
     def address(self) -> str:
@@ -116,8 +122,12 @@ class Transport:
     def authorization(self) -> str:
         """The header that logs in, renewed when it was about to expire; "" when certificates do."""
         with self._renewal:  # a plugin that several threads start at once may ask the user twice
-            setting = self.configuration.auth_settings().get("BearerToken")
-        return str(setting["value"] or "") if setting else ""
+            now = self.clock.monotonic()
+            if now >= self._renew_at:
+                setting = self.configuration.auth_settings().get("BearerToken")
+                self._authorization = str(setting["value"] or "") if setting else ""
+                self._renew_at = now + AUTHORIZATION
+            return self._authorization
 
     def url(self, request: Request) -> str:
         """Where the request goes."""
