@@ -134,6 +134,27 @@ def test_what_is_not_simulated_says_so(call: Client, ns: str) -> None:
     assert "not simulated" in refused.body["message"]
 
 
+def resized(resources: Any, **more: Any) -> Any:
+    return {"spec": {"containers": [{"name": "main", "resources": resources, **more}]}}
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        (resized({}, image="other"), "only cpu and memory resources are mutable"),
+        (resized({"limits": {"memory": None}}), "resource limits cannot be removed"),
+        (resized({"requests": {"memory": "8Mi"}}), "Pod QOS Class may not change as a result of resizing"),
+    ],
+)
+def test_a_resize_changes_nothing_but_amounts(call: Client, ns: str, patch: Any, said: str) -> None:
+    body = pod("a")
+    body["spec"]["containers"][0]["resources"] = {"limits": {"memory": "64Mi", "cpu": "1"}}
+    path = running(call, ns, body)
+    refused = call("PATCH", f"{path}/resize", patch, Content_Type="application/strategic-merge-patch+json")
+    assert refused.status == 422
+    assert said in refused.body["message"]
+
+
 def test_unknown_fields_are_refused_warned_of_or_ignored(call: Client, ns: str) -> None:
     path = f"/api/v1/namespaces/{ns}/configmaps?dryRun=All"
     body = {"metadata": {"name": "a"}, "datas": {}}

@@ -47,6 +47,27 @@ def test_memory_within_the_limit_kills_nothing() -> None:
     assert world.container("cart")["restartCount"] == 0
 
 
+def test_a_container_is_resized_while_it_runs_and_its_new_limit_counts() -> None:
+    world = World()
+    world.pod("cart", resources={"limits": {"memory": "64Mi", "cpu": "1"}})
+    world.run(2)
+    (main,) = world.get("Pod", "cart")["spec"]["containers"]
+    wanted = {"spec": {"containers": [{**main, "resources": sized("32Mi")}]}}
+    world.api.patch("Pod", NAMESPACE, "cart", wanted, "resize")
+    assert world.container("cart")["resources"]["limits"]["memory"] == "64Mi"
+    world.run(2)
+    status = world.container("cart")
+    assert (status["resources"], status["restartCount"]) == (sized("32Mi"), 0)
+    world.kubelet.usage(NAMESPACE, "cart", "main", memory_bytes=40 * MIB)
+    world.run(3)
+    assert world.container("cart")["lastState"]["terminated"]["reason"] == "OOMKilled"
+
+
+def sized(memory: str) -> dict[str, dict[str, str]]:
+    amounts = {"memory": memory, "cpu": "1"}
+    return {"limits": amounts, "requests": amounts}
+
+
 def test_usage_of_a_pod_that_is_gone_is_no_error() -> None:
     World().kubelet.usage(NAMESPACE, "gone", "main", memory_bytes=1)
 

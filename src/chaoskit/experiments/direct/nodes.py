@@ -10,11 +10,12 @@ from chaoskit import kube
 from chaoskit.acts import changes
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import CORDON, TAINTS
+from chaoskit.errors import Forbidden, NotFound
 from chaoskit.experiments.direct.pods import going
 from chaoskit.experiments.direct.scene import Direct, Scene, access
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.taints import taint_of
-from chaoskit.ports.cluster import Access, Object, ObjectRef
+from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 
 _MIRROR = "kubernetes.io/config.mirror"
 
@@ -73,7 +74,18 @@ def _drain(scene: Scene) -> Iterator[Change]:
     yield from _cordon(scene)
     for pod in _evictable(scene):
         ref = kube.ref_of(pod, kube.POD)
-        yield Change(ref, f"{ref} in {ref.namespace} evicted", partial(scene.cluster.evict, ref))
+        yield Change(ref, f"{ref} in {ref.namespace} evicted", partial(_evict, scene.cluster, ref))
+
+
+def _evict(cluster: Cluster, ref: ObjectRef) -> None:
+    """The pod is on its way out; so it is already when it, or its whole namespace, is going."""
+    try:
+        cluster.evict(ref)
+    except NotFound:
+        return
+    except Forbidden:
+        if not kube.is_deleting(cluster.get(ObjectRef(kube.NAMESPACE, "", ref.namespace))):
+            raise
 
 
 def _evictable(scene: Scene) -> Iterator[Object]:

@@ -34,6 +34,7 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, list[str]]] = {
     "exec": ("", "", "PodExecOptions", ["create", "get"]),
     "finalize": ("", "", "", ["update"]),
     "log": ("", "", "", ["get"]),
+    "resize": ("", "", "", ["get", "patch", "update"]),
     "scale": ("autoscaling", "v1", "Scale", _STATUS_VERBS),
     "status": ("", "", "", _STATUS_VERBS),
     "token": ("authentication.k8s.io", "v1", "TokenRequest", ["create"]),

@@ -212,6 +212,7 @@ class Handlers:
             "eviction": {"POST": self._evict},
             "finalize": itself,
             "log": {"GET": self._log},
+            "resize": itself,
             "scale": {"GET": self._scale, "PUT": self._rescale, "PATCH": self._rescale},
             "status": itself,
             "token": {"POST": self._token},

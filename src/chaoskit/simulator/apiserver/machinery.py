@@ -147,7 +147,8 @@ class Machinery:
             apply.record(current.object, new, options.manager, self.now(), subresource)
         if _same(current.object, new):
             return current
-        causes = validation.check(resource, new) + validation.check_update(resource, current.object, new)
+        causes = validation.check(resource, new)
+        causes += validation.check_update(resource, current.object, new, subresource)
         self._refuse_wrong(resource, new, causes)
         _count_generation(resource, current.object, new)
         return self._store(resource, new, options.dry_run)

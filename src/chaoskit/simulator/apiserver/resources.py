@@ -74,7 +74,7 @@ _EVENT_FIELDS = (
     "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
     "reason", "reportingComponent", "source", "type",
 )  # fmt: skip
-_POD_SUBRESOURCES = ("binding", "eviction", "exec", "log", "status")
+_POD_SUBRESOURCES = ("binding", "eviction", "exec", "log", "resize", "status")
 _RBAC = "rbac.authorization.k8s.io"
 
 BUILT_IN = (

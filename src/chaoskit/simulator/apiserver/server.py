@@ -33,7 +33,7 @@ ADMINISTRATOR = User("kubernetes-admin", (MASTERS, "system:authenticated"))
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_NOT_SIMULATED = frozenset({"attach", "ephemeralcontainers", "portforward", "proxy", "resize"})
+_NOT_SIMULATED = frozenset({"attach", "ephemeralcontainers", "portforward", "proxy"})
 
 
 class ApiServer:

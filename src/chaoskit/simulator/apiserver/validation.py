@@ -14,6 +14,7 @@ from chaoskit.simulator.apiserver.apierrors import (
     unsupported,
     wrong,
 )  # fmt: skip
+from chaoskit.simulator.apiserver.defaults import qos_class
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import dumps
 from chaoskit.simulator.objects import Object, clone, dig, without
@@ -56,10 +57,12 @@ def check(resource: Resource, obj: Object) -> list[Cause]:
     return causes
 
 
-def check_update(resource: Resource, old: Object, new: Object) -> list[Cause]:
-    """What may not be changed as `new` would; empty when it may be."""
+def check_update(resource: Resource, old: Object, new: Object, subresource: str = "") -> list[Cause]:
+    """What may not be changed as `new` would, through the subresource if any; empty when it may be."""
     causes = list(_finalizers(old["metadata"], new["metadata"]))
-    if resource.key == "Pod":
+    if subresource == "resize":
+        causes.extend(_pod_resize(old["spec"], new["spec"]))
+    elif resource.key == "Pod":
         causes.extend(_pod_update(old["spec"], new["spec"]))
     for field in _IMMUTABLE.get(resource.key, ()):
         before, after = dig(old, *field.split(".")), dig(new, *field.split("."))
@@ -176,6 +179,30 @@ def _frozen(spec: Object) -> Object:
     for container in [*(frozen.get("containers") or ()), *(frozen.get("initContainers") or ())]:
         container.pop("image", None)
     return frozen
+
+
+def _pod_resize(old: Object, new: Object) -> Iterator[Cause]:
+    """No recording shows these refusals: they are as the server's documentation tells them."""
+    if _unsized(old) != _unsized(new):
+        yield forbidden_field("spec", "only cpu and memory resources are mutable")
+        return
+    for index, (before, after) in enumerate(zip(old["containers"], new["containers"], strict=True)):
+        for what in ("limits", "requests"):
+            gone = set(dig(before, "resources", what) or ()) - set(dig(after, "resources", what) or ())
+            if gone:
+                yield forbidden_field(
+                    f"spec.containers[{index}].resources.{what}", f"resource {what} cannot be removed"
+                )
+    if qos_class(old) != qos_class(new):
+        yield wrong("spec", f'"{qos_class(new)}"', "Pod QOS Class may not change as a result of resizing")
+
+
+def _unsized(spec: Object) -> Object:
+    """The pod's spec without what its containers need."""
+    sized: Object = clone(spec)
+    for container in sized["containers"]:
+        container["resources"] = without(container.get("resources") or {}, "limits", "requests")
+    return sized
 
 
 def _workload(obj: Object) -> Iterator[Cause]:

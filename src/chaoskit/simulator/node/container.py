@@ -29,6 +29,8 @@ _START = 0.12
 _PUBLISH = 0.02
 _NOTICE = 0.5
 """Until the kubelet notices that a container ended (it asks its runtime about once a second)."""
+_RESIZE = 1.0
+"""Until a container that goes on running has other resources; no recording shows it."""
 _RETRY_SOON = 0.9
 _RETRY = 10.0
 """Until the kubelet tries a container again that did not come up; up to half as long again."""
@@ -148,12 +150,22 @@ class Runner:
             self.process.exit(137)
 
     def respecify(self, spec: Object) -> None:
-        """The pod's object says something else of the container: another image starts it anew."""
+        """The pod's object says something else of the container: another image starts it anew.
+
+        Other resources are its own a little later, without that.
+        """
         before, self.container.spec = self.container.spec["image"], spec
+        if self.running and (spec.get("resources") or {}) != self.container.resources:
+            self._cancel("resize")
+            self._dues["resize"] = self._node.engine.call_later(_RESIZE, self._resized)
         if spec["image"] != before and self.running and not self.stopping:
             told = f"Container {self.container.name} definition changed, will be restarted"
             self._event("Normal", "Killing", told)
             self._kill(self._pod.object["spec"].get("terminationGracePeriodSeconds", 30))
+
+    def _resized(self) -> None:
+        self.container.resources = self.container.spec.get("resources") or {}
+        self._pod.publish()
 
     def poke(self) -> None:
         """What probes ask about may have changed: they ask again at their next turn."""
@@ -238,6 +250,7 @@ class Runner:
         container.restarts = self._attempt - 1
         container.container_id = f"containerd://{engine.random.getrandbits(256):064x}"
         container.state = {"running": {"startedAt": timestamp(engine.now())}}
+        container.resources = container.spec.get("resources") or {}
         container.started = "startupProbe" not in container.spec
         container.ready = container.started and "readinessProbe" not in container.spec
         self._started_at = engine.now()

@@ -76,7 +76,7 @@ class Kubelet:
         if not self.running(namespace, pod, container):
             return
         runner = self._runner(namespace, pod, container)
-        limit = (runner.container.spec.get("resources") or {}).get("limits", {}).get("memory")
+        limit = (runner.container.resources.get("limits") or {}).get("memory")
         if limit is not None and memory_bytes is not None and memory_bytes > parse(limit):
             self.kill_container(namespace, pod, container, reason="OOMKilled")
 

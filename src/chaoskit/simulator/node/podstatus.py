@@ -23,6 +23,8 @@ class Container:
     restarts: int = 0
     container_id: str = ""
     image_id: str = ""
+    resources: Object = field(default_factory=dict)
+    """What its present run has; the pod's object may want another amount by now."""
 
     @property
     def name(self) -> str:
@@ -179,7 +181,7 @@ def _container_status(container: Container) -> Object:
     if container.container_id:
         found["containerID"] = container.container_id
     found["started"] = container.started
-    resources = container.spec.get("resources")
+    resources = container.resources
     if container.container_id and resources:
         if resources.get("requests"):
             found["allocatedResources"] = clone(resources["requests"])
