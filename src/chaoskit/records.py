@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Self
 from pydantic import TypeAdapter, ValidationError
 
 from chaoskit.errors import InvalidInput
+from chaoskit.events import Mark
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 
@@ -112,7 +113,7 @@ class Moment:
 
     at: datetime
     name: str
-    mark: str
+    mark: Mark
     detail: str = ""
 
 

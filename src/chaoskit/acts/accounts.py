@@ -25,6 +25,10 @@ LEDGER = "chaoskit.io/ledger"
 TRACE = "chaoskit.io/trace"
 ENDED = "chaoskit.io/ended"
 OUTCOME = "chaoskit.io/outcome"
+REASON = "chaoskit.io/reason"
+"""Why the act ended so, in words."""
+TOLD = "chaoskit.io/told"
+"""The last steps of the act, for whoever follows it from elsewhere: see `following`."""
 NAME = "chaoskit.io/name"
 WHAT = "chaoskit.io/what"
 """The fault or issue that the act is about."""
@@ -34,7 +38,10 @@ KEEP_UNTIL = "chaoskit.io/keep-until"
 """Until when guards look back at an ended ledger (ISO 8601), as its closer knew; then anybody removes it."""
 SELECTOR = f"{kube.MANAGED_BY}=chaoskit,{ACT_LABEL}"
 
-State = Literal["active", "done"]
+State = Literal["handed", "active", "done"]
+"""Waiting for a controller or being prepared by it, under way, ended. Guards see the last two."""
+
+_STATES: Mapping[str, State] = {"handed": "handed", "done": "done"}
 T = TypeVar("T")
 
 
@@ -64,6 +71,8 @@ class Account:
     what: str = ""
     began: datetime | None = None
     unreadable: str = ""
+    reason: str = ""
+    told: str = ""
 
 
 def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
@@ -89,7 +98,7 @@ def account_of(lease: Object) -> Account:
         ref=kube.ref_of(lease, kube.LEASE),
         id=have.get(kube.RUN_LABEL, meta["name"]),
         act="recovery" if have.get(ACT_LABEL) == "recovery" else "chaos",
-        state="done" if have.get(STATE_LABEL) == "done" else "active",
+        state=_STATES.get(have.get(STATE_LABEL, ""), "active"),
         targets=read(TARGETS, lambda text: tuple(ref_from(each) for each in json.loads(text)), ()),
         entries=read(LEDGER, lambda text: tuple(entry_from(each) for each in json.loads(text)), ()),
         holder=spec.get("holderIdentity") or "",
@@ -105,6 +114,8 @@ def account_of(lease: Object) -> Account:
         what=notes.get(WHAT, ""),
         began=kube.time_of(meta.get("creationTimestamp")),
         unreadable="; ".join(spoilt),
+        reason=notes.get(REASON, ""),
+        told=notes.get(TOLD, ""),
     )
 
 

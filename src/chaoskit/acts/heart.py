@@ -78,7 +78,7 @@ class Pulse:
         account = self.ledger.account
         places = {account.ref.namespace, *(each.namespace for each in account.targets)} - {""}
         try:
-            self.ledger.renew()
+            self.ledger.renew(news=not glance.crowded(account.ref))
             self._abort = self.ledger.wanted_end(glance.account(account.ref))
             self._halted = glance.halted(account.act, *sorted(places))
             self.trouble = ""
@@ -98,7 +98,11 @@ class _Glance:
 
     def account(self, ref: ObjectRef) -> Account | None:
         """What stands in this Lease, where many are read at once; None: read it alone."""
-        return self._listed(ref.namespace).get(ref) if self._crowd[ref.namespace] >= CROWD else None
+        return self._listed(ref.namespace).get(ref) if self.crowded(ref) else None
+
+    def crowded(self, ref: ObjectRef) -> bool:
+        """Whether many Leases are attended in its namespace."""
+        return self._crowd[ref.namespace] >= CROWD
 
 
 def _by_ref(cluster: Cluster, namespace: str) -> dict[ObjectRef, Account]:

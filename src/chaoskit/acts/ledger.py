@@ -27,8 +27,10 @@ from chaoskit.acts.accounts import (
     LEDGER,
     NAME,
     OUTCOME,
+    REASON,
     STATE_LABEL,
     TARGETS,
+    TOLD,
     TRACE,
     WHAT,
     Account,
@@ -39,12 +41,16 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
+from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
+
+REASONS = 1000
+"""Characters of an ended act's reason that its Lease keeps."""
 
 _TRIES = 5
 """How often a ledger is written anew because its Lease changed though its holder did not."""
@@ -53,7 +59,8 @@ _TRIES = 5
 class Ledger:
     """One run's or recovery's account in the cluster, in the hands of the process that works on it.
 
-    A `Heart` renews it from its own thread while the act goes on: writes come one after another.
+    A `Heart` renews it from its own thread while the act goes on: writes come one after another. What `tell`
+    hears is in the Lease soon, unless there are many acts at once.
     """
 
     def __init__(self, cluster: Cluster, clock: Clock, account: Account) -> None:
@@ -62,6 +69,7 @@ class Ledger:
         self._renewed = clock.monotonic()
         self._version = account.version
         self._writing = threading.RLock()
+        self.tell = Telling()
         self.account = account
 
     @classmethod
@@ -132,6 +140,16 @@ class Ledger:
         version = stored["metadata"].get("resourceVersion", "")
         return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
+    def activate(self, targets: Sequence[ObjectRef]) -> None:
+        """An act that was handed over is under way on these targets from now on.
+
+        Raises:
+            TakenOver: another process holds the account.
+        """
+        notes = {TARGETS: json.dumps([plain_ref(target) for target in targets])}
+        self._save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": notes}})
+        self.account = dataclasses.replace(self.account, state="active", targets=tuple(targets))
+
     def write(self, *entries: Entry) -> None:
         """The undo of what comes next is in the cluster; call it before acting."""
         written = [self._keep_secret(each) if each.secret else each for each in entries]
@@ -146,14 +164,17 @@ class Ledger:
         """`by` stands in the place of an entry: more is known by now (an engine's uid)."""
         self._keep(tuple(by if each == entry else each for each in self.account.entries))
 
-    def renew(self) -> None:
+    def renew(self, *, news: bool = False) -> None:
         """The Lease says that this process lives; the cluster is asked only when a third of it has passed.
+
+        With `news` it is asked as well when there is something new to tell.
 
         Raises:
             TakenOver: another process holds the account.
         """
-        if self._clock.monotonic() - self._renewed >= self.account.duration / 3:
-            self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}})
+        due = self._clock.monotonic() - self._renewed >= self.account.duration / 3
+        if due or (news and self.tell.fresh):
+            self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}}, news=news)
 
     def wanted_end(self, seen: Account | None = None) -> str:
         """Why somebody wants this act to end now, "" when nobody does; `seen` is the Lease just read.
@@ -215,16 +236,18 @@ class Ledger:
         except ChaoskitError:
             return
 
-    def close(self, outcome: Outcome, *, keep: float = 0) -> None:
+    def close(self, outcome: Outcome, *, keep: float = 0, reason: str = "") -> None:
         """The act has ended with `outcome`; its Lease stays for guards for `keep` seconds, with 0 it is gone.
 
-        With an undo still owed it stays active, so that a rescue finds it when it expires.
+        With an undo still owed it stays active, so that a rescue finds it when it expires. An act that was
+        handed over and never came to its targets counts for no guard.
 
         Raises:
             TakenOver: another process holds the account: it is for that one to close.
         """
+        told = {OUTCOME: outcome.value, REASON: reason[:REASONS]}
         if self.account.entries:
-            self._save({"metadata": {"annotations": {OUTCOME: outcome.value}}})
+            self._save({"metadata": {"annotations": told}})
             return
         try:
             self._version = self._version_if_ours()
@@ -232,34 +255,45 @@ class Ledger:
             keep = 0  # somebody removed it; nothing was owed
         self._drop_secret()
         if not keep:
-            self._cluster.delete(self.account.ref)
+            self._remove(told)
             return
         now = self._clock.now()
         notes = {
-            ENDED: kube.timestamp(now),
-            OUTCOME: outcome.value,
+            **told,
+            **({ENDED: kube.timestamp(now)} if self.account.state == "active" else {}),
             KEEP_UNTIL: kube.timestamp(now + timedelta(seconds=keep)),
             LEDGER: "[]",  # an entry whose writing got no answer may stand there; it was never acted on
         }
-        self._save({"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}})
+        patch = {"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}}
+        self._save(patch, news=self.tell.begun)
+
+    def _remove(self, told: Mapping[str, str]) -> None:
+        """The Lease is gone; who follows the act sees in its last version how it ended."""
+        if self.tell.begun:
+            with suppress(NotFound):
+                self._save({"metadata": {"annotations": dict(told)}}, news=True)
+        self._cluster.delete(self.account.ref)
 
     def _keep(self, entries: tuple[Entry, ...]) -> None:
         text = json.dumps([plain_entry(entry) for entry in entries])
         self._save({"metadata": {"annotations": {LEDGER: text}}})
         self.account = dataclasses.replace(self.account, entries=entries)
 
-    def _save(self, patch: Mapping[str, Any]) -> None:
-        """The patch is in; it carries the version we know, so that two holders cannot both write.
+    def _save(self, patch: Mapping[str, Any], *, news: bool = False) -> None:
+        """The patch is in, with what there is to tell; it carries the version we know.
 
-        A version that moved under the same holder is our own write whose answer was lost, or a foreign label:
-        that is no reason to leave an undo undone.
+        So two holders cannot both write. A version that moved under the same holder is our own write whose
+        answer was lost, or a foreign label: that is no reason to leave an undo undone.
 
         Raises:
             TakenOver: another process holds the Lease.
         """
         with self._writing:
+            text, number = self.tell.text() if news else ("", 0)
+            own = patch.get("metadata", {})
+            notes = {**own.get("annotations", {}), **({TOLD: text} if text else {})}
             for _ in range(_TRIES):
-                meta = {**patch.get("metadata", {}), "resourceVersion": self._version}
+                meta = {**own, "resourceVersion": self._version, "annotations": notes}
                 try:
                     stored = self._cluster.patch(self.account.ref, {**patch, "metadata": meta})
                 except Conflict:
@@ -267,6 +301,7 @@ class Ledger:
                     continue
                 self._version = stored["metadata"].get("resourceVersion", "")
                 self._renewed = self._clock.monotonic()
+                self.tell.written(number)
                 return
         raise Conflict(f"{self.account.ref} changes faster than it can be written")
 

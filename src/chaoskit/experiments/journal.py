@@ -40,14 +40,26 @@ class Course:
 class Journal:
     """The timeline of one run, told to whoever listens."""
 
-    def __init__(self, clock: Clock, listen: Listener, trace_id: str = "") -> None:
+    def __init__(self, clock: Clock, listen: Listener, trace_id: str = "", *, run: str = "") -> None:
         self.began = clock.now()
-        self.run = new_id(self.began)
+        self.run = run or new_id(self.began)
         self.trace_id = trace_id or self.run
         self.timeline: list[Moment] = []
         self._clock = clock
         self._listen = listen
         self._warned = ""
+
+    def also(self, listen: Listener) -> None:
+        """This listener hears everything as well, what was told already first."""
+        before, first = tuple(self.timeline), self._listen
+        for each in before:
+            listen(Step(each.at, run=self.run, name=each.name, mark=each.mark, detail=each.detail))
+
+        def both(event: Event) -> None:
+            first(event)
+            listen(event)
+
+        self._listen = both
 
     def step(self, name: str, mark: Mark, detail: str = "") -> None:
         """A step is in the timeline and was told."""

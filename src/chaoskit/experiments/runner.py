@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import nullcontext
 
+from chaoskit.acts import handover
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
@@ -49,6 +50,7 @@ def run(
     trace_id: str = "",
     expected_hash: str = "",
     heart: Heart | None = None,
+    ledger: Ledger | None = None,
 ) -> RunRecord:
     """The trial was run, judged and undone; the record says how it ended and why.
 
@@ -56,12 +58,16 @@ def run(
     `preflight` only guards are asked and Litmus' own course is followed. `expected_hash` is a plan's, or
     its first characters, eight at least: a drift of the live state from it is refused. Once `stop` is set
     (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo. Several runs
-    of one process may share a `heart`.
+    of one process may share a `heart`. `ledger` is that of a run that was handed over: it is used instead of
+    a new one.
     """
     sources = Sources(cluster, clock, metrics, http, commands)
-    journal = Journal(clock, listen, trace_id)
+    if ledger is None:
+        journal = Journal(clock, listen, trace_id)
+    else:
+        journal = Journal(clock, listen, ledger.account.trace_id, run=ledger.account.id)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
-        one = _Run(trial, sources, governor, journal, beating, stop or threading.Event())
+        one = _Run(trial, sources, governor, journal, beating, stop or threading.Event(), ledger)
         return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
 
 
@@ -76,6 +82,7 @@ class _Run:
         journal: Journal,
         heart: Heart,
         stop: threading.Event,
+        handed: Ledger | None,
     ) -> None:
         self.trial = trial
         self.cluster = sources.cluster
@@ -85,6 +92,7 @@ class _Run:
         self.journal = journal
         self.heart = heart
         self.stop = stop
+        self.handed = handed
         self.course = Course()
         self.monitor = Monitor(
             trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell
@@ -160,17 +168,8 @@ class _Run:
 
     def _under_ledger(self, made: Plan, timeout: float) -> Judged:
         """What follows is written down before it is done, and undone whatever happens."""
-        ledger = Ledger.open(
-            self.cluster,
-            self.clock,
-            id=self.journal.run,
-            act="chaos",
-            namespace=self.trial.namespace,
-            targets=tuple(dict.fromkeys(r for each in made.selections.values() for r in each.workloads)),
-            trace_id=self.journal.trace_id,
-            name=self.trial.name,
-            what=",".join(self.trial.faults),
-        )
+        ledger = self._ledger(made)
+        self.journal.also(ledger.tell)
         judgements: list[Judged | None] = []
         with self.heart.attending(ledger) as pulse:
             try:
@@ -189,6 +188,23 @@ class _Run:
                 self._undo(ledger)
                 self._close(ledger, Outcome.BUG)
                 raise
+
+    def _ledger(self, made: Plan) -> Ledger:
+        targets = tuple(dict.fromkeys(r for each in made.selections.values() for r in each.workloads))
+        if self.handed is not None:
+            self.handed.activate(targets)
+            return self.handed
+        return Ledger.open(
+            self.cluster,
+            self.clock,
+            id=self.journal.run,
+            act="chaos",
+            namespace=self.trial.namespace,
+            targets=targets,
+            trace_id=self.journal.trace_id,
+            name=self.trial.name,
+            what=",".join(self.trial.faults),
+        )
 
     def _injected(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
         """The fault has been injected and watched to its end; `judgements` has what that means by itself."""
@@ -269,7 +285,7 @@ class _Run:
             judgements.append(self._regained(pulse))
         judgements.append(verdict.of_steady_state(self.monitor.seen, injected=disturbed))
         judged = verdict.final(judgements, self.course.undone)
-        self._close(pulse.ledger, judged.outcome)
+        self._close(pulse.ledger, judged.outcome, judged.reason)
         return judged
 
     def _undo(self, ledger: Ledger) -> None:
@@ -302,10 +318,12 @@ class _Run:
             self.journal.warn(error.message)
         self._tell_trouble(pulse)
 
-    def _close(self, ledger: Ledger, outcome: Outcome) -> None:
-        acted = self.course.disturbed
+    def _close(self, ledger: Ledger, outcome: Outcome, reason: str = "") -> None:
+        keep = self.governor.remembers("chaos") if self.course.disturbed else 0
+        if self.handed is not None:
+            keep = max(keep, handover.KEEP)
         try:
-            ledger.close(outcome, keep=self.governor.remembers("chaos") if acted else 0)
+            ledger.close(outcome, keep=keep, reason=reason)
         except ChaoskitError as error:
             self.journal.warn(f"{ledger.account.ref}: {error}")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaoskit import experiments, prediction, signals, topology
 from chaoskit.acts.heart import Heart
+from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Stop
 from chaoskit.errors import CannotStart, ChaoskitError
 from chaoskit.events import Listener, ignore
@@ -116,8 +117,12 @@ class AIChaosEngine:
         timeout: float | None = None,
         expected_hash: str = "",
         heart: Heart | None = None,
+        ledger: Ledger | None = None,
     ) -> RunRecord:
-        """The experiment was run, judged and undone; the record, with the signals around it, is kept."""
+        """The experiment was run, judged and undone; the record, with the signals around it, is kept.
+
+        `ledger` is that of a run that was handed over.
+        """
         world = self._world
         record = experiments.run(
             trial,
@@ -134,6 +139,7 @@ class AIChaosEngine:
             trace_id=trace_of(trial.document),
             expected_hash=expected_hash,
             heart=heart,
+            ledger=ledger,
         )
         charted = replace(record, evidence={**record.evidence, "signals": self._charts(record)})
         keep(world, charted.document(), listen)

@@ -1,0 +1,105 @@
+"""Acts that one process hands over to another: written into the cluster, waiting for a controller.
+
+The ledger's Lease is there from the beginning, in the state ``handed`` and held by nobody; what is to be
+done stands in the Secret of the same name. Whoever takes the Lease over does it.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+
+from chaoskit import kube
+from chaoskit.acts.accounts import (
+    ACT_LABEL,
+    LEDGER,
+    NAME,
+    STATE_LABEL,
+    TARGETS,
+    TRACE,
+    WHAT,
+    Account,
+    account_of,
+    accounts,
+)
+from chaoskit.clock import Clock
+from chaoskit.errors import CannotStart, Conflict, NotFound
+from chaoskit.ports.cluster import Cluster, ObjectRef
+
+DOCUMENT = "document"
+"""The Secret's key."""
+
+KEEP = 3600.0
+"""Seconds for which the Lease of an ended act is kept, so that who handed it over hears how it went."""
+
+LARGEST = 512 * 1024
+"""Bytes of a document that is handed over; a Secret takes a mebibyte, with what the ledger keeps there."""
+
+
+def hand_over(
+    cluster: Cluster,
+    clock: Clock,
+    *,
+    id: str,  # noqa: A002 - the record's own word
+    namespace: str,
+    document: str,
+    trace_id: str,
+    name: str = "",
+    what: str = "",
+) -> Account:
+    """The run waits in the cluster for whoever takes it.
+
+    Raises:
+        CannotStart: its document is too large for a Secret.
+    """
+    if len(document.encode()) > LARGEST:
+        raise CannotStart(f"a document of more than {LARGEST // 1024} KiB cannot be handed over")
+    labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: id}
+    meta = {"name": f"chaoskit-{id}", "namespace": namespace, "labels": labels}
+    data = {DOCUMENT: base64.b64encode(document.encode()).decode()}
+    cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
+    notes = {TARGETS: "[]", LEDGER: "[]", TRACE: trace_id, NAME: name, WHAT: what}
+    labels = {**labels, ACT_LABEL: "chaos", STATE_LABEL: "handed"}
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {**meta, "labels": labels, "annotations": notes},
+        "spec": {"leaseDurationSeconds": 30, "renewTime": kube.timestamp(clock.now())},
+    }
+    return account_of(cluster.create(lease))
+
+
+def withdraw(cluster: Cluster, account: Account) -> bool:
+    """Nobody takes the act any more; False when somebody has taken it already."""
+    meta = {"resourceVersion": account.version, "labels": {STATE_LABEL: "done"}}
+    try:
+        cluster.patch(account.ref, {"metadata": meta})
+    except NotFound:
+        return True
+    except Conflict:
+        return False
+    for ref in (account.ref, _secret(account)):
+        with suppress(NotFound):
+            cluster.delete(ref)
+    return True
+
+
+def handed(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
+    """Acts that wait for somebody, or are being prepared."""
+    return tuple(each for each in accounts(cluster, namespace) if each.state == "handed")
+
+
+def document_of(cluster: Cluster, account: Account) -> str:
+    """What was handed over.
+
+    Raises:
+        NotFound: its Secret, or the document in it, is gone.
+    """
+    data = cluster.get(_secret(account)).get("data") or {}
+    if DOCUMENT not in data:
+        raise NotFound(f"{_secret(account)} holds no document of run {account.id}")
+    return base64.b64decode(data[DOCUMENT]).decode()
+
+
+def _secret(account: Account) -> ObjectRef:
+    return ObjectRef(kube.SECRET, account.ref.namespace, account.ref.name)

@@ -1,0 +1,67 @@
+"""The last steps of an act, as its Lease tells them to whoever follows it from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from datetime import datetime
+from typing import Any
+
+from chaoskit.events import Event, Step
+
+KEPT = 40
+"""So many steps are told at a time; a Lease must stay small."""
+
+DETAIL = 300
+"""Characters of a step's detail that are told."""
+
+
+class Telling:
+    """A `Listener` that collects steps until they are written; one thread may tell while another writes."""
+
+    def __init__(self) -> None:
+        self._steps: deque[Step] = deque(maxlen=KEPT)
+        self._lock = threading.Lock()
+        self._heard = 0
+        self._written = 0
+
+    def __call__(self, event: Event) -> None:
+        """A step is remembered; anything else is not told."""
+        if isinstance(event, Step):
+            with self._lock:
+                self._steps.append(event)
+                self._heard += 1
+
+    @property
+    def begun(self) -> bool:
+        """Whether something was written, so that somebody may follow."""
+        return self._written > 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether something was not written yet."""
+        return self._heard > self._written
+
+    def text(self) -> tuple[str, int]:
+        """What a Lease is to hold, and the number to give to `written` when it does."""
+        with self._lock:
+            steps = [[s.at.isoformat(), s.name, s.mark, s.detail[:DETAIL], s.run] for s in self._steps]
+            return json.dumps({"number": self._heard, "steps": steps}), self._heard
+
+    def written(self, number: int) -> None:
+        """The text of that number is in the Lease."""
+        self._written = max(self._written, number)
+
+
+def told(text: str) -> tuple[int, tuple[Step, ...]]:
+    """How many steps there have been, and the last of them; nothing where somebody spoilt the text."""
+    try:
+        whole: dict[str, Any] = json.loads(text) if text else {"number": 0, "steps": []}
+        steps = tuple(
+            Step(datetime.fromisoformat(at), run=run, name=name, mark=mark, detail=detail)
+            for at, name, mark, detail, run in whole["steps"]
+        )
+        return int(whole["number"]), steps
+    except (ValueError, KeyError, TypeError):
+        return 0, ()
