@@ -68,6 +68,19 @@ class ClusterEvent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Ended(Event):
+    """A piece of work has ended: what kind (``run``, ``recovery``, ``rescue``), about what, how, how long.
+
+    `about` is the fault or the class of the issue, `outcome` a value of the table; `seconds` it took.
+    """
+
+    work: str
+    about: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something is not as it should be but does not stop the work."""
 
@@ -79,3 +92,13 @@ Listener = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The listener that hears nothing."""
+
+
+def both(first: Listener, second: Listener) -> Listener:
+    """A listener that lets both hear."""
+
+    def hear(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return hear

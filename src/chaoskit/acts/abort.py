@@ -6,8 +6,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaoskit.acts.accounts import ABORT, Account
-from chaoskit.acts.rescue import Rescued, active, finish
+from chaoskit.acts.accounts import ABORT, Account, unended
+from chaoskit.acts.handover import withdraw
+from chaoskit.acts.rescue import Rescued, finish
 from chaoskit.clock import Clock
 from chaoskit.events import Listener, ignore
 from chaoskit.ports.cluster import Cluster
@@ -33,14 +34,17 @@ def abort(
 ) -> tuple[Rescued, ...]:
     """These acts have ended and are undone, by their own processes or, where those are dead, by this one.
 
-    Once `stop` is set nobody is waited for any more: what has not ended by then is not in the answer.
+    What was handed over and nobody has taken yet is withdrawn. Once `stop` is set nobody is waited for any
+    more: what has not ended by then is not in the answer.
     """
-    for account in wanted:
+    waiting = [each for each in wanted if each.state == "handed" and not each.holder]
+    found = [Rescued(each, Undo("none needed")) for each in waiting if withdraw(cluster, each)]
+    begun = [each for each in wanted if each.id not in {one.account.id for one in found}]
+    for account in begun:
         cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
-    watched = {each.id: _Watched(each, clock.monotonic()) for each in wanted}
-    found: list[Rescued] = []
+    watched = {each.id: _Watched(each, clock.monotonic()) for each in begun}
     while watched:
-        now = {each.id: each for each in active(cluster)} if len(watched) > 1 else _one(cluster, watched)
+        now = {each.id: each for each in unended(cluster)} if len(watched) > 1 else _one(cluster, watched)
         for id_, one in list(watched.items()):
             done = _ended(cluster, clock, one, now.get(id_), listen)
             if done is not None:
@@ -53,7 +57,7 @@ def abort(
 
 def _one(cluster: Cluster, watched: dict[str, _Watched]) -> dict[str, Account]:
     (one,) = watched.values()
-    return {each.id: each for each in active(cluster, one.account.ref.namespace)}
+    return {each.id: each for each in unended(cluster, one.account.ref.namespace)}
 
 
 def _ended(

@@ -7,7 +7,7 @@ renewal proves that somebody still works on it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -16,6 +16,7 @@ from chaoskit import kube
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
 from chaoskit.clock import Clock
+from chaoskit.errors import InvalidInput, NotFound
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
 ACT_LABEL = "chaoskit.io/act"
@@ -79,6 +80,26 @@ def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Every ledger in a namespace ("" is all), ended ones included, and those that cannot be read whole."""
     found = cluster.list(kube.LEASE, namespace, labels=SELECTOR).items
     return tuple(account_of(body) for body in found)
+
+
+def unended(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
+    """Those of acts that are under way, wait to be taken up, or were left by a dead process."""
+    return tuple(each for each in accounts(cluster, namespace) if each.state != "done")
+
+
+def named(known: Iterable[Account], wanted: str) -> Account:
+    """The one whose id begins so.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: there are several.
+    """
+    found = [each for each in known if each.id.startswith(wanted)]
+    if not wanted or len(found) > 1:
+        raise InvalidInput(f"more than one act begins with {wanted}" if wanted else "an empty id names none")
+    if not found:
+        raise NotFound(f"nothing with the id {wanted} is under way", hint="chaoskit history lists what was")
+    return found[0]
 
 
 def account_of(lease: Object) -> Account:

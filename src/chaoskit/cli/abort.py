@@ -9,12 +9,9 @@ import typer
 from chaoskit.cli.rescue import answer
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from chaoskit.acts.accounts import Account
+    pass
 
 app = new_app(__doc__)
 
@@ -33,24 +30,15 @@ def abort(
 ) -> None:
     """Stop runs and recoveries wherever they run, at once, and wait until they are undone."""
     from chaoskit.acts.abort import abort as end
-    from chaoskit.acts.rescue import active
+    from chaoskit.acts.accounts import named, unended
 
     if bool(runs) == every:
         raise typer.BadParameter("either ids or --all")
     with session.connected() as runtime:
-        known = active(runtime.cluster, session.asked_namespace)
-        wanted = known if every else [_named(known, each) for each in runs or ()]
+        known = unended(runtime.cluster, session.asked_namespace)
+        wanted = known if every else [named(known, each) for each in runs or ()]
         if every and wanted:
             session.ask(f"Abort {len(wanted)} acts under way?", yes=yes)
         with session.listening() as listen, stopping() as stop:
             found = end(runtime.cluster, runtime.clock, wanted, reason, listen=listen, stop=stop)
     answer(session, found, stop)
-
-
-def _named(known: Sequence[Account], wanted: str) -> Account:
-    found = [each for each in known if each.id.startswith(wanted)]
-    if len(found) > 1:
-        raise InvalidInput(f"more than one act under way begins with {wanted}")
-    if not found:
-        raise NotFound(f"nothing with the id {wanted} is under way", hint="chaoskit history lists what was")
-    return found[0]

@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "runbooks": "List the runbooks, or show one.",
         "halt": "Stop chaos and recovery in the cluster, and block new ones.",
         "resume": "Lift a halt.",
+        "controller": "Keep watch over a cluster: predict, recover, take up runs.",
     },
     "Evidence": {
         "history": "List past runs, recoveries and predictions.",

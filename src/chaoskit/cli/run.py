@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from chaoskit.acts.accounts import Account
     from chaoskit.documents import Document
     from chaoskit.experiments import Plan, Trial
     from chaoskit.records import RunRecord
@@ -39,7 +40,8 @@ class DryRun(StrEnum):
 @command(
     app,
     epilog="Examples: chaoskit run experiments/ --yes; chaoskit run engine.yaml --html report.html; "
-    "cat engine.yaml | chaoskit run - --yes; chaoskit run --plan 7f3c21",
+    "cat engine.yaml | chaoskit run - --yes; chaoskit run --plan 7f3c21; "
+    "chaoskit run experiments/ --yes --detach",
 )
 def run(
     session: Session,
@@ -65,10 +67,15 @@ def run(
     diff: Annotated[
         bool, typer.Option("--diff", help="Show what would change against the cluster, before asking.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Hand them over to a controller, and do not wait.")
+    ] = False,
     html: Annotated[Path | None, typer.Option(help="Write the report there, on every way out.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Run experiments: steady state, undo ledger, fault, verdict, undo, evidence."""
+    if detach and html is not None:
+        raise typer.BadParameter("--detach does not wait for anything to report: chaoskit report, later")
     from chaoskit.cli import dryrun
     from chaoskit.cli.plan import plans_of
 
@@ -86,6 +93,9 @@ def run(
             raise typer.Exit(dryrun.tried(session, plans, runtime.cluster))
         if not yes:
             _agree(session, plans)
+        if detach:
+            _hand_over(session, runtime, trials_of(given, namespace), _expected(given, plans))
+            return
         records = _run_all(
             session,
             runtime,
@@ -206,6 +216,25 @@ def _run_all(
             preflight=preflight,
             expected=expected,
         )
+
+
+def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expected: Sequence[str]) -> None:
+    """Each run is in the hands of a controller."""
+    from chaoskit.flows.detached import hand_over
+
+    handed: list[Account] = []
+    with stopping() as stop:
+        for place, trial in enumerate(trials):
+            wanted = expected[place] if expected else ""
+            handed.append(hand_over(runtime.world, trial, expected_hash=wanted, stop=stop))
+    found = [{"id": each.id, "name": each.name, "holder": each.holder} for each in handed]
+    emit(session, "detached", {"runs": found}, lambda out: _handed(out, handed))
+
+
+def _handed(out: Console, handed: Sequence[Account]) -> None:
+    for each in handed:
+        out.print(f"run {each.id}  {each.name}  is in the hands of {each.holder}", soft_wrap=True)
+    next_step(out, f"chaoskit show {handed[-1].id} --follow")
 
 
 def _write_report(session: Session, path: Path, records: Sequence[RunRecord]) -> None:

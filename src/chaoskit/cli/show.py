@@ -10,6 +10,7 @@ import typer
 from chaoskit.cli.history import ended, what, why
 from chaoskit.cli.render import clock_time, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput, NotFound
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document, Store
@@ -18,13 +19,15 @@ from chaoskit.runtime import open_store
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from chaoskit.acts.accounts import Account
+
 app = new_app(__doc__)
 
 _KINDS = ("run", "recovery", "prediction", "label")
 
 
 @command(
-    app, epilog="Examples: chaoskit show 01jd4r; chaoskit show 01jd4r --trace; chaoskit show 01jd4r -o json"
+    app, epilog="Examples: chaoskit show 01jd4r; chaoskit show 01jd4r --trace; chaoskit show 01jd4r --follow"
 )
 def show(
     session: Session,
@@ -34,8 +37,15 @@ def show(
     trace: Annotated[
         bool, typer.Option("--trace", help="All of its lineage: prediction, run, recovery.")
     ] = False,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Tell its steps until it has ended; exits as the run itself does."),
+    ] = False,
 ) -> None:
     """Show a run, recovery or prediction, and with --trace everything of its lineage."""
+    if follow:
+        _follow(session, record)
+        return
     store = open_store(session.loaded.settings)
     try:
         found = find_record(store, record)
@@ -44,6 +54,37 @@ def show(
         store.close()
     ordered = sorted(lineage, key=lambda each: (each["at"], each["id"]))
     emit(session, "trace", {"trace": found["trace_id"], "records": ordered}, lambda out: _all(out, ordered))
+
+
+def _follow(session: Session, wanted: str) -> None:
+    """What another process works on was followed to its end; the exit code is that of its outcome.
+
+    Raises:
+        NotFound: nothing with that id is or was under way, as far as the cluster still tells.
+    """
+    from chaoskit.acts import accounts, following
+    from chaoskit.clock import refuse_when_stopped
+
+    with session.connected() as runtime, session.listening() as listen, stopping() as stop:
+        known = accounts.accounts(runtime.cluster, session.asked_namespace)
+        account = accounts.named(known, wanted)
+        ended = following.follow(runtime.cluster, runtime.clock, account, listen, stop=stop)
+    refuse_when_stopped(stop)
+    if not ended.outcome:
+        raise NotFound(
+            f"{ended.act} {ended.id} has ended, and the cluster does not tell how",
+            hint=f"chaoskit show {ended.id}, where its history is kept",
+        )
+    outcome = Outcome(ended.outcome)
+    document = {"id": ended.id, "name": ended.name, "outcome": outcome.value, "reason": ended.reason}
+    emit(session, "followed", document, lambda out: _ended(out, ended, outcome))
+    raise typer.Exit(outcome.exit_code)
+
+
+def _ended(out: Console, account: Account, outcome: Outcome) -> None:
+    outcome_line(out, outcome.words, outcome.exit_code, f"{account.act} {account.id}  {account.name}")
+    if account.reason:
+        out.print(f"  {account.reason}")
 
 
 def find_record(store: Store, wanted: str) -> Document:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaoskit.acts.engine import Trail
 from chaoskit.clock import Clock
-from chaoskit.events import ClusterEvent, Event, Listener, Mark, Progress, Step, Warned, ignore
+from chaoskit.events import ClusterEvent, Event, Listener, Mark, Progress, Step, Warned, both, ignore
 from chaoskit.experiments import verdict
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.planning import Plan
@@ -51,15 +51,9 @@ class Journal:
 
     def also(self, listen: Listener) -> None:
         """This listener hears everything as well, what was told already first."""
-        before, first = tuple(self.timeline), self._listen
-        for each in before:
+        for each in self.timeline:
             listen(Step(each.at, run=self.run, name=each.name, mark=each.mark, detail=each.detail))
-
-        def both(event: Event) -> None:
-            first(event)
-            listen(event)
-
-        self._listen = both
+        self._listen = both(self._listen, listen)
 
     def step(self, name: str, mark: Mark, detail: str = "") -> None:
         """A step is in the timeline and was told."""

@@ -23,16 +23,33 @@ def rescue(
     stop: threading.Event | None = None,
 ) -> tuple[Rescued, ...]:
     """Every act whose process is dead was undone, as far as it can be, and is in the history as errored."""
-    heard: list[Event] = []
+    kept = _Heard(listen)
+    done = rescuing.rescue(world.cluster, world.clock, namespace=namespace, listen=kept, stop=stop)
+    return tuple(_kept(world, each, kept) for each in done)
 
-    def hear(event: Event) -> None:
-        heard.append(event)
-        listen(event)
 
-    done = rescuing.rescue(world.cluster, world.clock, namespace=namespace, listen=hear, stop=stop)
-    for each in done:
-        keep(world, _record(world, each, heard).document(), listen)
-    return done
+def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued | None:
+    """One act whose process is dead was undone and is in the history; None: it is somebody else's by now."""
+    heard = _Heard(listen)
+    done = rescuing.finish(world.cluster, world.clock, account, heard)
+    return None if done is None else _kept(world, done, heard)
+
+
+class _Heard:
+    """A listener that remembers what it passes on."""
+
+    def __init__(self, listen: Listener) -> None:
+        self.events: list[Event] = []
+        self.listen = listen
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        self.listen(event)
+
+
+def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
+    keep(world, _record(world, rescued, heard.events).document(), heard.listen)
+    return rescued
 
 
 def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:

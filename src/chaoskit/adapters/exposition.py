@@ -1,0 +1,126 @@
+"""A long-running process's own health and metrics over HTTP: ``/healthz``, ``/readyz``, ``/metrics``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import make_wsgi_app
+
+from chaoskit.errors import CannotStart
+from chaoskit.events import Ended, Event, Warned
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+BUCKETS = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
+"""Seconds; a pod-level recovery takes five at least, an experiment minutes."""
+
+Trouble = Callable[[], str]
+"""What is wrong in words; "" when nothing is."""
+
+
+class Exposition:
+    """Metrics of what a `Listener` hears, and of what is looked up when they are scraped."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._works = Counter(
+            "chaoskit_works", "Pieces of work that have ended.", ("work", "about", "outcome"),
+            registry=self.registry,
+        )  # fmt: skip
+        self._seconds = Histogram(
+            "chaoskit_work_seconds", "How long a piece of work took.", ("work",),
+            buckets=BUCKETS, registry=self.registry,
+        )  # fmt: skip
+        self._warnings = Counter("chaoskit_warnings", "Warnings told.", registry=self.registry)
+
+    def __call__(self, event: Event) -> None:
+        """What has ended and what is warned of is counted."""
+        if isinstance(event, Ended):
+            self._works.labels(event.work, event.about, event.outcome).inc()
+            self._seconds.labels(event.work).observe(event.seconds)
+        elif isinstance(event, Warned):
+            self._warnings.inc()
+
+    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """A metric that is read when it is scraped."""
+        Gauge(name, meaning, registry=self.registry).set_function(read)
+
+
+class Endpoints:
+    """A context in which the endpoints are served on ``host:port``; port 0 takes any free one."""
+
+    def __init__(self, address: str, exposition: Exposition, *, health: Trouble, readiness: Trouble) -> None:
+        self._metrics = make_wsgi_app(exposition.registry)
+        self._answers = {"/healthz": health, "/readyz": readiness}
+        host, _, port = address.rpartition(":")
+        try:
+            self._server = make_server(
+                host.strip("[]") or "127.0.0.1", int(port), self._answer, _Server, _Quiet
+            )
+        except (OSError, ValueError, OverflowError) as error:
+            raise CannotStart(f"cannot listen on {address}: {error}", hint="--listen HOST:PORT") from error
+        self._thread = threading.Thread(target=self._server.serve_forever, name="endpoints", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where they are."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=5)
+
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            page: Iterable[bytes] = self._metrics(environ, start)
+            return page
+        ask = self._answers.get(path)
+        if ask is None:
+            return _text(start, "404 Not Found", "healthz, readyz and metrics are here")
+        trouble = ask()
+        return _text(start, "503 Service Unavailable" if trouble else "200 OK", trouble or "ok")
+
+
+def _text(start: StartResponse, status: str, words: str) -> Iterable[bytes]:
+    start(status, [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")])
+    return [f"{words}\n".encode()]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """One slow client keeps no other waiting."""
+
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    """Requests are not logged: scrapes would drown what matters."""
+
+    timeout = 10
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""

@@ -1,0 +1,108 @@
+"""Keep watch over a cluster: predict, recover, take up runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.stopping import stopping
+
+if TYPE_CHECKING:
+    from chaoskit.adapters.exposition import Exposition
+    from chaoskit.flows.controller import Controller
+    from chaoskit.ports.cluster import ObjectRef
+
+app = new_app(__doc__)
+
+STUCK = 30.0
+"""Seconds after which a loop that has not gone round is not healthy any more."""
+
+
+class Only(StrEnum):
+    """One duty alone."""
+
+    PREDICT = "predict"
+    RECOVER = "recover"
+    RUNS = "runs"
+
+
+@command(
+    app,
+    epilog="Examples: chaoskit controller -n shop; chaoskit controller -A --listen 0.0.0.0:8080; "
+    "chaoskit controller -A --only predict",
+)
+def controller(
+    session: Session,
+    everywhere: Annotated[
+        bool, typer.Option("-A", "--all-namespaces", help="In all namespaces but protected ones.")
+    ] = False,
+    only: Annotated[Only | None, typer.Option(help="Do nothing but this.")] = None,
+    listen: Annotated[
+        str, typer.Option(help="Where health and metrics are served; port 0 takes any.", metavar="HOST:PORT")
+    ] = "127.0.0.1:0",
+    runbooks: Annotated[
+        list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
+    ] = None,
+    confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
+) -> None:
+    """Keep watch: recover what breaks, predict what will, take up detached runs, finish dead ones."""
+    from chaoskit.acts.leader import Leadership
+    from chaoskit.adapters.exposition import Endpoints, Exposition
+    from chaoskit.clock import refuse_when_stopped
+    from chaoskit.events import both
+    from chaoskit.flows.controller import DUTIES, Controller
+    from chaoskit.recovery import runbook
+
+    books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
+    with session.connected() as runtime, session.listening() as show, stopping() as stop:
+        exposition = Exposition()
+        namespace = "" if everywhere else runtime.namespace
+        lease = _lease(namespace or runtime.cluster_namespace or "default", only)
+        running = Controller(
+            runtime.world,
+            Leadership(runtime.cluster, runtime.clock, lease),
+            namespace=namespace,
+            duties=(only.value,) if only else DUTIES,
+            runbooks=books,
+            confirm=timedelta(seconds=confirm),
+            listen=both(show, exposition),
+            stop=stop,
+        )
+        _gauges(exposition, running)
+        with Endpoints(
+            listen, exposition, health=lambda: _stuck(running), readiness=lambda: _unready(running)
+        ) as endpoints:
+            session.say(f"serving  {endpoints.url}  (healthz, readyz, metrics)")
+            running.run()
+        refuse_when_stopped(stop)
+
+
+def _lease(namespace: str, only: Only | None) -> ObjectRef:
+    """Controllers that would do the same work elect one; a duty of its own is a lead of its own."""
+    from chaoskit import kube
+    from chaoskit.ports.cluster import ObjectRef
+
+    return ObjectRef(kube.LEASE, namespace, "chaoskit-controller" + (f"-{only.value}" if only else ""))
+
+
+def _gauges(exposition: Exposition, running: Controller) -> None:
+    exposition.gauge("chaoskit_leader", "1 while this process leads.", lambda: running.state.leads)
+    exposition.gauge("chaoskit_queue_depth", "Work that is due or done.", lambda: running.state.depth)
+    exposition.gauge(
+        "chaoskit_loop_silent_seconds", "Since the loop went round.", lambda: running.state.silent
+    )
+
+
+def _stuck(running: Controller) -> str:
+    silent = running.state.silent
+    return f"the loop has not gone round for {silent:.0f} s" if silent > STUCK else ""
+
+
+def _unready(running: Controller) -> str:
+    state = running.state
+    return _stuck(running) or state.trouble or ("" if state.synced else "what is watched is not known yet")

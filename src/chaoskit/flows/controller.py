@@ -1,0 +1,344 @@
+"""The loop that keeps watch over a cluster: recovers, predicts, takes up and finishes the runs of others.
+
+Level-based: a watch says only that something of a namespace has changed, what is to be done is read anew.
+Of several controllers one leads and acts; what each act may do, guards in the cluster decide.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf
+from typing import Literal, NamedTuple
+
+from chaoskit import kube
+from chaoskit.acts.accounts import SELECTOR, Account, account_of
+from chaoskit.acts.heart import Heart
+from chaoskit.acts.leader import Leadership
+from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.events import Ended, Listener, Mark, Step, Warned
+from chaoskit.flows import detached, rescuing
+from chaoskit.flows.auto_recovery import AutoRecovery
+from chaoskit.flows.chaos_engine import AIChaosEngine
+from chaoskit.flows.deaths import Deaths
+from chaoskit.flows.workqueue import WorkQueue
+from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Kind, ObjectRef
+from chaoskit.ports.notifier import Notice
+from chaoskit.records import PredictionRecord
+from chaoskit.recovery import Decision, Plan, Refusal, Runbook, refusal_words
+from chaoskit.watching import Interest, Sighting, Watching
+
+Duty = Literal["predict", "recover", "runs"]
+DUTIES: tuple[Duty, ...] = ("predict", "recover", "runs")
+
+WORKERS = 8
+"""Pieces of work at a time; a recovery keeps one busy until signals have confirmed it."""
+
+SETTLE = 1.0
+"""Seconds that a namespace which has changed is given to change further, before it is looked at."""
+
+SPACING = 5.0
+"""Seconds between two looks at one namespace, however often it changes."""
+
+LEVEL = 30.0
+"""Seconds after which a namespace is looked at though nothing changed: signals cannot be watched."""
+
+PREDICT = 60.0
+"""Seconds between two predictions for a namespace."""
+
+SHOWN: tuple[Kind, ...] = (kube.POD, kube.DEPLOYMENT, kube.STATEFUL_SET, kube.DAEMON_SET)
+"""Kinds whose changes make a namespace worth a look."""
+
+
+class Job(NamedTuple):
+    """A piece of work: which kind, and about which namespace and issue, or which Lease in which version."""
+
+    kind: Literal["run", "dead", "look", "recovery", "predict"]
+    namespace: str
+    about: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a controller is: `silent` is the seconds since its loop last went round."""
+
+    leads: bool
+    synced: bool
+    depth: int
+    silent: float
+    trouble: str = ""
+
+
+class Controller:
+    """One process's part; `namespace` "" is all of them, `duties` what it does while it leads."""
+
+    def __init__(
+        self,
+        world: World,
+        leadership: Leadership,
+        *,
+        namespace: str = "",
+        duties: Sequence[Duty] = DUTIES,
+        runbooks: Sequence[Runbook] = (),
+        confirm: timedelta | None = None,
+        listen: Listener,
+        stop: threading.Event,
+    ) -> None:
+        self._world = world
+        self._clock = world.clock
+        self._leadership = leadership
+        self._namespace = namespace
+        self._duties = frozenset(duties)
+        self._confirm = confirm
+        self._listen = listen
+        self._stop = stop
+        self._recovery = AutoRecovery(world, runbooks=runbooks)
+        self._queue: WorkQueue[Job] = WorkQueue(world.clock)
+        self._deaths = Deaths(world.clock)
+        self._refused: dict[str, dict[str, str]] = {}
+        self._alarmed: dict[str, set[str]] = {}
+        self._looked: dict[str, float] = {}
+        self._at_work: set[threading.Thread] = set()
+        self._unsynced = set(self._interests)
+        self._led = False
+        self._turned = world.clock.monotonic()
+        self._bug: Exception | None = None
+
+    @property
+    def state(self) -> State:
+        """How it is now; any thread may ask."""
+        return State(
+            leads=self._leadership.leads,
+            synced=not self._unsynced,
+            depth=self._queue.depth,
+            silent=self._clock.monotonic() - self._turned,
+            trouble=self._leadership.trouble,
+        )
+
+    def run(self) -> None:
+        """It kept watch until `stop` was set; what was under way then has been undone.
+
+        Raises:
+            Forbidden: what it must watch may not be read.
+        """
+        cluster, clock = self._world.cluster, self._clock
+        with Watching(cluster, self._interests, clock) as watching, Heart(cluster, clock) as heart:
+            try:
+                while not self._stop.is_set():
+                    self._turn(watching, heart)
+            finally:
+                self._stop.set()  # whatever ends the loop ends the workers, in order
+                for worker in self._at_work:
+                    worker.join()
+        self._leadership.resign()
+        if self._bug is not None:
+            raise self._bug
+
+    @property
+    def _interests(self) -> tuple[Interest, ...]:
+        leases = Interest(kube.LEASE, self._namespace, labels=SELECTOR)
+        if not self._duties & {"recover", "predict"}:
+            return (leases,)
+        return (leases, *(Interest(kind, self._namespace) for kind in SHOWN))
+
+    # ------------------------------------------------------------------ the loop
+
+    def _turn(self, watching: Watching, heart: Heart) -> None:
+        sighting = watching.next(min(1.0, self._queue.wait) if self._led and self._has_hands() else 0.5)
+        while sighting is not None:
+            self._saw(sighting)
+            sighting = watching.next(0.0)
+        self._turned = self._clock.monotonic()
+        if self._leading():
+            for each in self._deaths.dead():
+                self._queue.add(Job("dead", each.ref.namespace, each.ref.name, each.version))
+            while self._has_hands() and (job := self._queue.take()) is not None:
+                worker = threading.Thread(target=self._done, args=(job, heart), name=job.kind, daemon=True)
+                self._at_work.add(worker)
+                worker.start()
+
+    def _has_hands(self) -> bool:
+        self._at_work = {each for each in self._at_work if each.is_alive()}
+        return len(self._at_work) < WORKERS
+
+    def _leading(self) -> bool:
+        """Whether this process acts; who begins to lead looks at everything that it has seen so far."""
+        leads = self._leadership.seek()
+        if leads != self._led:
+            self._led = leads
+            self._step("leader", "begun" if leads else "done", self._leadership.identity)
+            for namespace in tuple(self._looked) if leads else ():
+                self._look_at(namespace)
+        return leads
+
+    def _saw(self, sighting: Sighting) -> None:
+        interest, change = sighting.interest, sighting.change
+        if change.type == "SYNCED":
+            self._unsynced.discard(interest)
+        elif change.type == "LOST" and interest.kind == kube.LEASE:
+            self._deaths.blind()
+        elif interest.kind == kube.LEASE and change.object:
+            self._saw_act(account_of(change.object), gone=change.type == "DELETED")
+        elif change.object:
+            self._saw_workload(change.object["metadata"]["namespace"])
+
+    def _saw_act(self, account: Account, *, gone: bool) -> None:
+        if gone:
+            self._deaths.gone(account.ref)
+            return
+        self._deaths.saw(account)
+        if account.state == "handed" and not account.holder and "runs" in self._duties:
+            self._queue.add(Job("run", account.ref.namespace, account.ref.name, account.version))
+
+    def _saw_workload(self, namespace: str) -> None:
+        if namespace in self._world.limits.protected:
+            return
+        looked = self._looked.get(namespace)
+        if looked is None:
+            self._looked[namespace] = -inf
+            self._look_at(namespace)
+        elif "recover" in self._duties:
+            soon = looked + SPACING - self._clock.monotonic()
+            self._queue.add(Job("look", namespace), after=max(SETTLE, soon))
+
+    def _look_at(self, namespace: str) -> None:
+        if "recover" in self._duties:
+            self._queue.add(Job("look", namespace), after=SETTLE)
+        if "predict" in self._duties and self._world.metrics is not None:
+            self._queue.add(Job("predict", namespace), after=SETTLE)
+
+    # ------------------------------------------------------------------ the work, in threads of the pool
+
+    def _done(self, job: Job, heart: Heart) -> None:
+        """The job was done, or comes again; a bug in it ends the controller."""
+        try:
+            self._queue.done(job, again=self._work(job, heart))
+        except ChaoskitError as error:
+            if job.version and isinstance(error, Conflict | NotFound):
+                self._queue.done(job)  # another process was quicker, or it is gone
+                return
+            wait = self._queue.failed(job)
+            self._warn(f"{' '.join(filter(None, job[:3]))}: {error.message}; again in {wait:g} s")
+        except Exception as error:  # noqa: BLE001 - raised by `run`
+            self._bug = error
+            self._stop.set()
+
+    def _work(self, job: Job, heart: Heart) -> float | None:
+        """Seconds after which the job comes again; None: when something asks for it."""
+        if self._stop.is_set():
+            return None
+        match job.kind:
+            case "look":
+                return self._look(job.namespace)
+            case "predict":
+                return self._predict(job.namespace)
+            case "recovery":
+                self._recover(job.namespace, job.about)
+            case "run":
+                self._take_up(self._account(job), heart)
+            case "dead":
+                self._finish(self._account(job), heart)
+        return None
+
+    def _account(self, job: Job) -> Account:
+        """The act whose Lease still stands as it did; otherwise `Conflict`."""
+        ref = ObjectRef(kube.LEASE, job.namespace, job.about)
+        account = account_of(self._world.cluster.get(ref))
+        if account.version != job.version:
+            raise Conflict(f"{ref} has changed")
+        return account
+
+    def _look(self, namespace: str) -> float | None:
+        """Issues for which there is a plan are worked on, and refusals are told, once."""
+        self._looked[namespace] = self._clock.monotonic()
+        decisions = self._decisions(namespace)
+        if decisions is None:
+            self._looked.pop(namespace, None)
+            return None
+        for plan in (each for each in decisions if isinstance(each, Plan)):
+            job = Job("recovery", namespace, plan.issue.id)
+            if not self._queue.taken(job):
+                self._queue.add(job)
+        self._tell_refusals(namespace, [each for each in decisions if isinstance(each, Refusal)])
+        return LEVEL
+
+    def _decisions(self, namespace: str) -> Sequence[Decision] | None:
+        """What to do about each issue of a namespace; None when there is nothing left in it."""
+        seen = self._recovery.observe(namespace)
+        if not seen.topology.pods and not seen.topology.workload_bodies:
+            return None
+        issues = self._recovery.classify(seen, self._recovery.recent_predictions(namespace))
+        return self._recovery.plan(issues, seen)
+
+    def _tell_refusals(self, namespace: str, refusals: Sequence[Refusal]) -> None:
+        before, now = self._refused.get(namespace, {}), {each.issue.id: each.guard for each in refusals}
+        self._refused[namespace] = now
+        for each in refusals:
+            if before.get(each.issue.id) != each.guard:
+                self._step("refused", "note", f"{each.issue.id}: {refusal_words(each)}")
+
+    def _recover(self, namespace: str, issue: str) -> None:
+        """The plan for the issue as it is by now was carried out."""
+        now = (each for each in self._decisions(namespace) or () if each.issue.id == issue)
+        plan = next(now, None)
+        if not isinstance(plan, Plan):
+            return
+        record = self._recovery.recover(plan, listen=self._listen, stop=self._stop, confirm=self._confirm)
+        self._ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
+        self._queue.add(Job("look", record.namespace), after=SETTLE)
+
+    def _take_up(self, account: Account, heart: Heart) -> None:
+        record = detached.take_up(self._world, account, heart=heart, listen=self._listen, stop=self._stop)
+        if record is not None:
+            self._ended("run", record.fault, record.outcome, record.at, record.ended_at)
+
+    def _finish(self, account: Account, heart: Heart) -> None:
+        """A dead act is undone; a run that was being prepared is prepared anew."""
+        if account.state == "handed":
+            self._take_up(account, heart)
+            return
+        began = self._clock.now()
+        done = rescuing.finish(self._world, account, self._listen)
+        if done is not None:
+            outcome = Outcome.UNDO_UNCONFIRMED if done.undo.left else Outcome.DONE
+            self._ended("rescue", account.what, outcome, began, self._clock.now())
+
+    def _predict(self, namespace: str) -> float:
+        found = AIChaosEngine(self._world).predict(namespace, listen=self._listen)
+        alarmed = [each for each in found if each.alarmed]
+        before = self._alarmed.get(namespace, set())
+        self._alarmed[namespace] = {each.target for each in alarmed}
+        for each in alarmed:
+            if each.target not in before:
+                self._alarm(each)
+        return PREDICT
+
+    def _alarm(self, prediction: PredictionRecord) -> None:
+        """Whoever is on call knows of it, once while it lasts."""
+        words = f"{prediction.target} in {prediction.namespace} is likely to fail"
+        why = "; ".join(prediction.reasons)
+        self._step("predicted", "broken", f"{words}: {why}")
+        if self._world.notifier is None:
+            return
+        labels = {"namespace": prediction.namespace, "target": prediction.target, "class": prediction.issue}
+        try:
+            self._world.notifier.send(Notice(words, why, "warning", labels))
+        except ChaoskitError as error:
+            self._warn(f"nobody was told: {error.message}")
+
+    # ------------------------------------------------------------------ telling
+
+    def _ended(self, work: str, about: str, outcome: Outcome, began: datetime, ended: datetime) -> None:
+        seconds = (ended - began).total_seconds()
+        self._listen(Ended(self._clock.now(), work, about, outcome.value, seconds))
+
+    def _step(self, name: str, mark: Mark, detail: str) -> None:
+        self._listen(Step(self._clock.now(), name, mark, detail))
+
+    def _warn(self, message: str) -> None:
+        self._listen(Warned(self._clock.now(), message))

@@ -1,0 +1,88 @@
+"""Health and metrics of a process, as a probe and Prometheus read them."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from chaoskit.adapters.exposition import Endpoints, Exposition
+from chaoskit.errors import CannotStart
+from chaoskit.events import Ended, Warned
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Health:
+    """What is wrong, as a test says."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+
+    def __call__(self) -> str:
+        return self.trouble
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+def served(health: Health) -> Iterator[tuple[Exposition, Endpoints]]:
+    exposition = Exposition()
+    with Endpoints("127.0.0.1:0", exposition, health=health, readiness=health) as endpoints:
+        yield exposition, endpoints
+
+
+def asked(endpoints: Endpoints, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(endpoints.url + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_hears_what_is_wrong(served: tuple[Exposition, Endpoints], health: Health, path: str) -> None:
+    assert asked(served[1], path) == (200, "ok\n")
+    health.trouble = "the loop stands still"
+    assert asked(served[1], path) == (503, "the loop stands still\n")
+
+
+def test_what_has_ended_is_counted_and_timed(served: tuple[Exposition, Endpoints]) -> None:
+    exposition, endpoints = served
+    exposition(Ended(NOW, "recovery", "pod-crash", "recovered", 7.5))
+    exposition(Ended(NOW, "recovery", "pod-crash", "recovered", 70))
+    exposition(Warned(NOW, "slow"))
+    exposition.gauge("chaoskit_leader", "1 while this process leads.", lambda: True)
+    status, page = asked(endpoints, "/metrics")
+    assert status == 200
+    for line in (
+        'chaoskit_works_total{about="pod-crash",outcome="recovered",work="recovery"} 2.0',
+        'chaoskit_work_seconds_bucket{le="10.0",work="recovery"} 1.0',
+        'chaoskit_work_seconds_sum{work="recovery"} 77.5',
+        "chaoskit_warnings_total 1.0",
+        "chaoskit_leader 1.0",
+    ):
+        assert line in page.splitlines()
+
+
+def test_there_is_nothing_else(served: tuple[Exposition, Endpoints]) -> None:
+    assert asked(served[1], "/")[0] == 404
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999", "192.0.2.1:80"])
+def test_an_address_that_cannot_be_listened_on_is_said(address: str) -> None:
+    with pytest.raises(CannotStart, match="cannot listen on"):
+        Endpoints(address, Exposition(), health=Health(), readiness=Health())
+
+
+def test_a_port_that_is_taken_is_said(served: tuple[Exposition, Endpoints]) -> None:
+    taken = served[1].url.removeprefix("http://")
+    with pytest.raises(CannotStart, match="cannot listen on"):
+        Endpoints(taken, Exposition(), health=Health(), readiness=Health())

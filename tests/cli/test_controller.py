@@ -1,0 +1,146 @@
+"""The controller as a process: takes up detached runs, finishes dead ones, recovers; one of several acts."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.cli.made import READY, experiment, without_baseline
+from tests.commandline import CommandLine, Watched, read_until
+from tests.servers import until
+
+from chaoskit import kube
+
+Write = Callable[[str, str], Path]
+
+pytestmark = pytest.mark.xdist_group("controller")
+
+
+@contextmanager
+def controller(home: Path, kubeconfig: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A controller of somebody else, in a home of its own; it leads or stands by."""
+    home.mkdir()
+    with CommandLine(home, kubeconfig).start("controller", "-n", "shop", *arguments) as process:
+        read_until(process, "serving")
+        yield process
+
+
+def handed(chaoskit: CommandLine, file: Path) -> str:
+    ended = chaoskit("run", file, "--yes", "--detach", "-o", "json")
+    assert ended.code == 0, ended.err
+    (run,) = ended.json["runs"]
+    assert run["holder"]
+    return str(run["id"])
+
+
+def test_a_detached_run_is_done_by_the_controller_and_followed_to_its_verdict(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", experiment("x", steadyState=[READY]))
+    with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "runs"):
+        run = handed(chaoskit, file)
+        followed = chaoskit("show", run, "--follow", "-o", "json")
+        again = chaoskit("show", run[:8], "--follow")
+    assert followed.code == 0, followed.err
+    assert followed.json["outcome"] == "passed"
+    for word in ("steady before", "undo written", "injected", "verdict"):
+        assert word in followed.err
+    assert (again.code, "passed" in again.out.lower()) == (0, True)
+    assert simulated.left() == []
+    kept = CommandLine(tmp_path / "elsewhere", simulated.kubeconfig)("show", run, "-o", "json")
+    assert kept.json["records"][0]["outcome"] == "passed"
+
+
+def test_who_follows_ends_as_the_run_did(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", without_baseline())
+    with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "runs"):
+        followed = chaoskit("show", handed(chaoskit, file), "--follow")
+    assert followed.code == 8, followed.err
+
+
+def test_without_a_controller_nothing_is_left_of_a_detached_run(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    ended = chaoskit("run", write("x.yaml", experiment("x")), "--yes", "--detach")
+    assert ended.code == 4
+    assert "no controller took the run over" in ended.err
+    labels = f"{kube.MANAGED_BY}=chaoskit,chaoskit.io/state=handed"
+    assert simulated.cluster.list(kube.LEASE, "shop", labels=labels).items == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (experiment("x", fault="node-drain", targets={"workloads": [], "nodes": ["node-1"]}), "node-drain"),
+        (experiment("x", steadyState=[{"command": {"run": "true"}}]), "commands on this machine"),
+    ],
+)
+def test_what_a_controller_must_not_do_for_others_is_said_at_once(
+    chaoskit: CommandLine, write: Write, document: str, words: str
+) -> None:
+    ended = chaoskit("run", write("x.yaml", document), "--yes", "--detach")
+    assert ended.code == 4, ended.err
+    assert words in ended.err
+
+
+def test_a_detached_run_is_aborted_from_anywhere(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", experiment("x", duration="600s"))
+    with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "runs") as process:
+        run = handed(chaoskit, file)
+        read_until(process, "injected")
+        assert chaoskit("abort", run, "--reason", "incident 7").code == 0
+        followed = chaoskit("show", run, "--follow")
+    assert followed.code == 130
+    assert "incident 7" in followed.out
+    assert simulated.left() == []
+
+
+def test_the_next_controller_undoes_what_a_killed_one_left(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", experiment("x", duration="600s"))
+    with controller(tmp_path / "first", simulated.kubeconfig) as first:
+        read_until(first, "leader")
+        with controller(tmp_path / "second", simulated.kubeconfig) as second:
+            handed(chaoskit, file)
+            read_until(first, "injected")
+            first.kill()
+            first.communicate(timeout=60)
+            said = read_until(second, "rescue")
+            assert "leader" in said
+            until(lambda: not simulated.left(), 60, "nothing is undone")
+
+
+def test_a_controller_recovers_what_breaks_and_ends_in_order(simulated: Watched, tmp_path: Path) -> None:
+    with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "recover") as process:
+        simulated.begin("crash-loop:orders")
+        read_until(process, "recovered")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    assert "Traceback" not in err
+    assert simulated.left() == []
+    records = CommandLine(tmp_path / "elsewhere", simulated.kubeconfig)("history", "-o", "json").json
+    assert {each["kind"] for each in records["records"]} >= {"recovery"}
+
+
+def test_health_and_metrics_are_served(simulated: Watched, tmp_path: Path) -> None:
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    with CommandLine(home, simulated.kubeconfig).start("controller", "-n", "shop") as process:
+        said = read_until(process, "serving")
+        url = next(word for word in said.split() if word.startswith("http://"))
+        read_until(process, "leader")
+        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
+            assert "chaoskit_leader 1.0" in page.read().decode()
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as page:
+            assert page.status == 200
