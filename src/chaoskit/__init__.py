@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from chaoskit.version import __version__
+
 if TYPE_CHECKING:
     from chaoskit.errors import ChaoskitError as ChaoskitError
     from chaoskit.flows.auto_recovery import AutoRecovery as AutoRecovery
     from chaoskit.flows.chaos_engine import AIChaosEngine as AIChaosEngine
     from chaoskit.flows.world import World as World
     from chaoskit.outcome import Outcome as Outcome
-
-__version__ = "0.1.0"
 
 _HOME = {
     "AIChaosEngine": "chaoskit.flows.chaos_engine",
@@ -32,7 +32,15 @@ _HOME = {
     "World": "chaoskit.flows.world",
 }
 
-__all__ = ["AIChaosEngine", "AutoRecovery", "ChaoskitError", "Outcome", "World", "connect"]
+__all__ = [
+    "AIChaosEngine",
+    "AutoRecovery",
+    "ChaoskitError",
+    "Outcome",
+    "World",
+    "__version__",
+    "connect",
+]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from chaoskit.errors import InvalidInput, Problem
+from chaoskit.redaction import HIDDEN, looks_secret
 
 Step = str | int
 Location = tuple[Step, ...]
@@ -89,9 +90,20 @@ class Document:
         rule: str = "",
         key: bool = False,
     ) -> Problem:
-        """A problem with the value at `location`, or with its key."""
+        """A problem with the value at `location`, or with its key; a value that is secret is not told."""
         line, column = self.place(location, key=key)
+        found = HIDDEN if self._is_secret(location) and not key and found not in _TELLS_NOTHING else found
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
+
+    def _is_secret(self, location: Location) -> bool:
+        """Whether its own key calls it secret, or the name beside it: ``{name: DB_PASSWORD, value: x}``."""
+        beside = self.at((*location[:-1], "name")) if location and location[-1] == "value" else None
+        names = [str(step) for step in location] + ([beside] if isinstance(beside, str) else [])
+        return any(map(looks_secret, names))
+
+
+_TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})
+"""What may be said of a secret value: that it is not there."""
 
 
 def spelled(location: Location) -> str:

@@ -7,7 +7,6 @@ carry the same one.
 from __future__ import annotations
 
 import dataclasses
-import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from chaoskit.errors import InvalidInput
 from chaoskit.events import Mark
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
+from chaoskit.redaction import redacted
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -61,35 +61,10 @@ class Record:
             raise InvalidInput(f"the kept {what} cannot be read: {place}: {first['msg']}") from error
 
     def document(self) -> Document:
-        """The record as JSON."""
+        """The record as JSON, its secrets hidden: what is kept, shown and reported is made of this."""
         fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        return {"kind": self.kind, "schema_version": self.schema_version, **fields}
-
-
-_SECRET = re.compile(r"passw|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
-HIDDEN = "(hidden)"
-
-
-def redacted(value: Any) -> Any:
-    """The same JSON, the values of environment variables and fields hidden whose names look secret."""
-    if isinstance(value, Mapping):
-        named = isinstance(value.get("name"), str) and _SECRET.search(value["name"])
-        return {
-            key: HIDDEN if _hides(str(key), each, bool(named)) else redacted(each)
-            for key, each in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [redacted(each) for each in value]
-    return value
-
-
-def _hides(key: str, value: Any, named: bool) -> bool:
-    """``{name: DB_PASSWORD, value: x}`` hides x, and so does ``{dbPassword: x}``; names of things do not."""
-    return isinstance(value, str) and bool(value) and ((named and key == "value") or _looks_secret(key))
-
-
-def _looks_secret(key: str) -> bool:
-    return bool(_SECRET.search(key)) and not key.endswith(("Name", "Ref"))
+        hidden: Document = redacted(fields)
+        return {"kind": self.kind, "schema_version": self.schema_version, **hidden}
 
 
 def _plain(value: Any) -> Any:
@@ -131,7 +106,12 @@ class Undo:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord(Record):
-    """One experiment run: what was meant, what was hit, what was seen, how it ended."""
+    """One experiment run: what was meant, what was hit, what was seen, how it ended.
+
+    `path` and `line` say where its document stands ("" and 0: nowhere); `versions` which chaoskit,
+    Kubernetes and Litmus it was. `score` is the resilience score (0 to 100, None where nothing was tried),
+    `seconds_to_recover` how long the steady state was broken (None: not known, or it stayed broken).
+    """
 
     kind: ClassVar[str] = "run"
 
@@ -151,6 +131,11 @@ class RunRecord(Record):
     evidence: Mapping[str, Any] = field(default_factory=dict)
     injected_at: datetime | None = None
     injected_until: datetime | None = None
+    path: str = ""
+    line: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    score: float | None = None
+    seconds_to_recover: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chaoskit.documents import Duration
 from chaoskit.errors import InvalidInput, Problem
+from chaoskit.redaction import HIDDEN, scrubbed
 
 PREFIX = "CHAOSKIT_"
 
@@ -114,7 +115,9 @@ def _from_file(file: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
     except OSError as error:
         raise InvalidInput(f"the settings file {path} cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise InvalidInput(f"the settings file {path} is no YAML: {error}") from error
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold a token
+        raise InvalidInput(f"the settings file {path} is no YAML{at}") from error
     if not isinstance(found, dict):
         raise InvalidInput(f"the settings file {path} is no mapping of names to values")
     return {str(name).replace("-", "_"): value for name, value in found.items()}
@@ -131,12 +134,20 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+SECRET = frozenset(name for name, field in Settings.model_fields.items() if not field.repr)
+"""The settings whose values are shown nowhere."""
+
+
+def _told(name: str, value: object) -> str:
+    return HIDDEN if name in SECRET else scrubbed(repr(value))
+
+
 def _problems(error: ValidationError, origins: Mapping[str, str]) -> list[Problem]:
     return [
         Problem(
             path=origins.get(str(each["loc"][0]), "settings"),
             field=".".join(str(part) for part in each["loc"]),
-            found="set" if each["type"] == "extra_forbidden" else repr(each["input"]),
+            found="set" if each["type"] == "extra_forbidden" else _told(str(each["loc"][0]), each["input"]),
             expected="a setting that exists" if each["type"] == "extra_forbidden" else each["msg"],
         )
         for each in error.errors()

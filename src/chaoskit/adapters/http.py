@@ -10,6 +10,7 @@ import urllib3.exceptions
 
 from chaoskit.errors import Unavailable
 from chaoskit.ports.http import Response
+from chaoskit.redaction import scrubbed
 
 KEEP = 64 * 1024
 """Bytes of the body that are read; the rest is left on the wire."""
@@ -30,7 +31,8 @@ class RequestsHttp:
                 text = body.decode(answer.encoding or "utf-8", "replace")  # LookupError: no such encoding
                 return Response(answer.status_code, text, time.perf_counter() - began)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, LookupError) as error:
-            raise Unavailable(f"GET {url} got no answer: {error}", service="HTTP", address=url) from error
+            words = scrubbed(f"GET {url} got no answer: {error}")
+            raise Unavailable(words, service="HTTP", address=scrubbed(url)) from error
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

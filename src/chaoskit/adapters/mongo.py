@@ -164,9 +164,12 @@ def _mechanism(uri: str) -> dict[str, Any]:
 
 
 def without_secrets(uri: str) -> str:
-    """The URI without user, password and options, for messages."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """The URI without user, password and options, for messages.
+
+    Up to the last @, not as a URI is read: the slash of a password that is not escaped ends its host.
+    """
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 def _kept(document: Document) -> tuple[dict[str, str], Document]:

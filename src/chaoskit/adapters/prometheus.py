@@ -16,7 +16,7 @@ from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
+from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, Unavailable
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
 from chaoskit.signals import expression, selector
 
@@ -224,6 +224,15 @@ def refusal(url: str, status: int, text: str) -> ChaoskitError:
 
 
 def _headers(token: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of every request.
+
+    Raises:
+        InvalidInput: the token cannot stand in one; requests would tell it in full.
+    """
+    token = token.strip()
+    if not (token.isascii() and token.isprintable()):
+        words = "the token for Prometheus has a line break or another character that no token has"
+        raise InvalidInput(words, hint="look at the setting prometheus_token")
     return {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}
 
 

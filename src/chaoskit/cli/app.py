@@ -100,7 +100,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from chaoskit import __version__
+        from chaoskit.version import __version__
 
         sys.stdout.write(f"chaoskit {__version__}\n")
         raise typer.Exit

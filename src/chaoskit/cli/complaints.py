@@ -11,12 +11,17 @@ from typing import Any
 
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, Refused
 from chaoskit.outcome import of_error
+from chaoskit.redaction import looks_secret, redacted, scrubbed
 
 _INDENT = " " * 9
 
 
 def words(error: ChaoskitError) -> str:
     """The error as a person reads it, each line ended; three lines, or one block per problem."""
+    return scrubbed(_words(error))
+
+
+def _words(error: ChaoskitError) -> str:
     if isinstance(error, InvalidInput) and error.problems:
         return "".join(problem_words(each) for each in error.problems)
     lines = [f"{_title(error):<9}{error.message}"]
@@ -39,7 +44,8 @@ def document(error: BaseException) -> dict[str, Any]:
         told |= {"guard": error.guard, "limit": error.limit, "until": error.until}
     if isinstance(error, InvalidInput):
         told["problems"] = [dataclasses.asdict(each) for each in error.problems]
-    return told
+    hidden: dict[str, Any] = redacted(told)
+    return hidden
 
 
 def _title(error: ChaoskitError) -> str:
@@ -58,16 +64,19 @@ def problem_words(problem: Problem, level: str = "error") -> str:
 
 
 def _line(path: str, number: int) -> str:
+    """The line of the file; "" where it cannot be read, or where it or the one before speaks of a secret."""
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()[number - 1] if number else ""
-    except (OSError, IndexError, UnicodeDecodeError):
+        lines = Path(path).read_text(encoding="utf-8").splitlines()[max(0, number - 2) : number]
+    except (OSError, UnicodeDecodeError):
         return ""
+    return "" if not number or not lines or any(map(looks_secret, lines)) else lines[-1]
 
 
 def bug(error: BaseException) -> str:
     """Says that it is a bug and where the traceback lies: in a new file that only the user can read."""
     number, name = tempfile.mkstemp(prefix="chaoskit-bug-", suffix=".txt")
     with os.fdopen(number, "w", encoding="utf-8") as file:
-        traceback.print_exception(error, file=file)
+        file.write(scrubbed("".join(traceback.format_exception(error))))
     missing = "an import failed" if isinstance(error, ImportError) else "this is a bug in chaoskit"
-    return f"error    {missing}: {type(error).__name__}: {error}\n{_INDENT}the traceback lies in {name}\n"
+    says = scrubbed(f"error    {missing}: {type(error).__name__}: {error}")
+    return f"{says}\n{_INDENT}the traceback lies in {name}\n"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.settings import Settings
+from chaoskit.settings import SECRET, Settings
 
 app = new_app(__doc__)
-
-_SECRET = {"prometheus_token", "webhook"}
 
 
 @command(app, epilog="Examples: chaoskit config; chaoskit config -o yaml > chaoskit.yaml")
@@ -35,7 +33,7 @@ def _text(value: object) -> str:
 
 def _shown(name: str, value: object) -> object:
     """The value, its secrets hidden."""
-    if name in _SECRET and value:
+    if name in SECRET and value:
         return "(set)"
     if isinstance(value, str) and "://" in value and "@" in value:
         scheme, _, rest = value.partition("://")

@@ -6,14 +6,15 @@ import dataclasses
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from chaoskit import events
 from chaoskit.cli.render import clock_time, console
 from chaoskit.cli.session import ProgressFormat
+from chaoskit.redaction import scrubbed
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -25,10 +26,18 @@ _STYLES = {"held": "green", "done": "green", "broken": "bold red", "failed": "bo
 
 
 @contextmanager
-def showing(session: Session) -> Iterator[events.Listener]:
-    """A listener that shows events on stderr as the session wants it."""
+def showing(session: Session, secrets: Collection[str] = ()) -> Iterator[events.Listener]:
+    """A listener that shows events on stderr as the session wants it, without these `secrets`."""
     with _showing(session) as hear:
-        yield _one_at_a_time(hear)
+        yield _one_at_a_time(lambda event: hear(_scrubbed(event, secrets)))
+
+
+def _scrubbed(event: events.Event, secrets: Collection[str]) -> events.Event:
+    texts = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    hidden: dict[str, Any] = {
+        name: scrubbed(text, secrets) for name, text in texts.items() if isinstance(text, str)
+    }
+    return dataclasses.replace(event, **hidden)
 
 
 def _one_at_a_time(hear: events.Listener) -> events.Listener:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
@@ -131,11 +131,11 @@ class Session:
             sys.stderr.flush()
 
     @contextmanager
-    def listening(self) -> Iterator[Listener]:
-        """A listener that shows what it hears on stderr in the format asked for."""
+    def listening(self, secrets: Collection[str] = ()) -> Iterator[Listener]:
+        """A listener that shows what it hears on stderr in the format asked for, without these `secrets`."""
         from chaoskit.cli.progress import showing
 
-        with showing(self) as listener:
+        with showing(self, secrets) as listener:
             yield listener
 
     def ask(self, question: str, *, yes: bool) -> None:

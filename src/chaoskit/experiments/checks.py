@@ -75,20 +75,25 @@ def litmus(cluster: Cluster) -> Iterator[Check]:
 def _operator(cluster: Cluster) -> Iterator[Check]:
     """A deployment that runs Litmus' operator; one that runs elsewhere is possible, so only a warning."""
     try:
-        deployments = cluster.list(kube.DEPLOYMENT).items
+        found = operators(cluster)
     except Forbidden:
         return
-    operators = [
-        f"Litmus' operator {image.rpartition(':')[2]} is in namespace {body['metadata'].get('namespace', '')}"
-        for body in deployments
-        for container in body["spec"]["template"]["spec"]["containers"]
-        if "chaos-operator" in (image := str(container.get("image", "")))
-    ]
-    if operators:
-        yield Check("litmus", "ok", operators[0])
+    if found:
+        version, namespace = found[0]
+        yield Check("litmus", "ok", f"Litmus' operator {version} is in namespace {namespace}")
     else:
         words = "no deployment runs Litmus' operator: unless it runs elsewhere, nothing will happen"
         yield Check("litmus", "warning", words, "kubectl get deployments -A | grep chaos-operator")
+
+
+def operators(cluster: Cluster) -> list[tuple[str, str]]:
+    """Litmus' operators as (version, namespace), by their images' tags."""
+    return [
+        (image.rpartition(":")[2], body["metadata"].get("namespace", ""))
+        for body in cluster.list(kube.DEPLOYMENT).items
+        for container in body["spec"]["template"]["spec"]["containers"]
+        if "chaos-operator" in (image := str(container.get("image", "")))
+    ]
 
 
 def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,13 +33,17 @@ BESIDE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it."""
+    """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it.
+
+    Its document begins at `line` of `path`.
+    """
 
     path: str
     experiment: Experiment | None = None
     engine: Object | None = None
     beside: tuple[Object, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    line: int = 1
 
     @property
     def name(self) -> str:
@@ -144,7 +149,7 @@ def _understood(document: Document, namespace: str, *, strict: bool) -> Trial | 
         if namespace and not document.at(("metadata", "namespace")):
             meta = experiment.metadata.model_copy(update={"namespace": namespace})
             experiment = experiment.model_copy(update={"metadata": meta})
-        return Trial(document.path, experiment=experiment)
+        return Trial(document.path, experiment=experiment, line=document.place(()).line)
     if document.kind == "ChaosEngine":
         return _engine(document, namespace, strict=strict)
     if document.kind in BESIDE and isinstance(document.at(("metadata", "name")), str):
@@ -164,7 +169,7 @@ def _engine(document: Document, namespace: str, *, strict: bool) -> Trial:
     place = body["metadata"].get("namespace") or namespace or "default"
     body["metadata"] = {**body["metadata"], "namespace": place}
     warnings = tuple(one.problem for one in found if one.level == "warning")
-    return Trial(document.path, engine=body, warnings=warnings)
+    return Trial(document.path, engine=body, warnings=warnings, line=document.place(()).line)
 
 
 def _with_beside(trial: Trial, beside: Iterable[Object]) -> Trial:
@@ -174,7 +179,7 @@ def _with_beside(trial: Trial, beside: Iterable[Object]) -> Trial:
             mine.append(body)
         elif (body["metadata"].get("namespace") or trial.namespace) == trial.namespace:
             mine.append({**body, "metadata": {**body["metadata"], "namespace": trial.namespace}})
-    return Trial(trial.path, trial.experiment, trial.engine, tuple(mine), trial.warnings)
+    return dataclasses.replace(trial, beside=tuple(mine))
 
 
 def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from chaoskit import records, recovery
+from chaoskit import recovery
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Warned, ignore
 from chaoskit.flows.world import World
@@ -148,6 +148,6 @@ def votes(predictions: Sequence[PredictionRecord]) -> tuple[Vote, ...]:
 def keep(world: World, document: Document, listen: Listener) -> None:
     """The document is in the store; when that fails, the listener is told, and the work goes on."""
     try:
-        world.store.put(records.redacted(document))
+        world.store.put(document)
     except ChaoskitError as error:
         listen(Warned(world.clock.now(), f"not in the history: {error.message}"))

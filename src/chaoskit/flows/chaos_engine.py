@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import experiments, prediction, signals, topology
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, ChaoskitError
+from chaoskit.errors import CannotStart
 from chaoskit.events import Listener, ignore
 from chaoskit.experiments import batch
 from chaoskit.experiments.generation import Proposal, propose
-from chaoskit.flows import charts, learning
+from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import keep
+from chaoskit.flows.completing import completed, versions_of
 from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
 from chaoskit.sharing import SharedCluster
 
@@ -141,9 +141,9 @@ class AIChaosEngine:
             heart=heart,
             ledger=ledger,
         )
-        charted = replace(record, evidence={**record.evidence, "signals": self._charts(record)})
-        keep(world, charted.document(), listen)
-        return charted
+        whole = completed(record, trial, world, self._versions)
+        keep(world, whole.document(), listen)
+        return whole
 
     def run_all(
         self,
@@ -183,13 +183,10 @@ class AIChaosEngine:
         samples = self._world.metrics.instant(signals.BY_NAME["error_ratio"], {"namespace": namespace})
         return {(namespace, topology.workload_name(each.labels)) for each in samples}
 
-    def _charts(self, record: RunRecord) -> list[Document]:
-        if self._world.metrics is None or record.injected_at is None:
-            return []
-        try:
-            return charts.around(self._world.metrics, record, self._world.clock.now())
-        except ChaoskitError:
-            return []  # a picture less is no reason to lose the verdict
+    @cached_property
+    def _versions(self) -> Mapping[str, str]:
+        """Asked once for all runs: it costs a list of every deployment."""
+        return versions_of(self._world.cluster)
 
     def _metrics(self) -> MetricsSource:
         if self._world.metrics is None:

@@ -1,7 +1,8 @@
-"""The signals around a run, as points for its report."""
+"""A slice of the metrics around a run, small enough to be kept: those of its conditions and targets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import isnan
 
@@ -9,45 +10,92 @@ from chaoskit.ports.metrics import MetricsSource, Series
 from chaoskit.ports.store import Document
 from chaoskit.records import RunRecord
 from chaoskit.signals import BY_NAME
+from chaoskit.steadystate.conditions import SignalCondition
 from chaoskit.topology import workload_name
 
-SHOWN = ("error_ratio", "latency_p95", "memory_usage", "cpu_usage")
+OF_PODS = ("error_ratio", "latency_p95", "memory_usage", "cpu_usage")
+OF_NODES = ("node_cpu", "node_memory")
 MARGIN = timedelta(minutes=3)
-_STEP = 15
+POINTS = 240
+"""Points of one series at most: a fault of hours gets a coarser step."""
 
 
-def around(metrics: MetricsSource, record: RunRecord, now: datetime) -> list[Document]:
-    """The worst value of each of `SHOWN` over the targets' pods, three minutes before to after the fault.
+def around(
+    metrics: MetricsSource, record: RunRecord, conditions: Iterable[SignalCondition], now: datetime
+) -> list[Document]:
+    """The signals of the conditions and of the targets, from three minutes before the fault to three after.
 
-    Each is ``{name, unit, points: [[time, value], ...]}``; signals without a sample are left out.
+    Each is ``{signal, of, name, unit, least, most, points: [[time, value], ...]}``: the worst value of all
+    pods at each moment. What has no sample is left out.
     """
-    assert record.injected_at is not None
-    start = record.injected_at - MARGIN
-    end = min(now, (record.injected_until or record.ended_at) + MARGIN)
-    return [
-        {"name": BY_NAME[name].meaning, "unit": BY_NAME[name].unit, "points": points}
-        for name in SHOWN
-        if (points := _worst(_mine(metrics, name, record, start, end)))
-    ]
+    found: dict[tuple[str, str], Document] = {}
+    for each in (*_of_conditions(metrics, record, conditions, now), *_of_targets(metrics, record, now)):
+        found.setdefault((each["signal"], each["of"]), each)
+    return [each for each in found.values() if each["points"]]
 
 
-def _mine(
-    metrics: MetricsSource, name: str, record: RunRecord, start: datetime, end: datetime
-) -> list[Series]:
-    """The series of the targets: of their pods or workloads, by name."""
-    found = metrics.range(BY_NAME[name], start, end, step=_STEP, where={"namespace": record.namespace})
-    wanted = set(record.targets)
-    return [
-        each for each in found if wanted & {workload_name(each.labels), f"pod/{each.labels.get('pod', '')}"}
-    ]
+def _of_conditions(
+    metrics: MetricsSource, record: RunRecord, conditions: Iterable[SignalCondition], now: datetime
+) -> Iterator[Document]:
+    for each in conditions:
+        series = _range(metrics, each.signal, record, now, each.where(record.namespace))
+        of = each.workload or f"namespace/{record.namespace}"
+        yield _entry(each.signal, of, series, least=each.above, most=each.below)
 
 
-def _worst(series: list[Series]) -> list[tuple[str, float]]:
-    """The greatest value of all series at each moment of their common grid; gaps are left out."""
+def _of_targets(metrics: MetricsSource, record: RunRecord, now: datetime) -> Iterator[Document]:
+    nodes = [each for each in record.targets if each.startswith("node/")]
+    others = [each for each in record.targets if each not in nodes]
+    for names, whose in ((OF_PODS, others), (OF_NODES, nodes)):
+        for name in names if whose else ():
+            where = {} if whose is nodes else {"namespace": record.namespace}
+            series = _range(metrics, name, record, now, where)
+            for target in whose:
+                yield _entry(name, target, [each for each in series if target in _owners(each)])
+
+
+def _owners(series: Series) -> set[str]:
+    """What a series may be said to be of: its workload, pod or node."""
+    labels = series.labels
+    return {workload_name(labels), f"pod/{labels.get('pod', '')}", f"node/{labels.get('node', '')}"}
+
+
+def _range(
+    metrics: MetricsSource, name: str, record: RunRecord, now: datetime, where: dict[str, str]
+) -> tuple[Series, ...]:
+    signal, (start, end) = BY_NAME[name], window(record, now)
+    step = max(signal.step, -(-int((end - start).total_seconds()) // POINTS))
+    return metrics.range(signal, start, end, step=step, where=where)
+
+
+def window(record: RunRecord, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when: around the fault, or around the run where none was injected; never beyond now."""
+    start = (record.injected_at or record.at) - MARGIN
+    return start, min(now, max(record.ended_at, (record.injected_until or record.ended_at) + MARGIN))
+
+
+def _entry(
+    name: str, of: str, series: Sequence[Series], *, least: float | None = None, most: float | None = None
+) -> Document:
+    signal = BY_NAME[name]
+    return {
+        "signal": name,
+        "of": of,
+        "name": signal.meaning,
+        "unit": signal.unit,
+        "least": least,
+        "most": most,
+        "points": _worst(series, lowest=least is not None),
+    }
+
+
+def _worst(series: Sequence[Series], *, lowest: bool) -> list[tuple[str, float]]:
+    """The worst value of all series at each moment of their common grid; gaps are left out."""
     by_time: dict[datetime, float] = {}
+    pick = min if lowest else max
     for each in series:
         for index, value in enumerate(each.values):
             if not isnan(value):
                 at = each.start + timedelta(seconds=index * each.step)
-                by_time[at] = max(value, by_time.get(at, value))
-    return [(at.isoformat(), round(value, 6)) for at, value in sorted(by_time.items())]
+                by_time[at] = pick(value, by_time.get(at, value))
+    return [(at.isoformat(), float(f"{value:.6g}")) for at, value in sorted(by_time.items())]

@@ -24,11 +24,25 @@ FRESH = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether a condition held (None: it could not be evaluated), what was seen and what was wanted."""
+    """Whether a condition held (None: it could not be evaluated), what was seen and what was wanted.
+
+    `measured` is what was seen as a number, where it is one.
+    """
 
     held: bool | None
     observed: str
     expected: str
+    measured: Measurement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A number in its unit, with the bound that it must stay above (`least`) or below (`most`), if any."""
+
+    value: float
+    unit: str = ""
+    least: float | None = None
+    most: float | None = None
 
 
 def signal(condition: SignalCondition, samples: Iterable[Sample]) -> Judgement:
@@ -48,7 +62,8 @@ def signal(condition: SignalCondition, samples: Iterable[Sample]) -> Judgement:
         return Judgement(None, "no fresh sample", expected)
     worst = max(fresh, key=lambda each: each.value if below else -each.value)
     held = worst.value < (bound or 0) if below else worst.value > (bound or 0)
-    return Judgement(held, _at(worst), expected)
+    measured = Measurement(worst.value, unit, least=condition.above, most=condition.below)
+    return Judgement(held, _at(worst), expected, measured)
 
 
 def _at(sample: Sample) -> str:
@@ -72,18 +87,20 @@ def workload(condition: WorkloadCondition, body: Object | None) -> Judgement:
         return Judgement(False, "no such workload", f"{condition.ready or 'all'} ready")
     wanted = kube.desired_replicas(body) if condition.ready is None else condition.ready
     ready = kube.ready_replicas(body)
-    return Judgement(ready >= wanted, f"{ready} ready", f"{wanted} ready")
+    return Judgement(ready >= wanted, f"{ready} ready", f"{wanted} ready", Measurement(ready, "pods", wanted))
 
 
 def answer(condition: HttpCondition, response: Response) -> Judgement:
     """The answer has the status and the text."""
     expected = f"status {condition.status}"
     observed = f"status {response.status} in {response.seconds * 1000:.0f} ms"
+    took = Measurement(response.seconds, "seconds")
     if response.status != condition.status:
-        return Judgement(False, observed, expected)
+        return Judgement(False, observed, expected, took)
     if condition.contains and condition.contains not in response.text:
-        return Judgement(False, f"{observed}, without the text", f'{expected} with "{condition.contains}"')
-    return Judgement(True, observed, expected)
+        wanted = f'{expected} with "{condition.contains}"'
+        return Judgement(False, f"{observed}, without the text", wanted, took)
+    return Judgement(True, observed, expected, took)
 
 
 def command(condition: CommandCondition, ended: ExecResult) -> Judgement:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from chaoskit.documents import Duration, Written, closest
 from chaoskit.ports.metrics import Signal
+from chaoskit.redaction import scrubbed
 from chaoskit.signals import BY_NAME
 
 Mode = Literal["before", "after", "edges", "continuous"]
@@ -167,9 +168,9 @@ class Condition(Written):
         if self.kubernetes is not None:
             return f"{self.kubernetes.workload} {self.kubernetes.condition or 'ready'}"
         if self.http is not None:
-            return self.http.url
+            return scrubbed(self.http.url)
         if self.command is not None:
-            return self.command.line
+            return scrubbed(self.command.line)
         return f"alert {self.alert.name}" if self.alert is not None else ""
 
     @property

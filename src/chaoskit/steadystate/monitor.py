@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Observation:
 
     def document(self) -> dict[str, Any]:
         """The observation as JSON."""
+        measured = self.judgement.measured
         return {
             "condition": self.condition.title,
             "stage": self.stage,
@@ -45,6 +47,7 @@ class Observation:
             "held": self.held,
             "observed": self.judgement.observed,
             "expected": self.judgement.expected,
+            "measured": None if measured is None else dataclasses.asdict(measured),
         }
 
 

@@ -66,7 +66,11 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
         name, namespace = choose_context(documents, context, where)
         configuration = _configuration()
         official.load_kube_config(where, context=name, client_configuration=configuration)
-    except (official.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, AttributeError) as error:
+    except yaml.YAMLError as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold the token
+        raise CannotStart(f"the kubeconfig {where} is no YAML{at}", hint="kubectl config view") from error
+    except (official.ConfigException, OSError, KeyError, TypeError, AttributeError) as error:
         # The official loader indexes what it finds: a file of another shape ends in any of these.
         said = " ".join(str(error).split())
         raise CannotStart(

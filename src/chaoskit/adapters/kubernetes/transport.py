@@ -20,7 +20,7 @@ from kubernetes.client.rest import RESTClientObject
 from chaoskit.adapters.kubernetes import errors, streams
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
-from chaoskit.errors import Unavailable
+from chaoskit.errors import CannotStart, Unavailable
 
 CONNECTIONS = 128
 """Connections kept for reuse: a run has about ten watches and calls beside them, and many may run at once."""
@@ -120,14 +120,27 @@ class Transport:
             yield self._lines(request, response, stop)
 
     def authorization(self) -> str:
-        """The header that logs in, renewed when it was about to expire; "" when certificates do."""
+        """The header that logs in, renewed when it was about to expire; "" when certificates do.
+
+        Raises:
+            CannotStart: the token cannot stand in a header.
+        """
         with self._renewal:  # a plugin that several threads start at once may ask the user twice
             now = self.clock.monotonic()
             if now >= self._renew_at:
                 setting = self.configuration.auth_settings().get("BearerToken")
-                self._authorization = str(setting["value"] or "") if setting else ""
+                self._authorization = self._header(str(setting["value"] or "") if setting else "")
                 self._renew_at = now + AUTHORIZATION
             return self._authorization
+
+    def _header(self, text: str) -> str:
+        text = text.strip()
+        if not (text.isascii() and text.isprintable()):
+            raise CannotStart(
+                f"the token for {self.address} has a line break or another character that no token has",
+                hint="look at users[].user.token in the kubeconfig",
+            )
+        return text
 
     def url(self, request: Request) -> str:
         """Where the request goes."""

@@ -1,0 +1,93 @@
+"""Hides what is secret: by the name of a field or variable, by its place in a URL or header, by its value.
+
+One place for all of it: records pass through `redacted` when they become JSON, words for people and
+programs through `scrubbed`. Only logs of pods may still say what the pods themselves have logged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+HIDDEN = "(hidden)"
+SHORTEST = 6
+"""A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
+
+_NAME = re.compile(r"passw|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
+_IN_TEXT = (
+    # user and password of a URL, the slash of an unescaped password included; no port and path before an @
+    (re.compile(r"(?<=://)(?:[^\s/\"'@:]*:(?!\d{1,5}[/?#])[^\s\"'@]*|[^\s/\"'@]+)@"), f"{HIDDEN}@"),
+    (re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+    (re.compile(r"(\bbearer\s+)[^\s\"',;]{4,}", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+    # password=x, ?token=x, --api-key=x
+    (re.compile(rf"((?:{_NAME.pattern})[\w-]*=)[^\s\"'&,;]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+    # "password": "x"
+    (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a field or variable of that name holds a secret; ``secretName`` and ``secretRef`` name one."""
+    return bool(_NAME.search(name)) and not name.endswith(("Name", "Ref"))
+
+
+def scrubbed(text: str, values: Iterable[str] = ()) -> str:
+    """The text without what stands where secrets stand, and without these secret `values`."""
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    for pattern, replacement in _IN_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redacted(value: Any) -> Any:
+    """The same JSON, scrubbed; what is hidden by its name is hidden in every other text of it, too."""
+    return _scrubbed(_by_name(value), frozenset(secrets_in(value)))
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """The values in this JSON that their names call secret, and that are long enough to be looked for."""
+    if isinstance(value, Mapping):
+        named = _is_named_secret(value)
+        for key, each in value.items():
+            if not _hides(str(key), each, named=named):
+                yield from secrets_in(each)
+            elif len(str(each)) >= SHORTEST and each != HIDDEN:
+                yield str(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from secrets_in(each)
+
+
+def _by_name(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        named = _is_named_secret(value)
+        return {
+            key: HIDDEN if _hides(str(key), each, named=named) else _by_name(each)
+            for key, each in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_by_name(each) for each in value]
+    return value
+
+
+def _scrubbed(value: Any, values: frozenset[str]) -> Any:
+    if isinstance(value, str):
+        return scrubbed(value, values)
+    if isinstance(value, Mapping):
+        return {key: _scrubbed(each, values) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_scrubbed(each, values) for each in value]
+    return value
+
+
+def _is_named_secret(value: Mapping[Any, Any]) -> bool:
+    """Whether it is an entry like ``{name: DB_PASSWORD, value: x}``."""
+    return isinstance(value.get("name"), str) and looks_secret(value["name"])
+
+
+def _hides(key: str, value: Any, *, named: bool) -> bool:
+    """``{name: DB_PASSWORD, value: x}`` hides x, and so does ``{dbPassword: x}``; names of things do not."""
+    holds = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    return holds and ((named and key == "value") or looks_secret(key))

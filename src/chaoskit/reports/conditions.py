@@ -1,0 +1,174 @@
+"""What a run's steady state came to: each condition over all looks at it, its worst value, its recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from chaoskit.ports.store import Document
+from chaoskit.reports.reading import moment, time
+
+STAGES = ("before", "during", "after", "after undo")
+DARK = 3
+"""So many looks in a row that could not be evaluated leave open what held meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a condition: when, at which stage, whether under the fault, what was seen."""
+
+    at: datetime
+    stage: str
+    under_fault: bool
+    held: bool | None
+    observed: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Course:
+    """One condition over a whole run.
+
+    `least` and `most` are the bounds of the measured values, in `unit`; `injected_at` is the run's.
+    """
+
+    title: str
+    expected: str
+    looks: tuple[Look, ...]
+    unit: str = ""
+    least: float | None = None
+    most: float | None = None
+    injected_at: datetime | None = None
+
+    @cached_property
+    def under_fault(self) -> tuple[Look, ...]:
+        """The looks since the injection."""
+        return tuple(each for each in self.looks if each.under_fault)
+
+    @cached_property
+    def broken(self) -> tuple[Look, ...]:
+        """The looks under the fault at which it did not hold."""
+        return tuple(each for each in self.under_fault if each.held is False)
+
+    @property
+    def unsteady(self) -> Look | None:
+        """The first look before the injection that forbids a verdict: broken, or unknown when it counted."""
+        early = (each for each in self.looks if not each.under_fault)
+        bad = (each for each in early if each.held is False or (each.held is None and each.stage == "before"))
+        return next(bad, None)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it broke during the fault, or had not come back when its time to recover was over."""
+        last = {each.stage: each.held for each in self.under_fault if each.stage != "during"}
+        return any(each.stage == "during" for each in self.broken) or False in last.values()
+
+    @property
+    def dark(self) -> Look | None:
+        """The first look under the fault from which on it was not known for too long, or to the end."""
+        for held, group in groupby(self.under_fault, lambda each: each.held):
+            stretch = tuple(group)
+            if held is None and (len(stretch) >= DARK or stretch[-1] is self.under_fault[-1]):
+                return stretch[0]
+        return None
+
+    @property
+    def worst(self) -> Look | None:
+        """The look under the fault (before it, where nothing was injected) that was worst."""
+        seen = self.under_fault or self.looks
+        measured = [each for each in seen if each.value is not None]
+        if measured:
+            sign = 1 if self.least is not None else -1
+            return min(measured, key=lambda each: sign * (each.value or 0.0))
+        return next((each for each in seen if each.held is False), seen[-1] if seen else None)
+
+    @property
+    def broken_at(self) -> datetime | None:
+        """Since when it was broken: first seen so, or the injection where nobody looked in between."""
+        if not self.broken:
+            return None
+        looked = any(each.stage == "during" for each in self.under_fault)
+        return self.broken[0].at if looked or self.injected_at is None else self.injected_at
+
+    @property
+    def regained_at(self) -> datetime | None:
+        """From when on it held for good; None where it never broke, or was not seen to hold again."""
+        if not self.broken:
+            return None
+        last = self.broken[-1].at
+        return next((each.at for each in self.under_fault if each.at > last and each.held), None)
+
+    @property
+    def seconds_to_recover(self) -> float | None:
+        """How long it was broken; 0 where it never was, None where that is not known or it stayed so."""
+        if not self.broken:
+            return 0.0 if any(each.held for each in self.under_fault) else None
+        start, end = self.broken_at, self.regained_at
+        return None if start is None or end is None else (end - start).total_seconds()
+
+    def at_stage(self, stage: str) -> Look | None:
+        """The look that counts at a stage: the worst during the fault, the last at the others."""
+        looks = [each for each in self.looks if each.stage == stage]
+        if stage == "during":
+            found = [each for each in looks if each.under_fault]
+            return Course(self.title, self.expected, tuple(found), self.unit, self.least, self.most).worst
+        return looks[-1] if looks else None
+
+
+def courses(run: Document) -> tuple[Course, ...]:
+    """The run's conditions, in the order of its document; those never looked at have no looks."""
+    seen: dict[str, list[Mapping[str, Any]]] = {title: [] for title in _titles(run)}
+    for each in run.get("steady_state") or ():
+        seen.setdefault(each["condition"], []).append(each)
+    return tuple(_course(title, looks, moment(run, "injected_at")) for title, looks in seen.items())
+
+
+def seconds_to_recover(run: Document) -> float | None:
+    """How long the run's steady state was broken under the fault: the longest of its conditions.
+
+    0 where nothing broke; None without conditions, without an injection, or where one did not come back.
+    """
+    known = [each.seconds_to_recover for each in courses(run) if each.under_fault]
+    return max((each for each in known if each is not None), default=None) if None not in known else None
+
+
+def _course(title: str, looks: Sequence[Mapping[str, Any]], injected_at: datetime | None) -> Course:
+    measured: Mapping[str, Any] = next((each["measured"] for each in looks if each.get("measured")), {})
+    return Course(
+        title=title,
+        expected=str(looks[0]["expected"]) if looks else "",
+        looks=tuple(_look(each) for each in sorted(looks, key=lambda each: str(each["at"]))),
+        unit=measured.get("unit", ""),
+        least=measured.get("least"),
+        most=measured.get("most"),
+        injected_at=injected_at,
+    )
+
+
+def _look(observation: Mapping[str, Any]) -> Look:
+    stage = observation["stage"]
+    return Look(
+        at=time(observation["at"]),
+        stage=stage,
+        under_fault=bool(observation.get("injected")) and stage != "before",
+        held=observation["held"],
+        observed=observation["observed"],
+        value=(observation.get("measured") or {}).get("value"),
+    )
+
+
+def _titles(run: Document) -> Iterable[str]:
+    """What the document's conditions are called; nothing where they cannot be read any more."""
+    from pydantic import ValidationError
+
+    from chaoskit.steadystate.conditions import Condition
+
+    written = ((run.get("experiment") or {}).get("spec") or {}).get("steadyState") or ()
+    try:
+        return [Condition.model_validate(each).title for each in written]
+    except ValidationError:
+        return []

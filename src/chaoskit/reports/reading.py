@@ -1,0 +1,136 @@
+"""What every report says of a kept record in the same words: outcome, title, place, seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chaoskit.outcome import Outcome, gravest
+from chaoskit.ports.store import Document
+
+JUDGED = ("run", "recovery")
+"""Kinds of records that ended with an outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a report is made of: records as JSON and, where a command ended in one, its error as JSON.
+
+    `outcome` is what the command ends with where that is another than the gravest of these; `score` is
+    the resilience score of all runs together.
+    """
+
+    records: tuple[Document, ...]
+    error: Mapping[str, Any] | None = None
+    outcome: Outcome | None = None
+    score: float | None = None
+
+    @property
+    def judged(self) -> tuple[Document, ...]:
+        """The runs and recoveries, oldest first."""
+        return tuple(each for each in in_order(self.records) if each["kind"] in JUDGED)
+
+    @property
+    def verdict(self) -> Outcome:
+        """What all of it ends with."""
+        if self.outcome is not None:
+            return self.outcome
+        ends = [outcome_of(each) for each in self.judged]
+        return gravest(ends + ([Outcome(self.error["outcome"])] if self.error else []))
+
+
+def in_order(records: Iterable[Document]) -> list[Document]:
+    """The records, oldest first."""
+    return sorted(records, key=lambda each: (each["at"], each["id"]))
+
+
+def outcome_of(document: Document) -> Outcome:
+    """How the run or recovery ended."""
+    return Outcome(document["outcome"])
+
+
+def name_of(document: Document) -> str:
+    """What a person calls it: the experiment's name, or the issue and its target."""
+    if document["kind"] == "run":
+        return str(document["name"])
+    return f"{(document.get('issue') or 'failure').replace('-', ' ')} of {document['target']}"
+
+
+def whom(document: Document) -> tuple[str, ...]:
+    """The targets."""
+    return tuple(document.get("targets") or ()) or tuple(filter(None, [document.get("target")]))
+
+
+def hypothesis_of(document: Document) -> str:
+    """What the experiment was to show, "" where nobody said."""
+    spec = (document.get("experiment") or {}).get("spec") or {}
+    return str(spec.get("hypothesis") or "")
+
+
+def place_of(document: Document) -> tuple[str, int] | None:
+    """File and line of the experiment's document; None where it came from elsewhere."""
+    path = str(document.get("path") or "")
+    return (path, max(1, int(document.get("line") or 1))) if path not in {"", "stdin"} else None
+
+
+def time(text: str) -> datetime:
+    """The moment that an ISO text names, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def moment(document: Document, field: str) -> datetime | None:
+    """The moment in that field, or None."""
+    return time(document[field]) if document.get(field) else None
+
+
+def lasted(document: Document) -> float:
+    """Seconds from its begin to its end."""
+    return max(0.0, (time(document["ended_at"]) - time(document["at"])).total_seconds())
+
+
+def injected_for(document: Document) -> float | None:
+    """Seconds that the fault lasted; None where none was injected."""
+    start, end = moment(document, "injected_at"), moment(document, "injected_until")
+    return None if start is None else max(0.0, ((end or time(document["ended_at"])) - start).total_seconds())
+
+
+def disturbed(document: Document) -> bool:
+    """Whether an injection was announced or seen on a target."""
+    return bool(document.get("injected_at") or (document.get("evidence") or {}).get("changes"))
+
+
+def undo_words(document: Document) -> str:
+    """``confirmed``, or ``not confirmed: what is left``."""
+    undo = document.get("undo") or {}
+    return ": ".join(filter(None, (str(undo.get("state") or ""), ", ".join(undo.get("left") or ()))))
+
+
+def span(seconds: float) -> str:
+    """``0.8 s``, ``41 s``, ``2 min 5 s``, ``1 h 3 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 2:
+        return f"{60 * minutes + rest} s"
+    hours, left = divmod(minutes, 60)
+    parts = ((hours, "h"), (left, "min")) if hours >= 2 else ((minutes, "min"), (rest, "s"))
+    return " ".join(f"{amount} {unit}" for amount, unit in parts if amount)
+
+
+def since(at: datetime, start: datetime) -> str:
+    """``1:04`` of 64 seconds after `start`, ``-0:30`` before it."""
+    seconds = int(abs((at - start).total_seconds()))
+    sign = "-" if at < start and seconds else ""
+    return f"{sign}{seconds // 60}:{seconds % 60:02d}"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 run``, ``3 runs``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def first(texts: Sequence[str]) -> str:
+    """The first that says something."""
+    return next(filter(None, texts), "")
