@@ -19,11 +19,15 @@ class Outcome(StrEnum):
     RECOVERED = "recovered"
     HEALED = "healed-by-itself"
     BELOW_THRESHOLD = "below-threshold"
+    SCORE_REACHED = "score-reached"
     NOTHING_TO_DO = "nothing-to-do"
     DONE = "done"
     WEAKNESS_FOUND = "weakness-found"
     NOT_RECOVERED = "not-recovered"
     AT_OR_OVER_THRESHOLD = "at-or-over-threshold"
+    SCORE_TOO_LOW = "score-too-low"
+    REGRESSED = "regressed"
+    DOES_NOT_MATCH = "does-not-match"
     INVALID_INPUT = "invalid-input"
     REFUSED = "refused"
     CANNOT_START = "cannot-start"
@@ -66,12 +70,18 @@ TABLE: dict[Outcome, Row] = {
     Outcome.PASSED: Row(0, 200, "pass", "none", "the steady state held while the fault was there"),
     Outcome.RECOVERED: Row(0, 200, "pass", "none", "the symptom is gone and it stayed so"),
     Outcome.HEALED: Row(0, 200, "pass", "none", "the symptom went away before anything was done"),
-    Outcome.BELOW_THRESHOLD: Row(0, 200, "pass", "none", "no workload reached the threshold"),
+    Outcome.BELOW_THRESHOLD: Row(0, 200, "pass", "none", "nothing reached the threshold"),
+    Outcome.SCORE_REACHED: Row(
+        0, 200, "pass", "none", "weaknesses were found, and the resilience score is high enough all the same"
+    ),
     Outcome.NOTHING_TO_DO: Row(0, 200, "pass", "none", "there was nothing to act on"),
     Outcome.DONE: Row(0, 200, "pass", "none", "it was done"),
     Outcome.WEAKNESS_FOUND: Row(1, 200, "failure", "error", "the steady state broke under the fault"),
     Outcome.NOT_RECOVERED: Row(1, 200, "failure", "error", "no strategy helped; undone"),
-    Outcome.AT_OR_OVER_THRESHOLD: Row(1, 200, "failure", "warning", "a workload is at or over the threshold"),
+    Outcome.AT_OR_OVER_THRESHOLD: Row(1, 200, "failure", "warning", "something is at or over the threshold"),
+    Outcome.SCORE_TOO_LOW: Row(1, 200, "failure", "error", "the resilience score is below the one asked for"),
+    Outcome.REGRESSED: Row(1, 200, "failure", "error", "it took longer to recover than in its own history"),
+    Outcome.DOES_NOT_MATCH: Row(1, 200, "failure", "error", "what is there is not what was kept"),
     Outcome.INVALID_INPUT: Row(2, 422, "error", "error", "a document, flag or name is wrong"),
     Outcome.REFUSED: Row(3, 409, "skipped", "warning", "a guard said no; it names limit and time"),
     Outcome.CANNOT_START: Row(

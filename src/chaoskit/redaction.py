@@ -41,17 +41,16 @@ def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     return text
 
 
-def redacted(value: Any) -> Any:
-    """The same JSON, scrubbed; what is hidden by its name is hidden in every other text of it, too."""
-    return _scrubbed(_by_name(value), frozenset(secrets_in(value)))
+def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
+    """The same JSON, scrubbed, of these `secrets` too; what its names hide is hidden in every text of it."""
+    return _scrubbed(_by_name(value), frozenset(secrets) | frozenset(secrets_in(value)))
 
 
 def secrets_in(value: Any) -> Iterator[str]:
     """The values in this JSON that their names call secret, and that are long enough to be looked for."""
     if isinstance(value, Mapping):
-        named = _is_named_secret(value)
         for key, each in value.items():
-            if not _hides(str(key), each, named=named):
+            if not _hides(value, key):
                 yield from secrets_in(each)
             elif len(str(each)) >= SHORTEST and each != HIDDEN:
                 yield str(each)
@@ -62,11 +61,7 @@ def secrets_in(value: Any) -> Iterator[str]:
 
 def _by_name(value: Any) -> Any:
     if isinstance(value, Mapping):
-        named = _is_named_secret(value)
-        return {
-            key: HIDDEN if _hides(str(key), each, named=named) else _by_name(each)
-            for key, each in value.items()
-        }
+        return {key: HIDDEN if _hides(value, key) else _by_name(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_by_name(each) for each in value]
     return value
@@ -82,12 +77,20 @@ def _scrubbed(value: Any, values: frozenset[str]) -> Any:
     return value
 
 
-def _is_named_secret(value: Mapping[Any, Any]) -> bool:
-    """Whether it is an entry like ``{name: DB_PASSWORD, value: x}``."""
-    return isinstance(value.get("name"), str) and looks_secret(value["name"])
-
-
-def _hides(key: str, value: Any, *, named: bool) -> bool:
+def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     """``{name: DB_PASSWORD, value: x}`` hides x, and so does ``{dbPassword: x}``; names of things do not."""
-    holds = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
-    return holds and ((named and key == "value") or looks_secret(key))
+    value, name = parent[key], parent.get("name")
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        return False
+    return looks_secret(str(key)) or (key == "value" and isinstance(name, str) and looks_secret(name))
+
+
+def secrets_of(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """What these Kubernetes objects hold that is secret: by its name, and everything that is in a Secret."""
+    known = list(objects)
+    found = set(secrets_in(known))
+    for body in known:
+        if body.get("kind") == "Secret":
+            held = {**(body.get("data") or {}), **(body.get("stringData") or {})}
+            found |= {text for text in map(str, held.values()) if len(text) >= SHORTEST}
+    return frozenset(found)

@@ -45,6 +45,8 @@ def test_no_command_file_is_without_a_place_in_the_table() -> None:
         "leaving",
         "stopping",
         "dryrun",
+        "reporting",
+        "writing",
     }
     assert files - helpers == set(NAMES)
 

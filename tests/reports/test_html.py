@@ -3,63 +3,153 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
-from chaoskit.reports.html import page
+import pytest
+from tests.reports.made import ENDS, INVALID, NO_CLUSTER, at, prediction, probe, recovery, run, several, weak
 
-T0 = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+from chaoskit.outcome import Outcome
+from chaoskit.reports.formats import render
+from chaoskit.reports.reading import Reported
+
+VOID = {"meta", "br"}
 
 
-def _at(seconds: float) -> str:
-    return (T0 + timedelta(seconds=seconds)).isoformat()
+def _page(*records: dict[str, Any], error: dict[str, Any] | None = None) -> str:
+    return render("html", Reported(records, error))
 
 
-def _run(**more: Any) -> dict[str, Any]:
+class _Balanced(HTMLParser):
+    """Fails on a tag that is closed without having been opened, or never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """``<path/>`` is closed by itself."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def _signal(**more: Any) -> dict[str, Any]:
+    points = [[at(s), 0.01 if s < 25 else 0.2] for s in range(-180, 100, 15)]
     return {
-        "kind": "run", "id": "r1", "at": _at(0), "trace_id": "t1", "schema_version": 1, "name": "cart",
-        "namespace": "shop", "cluster": "kind-dev", "fault": "pod-delete", "outcome": "weakness-found",
-        "reason": "cart lost requests", "targets": ["pod/cart-1"], "undo": {"state": "confirmed", "left": []},
-        "timeline": [{"at": _at(65), "name": "fault", "mark": "begun", "detail": "pod-delete"}], **more,
+        "signal": "error_ratio", "of": "deployment/cart", "name": "share of requests answered with 5xx",
+        "unit": "ratio", "least": None, "most": 0.05, "points": points, **more,
     }  # fmt: skip
 
 
-def test_the_answer_its_code_and_the_timeline_are_on_the_page() -> None:
-    text = page([_run()])
-    assert "weakness found" in text
-    assert "exit 1" in text
-    assert "1:05" in text
+def _charted(**more: Any) -> dict[str, Any]:
+    made = weak(**more)
+    made["evidence"]["signals"] = [_signal()]
+    return made
+
+
+@pytest.mark.parametrize("outcome", ENDS)
+def test_the_answer_and_its_code_are_on_the_page_of_every_end(outcome: str) -> None:
+    text = _page(run(outcome))
+    assert Outcome(outcome).words in text
+    assert f"exit {Outcome(outcome).exit_code}" in text
+
+
+def test_a_page_is_well_formed_whatever_is_on_it() -> None:
+    for text in (
+        _page(prediction(), _charted(), several(id="r2"), recovery(), error=NO_CLUSTER),
+        _page(error=INVALID),
+    ):
+        parser = _Balanced()
+        parser.feed(text)
+        assert parser.open == []
 
 
 def test_nothing_is_loaded_and_nothing_runs() -> None:
-    text = page([_run()])
-    assert not re.search(r"<script|src=|href=|@import|url\(", text)
+    text = _page(prediction(), _charted(), recovery())
+    assert not re.search(r"<script|<link|src=|href=\"(?!#)|@import|url\(|\bon\w+=", text)
 
 
 def test_what_a_cluster_says_cannot_become_markup() -> None:
-    text = page([_run(reason="<img src=x onerror=alert(1)>", evidence={"logs": {"a<b": "</pre><script>"}})])
-    assert "<img" not in text
-    assert "<script>" not in text
-    assert "&lt;img" in text
+    made = _charted(reason="<img src=x onerror=alert(1)>", name='"><script>')
+    made["evidence"] |= {"logs": {"a<b": "</pre><script>"}, "changes": ["<b>"]}
+    made["timeline"][0]["detail"] = "<i>"
+    made["litmus"]["probes"] = [probe("<u>", "Failed")]
+    text = _page(made)
+    assert not re.search(r"<img|<script|<i>|<u>|<b>\"", text)
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
 
 
-def test_signals_become_charts_with_the_fault_shaded() -> None:
-    points = [[_at(s), s / 10] for s in range(0, 100, 10)]
-    series = {"name": "error_ratio", "unit": "ratio", "points": points}
-    text = page([_run(evidence={"signals": [series]}, injected_at=_at(20), injected_until=_at(60))])
-    assert text.count("<svg") == 1
-    band = re.search(r'<rect x="([\d.]+)" y="0" width="([\d.]+)"', text)
-    assert band is not None
-    assert float(band[1]) == 142.2
-    assert float(band[2]) > 280
+def test_signals_become_charts_with_the_fault_their_bound_and_their_peak() -> None:
+    text = _page(_charted())
+    assert text.count("<svg") == 2
+    assert "must stay below 5 %" in text
+    assert "20 % at 0:10" in text
+    assert text.count('class="dot broken"') == 4  # two looks, in the strip and in the chart
+    assert re.search(r'<rect class="fault" x="[\d.]+" y="14.0" width="[\d.]+"', text)
+
+
+def test_the_conditions_table_has_the_worst_value_and_when_it_broke() -> None:
+    text = _page(weak())
+    row = re.search(r'<td class="state is-failure">✖ broken</td>.*?</tr>', text, re.DOTALL)
+    assert row is not None
+    cells = [re.sub("<[^>]*>", " ", cell).split() for cell in re.findall(r"<td.*?</td>", row[0], re.DOTALL)]
+    assert cells[2:] == [
+        ["1", "%", "cart-1"], ["20", "%", "cart-1"], ["1", "%", "cart-1"], ["1", "%", "cart-1"], ["0:05"],
+        ["20", "s"],
+    ]  # fmt: skip
+
+
+def test_times_are_counted_from_the_injection() -> None:
+    assert '<td class="time">-0:19</td>' in _page(run())
+    assert '<td class="time">0:01</td>' in _page(run("no-baseline"))
+
+
+def test_what_was_said_again_and_again_stands_once() -> None:
+    note = {"at": at(30), "name": "pod/cart", "mark": "note", "detail": "Changed: restarted"}
+    assert "\u00d7 3</b>" in _page(run(timeline=[note, note, note]))
+
+
+def test_logs_plan_document_and_versions_are_kept_beside_it() -> None:
+    made = run()
+    made["evidence"]["logs"] = {"cart-1/cart": "out of memory"}
+    made["evidence"]["plan"]["checks"] = [
+        {"name": "targets", "state": "ok", "words": "1 of 2 pods", "mend": ""}
+    ]
+    text = _page(made)
+    for part in ("out of memory", "1 of 2 pods", "hypothesis: It holds.", "kubernetes v1.34.1", "uid-1"):
+        assert part in text
 
 
 def test_a_prediction_without_a_model_says_so() -> None:
-    prediction = {
-        "kind": "prediction", "id": "p1", "at": _at(-60), "trace_id": "t1", "schema_version": 1,
-        "namespace": "shop", "cluster": "kind-dev", "target": "deployment/cart", "issue": "memory-leak",
-        "probability": None, "horizon_minutes": 30, "reasons": ["memory grows"], "model": "rules",
-    }  # fmt: skip
-    text = page([_run(), prediction])
+    text = _page(weak(), prediction(probability=None, low=None, high=None, model="rules"))
     assert "by rules" in text
-    assert text.index("by rules") < text.index("weakness found")
+    assert text.index("by rules") < text.index("weakness found</p>")
+
+
+def test_problems_of_documents_have_a_page_too() -> None:
+    assert "a.yaml:3:5" in _page(error=INVALID)
+
+
+def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    page = tmp_path / "report.html"
+    page.write_text(_page(prediction(), _charted(), recovery()), encoding="utf-8")
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}",
+         f"--screenshot={tmp_path / 'shot.png'}", "--window-size=1100,3000", page.as_uri()],
+        capture_output=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert (tmp_path / "shot.png").stat().st_size > 100_000  # an empty page of this size has a few thousand

@@ -46,8 +46,9 @@ COMMANDS: dict[str, dict[str, str]] = {
         "history": "List past runs, recoveries and predictions.",
         "show": "Show one of them, with its lineage.",
         "patterns": "Show what recurs, and which strategy works.",
-        "report": "Write a run's or recovery's report as HTML.",
-        "explain": "Say in words what an outcome or exit code means.",
+        "compare": "Compare two runs, or a run's time to recover with its own history.",
+        "report": "Write reports of runs and recoveries, or a bundle of their evidence.",
+        "explain": "Say in words what an outcome or exit code means, or what happened in a run.",
     },
     "Set up": {
         "config": "Show the settings, and where each comes from.",

@@ -86,11 +86,11 @@ def _predictions(
 
 def _written(folder: Path, found: Sequence[Proposal]) -> list[str]:
     """One file each; their paths."""
-    from chaoskit.cli.report import write
+    from chaoskit.cli.writing import write
 
     paths = [folder / f"{each.experiment['metadata']['name']}.yaml" for each in found]
     for path, each in zip(paths, found, strict=True):
-        write(path, each.text)
+        write(path, each.text.encode())
     return [str(path) for path in paths]
 
 

@@ -18,19 +18,35 @@ app = new_app(__doc__)
 _KINDS = ("run", "recovery", "prediction")
 
 
-@command(app, epilog="Examples: chaoskit history; chaoskit history --kind prediction --limit 5 -o json")
+@command(
+    app,
+    epilog="Examples: chaoskit history; chaoskit history --kind prediction --limit 5 -o json; "
+    "chaoskit history --weaknesses --fail-above 0",
+)
 def history(
     session: Session,
     kind: Annotated[str, typer.Option(help="run, recovery, prediction or all.")] = "all",
     since: Annotated[float, typer.Option(min=0, help="Only the last so many hours; 0: all.")] = 0.0,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
+    weaknesses: Annotated[
+        bool, typer.Option("--weaknesses", help="Weaknesses that were found and not passed since.")
+    ] = False,
+    fail_above: Annotated[
+        int | None,
+        typer.Option(min=0, help="With --weaknesses: end with 1 when there are more than so many."),
+    ] = None,
 ) -> None:
-    """List past runs, recoveries and predictions, the newest first."""
+    """List past runs, recoveries and predictions, the newest first; or the weaknesses that are open."""
     kinds = _KINDS if kind == "all" else (kind,)
     if not set(kinds) <= set(_KINDS):
         raise typer.BadParameter(f"{kind!r} is none of all, {', '.join(_KINDS)}")
+    if fail_above is not None and not weaknesses:
+        raise typer.BadParameter("--fail-above counts weaknesses: add --weaknesses")
     start = datetime.now(UTC) - timedelta(hours=since) if since else None
     where = {"namespace": session.loaded.settings.namespace} if session.loaded.settings.namespace else None
+    if weaknesses:
+        _weaknesses(session, where, start, fail_above)
+        return
     store = open_store(session.loaded.settings)
     try:
         found = [each for one in kinds for each in store.find(one, where, since=start, limit=limit)]
@@ -39,6 +55,43 @@ def history(
     found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
     newest = found[:limit]
     emit(session, "history", {"records": newest}, lambda out: _table(out, newest))
+
+
+def _weaknesses(
+    session: Session, where: dict[str, str] | None, start: datetime | None, most: int | None
+) -> None:
+    """The open weaknesses; ends with 1 when there are more than `most`."""
+    from chaoskit.reports.weaknesses import open_weaknesses
+
+    store = open_store(session.loaded.settings)
+    try:
+        found = open_weaknesses(store.find("run", where, since=start))
+    finally:
+        store.close()
+    outcome = Outcome.DONE
+    if most is not None:
+        outcome = Outcome.WEAKNESS_FOUND if len(found) > most else Outcome.BELOW_THRESHOLD
+    document = {
+        "outcome": outcome.value,
+        "exit": outcome.exit_code,
+        "weaknesses": [each.document() for each in found],
+    }
+
+    def table(out: Any) -> None:
+        if not found:
+            out.print("no open weakness")
+            return
+        heads = ("last found", "times", "experiment", "fault", "targets", "run", "reason")
+        rows = [
+            (each.last[:19].replace("T", " "), str(each.times), each.experiment, each.fault,
+             ", ".join(each.targets), each.run, each.reason)
+            for each in found
+        ]  # fmt: skip
+        columns(out, heads, rows, wrap=6)
+        next_step(out, f"chaoskit explain {found[0].run}")
+
+    emit(session, "weaknesses", document, table)
+    raise typer.Exit(outcome.exit_code)
 
 
 def _table(out: Any, records: list[Document]) -> None:

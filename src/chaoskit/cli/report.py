@@ -1,55 +1,110 @@
-"""Write a run's or recovery's report as HTML."""
+"""Write reports of runs and recoveries, or a bundle of their evidence."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.render import emit
+from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.show import find_record
+from chaoskit.cli.writing import STDOUT, read_bundle, write_bundle
 from chaoskit.errors import InvalidInput
+from chaoskit.outcome import Outcome
 from chaoskit.runtime import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from chaoskit.ports.store import Document
 
 app = new_app(__doc__)
 
 
 @command(
-    app, epilog="Examples: chaoskit report 01jd4r --html report.html; chaoskit report 01jd4r > report.html"
+    app,
+    epilog="Examples: chaoskit report 01jd4r --html report.html --junit report.xml; "
+    "chaoskit report 01jd4r > report.html; chaoskit report 01jd4r --bundle evidence.tar.gz; "
+    "chaoskit report --verify evidence.tar.gz. HTML and Markdown tell the whole lineage, the others the "
+    "records alone; - is stdout.",
 )
+@reporting(always=False)
 def report(
     session: Session,
-    record: Annotated[
-        str, typer.Argument(help="Id of a run, recovery or prediction; its beginning will do.")
-    ],
-    html: Annotated[Path | None, typer.Option(help="File to write; stdout when left out.")] = None,
+    records: Annotated[
+        list[str] | None, typer.Argument(help="Ids of runs, recoveries or predictions; a beginning will do.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Keep record, plan, timeline, logs, signals there: .tar.gz, or a folder."
+        ),
+    ] = None,
+    verify: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Check a bundle: 1 when it is not what was kept.")
+    ] = None,
+    digest: Annotated[
+        str,
+        typer.Option(metavar="SHA256", help="With --verify: what --bundle said when the bundle was made."),
+    ] = "",
+    *,
+    reports: Reports,
 ) -> None:
-    """Write the report of a record and its whole lineage as one self-contained HTML page."""
-    from chaoskit.reports.html import page
+    """Write the reports of kept records in every format asked for; as HTML on stdout when none is."""
+    if verify is not None:
+        _verify(session, verify, digest)
+        return
+    if not records:
+        raise InvalidInput("no record is named", hint="chaoskit history lists what is kept")
+    named, lineage = _found(session, records)
+    reports.records = named
+    if bundle is not None:
+        session.say(f"bundle   {bundle}  {write_bundle(bundle, tuple(lineage))}")
+    elif not (reports.files or reports.github):
+        reports.files = {"html": STDOUT}
+    reports.write(lineage)
 
+
+def _found(session: Session, wanted: Sequence[str]) -> tuple[list[Document], list[Document]]:
+    """The records named, and everything of their lineages; each once."""
     store = open_store(session.loaded.settings)
     try:
-        lineage = store.find(where={"trace_id": find_record(store, record)["trace_id"]})
+        named = {each["id"]: each for each in (find_record(store, one) for one in wanted)}
+        traces = dict.fromkeys(each["trace_id"] for each in named.values())
+        lineage = [each for trace in traces for each in store.find(where={"trace_id": trace})]
     finally:
         store.close()
-    text = page(lineage)
-    if html is None:
-        sys.stdout.write(text)
-    else:
-        write(html, text)
-        session.say(f"report   {html}")
+    return list(named.values()), lineage
 
 
-def write(path: Path, text: str) -> None:
-    """The file holds the text, its folder made when missing.
+def _verify(session: Session, path: Path, expected: str) -> None:
+    """Ends with 1 when the bundle is not as its manifest says, or is another than the one expected."""
+    from chaoskit.reports import bundle
 
-    Raises:
-        InvalidInput: it cannot be written there.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
+    files = read_bundle(path)
+    wrong, found = list(bundle.mismatches(files)), bundle.digest(files)
+    if expected and found.removeprefix("sha256:") != expected.removeprefix("sha256:"):
+        wrong.append(f"{bundle.MANIFEST} is another one: its digest is {found}")
+    outcome = Outcome.DOES_NOT_MATCH if wrong else Outcome.DONE
+    document = {
+        "outcome": outcome.value,
+        "exit": outcome.exit_code,
+        "digest": found,
+        "records": bundle.records_in(files),
+        "mismatches": wrong,
+    }
+
+    def table(out: Console) -> None:
+        out.print(
+            f"{outcome.words}  {path}  {found}" if wrong else f"all {len(files)} files are as kept  {found}"
+        )
+        for each in wrong:
+            out.print(f"  {each}")
+
+    emit(session, "bundle", document, table)
+    raise typer.Exit(outcome.exit_code)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaoskit.cli.render import emit, next_step, outcome_line
+from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.errors import InvalidInput, NotFound, Refused
-from chaoskit.outcome import gravest
+from chaoskit.redaction import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +41,10 @@ class DryRun(StrEnum):
 @command(
     app,
     epilog="Examples: chaoskit run experiments/ --yes; chaoskit run engine.yaml --html report.html; "
-    "cat engine.yaml | chaoskit run - --yes; chaoskit run --plan 7f3c21; "
-    "chaoskit run experiments/ --yes --detach",
+    "cat engine.yaml | chaoskit run - --yes --min-score 80; chaoskit run --plan 7f3c21 --junit run.xml; "
+    "chaoskit run experiments/ --yes --detach. Reports are written on every way out, errors and signals included.",
 )
+@reporting(always=True)
 def run(
     session: Session,
     files: Annotated[
@@ -70,11 +72,18 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Hand them over to a controller, and do not wait.")
     ] = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report there, on every way out.")] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=100, help="End with 1 below this resilience score; weaknesses pass above it."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    *,
+    reports: Reports,
 ) -> None:
     """Run experiments: steady state, undo ledger, fault, verdict, undo, evidence."""
-    if detach and html is not None:
+    if detach and (reports.files or reports.github):
         raise typer.BadParameter("--detach does not wait for anything to report: chaoskit report, later")
     from chaoskit.cli import dryrun
     from chaoskit.cli.plan import plans_of
@@ -100,20 +109,20 @@ def run(
             session,
             runtime,
             trials_of(given, namespace),
+            reports,
             expected=_expected(given, plans),
             preflight=preflight,
             parallel=parallel,
             fail_fast=fail_fast,
         )
-    if html is not None:
-        _write_report(session, html, records)
-    outcome = gravest(each.outcome for each in records)
+    outcome = reports.judge(min_score)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
+        "score": reports.score,
         "runs": [each.document() for each in records],
     }
-    emit(session, "runs", document, lambda out: table(out, records))
+    emit(session, "runs", document, lambda out: _answer(out, reports, records, min_score))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -195,6 +204,7 @@ def _run_all(
     session: Session,
     runtime: Runtime,
     trials: Sequence[Trial],
+    reports: Reports,
     *,
     expected: Sequence[str],
     preflight: bool,
@@ -206,7 +216,8 @@ def _run_all(
     for trial in trials:
         for warning in trial.warnings:
             session.say(f"! {warning}")
-    with session.listening() as listen, stopping() as stop:
+    secrets = secrets_of(body for each in trials for body in (each.document, *each.beside))
+    with session.listening(secrets) as listen, stopping() as stop:
         return AIChaosEngine(runtime.world).run_all(
             trials,
             parallel=parallel,
@@ -215,6 +226,7 @@ def _run_all(
             stop=stop,
             preflight=preflight,
             expected=expected,
+            ended=reports.add,
         )
 
 
@@ -237,12 +249,13 @@ def _handed(out: Console, handed: Sequence[Account]) -> None:
     next_step(out, f"chaoskit show {handed[-1].id} --follow")
 
 
-def _write_report(session: Session, path: Path, records: Sequence[RunRecord]) -> None:
-    from chaoskit.cli.report import write
-    from chaoskit.reports.html import page
-
-    write(path, page([each.document() for each in records]))
-    session.say(f"report   {path}")
+def _answer(out: Console, reports: Reports, records: Sequence[RunRecord], least: float | None) -> None:
+    """The runs; before them whether they reached the score, if one was asked for."""
+    if least is not None and reports.outcome is not None:
+        score = "unknown" if reports.score is None else f"{reports.score:g}"
+        words = f"resilience score {score} of 100, at least {least:g} wanted"
+        outcome_line(out, reports.outcome.words, reports.outcome.exit_code, words)
+    table(out, records)
 
 
 def table(out: Console, records: Sequence[RunRecord]) -> None:
@@ -254,6 +267,8 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
         out.print(f"  {record.reason}")
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
         out.print(f"  undo {record.undo.state}{left}")
+        if record.score is not None:
+            out.print(f"  resilience score {record.score:g} of 100")
     if records:
         next_step(out, f"chaoskit show {records[-1].id} --trace")
 

@@ -57,6 +57,17 @@ def stopping() -> Iterator[Stop]:
 
 
 @contextmanager
+def undisturbed() -> Iterator[None]:
+    """Inside, signals change nothing: the work is done, and what tells of it must be whole."""
+
+    def disregard(number: int, frame: FrameType | None) -> None:
+        del number, frame
+
+    with _handling(disregard):
+        yield
+
+
+@contextmanager
 def within(seconds: float | None) -> Iterator[None]:
     """Inside, an alarm stops the command after so many seconds of the wall; None is no limit."""
     signal.setitimer(signal.ITIMER_REAL, seconds or 0.0)

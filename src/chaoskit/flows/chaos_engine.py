@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -155,11 +155,12 @@ class AIChaosEngine:
         stop: threading.Event | None = None,
         preflight: bool = True,
         expected: Sequence[str] = (),
+        ended: Callable[[RunRecord], None] = lambda _: None,
     ) -> tuple[RunRecord, ...]:
         """The experiments were run, `parallel` at a time, two on one workload after each other.
 
         `expected` are hashes of their plans, in the same order. With `fail_fast` none is begun after one that
-        does not end with 0.
+        does not end with 0. `ended` is told each record as its run ends, from whatever thread that ran it.
         """
         stop = stop or Stop()
         world = self._world
@@ -170,9 +171,11 @@ class AIChaosEngine:
 
             def run_one(place: int, trial: Trial) -> RunRecord:
                 wanted = expected[place] if expected else ""
-                return one.run(
+                record = one.run(
                     trial, listen=listen, stop=stop, preflight=preflight, expected_hash=wanted, heart=heart
                 )
+                ended(record)
+                return record
 
             return batch.run_all(trials, run_one, parallel=parallel, fail_fast=fail_fast, stop=stop)
 

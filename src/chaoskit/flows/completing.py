@@ -14,6 +14,7 @@ from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.store import Document
 from chaoskit.records import RunRecord
+from chaoskit.redaction import redacted, secrets_of
 from chaoskit.reports import score
 from chaoskit.reports.conditions import seconds_to_recover
 from chaoskit.version import __version__
@@ -21,6 +22,9 @@ from chaoskit.version import __version__
 
 def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[str, str]) -> RunRecord:
     """The record with all of it; what cannot be read any more is left out, the verdict never."""
+    secrets = secrets_of(trial.beside)
+    if secrets:  # a server may quote what it rejects
+        record = RunRecord.of(redacted(record.document(), secrets))
     judged = record.document()
     return replace(
         record,

@@ -26,7 +26,8 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.records import PredictionRecord, RecoveryRecord, RunRecord
-from chaoskit.reports.html import page
+from chaoskit.reports.formats import render
+from chaoskit.reports.reading import Reported
 from chaoskit.watching import Interest, Watching
 
 NAMESPACE = "shop"
@@ -228,7 +229,7 @@ class _Story:
             d for trace in sorted(lineage) for d in self._world.store.find(where={"trace_id": trace})
         ]
         path = self._folder / "report.html"
-        path.write_text(page(documents), encoding="utf-8")
+        path.write_text(render("html", Reported(tuple(documents))), encoding="utf-8")
         return path
 
     def _unless_stopped(self, event: Event) -> None:

@@ -48,7 +48,7 @@ def cases(document: Document) -> tuple[Case, ...]:
     """The cases of a run or recovery; one at least."""
     if document["kind"] == "recovery":
         return (_recovery(document),)
-    names = [name for name in str(document["fault"]).split(",") if name]
+    names = [name for name in str(document["fault"]).split(",") if name] or [document["name"]]
     states = _states(document, names)
     verdicts = (document.get("litmus") or {}).get("verdicts") or {}
     alone = len(names) == 1

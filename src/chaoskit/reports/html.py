@@ -1,114 +1,214 @@
-"""One self-contained HTML page from the records of a lineage: verdict, timeline, charts, undo."""
+"""One self-contained HTML page: verdict, charts around the fault, conditions, timeline, undo, evidence.
+
+It loads nothing and runs nothing: it can be attached to a post-mortem, mailed and printed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import groupby
 from typing import Any
 
 import jinja2
 
+from chaoskit import documents
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
+from chaoskit.reports import charts
+from chaoskit.reports.cases import cases
+from chaoskit.reports.conditions import STAGES, Course, Look, courses
+from chaoskit.reports.markdown import facts, recovered_words, score_words
+from chaoskit.reports.reading import (
+    Reported,
+    disturbed,
+    hypothesis_of,
+    in_order,
+    injected_for,
+    moment,
+    name_of,
+    outcome_of,
+    since,
+    span,
+    time,
+    undo_words,
+    whom,
+)
 
-_WIDTH, _HEIGHT = 640, 120
+
+def render(reported: Reported) -> str:
+    """The whole as one page."""
+    return _environment().get_template("report.html").render(
+        title=_title(reported),
+        verdict=reported.verdict,
+        score=reported.score,
+        sections=[_view(each) for each in in_order(reported.records)],
+        error=_error(reported.error) if reported.error is not None else None,
+        charts=charts,
+    )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A line chart as SVG coordinates: `path` draws the values, the band marks the fault."""
-
-    title: str
-    unit: str
-    path: str
-    band: tuple[float, float] | None
-    low: str
-    high: str
-
-
-def page(records: Sequence[Document]) -> str:
-    """The page, a whole HTML document without scripts and without anything to load."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("chaoskit.reports"), autoescape=True, undefined=jinja2.StrictUndefined
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("chaoskit.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters["since"] = _since
-    ordered = sorted(records, key=lambda each: (each["at"], each["id"]))
-    return environment.get_template("report.html").render(
-        records=[_view(each) for each in ordered], width=_WIDTH, height=_HEIGHT
-    )
+
+
+def _title(reported: Reported) -> str:
+    judged = reported.judged
+    if not judged:
+        return reported.verdict.words
+    more = f" and {len(judged) - 1} more" if len(judged) > 1 else ""
+    return f"{name_of(judged[0])}{more}: {reported.verdict.words}"
 
 
 def _view(document: Document) -> dict[str, Any]:
     """What the template shows of one record; every key is there."""
-    outcome = Outcome(document["outcome"]) if "outcome" in document else None
+    if document["kind"] == "prediction":
+        return _prediction(document)
+    outcome, evidence = outcome_of(document), document.get("evidence") or {}
     return {
         "kind": document["kind"],
         "id": document["id"],
-        "at": document["at"],
-        "title": _title(document),
-        "words": outcome.words if outcome else _probability(document),
-        "level": outcome.row.junit if outcome else "note",
-        "exit": outcome.exit_code if outcome else None,
-        "reason": document.get("reason") or "; ".join(document.get("reasons") or ()),
-        "facts": _facts(document),
-        "timeline": document.get("timeline") or [],
-        "charts": _charts(document),
-        "logs": (document.get("evidence") or {}).get("logs") or {},
+        "name": name_of(document),
+        "at": _when(document),
+        "outcome": outcome,
+        "level": outcome.row.junit,
+        "meaning": outcome.row.meaning,
+        "reason": document["reason"],
+        "hint": evidence.get("hint") or "",
+        "hypothesis": hypothesis_of(document),
+        "subtitle": _subtitle(document),
+        "tiles": _tiles(document),
+        "picture": charts.picture(document) if document["kind"] == "run" else None,
+        "conditions": [_condition(each, document) for each in courses(document)],
+        "cases": cases(document),
+        "timeline": _timeline(document),
+        "plan": {"hash": "", "checks": (), "privileged": (), "undo": ()} | (evidence.get("plan") or {}),
+        "changes": evidence.get("changes") or (),
+        "logs": evidence.get("logs") or {},
+        "undo": undo_words(document),
+        "notes": (document.get("undo") or {}).get("notes") or (),
+        "symptoms": document.get("symptoms") or (),
+        "document": documents.dump(document["experiment"]) if document.get("experiment") else "",
+        "facts": {**facts(document), "trace": document["trace_id"]},
     }
 
 
-def _title(document: Document) -> str:
-    what = document.get("fault") or document.get("issue") or "prediction"
-    whom = document.get("target") or ", ".join(document.get("targets") or ())
-    return f"{what} · {whom} · {document['namespace']}"
+def _when(document: Document) -> str:
+    return f"{time(document['at']):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _probability(document: Document) -> str:
-    probability = document.get("probability")
-    return (
-        "by rules" if probability is None else f"{probability:.0%} within {document['horizon_minutes']:g} min"
+def _subtitle(document: Document) -> str:
+    what = str(document.get("fault") or "").replace(",", ", ")
+    targets = ", ".join(whom(document)) if what else ""
+    return " · ".join(
+        filter(None, (what, targets, f"namespace {document['namespace']}", document.get("cluster")))
     )
 
 
-def _facts(document: Document) -> dict[str, str]:
-    undo = document.get("undo") or {}
-    seconds = document.get("seconds_to_recover")
-    facts = {
-        "cluster": document.get("cluster", ""),
-        "targets": ", ".join(document.get("targets") or ()),
-        "undo": ": ".join(filter(None, (undo.get("state", ""), ", ".join(undo.get("left") or ())))),
-        "recovered in": "" if seconds is None else f"{seconds:.1f} s",
-        "model": document.get("model", ""),
+def _tiles(document: Document) -> Mapping[str, str]:
+    """The few figures that count, by name; what there is not is left out."""
+    plan = (document.get("evidence") or {}).get("plan") or {}
+    hit, named = plan.get("hit") or {}, plan.get("targets") or {}
+    fault = injected_for(document)
+    found = {
+        "resilience score": score_words(document.get("score")),
+        "time to recover": recovered_words(document.get("seconds_to_recover")),
+        "fault lasted": "" if fault is None else span(fault),
+        "pods hit" if disturbed(document) else "pods planned": ", ".join(
+            f"{hit[each]} of {len(named.get(each) or ())}" for each in hit
+        ),
+        "undo": str((document.get("undo") or {}).get("state") or ""),
+        "exit code": str(outcome_of(document).exit_code),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _condition(course: Course, document: Document) -> dict[str, Any]:
+    zero = moment(document, "injected_at")
+    broken, regained = course.broken_at, course.seconds_to_recover
+    part = next(
+        p for case in cases(document) for p in case.parts if p.what == "condition" and p.name == course.title
+    )
+    return {
+        "title": course.title,
+        "expected": _bounds(course),
+        "state": part.state,
+        "words": part.words,
+        "stages": [_seen(course.at_stage(stage), course) for stage in STAGES],
+        "broken": since(broken, zero) if broken and zero else "",
+        "regained": "" if not broken else ("not seen" if regained is None else span(regained)),
+    }
+
+
+def _bounds(course: Course) -> str:
+    bound = course.least if course.least is not None else course.most
+    if bound is None or course.unit == "pods":
+        return course.expected
+    return f"{'above' if course.least is not None else 'below'} {charts.shown(bound, course.unit)}"
+
+
+def _seen(look: Look | None, course: Course) -> dict[str, Any] | None:
+    """What was seen at a look, and where that was."""
+    if look is None:
+        return None
+    text, _, where = look.observed.partition(" at ")
+    if look.value is not None and where:
+        text = charts.shown(look.value, course.unit)
+    return {"mark": {True: "held", False: "broken", None: "unknown"}[look.held], "text": text, "where": where}
+
+
+def _timeline(document: Document) -> list[dict[str, Any]]:
+    """The moments, each with its distance from the injection; what was said again and again stands once."""
+    zero = moment(document, "injected_at") or time(document["at"])
+    told: Iterable[Mapping[str, Any]] = document.get("timeline") or ()
+    return [
+        {**first, "since": since(time(first["at"]), zero), "times": 1 + len(again)}
+        for _, (first, *again) in groupby(told, lambda each: (each["name"], each["mark"], each["detail"]))
+    ]
+
+
+def _prediction(document: Document) -> dict[str, Any]:
+    probability, low, high = (document.get(each) for each in ("probability", "low", "high"))
+    horizon = f"{document['horizon_minutes']:g} min"
+    chance = "by rules" if probability is None else f"{probability:.0%}"
+    return {
+        "kind": "prediction",
+        "id": document["id"],
+        "name": document["target"],
+        "at": _when(document),
+        "chance": f"{chance} within {horizon}" if document["horizon_minutes"] else f"{chance} failing now",
+        "range": "" if low is None or high is None else f"{low:.0%} to {high:.0%}",
+        "issue": str(document.get("issue") or "").replace("-", " "),
+        "reasons": document.get("reasons") or (),
+        "trend": _sparkline(document.get("trend") or ()),
+        "model": document["model"],
+        "namespace": document["namespace"],
         "trace": document["trace_id"],
     }
-    return {name: value for name, value in facts.items() if value}
 
 
-def _charts(document: Document) -> list[Chart]:
-    """A chart for each series kept in ``evidence.signals`` (name, unit, points of [time, value])."""
-    series = (document.get("evidence") or {}).get("signals") or ()
-    window = (document.get("injected_at"), document.get("injected_until"))
-    return [_chart(each, window) for each in series if len(each["points"]) > 1]
+def _sparkline(values: Sequence[float]) -> str:
+    """The values as a path 120 wide and 28 high, 0 at the bottom and 1 at the top."""
+    if len(values) < 2:
+        return ""
+    highest = max(1.0, *values)
+    steps = (f"{120 * n / (len(values) - 1):.1f},{27 - 26 * v / highest:.1f}" for n, v in enumerate(values))
+    return "M" + " L".join(steps)
 
 
-def _chart(series: Mapping[str, Any], window: tuple[str | None, str | None]) -> Chart:
-    points = [(datetime.fromisoformat(at).timestamp(), float(value)) for at, value in series["points"]]
-    start, end = points[0][0], points[-1][0]
-    low, high = min(0.0, *(v for _, v in points)), max(v for _, v in points)
-
-    def x(at: float) -> float:
-        return round(_WIDTH * (min(max(at, start), end) - start) / ((end - start) or 1.0), 1)
-
-    def y(value: float) -> float:
-        return round(_HEIGHT - _HEIGHT * (value - low) / ((high - low) or 1.0), 1)
-
-    ends = [datetime.fromisoformat(at).timestamp() for at in window if at]
-    band = (x(ends[0]), x(ends[1])) if len(ends) == 2 else None
-    path = "M" + " L".join(f"{x(at)},{y(value)}" for at, value in points)
-    return Chart(series["name"], series["unit"], path, band, f"{low:.3g}", f"{high:.3g}")
-
-
-def _since(at: str, start: str) -> str:
-    seconds = int((datetime.fromisoformat(at) - datetime.fromisoformat(start)).total_seconds())
-    return f"{seconds // 60}:{seconds % 60:02d}" if seconds >= 0 else f"-{-seconds // 60}:{-seconds % 60:02d}"
+def _error(error: Mapping[str, Any]) -> dict[str, Any]:
+    outcome = Outcome(error["outcome"])
+    return {
+        "outcome": outcome,
+        "level": outcome.row.junit,
+        "message": error["message"],
+        "hint": error.get("hint") or "",
+        "problems": error.get("problems") or (),
+    }

@@ -6,10 +6,10 @@ its conditions count like probes. A fault without a verdict counts 0, one that p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from chaoskit.outcome import Outcome
+from chaoskit.outcome import Outcome, gravest
 from chaoskit.ports.store import Document
 from chaoskit.reports.cases import Case, cases
 from chaoskit.reports.reading import disturbed
@@ -39,6 +39,19 @@ def of_runs(runs: Iterable[Document]) -> float | None:
     """The score of all runs together, in which one that tried nothing counts 0; None where none tried."""
     known = list(runs)
     return _score(each for run in known for each in shares(run)) if any(map(_tried, known)) else None
+
+
+def gated(outcomes: Sequence[Outcome], score: float | None, least: float) -> Outcome:
+    """What runs with these outcomes end with where their score must be `least` at least.
+
+    Below it the answer is no. From it on, weaknesses are tolerated: the gravest of the others stands.
+    """
+    if score is None:
+        return gravest(outcomes)
+    if score < least:
+        return gravest([Outcome.SCORE_TOO_LOW, *outcomes])
+    others = [each for each in outcomes if each is not Outcome.WEAKNESS_FOUND]
+    return gravest(others if len(others) == len(outcomes) else [Outcome.SCORE_REACHED, *others])
 
 
 def shares(run: Document) -> tuple[Share, ...]:

@@ -1,0 +1,181 @@
+"""The options that ask for reports, and the reports: written on every way out of a command."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chaoskit.cli.stopping import Signalled, undisturbed
+from chaoskit.cli.writing import check_writable, write
+from chaoskit.errors import InvalidInput
+from chaoskit.outcome import Outcome, gravest
+from chaoskit.reports.formats import FORMATS, render
+from chaoskit.reports.reading import Reported
+
+if TYPE_CHECKING:
+    from chaoskit.cli.session import Session
+    from chaoskit.ports.store import Document
+    from chaoskit.records import RunRecord
+
+_GITHUB = "Annotate documents and fill the step's summary; by itself when run in GitHub Actions."
+
+
+@dataclass
+class Reports:
+    """The reports that a command was asked for, and what they are made of, as it comes.
+
+    `github` says whether GitHub Actions is told, too; None: when the command runs there.
+    """
+
+    session: Session
+    files: Mapping[str, Path]
+    github: bool | None = None
+    records: list[Document] = field(default_factory=list)
+    outcome: Outcome | None = None
+    score: float | None = None
+
+    @contextmanager
+    def always(self) -> Iterator[None]:
+        """Inside, whatever ends the command, with a result, an error or a signal: its reports are written.
+
+        Raises:
+            InvalidInput: a file cannot be written: before anything else is done, or at the end of what
+                would have ended well. A graver end stays what it is.
+        """
+        for name, path in self.files.items():
+            if str(path) == "-":
+                raise InvalidInput(f"--{name} -: the result is on stdout already", hint="name a file")
+            check_writable(path)
+        try:
+            yield
+        except BaseException as error:
+            if isinstance(error, typer.Exit) and self.outcome is None:
+                self.outcome = next(
+                    (each for each in Outcome if each.exit_code == error.exit_code != 0), None
+                )
+            failed = self._written(_told(error))
+            if failed is not None and isinstance(error, typer.Exit) and error.exit_code == 0:
+                raise failed from error
+            raise
+        failed = self._written(None)
+        if failed is not None:
+            raise failed
+
+    def add(self, record: RunRecord) -> None:
+        """The run that ended is reported, too, whatever becomes of those that go on."""
+        self.records.append(record.document())
+
+    def judge(self, least: float | None) -> Outcome:
+        """What all of the records end with, their score being `least` at least where that is asked for."""
+        from chaoskit.reports import score
+
+        ends = [Outcome(each["outcome"]) for each in self.records]
+        self.score = score.of_runs(self.records)
+        self.outcome = gravest(ends) if least is None else score.gated(ends, self.score, least)
+        return self.outcome
+
+    def write(self, lineage: list[Document] | None = None) -> None:
+        """The reports of the records are written; formats that tell a lineage tell this one.
+
+        Raises:
+            InvalidInput: a file cannot be written.
+        """
+        for name, path in self.files.items():
+            told = lineage if lineage is not None and FORMATS[name].lineage else self.records
+            write(path, render(name, self._reported(None, told)).encode())
+            if str(path) != "-":
+                self.session.say(f"report   {path}")
+        if self.github:
+            self._tell_github(self._reported(None, self.records))
+
+    def _written(self, error: Mapping[str, Any] | None) -> Exception | None:
+        """Every report that can be written is; the first reason why one could not, a bug included."""
+        from chaoskit.cli.complaints import bug, words
+
+        failed: Exception | None = None
+        reported = self._reported(error, self.records)
+        with undisturbed():
+            for name, path in self.files.items():
+                try:
+                    write(path, render(name, reported).encode())
+                    self.session.say(f"report   {path}")
+                except Exception as problem:  # noqa: BLE001 - no report may change how a run has ended
+                    failed = failed or problem
+                    told = words(problem) if isinstance(problem, InvalidInput) else bug(problem)
+                    sys.stderr.write(told)
+            if self.github or (self.github is None and os.environ.get("GITHUB_ACTIONS") == "true"):
+                self._tell_github(reported)
+        return failed
+
+    def _reported(self, error: Mapping[str, Any] | None, records: list[Document]) -> Reported:
+        return Reported(tuple(records), error, self.outcome, self.score)
+
+    def _tell_github(self, reported: Reported) -> None:
+        """On stderr, because results are on stdout; the runner reads both."""
+        from chaoskit.reports import github
+
+        sys.stderr.write("".join(f"{line}\n" for line in github.commands(reported)))
+        path = os.environ.get("GITHUB_STEP_SUMMARY")
+        if path:
+            try:
+                with Path(path).open("a", encoding="utf-8") as file:
+                    file.write(github.summary(reported))
+            except OSError as problem:
+                self.session.say(f"! the step's summary cannot be written: {problem.strerror}")
+
+
+def _told(error: BaseException) -> Mapping[str, Any] | None:
+    """The error as JSON; None of one that only carries the result's exit code."""
+    from chaoskit.cli.complaints import document
+
+    if isinstance(error, typer.Exit):
+        return None
+    if isinstance(error, typer.BadParameter):
+        return document(InvalidInput(error.format_message()))
+    return document(error.error if isinstance(error, Signalled) else error)
+
+
+def reporting(*, always: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command an option for each format; it takes `reports`, written at its end if `always`."""
+
+    def given(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def with_reports(session: Session, **values: Any) -> None:
+            files = {name: path for name in FORMATS if (path := values.pop(name)) is not None}
+            reports = Reports(session, files, values.pop("github"))
+            if not always:
+                function(session, **values, reports=reports)
+                return
+            with reports.always():
+                function(session, **values, reports=reports)
+
+        own = inspect.signature(function, eval_str=True).parameters.values()
+        kept = [each for each in own if each.name != "reports"]
+        with_reports.__signature__ = inspect.Signature([*kept, *_OPTIONS])  # type: ignore[attr-defined]
+        return with_reports
+
+    return given
+
+
+def _option(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+_OPTIONS = (
+    *(
+        _option(
+            name, Annotated[Path | None, typer.Option(f"--{name}", metavar="FILE", help=f"{each.about}.")]
+        )
+        for name, each in FORMATS.items()
+    ),
+    _option("github", Annotated[bool | None, typer.Option("--github/--no-github", help=_GITHUB)]),
+)

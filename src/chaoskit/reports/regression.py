@@ -1,0 +1,97 @@
+"""Whether a run took longer to recover than its own experiment's history allows: median and MAD.
+
+A run regressed when it took longer than the median of the earlier ones by more than the greatest of: three
+scaled median absolute deviations, a tenth of the median, and five seconds (how often a condition is looked
+at). With fewer than five earlier runs nothing is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from chaoskit.outcome import Outcome
+from chaoskit.ports.store import Document
+from chaoskit.reports.reading import counted, disturbed, whom
+
+LEAST, MOST = 5, 30
+"""So many earlier runs at least, and the newest of them at most."""
+DEVIATIONS = 3.0
+NORMAL = 1.4826
+"""What makes the MAD of a normal distribution its standard deviation."""
+SHARE, LOOKS = 0.1, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a run's time to recover compares: the outcome, why, and the figures it was found by (seconds)."""
+
+    outcome: Outcome
+    words: str
+    seconds: float | None
+    earlier: tuple[float, ...] = ()
+    median: float | None = None
+    mad: float | None = None
+    limit: float | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The judgement as JSON."""
+        return {
+            "outcome": self.outcome.value,
+            "exit": self.outcome.exit_code,
+            "message": self.words,
+            "secondsToRecover": self.seconds,
+            "earlier": list(self.earlier),
+            "median": self.median,
+            "mad": self.mad,
+            "limit": self.limit,
+        }
+
+
+def judge(run: Document, history: Iterable[Document]) -> Judgement:
+    """The run's time to recover against the earlier runs of the same experiment in `history`."""
+    seconds = run.get("seconds_to_recover")
+    known = tuple(each["seconds_to_recover"] for each in earlier(run, history))
+    if not disturbed(run):
+        return Judgement(
+            Outcome.NO_BASELINE, "nothing was injected: there is nothing to recover from", seconds
+        )
+    if len(known) < LEAST:
+        words = f"{counted(len(known), 'earlier run')} with a time to recover, {LEAST} are needed"
+        return Judgement(Outcome.NO_BASELINE, words, seconds, known)
+    middle, mad, limit = _limit(known)
+    if seconds is None and run["outcome"] not in {Outcome.PASSED, Outcome.WEAKNESS_FOUND}:
+        words = "how long it took to recover is not known"
+        return Judgement(Outcome.NO_BASELINE, words, seconds, known, middle, mad, limit)
+    took = "it did not recover" if seconds is None else f"it took {seconds:.1f} s to recover"
+    words = f"{took}; {len(known)} earlier runs took {middle:.1f} s (median), up to {limit:.1f} s is usual"
+    slower = seconds is None or seconds > limit
+    outcome = Outcome.REGRESSED if slower else Outcome.PASSED
+    return Judgement(outcome, words, seconds, known, middle, mad, limit)
+
+
+def earlier(run: Document, history: Iterable[Document]) -> list[Document]:
+    """Earlier runs of the experiment on the same targets whose time to recover is known, newest first."""
+    same = [
+        each
+        for each in history
+        if each["kind"] == "run"
+        and (each["at"], each["id"]) < (run["at"], run["id"])
+        and _identity(each) == _identity(run)
+        and each["outcome"] in {Outcome.PASSED, Outcome.WEAKNESS_FOUND}
+        and each.get("seconds_to_recover") is not None
+    ]
+    return sorted(same, key=lambda each: (each["at"], each["id"]), reverse=True)[:MOST]
+
+
+def _identity(run: Document) -> tuple[object, ...]:
+    return (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
+
+
+def _limit(known: tuple[float, ...]) -> tuple[float, float, float]:
+    """Median, MAD and the longest time that is no regression."""
+    middle = median(known)
+    mad = median(abs(each - middle) for each in known)
+    return middle, mad, middle + max(DEVIATIONS * NORMAL * mad, SHARE * middle, LOOKS)

@@ -1,0 +1,77 @@
+"""Each condition over all looks: its worst value, since when it was broken, and for how long."""
+
+from __future__ import annotations
+
+from tests.reports.made import at, look, run, weak
+
+from chaoskit.reports.conditions import courses, seconds_to_recover
+from chaoskit.reports.reading import time
+
+
+def test_it_was_broken_from_the_first_look_that_says_so_to_the_first_from_which_on_it_held() -> None:
+    (course,) = courses(weak())
+    assert course.broken_at == time(at(25))
+    assert course.regained_at == time(at(45))
+    assert course.seconds_to_recover == 20.0
+    assert seconds_to_recover(weak()) == 20.0
+
+
+def test_a_relapse_counts_to_its_end() -> None:
+    looks = [look(25, False, 0.08), look(30, True, 0.01), look(35, False, 0.07), look(45, True, 0.01)]
+    assert seconds_to_recover(run(steady_state=looks)) == 20.0
+
+
+def test_what_nobody_looked_at_during_the_fault_counts_from_the_injection() -> None:
+    looks = [look(1, True, 0.0, stage="before"), look(60, False, 0.09, stage="after")]
+    looks.append(look(70, True, 0.01, stage="after"))
+    assert seconds_to_recover(run(steady_state=looks)) == 50.0
+
+
+def test_what_never_broke_took_no_time_and_what_did_not_come_back_has_none() -> None:
+    assert seconds_to_recover(run(steady_state=[look(25, True, 0.01)])) == 0.0
+    assert seconds_to_recover(run(steady_state=[look(25, True, 0.01), look(40, False, 0.2)])) is None
+
+
+def test_the_slowest_condition_counts_and_one_that_did_not_come_back_for_all() -> None:
+    slow = [look(22, False, 0.2, condition="b"), look(62, True, 0.0, condition="b")]
+    assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *slow])) == 40.0
+    lost = [look(22, False, 0.2, condition="c")]
+    assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *lost])) is None
+
+
+def test_without_an_injection_or_a_condition_there_is_nothing_to_recover_from() -> None:
+    assert seconds_to_recover(run("no-baseline", steady_state=[look(1, False, 0.2, stage="before")])) is None
+    assert seconds_to_recover(run()) is None
+
+
+def test_the_worst_value_is_the_farthest_on_the_wrong_side() -> None:
+    (course,) = courses(weak())
+    assert course.worst is not None
+    assert course.worst.value == 0.2
+    ready = [
+        look(21, True, 3) | {"measured": {"value": 3, "unit": "pods", "least": 3, "most": None}},
+        look(25, False, 1) | {"measured": {"value": 1, "unit": "pods", "least": 3, "most": None}},
+    ]
+    (course,) = courses(run(steady_state=ready))
+    assert course.worst is not None
+    assert course.worst.value == 1
+
+
+def test_a_gap_is_dark_only_when_it_lasts() -> None:
+    short = [look(21, True, 0.01), look(25, None), look(30, True, 0.01)]
+    assert courses(run(steady_state=short))[0].dark is None
+    long = [look(21, True, 0.01), *(look(n, None) for n in (25, 30, 35)), look(40, True, 0.01)]
+    assert courses(run(steady_state=long))[0].dark is not None
+    end = [look(21, True, 0.01), look(25, None)]
+    assert courses(run(steady_state=end))[0].dark is not None
+
+
+def test_conditions_that_were_never_looked_at_are_there_all_the_same() -> None:
+    written = {"steadyState": [{"prometheus": {"signal": "error_ratio", "below": 0.05}}]}
+    (course,) = courses(run("refused", experiment={"spec": written}))
+    assert (course.title, course.looks) == ("error_ratio", ())
+
+
+def test_a_document_whose_conditions_cannot_be_read_any_more_is_no_obstacle() -> None:
+    written = {"steadyState": [{"telepathy": {"of": "pods"}}]}
+    assert courses(run("refused", experiment={"spec": written})) == ()

@@ -1,0 +1,170 @@
+"""What a history of runs tells: open weaknesses, a recovery that got slower, what differs between runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.reports.made import at, probe, probed, recovery, run, several, weak
+
+from chaoskit.outcome import Outcome
+from chaoskit.reports.comparing import differences
+from chaoskit.reports.explaining import explain
+from chaoskit.reports.regression import judge
+from chaoskit.reports.weaknesses import open_weaknesses
+
+
+def _at(number: int, document: dict[str, Any]) -> dict[str, Any]:
+    """The same run, `number` hours later."""
+    return {**document, "id": f"r{number}", "at": at(3600 * number), "ended_at": at(3600 * number + 100)}
+
+
+def _took(*seconds: float | None, **more: Any) -> list[dict[str, Any]]:
+    return [_at(n, {**weak(seconds_to_recover=each), **more}) for n, each in enumerate(seconds)]
+
+
+# ------------------------------------------------------------------ weaknesses
+
+
+def test_a_weakness_is_open_until_its_experiment_passes() -> None:
+    (found,) = open_weaknesses([_at(1, weak()), _at(2, weak())])
+    assert (found.times, found.first, found.last, found.run) == (2, at(3600), at(7200), "r2")
+    assert open_weaknesses([_at(1, weak()), _at(2, run())]) == ()
+    assert [each.times for each in open_weaknesses([_at(3, weak()), _at(2, run()), _at(1, weak())])] == [1]
+
+
+@pytest.mark.parametrize("outcome", ["refused", "cannot-start", "errored", "no-baseline", "interrupted"])
+def test_a_run_that_says_nothing_closes_nothing(outcome: str) -> None:
+    assert len(open_weaknesses([_at(1, weak()), _at(2, run(outcome))])) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"name": "x"}, {"fault": "pod-cpu-hog"}, {"targets": ["a"]}, {"namespace": "b"}, {"cluster": "c"}],
+)
+def test_a_pass_of_something_else_closes_nothing(other: dict[str, Any]) -> None:
+    assert len(open_weaknesses([_at(1, weak()), _at(2, run(**other))])) == 1
+
+
+def test_of_several_faults_each_has_its_own() -> None:
+    assert [each.fault for each in open_weaknesses([_at(1, several())])] == ["pod-delete"]
+
+
+# ------------------------------------------------------------------ regression
+
+
+def test_a_recovery_far_slower_than_the_usual_is_a_regression() -> None:
+    history = _took(20, 22, 18, 21, 19, 60)
+    judged = judge(history[-1], history)
+    assert judged.outcome is Outcome.REGRESSED
+    assert (judged.median, judged.mad) == (20, 1)
+    assert judged.limit == 25  # three deviations are 4.4 s, a tenth 2 s: five seconds are the most
+    assert judged.earlier == (19, 21, 18, 22, 20)
+
+
+def test_a_recovery_within_the_usual_spread_is_none() -> None:
+    history = _took(20, 30, 40, 25, 35, 52)
+    judged = judge(history[-1], history)
+    assert judged.outcome is Outcome.PASSED
+    assert judged.limit == pytest.approx(30 + 3 * 1.4826 * 5)
+
+
+def test_a_tenth_of_a_long_recovery_is_no_regression() -> None:
+    assert judge((h := _took(600, 600, 600, 600, 600, 650))[-1], h).outcome is Outcome.PASSED
+    assert judge((h := _took(600, 600, 600, 600, 600, 670))[-1], h).outcome is Outcome.REGRESSED
+
+
+def test_what_did_not_come_back_at_all_is_a_regression() -> None:
+    history = _took(20, 22, 18, 21, 19, None)
+    judged = judge(history[-1], history)
+    assert judged.outcome is Outcome.REGRESSED
+    assert judged.words.startswith("it did not recover; 5 earlier runs took 20.0 s (median)")
+
+
+def test_with_too_few_earlier_runs_nothing_is_judged() -> None:
+    history = _took(20, 22, 18, 21, 600)
+    judged = judge(history[-1], history)
+    assert (judged.outcome, judged.limit) == (Outcome.NO_BASELINE, None)
+    assert judged.words == "4 earlier runs with a time to recover, 5 are needed"
+
+
+def test_where_nothing_was_injected_there_is_nothing_to_judge() -> None:
+    history = _took(20, 22, 18, 21, 19)
+    assert judge(_at(9, run("refused")), history).outcome is Outcome.NO_BASELINE
+    assert judge(_at(9, run("interrupted")), history).outcome is Outcome.NO_BASELINE
+
+
+def test_only_earlier_runs_of_the_same_experiment_on_the_same_targets_count() -> None:
+    others = [
+        *_took(*[20] * 5, name="x"), *_took(*[20] * 5, fault="x"), *_took(*[20] * 5, targets=["x"]),
+        *_took(*[20] * 5, cluster="x"), *_took(*[20] * 5, outcome="errored"),
+    ]  # fmt: skip
+    later = [_at(20 + n, weak()) for n in range(5)]
+    assert judge(_at(10, weak()), [*others, *later]).earlier == ()
+
+
+def test_an_old_history_is_forgotten() -> None:
+    history = _took(*[500.0] * 30, *[20.0] * 30, 60)
+    assert judge(history[-1], history).outcome is Outcome.REGRESSED
+
+
+# ------------------------------------------------------------------ two runs
+
+
+def test_runs_that_are_the_same_do_not_differ() -> None:
+    assert differences(weak(), _at(2, weak())) == ()
+
+
+def test_what_differs_is_told_by_its_part() -> None:
+    spec = {"hypothesis": "It holds.", "x": [1]}
+    other = run(
+        experiment={"kind": "Experiment", "metadata": {"name": "cart"}, "spec": spec},
+        targets=["deployment/cart", "deployment/orders"],
+        versions={"litmus": "3.32.0"},
+        seconds_to_recover=0.0,
+    )
+    found = {(each.part, each.what): (each.one, each.other) for each in differences(weak(), other)}
+    assert found[("outcome", "outcome")] == ("weakness found", "passed")
+    assert found[("outcome", "resilience score")] == ("0", "100")
+    assert found[("times", "time to recover")] == ("20 s", "0.0 s")
+    assert found[("verdicts", "pod-delete")] == ("failure", "pass")
+    assert found[("worst values", "error_ratio of deployment/cart")] == ("20 %, broken for 20 s", "none")
+    assert found[("targets", "targets")] == ("deployment/cart", "deployment/cart, deployment/orders")
+    assert found[("document", "spec.x[0]")] == ("none", "1")
+    assert found[("versions", "litmus")] == ("3.31.0", "3.32.0")
+    assert next(iter(found)) == ("outcome", "outcome")
+
+
+# ------------------------------------------------------------------ in words
+
+
+@pytest.mark.parametrize(
+    "outcome", [each for each in Outcome if each.row.junit != "pass" or each is Outcome.PASSED]
+)
+def test_every_end_is_explained_with_something_to_do(outcome: Outcome) -> None:
+    told = explain(run(outcome.value))
+    assert any(outcome.words in line for line in told.why)
+    assert told.next
+    assert not any("{" in line for line in told.next)
+
+
+def test_a_weakness_is_explained_by_what_broke() -> None:
+    told = explain(weak(seconds_to_recover=20.0))
+    assert told.what[0].startswith(
+        "cart was to try pod-delete on deployment/cart in namespace shop (2026-05-04"
+    )
+    assert "The fault was there for 30 s." in told.what
+    assert any("broken 0:05 after the injection, back after 20 s" in line for line in told.why)
+    assert "mend it, then prove it: chaoskit run experiments/cart.yaml" in told.next
+
+
+def test_probes_that_failed_are_named() -> None:
+    told = explain(probed("weakness-found", probe("answers", "Failed"), probe("b", "Passed")))
+    assert "probe answers (Continuous): answers says so." in told.why
+    assert "1 of 2 probes and conditions held." in told.why
+
+
+def test_a_recovery_is_explained_by_its_steps() -> None:
+    told = explain(recovery("not-recovered", seconds_to_recover=None))
+    assert "Tried, in order: restart, then roll back." in told.what
+    assert "try again as it is now: chaoskit recover --replay v1" in told.next
