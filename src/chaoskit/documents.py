@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import HIDDEN, looks_secret
+from chaoskit.redaction import HIDDEN, looks_secret, scrubbed
 
 Step = str | int
 Location = tuple[Step, ...]
@@ -92,7 +92,9 @@ class Document:
     ) -> Problem:
         """A problem with the value at `location`, or with its key; a value that is secret is not told."""
         line, column = self.place(location, key=key)
-        found = HIDDEN if self._is_secret(location) and not key and found not in _TELLS_NOTHING else found
+        if not key and self._is_secret(location):
+            found = found if found in _TELLS_NOTHING else HIDDEN
+            expected = scrubbed(expected, _leaves(self.at(location)))
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
@@ -100,6 +102,14 @@ class Document:
         beside = self.at((*location[:-1], "name")) if location and location[-1] == "value" else None
         names = [str(step) for step in location] + ([beside] if isinstance(beside, str) else [])
         return any(map(looks_secret, names))
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(each)
+    elif value not in {None, ""}:
+        yield str(value)
 
 
 _TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})

@@ -22,8 +22,8 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Examples: chaoskit compare 01jd4r 01jd9x; chaoskit compare 01jd9x --history. "
-    "Time to recover is how long the steady state was broken under the fault. A run regressed (1) when it "
+    epilog="Examples: chaoskit compare 01jd4r 01jd9x; chaoskit compare 01jd9x --history; "
+    "time to recover is how long the steady state was broken under the fault. A run regressed (1) when it "
     "took longer than the median of its last 30 earlier runs (same experiment, fault, targets, cluster) by "
     "more than the greatest of: 3 x 1.4826 x their median absolute deviation, a tenth of the median, 5 s. "
     "With fewer than 5 such runs nothing is judged (8).",

@@ -33,10 +33,10 @@ def write(path: Path, content: bytes) -> None:
         sys.stdout.write(content.decode())
         return
     with _translated(path):
-        real = Path(os.path.realpath(path))
-        if real.exists() and not real.is_file():
-            real.write_bytes(content)
+        if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+            path.write_bytes(content)
             return
+        real = Path(os.path.realpath(path))
         real.parent.mkdir(parents=True, exist_ok=True)
         beside = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
         try:

@@ -34,9 +34,7 @@ def render(reported: Reported) -> str:
     run = {
         "tool": {"driver": _driver(rules)},
         "automationDetails": {"id": "chaoskit/"},
-        "originalUriBaseIds": {
-            _SOURCES: {"description": {"text": "The folder that chaoskit was called in."}}
-        },
+        "originalUriBaseIds": {_SOURCES: {"description": {"text": "The folder in which it was called."}}},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(reported)],
         "results": [{**each, "ruleIndex": list(rules).index(each["ruleId"])} for each in results],

@@ -1,0 +1,156 @@
+"""What was kept is read back: reports in every format, bundles, comparisons, weaknesses, words for a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from tests.commandline import CommandLine
+from tests.reports.made import at, prediction, recovery, run, weak
+
+from chaoskit.adapters.sqlite import SqliteStore
+
+PASSED, WEAK, AGAIN = "1aaa000000000001", "1bbb000000000002", "1ccc000000000003"
+
+
+def _later(hours: int, document: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**document, "at": at(3600 * hours), "ended_at": at(3600 * hours + 100), **more}
+
+
+@pytest.fixture
+def keeper(stranger: CommandLine) -> CommandLine:
+    """chaoskit with a history: six runs of one experiment, the last of them slow, and a lineage."""
+    store = SqliteStore(stranger.home / "state/store.db")
+    store.load([
+        *(_later(n, run(id=f"1old00000000000{n}", seconds_to_recover=20.0 + n)) for n in range(4)),
+        _later(5, run(id=PASSED, trace_id="t2", seconds_to_recover=22.0)),
+        _later(6, weak(id=WEAK, seconds_to_recover=90.0)),
+        _later(7, weak(id=AGAIN, name="orders", targets=["deployment/orders"])),
+        prediction(id="1ppp000000000004"), recovery(id="1rrr000000000005"),
+    ])  # fmt: skip
+    store.close()
+    return stranger
+
+
+def test_a_report_is_html_on_stdout_when_nothing_is_asked_for(keeper: CommandLine) -> None:
+    ended = keeper("report", WEAK)
+    assert ended.code == 0
+    assert ended.out.startswith("<!doctype html>")
+    assert ended.err == ""
+
+
+def test_every_format_is_written_and_minus_is_stdout(keeper: CommandLine) -> None:
+    ended = keeper(
+        "report", WEAK, "--html", "a/r.html", "--sarif", "r.sarif", "--junit", "-", "--markdown", "r.md"
+    )
+    assert ended.code == 0
+    assert fromstring(ended.out).get("failures") == "2"
+    assert json.loads((keeper.home / "r.sarif").read_text(encoding="utf-8"))["version"] == "2.1.0"
+    assert (keeper.home / "r.md").read_text(encoding="utf-8").startswith("# ❌ weakness found")
+    assert ended.err.splitlines() == ["report   a/r.html", "report   r.sarif", "report   r.md"]
+
+
+def test_pages_tell_the_lineage_and_machines_the_records_that_are_named(keeper: CommandLine) -> None:
+    keeper("report", WEAK, PASSED, "--html", "r.html", "--junit", "r.xml")
+    page = (keeper.home / "r.html").read_text(encoding="utf-8")
+    assert all(f'id="{each}"' in page for each in (WEAK, PASSED, "1ppp000000000004", "1rrr000000000005"))
+    suites = fromstring((keeper.home / "r.xml").read_text(encoding="utf-8"))
+    assert [suite.get("id") for suite in suites] == [PASSED, WEAK]
+
+
+def test_a_record_that_is_not_there_is_4_and_writes_nothing(keeper: CommandLine) -> None:
+    assert keeper("report", "1zzz", "--junit", "r.xml").code == 4
+    assert not (keeper.home / "r.xml").exists()
+    assert keeper("report").code == 2
+
+
+@pytest.mark.parametrize("path", ["evidence.tar.gz", "evidence"])
+def test_a_bundle_verifies_until_something_is_changed(keeper: CommandLine, path: str) -> None:
+    made = keeper("report", WEAK, "--bundle", path)
+    assert made.code == 0
+    digest = made.err.split()[-1]
+    assert keeper("report", "--verify", path, "--digest", digest).out.endswith(f" are as kept  {digest}\n")
+    other = keeper("report", "--verify", path, "--digest", "sha256:" + 64 * "0", "-o", "json")
+    assert (other.code, other.json["outcome"]) == (1, "does-not-match")
+    assert other.json["mismatches"] == [f"manifest.json is another one: its digest is {digest}"]
+    if path == "evidence":
+        (keeper.home / path / f"run-{WEAK}/timeline.json").write_text("[]")
+        changed = keeper("report", "--verify", path)
+        assert changed.code == 1
+        assert changed.out.splitlines()[1:] == [f"  run-{WEAK}/timeline.json was changed"]
+
+
+def test_two_bundles_of_the_same_records_are_the_same_file(keeper: CommandLine) -> None:
+    for name in ("a.tgz", "b.tar.gz"):
+        keeper("report", WEAK, "--bundle", name)
+    assert (keeper.home / "a.tgz").read_bytes() == (keeper.home / "b.tar.gz").read_bytes()
+
+
+def test_a_bundle_is_not_written_over_a_folder_that_holds_something(keeper: CommandLine) -> None:
+    (keeper.home / "full").mkdir()
+    (keeper.home / "full/x").write_text("")
+    ended = keeper("report", WEAK, "--bundle", "full")
+    assert ended.code == 2
+    assert [path.name for path in (keeper.home / "full").iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("path", ["nowhere.tar.gz", "state/store.db", "state"])
+def test_what_is_no_bundle_is_2(keeper: CommandLine, path: str) -> None:
+    ended = keeper("report", "--verify", path)
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+
+
+def test_what_differs_between_two_runs_is_a_table_and_json(keeper: CommandLine) -> None:
+    ended = keeper("compare", PASSED[:4], WEAK[:4])
+    assert ended.code == 0
+    assert "outcome        outcome" in ended.out
+    assert ended.out.splitlines()[-1] == f"next  chaoskit compare {WEAK} --history"
+    found = keeper("compare", PASSED, WEAK, "-o", "json").json["differences"]
+    assert {"part": "outcome", "what": "outcome", "one": "passed", "other": "weakness found"} in found
+    assert keeper("compare", WEAK, WEAK).out == "nothing differs\n"
+
+
+def test_a_recovery_that_got_slower_is_1_and_the_figures_are_told(keeper: CommandLine) -> None:
+    ended = keeper("compare", WEAK, "--history", "-o", "json")
+    assert ended.code == 1
+    assert (ended.json["outcome"], ended.json["median"], ended.json["limit"]) == ("regressed", 22.0, 27.0)
+    assert keeper("compare", WEAK, "--history").out.startswith("regressed  cart  exit 1\n")
+    assert keeper("compare", PASSED, "--history").code == 8
+
+
+@pytest.mark.parametrize("words", [(WEAK,), (WEAK, PASSED, "--history")])
+def test_a_comparison_needs_two_sides(keeper: CommandLine, words: tuple[str, ...]) -> None:
+    assert keeper("compare", *words).code == 2
+
+
+def test_open_weaknesses_are_listed_and_gated_on(keeper: CommandLine) -> None:
+    listed = keeper("history", "--weaknesses", "-o", "json")
+    assert (listed.code, listed.json["outcome"]) == (0, "done")
+    assert [each["experiment"] for each in listed.json["weaknesses"]] == ["orders", "cart"]
+    assert [keeper("history", "--weaknesses", "--fail-above", n).code for n in (0, 1, 2)] == [1, 1, 0]
+    assert keeper("history", "--weaknesses", "-n", "elsewhere", "--fail-above", 0).out == "no open weakness\n"
+
+
+def test_a_limit_without_what_it_counts_is_2(keeper: CommandLine) -> None:
+    assert keeper("history", "--fail-above", 0).code == 2
+
+
+def test_a_run_is_explained_in_words(keeper: CommandLine) -> None:
+    ended = keeper("explain", WEAK[:6])
+    assert ended.code == 0
+    assert ended.out.startswith("weakness found  cart  exit 1\n\nwhat happened\n")
+    assert "mend it, then prove it: chaoskit run experiments/cart.yaml" in ended.out
+    told = keeper("explain", "1rrr", "-o", "json").json
+    assert (told["outcome"], told["schema"]) == ("recovered", "chaoskit.io/explanation/v1")
+    assert keeper("explain", "1ppp").code == 2
+    assert keeper("explain", "1zzz9").code == 4
+
+
+def test_a_bundle_in_a_folder_is_whole_or_not_there(keeper: CommandLine) -> None:
+    (keeper.home / "taken").write_text("")
+    assert keeper("report", WEAK, "--bundle", "taken").code == 2
+    assert not [path for path in Path(keeper.home).iterdir() if path.name.startswith(".taken")]

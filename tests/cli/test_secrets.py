@@ -1,0 +1,245 @@
+"""A canary in every way into chaoskit sings nowhere: in no output, report, journal, store or traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.cli.made import experiment
+from tests.commandline import CommandLine, Ended, Watched
+from tests.reports.made import weak
+
+from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.reports import github
+from chaoskit.reports.formats import FORMATS, render
+from chaoskit.reports.reading import Reported
+
+Write = Callable[[str, str], Path]
+
+CANARY = "cAnAry7f3a91"
+REPORTS = tuple(word for name in FORMATS for word in (f"--{name}", f"reports/{name}"))
+
+
+def _songs(home: Path, *ended: Ended, inputs: tuple[Path, ...] = ()) -> Iterator[str]:
+    """Where the canary is heard: in outputs, and in every file below `home` but the inputs."""
+    for number, each in enumerate(ended):
+        for name, text in (("stdout", each.out), ("stderr", each.err)):
+            if CANARY in text:
+                yield f"{name} of {number}: {text[max(0, text.index(CANARY) - 200) :][:400]}"
+    for path in home.rglob("*"):
+        if path.is_file() and path not in inputs and CANARY.encode() in path.read_bytes():
+            yield str(path)
+
+
+def _everything(chaoskit: CommandLine, file: Path, **env: str) -> list[Ended]:
+    """Every command that has to do with the document, and with the run that is made of it."""
+    ended = [
+        chaoskit("validate", file, "-o", "json"),
+        chaoskit("plan", file, "-o", "json", env=env),
+        chaoskit("run", file, "--yes", "-v", "-o", "json", "--github", *REPORTS, env=env),
+        chaoskit("run", file, "--yes", "-v", "--progress", "json", env=env),
+    ]
+    for each in chaoskit("history", "--kind", "run", "-o", "json").json["records"]:
+        ended += [chaoskit(*words, each["id"], "-o", "json") for words in (("show", "--trace"), ("explain",))]
+        ended += [chaoskit(*words, each["id"]) for words in (("show",), ("explain",), ("report",))]
+        ended.append(chaoskit("report", each["id"], "--bundle", f"bundle-{each['id']}"))
+    return [*ended, chaoskit("history", "--weaknesses"), chaoskit("history", "-o", "yaml")]
+
+
+def _engine(**experiment_spec: object) -> dict[str, object]:
+    return {
+        "apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosEngine",
+        "metadata": {"name": "secretive", "namespace": "shop"},
+        "spec": {
+            "engineState": "active", "chaosServiceAccount": "litmus-admin",
+            "terminationGracePeriodSeconds": 30,
+            "appinfo": {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"},
+            "experiments": [{"name": "pod-delete", "spec": experiment_spec}],
+        },
+    }  # fmt: skip
+
+
+def test_a_variable_of_an_experiment(chaoskit: CommandLine, simulated: Watched, write: Write) -> None:
+    file = write("x.yaml", experiment("x", parameters={"DB_PASSWORD": CANARY}))
+    ended = _everything(chaoskit, file)
+    assert [each.code for each in ended[:3]] == [0, 0, 0]
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+    assert "(hidden)" in (chaoskit.home / "reports/html").read_text(encoding="utf-8")
+
+
+def test_a_variable_a_probe_and_a_secret_of_plain_litmus(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    env = [
+        {"name": "TOTAL_CHAOS_DURATION", "value": "15"}, {"name": "CHAOS_INTERVAL", "value": "5"},
+        {"name": "API_TOKEN", "value": CANARY},
+    ]  # fmt: skip
+    once = {"probeTimeout": "2s", "interval": "2s", "attempt": 1, "probePollingInterval": "2s"}
+    probe = {
+        "name": "answers", "type": "httpProbe", "mode": "EOT", "runProperties": once,
+        "httpProbe/inputs": {
+            "url": f"http://me:{CANARY}@nobody.shop.svc/?token={CANARY}",
+            "method": {"get": {"criteria": "==", "responseCode": "200"}},
+        },
+    }  # fmt: skip
+    engine = _engine(probe=[probe], components={"env": env})
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
+        "stringData": {"a": CANARY},
+    }  # fmt: skip
+    file = write("x.yaml", yaml.safe_dump_all([secret, engine]))
+    ended = _everything(chaoskit, file)
+    assert "answers" in ended[2].out
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+
+
+def test_an_address_with_a_password_in_a_steady_state(chaoskit: CommandLine, write: Write) -> None:
+    url = f"http://me:{CANARY}@127.0.0.1:1/x?token={CANARY}"
+    file = write("x.yaml", experiment("x", steadyState=[{"http": {"url": url}}]))
+    ended = _everything(chaoskit, file)
+    assert ended[2].code == 8
+    assert "127.0.0.1:1/x" in ended[2].out
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+
+
+BROKEN = {
+    "a field that does not exist": experiment("x").replace("spec:\n", f"spec:\n  password: {CANARY}\n"),
+    "a value of another kind": yaml.safe_dump(
+        _engine(components={"env": [{"name": "DB_PASSWORD", "value": {"is": CANARY}}]})
+    ),
+    "a list where text belongs": experiment("x", parameters={"DB_TOKEN": [CANARY]}),
+    "a quote that is not closed": f'env:\n- name: DB_PASSWORD\n  value: "{CANARY}\nx: 1\n',
+    "a tab": f"token:\t- {CANARY}\n\t- x\n",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_document_that_cannot_be_used(stranger: CommandLine, write: Write, text: str) -> None:
+    file = write("x.yaml", text)
+    ended = [
+        stranger(*words, file) for words in (("validate",), ("validate", "-o", "json"), ("run", *REPORTS))
+    ]
+    assert {each.code for each in ended} == {2}, ended[0].out
+    assert list(_songs(stranger.home, *ended, inputs=(file,))) == []
+
+
+def _kubeconfig(token: str, server: str = "http://127.0.0.1:1") -> str:
+    return (
+        "apiVersion: v1\nkind: Config\ncurrent-context: nowhere\n"
+        "contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]\n"
+        f"clusters: [{{name: nowhere, cluster: {{server: '{server}'}}}}]\n"
+        f"users:\n- name: nobody\n  user:\n    token: {token}\n"
+    )
+
+
+KUBECONFIGS = {
+    "a cluster that is not there": _kubeconfig(CANARY),
+    "a line break": _kubeconfig(f'"{CANARY}\\nx"'),
+    "a letter that no header holds": _kubeconfig(f'"{CANARY}→"'),
+    "a quote that is not closed": _kubeconfig(f'"{CANARY}'),
+    "a password in the address": _kubeconfig("x", f"http://me:{CANARY}@127.0.0.1:1"),
+}
+
+
+@pytest.mark.parametrize("text", KUBECONFIGS.values(), ids=KUBECONFIGS)
+def test_a_kubeconfig(stranger: CommandLine, write: Write, text: str) -> None:
+    config, file = write("kubeconfig", text), write("x.yaml", experiment("x"))
+    ended = [
+        stranger("run", file, "--yes", "--kubeconfig", config, "-o", "json", *REPORTS),
+        stranger("doctor", "--kubeconfig", config),
+    ]
+    assert ended[0].code == 4, ended[0].err
+    assert list(_songs(stranger.home, *ended, inputs=(config,))) == []
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        f"mongodb://me:{CANARY}@127.0.0.1:1/db?serverSelectionTimeoutMS=100",
+        f"mongodb://me:{CANARY}/x@127.0.0.1:1/db",
+        f"mongodb://me:{CANARY}@127.0.0.1:99999/db",
+        f"mongodb://me:{CANARY}:x@127.0.0.1:1/db",
+        f"mongodb+srv://me:{CANARY}@127.0.0.1:1/db",
+        f"postgres://me:{CANARY}@127.0.0.1/db",
+    ],
+)
+def test_the_address_of_a_store(stranger: CommandLine, write: Write, store: str) -> None:
+    file = write("x.yaml", experiment("x"))
+    words = (("history",), ("config",), ("report", "x1234"), ("run", file, "--yes", *REPORTS))
+    ended = [stranger(*each, "-o", "json", env={"CHAOSKIT_STORE": store}) for each in words]
+    assert "127.0.0.1" in ended[1].out
+    assert list(_songs(stranger.home, *ended)) == []
+
+
+SETTINGS = {
+    "a token": {"prometheus": "http://127.0.0.1:1", "prometheus_token": CANARY},
+    "a token with a line break": {"prometheus": "http://127.0.0.1:1", "prometheus_token": f"{CANARY}\nx"},
+    "a password": {"prometheus": f"http://me:{CANARY}@127.0.0.1:1"},
+    "a webhook": {"webhook": f"https://127.0.0.1:1/{CANARY}"},
+    "a token of another kind": {"prometheus_token": {"is": CANARY}},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_a_setting(chaoskit: CommandLine, write: Write, settings: dict[str, object]) -> None:
+    file = write(
+        "x.yaml", experiment("x", steadyState=[{"prometheus": {"signal": "error_ratio", "below": 1}}])
+    )
+    config = write("chaoskit.yaml", yaml.safe_dump(settings))
+    words = (
+        ("config",),
+        ("run", file, "--yes", *REPORTS),
+        ("predict", "-n", "shop"),
+        ("doctor", "-n", "shop"),
+    )
+    ended = [chaoskit(*each, "-o", "json") for each in words]
+    assert list(_songs(chaoskit.home, *ended, inputs=(config,))) == []
+
+
+def test_a_settings_file_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:
+    config = write("chaoskit.yaml", f'prometheus_token: "{CANARY}\nx: 1\n')
+    ended = stranger("config")
+    assert ended.code == 2
+    assert "chaoskit.yaml is no YAML at line 3" in ended.err
+    assert list(_songs(stranger.home, ended, inputs=(config,))) == []
+
+
+def test_the_words_of_a_bug_and_its_traceback(stranger: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x"))
+    code = (
+        "import sys\nfrom chaoskit.cli import run\n"
+        "def broken(*_): raise ValueError(sys.argv.pop())\nrun.checked = broken\n"
+        "from chaoskit.cli.app import main\nsys.exit(main(sys.argv[1:-1]))\n"
+    )
+    said = f"https://me:{CANARY}@shop/?token={CANARY} b'Bearer {CANARY}' password={CANARY}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", str(file), "--yes", "-o", "json", *REPORTS, said],
+        env=stranger.environment, cwd=stranger.home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 70
+    assert "ValueError: https://(hidden)@shop" in done.stderr
+    assert list(_songs(stranger.home, Ended(70, done.stdout, done.stderr))) == []
+
+
+def test_the_log_of_a_target_pod_is_only_where_readme_says(stranger: CommandLine) -> None:
+    run = weak()
+    run["evidence"]["logs"] = {"cart-1/cart": f"logged in with {CANARY}"}
+    store = SqliteStore(stranger.home / "state/store.db")
+    store.put(run)
+    store.close()
+    reported = Reported((run,))
+    for name in FORMATS:
+        assert (CANARY in render(name, reported)) is (name == "html"), name
+    assert CANARY not in github.summary(reported) + "".join(github.commands(reported))
+    words = (
+        ("show", "r1"),
+        ("explain", "r1x"),
+        ("history",),
+        ("history", "--weaknesses"),
+        ("compare", "r1", "r1"),
+    )
+    assert not any(CANARY in stranger(*each).out for each in words)
