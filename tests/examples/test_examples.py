@@ -12,6 +12,7 @@ EXAMPLES = PROJECT / "examples"
 EXPERIMENTS = sorted((EXAMPLES / "experiments").iterdir())
 RUNBOOKS = sorted((EXAMPLES / "runbooks").iterdir())
 MAPPINGS = sorted((EXAMPLES / "data").iterdir())
+PIPELINES = sorted((EXAMPLES / "ci").iterdir())  # tested in test_ci.py
 
 
 def _name(path: Path) -> str:
@@ -20,7 +21,7 @@ def _name(path: Path) -> str:
 
 def test_there_is_a_test_for_every_example() -> None:
     files = {path for path in EXAMPLES.rglob("*") if path.is_file()}
-    assert files == {*EXPERIMENTS, *RUNBOOKS, *MAPPINGS}
+    assert files == {*EXPERIMENTS, *RUNBOOKS, *MAPPINGS, *PIPELINES}
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=_name)
