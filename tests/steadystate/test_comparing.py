@@ -11,6 +11,7 @@ from chaoskit.errors import InvalidInput
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.steadystate import comparing
+from chaoskit.steadystate.comparing import Measurement
 from chaoskit.steadystate.conditions import (
     AlertCondition,
     Condition,
@@ -51,6 +52,13 @@ def test_the_worst_series_decides() -> None:
     assert (found.held, found.observed) == (False, "0.08 at cart-2")
     above = SignalCondition(signal="request_rate", above=5)
     assert comparing.signal(above, [sample(9), sample(3)]).held is False
+
+
+def test_what_was_seen_is_a_number_with_its_bound_too() -> None:
+    below, above = ERRORS, SignalCondition(signal="request_rate", above=5)
+    assert comparing.signal(below, [sample(0.08)]).measured == Measurement(0.08, "ratio", most=0.05)
+    assert comparing.signal(above, [sample(9)]).measured == Measurement(9, "1/s", least=5)
+    assert comparing.signal(below, []).measured is None
 
 
 def test_a_bound_itself_does_not_hold() -> None:

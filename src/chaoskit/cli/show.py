@@ -135,6 +135,7 @@ def _facts(out: Console, document: Document) -> None:
     facts: dict[str, Any] = {
         "targets": ", ".join(document.get("targets") or ()),
         "undo": _undo(document.get("undo") or {}),
+        "score": _score(document.get("score")),
         "recovered in": _seconds(document.get("seconds_to_recover")),
         "model": document.get("model", ""),
     }
@@ -146,6 +147,10 @@ def _facts(out: Console, document: Document) -> None:
 def _undo(undo: dict[str, Any]) -> str:
     left = ", ".join(undo.get("left") or ())
     return f"{undo.get('state', '')}{': ' + left if left else ''}"
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:g} of 100"
 
 
 def _seconds(value: float | None) -> str:
