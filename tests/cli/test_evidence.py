@@ -107,6 +107,7 @@ def test_what_is_no_bundle_is_2(keeper: CommandLine, path: str) -> None:
 def test_what_differs_between_two_runs_is_a_table_and_json(keeper: CommandLine) -> None:
     ended = keeper("compare", PASSED[:4], WEAK[:4])
     assert ended.code == 0
+    assert ended.out.startswith(f"{PASSED} (2026-05-04T08:02:01)  and  {WEAK} (")
     assert "outcome        outcome" in ended.out
     assert ended.out.splitlines()[-1] == f"next  chaoskit compare {WEAK} --history"
     found = keeper("compare", PASSED, WEAK, "-o", "json").json["differences"]

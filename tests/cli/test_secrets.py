@@ -31,7 +31,9 @@ def _songs(home: Path, *ended: Ended, inputs: tuple[Path, ...] = ()) -> Iterator
             if CANARY in text:
                 yield f"{name} of {number}: {text[max(0, text.index(CANARY) - 200) :][:400]}"
     for path in home.rglob("*"):
-        if path.is_file() and path not in inputs and CANARY.encode() in path.read_bytes():
+        # A plan is the document itself, kept so that it can be run; nobody else may read it.
+        kept = path.parent.name == "plans" and not path.stat().st_mode & 0o077
+        if path.is_file() and path not in inputs and not kept and CANARY.encode() in path.read_bytes():
             yield str(path)
 
 

@@ -104,12 +104,14 @@ def test_a_conditions_signal_is_kept_with_its_bound_and_once() -> None:
     conditions = [
         SignalCondition(signal="error_ratio", below=0.05, workload="deployment/cart"),
         SignalCondition(signal="request_rate", above=2, labels={"zone": "a"}),
+        SignalCondition(query="up == 0", below=1),
     ]
     metrics = Metrics()
     found = charts.around(metrics, _record(), conditions, NOW)
     bounds = {(each["signal"], each["of"]): (each["least"], each["most"]) for each in found}
     assert bounds[("error_ratio", "deployment/cart")] == (None, 0.05)
     assert bounds[("request_rate", "namespace/shop")] == (2, None)
+    assert bounds[("up == 0", "")] == (None, 1)
     assert len(found) == len(bounds)
     assert metrics.asked[1][4] == {"namespace": "shop", "zone": "a"}
     lowest = next(each for each in found if each["signal"] == "request_rate")

@@ -62,8 +62,9 @@ def _differences(session: Session, one: Document, other: Document) -> None:
         if not found:
             out.print("nothing differs")
             return
+        out.print(f"{one['id']} ({one['at'][:19]})  and  {other['id']} ({other['at'][:19]})")
         rows = [(each.part, each.what, each.one, each.other) for each in found]
-        columns(out, ("", "what", one["id"], other["id"]), rows)
+        columns(out, ("", "what", "one", "other"), rows)
         next_step(out, f"chaoskit compare {other['id']} --history")
 
     document = {"runs": [one["id"], other["id"]], "differences": [asdict(each) for each in found]}

@@ -18,7 +18,7 @@ from chaoskit.cli.stopping import Signalled, undisturbed
 from chaoskit.cli.writing import check_writable, write
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome, gravest
-from chaoskit.reports.formats import FORMATS, render
+from chaoskit.reports.formats import FORMATS, Format, encoded
 from chaoskit.reports.reading import Reported
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chaoskit.ports.store import Document
     from chaoskit.records import RunRecord
 
-_GITHUB = "Annotate documents and fill the step's summary; by itself when run in GitHub Actions."
+_GITHUB = "Annotate documents and fill the step's summary"
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Reports:
         """
         for name, path in self.files.items():
             told = lineage if lineage is not None and FORMATS[name].lineage else self.records
-            write(path, render(name, self._reported(None, told)).encode())
+            write(path, encoded(name, self._reported(None, told)))
             if str(path) != "-":
                 self.session.say(f"report   {path}")
         if self.github:
@@ -106,7 +106,7 @@ class Reports:
         with undisturbed():
             for name, path in self.files.items():
                 try:
-                    write(path, render(name, reported).encode())
+                    write(path, encoded(name, reported))
                     self.session.say(f"report   {path}")
                 except Exception as problem:  # noqa: BLE001 - no report may change how a run has ended
                     failed = failed or problem
@@ -127,7 +127,7 @@ class Reports:
         path = os.environ.get("GITHUB_STEP_SUMMARY")
         if path:
             try:
-                with Path(path).open("a", encoding="utf-8") as file:
+                with Path(path).open("a", encoding="utf-8", errors="replace") as file:
                     file.write(github.summary(reported))
             except OSError as problem:
                 self.session.say(f"! the step's summary cannot be written: {problem.strerror}")
@@ -160,22 +160,21 @@ def reporting(*, always: bool) -> Callable[[Callable[..., None]], Callable[..., 
 
         own = inspect.signature(function, eval_str=True).parameters.values()
         kept = [each for each in own if each.name != "reports"]
-        with_reports.__signature__ = inspect.Signature([*kept, *_OPTIONS])  # type: ignore[attr-defined]
+        with_reports.__signature__ = inspect.Signature([*kept, *_options(always=always)])  # type: ignore[attr-defined]
         return with_reports
 
     return given
 
 
+def _options(*, always: bool) -> list[inspect.Parameter]:
+    words = f"{_GITHUB}; by itself when run in GitHub Actions." if always else f"{_GITHUB} in GitHub Actions."
+    github = Annotated[bool | None, typer.Option("--github/--no-github", help=words)]
+    return [*(_option(name, _file(name, each)) for name, each in FORMATS.items()), _option("github", github)]
+
+
+def _file(name: str, wanted: Format) -> Any:
+    return Annotated[Path | None, typer.Option(f"--{name}", metavar="FILE", help=f"{wanted.about}.")]
+
+
 def _option(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
-_OPTIONS = (
-    *(
-        _option(
-            name, Annotated[Path | None, typer.Option(f"--{name}", metavar="FILE", help=f"{each.about}.")]
-        )
-        for name, each in FORMATS.items()
-    ),
-    _option("github", Annotated[bool | None, typer.Option("--github/--no-github", help=_GITHUB)]),
-)

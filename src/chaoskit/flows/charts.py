@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import isnan
 
-from chaoskit.ports.metrics import MetricsSource, Series
+from chaoskit.ports.metrics import MetricsSource, Series, Signal
 from chaoskit.ports.store import Document
 from chaoskit.records import RunRecord
 from chaoskit.signals import BY_NAME
@@ -38,20 +38,20 @@ def _of_conditions(
     metrics: MetricsSource, record: RunRecord, conditions: Iterable[SignalCondition], now: datetime
 ) -> Iterator[Document]:
     for each in conditions:
-        series = _range(metrics, each.signal, record, now, each.where(record.namespace))
-        of = each.workload or f"namespace/{record.namespace}"
-        yield _entry(each.signal, of, series, least=each.above, most=each.below)
+        series = _range(metrics, each.measured, record, now, each.where(record.namespace))
+        of = each.workload or ("" if each.query else f"namespace/{record.namespace}")
+        yield _entry(each.measured, of, series, least=each.above, most=each.below)
 
 
 def _of_targets(metrics: MetricsSource, record: RunRecord, now: datetime) -> Iterator[Document]:
     nodes = [each for each in record.targets if each.startswith("node/")]
     others = [each for each in record.targets if each not in nodes]
     for names, whose in ((OF_PODS, others), (OF_NODES, nodes)):
-        for name in names if whose else ():
+        for signal in map(BY_NAME.__getitem__, names if whose else ()):
             where = {} if whose is nodes else {"namespace": record.namespace}
-            series = _range(metrics, name, record, now, where)
+            series = _range(metrics, signal, record, now, where)
             for target in whose:
-                yield _entry(name, target, [each for each in series if target in _owners(each)])
+                yield _entry(signal, target, [each for each in series if target in _owners(each)])
 
 
 def _owners(series: Series) -> set[str]:
@@ -61,9 +61,9 @@ def _owners(series: Series) -> set[str]:
 
 
 def _range(
-    metrics: MetricsSource, name: str, record: RunRecord, now: datetime, where: dict[str, str]
+    metrics: MetricsSource, signal: Signal, record: RunRecord, now: datetime, where: dict[str, str]
 ) -> tuple[Series, ...]:
-    signal, (start, end) = BY_NAME[name], window(record, now)
+    start, end = window(record, now)
     step = max(signal.step, -(-int((end - start).total_seconds()) // POINTS))
     return metrics.range(signal, start, end, step=step, where=where)
 
@@ -75,11 +75,15 @@ def window(record: RunRecord, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _entry(
-    name: str, of: str, series: Sequence[Series], *, least: float | None = None, most: float | None = None
+    signal: Signal,
+    of: str,
+    series: Sequence[Series],
+    *,
+    least: float | None = None,
+    most: float | None = None,
 ) -> Document:
-    signal = BY_NAME[name]
     return {
-        "signal": name,
+        "signal": signal.name,
         "of": of,
         "name": signal.meaning,
         "unit": signal.unit,

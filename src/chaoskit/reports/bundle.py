@@ -18,7 +18,7 @@ from typing import Any
 from chaoskit import documents
 from chaoskit.errors import InvalidInput
 from chaoskit.ports.store import Document
-from chaoskit.reports.formats import FORMATS, render
+from chaoskit.reports.formats import FORMATS, encoded
 from chaoskit.reports.reading import Reported, in_order
 from chaoskit.version import __version__
 
@@ -34,7 +34,7 @@ def bundle(records: tuple[Document, ...]) -> dict[str, bytes]:
     """The files of a bundle by their paths, the manifest among them."""
     files = {path: content for each in in_order(records) for path, content in _of_record(each)}
     endings = {"html": "html", "junit": "xml", "sarif": "sarif", "markdown": "md"}
-    files |= {f"report.{endings[name]}": render(name, Reported(records)).encode() for name in FORMATS}
+    files |= {f"report.{endings[name]}": encoded(name, Reported(records)) for name in FORMATS}
     return {MANIFEST: _manifest(records, files), **dict(sorted(files.items()))}
 
 

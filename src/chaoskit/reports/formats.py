@@ -28,3 +28,8 @@ FORMATS = {
 def render(name: str, reported: Reported) -> str:
     """The report in that format; its module is imported now, so that help imports none."""
     return str(import_module(f"chaoskit.reports.{name}").render(reported))
+
+
+def encoded(name: str, reported: Reported) -> bytes:
+    """The report as it is written; half a character out of some log is a question mark."""
+    return render(name, reported).encode(errors="replace")

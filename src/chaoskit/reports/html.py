@@ -18,16 +18,18 @@ from chaoskit.ports.store import Document
 from chaoskit.reports import charts
 from chaoskit.reports.cases import cases
 from chaoskit.reports.conditions import STAGES, Course, Look, courses
-from chaoskit.reports.markdown import facts, recovered_words, score_words
 from chaoskit.reports.reading import (
     Reported,
     disturbed,
+    facts,
     hypothesis_of,
     in_order,
     injected_for,
     moment,
     name_of,
     outcome_of,
+    recovered_words,
+    score_words,
     since,
     span,
     time,

@@ -12,17 +12,15 @@ from chaoskit.reports.cases import Case, State, cases
 from chaoskit.reports.reading import (
     Reported,
     counted,
+    facts,
     hypothesis_of,
     in_order,
-    injected_for,
-    lasted,
     name_of,
     outcome_of,
-    place_of,
+    recovered_words,
+    score_words,
     since,
-    span,
     time,
-    undo_words,
     whom,
 )
 
@@ -79,42 +77,6 @@ def _judged(document: Document) -> Iterator[str]:
     yield from _folded("Timeline", _timeline(document))
     hint = (document.get("evidence") or {}).get("hint")
     yield from ("", f"Next: {_cell(hint)}" if hint else f"Next: `chaoskit explain {document['id']}`")
-
-
-def facts(document: Document) -> Mapping[str, str]:
-    """What is to be known of a run or recovery at a glance, by name; what there is not is left out."""
-    place, fault = place_of(document), injected_for(document)
-    litmus = document.get("litmus") or {}
-    found = {
-        "fault": document.get("fault", "").replace(",", ", "),
-        "targets": ", ".join(whom(document)),
-        "namespace": document["namespace"],
-        "cluster": document.get("cluster", ""),
-        "score": score_words(document.get("score")) and f"{score_words(document.get('score'))} of 100",
-        "recovered in": recovered_words(document.get("seconds_to_recover")),
-        "undo": undo_words(document),
-        "time": f"{time(document['at']):%Y-%m-%d %H:%M:%S} UTC, {span(lasted(document))}"
-        + (f", {span(fault)} of fault" if fault is not None else ""),
-        "document": f"{place[0]}:{place[1]}" if place else "",
-        "engine": " ".join(filter(None, (litmus.get("engine"), litmus.get("uid")))),
-        "versions": ", ".join(
-            f"{name} {version}" for name, version in (document.get("versions") or {}).items()
-        ),
-        "id": document["id"],
-    }
-    return {name: text for name, text in found.items() if text}
-
-
-def score_words(score: float | None) -> str:
-    """``66.66``, ``100``; "" where there is none."""
-    return "" if score is None else f"{score:g}"
-
-
-def recovered_words(seconds: float | None) -> str:
-    """``41 s``, or that nothing broke; "" where it is not known."""
-    if seconds is None:
-        return ""
-    return span(seconds) if seconds else "nothing broke"
 
 
 def _parts(case: Case) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -107,6 +107,42 @@ def undo_words(document: Document) -> str:
     return ": ".join(filter(None, (str(undo.get("state") or ""), ", ".join(undo.get("left") or ()))))
 
 
+def facts(document: Document) -> Mapping[str, str]:
+    """What is to be known of a run or recovery at a glance, by name; what there is not is left out."""
+    place, fault = place_of(document), injected_for(document)
+    litmus = document.get("litmus") or {}
+    found = {
+        "fault": document.get("fault", "").replace(",", ", "),
+        "targets": ", ".join(whom(document)),
+        "namespace": document["namespace"],
+        "cluster": document.get("cluster", ""),
+        "score": score_words(document.get("score")) and f"{score_words(document.get('score'))} of 100",
+        "recovered in": recovered_words(document.get("seconds_to_recover")),
+        "undo": undo_words(document),
+        "time": f"{time(document['at']):%Y-%m-%d %H:%M:%S} UTC, {span(lasted(document))}"
+        + (f", {span(fault)} of fault" if fault is not None else ""),
+        "document": f"{place[0]}:{place[1]}" if place else "",
+        "engine": " ".join(filter(None, (litmus.get("engine"), litmus.get("uid")))),
+        "versions": ", ".join(
+            f"{name} {version}" for name, version in (document.get("versions") or {}).items()
+        ),
+        "id": document["id"],
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def score_words(score: float | None) -> str:
+    """``66.66``, ``100``; "" where there is none."""
+    return "" if score is None else f"{score:g}"
+
+
+def recovered_words(seconds: float | None) -> str:
+    """``41 s``, or that nothing broke; "" where it is not known."""
+    if seconds is None:
+        return ""
+    return span(seconds) if seconds else "nothing broke"
+
+
 def span(seconds: float) -> str:
     """``0.8 s``, ``41 s``, ``2 min 5 s``, ``1 h 3 min``."""
     if seconds < 10:
@@ -129,8 +165,3 @@ def since(at: datetime, start: datetime) -> str:
 def counted(number: int, what: str) -> str:
     """``1 run``, ``3 runs``."""
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def first(texts: Sequence[str]) -> str:
-    """The first that says something."""
-    return next(filter(None, texts), "")
