@@ -61,6 +61,17 @@ def test_pages_tell_the_lineage_and_machines_the_records_that_are_named(keeper: 
     assert [suite.get("id") for suite in suites] == [PASSED, WEAK]
 
 
+def test_what_was_written_is_told_to_who_reads_json(keeper: CommandLine) -> None:
+    told = keeper("report", WEAK, "--junit", "r.xml", "--bundle", "b.tgz", "-o", "json").json
+    assert (told["schema"], told["records"], told["files"]) == (
+        "chaoskit.io/reports/v1",
+        [WEAK],
+        {"junit": "r.xml"},
+    )
+    assert told["digest"].startswith("sha256:")
+    assert keeper("report", WEAK, "-o", "json").json["files"] == {}
+
+
 def test_a_record_that_is_not_there_is_4_and_writes_nothing(keeper: CommandLine) -> None:
     assert keeper("report", "1zzz", "--junit", "r.xml").code == 4
     assert not (keeper.home / "r.xml").exists()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.reports.made import at, look, run, weak
 
-from chaoskit.reports.charts import HEIGHT, LEFT, LETTER, RIGHT, TOP, WIDTH, Picture, picture, shown
+from chaoskit.reports.axes import HEIGHT, LEFT, RIGHT, TOP, WIDTH, shown
+from chaoskit.reports.charts import LETTER, Picture, picture
 
 
 def _signal(points: list[list[Any]], **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from chaoskit.cli.render import emit
 from chaoskit.cli.reporting import Reports, reporting
-from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.show import find_record
 from chaoskit.cli.writing import STDOUT, read_bundle, write_bundle
 from chaoskit.errors import InvalidInput
@@ -63,11 +63,16 @@ def report(
         raise InvalidInput("no record is named", hint="chaoskit history lists what is kept")
     named, lineage = _found(session, records)
     reports.records = named
+    told: dict[str, object] = {"records": [each["id"] for each in named]}
     if bundle is not None:
-        session.say(f"bundle   {bundle}  {write_bundle(bundle, tuple(lineage))}")
-    elif not (reports.files or reports.github):
+        told |= {"bundle": str(bundle), "digest": write_bundle(bundle, tuple(lineage))}
+        session.say(f"bundle   {bundle}  {told['digest']}")
+    elif not (reports.files or reports.github) and session.output is Format.TABLE:
         reports.files = {"html": STDOUT}
     reports.write(lineage)
+    if STDOUT not in reports.files.values():
+        told["files"] = {name: str(path) for name, path in reports.files.items()}
+        emit(session, "reports", told, lambda _: None)
 
 
 def _found(session: Session, wanted: Sequence[str]) -> tuple[list[Document], list[Document]]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli.stopping import Signalled, undisturbed
-from chaoskit.cli.writing import check_writable, write
-from chaoskit.errors import InvalidInput
+from chaoskit.cli.writing import STDOUT, check_writable, write
+from chaoskit.errors import ChaoskitError, InvalidInput
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.reports.formats import FORMATS, Format, encoded
 from chaoskit.reports.reading import Reported
@@ -52,7 +52,7 @@ class Reports:
                 would have ended well. A graver end stays what it is.
         """
         for name, path in self.files.items():
-            if str(path) == "-":
+            if path == STDOUT:
                 raise InvalidInput(f"--{name} -: the result is on stdout already", hint="name a file")
             check_writable(path)
         try:
@@ -91,9 +91,7 @@ class Reports:
         """
         for name, path in self.files.items():
             told = lineage if lineage is not None and FORMATS[name].lineage else self.records
-            write(path, encoded(name, self._reported(None, told)))
-            if str(path) != "-":
-                self.session.say(f"report   {path}")
+            self._to_file(name, path, self._reported(None, told))
         if self.github:
             self._tell_github(self._reported(None, self.records))
 
@@ -102,19 +100,26 @@ class Reports:
         from chaoskit.cli.complaints import bug, words
 
         failed: Exception | None = None
-        reported = self._reported(error, self.records)
         with undisturbed():
-            for name, path in self.files.items():
+            for tell in self._tellings(self._reported(error, self.records)):
                 try:
-                    write(path, encoded(name, reported))
-                    self.session.say(f"report   {path}")
+                    tell()
                 except Exception as problem:  # noqa: BLE001 - no report may change how a run has ended
                     failed = failed or problem
-                    told = words(problem) if isinstance(problem, InvalidInput) else bug(problem)
+                    told = words(problem) if isinstance(problem, ChaoskitError) else bug(problem)
                     sys.stderr.write(told)
-            if self.github or (self.github is None and os.environ.get("GITHUB_ACTIONS") == "true"):
-                self._tell_github(reported)
         return failed
+
+    def _tellings(self, reported: Reported) -> Iterator[Callable[[], None]]:
+        for name, path in self.files.items():
+            yield functools.partial(self._to_file, name, path, reported)
+        if self.github or (self.github is None and os.environ.get("GITHUB_ACTIONS") == "true"):
+            yield functools.partial(self._tell_github, reported)
+
+    def _to_file(self, name: str, path: Path, reported: Reported) -> None:
+        write(path, encoded(name, reported))
+        if path != STDOUT:
+            self.session.say(f"report   {path}")
 
     def _reported(self, error: Mapping[str, Any] | None, records: list[Document]) -> Reported:
         return Reported(tuple(records), error, self.outcome, self.score)

@@ -5,33 +5,22 @@ All charts of a run share one time axis, so that what happened at the same momen
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from chaoskit.ports.store import Document
+from chaoskit.reports.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Scale, Tick, shown
 from chaoskit.reports.conditions import Course, Look, courses
 from chaoskit.reports.reading import moment, since, time
 
-WIDTH, LEFT, RIGHT = 860.0, 64.0, 12.0
-HEIGHT, TOP, BOTTOM = 150.0, 14.0, 22.0
 ROW = 26.0
 LETTER = 6.2
 """About how wide a letter of a label is."""
 
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400)
 _HELD = {True: "held", False: "broken", None: "unknown"}
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A mark on an axis: where, and what it says."""
-
-    at: float
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +41,6 @@ class Dot:
     y: float
     kind: str
     title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The time from `start` to `end` across the chart; `zero` is the moment that the labels count from."""
-
-    start: datetime
-    end: datetime
-    zero: datetime
-
-    def x(self, at: datetime) -> float:
-        """Where a moment is; those outside are at the edges."""
-        whole = (self.end - self.start).total_seconds() or 1.0
-        share = min(1.0, max(0.0, (at - self.start).total_seconds() / whole))
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
-
-    @property
-    def ticks(self) -> tuple[Tick, ...]:
-        """Six to twelve round moments, counted from zero."""
-        whole = (self.end - self.start).total_seconds()
-        step = next((each for each in _STEPS if whole / each <= 12), _STEPS[-1])
-        first = math.ceil((self.start - self.zero).total_seconds() / step)
-        last = math.floor((self.end - self.zero).total_seconds() / step)
-        moments = (self.zero + timedelta(seconds=number * step) for number in range(first, last + 1))
-        return tuple(Tick(self.x(at), since(at, self.zero)) for at in moments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +165,7 @@ def _chart(signal: Mapping[str, Any], looked: Sequence[Course], axis: Axis, *, i
     least, most = signal.get("least"), signal.get("most")
     bound = least if least is not None else most
     values = [value for _, value in points] + [each.value for each in looks if each.value is not None]
-    scale = _Scale.of([*values, *([bound] if bound is not None else [])])
+    scale = Scale.of([*values, *([bound] if bound is not None else [])])
     segments = _segments(points)
     return Chart(
         title=signal["name"],
@@ -220,7 +184,7 @@ def _is_of(course: Course, signal: Mapping[str, Any]) -> bool:
     return course.title in {f"{signal.get('signal')} of {signal.get('of')}", signal.get("signal")}
 
 
-def _dot(look: Look, scale: _Scale, axis: Axis) -> Dot:
+def _dot(look: Look, scale: Scale, axis: Axis) -> Dot:
     return Dot(axis.x(look.at), scale.y(look.value or 0.0), _HELD[look.held], _title(look, axis))
 
 
@@ -243,16 +207,16 @@ def _segments(points: Points) -> list[Points]:
     return parts
 
 
-def _line(points: Points, scale: _Scale, axis: Axis) -> str:
+def _line(points: Points, scale: Scale, axis: Axis) -> str:
     return "M" + " L".join(f"{axis.x(at)},{scale.y(value)}" for at, value in points)
 
 
-def _area(points: Points, scale: _Scale, axis: Axis) -> str:
+def _area(points: Points, scale: Scale, axis: Axis) -> str:
     floor = HEIGHT - BOTTOM
     return f"{_line(points, scale, axis)} L{axis.x(points[-1][0])},{floor} L{axis.x(points[0][0])},{floor} Z"
 
 
-def _peak(points: Points, scale: _Scale, axis: Axis, unit: str, *, lowest: bool) -> Peak | None:
+def _peak(points: Points, scale: Scale, axis: Axis, unit: str, *, lowest: bool) -> Peak | None:
     """The worst sample since the injection, where it is clearly worse than all before it."""
     pick = min if lowest else max
     after = [each for each in points if each[0] >= axis.zero]
@@ -266,52 +230,3 @@ def _peak(points: Points, scale: _Scale, axis: Axis, unit: str, *, lowest: bool)
     x, y, label = axis.x(at), scale.y(value), f"{shown(value, unit)} at {since(at, axis.zero)}"
     near_edge = x + LETTER * len(label) / 2 > WIDTH - RIGHT
     return Peak(x, y, label, round(y - 8, 1), "end" if near_edge else "middle")
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """The values from `low` to `high` down the chart, with round ticks."""
-
-    low: float
-    high: float
-    step: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> _Scale:
-        known = list(values)
-        low, high = min(0.0, *known), max(0.0, *known)
-        step = _round((high - low) / 3 or 1.0)
-        return cls(math.floor(low / step) * step, math.ceil(1.2 * high / step) * step or step, step)
-
-    def y(self, value: float) -> float:
-        share = (value - self.low) / ((self.high - self.low) or 1.0)
-        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
-
-    @property
-    def ticks(self) -> list[float]:
-        return [self.low + n * self.step for n in range(round((self.high - self.low) / self.step) + 1)]
-
-
-def _round(step: float) -> float:
-    """The next of 1, 2, 5, 10 ... that is no smaller."""
-    size = 10.0 ** math.floor(math.log10(step))
-    return next(each * size for each in (1, 2, 5, 10) if each * size >= step * 0.999)
-
-
-def shown(value: float, unit: str) -> str:
-    """A value as a person reads it: ``5 %``, ``42 ms``, ``268 MiB``, ``0.25 cores``."""
-    if unit == "ratio":
-        return f"{100 * value:.3g} %"
-    if unit == "seconds" and abs(value) < 1:
-        return f"{1000 * value:.3g} ms"
-    if unit.startswith("bytes"):
-        return _binary(value) + unit.removeprefix("bytes")
-    return f"{value:.3g} {'s' if unit == 'seconds' else unit}".rstrip()
-
-
-def _binary(value: float) -> str:
-    for size in ("B", "KiB", "MiB"):
-        if abs(value) < 1024:
-            return f"{value:.3g} {size}"
-        value /= 1024
-    return f"{value:.3g} GiB"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaoskit.ports.store import Document
+from chaoskit.reports.axes import shown
 from chaoskit.reports.cases import cases
-from chaoskit.reports.charts import shown
 from chaoskit.reports.conditions import Course, courses
 from chaoskit.reports.reading import injected_for, lasted, outcome_of, place_of, span, undo_words, whom
 

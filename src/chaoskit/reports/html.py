@@ -15,7 +15,7 @@ import jinja2
 from chaoskit import documents
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
-from chaoskit.reports import charts
+from chaoskit.reports import axes, charts
 from chaoskit.reports.cases import cases
 from chaoskit.reports.conditions import STAGES, Course, Look, courses
 from chaoskit.reports.reading import (
@@ -46,7 +46,7 @@ def render(reported: Reported) -> str:
         score=reported.score,
         sections=[_view(each) for each in in_order(reported.records)],
         error=_error(reported.error) if reported.error is not None else None,
-        charts=charts,
+        axes=axes,
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _bounds(course: Course) -> str:
     bound = course.least if course.least is not None else course.most
     if bound is None or course.unit == "pods":
         return course.expected
-    return f"{'above' if course.least is not None else 'below'} {charts.shown(bound, course.unit)}"
+    return f"{'above' if course.least is not None else 'below'} {axes.shown(bound, course.unit)}"
 
 
 def _seen(look: Look | None, course: Course) -> dict[str, Any] | None:
@@ -162,7 +162,7 @@ def _seen(look: Look | None, course: Course) -> dict[str, Any] | None:
         return None
     text, _, where = look.observed.partition(" at ")
     if look.value is not None and where:
-        text = charts.shown(look.value, course.unit)
+        text = axes.shown(look.value, course.unit)
     return {"mark": {True: "held", False: "broken", None: "unknown"}[look.held], "text": text, "where": where}
 
 
