@@ -66,6 +66,12 @@ def test_a_gap_is_dark_only_when_it_lasts() -> None:
     assert courses(run(steady_state=end))[0].dark is not None
 
 
+def test_what_was_wanted_is_told_by_a_look_that_could_be_evaluated() -> None:
+    dark = look(21, None) | {"expected": "an answer"}
+    assert courses(run(steady_state=[dark, look(25, True, 0.01)]))[0].expected == "below 0.05"
+    assert courses(run(steady_state=[dark]))[0].expected == "an answer"
+
+
 def test_conditions_that_were_never_looked_at_are_there_all_the_same() -> None:
     written = {"steadyState": [{"prometheus": {"signal": "error_ratio", "below": 0.05}}]}
     (course,) = courses(run("refused", experiment={"spec": written}))

@@ -140,13 +140,19 @@ def _course(title: str, looks: Sequence[Mapping[str, Any]], injected_at: datetim
     measured: Mapping[str, Any] = next((each["measured"] for each in looks if each.get("measured")), {})
     return Course(
         title=title,
-        expected=str(looks[0]["expected"]) if looks else "",
+        expected=_expected(looks),
         looks=tuple(_look(each) for each in sorted(looks, key=lambda each: str(each["at"]))),
         unit=measured.get("unit", ""),
         least=measured.get("least"),
         most=measured.get("most"),
         injected_at=injected_at,
     )
+
+
+def _expected(looks: Sequence[Mapping[str, Any]]) -> str:
+    """What was wanted; a look that could not be evaluated only wanted an answer."""
+    known = (each for each in looks if each["held"] is not None)
+    return str(next(known, looks[0])["expected"]) if looks else ""
 
 
 def _look(observation: Mapping[str, Any]) -> Look:
