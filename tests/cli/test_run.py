@@ -95,8 +95,8 @@ def test_a_namespace_that_the_settings_protect_is_refused_too(chaoskit: CommandL
 def test_a_run_that_takes_too_long_is_6_and_undone(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
-    file = write("x.yaml", experiment("x", duration="300s"))
-    with chaoskit.start("run", file, "--yes", "--timeout", "4s", "-o", "json") as process:
+    file = write("x.yaml", experiment("x", duration="900s"))
+    with chaoskit.start("run", file, "--yes", "--timeout", "12s", "-o", "json") as process:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 6, err
     (run,) = json.loads(out)["runs"]
