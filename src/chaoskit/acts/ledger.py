@@ -48,6 +48,7 @@ from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
+from chaoskit.redaction import scrubbed
 
 REASONS = 1000
 """Characters of an ended act's reason that its Lease keeps."""
@@ -245,7 +246,7 @@ class Ledger:
         Raises:
             TakenOver: another process holds the account: it is for that one to close.
         """
-        told = {OUTCOME: outcome.value, REASON: reason[:REASONS]}
+        told = {OUTCOME: outcome.value, REASON: scrubbed(reason)[:REASONS]}
         if self.account.entries:
             self._save({"metadata": {"annotations": told}})
             return

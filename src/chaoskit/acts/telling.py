@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from chaoskit.events import Event, Step
+from chaoskit.redaction import scrubbed
 
 KEPT = 40
 """So many steps are told at a time; a Lease must stay small."""
@@ -46,12 +47,16 @@ class Telling:
     def text(self) -> tuple[str, int]:
         """What a Lease is to hold, and the number to give to `written` when it does."""
         with self._lock:
-            steps = [[s.at.isoformat(), s.name, s.mark, s.detail[:DETAIL], s.run] for s in self._steps]
+            steps = [[s.at.isoformat(), s.name, s.mark, _brief(s.detail), s.run] for s in self._steps]
             return json.dumps({"number": self._heard, "steps": steps}), self._heard
 
     def written(self, number: int) -> None:
         """The text of that number is in the Lease."""
         self._written = max(self._written, number)
+
+
+def _brief(detail: str) -> str:
+    return scrubbed(detail)[:DETAIL]
 
 
 def told(text: str) -> tuple[int, tuple[Step, ...]]:

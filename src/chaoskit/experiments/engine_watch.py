@@ -157,6 +157,7 @@ class EngineWatch:
         chosen = [pod for each in plan.selections.values() for pod in each.pods]
         self.seen = made
         self.evidence = Evidence(cluster, clock, made.uid, chosen)
+        self._own: set[str] = set()
         self._cluster = cluster
         self._plan = plan
         self._course = course
@@ -216,8 +217,13 @@ class EngineWatch:
                 tell_to_stop(self._cluster, self._course.trail)
 
     def _last_words(self) -> str:
-        """The last line that the engine's runner or experiment wrote: why there is no result."""
-        lines = {name: text.strip().splitlines() for name, text in self.evidence.logs.items()}
+        """The last line that the engine's runner or experiment wrote: why there is no result.
+
+        What a target wrote is nobody's reason, and may be anything.
+        """
+        logs = self.evidence.logs.items()
+        own = {name: text for name, text in logs if name.partition("/")[0] in self._own}
+        lines = {name: text.strip().splitlines() for name, text in own.items()}
         return next((f"{name} says: {found[-1]}" for name, found in lines.items() if found), "")
 
     def _take(self, sighting: Sighting | None) -> None:
@@ -229,6 +235,7 @@ class EngineWatch:
         now = self._clock.monotonic()
         self.seen = terminal.seen(self.seen, kind.name, change.type, change.object, now)
         self._course.observed = self.seen
+        self._own |= set(self.seen.pods)
         if kind == kube.EVENT:
             self._heard(change.object)
         elif kind == kube.POD:
