@@ -46,6 +46,7 @@ def test_the_gravest_wins(several: list[Outcome], one: Outcome) -> None:
     ("error", "code"),
     [
         (errors.InvalidInput("x"), 2),
+        (errors.NoBaseline("x"), 8),
         (errors.Refused("x", guard="g"), 3),
         (errors.Forbidden("x"), 3),
         (errors.CannotStart("x"), 4),

@@ -2,6 +2,7 @@
 
     ChaoskitError
     ├── InvalidInput            what a person wrote cannot be used; carries every Problem found
+    ├── NoBaseline              the data cannot support a judgement: too little of what it would need
     ├── Refused                 a guard said no: which guard, which limit, until when
     ├── CannotStart             something needed is missing or busy; nothing was injected
     │   ├── Unavailable         a service cannot be reached or does not answer
@@ -63,6 +64,10 @@ class InvalidInput(ChaoskitError):
     def __init__(self, message: str, *, problems: Sequence[Problem] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
+
+
+class NoBaseline(ChaoskitError):
+    """The data cannot support a judgement; the message says what there is too little of."""
 
 
 class Refused(ChaoskitError):

@@ -92,7 +92,9 @@ TABLE: dict[Outcome, Row] = {
     ),
     Outcome.TIMED_OUT: Row(6, 504, "error", "warning", "the time allowed ran out; undone"),
     Outcome.ERRORED: Row(7, 502, "error", "warning", "something was injected but cannot be judged; undone"),
-    Outcome.NO_BASELINE: Row(8, 409, "error", "warning", "the steady state did not hold before the fault"),
+    Outcome.NO_BASELINE: Row(
+        8, 409, "error", "warning", "the steady state did not hold, or the data cannot support a judgement"
+    ),
     Outcome.BUG: Row(70, 500, "error", "error", "a bug in chaoskit; the traceback is in a file"),
     Outcome.INTERRUPTED: Row(130, 499, "error", "warning", "stopped by the user (SIGINT); undone"),
     Outcome.TERMINATED: Row(143, 499, "error", "warning", "stopped by the user (SIGTERM); undone"),
@@ -110,6 +112,7 @@ def gravest(outcomes: Iterable[Outcome]) -> Outcome:
 
 _OF_ERROR: tuple[tuple[type[errors.ChaoskitError], Outcome], ...] = (
     (errors.InvalidInput, Outcome.INVALID_INPUT),
+    (errors.NoBaseline, Outcome.NO_BASELINE),
     (errors.Refused, Outcome.REFUSED),
     (errors.Forbidden, Outcome.REFUSED),
     (errors.CannotStart, Outcome.CANNOT_START),

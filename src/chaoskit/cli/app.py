@@ -23,8 +23,10 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Predict": {
         "train": "Train a failure model on history and judge it honestly.",
+        "evaluate": "Judge a trained model on data that it has not seen.",
+        "calibrate": "Fit a model's thresholds to another cluster, without any label.",
         "predict": "Show how likely each workload is to fail, and why.",
-        "models": "List the trained models, show one's card, promote one.",
+        "models": "List the trained models, show one's card, compare, promote one.",
     },
     "Prove": {
         "faults": "List the faults, or show one with its parameters and undo.",

@@ -1,4 +1,4 @@
-"""List the trained models, show one's card, promote one."""
+"""List the trained models, show one's card, compare, promote one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from rich.console import Console
 
     from chaoskit.prediction import Listed
@@ -59,6 +61,59 @@ def rollback(session: Session) -> None:
     from chaoskit import prediction
 
     session.say(f"promoted {prediction.rollback(_root(session))}")
+
+
+@command(app)
+def compare(
+    session: Session,
+    one: Annotated[str, typer.Argument(help="Name of a model.")],
+    other: Annotated[str, typer.Argument(help="Name of another.")],
+) -> None:
+    """Show two models' figures beside each other, and whether they were judged on the same data."""
+    cards = [_find(session, one), _find(session, other)]
+    emit(session, "comparison", _comparison(cards), lambda out: _compare(out, cards))
+
+
+def _comparison(cards: list[Listed]) -> dict[str, Any]:
+    figures = {name: {c.name: get(c.card) for c in cards} for name, get in _FIGURES.items()}
+    return {"models": [c.name for c in cards], "same_data": _same_data(cards), "figures": figures}
+
+
+def _same_data(cards: list[Listed]) -> bool:
+    return len({str(c.card.get("data_sha256") or c.name) for c in cards}) == 1
+
+
+def _compare(out: Console, cards: list[Listed]) -> None:
+    rows = [(name, *(_cell(get(c.card)) for c in cards)) for name, get in _FIGURES.items()]
+    columns(out, ("", *(c.name for c in cards)), rows)
+    if not _same_data(cards):
+        out.print("! they were judged on different data: their figures do not compare", style="yellow")
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
+def _of_model(field: str) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda card: (card.get("model") or {}).get(field)
+
+
+_FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "event F1": _of_model("f1"),
+    "recall": _of_model("recall"),
+    "precision": _of_model("precision"),
+    "false alarms per hour": _of_model("false_per_hour"),
+    "delay median (s)": _of_model("delay_median"),
+    "share of the lead": _of_model("lead_share"),
+    "PR-AUC": _of_model("pr_auc"),
+    "Brier": _of_model("brier"),
+    "ECE": _of_model("ece"),
+    "alarm": lambda card: " + ".join(card.get("alarm") or {}),
+    "recipe": lambda card: card.get("recipe"),
+    "budget per day": lambda card: card.get("false_alarms_per_day"),
+    "trained at": lambda card: _text(card, "trained_at"),
+    "judgement": lambda card: _verdict(card),
+}
 
 
 def _find(session: Session, name: str) -> Listed:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli.render import columns, emit, next_step
+from chaoskit.cli import measured
+from chaoskit.cli.render import emit, next_step
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,22 @@ if TYPE_CHECKING:
     from chaoskit.prediction import Options
 
 app = new_app(__doc__)
+
+
+class Recipe(StrEnum):
+    """Which features: validation chooses, those for one cluster, those that carry to others."""
+
+    AUTO = "auto"
+    WINDOW = "window"
+    EVIDENCE = "evidence"
+
+
+class Backend(StrEnum):
+    """Where forests grow."""
+
+    THREADING = "threading"
+    LOKY = "loky"
+    DASK = "dask"
 
 
 @command(
@@ -40,20 +57,50 @@ def train(
         float, typer.Option(min=0.01, help="Budget that sets the threshold.")
     ] = 2.0,
     seed: Annotated[int, typer.Option(help="The same seed and data make the same model.")] = 7,
+    recipe: Annotated[
+        Recipe, typer.Option(help="Which features; auto lets validation choose.")
+    ] = Recipe.AUTO,
+    search: Annotated[
+        float, typer.Option(min=0, help="Seconds for trying other sizes of leaves and splits.")
+    ] = 0.0,
+    jobs: Annotated[int, typer.Option(min=0, help="Forests that grow at once; 0: one per processor.")] = 0,
+    backend: Annotated[
+        Backend, typer.Option(help="Where they grow: threads, processes, a Dask cluster.")
+    ] = Backend.THREADING,
+    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler.")] = "",
     promote: Annotated[bool, typer.Option(help="Let it answer if it beats the baselines.")] = True,
     thorough: Annotated[
         bool, typer.Option(help="Also judge with workloads held out, and probe for leaks.")
     ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the report there: Markdown, and JSON beside it.")
+    ] = None,
 ) -> None:
     """Train a random forest on history, judge it on held-out time beside plain rules, and keep it."""
     from chaoskit.prediction import Options
 
-    options = Options(false_alarms_per_day=false_alarms_per_day, seed=seed)
+    options = Options(
+        recipe=recipe.value,
+        false_alarms_per_day=false_alarms_per_day,
+        seed=seed,
+        search_seconds=search,
+        jobs=jobs or measured.processors(),
+        backend=backend.value,
+        scheduler=scheduler,
+    )
     if data or mapping:
         fitted = _from_files(session, data, mapping, name, options, promote=promote, thorough=thorough)
     else:
         fitted = _from_prometheus(session, hours, name, options, promote=promote, thorough=thorough)
-    emit(session, "training", _plain(fitted), lambda out: _table(out, fitted))
+    if out is not None:
+        measured.write(fitted.report, out, f"Model {fitted.name}", facts=_facts(options))
+    emit(session, "training", _plain(fitted), lambda console: _table(console, fitted))
+
+
+def _facts(options: Options) -> dict[str, Any]:
+    from chaoskit.prediction.artifact import libraries
+
+    return {"seed": options.seed, "trees": options.trees, **libraries()}
 
 
 def _from_files(
@@ -66,19 +113,12 @@ def _from_files(
     promote: bool,
     thorough: bool,
 ) -> Fitted:
-    from chaoskit import prediction
     from chaoskit.flows.learning import fit
 
-    if not data or mapping is None:
-        raise InvalidInput(
-            "--data and --mapping belong together: files, and what their columns mean",
-            hint="see examples/data for mapping files",
-        )
-    meaning = prediction.load_mapping(mapping)
-    target = prediction.Target(meaning.target.mode, timedelta(minutes=meaning.target.horizon_minutes))
+    dataset, meaning, target = measured.read(data, mapping)
     with session.listening() as listen:
         return fit(
-            prediction.read(data, meaning),
+            dataset,
             models=session.loaded.settings.home / "models",
             base=name or meaning.metadata.name,
             target=target,
@@ -107,7 +147,7 @@ def _from_prometheus(
 
 
 def _plain(fitted: Fitted) -> dict[str, object]:
-    from chaoskit.prediction.card import document
+    from chaoskit.prediction import document
 
     return {
         "name": fitted.name,
@@ -127,34 +167,10 @@ def _table(out: Console, fitted: Fitted) -> None:
         f"model {fitted.name}  says whether a workload {report.target}; {verdict}",
         style="bold",
     )
-    show_report(out, report)
+    measured.show(out, report)
     if fitted.promoted:
         out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
         next_step(out, "chaoskit predict")
     else:
         out.print(f"held back  {fitted.held_back}", style="yellow")
         next_step(out, f"chaoskit predict --model {fitted.name}")
-
-
-def show_report(out: Console, report: object) -> None:
-    """How it was judged, and the table of the model beside the baselines."""
-    from chaoskit.prediction import Report, rows
-    from chaoskit.prediction.card import HEADINGS
-
-    assert isinstance(report, Report)
-    facts = ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in report.data.items() if _short(value)
-    )
-    out.print(f"judged on {report.split}\ndata      {facts}")
-    columns(out, HEADINGS, rows(report), wrap=5)
-    for probe in report.probes:
-        if probe.warning:
-            out.print(f"! {probe.name}: {probe.warning}", style="yellow")
-    for note in report.notes:
-        out.print(f"· {note}")
-    for issue, why in report.blind.items():
-        out.print(f"· blind to {issue}: {why}")
-
-
-def _short(value: object) -> bool:
-    return isinstance(value, str | int | float)

@@ -148,7 +148,9 @@ class _Story:
         self._begin(2, "train")
         from chaoskit.prediction import Options
 
-        small = Options(trees=60, fold_trees=30, most_rows=4000, false_alarms_per_day=6)
+        small = Options(
+            recipe="window", trees=60, fold_trees=30, most_rows=4000, false_alarms_per_day=6, jobs=2
+        )
         fitted = self._engine.train(
             NAMESPACE, timedelta(hours=HISTORY), options=small, thorough=False, listen=self._unless_stopped
         )

@@ -32,6 +32,17 @@ class Fitted:
     held_back: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A model with new thresholds where it lies, and each member's threshold before and after."""
+
+    name: str
+    folder: Path
+    before: dict[str, float]
+    after: dict[str, float]
+    notes: tuple[str, ...]
+
+
 def fit(
     dataset: Dataset,
     *,
@@ -61,6 +72,61 @@ def fit(
     return Fitted(name, folder, trained.report, not held_back, held_back)
 
 
+def judged(
+    dataset: Dataset,
+    *,
+    models: Path,
+    model: str,
+    target: Target | None = None,
+    extra: Sequence[LabelRecord] = (),
+    calibrated: bool = False,
+    key: bytes = b"",
+) -> Report:
+    """How a kept model does on data that it has not seen, by the thresholds that it has.
+
+    With `calibrated`, by thresholds that each run of the data gets from the healthy time of the others.
+    """
+    trained = prediction.load(_folder(models, model), state=models, key=key, witnesses=True)
+    labelled = prediction.label(dataset, target or trained.model.target, extra=extra)
+    return prediction.evaluate(trained, labelled, calibrated=calibrated)
+
+
+def calibrate(
+    dataset: Dataset,
+    *,
+    models: Path,
+    model: str,
+    false_alarms_per_day: float | None = None,
+    extra: Sequence[LabelRecord] = (),
+    key: bytes = b"",
+) -> Calibrated:
+    """A kept model was fitted to the healthy time of this data, and is kept beside the first."""
+    folder = _folder(models, model)
+    trained = prediction.load(folder, state=models, key=key, witnesses=True)
+    labelled = prediction.label(dataset, trained.model.target, extra=extra)
+    fitted = prediction.recalibrated(trained, labelled, false_alarms_per_day)
+    name = prediction.next_name(models, f"{folder.name}-calibrated")
+    place = prediction.save(fitted, models / name, state=models, key=key)
+    return Calibrated(
+        name,
+        place,
+        dict(trained.model.join.thresholds),
+        dict(fitted.model.join.thresholds),
+        fitted.report.notes,
+    )
+
+
+def _folder(models: Path, model: str) -> Path:
+    """The folder of the model of that name, or of the promoted one; `NotFound` when there is none."""
+    wanted = model or prediction.promoted(models)
+    if not wanted:
+        raise NotFound("no model is promoted", hint="name one with --model: chaoskit models list")
+    if not (models / wanted).is_dir():
+        known = ", ".join(each.name for each in prediction.names(models)) or "none yet"
+        raise NotFound(f"there is no model {wanted}", hint=f"models: {known}")
+    return models / wanted
+
+
 def _promoted(models: Path, name: str) -> str:
     """Why the model was not promoted; "" when it was."""
     try:
@@ -88,10 +154,7 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
     wanted = name or prediction.promoted(models)
     if not wanted:
         return None
-    if not (models / wanted).is_dir():
-        known = ", ".join(each.name for each in prediction.names(models)) or "none yet"
-        raise NotFound(f"there is no model {wanted}", hint=f"models: {known}")
-    return wanted, prediction.load(models / wanted, state=models, key=key).model
+    return wanted, prediction.load(_folder(models, wanted), state=models, key=key).model
 
 
 def wanted_history(model: Model | None) -> timedelta:

@@ -5,6 +5,7 @@ Importing this imports neither numpy nor scikit-learn: they come with the first 
     data     read(paths, mapping) or collect(metrics, start, end, namespace) -> Dataset
     labels   label(dataset, target) -> Labelled
     model    build(labelled, options) -> Trained (model, baselines, report); save, load, promote
+    judged   evaluate(trained, labelled) -> Report, on other data; calibrate(trained, labelled) to it
     answers  predict(model, window, now=...) or by_rules(window, now) -> PredictionRecord per workload
 """
 
@@ -14,47 +15,55 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chaoskit.prediction.artifact import Listed as Listed
     from chaoskit.prediction.artifact import load as load
-    from chaoskit.prediction.artifact import names as names
-    from chaoskit.prediction.artifact import next_name as next_name
-    from chaoskit.prediction.artifact import promote as promote
-    from chaoskit.prediction.artifact import promoted as promoted
-    from chaoskit.prediction.artifact import rollback as rollback
     from chaoskit.prediction.artifact import save as save
-    from chaoskit.prediction.card import markdown as markdown
+    from chaoskit.prediction.calibrating import recalibrated as recalibrated
+    from chaoskit.prediction.card import document as document
     from chaoskit.prediction.card import rows as rows
     from chaoskit.prediction.dataset import Dataset as Dataset
     from chaoskit.prediction.dataset import collect as collect
-    from chaoskit.prediction.evaluation import Report as Report
     from chaoskit.prediction.evaluation import Trained as Trained
     from chaoskit.prediction.evaluation import build as build
     from chaoskit.prediction.evaluation import evaluate as evaluate
+    from chaoskit.prediction.forest import Options as Options
     from chaoskit.prediction.labels import Labelled as Labelled
     from chaoskit.prediction.labels import Target as Target
-    from chaoskit.prediction.labels import from_recoveries as from_recoveries
-    from chaoskit.prediction.labels import from_runs as from_runs
     from chaoskit.prediction.labels import label as label
     from chaoskit.prediction.mapping import Mapping as Mapping
     from chaoskit.prediction.mapping import load_mapping as load_mapping
+    from chaoskit.prediction.outside import from_recoveries as from_recoveries
+    from chaoskit.prediction.outside import from_runs as from_runs
+    from chaoskit.prediction.page import markdown as markdown
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
+    from chaoskit.prediction.registry import Listed as Listed
+    from chaoskit.prediction.registry import names as names
+    from chaoskit.prediction.registry import next_name as next_name
+    from chaoskit.prediction.registry import promote as promote
+    from chaoskit.prediction.registry import promoted as promoted
+    from chaoskit.prediction.registry import rollback as rollback
+    from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.tables import read as read
     from chaoskit.prediction.training import Model as Model
-    from chaoskit.prediction.training import Options as Options
 
 _HOME = {
-    "artifact": ("Listed", "load", "names", "next_name", "promote", "promoted", "rollback", "save"),
-    "card": ("markdown", "rows"),
+    "artifact": ("load", "save"),
+    "calibrating": ("recalibrated",),
+    "card": ("document", "rows"),
     "dataset": ("Dataset", "collect"),
-    "evaluation": ("Report", "Trained", "build", "evaluate"),
-    "labels": ("Labelled", "Target", "from_recoveries", "from_runs", "label"),
+    "evaluation": ("Trained", "build", "evaluate"),
+    "forest": ("Options",),
+    "labels": ("Labelled", "Target", "label"),
     "mapping": ("Mapping", "load_mapping"),
+    "outside": ("from_recoveries", "from_runs"),
+    "page": ("markdown",),
     "predictor": ("history", "predict"),
+    "registry": ("Listed", "names", "next_name", "promote", "promoted", "rollback"),
+    "report": ("Report",),
     "rules": ("by_rules",),
     "tables": ("read",),
-    "training": ("Model", "Options"),
+    "training": ("Model",),
 }
 _MODULE_OF = {name: module for module, public in _HOME.items() for name in public}
 

@@ -21,22 +21,13 @@ import numpy as np
 import sklearn
 
 from chaoskit import errors
-from chaoskit.prediction import card
+from chaoskit.prediction import card, drawings, page
 from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.registry import CARD, read_object, write_object
+from chaoskit.prediction.witnesses import Witnesses
 
-DATA, CARD, PAGE, DIGEST = "model.joblib", "card.json", "card.md", "model.sha256"
+DATA, WITNESSES, PAGE, DIGEST = "model.joblib", "witnesses.joblib", "card.md", "model.sha256"
 KNOWN = "models.json"
-PROMOTED = "promoted.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One model folder as it lies there, unread: its name, place and card, and whether it answers."""
-
-    name: str
-    path: Path
-    card: Mapping[str, Any]
-    promoted: bool
 
 
 def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Path:
@@ -48,17 +39,28 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
     if (folder / DATA).exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another name")
     folder.mkdir(parents=True, exist_ok=True)
-    kept = replace(trained, model=replace(trained.model, out_of_fold=()))
-    buffer = io.BytesIO()
-    joblib.dump(kept, buffer, compress=3)
-    data = buffer.getvalue()
-    digest = hashlib.sha256(data).hexdigest()
-    (folder / DATA).write_bytes(data)
+    kept = replace(trained, model=replace(trained.model, out_of_fold=()), witnesses=None)
+    files = {DATA: _dumped(kept)} | ({WITNESSES: _dumped(trained.witnesses)} if trained.witnesses else {})
+    lines = []
+    for name, data in files.items():
+        digest = hashlib.sha256(data).hexdigest()
+        (folder / name).write_bytes(data)
+        lines.append(f"{digest}  {name}  {_sign(digest, key)}".rstrip())
+        _remember(state, digest, folder)
+    (folder / DIGEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / CARD).write_text(json.dumps(_card(trained, folder.name), indent=1) + "\n", encoding="utf-8")
-    (folder / PAGE).write_text(card.markdown(trained.report, f"Model {folder.name}"), encoding="utf-8")
-    (folder / DIGEST).write_text(f"{digest} {_sign(digest, key)}".strip() + "\n", encoding="utf-8")
-    _remember(state, digest, folder)
+    drawn = drawings.draw(trained.report)
+    for name, picture in drawn.items():
+        (folder / name).write_text(picture, encoding="utf-8")
+    text = page.markdown(trained.report, f"Model {folder.name}", pictures=tuple(drawn))
+    (folder / PAGE).write_text(text, encoding="utf-8")
     return folder
+
+
+def _dumped(thing: Any) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(thing, buffer, compress=3)
+    return buffer.getvalue()
 
 
 def _card(trained: Trained, name: str) -> dict[str, Any]:
@@ -70,16 +72,18 @@ def _card(trained: Trained, name: str) -> dict[str, Any]:
         "seed": model.seed,
         "threshold": model.threshold,
         "alarm": dict(model.join.thresholds),
+        "data_sha256": model.facts.get("data_sha256", ""),
         "false_alarms_per_day": model.false_alarms_per_day,
         "fingerprint": model.spec.fingerprint,
         "recipe": model.spec.recipe,
         "step": model.spec.step,
         "signals": [signal.name for signal in model.spec.signals],
-        "libraries": _libraries(),
+        "libraries": libraries(),
     }
 
 
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
+    """The libraries that made a model, with their versions."""
     return {"scikit-learn": sklearn.__version__, "numpy": np.__version__, "joblib": joblib.__version__}
 
 
@@ -88,66 +92,53 @@ def _sign(digest: str, key: bytes) -> str:
 
 
 def _remember(state: Path, digest: str, folder: Path) -> None:
-    known = _read(state / KNOWN)
+    known = read_object(state / KNOWN)
     known[digest] = {"path": str(folder), "at": datetime.now(UTC).isoformat()}
-    _write(state / KNOWN, known)
+    write_object(state / KNOWN, known)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The JSON object in this file, empty when there is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise errors.InvalidInput(f"{path} cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise errors.InvalidInput(f"{path} is not a JSON object")
-    return found
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    """The file has this content; whoever reads meanwhile sees the old or the new, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
-
-
-def load(folder: Path, *, state: Path, key: bytes = b"") -> Trained:
-    """The model in `folder`.
+def load(folder: Path, *, state: Path, key: bytes = b"", witnesses: bool = False) -> Trained:
+    """The model in `folder`; with `witnesses` also what judges it on other data, where that was kept.
 
     Raises `NotFound` when there is none, `Refused` (guard ``model trust``) when nobody vouches for the
     file, `InvalidInput` when it was made by other libraries or other features.
     """
-    try:
-        data = (folder / DATA).read_bytes()
-    except OSError as error:
-        raise errors.NotFound(f"no model in {folder}", hint="chaoskit train makes one") from error
-    _check_trust(folder, hashlib.sha256(data).hexdigest(), state, key)
-    _check_versions(folder)
-    trained = joblib.load(io.BytesIO(data))
+    if not (folder / DATA).is_file():
+        raise errors.NotFound(f"no model in {folder}", hint="chaoskit train makes one")
+    trained = _loaded(folder, DATA, state, key)
     if (
         not isinstance(trained, Trained)
-        or trained.model.spec.fingerprint != _read(folder / CARD)["fingerprint"]
+        or trained.model.spec.fingerprint != read_object(folder / CARD)["fingerprint"]
     ):
         raise errors.InvalidInput(
             f"{folder} was trained on features that this version makes differently", hint="train it again"
         )
+    if witnesses and (folder / WITNESSES).is_file():
+        found = _loaded(folder, WITNESSES, state, key)
+        return replace(trained, witnesses=found if isinstance(found, Witnesses) else None)
     return trained
 
 
-def _check_trust(folder: Path, digest: str, state: Path, key: bytes) -> None:
-    if digest in _read(state / KNOWN):
+def _loaded(folder: Path, name: str, state: Path, key: bytes) -> Any:
+    """What lies in this file, once somebody vouches for it and the libraries are those that wrote it."""
+    data = (folder / name).read_bytes()
+    _check_trust(folder, name, hashlib.sha256(data).hexdigest(), state, key)
+    _check_versions(folder)
+    return joblib.load(io.BytesIO(data))
+
+
+def _check_trust(folder: Path, name: str, digest: str, state: Path, key: bytes) -> None:
+    if digest in read_object(state / KNOWN):
         return
     try:
-        signed = (folder / DIGEST).read_text(encoding="utf-8").split()
+        lines = (folder / DIGEST).read_text(encoding="utf-8").splitlines()
     except OSError:
-        signed = []
-    if key and len(signed) == 2 and hmac.compare_digest(signed[1], _sign(digest, key)):
+        lines = []
+    signed = next((line.split() for line in lines if line.split()[1:2] == [name]), [])
+    if key and len(signed) == 3 and hmac.compare_digest(signed[2], _sign(digest, key)):
         return
     raise errors.Refused(
-        f"{folder / DATA} was not trained here and no valid signature vouches for it",
+        f"{folder / name} was not trained here and no valid signature vouches for it",
         guard="model trust",
         limit="reading such a file runs whatever code is in it",
         hint="train it here, or configure the key that it was signed with",
@@ -156,7 +147,7 @@ def _check_trust(folder: Path, digest: str, state: Path, key: bytes) -> None:
 
 def _check_versions(folder: Path) -> None:
     """A forest is only sure to be read by the minor version of scikit-learn that wrote it."""
-    found = _read(folder / CARD)
+    found = read_object(folder / CARD)
     if found.get("schema") != card.SCHEMA:
         raise errors.InvalidInput(
             f"{folder} was made by another version of chaoskit: its alarms mean something else",
@@ -167,59 +158,3 @@ def _check_versions(folder: Path) -> None:
         raise errors.InvalidInput(
             f"{folder} was made with scikit-learn {had}, here is {sklearn.__version__}", hint="train it again"
         )
-
-
-# -- which model answers ---------------------------------------------------------------------------------
-
-
-def names(root: Path) -> tuple[Listed, ...]:
-    """All model folders under `root`, oldest first; none is unpickled."""
-    current = promoted(root)
-    found = [
-        Listed(path.parent.name, path.parent, _read(path), path.parent.name == current)
-        for path in root.glob(f"*/{CARD}")
-    ]
-    return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
-
-
-def next_name(root: Path, base: str) -> str:
-    """``shop-3`` when ``shop-2`` is the newest there."""
-    numbers = [
-        int(tail)
-        for path in root.glob(f"{base}-*")
-        for tail in [path.name.removeprefix(f"{base}-")]
-        if tail.isdigit()
-    ]
-    return f"{base}-{max(numbers, default=0) + 1}"
-
-
-def promoted(root: Path) -> str:
-    """The name of the model that answers, or ""."""
-    history = _read(root / PROMOTED).get("history", [])
-    return str(history[-1]["name"]) if history else ""
-
-
-def promote(root: Path, name: str) -> None:
-    """The model of this name answers from now on; `Refused` when it does not beat the baselines."""
-    report = _read(root / name / CARD)
-    if not report:
-        raise errors.NotFound(f"no model {name} in {root}", hint="chaoskit models list")
-    if not report.get("beats_baselines"):
-        beaten = ", ".join(report.get("beaten_by", [])) or "the baselines"
-        raise errors.Refused(
-            f"{name} does not beat {beaten} on held-out time, in event F1 at the same budget of false alarms",
-            guard="promotion",
-            limit="better event F1 than every baseline",
-            hint=f"collect more failures and train again, or name it: chaoskit predict --model {name}",
-        )
-    history = _read(root / PROMOTED).get("history", [])
-    _write(root / PROMOTED, {"history": [*history, {"name": name, "at": datetime.now(UTC).isoformat()}]})
-
-
-def rollback(root: Path) -> str:
-    """The model that answered before answers again; its name. `NotFound` when there was none."""
-    history = _read(root / PROMOTED).get("history", [])
-    if len(history) < 2:
-        raise errors.NotFound("no model was promoted before this one")
-    _write(root / PROMOTED, {"history": history[:-1]})
-    return str(history[-2]["name"])

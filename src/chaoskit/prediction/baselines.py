@@ -6,7 +6,7 @@ data and for the same budget of false alarms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from chaoskit.prediction import features, folds, joined
+from chaoskit.prediction import features, plain
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.joined import ABSENCE, SATURATING, STATIC
-from chaoskit.prediction.training import Options, Table
+from chaoskit.prediction.forest import Options
+from chaoskit.prediction.plain import ABSENCE, SATURATING, STATIC
+from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
 
@@ -45,7 +46,7 @@ def fit(table: Table, chosen: Moments, options: Options) -> tuple[Baseline, ...]
     judge = Judge(table.labelled, chosen)
     fitted = []
     for name, meaning in _MEANINGS.items():
-        learned = _LEARNERS[name](table, chosen, options) if name in _LEARNERS else None
+        learned = _LEARNERS[name](table, chosen, options.seed) if name in _LEARNERS else None
         baseline = Baseline(name, meaning, learned=learned)
         scores = baseline.scores(table)
         if any(np.isfinite(block).any() for block in scores):
@@ -54,16 +55,16 @@ def fit(table: Table, chosen: Moments, options: Options) -> tuple[Baseline, ...]
     return tuple(fitted)
 
 
-def out_of_fold(baseline: Baseline, table: Table, chosen: Moments, options: Options) -> list[Floats]:
+def out_of_fold(
+    baseline: Baseline, table: Table, sides: Sequence[tuple[Moments, Moments]], seed: int = 7
+) -> list[Floats]:
     """Its scores; those of one that learns by what it learns from other stretches of the chosen time."""
     if baseline.name not in _LEARNERS:
         return baseline.scores(table)
-    numbers = folds.number(table.labelled, chosen, options.folds)
     out = [_empty(table, index) for index in range(len(table.blocks))]
-    for held in range(options.folds):
-        teaches, examines = folds.apart(numbers, held, table.spec.window)
+    for teaches, examines in sides:
         if table.samples(teaches).y.size:
-            learned = _LEARNERS[baseline.name](table, teaches, options)
+            learned = _LEARNERS[baseline.name](table, teaches, seed)
             found = replace(baseline, learned=learned).scores(_at(table, examines))
             for block, moments, scores in zip(out, examines, found, strict=True):
                 block[:, moments] = scores
@@ -76,7 +77,8 @@ def _at(table: Table, moments: Moments) -> Table:
     cut = [replace(b, values=b.values[:, :, m]) for b, m in zip(dataset.blocks, moments, strict=True)]
     labelled = replace(table.labelled, dataset=replace(dataset, blocks=tuple(cut)))
     made = tuple(block[:, m] for block, m in zip(table.blocks, moments, strict=True))
-    return replace(table, labelled=labelled, blocks=made)
+    signs = tuple(block[:, m] for block, m in zip(table.signs, moments, strict=True))
+    return replace(table, labelled=labelled, blocks=made, signs=signs)
 
 
 def _values(table: Table, index: int) -> Block:
@@ -94,10 +96,10 @@ def _empty(table: Table, index: int) -> Floats:
 
 
 def _static(table: Table, index: int, _: Any) -> Floats:
-    return joined.static(table.labelled.dataset, _values(table, index))
+    return plain.static(table.labelled.dataset, _values(table, index))
 
 
-def _limits(table: Table, chosen: Moments, _: Options) -> Mapping[Row, Floats]:
+def _limits(table: Table, chosen: Moments, _: int) -> Mapping[Row, Floats]:
     """Each pod's highest values while it was healthy, over the chosen moments."""
     limits: dict[Row, Floats] = {}
     for index, moments in enumerate(chosen):
@@ -123,7 +125,7 @@ def _limit(table: Table, index: int, limits: Any) -> Floats:
 
 
 def _absence(table: Table, index: int, _: Any) -> Floats:
-    return joined.absence(table.labelled.dataset, _values(table, index))
+    return plain.absence(table.labelled.dataset, _values(table, index))
 
 
 def _linear(table: Table, index: int, _: Any) -> Floats:
@@ -132,11 +134,9 @@ def _linear(table: Table, index: int, _: Any) -> Floats:
     samples = max(3, round(15 / minute))
     for name in SATURATING:
         if (values := _signal(table, index, name)) is not None:
-            padded = np.pad(values, ((0, 0), (samples - 1, 0)), constant_values=np.nan)
-            windows = np.lib.stride_tricks.sliding_window_view(padded, samples, axis=1)
             with np.errstate(invalid="ignore", divide="ignore"):
-                fitted, slope = features.trend(windows, minute)
-            score = np.fmax(score, fitted + 30 * slope)
+                fitted, slope = features.trend(values.astype(np.float64), samples)
+            score = np.fmax(score, (fitted + 30 * slope / minute).astype(np.float32))
     return score
 
 
@@ -161,12 +161,12 @@ def _ewma(table: Table, index: int, _: Any) -> Floats:
     return score
 
 
-def _isolation(table: Table, chosen: Moments, options: Options) -> IsolationForest:
+def _isolation(table: Table, chosen: Moments, seed: int) -> IsolationForest:
     samples = table.samples(chosen)
     healthy = np.flatnonzero(samples.y == 0)
-    random = np.random.default_rng(options.seed)
+    random = np.random.default_rng(seed)
     kept = random.choice(healthy, min(len(healthy), _ISOLATION_SAMPLES), replace=False)
-    forest = IsolationForest(n_estimators=50, random_state=options.seed, n_jobs=1)
+    forest = IsolationForest(n_estimators=50, random_state=seed, n_jobs=1)
     return forest.fit(table.features(samples.pick(np.sort(kept))))
 
 
@@ -202,7 +202,7 @@ _MEANINGS = {
     "persistence": "it failed before, so it will again",
 }
 
-_LEARNERS: dict[str, Callable[[Table, Moments, Options], Any]] = {
+_LEARNERS: dict[str, Callable[[Table, Moments, int], Any]] = {
     "static limit per pod": _limits,
     "IsolationForest": _isolation,
 }

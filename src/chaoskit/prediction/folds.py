@@ -28,8 +28,19 @@ def refuse_random(how: str) -> None:
         )
 
 
+MANY_RUNS = 4
+"""From so many runs with events on, whole runs are held out; fewer are cut in time."""
+
+
 def by_time(labelled: Labelled, holdout: float, gap: int) -> tuple[Moments, Moments]:
-    """The earlier part of every block, and its last `holdout` (a share) after a gap of so many samples."""
+    """The earlier part of every block, and its last `holdout` (a share) after a gap of so many samples.
+
+    Of many runs with events the last ones are held out whole.
+    """
+    if runs := _runs(labelled):
+        first = runs[max(1, round(len(runs) * (1 - holdout)))]
+        early = [np.full(b.length, n < first, dtype=bool) for n, b in enumerate(labelled.dataset.blocks)]
+        return tuple(early), tuple(~each for each in early)
     early, late = [], []
     for index, block in enumerate(labelled.dataset.blocks):
         cut = _between_events(labelled, index, round(block.length * (1 - holdout)))
@@ -44,6 +55,46 @@ def everything(labelled: Labelled) -> Moments:
     return tuple(np.ones(block.length, dtype=bool) for block in labelled.dataset.blocks)
 
 
+def turns(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tuple[Moments, Moments]]:
+    """Each stretch of the chosen time in turn: (what teaches, what examines), nothing within `gap` of it.
+
+    Of many runs each is a stretch, up to ten; else there are `count` of even length, cut between events.
+    """
+    numbers = number(labelled, chosen, count)
+    last = max((int(each.max()) for each in numbers if len(each)), default=-1)
+    return [apart(numbers, held, gap) for held in range(last + 1)]
+
+
+def number(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:
+    """For each block the fold of each chosen moment, -1 for the others."""
+    runs = [index for index in _runs(labelled) if chosen[index].any()]
+    if len(runs) >= MANY_RUNS:
+        folds = min(len(runs), 10)
+        place = {index: n % folds for n, index in enumerate(runs)}
+        return tuple(
+            np.where(moments, place.get(index, index % folds), -1).astype(np.int8)
+            for index, moments in enumerate(chosen)
+        )
+    return tuple(_stretches(labelled, index, moments, count) for index, moments in enumerate(chosen))
+
+
+def _runs(labelled: Labelled) -> list[int]:
+    """The blocks with events, if they are many."""
+    found = sorted({event.block for event in labelled.events})
+    return found if len(found) >= MANY_RUNS else []
+
+
+def _stretches(labelled: Labelled, index: int, moments: NDArray[np.bool_], count: int) -> NDArray[np.int8]:
+    """Even stretches of one block, cut between events; blocks begin with different folds."""
+    fold = np.full(len(moments), -1, dtype=np.int8)
+    inside = np.flatnonzero(moments)
+    if len(inside):
+        edges = np.linspace(inside[0], inside[-1] + 1, count + 1).round().astype(int)
+        cuts = [_between_events(labelled, index, int(edge)) for edge in edges[1:-1]]
+        fold[inside] = (np.searchsorted(cuts, inside, side="right") + index) % count
+    return fold
+
+
 def _between_events(labelled: Labelled, index: int, wanted: int) -> int:
     """The moment nearest to `wanted` at which no event of the block is under way or about to begin."""
     truth = labelled.truths[index]
@@ -52,29 +103,12 @@ def _between_events(labelled: Labelled, index: int, wanted: int) -> int:
     return int(free[np.argmin(np.abs(free - wanted))]) if len(free) else wanted
 
 
-def number(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:
-    """For each block the fold of each chosen moment, -1 for the others: `count` stretches of even length.
-
-    Cuts lie between events, so that an event is in one fold only. Blocks begin with different folds.
-    """
-    found = []
-    for index, moments in enumerate(chosen):
-        fold = np.full(len(moments), -1, dtype=np.int8)
-        inside = np.flatnonzero(moments)
-        if len(inside):
-            edges = np.linspace(inside[0], inside[-1] + 1, count + 1).round().astype(int)
-            cuts = [_between_events(labelled, index, int(edge)) for edge in edges[1:-1]]
-            fold[inside] = (np.searchsorted(cuts, inside, side="right") + index) % count
-        found.append(fold)
-    return tuple(found)
-
-
 def apart(folds: Sequence[NDArray[np.int8]], held: int, gap: int) -> tuple[Moments, Moments]:
     """What teaches when fold `held` examines: the others, but nothing within `gap` samples of it."""
     train, test = [], []
     for fold in folds:
         examined = fold == held
-        near = np.convolve(examined, np.ones(2 * gap + 1), mode="same") > 0.5 if examined.any() else examined
-        train.append((fold >= 0) & ~near[: len(fold)])
+        near = np.convolve(examined, np.ones(2 * gap + 1))[gap : gap + len(fold)] > 0.5
+        train.append((fold >= 0) & ~near)
         test.append(examined)
     return tuple(train), tuple(test)

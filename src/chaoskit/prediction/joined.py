@@ -1,4 +1,4 @@
-"""The alarm: the forest joined with plain rules, each in units of its own threshold for the same budget.
+"""The alarm: the forest joined with plain rules and evidence, each in units of its own threshold.
 
 One threshold on a forest's shares cannot serve every class of failure: what fails often and plainly gets the
 high shares, and a rare slow leak stays under any threshold that the budget allows, although "the memory is
@@ -15,28 +15,31 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction import folds
+from chaoskit.prediction import evidence, folds, plain
 from chaoskit.prediction.alarms import Judge, Judgement, Scores
-from chaoskit.prediction.dataset import Block, Dataset, present
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.plain import ABSENCE, STATIC
+from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
 
-FOREST, STATIC, ABSENCE = "random forest", "static rule", "absence"
+FOREST, EVIDENCE = "random forest", "evidence"
 
 ALARM = 1.0
 """From this joined score on it is an alarm: a member has reached its threshold."""
-
-SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
 
 LEAST = 1e-6
 """No threshold is lower: scores are divided by it. And by such a share thresholds give way, so that a score
 that lies on its threshold is an alarm however it was rounded."""
 
-SILENT_SECONDS = 300
-"""Of so long a time absence is the silent share."""
+
+MORE = 2
+"""So many more events evidence has to catch to join: one more may be chance."""
+
+FEW = 3
+"""So few false alarms in the time that was seen set no threshold: one more or less decides everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,55 +74,19 @@ class Join:
         return [self.score({name: each[index] for name, each in members.items()}) for index in range(blocks)]
 
 
-def rules(dataset: Dataset) -> dict[str, list[Floats]]:
-    """The scores [row, moment] per block of each plain rule that these signals allow."""
-    made = {
-        STATIC: [static(dataset, block) for block in dataset.blocks],
-        ABSENCE: [absence(dataset, block) for block in dataset.blocks],
-    }
-    return {name: each for name, each in made.items() if any(np.isfinite(block).any() for block in each)}
-
-
-def static(dataset: Dataset, block: Block) -> Floats:
-    """How near its limit the fullest ratio is; 1 for a pod that is not ready or waits in a crash loop."""
-    empty = np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
-    return np.asarray(np.fmax.reduce([empty, *_watched(dataset, block).values()]), dtype=np.float32)
-
-
-def loudest(dataset: Dataset, block: Block, row: int) -> str:
-    """The signal that `static` is highest for at the newest moment of this row; "" when it has none."""
-    now = {name: float(values[row, -1]) for name, values in _watched(dataset, block).items()}
-    known = {name: value for name, value in now.items() if not np.isnan(value)}
-    return max(known, key=lambda name: known[name], default="")
-
-
-def _watched(dataset: Dataset, block: Block) -> dict[str, Floats]:
-    """What the static rule looks at, each so that 1 is bad."""
-    columns = {name: block.values[:, at] for at, name in enumerate(dataset.names)}
-    if "ready" in columns:
-        columns["ready"] = 1 - columns["ready"]
-    return {name: columns[name] for name in (*SATURATING, "waiting_bad", "ready") if name in columns}
-
-
-def absence(dataset: Dataset, block: Block) -> Floats:
-    """How much of the last five minutes a pod that was there is silent; NaN when none ever is."""
-    there = present(block.values)
-    samples = max(1, round(SILENT_SECONDS / dataset.step))
-    known = np.logical_or.accumulate(there, axis=1)
-    silent = np.zeros(there.shape, dtype=np.float32)
-    for back in range(min(samples, there.shape[1])):
-        silent[:, back:] += ~there[:, : there.shape[1] - back] & known[:, back:]
-    share = silent / samples if silent.any() else np.full_like(silent, np.nan)
-    return share.astype(np.float32)
+def members(table: Table, forest: Scores, signs: Scores) -> dict[str, Scores]:
+    """The scores of all that may be joined: the forest's, the evidence's, the plain rules'."""
+    rules = plain.rules(table.labelled.dataset.select(table.spec.signals))
+    return {FOREST: forest, EVIDENCE: signs, **rules}
 
 
 def fit(labelled: Labelled, chosen: Moments, members: Mapping[str, Scores], budget: float) -> Join:
     """The join with the best event F1 within `budget` false alarms per day at the chosen moments.
 
-    Each member first gets the threshold that suits it best with the whole budget to itself. A rule that
-    catches something joins, the best first, when the alarms together are no worse for it (it may know what
-    has not failed yet): one factor on all thresholds keeps them within the budget. The scores are to be out
-    of fold: a forest's on what it has learned would promise too much.
+    Each member first gets the threshold that suits it best with the whole budget to itself. A plain rule
+    that catches something joins, the best first, when the alarms together are no worse for it (it may know
+    what has not failed yet); evidence when they catch at least two more. One factor on all thresholds keeps them within
+    the budget. The scores are to be out of fold: a forest's on what it has learned would promise too much.
     """
     judge = Judge(labelled, chosen)
     alone = {name: judge.best(scores, budget) for name, scores in members.items()}
@@ -128,7 +95,8 @@ def fit(labelled: Labelled, chosen: Moments, members: Mapping[str, Scores], budg
     for name in ranked:
         if alone[name].caught and alone[name].threshold > 0:
             join, judged = _joined(judge, alone, members, (*best.thresholds, name), budget)
-            if judged.f1 >= found.f1:
+            more = 0 if name != EVIDENCE else MORE
+            if judged.f1 >= found.f1 and judged.caught >= found.caught + more:
                 best, found = join, judged
     return best
 
@@ -147,6 +115,32 @@ def _joined(
     return Join({name: limit * factor for name, limit in each.thresholds.items()}), judged
 
 
+def reset(
+    join: Join, labelled: Labelled, chosen: Moments, members: Mapping[str, Scores], budget: float
+) -> Join:
+    """The same members with the lowest thresholds that the healthy time at these moments allows.
+
+    `labelled` has no event: what is alarmed is false. Where the budget allows a few false alarms in that
+    time, it decides; else each threshold lies beyond the most that was seen. Evidence is in units of that
+    already.
+    """
+    judge = Judge(labelled, chosen)
+    few = budget * judge.hours / 24 < FEW
+
+    def limit(name: str) -> float:
+        if not few:
+            return judge.best(members[name], budget).threshold
+        if name == EVIDENCE:
+            return 1.0
+        return float(evidence.limits(evidence.tops(labelled, chosen, members[name])))
+
+    each = Join({name: max(LEAST, limit(name)) for name in join.thresholds if name in members})
+    if few:
+        return each
+    factor = max(LEAST, judge.best(each.over(members), budget).threshold) * (1 - LEAST)
+    return Join({name: value * factor for name, value in each.thresholds.items()})
+
+
 def in_turn(
     labelled: Labelled, chosen: Moments, count: int, decide: Callable[[Moments], T]
 ) -> list[tuple[Moments, T]]:
@@ -154,8 +148,7 @@ def in_turn(
 
     What sets a threshold on the very scores that it is judged by would be kind to itself.
     """
-    numbers = folds.number(labelled, chosen, count)
-    sides = [folds.apart(numbers, held, 0) for held in range(count)]
+    sides = folds.turns(labelled, chosen, count, 0)
     return [(examines, decide(teaches)) for teaches, examines in sides]
 
 
@@ -168,3 +161,8 @@ def assemble(
         for index, scores in enumerate(alarm(decided)):
             out[index][:, moments[index]] = scores[:, moments[index]]
     return out
+
+
+__all__ = [
+    "ABSENCE", "ALARM", "EVIDENCE", "FOREST", "STATIC", "Join", "assemble", "fit", "in_turn", "members", "reset",
+]  # fmt: skip

@@ -2,7 +2,7 @@
 
 Injected step faults have no precursors: they are labelled while they last (detect). Failures that a
 system brings about itself are labelled from `horizon` before they begin (forecast), if they are of a class
-that announces itself. What cannot be known is censored, never silently negative: the time before failures
+that announces itself. A ramp, whose beginning was told, is labelled from there to its failure. What cannot be known is censored, never silently negative: the time before failures
 without warning, a horizon more before the others (they may be under way), replicas of what fails, the time
 after a mitigation, chaos windows that are not labels, errors that follow from another pod's failure, and
 whatever is healthy less than a horizon before the data or the pod ends.
@@ -10,16 +10,17 @@ whatever is healthy less than a horizon before the data or the pod ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.dataset import Block, Dataset, Row, Values, present
-from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord, new_id
+from chaoskit.prediction.dataset import Block, Dataset, Values, present
+from chaoskit.prediction.failures import ERRORS, SETTLING, Objectives, from_history
+from chaoskit.records import LabelRecord
 
 Mode = Literal["detect", "forecast"]
 
@@ -37,29 +38,23 @@ DETECTED_ONLY = {
     "cpu-saturation": "a stress begins at once; slow growth alone can be foreseen",
 }
 
-ERRORS = "errors"
-"""The class, for the time being, of a pod that only answers with errors: whose fault that is, is open."""
-
-AT_LEAST = timedelta(minutes=2)
-"""How long a failure lasts at the least: a container that was restarted is not back at once."""
-
 STALE = timedelta(minutes=5)
 """From when on a pod without samples is gone, and says nothing about now."""
-
-SETTLING = timedelta(minutes=10)
-"""How long after a failure its traces are nobody's fault: neither failure nor health."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What the model says: that a failure is there (detect) or comes within `horizon` (forecast).
 
-    An alarm less than `warning` before a failure that can be foreseen leaves no time to act: too late.
+    An alarm less than `warning` before a failure that can be foreseen leaves no time to act: too late. It
+    counts when it holds for `confirm` samples on end. A forecast without a horizon is of ramps: it says
+    that something is on its way to a failure.
     """
 
     mode: Mode = "forecast"
     horizon: timedelta = timedelta(minutes=30)
     warning: timedelta = timedelta(minutes=3)
+    confirm: int = 1
 
     @property
     def lead(self) -> timedelta:
@@ -72,23 +67,19 @@ class Target:
 
     @property
     def words(self) -> str:
-        """``fails within 30 min`` or ``is failing``."""
+        """``fails within 30 min``, ``is on its way to a failure`` or ``is failing``."""
         minutes = self.horizon.total_seconds() / 60
-        return f"fails within {minutes:g} min" if self.mode == "forecast" else "is failing"
-
-
-@dataclass(frozen=True, slots=True)
-class Objectives:
-    """When something counts as a failure: share of failed requests, samples in a row, pool errors/s."""
-
-    error_ratio: float = 0.05
-    samples: int = 2
-    pool_errors: float = 0.1
+        if self.mode == "forecast":
+            return f"fails within {minutes:g} min" if minutes else "is on its way to a failure"
+        return "is failing"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One failure: its block, the rows that it hit, when (first and last index) and its class."""
+    """One failure: its block, the rows that it hit, when (first and last index) and its class.
+
+    A `ramp` goes wrong from `start` to its failure at `end`: it leaves a lead.
+    """
 
     block: int
     rows: tuple[int, ...]
@@ -98,6 +89,8 @@ class Event:
     start: datetime
     end: datetime
     workload: str
+    fault: str = ""
+    ramp: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,8 +131,9 @@ def label(
     that the history shows inside a masked chaos window is censored with it.
     """
     given = [*dataset.labels, *extra]
-    failures = [r for r in given if r.meaning == "failure" or (r.meaning == "chaos" and chaos == "label")]
-    censored = [r for r in given if r.meaning == "censored" or (r.meaning == "chaos" and chaos == "mask")]
+    meant = {"failure", "ramp", *(["chaos"] if chaos == "label" else [])}
+    failures = [record for record in given if record.meaning in meant]
+    censored = [record for record in given if record.meaning not in meant]
     seen = from_history(dataset, objectives or Objectives())
     events: list[Event] = []
     truths = []
@@ -155,12 +149,12 @@ def label(
 
 def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterator[Event]:
     for record in failures:
-        rows = rows_of(block, record.target, record.namespace)
-        first, last = _indices(block, record.start, record.end)
+        rows = rows_of(block, record)
+        first, last = _span(block, record)
         if rows and first <= last:
             yield Event(
                 index, rows, first, last, record.issue or "other", record.start, record.end,
-                block.rows[rows[0]].workload,
+                block.rows[rows[0]].workload, record.fault, record.meaning == "ramp",
             )  # fmt: skip
 
 
@@ -206,20 +200,31 @@ def _same(one: Event, other: Event) -> bool:
     return not apart and bool(set(one.rows) & set(other.rows))
 
 
-def rows_of(block: Block, target: str, namespace: str = "") -> tuple[int, ...]:
-    """The rows meant by a pod's name, a workload (``deployment/cart``) or its bare name."""
+def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
+    """The rows that it means: by a pod's name, a workload (``deployment/cart``), its bare name or ``*``."""
+    if record.run not in {"", block.run}:
+        return ()
+    target = record.target
     return tuple(
         index
         for index, row in enumerate(block.rows)
-        if target in {row.pod, row.workload, row.workload.partition("/")[2], f"pod/{row.pod}"}
-        and namespace in {"", row.namespace}
+        if target in {"*", row.pod, row.workload, row.workload.partition("/")[2], f"pod/{row.pod}"}
+        and record.namespace in {"", row.namespace}
     )
 
 
-def _indices(block: Block, start: datetime, end: datetime) -> tuple[int, int]:
-    """First and last index of the samples in (start, end + one step]: each tells of the time before it."""
-    first = int(np.floor((start - block.start).total_seconds() / block.step)) + 1
-    last = int(np.floor((end - block.start).total_seconds() / block.step)) + 1
+def _span(block: Block, record: LabelRecord) -> tuple[int, int]:
+    """First and last index of what it means.
+
+    A failure shows in the samples of (start, end + one step], as each tells of the time before it; of a
+    ramp the samples until its failure; what is unknown is exactly [start, end].
+    """
+    begin, end = (((at - block.start).total_seconds()) / block.step for at in (record.start, record.end))
+    if record.meaning == "unknown":
+        first, last = int(np.ceil(begin)), int(np.floor(end))
+    else:
+        first = int(np.floor(begin)) + 1
+        last = int(np.ceil(end)) - 1 if record.meaning == "ramp" else int(np.floor(end)) + 1
     return max(0, first), min(block.length - 1, last)
 
 
@@ -240,9 +245,13 @@ def _truth(
         rows = _siblings(block, event) if lead else list(event.rows)
         y[rows, max(0, event.first - before) : event.last + 1 + settling] = -1
     for record in censored:
-        first, last = _indices(block, record.start - target.lead, record.end + SETTLING)
+        exact = record.meaning == "unknown"
+        wider = (
+            record if exact else replace(record, start=record.start - target.lead, end=record.end + SETTLING)
+        )
+        first, last = _span(block, wider)
         if first <= last:
-            y[list(rows_of(block, record.target, record.namespace)), first : last + 1] = -1
+            y[list(rows_of(block, record)), first : last + 1] = -1
     masked = _masked(block, censored)
     for index, event in enumerate(events):
         rows = [row for row in event.rows if not masked[row, event.first]]
@@ -251,7 +260,7 @@ def _truth(
         y[rows, span] = 1
         number[rows, span] = offset + index
     y[(y == 0) & _open_ended(block.values, lead)] = -1
-    y[~_scored(block.values, block.step)] = -1
+    y[(y == 0) & ~_scored(block.values, block.step)] = -1
     return Truth(y, number)
 
 
@@ -274,8 +283,8 @@ def _masked(block: Block, censored: Iterable[LabelRecord]) -> NDArray[np.bool_]:
     found = np.zeros((len(block.rows), block.length), dtype=bool)
     for record in censored:
         if record.meaning == "chaos":
-            first, last = _indices(block, record.start, record.end + SETTLING)
-            found[list(rows_of(block, record.target, record.namespace)), first : last + 1] = True
+            first, last = _span(block, replace(record, end=record.end + SETTLING))
+            found[list(rows_of(block, record)), first : last + 1] = True
     return found
 
 
@@ -286,155 +295,3 @@ def _scored(values: Values, step: int) -> NDArray[np.bool_]:
     for back in range(1, round(STALE.total_seconds() / step) + 1):
         found[:, back:] |= there[:, :-back]
     return found
-
-
-# -- failures that the history shows ---------------------------------------------------------------------
-
-
-def from_history(dataset: Dataset, objectives: Objectives) -> list[LabelRecord]:
-    """The failures of each pod that its signals show: restarts, OOM kills, crash loops, not ready, errors."""
-    return [
-        record
-        for block in dataset.blocks
-        for index, row in enumerate(block.rows)
-        for record in _failures(block, index, row, dataset, objectives)
-    ]
-
-
-def _failures(
-    block: Block, index: int, row: Row, dataset: Dataset, objectives: Objectives
-) -> Iterator[LabelRecord]:
-    def series(name: str) -> Values:
-        column = dataset.column(name)
-        if column is None:
-            return np.full(block.length, np.nan, dtype=np.float32)
-        values: Values = block.values[index, column]
-        return values
-
-    bad = _signs(series, objectives)
-    failing = np.logical_or.reduce(list(bad.values()))
-    for first, last in _stretches(failing, round(SETTLING.total_seconds() / block.step)):
-        signs = {name for name, where in bad.items() if where[first : last + 1].any()}
-        yield LabelRecord(
-            id=new_id(block.at(first)), at=block.at(first), trace_id="", target=row.pod,
-            namespace=row.namespace, meaning="failure", issue=_issue(signs, series, first),
-            start=block.at(first - 1), end=max(block.at(last - 1), block.at(first - 1) + AT_LEAST),
-            source="history",
-        )  # fmt: skip
-
-
-def _signs(series: Any, objectives: Objectives) -> Mapping[str, NDArray[np.bool_]]:
-    """Where each sign of a failure is there; a missing value is none."""
-    restarts = series("restarts")
-    more = np.zeros(len(restarts), dtype=bool)
-    more[1:] = np.diff(restarts) > 0
-    with np.errstate(invalid="ignore"):
-        errors = series("error_ratio") > objectives.error_ratio
-        return {
-            "restart": more,
-            "oom": _risen(series("last_oom")) | (more & (_filled(series("last_oom")) > 0)),
-            "crash loop": series("waiting_bad") > 0,
-            "not ready": _lasting(series("ready") == 0, objectives.samples) & _was_ready(series("ready")),
-            "pool errors": _lasting(series("db_pool_errors") > objectives.pool_errors, objectives.samples),
-            "errors": _lasting(errors, objectives.samples),
-        }
-
-
-def _risen(flag: Values) -> NDArray[np.bool_]:
-    found = np.zeros(len(flag), dtype=bool)
-    found[1:] = np.nan_to_num(np.diff(_filled(flag))) > 0
-    return found
-
-
-def _filled(values: Values) -> Values:
-    return np.nan_to_num(values)
-
-
-def _was_ready(ready: Values) -> NDArray[np.bool_]:
-    """From the first moment on at which the pod was ready: before it, it is only starting."""
-    found: NDArray[np.bool_] = np.maximum.accumulate(ready == 1)
-    return found
-
-
-def _lasting(where: NDArray[np.bool_], samples: int) -> NDArray[np.bool_]:
-    """Where it holds for at least so many samples on end."""
-    found = np.zeros_like(where)
-    for first, last in _stretches(where, 0):
-        found[first : last + 1] = last - first + 1 >= samples
-    return found
-
-
-def _stretches(where: NDArray[np.bool_], bridge: int) -> Iterator[tuple[int, int]]:
-    """First and last index of each stretch; two with at most `bridge` samples between them are one."""
-    hits = np.flatnonzero(where)
-    if len(hits):
-        breaks = np.flatnonzero(np.diff(hits) > bridge + 1)
-        yield from zip(
-            hits[[0, *(breaks + 1)]].tolist(), hits[[*breaks, len(hits) - 1]].tolist(), strict=True
-        )
-
-
-def _issue(signs: set[str], series: Any, first: int) -> str:
-    """The class of a failure from its signs; a full memory before the end is a leak, not a crash."""
-    memory = series("memory_usage")[max(0, first - 3) : first + 1]
-    if "oom" in signs or (memory > 0.9).any():
-        return "memory-leak"
-    if "pool errors" in signs:
-        return "database-connection"
-    if signs & {"crash loop", "restart", "not ready"}:
-        return "pod-crash"
-    busy = series("cpu_throttled_ratio")[max(0, first - 3) : first + 3]
-    return "cpu-saturation" if (busy > 0.5).any() else ERRORS
-
-
-# -- failures that the records tell of -------------------------------------------------------------------
-
-
-_FAULTS = {
-    "pod-delete": "pod-crash",
-    "container-kill": "pod-crash",
-    "pod-memory-hog": "memory-leak",
-    "pod-cpu-hog": "cpu-saturation",
-}
-
-
-def issue_of_fault(fault: str) -> str:
-    """The class of failure that a fault of this name brings about."""
-    return _FAULTS.get(fault, "network" if "network" in fault else "other")
-
-
-def from_runs(runs: Iterable[RunRecord]) -> tuple[LabelRecord, ...]:
-    """The chaos windows of these runs, one per target, from injection to its end."""
-    return tuple(
-        LabelRecord(
-            id=new_id(run.at), at=run.at, trace_id=run.trace_id, target=target, namespace=run.namespace,
-            meaning="chaos", issue=issue_of_fault(run.fault), start=run.injected_at,
-            end=run.injected_until or run.ended_at, source=f"run {run.id}",
-        )
-        for run in runs
-        if run.injected_at is not None
-        for target in run.targets
-    )  # fmt: skip
-
-
-def from_recoveries(recoveries: Iterable[RecoveryRecord]) -> tuple[LabelRecord, ...]:
-    """The time after each mitigation, censored: nobody knows what would have happened without it."""
-    return tuple(
-        LabelRecord(
-            id=new_id(each.at), at=each.at, trace_id=each.trace_id, target=each.target,
-            namespace=each.namespace, meaning="censored", issue=each.issue, start=each.at,
-            end=each.ended_at, source=f"recovery {each.id}",
-        )
-        for each in recoveries
-        if each.steps
-    )  # fmt: skip
-
-
-def within(labelled: Labelled, keep: Sequence[NDArray[np.bool_]]) -> Labelled:
-    """The same with everything censored where `keep` (per block, by moment) is false."""
-    truths = []
-    for truth, wanted in zip(labelled.truths, keep, strict=True):
-        y = truth.y.copy()
-        y[:, ~wanted] = -1
-        truths.append(replace(truth, y=y))
-    return replace(labelled, truths=tuple(truths))

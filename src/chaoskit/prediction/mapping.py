@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,9 +26,12 @@ class Metadata(_Written):
 
 
 class Identity(_Written):
-    """The columns that say whose values a line holds. They group and name; none is ever a feature."""
+    """The columns that say whose values a line holds; ``=mysql`` means that value on every line.
 
-    pod: str
+    They group and name; none is ever a feature.
+    """
+
+    pod: str = ""
     workload: str = ""
     namespace: str = ""
     run: str = ""
@@ -34,40 +39,102 @@ class Identity(_Written):
 
 
 class Column(_Written):
-    """One column as a signal: value * `scale` is in `unit`. Kind and unit only for signals of your own."""
+    """One column as a signal: (column - `minus`) / `over` * `scale` is in `unit`.
+
+    A `rate` makes a counter that only grows an increase per second, over resets. Kind and unit only for
+    signals of your own.
+    """
 
     column: str
+    minus: str = ""
+    over: str = ""
     scale: float = 1.0
+    rate: bool = False
     unit: str = ""
     kind: SignalKind = "gauge"
     meaning: str = ""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is made of."""
+        return tuple(filter(None, (self.column, self.minus, self.over)))
+
 
 class EventColumns(_Written):
-    """The columns of the events file; `target` holds a pod's or a workload's name."""
+    """The columns of the events file; `target` holds names of pods or workloads, several with spaces between.
+
+    `fault` is a finer word for what was wrong than `issue`; from `steady` on a run is fit to be judged.
+    """
 
     start: str = "start"
     end: str = "end"
     target: str = "target"
     issue: str = "issue"
+    fault: str = ""
     run: str = ""
+    steady: str = ""
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The columns that must be there."""
+        return tuple(filter(None, self.model_dump().values()))
 
 
 class Events(_Written):
-    """Outside labels: a file of events, which of its lines count, and what its issue words mean here."""
+    """Outside labels: a file of events, which of its lines count, and what its issue words mean here.
+
+    A ``ramp`` begins to go wrong at its start and fails at its end; what else happens in its run after its
+    start is nobody's label.
+    """
 
     file: str
     columns: EventColumns = EventColumns()
     where: dict[str, str] = {}
     issues: dict[str, str] = {}
-    meaning: Literal["failure", "chaos"] = "failure"
+    meaning: Literal["failure", "chaos", "ramp"] = "failure"
+
+
+class Censored(_Written):
+    """A stretch of one target's time of which the source's labels are known to be wrong, and why."""
+
+    target: str
+    start: datetime
+    end: datetime
+    why: str
+
+    @pydantic.model_validator(mode="after")
+    def _in_order(self) -> Censored:
+        if self.start.tzinfo is None or self.end.tzinfo is None or self.end < self.start:
+            raise ValueError("start and end are times with a zone, in this order")
+        return self
+
+
+class Wide(_Written):
+    """One line per moment: a column for each pod and signal, by a pattern with groups `pod` and `signal`."""
+
+    columns: str
+
+    @pydantic.field_validator("columns")
+    @classmethod
+    def _names_both(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        if not {"pod", "signal"} <= set(groups):
+            raise ValueError("the pattern has no groups (?P<pod>...) and (?P<signal>...)")
+        return pattern
 
 
 class Target(_Written):
-    """What the data can teach: detect an event while it lasts, or forecast it `horizonMinutes` before."""
+    """What the data can teach: detect an event while it lasts, or forecast it `horizonMinutes` before.
+
+    An alarm counts when it holds for `confirm` samples on end.
+    """
 
     mode: Literal["detect", "forecast"] = "detect"
     horizon_minutes: float = pydantic.Field(default=0.0, ge=0, le=1440, alias="horizonMinutes")
+    confirm: int = pydantic.Field(default=1, ge=1, le=10)
 
 
 class Mapping(_Written):
@@ -81,11 +148,22 @@ class Mapping(_Written):
     files: list[str] = pydantic.Field(min_length=1)
     step: int = pydantic.Field(ge=1, le=3600)
     timestamp: str = "timestamp"
-    identity: Identity
+    identity: Identity = Identity()
+    wide: Wide | None = None
+    where: dict[str, str] = {}
     signals: dict[str, Column] = pydantic.Field(min_length=1)
     events: Events | None = None
+    censored: list[Censored] = []
     target: Target = Target()
     blind: dict[str, str] = {}
+
+    @pydantic.model_validator(mode="after")
+    def _says_whose(self) -> Mapping:
+        if self.wide is None and not self.identity.pod:
+            raise ValueError(
+                "identity.pod names the column of the pod (or wide.columns, the pattern with it)"
+            )
+        return self
 
     def catalogue(self) -> tuple[Signal, ...]:
         """Its signals, in the order of the file; those of chaoskit's catalogue keep their unit and kind."""
@@ -107,6 +185,8 @@ def load_mapping(path: Path) -> Mapping:
         document = yaml.safe_load(text)
     except OSError as error:
         raise errors.InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise errors.InvalidInput(f"{path} is not text in UTF-8: {error}") from error
     except yaml.YAMLError as error:
         raise errors.InvalidInput(f"{path} is not YAML: {error}") from error
     try:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors
-from chaoskit.prediction import features, joined, rules
+from chaoskit.prediction import features, plain, rules
 from chaoskit.prediction.dataset import Block, Dataset, Row, present, replaced
 from chaoskit.prediction.features import Floats
-from chaoskit.prediction.joined import ABSENCE, ALARM, FOREST, STATIC
+from chaoskit.prediction.features.spec import family
+from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST
 from chaoskit.prediction.labels import STALE
+from chaoskit.prediction.plain import ABSENCE, STATIC
 from chaoskit.prediction.reasons import Look, duration
 from chaoskit.prediction.training import Model
 from chaoskit.records import PredictionRecord, new_id
@@ -79,8 +81,8 @@ def predict(
     dataset = window.thin(model.spec.step).select(model.spec.signals)
     block = dataset.blocks[-1]
     _check_fresh(block, now)
-    made = features.compute(block, model.spec, np.array([block.length - 1]))[:, 0]
-    risks = _risks(model, dataset, block, made)
+    seen = _Seen.of(model, dataset, block)
+    risks = _risks(model, seen)
     trends = _trends(model, block, [risk.row for risk in risks[:EXPLAINED]])
     traces = iter(trace_ids)
     records = []
@@ -88,8 +90,8 @@ def predict(
         identity = new_id(now)
         look = Look.at(dataset, block, risk.row)
         top = place < EXPLAINED
-        said = _rule(dataset, block, risk, look)
-        reasons, signals = _why(model, made[risk.row], look, said) if top else ((), {})
+        said = _rule(model, seen, risk, look)
+        reasons, signals = _why(model, seen.rows[risk.row, -1], look, said) if top else ((), {})
         records.append(
             PredictionRecord(
                 id=identity,
@@ -105,7 +107,7 @@ def predict(
                 high=max(risk.high, risk.probability),
                 score=risk.score,
                 alarmed=risk.alarmed,
-                issue=_issue(model, made[risk.row], look, risk, said),
+                issue=_issue(model, seen.told_by(risk.row), look, risk, said),
                 reasons=reasons,
                 signals=signals,
                 trend=trends[place] if top else (),
@@ -126,15 +128,43 @@ def _check_fresh(block: Block, now: datetime) -> None:
         )
 
 
-def _risks(model: Model, dataset: Dataset, block: Block, made: Floats) -> list[_Risk]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What there is to go by: the newest block, and the features of its last moments [row, moment, feature].
+
+    As many moments as an alarm must hold for.
+    """
+
+    dataset: Dataset
+    block: Block
+    rows: Floats
+    signs: Floats
+
+    @classmethod
+    def of(cls, model: Model, dataset: Dataset, block: Block) -> _Seen:
+        """The features of the newest moments."""
+        newest = np.arange(max(0, block.length - model.target.confirm), block.length)
+        signs = features.compute(block, model.sign_spec, newest)
+        same = model.spec == model.sign_spec
+        return cls(dataset, block, signs if same else features.compute(block, model.spec, newest), signs)
+
+    def told_by(self, row: int) -> Floats:
+        """What tells the class of this row now."""
+        if self.rows is self.signs:
+            return self.signs[row, -1]
+        return np.concatenate([self.signs[row, -1], self.rows[row, -1]])
+
+
+def _risks(model: Model, seen: _Seen) -> list[_Risk]:
     """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
+    block = seen.block
     recent = max(2, round(STALE.total_seconds() / block.step))
     alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~replaced(block))
-    scores, bags = _shares(model, made[alive])
+    scores, bags = _shares(model, seen.rows[alive, -1])
     probability = model.probabilities(scores)
     spread = model.probabilities(bags.ravel()).reshape(bags.shape)
     low, high = np.quantile(spread, [0.1, 0.9], axis=0)
-    units = _units(model, dataset, block, alive, scores)
+    units = _units(model, seen, alive)
     best: dict[tuple[str, str], _Risk] = {}
     for index, row in enumerate(alive.tolist()):
         who, found = block.rows[row], {name: float(each[index]) for name, each in units.items()}
@@ -149,25 +179,49 @@ def _risks(model: Model, dataset: Dataset, block: Block, made: Floats) -> list[_
     return sorted(ranked, key=lambda risk: risk.order, reverse=True)
 
 
-def _units(
-    model: Model, dataset: Dataset, block: Block, rows: NDArray[np.intp], forest: NDArray[np.float32]
-) -> dict[str, NDArray[np.float32]]:
-    """What each member of the alarm says of these rows now, in units of its threshold; 0 when nothing."""
-    now = {FOREST: forest}
+def _units(model: Model, seen: _Seen, rows: NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
+    """What each member of the alarm says of these rows, in units of its threshold; 0 when nothing.
+
+    Each says what it held for as long as an alarm must hold.
+    """
+    count = seen.rows.shape[1]
+    asked = seen.rows[rows]
+    held = {FOREST: model.scores(asked.reshape(-1, asked.shape[-1])).reshape(asked.shape[:2])}
+    if EVIDENCE in model.join.thresholds:
+        held[EVIDENCE] = model.evidence.scores(model.sign_spec, seen.signs[rows])
     if STATIC in model.join.thresholds:
-        now[STATIC] = joined.static(dataset, block)[rows, -1]
+        held[STATIC] = plain.static(seen.dataset, seen.block)[rows, -count:]
     if ABSENCE in model.join.thresholds:
-        now[ABSENCE] = joined.absence(dataset, block)[rows, -1]
-    return {name: np.nan_to_num(model.join.units(name, each)) for name, each in now.items()}
+        held[ABSENCE] = plain.absence(seen.dataset, seen.block)[rows, -count:]
+    return {name: np.nan_to_num(model.join.units(name, each).min(axis=1)) for name, each in held.items()}
 
 
-def _rule(dataset: Dataset, block: Block, risk: _Risk, look: Look) -> tuple[str, str]:
-    """The signal that a rule alarms on, and the rule's words; "" twice when no rule does."""
+def _rule(model: Model, seen: _Seen, risk: _Risk, look: Look) -> tuple[str, str]:
+    """The signal that a rule or evidence alarms on, and its words; "" twice when the forest does."""
     if not risk.alarmed or risk.voice == FOREST:
         return "", ""
-    name = joined.loudest(dataset, block, risk.row) if risk.voice == STATIC else "pod"
+    if risk.voice == EVIDENCE:
+        signs = model.evidence.signs(model.sign_spec, seen.signs[risk.row, -1])
+        owner = list(model.evidence.spreads)[int(signs.argmax())].partition(".")[0]
+        name = next(iter(_signals_of(owner, look)), "pod")
+    else:
+        name = plain.loudest(seen.dataset, seen.block, risk.row) if risk.voice == STATIC else "pod"
     words = _silence(look) if name == "pod" else look.words(name)
     return name, f"{risk.voice}: {words or name}"
+
+
+def _signals_of(owner: str, look: Look) -> list[str]:
+    """The signals that a feature's owner stands for: itself, or its family, the most unusual first."""
+    names = [signal.name for signal in look.signals]
+    if owner in names or owner == "pod":
+        return [owner]
+    mine = [name for name in names if family(name) == owner and look.notable(name)]
+
+    def unusual(name: str) -> float:
+        now, usual = look.now(name), look.usual(name)
+        return abs(now - usual) / (abs(usual) + 1e-9) if np.isfinite(now) and np.isfinite(usual) else 0.0
+
+    return sorted(mine, key=unusual, reverse=True)
 
 
 def _shares(model: Model, rows: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -219,7 +273,7 @@ def _why(
     least = max(WORTH, max(by_signal.values()) / 10)
     ranked = sorted((name for name, push in by_signal.items() if push > least), key=lambda n: -by_signal[n])
     said = {rule[0]: rule[1]} if rule[0] else {}
-    for name in ranked:
+    for name in (each for owner in ranked for each in _signals_of(owner, look)[:1]):
         if name in said:
             continue
         words = _silence(look) if name == "pod" else look.words(name)

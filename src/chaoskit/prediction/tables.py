@@ -1,31 +1,31 @@
-"""Reads metrics and events files (CSV, plain or gzipped, one line per pod and moment) by a mapping file."""
+"""Reads metrics files, long or wide, by a mapping file: whose, when, in what unit; missing stays missing."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import numpy as np
 
 from chaoskit import errors
 from chaoskit.prediction import mapping as mappings
-from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row
-from chaoskit.records import LabelRecord, new_id
+from chaoskit.prediction import sheets
+from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values
+from chaoskit.prediction.labelfiles import read_labels
+from chaoskit.prediction.sheets import Cells, Sheet
+from chaoskit.prediction.values import moment, number
 
-MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA"})
 MAX_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line of a metrics file: where it stands, whose it is, when (Unix seconds) and its values."""
+    """What one line says of one pod: its run, whose it is, when (Unix seconds) and its values."""
 
     run: str
     row: Row
@@ -39,18 +39,20 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order; of two
     lines for the same pod and moment the later one counts. Raises `InvalidInput` naming file, line, column.
     """
-    lines = [line for path in _files(paths, mapping.files) for line in _lines(path, mapping)]
+    lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping)]
     if not lines:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
     blocks = tuple(block for run in _runs(lines) for block in _blocks(run, mapping))
-    labels: tuple[LabelRecord, ...] = ()
-    if mapping.events is not None:
-        found = _files(paths, [mapping.events.file], required=False)
-        labels = tuple(label for path in found for label in read_events(path, mapping.events))
-    return Dataset(mapping.catalogue(), mapping.step, blocks, labels, mapping.blind)
+    labels = read_labels(
+        files(paths, [mapping.events.file], required=False) if mapping.events else [], mapping
+    )
+    _check_clocks(labels_of_events := [each for each in labels if each.meaning != "unknown"], blocks)
+    return Dataset(
+        mapping.catalogue(), mapping.step, blocks, labels if labels_of_events else (), mapping.blind
+    )
 
 
-def _files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True) -> list[Path]:
+def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True) -> list[Path]:
     """Of folders the named files, of files those with such a name, or all when none has one."""
     found = [path / name for path in paths if path.is_dir() for name in names]
     found = [path for path in found if required or path.exists()]
@@ -59,102 +61,159 @@ def _files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True
     return found + (named or (plain if required and not found else []))
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8", newline="")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8", newline="")
-        ) as file:
-            yield file
-    except (OSError, EOFError) as error:
-        raise errors.InvalidInput(f"{path} cannot be read: {error}") from error
-    except UnicodeDecodeError as error:
-        raise errors.InvalidInput(f"{path} is not text in UTF-8: {error}") from error
+def _check_clocks(labels: Sequence[Any], blocks: Sequence[Block]) -> None:
+    """Some event lies within the data; else the two files' clocks are of different zones."""
+    inside = any(
+        each.end >= block.start and each.start <= block.end and each.run in {"", block.run}
+        for each in labels
+        for block in blocks
+    )
+    if labels and not inside:
+        first, start, end = min(each.start for each in labels), blocks[0].start, blocks[-1].end
+        raise errors.InvalidInput(
+            f"none of the {len(labels)} events lies within the data: the first is at {first:%Y-%m-%d %H:%M} UTC,"
+            f" the data runs from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC",
+            hint="are the two files' times of one zone? times without a zone count as UTC",
+        )
 
 
-def _header(path: Path, reader: Iterator[list[str]], wanted: Iterable[str]) -> dict[str, int]:
-    header = next(reader, None)
-    if header is None:
-        raise errors.InvalidInput(f"{path} is empty")
-    place = {name: index for index, name in enumerate(header)}
-    absent = [name for name in wanted if name not in place]
-    if absent:
-        problems = [errors.Problem(str(path), name, "missing", "a column of this name", 1) for name in absent]
-        raise errors.InvalidInput(f"{path} lacks {len(absent)} columns of the mapping", problems=problems)
-    return place
+# -- from lines to values ------------------------------------------------------------------------------
 
 
 def _lines(path: Path, mapping: mappings.Mapping) -> Iterator[_Line]:
-    who = mapping.identity
-    measured = list(mapping.signals.values())
-    wanted = [mapping.timestamp, *filter(None, (who.pod, who.workload, who.namespace, who.run))]
-    wanted += [each.column for each in measured]
     problems: list[errors.Problem] = []
-    with _opened(path) as file:
-        reader = csv.reader(file)
-        place = _header(path, reader, wanted)
-        columns = [(each.column, place[each.column], each.scale) for each in measured]
-        for cells in reader:
-            if not cells:
-                continue
+    with sheets.opened(path) as sheet:
+        parse = _wide(sheet, mapping) if mapping.wide else _long(sheet, mapping)
+        kept = [(sheet.place[name], value) for name, value in mapping.where.items() if name in sheet.place]
+        for line, cells in sheet.rows:
             try:
-                yield _Line(
-                    cells[place[who.run]] if who.run else "",
-                    _row(cells, place, who),
-                    moment(cells[place[mapping.timestamp]]),
-                    tuple(_number(cells[index]) * scale for _, index, scale in columns),
-                )
-            except (ValueError, IndexError):
-                problems.append(_wrong(path, reader.line_num, cells, place, mapping))
+                if all(str(cells[index]) == value for index, value in kept):
+                    yield from parse(cells)
+            except (ValueError, IndexError, TypeError):
+                problems.append(_wrong(sheet, line, cells, mapping))
             if len(problems) >= MAX_PROBLEMS:
                 break
     if problems:
         raise errors.InvalidInput(f"{path} has values that cannot be read", problems=problems)
 
 
-def _row(cells: Sequence[str], place: dict[str, int], who: mappings.Identity) -> Row:
-    pod = cells[place[who.pod]]
-    workload = cells[place[who.workload]] if who.workload else pod
-    return Row(cells[place[who.namespace]] if who.namespace else "", f"{who.workload_kind}/{workload}", pod)
+Parser = Callable[[Cells], Iterable[_Line]]
+Reader = Callable[[Cells], str]
 
 
-def _number(text: str) -> float:
-    """The number, NaN for a missing or infinite one: neither says how much it was."""
-    if text in MISSING:
-        return math.nan
-    value = float(text)
-    return value if math.isfinite(value) else math.nan
+def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
+    """One pod and moment per line."""
+    who = mapping.identity
+    named = [each for each in (who.pod, who.workload, who.namespace, who.run) if each and each[0] != "="]
+    measured = [name for column in mapping.signals.values() for name in column.columns]
+    sheet.require([mapping.timestamp, *named, *mapping.where, *measured])
+    pod, workload, namespace, run = (
+        _reader(sheet, each) for each in (who.pod, who.workload, who.namespace, who.run)
+    )
+    at = sheet.place[mapping.timestamp]
+    signals = [_value(column, sheet.place) for column in mapping.signals.values()]
+
+    def parse(cells: Cells) -> Iterable[_Line]:
+        name = pod(cells)
+        row = Row(namespace(cells), f"{who.workload_kind}/{workload(cells) or name}", name)
+        return (_Line(run(cells), row, moment(cells[at]), tuple(signal(cells) for signal in signals)),)
+
+    return parse
 
 
-def moment(text: str) -> float:
-    """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of Unix seconds or milliseconds."""
-    try:
-        number = float(text)
-    except ValueError:
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number / 1000 if number > 1e11 else number
+def _wide(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
+    """All pods of one moment per line: a column for each pod and signal."""
+    who = mapping.identity
+    sheet.require([mapping.timestamp, *([who.run] if who.run and who.run[0] != "=" else []), *mapping.where])
+    pods = _columns_of_pods(sheet, mapping)
+    run, namespace = _reader(sheet, who.run), _reader(sheet, who.namespace)
+    at = sheet.place[mapping.timestamp]
+
+    def parse(cells: Cells) -> Iterable[_Line]:
+        when, of = moment(cells[at]), run(cells)
+        for (space, workload, pod), signals in pods.items():
+            row = Row(space or namespace(cells), f"{who.workload_kind}/{workload or pod}", pod)
+            yield _Line(of, row, when, tuple(signal(cells) for signal in signals))
+
+    return parse
 
 
-def _wrong(
-    path: Path, line: int, cells: Sequence[str], place: dict[str, int], mapping: mappings.Mapping
-) -> errors.Problem:
+def _columns_of_pods(
+    sheet: Sheet, mapping: mappings.Mapping
+) -> dict[tuple[str, str, str], list[Callable[[Cells], float]]]:
+    """Per (namespace, workload, pod) how each signal is read; `InvalidInput` when no column fits."""
+    assert mapping.wide is not None
+    pattern = re.compile(mapping.wide.columns)
+    place: dict[tuple[str, str, str], dict[str, int]] = {}
+    for name, index in sheet.place.items():
+        if found := pattern.fullmatch(name):
+            part = found.groupdict()
+            key = (part.get("namespace") or "", part.get("workload") or "", part["pod"])
+            place.setdefault(key, {})[part["signal"]] = index
+    known = {name for column in mapping.signals.values() for name in column.columns}
+    if not any(known & set(each) for each in place.values()):
+        raise errors.InvalidInput(
+            f"no column of {sheet.path} fits the pattern {mapping.wide.columns!r} with a signal of the mapping",
+            hint=f"its columns begin with {', '.join(list(sheet.place)[:4])}",
+        )
+    return {
+        key: [_value(column, columns) for column in mapping.signals.values()]
+        for key, columns in place.items()
+    }
+
+
+def _reader(sheet: Sheet, named: str) -> Reader:
+    """How the text of an identity's part is read: of a column, or the same on every line."""
+    if named.startswith("=") or not named:
+        constant = named[1:]
+        return lambda _: constant
+    index = sheet.place[named]
+    return lambda cells: str(cells[index])
+
+
+def _value(column: mappings.Column, place: dict[str, int]) -> Callable[[Cells], float]:
+    """How a signal's value is read; NaN where a column of it is not there."""
+    scale = column.scale
+    index, minus, over = (place.get(name) for name in (column.column, column.minus, column.over))
+    if index is None or any(name not in place for name in column.columns):
+        return lambda _: math.nan
+    main = index
+
+    def value(cells: Cells) -> float:
+        found = number(cells[main])
+        if minus is not None:
+            found -= number(cells[minus])
+        if over is not None:
+            whole = number(cells[over])
+            found = found / whole if whole else math.nan
+        return found * scale
+
+    return value
+
+
+def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> errors.Problem:
     """What is wrong with this line, at the first cell that cannot be read."""
-    if len(cells) < len(place):
-        expected = f"{len(place)} as in the header"
-        return errors.Problem(str(path), "the number of cells", str(len(cells)), expected, line)
-    readers = [(mapping.timestamp, moment, "a time (ISO 8601 or Unix seconds)")]
-    readers += [(each.column, _number, "a number") for each in mapping.signals.values()]
+    path = str(sheet.path)
+    if len(cells) < len(sheet.place):
+        expected = f"{len(sheet.place)} as in the header"
+        return errors.Problem(path, "the number of cells", str(len(cells)), expected, line)
+    readers: list[tuple[str, Callable[[Any], float], str]] = [
+        (mapping.timestamp, moment, "a time (ISO 8601 or Unix seconds)")
+    ]
+    measured = {name for column in mapping.signals.values() for name in column.columns}
+    pattern = re.compile(mapping.wide.columns) if mapping.wide else None
+    names = sheet.place if pattern else measured
+    readers += [(name, number, "a number") for name in names if not pattern or pattern.fullmatch(name)]
     for name, parse, expected in readers:
         try:
-            parse(cells[place[name]])
-        except ValueError:
-            return errors.Problem(str(path), name, repr(cells[place[name]]), expected, line, place[name] + 1)
+            parse(cells[sheet.place[name]])
+        except (ValueError, TypeError):
+            found = repr(cells[sheet.place[name]])
+            return errors.Problem(path, name, found, expected, line, sheet.place[name] + 1)
     raise AssertionError(f"{path}:{line} was readable after all")
+
+
+# -- from values to blocks -----------------------------------------------------------------------------
 
 
 def _runs(lines: Iterable[_Line]) -> list[list[_Line]]:
@@ -169,54 +228,36 @@ def _blocks(lines: Sequence[_Line], mapping: mappings.Mapping) -> Iterator[Block
     times = np.array([line.at for line in lines])
     breaks = np.flatnonzero(np.diff(times) > MAX_GAP.total_seconds()) + 1
     for first, last in zip([0, *breaks], [*breaks, len(lines)], strict=True):
-        yield _block(lines[first:last], times[first:last], mapping.step)
+        yield _block(lines[first:last], times[first:last], mapping)
 
 
-def _block(lines: Sequence[_Line], times: np.ndarray[tuple[int], np.dtype[np.float64]], step: int) -> Block:
+def _block(
+    lines: Sequence[_Line], times: np.ndarray[tuple[int], np.dtype[np.float64]], mapping: mappings.Mapping
+) -> Block:
+    step = mapping.step
     rows = tuple(sorted({line.row for line in lines}))
-    number = {row: index for index, row in enumerate(rows)}
+    place = {row: index for index, row in enumerate(rows)}
     moments = np.rint((times - times[0]) / step).astype(int)
-    values = np.full((len(rows), int(moments[-1]) + 1, len(lines[0].values)), np.nan, dtype=np.float32)
-    values[[number[line.row] for line in lines], moments] = [line.values for line in lines]
+    values = np.full((len(rows), int(moments[-1]) + 1, len(lines[0].values)), np.nan)
+    values[[place[line.row] for line in lines], moments] = [line.values for line in lines]
+    for index, column in enumerate(mapping.signals.values()):
+        if column.rate:
+            values[:, :, index] = per_second(values[:, :, index], step)
     start = datetime.fromtimestamp(float(times[0]), UTC)
-    return Block(lines[0].run, rows, start, step, np.ascontiguousarray(values.transpose(0, 2, 1)))
+    by_signal = np.ascontiguousarray(values.transpose(0, 2, 1), dtype=np.float32)
+    return Block(lines[0].run, rows, start, step, by_signal)
 
 
-def read_events(path: Path, events: mappings.Events) -> tuple[LabelRecord, ...]:
-    """The lines of an events file that the mapping asks for, as labels; issue words are translated."""
-    names = events.columns
-    wanted = [names.start, names.end, names.target, names.issue, *events.where]
-    found: list[LabelRecord] = []
-    problems: list[errors.Problem] = []
-    with _opened(path) as file:
-        reader = csv.reader(file)
-        place = _header(path, reader, wanted)
-        for cells in reader:
-            try:
-                if all(cells[place[key]] == value for key, value in events.where.items()):
-                    found.append(_label(path, cells, place, events))
-            except (ValueError, IndexError) as error:
-                problems.append(errors.Problem(str(path), "event", str(error), "an event", reader.line_num))
-    if problems:
-        raise errors.InvalidInput(f"{path} has events that cannot be read", problems=problems)
-    return tuple(found)
+def per_second(counter: np.ndarray[Any, np.dtype[np.float64]], step: int) -> Values:
+    """The increase per second of counters [row, moment] since the newest sample before; NaN at the first.
 
-
-def _label(path: Path, cells: Sequence[str], place: dict[str, int], events: mappings.Events) -> LabelRecord:
-    names = events.columns
-    start, end = (datetime.fromtimestamp(moment(cells[place[key]]), UTC) for key in (names.start, names.end))
-    if end < start:
-        raise ValueError(f"an end ({end:%H:%M:%S}) before its start ({start:%H:%M:%S})")
-    word = cells[place[names.issue]]
-    return LabelRecord(
-        id=new_id(start),
-        at=start,
-        trace_id="",
-        target=cells[place[names.target]],
-        namespace="",
-        meaning=events.meaning,
-        issue=events.issues.get(word, word),
-        start=start,
-        end=end,
-        source=path.name,
-    )
+    After a reset the counter itself is the increase, as Prometheus counts.
+    """
+    out = np.full(counter.shape, np.nan)
+    for row, values in enumerate(counter):
+        known = np.flatnonzero(~np.isnan(values))
+        if len(known) > 1:
+            grown = np.diff(values[known])
+            grown = np.where(grown < 0, values[known[1:]], grown)
+            out[row, known[1:]] = grown / (np.diff(known) * step)
+    return out.astype(np.float32)

@@ -1,0 +1,63 @@
+"""Fit a model's thresholds to another cluster, without any label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chaoskit.cli import measured
+from chaoskit.cli.render import columns, emit, next_step
+from chaoskit.cli.session import Session, command, new_app
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chaoskit.flows.learning import Calibrated
+
+app = new_app(__doc__)
+
+
+@command(
+    app,
+    epilog="Example: chaoskit calibrate --data healthy-week/ --mapping examples/data/redis-prevent.yaml "
+    "--model redis-prevent-1",
+)
+def calibrate(
+    session: Session,
+    data: Annotated[list[Path] | None, typer.Option(help="Files or folders of a healthy time.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="What the columns of the files mean.")] = None,
+    model: Annotated[str, typer.Option(help="Fit this model; the promoted one otherwise.")] = "",
+    false_alarms_per_day: Annotated[
+        float | None, typer.Option(min=0.01, help="Budget; the model's own otherwise.")
+    ] = None,
+) -> None:
+    """Keep a copy of the model with thresholds from a healthy time of the cluster where it is to work.
+
+    All time counts as healthy but what an events file beside the data names.
+    """
+    from chaoskit.flows import learning
+
+    dataset, _, _ = measured.read(data, mapping)
+    found = learning.calibrate(
+        dataset,
+        models=session.loaded.settings.home / "models",
+        model=model,
+        false_alarms_per_day=false_alarms_per_day,
+    )
+    document = {
+        "name": found.name,
+        "folder": str(found.folder),
+        "before": found.before,
+        "after": found.after,
+    }
+    emit(session, "calibration", document, lambda out: _table(out, found))
+
+
+def _table(out: Console, found: Calibrated) -> None:
+    out.print(f"model {found.name}", style="bold")
+    rows = [(name, f"{found.before[name]:.3f}", f"{limit:.3f}") for name, limit in found.after.items()]
+    columns(out, ("alarm", "threshold before", "now"), rows)
+    out.print(f"· {found.notes[-1]}")
+    next_step(out, f"chaoskit models promote {found.name}")

@@ -1,0 +1,96 @@
+"""What training, judging and calibrating share: measured files by a mapping, and reports on disk and screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chaoskit.cli.render import columns
+from chaoskit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from chaoskit.prediction import Dataset, Mapping, Report, Target
+
+
+def read(data: Sequence[Path] | None, mapping: Path | None) -> tuple[Dataset, Mapping, Target]:
+    """The files, what their columns mean, and what they can teach.
+
+    Raises:
+        InvalidInput: one of both is missing, or cannot be read.
+    """
+    from chaoskit import prediction
+
+    if not data or mapping is None:
+        raise InvalidInput(
+            "--data and --mapping belong together: files, and what their columns mean",
+            hint="see examples/data for mapping files",
+        )
+    meaning = prediction.load_mapping(mapping)
+    target = prediction.Target(
+        meaning.target.mode,
+        timedelta(minutes=meaning.target.horizon_minutes),
+        confirm=meaning.target.confirm,
+    )
+    return prediction.read(data, meaning), meaning, target
+
+
+def processors() -> int:
+    """How many forests grow at once when nobody says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def write(report: Report, path: Path, title: str, *, facts: dict[str, Any]) -> list[Path]:
+    """The report lies there as Markdown and, beside it, as JSON; the paths."""
+    from chaoskit.prediction import document, markdown
+
+    about = [f"Written by `{' '.join(['chaoskit', *map(_short, sys.argv[1:])])}`."]
+    about += [", ".join(f"{name} {value}" for name, value in facts.items()) + "."]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(markdown(report, title, about=about), encoding="utf-8")
+    beside = path.with_suffix(".json")
+    beside.write_text(json.dumps({**document(report), "facts": facts}, indent=1) + "\n", encoding="utf-8")
+    return [path, beside]
+
+
+def _short(argument: str) -> str:
+    """An argument without the folders of this machine."""
+    return Path(argument).name if argument.startswith("/") else argument
+
+
+def show(out: Console, report: Report) -> None:
+    """How it was judged, and the table of the model beside the baselines."""
+    from chaoskit.prediction import rows
+    from chaoskit.prediction.card import HEADINGS, number
+
+    facts = ", ".join(
+        f"{name.replace('_', ' ')} {_figure(value)}"
+        for name, value in report.data.items()
+        if isinstance(value, str | int | float)
+    )
+    out.print(f"judged on {report.split}\ndata      {facts}")
+    columns(out, HEADINGS, rows(report), wrap=5)
+    for name, found in (("class", report.classes), ("fault", report.faults)):
+        if found is not None:
+            out.print(
+                f"{name}  per event accuracy {number(found.accuracy)}, macro-F1 {number(found.macro_f1)};"
+                f" per sample macro-F1 {number(found.sample_macro_f1)}"
+            )
+    for probe in report.probes:
+        if probe.warning:
+            out.print(f"! {probe.name}: {probe.warning}", style="yellow")
+    for note in report.notes:
+        out.print(f"· {note}")
+    for issue, why in report.blind.items():
+        out.print(f"· blind to {issue}: {why}")
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,113 @@
+"""A model fitted to the cluster where it is to work: thresholds from its healthy time, without any label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaoskit import errors
+from chaoskit.prediction import evidence, folds, joined
+from chaoskit.prediction.alarms import Judge, Scores
+from chaoskit.prediction.features import Floats
+from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.joined import FOREST, Join
+from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.table import Table, tabulate
+from chaoskit.prediction.training import Model
+
+if TYPE_CHECKING:
+    from chaoskit.prediction.evaluation import Trained
+
+AT_LEAST_HOURS = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What a stretch of healthy time says: the join, the evidence, and the forest's scale."""
+
+    join: Join
+    alone: Join
+    evidence: evidence.Evidence
+    shift: float
+
+
+def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = None) -> Trained:
+    """The same trained model with thresholds from the healthy time of this data; its report says so.
+
+    Raises:
+        NoBaseline: less than an hour of healthy time.
+    """
+    table = tabulate(labelled, trained.model.spec)
+    model = calibrate(trained.model, table, budget=budget)
+    healthy = Judge(without_events(labelled), folds.everything(labelled))
+    note = f"judged before its thresholds were set anew, on {healthy.hours:.1f} h of healthy time"
+    report = replace(trained.report, notes=(*trained.report.notes, note))
+    return replace(trained, model=model, report=report)
+
+
+def calibrate(
+    model: Model, table: Table, chosen: Moments | None = None, budget: float | None = None
+) -> Model:
+    """The model with thresholds for this cluster; `budget` is in false alarms per day, the model's by default.
+
+    The table's time counts as healthy, but for what its labels name as failures or leave open.
+
+    Raises:
+        NoBaseline: less than an hour of healthy time.
+    """
+    budget = model.false_alarms_per_day if budget is None else budget
+    forest = scores_of(model, table)
+    found = fit(model, table, forest, chosen or folds.everything(table.labelled), budget)
+    return replace(
+        model,
+        join=found.join,
+        alone=found.alone,
+        evidence=found.evidence,
+        shift=found.shift,
+        false_alarms_per_day=budget,
+    )
+
+
+def scores_of(model: Model, table: Table) -> list[Floats]:
+    """The forest's scores [row, moment] per block of all that is there; NaN elsewhere."""
+    asked = table.everything(folds.everything(table.labelled))
+    return table.spread(asked, model.scores(table.features(asked)))
+
+
+def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: float) -> Fitted:
+    """Thresholds, spreads and scale from the healthy time at these moments."""
+    healthy = without_events(table.labelled)
+    hours = Judge(healthy, chosen).hours
+    if hours < AT_LEAST_HOURS:
+        raise errors.NoBaseline(
+            f"there are {hours:.1f} h of healthy time: thresholds need at least {AT_LEAST_HOURS:g}",
+            hint="give a longer time",
+        )
+    spreads = evidence.fit(healthy, chosen, table.sign_spec, table.signs)
+    signs = [spreads.scores(table.sign_spec, block) for block in table.signs]
+    members = joined.members(table, forest, signs)
+    join = joined.reset(model.join, healthy, chosen, members, budget)
+    alone = joined.reset(model.alone, healthy, chosen, members, budget)
+    shift = model.join.thresholds[FOREST] / max(join.thresholds[FOREST], joined.LEAST) * model.shift
+    return Fitted(join, alone, spreads, float(np.clip(shift, 0.1, 10.0)))
+
+
+def without_events(labelled: Labelled) -> Labelled:
+    """The same with only its healthy samples known, and no event."""
+    truths = [
+        replace(
+            truth,
+            y=np.where(truth.y == 0, 0, -1).astype(np.int8),
+            event=np.full(truth.event.shape, -1, dtype=np.int32),
+        )
+        for truth in labelled.truths
+    ]
+    return replace(labelled, truths=tuple(truths), events=())
+
+
+def sides(labelled: Labelled) -> Sequence[tuple[Moments, Moments]]:
+    """To judge a calibration on the very data: each run, or quarter of the time, is set by the others."""
+    return folds.turns(labelled, folds.everything(labelled), 4, 0)

@@ -1,0 +1,107 @@
+"""How well the class of a failure is told, of events and samples that the signals can show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score
+
+from chaoskit.prediction.forest import Options
+from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.labels import Event
+from chaoskit.prediction.report import ClassReport
+from chaoskit.prediction.table import Samples, Table
+from chaoskit.prediction.training import Model, fit_classes
+
+Word = Callable[[Event], str]
+
+
+def by_model(
+    model: Model, table: Table, due: Sequence[Event]
+) -> tuple[ClassReport | None, ClassReport | None]:
+    """The class and the finer fault of the events that were due, as this model tells them."""
+    seen = _visible(table, due)
+    found = _report(table, seen, [model.issues] * len(seen), _issue)
+    if model.faults is None:
+        return found, None
+    return found, _report(table, seen, [model.faults] * len(seen), _fault)
+
+
+def out_of_fold(
+    table: Table, sides: Sequence[tuple[Moments, Moments]], options: Options, due: Sequence[Event]
+) -> tuple[ClassReport | None, ClassReport | None]:
+    """The same by forests that did not see the event that they are asked about."""
+    issues: dict[Event, Any] = {}
+    faults: dict[Event, Any] = {}
+    for teaches, examines in sides:
+        mine = [event for event in _visible(table, due) if examines[event.block][event.first]]
+        taught = table.visible(table.samples(teaches))
+        if mine and taught.events:
+            of_issue, of_fault = fit_classes(table, taught, options)
+            issues |= dict.fromkeys(mine, of_issue)
+            faults |= dict.fromkeys(mine, of_fault)
+    seen = [event for event in due if event in issues]
+    found = _report(table, seen, [issues[event] for event in seen], _issue)
+    if any(faults[event] is None for event in seen):
+        return found, None
+    return found, _report(table, seen, [faults[event] for event in seen], _fault)
+
+
+def _issue(event: Event) -> str:
+    return event.issue
+
+
+def _fault(event: Event) -> str:
+    return event.fault
+
+
+def _visible(table: Table, due: Sequence[Event]) -> list[Event]:
+    return [event for event in due if event.issue not in table.labelled.dataset.blind]
+
+
+def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Word) -> ClassReport | None:
+    """Of each event the class that the mean over its samples gives; of each sample its own."""
+    truth: list[str] = []
+    said: list[str] = []
+    true_samples: list[str] = []
+    said_samples: list[str] = []
+    for event, forest in zip(due, forests, strict=True):
+        shares = forest.predict_proba(_rows(table, event))
+        names = forest.classes_
+        truth.append(word(event))
+        said.append(str(names[int(shares.mean(axis=0).argmax())]))
+        true_samples += [word(event)] * len(shares)
+        said_samples += [str(names[each]) for each in shares.argmax(axis=1)]
+    if not truth:
+        return None
+    names_ = tuple(sorted({*truth, *said}))
+    pairs = Counter(zip(truth, said, strict=True))
+    return ClassReport(
+        accuracy=_accuracy(truth, said),
+        macro_f1=_macro_f1(truth, said),
+        sample_accuracy=_accuracy(true_samples, said_samples),
+        sample_macro_f1=_macro_f1(true_samples, said_samples),
+        names=names_,
+        confusion=tuple(tuple(pairs[true, guess] for guess in names_) for true in names_),
+    )
+
+
+def _rows(table: Table, event: Event) -> NDArray[np.float32]:
+    """What tells the class, for each sample of the event."""
+    row, moment = np.meshgrid(event.rows, np.arange(event.first, event.last + 1), indexing="ij")
+    size = row.size
+    known = np.zeros(size, dtype=np.int8)
+    block, number = np.full(size, event.block), np.zeros(size, dtype=np.int32)
+    return table.told_by(Samples(block, row.ravel(), moment.ravel(), known, number))
+
+
+def _accuracy(truth: Sequence[str], said: Sequence[str]) -> float:
+    return float(np.mean(np.array(truth) == np.array(said)))
+
+
+def _macro_f1(truth: Sequence[str], said: Sequence[str]) -> float:
+    return float(f1_score(truth, said, labels=sorted(set(truth)), average="macro", zero_division=0))

@@ -1,0 +1,108 @@
+"""Evidence as an alarm of its own: each sign in units of what healthy pods of this cluster show at most.
+
+Nothing is learned from failures here, so nothing of one cluster's failures is carried to another; only the
+spread of healthy time is measured, and `calibrate` measures it anew where the model is to work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.alarms import confirmed
+from chaoskit.prediction.features.evidence import bounded
+from chaoskit.prediction.features.spec import Spec
+from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.labels import Labelled
+
+Floats = NDArray[np.float32]
+
+LEVELS = ("saturation",)
+"""What says how full something is, not how unusual: that is the static rule's business."""
+
+STRETCH_MINUTES = 120
+"""The most that a pod shows is taken over stretches of so long."""
+
+BEYOND = 0.3
+"""A spread lies beyond the most that was seen, by so much of the way from the usual stretch to it: the time
+that was seen is short, and the longer the tail, the more is still to come."""
+
+LEAST = float(bounded(np.float64(3.0)))
+"""Three usual spreads are the least that a sign counts from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The most that healthy time shows of each sign, by feature name: its spread."""
+
+    spreads: Mapping[str, float]
+
+    def signs(self, spec: Spec, rows: Floats) -> Floats:
+        """Each sign in units of its spread [..., sign], in the order of the spreads."""
+        place = {name: index for index, name in enumerate(spec.names)}
+        chosen = [place[name] for name in self.spreads]
+        units = np.array(list(self.spreads.values()), dtype=np.float32)
+        return np.asarray(rows[..., chosen] / units, dtype=np.float32)
+
+    def scores(self, spec: Spec, rows: Floats) -> Floats:
+        """The strongest sign of each row of features [...]; 1 is more than healthy pods show."""
+        return np.asarray(self.signs(spec, rows).max(axis=-1), dtype=np.float32)
+
+
+def fit(labelled: Labelled, chosen: Moments, spec: Spec, blocks: tuple[Floats, ...]) -> Evidence:
+    """The spreads over the healthy samples of the chosen moments."""
+    spread = limits(tops(labelled, chosen, blocks))
+    return Evidence(
+        {
+            name: float(max(LEAST, value))
+            for name, value in zip(spec.names, spread, strict=True)
+            if name.partition(".")[2] not in LEVELS
+        }
+    )
+
+
+def out_of_fold(
+    labelled: Labelled, sides: Sequence[tuple[Moments, Moments]], spec: Spec, blocks: tuple[Floats, ...]
+) -> list[Floats]:
+    """The scores [row, moment] per block, those of each stretch by the spreads of the others; NaN elsewhere."""
+    out = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in labelled.truths]
+    for teaches, examines in sides:
+        spreads = fit(labelled, teaches, spec, blocks)
+        for block, scores, moments in zip(blocks, out, examines, strict=True):
+            scores[:, moments] = spreads.scores(spec, block[:, moments])
+    return out
+
+
+def limits(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From the most that each healthy stretch shows [stretch, ...], what no healthy one is expected to reach."""
+    if not len(seen):
+        return np.ones(seen.shape[1:])
+    most = seen.max(axis=0)
+    found: NDArray[np.float64] = most + BEYOND * (most - np.median(seen, axis=0))
+    return found
+
+
+def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats]) -> NDArray[np.float64]:
+    """The most that each healthy stretch of each row of these [row, moment, ...] shows [stretch, ...]."""
+    found = [
+        _tops(block, (truth.y == 0) & moments, labelled)
+        for block, truth, moments in zip(blocks, labelled.truths, chosen, strict=True)
+    ]
+    return np.concatenate(found)
+
+
+def _tops(block: Floats, healthy: NDArray[np.bool_], labelled: Labelled) -> NDArray[np.float64]:
+    length = max(1, round(STRETCH_MINUTES * 60 / labelled.dataset.step))
+    by_time = np.moveaxis(block, 1, -1)
+    found = []
+    for first in range(0, block.shape[1], length):
+        inside = healthy[:, first : first + length]
+        held = confirmed(by_time[..., first : first + length], labelled.target.confirm)
+        mask = inside.reshape(len(inside), *[1] * (held.ndim - 2), -1) & ~np.isnan(held)
+        top = np.where(mask, held, -np.inf).max(axis=-1)
+        found.append(top[np.isfinite(top).reshape(len(top), -1).all(axis=1)])
+    shape = by_time.shape[1:-1]
+    return np.concatenate(found).astype(np.float64) if found else np.zeros((0, *shape))

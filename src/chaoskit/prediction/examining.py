@@ -1,0 +1,165 @@
+"""How scores do: per sample, per event with intervals, and whether probabilities come true."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from chaoskit.prediction.alarms import Catch, Judge, Judgement, Scores
+from chaoskit.prediction.labels import Event
+from chaoskit.prediction.report import Interval, Line
+from chaoskit.prediction.table import Samples, Table
+from chaoskit.prediction.training import Model
+
+BOOTSTRAPS = 1000
+
+CURVE_POINTS = 60
+
+
+class Examiner:
+    """Judges scores on the same labelled samples and events."""
+
+    def __init__(self, table: Table, judge: Judge, asked: Samples) -> None:
+        self.judge = judge
+        self._asked = asked
+        self._events = table.labelled.events
+        issues = np.array([*(event.issue for event in self._events), ""])[asked.event]
+        self._issues = issues
+        self._seen = ~np.isin(issues, list(table.labelled.dataset.blind))
+
+    def flat(self, scores: Scores) -> NDArray[np.float32]:
+        """The score of each asked sample, NaN where it has none."""
+        out = np.empty(len(self._asked.y), dtype=np.float32)
+        for index, block in enumerate(scores):
+            here = self._asked.block == index
+            out[here] = block[self._asked.row[here], self._asked.moment[here]]
+        return out
+
+    def known(self, scores: Scores) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Score and truth of all asked samples that have a score."""
+        flat = self.flat(scores)
+        there = ~np.isnan(flat)
+        return flat[there], self._asked.y[there]
+
+    def _ranked(self, scores: Scores) -> NDArray[np.float32]:
+        """All scores; what has none ranks last."""
+        flat = self.flat(scores)
+        known = flat[~np.isnan(flat)]
+        return np.where(np.isnan(flat), (known.min() if len(known) else 0) - 1, flat)
+
+    def line(
+        self, name: str, ranks: Scores, judged: Judgement, probability: tuple[Model, Scores] | None = None
+    ) -> Line:
+        """How these scores rank the samples, what the alarms meant, how true the probabilities are."""
+        ranked, y = self._ranked(ranks), self._asked.y == 1
+        brier = ece = None
+        if probability is not None:
+            said, truth = self.known(probability[1])
+            chances = probability[0].probabilities(said)
+            brier = float(np.mean((chances - truth) ** 2))
+            ece = expected_calibration_error(chances, truth)
+        return Line(
+            name=name,
+            threshold=judged.threshold,
+            pr_auc=precision(y, ranked),
+            pr_auc_visible=precision(y[self._seen], ranked[self._seen]),
+            roc_auc=float(roc_auc_score(y, ranked)),
+            pr_auc_by_class=self._by_class(ranked),
+            brier=brier,
+            ece=ece,
+            **_of_events(judged),
+        )
+
+    def _by_class(self, ranked: NDArray[np.float32]) -> dict[str, float]:
+        found = {}
+        for issue in sorted(set(self._issues[self._asked.y == 1].tolist())):
+            meant = (self._asked.y == 0) | (self._issues == issue)
+            found[issue] = precision(self._asked.y[meant] == 1, ranked[meant])
+        return found
+
+    def curve(self, scores: Scores) -> tuple[tuple[float, float], ...]:
+        """(recall, precision) along the thresholds, thinned to some points."""
+        precisions, recalls, _ = precision_recall_curve(self._asked.y == 1, self._ranked(scores))
+        at = np.unique(np.linspace(0, len(recalls) - 1, CURVE_POINTS).round().astype(int))
+        at = np.unique([*at, *np.searchsorted(-recalls, -np.linspace(0, 1, CURVE_POINTS))]).clip(
+            0, len(recalls) - 1
+        )
+        return tuple((float(recalls[i]), float(precisions[i])) for i in at)
+
+
+def precision(y: NDArray[np.bool_], ranked: NDArray[np.float32]) -> float:
+    """PR-AUC (average precision); NaN without any failing sample."""
+    return float(average_precision_score(y, ranked)) if y.any() else float("nan")
+
+
+def _of_events(judged: Judgement) -> dict[str, Any]:
+    delays = np.array([catch.delay for catch in judged.catches if catch.delay is not None])
+    possible = [catch for catch in judged.catches if catch.possible]
+    recall, f1 = _bootstrap(judged.catches, judged.false)
+    return {
+        "caught": caught(judged, lambda event: event.issue),
+        "caught_by_fault": caught(judged, lambda event: event.fault),
+        "recall": judged.recall,
+        "recall_interval": recall,
+        "precision": judged.precision,
+        "f1": judged.f1,
+        "f1_interval": f1,
+        "delay_median": float(np.median(delays)) if len(delays) else None,
+        "delay_p90": float(np.quantile(delays, 0.9)) if len(delays) else None,
+        "lead_mean": float(np.mean([catch.lead for catch in possible])) if possible else None,
+        "lead_share": float(np.mean([c.lead / c.possible for c in possible])) if possible else None,
+        "false_alarms": judged.false,
+        "false_per_hour": judged.false_per_hour,
+        "false_per_hour_bound": float(chi2.ppf(0.95, 2 * (judged.false + 1)) / 2 / judged.hours)
+        if judged.hours
+        else float("nan"),
+        "false_per_pod_day": judged.false_per_pod_day,
+        "collateral": judged.collateral,
+    }
+
+
+def caught(judged: Judgement, word: Callable[[Event], str]) -> dict[str, tuple[int, int]]:
+    """Per class, or other word for an event, how many were caught and how many were due."""
+    due = Counter(word(catch.event) for catch in judged.catches)
+    hit = Counter(word(catch.event) for catch in judged.catches if catch.delay is not None)
+    return {name: (hit[name], count) for name, count in sorted(due.items()) if name}
+
+
+def _bootstrap(catches: Sequence[Catch], false: int) -> tuple[Interval, Interval]:
+    """Intervals of recall and F1 when the events are drawn anew and false alarms come by chance."""
+    if not catches:
+        nothing = Interval(float("nan"), float("nan"))
+        return nothing, nothing
+    random = np.random.default_rng(0)
+    hit = np.array([catch.delay is not None for catch in catches])
+    drawn = random.choice(hit, (BOOTSTRAPS, len(hit))).sum(axis=1)
+    alarms = random.poisson(false, BOOTSTRAPS)
+    f1 = 2 * drawn / (len(hit) + drawn + alarms)
+    return _middle(drawn / len(hit)), _middle(f1)
+
+
+def _middle(values: NDArray[np.float64]) -> Interval:
+    return Interval(float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))
+
+
+def expected_calibration_error(probability: NDArray[np.float64], y: NDArray[np.int8]) -> float:
+    """The mean distance between probability and frequency over ten bins, weighted by their samples."""
+    return float(sum(abs(p - f) * n for p, f, n in reliability(probability, y)) / len(y))
+
+
+def reliability(
+    probability: NDArray[np.float64], y: NDArray[np.int8]
+) -> tuple[tuple[float, float, int], ...]:
+    """Per tenth of probability: its mean, the frequency of failure, the number of samples."""
+    bins = np.minimum((probability * 10).astype(int), 9)
+    return tuple(
+        (float(probability[bins == i].mean()), float((y[bins == i] == 1).mean()), int((bins == i).sum()))
+        for i in range(10)
+        if (bins == i).any()
+    )

@@ -1,0 +1,23 @@
+"""What the forest sees: numbers that say how a pod differs from its own past, its neighbours and its limits.
+
+`compute` makes them for all pods and moments at once, `Live` for one moment after the other; both give the
+same numbers. None says which pod it is, what time it is, or what a fault injector leaves behind: see
+`FORBIDDEN` and the leak probes.
+
+    statistics   trailing sums, extremes and baselines of every series
+    context      each pod against the other pods of its workload and namespace
+    window       the recipe for use within one cluster: many features per signal
+    evidence     the recipe that carries to other clusters: bounded, monotone signs per family of signals
+    batch        all that for a whole history
+    live         the same statistics by running sums, one push per moment
+"""
+
+from __future__ import annotations
+
+from chaoskit.prediction.features.batch import Floats
+from chaoskit.prediction.features.live import Live
+from chaoskit.prediction.features.moments import compute
+from chaoskit.prediction.features.spec import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
+from chaoskit.prediction.features.statistics import trend
+
+__all__ = ["FORBIDDEN", "HORIZON_MINUTES", "Floats", "Live", "Recipe", "Spec", "compute", "spec", "trend"]

@@ -1,0 +1,137 @@
+"""Features of all pods at chosen moments, from a whole block at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.dataset import Block
+from chaoskit.prediction.features import evidence, window
+from chaoskit.prediction.features import statistics as st
+from chaoskit.prediction.features.context import Groups
+from chaoskit.prediction.features.spec import Shape, Spec
+from chaoskit.prediction.features.statistics import Array, Base, Trailing
+
+Floats = NDArray[np.float32]
+
+CELLS = 4_000_000
+"""Values that are worked on at once: bounds the memory for large clusters and long histories."""
+
+
+def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
+    """The features [row, moment, feature] at these indices of the block, whose signals are the spec's."""
+    out = np.zeros((len(block.rows), len(moments), len(wanted.names)), dtype=np.float32)
+    if not len(moments) or not len(block.rows):
+        return out
+    groups = Groups.of(block.rows)
+    lookback = wanted.window
+    reach = max(lookback, CELLS // (len(block.rows) * max(1, len(wanted.signals))))
+    order = np.argsort(moments, kind="stable")
+    place = 0
+    while place < len(order):
+        first = int(moments[order[place]])
+        chosen = order[place : place + int(np.searchsorted(moments[order[place:]], first + reach))]
+        begin = max(0, first - lookback + 1)
+        last = int(moments[chosen[-1]])
+        piece = block.cut(begin, last + 1)
+        out[:, chosen] = from_trailing(trail(piece, wanted).at(moments[chosen] - begin), wanted, groups)
+        place += len(chosen)
+    return out
+
+
+def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
+    """The features [row, moment, feature] of these statistics."""
+    recipe = evidence.features if wanted.recipe == "evidence" else window.features
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        made = np.stack(list(recipe(trailing, wanted, groups)), axis=-1)
+    found = np.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+    found[trailing.there_hour == 0] = 0.0
+    return found
+
+
+def trail(block: Block, wanted: Spec) -> Trailing:
+    """The statistics of a block at each of its moments."""
+    shape = wanted.shape
+    values = block.values.astype(np.float64)
+    gauges, counters = values[:, wanted.of_kind("gauge", "ratio")], values[:, wanted.of_kind("counter")]
+    flags = values[:, wanted.of_kind("flag")]
+    anchor = st.anchors(gauges)
+    apart = gauges - anchor
+    step, reset = st.increase(counters)
+    with np.errstate(invalid="ignore"):
+        changes = np.nan_to_num(np.abs(flags - st.shifted(flags)))
+    lit = st.sums(flags, shape.quarter)
+    there = ~st.missing(values).all(axis=1)
+    silent, young = _presence(there, shape.lookback)
+    return Trailing(
+        shape=shape,
+        now=np.arange(values.shape[-1], dtype=np.float64),
+        anchor=anchor,
+        last=gauges,
+        before=st.shifted(gauges),
+        least=st.extreme(gauges, shape.short, most=False),
+        most=st.extreme(gauges, shape.brief, most=True),
+        mean3=st.sums(apart, shape.short),
+        brief=st.sums(apart, shape.brief),
+        quarter=st.sums(apart, shape.quarter),
+        half=st.sums(apart, shape.half),
+        hour=st.sums(apart, shape.hour),
+        base=_baselines(gauges, block, shape),
+        increments=(
+            st.rolled(step, shape.brief),
+            st.rolled(step, shape.quarter),
+            st.rolled(step, shape.hour),
+        ),
+        resets=st.rolled(reset, shape.quarter),
+        flag=flags,
+        flag_share=lit.mean,
+        flag_changes=st.rolled(changes, shape.quarter),
+        there_brief=st.rolled(there.astype(np.float64), shape.brief),
+        there_hour=st.rolled(there.astype(np.float64), shape.lookback),
+        silent=silent,
+        young=young,
+    )
+
+
+def _presence(there: NDArray[np.bool_], lookback: int) -> tuple[Array, Array]:
+    """Samples since the newest one, and since the oldest one of the lookback; `lookback` when there is none."""
+    index = np.arange(there.shape[-1])
+    newest = np.maximum.accumulate(np.where(there, index, -lookback), axis=-1)
+    silent = np.minimum(index - newest, lookback)
+    following = np.where(there, index, 2 * there.shape[-1])[:, ::-1]
+    following = np.minimum.accumulate(following, axis=-1)[:, ::-1]
+    oldest = following[:, np.maximum(index - lookback + 1, 0)]
+    young = np.maximum(index - oldest + 1, 0)
+    return silent.astype(np.float64), young.astype(np.float64)
+
+
+def _baselines(gauges: Array, block: Block, shape: Shape) -> Base:
+    """For each moment the baseline that was known when its block of five minutes began."""
+    offset = first_in_block(block.start.timestamp(), block.step, shape.block)
+    length = gauges.shape[-1]
+    total = -(-(offset + length) // shape.block)
+    padded = np.full((*gauges.shape[:2], total * shape.block), np.nan)
+    padded[..., offset : offset + length] = gauges
+    made = st.block_summary(padded.reshape(*gauges.shape[:2], total, shape.block))
+    before = shape.count + shape.lag - 1
+    windows = tuple(
+        _windows(part, before, shape.count, total, 0.0 if n == 0 else np.nan) for n, part in enumerate(made)
+    )
+    found = st.baseline(windows, shape.minute)
+    at = (np.arange(length) + offset) // shape.block
+    return Base(
+        *(part[..., at] for part in (found.middle, found.spread, found.high, found.top, found.low)),
+        known=found.known[..., at],
+    )
+
+
+def _windows(part: Array, before: int, count: int, total: int, nothing: float) -> Array:
+    """For each block the `count` summaries of which the oldest lies `before` blocks back."""
+    lead = np.full((*part.shape[:2], before), nothing)
+    whole = np.concatenate([lead, part], axis=-1)
+    return np.lib.stride_tricks.sliding_window_view(whole, count, axis=-1)[..., :total, :]
+
+
+def first_in_block(start: float, step: int, block: int) -> int:
+    """How many samples of its block of five minutes lie before a sample at `start` (Unix seconds)."""
+    return int(start // step) % block

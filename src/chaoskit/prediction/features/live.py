@@ -1,0 +1,274 @@
+"""The same statistics by running sums: one push per moment, at a cost that does not grow with the windows.
+
+Running sums drift, so they are made anew from the kept samples every `REBUILD` pushes. Pods may come and
+go: a row is kept while any of its samples is within the lookback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.dataset import Block, Row
+from chaoskit.prediction.features import statistics as st
+from chaoskit.prediction.features.batch import Floats, from_trailing
+from chaoskit.prediction.features.context import Groups
+from chaoskit.prediction.features.spec import Spec
+from chaoskit.prediction.features.statistics import Array, Base, Sums, Trailing
+
+REBUILD = 240
+
+
+class Live:
+    """The features of the newest moment, push after push; memory is bounded by rows, signals and lookback."""
+
+    def __init__(self, wanted: Spec, rows: Sequence[Row]) -> None:
+        self.wanted = wanted
+        self._shape = wanted.shape
+        self._gauge = wanted.of_kind("gauge", "ratio")
+        self._counter = wanted.of_kind("counter")
+        self._flag = wanted.of_kind("flag")
+        self._windows = tuple(
+            dict.fromkeys(
+                (
+                    self._shape.short,
+                    self._shape.brief,
+                    self._shape.quarter,
+                    self._shape.half,
+                    self._shape.hour,
+                )
+            )
+        )
+        self._clear(tuple(rows))
+
+    @classmethod
+    def primed(cls, wanted: Spec, block: Block, length: int | None = None) -> Live:
+        """One that has seen the first `length` moments of this block (all), whose signals are the spec's."""
+        made = cls(wanted, block.rows)
+        length = block.length if length is None else length
+        seen = block.values[:, :, max(0, length - made._size) : length].astype(np.float64)
+        made._load(seen, int(block.at(length - 1).timestamp() // wanted.step))
+        return made
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Whose features these are, in order."""
+        return self._rows
+
+    @property
+    def _rings(self) -> tuple[NDArray[Any], ...]:
+        return self._gauges, self._counters, self._flags, self._there
+
+    def follow(self, rows: Sequence[Row]) -> None:
+        """The next values are of these rows; what was kept of rows that stay is kept, others begin anew."""
+        if tuple(rows) == self._rows:
+            return
+        place = {row: index for index, row in enumerate(self._rows)}
+        kept = [(new, place[row]) for new, row in enumerate(rows) if row in place]
+        rings, blocks, filled = self._rings, self._blocks, self._filled
+        self._clear(tuple(rows), at=(self._head, self._pushed, self._sample))
+        new, before = ([pair[side] for pair in kept] for side in (0, 1))
+        for mine, theirs in zip(self._rings, rings, strict=True):
+            mine[:, new] = theirs[:, before]
+        self._filled[new] = filled[before]
+        for mine, theirs in zip(self._blocks, blocks, strict=True):
+            mine[new] = theirs[before]
+        self._rebuild()
+        self._refresh()
+
+    def push(self, values: NDArray[np.floating], at: float) -> Floats:
+        """The features [row, feature] of this moment: `values` [row, signal] were true `at` (Unix seconds).
+
+        A moment that was left out counts as one without a sample; one that is not newer is refused.
+        """
+        sample = int(at // self.wanted.step)
+        if self._sample is not None:
+            if sample <= self._sample:
+                raise ValueError(f"a moment at {at:.0f} is not after the one before")
+            for missed in range(self._sample + 1, min(sample, self._sample + self._size)):
+                self._take(np.full(values.shape, np.nan), missed)
+        self._take(values.astype(np.float64), sample)
+        return self.features()
+
+    def features(self) -> Floats:
+        """The features [row, feature] of the newest moment."""
+        return from_trailing(self._trailing(), self.wanted, self._groups)[:, 0]
+
+    # -- what is kept: rings [sample, row, signal], each moment one slab ---------------------------------
+
+    def _clear(self, rows: tuple[Row, ...], at: tuple[int, int, int | None] = (-1, 0, None)) -> None:
+        self._rows, self._groups = rows, Groups.of(rows)
+        self._head, self._pushed, self._sample = at
+        shape = self._shape
+        self._size = shape.lookback + 1
+        self._gauges, self._counters, self._flags = (
+            np.full((self._size, len(rows), len(kind)), np.nan)
+            for kind in (self._gauge, self._counter, self._flag)
+        )
+        self._there = np.zeros((self._size, len(rows)), dtype=bool)
+        self._filled = np.full((len(rows), len(self._counter)), np.nan)
+        kept = (len(rows), len(self._gauge), shape.count + shape.lag - 1)
+        self._blocks = [np.zeros(kept), *(np.full(kept, np.nan) for _ in range(4))]
+        self._rebuild()
+        self._refresh()
+
+    def _load(self, seen: Array, sample: int) -> None:
+        """These samples [row, signal, moment] were the last ones; the newest is number `sample`."""
+        shape, length = self._shape, seen.shape[-1]
+        self._head, self._sample = self._size - 1, sample
+        by_time = np.moveaxis(seen, -1, 0)
+        for ring, kind in zip(self._rings, (self._gauge, self._counter, self._flag), strict=False):
+            ring[self._size - length :] = by_time[:, :, kind]
+        self._there[self._size - length :] = ~np.isnan(by_time).all(axis=2)
+        complete = seen[:, self._gauge, : max(0, length - sample % shape.block - 1)]
+        wanted = self._blocks[0].shape[-1] * shape.block
+        padded = np.full((*complete.shape[:2], wanted), np.nan)
+        kept = complete[..., -wanted:]
+        padded[..., wanted - kept.shape[-1] :] = kept
+        self._blocks = list(st.block_summary(padded.reshape(*padded.shape[:2], -1, shape.block)))
+        self._rebuild()
+        self._refresh()
+
+    def _take(self, values: Array, sample: int) -> None:
+        """One moment more: running sums go on, a block that is complete joins the baseline."""
+        if self._sample is not None and sample % self._shape.block == 0:
+            self._close()
+        self._head = (self._head + 1) % self._size
+        self._pushed += 1
+        self._sample = sample
+        gauges = values[:, self._gauge]
+        self._gauges[self._head] = gauges
+        self._counters[self._head] = values[:, self._counter]
+        self._flags[self._head] = values[:, self._flag]
+        self._there[self._head] = ~np.isnan(values).all(axis=1)
+        if self._pushed % REBUILD == 0:
+            self._rebuild()
+            return
+        self._time += 1
+        there = ~np.isnan(gauges)
+        self._anchor = np.where(self._seen, self._anchor, np.where(there, gauges, 0.0))
+        self._seen |= there
+        self._step(self._head, self._counters[self._head])
+        newest = self._channels(0)
+        for window, totals in self._totals.items():
+            for total, come, go in zip(totals, newest, self._channels(window), strict=True):
+                total += come
+                total -= go
+
+    def _step(self, place: int, values: Array) -> None:
+        """What each counter grew by, and where it was reset."""
+        with np.errstate(invalid="ignore"):
+            reset = values < self._filled
+            self._steps[place] = np.nan_to_num(np.where(reset, values, values - self._filled))
+        self._resets[place] = reset
+        self._filled = np.where(np.isnan(values), self._filled, values)
+
+    def _places(self, samples: int) -> NDArray[np.intp]:
+        """Where the last so many samples are, oldest first."""
+        return np.arange(self._head - samples + 1, self._head + 1) % self._size
+
+    def _channels(self, back: int) -> tuple[Array, ...]:
+        """What the sample so many pushes ago adds to each sum."""
+        values = self._gauges[(self._head - back) % self._size]
+        there = (~np.isnan(values)).astype(np.float64)
+        return st.channels(np.where(there > 0, values - self._anchor, 0.0), there, float(self._time - back))
+
+    def _rebuild(self) -> None:
+        """Every running sum is made anew from the kept samples, around a new anchor."""
+        self._time = self._size - 1
+        places = self._places(self._size)
+        gauges = np.moveaxis(self._gauges[places], 0, -1)
+        self._anchor = st.anchors(gauges)[..., 0]
+        self._seen = ~np.isnan(gauges).all(axis=-1)
+        apart = gauges - self._anchor[..., None]
+        self._totals = {window: self._sums_of(apart, window) for window in self._windows}
+        counters = np.moveaxis(self._counters[places], 0, -1)
+        self._steps, self._resets = np.zeros_like(self._counters), np.zeros_like(self._counters)
+        step, reset = st.increase(counters)
+        self._steps[places], self._resets[places] = np.moveaxis(step, -1, 0), np.moveaxis(reset, -1, 0)
+        newest = st.filled(counters)[..., -1]
+        self._filled = np.where(np.isnan(newest), self._filled, newest)
+
+    def _sums_of(self, apart: Array, window: int) -> list[Array]:
+        recent = apart[..., -window:]
+        there = (~np.isnan(recent)).astype(np.float64)
+        time = np.arange(self._time - window + 1, self._time + 1, dtype=np.float64)
+        return [part.sum(axis=-1) for part in st.channels(np.where(there > 0, recent, 0.0), there, time)]
+
+    def _close(self) -> None:
+        """The block that is under way is complete: its summary is kept, and the baseline made anew."""
+        block = np.moveaxis(self._gauges[self._places(self._shape.block)], 0, -1)
+        for kept, new in zip(self._blocks, st.block_summary(block), strict=True):
+            kept[..., :-1] = kept[..., 1:]
+            kept[..., -1] = new
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """The baseline of the oldest `count` kept blocks: the newest ones lag."""
+        parts = tuple(part[..., : self._shape.count] for part in self._blocks)
+        found = st.baseline(parts, self._shape.minute)
+        self._base = Base(
+            *(p[..., None] for p in (found.middle, found.spread, found.high, found.top, found.low)),
+            known=found.known[..., None],
+        )
+
+    # -- what is asked -----------------------------------------------------------------------------------
+
+    def _trailing(self) -> Trailing:
+        shape = self._shape
+        short, brief, quarter, hour = (
+            self._places(n) for n in (shape.short, shape.brief, shape.quarter, shape.hour)
+        )
+        sums = {n: Sums(*(total[..., None] for total in totals)) for n, totals in self._totals.items()}
+        flags = self._flags[self._places(shape.quarter + 1)]
+        with np.errstate(invalid="ignore"):
+            changes = np.nan_to_num(np.abs(np.diff(flags, axis=0))).sum(axis=0)
+        silent, young = self._presence()
+        return Trailing(
+            shape=shape,
+            now=float(self._time),
+            anchor=self._anchor[..., None],
+            last=self._gauges[self._head][..., None],
+            before=self._gauges[(self._head - 1) % self._size][..., None],
+            least=np.fmin.reduce(self._gauges[short], axis=0)[..., None],
+            most=np.fmax.reduce(self._gauges[brief], axis=0)[..., None],
+            mean3=sums[shape.short],
+            brief=sums[shape.brief],
+            quarter=sums[shape.quarter],
+            half=sums[shape.half],
+            hour=sums[shape.hour],
+            base=self._base,
+            increments=(
+                self._steps[brief].sum(axis=0)[..., None],
+                self._steps[quarter].sum(axis=0)[..., None],
+                self._steps[hour].sum(axis=0)[..., None],
+            ),
+            resets=self._resets[quarter].sum(axis=0)[..., None],
+            flag=self._flags[self._head][..., None],
+            flag_share=_mean(flags[1:])[..., None],
+            flag_changes=changes[..., None],
+            there_brief=self._there[brief].sum(axis=0, dtype=np.float64)[:, None],
+            there_hour=self._there[self._places(shape.lookback)].sum(axis=0, dtype=np.float64)[:, None],
+            silent=silent[:, None],
+            young=young[:, None],
+        )
+
+    def _presence(self) -> tuple[Array, Array]:
+        """Samples since the newest one, and since the oldest one within the lookback."""
+        lookback = self._shape.lookback
+        there = self._there[self._places(lookback)]
+        ever = there.any(axis=0)
+        silent = np.where(ever, there[::-1].argmax(axis=0), lookback)
+        young = np.where(ever, lookback - there.argmax(axis=0), 0)
+        return silent.astype(np.float64), young.astype(np.float64)
+
+
+def _mean(values: Array) -> Array:
+    """The mean of what is there along the first axis."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    total: Array = np.where(there, values, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,0 +1,240 @@
+"""Trailing statistics of every series: sums over the last minutes, extremes, a baseline of earlier blocks.
+
+Arrays are [row, signal, moment], float64, NaN where there is nothing. Sums are differences of running
+totals, so that a moment costs the same however long its windows are. A baseline is made of blocks of five
+minutes, cut at full blocks of the clock: it changes only when a block is complete, and its median is one of
+block means. What the newest minutes do cannot reach it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.features.spec import Shape
+
+Array = NDArray[np.float64]
+
+FLOOR = {"cores": 0.01, "bytes": 2.0**20, "bytes/s": 1024.0, "1/s": 0.5, "seconds": 0.01, "ratio": 0.01}
+"""Differences smaller than this are noise, by unit; 0.5 for any other."""
+
+KNOWN_SAMPLES, KNOWN_MINUTES = 5, 10
+"""A baseline counts from so many samples on that cover so many minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums over one trailing window: of what is there, its number, its times (samples) and products."""
+
+    count: Array
+    x: Array
+    t: Array
+    tt: Array
+    tx: Array
+    xx: Array
+
+    @property
+    def mean(self) -> Array:
+        """The mean of what is there."""
+        return np.where(self.count > 0, self.x / np.maximum(self.count, 1), np.nan)
+
+    def line(self, now: Array | float, noise: Array) -> tuple[Array, Array, Array]:
+        """The fitted value at `now`, the slope per sample, and how straight the line is (-1 to 1).
+
+        Three values are needed; what varies less than `noise` (its square root per sample) is flat.
+        """
+        enough = self.count >= 3
+        count = np.maximum(self.count, 1)
+        times = self.tt - self.t * self.t / count
+        apart = np.maximum(self.xx - self.x * self.x / count, 0)
+        both = self.tx - self.t * self.x / count
+        steep = enough & (times > 0)
+        slope = np.where(steep, both / np.where(times > 0, times, 1), np.nan)
+        fitted = self.x / count + slope * (now - self.t / count)
+        moving = steep & (apart > noise * count)
+        straight = np.where(moving, both / np.sqrt(np.where(moving, times * apart, 1)), 0.0)
+        return fitted, slope, straight
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What is usual: the median of block means, the usual block's top, the range, and whether it is known."""
+
+    middle: Array
+    spread: Array
+    high: Array
+    top: Array
+    low: Array
+    known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Trailing:
+    """Everything that the recipes are made of, for gauges and ratios unless said otherwise.
+
+    `anchor` [row, signal, 1] was subtracted before summing: sums of deviations stay exact where sums of
+    large values would not. Counters: increments over 5, 15 and 60 minutes, resets over 15. Flags: value now,
+    mean and changes over 15 minutes. Pods [row, moment]: samples there in 5 minutes and in the lookback's
+    hour, samples since the newest and since the oldest one.
+    """
+
+    shape: Shape
+    now: Array | float
+    anchor: Array
+    last: Array
+    before: Array
+    least: Array
+    most: Array
+    mean3: Sums
+    brief: Sums
+    quarter: Sums
+    half: Sums
+    hour: Sums
+    base: Base
+    increments: tuple[Array, Array, Array]
+    resets: Array
+    flag: Array
+    flag_share: Array
+    flag_changes: Array
+    there_brief: Array
+    there_hour: Array
+    silent: Array
+    young: Array
+
+    def at(self, moments: NDArray[np.intp]) -> Trailing:
+        """The same at these moments alone, in this order."""
+        return Trailing(**{f.name: _at(getattr(self, f.name), moments, f.name) for f in fields(self)})
+
+
+def _at(part: Any, moments: NDArray[np.intp], name: str) -> Any:
+    if name in {"shape", "anchor"}:
+        return part
+    if isinstance(part, tuple):
+        return tuple(_at(each, moments, "") for each in part)
+    if isinstance(part, Sums | Base):
+        return type(part)(*(_at(getattr(part, f.name), moments, f.name) for f in fields(part)))
+    return part[..., moments]
+
+
+def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Where there is no value."""
+    return np.asarray(np.isnan(values))
+
+
+def anchors(values: Array) -> Array:
+    """Each series' first value, 0 where it has none [row, signal, 1]."""
+    there = ~missing(values)
+    first = there.argmax(axis=-1)[..., None]
+    found = np.take_along_axis(values, first, axis=-1)
+    return np.where(there.any(axis=-1)[..., None], found, 0.0)
+
+
+def rolled(values: Array, samples: int) -> Array:
+    """Sums over the last so many samples along the last axis; fewer at its beginning."""
+    total = np.cumsum(values, axis=-1)
+    out = total.copy()
+    out[..., samples:] -= total[..., :-samples]
+    return out
+
+
+def extreme(values: Array, samples: int, *, most: bool) -> Array:
+    """The greatest (or least) of the last so many samples; NaN only where all are missing."""
+    choose = np.fmax if most else np.fmin
+    out = values.copy()
+    done = 1
+    while done < samples:  # doubling: the extreme of 2k samples is one of two extremes of k
+        step = min(done, samples - done)
+        later = out[..., step:].copy()
+        choose(later, out[..., :-step], out=later)
+        out[..., step:] = later
+        done += step
+    return out
+
+
+def sums(values: Array, samples: int) -> Sums:
+    """The sums over trailing windows of values from which the anchor was subtracted."""
+    there = (~missing(values)).astype(np.float64)
+    x = np.where(there > 0, values, 0.0)
+    time = np.arange(values.shape[-1], dtype=np.float64)
+    return Sums(*(rolled(part, samples) for part in channels(x, there, time)))
+
+
+def channels(x: Array, there: Array, time: Array | float) -> tuple[Array, ...]:
+    """What is summed: count, value, time, time squared, time by value, value squared."""
+    late = there * time
+    return there, x, late, late * time, x * time, x * x
+
+
+def increase(values: Array) -> tuple[Array, Array]:
+    """Each sample's increase of a counter over the newest one before it, and where it was reset.
+
+    After a reset, the value itself; 0 where it is missing or the first.
+    """
+    before = shifted(filled(values))
+    step = np.where(values < before, values, values - before)
+    reset = values < before
+    return np.nan_to_num(step), reset.astype(np.float64)
+
+
+def filled(values: Array) -> Array:
+    """Each moment with the newest value up to it; NaN before the first."""
+    index = np.where(missing(values), 0, np.arange(values.shape[-1]))
+    return np.take_along_axis(values, np.maximum.accumulate(index, axis=-1), axis=-1)
+
+
+def shifted(values: Array) -> Array:
+    """The value of the sample before; NaN at the first."""
+    out = np.full_like(values, np.nan)
+    out[..., 1:] = values[..., :-1]
+    return out
+
+
+def block_summary(blocks: Array) -> tuple[Array, ...]:
+    """Of [..., sample]: count, mean, variance, greatest and least; NaN where a block is empty."""
+    there = ~missing(blocks)
+    count = there.sum(axis=-1).astype(np.float64)
+    safe = np.maximum(count, 1)
+    mean = np.where(there, blocks, 0).sum(axis=-1) / safe
+    variance = np.where(there, (blocks - mean[..., None]) ** 2, 0).sum(axis=-1) / safe
+    empty = count == 0
+    top, low = np.fmax.reduce(blocks, axis=-1), np.fmin.reduce(blocks, axis=-1)
+    return count, np.where(empty, np.nan, mean), np.where(empty, np.nan, variance), top, low
+
+
+def baseline(summaries: tuple[Array, ...], minute: float) -> Base:
+    """The baseline of [..., block]: `summaries` as `block_summary` gives them."""
+    count, mean, variance, top, low = summaries
+    ordered, number = _ordered(mean)
+    middle = _quantile(ordered, number, 0.5)
+    between = (_quantile(ordered, number, 0.75) - _quantile(ordered, number, 0.25)) / 1.349
+    within = np.sqrt(_quantile(*_ordered(variance), 0.5))
+    high = _quantile(*_ordered(top), 0.5)
+    spread = np.fmax(np.fmax(between, within), (high - middle) / 3)
+    total = count.sum(axis=-1)
+    known = total >= max(KNOWN_SAMPLES, round(KNOWN_MINUTES / minute))
+    return Base(middle, spread, high, np.fmax.reduce(top, axis=-1), np.fmin.reduce(low, axis=-1), known)
+
+
+def _ordered(values: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Sorted along the last axis with what is missing at the end, and how many are there."""
+    return np.sort(values, axis=-1), (~missing(values)).sum(axis=-1)
+
+
+def _quantile(ordered: Array, count: NDArray[np.intp], at: float) -> Array:
+    """A quantile of sorted values, between two of them where it falls there."""
+    place = at * np.maximum(count - 1, 0)
+    low = np.floor(place).astype(np.intp)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0))
+    first = np.take_along_axis(ordered, low[..., None], axis=-1)[..., 0]
+    second = np.take_along_axis(ordered, high[..., None], axis=-1)[..., 0]
+    return first + (place - low) * (second - first)
+
+
+def trend(values: Array, samples: int) -> tuple[Array, Array]:
+    """The fitted value now and the slope per sample over the last `samples` of each series (last axis)."""
+    anchor = anchors(values)
+    fitted, slope, _ = sums(values - anchor, samples).line(np.arange(values.shape[-1]), np.zeros(1))
+    return fitted + anchor, slope

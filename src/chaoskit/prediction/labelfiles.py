@@ -1,0 +1,80 @@
+"""Outside labels from an events file, and the stretches that a mapping knows to be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chaoskit import errors
+from chaoskit.prediction import mapping as mappings
+from chaoskit.prediction import sheets
+from chaoskit.prediction.sheets import Cells
+from chaoskit.prediction.values import moment
+from chaoskit.records import LabelRecord, new_id
+
+ALL = "*"
+EVER = timedelta(days=3650)
+
+
+def read_labels(paths: Sequence[Path], mapping: mappings.Mapping) -> tuple[LabelRecord, ...]:
+    """The lines of the events files that the mapping asks for, as labels; issue words are translated.
+
+    A run with ramps says nothing before it is steady, and after the ramp's start nothing but the ramp.
+    """
+    found = [label for path in paths if mapping.events for label in _read(path, mapping.events)]
+    return (*found, *(_censored(each) for each in mapping.censored))
+
+
+def _censored(each: mappings.Censored) -> LabelRecord:
+    start = each.start.astimezone(UTC)
+    return LabelRecord(
+        id=new_id(start), at=start, trace_id="", target=each.target, namespace="", meaning="unknown", issue="",
+        start=start, end=each.end.astimezone(UTC), source=each.why,
+    )  # fmt: skip
+
+
+def _read(path: Path, events: mappings.Events) -> list[LabelRecord]:
+    found: list[LabelRecord] = []
+    problems: list[errors.Problem] = []
+    with sheets.opened(path) as sheet:
+        sheet.require([*events.columns.wanted, *events.where])
+        for line, cells in sheet.rows:
+            try:
+                if all(str(cells[sheet.place[key]]) == value for key, value in events.where.items()):
+                    found += _labels(path, cells, sheet.place, events)
+            except (ValueError, IndexError, TypeError) as error:
+                problems.append(errors.Problem(str(path), "event", str(error), "an event", line))
+    if problems:
+        raise errors.InvalidInput(f"{path} has events that cannot be read", problems=problems)
+    return found
+
+
+def _labels(
+    path: Path, cells: Cells, place: dict[str, int], events: mappings.Events
+) -> Iterator[LabelRecord]:
+    """The label of each target of one line, and what its run's other time does not say."""
+    names = events.columns
+
+    def text(column: str) -> str:
+        return str(cells[place[column]]) if column else ""
+
+    start, end = (datetime.fromtimestamp(moment(cells[place[key]]), UTC) for key in (names.start, names.end))
+    if end < start:
+        raise ValueError(f"an end ({end:%H:%M:%S}) before its start ({start:%H:%M:%S})")
+    word, run = text(names.issue), text(names.run)
+
+    def label(target: str, meaning: str, first: datetime, last: datetime) -> LabelRecord:
+        issue = events.issues.get(word, word) if meaning != "unknown" else ""
+        return LabelRecord(
+            id=new_id(start), at=start, trace_id="", target=target, namespace="", meaning=meaning,
+            issue=issue, start=first, end=last, source=path.name, fault=text(names.fault), run=run,
+        )  # fmt: skip
+
+    for target in text(names.target).split():
+        yield label(target, events.meaning, start, end)
+    if events.meaning == "ramp":
+        yield label(ALL, "unknown", start, end + EVER)
+        if names.steady:
+            steady = datetime.fromtimestamp(moment(cells[place[names.steady]]), UTC)
+            yield label(ALL, "unknown", start - EVER, steady - timedelta(seconds=1))

@@ -1,0 +1,165 @@
+"""The model card as a page of Markdown, with pictures beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from chaoskit.prediction.card import HEADINGS, caught, number, rows
+from chaoskit.prediction.labels import DETECTED_ONLY, FORECASTABLE
+from chaoskit.prediction.report import ClassReport, Line, Report
+
+
+def markdown(report: Report, title: str, *, about: Sequence[str] = (), pictures: Sequence[str] = ()) -> str:
+    """The report as a Markdown page; `about` stands under the title, one paragraph each.
+
+    `pictures` are names of files beside it.
+    """
+    parts = [f"# {title}", *about, _verdict(report), "## Data", _data(report)]
+    parts += ["## Held-out time", _table(HEADINGS, rows(report)), _legend(report)]
+    parts += ["## What the alarm joins", _members(report)]
+    parts += ["## Per class", _per_class(report)]
+    if report.classes is not None:
+        parts += ["## Which class", _classes(report.classes)]
+    if report.faults is not None:
+        parts += ["### Which fault", _classes(report.faults)]
+    parts += [f"![{name.partition('.')[0].replace('-', ' ')}]({name})" for name in pictures]
+    parts += ["## Calibration", _calibration(report), "## Leak probes", _probes(report)]
+    parts += ["## What it can and cannot foresee", _foresight(report)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdict(report: Report) -> str:
+    if report.beats_baselines:
+        return f"**The model says whether a workload {report.target}. It beats every baseline in event F1.**"
+    names = ", ".join(report.beaten_by)
+    return f"**The model says whether a workload {report.target}. It does not beat {names} in event F1.**"
+
+
+def _data(report: Report) -> str:
+    data = report.data
+    found = [
+        ("split", report.split),
+        (
+            "judged",
+            f"{data['rows']} samples, {data['pods']} pods, {data['hours']} h, {_count(data['events'])}",
+        ),
+        ("all data", f"{data['of_hours']} h, {_count(data['of_events'])}"),
+        ("failing samples", f"{data['prevalence']:.3%}"),
+        ("missing values", f"{data['missing_share']:.2%}"),
+        ("features", f"{data['features']} ({data['recipe']} recipe) from {data['signals']} signals"),
+        ("step", f"{data['step_seconds']} s"),
+        ("budget", f"{report.false_alarms_per_day:g} false alarms per day in the whole cluster"),
+        ("alarm", f"held for {report.confirm} samples" if report.confirm > 1 else "at the first sample"),
+        *([("tried", _tried(report))] if report.trials else []),
+    ]
+    return _table(("", ""), found) + "".join(f"\n\nNote: {note}." for note in report.notes)
+
+
+def _count(of: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {issue}" for issue, count in of.items()) or "no events"
+
+
+def _tried(report: Report) -> str:
+    return ", ".join(f"{name}: PR-AUC {number(score)}" for name, score in report.trials)
+
+
+def _legend(report: Report) -> str:
+    reference = report.data["prevalence"] * (1 - report.data["prevalence"])
+    return (
+        f"PR-AUC of chance is {report.data['prevalence']:.4f}; the Brier score of always saying the base rate"
+        f" is {reference:.4f}. An event is caught by an alarm "
+        + (
+            "while it lasts"
+            if report.mode == "detect"
+            else "while there is time to act (if it can be foreseen)"
+        )
+        + ". Alarms outside events are bridged over 5 min and counted again every 30 min. In brackets after"
+        " false alarms per hour: the upper 95 % bound. Every threshold is set by the same budget of false"
+        f" alarms. Alarms on others while an event was under way: {report.model.collateral}."
+    )
+
+
+def _members(report: Report) -> str:
+    """Each member of the alarm with its threshold there, and what it catches by itself."""
+    lines = [
+        (each.name, number(each.threshold), caught(each.caught), str(each.false_alarms))
+        for each in report.members
+    ]
+    words = "It is an alarm when a member reaches its threshold; the probability is the forest's, calibrated."
+    return words + "\n\n" + _table(("member", "threshold", "catches alone", "false alarms alone"), lines)
+
+
+def _per_class(report: Report) -> str:
+    lines = [
+        (
+            issue,
+            number(report.alone.pr_auc_by_class.get(issue)),
+            number(report.model.pr_auc_by_class.get(issue)),
+            number(report.workload_held_out.pr_auc_by_class.get(issue)) if report.workload_held_out else "-",
+            f"{hit} of {due}",
+            report.blind.get(issue, ""),
+        )
+        for issue, (hit, due) in report.model.caught.items()
+    ]
+    headings = (
+        "class",
+        "PR-AUC forest",
+        "alarm",
+        "workloads held out",
+        "caught",
+        "invisible here: no credit, no blame",
+    )
+    found = _table(headings, lines)
+    if report.blind:
+        parts = [f"{line.name} {number(line.pr_auc_visible)}" for line in _forests(report)]
+        found += f"\n\nPR-AUC of what can be seen: {', '.join(parts)}."
+    if report.model.caught_by_fault:
+        found += f"\n\nCaught by fault: {caught(report.model.caught_by_fault)}."
+    return found
+
+
+def _forests(report: Report) -> list[Line]:
+    held = [report.workload_held_out] if report.workload_held_out else []
+    return [report.model, report.alone, *held]
+
+
+def _classes(found: ClassReport) -> str:
+    lines = [(name, *map(str, counts)) for name, counts in zip(found.names, found.confusion, strict=True)]
+    words = (
+        f"Per event that can be seen: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f}."
+        f" Per failing sample: {found.sample_accuracy:.3f} and {found.sample_macro_f1:.3f}."
+    )
+    return words + "\n\n" + _table(("truth \\ said", *found.names), lines)
+
+
+def _calibration(report: Report) -> str:
+    lines = [(f"{said:.3f}", f"{seen:.3f}", str(count)) for said, seen, count in report.reliability]
+    return _table(("said", "seen", "samples"), lines)
+
+
+def _probes(report: Report) -> str:
+    lines = [
+        (
+            probe.name,
+            f"{probe.measure} {number(probe.score)}",
+            number(probe.chance),
+            probe.warning or "fine",
+        )
+        for probe in report.probes
+    ]
+    return _table(("probe", "score", "chance", ""), lines)
+
+
+def _foresight(report: Report) -> str:
+    if report.mode == "detect":
+        return (
+            "This model detects a failure while it lasts; it does not forecast. A lead time would be a leak."
+        )
+    lines = [f"- {issue}: forecast, {reason}" for issue, reason in FORECASTABLE.items()]
+    lines += [f"- {issue}: only detected, {reason}" for issue, reason in DETECTED_ONLY.items()]
+    return "\n".join(lines)
+
+
+def _table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    made = [headings, ["---"] * len(headings), *lines]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in made)

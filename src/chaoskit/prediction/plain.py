@@ -1,0 +1,59 @@
+"""Plain rules that need no learning: how near a limit something is, and whether a pod fell silent."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.dataset import Block, Dataset, present
+
+Floats = NDArray[np.float32]
+
+STATIC, ABSENCE = "static rule", "absence"
+
+SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
+
+SILENT_SECONDS = 300
+"""Of so long a time absence is the silent share."""
+
+
+def rules(dataset: Dataset) -> dict[str, list[Floats]]:
+    """The scores [row, moment] per block of each plain rule that these signals allow."""
+    made = {
+        STATIC: [static(dataset, block) for block in dataset.blocks],
+        ABSENCE: [absence(dataset, block) for block in dataset.blocks],
+    }
+    return {name: each for name, each in made.items() if any(np.isfinite(block).any() for block in each)}
+
+
+def static(dataset: Dataset, block: Block) -> Floats:
+    """How near its limit the fullest ratio is; 1 for a pod that is not ready or waits in a crash loop."""
+    empty = np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
+    return np.asarray(np.fmax.reduce([empty, *_watched(dataset, block).values()]), dtype=np.float32)
+
+
+def loudest(dataset: Dataset, block: Block, row: int) -> str:
+    """The signal that `static` is highest for at the newest moment of this row; "" when it has none."""
+    now = {name: float(values[row, -1]) for name, values in _watched(dataset, block).items()}
+    known = {name: value for name, value in now.items() if not np.isnan(value)}
+    return max(known, key=lambda name: known[name], default="")
+
+
+def _watched(dataset: Dataset, block: Block) -> dict[str, Floats]:
+    """What the static rule looks at, each so that 1 is bad."""
+    columns = {name: block.values[:, at] for at, name in enumerate(dataset.names)}
+    if "ready" in columns:
+        columns["ready"] = 1 - columns["ready"]
+    return {name: columns[name] for name in (*SATURATING, "waiting_bad", "ready") if name in columns}
+
+
+def absence(dataset: Dataset, block: Block) -> Floats:
+    """How much of the last five minutes a pod that was there is silent; NaN when none ever is."""
+    there = present(block.values)
+    samples = max(1, round(SILENT_SECONDS / dataset.step))
+    known = np.logical_or.accumulate(there, axis=1)
+    silent = np.zeros(there.shape, dtype=np.float32)
+    for back in range(min(samples, there.shape[1])):
+        silent[:, back:] += ~there[:, : there.shape[1] - back] & known[:, back:]
+    share = silent / samples if silent.any() else np.full_like(silent, np.nan)
+    return share.astype(np.float32)

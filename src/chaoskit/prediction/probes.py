@@ -1,0 +1,103 @@
+"""Leak probes: what a score without the signals reaches. Above chance, something else gives the answer away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from chaoskit.prediction import forest as forests
+from chaoskit.prediction import witnesses
+from chaoskit.prediction.alarms import Scores
+from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.labels import Event
+from chaoskit.prediction.report import Line, Probe
+from chaoskit.prediction.table import Samples, Table
+from chaoskit.prediction.witnesses import Witnesses
+
+BEFORE_SECONDS = 900
+
+
+def probe(
+    table: Table,
+    late: Moments,
+    asked: Samples,
+    scores: Scores,
+    alone: Line,
+    due: list[Event],
+    made: Witnesses | None,
+) -> tuple[Probe, ...]:
+    """All probes that this data allows."""
+    found = list(_without_signals(table, late, asked, made)) if made is not None else []
+    if table.labelled.target.mode == "detect" and (before := _before(table, late, scores, due)):
+        found.append(before)
+    for issue, reason in table.labelled.dataset.blind.items():
+        if issue in alone.pr_auc_by_class:
+            found.append(_blind(issue, reason, alone, asked))
+    return tuple(found)
+
+
+def _without_signals(table: Table, late: Moments, asked: Samples, made: Witnesses) -> Iterator[Probe]:
+    yield _probe(
+        "identity only",
+        witnesses.by_identity(table, asked, made.identity),
+        asked,
+        "the same pods fail again and again: trust the column with workloads held out",
+    )
+    if made.clock is not None:
+        yield _probe(
+            "clock only",
+            made.clock.predict_proba(witnesses.times(table, asked))[:, 1],
+            asked,
+            "failures follow a schedule: no feature may tell the time (none of these does)",
+        )
+    if made.moved is not None:
+        empty = witnesses.shifted(table)
+        meant = empty.visible(empty.samples(late))
+        yield _probe(
+            "labels moved in time",
+            forests.score(made.moved, table.features(meant)).astype(np.float64),
+            meant,
+            "labels without meaning can be learned: something gives the answer away",
+            limit=0.7,
+        )
+
+
+def _probe(name: str, guess: NDArray[np.float64], asked: Samples, warning: str, limit: float = 0.65) -> Probe:
+    """Within the blocks that have failures: elsewhere everybody is healthy, which is no merit."""
+    within = np.isin(asked.block, np.unique(asked.block[asked.y == 1]))
+    truth = asked.y[within] == 1
+    if not 0 < truth.sum() < len(truth):
+        return Probe(name, "ROC-AUC", float("nan"), 0.5, "could not be tried")
+    score = float(roc_auc_score(truth, guess[within]))
+    return Probe(name, "ROC-AUC", score, 0.5, warning if score > limit else "")
+
+
+def _before(table: Table, late: Moments, scores: Scores, due: list[Event]) -> Probe | None:
+    """Whether a model that detects tells the coming victim apart in the quarter-hour before the event."""
+    step = table.labelled.dataset.step
+    marks, guess = [], []
+    for event in due:
+        last = event.first - 1
+        span = slice(max(0, last - round(BEFORE_SECONDS / step)), max(0, last))
+        block, truth = scores[event.block][:, span], table.labelled.truths[event.block].y[:, span]
+        victim = np.zeros(block.shape, dtype=bool)
+        victim[list(event.rows)] = True
+        known = ~np.isnan(block) & (truth == 0) & late[event.block][span]
+        marks.append(victim[known])
+        guess.append(block[known])
+    mark = np.concatenate(marks) if marks else np.zeros(0, dtype=bool)
+    if not 0 < mark.sum() < len(mark):
+        return None
+    score = float(roc_auc_score(mark, np.concatenate(guess)))
+    warning = "the model knows the victim before anything happens: identity or session leaks"
+    return Probe("healthy part only", "ROC-AUC", score, 0.5, warning if score > 0.7 else "")
+
+
+def _blind(issue: str, reason: str, line: Line, asked: Samples) -> Probe:
+    chance = float((asked.y == 1).mean())
+    score = line.pr_auc_by_class[issue]
+    warning = f"{issue} should be invisible here ({reason}): its score is a leak"
+    return Probe(f"blind to {issue}", "PR-AUC", score, chance, warning if score > 20 * chance else "")

@@ -1,0 +1,147 @@
+"""What a judgement consists of: one line per method, members, classes, probes, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % confidence interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table: a model or baseline, judged on the same samples and events.
+
+    Per sample: PR-AUC, ROC-AUC and, where it gives probabilities, Brier and ECE (else None); `visible`
+    leaves out the classes that the signals cannot show. Per event: caught and due by class, precision, F1
+    with its interval, delay and lead in seconds, the mean share of the possible lead, false alarms.
+    """
+
+    name: str
+    threshold: float
+    pr_auc: float
+    pr_auc_visible: float
+    roc_auc: float
+    pr_auc_by_class: Mapping[str, float]
+    brier: float | None
+    ece: float | None
+    caught: Mapping[str, tuple[int, int]]
+    caught_by_fault: Mapping[str, tuple[int, int]]
+    recall: float
+    recall_interval: Interval
+    precision: float
+    f1: float
+    f1_interval: Interval
+    delay_median: float | None
+    delay_p90: float | None
+    lead_mean: float | None
+    lead_share: float | None
+    false_alarms: int
+    false_per_hour: float
+    false_per_hour_bound: float
+    false_per_pod_day: float
+    collateral: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A leak probe: what a score without the signals reaches, next to chance; `warning`: what follows."""
+
+    name: str
+    measure: str
+    score: float
+    chance: float
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassReport:
+    """The class of what can be seen, per event and per failing sample; confusion of events, rows the truth."""
+
+    accuracy: float
+    macro_f1: float
+    sample_accuracy: float
+    sample_macro_f1: float
+    names: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One whose alarms the model joins: its threshold there, and what it catches there all by itself."""
+
+    name: str
+    threshold: float
+    caught: Mapping[str, tuple[int, int]]
+    false_alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One event on the timeline, and how long after its start it was alarmed (seconds; None: missed)."""
+
+    run: str
+    target: str
+    issue: str
+    fault: str
+    start: datetime
+    end: datetime
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlarm:
+    """One false alarm on the timeline."""
+
+    run: str
+    pod: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured, on what, how it was split, and whether the model beats every baseline.
+
+    `model` is judged per event and per rank by the joined alarm, its Brier and ECE by the forest; `alone` is
+    the forest with a threshold of its own for the same budget.
+    """
+
+    target: str
+    mode: str
+    confirm: int
+    false_alarms_per_day: float
+    split: str
+    data: Mapping[str, Any]
+    model: Line
+    alone: Line
+    members: tuple[Member, ...]
+    lines: tuple[Line, ...]
+    workload_held_out: Line | None
+    out_of_fold: Mapping[str, Any]
+    classes: ClassReport | None
+    faults: ClassReport | None
+    probes: tuple[Probe, ...]
+    reliability: tuple[tuple[float, float, int], ...]
+    pr_curve: tuple[tuple[float, float], ...]
+    occurrences: tuple[Occurrence, ...]
+    false_alarms: tuple[FalseAlarm, ...]
+    blind: Mapping[str, str]
+    beaten_by: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    trials: tuple[tuple[str, float], ...] = field(default=())
+
+    @property
+    def beats_baselines(self) -> bool:
+        """Whether no baseline has an event F1 as good or better, on held-out time at the same budget.
+
+        A tie is not enough: the alarm may have joined the very rule that it ties with.
+        """
+        return not self.beaten_by

@@ -1,0 +1,149 @@
+"""Features of a whole labelled history, and the labelled samples in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit import events
+from chaoskit.prediction import features
+from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.labels import Labelled
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Samples of a table: where each is (block, row, moment), if it fails (-1: unknown), its event or -1."""
+
+    block: NDArray[np.intp]
+    row: NDArray[np.intp]
+    moment: NDArray[np.intp]
+    y: NDArray[np.int8]
+    event: NDArray[np.int32]
+
+    def pick(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Samples:
+        """These of them."""
+        return Samples(
+            self.block[chosen], self.row[chosen], self.moment[chosen], self.y[chosen], self.event[chosen]
+        )
+
+    @property
+    def known(self) -> Samples:
+        """Those that are labelled either way."""
+        return self.pick(self.y >= 0)
+
+    @property
+    def failing(self) -> int:
+        """How many fail."""
+        return int((self.y == 1).sum())
+
+    @property
+    def teachable(self) -> bool:
+        """Whether some fail and some do not."""
+        return 0 < self.failing < len(self.y)
+
+    @property
+    def events(self) -> set[int]:
+        """The numbers of the events that they are of."""
+        return set(self.event[self.event >= 0].tolist())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The features of every row and moment of a dataset, per block [row, moment, feature], with its truth.
+
+    `signs` are the same of the evidence recipe, for the alarm that joins it.
+    """
+
+    labelled: Labelled
+    spec: Spec
+    blocks: tuple[Floats, ...]
+    sign_spec: Spec
+    signs: tuple[Floats, ...]
+
+    def samples(self, chosen: Moments) -> Samples:
+        """All samples at these moments that are labelled either way."""
+        return self.everything(chosen).known
+
+    def everything(self, chosen: Moments) -> Samples:
+        """All samples at these moments of rows that are there, labelled or not."""
+        parts = []
+        for index, (truth, moments) in enumerate(zip(self.labelled.truths, chosen, strict=True)):
+            there = (truth.y >= 0) | self.blocks[index].any(axis=2)
+            row, at = np.nonzero(there & moments)
+            parts.append((np.full(len(row), index), row, at, truth.y[row, at], truth.event[row, at]))
+        return Samples(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    def visible(self, samples: Samples) -> Samples:
+        """Those that no event of a class that these signals cannot show has touched."""
+        blind = [event.issue in self.labelled.dataset.blind for event in self.labelled.events]
+        return samples.pick(~np.array([*blind, False])[samples.event])
+
+    def features(self, samples: Samples) -> Floats:
+        """The features of these samples, in their order."""
+        return _gather(self.blocks, samples)
+
+    def told_by(self, samples: Samples) -> Floats:
+        """What the class of a failure is told by: the signs, and beside them the features of another recipe."""
+        parts = [_gather(self.signs, samples)]
+        if self.spec != self.sign_spec:
+            parts.append(self.features(samples))
+        return np.concatenate(parts, axis=1)
+
+    def spread(self, samples: Samples, values: NDArray[np.floating]) -> list[Floats]:
+        """One value per sample as an array [row, moment] per block, NaN elsewhere."""
+        out = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in self.labelled.truths]
+        for index, block in enumerate(out):
+            here = samples.block == index
+            block[samples.row[here], samples.moment[here]] = values[here]
+        return out
+
+    def of_workloads(self, samples: Samples, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Which samples are of these workloads."""
+        found = np.zeros(len(samples.y), dtype=bool)
+        for index, block in enumerate(self.labelled.dataset.blocks):
+            mine = np.array([row.workload in names for row in block.rows])
+            here = samples.block == index
+            found[here] = mine[samples.row[here]]
+        return found
+
+    @property
+    def workloads(self) -> list[str]:
+        """The names of all workloads, in order."""
+        return sorted({row.workload for block in self.labelled.dataset.blocks for row in block.rows})
+
+
+def _gather(blocks: Sequence[Floats], samples: Samples) -> Floats:
+    """The rows of these samples, in their order."""
+    width = blocks[0].shape[-1] if blocks else 0
+    out = np.empty((len(samples.y), width), dtype=np.float32)
+    for index, block in enumerate(blocks):
+        here = samples.block == index
+        out[here] = block[samples.row[here], samples.moment[here]]
+    return out
+
+
+def tabulate(
+    labelled: Labelled,
+    wanted: Spec,
+    listen: events.Listener = events.ignore,
+    *,
+    now: datetime | None = None,
+) -> Table:
+    """The features of everything in the dataset. What is reported happens `now`, however old the data."""
+    at = now or datetime.now(UTC)
+    signs = Spec("evidence", wanted.step, wanted.signals)
+    dataset = labelled.dataset.select(wanted.signals)
+    made: list[Floats] = []
+    found: list[Floats] = []
+    for number, block in enumerate(dataset.blocks):
+        every = np.arange(block.length)
+        found.append(features.compute(block, signs, every))
+        made.append(found[-1] if wanted == signs else features.compute(block, wanted, every))
+        listen(events.Progress(at, "features", number + 1, len(dataset.blocks), "blocks"))
+    return Table(labelled, wanted, tuple(made), signs, tuple(found))
