@@ -191,10 +191,10 @@ class PredictionRecord(Record):
 class LabelRecord(Record):
     """A stretch of time in which a target is known to have failed, or must not be learned from.
 
-    `meaning` is ``failure``, ``ramp`` (it goes wrong from `start` on and fails at `end`), ``chaos`` (injected:
-    exact window and type), ``censored`` (after a mitigation: nobody knows what would have happened) or
-    ``unknown`` (exactly this stretch says nothing). `fault` is a finer word than `issue`; with `run` it
-    counts in that run of the data alone. The target ``*`` is all that is there.
+    `meaning` is ``failure``, ``ramp`` (it goes wrong from `start` on and fails at `end`), ``chaos``
+    (injected: exact window and type), ``censored`` (after a mitigation: nobody knows what would have
+    happened) or ``unknown`` (exactly this stretch says nothing). `fault` is a finer word than `issue`; with
+    `run` it counts in that run of the data alone. The target ``*`` is all that is there.
     """
 
     kind: ClassVar[str] = "label"

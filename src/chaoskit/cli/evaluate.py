@@ -21,8 +21,8 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Examples: chaoskit evaluate --data later/ --mapping examples/data/sockshop-k8s.yaml --out report.md; "
-    "chaoskit evaluate --data elsewhere/ --mapping examples/data/redis-prevent.yaml --model redis-prevent-1 --calibrate",
+    epilog="Examples: chaoskit evaluate --data later/ --mapping examples/data/sockshop-k8s.yaml; "
+    "chaoskit evaluate --data elsewhere/ --mapping examples/data/redis-prevent.yaml --calibrate",
 )
 def evaluate(
     session: Session,

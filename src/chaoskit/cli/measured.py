@@ -1,4 +1,4 @@
-"""What training, judging and calibrating share: measured files by a mapping, and reports on disk and screen."""
+"""What training, judging and calibrating share: measured files by a mapping, reports to keep and show."""
 
 from __future__ import annotations
 

@@ -94,28 +94,6 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
-def _of_model(field: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda card: (card.get("model") or {}).get(field)
-
-
-_FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "event F1": _of_model("f1"),
-    "recall": _of_model("recall"),
-    "precision": _of_model("precision"),
-    "false alarms per hour": _of_model("false_per_hour"),
-    "delay median (s)": _of_model("delay_median"),
-    "share of the lead": _of_model("lead_share"),
-    "PR-AUC": _of_model("pr_auc"),
-    "Brier": _of_model("brier"),
-    "ECE": _of_model("ece"),
-    "alarm": lambda card: " + ".join(card.get("alarm") or {}),
-    "recipe": lambda card: card.get("recipe"),
-    "budget per day": lambda card: card.get("false_alarms_per_day"),
-    "trained at": lambda card: _text(card, "trained_at"),
-    "judgement": lambda card: _verdict(card),
-}
-
-
 def _find(session: Session, name: str) -> Listed:
     from chaoskit.prediction import names
 
@@ -149,3 +127,25 @@ def _verdict(card: Any) -> str:
     if card.get("beats_baselines"):
         return "beats every baseline"
     return "does not beat " + ", ".join(card.get("beaten_by") or ["the baselines"])
+
+
+def _of_model(field: str) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda card: (card.get("model") or {}).get(field)
+
+
+_FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "event F1": _of_model("f1"),
+    "recall": _of_model("recall"),
+    "precision": _of_model("precision"),
+    "false alarms per hour": _of_model("false_per_hour"),
+    "delay median (s)": _of_model("delay_median"),
+    "share of the lead": _of_model("lead_share"),
+    "PR-AUC": _of_model("pr_auc"),
+    "Brier": _of_model("brier"),
+    "ECE": _of_model("ece"),
+    "alarm": lambda card: " + ".join(card.get("alarm") or {}),
+    "recipe": lambda card: card.get("recipe"),
+    "budget per day": lambda card: card.get("false_alarms_per_day"),
+    "trained at": lambda card: _text(card, "trained_at"),
+    "judgement": _verdict,
+}

@@ -51,7 +51,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
 def calibrate(
     model: Model, table: Table, chosen: Moments | None = None, budget: float | None = None
 ) -> Model:
-    """The model with thresholds for this cluster; `budget` is in false alarms per day, the model's by default.
+    """The model with thresholds for this cluster; `budget`: false alarms per day, the model's by default.
 
     The table's time counts as healthy, but for what its labels name as failures or leave open.
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from chaoskit.prediction.forest import Options
 from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Event
 from chaoskit.prediction.report import ClassReport
 from chaoskit.prediction.table import Samples, Table

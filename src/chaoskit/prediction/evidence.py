@@ -30,7 +30,7 @@ BEYOND = 0.3
 """A spread lies beyond the most that was seen, by so much of the way from the usual stretch to it: the time
 that was seen is short, and the longer the tail, the more is still to come."""
 
-LEAST = float(bounded(np.float64(3.0)))
+LEAST = float(bounded(np.array(3.0)))
 """Three usual spreads are the least that a sign counts from."""
 
 
@@ -67,7 +67,7 @@ def fit(labelled: Labelled, chosen: Moments, spec: Spec, blocks: tuple[Floats, .
 def out_of_fold(
     labelled: Labelled, sides: Sequence[tuple[Moments, Moments]], spec: Spec, blocks: tuple[Floats, ...]
 ) -> list[Floats]:
-    """The scores [row, moment] per block, those of each stretch by the spreads of the others; NaN elsewhere."""
+    """The scores [row, moment] per block, each stretch's by the spreads of the others; NaN elsewhere."""
     out = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in labelled.truths]
     for teaches, examines in sides:
         spreads = fit(labelled, teaches, spec, blocks)
@@ -77,7 +77,7 @@ def out_of_fold(
 
 
 def limits(seen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the most that each healthy stretch shows [stretch, ...], what no healthy one is expected to reach."""
+    """What no healthy stretch is expected to reach, from the most that each shows [stretch, ...]."""
     if not len(seen):
         return np.ones(seen.shape[1:])
     most = seen.max(axis=0)

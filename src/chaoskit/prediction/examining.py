@@ -15,7 +15,6 @@ from chaoskit.prediction.alarms import Catch, Judge, Judgement, Scores
 from chaoskit.prediction.labels import Event
 from chaoskit.prediction.report import Interval, Line
 from chaoskit.prediction.table import Samples, Table
-from chaoskit.prediction.training import Model
 
 BOOTSTRAPS = 1000
 
@@ -53,17 +52,14 @@ class Examiner:
         known = flat[~np.isnan(flat)]
         return np.where(np.isnan(flat), (known.min() if len(known) else 0) - 1, flat)
 
-    def line(
-        self, name: str, ranks: Scores, judged: Judgement, probability: tuple[Model, Scores] | None = None
-    ) -> Line:
-        """How these scores rank the samples, what the alarms meant, how true the probabilities are."""
+    def line(self, name: str, ranks: Scores, judged: Judgement, chances: Scores | None = None) -> Line:
+        """How these scores rank the samples, what the alarms meant, how true the chances are."""
         ranked, y = self._ranked(ranks), self._asked.y == 1
         brier = ece = None
-        if probability is not None:
-            said, truth = self.known(probability[1])
-            chances = probability[0].probabilities(said)
-            brier = float(np.mean((chances - truth) ** 2))
-            ece = expected_calibration_error(chances, truth)
+        if chances is not None:
+            said, truth = self.known(chances)
+            brier = float(np.mean((said - truth) ** 2))
+            ece = expected_calibration_error(said, truth)
         return Line(
             name=name,
             threshold=judged.threshold,
@@ -148,13 +144,13 @@ def _middle(values: NDArray[np.float64]) -> Interval:
     return Interval(float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))
 
 
-def expected_calibration_error(probability: NDArray[np.float64], y: NDArray[np.int8]) -> float:
+def expected_calibration_error(probability: NDArray[np.floating], y: NDArray[np.int8]) -> float:
     """The mean distance between probability and frequency over ten bins, weighted by their samples."""
     return float(sum(abs(p - f) * n for p, f, n in reliability(probability, y)) / len(y))
 
 
 def reliability(
-    probability: NDArray[np.float64], y: NDArray[np.int8]
+    probability: NDArray[np.floating], y: NDArray[np.int8]
 ) -> tuple[tuple[float, float, int], ...]:
     """Per tenth of probability: its mean, the frequency of failure, the number of samples."""
     bins = np.minimum((probability * 10).astype(int), 9)

@@ -121,7 +121,7 @@ def spread(options: Options) -> Iterator[None]:
     if not options.scheduler:
         raise errors.InvalidInput("a Dask cluster has an address", hint="--scheduler tcp://HOST:8786")
     try:
-        client = Client(options.scheduler, timeout="10s", set_as_default=False)
+        client: Any = Client(options.scheduler, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise errors.Unavailable(
             f"the Dask scheduler at {options.scheduler} does not answer: {error}",

@@ -19,7 +19,6 @@ from chaoskit.prediction import evidence, folds, plain
 from chaoskit.prediction.alarms import Judge, Judgement, Scores
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.plain import ABSENCE, STATIC
 from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
@@ -85,8 +84,9 @@ def fit(labelled: Labelled, chosen: Moments, members: Mapping[str, Scores], budg
 
     Each member first gets the threshold that suits it best with the whole budget to itself. A plain rule
     that catches something joins, the best first, when the alarms together are no worse for it (it may know
-    what has not failed yet); evidence when they catch at least two more. One factor on all thresholds keeps them within
-    the budget. The scores are to be out of fold: a forest's on what it has learned would promise too much.
+    what has not failed yet); evidence when they catch at least two more. One factor on all thresholds keeps
+    them within the budget. The scores are to be out of fold: a forest's on what it has learned would promise
+    too much.
     """
     judge = Judge(labelled, chosen)
     alone = {name: judge.best(scores, budget) for name, scores in members.items()}
@@ -161,8 +161,3 @@ def assemble(
         for index, scores in enumerate(alarm(decided)):
             out[index][:, moments[index]] = scores[:, moments[index]]
     return out
-
-
-__all__ = [
-    "ABSENCE", "ALARM", "EVIDENCE", "FOREST", "STATIC", "Join", "assemble", "fit", "in_turn", "members", "reset",
-]  # fmt: skip

@@ -29,8 +29,8 @@ def read_labels(paths: Sequence[Path], mapping: mappings.Mapping) -> tuple[Label
 def _censored(each: mappings.Censored) -> LabelRecord:
     start = each.start.astimezone(UTC)
     return LabelRecord(
-        id=new_id(start), at=start, trace_id="", target=each.target, namespace="", meaning="unknown", issue="",
-        start=start, end=each.end.astimezone(UTC), source=each.why,
+        id=new_id(start), at=start, trace_id="", target=each.target, namespace="", meaning="unknown",
+        issue="", start=start, end=each.end.astimezone(UTC), source=each.why,
     )  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 Injected step faults have no precursors: they are labelled while they last (detect). Failures that a
 system brings about itself are labelled from `horizon` before they begin (forecast), if they are of a class
-that announces itself. A ramp, whose beginning was told, is labelled from there to its failure. What cannot be known is censored, never silently negative: the time before failures
-without warning, a horizon more before the others (they may be under way), replicas of what fails, the time
-after a mitigation, chaos windows that are not labels, errors that follow from another pod's failure, and
-whatever is healthy less than a horizon before the data or the pod ends.
+that announces itself. A ramp, whose beginning was told, is labelled from there to its failure.
+
+What cannot be known is censored, never silently negative: the time before failures without warning, a horizon
+more before the others (they may be under way), replicas of what fails, the time after a mitigation, chaos
+windows that are not labels, errors that follow from another pod's failure, and whatever is healthy less than
+a horizon before the data or the pod ends.
 """
 
 from __future__ import annotations

@@ -150,9 +150,8 @@ class _Seen:
 
     def told_by(self, row: int) -> Floats:
         """What tells the class of this row now."""
-        if self.rows is self.signs:
-            return self.signs[row, -1]
-        return np.concatenate([self.signs[row, -1], self.rows[row, -1]])
+        signs: Floats = self.signs[row, -1]
+        return signs if self.rows is self.signs else np.concatenate([signs, self.rows[row, -1]])
 
 
 def _risks(model: Model, seen: _Seen) -> list[_Risk]:

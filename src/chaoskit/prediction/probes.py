@@ -1,4 +1,4 @@
-"""Leak probes: what a score without the signals reaches. Above chance, something else gives the answer away."""
+"""Leak probes: what a score without the signals reaches. Above chance, something gives the answer away."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """The class of what can be seen, per event and per failing sample; confusion of events, rows the truth."""
+    """The class of what can be seen, per event and failing sample; confusion of events, rows the truth."""
 
     accuracy: float
     macro_f1: float

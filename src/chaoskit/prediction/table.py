@@ -89,7 +89,7 @@ class Table:
         return _gather(self.blocks, samples)
 
     def told_by(self, samples: Samples) -> Floats:
-        """What the class of a failure is told by: the signs, and beside them the features of another recipe."""
+        """What the class of a failure is told by: the signs, and the features where they are others."""
         parts = [_gather(self.signs, samples)]
         if self.spec != self.sign_spec:
             parts.append(self.features(samples))

@@ -71,8 +71,9 @@ def _check_clocks(labels: Sequence[Any], blocks: Sequence[Block]) -> None:
     if labels and not inside:
         first, start, end = min(each.start for each in labels), blocks[0].start, blocks[-1].end
         raise errors.InvalidInput(
-            f"none of the {len(labels)} events lies within the data: the first is at {first:%Y-%m-%d %H:%M} UTC,"
-            f" the data runs from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC",
+            f"none of the {len(labels)} events lies within the data: the first is at"
+            f" {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
+            f" to {end:%Y-%m-%d %H:%M} UTC",
             hint="are the two files' times of one zone? times without a zone count as UTC",
         )
 
@@ -153,7 +154,7 @@ def _columns_of_pods(
     known = {name for column in mapping.signals.values() for name in column.columns}
     if not any(known & set(each) for each in place.values()):
         raise errors.InvalidInput(
-            f"no column of {sheet.path} fits the pattern {mapping.wide.columns!r} with a signal of the mapping",
+            f"no column of {sheet.path} fits {mapping.wide.columns!r} with a signal of the mapping",
             hint=f"its columns begin with {', '.join(list(sheet.place)[:4])}",
         )
     return {

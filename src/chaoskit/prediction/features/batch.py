@@ -59,9 +59,9 @@ def trail(block: Block, wanted: Spec) -> Trailing:
     apart = gauges - anchor
     step, reset = st.increase(counters)
     with np.errstate(invalid="ignore"):
-        changes = np.nan_to_num(np.abs(flags - st.shifted(flags)))
+        changes = np.asarray(np.nan_to_num(np.abs(flags - st.shifted(flags))))
     lit = st.sums(flags, shape.quarter)
-    there = ~st.missing(values).all(axis=1)
+    there = np.asarray(~st.missing(values).all(axis=1))
     silent, young = _presence(there, shape.lookback)
     return Trailing(
         shape=shape,
@@ -94,7 +94,7 @@ def trail(block: Block, wanted: Spec) -> Trailing:
 
 
 def _presence(there: NDArray[np.bool_], lookback: int) -> tuple[Array, Array]:
-    """Samples since the newest one, and since the oldest one of the lookback; `lookback` when there is none."""
+    """Samples since the newest one (the lookback when there is none), and since its oldest one."""
     index = np.arange(there.shape[-1])
     newest = np.maximum.accumulate(np.where(there, index, -lookback), axis=-1)
     silent = np.minimum(index - newest, lookback)
@@ -119,10 +119,7 @@ def _baselines(gauges: Array, block: Block, shape: Shape) -> Base:
     )
     found = st.baseline(windows, shape.minute)
     at = (np.arange(length) + offset) // shape.block
-    return Base(
-        *(part[..., at] for part in (found.middle, found.spread, found.high, found.top, found.low)),
-        known=found.known[..., at],
-    )
+    return found.picked(at)
 
 
 def _windows(part: Array, before: int, count: int, total: int, nothing: float) -> Array:

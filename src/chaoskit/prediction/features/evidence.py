@@ -40,7 +40,7 @@ def _gauges(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[
     signals = [wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")]
     if not signals:
         return
-    base, floor, minute = trailing.base, floors(signals), trailing.shape.minute
+    base, floor = trailing.base, floors(signals)
     scale = np.fmax(base.spread, np.fmax(floor, 0.05 * np.abs(base.middle)))
     there = trailing.silent[:, None] == 0
 

@@ -17,7 +17,7 @@ from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.batch import Floats, from_trailing
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.spec import Spec
-from chaoskit.prediction.features.statistics import Array, Base, Sums, Trailing
+from chaoskit.prediction.features.statistics import Array, Sums, Trailing
 
 REBUILD = 240
 
@@ -42,6 +42,9 @@ class Live:
                 )
             )
         )
+        self._anchor: Array = np.zeros(0)
+        self._seen: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._totals: dict[int, list[Array]] = {}
         self._clear(tuple(rows))
 
     @classmethod
@@ -154,9 +157,9 @@ class Live:
         self._step(self._head, self._counters[self._head])
         newest = self._channels(0)
         for window, totals in self._totals.items():
-            for total, come, go in zip(totals, newest, self._channels(window), strict=True):
-                total += come
-                total -= go
+            for place, (come, go) in enumerate(zip(newest, self._channels(window), strict=True)):
+                totals[place] += come
+                totals[place] -= go
 
     def _step(self, place: int, values: Array) -> None:
         """What each counter grew by, and where it was reset."""
@@ -210,10 +213,7 @@ class Live:
         """The baseline of the oldest `count` kept blocks: the newest ones lag."""
         parts = tuple(part[..., : self._shape.count] for part in self._blocks)
         found = st.baseline(parts, self._shape.minute)
-        self._base = Base(
-            *(p[..., None] for p in (found.middle, found.spread, found.high, found.top, found.low)),
-            known=found.known[..., None],
-        )
+        self._base = found.picked(None)
 
     # -- what is asked -----------------------------------------------------------------------------------
 

@@ -70,6 +70,17 @@ class Base:
     low: Array
     known: NDArray[np.bool_]
 
+    def picked(self, places: NDArray[np.intp] | None) -> Base:
+        """The same at these places of the last axis, or with a last axis of one."""
+        return Base(
+            self.middle[..., places],
+            self.spread[..., places],
+            self.high[..., places],
+            self.top[..., places],
+            self.low[..., places],
+            self.known[..., places],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Trailing:
@@ -121,15 +132,17 @@ def _at(part: Any, moments: NDArray[np.intp], name: str) -> Any:
 
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Where there is no value."""
-    return np.asarray(np.isnan(values))
+    found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
+    return found
 
 
 def anchors(values: Array) -> Array:
     """Each series' first value, 0 where it has none [row, signal, 1]."""
-    there = ~missing(values)
+    there: NDArray[np.bool_] = np.logical_not(missing(values))
     first = there.argmax(axis=-1)[..., None]
     found = np.take_along_axis(values, first, axis=-1)
-    return np.where(there.any(axis=-1)[..., None], found, 0.0)
+    ever = np.asarray(there.any(axis=-1))
+    return np.where(ever[..., None], found, 0.0)
 
 
 def rolled(values: Array, samples: int) -> Array:
@@ -236,5 +249,7 @@ def _quantile(ordered: Array, count: NDArray[np.intp], at: float) -> Array:
 def trend(values: Array, samples: int) -> tuple[Array, Array]:
     """The fitted value now and the slope per sample over the last `samples` of each series (last axis)."""
     anchor = anchors(values)
-    fitted, slope, _ = sums(values - anchor, samples).line(np.arange(values.shape[-1]), np.zeros(1))
+    fitted, slope, _ = sums(values - anchor, samples).line(
+        np.arange(values.shape[-1], dtype=np.float64), np.zeros(1)
+    )
     return fitted + anchor, slope

@@ -135,10 +135,10 @@ def _ratios(trailing: Trailing) -> Iterator[tuple[str, Array]]:
 
 
 def minutes_to_full(fitted: Array, slope: Array) -> Array:
-    """Minutes until a ratio reaches 1 at this pace per minute, 0 when it has, the horizon when it never will."""
+    """Minutes until a ratio reaches 1 at this pace per minute: 0 when it has, the horizon for never."""
     steep = slope > 1e-5
     need = np.where(steep, (1 - fitted) / np.where(steep, slope, 1), HORIZON_MINUTES)
-    return np.clip(np.nan_to_num(need, nan=HORIZON_MINUTES), 0, HORIZON_MINUTES)
+    return np.asarray(np.clip(np.nan_to_num(need, nan=HORIZON_MINUTES), 0, HORIZON_MINUTES))
 
 
 def _counter(trailing: Trailing, position: int) -> Iterator[tuple[str, Array]]:
