@@ -12,10 +12,10 @@ import pytest
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.dataset import Block, Dataset, Row
 from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.mapping import load_mapping
 from chaoskit.prediction.tables import read
-from chaoskit.prediction.training import Options
 from chaoskit.records import LabelRecord
 from chaoskit.signals import BY_NAME
 
@@ -85,7 +85,8 @@ def leaking(seed: int = 3, pods: int = 8, hours: int = 16) -> Dataset:
 
 def small(**changed: object) -> Options:
     """Options that train in a second."""
-    return Options(**{"trees": 24, "fold_trees": 16, "folds": 3, "most_rows": 2500, **changed})  # type: ignore[arg-type]
+    usual = {"recipe": "window", "trees": 24, "fold_trees": 16, "folds": 3, "most_rows": 2500}
+    return Options(**{**usual, **changed})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
@@ -116,4 +117,6 @@ def slice_() -> Dataset:
 @pytest.fixture(scope="session")
 def detected(slice_: Dataset) -> Trained:
     target = Target("detect", timedelta(0))
-    return build(label(slice_, target), small(fold_trees=40, trees=40, false_alarms_per_day=4))
+    return build(
+        label(slice_, target), small(fold_trees=40, trees=40, most_rows=8000, false_alarms_per_day=4)
+    )

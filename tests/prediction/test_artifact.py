@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import artifact, features
+from chaoskit.prediction import artifact, registry
 from chaoskit.prediction.evaluation import Trained
 
 KEY = b"a key that two installations share"
@@ -39,7 +39,10 @@ def test_a_model_comes_back_as_it_was(kept: Path, trained: Trained, tmp_path: Pa
 
 
 def test_a_folder_has_data_card_page_and_digest(kept: Path) -> None:
-    assert {path.name for path in kept.iterdir()} == {"model.joblib", "card.json", "card.md", "model.sha256"}
+    assert {path.name for path in kept.iterdir()} == {
+        "model.joblib", "witnesses.joblib", "card.json", "card.md", "model.sha256",
+        "precision-recall.svg", "calibration.svg", "timeline.svg",
+    }  # fmt: skip
     card = json.loads((kept / "card.json").read_text())
     assert card["fingerprint"]
     assert card["libraries"]["scikit-learn"]
@@ -75,7 +78,7 @@ def test_another_library_version_is_an_error_that_says_so(kept: Path, tmp_path: 
 def test_features_that_changed_their_meaning_are_an_error(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "VERSION", features.VERSION + 1)
+    monkeypatch.setattr("chaoskit.prediction.features.spec.VERSION", 99)
     with pytest.raises(errors.InvalidInput, match="features"):
         artifact.load(kept, state=tmp_path / "state")
 
@@ -90,8 +93,8 @@ def test_a_model_whose_alarms_meant_something_else_is_an_error(kept: Path, tmp_p
 def test_a_name_is_used_once(kept: Path, trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidInput, match="already"):
         artifact.save(trained, kept, state=tmp_path / "state")
-    assert artifact.next_name(kept.parent, "shop") == "shop-2"
-    assert artifact.next_name(kept.parent, "bank") == "bank-1"
+    assert registry.next_name(kept.parent, "shop") == "shop-2"
+    assert registry.next_name(kept.parent, "bank") == "bank-1"
 
 
 def test_no_model_is_not_found(tmp_path: Path) -> None:
@@ -106,15 +109,15 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     good = replace(trained, report=replace(trained.report, beaten_by=()))
     for name in ("shop-1", "shop-2"):
         artifact.save(good, root / name, state=tmp_path)
-        artifact.promote(root, name)
-    assert artifact.promoted(root) == "shop-2"
-    assert [(each.name, each.promoted) for each in artifact.names(root)] == [
+        registry.promote(root, name)
+    assert registry.promoted(root) == "shop-2"
+    assert [(each.name, each.promoted) for each in registry.names(root)] == [
         ("shop-1", False),
         ("shop-2", True),
     ]
-    assert artifact.rollback(root) == artifact.promoted(root) == "shop-1"
+    assert registry.rollback(root) == registry.promoted(root) == "shop-1"
     with pytest.raises(errors.NotFound):
-        artifact.rollback(root)
+        registry.rollback(root)
 
 
 def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
@@ -124,15 +127,15 @@ def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
     poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
     artifact.save(poor, root / "shop-1", state=tmp_path)
     with pytest.raises(errors.Refused, match="static rule") as caught:
-        artifact.promote(root, "shop-1")
+        registry.promote(root, "shop-1")
     assert "--model shop-1" in caught.value.hint
-    assert artifact.promoted(root) == ""
+    assert registry.promoted(root) == ""
     assert artifact.load(root / "shop-1", state=tmp_path).report.beaten_by
 
 
 def test_promoting_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(errors.NotFound):
-        artifact.promote(tmp_path, "shop-9")
+        registry.promote(tmp_path, "shop-9")
 
 
 def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path) -> None:

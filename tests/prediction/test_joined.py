@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from chaoskit.prediction import folds, joined
+from chaoskit.prediction import folds, joined, plain
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.joined import ABSENCE, ALARM, FOREST, STATIC, Join
+from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.plain import ABSENCE, STATIC
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
@@ -93,13 +94,13 @@ def test_the_static_rule_is_the_worst_of_what_it_watches(
     world: World, signals: dict[str, float], score: float, signal: str
 ) -> None:
     data = world({name: np.full((1, 9), value) for name, value in signals.items()})
-    assert joined.static(data, data.blocks[0])[0, -1] == pytest.approx(score)
-    assert joined.loudest(data, data.blocks[0], 0) == signal
+    assert plain.static(data, data.blocks[0])[0, -1] == pytest.approx(score)
+    assert plain.loudest(data, data.blocks[0], 0) == signal
 
 
 def test_absence_is_the_silent_share_and_there_is_none_when_nobody_is_silent(world: World) -> None:
     cpu = np.ones((2, 20))
-    assert ABSENCE not in joined.rules(world({"cpu_usage": cpu}))
+    assert ABSENCE not in plain.rules(world({"cpu_usage": cpu}))
     cpu[1, 17:] = np.nan
-    found = joined.rules(world({"cpu_usage": cpu}))[ABSENCE][0]
+    found = plain.rules(world({"cpu_usage": cpu}))[ABSENCE][0]
     assert found[:, -1].tolist() == pytest.approx([0, 0.6])

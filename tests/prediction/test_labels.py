@@ -9,7 +9,8 @@ import pytest
 
 from chaoskit.outcome import Outcome
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.labels import Labelled, Target, from_recoveries, from_runs, issue_of_fault, label
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.outside import from_recoveries, from_runs, issue_of_fault
 from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord
 
 World = Callable[..., Dataset]

@@ -13,8 +13,9 @@ from chaoskit import errors
 from chaoskit.prediction import features
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
-from chaoskit.prediction.joined import FOREST, STATIC, Join
+from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.plain import STATIC
 from chaoskit.prediction.predictor import contributions, history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings

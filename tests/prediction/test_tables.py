@@ -10,7 +10,8 @@ import pytest
 from chaoskit import errors
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.mapping import Mapping, load_mapping
-from chaoskit.prediction.tables import moment, read
+from chaoskit.prediction.tables import read
+from chaoskit.prediction.values import moment
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 

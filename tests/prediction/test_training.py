@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from chaoskit import errors, events
-from chaoskit.prediction import features, folds, training
+from chaoskit.prediction import features, folds, forest
+from chaoskit.prediction.calibration import calibrate, calibrated
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.training import Options, tabulate, train
+from chaoskit.prediction.table import Samples, tabulate
+from chaoskit.prediction.training import train
 
 World = Callable[..., Dataset]
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
@@ -31,23 +34,15 @@ def test_the_same_data_options_and_seed_make_the_same_model(
 
 
 def test_every_out_of_fold_score_comes_from_a_forest_that_did_not_see_the_event(
-    leaks: Labelled, options: Callable[..., Options], monkeypatch: pytest.MonkeyPatch
+    leaks: Labelled, options: Callable[..., Options]
 ) -> None:
     table = tabulate(leaks, features.spec(leaks.dataset))
-    taught: list[set[int]] = []
-    fit = training.fit
-
-    def noted(table_: training.Table, samples: training.Samples, chosen: Options) -> object:
-        taught.append(set(samples.event[samples.event >= 0].tolist()))
-        return fit(table_, samples, chosen)
-
-    monkeypatch.setattr(training, "fit", noted)
-    train(leaks, options(), table=table, now=NOW)
-    numbers = folds.number(leaks, folds.everything(leaks), 3)
-    for held in range(3):
-        examined = {i for i, e in enumerate(leaks.events) if numbers[0][e.first] == held}
-        assert examined
-        assert not examined & taught[held]
+    sides = folds.turns(leaks, folds.everything(leaks), 3, table.spec.window)
+    assert len(sides) == 3
+    for teaches, examines in sides:
+        taught, asked = table.samples(teaches), table.samples(examines)
+        assert asked.events
+        assert not asked.events & taught.events
 
 
 def test_probabilities_are_never_certain_and_average_to_the_base_rate(
@@ -68,7 +63,7 @@ def test_probabilities_are_never_certain_and_average_to_the_base_rate(
 
 def test_data_without_a_failure_cannot_be_learned_from(world: World, options: Callable[..., Options]) -> None:
     healthy = label(world({"cpu_usage": np.random.default_rng(1).random((3, 300))}), Target())
-    with pytest.raises(errors.InvalidInput, match="no failure"):
+    with pytest.raises(errors.NoBaseline, match="no failure"):
         train(healthy, options(), now=NOW)
 
 
@@ -76,7 +71,7 @@ def test_one_failure_alone_cannot_be_learned_from(world: World, options: Callabl
     restarts = np.zeros((3, 300))
     restarts[0, 150:] = 1
     once = label(world({"cpu_usage": np.ones((3, 300)), "restarts": restarts}), Target())
-    with pytest.raises(errors.InvalidInput, match="one failure alone"):
+    with pytest.raises(errors.NoBaseline, match="one failure alone"):
         train(once, options(), now=NOW)
 
 
@@ -91,7 +86,7 @@ def test_the_negatives_share_their_moments_with_the_failures(
 ) -> None:
     table = tabulate(leaks, features.spec(leaks.dataset))
     samples = table.samples(folds.everything(leaks))
-    kept = samples.pick(training._thinned(samples, options()))
+    kept = samples.pick(forest.thinned(samples, options()))
     failing = set(kept.moment[kept.y == 1].tolist())
     beside = np.isin(kept.moment[kept.y == 0], list(failing))
     assert beside.mean() > 0.4
@@ -101,8 +96,8 @@ def test_the_negatives_share_their_moments_with_the_failures(
 def test_a_short_failure_weighs_as_much_as_a_long_one() -> None:
     event = np.array([0] * 30 + [1] * 10 + [-1] * 50, dtype=np.int32)
     zeros = np.zeros(90, dtype=np.intp)
-    samples = training.Samples(zeros, zeros, zeros, (event >= 0).astype(np.int8), event)
-    weights = training._weights(samples)
+    samples = Samples(zeros, zeros, zeros, (event >= 0).astype(np.int8), event)
+    weights = forest.weights(samples)
     assert weights[event == 0].sum() == pytest.approx(weights[event == 1].sum())
     assert set(weights[event == -1].tolist()) == {1.0}
 
@@ -125,19 +120,19 @@ def test_the_recipe_for_other_clusters_learns_only_more_is_worse(
 
 def test_a_logistic_curve_calibrates_when_events_are_few(leaks: Labelled) -> None:
     scores = [np.where(truth.y == 1, 0.8, 0.1).astype(np.float32) for truth in leaks.truths]
-    few, many = training.calibrate(scores, leaks, 3), training.calibrate(scores, leaks, 300)
+    few, many = calibrate(scores, leaks, 3), calibrate(scores, leaks, 300)
     assert type(few).__name__ == "LogisticRegression"
     assert type(many).__name__ == "IsotonicRegression"
     for found in (few, many):
-        low, high = training.calibrated(found, np.array([0.1, 0.8], dtype=np.float32))
+        low, high = calibrated(found, np.array([0.1, 0.8], dtype=np.float32))
         assert low < 0.1
         assert high > 0.8
 
 
 def test_failures_of_one_stretch_alone_cannot_be_calibrated(leaks: Labelled) -> None:
     nothing = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in leaks.truths]
-    with pytest.raises(errors.InvalidInput, match="calibrate"):
-        training.calibrate(nothing, leaks, 3)
+    with pytest.raises(errors.NoBaseline, match="calibrate"):
+        calibrate(nothing, leaks, 3)
 
 
 def test_the_horizon_is_in_the_words() -> None:

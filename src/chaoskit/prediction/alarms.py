@@ -227,13 +227,15 @@ class Judge:
         return min(equals, key=lambda found: abs(found.threshold - wanted))
 
     def _candidates(self, scores: Scores) -> NDArray[np.float32]:
-        """Thresholds from above every score downwards, dense where false alarms begin."""
+        """Thresholds from above every score down: each event's highest, many where false alarms begin."""
         quiet = np.concatenate([s[q] for s, q in zip(scores, self._quiet, strict=True)])
         due = [scores[e.block][list(e.rows), self._due_in(e)].ravel() for e in self.due]
         values = np.concatenate([np.sort(quiet[~np.isnan(quiet)])[-2000:], *due])
         values = values[np.isfinite(values)]
         if not len(values):
             return np.array([np.inf], dtype=np.float32)
-        grid = np.unique(np.quantile(values, np.linspace(0, 1, CANDIDATES), method="nearest"))
+        spread = np.quantile(values, np.linspace(0, 1, CANDIDATES), method="nearest")
+        tops = np.array([np.fmax.reduce(each) for each in due if len(each)], dtype=np.float32)
+        grid = np.unique(np.concatenate([spread, tops[np.isfinite(tops)]]))
         above = np.nextafter(grid[-1], np.float32(np.inf))
         return np.concatenate([[above], grid[::-1]]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Judges one model beside its baselines: with its own thresholds, with thresholds set anew, or out of fold."""
+"""Judges one model beside its baselines: by its own thresholds, by ones set anew, or out of fold."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import moment, number
 
 MAX_PROBLEMS = 20
+
+NEAR = timedelta(minutes=15)
+"""So far from the data an event may lie at most, if any is to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True)
 def _check_clocks(labels: Sequence[Any], blocks: Sequence[Block]) -> None:
     """Some event lies within the data; else the two files' clocks are of different zones."""
     inside = any(
-        each.end >= block.start and each.start <= block.end and each.run in {"", block.run}
+        each.end >= block.start - NEAR and each.start <= block.end + NEAR and each.run in {"", block.run}
         for each in labels
         for block in blocks
     )

@@ -131,7 +131,7 @@ class Live:
         padded = np.full((*complete.shape[:2], wanted), np.nan)
         kept = complete[..., -wanted:]
         padded[..., wanted - kept.shape[-1] :] = kept
-        self._blocks = list(st.block_summary(padded.reshape(*padded.shape[:2], -1, shape.block)))
+        self._blocks = list(st.block_summary(padded.reshape((*self._blocks[0].shape, shape.block))))
         self._rebuild()
         self._refresh()
 
