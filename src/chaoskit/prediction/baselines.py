@@ -19,7 +19,7 @@ from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
-from chaoskit.prediction.plain import ABSENCE, SATURATING, STATIC
+from chaoskit.prediction.plain import ABSENCE, SATURATING, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
@@ -128,6 +128,10 @@ def _absence(table: Table, index: int, _: Any) -> Floats:
     return plain.absence(table.labelled.dataset, _values(table, index))
 
 
+def _symptom(table: Table, index: int, _: Any) -> Floats:
+    return plain.symptoms(table.labelled.dataset, _values(table, index))
+
+
 def _linear(table: Table, index: int, _: Any) -> Floats:
     score = _empty(table, index)
     minute = table.labelled.dataset.step / 60
@@ -195,6 +199,7 @@ _MEANINGS = {
     STATIC: "a ratio near its limit, not ready, or waiting in a crash loop",
     "static limit per pod": "more than the pod ever had in training",
     ABSENCE: "no sample for minutes",
+    SYMPTOM: "just restarted, not ready, or waiting in a crash loop",
     "predict_linear": "a ratio reaches its limit in 30 min at the pace of the last 15",
     "z-score": "largest deviation from the last hour's median",
     "EWMA": "largest deviation from a moving average (0.05)",
@@ -211,6 +216,7 @@ _SCORERS: dict[str, Callable[[Table, int, Any], Floats]] = {
     STATIC: _static,
     "static limit per pod": _limit,
     ABSENCE: _absence,
+    SYMPTOM: _symptom,
     "predict_linear": _linear,
     "z-score": _z,
     "EWMA": _ewma,

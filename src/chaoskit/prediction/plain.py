@@ -6,12 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Block, Dataset, present
+from chaoskit.prediction.features.statistics import increase, rolled
 
 Floats = NDArray[np.float32]
 
-STATIC, ABSENCE = "static rule", "absence"
+STATIC, ABSENCE, SYMPTOM = "static rule", "absence", "symptom rule"
 
 SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
+
+JUST = 3
+"""For so many samples a restart is news."""
 
 SILENT_SECONDS = 300
 """Of so long a time absence is the silent share."""
@@ -22,6 +26,7 @@ def rules(dataset: Dataset) -> dict[str, list[Floats]]:
     made = {
         STATIC: [static(dataset, block) for block in dataset.blocks],
         ABSENCE: [absence(dataset, block) for block in dataset.blocks],
+        SYMPTOM: [symptoms(dataset, block) for block in dataset.blocks],
     }
     return {name: each for name, each in made.items() if any(np.isfinite(block).any() for block in each)}
 
@@ -30,6 +35,24 @@ def static(dataset: Dataset, block: Block) -> Floats:
     """How near its limit the fullest ratio is; 1 for a pod that is not ready or waits in a crash loop."""
     empty = np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
     return np.asarray(np.fmax.reduce([empty, *_watched(dataset, block).values()]), dtype=np.float32)
+
+
+def symptoms(dataset: Dataset, block: Block) -> Floats:
+    """1 while a container has just been restarted, the pod is not ready or it waits in a crash loop.
+
+    NaN where none of these is measured.
+    """
+    columns = {name: block.values[:, at] for at, name in enumerate(dataset.names)}
+    found = [np.full((len(block.rows), block.length), np.nan, dtype=np.float32)]
+    if "ready" in columns:
+        found.append(1 - columns["ready"])
+    if "waiting_bad" in columns:
+        found.append(columns["waiting_bad"])
+    if "restarts" in columns:
+        grown, _ = increase(columns["restarts"].astype(np.float64))
+        just = rolled((grown > 0).astype(np.float64), JUST) > 0
+        found.append(np.where(np.isnan(columns["restarts"]), np.nan, just))
+    return np.asarray(np.fmax.reduce(found), dtype=np.float32)
 
 
 def loudest(dataset: Dataset, block: Block, row: int) -> str:
