@@ -19,6 +19,8 @@ from chaoskit.prediction.training import Model, fit_classes
 
 Word = Callable[[Event], str]
 
+BEFORE_SECONDS = 900
+
 
 def by_model(
     model: Model, table: Table, due: Sequence[Event]
@@ -69,6 +71,7 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
     said: list[str] = []
     true_samples: list[str] = []
     said_samples: list[str] = []
+    early: list[bool] = []
     for event, forest in zip(due, forests, strict=True):
         shares = forest.predict_proba(_rows(table, event))
         names = forest.classes_
@@ -76,6 +79,9 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
         said.append(str(names[int(shares.mean(axis=0).argmax())]))
         true_samples += [word(event)] * len(shares)
         said_samples += [str(names[each]) for each in shares.argmax(axis=1)]
+        if event.first > 1:
+            before = forest.predict_proba(_rows(table, event, before=True)).mean(axis=0)
+            early.append(str(names[int(before.argmax())]) == word(event))
     if not truth:
         return None
     names_ = tuple(sorted({*truth, *said}))
@@ -85,14 +91,18 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
         macro_f1=_macro_f1(truth, said),
         sample_accuracy=_accuracy(true_samples, said_samples),
         sample_macro_f1=_macro_f1(true_samples, said_samples),
+        before_accuracy=float(np.mean(early)) if early else None,
+        chance=max(Counter(truth).values()) / len(truth),
         names=names_,
         confusion=tuple(tuple(pairs[true, guess] for guess in names_) for true in names_),
     )
 
 
-def _rows(table: Table, event: Event) -> NDArray[np.float32]:
-    """What tells the class, for each sample of the event."""
-    row, moment = np.meshgrid(event.rows, np.arange(event.first, event.last + 1), indexing="ij")
+def _rows(table: Table, event: Event, *, before: bool = False) -> NDArray[np.float32]:
+    """What tells the class, for each sample of the event, or of the quarter-hour before it."""
+    length = round(BEFORE_SECONDS / table.labelled.dataset.step)
+    first, last = (event.first - length, event.first - 2) if before else (event.first, event.last)
+    row, moment = np.meshgrid(event.rows, np.arange(max(0, first), last + 1), indexing="ij")
     size = row.size
     known = np.zeros(size, dtype=np.int8)
     block, number = np.full(size, event.block), np.zeros(size, dtype=np.int32)

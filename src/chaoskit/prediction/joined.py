@@ -85,8 +85,8 @@ def fit(labelled: Labelled, chosen: Moments, members: Mapping[str, Scores], budg
     Each member first gets the threshold that suits it best with the whole budget to itself. A plain rule
     that catches something joins, the best first, when the alarms together are no worse for it (it may know
     what has not failed yet); evidence when they catch at least two more. One factor on all thresholds keeps
-    them within the budget. The scores are to be out of fold: a forest's on what it has learned would promise
-    too much.
+    them within the budget, and the forest's own is set anew beside the others'. The scores are to be out of
+    fold: a forest's on what it has learned would promise too much.
     """
     judge = Judge(labelled, chosen)
     alone = {name: judge.best(scores, budget) for name, scores in members.items()}
@@ -112,7 +112,27 @@ def _joined(
     each = Join({name: max(LEAST, alone[name].threshold) for name in names})
     judged = judge.best(each.over(members), budget)
     factor = max(LEAST, judged.threshold) * (1 - LEAST)
-    return Join({name: limit * factor for name, limit in each.thresholds.items()}), judged
+    join = Join({name: limit * factor for name, limit in each.thresholds.items()})
+    refined = _refined(judge, join, members, budget)
+    return refined, judge.judge(refined.over(members), ALARM)
+
+
+def _refined(judge: Judge, join: Join, members: Mapping[str, Scores], budget: float) -> Join:
+    """The same with the forest's threshold set anew beside the others: it need not catch what they do."""
+    others = Join({name: limit for name, limit in join.thresholds.items() if name != FOREST})
+    if not others.thresholds:
+        return join
+    told = [
+        others.score({name: each[index] for name, each in members.items()})
+        for index in range(len(members[FOREST]))
+    ]
+    most = np.float32(1e6)
+    scores = [
+        np.where(np.nan_to_num(by_others) >= ALARM, most, block)
+        for by_others, block in zip(told, members[FOREST], strict=True)
+    ]
+    limit = min(float(most), judge.best(scores, budget).threshold) * (1 - LEAST)
+    return Join({**join.thresholds, FOREST: max(LEAST, limit)})
 
 
 def reset(

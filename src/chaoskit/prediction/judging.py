@@ -204,6 +204,7 @@ class Judging:
                 alone,
                 self.judge.due,
                 self.witnesses,
+                told[0],
             ),
             reliability=reliability(said, truth),
             pr_curve=self.examiner.curve(alarm),

@@ -13,11 +13,14 @@ from chaoskit.prediction import witnesses
 from chaoskit.prediction.alarms import Scores
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Event
-from chaoskit.prediction.report import Line, Probe
+from chaoskit.prediction.report import ClassReport, Line, Probe
 from chaoskit.prediction.table import Samples, Table
 from chaoskit.prediction.witnesses import Witnesses
 
 BEFORE_SECONDS = 900
+
+TELLING = 0.25
+"""So much more than chance a class may be told before the event, by chance, of a few dozen events."""
 
 
 def probe(
@@ -28,11 +31,18 @@ def probe(
     alone: Line,
     due: list[Event],
     made: Witnesses | None,
+    told: ClassReport | None,
 ) -> tuple[Probe, ...]:
     """All probes that this data allows."""
     found = list(_without_signals(table, late, asked, made)) if made is not None else []
     if table.labelled.target.mode == "detect" and (before := _before(table, late, scores, due)):
         found.append(before)
+    if told is not None and told.before_accuracy is not None:
+        warning = "the class is known before anything happens: the sessions differ, not the failures"
+        known = told.before_accuracy > told.chance + TELLING
+        found.append(
+            Probe("class before", "accuracy", told.before_accuracy, told.chance, warning if known else "")
+        )
     for issue, reason in table.labelled.dataset.blind.items():
         if issue in alone.pr_auc_by_class:
             found.append(_blind(issue, reason, alone, asked))

@@ -64,12 +64,18 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """The class of what can be seen, per event and failing sample; confusion of events, rows the truth."""
+    """The class of what can be seen, per event and failing sample; confusion of events, rows the truth.
+
+    `before_accuracy` is what the quarter-hour before the events tells of their class; it should be no more
+    than `chance`, the share of the most frequent class.
+    """
 
     accuracy: float
     macro_f1: float
     sample_accuracy: float
     sample_macro_f1: float
+    before_accuracy: float | None
+    chance: float
     names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
 
