@@ -57,9 +57,6 @@ def evaluate(
 
 
 def _table(out: Console, report: Report) -> None:
-    verdict = (
-        "beats every baseline" if report.beats_baselines else "does not beat " + ", ".join(report.beaten_by)
-    )
-    out.print(f"says whether a workload {report.target}; {verdict}", style="bold")
+    out.print(f"says whether a workload {report.target}; {report.verdict}", style="bold")
     measured.show(out, report)
     next_step(out, "chaoskit calibrate --help")

@@ -124,9 +124,7 @@ def _text(card: Any, field: str) -> str:
 
 
 def _verdict(card: Any) -> str:
-    if card.get("beats_baselines"):
-        return "beats every baseline"
-    return "does not beat " + ", ".join(card.get("beaten_by") or ["the baselines"])
+    return str(card.get("verdict", "not judged"))
 
 
 def _of_model(field: str) -> Callable[[Mapping[str, Any]], Any]:

@@ -160,11 +160,8 @@ def _plain(fitted: Fitted) -> dict[str, object]:
 
 def _table(out: Console, fitted: Fitted) -> None:
     report = fitted.report
-    verdict = (
-        "beats every baseline" if report.beats_baselines else "does not beat " + ", ".join(report.beaten_by)
-    )
     out.print(
-        f"model {fitted.name}  says whether a workload {report.target}; {verdict}",
+        f"model {fitted.name}  says whether a workload {report.target}; {report.verdict}",
         style="bold",
     )
     measured.show(out, report)

@@ -155,10 +155,8 @@ class _Story:
             NAMESPACE, timedelta(hours=HISTORY), options=small, thorough=False, listen=self._unless_stopped
         )
         line = fitted.report.model
-        judged = (
-            "beats every baseline" if fitted.report.beats_baselines else "does not beat every baseline yet"
-        )
-        words = f"{fitted.name} on {HISTORY:g} h: PR-AUC {line.pr_auc:.2f} on held-out time, {judged}"
+        judged = f"PR-AUC {line.pr_auc:.2f} on held-out time, {fitted.report.verdict}"
+        words = f"{fitted.name} on {HISTORY:g} h: {judged}"
         self._narrate(Chapter(2, "train", words))
         return fitted
 

@@ -67,7 +67,7 @@ def _seconds(value: float | None) -> str:
 def document(report: Report) -> dict[str, Any]:
     """The report as JSON; what could not be measured is null."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(report))
-    return {"schema": SCHEMA, **plain, "beats_baselines": report.beats_baselines}
+    return {"schema": SCHEMA, **plain, "beats_baselines": report.beats_baselines, "verdict": report.verdict}
 
 
 def _plain(value: Any) -> Any:

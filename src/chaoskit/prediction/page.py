@@ -29,10 +29,7 @@ def markdown(report: Report, title: str, *, about: Sequence[str] = (), pictures:
 
 
 def _verdict(report: Report) -> str:
-    if report.beats_baselines:
-        return f"**The model says whether a workload {report.target}. It beats every baseline in event F1.**"
-    names = ", ".join(report.beaten_by)
-    return f"**The model says whether a workload {report.target}. It does not beat {names} in event F1.**"
+    return f"**The model says whether a workload {report.target}. In event F1 it {report.verdict}.**"
 
 
 def _data(report: Report) -> str:

@@ -14,6 +14,9 @@ STATIC, ABSENCE, SYMPTOM = "static rule", "absence", "symptom rule"
 
 SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
 
+REMEMBERED = 15
+"""For so many samples without a value it is remembered what the restarts were."""
+
 JUST = 3
 """For so many samples a restart is news."""
 
@@ -49,7 +52,7 @@ def symptoms(dataset: Dataset, block: Block) -> Floats:
     if "waiting_bad" in columns:
         found.append(columns["waiting_bad"])
     if "restarts" in columns:
-        grown, _ = increase(columns["restarts"].astype(np.float64))
+        grown, _ = increase(columns["restarts"].astype(np.float64), REMEMBERED)
         just = rolled((grown > 0).astype(np.float64), JUST) > 0
         found.append(np.where(np.isnan(columns["restarts"]), np.nan, just))
     return np.asarray(np.fmax.reduce(found), dtype=np.float32)

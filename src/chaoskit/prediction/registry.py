@@ -78,9 +78,9 @@ def promote(root: Path, name: str) -> None:
     if not report:
         raise errors.NotFound(f"no model {name} in {root}", hint="chaoskit models list")
     if not report.get("beats_baselines"):
-        beaten = ", ".join(report.get("beaten_by", [])) or "the baselines"
         raise errors.Refused(
-            f"{name} does not beat {beaten} on held-out time, in event F1 at the same budget of false alarms",
+            f"{name} {report.get('verdict', 'does not beat the baselines')} on held-out time, in event F1 at"
+            " the same budget of false alarms",
             guard="promotion",
             limit="better event F1 than every baseline",
             hint=f"collect more failures and train again, or name it: chaoskit predict --model {name}",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from scipy.stats import poisson
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -145,9 +147,22 @@ class Report:
     trials: tuple[tuple[str, float], ...] = field(default=())
 
     @property
+    def over_budget(self) -> bool:
+        """Whether there were more false alarms than the budget explains, but for one case in twenty."""
+        expected = self.false_alarms_per_day * float(self.data["hours"]) / 24
+        return bool(self.model.false_alarms > poisson.ppf(0.95, expected))
+
+    @property
     def beats_baselines(self) -> bool:
-        """Whether no baseline has an event F1 as good or better, on held-out time at the same budget.
+        """Whether it keeps its budget and no baseline has an event F1 as good or better on held-out time.
 
         A tie is not enough: the alarm may have joined the very rule that it ties with.
         """
-        return not self.beaten_by
+        return not self.beaten_by and not self.over_budget
+
+    @property
+    def verdict(self) -> str:
+        """``beats every baseline``, or what it does not beat or keep."""
+        if self.over_budget:
+            return "does not keep its budget of false alarms"
+        return f"does not beat {', '.join(self.beaten_by)}" if self.beaten_by else "beats every baseline"

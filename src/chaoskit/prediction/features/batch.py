@@ -31,7 +31,7 @@ def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
     while place < len(order):
         first = int(moments[order[place]])
         chosen = order[place : place + int(np.searchsorted(moments[order[place:]], first + reach))]
-        begin = max(0, first - lookback + 1)
+        begin = max(0, first - wanted.shape.reach + 1)
         last = int(moments[chosen[-1]])
         piece = block.cut(begin, last + 1)
         out[:, chosen] = from_trailing(trail(piece, wanted).at(moments[chosen] - begin), wanted, groups)
@@ -57,7 +57,7 @@ def trail(block: Block, wanted: Spec) -> Trailing:
     flags = values[:, wanted.of_kind("flag")]
     anchor = st.anchors(gauges)
     apart = gauges - anchor
-    step, reset = st.increase(counters)
+    step, reset = st.increase(counters, shape.quarter)
     with np.errstate(invalid="ignore"):
         changes = np.asarray(np.nan_to_num(np.abs(flags - st.shifted(flags))))
     lit = st.sums(flags, shape.quarter)

@@ -71,12 +71,11 @@ class Live:
             return
         place = {row: index for index, row in enumerate(self._rows)}
         kept = [(new, place[row]) for new, row in enumerate(rows) if row in place]
-        rings, blocks, filled = self._rings, self._blocks, self._filled
+        rings, blocks = self._rings, self._blocks
         self._clear(tuple(rows), at=(self._head, self._pushed, self._sample))
         new, before = ([pair[side] for pair in kept] for side in (0, 1))
         for mine, theirs in zip(self._rings, rings, strict=True):
             mine[:, new] = theirs[:, before]
-        self._filled[new] = filled[before]
         for mine, theirs in zip(self._blocks, blocks, strict=True):
             mine[new] = theirs[before]
         self._rebuild()
@@ -106,13 +105,14 @@ class Live:
         self._rows, self._groups = rows, Groups.of(rows)
         self._head, self._pushed, self._sample = at
         shape = self._shape
-        self._size = shape.lookback + 1
+        self._size = shape.reach
         self._gauges, self._counters, self._flags = (
             np.full((self._size, len(rows), len(kind)), np.nan)
             for kind in (self._gauge, self._counter, self._flag)
         )
         self._there = np.zeros((self._size, len(rows)), dtype=bool)
         self._filled = np.full((len(rows), len(self._counter)), np.nan)
+        self._age = np.zeros((len(rows), len(self._counter)), dtype=np.intp)
         kept = (len(rows), len(self._gauge), shape.count + shape.lag - 1)
         self._blocks = [np.zeros(kept), *(np.full(kept, np.nan) for _ in range(4))]
         self._rebuild()
@@ -163,10 +163,12 @@ class Live:
 
     def _step(self, place: int, values: Array) -> None:
         """What each counter grew by, and where it was reset."""
+        before = np.where(self._age < self._shape.quarter, self._filled, np.nan)
         with np.errstate(invalid="ignore"):
-            reset = values < self._filled
-            self._steps[place] = np.nan_to_num(np.where(reset, values, values - self._filled))
+            reset = values < before
+            self._steps[place] = np.nan_to_num(np.where(reset, values, values - before))
         self._resets[place] = reset
+        self._age = np.where(np.isnan(values), self._age + 1, 0)
         self._filled = np.where(np.isnan(values), self._filled, values)
 
     def _places(self, samples: int) -> NDArray[np.intp]:
@@ -190,10 +192,11 @@ class Live:
         self._totals = {window: self._sums_of(apart, window) for window in self._windows}
         counters = np.moveaxis(self._counters[places], 0, -1)
         self._steps, self._resets = np.zeros_like(self._counters), np.zeros_like(self._counters)
-        step, reset = st.increase(counters)
+        step, reset = st.increase(counters, self._shape.quarter)
         self._steps[places], self._resets[places] = np.moveaxis(step, -1, 0), np.moveaxis(reset, -1, 0)
-        newest = st.filled(counters)[..., -1]
-        self._filled = np.where(np.isnan(newest), self._filled, newest)
+        self._filled = st.filled(counters, self._size)[..., -1]
+        there = ~np.isnan(counters)
+        self._age = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), self._size)
 
     def _sums_of(self, apart: Array, window: int) -> list[Array]:
         recent = apart[..., -window:]

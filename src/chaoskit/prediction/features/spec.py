@@ -77,6 +77,11 @@ class Shape:
         """How many samples the features of one moment look at, that moment included."""
         return max((self.count + self.lag) * self.block, self.hour) + 1
 
+    @property
+    def reach(self) -> int:
+        """How many samples must be known for them: what a counter was is remembered for a quarter-hour."""
+        return max(self.lookback, self.hour + self.quarter) + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:

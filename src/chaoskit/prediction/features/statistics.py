@@ -181,21 +181,23 @@ def channels(x: Array, there: Array, time: Array | float) -> tuple[Array, ...]:
     return there, x, late, late * time, x * time, x * x
 
 
-def increase(values: Array) -> tuple[Array, Array]:
-    """Each sample's increase of a counter over the newest one before it, and where it was reset.
+def increase(values: Array, memory: int) -> tuple[Array, Array]:
+    """Each sample's increase of a counter over the newest of the `memory` before it, and where it was reset.
 
     After a reset, the value itself; 0 where it is missing or the first.
     """
-    before = shifted(filled(values))
+    before = shifted(filled(values, memory - 1))
     step = np.where(values < before, values, values - before)
     reset = values < before
     return np.nan_to_num(step), reset.astype(np.float64)
 
 
-def filled(values: Array) -> Array:
-    """Each moment with the newest value up to it; NaN before the first."""
-    index = np.where(missing(values), 0, np.arange(values.shape[-1]))
-    return np.take_along_axis(values, np.maximum.accumulate(index, axis=-1), axis=-1)
+def filled(values: Array, memory: int) -> Array:
+    """Each moment with the newest value up to it, if at most `memory` samples old; NaN elsewhere."""
+    now = np.arange(values.shape[-1])
+    newest = np.maximum.accumulate(np.where(missing(values), 0, now), axis=-1)
+    found = np.take_along_axis(values, newest, axis=-1)
+    return np.where(now - newest <= memory, found, np.nan)
 
 
 def shifted(values: Array) -> Array:

@@ -1,0 +1,260 @@
+"""What people's data is like: every kind of it ends in a clear error or in a right answer."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.outcome import of_error
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.evaluation import build
+from chaoskit.prediction.forest import Options
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.mapping import Mapping, load_mapping
+from chaoskit.prediction.tables import per_second, read
+from chaoskit.records import LabelRecord
+
+World = Callable[..., Dataset]
+Small = Callable[..., Options]
+DETECT = Target("detect", timedelta(0))
+
+
+def mapping(folder: Path, more: str = "", identity: str = "{pod: pod}", files: str = "[m.csv]") -> Mapping:
+    path = folder / "m.yaml"
+    path.write_text(
+        f"apiVersion: chaoskit.io/v1\nkind: DataMapping\nmetadata: {{name: m}}\nfiles: {files}\nstep: 60\n"
+        f"timestamp: at\nidentity: {identity}\n{more}"
+    )
+    return load_mapping(path)
+
+
+SIGNALS = "signals: {cpu_usage: {column: cpu}}\n"
+
+
+def faulty(world: World, cpu: np.ndarray, pods: int = 4) -> Labelled:
+    """Eight faults of five minutes on the first two pods."""
+    data = world({"cpu_usage": cpu})
+    start = data.blocks[0].start
+    records = [
+        LabelRecord(
+            id=str(at), at=start, trace_id="", target=f"app-{n % 2}", namespace="", meaning="failure",
+            issue="cpu-saturation", start=start + timedelta(minutes=at),
+            end=start + timedelta(minutes=at + 4),
+        )
+        for n, at in enumerate(range(70, 600, 70))
+    ]  # fmt: skip
+    return label(data, DETECT, extra=records)
+
+
+def spiky(seed: int = 1) -> np.ndarray:
+    cpu = 0.3 + 0.02 * np.random.default_rng(seed).standard_normal((4, 620))
+    for n, at in enumerate(range(70, 600, 70)):
+        cpu[n % 2, at + 1 : at + 6] += 0.6
+    return cpu
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.csv.gz", "m.parquet"])
+def test_a_corrupt_file_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x1f\x8b\x08\x00corrupt\xff\xfe\x00")
+    with pytest.raises(errors.InvalidInput, match=name):
+        read([tmp_path], mapping(tmp_path, SIGNALS, files=f"[{name}]"))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match=r"m\.csv"):
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+
+
+def test_twice_the_same_lines_are_the_lines_once(tmp_path: Path) -> None:
+    lines = "".join(f"2026-01-01T00:{m:02}:00Z,web-1,{m / 60}\n" for m in range(60))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)
+    once = read([tmp_path], mapping(tmp_path, SIGNALS))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + "".join(reversed(lines.splitlines(True))) + lines)
+    twice = read([tmp_path], mapping(tmp_path, SIGNALS))
+    np.testing.assert_array_equal(once.blocks[0].values, twice.blocks[0].values)
+
+
+def test_events_in_another_time_zone_are_an_error_that_says_both_times(tmp_path: Path) -> None:
+    lines = "".join(f"2026-01-01T08:{m:02}:00,web-1,1\n" for m in range(60))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n2026-01-01T00:10:00,2026-01-01T00:15:00,web-1,x\n"
+    )
+    with pytest.raises(errors.InvalidInput, match="none of the 1 events") as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + "events: {file: e.csv}\n"))
+    assert "zone" in caught.value.hint
+
+
+def test_constant_signals_teach_nothing_and_beat_nothing(world: World, options: Small) -> None:
+    report = build(faulty(world, np.full((4, 620), 0.5)), options(), thorough=False).report
+    assert report.model.roc_auc == pytest.approx(0.5, abs=0.15)
+    assert not report.beats_baselines
+
+
+def test_half_of_the_samples_missing_still_tells_the_faults(world: World, options: Small) -> None:
+    cpu = spiky()
+    cpu[np.random.default_rng(2).random(cpu.shape) < 0.4] = np.nan
+    report = build(faulty(world, cpu), options(false_alarms_per_day=6), thorough=False).report
+    assert report.model.recall >= 0.5
+    assert report.data["missing_share"] == 0
+
+
+def test_nothing_but_missing_values_is_too_little(world: World, options: Small) -> None:
+    with pytest.raises(errors.NoBaseline):
+        build(label(world({"cpu_usage": np.full((4, 300), np.nan)}), DETECT), options(), thorough=False)
+
+
+def test_health_alone_is_no_baseline_with_the_code_of_that(world: World, options: Small) -> None:
+    with pytest.raises(errors.NoBaseline, match="no failure") as caught:
+        build(label(world({"cpu_usage": spiky()}), DETECT), options(), thorough=False)
+    assert of_error(caught.value).exit_code == 8
+
+
+def test_failure_alone_is_no_baseline(world: World, options: Small) -> None:
+    data = world({"cpu_usage": spiky()[:1]})
+    block = data.blocks[0]
+    always = LabelRecord(
+        id="1", at=block.start, trace_id="", target="app-0", namespace="", meaning="failure", issue="x",
+        start=block.start - timedelta(hours=1), end=block.end,
+    )  # fmt: skip
+    with pytest.raises(errors.NoBaseline, match="nothing but failures"):
+        build(label(data, DETECT, extra=[always]), options(), thorough=False)
+
+
+def test_one_class_alone_is_told_as_that_class(world: World, options: Small) -> None:
+    report = build(faulty(world, spiky()), options(false_alarms_per_day=6), thorough=False).report
+    assert report.classes is not None
+    assert report.classes.names == ("cpu-saturation",)
+    assert report.faults is None
+
+
+def test_a_counter_per_second_survives_gaps_and_resets() -> None:
+    counter = np.array([[0.0, 60, np.nan, 180, 30, 90]])
+    np.testing.assert_allclose(per_second(counter, 60), [[np.nan, 1, np.nan, 1, 0.5, 1]])
+
+
+def test_differences_shares_and_constants_come_from_the_mapping(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,used,total,out,in\n2026-01-01T00:00:00Z,50,200,0.9,0.2\n")
+    more = (
+        "signals:\n  memory_usage: {column: used, over: total}\n  edge_gap: {column: out, minus: in}\n"
+        "  memory_bytes: {column: used, scale: 1024}\n"
+    )
+    (block,) = read([tmp_path], mapping(tmp_path, more, identity="{pod: =db-0, namespace: =data}")).blocks
+    assert block.rows[0] == ("data", "deployment/db-0", "db-0")
+    np.testing.assert_allclose(block.values[0, :, 0], [0.25, 0.7, 50 * 1024])
+
+
+WIDE = (
+    "wide: {columns: '(?P<pod>.+)_(?P<signal>cpu|mem)'}\n"
+    "signals: {cpu_usage: {column: cpu}, memory_bytes: {column: mem}}\n"
+)
+
+
+def test_a_wide_file_has_a_column_for_each_pod_and_signal(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,a_cpu,a_mem,b_cpu\n2026-01-01T00:00:00Z,1,2,3\n")
+    (block,) = read([tmp_path], mapping(tmp_path, WIDE, identity="{namespace: =shop}")).blocks
+    assert [row.pod for row in block.rows] == ["a", "b"]
+    np.testing.assert_array_equal(block.values[:, :, 0], [[1, 2], [3, np.nan]])
+
+
+def test_a_bad_cell_of_a_wide_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,a_cpu,a_mem\n2026-01-01T00:00:00Z,1,2\n2026-01-01T00:01:00Z,1,many\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, WIDE, identity="{}"))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line, problem.column) == ("a_mem", 3, 3)
+
+
+def test_a_wide_file_without_a_fitting_column_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,x\n2026-01-01T00:00:00Z,1\n")
+    with pytest.raises(errors.InvalidInput, match="no column"):
+        read([tmp_path], mapping(tmp_path, WIDE, identity="{}"))
+
+
+def test_parquet_reads_like_csv(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    moments = [datetime.fromisoformat(f"2026-01-01T00:{m:02}:00+00:00") for m in range(5)]
+    cpu = [0.5, None, 0.7, 0.8, 0.9]
+    table = pyarrow.table({"at": moments, "pod": ["web-1"] * 5, "cpu": cpu})
+    parquet.write_table(table, tmp_path / "m.parquet")
+    lines = [f"{at.isoformat()},web-1,{'' if c is None else c}" for at, c in zip(moments, cpu, strict=True)]
+    (tmp_path / "m.csv").write_text("\n".join(["at,pod,cpu", *lines]))
+    one = read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.parquet]"))
+    other = read([tmp_path], mapping(tmp_path, SIGNALS))
+    np.testing.assert_array_equal(one.blocks[0].values, other.blocks[0].values)
+
+
+def test_lines_of_other_namespaces_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,ns,cpu\n2026-01-01T00:00:00Z,a,x,1\n2026-01-01T00:00:00Z,b,y,1\n")
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS + "where: {ns: y}\n")).blocks
+    assert [row.pod for row in block.rows] == ["b"]
+
+
+def test_a_censored_stretch_is_neither_health_nor_failure(tmp_path: Path) -> None:
+    lines = "".join(f"2026-01-01T00:{m:02}:00Z,web-1,1\n" for m in range(60))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n2026-01-01T00:10:00Z,2026-01-01T00:12:00Z,web-1,x\n"
+    )
+    more = (
+        SIGNALS + "events: {file: e.csv}\ncensored:\n"
+        "  - {target: web-1, start: 2026-01-01T00:30:00Z, end: 2026-01-01T00:34:00Z, why: wrong}\n"
+    )
+    y = label(read([tmp_path], mapping(tmp_path, more)), DETECT).truths[0].y[0]
+    assert np.flatnonzero(y == -1).tolist() == [30, 31, 32, 33, 34]
+    assert np.flatnonzero(y == 1).tolist() == [11, 12, 13]
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        (SIGNALS + "wide: {columns: '(?P<pod>.+'}\n", "wide.columns"),
+        (SIGNALS + "wide: {columns: '(?P<pod>.+)'}\n", "wide.columns"),
+        (
+            SIGNALS
+            + "censored: [{target: a, start: 2026-01-01T00:00:00, end: 2026-01-02T00:00:00Z, why: x}]\n",
+            "censored.0",
+        ),
+        (SIGNALS + "target: {confirm: 0}\n", "target.confirm"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_newer_parts_of_a_mapping_is_named(tmp_path: Path, more: str, field: str) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        mapping(tmp_path, more)
+    assert field in [problem.field for problem in caught.value.problems]
+
+
+def test_the_same_faults_at_another_hour_and_in_another_order_make_the_same_report(
+    world: World, options: Small
+) -> None:
+    labelled = faulty(world, spiky())
+    later = replace(
+        labelled.dataset,
+        blocks=tuple(replace(b, start=b.start + timedelta(hours=5)) for b in labelled.dataset.blocks),
+    )
+    moved = replace(
+        labelled,
+        dataset=later,
+        events=tuple(
+            replace(e, start=e.start + timedelta(hours=5), end=e.end + timedelta(hours=5))
+            for e in labelled.events
+        ),
+    )
+    one, other = (build(each, options(), thorough=False).report for each in (labelled, moved))
+    assert one.model == other.model
+
+
+def test_a_gzip_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
+    whole = gzip.compress(b"at,pod,cpu\n" + b"2026-01-01T00:00:00Z,web-1,1\n" * 900)
+    (tmp_path / "m.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(errors.InvalidInput, match="cannot be read"):
+        read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.csv.gz]"))

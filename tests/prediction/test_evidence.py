@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.prediction import calibrating, evidence, features, folds
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.evaluation import Trained, build, evaluate
+from chaoskit.prediction.forest import Options
+from chaoskit.prediction.joined import EVIDENCE
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.table import tabulate
+from chaoskit.records import LabelRecord
+
+World = Callable[..., Dataset]
+START = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+
+
+def campaign(world: World, runs: int, *, usual: float, noise: float, seed: int) -> Labelled:
+    """Runs of six pods of which one climbs to its limit; how full they usually are depends on the place."""
+    random = np.random.default_rng(seed)
+    blocks, labels = [], []
+    for run in range(runs):
+        memory = usual + noise * random.standard_normal((6, 150))
+        cpu = 0.2 + 0.02 * random.standard_normal((6, 150))
+        victim, first, last = run % 6, 90, 125
+        memory[victim, first : last + 1] += np.linspace(0, 0.97 - usual, last + 1 - first)
+        start = START + timedelta(days=run)
+        made = world({"memory_usage": memory, "cpu_usage": cpu}, start=start)
+        blocks.append(replace(made.blocks[0], run=f"run-{run}"))
+        for meaning, target, begin, end in (
+            ("ramp", f"app-{victim}", first, last),
+            ("unknown", "*", first, 400),
+            ("unknown", "*", -400, 29),
+        ):
+            at = start + timedelta(minutes=begin)
+            labels.append(
+                LabelRecord(
+                    id=f"{run}{meaning}{begin}", at=at, trace_id="", target=target, namespace="",
+                    meaning=meaning, issue="memory-leak", start=at, end=start + timedelta(minutes=end),
+                    run=f"run-{run}",
+                )
+            )  # fmt: skip
+    data = replace(made, blocks=tuple(blocks), labels=tuple(labels))
+    return label(data, Target("forecast", timedelta(0), confirm=2))
+
+
+@pytest.fixture(scope="module")
+def home(world: World) -> Labelled:
+    return campaign(world, 6, usual=0.5, noise=0.01, seed=1)
+
+
+@pytest.fixture(scope="module")
+def moved(home: Labelled, options: Callable[..., Options]) -> Trained:
+    return build(home, options(recipe="evidence", false_alarms_per_day=6), thorough=False)
+
+
+def test_a_run_with_a_ramp_is_judged_from_its_steady_time_to_its_failure(home: Labelled) -> None:
+    truth = home.truths[0].y
+    assert np.flatnonzero(truth[0] == 1).tolist() == list(range(91, 125))
+    assert np.flatnonzero(truth[1] == 0).tolist() == list(range(30, 90))
+    assert home.events[0].ramp
+
+
+def test_whole_runs_are_held_out(home: Labelled) -> None:
+    sides = folds.turns(home, folds.everything(home), 4, 130)
+    assert len(sides) == 6
+    for teaches, examines in sides:
+        assert sum(each.any() for each in examines) == 1
+        assert sum(each.any() for each in teaches) == 5
+
+
+def test_no_level_of_a_place_shows_in_the_evidence(world: World, home: Labelled) -> None:
+    elsewhere = campaign(world, 6, usual=0.2, noise=0.01, seed=2)
+    quiet = []
+    for each in (home, elsewhere):
+        table = tabulate(each, features.spec(each.dataset, "evidence"))
+        signs = [i for i, name in enumerate(table.spec.names) if not name.endswith("saturation")]
+        healthy = table.features(table.samples(folds.everything(each)))[:, signs]
+        quiet.append(np.median(healthy, axis=0))
+    np.testing.assert_allclose(quiet[0], quiet[1], atol=0.05)
+
+
+def test_a_spread_lies_beyond_the_most_that_healthy_time_showed() -> None:
+    seen = np.array([[0.1], [0.2], [0.2], [0.6]])
+    assert evidence.limits(seen)[0] == pytest.approx(0.6 + 0.3 * 0.4)
+
+
+def test_signs_are_in_units_of_their_spread_and_the_strongest_speaks(home: Labelled) -> None:
+    table = tabulate(home, features.spec(home.dataset, "evidence"))
+    found = evidence.fit(home, folds.everything(home), table.sign_spec, table.signs)
+    assert not any(name.endswith("saturation") for name in found.spreads)
+    scores = found.scores(table.sign_spec, table.signs[0])
+    healthy = home.truths[0].y == 0
+    assert scores[healthy].max() < 1
+    assert scores[0, 115] > 1
+    signs = dict(zip(found.spreads, found.signs(table.sign_spec, table.signs[0][0, 115]), strict=True))
+    assert max(signs, key=lambda name: signs[name]).startswith("memory.")
+
+
+def test_a_ramp_is_foreseen_and_its_lead_is_a_share_of_what_was_possible(moved: Trained) -> None:
+    line = moved.report.model
+    assert line.recall == 1
+    assert line.lead_share is not None
+    assert 0.5 < line.lead_share < 1
+    assert line.lead_mean == pytest.approx(line.lead_share * 35 * 60)
+
+
+def test_on_another_cluster_thresholds_from_its_healthy_time_alarm_earlier(
+    world: World, moved: Trained
+) -> None:
+    quiet = campaign(world, 6, usual=0.2, noise=0.001, seed=4)
+    frozen, fitted = evaluate(moved, quiet), evaluate(moved, quiet, calibrated=True)
+    assert fitted.model.recall == 1
+    assert (fitted.model.lead_share or 0) >= (frozen.model.lead_share or 0)
+    assert fitted.model.false_alarms <= 2
+    assert "healthy time of the others" in fitted.split
+
+
+def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved: Trained) -> None:
+    quiet = campaign(world, 4, usual=0.2, noise=0.002, seed=5)
+    healthy = replace(
+        quiet.dataset, labels=(), blocks=tuple(block.cut(0, 90) for block in quiet.dataset.blocks)
+    )
+    model = moved.model
+    found = calibrating.recalibrated(moved, label(healthy, model.target))
+    assert set(found.model.join.thresholds) == set(model.join.thresholds)
+    assert found.model.join != model.join or found.model.evidence != model.evidence
+    assert "thresholds were set anew" in found.report.notes[-1]
+    if EVIDENCE in model.join.thresholds:
+        assert found.model.join.thresholds[EVIDENCE] == pytest.approx(1, abs=1e-3)
+
+
+def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:
+    short = world({"memory_usage": np.full((6, 30), 0.3), "cpu_usage": np.full((6, 30), 0.3)})
+    with pytest.raises(errors.NoBaseline, match="healthy time"):
+        calibrating.recalibrated(moved, label(short, moved.model.target))
