@@ -18,6 +18,9 @@ from chaoskit.prediction.table import Samples, Table
 
 Backend = Literal["threading", "loky", "dask"]
 
+PATIENCE = "10s"
+"""How long a Dask scheduler may take to answer."""
+
 RISKIER = {"level", "level_max", "ahead15", "ahead30", "reset", "z_count"}
 """Window features of which more is never less risk; of the evidence recipe all are."""
 
@@ -121,7 +124,7 @@ def spread(options: Options) -> Iterator[None]:
     if not options.scheduler:
         raise errors.InvalidInput("a Dask cluster has an address", hint="--scheduler tcp://HOST:8786")
     try:
-        client: Any = Client(options.scheduler, timeout="10s", set_as_default=False)
+        client: Any = Client(options.scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise errors.Unavailable(
             f"the Dask scheduler at {options.scheduler} does not answer: {error}",

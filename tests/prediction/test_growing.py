@@ -1,0 +1,118 @@
+"""Forests grow the same wherever they grow, and validation chooses within its time."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.prediction import features, folds, forest, search
+from chaoskit.prediction.forest import Options
+from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.table import Table, tabulate
+from chaoskit.prediction.training import out_of_fold
+
+Small = Callable[..., Options]
+
+
+@pytest.fixture(scope="module")
+def table(leaks: Labelled) -> Table:
+    return tabulate(leaks, features.spec(leaks.dataset, "evidence"))
+
+
+@pytest.fixture(scope="module")
+def at_home(table: Table, options: Small) -> list[np.ndarray]:
+    return scored(table, options(recipe="evidence"))
+
+
+def scored(table: Table, options: Options) -> list[np.ndarray]:
+    sides = folds.turns(table.labelled, folds.everything(table.labelled), 3, 30)
+    return list(out_of_fold(table, sides, options))
+
+
+def test_threads_and_processes_grow_the_same_forests(
+    table: Table, options: Small, at_home: list[np.ndarray]
+) -> None:
+    for backend in ("threading", "loky"):
+        found = scored(table, options(recipe="evidence", backend=backend, jobs=2))
+        np.testing.assert_array_equal(found[0], at_home[0])
+
+
+def test_a_dask_cluster_grows_the_same_forests(
+    table: Table, options: Small, at_home: list[np.ndarray]
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        far = options(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
+        np.testing.assert_array_equal(scored(table, far)[0], at_home[0])
+
+
+def test_a_dask_scheduler_that_nobody_named_is_asked_for(table: Table, options: Small) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(errors.InvalidInput, match="address"):
+        scored(table, options(recipe="evidence", backend="dask"))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_dask_scheduler_that_does_not_answer_is_unavailable(
+    table: Table, options: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(forest, "PATIENCE", "1s")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(errors.Unavailable, match="does not answer"):
+            scored(table, options(recipe="evidence", backend="dask", scheduler=address))
+
+
+def test_physics_bounds_what_a_forest_may_learn(leaks: Labelled) -> None:
+    window = features.spec(leaks.dataset)
+    bounds = forest.monotonic(window)
+    assert bounds is not None
+    found = dict(zip(window.names, bounds.tolist(), strict=True))
+    assert found["memory_usage.level"] == 1
+    assert found["memory_usage.full_in"] == -1
+    assert found["cpu_usage.z"] == 0
+    every = forest.monotonic(features.spec(leaks.dataset, "evidence"))
+    assert every is not None
+    assert set(every.tolist()) == {1}
+
+
+def test_the_search_ends_with_its_time_and_says_what_it_tried(leaks: Labelled, options: Small) -> None:
+    ticks = count()
+    every = folds.everything(leaks)
+    some = options(recipe="evidence", search_seconds=1.5)
+    found = search.best(leaks, every, some, clock=lambda: float(next(ticks)))
+    assert [name for name, _ in found.trials] == ["leaf 3, splits sqrt", "leaf 1, splits sqrt"]
+    best = max(found.trials, key=lambda trial: trial[1])[0]
+    assert f"leaf {found.options.leaf}, splits {found.options.splits}" == best
+
+
+def test_validation_compares_the_recipes_and_never_sees_the_held_out_end(
+    leaks: Labelled, options: Small
+) -> None:
+    early, _ = folds.by_time(leaks, 0.45, 132)
+    found = search.best(leaks, early, options(recipe="auto"))
+    assert [name for name, _ in found.trials] == ["recipe window", "recipe evidence"]
+    assert found.options.recipe == found.table.spec.recipe
+    late = tuple(
+        replace(truth, y=np.where(moments, truth.y, -1).astype(np.int8))
+        for truth, moments in zip(leaks.truths, early, strict=True)
+    )
+    again = search.best(replace(leaks, truths=late), early, options(recipe="auto"))
+    assert again.trials == found.trials
+
+
+def test_failures_of_one_workload_alone_choose_the_recipe_that_carries(
+    leaks: Labelled, options: Small
+) -> None:
+    one = replace(leaks, events=tuple(e for e in leaks.events if e.workload == "deployment/app-1"))
+    assert search.recipe(one, folds.everything(one), options(recipe="auto")) == "evidence"

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaoskit.prediction import card, drawings, page
+from chaoskit.prediction.evaluation import Trained
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_pictures_are_whole_and_every_event_is_on_the_timeline(detected: Trained) -> None:
+    drawn = drawings.draw(detected.report)
+    assert set(drawn) == {"precision-recall.svg", "calibration.svg", "timeline.svg"}
+    roots = {name: ET.fromstring(text) for name, text in drawn.items()}
+    bars = [bar for bar in roots["timeline.svg"].iter(f"{SVG}rect") if bar.find(f"{SVG}title") is not None]
+    assert len(bars) == len(detected.report.occurrences)
+    missed = [bar for bar in bars if bar.get("fill") == "none"]
+    assert len(missed) == sum(each.delay is None for each in detected.report.occurrences)
+    points = roots["calibration.svg"].findall(f"{SVG}circle")
+    assert len(points) == len(detected.report.reliability)
+
+
+def test_a_page_shows_the_pictures_beside_it(detected: Trained) -> None:
+    text = page.markdown(detected.report, "Sock Shop", pictures=("timeline.svg",))
+    assert "![timeline](timeline.svg)" in text
+    assert "budget | 4 false alarms per day" in text
+    assert "PR-AUC of what can be seen" in text
+
+
+def test_a_curve_begins_at_full_recall_and_stays_within_bounds(detected: Trained) -> None:
+    curve = detected.report.pr_curve
+    assert max(recall for recall, _ in curve) == 1
+    assert all(0 <= value <= 1 for point in curve for value in point)
+
+
+def test_more_false_alarms_than_the_budget_explains_are_no_beating(trained: Trained) -> None:
+    report = trained.report
+    loud = replace(report, model=replace(report.model, false_alarms=50), beaten_by=())
+    assert loud.over_budget
+    assert not loud.beats_baselines
+    assert loud.verdict == "does not keep its budget of false alarms"
+    assert json.loads(json.dumps(card.document(loud)))["verdict"] == loud.verdict
+
+
+@pytest.mark.parametrize("mapping", sorted((Path(__file__).parents[2] / "examples/data").glob("*.yaml")))
+def test_every_report_is_of_a_committed_mapping(mapping: Path) -> None:
+    report = Path(__file__).parents[2] / "models" / f"REPORT-{mapping.stem}.md"
+    assert f"--mapping examples/data/{mapping.name}" in report.read_text(encoding="utf-8")
