@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.xdist_group("models")
 def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandLine, Ended]:
     """A user without any cluster trained a model on real metrics files; and what that printed."""
     chaoskit = CommandLine(tmp_path_factory.mktemp("home"))
-    ended = chaoskit("train", *FILES, "--no-thorough", "--no-promote")
+    ended = chaoskit(
+        "train", *FILES, "--recipe", "window", "--no-thorough", "--no-promote", "--out", "report.md"
+    )
     assert ended.code == 0, ended.err
     return chaoskit, ended
 
@@ -56,10 +59,49 @@ def test_a_model_answers_once_it_is_promoted(trained: CommandLine) -> None:
         return [each["name"] for each in models if each["promoted"]]
 
     assert answering() == []
-    assert trained("models", "promote", "sockshop-k8s-1").code == 0
-    assert answering() == ["sockshop-k8s-1"]
+    beats = trained("models", "show", "sockshop-k8s-1", "-o", "json").json["beats_baselines"]
+    assert trained("models", "promote", "sockshop-k8s-1").code == (0 if beats else 3)
+    assert answering() == (["sockshop-k8s-1"] if beats else [])
+    before = answering()
     assert trained("models", "promote", "sockshop-k8s-9").code == 4
-    assert answering() == ["sockshop-k8s-1"]
+    assert answering() == before
+
+
+def test_a_report_lies_where_it_was_asked_for(trained: CommandLine) -> None:
+    page = (trained.home / "report.md").read_text(encoding="utf-8")
+    assert page.startswith("# Model sockshop-k8s-1\n\nWritten by `chaoskit train --data sockshop-slice ")
+    assert json.loads((trained.home / "report.json").read_text())["facts"]["seed"] == 7
+
+
+def test_a_model_is_judged_on_other_data_by_its_own_thresholds(trained: CommandLine) -> None:
+    ended = trained("evaluate", *FILES, "--model", "sockshop-k8s-1", "--out", "judged.md", "-o", "json")
+    assert ended.code == 0, ended.err
+    report = ended.json["report"]
+    card = trained("models", "show", "sockshop-k8s-1", "-o", "json").json
+    assert report["model"]["threshold"] == 1
+    assert [line["name"] for line in report["lines"]] == [line["name"] for line in card["lines"]]
+    assert "thresholds as they were trained" in (trained.home / "judged.md").read_text(encoding="utf-8")
+    table = trained("evaluate", *FILES, "--model", "sockshop-k8s-1", "--calibrate").out
+    assert "each run's thresholds from the healthy time of the others" in table.replace("\n", " ")
+
+
+def test_a_model_is_fitted_to_another_cluster_and_compared_with_the_first(trained: CommandLine) -> None:
+    ended = trained("calibrate", *FILES, "--model", "sockshop-k8s-1", "-o", "json")
+    assert ended.code == 0, ended.err
+    name = ended.json["name"]
+    assert name == "sockshop-k8s-1-calibrated-1"
+    assert set(ended.json["after"]) == set(ended.json["before"])
+    compared = trained("models", "compare", "sockshop-k8s-1", name, "-o", "json").json
+    assert compared["models"] == ["sockshop-k8s-1", name]
+    assert compared["same_data"]
+    assert "event F1" in trained("models", "compare", "sockshop-k8s-1", name).out
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "calibrate"])
+def test_a_model_that_is_not_there_cannot_be_judged_or_fitted(chaoskit: CommandLine, verb: str) -> None:
+    ended = chaoskit(verb, *FILES)
+    assert (ended.code, ended.out) == (4, "")
+    assert "chaoskit models list" in ended.err
 
 
 def test_predictions_from_files_have_percentages_and_reasons(trained: CommandLine) -> None:
@@ -134,7 +176,7 @@ def test_generated_yaml_on_stdout_can_be_piped_into_a_plan(chaoskit: CommandLine
 
 def test_a_history_in_which_nothing_failed_cannot_be_learned_from(chaoskit: CommandLine) -> None:
     ended = chaoskit("train", "-n", "shop", "--hours", 1, "--no-thorough")
-    assert ended.code == 2
+    assert ended.code == 8
     assert ended.out == ""
     assert not (chaoskit.home / "state/models/shop-1").exists()
 

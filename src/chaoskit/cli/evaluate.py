@@ -40,6 +40,7 @@ def evaluate(
     """Judge a model beside plain rules on data that it has not seen, by the thresholds that it has."""
     from chaoskit.flows.learning import judged
     from chaoskit.prediction import document
+    from chaoskit.prediction.artifact import libraries
 
     dataset, _, target = measured.read(data, mapping)
     report = judged(
@@ -50,9 +51,15 @@ def evaluate(
         calibrated=calibrate,
     )
     if out is not None:
-        measured.write(
-            report, out, f"Model {model or 'promoted'} on other data", facts={"split": report.split}
-        )
+        command_ = {
+            "evaluate": True,
+            "--data": data,
+            "--mapping": mapping,
+            "--model": model,
+            "--calibrate": calibrate,
+        }
+        title = f"Model {model or 'promoted'} on other data"
+        measured.write(report, out, title, command=command_, facts=libraries())
     emit(session, "evaluation", {"model": model, "report": document(report)}, lambda c: _table(c, report))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,11 +46,17 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def write(report: Report, path: Path, title: str, *, facts: dict[str, Any]) -> list[Path]:
-    """The report lies there as Markdown and, beside it, as JSON; the paths."""
+def write(
+    report: Report, path: Path, title: str, *, command: dict[str, Any], facts: dict[str, Any]
+) -> list[Path]:
+    """The report lies there as Markdown and, beside it, as JSON; the paths.
+
+    `command` is what was asked for: the verb and its options, of files and folders their names.
+    """
     from chaoskit.prediction import document, markdown
 
-    about = [f"Written by `{' '.join(['chaoskit', *map(_short, sys.argv[1:])])}`."]
+    words = [word for option, value in command.items() if value for word in (option, *_told(value))]
+    about = [f"Written by `{' '.join(['chaoskit', *words])}`."]
     about += [", ".join(f"{name} {value}" for name, value in facts.items()) + "."]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(markdown(report, title, about=about), encoding="utf-8")
@@ -60,9 +65,15 @@ def write(report: Report, path: Path, title: str, *, facts: dict[str, Any]) -> l
     return [path, beside]
 
 
-def _short(argument: str) -> str:
-    """An argument without the folders of this machine."""
-    return Path(argument).name if argument.startswith("/") else argument
+def _told(value: Any) -> list[str]:
+    """A value as it is written on the command line, without the folders of this machine."""
+    if value is True:
+        return []
+    if isinstance(value, list):
+        return [word for each in value for word in _told(each)]
+    if isinstance(value, Path) and (value.is_absolute() or ".." in value.parts):
+        return [value.name]
+    return [str(value)]
 
 
 def show(out: Console, report: Report) -> None:

@@ -93,7 +93,17 @@ def train(
     else:
         fitted = _from_prometheus(session, hours, name, options, promote=promote, thorough=thorough)
     if out is not None:
-        measured.write(fitted.report, out, f"Model {fitted.name}", facts=_facts(options))
+        command_ = {
+            "train": True,
+            "--data": data,
+            "--mapping": mapping,
+            "--false-alarms-per-day": f"{false_alarms_per_day:g}",
+            "--seed": seed,
+            "--recipe": recipe.value,
+            "--search": f"{search:g}" if search else "",
+        }
+        title = f"Model {fitted.name}"
+        measured.write(fitted.report, out, title, command=command_, facts=_facts(options))
     emit(session, "training", _plain(fitted), lambda console: _table(console, fitted))
 
 
