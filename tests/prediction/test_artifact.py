@@ -11,6 +11,7 @@ import pytest
 from chaoskit import errors
 from chaoskit.prediction import artifact, registry
 from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.features import layout
 
 KEY = b"a key that two installations share"
 
@@ -78,7 +79,7 @@ def test_another_library_version_is_an_error_that_says_so(kept: Path, tmp_path: 
 def test_features_that_changed_their_meaning_are_an_error(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chaoskit.prediction.features.spec.VERSION", 99)
+    monkeypatch.setattr(layout, "VERSION", 99)
     with pytest.raises(errors.InvalidInput, match="features"):
         artifact.load(kept, state=tmp_path / "state")
 

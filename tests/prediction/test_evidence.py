@@ -14,6 +14,7 @@ from chaoskit.prediction.evaluation import Trained, build, evaluate
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.joined import EVIDENCE
 from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.predictor import predict
 from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
 
@@ -140,3 +141,15 @@ def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:
     short = world({"memory_usage": np.full((6, 30), 0.3), "cpu_usage": np.full((6, 30), 0.3)})
     with pytest.raises(errors.NoBaseline, match="healthy time"):
         calibrating.recalibrated(moved, label(short, moved.model.target))
+
+
+def test_a_model_of_evidence_answers_with_the_signal_behind_the_sign(
+    world: World, moved: Trained, home: Labelled
+) -> None:
+    window = replace(home.dataset, blocks=(home.dataset.blocks[0].cut(0, 122),), labels=())
+    first, *others = predict(moved.model, window, now=window.blocks[0].end, name="redis-1")
+    assert first.target == "deployment/app-0"
+    assert first.alarmed
+    assert "memory" in first.reasons[0]
+    assert first.horizon_minutes == 0
+    assert not any(each.alarmed for each in others)

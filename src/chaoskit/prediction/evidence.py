@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.alarms import confirmed
 from chaoskit.prediction.features.evidence import bounded
-from chaoskit.prediction.features.spec import Spec
+from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
 

@@ -14,7 +14,7 @@ from chaoskit import errors
 from chaoskit.prediction import features, plain, rules
 from chaoskit.prediction.dataset import Block, Dataset, Row, present, replaced
 from chaoskit.prediction.features import Floats
-from chaoskit.prediction.features.spec import family
+from chaoskit.prediction.features.layout import family
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST
 from chaoskit.prediction.labels import STALE
 from chaoskit.prediction.plain import ABSENCE, STATIC, SYMPTOM

@@ -4,6 +4,7 @@
 same numbers. None says which pod it is, what time it is, or what a fault injector leaves behind: see
 `FORBIDDEN` and the leak probes.
 
+    layout       which features: recipe, step, signals, names, fingerprint
     statistics   trailing sums, extremes and baselines of every series
     context      each pod against the other pods of its workload and namespace
     window       the recipe for use within one cluster: many features per signal
@@ -15,9 +16,9 @@ same numbers. None says which pod it is, what time it is, or what a fault inject
 from __future__ import annotations
 
 from chaoskit.prediction.features.batch import Floats
+from chaoskit.prediction.features.layout import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
 from chaoskit.prediction.features.live import Live
 from chaoskit.prediction.features.moments import compute
-from chaoskit.prediction.features.spec import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
 from chaoskit.prediction.features.statistics import trend
 
 __all__ = ["FORBIDDEN", "HORIZON_MINUTES", "Floats", "Live", "Recipe", "Spec", "compute", "spec", "trend"]

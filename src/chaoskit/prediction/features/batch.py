@@ -9,7 +9,7 @@ from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.features import evidence, window
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.context import Groups
-from chaoskit.prediction.features.spec import Shape, Spec
+from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Array, Base, Trailing
 
 Floats = NDArray[np.float32]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from chaoskit.prediction.features.context import Groups
-from chaoskit.prediction.features.spec import Spec, family
+from chaoskit.prediction.features.layout import Spec, family
 from chaoskit.prediction.features.statistics import Array, Trailing
 from chaoskit.prediction.features.window import floors, is_symptom, minutes_to_full, symptom
 

@@ -16,7 +16,7 @@ from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.batch import Floats, from_trailing
 from chaoskit.prediction.features.context import Groups
-from chaoskit.prediction.features.spec import Spec
+from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.features.statistics import Array, Sums, Trailing
 
 REBUILD = 240

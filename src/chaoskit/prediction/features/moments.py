@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.features import batch
 from chaoskit.prediction.features.batch import Floats
+from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.features.live import Live
-from chaoskit.prediction.features.spec import Spec
 
 FEW = 8
 """Up to so many moments it is cheaper to prime the running sums for each."""

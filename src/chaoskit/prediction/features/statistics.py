@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.features.spec import Shape
+from chaoskit.prediction.features.layout import Shape
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.features.context import Groups
-from chaoskit.prediction.features.spec import HORIZON_MINUTES, STICKY, Spec
+from chaoskit.prediction.features.layout import HORIZON_MINUTES, STICKY, Spec
 from chaoskit.prediction.features.statistics import FLOOR, Array, Trailing
 
 FAR = 8.0
