@@ -113,5 +113,7 @@ def _teachable(labelled: Labelled, early: Moments) -> bool:
 def _words_of_split(holdout: float, table: Table, notes: Sequence[str]) -> str:
     if notes:
         return "by time, whole events and stretches held out in turn, thresholds from the others"
+    if folds.whole_runs(table.labelled):
+        return f"by time: the last {holdout:.0%} of the runs held out whole"
     gap = 2 * table.spec.window * table.spec.step / 60
     return f"by time: the last {holdout:.0%} of every run held out, {gap:.0f} min before it left out"

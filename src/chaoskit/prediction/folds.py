@@ -78,6 +78,11 @@ def number(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.
     return tuple(_stretches(labelled, index, moments, count) for index, moments in enumerate(chosen))
 
 
+def whole_runs(labelled: Labelled) -> bool:
+    """Whether runs are held out whole, for there are many with events."""
+    return bool(_runs(labelled))
+
+
 def _runs(labelled: Labelled) -> list[int]:
     """The blocks with events, if they are many."""
     found = sorted({event.block for event in labelled.events})
