@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from chaoskit.prediction import features, plain
+from chaoskit.prediction import plain
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
-from chaoskit.prediction.plain import ABSENCE, SATURATING, STATIC, SYMPTOM
+from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
@@ -85,11 +85,6 @@ def _values(table: Table, index: int) -> Block:
     return table.labelled.dataset.blocks[index]
 
 
-def _signal(table: Table, index: int, name: str) -> Floats | None:
-    column = table.labelled.dataset.column(name)
-    return None if column is None else _values(table, index).values[:, column]
-
-
 def _empty(table: Table, index: int) -> Floats:
     block = _values(table, index)
     return np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
@@ -133,15 +128,7 @@ def _symptom(table: Table, index: int, _: Any) -> Floats:
 
 
 def _linear(table: Table, index: int, _: Any) -> Floats:
-    score = _empty(table, index)
-    minute = table.labelled.dataset.step / 60
-    samples = max(3, round(15 / minute))
-    for name in SATURATING:
-        if (values := _signal(table, index, name)) is not None:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                fitted, slope = features.trend(values.astype(np.float64), samples)
-            score = np.fmax(score, (fitted + 30 * slope / minute).astype(np.float32))
-    return score
+    return plain.linear(table.labelled.dataset, _values(table, index))
 
 
 def _z(table: Table, index: int, _: Any) -> Floats:
@@ -200,7 +187,7 @@ _MEANINGS = {
     "static limit per pod": "more than the pod ever had in training",
     ABSENCE: "no sample for minutes",
     SYMPTOM: "just restarted, not ready, or waiting in a crash loop",
-    "predict_linear": "a ratio reaches its limit in 30 min at the pace of the last 15",
+    LINEAR: "a ratio reaches its limit in 30 min at the pace of the last 15",
     "z-score": "largest deviation from the last hour's median",
     "EWMA": "largest deviation from a moving average (0.05)",
     "IsolationForest": "unlike healthy samples",
@@ -217,7 +204,7 @@ _SCORERS: dict[str, Callable[[Table, int, Any], Floats]] = {
     "static limit per pod": _limit,
     ABSENCE: _absence,
     SYMPTOM: _symptom,
-    "predict_linear": _linear,
+    LINEAR: _linear,
     "z-score": _z,
     "EWMA": _ewma,
     "IsolationForest": _isolated,

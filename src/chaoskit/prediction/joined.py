@@ -19,6 +19,7 @@ from chaoskit.prediction import evidence, folds, plain
 from chaoskit.prediction.alarms import Judge, Judgement, Scores
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.plain import LINEAR
 from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
@@ -35,7 +36,7 @@ that lies on its threshold is an alarm however it was rounded."""
 
 
 MORE = 2
-"""So many more events evidence has to catch to join: one more may be chance."""
+"""So many more events evidence or a plain forecast has to catch to join: one more may be chance."""
 
 FEW = 3
 """So few false alarms in the time that was seen set no threshold: one more or less decides everything."""
@@ -73,29 +74,41 @@ class Join:
         return [self.score({name: each[index] for name, each in members.items()}) for index in range(blocks)]
 
 
+def always(recipe: str) -> tuple[str, ...]:
+    """Who joins without asking: the forest, and evidence where a model is to carry to other clusters."""
+    return (FOREST, EVIDENCE) if recipe == "evidence" else (FOREST,)
+
+
 def members(table: Table, forest: Scores, signs: Scores) -> dict[str, Scores]:
     """The scores of all that may be joined: the forest's, the evidence's, the plain rules'."""
     rules = plain.rules(table.labelled.dataset.select(table.spec.signals))
     return {FOREST: forest, EVIDENCE: signs, **rules}
 
 
-def fit(labelled: Labelled, chosen: Moments, members: Mapping[str, Scores], budget: float) -> Join:
+def fit(
+    labelled: Labelled,
+    chosen: Moments,
+    members: Mapping[str, Scores],
+    budget: float,
+    always: Sequence[str] = (FOREST,),
+) -> Join:
     """The join with the best event F1 within `budget` false alarms per day at the chosen moments.
 
-    Each member first gets the threshold that suits it best with the whole budget to itself. A plain rule
-    that catches something joins, the best first, when the alarms together are no worse for it (it may know
-    what has not failed yet); evidence when they catch at least two more. One factor on all thresholds keeps
-    them within the budget, and the forest's own is set anew beside the others'. The scores are to be out of
-    fold: a forest's on what it has learned would promise too much.
+    Each member first gets the threshold that suits it best with the whole budget to itself. Those of
+    `always` are joined; a plain rule that catches something joins, the best first, when the alarms together
+    are no worse for it (it may know what has not failed yet); evidence or a plain forecast when they catch
+    at least two more. One factor on all thresholds keeps them within the budget, and the forest's own is set
+    anew beside the others'. The scores are to be out of fold: a forest's on what it has learned would
+    promise too much.
     """
     judge = Judge(labelled, chosen)
     alone = {name: judge.best(scores, budget) for name, scores in members.items()}
-    ranked = sorted((name for name in alone if name != FOREST), key=lambda name: -alone[name].f1)
-    best, found = _joined(judge, alone, members, (FOREST,), budget)
+    ranked = sorted((name for name in alone if name not in always), key=lambda name: -alone[name].f1)
+    best, found = _joined(judge, alone, members, always, budget)
     for name in ranked:
         if alone[name].caught and alone[name].threshold > 0:
             join, judged = _joined(judge, alone, members, (*best.thresholds, name), budget)
-            more = 0 if name != EVIDENCE else MORE
+            more = MORE if name in {EVIDENCE, LINEAR} else 0
             if judged.f1 >= found.f1 and judged.caught >= found.caught + more:
                 best, found = join, judged
     return best

@@ -109,7 +109,7 @@ class Judging:
         calibrations = [(examines, self._calibrated_on(teaches)) for teaches, examines in sides]
 
         def decide(at: Moments) -> tuple[Join, Join]:
-            whole = joined.fit(labelled, at, members, budget)
+            whole = joined.fit(labelled, at, members, budget, joined.always(self.table.spec.recipe))
             return whole, joined.fit(labelled, at, {FOREST: forest}, budget)
 
         parts = [
@@ -229,7 +229,8 @@ class Judging:
 
     def _strangers(self) -> Line | None:
         made = self.witnesses.strangers if self.witnesses else None
-        if made is None:
+        covered = {name for names, _ in made.forests for name in names} if made else set()
+        if made is None or not any(event.workload in covered for event in self.judge.due):
             return None
         scores = made.scores(self.table, self.everything)
         if all(np.isnan(block).all() for block in scores):

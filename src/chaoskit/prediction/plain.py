@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Block, Dataset, present
-from chaoskit.prediction.features.statistics import increase, rolled
+from chaoskit.prediction.features.statistics import increase, rolled, trend
 
 Floats = NDArray[np.float32]
 
-STATIC, ABSENCE, SYMPTOM = "static rule", "absence", "symptom rule"
+STATIC, ABSENCE, SYMPTOM, LINEAR = "static rule", "absence", "symptom rule", "predict_linear"
 
 SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
 
@@ -30,6 +30,7 @@ def rules(dataset: Dataset) -> dict[str, list[Floats]]:
         STATIC: [static(dataset, block) for block in dataset.blocks],
         ABSENCE: [absence(dataset, block) for block in dataset.blocks],
         SYMPTOM: [symptoms(dataset, block) for block in dataset.blocks],
+        LINEAR: [linear(dataset, block) for block in dataset.blocks],
     }
     return {name: each for name, each in made.items() if any(np.isfinite(block).any() for block in each)}
 
@@ -56,6 +57,19 @@ def symptoms(dataset: Dataset, block: Block) -> Floats:
         just = rolled((grown > 0).astype(np.float64), JUST) > 0
         found.append(np.where(np.isnan(columns["restarts"]), np.nan, just))
     return np.asarray(np.fmax.reduce(found), dtype=np.float32)
+
+
+def linear(dataset: Dataset, block: Block) -> Floats:
+    """What the fullest ratio will be in half an hour at the pace of the last quarter of one."""
+    minute = dataset.step / 60
+    samples = max(3, round(15 / minute))
+    score = np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
+    for name in SATURATING:
+        if (column := dataset.column(name)) is not None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                fitted, slope = trend(block.values[:, column].astype(np.float64), samples)
+            score = np.fmax(score, (fitted + 30 * slope / minute).astype(np.float32))
+    return score
 
 
 def loudest(dataset: Dataset, block: Block, row: int) -> str:

@@ -17,7 +17,7 @@ from chaoskit.prediction.features import Floats
 from chaoskit.prediction.features.layout import family
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST
 from chaoskit.prediction.labels import STALE
-from chaoskit.prediction.plain import ABSENCE, STATIC, SYMPTOM
+from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.reasons import Look, duration
 from chaoskit.prediction.training import Model
 from chaoskit.records import PredictionRecord, new_id
@@ -192,6 +192,8 @@ def _units(model: Model, seen: _Seen, rows: NDArray[np.intp]) -> dict[str, NDArr
         held[STATIC] = plain.static(seen.dataset, seen.block)[rows, -count:]
     if ABSENCE in model.join.thresholds:
         held[ABSENCE] = plain.absence(seen.dataset, seen.block)[rows, -count:]
+    if LINEAR in model.join.thresholds:
+        held[LINEAR] = plain.linear(seen.dataset, seen.block)[rows, -count:]
     if SYMPTOM in model.join.thresholds:
         held[SYMPTOM] = plain.symptoms(seen.dataset, seen.block)[rows, -count:]
     return {name: np.nan_to_num(model.join.units(name, each).min(axis=1)) for name, each in held.items()}
@@ -208,7 +210,7 @@ def _rule(model: Model, seen: _Seen, risk: _Risk, look: Look) -> tuple[str, str]
     elif risk.voice == SYMPTOM:
         name = next((each for each in ("waiting_bad", "restarts", "ready") if look.words(each)), "pod")
     else:
-        name = plain.loudest(seen.dataset, seen.block, risk.row) if risk.voice == STATIC else "pod"
+        name = plain.loudest(seen.dataset, seen.block, risk.row) if risk.voice in {STATIC, LINEAR} else "pod"
     words = _silence(look) if name == "pod" else look.words(name)
     return name, f"{risk.voice}: {words or name}"
 
