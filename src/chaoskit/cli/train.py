@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -144,12 +145,14 @@ def _from_prometheus(
 ) -> Fitted:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
+    # A namespace's recent past has few failures: larger forests would say the same, later.
+    short = replace(options, trees=100, fold_trees=50, most_rows=8_000)
     with session.connected() as runtime, session.listening() as listen:
         return AIChaosEngine(runtime.world).train(
             runtime.namespace,
             timedelta(hours=hours),
             base=name,
-            options=options,
+            options=short,
             promote=promote,
             thorough=thorough,
             listen=listen,
