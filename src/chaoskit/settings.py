@@ -44,6 +44,16 @@ class Settings(BaseModel):
     store: str = Field(
         default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"
     )
+    store_ca: str = Field(default="", description="CA bundle to check MongoDB's certificate with")
+    store_certificate: str = Field(
+        default="", description="certificate and key, in one file, that MongoDB is shown"
+    )
+    prediction_days: int = Field(
+        default=30, ge=0, description="days after which predictions leave the history; 0: never"
+    )
+    record_days: int = Field(
+        default=0, ge=0, description="days after which runs and recoveries leave it; 0: never"
+    )
     home: Path = Field(
         default=Path(), description="folder for the embedded store, trained models and simulators"
     )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
+import trustme
 from tests.mongo import MongoServer
 
 from chaoskit.adapters.mongo import MongoStore
@@ -58,3 +64,98 @@ def test_who_may_only_read_can_read(mongo_server: MongoServer) -> None:
     with pytest.raises(Unavailable, match="does not allow this"):
         reader.put({"kind": "run", "id": "r3", "at": "2026-01-01T00:00:00+00:00"})
     reader.close()
+
+
+def test_a_full_disk_says_what_to_do(mongo_server: MongoServer) -> None:
+    store = MongoStore(mongo_server.uri)
+    mongo_server.fill_the_disk_for_the_next_write()
+    with pytest.raises(Unavailable, match="has no space left") as caught:
+        store.put({"kind": "run", "id": "r4", "at": "2026-01-01T00:00:00+00:00"})
+    assert "prediction_days" in caught.value.hint
+    store.close()
+
+
+def test_another_replica_set_is_not_ours(mongo_server: MongoServer) -> None:
+    with pytest.raises(Unavailable, match="has no replica set of that name"):
+        MongoStore(mongo_server.uri.replace("replicaSet=tests", "replicaSet=other"), timeout=2)
+
+
+def test_old_predictions_are_the_servers_to_drop_and_runs_stay(mongo_server: MongoServer) -> None:
+    store = MongoStore(mongo_server.uri, ages={"prediction": timedelta(days=30)})
+    for kind in ("run", "prediction"):
+        store.put({"kind": kind, "id": "aged", "at": "2020-01-01T00:00:00+00:00"})
+    assert store.get("prediction", "aged") == {
+        "kind": "prediction", "id": "aged", "at": "2020-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    store.close()
+    with mongo_server.admin() as client:
+        documents = client["chaoskit"]["documents"]
+        index = documents.index_information()["by_age"]
+        assert (index["key"], index["expireAfterSeconds"]) == ([("expires", 1)], 0)
+        kept = {each["kind"]: each.get("expires") for each in documents.find({"id": "aged"})}
+    assert kept["run"] is None
+    assert kept["prediction"] is not None
+
+
+def test_without_a_primary_it_is_said(mongod: Path, tmp_path: Path) -> None:
+    server = MongoServer(mongod, tmp_path)
+    try:
+        server.step_down()
+        with pytest.raises(Unavailable, match="has no primary") as caught:
+            MongoStore(server.uri, timeout=2)
+        assert "majority" in caught.value.hint
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A server that asks for TLS and for its clients' certificates, and the files for both."""
+
+    server: MongoServer
+    ca: str
+    client: str
+
+
+@pytest.fixture(scope="module")
+def private(mongod: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    folder = tmp_path_factory.mktemp("tls")
+    authority, ca = trustme.CA(), folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    for name in ("127.0.0.1", "client.example"):
+        authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(folder / f"{name}.pem"))
+    mine, theirs = folder / "client.example.pem", folder / "127.0.0.1.pem"
+    server = MongoServer(
+        mongod, folder, "--tlsMode", "requireTLS", "--tlsCertificateKeyFile", theirs, "--tlsCAFile", ca,
+        tls=True, tlsCAFile=str(ca), tlsCertificateKeyFile=str(mine),
+    )  # fmt: skip
+    yield Authority(server, str(ca), str(mine))
+    server.stop()
+
+
+def test_tls_with_certificates_of_both_sides(private: Authority) -> None:
+    store = MongoStore(private.server.uri, ca=private.ca, certificate=private.client)
+    store.put({"kind": "run", "id": "r1", "at": "2026-01-01T00:00:00+00:00"})
+    assert store.get("run", "r1")["id"] == "r1"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "hint"),
+    [
+        ({}, "closes the connection", "store_ca"),
+        ({"uri": "&tls=true"}, "a certificate that is not trusted", "store_ca"),
+        ({"ca": "ca"}, "closes the connection", "store_certificate"),
+    ],
+)
+def test_what_tls_lacks_is_said(private: Authority, given: dict[str, str], words: str, hint: str) -> None:
+    uri = private.server.uri + given.get("uri", "")
+    with pytest.raises(Unavailable, match=words) as caught:
+        MongoStore(uri, timeout=2, ca=private.ca if "ca" in given else "")
+    assert hint in caught.value.hint
+    assert private.server.password not in caught.value.message
+
+
+def test_a_certificate_that_is_not_there_is_invalid(mongo_server: MongoServer) -> None:
+    with pytest.raises(InvalidInput, match="the certificate /nowhere of the store is not there"):
+        MongoStore(mongo_server.uri, ca="/nowhere")

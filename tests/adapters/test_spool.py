@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chaoskit.adapters.spool import SpoolingStore
+from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import Unavailable
 from chaoskit.ports.store import Document, Store
@@ -24,15 +25,21 @@ class Place:
         self.folder = folder
         self.down = False
         self.asked = 0
+        self.now = 0.0
 
     def main(self) -> Store:
         self.asked += 1
+        self.fail_when_down()
+        return Breakable(self)
+
+    def fail_when_down(self) -> None:
         if self.down:
             raise Unavailable("the store does not answer", service="store")
-        return SqliteStore(self.folder / "main.db")
 
     def opened(self) -> SpoolingStore:
-        return SpoolingStore("x", self.main, lambda: SqliteStore(self.folder / "spool.db"))
+        return SpoolingStore(
+            "x", self.main, lambda: SqliteStore(self.folder / "spool.db"), monotonic=lambda: self.now
+        )
 
     def kept(self) -> list[Any]:
         store = SqliteStore(self.folder / "main.db")
@@ -40,6 +47,22 @@ class Place:
             return [each["id"] for each in store.dump()]
         finally:
             store.close()
+
+
+class Breakable(SqliteStore):
+    """A main store that takes nothing while its place is down."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.folder / "main.db")
+        self.place = place
+
+    def put(self, document: Document) -> None:
+        self.place.fail_when_down()
+        super().put(document)
+
+    def load(self, documents: Iterable[Document]) -> int:
+        self.place.fail_when_down()
+        return super().load(documents)
 
 
 @pytest.fixture
@@ -92,3 +115,47 @@ def test_a_spool_that_cannot_be_opened_fails_no_store_that_answers(place: Place)
     store.put(document("r1"))
     store.close()
     assert place.kept() == ["r1"]
+
+
+def test_an_object_that_lives_on_tries_again_after_half_a_minute_and_delivers_all(place: Place) -> None:
+    place.down = True
+    store = place.opened()
+    for key in ("r1", "r2"):
+        with pytest.raises(Unavailable):
+            store.put(document(key))
+    place.down, place.now = False, RETRY - 1
+    with pytest.raises(Unavailable, match="does not answer; the run waits here"):
+        store.put(document("r3"))
+    assert place.asked == 1
+    place.now = RETRY
+    store.put(document("r4"))
+    assert place.kept() == ["r1", "r2", "r3", "r4"]
+    store.close()
+
+
+def test_a_store_that_fails_in_the_middle_is_not_asked_again_at_once(place: Place) -> None:
+    store = place.opened()
+    store.put(document("r1"))
+    place.down = True
+    with pytest.raises(Unavailable, match="waits here"):
+        store.put(document("r2"))
+    place.down = False
+    with pytest.raises(Unavailable, match="waits here"):
+        store.put(document("r3"))
+    assert [each["id"] for each in store.find()] == ["r1"]
+    place.now = RETRY
+    assert [each["id"] for each in store.find()] == ["r3", "r2", "r1"]
+    store.close()
+    assert place.asked == 1
+
+
+def test_who_may_read_reads_what_takes_nothing(place: Place) -> None:
+    place.opened().put(document("r1"))
+    store = place.opened()
+    assert [each["id"] for each in store.find()] == ["r1"]
+    place.down = True
+    with pytest.raises(Unavailable):
+        store.put(document("r2"))
+    place.now = RETRY
+    assert [each["id"] for each in store.find()] == ["r1"]
+    store.close()

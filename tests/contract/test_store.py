@@ -126,3 +126,14 @@ def test_a_document_without_an_id_is_refused(store: Store) -> None:
 def test_a_store_tells_its_place_without_secrets(store: Store) -> None:
     assert store.name.startswith(("sqlite://", "mongodb://"))
     assert "secret" not in store.name
+
+
+def test_what_is_older_than_its_kinds_age_goes_and_other_kinds_stay(tmp_path: Path) -> None:
+    ages = {"prediction": timedelta(minutes=10)}
+    store = SqliteStore(tmp_path / "store.db", ages=ages)
+    for minute in (0, 5, 11):
+        store.load([document(f"p{minute}", minute, "prediction"), document(f"r{minute}", minute)])
+    store.put(document("p12", 12, "prediction"))
+    assert [each["id"] for each in store.find("prediction")] == ["p12", "p11", "p5"]
+    assert len(store.find("run")) == 3
+    store.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,25 +14,37 @@ import pymongo
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from chaoskit.errors import InvalidInput, NotFound, Unavailable
-from chaoskit.ports.store import Document
+from chaoskit.ports.store import Ages, Document
 
 _WRONG_PASSWORD = 18
 _NOT_ALLOWED = 13
+_DISK_FULL = 14031
 
 
 class MongoStore:
     """A `Store` in the database that `uri` names (``chaoskit`` when it names none).
 
     A user in the URI is authenticated with SCRAM-SHA-256 unless the URI asks for another mechanism.
-    Writes are retried once by the driver, which needs a replica set or a sharded cluster.
+    Writes are retried once by the driver, which needs a replica set or a sharded cluster. `ca` is the bundle
+    that the server's certificate is checked with, `certificate` the client's own, with its key: with either
+    of them TLS is spoken. The server drops what was put longer ago than its kind's age in `ages`.
 
     Raises:
         Unavailable: no server answers in `timeout` seconds, or it refuses the user.
-        InvalidInput: the URI is none.
+        InvalidInput: the URI is none, or a certificate cannot be read.
     """
 
-    def __init__(self, uri: str, *, timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        timeout: float = 5.0,
+        ca: str = "",
+        certificate: str = "",
+        ages: Ages = MappingProxyType({}),
+    ) -> None:
         self.name = without_secrets(uri)
+        self._ages = ages
         with self._translated():
             self._client: pymongo.MongoClient[Document] = pymongo.MongoClient(
                 uri,
@@ -40,6 +54,7 @@ class MongoStore:
                 tz_aware=True,
                 appname="chaoskit",
                 **_mechanism(uri),
+                **_tls(ca, certificate),
             )
         self._documents = self._client.get_default_database("chaoskit")["documents"]
         self._indexed = False
@@ -52,7 +67,7 @@ class MongoStore:
 
     def put(self, document: Document) -> None:
         """The document is kept; one of the same kind and id is replaced."""
-        key, kept = _kept(document)
+        key, kept = self._kept(document)
         self._index()
         with self._translated():
             self._documents.replace_one(key, kept, upsert=True)
@@ -95,7 +110,7 @@ class MongoStore:
 
     def load(self, documents: Iterable[Document]) -> int:
         """So many were put."""
-        writes = [pymongo.ReplaceOne(*_kept(document), upsert=True) for document in documents]
+        writes = [pymongo.ReplaceOne(*self._kept(document), upsert=True) for document in documents]
         if writes:
             self._index()
             with self._translated():
@@ -116,9 +131,21 @@ class MongoStore:
                     pymongo.IndexModel([("kind", 1), ("id", 1)], name="by_id", unique=True),
                     pymongo.IndexModel([("kind", 1), ("sort", -1)], name="by_time"),
                     pymongo.IndexModel([("trace_id", 1), ("sort", -1)], name="by_lineage"),
+                    pymongo.IndexModel("expires", name="by_age", expireAfterSeconds=0, sparse=True),
                 ]
             )
         self._indexed = True
+
+    def _kept(self, document: Document) -> tuple[dict[str, str], Document]:
+        """(key, document as it is kept): `sort` is the time in UTC, so that text order is time order."""
+        try:
+            key = {"kind": document["kind"], "id": document["id"]}
+            at = datetime.fromisoformat(document["at"]).astimezone(UTC)
+        except KeyError as missing:
+            raise InvalidInput(f"a document without {missing} cannot be kept") from missing
+        age = self._ages.get(key["kind"])
+        expires = {} if age is None else {"expires": datetime.now(UTC) + age}
+        return key, {**document, "sort": at.isoformat(timespec="microseconds"), **expires}
 
     def _one(self, kind: str, wanted: str) -> Document:
         until = wanted + "\uffff"
@@ -148,14 +175,53 @@ class MongoStore:
         if code in {_WRONG_PASSWORD, _NOT_ALLOWED}:
             says = "refuses the user" if code == _WRONG_PASSWORD else "does not allow this to the user"
             hint = "check user, password, authSource and roles (readWrite on the database)"
+        elif code == _DISK_FULL:
+            says, hint = (
+                "has no space left",
+                "free its disk, or keep less (prediction_days)",
+            )
         elif isinstance(error, ServerSelectionTimeoutError):
-            says, hint = "does not answer", "is it running, is a primary elected, is TLS asked for?"
+            says, hint = _silence(str(error))
         else:
             says, hint = f"failed: {type(error).__name__}", "see the server's log"
         detail = str(error).partition(", Timeout:")[0]
         return Unavailable(
             f"the store {self.name} {says}: {detail}", service="store", address=self.name, hint=hint
         )
+
+
+def _silence(error: str) -> tuple[str, str]:
+    """What it means that no server could be selected, and what to do about it, by what the driver says."""
+    found = ((says, hint) for sign, says, hint in _SILENCES if sign in error)
+    return next(found, ("does not answer", "is it running, and may it be reached from here?"))
+
+
+_SILENCES = (
+    (
+        "CERTIFICATE_VERIFY_FAILED", "has a certificate that is not trusted",
+        "name the bundle of its authority with store_ca (or tlsCAFile in the address)",
+    ),
+    ("SSL", "does not speak TLS as it is asked for", "does the server use TLS, and this version of it?"),
+    (
+        "connection closed", "closes the connection",
+        "it may ask for TLS (store_ca, or tls=true in the address) or for a certificate (store_certificate)",
+    ),
+    ('"Primary()"', "has no primary", "is a majority of the replica set's members running?"),
+    (
+        "No replica set members", "has no replica set of that name at these hosts",
+        "check replicaSet and the hosts in the address",
+    ),
+)  # fmt: skip
+"""A part of the driver's words, what it means, what to do."""
+
+
+def _tls(ca: str, certificate: str) -> dict[str, Any]:
+    files = {"tlsCAFile": ca, "tlsCertificateKeyFile": certificate}
+    given = {name: path for name, path in files.items() if path}
+    for path in given.values():
+        if not Path(path).is_file():
+            raise InvalidInput(f"the certificate {path} of the store is not there")
+    return {"tls": True, **given} if given else {}
 
 
 def _mechanism(uri: str) -> dict[str, Any]:
@@ -172,15 +238,5 @@ def without_secrets(uri: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
 
 
-def _kept(document: Document) -> tuple[dict[str, str], Document]:
-    """(key, document as it is kept): `sort` is the time in UTC, so that text order is time order."""
-    try:
-        key = {"kind": document["kind"], "id": document["id"]}
-        at = datetime.fromisoformat(document["at"]).astimezone(UTC)
-    except KeyError as missing:
-        raise InvalidInput(f"a document without {missing} cannot be kept") from missing
-    return key, {**document, "sort": at.isoformat(timespec="microseconds")}
-
-
 def _given(kept: Document) -> Document:
-    return {name: value for name, value in kept.items() if name not in {"_id", "sort"}}
+    return {name: value for name, value in kept.items() if name not in {"_id", "sort", "expires"}}

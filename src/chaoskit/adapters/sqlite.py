@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from chaoskit.errors import InvalidInput, NotFound, Unavailable
-from chaoskit.ports.store import Document
+from chaoskit.ports.store import Ages, Document
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -22,15 +25,23 @@ CREATE INDEX IF NOT EXISTS documents_by_time ON documents (kind, at);
 """
 
 
+_PRUNES = 3600.0
+
+
 class SqliteStore:
     """A `Store` in the file at `path`, made with its folder when missing.
+
+    What is older than the newest of its kind by more than its age in `ages` goes, at a write and at most
+    once an hour; so the times of a simulated cluster are as good as ours.
 
     Raises:
         Unavailable: the file cannot be opened, read or written; the message names it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, ages: Ages = MappingProxyType({})) -> None:
         self._path = path
+        self._ages = ages
+        self._pruned = -inf
         self._lock = threading.Lock()
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -49,6 +60,7 @@ class SqliteStore:
         """The document is kept; one of the same kind and id is replaced."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", _row(document))
+            self._prune(db)
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
         """The document of that id, or the only one whose id begins so."""
@@ -116,6 +128,16 @@ class SqliteStore:
     def close(self) -> None:
         """The file is closed."""
         self._db.close()
+
+    def _prune(self, db: sqlite3.Connection) -> None:
+        if time.monotonic() - self._pruned < _PRUNES:
+            return
+        self._pruned = time.monotonic()
+        for kind, age in self._ages.items():
+            (newest,) = db.execute("SELECT max(at) FROM documents WHERE kind = ?", (kind,)).fetchone()
+            if newest is not None:
+                oldest = _sortable((datetime.fromisoformat(newest) - age).isoformat())
+                db.execute("DELETE FROM documents WHERE kind = ? AND at < ?", (kind, oldest))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

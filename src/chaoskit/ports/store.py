@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 Document = dict[str, Any]
 """A record as JSON, with ``kind``, ``id``, ``at`` (ISO 8601, UTC), ``trace_id`` and ``schema_version``."""
+
+
+Ages = Mapping[str, timedelta]
+"""How old documents of a kind get before they go; kinds that are not in it stay for good."""
 
 
 class Store(Protocol):
