@@ -66,7 +66,7 @@ def _ended(
     """How the act ended; None while its process is at it."""
     if now is None:
         return Rescued(one.account, Undo("confirmed"))
-    if now.outcome:  # closed with something still owed
+    if now.outcome and now.entries:  # closed with something still owed
         return Rescued(now, Undo("not confirmed", (f"{now.ref}: its own process could not undo it",)))
     if now.version != one.account.version:
         one.account, one.since = now, clock.monotonic()

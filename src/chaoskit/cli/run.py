@@ -41,8 +41,8 @@ class DryRun(StrEnum):
 @command(
     app,
     epilog="Examples: chaoskit run experiments/ --yes; chaoskit run engine.yaml --html report.html; "
-    "cat engine.yaml | chaoskit run - --yes --min-score 80; chaoskit run --plan 7f3c21 --junit run.xml; "
-    "chaoskit run experiments/ --yes --detach. Reports are written on every way out, signals included.",
+    "chaoskit run experiments/ --yes --detach; cat engine.yaml | chaoskit run - --yes --min-score 80; "
+    "chaoskit run --plan 7f3c21 --junit run.xml. Reports are written on every way out, signals included.",
 )
 @reporting(always=True)
 def run(
