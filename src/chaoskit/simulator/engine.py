@@ -42,28 +42,38 @@ class Task:
     def __init__(self, engine: Engine, script: Script) -> None:
         self._engine = engine
         self._script = script
+        self._stepping = False
         self._due: Due | None = engine.call_later(0, self._advance)
 
     @property
     def done(self) -> bool:
-        """True once the script has ended or was cancelled."""
+        """True once the script has ended, failed or was cancelled."""
         return self._due is None
 
     def cancel(self) -> None:
-        """The script is closed where it waits; does nothing when it has ended."""
+        """The script is closed where it waits; one that asks so itself, at its next wait."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
-            self._script.close()
+            if not self._stepping:
+                self._script.close()
 
     def _advance(self) -> None:
+        self._stepping = True
         try:
             wait = next(self._script)
         except StopIteration:
             self._due = None
+            return
+        except BaseException:
+            self._due = None
+            raise
+        finally:
+            self._stepping = False
+        if self._due is None:
+            self._script.close()
         else:
-            if self._due is not None:
-                self._due = self._engine.call_later(wait, self._advance)
+            self._due = self._engine.call_later(wait, self._advance)
 
 
 class Engine:
