@@ -313,6 +313,28 @@ def test_a_scale_has_replicas_and_selector_and_cannot_be_negative(call: Client, 
     )
 
 
+def test_an_impersonated_account_has_its_own_rights_alone(call: Client, ns: str) -> None:
+    name = f"system:serviceaccount:{ns}:default"
+    refused = call("GET", f"/api/v1/namespaces/{ns}/pods", Impersonate_User=name)
+    assert refused.status == 403
+    assert f'User "{name}" cannot list resource "pods"' in refused.body["message"]
+    review = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    who = call("POST", review, {}, Impersonate_User=name).body["status"]["userInfo"]
+    assert who["username"] == name
+    assert f"system:serviceaccounts:{ns}" in who["groups"]
+    grouped = call("POST", review, {}, Impersonate_User="jane", Impersonate_Group="dev").body
+    assert grouped["status"]["userInfo"]["groups"] == ["dev", "system:authenticated"]
+
+
+def test_who_may_not_impersonate_is_refused(cluster: SimulatedCluster, call: Client, ns: str) -> None:
+    answer = call("POST", f"/api/v1/namespaces/{ns}/serviceaccounts/default/token", {"spec": {}}).body
+    account = Client(cluster.url, answer["status"]["token"])
+    refused = account("GET", "/api/v1/pods", Impersonate_User="jane")
+    assert refused.status == 403
+    assert 'cannot impersonate resource "users" in API group ""' in refused.body["message"]
+    assert call("GET", "/api/v1/pods", Impersonate_Group="dev").status == 500
+
+
 def test_a_service_account_may_do_what_its_role_grants(
     cluster: SimulatedCluster, call: Client, ns: str
 ) -> None:

@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, cast
 
@@ -32,6 +32,10 @@ class Api(Protocol):
 
     def authenticate(self, authorization: str | None) -> User:
         """Who sends that header; refused with an `ApiError`."""
+        ...
+
+    def impersonate(self, user: User, headers: Mapping[str, str], groups: Sequence[str]) -> User:
+        """Whose rights count; refused with an `ApiError` when `user` may not be somebody else."""
         ...
 
     def answer(self, request: Request) -> Response | Stream:
@@ -126,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = cast("Any", self.headers)
         try:
             user = api.authenticate(self.headers.get("Authorization"))
+            user = api.impersonate(user, headers, self.headers.get_all("Impersonate-Group") or ())
         except ApiError as error:
             self._send(Response.of(error.code, apierrors.status_of(error)))
             return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chaoskit.simulator.api import ApiError
-from chaoskit.simulator.apiserver import apierrors, certificates, discovery, websocket
+from chaoskit.simulator.apiserver import apierrors, certificates, discovery, impersonation, websocket
 from chaoskit.simulator.apiserver.handlers import Answer, Handlers
 from chaoskit.simulator.apiserver.httpserver import Server, tls_context
 from chaoskit.simulator.apiserver.machinery import Machinery
@@ -89,6 +89,17 @@ class ApiServer:
             account.uid,
             {"authentication.kubernetes.io/credential-id": [f"JTI={account.token_id}"]},
         )
+
+    def impersonate(self, user: User, headers: Mapping[str, str], groups: Sequence[str]) -> User:
+        """Whom the request is answered as: `user`, or whom it wants to be, if `user` may; 403 otherwise."""
+        found = impersonation.wanted(headers, groups)
+        if found is None:
+            return user
+        wanted, needed = found
+        with self._machinery.engine.lock:
+            for asked in needed:
+                self._refuse_unless_allowed(user, asked, None)
+        return wanted
 
     def _exists(self, account: Account) -> bool:
         found = self._machinery.store.get("ServiceAccount", account.namespace, account.name)
