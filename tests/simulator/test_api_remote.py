@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers import free_port
 
+from chaoskit.simulator import kubeconfig
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.cluster import SimulatedCluster
@@ -91,6 +93,50 @@ def test_a_watcher_is_told_what_there_is_and_what_changes(bound: tuple[Api, Call
         ("DELETED", "new"),
         ("DELETED", "old"),
     ]
+
+
+@pytest.fixture(params=["remote", pytest.param("real", marks=pytest.mark.real)])
+def over_http(request: pytest.FixtureRequest) -> Iterator[RemoteApi]:
+    remote = RemoteApi(Engine(start=datetime.now(UTC)), request.getfixturevalue(_KUBECONFIGS[request.param]))
+    yield remote
+    remote.close()
+
+
+def test_the_rights_of_a_service_account_alone_count_where_it_acts(over_http: RemoteApi) -> None:
+    with pytest.raises(ApiError) as refused:
+        over_http.acting_as(NAMESPACE, "default").list("Secret", NAMESPACE)
+    assert (refused.value.code, refused.value.reason) == (403, "Forbidden")
+    assert f'User "system:serviceaccount:{NAMESPACE}:default" cannot list' in refused.value.message
+    over_http.list("Secret", NAMESPACE)
+
+
+def test_a_command_ends_in_a_container_with_its_output_and_code(over_http: RemoteApi) -> None:
+    container = {"name": "c", "image": "busybox:1.35", "command": ["sleep", "3600"]}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
+    meta = {"name": "executes", "namespace": NAMESPACE}
+    over_http.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    try:
+        until(lambda: phase(over_http, "executes") == "Running", lambda: None)
+        ran = over_http.execute(NAMESPACE, "executes", "c", ["sh", "-c", "echo told; exit 3"])
+        assert (ran.code, ran.stdout) == (3, "told\n")
+    finally:
+        over_http.delete("Pod", NAMESPACE, "executes")
+    with pytest.raises(ApiError) as refused:
+        over_http.execute(NAMESPACE, "nobody", "c", ["true"])
+    assert refused.value.code == 404
+
+
+def phase(api: Api, pod: str) -> str:
+    return str((api.get("Pod", NAMESPACE, pod) or {}).get("status", {}).get("phase"))
+
+
+def test_a_server_that_is_not_there_is_a_refusal_like_any_other(tmp_path: Path) -> None:
+    here = kubeconfig.write(tmp_path / "kubeconfig", f"http://127.0.0.1:{free_port()}", "token", "")
+    remote = RemoteApi(Engine(start=datetime.now(UTC)), here)
+    with pytest.raises(ApiError) as refused:
+        remote.list("Pod")
+    assert refused.value.code == 503
+    remote.close()
 
 
 def test_what_happened_while_a_watch_was_broken_is_told_from_the_next_list() -> None:

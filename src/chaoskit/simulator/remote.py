@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from kubernetes import config
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
+from chaoskit.simulator import execution
 from chaoskit.simulator.api import ApiError, Change, Object, Seen
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.execution import Executed
 from chaoskit.simulator.objects import clone
 
 _MERGE_PATCH = "application/merge-patch+json"
@@ -26,6 +29,8 @@ _WATCH_SECONDS = 240
 _PAUSE = 1.0
 """Seconds before a watch that broke is begun anew."""
 _BELOW_PODS = {"Binding": "binding", "Eviction": "eviction"}
+_AGAIN = urllib3.Retry(3, backoff_factor=0.2, redirect=0, status=0)
+"""A connection that breaks is made anew; what may not be done twice is not sent twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class _Place:
 
 
 class RemoteApi:
-    """Reads and writes with the rights of a kubeconfig's user; changes are told on `engine`'s thread."""
+    """Reads and writes with the rights of a kubeconfig's user; changes are told on `engine`'s thread.
+
+    Whatever keeps the server from answering is an `ApiError` too, of code 503.
+    """
 
     def __init__(self, engine: Engine, kubeconfig: Path, context: str | None = None) -> None:
         configuration = Configuration()
@@ -55,10 +63,33 @@ class RemoteApi:
         self._engine = engine
         self._configuration = configuration
         self._pool = RESTClientObject(configuration).pool_manager
+        self.impersonated = ""
+        """The user whose rights count, if it is not the kubeconfig's own."""
         self._places: dict[str, _Place] = {}
         self._stopping = threading.Event()
         self._open: set[urllib3.BaseHTTPResponse] = set()
         self._watchers: list[threading.Thread] = []
+
+    def acting_as(self, namespace: str, account: str) -> RemoteApi:
+        """The same API with the rights of a service account alone: the server is asked to impersonate it."""
+        other = copy.copy(self)
+        other.impersonated = f"system:serviceaccount:{namespace}:{account}"
+        return other
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], seconds: float = 10.0
+    ) -> Executed:
+        """The command has ended in the container; `ApiError` as `execution.execute`."""
+        asked = execution.path(self._place("Pod").path(namespace, pod), container, command)
+        configuration = self._configuration
+        tls = execution.tls_options(
+            configuration.ssl_ca_cert,
+            configuration.cert_file,
+            configuration.key_file,
+            verify=configuration.verify_ssl,
+        )
+        headers = [f"{name}: {value}" for name, value in self._identity().items()]
+        return execution.execute(f"ws{self._address.removeprefix('http')}{asked}", headers, tls, seconds)
 
     def close(self) -> None:
         """All watches have ended, and no connection is left open."""
@@ -202,25 +233,34 @@ class RemoteApi:
         *,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """The answer; `ApiError` when the server refuses, urllib3's errors when it cannot be reached."""
-        headers = {"Accept": "application/json"}
-        setting = self._configuration.auth_settings().get("BearerToken")
-        if setting:
-            headers["Authorization"] = str(setting["value"])
-        if body is not None:
-            headers["Content-Type"] = content_type
-        response: urllib3.BaseHTTPResponse = self._pool.request(
-            method,
-            self._configuration.host.rstrip("/") + path,
-            body=None if body is None else json.dumps(body),
-            headers=headers,
-            preload_content=preload,
-            retries=False,
-            timeout=urllib3.Timeout(connect=5.0, read=30.0 if preload else _WATCH_SECONDS + 30.0),
-        )
+        """The answer; `ApiError` when the server refuses, or cannot be reached."""
+        headers = {"Accept": "application/json"} | self._identity()
+        headers |= {} if body is None else {"Content-Type": content_type}
+        try:
+            response: urllib3.BaseHTTPResponse = self._pool.request(
+                method,
+                self._address + path,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                preload_content=preload,
+                retries=_AGAIN if preload else False,
+                timeout=urllib3.Timeout(connect=5.0, read=30.0 if preload else _WATCH_SECONDS + 30.0),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(503, "ServiceUnavailable", str(error)) from error
         if response.status >= 400:
             raise _refusal(response)
         return response
+
+    @property
+    def _address(self) -> str:
+        return str(self._configuration.host).rstrip("/")
+
+    def _identity(self) -> dict[str, str]:
+        """Headers that say who asks."""
+        setting = self._configuration.auth_settings().get("BearerToken")
+        token = {"Authorization": str(setting["value"])} if setting else {}
+        return token | ({"Impersonate-User": self.impersonated} if self.impersonated else {})
 
     def _place_of(self, body: Object) -> _Place:
         group = body["apiVersion"].rpartition("/")[0]
