@@ -26,8 +26,8 @@ class ApiError(Exception):
         self.message = message
 
 
-class Api(Protocol):
-    """Everything an actor may do. Refusals are `ApiError`s; `get` answers None for what is not there."""
+class Access(Protocol):
+    """Reads and writes with somebody's rights; refusals are `ApiError`s."""
 
     def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """The object, a private copy."""
@@ -68,6 +68,10 @@ class Api(Protocol):
     ) -> None:
         """The object is deleted or marked so; what is not there already is no error."""
         ...
+
+
+class Api(Access, Protocol):
+    """Everything an actor may do."""
 
     def watch(self, kind: str, seen: Seen) -> None:
         """`seen` is told of every object there is (ADDED) and then of every change, in all namespaces."""

@@ -16,6 +16,7 @@ from chaoskit.simulator.apiserver.server import ApiServer
 from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.litmus import simulated
 from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.kubelet import Kubelet
 from chaoskit.simulator.prometheus.server import PrometheusServer
@@ -67,7 +68,7 @@ class SimulatedCluster:
             deploy=shop,
         )
         self.prometheus = PrometheusServer(self.engine, self.shop.signals, exposition=self.shop.metrics)
-        self.operator = litmus.Operator(
+        self.operator = simulated.operator(
             self.api,
             self.engine,
             self.effects,

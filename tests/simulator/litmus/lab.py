@@ -13,7 +13,7 @@ from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.litmus import Knobs, Operator
+from chaoskit.simulator.litmus import Knobs, simulated
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.kubelet import Kubelet
@@ -49,7 +49,7 @@ class Lab:
         controllers.start_all(self.api, self.engine)
         Scheduler(self.api, self.engine).start()
         self.kubelet.start()
-        self.operator = Operator(self.api, self.engine, self.effects, self.kubelet, knobs=knobs)
+        self.operator = simulated.operator(self.api, self.engine, self.effects, self.kubelet, knobs=knobs)
         self.operator.start()
 
     def _namespace(self, name: str) -> None:

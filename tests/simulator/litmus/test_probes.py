@@ -1,12 +1,15 @@
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 
-from chaoskit.simulator.api import Object
+from chaoskit.simulator.api import Access, Object
+from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.litmus import probes
-from chaoskit.simulator.litmus.account import Account
 from chaoskit.simulator.litmus.errors import ChaosError
-from chaoskit.simulator.litmus.probes import NotHeldError, Place, Probe
+from chaoskit.simulator.litmus.probes import NotHeldError, Probe
+from chaoskit.simulator.litmus.reach import Reach
+from chaoskit.simulator.litmus.simulated import Kubelet, SimulatedReach
 
 
 class Api:
@@ -27,18 +30,28 @@ def probe(kind: str, inputs: dict[str, Any], **more: Any) -> Probe:
     return Probe(name="p", type=kind, mode="SOT", inputs=inputs, **defaults | more)
 
 
+@dataclass(frozen=True)
+class Place:
+    """What a probe can reach from where it is evaluated."""
+
+    api: Access
+    reach: Reach
+
+
 def place(*found: Object, status: int | None = 200, values: tuple[float, ...] = (1.0,)) -> Place:
     def http(url: str, timeout: float) -> int:
         if status is None:
             raise ConnectionError("connection refused")
         return status
 
-    return Place(cast(Account, Api(*found)), http, lambda endpoint, query: values)
+    nobody = cast(Kubelet, None)
+    reach = SimulatedReach(http, lambda endpoint, query: values, Effects(), nobody)
+    return Place(cast(Access, Api(*found)), reach)
 
 
 def run(wanted: Probe, where: Place) -> tuple[str, float]:
     """The answer, and how many seconds it took."""
-    script, took = probes.trial(wanted, where), 0.0
+    script, took = probes.trial(wanted, where.api, where.reach), 0.0
     while True:
         try:
             took += next(script)
@@ -92,7 +105,8 @@ def test_an_http_probe_that_holds_sleeps_its_interval() -> None:
 
 def test_an_http_probe_tries_again_before_it_gives_up() -> None:
     wanted = probe("httpProbe", GET, attempts=3)
-    script = probes.trial(wanted, place(status=503))
+    down = place(status=503)
+    script = probes.trial(wanted, down.api, down.reach)
     assert [next(script) for _ in range(3)] == [0.0, 1.0, 1.0]
     with pytest.raises(NotHeldError, match="Actual code: '503'"):
         next(script)

@@ -2,6 +2,5 @@
 
 from chaoskit.simulator.litmus.knobs import Knobs
 from chaoskit.simulator.litmus.manifests import install
-from chaoskit.simulator.litmus.operator import Operator
 
-__all__ = ["Knobs", "Operator", "install"]
+__all__ = ["Knobs", "install"]

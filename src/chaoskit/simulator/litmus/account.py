@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chaoskit.simulator.api import Api, ApiError, Object
+from chaoskit.simulator.api import Access, ApiError, Object
 
 RESOURCES = {
     "ChaosEngine.litmuschaos.io": "chaosengines",
@@ -34,20 +34,14 @@ RESOURCES = {
 class Account:
     """Asks the API server with a SubjectAccessReview before each call, and refuses as it would."""
 
-    def __init__(self, api: Api, namespace: str, name: str) -> None:
+    def __init__(self, api: Access, namespace: str, name: str) -> None:
         self._api = api
-        self._name = name
         self._groups = [
             "system:serviceaccounts",
             f"system:serviceaccounts:{namespace}",
             "system:authenticated",
         ]
         self._user = f"system:serviceaccount:{namespace}:{name}"
-
-    @property
-    def name(self) -> str:
-        """The service account's name."""
-        return self._name
 
     def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """As `Api.get`; 403 without the right."""
@@ -69,10 +63,17 @@ class Account:
         self.require("update", kind_of(body), body["metadata"].get("namespace"))
         return self._api.update(body, subresource)
 
-    def patch(self, kind: str, namespace: str | None, name: str, patch: Mapping[str, Any]) -> Object:
+    def patch(
+        self,
+        kind: str,
+        namespace: str | None,
+        name: str,
+        patch: Mapping[str, Any],
+        subresource: str = "",
+    ) -> Object:
         """As `Api.patch`; 403 without the right."""
         self.require("patch", kind, namespace)
-        return self._api.patch(kind, namespace, name, patch)
+        return self._api.patch(kind, namespace, name, patch, subresource)
 
     def delete(
         self,
@@ -82,10 +83,11 @@ class Account:
         *,
         grace: int | None = None,
         propagation: str = "Background",
+        uid: str | None = None,
     ) -> None:
         """As `Api.delete`; 403 without the right."""
         self.require("delete", kind, namespace)
-        self._api.delete(kind, namespace, name, grace=grace, propagation=propagation)
+        self._api.delete(kind, namespace, name, grace=grace, propagation=propagation, uid=uid)
 
     def require(self, verb: str, kind: str, namespace: str | None) -> None:
         """Returns if the account may; raises `ApiError` 403 in the API server's words otherwise."""

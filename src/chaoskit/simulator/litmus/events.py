@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
-from chaoskit.simulator.api import Object
+from chaoskit.simulator.api import Access, Object
 from chaoskit.simulator.objects import timestamp
-
-
-class Store(Protocol):
-    """The part of the API that keeps events."""
-
-    def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
-        """As `Api.get`."""
-        ...
-
-    def create(self, body: Object) -> Object:
-        """As `Api.create`."""
-        ...
-
-    def update(self, body: Object) -> Object:
-        """As `Api.update`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +19,7 @@ class Said:
     type: Literal["Normal", "Warning"] = "Normal"
 
 
-def upsert(api: Store, at: float, name: str, about: Object, said: Said) -> None:
+def upsert(api: Access, at: float, name: str, about: Object, said: Said) -> None:
     """The event of that name is there; one that was there already counts one more, its type stays."""
     now, namespace = timestamp(at), about["metadata"]["namespace"]
     source = {"component": said.component}

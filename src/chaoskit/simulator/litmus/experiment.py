@@ -127,7 +127,7 @@ class Experiment:
 
     def _run(self, probe: Probe, phase: Phase) -> Script:
         try:
-            told = yield from probes.trial(probe, self._me.place)
+            told = yield from probes.trial(probe, self._me.api, self._me.reach)
         except NotHeldError as error:
             self._failed(probe, error)
         else:
@@ -163,7 +163,7 @@ class Experiment:
     def _watched(self, probe: Probe, until: float) -> Script:
         while self._me.now() < until:
             try:
-                yield from probes.trial(probe, self._me.place)
+                yield from probes.trial(probe, self._me.api, self._me.reach)
             except (NotHeldError, ChaosError) as error:
                 self._broken[probe.name] = error
                 if probe.stop_on_failure:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chaoskit.simulator.api import ApiError, Object
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.engine import Script
@@ -11,6 +9,7 @@ from chaoskit.simulator.litmus import targets
 from chaoskit.simulator.litmus.errors import ChaosError, error_output
 from chaoskit.simulator.litmus.inside import STEP, Inside
 from chaoskit.simulator.litmus.kinds import RESULT
+from chaoskit.simulator.litmus.reach import Victim
 from chaoskit.simulator.litmus.status import ready, until_pod
 from chaoskit.simulator.litmus.targets import destinations, number
 
@@ -19,15 +18,6 @@ _ANNOTATE = 0.35
 _KILL = 0.3
 _RESUME = 0.7
 """Seconds that a helper waits before it lets stress-ng go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Victim:
-    """One entry of a helper's TARGETS: ``pod:namespace:container``."""
-
-    pod: str
-    namespace: str
-    container: str
 
 
 class HelperProgram:
@@ -93,7 +83,7 @@ class HelperProgram:
             self._me.say_injecting()
             yield _KILL
             for victim in self._victims:
-                self._kill_container(victim)
+                self._me.reach.kill(victim, self._me.env.get("SIGNAL") or "SIGKILL")
             yield interval
             for victim in self._victims:
                 yield from self._until_back(victim, before[victim])
@@ -105,17 +95,6 @@ class HelperProgram:
         yield from until_pod(self._me, body, ready)
         yield from until_pod(self._me, body, lambda pod: _restarts(pod, victim) > before)
 
-    def _kill_container(self, victim: Victim) -> None:
-        kubelet = self._me.world.kubelet
-        if kubelet is None:
-            return
-        code = 137 if self._me.env.get("SIGNAL", "SIGKILL") == "SIGKILL" else 143
-        where = victim.namespace, victim.pod, victim.container
-        try:
-            kubelet.kill_container(*where, reason="Error", exit_code=code)
-        except LookupError as error:
-            raise ChaosError("CONTAINER_RUNTIME_ERROR", f"failed to kill: {error}") from error
-
     def _restarts(self, victim: Victim) -> int:
         pod = self._me.api.get("Pod", victim.namespace, victim.pod)
         if pod is None:
@@ -125,9 +104,10 @@ class HelperProgram:
 
     def _disturb(self) -> Script:
         memory = self._me.experiment == "pod-memory-hog"
-        end = self._me.now() + number(self._me.env["TOTAL_CHAOS_DURATION"])
+        duration = number(self._me.env["TOTAL_CHAOS_DURATION"])
+        end = self._me.now() + duration
         before = [self._restarts(victim) for victim in self._victims]
-        self._start()
+        self._start(duration)
         yield _ANNOTATE
         self._injected = self._victims
         for victim in self._injected:
@@ -151,13 +131,11 @@ class HelperProgram:
         else:
             self._me.say_injecting()
 
-    def _start(self) -> None:
-        effects = self._me.world.effects
-        if effects is None:
-            return
-        self._effects += [self._effect(victim) for victim in self._victims]
-        for effect in self._effects:
-            effects.start(effect)
+    def _start(self, duration: float) -> None:
+        for victim in self._victims:
+            effect = self._effect(victim)
+            self._me.reach.begin(effect, duration)
+            self._effects.append(effect)
 
     def _effect(self, victim: Victim) -> Effect:
         env, where = self._me.env, (victim.namespace, victim.pod)
@@ -179,9 +157,8 @@ class HelperProgram:
         return targets.ranged(self._me.env.get(name) or default, self._me.world.engine.random)
 
     def _undo(self) -> None:
-        effects = self._me.world.effects
-        while effects is not None and self._effects:
-            effects.end(self._effects.pop())
+        while self._effects:
+            self._me.reach.end(self._effects.pop())
 
     def _annotate(self, victim: Victim, status: str) -> None:
         result = self._me.result

@@ -81,7 +81,7 @@ def manifest(me: Inside, helper: Helper, label: str, node: str, pods: Sequence[O
     volumes = {name: path or socket for name, path in helper.volumes.items()}
     grace = number(me.env.get("TERMINATION_GRACE_PERIOD_SECONDS", ""))
     spec = {
-        "serviceAccountName": me.api.name,
+        "serviceAccountName": me.account,
         "restartPolicy": "Never",
         "nodeName": node,
         "terminationGracePeriodSeconds": grace,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chaoskit.simulator.api import Api, ApiError, Object
-from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.api import Access, Api, ApiError, Object
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus import events
-from chaoskit.simulator.litmus.account import Account
 from chaoskit.simulator.litmus.events import Said
 from chaoskit.simulator.litmus.kinds import API_VERSION, environment
 from chaoskit.simulator.litmus.knobs import Knobs
-from chaoskit.simulator.litmus.probes import Http, Place, Prom
-from chaoskit.simulator.litmus.processes import Kubelet, Process
+from chaoskit.simulator.litmus.processes import Process
+from chaoskit.simulator.litmus.reach import Reach
 from chaoskit.simulator.litmus.results import Named
 
 STEP = 2.0
@@ -22,18 +21,15 @@ STEP = 2.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The cluster, its time and its networks.
+    """The cluster and its time; `account` gives the rights of a service account (namespace, name).
 
-    Without effects and kubelet (on a real cluster) the objects, pods and events of an experiment are all
-    there, but nothing is disturbed; only pods are really deleted.
+    `reach` is what can be done from inside a chaos pod, with the rights of its account.
     """
 
     api: Api
     engine: Engine
-    http: Http
-    prom: Prom
-    effects: Effects | None = None
-    kubelet: Kubelet | None = None
+    account: Callable[[str, str], Access]
+    reach: Callable[[Object, Access], Reach]
     knobs: Knobs = field(default_factory=Knobs)
 
 
@@ -45,7 +41,9 @@ class Inside:
     pod: Object
     process: Process
     env: dict[str, str]
-    api: Account
+    account: str
+    api: Access
+    reach: Reach
 
     @classmethod
     def of(cls, world: World, pod: Object, process: Process) -> Inside:
@@ -53,7 +51,8 @@ class Inside:
         spec, meta = pod["spec"], pod["metadata"]
         account = spec.get("serviceAccountName") or "default"
         env = environment(spec["containers"][0], meta["name"])
-        return cls(world, pod, process, env, Account(world.api, meta["namespace"], account))
+        access = world.account(meta["namespace"], account)
+        return cls(world, pod, process, env, account, access, world.reach(pod, access))
 
     @property
     def name(self) -> str:
@@ -69,11 +68,6 @@ class Inside:
     def experiment(self) -> str:
         """The experiment's name."""
         return self.env["EXPERIMENT_NAME"]
-
-    @property
-    def place(self) -> Place:
-        """What probes can reach from here."""
-        return Place(self.api, self.world.http, self.world.prom)
 
     @property
     def result(self) -> Named:

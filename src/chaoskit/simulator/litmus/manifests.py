@@ -166,18 +166,27 @@ def operator(namespace: str) -> tuple[Object, ...]:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}, deployment
 
 
+def chaos(namespace: str, faults: Iterable[str] = FAULTS) -> tuple[Object, ...]:
+    """What chaos in a namespace needs: the ChaosExperiments of these faults, and an account for them."""
+    return (*(chaos_experiment(fault, namespace) for fault in faults), *account(namespace))
+
+
 def install(api: Api, namespaces: Iterable[str], *, operator_namespace: str = "litmus") -> None:
-    """Litmus is there: definitions, operator, and in each namespace the faults and an account for them.
+    """Litmus is there: definitions, operator, and in each namespace every fault and an account for them.
 
     What is there already is left as it is. The namespaces must exist.
     """
     wanted = [*DEFINITIONS, *operator(operator_namespace)]
     for namespace in namespaces:
-        wanted += [chaos_experiment(fault, namespace) for fault in FAULTS]
-        wanted += account(namespace)
+        wanted += chaos(namespace)
     for body in wanted:
-        try:
-            api.create(body)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                raise
+        put(api, body)
+
+
+def put(api: Api, body: Object) -> None:
+    """The object is there; one that was there already is left as it is."""
+    try:
+        api.create(body)
+    except ApiError as error:
+        if error.reason != "AlreadyExists":
+            raise

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 
-from chaoskit.simulator.api import Api, ApiError, Change, Object
-from chaoskit.simulator.effects import Effects
-from chaoskit.simulator.engine import Engine, Script, Task
+from chaoskit.simulator.api import ApiError, Change, Object
+from chaoskit.simulator.engine import Script, Task
 from chaoskit.simulator.litmus import engines
 from chaoskit.simulator.litmus.engines import FINALIZER, IncompleteError
 from chaoskit.simulator.litmus.experiment import Experiment
 from chaoskit.simulator.litmus.helper_programs import HelperProgram
 from chaoskit.simulator.litmus.inside import Inside, World
 from chaoskit.simulator.litmus.kinds import ENGINE, EXPERIMENT, JOB, RESULT, uid
-from chaoskit.simulator.litmus.knobs import Knobs
-from chaoskit.simulator.litmus.probes import Http, Prom
-from chaoskit.simulator.litmus.processes import Kubelet, Process, StubProcesses, run_in_kubelet
+from chaoskit.simulator.litmus.processes import Process, Processes
 from chaoskit.simulator.litmus.results import fold
 from chaoskit.simulator.litmus.runner import Runner
-from chaoskit.simulator.litmus.services import ServiceNetwork, no_prometheus
 from chaoskit.simulator.objects import timestamp
 from chaoskit.simulator.recorder import Recorder
 
@@ -34,27 +30,15 @@ _PATIENCE = 180.0
 class Operator:
     """Reconciles engines one at a time; while one is torn down, the others wait.
 
-    With the simulated `kubelet`, runner, experiments and helpers run in it as programs; without, beside
-    the stub containers of a real cluster. `http` and `prom` are what probes reach; `effects` is where
-    faults are felt.
+    `processes` runs what is in the pods of runners, experiments and helpers.
     """
 
-    def __init__(
-        self,
-        api: Api,
-        engine: Engine,
-        effects: Effects | None = None,
-        kubelet: Kubelet | None = None,
-        *,
-        http: Http | None = None,
-        prom: Prom = no_prometheus,
-        knobs: Knobs | None = None,
-    ) -> None:
-        network = http or ServiceNetwork(api, effects)
-        self._world = World(api, engine, network, prom, effects, kubelet, knobs or Knobs())
-        self._api = api
-        self._engine = engine
-        self._recorder = Recorder(api, engine, "chaos-operator")
+    def __init__(self, world: World, processes: Processes) -> None:
+        self._world = world
+        self._processes = processes
+        self._api = world.api
+        self._engine = world.engine
+        self._recorder = Recorder(world.api, world.engine, "chaos-operator")
         self._queue: deque[Key] = deque()
         self._failures: dict[Key, int] = {}
         self._initial: dict[Key, str] = {}
@@ -62,10 +46,7 @@ class Operator:
 
     def start(self) -> None:
         """Engines are reconciled, and chaos pods run, from now on."""
-        if self._world.kubelet is not None:
-            run_in_kubelet(self._world.kubelet, self._program)
-        else:
-            StubProcesses(self._api, self._engine, self._program).start()
+        self._processes.start(self._program)
         if not self._world.knobs.operator_down:
             self._api.watch(ENGINE, self._engine_seen)
             self._api.watch("Pod", self._pod_seen)

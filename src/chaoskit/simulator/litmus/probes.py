@@ -5,19 +5,17 @@ A probe that does not hold raises `NotHeldError`; one that cannot be evaluated a
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from chaoskit.simulator.api import ApiError, Object
-from chaoskit.simulator.litmus.account import RESOURCES, Account
+from chaoskit.simulator.api import Access, ApiError, Object
+from chaoskit.simulator.litmus.account import RESOURCES
 from chaoskit.simulator.litmus.errors import ChaosError
+from chaoskit.simulator.litmus.reach import Reach
 from chaoskit.simulator.litmus.targets import number
-from chaoskit.simulator.node.commands import COMMANDS
-from chaoskit.simulator.node.shell import Shell, World
 
 Mode = Literal["SOT", "EOT", "Edge", "Continuous", "OnChaos"]
 Trial = Generator[float, None, str]
@@ -31,31 +29,6 @@ _BUSY_LOOP = 1.0
 
 class NotHeldError(Exception):
     """The probe was evaluated, and the answer is no."""
-
-
-class Http(Protocol):
-    """The network as a pod sees it."""
-
-    def __call__(self, url: str, timeout: float) -> int:
-        """The status of a GET; raises `ConnectionError`. `timeout` in seconds, 0 for none."""
-        ...
-
-
-class Prom(Protocol):
-    """A Prometheus as a pod sees it."""
-
-    def __call__(self, endpoint: str, query: str) -> Sequence[float]:
-        """The values of an instant query; raises `ConnectionError`, also for what it cannot parse."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a probe can reach from the pod that evaluates it."""
-
-    api: Account
-    http: Http
-    prom: Prom
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +86,12 @@ def _probe(body: Mapping[str, Any]) -> Probe:
     )
 
 
-def trial(probe: Probe, place: Place) -> Trial:
+def trial(probe: Probe, api: Access, reach: Reach) -> Trial:
     """The probe tried as often as its attempts allow, its interval apart; the last refusal counts."""
     yield probe.delay
     for left in range(probe.attempts - 1, -1, -1):
         try:
-            return (yield from _evaluate(probe, place))
+            return (yield from _evaluate(probe, api, reach))
         except (NotHeldError, ChaosError):
             if not left:
                 raise
@@ -126,22 +99,22 @@ def trial(probe: Probe, place: Place) -> Trial:
     raise ChaosError(f"{probe.code}_PROBE_ERROR", "no attempts")
 
 
-def _evaluate(probe: Probe, place: Place) -> Trial:
+def _evaluate(probe: Probe, api: Access, reach: Reach) -> Trial:
     match probe.type:
         case "k8sProbe":
-            return _kubernetes(probe, place)
+            return _kubernetes(probe, api)
         case "httpProbe":
-            return (yield from _http(probe, place))
+            return (yield from _http(probe, reach))
         case "promProbe":
-            return _prom(probe, place)
+            return _prom(probe, reach)
         case "cmdProbe":
-            return (yield from _command(probe))
+            return (yield from _command(probe, reach))
     raise ChaosError("GENERIC_ERROR", f"{probe.type} probe type not supported")
 
 
-def _kubernetes(probe: Probe, place: Place) -> str:
+def _kubernetes(probe: Probe, api: Access) -> str:
     wanted = probe.inputs
-    found = _resources(probe, place.api)
+    found = _resources(probe, api)
     labels, fields = wanted.get("labelSelector", ""), wanted.get("fieldSelector", "")
     selectors = f"{{labelSelectors: {labels}, fieldSelectors: {fields}}} selectors"
     operation = wanted.get("operation")
@@ -154,7 +127,7 @@ def _kubernetes(probe: Probe, place: Place) -> str:
     return f"Probe successfully performed the '{operation}' operation on the specified Kubernetes resource"
 
 
-def _resources(probe: Probe, api: Account) -> list[Object]:
+def _resources(probe: Probe, api: Access) -> list[Object]:
     wanted = probe.inputs
     group, plural = wanted.get("group", ""), wanted.get("resource", "")
     kind = _kind(group, plural)
@@ -178,7 +151,7 @@ def _kind(group: str, plural: str) -> str:
 
 
 def _named(
-    api: Account, kind: str, namespace: str | None, names: Sequence[str], operation: str
+    api: Access, kind: str, namespace: str | None, names: Sequence[str], operation: str
 ) -> list[Object]:
     found = [body for name in names if (body := api.get(kind, namespace, name)) is not None]
     if operation == "present" and len(found) < len(names):
@@ -197,13 +170,13 @@ def _fields_match(body: Object, selector: str) -> bool:
     return True
 
 
-def _http(probe: Probe, place: Place) -> Trial:
+def _http(probe: Probe, reach: Reach) -> Trial:
     url = probe.inputs.get("url", "")
     get = (probe.inputs.get("method") or {}).get("get")
     if get is None:
         raise ChaosError("HTTP_PROBE_ERROR", "invalid memory address or nil pointer dereference")
     try:
-        actual = place.http(url, probe.timeout)
+        actual = yield from reach.get(url, probe.timeout)
     except ConnectionError as error:
         raise NotHeldError(f"failed to get the response from the url {url}: {error}") from error
     expected = get.get("responseCode", "")
@@ -214,10 +187,10 @@ def _http(probe: Probe, place: Place) -> Trial:
     return f"The URL {url} did {told}"
 
 
-def _prom(probe: Probe, place: Place) -> str:
+def _prom(probe: Probe, reach: Reach) -> str:
     wanted = probe.inputs
     try:
-        values = place.prom(wanted.get("endpoint", ""), wanted.get("query", ""))
+        values = reach.prom(wanted.get("endpoint", ""), wanted.get("query", ""))
     except ConnectionError as error:
         raise ChaosError("PROM_PROBE_ERROR", str(error)) from error
     if len(values) != 1:
@@ -231,19 +204,14 @@ def _prom(probe: Probe, place: Place) -> str:
     return f"Obtained the specified prometheus metrics. {told}"
 
 
-def _command(probe: Probe) -> Trial:
+def _command(probe: Probe, reach: Reach) -> Trial:
     if probe.inputs.get("source"):
         raise ChaosError("CMD_PROBE_ERROR", "command probes with a source pod are not simulated")
-    out: list[str] = []
-    shell = Shell(World(out=out.append), COMMANDS)
-    for wait in shell.run(probe.inputs.get("command", "")):
-        if wait == math.inf:
-            raise ChaosError("CMD_PROBE_ERROR", "the command does not end")
-        yield wait
-    if shell.status:
-        raise ChaosError("CMD_PROBE_ERROR", f"unable to run command, exit status {shell.status}")
+    ran = yield from reach.run(probe.inputs.get("command", ""))
+    if ran.status:
+        raise ChaosError("CMD_PROBE_ERROR", f"unable to run command, exit status {ran.status}")
     comparator = probe.inputs.get("comparator") or {}
-    actual, expected = "".join(out).strip(), comparator.get("value", "")
+    actual, expected = ran.out.strip(), comparator.get("value", "")
     criteria = comparator.get("criteria", "")
     told = f"Actual value: '{actual}'. Expected value: '{criteria} {expected}'"
     if not compare(comparator.get("type", "string"), criteria, actual, expected):

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaoskit.simulator.api import Object
-from chaoskit.simulator.litmus.account import Account
+from chaoskit.simulator.api import Access, Object
 from chaoskit.simulator.litmus.kinds import API_VERSION, RESULT
 from chaoskit.simulator.litmus.verdicts import Judgement, ProbeVerdict
 
@@ -40,7 +39,7 @@ class ProbeStatus:
 class Named:
     """Which result it is: the API as the experiment's account, where, of what."""
 
-    api: Account
+    api: Access
     namespace: str
     engine: str
     experiment: str

@@ -19,7 +19,7 @@ class ServiceNetwork:
     """Requests go to a Service by its cluster name, and are answered by its ready pods."""
 
     api: Api
-    effects: Effects | None = None
+    effects: Effects
 
     def __call__(self, url: str, timeout: float) -> int:  # noqa: ARG002 - answers come at once or never
         """200 when a ready pod stands behind the service; raises `ConnectionError` otherwise."""
@@ -43,7 +43,7 @@ class ServiceNetwork:
         meta = pod["metadata"]
         conditions = pod.get("status", {}).get("conditions", ())
         ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-        here = self.effects.on(meta["namespace"], meta["name"]) if self.effects else ()
+        here = self.effects.on(meta["namespace"], meta["name"])
         cut = any(e.kind == "network-loss" and e.amount > _DEAD and not e.peers for e in here)
         return ready and not cut
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from chaoskit.simulator.api import Object
-from chaoskit.simulator.litmus.account import Account
+from chaoskit.simulator.api import Access, Object
 from chaoskit.simulator.litmus.errors import ChaosError
 
 
@@ -67,7 +66,7 @@ def _part(part: str) -> Target:
     return Target(kind, namespace, names=entries)
 
 
-def owner(api: Account, pod: Object) -> Workload | None:
+def owner(api: Access, pod: Object) -> Workload | None:
     """The workload a pod belongs to, through its ReplicaSet; None when nothing known owns it."""
     meta = pod["metadata"]
     for ref in meta.get("ownerReferences", ()):
@@ -79,18 +78,18 @@ def owner(api: Account, pod: Object) -> Workload | None:
     return None
 
 
-def owners(api: Account, pods: Iterable[Object]) -> list[Workload]:
+def owners(api: Access, pods: Iterable[Object]) -> list[Workload]:
     """The workloads that own these pods, each once, in order."""
     return list({found: None for pod in pods if (found := owner(api, pod)) is not None})
 
 
-def workload_pods(api: Account, workload: Workload) -> list[Object]:
+def workload_pods(api: Access, workload: Workload) -> list[Object]:
     """All pods of one workload, those on their way out included."""
     pods = api.list("Pod", workload.namespace)
     return [pod for pod in pods if owner(api, pod) == workload]
 
 
-def resolve(api: Account, wanted: Sequence[Target], share: int, random: Random) -> list[Object]:
+def resolve(api: Access, wanted: Sequence[Target], share: int, random: Random) -> list[Object]:
     """The pods to hit: a window of `share` percent (at least one) that starts anywhere.
 
     Raises `ChaosError` TARGET_SELECTION_ERROR when there is none.
@@ -108,7 +107,7 @@ def resolve(api: Account, wanted: Sequence[Target], share: int, random: Random) 
     return [pods[(start + step) % len(pods)] for step in range(count)]
 
 
-def named(api: Account, namespace: str, names: Sequence[str]) -> list[Object]:
+def named(api: Access, namespace: str, names: Sequence[str]) -> list[Object]:
     """The pods of TARGET_PODS; raises `ChaosError` when one is not there."""
     pods = []
     for name in names:
@@ -121,7 +120,7 @@ def named(api: Account, namespace: str, names: Sequence[str]) -> list[Object]:
     return pods
 
 
-def _matching(api: Account, target: Target) -> list[Object]:
+def _matching(api: Access, target: Target) -> list[Object]:
     if target.kind == "KIND":
         return [pod for pod in api.list("Pod", target.namespace) if not _chaos(pod)]
     if target.kind == "pod":
@@ -140,7 +139,7 @@ def _matching(api: Account, target: Target) -> list[Object]:
     ]
 
 
-def _of_workload(api: Account, workload: Workload) -> list[Object]:
+def _of_workload(api: Access, workload: Workload) -> list[Object]:
     if pods := workload_pods(api, workload):
         return pods
     told = f"{{namespace: {workload.namespace}, kind: {workload.kind}, name: {workload.name}}}"
