@@ -24,6 +24,16 @@ def shared_folder() -> Path:
     return Path(os.environ.get("CHAOSKIT_SHARED") or PROJECT.parent / "shared")
 
 
+def cluster_home() -> Path:
+    """Where the real Kubernetes keeps its binaries, sockets and state."""
+    return Path(os.environ.get("CHAOSKIT_CLUSTER_HOME") or Path.home() / ".cache" / "chaoskit-cluster")
+
+
+def cluster_script() -> Path:
+    """What builds, starts and stops the real Kubernetes, and gives it images."""
+    return shared_folder() / "cluster" / "cluster"
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -34,11 +44,10 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def real_kubeconfig() -> Iterator[Path]:
     """A kubeconfig of a running Kubernetes 1.20 with one real node; it stops if these tests started it."""
-    script = shared_folder() / "cluster" / "cluster"
+    script = cluster_script()
     if not script.is_file():
         pytest.skip(f"no real Kubernetes: {script} is not there")
-    home = Path(os.environ.get("CHAOSKIT_CLUSTER_HOME") or Path.home() / ".cache" / "chaoskit-cluster")
-    if not (home / "bin" / "kube-apiserver").is_file():
+    if not (cluster_home() / "bin" / "kube-apiserver").is_file():
         if not os.environ.get("CHAOSKIT_BUILD_CLUSTER"):
             pytest.skip("the real Kubernetes is not built: set CHAOSKIT_BUILD_CLUSTER=1 to build it here")
         subprocess.run([script, "build"], check=True, timeout=1800)

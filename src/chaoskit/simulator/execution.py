@@ -49,7 +49,7 @@ def execute(url: str, headers: Sequence[str], tls: dict[str, Any], seconds: floa
     try:
         return _ended(_channels(connection))
     finally:
-        connection.shutdown()  # its close() leaves the socket open once the server has hung up
+        connection.shutdown()  # type: ignore[no-untyped-call]  # close() leaves it open if the server hung up
 
 
 def tls_options(authority: str | None, certificate: str | None, key: str | None, *, verify: bool) -> Any:

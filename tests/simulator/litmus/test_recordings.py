@@ -137,11 +137,11 @@ def both(request: pytest.FixtureRequest) -> Both:
     return scenario, recorded(scenario), simulate(scenario)
 
 
-def same(what: Callable[[list[Seen]], list[Step]], both: Both) -> None:
+def same(what: Callable[[list[Seen]], list[Step]], both: Both, seconds: float = SECONDS) -> None:
     """Both tell the same, in the same order, at about the same times."""
     scenario, real, simulated = both
     wanted, got = what(real), what(simulated)
-    allowed = SECONDS + LATER.get(scenario, 0.0)
+    allowed = seconds + LATER.get(scenario, 0.0)
     assert [s.what for s in got] == [s.what for s in wanted]
     late = [
         (w.t, g.t, w.what) for w, g in zip(wanted, got, strict=True) if abs(w.t - g.t) > allowed + PART * w.t

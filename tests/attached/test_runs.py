@@ -1,0 +1,411 @@
+"""`chaoskit run` on real Kubernetes 1.20, with real pods, and Litmus' actor in Litmus' place.
+
+Runs take their time, so those that do not disturb one another are under way at once, each in a namespace
+of its own; a test waits for its own. Recorded engines are run unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.attached.laboratory import Laboratory, document, namespace_of, recorded, run
+from tests.commandline import CommandLine, Ended, read_until
+from tests.simulator.litmus import stories
+from tests.simulator.litmus.lab import Seen
+from tests.simulator.litmus.stories import Step
+from tests.simulator.litmus.test_recordings import Both, same
+from tests.simulator.litmus.test_recordings import recorded as recorded_on_another
+
+import chaoskit
+from chaoskit import experiments, kube
+from chaoskit.ports.cluster import Object, ObjectRef
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+
+FIRST = "pod-delete-pass"
+"""What needs much CPU, or keeps the operator busy, begins when this has ended."""
+WATCHED = (FIRST, "pod-delete-probe-fails")
+"""Held against their recordings."""
+BESIDE = ("container-kill-pass", "probe-sot-stop-on-failure")
+IN_VAIN = ("no-target-pods", "missing-experiment", "missing-serviceaccount", "sa-without-rights")
+"""Run twice: with the checks before, and without."""
+AFTERWARDS = ("cleanup-delete", "pod-cpu-hog-pass", "experiment-image-missing")
+NATIVE, LIBRARY = "force-delete-pass", "two-experiments"
+"""Scenarios whose namespaces serve for what is no recorded scenario."""
+STOPPED, KILLED, DELETED = "abort-midway", "delete-midway", "delete-midway-operator-busy"
+"""Scenarios with a fault that lasts a minute, so that it can be ended midway."""
+
+
+class Runs:
+    """What is under way, by name; asking for one waits for it."""
+
+    def __init__(self, laboratory: Laboratory, folder: Path, pool: ThreadPoolExecutor) -> None:
+        self.laboratory = laboratory
+        self.seen: dict[str, list[Seen]] = {}
+        self._folder = folder
+        self._pool = pool
+        self._futures: dict[str, Future[Ended]] = {}
+
+    def begin(self) -> None:
+        """Everything is under way, or will be when the run that is held against its recording has ended."""
+        for scenario in BESIDE:
+            self._begin(scenario, self._run, document(scenario))
+        for scenario in IN_VAIN:
+            checked = self._begin(f"checked {scenario}", self._run, document(scenario))
+            self._after(checked, scenario, self._run, document(scenario), "--no-preflight")
+        first, *_ = [self._begin(scenario, self._watched) for scenario in WATCHED]
+        self._after(first, "again", self._run, document(FIRST))
+        for scenario in AFTERWARDS:
+            self._after(first, scenario, self._run, document(scenario))
+        self._after(first, "native", self._run, self._native())
+        self._after(first, "library", self._library)
+        self._after(first, "stopped", self._stopped)
+        self._after(first, "killed", self._killed)
+        self._after(first, "deleted", self._deleted)
+
+    def __getitem__(self, name: str) -> Ended:
+        return self._futures[name].result()
+
+    def record(self, name: str) -> dict[str, Any]:
+        """The record of a run that was asked for JSON."""
+        ended = self[name]
+        assert ended.out, ended.err
+        (found,) = ended.json["runs"]
+        return {"exit": ended.code, **found}
+
+    def home(self, name: str) -> CommandLine:
+        return CommandLine(self._folder / name, self.laboratory.kubeconfig)
+
+    # ------------------------------------------------------------------ each in a thread of its own
+
+    def _begin(self, name: str, work: Callable[..., Ended], *arguments: object) -> Future[Ended]:
+        self._futures[name] = self._pool.submit(work, name, *arguments)
+        return self._futures[name]
+
+    def _after(self, first: Future[Ended], name: str, work: Callable[..., Ended], *arguments: object) -> None:
+        def wait_and_work() -> Ended:
+            first.exception()
+            return work(name, *arguments)
+
+        self._futures[name] = self._pool.submit(wait_and_work)
+
+    def _run(self, name: str, file: Path, *options: str) -> Ended:
+        home = self._folder / name
+        return run(home, self.laboratory.kubeconfig, "run", file, "--yes", "-o", "json", *options)
+
+    def _watched(self, name: str) -> Ended:
+        with recorded(self.laboratory.kubeconfig, namespace_of(name)) as self.seen[name]:
+            return self._run(name, document(name))
+
+    def _native(self) -> Path:
+        body = {
+            "apiVersion": "chaoskit.io/v1",
+            "kind": "Experiment",
+            "metadata": {"name": "web-pod-delete", "namespace": namespace_of(NATIVE)},
+            "spec": {
+                "fault": {"kind": "pod-delete", "parameters": {"force": True}},
+                "targets": {"workloads": ["deployment/web"]},
+                "duration": "5s",
+                "litmus": {"serviceAccount": "litmus-sa"},
+                "steadyState": [{"kubernetes": {"workload": "deployment/web"}, "mode": "edges"}],
+            },
+        }
+        file = self._folder / "native.yaml"
+        file.write_text(yaml.safe_dump(body), encoding="utf-8")
+        return file
+
+    def _library(self, name: str) -> Ended:
+        """An engine for another namespace than it was recorded in, through the library."""
+        body = yaml.safe_load(document(NATIVE).read_text(encoding="utf-8"))
+        body["metadata"]["namespace"] = body["spec"]["appinfo"]["appns"] = namespace_of(LIBRARY)
+        home = self._folder / name
+        home.mkdir()
+        file = home / "engine.yaml"
+        file.write_text(yaml.safe_dump(body), encoding="utf-8")
+        (trial,) = experiments.load([str(file)])
+        with chaoskit.connect(home=home, kubeconfig=str(self.laboratory.kubeconfig)) as world:
+            record = chaoskit.AIChaosEngine(world).run(trial)
+        return Ended(record.outcome.exit_code, json.dumps({"runs": [record.document()]}), "")
+
+    def _stopped(self, name: str) -> Ended:
+        """SIGINT while the fault lasts."""
+        return self._ended_by(name, STOPPED, lambda process: process.send_signal(signal.SIGINT))
+
+    def _killed(self, name: str) -> Ended:
+        """`kill -9` while the fault lasts, then a rescue by somebody else."""
+        self._ended_by(name, KILLED, lambda process: process.kill())
+        namespace = namespace_of(KILLED)
+        assert self.laboratory.left(namespace)
+        return run(
+            self._folder / "rescuer", self.laboratory.kubeconfig, "rescue", "-n", namespace, "-o", "json"
+        )
+
+    def _deleted(self, name: str) -> Ended:
+        """Another hand deletes the engine while the fault lasts."""
+        engine = ObjectRef(kube.CHAOS_ENGINE, namespace_of(DELETED), "web-chaos")
+        return self._ended_by(name, DELETED, lambda _: self.laboratory.cluster.delete(engine))
+
+    def _ended_by(self, name: str, scenario: str, end: Callable[[subprocess.Popen[str]], None]) -> Ended:
+        home = self._folder / name
+        home.mkdir()
+        words = ("run", document(scenario), "--yes", "-o", "json")
+        with CommandLine(home, self.laboratory.kubeconfig).start(*words) as process:
+            said = read_until(process, "injected")
+            end(process)
+            out, err = process.communicate(timeout=200)
+        return Ended(process.returncode, out, said + err)
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, set[str]]:
+    """The uids of the web pods that each namespace had before anything was run."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def runs(
+    laboratory: Laboratory, before: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runs]:
+    scenarios = (*WATCHED, *BESIDE, *IN_VAIN, *AFTERWARDS, NATIVE, LIBRARY, STOPPED, KILLED, DELETED)
+    laboratory.furnish(*scenarios)
+    before |= {each: set(laboratory.web_pods(namespace_of(each))) for each in scenarios}
+    with ThreadPoolExecutor(max_workers=20) as pool:
+        found = Runs(laboratory, tmp_path_factory.mktemp("homes"), pool)
+        found.begin()
+        yield found
+    laboratory.clear(*map(namespace_of, scenarios))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("no-target-pods", "no pod is selected: pods of a deployment with app=nope"),
+        ("missing-experiment", "ChaosExperiment pod-vanish is missing"),
+        ("missing-serviceaccount", "service account no-such-sa is missing"),
+        ("sa-without-rights", "service account bare-sa may not"),
+    ],
+)
+def test_what_would_hang_or_do_nothing_is_found_before_anything_is_written(
+    runs: Runs, scenario: str, words: str
+) -> None:
+    record = runs.record(f"checked {scenario}")
+    assert (record["exit"], record["outcome"]) == (4, "cannot-start")
+    assert words in record["reason"]
+    assert record["undo"]["state"] == "none needed"
+
+
+def test_a_fault_that_every_probe_survives_passes_and_hit_real_pods(
+    runs: Runs, before: dict[str, set[str]]
+) -> None:
+    record = runs.record(FIRST)
+    assert (record["exit"], record["outcome"], record["undo"]["state"]) == (0, "passed", "confirmed")
+    now = set(runs.laboratory.web_pods(namespace_of(FIRST)))
+    assert len(now) == 2
+    assert before[FIRST] - now
+
+
+def test_a_probe_that_only_fails_after_the_fault_is_a_weakness(runs: Runs) -> None:
+    record = runs.record("pod-delete-probe-fails")
+    assert (record["exit"], record["outcome"]) == (1, "weakness-found")
+    assert "ghost-pods-present (EOT)" in record["reason"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("no-target-pods", "TARGET_SELECTION_ERROR"),
+        ("missing-experiment", "Unable to get chaos resources"),
+        ("missing-serviceaccount", "Unable to get chaos resources"),
+        ("sa-without-rights", "unable to get ChaosEngineUID"),
+    ],
+)
+def test_without_the_checks_the_course_is_followed_and_ends_the_same(
+    runs: Runs, scenario: str, words: str
+) -> None:
+    record = runs.record(scenario)
+    assert (record["exit"], record["outcome"]) == (4, "cannot-start")
+    assert words in record["reason"]
+    assert runs.laboratory.left(namespace_of(scenario)) == []
+
+
+def test_a_killed_container_is_really_restarted_by_its_node(runs: Runs) -> None:
+    record = runs.record("container-kill-pass")
+    assert (record["exit"], record["outcome"]) == (0, "passed")
+    statuses = [
+        status
+        for pod in runs.laboratory.web_pods(namespace_of("container-kill-pass")).values()
+        for status in pod["status"]["containerStatuses"]
+        if status["restartCount"]
+    ]
+    assert sum(each["restartCount"] for each in statuses) == 2
+    assert {each["lastState"]["terminated"]["exitCode"] for each in statuses} == {137}
+
+
+def test_a_cpu_hog_really_burns_cpu_in_its_target(runs: Runs) -> None:
+    record = runs.record("pod-cpu-hog-pass")
+    assert (record["exit"], record["outcome"]) == (0, "passed")
+    used = cpu_seconds(runs.laboratory, namespace_of("pod-cpu-hog-pass"))
+    assert max(used) > 5
+    assert min(used) < 2
+
+
+def cpu_seconds(laboratory: Laboratory, namespace: str) -> list[float]:
+    """What each of the workload's containers has used since it began, as its own cgroup counts it."""
+    command = ["cat", "/sys/fs/cgroup/cpuacct/cpuacct.usage"]
+    pods = (
+        ObjectRef(kube.POD, namespace, p["metadata"]["name"]) for p in laboratory.web_pods(namespace).values()
+    )
+    return [int(laboratory.cluster.exec(pod, command).stdout) / 1e9 for pod in pods]
+
+
+def test_two_runs_were_under_way_at_once_in_two_namespaces(runs: Runs) -> None:
+    one, other = (runs.record(each) for each in ("cleanup-delete", "pod-cpu-hog-pass"))
+    assert one["injected_at"] < other["injected_until"]
+    assert other["injected_at"] < one["injected_until"]
+
+
+def test_with_the_policy_delete_nothing_of_litmus_is_left_but_the_result(runs: Runs) -> None:
+    record = runs.record("cleanup-delete")
+    assert (record["exit"], record["outcome"]) == (0, "passed")
+    namespace, cluster = namespace_of("cleanup-delete"), runs.laboratory.cluster
+    assert cluster.list(kube.JOB, namespace).items == ()
+    assert cluster.list(kube.POD, namespace, labels="chaosUID").items == ()
+    (result,) = cluster.list(kube.CHAOS_RESULT, namespace).items
+    assert result["status"]["experimentStatus"]["verdict"] == "Pass"
+
+
+def test_an_engine_of_the_same_name_runs_again_and_its_old_result_is_not_read(runs: Runs) -> None:
+    first, again = runs.record(FIRST), runs.record("again")
+    assert (again["exit"], again["outcome"]) == (0, "passed")
+    (result,) = runs.laboratory.cluster.list(kube.CHAOS_RESULT, namespace_of(FIRST)).items
+    assert result["status"]["history"]["passedRuns"] == 2
+    assert first["id"] != again["id"]
+
+
+def test_an_experiment_of_chaoskit_itself_leaves_nothing_of_its_own(runs: Runs) -> None:
+    record = runs.record("native")
+    assert (record["exit"], record["outcome"]) == (0, "passed")
+    namespace = namespace_of(NATIVE)
+    assert runs.laboratory.left(namespace) == []
+    assert runs.laboratory.cluster.list(kube.CHAOS_ENGINE, namespace).items == ()
+    assert runs.laboratory.cluster.list(kube.CHAOS_RESULT, namespace).items == ()
+
+
+def test_a_run_that_its_user_stops_is_undone_and_leaves_nothing(runs: Runs) -> None:
+    record = runs.record("stopped")
+    assert (record["exit"], record["outcome"]) == (130, "interrupted")
+    assert record["undo"]["state"] == "confirmed"
+    assert runs.laboratory.left(namespace_of(STOPPED)) == []
+
+
+def test_a_killed_run_is_finished_by_a_rescue_from_another_home(runs: Runs) -> None:
+    ended = runs["killed"]
+    assert ended.code == 0, ended.err
+    assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
+    assert runs.laboratory.left(namespace_of(KILLED)) == []
+
+
+def test_a_run_whose_engine_another_hand_deletes_cannot_be_judged(runs: Runs) -> None:
+    record = runs.record("deleted")
+    assert (record["exit"], record["outcome"]) == (7, "errored")
+    assert "by another hand" in record["reason"]
+    assert record["undo"]["state"] == "confirmed"
+    assert runs.laboratory.left(namespace_of(DELETED)) == []
+
+
+def test_an_image_that_no_node_can_pull_is_named(runs: Runs) -> None:
+    record = runs.record("experiment-image-missing")
+    assert (record["exit"], record["outcome"]) == (4, "cannot-start")
+    assert "registry.invalid/litmuschaos/go-runner:none" in record["reason"]
+    assert runs.laboratory.left(namespace_of("experiment-image-missing")) == []
+
+
+def test_a_baseline_that_is_broken_before_the_fault_is_none(runs: Runs, before: dict[str, set[str]]) -> None:
+    record = runs.record("probe-sot-stop-on-failure")
+    assert (record["exit"], record["outcome"]) == (8, "no-baseline")
+    assert record["injected_at"] is None
+    now = set(runs.laboratory.web_pods(namespace_of("probe-sot-stop-on-failure")))
+    assert before["probe-sot-stop-on-failure"] == now
+
+
+def test_the_library_runs_the_same(runs: Runs) -> None:
+    record = runs.record("library")
+    assert (record["exit"], record["outcome"]) == (0, "passed")
+
+
+# ---------------------------------------------------------------------- held against the recording
+
+OURS = {"app.kubernetes.io/managed-by", kube.RUN_LABEL}
+NEWER = "batch.kubernetes.io/"
+SECONDS = 6.0
+"""What may differ from the recordings, which were made on Kubernetes 1.36 without chaoskit:
+
+| differs                           | because                                                   |
+|-----------------------------------|-----------------------------------------------------------|
+| the labels of a run               | it marks its engine, and Litmus copies an engine's labels |
+| `batch.kubernetes.io/...`         | labels and a finalizer that job controllers set since 1.26 |
+| 6 s and 5 % of t                  | other tests use the machine at the same time              |
+
+Not compared, as with the simulated cluster: uids, resource versions, times inside objects, generated names.
+"""
+
+
+@pytest.fixture(scope="module", params=WATCHED)
+def both(request: pytest.FixtureRequest, runs: Runs) -> Both:
+    """The same engine, as it was recorded elsewhere and as it ran here."""
+    scenario: str = request.param
+    assert runs[scenario].out
+    return scenario, comparable(recorded_on_another(scenario)), comparable(runs.seen[scenario])
+
+
+def comparable(seen: Iterable[Seen]) -> list[Seen]:
+    """What was seen, without what may differ."""
+    return [Seen(s.t, s.kind, s.type, stripped(s.object)) for s in seen]
+
+
+def stripped(body: Object) -> Object:
+    meta = body["metadata"]
+    labels = {
+        k: v for k, v in (meta.get("labels") or {}).items() if k not in OURS and not k.startswith(NEWER)
+    }
+    finalizers = [each for each in meta.get("finalizers") or () if not each.startswith(NEWER)]
+    kept = {k: v for k, v in meta.items() if k not in {"labels", "finalizers"}}
+    kept |= {"labels": labels} if labels else {}
+    return body | {"metadata": kept | ({"finalizers": finalizers} if finalizers else {})}
+
+
+def events_of(kind: str) -> Callable[[list[Seen]], list[Step]]:
+    return lambda seen: stories.events(seen, kind)
+
+
+def specifications(seen: list[Seen]) -> list[Step]:
+    return sorted(stories.specifications(seen), key=lambda s: (s.what["name"], s.t))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        stories.engine,
+        stories.results,
+        events_of("ChaosEngine"),
+        events_of("ChaosResult"),
+        specifications,
+        stories.endings,
+    ],
+    ids=["engine", "results", "events of the engine", "events of the result", "pods and jobs", "their ends"],
+)
+def test_the_course_is_the_recorded_one(both: Both, told: Callable[[list[Seen]], list[Step]]) -> None:
+    same(told, both, seconds=SECONDS)
+
+
+def test_the_workload_suffers_as_recorded(both: Both) -> None:
+    _, there, here = both
+    assert stories.suffered(here) == stories.suffered(there)
