@@ -92,6 +92,7 @@ def test_without_checks_the_recorded_course_ends_the_same(world: World, name: st
 def test_an_image_that_cannot_be_pulled_ends_it_with_its_name(world: World) -> None:
     record = world.run(prepared(world, "experiment-image-missing"))
     assert record.outcome.exit_code == 4
+    assert [step.mark for step in record.timeline if step.name == "pod-delete"] == ["begun", "failed"]
     assert "registry.invalid/litmuschaos/go-runner:none" in record.reason
     assert record.undo.state == "confirmed"
 

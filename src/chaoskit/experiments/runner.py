@@ -232,7 +232,8 @@ class _Run:
         with Watching(cluster, interests, clock) as watching:
             engine = EngineWatch(seen, made, course, cluster, clock, self.journal, watching)
             ending = engine.ending(timeout, lambda: self._meanwhile(pulse))
-            self.journal.step(trial.faults[0], "done", ending.reason or f"engine {seen.name} has a verdict")
+            mark: Mark = "done" if ending.how == "settled" else "failed"
+            self.journal.step(trial.faults[0], mark, ending.reason or f"engine {seen.name} has a verdict")
             judged = verdict.of_litmus(
                 trial.experiments, engine.seen, ending, affected=engine.evidence.affected
             )
