@@ -35,6 +35,14 @@ def test_a_native_engine_pins_its_pods_and_writes_every_tunable() -> None:
     assert body["metadata"]["labels"] == {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: "run123456"}
 
 
+def test_where_the_runtime_listens_is_left_to_the_installed_definition_unless_it_is_written() -> None:
+    assert not {"SOCKET_PATH", "CONTAINER_RUNTIME"} & set(litmus.chosen(experiment("container-kill")))
+    k3s = {"kind": "container-kill", "parameters": {"socket": "/run/k3s/containerd/containerd.sock"}}
+    assert litmus.chosen(experiment(fault=k3s))["SOCKET_PATH"] == "/run/k3s/containerd/containerd.sock"
+    env = litmus.chaos_experiment(CATALOGUE["container-kill"], "lab")["spec"]["definition"]["env"]
+    assert {"name": "SOCKET_PATH", "value": "/run/containerd/containerd.sock"} in env
+
+
 def test_an_engine_without_pins_says_how_many_and_pins_none_of_the_definition() -> None:
     body = litmus.rendered(experiment(), "run123456", account="sa", workloads=(WEB,), pods=(), percent="50")
     env = litmus.engine_env(body["spec"]["experiments"][0])

@@ -168,6 +168,9 @@ _RUNTIME = (
     _choice("runtime", "CONTAINER_RUNTIME", "containerd", "of the nodes", "containerd", "docker", "crio"),
     _text("socket", "SOCKET_PATH", "/run/containerd/containerd.sock", "the runtime's socket"),
 )
+OF_THE_NODES = frozenset(parameter.env for parameter in _RUNTIME)
+"""Left to the installed ChaosExperiment, which knows its cluster, unless somebody writes it."""
+
 _NETWORK = (
     *_POD,
     *_RUNTIME,

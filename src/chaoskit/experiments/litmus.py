@@ -8,7 +8,7 @@ from typing import Any
 from chaoskit import kube
 from chaoskit.documents import seconds
 from chaoskit.experiments import probes
-from chaoskit.experiments.faults import CATALOGUE, Fault, Parameter, Rule
+from chaoskit.experiments.faults import CATALOGUE, OF_THE_NODES, Fault, Parameter, Rule
 from chaoskit.experiments.spec import Experiment
 from chaoskit.ports.cluster import Object, ObjectRef
 
@@ -73,9 +73,12 @@ def result_name(engine: str, experiment: str, env: Env) -> str:
 
 
 def chosen(experiment: Experiment) -> Env:
-    """Every tunable of a native experiment, explicit: defaults, then severity, then what was written."""
+    """Every tunable of a native experiment, explicit: defaults, then severity, then what was written.
+
+    Where a node's runtime listens is none: the installed ChaosExperiment says it, unless it was written.
+    """
     spec, fault = experiment.spec, CATALOGUE[experiment.spec.fault.kind]
-    values: dict[str, Any] = {p.env: p.default for p in fault.parameters}
+    values: dict[str, Any] = {p.env: p.default for p in fault.parameters if p.env not in OF_THE_NODES}
     own = {**fault.preset(spec.severity), **spec.fault.parameters}
     if spec.duration is not None:
         own = {"duration": str(max(1, round(spec.duration))), **own}
