@@ -38,23 +38,21 @@ class Laboratory:
     def furnish(self, *scenarios: str) -> None:
         """What stood in these scenarios' namespaces before their engines; all pods there are ready."""
         self.clear(*map(namespace_of, scenarios))
+        until(lambda: not any(map(self.there, map(namespace_of, scenarios))), PATIENCE, "old ones do not go")
         for scenario in scenarios:
             for body in before(scenario, namespace_of(scenario)):
                 self.cluster.create(fitted(body))
         until(lambda: all(map(self.ready, map(namespace_of, scenarios))), PATIENCE, "not everything is ready")
 
     def clear(self, *namespaces: str) -> None:
-        """The namespaces are gone; their pods had no time to end."""
-        for name in namespaces:
-            with contextlib.suppress(NotFound):
-                self.cluster.delete(ObjectRef(kube.DEPLOYMENT, name, "web"))
-        for name in namespaces:
-            for pod in self.cluster.list(kube.POD, name).items:
+        """The namespaces are on their way out; what runs in them had no time to end."""
+        for kind in (kube.DEPLOYMENT, kube.JOB, kube.POD):
+            for body in (each for name in namespaces for each in self.cluster.list(kind, name).items):
                 with contextlib.suppress(NotFound):
-                    self.cluster.delete(kube.ref_of(pod, kube.POD), grace=0)
+                    self.cluster.delete(kube.ref_of(body, kind), grace=0)
+        for name in namespaces:
             with contextlib.suppress(NotFound):
                 self.cluster.delete(ObjectRef(kube.NAMESPACE, "", name))
-        until(lambda: not any(map(self.there, namespaces)), PATIENCE, f"{namespaces} do not go")
 
     def there(self, namespace: str) -> bool:
         try:
