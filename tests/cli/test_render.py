@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
+from chaoskit.cli import run
 from chaoskit.cli.render import ago, clock_time, columns, percent, span, sparkline
+from chaoskit.outcome import Outcome
+from chaoskit.records import RunRecord, Undo
 
 NAN = float("nan")
 
@@ -68,3 +71,30 @@ def test_on_a_terminal_only_the_column_that_may_wrap_does() -> None:
 
 def test_on_a_narrow_terminal_the_terminal_wraps_and_nothing_is_lost() -> None:
     assert _table(30, terminal=True) == _table(30, terminal=False)
+
+
+def _runs(outcome: Outcome, undo: Undo) -> list[str]:
+    at, out = datetime(2026, 7, 1, tzinfo=UTC), io.StringIO()
+    record = RunRecord(
+        id="abc", at=at, ended_at=at, trace_id="abc", name="web", namespace="shop", cluster="c",
+        fault="pod-delete", outcome=outcome, reason="why", experiment={}, undo=undo,
+        evidence={"hint": "what to do"},
+    )  # fmt: skip
+    run.table(Console(file=out, no_color=True, color_system=None, soft_wrap=True), [record])
+    return out.getvalue().splitlines()
+
+
+def test_a_run_that_could_not_start_says_how_to_mend_it() -> None:
+    assert _runs(Outcome.CANNOT_START, Undo("none needed")) == [
+        "cannot start  pod-delete on web  exit 4",
+        "  why",
+        "  mend what to do",
+        "  undo none needed",
+        "next  chaoskit show abc --trace",
+    ]
+
+
+def test_a_run_whose_undo_is_not_confirmed_ends_with_the_rescue() -> None:
+    lines = _runs(Outcome.UNDO_UNCONFIRMED, Undo("not confirmed", ("pod x still runs",)))
+    assert lines[-1] == "next  chaoskit rescue"
+    assert "  undo not confirmed: pod x still runs" in lines

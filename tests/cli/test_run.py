@@ -75,6 +75,7 @@ def test_a_missing_chaos_experiment_cannot_start_and_is_4(
     ended = chaoskit("run", write("x.yaml", experiment("x", fault="pod-dns-error")), "--yes")
     assert ended.code == 4
     assert "ChaosExperiment pod-dns-error is missing in namespace shop" in ended.out
+    assert "\n  mend kubectl apply -n shop -f " in ended.out
     assert simulated.left() == []
 
 

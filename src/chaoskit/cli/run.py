@@ -259,17 +259,22 @@ def _answer(out: Console, reports: Reports, records: Sequence[RunRecord], least:
 
 
 def table(out: Console, records: Sequence[RunRecord]) -> None:
-    """Each run's answer, why, and how its undo stands; the last line is what to do next."""
+    """Each run's answer, why, how to mend it and how its undo stands; the last line is what to do next."""
     for record in records:
         outcome_line(
             out, record.outcome.words, record.outcome.exit_code, f"{record.fault} on {_whom(record)}"
         )
         out.print(f"  {record.reason}")
+        hint = record.evidence.get("hint")
+        if hint and not record.undo.left:
+            out.print(f"  mend {hint}")
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
         out.print(f"  undo {record.undo.state}{left}")
         if record.score is not None:
             out.print(f"  resilience score {record.score:g} of 100")
-    if records:
+    if any(record.undo.left for record in records):
+        next_step(out, "chaoskit rescue")
+    elif records:
         next_step(out, f"chaoskit show {records[-1].id} --trace")
 
 
