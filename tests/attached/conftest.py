@@ -12,7 +12,9 @@ from tests.attached.laboratory import Laboratory, opened
 from tests.servers import cluster_script
 from tests.simulator.litmus.test_recordings import LITMUS
 
+from chaoskit import kube
 from chaoskit.simulator.litmus import images
+from chaoskit.simulator.litmus.installation import LABEL
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +26,20 @@ def laboratory(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) 
     images.write(root)
     for name in images.NAMES:
         subprocess.run([cluster_script(), "image", name, root], check=True, capture_output=True, timeout=60)
-    command = [sys.executable, "-m", "chaoskit.simulator.litmus", "--kubeconfig", str(real_kubeconfig)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as actor:
-        assert actor.stdout is not None
-        said = actor.stdout.readline()
-        if "is attached" not in said:
-            pytest.fail(f"the actor does not attach: {actor.communicate()[1]}")
-        with opened(real_kubeconfig) as found:
-            yield found
-        actor.terminate()
-        _, complaints = actor.communicate(timeout=280)
+    command = [
+        sys.executable, "-m", "chaoskit.simulator.litmus", "--kubeconfig", str(real_kubeconfig),
+        "--namespace", "default", "--fault", "pod-delete",
+    ]  # fmt: skip
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as actor,
+        opened(real_kubeconfig) as found,
+    ):
+        try:
+            if actor.stdout is not None and "is attached" in actor.stdout.readline():
+                yield found
+        finally:
+            actor.terminate()
+            _, complaints = actor.communicate(timeout=280)
         assert (actor.returncode, complaints) == (0, "")
+        for kind in (kube.CRD, kube.NAMESPACE, kube.SERVICE_ACCOUNT, kube.ROLE):
+            assert found.cluster.list(kind, labels=LABEL).items == ()

@@ -25,7 +25,8 @@ from tests.simulator.litmus.test_recordings import recorded as recorded_on_anoth
 
 import chaoskit
 from chaoskit import experiments, kube
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Access, Object, ObjectRef
+from chaoskit.simulator.litmus.manifests import ACCOUNT
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
@@ -35,7 +36,7 @@ WATCHED = (FIRST, "pod-delete-probe-fails")
 """Held against their recordings."""
 BESIDE = ("cleanup-delete", "container-kill-pass", "pod-cpu-hog-pass", "probe-sot-stop-on-failure")
 IN_VAIN = ("no-target-pods", "missing-experiment", "missing-serviceaccount", "sa-without-rights")
-"""Run twice: with the checks before, and without."""
+"""Run side by side by one process, with the checks before, and then without."""
 UNPULLED = "experiment-image-missing"
 NATIVE, LIBRARY = "force-delete-pass", "two-experiments"
 """Scenarios whose namespaces serve for what is no recorded scenario."""
@@ -58,9 +59,9 @@ class Runs:
         first, *_ = [self._begin(scenario, self._watched) for scenario in WATCHED]
         for scenario in BESIDE:
             self._begin(scenario, self._run, document(scenario))
-        for scenario in IN_VAIN:
-            checked = self._begin(f"checked {scenario}", self._run, document(scenario))
-            self._after(checked, scenario, self._run, document(scenario), "--no-preflight")
+        in_vain = (*map(document, IN_VAIN), "--parallel", len(IN_VAIN))
+        checked = self._begin("checked", self._run, *in_vain)
+        self._after(checked, "unchecked", self._run, *in_vain, "--no-preflight")
         self._begin("native", self._run, self._native())
         self._begin("library", self._library)
         self._after(first, "again", self._run, document(FIRST))
@@ -71,11 +72,11 @@ class Runs:
     def __getitem__(self, name: str) -> Ended:
         return self._futures[name].result()
 
-    def record(self, name: str) -> dict[str, Any]:
-        """The record of a run that was asked for JSON."""
+    def record(self, name: str, namespace: str = "") -> dict[str, Any]:
+        """The one record of a call, or the one of a namespace, and the call's exit code."""
         ended = self[name]
         assert ended.out, ended.err
-        (found,) = ended.json["runs"]
+        (found,) = (each for each in ended.json["runs"] if namespace in {"", each["namespace"]})
         return {"exit": ended.code, **found}
 
     # ------------------------------------------------------------------ each in a thread of its own
@@ -91,9 +92,9 @@ class Runs:
 
         self._futures[name] = self._pool.submit(wait_and_work)
 
-    def _run(self, name: str, file: Path, *options: str) -> Ended:
+    def _run(self, name: str, *words: object) -> Ended:
         home = self._folder / name
-        return run(home, self.laboratory.kubeconfig, "run", file, "--yes", "-o", "json", *options)
+        return run(home, self.laboratory.kubeconfig, "run", *words, "--yes", "-o", "json")
 
     def _watched(self, name: str) -> Ended:
         with recorded(self.laboratory.kubeconfig, namespace_of(name)) as self.seen[name]:
@@ -175,6 +176,16 @@ def runs(
     laboratory.clear(*map(namespace_of, scenarios))
 
 
+def test_the_actor_brings_the_faults_that_are_asked_for_and_an_account_with_their_rights(
+    laboratory: Laboratory,
+) -> None:
+    there = laboratory.cluster.list(kube.CHAOS_EXPERIMENT, "default").items
+    assert [each["metadata"]["name"] for each in there] == ["pod-delete"]
+    user = f"system:serviceaccount:default:{ACCOUNT}"
+    for verb, allowed in (("delete", "allowed"), ("impersonate", "denied")):
+        assert laboratory.cluster.can_i(Access(verb, "", "pods", "default"), user=user) == allowed
+
+
 @pytest.mark.parametrize(
     ("scenario", "words"),
     [
@@ -187,7 +198,7 @@ def runs(
 def test_what_would_hang_or_do_nothing_is_found_before_anything_is_written(
     runs: Runs, scenario: str, words: str
 ) -> None:
-    record = runs.record(f"checked {scenario}")
+    record = runs.record("checked", namespace_of(scenario))
     assert (record["exit"], record["outcome"]) == (4, "cannot-start")
     assert words in record["reason"]
     assert record["undo"]["state"] == "none needed"
@@ -221,7 +232,7 @@ def test_a_probe_that_only_fails_after_the_fault_is_a_weakness(runs: Runs) -> No
 def test_without_the_checks_the_course_is_followed_and_ends_the_same(
     runs: Runs, scenario: str, words: str
 ) -> None:
-    record = runs.record(scenario)
+    record = runs.record("unchecked", namespace_of(scenario))
     assert (record["exit"], record["outcome"]) == (4, "cannot-start")
     assert words in record["reason"]
     assert runs.laboratory.left(namespace_of(scenario)) == []

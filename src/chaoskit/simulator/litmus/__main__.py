@@ -7,6 +7,7 @@ It works until SIGTERM or SIGINT. The cluster must have no Litmus; its nodes mus
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus import attached, manifests
 from chaoskit.simulator.litmus.installation import Installation, InstallationError
@@ -44,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _attached(litmus: Installation, remote: RemoteApi, engine: Engine, ended: threading.Event) -> int:
     try:
         litmus.put()
-    except InstallationError as error:
+    except (InstallationError, ApiError) as error:
         sys.stderr.write(f"{error}\n")
-        litmus.remove()
+        with contextlib.suppress(ApiError):
+            litmus.remove()
         return 1
     engine.start()
     attached.operator(remote, engine).start()
