@@ -2,4 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
 pytest_plugins = ["tests.commandline", "tests.mongo", "tests.servers"]
+
+ON_THE_REAL_NODE = {
+    "tests/attached/test_runs.py",
+    "tests/contract/test_cluster.py",
+    "tests/experiments/test_direct_real.py",
+    "tests/recovery/test_servers.py",
+    "tests/simulator/test_api_remote.py",
+}
+"""Files with tests on the real Kubernetes: it has one node, and some of them drain it."""
+
+
+class OneRealNode(LoadFileScheduling):  # type: ignore[misc]
+    """The tests of a file stay on one worker, and those on the real node stay on one worker together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "the real node" if file in ON_THE_REAL_NODE else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneRealNode | None:
+    """Where ``--dist loadfile`` is asked for, files that share the real node are taken for one."""
+    return OneRealNode(config, log) if config.getvalue("dist") == "loadfile" else None
