@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.simulator.litmus.lab import ENGINE, RESULT, START
@@ -16,7 +16,7 @@ from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.execution import Executed
-from chaoskit.simulator.litmus import attached
+from chaoskit.simulator.litmus import attached, stubs
 from chaoskit.simulator.litmus.account import Account
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 from chaoskit.simulator.litmus.manifests import install
@@ -246,3 +246,30 @@ def test_an_abort_is_written_while_the_containers_are_made_to_end() -> None:
     town.engine.run_for(20)
     assert town.told("pod-delete") == ("stopped", "Stopped")
     assert town.api.list("Pod", NAMESPACE, "chaosUID") == ()
+
+
+def test_a_container_that_only_starts_when_its_pod_is_going_ends_as_by_sigterm() -> None:
+    engine, told = Engine(start=START), []
+    labels = {"chaosUID": "u"}
+    meta = {"name": "late", "namespace": NAMESPACE, "uid": "p", "labels": labels, "deletionTimestamp": "now"}
+    running = {"name": "c", "containerID": "containerd://1", "state": {"running": {}}}
+    pod = {
+        "metadata": meta,
+        "spec": {"containers": [{"name": "c"}]},
+        "status": {"containerStatuses": [running]},
+    }
+
+    class Late:
+        def watch(self, kind: str, seen: Callable[[Change, Object], None]) -> None:
+            seen("MODIFIED", pod)
+
+        def execute(self, _: str, pod: str, container: str, command: Sequence[str], __: float) -> Executed:
+            told.append((pod, container, *command))
+            return Executed(0)
+
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    stubs.StubProcesses(cast(stubs.Remote, Late()), engine).start(never)
+    engine.run_for(1)
+    assert told == [("late", "c", "/stub", "end", "143")]
