@@ -49,6 +49,8 @@ class Runs:
 
     def __init__(self, laboratory: Laboratory, folder: Path, pool: ThreadPoolExecutor) -> None:
         self.laboratory = laboratory
+        self.before: dict[str, set[str]] = {}
+        """The uids of the web pods that each scenario's namespace had before anything was run."""
         self.seen: dict[str, list[Seen]] = {}
         self._folder = folder
         self._pool = pool
@@ -157,20 +159,12 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def before() -> dict[str, set[str]]:
-    """The uids of the web pods that each namespace had before anything was run."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def runs(
-    laboratory: Laboratory, before: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runs]:
+def runs(laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     scenarios = (*WATCHED, *BESIDE, *IN_VAIN, NATIVE, LIBRARY, STOPPED, KILLED, UNPULLED)
     laboratory.furnish(*scenarios)
-    before |= {each: set(laboratory.web_pods(namespace_of(each))) for each in scenarios}
     with ThreadPoolExecutor(max_workers=32) as pool:
         found = Runs(laboratory, tmp_path_factory.mktemp("homes"), pool)
+        found.before = {each: set(laboratory.web_pods(namespace_of(each))) for each in scenarios}
         found.begin()
         yield found
     laboratory.clear(*map(namespace_of, scenarios))
@@ -204,14 +198,12 @@ def test_what_would_hang_or_do_nothing_is_found_before_anything_is_written(
     assert record["undo"]["state"] == "none needed"
 
 
-def test_a_fault_that_every_probe_survives_passes_and_hit_real_pods(
-    runs: Runs, before: dict[str, set[str]]
-) -> None:
+def test_a_fault_that_every_probe_survives_passes_and_hit_real_pods(runs: Runs) -> None:
     record = runs.record(FIRST)
     assert (record["exit"], record["outcome"], record["undo"]["state"]) == (0, "passed", "confirmed")
     now = set(runs.laboratory.web_pods(namespace_of(FIRST)))
     assert len(now) == 2
-    assert before[FIRST] - now
+    assert runs.before[FIRST] - now
 
 
 def test_a_probe_that_only_fails_after_the_fault_is_a_weakness(runs: Runs) -> None:
@@ -322,12 +314,12 @@ def test_an_image_that_no_node_can_pull_is_named(runs: Runs) -> None:
     assert runs.laboratory.left(namespace_of(UNPULLED)) == []
 
 
-def test_a_baseline_that_is_broken_before_the_fault_is_none(runs: Runs, before: dict[str, set[str]]) -> None:
+def test_a_baseline_that_is_broken_before_the_fault_is_none(runs: Runs) -> None:
     record = runs.record("probe-sot-stop-on-failure")
     assert (record["exit"], record["outcome"]) == (8, "no-baseline")
     assert record["injected_at"] is None
     now = set(runs.laboratory.web_pods(namespace_of("probe-sot-stop-on-failure")))
-    assert before["probe-sot-stop-on-failure"] == now
+    assert runs.before["probe-sot-stop-on-failure"] == now
 
 
 def test_the_library_runs_the_same(runs: Runs) -> None:
