@@ -38,7 +38,7 @@ class FakeCluster:
     def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
         self._seen(kind, namespace)
         wanted = [pair.partition("=") for pair in labels.split(",") if pair]
-        named = fields.removeprefix("metadata.name=")
+        named = fields.removeprefix("metadata.name=") if fields.startswith("metadata.name=") else ""
         items = [
             copy.deepcopy(body)
             for (k, place, name), body in sorted(self.objects.items(), key=lambda item: str(item[0]))

@@ -182,6 +182,18 @@ def test_the_verdict_is_told_when_the_result_settles_and_the_run_ends_with_the_e
     assert accounts(cluster) == ()
 
 
+def test_an_injection_whose_event_the_watch_is_late_with_is_asked_for() -> None:
+    clock = ManualClock()
+    cluster = Scripted(
+        clock, (1, engine("initialized")), (20, result("Pass")), (30, engine("completed", "stop"))
+    )
+    event = injected()
+    cluster.create(event | {"metadata": event["metadata"] | {"namespace": "lab"}})
+    record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.injected_at is not None
+
+
 def test_the_ledger_is_written_before_the_engine() -> None:
     _, cluster, _ = ran(*COURSE)
     wrote = [each for each in cluster.wrote if "lease" in each or "create" in each]

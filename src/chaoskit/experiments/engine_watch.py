@@ -20,7 +20,7 @@ from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.selection import picked
 from chaoskit.experiments.terminal import Ending, Observed
 from chaoskit.experiments.trials import Trial
-from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 from chaoskit.watching import Interest, Sighting, Watching
 
 TICK = 1.0
@@ -184,6 +184,8 @@ class EngineWatch:
             self.evidence.everything(self.seen.pods.values())
             raise
         self.evidence.everything(self.seen.pods.values())
+        if ending.how == "settled" and not self.seen.injected:
+            self._ask_for_injections()
         if ending.how not in {"no-result", "died"}:
             return ending
         last = self._last_words()
@@ -216,6 +218,15 @@ class EngineWatch:
             with suppress(ChaoskitError):
                 tell_to_stop(self._cluster, self._course.trail)
 
+    def _ask_for_injections(self) -> None:
+        """Injections that the server has events of are known: that watch may lag behind the result's."""
+        about = f"involvedObject.uid={self.seen.uid}"
+        with suppress(ChaoskitError):
+            for event in self._cluster.list(kube.EVENT, self._plan.trial.namespace, fields=about).items:
+                if event.get("reason") == "ChaosInject":
+                    self._known(kube.EVENT, "ADDED", event)
+                    self._heard(event)
+
     def _last_words(self) -> str:
         """The last line that the engine's runner or experiment wrote: why there is no result.
 
@@ -232,16 +243,18 @@ class EngineWatch:
             self._progress()
             return
         kind, change = sighting.interest.kind, sighting.change
-        now = self._clock.monotonic()
-        self.seen = terminal.seen(self.seen, kind.name, change.type, change.object, now)
-        self._course.observed = self.seen
-        self._own |= set(self.seen.pods)
+        self._known(kind, change.type, change.object)
         if kind == kube.EVENT:
             self._heard(change.object)
         elif kind == kube.POD:
             words = self.evidence.pod(change.type, change.object)
             if words:
                 self._journal.heard(f"pod/{change.object['metadata']['name']}", "Changed", words)
+
+    def _known(self, kind: Kind, type_: str, body: Object) -> None:
+        self.seen = terminal.seen(self.seen, kind.name, type_, body, self._clock.monotonic())
+        self._course.observed = self.seen
+        self._own |= set(self.seen.pods)
 
     def _heard(self, event: Object) -> None:
         about = event.get("involvedObject") or {}
