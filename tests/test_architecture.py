@@ -63,6 +63,7 @@ def test_only_the_command_line_prints() -> None:
         path
         for path in MODULES
         if "cli" not in path.parts
+        and path.name != "__main__.py"  # what a process of its own says
         and re.search(r"^\s*(print|sys\.stdout\.write)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert [str(path.relative_to(PACKAGE)) for path in printing] == []

@@ -13,8 +13,9 @@ from tests.servers import cluster_script
 from tests.simulator.litmus.test_recordings import LITMUS
 
 from chaoskit import kube
-from chaoskit.simulator.litmus import images
 from chaoskit.simulator.litmus.installation import LABEL
+
+ACTOR = (sys.executable, "-m", "chaoskit.simulator.litmus")
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +24,14 @@ def laboratory(real_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) 
     if not LITMUS.is_dir():
         pytest.skip("the recordings of a real cluster are not on this machine")
     root = tmp_path_factory.mktemp("image")
-    images.write(root)
-    for name in images.NAMES:
+    names = subprocess.run((*ACTOR, "images", root), check=True, capture_output=True, text=True).stdout
+    for name in names.splitlines():
         subprocess.run([cluster_script(), "image", name, root], check=True, capture_output=True, timeout=60)
-    command = [
-        sys.executable, "-m", "chaoskit.simulator.litmus", "--kubeconfig", str(real_kubeconfig),
-        "--namespace", "default", "--fault", "pod-delete",
-    ]  # fmt: skip
+    attach = (*ACTOR, "attach", "--kubeconfig", real_kubeconfig, "--namespace", "default")
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as actor,
+        subprocess.Popen(
+            (*attach, "--fault", "pod-delete"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as actor,
         opened(real_kubeconfig) as found,
     ):
         try:

@@ -16,7 +16,7 @@ from chaoskit.simulator.litmus import images
 
 
 def attach(config: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "chaoskit.simulator.litmus", "--kubeconfig", str(config)]
+    command = [sys.executable, "-m", "chaoskit.simulator.litmus", "attach", "--kubeconfig", str(config)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -1,7 +1,7 @@
-"""Keeps Litmus' actor attached to a real cluster: ``python -m chaoskit.simulator.litmus``.
+"""Litmus' actor on a real cluster that has no Litmus: ``python -m chaoskit.simulator.litmus``.
 
-It works until SIGTERM or SIGINT. The cluster must have no Litmus; its nodes must have the images that
-``chaoskit.simulator.litmus.images`` makes.
+``images FOLDER`` writes the root file system of the images that its pods need, and prints the names to give
+it on the nodes; ``attach --kubeconfig FILE`` then keeps the actor at work until SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.litmus import attached, manifests
+from chaoskit.simulator.litmus import attached, images, manifests
 from chaoskit.simulator.litmus.installation import Installation, InstallationError
 from chaoskit.simulator.litmus.kinds import VERSION
 from chaoskit.simulator.remote import RemoteApi
@@ -26,16 +26,28 @@ _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Litmus was in the cluster from the line on stdout on; stderr says what is left. 1: something failed."""
+    """What was asked for is done; 0, or 1 when anything failed."""
     given = _parser().parse_args(arguments)
+    done: int = given.do(given)
+    return done
+
+
+def write_images(given: argparse.Namespace) -> int:
+    """The folder holds the images' file system, stdout their names, one a line."""
+    images.write(given.folder)
+    sys.stdout.write("".join(f"{name}\n" for name in images.NAMES))
+    return 0
+
+
+def attach(given: argparse.Namespace) -> int:
+    """Litmus was in the cluster from the line on stdout until the signal; stderr says what is left of it."""
     ended = threading.Event()
     for number in _ENDING:
         signal.signal(number, lambda *_: ended.set())
     engine = Engine(start=datetime.now(UTC))
     remote = RemoteApi(engine, given.kubeconfig, given.context)
-    litmus = Installation(
-        remote, tuple(given.namespace), tuple(given.fault or manifests.FAULTS), given.operator_namespace
-    )
+    faults = tuple(given.fault or manifests.FAULTS)
+    litmus = Installation(remote, tuple(given.namespace), faults, given.operator_namespace)
     try:
         return _attached(litmus, remote, engine, ended)
     finally:
@@ -63,18 +75,21 @@ def _attached(litmus: Installation, remote: RemoteApi, engine: Engine, ended: th
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaoskit.simulator.litmus", description=__doc__)
-    parser.add_argument("--kubeconfig", type=Path, required=True)
-    parser.add_argument("--context", help="another context of the kubeconfig than its current one")
-    parser.add_argument(
+    commands = parser.add_subparsers(required=True)
+    writing = commands.add_parser("images", help="write the file system of the images")
+    writing.add_argument("folder", type=Path)
+    writing.set_defaults(do=write_images)
+    attaching = commands.add_parser("attach", help="install Litmus, and be its operator")
+    attaching.add_argument("--kubeconfig", type=Path, required=True)
+    attaching.add_argument("--context", help="another context of the kubeconfig than its current one")
+    attaching.add_argument(
         "--namespace", action="append", default=[], help="gets the faults and an account; again for more"
     )
-    parser.add_argument(
-        "--fault",
-        action="append",
-        choices=list(manifests.FAULTS),
-        help="only these faults, not all; again for more",
+    attaching.add_argument(
+        "--fault", action="append", choices=list(manifests.FAULTS), help="not all faults; again for more"
     )
-    parser.add_argument("--operator-namespace", default="litmus", help="made if it is missing")
+    attaching.add_argument("--operator-namespace", default="litmus", help="made if it is missing")
+    attaching.set_defaults(do=attach)
     return parser
 
 

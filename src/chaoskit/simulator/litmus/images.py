@@ -1,13 +1,9 @@
-"""The images of Litmus' pods on a cluster that has none: one root file system in which every program waits.
-
-``python -m chaoskit.simulator.litmus.images FOLDER`` writes it and prints the names that it must be given.
-"""
+"""The images of Litmus' pods for a cluster without it: one file system in which every program waits."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 
@@ -62,13 +58,3 @@ def _libraries(program: str) -> list[Path]:
     """What a program is linked with, its loader included; nothing for a static one."""
     told = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
     return [Path(word) for word in told.split() if word.startswith("/")]
-
-
-def main() -> None:
-    """The folder that is named holds the file system, and stdout the images' names, one a line."""
-    write(Path(sys.argv[1]))
-    sys.stdout.write("".join(f"{name}\n" for name in NAMES))
-
-
-if __name__ == "__main__":
-    main()
