@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+from dataclasses import replace
 
 import pytest
 from tests.experiments.conftest import RECORDINGS, Until, World, stopping
@@ -45,6 +47,17 @@ def prepared(world: World, name: str) -> Trial:
     return made
 
 
+def lasting(given: Trial) -> Trial:
+    """The same with ten minutes of chaos: whoever acts in its middle need not be quick."""
+    engine = copy.deepcopy(given.engine)
+    assert engine is not None
+    for each in engine["spec"]["experiments"]:
+        tunables = each["spec"]["components"]["env"]
+        (duration,) = [env for env in tunables if env["name"] == "TOTAL_CHAOS_DURATION"]
+        duration["value"] = "600"
+    return replace(given, engine=engine)
+
+
 @pytest.mark.parametrize("name", PASSES)
 def test_a_fault_that_was_survived_passes_and_leaves_nothing(world: World, name: str) -> None:
     made = prepared(world, name)
@@ -71,13 +84,11 @@ def test_a_probe_that_fails_before_the_fault_is_no_baseline(world: World, name: 
 @pytest.mark.parametrize("name", sorted(CANNOT_START))
 def test_what_is_missing_is_told_before_anything_is_made(world: World, name: str) -> None:
     made = prepared(world, name)
-    before = world.clock.monotonic()
     record = world.run(made)
     assert record.outcome.exit_code == 4
     assert CANNOT_START[name] in record.reason
     assert record.evidence["hint"]
     assert world.cluster.list(kube.CHAOS_ENGINE, made.namespace).items == ()
-    assert world.clock.monotonic() - before < 20
 
 
 @pytest.mark.parametrize("name", sorted(CANNOT_START))
@@ -132,7 +143,7 @@ def test_whenever_the_user_stops_it_nothing_is_left(world: World, moment: str) -
 
 
 def test_another_hand_that_stops_the_engine_makes_it_an_error(world: World) -> None:
-    made = prepared(world, "abort-midway")
+    made = lasting(prepared(world, "abort-midway"))
     ref = ObjectRef(kube.CHAOS_ENGINE, made.namespace, made.name)
     act = Until("injected", lambda: world.cluster.patch(ref, {"spec": {"engineState": "stop"}}))
     record = world.run(made, listen=act)
@@ -142,7 +153,7 @@ def test_another_hand_that_stops_the_engine_makes_it_an_error(world: World) -> N
 
 
 def test_another_hand_that_deletes_the_engine_makes_it_an_error(world: World) -> None:
-    made = prepared(world, "delete-midway")
+    made = lasting(prepared(world, "delete-midway"))
     ref = ObjectRef(kube.CHAOS_ENGINE, made.namespace, made.name)
     record = world.run(made, listen=Until("injected", lambda: world.cluster.delete(ref)))
     assert record.outcome.exit_code == 7

@@ -11,7 +11,7 @@ from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account, account_of
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
-from chaoskit.clock import refuse_when_stopped
+from chaoskit.clock import Clock, WallClock, refuse_when_stopped
 from chaoskit.documents import Document
 from chaoskit.errors import CannotStart, ChaoskitError, InvalidInput, NotFound
 from chaoskit.events import Listener, Warned, ignore
@@ -22,8 +22,10 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import of_error
 from chaoskit.records import RunRecord, new_id
 
-PATIENCE = 15.0
+PATIENCE = 10.0
 """Seconds in which a controller takes up what waits for it; otherwise there is none."""
+WALL = WallClock()
+"""A controller is a process: it answers in the wall's seconds, however fast those of its cluster pass."""
 
 
 def hand_over(
@@ -33,11 +35,13 @@ def hand_over(
     expected_hash: str = "",
     stop: threading.Event,
     patience: float = PATIENCE,
+    wall: Clock = WALL,
 ) -> Account:
     """A controller has taken the run over; with `expected_hash` it does it only while that plan holds.
 
     Raises:
-        CannotStart: nobody took it in time, or no controller does such a run; nothing is left of it.
+        CannotStart: nobody took it in `patience` seconds of `wall`, or no controller does such a run;
+            nothing is left of it.
         Interrupted: `stop` was set before somebody took it.
     """
     refuse_foreign(trial, trial.namespace)
@@ -52,21 +56,16 @@ def hand_over(
         name=trial.name,
         what=",".join(trial.faults),
     )
-    taken = _taken(world, account, stop, patience)
-    if taken.holder or not handover.withdraw(world.cluster, taken):
-        return taken
+    deadline = wall.monotonic() + patience
+    while not account.holder and wall.monotonic() < deadline and not wall.sleep(0.2, stop):
+        account = account_of(world.cluster.get(account.ref))
+    if account.holder or not handover.withdraw(world.cluster, account):
+        return account
     refuse_when_stopped(stop)
     raise CannotStart(
         f"no controller took the run over within {patience:g} s",
         hint="start one with chaoskit controller, or run it here, without --detach",
     )
-
-
-def _taken(world: World, account: Account, stop: threading.Event, patience: float) -> Account:
-    deadline = world.clock.monotonic() + patience
-    while not account.holder and world.clock.monotonic() < deadline and not world.clock.sleep(0.5, stop):
-        account = account_of(world.cluster.get(account.ref))
-    return account
 
 
 def take_up(
