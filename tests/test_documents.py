@@ -18,6 +18,7 @@ from chaoskit.documents import (
     read,
     seconds,
     spelled,
+    survey,
 )
 from chaoskit.errors import InvalidInput, Problem
 
@@ -90,6 +91,80 @@ def test_a_key_that_stands_twice_is_a_problem() -> None:
 
 def test_dates_stay_text_as_kubernetes_reads_them() -> None:
     assert parse("day: 2026-01-01")[0].value == {"day": "2026-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1:30", "1:30"),
+        ("08", "08"),
+        ("010", 8),
+        ("0x1f", 31),
+        ("1_000", 1000),
+        ("1e3", 1000.0),
+        ("=", "="),
+        ("yes", True),
+        ("~", None),
+    ],
+)
+def test_values_are_what_kubernetes_makes_of_them(text: str, value: object) -> None:
+    assert parse(f"a: {text}")[0].value == {"a": value}
+
+
+def test_keys_are_text_as_they_were_written() -> None:
+    (found,) = parse("1: a\ntrue: b\n~: c\n")
+    assert found.value == {"1": "a", "true": "b", "~": "c"}
+    assert found.place(("true",)) == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "found"),
+    [
+        ("a: 1\nb: !!int x\n", 2, "int that is none"),
+        ("a: 1\nb: !!python/none\n", 2, "constructor"),
+        ("a: 1\nb: !!binary aGk=\n", 2, "constructor"),
+        ("a: 1\n? [b]\n: c\n", 2, "a key that is no text"),
+        ("a: &a\n- *a\n", 1, "an alias of what it stands in"),
+        ('a: 1\nb: "\\ud800"\n', 2, "half a character"),
+        ("a: 1\nb: \x07\n", 2, "special characters"),
+        ("a: " + "[" * 900, 1, "nested too deeply"),
+        ("a: 1\nb: " + "9" * 5000, 2, "int that is none"),
+    ],
+)
+def test_what_cannot_be_an_object_is_a_problem_with_its_place(text: str, line: int, found: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(text, "file.yaml")
+    problem = caught.value.problems[0]
+    assert problem.line == line
+    assert found in problem.found
+
+
+def test_aliases_that_multiply_are_a_problem_and_no_feast() -> None:
+    pairs = zip("abcdefgh", "bcdefghi", strict=True)
+    levels = "".join(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairs)
+    with pytest.raises(InvalidInput, match="more than 100000 values"):
+        parse(f"a: &a [1, 2, 3]\n{levels}")
+
+
+def test_what_a_terminal_would_obey_is_shown_as_an_escape() -> None:
+    found = problems('part: {kind: "\\x1b[31m"}')[0]
+    assert found.found == r'"\x1b[31m"'
+
+
+def test_the_items_of_a_list_have_places_of_their_own() -> None:
+    first, second = parse("kind: PodList\nitems:\n- kind: Pod\n  a: 1\n- kind: Pod\n  a: 2\n")
+    assert (first.value, second.value) == ({"kind": "Pod", "a": 1}, {"kind": "Pod", "a": 2})
+    assert (second.place(("a",)), second.place((), key=True)) == ((6, 6), (5, 3))
+
+
+def test_files_that_cannot_be_read_are_told_beside_those_that_can(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("n: 1")
+    (tmp_path / "b.yaml").write_bytes(b"n: 1\nm: \xff\n")
+    (tmp_path / "c.yaml").write_bytes("\ufeffn: 3".encode())
+    (tmp_path / "d.yaml").symlink_to(tmp_path / "nowhere")
+    documents, told = survey([str(tmp_path)])
+    assert [d.value for d in documents] == [{"n": 1}, {"n": 3}]
+    assert [(p.path[-6:], p.line) for p in told] == [("b.yaml", 2), ("d.yaml", 0)]
 
 
 def test_variables_are_filled_in_and_unknown_ones_are_problems() -> None:

@@ -1,0 +1,29 @@
+"""Reads what people write: YAML with the line and column of every value, and pydantic models over it."""
+
+from __future__ import annotations
+
+from chaoskit.documents.building import Written, build, each, refuse
+from chaoskit.documents.durations import Duration, duration, seconds
+from chaoskit.documents.places import Document, Location, Place, Step, closest, shown, spelled
+from chaoskit.documents.reading import dump, parse, read, survey
+
+__all__ = [
+    "Document",
+    "Duration",
+    "Location",
+    "Place",
+    "Step",
+    "Written",
+    "build",
+    "closest",
+    "dump",
+    "duration",
+    "each",
+    "parse",
+    "read",
+    "refuse",
+    "seconds",
+    "shown",
+    "spelled",
+    "survey",
+]

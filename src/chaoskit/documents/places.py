@@ -1,0 +1,154 @@
+"""Where things stand in a document, and how they are shown to a person."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from chaoskit.errors import Problem
+from chaoskit.redaction import HIDDEN, looks_secret, scrubbed
+
+Step = str | int
+Location = tuple[Step, ...]
+"""The way from a document's root to a value: keys and list positions."""
+
+
+class Place(NamedTuple):
+    """Where something stands in its file; both count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: its value, and where in which file each part of it stands.
+
+    `ignored` are the rules that a comment in the file switches off, by line.
+    """
+
+    path: str
+    value: Any
+    places: Mapping[Location, Place] = field(repr=False)
+    keys: Mapping[Location, Place] = field(repr=False)
+    ignored: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def kind(self) -> str:
+        """What stands under ``kind``; "" when nothing does."""
+        return str(self.value.get("kind", "")) if isinstance(self.value, Mapping) else ""
+
+    @property
+    def api_version(self) -> str:
+        """What stands under ``apiVersion``; "" when nothing does."""
+        return str(self.value.get("apiVersion", "")) if isinstance(self.value, Mapping) else ""
+
+    def at(self, location: Location) -> Any:
+        """The value there; None when there is nothing."""
+        found = self.value
+        for step in location:
+            if isinstance(found, str):
+                return None
+            try:
+                found = found[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return found
+
+    def place(self, location: Location, *, key: bool = False) -> Place:
+        """Where the value (or its key) stands, or the nearest thing around it that exists."""
+        if key and location in self.keys:
+            return self.keys[location]
+        while location and location not in self.places:
+            location = location[:-1]
+        return self.places.get(location, Place(1, 1))
+
+    def problem(
+        self,
+        location: Location,
+        found: str,
+        expected: str,
+        *,
+        hint: str = "",
+        rule: str = "",
+        key: bool = False,
+    ) -> Problem:
+        """A problem with the value at `location`, or with its key; a value that is secret is not told."""
+        line, column = self.place(location, key=key)
+        if not key and self._is_secret(location):
+            found = found if found in _TELLS_NOTHING else HIDDEN
+            expected = scrubbed(expected, _leaves(self.at(location)))
+        found, expected, hint = map(_printable, (found, expected, hint))
+        return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
+
+    def _is_secret(self, location: Location) -> bool:
+        """Whether its own key calls it secret, or the name beside it: ``{name: DB_PASSWORD, value: x}``."""
+        beside = self.at((*location[:-1], "name")) if location and location[-1] == "value" else None
+        names = [str(step) for step in location] + ([beside] if isinstance(beside, str) else [])
+        return any(map(looks_secret, names))
+
+    def items(self) -> tuple[Document, ...]:
+        """The documents that it holds when it is a list of Kubernetes objects; otherwise itself."""
+        inner = self.at(("items",))
+        if not self.kind.endswith("List") or not isinstance(inner, list):
+            return (self,)
+        places, keys = _by_item(self.places), _by_item(self.keys)
+        return tuple(
+            Document(self.path, value, places.get(index, {}), keys.get(index, {}), self.ignored)
+            for index, value in enumerate(inner)
+            if value is not None
+        )
+
+
+_TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})
+"""What may be said of a secret value: that it is not there."""
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(each)
+    elif value not in {None, ""}:
+        yield str(value)
+
+
+def _by_item(places: Mapping[Location, Place]) -> dict[Step, dict[Location, Place]]:
+    """The places below ``items``, apart for each item and as seen from it."""
+    found: dict[Step, dict[Location, Place]] = {}
+    for location, place in places.items():
+        if len(location) > 1 and location[0] == "items":
+            found.setdefault(location[1], {})[location[2:]] = place
+    return found
+
+
+def spelled(location: Location) -> str:
+    """``spec.steadyState[0].below``; "document" for the root."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in location)
+    return text.lstrip(".") or "document"
+
+
+def shown(value: object) -> str:
+    """A value as it looks in YAML: text in quotes, long things cut."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = f'"{value[:200]}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _printable(text: str) -> str:
+    """The text with whatever a terminal would obey written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def closest(word: str, options: Iterable[str], *, likeness: float = 0.6) -> str:
+    """``did you mean X?`` for the option most like `word`; "" when none is like it."""
+    found = difflib.get_close_matches(word[:100], list(options), n=1, cutoff=likeness)
+    return f"did you mean {found[0]}?" if found else ""

@@ -1,0 +1,263 @@
+"""From files to documents: YAML as Kubernetes reads it, with the place of every value."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chaoskit.documents.building import refuse
+from chaoskit.documents.places import Document, Location, Place, closest, spelled
+from chaoskit.errors import InvalidInput, Problem
+
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+MOST_VALUES = 100_000
+"""So many values a document may have; what has more is no experiment, or aliases that multiply."""
+
+_TAG = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: JSON's values alone, keys are text, a date and ``1:30`` stay text."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """As PyYAML does; a value that is not what its tag says is told with its place."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
+            found = f"{node.tag.removeprefix(_TAG)} that is none"
+            raise yaml.constructor.ConstructorError(None, None, found, node.start_mark) from error
+
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping whose keys are as they were written."""
+        if not isinstance(node, yaml.MappingNode):
+            raise yaml.constructor.ConstructorError(None, None, "a mapping that is none", node.start_mark)
+        self.flatten_mapping(node)
+        return {str(key.value): self.construct_object(value, deep=deep) for key, value in node.value}
+
+
+_Loader.yaml_constructors = {
+    tag: make
+    for tag, make in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag.removeprefix(_TAG) in {"null", "bool", "int", "float", "str", "seq", "map"}
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        pair for pair in pairs if pair[0].removeprefix(_TAG) not in {"timestamp", "value", "int", "float"}
+    ]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_INT = r"[-+]?(?:0|[1-9][\d_]*|0b[01_]+|0o?[0-7_]+|0x[\da-fA-F_]+)"
+_DIGITS = r"(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+"
+_FLOAT = rf"[-+]?(?:{_DIGITS}|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
+_Loader.add_implicit_resolver(_TAG + "int", re.compile(rf"(?:{_INT})$", re.ASCII), list("-+0123456789"))
+_Loader.add_implicit_resolver(_TAG + "float", re.compile(rf"(?:{_FLOAT})$", re.ASCII), list("-+.0123456789"))
+
+
+def read(paths: Iterable[str], *, variables: Mapping[str, str] | None = None) -> tuple[Document, ...]:
+    """Every document of these files, folders (searched through, by name) and ``-`` (standard input).
+
+    Raises:
+        InvalidInput: a path does not exist, or a file is no YAML; every problem is in it.
+    """
+    documents, problems = survey(paths, variables=variables)
+    refuse(problems)
+    return documents
+
+
+def survey(
+    paths: Iterable[str], *, variables: Mapping[str, str] | None = None
+) -> tuple[tuple[Document, ...], tuple[Problem, ...]]:
+    """As `read`, but what cannot be read is told beside what can."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for name, text in _contents(paths, problems):
+        try:
+            documents += parse(text, name, variables=variables)
+        except InvalidInput as error:
+            problems += error.problems
+    return tuple(documents), tuple(problems)
+
+
+def _contents(paths: Iterable[str], problems: list[Problem]) -> Iterator[tuple[str, str]]:
+    """(name, text) of every file that can be read; `problems` tells of the others."""
+    for name in (each for path in paths for each in _names(path)):
+        try:
+            yield name, sys.stdin.read() if name == _STDIN else Path(name).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            problems.append(Problem(name, "file", f"broken: {error.reason}", "UTF-8", line, 1))
+        except FileNotFoundError:
+            problems.append(Problem(name, "path", "missing", "a file or folder"))
+        except OSError as error:
+            found = f"unreadable: {error.strerror}"
+            problems.append(Problem(name, "file", found, "a file that you may read"))
+
+
+_STDIN = "stdin"
+
+
+def _names(path: str) -> list[str]:
+    """The files behind a path."""
+    root = Path(path)
+    if path == "-":
+        return [_STDIN]
+    return [str(f) for f in sorted(root.rglob("*")) if f.suffix in SUFFIXES] if root.is_dir() else [path]
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_IGNORE = re.compile(
+    r"(?P<before>.*?)#\s*chaoskit:\s*ignore\s+(?P<rules>[a-z0-9-]+(?:\s*,\s*[a-z0-9-]+)*)\s*$"
+)
+
+
+def parse(
+    text: str, path: str = "text", *, variables: Mapping[str, str] | None = None
+) -> tuple[Document, ...]:
+    """The documents of a YAML text, empty ones left out, the items of a ``kind: List`` each by itself.
+
+    ``${name}`` is replaced where variables are given.
+
+    Raises:
+        InvalidInput: it is no YAML, a key stands twice, or a variable is unknown.
+    """
+    text = text if variables is None else _filled(text, path, variables)
+    ignored = _ignored(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        raise _broken(path, f"{error.reason}", _position(text, error.position)) from error
+    try:
+        return tuple(_documents(loader, path, ignored))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _broken(path, str(error.problem or error.context or "unreadable"), _at(mark)) from error
+    except yaml.YAMLError as error:
+        raise _broken(path, str(error), Place(1, 1)) from error
+    except RecursionError as error:
+        raise _broken(path, "nested too deeply", _at(loader.get_mark())) from error
+    finally:
+        loader.dispose()
+
+
+def _broken(path: str, why: str, place: Place) -> InvalidInput:
+    problem = Problem(path, "YAML", f"broken: {why}", "valid YAML", *place)
+    return InvalidInput(f"{path} is no YAML", problems=(problem,))
+
+
+def _at(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
+
+
+def _position(text: str, position: int) -> Place:
+    before = text[:position]
+    return Place(before.count("\n") + 1, position - before.rfind("\n"))
+
+
+def _filled(text: str, path: str, variables: Mapping[str, str]) -> str:
+    refuse([
+        Problem(path, f"${{{match[1]}}}", "unknown", "a variable that is given", line, match.start() + 1,
+                closest(match[1], variables))
+        for line, content in enumerate(text.splitlines(), 1)
+        for match in _VARIABLE.finditer(content)
+        if match[1] not in variables
+    ])  # fmt: skip
+    return _VARIABLE.sub(lambda match: variables[match[1]], text)
+
+
+def _ignored(text: str) -> dict[int, frozenset[str]]:
+    """Rules that comments switch off: for their own line, or for the next when nothing stands before."""
+    found: dict[int, frozenset[str]] = {}
+    for line, content in enumerate(text.split("\n"), 1):
+        match = _IGNORE.fullmatch(content) if "chaoskit:" in content else None
+        if match is not None:
+            rules = frozenset(re.split(r"\s*,\s*", match["rules"]))
+            whose = line if match["before"].strip(" -") else line + 1
+            found[whose] = found.get(whose, frozenset()) | rules
+    return found
+
+
+def _documents(loader: _Loader, path: str, ignored: Mapping[int, frozenset[str]]) -> Iterator[Document]:
+    while loader.check_node():
+        node = loader.get_node()
+        if node is None:
+            continue
+        marks = _Marks(path)
+        marks.walk(node, ())
+        refuse(marks.problems)
+        value = loader.construct_document(node)
+        if value is not None:
+            yield from Document(path, value, marks.places, marks.keys, ignored).items()
+
+
+class _Marks:
+    """Where every value and key of one document stands, and what cannot be a Kubernetes object in it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.places: dict[Location, Place] = {}
+        self.keys: dict[Location, Place] = {}
+        self.problems: list[Problem] = []
+        self._around: set[int] = set()
+
+    def walk(self, node: yaml.Node, location: Location) -> None:
+        if not self._walkable(node, location):
+            return
+        self.places.setdefault(location, _at(node.start_mark))
+        self._around.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            for index, child in enumerate(node.value):
+                self.walk(child, (*location, index))
+        elif isinstance(node, yaml.MappingNode):
+            for key, child in node.value:
+                self._pair(key, child, location)
+        self._around.discard(id(node))
+
+    def _walkable(self, node: yaml.Node, location: Location) -> bool:
+        if id(node) in self._around:
+            self._say(node, location, "an alias of what it stands in", "a value")
+        elif len(self.places) >= MOST_VALUES:
+            if not self.problems:
+                self._say(node, location, f"more than {MOST_VALUES} values", "a smaller document")
+        elif isinstance(node, yaml.ScalarNode) and _halved(node.value):
+            self._say(node, location, "half a character", "text")
+        else:
+            return True
+        return False
+
+    def _pair(self, key: yaml.Node, child: yaml.Node, location: Location) -> None:
+        if not isinstance(key, yaml.ScalarNode) or not self._walkable(key, location):
+            self._say(key, location, "a key that is no text", "text")
+            return
+        inner = (*location, str(key.value))
+        if inner in self.keys and key.value != "<<":
+            self._say(key, inner, "written twice", "one value")
+        self.keys[inner] = _at(key.start_mark)
+        self.walk(child, inner)
+
+    def _say(self, node: yaml.Node, location: Location, found: str, expected: str) -> None:
+        self.problems.append(Problem(self.path, spelled(location), found, expected, *_at(node.start_mark)))
+
+
+def _halved(text: str) -> bool:
+    """Whether a surrogate stands in it: what cannot be written out again."""
+    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what stands twice out twice: not every reader knows aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Always."""
+        del data
+        return True
+
+
+def dump(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    """The value as YAML text in the order given, lists not indented, as kubectl writes it."""
+    text: str = yaml.dump(value, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=100)
+    return text
