@@ -62,7 +62,7 @@ def test_a_round_takes_its_shortest_interval(duration: str, interval: str, *, ag
 def test_every_value_that_is_rendered_is_one_that_litmus_understands(kind: str) -> None:
     fault = CATALOGUE[kind]
     for severity in SEVERITIES:
-        own = {p.name: "x=y:NoSchedule" for p in fault.parameters if p.mandatory}
+        own = {p.name: p.example for p in fault.parameters if p.mandatory}
         made = experiment(kind, severity=severity, fault={"kind": kind, "parameters": own})
         for name, value in litmus.chosen(made).items():
             parameter = fault.parameter(name)
@@ -93,14 +93,81 @@ def test_somebodys_engine_is_only_labelled() -> None:
 
 @pytest.mark.parametrize("kind", sorted(CATALOGUE))
 def test_each_fault_comes_with_a_definition_an_account_and_rights_bound_to_it(kind: str) -> None:
-    definition, account, role, binding = litmus.manifests(kind, "lab")
-    inner = definition["spec"]["definition"]
-    assert inner["labels"]["name"] == kind
-    assert inner["permissions"] == role["rules"]
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert binding["subjects"][0]["name"] == account["metadata"]["name"]
-    assert ("namespace" in role["metadata"]) == (CATALOGUE[kind].scope == "pod")
+    definition, account, *rights = litmus.manifests(kind, "lab")
+    fault, inner = CATALOGUE[kind], definition["spec"]["definition"]
+    assert definition["metadata"]["name"] == inner["labels"]["name"] == fault.litmus
+    assert inner["permissions"] == [rule for role in rights[::2] for rule in role["rules"]]
+    for role, binding in zip(rights[::2], rights[1::2], strict=True):
+        assert binding["roleRef"] == {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": role["metadata"]["name"],
+        }  # fmt: skip
+        assert binding["subjects"][0]["name"] == account["metadata"]["name"]
+    assert [each["kind"] for each in rights[2:]] == (
+        ["ClusterRole", "ClusterRoleBinding"] if fault.scope == "node" else []
+    )
     assert all(isinstance(each["value"], str) for each in inner["env"])
+
+
+def test_cluster_wide_rights_of_two_namespaces_do_not_overwrite_each_other() -> None:
+    names = {litmus.manifests("node-drain", place)[-1]["metadata"]["name"] for place in ("a", "b")}
+    assert names == {"chaoskit-node-drain-a", "chaoskit-node-drain-b"}
+
+
+def test_a_parameter_that_needs_more_rights_brings_them() -> None:
+    plain = litmus.manifests("pod-delete", "lab")
+    using = litmus.manifests("pod-delete", "lab", using=("nodeLabel",))
+    assert using[: len(plain)] == plain
+    assert using[-2]["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}]
+
+
+def test_a_key_for_nodes_is_mounted_where_litmus_looks_for_it() -> None:
+    inner = litmus.manifests("node-restart", "lab")[0]["spec"]["definition"]
+    assert inner["secrets"] == [{"name": "id-rsa", "mountPath": "/mnt/"}]
+
+
+def test_helpers_run_the_image_that_the_fault_needs() -> None:
+    def image(kind: str) -> str:
+        inner = litmus.manifests(kind, "lab", image="x/go-runner:3.1")[0]["spec"]["definition"]
+        return litmus.env_of(inner["env"]).get("LIB_IMAGE", "")
+
+    assert image("pod-cpu-hog") == "x/go-runner:3.1"
+    assert image("kubelet-service-kill") == "ubuntu:16.04"
+    assert image("pod-delete") == ""
+
+
+def test_a_database_is_lost_by_litmus_network_loss_on_one_host_and_port() -> None:
+    own = {"kind": "database-connection-loss", "parameters": {"database": "db.lab.svc|5432"}}
+    entry = rendered(experiment(fault=own))["spec"]["experiments"][0]
+    env = litmus.engine_env(entry)
+    assert entry["name"] == "pod-network-loss"
+    assert env["DESTINATION_HOSTS"] == "db.lab.svc|5432"
+    assert env["NETWORK_PACKET_LOSS_PERCENTAGE"] == "100"
+
+
+def test_what_is_said_of_the_duration_wins_over_the_severity() -> None:
+    made = experiment("node-drain", severity="critical", targets={"nodes": ["n1"]})
+    assert litmus.chosen(made)["TOTAL_CHAOS_DURATION"] == "300"
+    made = experiment("node-drain", severity="critical", targets={"nodes": ["n1"]}, duration="90s")
+    assert litmus.chosen(made)["TOTAL_CHAOS_DURATION"] == "90"
+
+
+def test_a_fault_that_knows_labels_only_is_told_one_and_pins_nothing() -> None:
+    made = experiment("pod-network-partition")
+    spec = litmus.rendered(made, "run123456", account="sa", workloads=(WEB,), pods=(), label="app=web")[
+        "spec"
+    ]
+    assert spec["appinfo"] == {"appns": "lab", "applabel": "app=web", "appkind": "deployment"}
+    assert "TARGET_PODS" not in litmus.engine_env(spec["experiments"][0])
+
+
+def test_the_pods_of_a_node_fault_run_where_they_are_told() -> None:
+    home = {"nodeSelector": {"kubernetes.io/hostname": "n2"}}
+    made = experiment("node-drain", targets={"nodes": ["n1"]}, litmus=home)
+    spec = litmus.rendered(made, "run123456", account="sa", workloads=(), pods=())["spec"]
+    assert spec["components"]["runner"]["nodeSelector"] == {"kubernetes.io/hostname": "n2"}
+    assert spec["experiments"][0]["spec"]["components"]["nodeSelector"] == {"kubernetes.io/hostname": "n2"}
+    assert litmus.engine_env(spec["experiments"][0])["TARGET_NODE"] == "n1"
+    assert not {"appinfo", "selectors"} & set(spec)
 
 
 def test_the_engines_env_wins_and_empty_values_are_left_out() -> None:

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from tests.experiments.made import pod, topology
+from tests.experiments.made import deployment, pod, replica_set, topology
 
+from chaoskit import kube
 from chaoskit.experiments.selection import Selection, percentage, picked, share
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.targets import of_engine, of_experiment
 from chaoskit.ports.cluster import Object
+from chaoskit.topology import Topology
 
 
 def engine(**spec: Any) -> Object:
@@ -87,6 +89,19 @@ def test_a_share_is_never_nothing_and_never_more_than_all(total: int, percent: i
     assert 1 <= share(total, str(percent)) <= total
 
 
+def test_a_partition_takes_everything_with_the_first_label_whatever_else_is_said() -> None:
+    spec = {"appinfo": {"appns": "lab", "applabel": "app=web,tier=x", "appkind": "deployment"}}
+    pods = (pod("web-1-a"), pod("web-1-b"), pod("lone", owner=""), pod("x", app="x", tier="x"))
+    found = of_engine(
+        engine(**spec), {"PODS_AFFECTED_PERC": "10", "TARGET_PODS": "web-1-a"}, "pod-network-partition",
+        {"lab": topology(*pods)},
+    )  # fmt: skip
+    assert (found.names, found.hit) == (("web-1-a", "web-1-b", "lone"), 3)
+    by_name = {"selectors": {"workloads": [{"kind": "deployment", "namespace": "lab", "names": "web"}]}}
+    nothing = of_engine(engine(**by_name), {}, "pod-network-partition", {"lab": topology()})
+    assert "reads a label" in nothing.missing
+
+
 def experiment(duration: str = "15s", interval: int = 5, **wanted: Any) -> Experiment:
     fault = {"kind": "pod-delete", "parameters": {"interval": interval}}
     spec = {"fault": fault, "targets": wanted, "duration": duration}
@@ -144,3 +159,53 @@ def test_at_worst_chance_takes_every_pod_that_is_hit_from_one_workload() -> None
     found = selected({"appinfo": {"appns": "lab", "applabel": "app=web"}}, *pods, PODS_AFFECTED_PERC="30")
     assert (found.hit, found.total) == (3, 10)
     assert [(each.number, each.total) for each in found.hits] == [(3, 8), (1, 1), (1, 1)]
+
+
+def of_kind(kind: str, known: Topology, **wanted: Any) -> Selection:
+    spec = {"fault": {"kind": kind}, "targets": wanted}
+    made = Experiment.model_validate({"metadata": {"name": "x", "namespace": "lab"}, "spec": spec})
+    return of_experiment(made, known)
+
+
+def labelled(name: str, **labels: Any) -> Object:
+    body = deployment(name)
+    body["metadata"]["labels"] = {"app": name, **labels}
+    body["spec"]["template"]["metadata"]["labels"] |= labels
+    return body
+
+
+def two(**labels: Any) -> Topology:
+    """web with a label of its own on its pods, and db beside it; a service named store before db."""
+    pods = (pod("web-1-a", **labels), pod("web-1-b", **labels), pod("db-1-a", app="db", owner="db-1"))
+    store = {"metadata": {"name": "store", "namespace": "lab"}, "spec": {"selector": {"app": "db"}}}
+    bodies = (labelled("web", **labels), labelled("db"))
+    return topology(
+        *pods, workload_bodies=tuple((kube.DEPLOYMENT, body) for body in bodies), services=(store,),
+        replica_sets=(replica_set(), replica_set("db-1", "db")),
+    )  # fmt: skip
+
+
+def test_a_component_is_what_its_label_or_a_service_of_its_name_stands_for() -> None:
+    known = two(**{"app.kubernetes.io/component": "frontend"})
+    assert of_kind("container-kill", known, components=["frontend"]).names == ("web-1-a", "web-1-b")
+    assert of_kind("container-kill", known, components=["store"]).names == ("db-1-a",)
+    both = of_kind("container-kill", known, components=["store"], workloads=["web"])
+    assert len(both.names) == 3
+    assert "no such component: nope" in of_kind("container-kill", known, components=["nope"]).missing
+
+
+def test_a_fault_on_a_label_takes_one_that_only_its_pods_have_and_hits_them_all() -> None:
+    found = of_kind("pod-network-partition", two(track="one"), workloads=["web"])
+    assert (found.label, found.hit, found.pinned) == ("app=web", 2, False)
+    assert picked(found, "run") == ()
+
+
+def test_where_no_label_is_theirs_alone_the_fault_is_not_begun() -> None:
+    known = topology(pod("web-1-a"), pod("other", owner="", app="web"))
+    assert "only these" in of_kind("pod-network-partition", known, workloads=["web"]).missing
+
+
+def test_workloads_that_are_scaled_must_have_the_label_themselves() -> None:
+    bare = topology(pod("web-1-a"))
+    assert "only these" in of_kind("pod-autoscaler", bare, workloads=["web"]).missing
+    assert of_kind("pod-autoscaler", two(), workloads=["web"]).label == "app=web"

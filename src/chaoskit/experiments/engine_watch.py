@@ -96,6 +96,7 @@ def body_of(trial: Trial, plan: Plan, run: str) -> Object:
         workloads=plan.selection.workloads,
         pods=picked(plan.selection, run),
         percent=plan.selection.percent,
+        label=plan.selection.label,
     )
 
 

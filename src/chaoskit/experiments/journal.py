@@ -98,7 +98,7 @@ class Journal:
             name=trial.name,
             namespace=trial.namespace,
             cluster=cluster,
-            fault=",".join(trial.faults),
+            fault=",".join(trial.asked),
             outcome=judged.outcome,
             reason=judged.reason,
             ended_at=self._clock.now(),

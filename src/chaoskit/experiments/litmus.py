@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chaoskit import kube
@@ -79,10 +79,8 @@ def chosen(experiment: Experiment) -> Env:
     """
     spec, fault = experiment.spec, CATALOGUE[experiment.spec.fault.kind]
     values: dict[str, Any] = {p.env: p.default for p in fault.parameters if p.env not in OF_THE_NODES}
-    own = {**fault.preset(spec.severity), **spec.fault.parameters}
-    if spec.duration is not None:
-        own = {"duration": str(max(1, round(spec.duration))), **own}
-    for name, value in own.items():
+    lasting = {} if spec.duration is None else {"duration": max(1, round(spec.duration))}
+    for name, value in {**fault.preset(spec.severity), **lasting, **spec.fault.parameters}.items():
         parameter = fault.parameter(name)
         values[parameter.env if parameter else name] = Parameter.text(value)
     if spec.targets.percent is not None:
@@ -111,51 +109,90 @@ def rendered(
     workloads: Iterable[ObjectRef],
     pods: Iterable[str],
     percent: str = "",
+    label: str = "",
 ) -> Object:
     """The ChaosEngine of a native experiment: its own name, every tunable explicit.
 
-    Its `pods` are pinned; without any, Litmus takes `percent` of the workloads' pods in each round.
+    Its `pods` are pinned; without any, Litmus takes `percent` of the workloads' pods in each round, or
+    everything with the `label` where the fault knows labels only.
     """
-    meta, spec = experiment.metadata, experiment.spec
     env = chosen(experiment)
-    fault = CATALOGUE[spec.fault.kind]
-    if fault.scope == "pod":
+    if CATALOGUE[experiment.spec.fault.kind].scope == "pod":
         env |= {"TARGET_PODS": ",".join(pods)} | ({"PODS_AFFECTED_PERC": percent} if percent else {})
-    elif spec.targets.nodes:
-        single = fault.parameter("node") is not None
-        env |= {"TARGET_NODE" if single else "TARGET_NODES": ",".join(spec.targets.nodes)}
-    body: Object = {
+    where = selected(experiment, tuple(workloads), label)
+    name = engine_name(experiment.metadata.name, run)
+    return kube.managed(engine(experiment, name, account=account, env=env, where=where), run)
+
+
+def engine(
+    experiment: Experiment,
+    name: str,
+    *,
+    account: str,
+    env: Env,
+    where: Mapping[str, Any],
+    asked: Sequence[Mapping[str, Any]] | None = None,
+) -> Object:
+    """A ChaosEngine that runs the experiment's fault with this ENV on what is selected by `where`.
+
+    Its probes are those that the experiment asks for, or `asked`.
+    """
+    meta, options = experiment.metadata, experiment.spec.litmus
+    home = {"nodeSelector": dict(options.node_selector)} if options.node_selector else {}
+    return {
         "apiVersion": API,
         "kind": "ChaosEngine",
         "metadata": {
-            "name": engine_name(meta.name, run),
+            "name": name,
             "namespace": meta.namespace,
-            "labels": dict(meta.labels),
+            **({"labels": dict(meta.labels)} if meta.labels else {}),
         },
         "spec": {
             "engineState": "active",
             "chaosServiceAccount": account,
-            "jobCleanUpPolicy": spec.litmus.job_clean_up_policy,
-            "terminationGracePeriodSeconds": round(spec.litmus.termination_grace_period),
-            **_selected(experiment, workloads),
-            "experiments": [entry(experiment, env)],
+            "jobCleanUpPolicy": options.job_clean_up_policy,
+            "terminationGracePeriodSeconds": round(options.termination_grace_period),
+            "components": {"runner": {"runnerAnnotations": dict(_NO_SIDECAR), **home}},
+            **where,
+            "experiments": [entry(experiment, _on_nodes(experiment, env), asked)],
         },
     }
-    return kube.managed(body, run)
 
 
-def entry(experiment: Experiment, env: Env) -> dict[str, Any]:
-    """A native experiment in the engine's list: its fault, tunables, and the probes it asks for."""
-    spec: dict[str, Any] = {"components": {"env": env_list(env)}}
-    asked = probes.of_experiment(experiment)
-    return {"name": experiment.spec.fault.kind, "spec": spec | ({"probe": asked} if asked else {})}
+def entry(
+    experiment: Experiment, env: Env, asked: Sequence[Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """A native experiment in the engine's list: its fault, tunables, and probes (None: those it asks for)."""
+    home = {"nodeSelector": dict(selector)} if (selector := experiment.spec.litmus.node_selector) else {}
+    spec: dict[str, Any] = {
+        "components": {"experimentAnnotations": dict(_NO_SIDECAR), **home, "env": env_list(env)}
+    }
+    found = probes.of_experiment(experiment) if asked is None else list(asked)
+    name = CATALOGUE[experiment.spec.fault.kind].litmus
+    return {"name": name, "spec": spec | ({"probe": found} if found else {})}
 
 
-def _selected(experiment: Experiment, workloads: Iterable[ObjectRef]) -> dict[str, Any]:
+_NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
+"""Annotation without which a mesh's sidecar keeps runner and experiment from their end."""
+
+
+def _on_nodes(experiment: Experiment, env: Env) -> Env:
+    """The ENV with the experiment's nodes, where it has any."""
+    nodes = experiment.spec.targets.nodes
+    if not nodes:
+        return env
+    single = CATALOGUE[experiment.spec.fault.kind].parameter("node") is not None
+    return env | {"TARGET_NODE" if single else "TARGET_NODES": ",".join(nodes)}
+
+
+def selected(experiment: Experiment, workloads: Sequence[ObjectRef], label: str) -> dict[str, Any]:
     """Where Litmus looks for pods, pinned or not: their owners by name; bare pods in the namespace."""
     namespace = experiment.metadata.namespace
     if CATALOGUE[experiment.spec.fault.kind].scope == "node":
         return {}
+    if label:
+        kind = workloads[0].kind.name.lower()
+        return {"appinfo": {"appns": namespace, "applabel": label, "appkind": kind}}
     found = [
         {"kind": ref.kind.name.lower(), "namespace": namespace, "names": ref.name}
         for ref in workloads
@@ -183,30 +220,47 @@ def unchanged(engine: Object, run: str) -> Object:
     return kube.managed(body, run)
 
 
-def manifests(kind: str, namespace: str, *, image: str = IMAGE) -> tuple[Object, ...]:
-    """What a namespace needs for a fault: ChaosExperiment, service account and its minimal rights."""
+def account_name(fault: Fault) -> str:
+    """The service account that chaoskit makes for a fault, and its role."""
+    return f"chaoskit-{fault.litmus}"
+
+
+def manifests(
+    kind: str, namespace: str, *, image: str = IMAGE, using: Iterable[str] = ()
+) -> tuple[Object, ...]:
+    """What a namespace needs for a fault: ChaosExperiment, service account and its minimal rights.
+
+    A role in the namespace comes third and its binding fourth; where rights on the whole cluster are needed,
+    by the fault or by the parameters in `using`, a cluster role and its binding follow.
+    """
     fault = CATALOGUE[kind]
-    name = f"chaoskit-{kind}"
-    account = _meta("v1", "ServiceAccount", name, namespace)
-    wide = fault.scope == "node"
-    role = _meta(RBAC, "ClusterRole" if wide else "Role", name, "" if wide else namespace)
-    binding = _meta(RBAC, f"{role['kind']}Binding", name, "" if wide else namespace)
+    name = account_name(fault)
+    used = (parameter for each in using if (parameter := fault.parameter(each)) is not None)
+    wide = (*fault.cluster_rules, *(rule for parameter in used for rule in parameter.needs))
     return (
-        chaos_experiment(fault, namespace, image=image),
-        account,
-        {**role, "rules": rules(fault.rules)},
-        {
-            **binding,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-        },
+        chaos_experiment(CATALOGUE[fault.litmus], namespace, image=image),
+        _meta("v1", "ServiceAccount", name, namespace),
+        *_rights("", name, namespace, fault.rules),
+        *(_rights("Cluster", f"{name}-{namespace}", namespace, wide, account=name) if wide else ()),
     )
+
+
+def _rights(
+    scope: str, name: str, namespace: str, wanted: Iterable[Rule], *, account: str = ""
+) -> tuple[Object, Object]:
+    """A role (``Cluster``: on the whole cluster) and its binding to the namespace's account."""
+    home = "" if scope else namespace
+    role = _meta(RBAC, f"{scope}Role", name, home) | {"rules": rules(wanted)}
+    binding = _meta(RBAC, f"{scope}RoleBinding", name, home)
+    to = {"apiGroup": "rbac.authorization.k8s.io", "kind": f"{scope}Role", "name": name}
+    subject = {"kind": "ServiceAccount", "name": account or name, "namespace": namespace}
+    return role, {**binding, "roleRef": to, "subjects": [subject]}
 
 
 def chaos_experiment(fault: Fault, namespace: str, *, image: str = IMAGE) -> Object:
     """The ChaosExperiment of a fault, every tunable at its default."""
     labels = {
-        "name": fault.kind,
+        "name": fault.litmus,
         "app.kubernetes.io/part-of": "litmus",
         "app.kubernetes.io/component": "experiment-job",
         "app.kubernetes.io/version": image.rpartition(":")[2],
@@ -217,13 +271,13 @@ def chaos_experiment(fault: Fault, namespace: str, *, image: str = IMAGE) -> Obj
     if fault.scope == "pod":
         env |= {"TARGET_PODS": "", "PODS_AFFECTED_PERC": ""}
     if fault.helper != "none":
-        env |= {"LIB_IMAGE": image}
-    started = "node-restart" if fault.kind == "node-poweroff" else fault.kind
-    body = _meta(API, "ChaosExperiment", fault.kind, namespace)
+        env |= {"LIB_IMAGE": fault.helper_image or image}
+    started = "node-restart" if fault.litmus == "node-poweroff" else fault.litmus
+    body = _meta(API, "ChaosExperiment", fault.litmus, namespace)
     body["metadata"]["labels"] |= {**labels, "app.kubernetes.io/component": "chaosexperiment"}
     definition = {
-        "scope": "Cluster" if fault.scope == "node" else "Namespaced",
-        "permissions": rules(fault.rules),
+        "scope": "Cluster" if fault.cluster_rules else "Namespaced",
+        "permissions": rules((*fault.rules, *fault.cluster_rules)),
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/bin/bash"],
@@ -231,15 +285,14 @@ def chaos_experiment(fault: Fault, namespace: str, *, image: str = IMAGE) -> Obj
         "env": env_list(env),
         "labels": labels,
     }
+    if fault.secrets:
+        definition["secrets"] = [{"name": name, "mountPath": path} for name, path in fault.secrets]
     return {**body, "spec": {"definition": definition}}
 
 
 def rules(catalogue: Iterable[Rule]) -> list[dict[str, Any]]:
     """The catalogue's rules as RBAC writes them."""
-    return [
-        {"apiGroups": [each.group], "resources": list(each.resources), "verbs": list(each.verbs)}
-        for each in catalogue
-    ]
+    return [each.document() for each in catalogue]
 
 
 def _meta(api: str, kind: str, name: str, namespace: str) -> Object:

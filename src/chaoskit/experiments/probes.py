@@ -53,39 +53,43 @@ def _longest(condition: Condition) -> float:
 
 def _inputs(experiment: Experiment, condition: Condition) -> tuple[str, Mapping[str, Any]]:
     if condition.http is not None:
-        return "httpProbe", _http(condition.http)
+        return "httpProbe", http(condition.http)
     if condition.command is not None:
-        return "cmdProbe", _command(condition.command)
+        return "cmdProbe", command(condition.command)
     assert condition.prometheus is not None
-    return "promProbe", _prometheus(condition.prometheus, experiment)
+    query = condition.prometheus.query or _selected(condition.prometheus, experiment.metadata.namespace)
+    return "promProbe", prometheus(condition.prometheus, experiment.spec.litmus.prometheus, query)
 
 
-def _http(condition: HttpCondition) -> Mapping[str, Any]:
+def http(condition: HttpCondition) -> dict[str, Any]:
+    """The inputs of an httpProbe."""
     return {
         "url": condition.url,
         "method": {"get": {"criteria": "==", "responseCode": str(condition.status)}},
     }
 
 
-def _command(condition: CommandCondition) -> Mapping[str, Any]:
-    """A command that fails must be a probe that fails: by itself Litmus would call it an error."""
+def command(condition: CommandCondition) -> dict[str, Any]:
+    """The inputs of a cmdProbe. One that fails must be a probe that fails: Litmus would call it an error."""
     line = condition.run if isinstance(condition.run, str) else shlex.join(condition.run)
     if condition.contains:
         line = f"({line}) 2>&1 | grep -qF {shlex.quote(condition.contains)}"
-    command = f"({line}); if [ $? -eq {condition.exit_code} ]; then echo {_HOLDS}; else echo broken; fi"
+    judged = f"({line}); if [ $? -eq {condition.exit_code} ]; then echo {_HOLDS}; else echo broken; fi"
     return {
-        "command": command,
+        "command": judged,
         "comparator": {"type": "string", "criteria": "equal", "value": _HOLDS},
     }
 
 
-def _prometheus(condition: SignalCondition, experiment: Experiment) -> Mapping[str, Any]:
-    """One series, the worst, in single quotes: Litmus puts the query between a shell's double ones."""
+def prometheus(condition: SignalCondition, endpoint: str, query: str) -> dict[str, Any]:
+    """The inputs of a promProbe of the worst series of `query`.
+
+    Its quotes are single ones, since Litmus puts it between a shell's double ones.
+    """
     below = condition.below is not None
     bound = condition.below if condition.below is not None else condition.above
-    query = condition.query or _selected(condition, experiment.metadata.namespace)
     return {
-        "endpoint": experiment.spec.litmus.prometheus,
+        "endpoint": endpoint,
         "query": f"{'max' if below else 'min'}({query})".replace('"', "'"),
         "comparator": {"type": "float", "criteria": "<" if below else ">", "value": f"{bound:g}"},
     }

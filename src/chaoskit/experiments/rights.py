@@ -71,11 +71,13 @@ def _chaos_account(plan: Plan) -> Iterator[Object]:
         known = CATALOGUE.get(fault)
         if known is None:
             continue
-        wide = known.scope == "node"
-        for place in ("",) if wide else dict.fromkeys((home, *selection.namespaces)):
-            kind, role = "ClusterRole" if wide else "Role", f"{name}-{fault}"
-            yield {**_named(RBAC, kind, role, place), "rules": rules(known.rules)}
-            yield _binding(kind, role, place, name, home)
+        role = f"{name}-{fault}"
+        for place in dict.fromkeys((home, *selection.namespaces)):
+            yield {**_named(RBAC, "Role", role, place), "rules": rules(known.rules)}
+            yield _binding("Role", role, place, name, home)
+        if known.cluster_rules:
+            yield {**_named(RBAC, "ClusterRole", role, ""), "rules": rules(known.cluster_rules)}
+            yield _binding("ClusterRole", role, "", name, home)
 
 
 def _binding(kind: str, role: str, place: str, account: str, home: str) -> Object:

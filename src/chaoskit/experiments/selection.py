@@ -19,6 +19,7 @@ class Selection:
 
     `hits` are the same for each workload at worst, when chance takes all of them from it.
     `percent` is what Litmus is told where a native run cannot pin its pods; it takes `hit` of them by it.
+    `label` is what it is told where the fault knows labels only; it takes everything with it.
     `missing` says in words why nothing is selected; Litmus would end with TARGET_SELECTION_ERROR.
     """
 
@@ -30,6 +31,7 @@ class Selection:
     nodes: tuple[str, ...] = ()
     pinned: bool = False
     percent: str = ""
+    label: str = ""
     missing: str = ""
     hits: tuple[Hit, ...] = ()
 

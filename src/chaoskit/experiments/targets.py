@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit import kube
@@ -13,7 +13,7 @@ from chaoskit.experiments.selection import Selection, alive, of_pods, percentage
 from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Object, ObjectRef
-from chaoskit.topology import Topology
+from chaoskit.topology import Topology, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ def of_engine(engine: Object, env: Env, fault: str, topologies: Mapping[str, Top
     namespaces = tuple(dict.fromkeys(part.namespace for part in parts))
     if known is not None and known.scope == "node":
         return _nodes(env, namespaces, topologies)
+    if known is not None and known.scope != "pod":
+        return _of_first_label(parts[0], namespaces, topologies, of_workloads=known.scope == "workload")
     pinned = _csv(env.get("TARGET_PODS"))
     if pinned:
         return _pinned(pinned, parts[0].namespace, topologies)
@@ -72,6 +74,22 @@ def of_engine(engine: Object, env: Env, fault: str, topologies: Mapping[str, Top
     by_name = all(part.kind == "pod" for part in parts)
     hit = len(pods) if by_name else share(len(pods), env.get("PODS_AFFECTED_PERC", ""))
     return of_pods(pods, hit, namespaces, topologies, pinned=by_name)
+
+
+def _of_first_label(
+    part: Wanted, namespaces: tuple[str, ...], topologies: Mapping[str, Topology], *, of_workloads: bool
+) -> Selection:
+    """Everything with the first label: names and shares count for nothing in these faults."""
+    if not part.labels:
+        words = f"the fault reads a label, and there is none: {_spelled([part])}"
+        return Selection((), 0, (), 0, namespaces, missing=words)
+    kind = part.kind if of_workloads else "KIND"
+    first = replace(part, kind=kind, labels=part.labels[:1])
+    pods = list(_matching(first, topologies))
+    if not pods:
+        return Selection((), 0, (), 0, namespaces, missing=f"no pod is selected: {_spelled([first])}")
+    found = of_pods(pods, len(pods), namespaces, topologies, pinned=False)
+    return replace(found, label=first.labels[0])
 
 
 def _pinned(names: tuple[str, ...], namespace: str, topologies: Mapping[str, Topology]) -> Selection:
@@ -159,14 +177,16 @@ def _spelled(parts: Iterable[Wanted]) -> str:
 
 
 def of_experiment(experiment: Experiment, topology: Topology) -> Selection:
-    """What Litmus may hit for a native experiment: its own workloads' or labelled pods, so many of them."""
+    """What Litmus may hit for a native experiment: its own workloads', components' or labelled pods."""
     spec, namespace = experiment.spec, experiment.metadata.namespace
-    if CATALOGUE[spec.fault.kind].scope == "node":
-        env = {"TARGET_NODES": ",".join(spec.targets.nodes)}
-        return _nodes(env, (namespace,), {namespace: topology})
+    fault = CATALOGUE[spec.fault.kind]
+    if fault.scope == "node":
+        return _named_nodes(experiment, topology)
     pods, missing = candidates(experiment, topology)
     if missing:
         return Selection((), 0, (), 0, (namespace,), missing=missing)
+    if fault.scope != "pod":
+        return _by_label(pods, namespace, topology, of_workloads=fault.scope == "workload")
     env, owners = chosen(experiment), {topology.owner_of(pod) for pod in pods}
     replaced = {owner for owner in owners if owner is not None and owner.kind in kube.WORKLOADS}
     if chooses_again(spec.fault.kind, env) and replaced == owners:
@@ -174,23 +194,85 @@ def of_experiment(experiment: Experiment, topology: Topology) -> Selection:
     return so_many(experiment, pods, topology)
 
 
+def _named_nodes(experiment: Experiment, topology: Topology) -> Selection:
+    """The nodes that the experiment names: of none, or of more than it knows, Litmus would choose one."""
+    names, namespace = experiment.spec.targets.nodes, experiment.metadata.namespace
+    single = CATALOGUE[experiment.spec.fault.kind].parameter("node") is not None
+    if not names or (single and len(names) > 1):
+        words = "Litmus needs the node's name" if not names else "Litmus takes one node at a time"
+        return Selection((), 0, (), 0, (namespace,), missing=words)
+    return nodes_named(names, namespace, topology)
+
+
 def candidates(experiment: Experiment, topology: Topology) -> tuple[list[Object], str]:
     """The running pods that the experiment's targets name, or why there are none, in words."""
     wanted_targets, namespace = experiment.spec.targets, experiment.metadata.namespace
-    absent = [name for name in wanted_targets.workloads if not _known(topology, namespace, name)]
-    if absent:
-        return [], f"no such workload: {', '.join(absent)}"
-    by_name = set(wanted_targets.workloads)
+    by_name, missing = _asked_for(experiment, topology)
+    if missing:
+        return [], missing
     pods = [
         pod
         for pod in topology.pods
         if pod["metadata"]["namespace"] == namespace
         and not kube.is_deleting(pod)
         and kube.phase(pod) == "Running"
-        and _asked(topology.owner_of(pod), by_name)
+        and (by_name is None or str(topology.owner_of(pod)) in by_name)
         and wanted_targets.selector.items() <= kube.labels_of(pod).items()
     ]
     return pods, "" if pods else "no running pod is selected"
+
+
+_COMPONENT = "app.kubernetes.io/component"
+
+
+def _asked_for(experiment: Experiment, topology: Topology) -> tuple[set[str] | None, str]:
+    """The workloads that are asked for, None for any; and in words which of them do not exist."""
+    targets, namespace = experiment.spec.targets, experiment.metadata.namespace
+    if not (targets.workloads or targets.components):
+        return None, ""
+    here = [spelled for place, spelled in topology.workloads if place == namespace]
+    by_name = {name: {s for s in here if name in {s, s.partition("/")[2]}} for name in targets.workloads}
+    parts = {s: _parts(topology.workloads[namespace, s]) for s in here} if targets.components else {}
+    by_part = {name: {s for s, called in parts.items() if name in called} for name in targets.components}
+    for what, found in (("workload", by_name), ("component", by_part)):
+        absent = [name for name, workloads in found.items() if not workloads]
+        if absent:
+            return None, f"no such {what}: {', '.join(absent)}"
+    return {each for found in (*by_name.values(), *by_part.values()) for each in found}, ""
+
+
+def _parts(workload: Workload) -> set[str]:
+    """What the workload is called as a part of its application: by its label and by its services."""
+    labels = {**kube.labels_of(workload.body["spec"]["template"]), **kube.labels_of(workload.body)}
+    return {labels.get(_COMPONENT, ""), *(service["metadata"]["name"] for service in workload.services)}
+
+
+_CHANGES = frozenset({"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"})
+"""Labels of pods that do not last."""
+
+
+def _by_label(pods: list[Object], namespace: str, topology: Topology, *, of_workloads: bool) -> Selection:
+    """All with one label, for faults that know no names: one that these pods alone have.
+
+    With `of_workloads` the workloads need it as well: Litmus finds them by it.
+    """
+    owners = {owner for pod in pods if (owner := topology.owner_of(pod)) is not None}
+    there = [w for w in topology.workloads.values() if w.ref.namespace == namespace] if of_workloads else []
+    ours = [*pods, *(w.body for w in there if w.ref in owners)]
+    mine = {id(body) for body in ours}
+    others = [
+        body
+        for body in (*alive(topology.pods), *(w.body for w in there))
+        if body["metadata"]["namespace"] == namespace and id(body) not in mine
+    ]
+    shared = set.intersection(*(set(kube.labels_of(each).items()) for each in ours))
+    taken = {pair for each in others for pair in kube.labels_of(each).items()}
+    labels = sorted((key, value) for key, value in shared - taken if key not in _CHANGES)
+    if not labels or len({owner.kind for owner in owners}) != 1:
+        words = "the fault takes all of one label, and there is none that only these pods and workloads have"
+        return Selection((), 0, (), 0, (namespace,), missing=words)
+    found = of_pods(pods, len(pods), (namespace,), {namespace: topology}, pinned=False)
+    return replace(found, label="=".join(labels[0]))
 
 
 def so_many(experiment: Experiment, pods: list[Object], topology: Topology) -> Selection:
@@ -224,14 +306,3 @@ def _in_rounds(
     percent = _percent(experiment, len(pods))
     hit = share(len(pods), percent)
     return of_pods(pods, hit, (namespace,), {namespace: topology}, pinned=False, percent=percent)
-
-
-def _known(topology: Topology, namespace: str, name: str) -> bool:
-    return any(
-        place == namespace and name in {spelled, spelled.partition("/")[2]}
-        for place, spelled in topology.workloads
-    )
-
-
-def _asked(owner: ObjectRef | None, names: set[str]) -> bool:
-    return not names or (owner is not None and bool(names & {str(owner), owner.name}))

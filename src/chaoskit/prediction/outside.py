@@ -10,7 +10,10 @@ _FAULTS = {
     "pod-delete": "pod-crash",
     "container-kill": "pod-crash",
     "pod-memory-hog": "memory-leak",
+    "pod-memory-hog-exec": "memory-leak",
     "pod-cpu-hog": "cpu-saturation",
+    "pod-cpu-hog-exec": "cpu-saturation",
+    "database-connection-loss": "database-connection",
 }
 
 

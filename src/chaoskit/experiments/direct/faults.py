@@ -44,11 +44,11 @@ OWN: Mapping[str, Fault] = {
     for each in (
         _own("scale-down", "a workload has fewer pods", "capacity", "the number of replicas is restored"),
         _own(
-            "config-mutation", "a setting is wrong or missing", "bad configuration",
+            "config-mutation", "a setting is wrong or missing", "configuration",
             "the setting is put back, and what was restarted has its old pods' template again",
         ),
         _own(
-            "resource-squeeze", "a pod has less CPU or memory to live on", "cpu saturation",
+            "resource-squeeze", "a pod has less CPU or memory to live on", "cpu-saturation",
             "the pod has its own resources again", disrupts=False,
         ),
         _own("network-partition", "pods are cut off from the network", "network", "the policy is removed"),
@@ -57,7 +57,7 @@ OWN: Mapping[str, Fault] = {
             disrupts=False, hides=True,
         ),
         _own(
-            "node-cordon", "a node takes no new pods", "node failure", "the node is uncordoned",
+            "node-cordon", "a node takes no new pods", "node", "the node is uncordoned",
             disrupts=False,
         ),
     )

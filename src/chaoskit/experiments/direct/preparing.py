@@ -84,9 +84,9 @@ def scene_of(
 
 def seconds_of(experiment: Experiment) -> float:
     """How long the fault lasts."""
-    asked = experiment.spec.duration
-    written = experiment.spec.fault.parameters.get("duration", EVERY[experiment.spec.fault.kind].duration)
-    return float(written) if asked is None else asked
+    spec, fault = experiment.spec, EVERY[experiment.spec.fault.kind]
+    usual = fault.preset(spec.severity).get("duration", fault.duration)
+    return float(spec.fault.parameters.get("duration", usual)) if spec.duration is None else spec.duration
 
 
 def chosen(experiment: Experiment, fault: Direct) -> Mapping[str, str]:
