@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaoskit.cli.complaints import problem_words
-from chaoskit.cli.render import emit
+from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
@@ -27,23 +28,62 @@ VariableFiles = Annotated[
     list[Path] | None, typer.Option(help="A YAML file of variables; --var goes before it.")
 ]
 
+_SCHEMAS = {"experiment": "experiment.json"}
+
 
 @command(
-    app, epilog="Examples: chaoskit validate examples/experiments; chaoskit validate --strict engine.yaml"
+    app,
+    epilog="Examples: chaoskit validate examples/experiments; "
+    "chaoskit validate --strict --ignore no-probe engine.yaml; chaoskit validate --rules; "
+    "chaoskit validate --schema experiment > experiment.json",
 )
 def validate(
     session: Session,
-    files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Files, folders, or - for standard input.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A rule whose warnings do not matter; in a file: # chaoskit: ignore RULE.", metavar="RULE"
+        ),
+    ] = None,
     var: Variables = None,
     var_file: VariableFiles = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="List the rules instead, and why each is one.")
+    ] = False,
+    schema: Annotated[
+        str, typer.Option(help="Print a JSON Schema for editors instead: experiment.", metavar="KIND")
+    ] = "",
 ) -> None:
     """Report every problem of experiment documents, native or plain Litmus, without a cluster."""
-    from chaoskit.documents import read
+    if schema:
+        sys.stdout.write(_schema(schema))
+    elif rules:
+        _list_rules(session)
+    else:
+        _check(session, files or [], frozenset(ignore or ()), variables(var, var_file), strict=strict)
+
+
+def _check(
+    session: Session, files: list[str], ignore: frozenset[str], given: dict[str, str], *, strict: bool
+) -> None:
+    from chaoskit.documents import refuse, survey
+    from chaoskit.experiments.lint import Finding
     from chaoskit.experiments.trials import findings
 
-    documents = read(files, variables=variables(var, var_file))
-    found = findings(documents)
+    if not files:
+        raise typer.BadParameter("name files, folders, or - for standard input")
+    _known(ignore)
+    documents, unread = survey(files, variables=given)
+    if not documents:
+        refuse(unread)
+    told = (*(Finding("error", problem) for problem in unread), *findings(documents))
+    found = tuple(each for each in told if each.problem.rule not in ignore)
+    if not documents and not found:
+        raise typer.BadParameter(f"there is no document in {', '.join(files)}")
     wrong = [each for each in found if strict or each.level == "error"]
     outcome = Outcome.INVALID_INPUT if wrong else Outcome.DONE
     document = {
@@ -54,6 +94,39 @@ def validate(
     }
     emit(session, "validation", document, lambda out: _table(out, found, len(documents)))
     raise typer.Exit(outcome.exit_code)
+
+
+def _known(ignore: frozenset[str]) -> None:
+    """Every rule that is to be ignored exists and is a warning: what certainly fails stays an error."""
+    from chaoskit.documents import closest
+    from chaoskit.experiments.lint import RULES
+
+    for rule in sorted(ignore):
+        if rule not in RULES:
+            near = closest(rule, RULES) or "chaoskit validate --rules lists them"
+            raise typer.BadParameter(f"there is no rule {rule}: {near}")
+        if RULES[rule][0] == "error":
+            raise typer.BadParameter(
+                f"rule {rule} is an error, and errors cannot be ignored: {RULES[rule][1]}"
+            )
+
+
+def _list_rules(session: Session) -> None:
+    from chaoskit.experiments.lint import RULES
+
+    document = {"rules": [{"rule": name, "level": level, "why": why} for name, (level, why) in RULES.items()]}
+    rows = [(name, level, why) for name, (level, why) in RULES.items()]
+    emit(session, "rules", document, lambda out: columns(out, ("rule", "level", "why"), rows, wrap=2))
+
+
+def _schema(kind: str) -> str:
+    """The shipped schema of a kind of document."""
+    from importlib import resources
+
+    file = _SCHEMAS.get(kind.lower())
+    if file is None:
+        raise typer.BadParameter(f"there is no schema of {kind}; there is {', '.join(_SCHEMAS)}")
+    return (resources.files("chaoskit") / "schemas" / file).read_text(encoding="utf-8")
 
 
 def checked(files: list[str], var: list[str] | None, var_files: list[Path] | None) -> tuple[Document, ...]:

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, read
+from chaoskit.documents import Document, each, read, refuse
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import lint, litmus
+from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import API_VERSION, KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
 from chaoskit.steadystate.conditions import Condition
-
-BESIDE = frozenset(
-    {
-        "ChaosExperiment",
-        "ServiceAccount",
-        "Role",
-        "RoleBinding",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "ConfigMap",
-        "Secret",
-    }
-)
-"""Kinds that may stand beside an engine; they are made before it and removed after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +47,15 @@ class Trial:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """The faults, in order."""
+        """Litmus' names of the faults, in order."""
         if self.experiment is not None:
-            return (self.experiment.spec.fault.kind,)
+            return (EVERY[self.experiment.spec.fault.kind].litmus,)
         return litmus.names_of(self.engine or {"spec": {}})
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The faults as the document calls them: one of chaoskit's own stands for one of Litmus'."""
+        return self.faults if self.experiment is None else (self.experiment.spec.fault.kind,)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -114,7 +105,7 @@ def load(
 
 
 def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool = False) -> tuple[Trial, ...]:
-    """The trials of documents that were read.
+    """The trials of documents that were read; objects beside an engine are made before and removed after it.
 
     Raises:
         InvalidInput: as in `load`.
@@ -126,60 +117,73 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
         where = ", ".join(dict.fromkeys(d.path for d in documents)) or "nothing"
         problem = Problem(where, "document", "no experiment", f"{KIND} or ChaosEngine")
         raise InvalidInput(f"{where}: there is nothing to run", problems=(problem,))
-    return tuple(_with_beside(trial, beside) for trial in found)
+    between = _heeded(lint.together(documents))
+    refuse([one.problem for one in between if strict])
+    return tuple(_with_beside(trial, beside, between) for trial in found)
 
 
 def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
     """Everything that `validate` has to say: errors and warnings of all documents, in their order."""
     found: list[lint.Finding] = []
+    valid: list[Document] = []
     for document in documents:
+        said = sorted(_findings(document), key=lambda one: (one.problem.line, one.problem.column))
+        found += said
+        if not any(one.level == "error" for one in said):
+            valid.append(document)
+    return (*found, *_heeded(lint.together(valid)))
+
+
+def _findings(document: Document) -> tuple[lint.Finding, ...]:
+    """What is wrong, or a trap, in one document."""
+    if document.api_version == API_VERSION and document.kind == KIND:
         try:
-            trial = _understood(document, "", strict=False)
+            return _heeded(lint.native(document, experiment_of(document)))
         except InvalidInput as error:
-            found += [lint.Finding("error", problem) for problem in error.problems]
-        else:
-            warnings = trial.warnings if isinstance(trial, Trial) else ()
-            found += [lint.Finding("warning", problem) for problem in warnings]
-    return tuple(found)
+            return tuple(lint.Finding("error", problem) for problem in error.problems)
+    if document.kind == "ChaosEngine":
+        return _heeded(lint.engine(document))
+    if document.kind == "ChaosExperiment":
+        return _heeded(lint.definition(document))
+    if document.kind in lint.BESIDE:
+        return _heeded(lint.beside(document))
+    found = f"{document.kind or 'without kind'} ({document.api_version or 'no apiVersion'})"
+    wanted = f"{KIND} ({API_VERSION}), ChaosEngine, or what belongs beside one"
+    return (lint.Finding("error", document.problem(("kind",), found, wanted, rule="kind")),)
+
+
+def _heeded(found: Iterable[lint.Finding]) -> tuple[lint.Finding, ...]:
+    return tuple(one for one in found if not one.ignored)
 
 
 def _understood(document: Document, namespace: str, *, strict: bool) -> Trial | Object:
-    if document.api_version == API_VERSION and document.kind == KIND:
+    found = _findings(document)
+    refuse([one.problem for one in found if strict or one.level == "error"])
+    warnings = tuple(one.problem for one in found)
+    if document.kind == KIND:
         experiment = experiment_of(document)
         if namespace and not document.at(("metadata", "namespace")):
             meta = experiment.metadata.model_copy(update={"namespace": namespace})
             experiment = experiment.model_copy(update={"metadata": meta})
-        return Trial(document.path, experiment=experiment, line=document.place(()).line)
-    if document.kind == "ChaosEngine":
-        return _engine(document, namespace, strict=strict)
-    if document.kind in BESIDE and isinstance(document.at(("metadata", "name")), str):
-        return dict(document.value)
-    found = f"{document.kind or 'without kind'} ({document.api_version or 'no apiVersion'})"
-    wanted = f"{KIND} ({API_VERSION}), ChaosEngine, or what belongs beside one"
-    problem = document.problem(("kind",), found, wanted, rule="kind")
-    raise InvalidInput(str(problem), problems=(problem,))
-
-
-def _engine(document: Document, namespace: str, *, strict: bool) -> Trial:
-    found = lint.engine(document)
-    errors = [one.problem for one in found if strict or one.level == "error"]
-    if errors:
-        raise InvalidInput(str(errors[0]), problems=errors)
+        return Trial(document.path, experiment=experiment, warnings=warnings, line=document.place(()).line)
     body = dict(document.value)
+    if document.kind != "ChaosEngine":
+        return body
     place = body["metadata"].get("namespace") or namespace or "default"
     body["metadata"] = {**body["metadata"], "namespace": place}
-    warnings = tuple(one.problem for one in found if one.level == "warning")
     return Trial(document.path, engine=body, warnings=warnings, line=document.place(()).line)
 
 
-def _with_beside(trial: Trial, beside: Iterable[Object]) -> Trial:
+def _with_beside(trial: Trial, beside: Iterable[Object], between: Iterable[lint.Finding]) -> Trial:
+    """The trial with what belongs beside it, and what is said of all of them together."""
     mine = []
     for body in beside:
         if not kube.kind_of(body).namespaced:
             mine.append(body)
         elif (body["metadata"].get("namespace") or trial.namespace) == trial.namespace:
             mine.append({**body, "metadata": {**body["metadata"], "namespace": trial.namespace}})
-    return dataclasses.replace(trial, beside=tuple(mine))
+    warnings = (*trial.warnings, *(one.problem for one in between if one.problem.path == trial.path))
+    return replace(trial, beside=tuple(mine), warnings=warnings)
 
 
 def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> float:

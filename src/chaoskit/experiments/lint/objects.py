@@ -1,0 +1,42 @@
+"""What every Kubernetes object has: an API version that exists, a name, labels that are texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from chaoskit.documents import Location
+from chaoskit.experiments.lint.rules import Finding, Look
+from chaoskit.experiments.lint.shapes import TEXT, TEXTS, check, struct
+
+_NAME: Location = ("metadata", "name")
+_DNS = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
+_PATH = re.compile(r"[^/%]+")
+_METADATA = struct(name=TEXT, namespace=TEXT, labels=TEXTS, annotations=TEXTS)
+_LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+
+
+def head(look: Look, versions: tuple[str, ...], *, longest: int = 253) -> Iterator[Finding]:
+    """Findings about API version, name and labels."""
+    if look.document.api_version not in versions:
+        yield look.say("api-version", ("apiVersion",), " or ".join(versions))
+    yield from _named(look, longest)
+    for field in ("namespace", "labels", "annotations"):
+        yield from check(look, ("metadata", field), _METADATA.fields[field])
+    yield from _labels(look)
+
+
+def _named(look: Look, longest: int) -> Iterator[Finding]:
+    name = look.at(_NAME)
+    # roles and their bindings may be called anything that a path can hold: system:node
+    form = _PATH if look.document.kind.removeprefix("Cluster") in {"Role", "RoleBinding"} else _DNS
+    if not isinstance(name, str) or not form.fullmatch(name) or len(name) > longest:
+        yield look.say("name", _NAME, f"a DNS name of at most {longest} characters")
+
+
+def _labels(look: Look) -> Iterator[Finding]:
+    labels: Mapping[str, object] = look.mapping(("metadata", "labels"))
+    for name, value in labels.items():
+        if isinstance(value, str) and not _LABEL.fullmatch(value):
+            wanted = "at most 63 letters, digits, -, _ and ."
+            yield look.say("metadata", ("metadata", "labels", name), wanted)

@@ -1,0 +1,176 @@
+"""The rules, each with its id, how grave it is and why; and how a look at a document tells what it finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chaoskit.documents import Document, Location, closest, shown
+from chaoskit.errors import Problem
+
+Level = Literal["error", "warning"]
+
+RULES: Mapping[str, tuple[Level, str]] = {
+    # the object
+    "kind": ("error", "only experiments, and what belongs beside one, can be run"),
+    "api-version": ("error", "the server does not know it"),
+    "name": ("error", "pods and labels are made of the name"),
+    "name-long": ("warning", "Litmus makes other names of it, which are cut"),
+    "metadata": ("error", "the server refuses it"),
+    "type": ("error", "the server refuses it"),
+    "field-misspelt": ("error", "it is dropped silently, and what was meant is not set"),
+    "field-unknown": ("warning", "it is dropped silently"),
+    # native experiments
+    "fault-unknown": ("error", "without a fault there is nothing to run"),
+    "parameter-unknown": ("error", "the fault does not know it"),
+    "parameter-missing": ("error", "the fault cannot do without"),
+    "parameter-value": ("error", "Litmus reads what is no plain number as 0 and passes without a fault"),
+    "targets": ("error", "faults on pods need pods, faults on nodes need nodes"),
+    "no-steady-state": ("warning", "without it a pass says only that the fault took place"),
+    "radius": ("warning", "the run will be refused"),
+    # engines
+    "engine-state": ("error", "the server refuses it"),
+    "engine-stopped": ("warning", "nothing will happen"),
+    "clean-up-policy": ("error", "the server refuses it"),
+    "service-account": ("warning", "without it the default account is used, which has no rights"),
+    "annotation-check": ("warning", "Litmus 3.x ignores it: pods without the annotation are hit as well"),
+    "health-check": ("warning", "the ChaosExperiment's ENV overrides it: set DEFAULT_HEALTH_CHECK as ENV"),
+    "grace": ("warning", "helpers get no time to take the fault back when they are stopped"),
+    "experiments": ("error", "an engine without experiments runs nothing"),
+    "experiments-several": ("warning", "experiments of one engine run one after the other"),
+    "experiment-twice": ("error", "the second of the same name overwrites the first one's status"),
+    "elsewhere": ("warning", "the chaos pods go down with the node that they hit"),
+    "no-probe": ("warning", "without a probe a Pass says only that the injection did not fail"),
+    # targets of engines
+    "app-kind": ("error", "the server refuses it"),
+    "appinfo-incomplete": ("error", "with only one of appkind and applabel the operator stops the engine"),
+    "appinfo-unused": ("warning", "selectors win"),
+    "selectors": ("error", "the server refuses it"),
+    "label-or": ("warning", "parts of a label filter are alternatives: pods with any of them are hit"),
+    "label-names": ("warning", "a filter without = is read as names of workloads"),
+    "label-set": ("warning", "Litmus 3.x knows no sets of values"),
+    "label-mode": ("warning", "Litmus up to 3.31 does not read it: labels stay alternatives"),
+    "label-needed": ("warning", "the fault reads the first label, and panics when there is none"),
+    "target-random": ("warning", "without a label any pod of the namespace may be hit"),
+    "percent-unused": ("warning", "where pods are named, their share counts for nothing"),
+    # tunables
+    "env-text": ("error", "an ENV value that is no text makes the operator fail"),
+    "env-twice": ("warning", "the last one counts"),
+    "env-misspelt": ("warning", "an ENV that the fault does not know changes nothing"),
+    "env-reserved": ("warning", "the runner sets it itself"),
+    "env-harmful": ("warning", "the fault fails with it"),
+    "env-value": ("error", "the experiment ends with an error"),
+    "env-flag": ("warning", "it is read as false"),
+    "env-missing": ("warning", "the fault cannot do without it: the ChaosExperiment must set it"),
+    "tunable": ("error", "Litmus reads what is no plain number as 0 and passes without a fault"),
+    "interval-range": ("warning", "without RANDOMNESS a range is read as 0"),
+    "scope-none": ("warning", "the kubelet's probes are hit too: restarts, and an undo that may fail"),
+    "scope-or": ("warning", "addresses and ports are filters of their own: either is hit; write host|port"),
+    "host-short": ("warning", "it is resolved where the chaos runs; what cannot be is skipped silently"),
+    "runtime-socket": ("warning", "the helper does not find the container"),
+    "pumba": ("warning", "Litmus 3.x has no pumba: the setting is ignored"),
+    "image-floating": ("warning", "helper and experiment may differ from the operator tomorrow"),
+    "runner-3-20": ("warning", "go-runner 3.20 cannot run an engine of the same name twice"),
+    # probes
+    "probe-field": ("error", "Litmus needs it"),
+    "probe-twice": ("error", "the second of the same name overwrites the first one's result"),
+    "probe-type": ("error", "Litmus knows no other probes"),
+    "probe-mode": ("error", "modes are spelt exactly so"),
+    "probe-operation": ("error", "Litmus knows no other operations"),
+    "probe-comparator": ("error", "the probe ends with an error"),
+    "probe-duration": ("error", "a duration without unit ends the experiment before it has a result"),
+    "probe-timeout": ("error", "with a timeout of 0 every answer is too late"),
+    "litmus-2x": ("warning", "that is Litmus 2.x: 3.x refuses or ignores it"),
+    "probe-delay-unused": ("warning", "it is ignored: write initialDelay"),
+    "probe-on-chaos-delay": ("warning", "with initialDelay an OnChaos probe passes without looking"),
+    "probe-busy": ("warning", "without probePollingInterval the probe never rests"),
+    "probe-gate": ("warning", "without stopOnFailure the fault is injected though the probe failed"),
+    "probe-post": ("warning", "httpProbe POST crashes Litmus 3.x"),
+    "probe-query": ("warning", 'a query is run by a shell in double quotes: no ", $, ` or \\ in it'),
+    "probe-series": ("warning", "a query must return exactly one series: aggregate it"),
+    "probe-inline": ("warning", "inline is no image in Litmus 3.x: leave source out"),
+    # what stands beside an engine
+    "definition": ("error", "the runner cannot start the experiment"),
+    "definition-labels": ("error", "the runner panics without labels, and the engine hangs for ever"),
+    "definition-args": ("warning", "another experiment is started"),
+    "rights-shape": ("error", "the server refuses it"),
+    # documents together
+    "twice": ("warning", "the later one wins"),
+    "other-namespace": ("warning", "everything but the target must be in the engine's namespace"),
+    "experiment-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
+    "account-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
+    "account-unbound": (
+        "warning",
+        "unless bound in the cluster, it has no rights: the run is a silent nothing",
+    ),
+    "rights-missing": ("warning", "unless given in the cluster, the experiment fails or is a silent nothing"),
+    "image-differs": ("warning", "helper and experiment of different versions do not understand each other"),
+}
+"""Every rule: how grave it is and why. A warning can be ignored, an error cannot."""
+
+
+IGNORE = "chaoskit.io/ignore"
+"""Annotation on an object: rules that are switched off for it, joined by commas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem and how grave it is; `ignored` where its document says that it does not matter."""
+
+    level: Level
+    problem: Problem
+    ignored: bool = False
+
+
+class Look:
+    """A look at one document: what is where, and how a finding there is told."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._off = frozenset(re.split(r"[,\s]+", self.text(("metadata", "annotations", IGNORE))))
+
+    def at(self, location: Location) -> Any:
+        """The value there, or None."""
+        return self.document.at(location)
+
+    def mapping(self, location: Location) -> Mapping[str, Any]:
+        """The mapping there; an empty one when there is something else or nothing."""
+        found = self.document.at(location)
+        return found if isinstance(found, Mapping) else {}
+
+    def items(self, location: Location) -> Sequence[Any]:
+        """The list there; an empty one when there is something else or nothing."""
+        found = self.document.at(location)
+        return found if isinstance(found, list) else ()
+
+    def text(self, location: Location) -> str:
+        """The text there; "" when there is something else or nothing."""
+        found = self.document.at(location)
+        return found if isinstance(found, str) else ""
+
+    def say(
+        self,
+        rule: str,
+        location: Location,
+        expected: str,
+        *,
+        found: str = "",
+        hint: str = "",
+        key: bool = False,
+    ) -> Finding:
+        """A finding by this rule: what stands there is not what was expected."""
+        level, why = RULES[rule]
+        value = self.document.at(location)
+        found = found or ("missing" if value is None else shown(value))
+        told = self.document.problem(location, found, expected, hint=hint or why, rule=rule, key=key)
+        off = self._off | self.document.ignored.get(told.line, frozenset())
+        return Finding(level, told, ignored=level == "warning" and rule in off)
+
+    def choice(self, rule: str, location: Location, options: Iterable[str]) -> Iterator[Finding]:
+        """A finding when something else stands there than one of these."""
+        value, known = self.document.at(location), tuple(options)
+        if value not in (None, "") and (not isinstance(value, str) or value not in known):
+            hint = closest(value, known) if isinstance(value, str) else ""
+            yield self.say(rule, location, "one of " + ", ".join(known), hint=hint)

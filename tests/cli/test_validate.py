@@ -1,0 +1,64 @@
+"""What `validate` says of files, and what it lists instead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.commandline import PROJECT, CommandLine
+from tests.experiments import test_lint as right
+
+Write = Callable[[str, str], Path]
+
+
+def test_every_problem_of_every_file_is_told_at_once_with_its_line(
+    stranger: CommandLine, write: Write
+) -> None:
+    write("a.yaml", right.ENGINE.replace("'15'", "60s").replace("mode: Edge", "mode: edge"))
+    write("b.yaml", "a: [1\n")
+    write("c.yaml", right.NATIVE.replace("pod-delete", "pod-delet"))
+    ended = stranger("validate", stranger.home)
+    assert ended.code == 2
+    told = [line.split()[1].rpartition("/")[2] for line in ended.out.splitlines() if line.startswith("error")]
+    assert [each.rpartition(":")[0] for each in told] == ["b.yaml:2", "a.yaml:15", "a.yaml:20", "c.yaml:5"]
+    assert "         15 |         - {name: TOTAL_CHAOS_DURATION, value: 60s}" in ended.out
+    assert "did you mean pod-delete?" in ended.out
+    assert ended.out.endswith("2 documents, 4 errors, 0 warnings\n")
+
+
+def test_warnings_fail_only_where_asked_and_not_where_ignored(stranger: CommandLine, write: Write) -> None:
+    file = write("a.yaml", right.BARE)
+    assert stranger("validate", file).code == 0
+    assert stranger("validate", "--strict", file).code == 2
+    assert stranger("validate", "--strict", "--ignore", "no-probe", file).code == 0
+    found = stranger("validate", file, "-o", "json").json["findings"]
+    assert [(each["level"], each["rule"], each["line"]) for each in found] == [("warning", "no-probe", 13)]
+
+
+def test_standard_input_is_a_file_too(stranger: CommandLine) -> None:
+    ended = stranger("validate", "-", stdin=right.ENGINE.replace("'15'", "60s"))
+    assert ended.code == 2
+    assert ended.out.startswith("error    stdin:15:47  ")
+
+
+def test_a_folder_without_documents_is_no_pass(stranger: CommandLine) -> None:
+    (stranger.home / "empty").mkdir()
+    ended = stranger("validate", "empty")
+    assert ended.code == 2
+    assert "no document" in ended.err
+
+
+def test_rules_are_listed_with_their_gravity_and_reason(stranger: CommandLine) -> None:
+    listed = stranger("validate", "--rules", "-o", "json").json["rules"]
+    assert {"rule": "tunable", "level": "error"}.items() <= next(
+        each for each in listed if each["rule"] == "tunable"
+    ).items()
+    assert all(each["why"] for each in listed)
+
+
+def test_the_schema_is_printed_as_it_is_shipped(stranger: CommandLine) -> None:
+    shipped = PROJECT / "src/chaoskit/schemas/experiment.json"
+    ended = stranger("validate", "--schema", "experiment")
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out) == json.loads(shipped.read_text(encoding="utf-8"))
