@@ -154,6 +154,18 @@ def _serves(service: Object, have: Mapping[str, str]) -> bool:
     return bool(selector) and all(have.get(key) == value for key, value in selector.items())
 
 
+_IMAGES = ("postgres", "mysql", "mariadb", "mongo", "redis", "cassandra", "cockroach", "mssql", "valkey")
+_NAMES = ("db", "database", "postgresql", "mysql", "mongodb", "redis")
+
+
+def looks_like_database(workload: Workload) -> bool:
+    """Whether its image or name says that it is a database."""
+    containers = workload.body["spec"]["template"]["spec"].get("containers") or ()
+    images = [container.get("image", "").rpartition("/")[2] for container in containers]
+    name = workload.ref.name
+    return any(image.startswith(_IMAGES) for image in images) or name.rpartition("-")[2] in _NAMES
+
+
 def snapshot(cluster: Cluster, namespace: str = "", *, events: bool = False) -> Topology:
     """The topology of a namespace ("" is all) as it is now; `events` adds what the cluster said lately."""
 

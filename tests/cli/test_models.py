@@ -160,7 +160,7 @@ def test_experiments_from_predictions_carry_their_lineage(chaoskit: CommandLine)
 
 
 def test_generated_files_are_valid_and_can_be_planned(chaoskit: CommandLine) -> None:
-    ended = chaoskit("generate", "-n", "shop", "--source", "topology", "--top", 3, "--out", "made")
+    ended = chaoskit("generate", "-n", "shop", "--from", "topology", "--top", 3, "--out", "made")
     assert ended.code == 0
     assert len(list((chaoskit.home / "made").glob("*.yaml"))) == 3
     assert chaoskit("validate", "made", "--strict").code == 0
@@ -169,7 +169,7 @@ def test_generated_files_are_valid_and_can_be_planned(chaoskit: CommandLine) -> 
 
 
 def test_generated_yaml_on_stdout_can_be_piped_into_a_plan(chaoskit: CommandLine) -> None:
-    text = chaoskit("generate", "-n", "shop", "--source", "topology", "--top", 2).out
+    text = chaoskit("generate", "-n", "shop", "--from", "topology", "--top", 2).out
     plans = chaoskit("plan", "-", "-o", "json", stdin=text).json["plans"]
     assert len(plans) == 2
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.experiments.made import deployment, pod, replica_set, topology
 
 from chaoskit import kube
 from chaoskit.documents import parse
-from chaoskit.experiments.generation import Proposal, propose
+from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.generation import Proposal, propose, reproduce
 from chaoskit.experiments.trials import trials
 from chaoskit.records import PredictionRecord
 from chaoskit.topology import CALLS, Topology
@@ -44,11 +48,13 @@ def prediction(
     )  # fmt: skip
 
 
-def run(fault: str, outcome: str, *, days: float, severity: str = "medium") -> dict[str, Any]:
+def run(
+    fault: str, outcome: str, *, days: float, severity: str = "medium", target: str = "deployment/cart"
+) -> dict[str, Any]:
     return {
         "fault": fault,
         "namespace": "lab",
-        "targets": ("deployment/cart",),
+        "targets": (target,),
         "outcome": outcome,
         "at": (NOW - timedelta(days=days)).isoformat(),
         "experiment": {"spec": {"severity": severity}},
@@ -69,7 +75,7 @@ def test_what_will_probably_fail_is_tried_first_with_the_fault_that_proves_it() 
 
 def test_without_predictions_what_most_depend_on_is_tried_first() -> None:
     found = propose((), shop(), now=NOW)
-    assert [each.target for each in found] == ["deployment/db", "deployment/cart", "deployment/front"]
+    assert [each.target for each in found][:3] == ["deployment/db", "deployment/cart", "deployment/front"]
     assert "no prediction" in found[0].reason
 
 
@@ -80,10 +86,16 @@ def test_memory_is_filled_just_over_what_is_free_of_the_limit() -> None:
 
 def test_database_trouble_is_proven_between_client_and_database_alone() -> None:
     found = first(prediction("cart", 0.9, "database-connection"))
-    assert found.experiment["spec"]["fault"]["parameters"] == {
-        "percent": 100,
-        "hosts": "db.lab.svc.cluster.local|5432",
+    assert found.experiment["spec"]["fault"] == {
+        "kind": "database-connection-loss",
+        "parameters": {"database": "db.lab.svc.cluster.local|5432"},
     }
+
+
+def test_what_befalls_the_one_who_is_called_is_tried_on_a_caller_and_says_for_whom() -> None:
+    found = first(prediction("db", 0.9, "database-connection"))
+    assert found.target == "deployment/cart"
+    assert found.reason.startswith("deployment/cart with database-connection-loss: for deployment/db: 90%")
 
 
 def test_what_passed_lately_comes_later_and_its_neighbour_first() -> None:
@@ -98,41 +110,230 @@ def test_severity_rises_only_after_a_pass() -> None:
     assert first(prediction("cart", 0.9), history=weak).experiment["spec"]["severity"] == "medium"
 
 
-def test_few_are_proposed_one_for_each_workload() -> None:
-    found = propose((), shop(), now=NOW, top=2)
-    assert [each.rank for each in found] == [1, 2]
-    assert len({each.target for each in propose((), shop(), now=NOW)}) == 3
+def kinds(*found: Proposal) -> list[tuple[str, str]]:
+    return [(each.target, each.experiment["spec"]["fault"]["kind"]) for each in found]
+
+
+def test_few_are_proposed_and_what_is_hit_already_waits() -> None:
+    found = propose((), shop(), now=NOW, top=3)
+    assert [each.rank for each in found] == [1, 2, 3]
+    assert len({each.target for each in found}) > 1
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+
+
+def test_no_experiment_is_proposed_twice_and_none_for_every_combination() -> None:
+    every = propose((), shop(), now=NOW, top=100)
+    assert len(set(kinds(*every))) == len(every)
+    assert len(every) < 3 * 9
+
+
+def test_a_weakness_is_tried_again_as_hard_as_before_and_sooner_than_what_passed() -> None:
+    weak, passed = run("pod-delete", "weakness-found", days=1), run("container-kill", "passed", days=1)
+    found = propose((), shop(), (weak, passed), source="history", now=NOW)
+    assert kinds(*found) == [("deployment/cart", "pod-delete")]
+    assert found[0].experiment["spec"]["severity"] == "medium"
+    assert "weak when tested 1 d ago" in found[0].reason
+
+
+def test_what_was_tried_in_vain_lately_makes_room_for_others() -> None:
+    vain = tuple(run("pod-memory-hog", how, days=0.1) for how in ("errored", "errored"))
+    found = propose([prediction("cart", 0.9)], shop(), vain, now=NOW)
+    assert kinds(found[0]) == [("deployment/cart", "pod-delete")]
+    long_ago = (run("pod-memory-hog", "errored", days=5),)
+    assert kinds(propose([prediction("cart", 0.9)], shop(), long_ago, now=NOW)[0]) == [
+        ("deployment/cart", "pod-memory-hog")
+    ]
+
+
+def test_from_history_comes_only_what_was_judged() -> None:
+    assert propose((), shop(), (), source="history", now=NOW) == ()
+    stopped = (run("pod-delete", "interrupted", days=1),)
+    assert propose((), shop(), stopped, source="history", now=NOW) == ()
+
+
+def test_each_severity_follows_a_pass_and_none_comes_after_the_last() -> None:
+    for had, then in (("low", "medium"), ("high", "critical"), ("critical", "critical")):
+        history = (run("pod-delete", "passed", days=20, severity=had),)
+        found = propose((), shop(), history, source="history", now=NOW)[0].experiment
+        assert found["spec"]["severity"] == then
+
+
+def test_more_memory_is_taken_when_it_is_tried_harder() -> None:
+    history = (run("pod-memory-hog", "passed", days=20),)
+    found = first(prediction("cart", 0.9, signals={"memory_usage": 0.75}), history=history)
+    assert found.experiment["spec"]["severity"] == "high"
+    assert found.experiment["spec"]["fault"]["parameters"]["megabytes"] > 148
+
+
+def test_only_workloads_that_were_asked_for_are_proposed() -> None:
+    found = propose((), shop(), only={("lab", "deployment/front")}, now=NOW)
+    assert {each.target for each in found} == {"deployment/front"}
+
+
+def test_a_fault_that_cannot_be_run_at_once_makes_room_for_one_that_can() -> None:
+    foreseen = [prediction("cart", 0.9)]
+    bare = propose(foreseen, shop(), installed=set(), now=NOW)[0]
+    assert kinds(bare) == [("deployment/cart", "pod-delete")]
+    assert "missing" not in bare.reason
+    dns = [prediction("cart", 0.9, "dns")]
+    absent = propose(dns, shop(), installed=set(), now=NOW)[0]
+    assert "its ChaosExperiment is missing: --format litmus brings it" in absent.reason
+
+
+def test_a_proposal_says_what_it_costs_and_what_its_score_is_made_of() -> None:
+    found = first(prediction("cart", 0.9))
+    assert str(found.cost) == "about 1m10s, 1 of 2 pods, with a privileged helper"
+    assert found.because["probability"] == 0.9
+    assert found.because["gap"] == 1.0
+    assert found.text.startswith(f"# 1. {found.reason}\n#    {found.cost}\napiVersion: ")
+
+
+def node(name: str, **labels: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **labels}}, "spec": {}}
+
+
+def test_a_node_is_emptied_only_where_another_can_take_its_pods() -> None:
+    two = replace(shop(), nodes=(node("node-1"), node("node-2")))
+    master = node("node-2", **{"node-role.kubernetes.io/control-plane": ""})
+    alone = replace(shop(), nodes=(node("node-1"), master))
+    found = [p for p in propose((), two, nodes=True, top=50, now=NOW) if p.target == "node/node-1"]
+    spec = found[0].experiment["spec"]
+    assert spec["targets"] == {"nodes": ["node-1"]}
+    assert spec["litmus"] == {"nodeSelector": {"kubernetes.io/hostname": "node-2"}}
+    assert "3 workloads run on it alone" in found[0].reason
+    for known in (propose((), two, top=50, now=NOW), propose((), alone, nodes=True, top=50, now=NOW)):
+        assert not any(each.target.startswith("node/") for each in known)
+
+
+def recovery(issue: str = "memory-leak", target: str = "deployment/cart") -> dict[str, Any]:
+    return {
+        "kind": "recovery", "id": "r1", "trace_id": "t1", "issue": issue, "target": target,
+        "namespace": "lab", "outcome": "recovered", "at": NOW.isoformat(),
+    }  # fmt: skip
+
+
+def test_an_incident_is_brought_about_again_by_the_nearest_fault_in_its_own_lineage() -> None:
+    (found,) = reproduce(recovery(), shop(), now=NOW)
+    assert kinds(found) == [("deployment/cart", "pod-memory-hog")]
+    assert found.experiment["metadata"]["annotations"] == {
+        "chaoskit.io/incident": "r1",
+        "chaoskit.io/trace": "t1",
+    }
+    assert found.trace_id == "t1"
+    assert "memory leak of deployment/cart, recovered on 2026-01-10" in found.reason
+    assert len(reproduce(recovery(), shop(), top=5, now=NOW)) == 2
+
+
+def test_an_incident_whose_workload_is_gone_cannot_be_brought_about() -> None:
+    with pytest.raises(NotFound, match="not in namespace lab any more"):
+        reproduce(recovery(target="deployment/gone"), shop(), now=NOW)
+
+
+def test_a_weakness_is_brought_about_by_its_own_experiment() -> None:
+    body = propose((), shop(), now=NOW)[0].experiment
+    known = {
+        "kind": "run", "id": "r2", "trace_id": "t2", "name": "x", "fault": "pod-delete", "namespace": "lab",
+        "outcome": "weakness-found", "reason": "cart lost requests", "at": NOW.isoformat(),
+        "targets": ["deployment/db"], "experiment": body,
+    }  # fmt: skip
+    (found,) = reproduce(known, shop(), now=NOW)
+    assert found.experiment["spec"] == body["spec"]
+    assert found.experiment["metadata"]["annotations"]["chaoskit.io/incident"] == "r2"
+    assert "weakness found on 2026-01-10: cart lost requests" in found.reason
+    with pytest.raises(InvalidInput, match="secret"):
+        reproduce({**known, "experiment": {**body, "spec": {"password": "(hidden)"}}}, shop(), now=NOW)
+
+
+def test_what_is_no_incident_is_told() -> None:
+    with pytest.raises(InvalidInput, match="is a prediction"):
+        reproduce({"kind": "prediction", "id": "p1"}, shop(), now=NOW)
 
 
 def test_rules_speak_without_percentages() -> None:
     assert "%" not in first(prediction("cart", None)).reason
 
 
+def watched(found: Proposal) -> list[tuple[str, str, str]]:
+    conditions = found.experiment["spec"]["steadyState"]
+    return [
+        (each["prometheus"]["signal"], each["prometheus"]["workload"], each["mode"])
+        for each in conditions
+        if "prometheus" in each
+    ]
+
+
 def test_errors_of_a_workload_and_its_callers_are_watched_where_they_are_measured() -> None:
-    measured = {("lab", "deployment/cart"), ("lab", "deployment/front"), ("lab", "deployment/db")}
-    found = propose([prediction("cart", 0.9)], shop(), measured=measured, now=NOW)[0].experiment["spec"]
-    watched = [each["prometheus"]["workload"] for each in found["steadyState"] if "prometheus" in each]
-    assert watched == ["deployment/cart", "deployment/front"]
-    assert not any("prometheus" in each for each in first().experiment["spec"]["steadyState"])
+    names = ("cart", "front", "db")
+    measured = {("lab", f"deployment/{name}"): {"error_ratio": 0.0} for name in names}
+    found = propose([prediction("cart", 0.9)], shop(), measured=measured, now=NOW)[0]
+    assert watched(found) == [
+        ("error_ratio", "deployment/cart", "continuous"),
+        ("error_ratio", "deployment/front", "continuous"),
+    ]
+    assert watched(first()) == []
+
+
+def test_what_the_fault_bears_on_is_watched_where_it_is_measured() -> None:
+    values = {"error_ratio": 0.0, "memory_usage": 0.5, "latency_p95": 0.1, "db_pool_usage": 0.2}
+    measured = {("lab", f"deployment/{name}"): values for name in ("cart", "front")}
+
+    def of(issue: str) -> list[tuple[str, str, str]]:
+        found = propose([prediction("cart", 0.9, issue)], shop(), measured=measured, now=NOW)[0]
+        return [each for each in watched(found) if each[0] != "error_ratio"]
+
+    assert of("memory-leak") == [("memory_usage", "deployment/cart", "edges")]
+    assert of("database-connection") == [("db_pool_usage", "deployment/cart", "edges")]
+    slow = [("latency_p95", f"deployment/{name}", "continuous") for name in ("cart", "front")]
+    assert of("cpu-saturation") == slow
 
 
 def test_of_an_only_pod_the_callers_tell_because_it_measures_nothing_while_it_is_gone() -> None:
-    measured = {("lab", "deployment/cart"), ("lab", "deployment/front")}
-    found = propose([prediction("cart", 0.9)], shop(pods="a"), measured=measured, now=NOW)[0].experiment
-    watched = [e["prometheus"]["workload"] for e in found["spec"]["steadyState"] if "prometheus" in e]
-    assert watched == ["deployment/front"]
+    measured = {("lab", f"deployment/{name}"): {"error_ratio": 0.0} for name in ("cart", "front")}
+    found = propose([prediction("cart", 0.9)], shop(pods="a"), measured=measured, now=NOW)[0]
+    assert watched(found) == [("error_ratio", "deployment/front", "continuous")]
 
 
-def test_every_proposal_is_a_valid_experiment() -> None:
-    issues = (
-        "memory-leak",
-        "pod-crash",
-        "network",
-        "database-connection",
-        "cpu-saturation",
-        "disk-full",
-        "x",
-    )
-    for issue in issues:
-        for proposal in propose([prediction("cart", 0.9, issue)], shop(), now=NOW):
-            assert trials(parse(proposal.text))[0].faults
+ISSUES = (
+    "memory-leak", "pod-crash", "network", "database-connection", "cpu-saturation", "disk-full", "disk",
+    "dns", "unschedulable", "node", "unexplained", "failing-upstream", "slow-upstream", "",
+)  # fmt: skip
+
+
+def rich() -> Topology:
+    """The shop with ports, volumes and limits of everything."""
+    container = {
+        "name": "x", "ports": [{"containerPort": 8080}], "volumeMounts": [{"mountPath": "/data"}],
+        "resources": {"limits": {"memory": "512Mi", "cpu": "1500m", "ephemeral-storage": "1Gi"}},
+    }  # fmt: skip
+    bodies = []
+    for kind, body in shop().workload_bodies:
+        template = body["spec"]["template"]
+        spec = {**template["spec"], "containers": [container]}
+        bodies.append((kind, {**body, "spec": {**body["spec"], "template": {**template, "spec": spec}}}))
+    cart = {
+        "metadata": {"name": "cart", "namespace": "lab"},
+        "spec": {"selector": {"app": "cart"}, "ports": []},
+    }
+    return replace(shop(), workload_bodies=tuple(bodies), services=(*shop().services, cart),
+                   nodes=(node("node-1"), node("node-2")))  # fmt: skip
+
+
+@pytest.mark.parametrize("issue", ISSUES)
+@pytest.mark.parametrize("known", [shop(), rich()], ids=["plain", "rich"])
+def test_every_proposal_is_a_valid_experiment_without_a_trap(known: Topology, issue: str) -> None:
+    for severity in ("low", "critical"):
+        history = tuple(run(fault, "passed", days=30, severity=severity) for fault in CATALOGUE)
+        found = propose([prediction("cart", 0.9, issue)], known, history, nodes=True, top=60, now=NOW)
+        assert found
+        for proposal in found:
+            (trial,) = trials(parse(proposal.text), strict=True)
+            assert trial.asked == (proposal.experiment["spec"]["fault"]["kind"],)
+
+
+def test_faults_are_put_where_the_topology_lets_them_be() -> None:
+    found = kinds(*propose((), rich(), nodes=True, top=100, now=NOW))
+    assert {kind for _, kind in found} == {
+        "pod-delete", "pod-memory-hog", "pod-cpu-hog", "disk-fill", "database-connection-loss",
+        "pod-network-loss", "pod-dns-error", "pod-http-status-code", "pod-http-latency", "node-drain",
+    }  # fmt: skip
+    assert ("deployment/db", "pod-http-latency") not in found

@@ -3,103 +3,237 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
-from chaoskit.errors import InvalidInput
+from chaoskit.errors import CannotStart, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from chaoskit.experiments.generation import Proposal
-    from chaoskit.flows.chaos_engine import AIChaosEngine
+    from chaoskit.experiments.generation import Proposal, Source
+    from chaoskit.ports.cluster import Object
     from chaoskit.records import PredictionRecord
     from chaoskit.runtime import Runtime
 
 app = new_app(__doc__)
 
-_SOURCES = ("predictions", "topology")
+
+class Origin(StrEnum):
+    """What experiments are made from."""
+
+    PREDICTIONS = "predictions"
+    TOPOLOGY = "topology"
+    HISTORY = "history"
+    INCIDENT = "incident"
+
+
+class Kind(StrEnum):
+    """What is written: experiments for chaoskit, or manifests for kubectl."""
+
+    NATIVE = "native"
+    LITMUS = "litmus"
 
 
 @command(
     app,
     epilog="Examples: chaoskit generate -n shop --top 3 --out experiments; "
-    "chaoskit generate --source topology",
+    "chaoskit generate -A --from topology -l tier=backend; chaoskit generate --from incident 01jd4r; "
+    "chaoskit generate -n shop --format litmus --out manifests",
 )
 def generate(
     session: Session,
+    incident: Annotated[
+        str, typer.Argument(help="With --from incident: id of a recovery or run; its beginning will do.")
+    ] = "",
     source: Annotated[
-        str, typer.Option(help="predictions (made now, topology beside them) or topology alone.")
-    ] = "predictions",
+        Origin,
+        typer.Option(
+            "--from",
+            help="predictions (made now, topology beside them), topology alone, history "
+            "(what was tested before), or incident (what reproduces it).",
+        ),
+    ] = Origin.PREDICTIONS,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Every namespace that is not protected.")
+    ] = False,
+    selector: Annotated[
+        str, typer.Option("--selector", "-l", help="Only workloads with these labels: app=cart.")
+    ] = "",
     top: Annotated[int, typer.Option(min=1, max=100, help="So many, the most worth doing.")] = 5,
+    kind: Annotated[
+        Kind, typer.Option("--format", help="Experiments for chaoskit, or Litmus' manifests for kubectl.")
+    ] = Kind.NATIVE,
+    probe_prometheus: Annotated[
+        str, typer.Option(help="With litmus: Prometheus as pods reach it, for probes.", metavar="URL")
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder to write one file each into; stdout otherwise.")
     ] = None,
     model: Annotated[str, typer.Option(help="Ask this model instead of the promoted one.")] = "",
 ) -> None:
     """Rank experiments by probability, impact and what was not tested lately; each with its reason."""
+    if bool(incident) != (source is Origin.INCIDENT):
+        raise InvalidInput("--from incident and the id of a run or recovery belong together")
+    with session.connected() as runtime:
+        if source is Origin.INCIDENT:
+            found = _reproduced(runtime, incident, top)
+        else:
+            place = "" if all_namespaces else runtime.namespace
+            predictions = _predictions(session, runtime, place, model) if source is Origin.PREDICTIONS else []
+            found = _ranked(runtime, place, predictions, source, selector, top)
+        made = _exported(session, runtime, found, probe_prometheus) if kind is Kind.LITMUS else {}
+    if not found:
+        session.say(f"! nothing to propose: {_NOTHING[source]}")
+    if not out and session.output is Format.TABLE:
+        sys.stdout.write("---\n".join(_texts(found, made, apart=False)))
+        return
+    files = _written(out, found, _texts(found, made, apart=True)) if out else []
+    _report(session, found, made, files)
+
+
+_NOTHING = {
+    Origin.PREDICTIONS: "no workload that is not protected has a ready pod",
+    Origin.TOPOLOGY: "no workload that is not protected has a ready pod",
+    Origin.HISTORY: "nothing of what is here was tested before: chaoskit generate --from topology",
+    Origin.INCIDENT: "no fault brings it about",
+}
+
+
+def _reproduced(runtime: Runtime, incident: str, top: int) -> Sequence[Proposal]:
+    from chaoskit.cli.show import find_record
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
-    if source not in _SOURCES:
-        raise InvalidInput(f"--source {source} is none of {', '.join(_SOURCES)}")
-    with session.connected() as runtime:
-        flow = AIChaosEngine(runtime.world)
-        predictions = _predictions(session, runtime, flow, model) if source == "predictions" else ()
-        found = flow.generate(runtime.namespace, predictions, top=top)
-    files = _written(out, found) if out else []
-    if not out and session.output is Format.TABLE:
-        sys.stdout.write("---\n".join(each.text for each in found))
-        return
+    return AIChaosEngine(runtime.world).reproduce(find_record(runtime.store, incident), top=top)
+
+
+def _ranked(
+    runtime: Runtime,
+    place: str,
+    predictions: Sequence[PredictionRecord],
+    source: Origin,
+    selector: str,
+    top: int,
+) -> Sequence[Proposal]:
+    from chaoskit.flows.chaos_engine import AIChaosEngine
+
+    flow = AIChaosEngine(runtime.world)
+    return flow.generate(place, predictions, top=top, selector=selector, source=cast("Source", source.value))
+
+
+def _namespaces(runtime: Runtime) -> list[str]:
+    """Namespaces with workloads, protected ones left out."""
+    from chaoskit import kube
+
+    protected = runtime.world.limits.protected
+    bodies = [body for kind in kube.WORKLOADS for body in runtime.cluster.list(kind).items]
+    return sorted({body["metadata"]["namespace"] for body in bodies} - set(protected))
+
+
+def _predictions(session: Session, runtime: Runtime, place: str, model: str) -> list[PredictionRecord]:
+    """What the model or the rules say now; without a Prometheus, nothing."""
+    from chaoskit.flows.chaos_engine import AIChaosEngine
+
+    if runtime.metrics is None:
+        session.say("! no Prometheus: experiments come from the topology alone")
+        return []
+    flow, wanted = AIChaosEngine(runtime.world), model or runtime.settings.model
+    found: list[PredictionRecord] = []
+    with session.listening() as listen:
+        for each in [place] if place else _namespaces(runtime):
+            try:
+                found += flow.predict(each, model=wanted, listen=listen)
+            except CannotStart as error:
+                if place:
+                    raise
+                session.say(f"! {error.message}")
+    return found
+
+
+def _exported(
+    session: Session, runtime: Runtime, found: Sequence[Proposal], prometheus: str
+) -> dict[int, tuple[Object, ...]]:
+    """The manifests of each proposal by its rank; what Litmus does not look at is told."""
+    from chaoskit import topology
+    from chaoskit.experiments.exporting import export
+    from chaoskit.experiments.spec import Experiment
+
+    native = [each for each in found if each.experiment["kind"] == "Experiment"]  # an engine is what it is
+    places = {each.experiment["metadata"]["namespace"] for each in native}
+    seen = {place: topology.snapshot(runtime.cluster, place) for place in places}
+    made: dict[int, tuple[Object, ...]] = {}
+    for each in native:
+        there = seen[each.experiment["metadata"]["namespace"]]
+        exported = export(Experiment.model_validate(each.experiment), there, prometheus=prometheus)
+        made[each.rank] = exported.manifests
+        if exported.unseen:
+            hint = "" if prometheus else "; signals and alerts need --probe-prometheus"
+            session.say(f"! {each.name}: Litmus does not look at {', '.join(exported.unseen)}{hint}")
+    return made
+
+
+def _texts(found: Sequence[Proposal], made: Mapping[int, tuple[Object, ...]], *, apart: bool) -> list[str]:
+    """Each proposal as YAML; manifests that several need stand only once, unless they are read `apart`."""
+    from chaoskit.documents import dump
+
+    texts: list[str] = []
+    before: list[Object] = []
+    for each in found:
+        bodies = [body for body in made.get(each.rank, ()) if apart or body not in before]
+        before += bodies
+        texts.append(each.head + "---\n".join(map(dump, bodies)) if bodies else each.text)
+    return texts
+
+
+def _written(folder: Path, found: Sequence[Proposal], texts: Sequence[str]) -> list[str]:
+    """One file each; their paths."""
+    from chaoskit.cli.writing import write
+
+    names: dict[str, int] = {}
+    paths = []
+    for each, text in zip(found, texts, strict=True):
+        names[each.name] = names.get(each.name, 0) + 1
+        again = f"-{names[each.name]}" if names[each.name] > 1 else ""
+        paths.append(folder / f"{each.name}{again}.yaml")
+        write(paths[-1], text.encode())
+    return [str(path) for path in paths]
+
+
+def _report(
+    session: Session,
+    found: Sequence[Proposal],
+    made: Mapping[int, tuple[Object, ...]],
+    files: Sequence[str],
+) -> None:
+    """What was proposed, as a table or for programs."""
     document = {
         "experiments": [
-            {**_plain(p), "file": f} for p, f in zip(found, files or [""] * len(found), strict=True)
+            {**_plain(each), "manifests": list(made.get(each.rank, ())), "file": file}
+            for each, file in zip(found, files or [""] * len(found), strict=True)
         ]
     }
-    rows = [(str(p.rank), f"{p.score:.2f}", p.reason) for p in found]
-
-    emit(
-        session,
-        "proposals",
-        document,
-        lambda console: columns(console, ("rank", "score", "experiment"), rows, wrap=2),
-    )
+    rows = [(str(p.rank), f"{p.score:.3f}", str(p.cost or "-"), p.reason) for p in found]
+    heads = ("rank", "score", "cost", "experiment")
+    emit(session, "proposals", document, lambda console: columns(console, heads, rows, wrap=3))
     if files and session.output is Format.TABLE:
         from chaoskit.cli.render import console
 
         next_step(console(session), f"chaoskit run {files[0]}")
 
 
-def _predictions(
-    session: Session, runtime: Runtime, flow: AIChaosEngine, model: str
-) -> Sequence[PredictionRecord]:
-    """What the model or the rules say now; without a Prometheus, nothing."""
-    if runtime.metrics is None:
-        session.say("! no Prometheus: experiments come from the topology alone")
-        return ()
-    with session.listening() as listen:
-        return flow.predict(runtime.namespace, model=model or runtime.settings.model, listen=listen)
-
-
-def _written(folder: Path, found: Sequence[Proposal]) -> list[str]:
-    """One file each; their paths."""
-    from chaoskit.cli.writing import write
-
-    paths = [folder / f"{each.experiment['metadata']['name']}.yaml" for each in found]
-    for path, each in zip(paths, found, strict=True):
-        write(path, each.text.encode())
-    return [str(path) for path in paths]
-
-
 def _plain(proposal: Proposal) -> dict[str, object]:
     return {
         "rank": proposal.rank,
         "score": proposal.score,
+        "because": dict(proposal.because),
         "reason": proposal.reason,
         "target": proposal.target,
         "trace": proposal.trace_id,
+        "cost": proposal.cost.document() if proposal.cost is not None else None,
         "experiment": proposal.experiment,
     }

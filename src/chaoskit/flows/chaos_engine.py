@@ -9,20 +9,21 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from chaoskit import experiments, prediction, signals, topology
+from chaoskit import experiments, kube, prediction, signals, topology
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart
+from chaoskit.errors import CannotStart, Forbidden
 from chaoskit.events import Listener, ignore
 from chaoskit.experiments import batch
-from chaoskit.experiments.generation import Proposal, propose
+from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, propose, reproduce
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import keep
 from chaoskit.flows.completing import completed, versions_of
 from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
 from chaoskit.ports.metrics import MetricsSource
+from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
 from chaoskit.sharing import SharedCluster
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from chaoskit.experiments import Trial
     from chaoskit.prediction import Dataset, Options
 
-TRACE = "chaoskit.io/trace"
-"""Annotation on an experiment: the lineage of the prediction that it was generated from."""
+_STEADY = ("error_ratio", "latency_p95", "memory_usage", "db_pool_usage", "fs_usage")
+"""Signals that conditions of generated experiments are made of."""
 
 
 class AIChaosEngine:
@@ -98,14 +99,52 @@ class AIChaosEngine:
         return found
 
     def generate(
-        self, namespace: str, predictions: Sequence[PredictionRecord] = (), *, top: int = 5
+        self,
+        namespace: str,
+        predictions: Sequence[PredictionRecord] = (),
+        *,
+        top: int = 5,
+        selector: str = "",
+        source: Source = "predictions",
     ) -> tuple[Proposal, ...]:
-        """The `top` experiments most worth doing, ranked, each with its reason."""
+        """The `top` experiments most worth doing, ranked, each with its reason and cost.
+
+        `namespace` "" means all of them; protected ones are left out. `selector` takes workloads by their
+        labels, as kubectl does. From ``history`` comes what was tested before, from ``topology`` nodes too.
+
+        Raises:
+            InvalidInput: the selector is none.
+        """
         world = self._world
         seen = topology.snapshot(world.cluster, namespace)
-        history = world.store.find("run", limit=500)
         return propose(
-            predictions, seen, history, measured=self._measured(namespace), top=top, now=world.clock.now()
+            predictions,
+            seen,
+            world.store.find("run", limit=500),
+            measured=self._measured(namespace),
+            installed=self._installed(namespace),
+            only=self._wanted(seen, namespace, selector),
+            source=source,
+            nodes=source == "topology" and not selector,
+            top=top,
+            now=world.clock.now(),
+        )
+
+    def reproduce(self, incident: Document, *, top: int = 1) -> tuple[Proposal, ...]:
+        """At most `top` experiments that bring about what a kept run or recovery was about.
+
+        Raises:
+            InvalidInput: the record is neither.
+            NotFound: its workload is gone.
+        """
+        namespace = incident["namespace"]
+        return reproduce(
+            incident,
+            topology.snapshot(self._world.cluster, namespace),
+            measured=self._measured(namespace),
+            installed=self._installed(namespace),
+            top=top,
+            now=self._world.clock.now(),
         )
 
     def run(
@@ -180,12 +219,39 @@ class AIChaosEngine:
 
             return batch.run_all(trials, run_one, parallel=parallel, fail_fast=fail_fast, stop=stop)
 
-    def _measured(self, namespace: str) -> set[tuple[str, str]]:
-        """The workloads whose errors are measured now."""
-        if self._world.metrics is None:
-            return set()
-        samples = self._world.metrics.instant(signals.BY_NAME["error_ratio"], {"namespace": namespace})
-        return {(namespace, topology.workload_name(each.labels)) for each in samples}
+    def _measured(self, namespace: str) -> Measured:
+        """What is measured of the workloads now, the worst of their pods; empty without a Prometheus."""
+        metrics, found = self._world.metrics, dict[tuple[str, str], dict[str, float]]()
+        if metrics is None:
+            return {}
+        for name in _STEADY:
+            for each in metrics.instant(
+                signals.BY_NAME[name], {"namespace": namespace} if namespace else None
+            ):
+                key = (each.labels.get("namespace", namespace), topology.workload_name(each.labels))
+                values = found.setdefault(key, {})
+                values[name] = max(each.value, values.get(name, each.value))
+        return found
+
+    def _installed(self, namespace: str) -> set[tuple[str, str]] | None:
+        """The faults that can be run at once, by namespace; None when that cannot be known."""
+        try:
+            bodies = self._world.cluster.list(kube.CHAOS_EXPERIMENT, namespace).items
+        except Forbidden:
+            return None
+        return {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in bodies}
+
+    def _wanted(self, seen: topology.Topology, namespace: str, selector: str) -> set[tuple[str, str]]:
+        """The workloads that are not protected; with a selector those that the server selects by it."""
+        protected = self._world.limits.protected
+        allowed = {key for key in seen.workloads if key[0] not in protected}
+        if not selector:
+            return allowed
+        return allowed & {
+            (body["metadata"]["namespace"], str(kube.ref_of(body, kind)))
+            for kind in kube.WORKLOADS
+            for body in self._world.cluster.list(kind, namespace, labels=selector).items
+        }
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:

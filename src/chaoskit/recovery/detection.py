@@ -14,7 +14,7 @@ from chaoskit.ports.metrics import MetricsSource
 from chaoskit.recovery import podsymptoms, signalsymptoms
 from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom
 from chaoskit.signals import BY_NAME
-from chaoskit.topology import Topology, Workload, workload_name
+from chaoskit.topology import Topology, Workload, looks_like_database, workload_name
 
 WINDOW = timedelta(minutes=30)
 """How far back slopes and usual values are read."""
@@ -88,15 +88,3 @@ def _down_since(workload: Workload, now: datetime) -> datetime:
     said: Mapping[str, str] = kube.condition(workload.body, "Available") or {}
     unavailable = said.get("status") == "False"
     return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now
-
-
-_IMAGES = ("postgres", "mysql", "mariadb", "mongo", "redis", "cassandra", "cockroach", "mssql", "valkey")
-_NAMES = ("db", "database", "postgresql", "mysql", "mongodb", "redis")
-
-
-def looks_like_database(workload: Workload) -> bool:
-    """Whether its image or name says that it is a database."""
-    containers = workload.body["spec"]["template"]["spec"].get("containers") or ()
-    images = [container.get("image", "").rpartition("/")[2] for container in containers]
-    name = workload.ref.name
-    return any(image.startswith(_IMAGES) for image in images) or name.rpartition("-")[2] in _NAMES

@@ -12,11 +12,10 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery import patterns
 from chaoskit.recovery.classification import PASSED_ON, Issue, needs
-from chaoskit.recovery.detection import looks_like_database
 from chaoskit.recovery.patterns import Attempt
 from chaoskit.recovery.runbook import Remediation, Runbook, matching
 from chaoskit.recovery.symptoms import minutes
-from chaoskit.topology import Topology, Workload
+from chaoskit.topology import Topology, Workload, looks_like_database
 
 LOOP_WINDOW = timedelta(hours=6)
 """The same fix on the same target counts against `sameFixAtMost` for so long."""
