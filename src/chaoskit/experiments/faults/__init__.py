@@ -1,7 +1,7 @@
 """The catalogue of faults: purpose, parameters with units and ranges, rights, undo and what may be left.
 
-Every tunable but the nodes' own is written into every engine: what a ChaosExperiment in a cluster says differs from chart to
-chart. Defaults are the charts', ranges those of litmus-go 3.31.
+Every tunable but the nodes' own is written into every engine: what a ChaosExperiment in a cluster says
+differs from chart to chart. Defaults are the charts', ranges those of litmus-go 3.31.
 """
 
 from __future__ import annotations
@@ -24,4 +24,14 @@ CATALOGUE: Mapping[str, Fault] = {
 }
 """Every fault by its kind."""
 
-__all__ = ["CATALOGUE", "EVERYWHERE", "OF_THE_NODES", "SEVERITIES", "Fault", "Parameter", "Rule", "Severity", "Value"]
+__all__ = [
+    "CATALOGUE",
+    "EVERYWHERE",
+    "OF_THE_NODES",
+    "SEVERITIES",
+    "Fault",
+    "Parameter",
+    "Rule",
+    "Severity",
+    "Value",
+]

@@ -148,6 +148,8 @@ RUNTIME = (
         "/run/containerd/containerd.sock",
     ),
 )  # fmt: skip
+OF_THE_NODES = frozenset(parameter.env for parameter in RUNTIME)
+"""Left to the installed ChaosExperiment, which knows its cluster, unless somebody writes it."""
 INTERFACE = text("interface", "NETWORK_INTERFACE", "eth0", "network interface in the pod", r"\S+", "eth0")
 NODES = (
     RAMP,
@@ -156,8 +158,6 @@ NODES = (
     text("nodeLabel", "NODE_LABEL", "", "only nodes with this label", LABEL, "disk=ssd"),
     percent("nodesPercent", "NODES_AFFECTED_PERC", 0, "share of nodes; 0 is one node"),
 )
-OF_THE_NODES = frozenset(parameter.env for parameter in RUNTIME)
-"""Left to the installed ChaosExperiment, which knows its cluster, unless somebody writes it."""
 NODE = (
     RAMP,
     text("node", "TARGET_NODE", "", "name of the node", _HOST, "node-1"),
