@@ -13,6 +13,7 @@ ON_THE_REAL_NODE = {
     "tests/attached/test_runs.py",
     "tests/contract/test_cluster.py",
     "tests/experiments/test_direct_real.py",
+    "tests/experiments/test_exporting.py",
     "tests/recovery/test_servers.py",
     "tests/simulator/test_api_remote.py",
 }

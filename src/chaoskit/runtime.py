@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from chaoskit import kube
 from chaoskit.clock import Clock, ScaledClock, WallClock
 from chaoskit.errors import ChaoskitError, InvalidInput, NotFound
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from chaoskit.ports.metrics import MetricsSource
     from chaoskit.ports.notifier import Notifier
     from chaoskit.ports.store import Ages, Store
-
-SIMULATOR = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
-"""Where a simulated cluster publishes its rate, seed and the address of its metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class Runtime:
     def simulated(self) -> Simulated | None:
         """What the cluster says of itself if it is a simulated one, else None."""
         try:
-            data = self.cluster.get(SIMULATOR)["data"]
+            data = self.cluster.get(PUBLISHED)["data"]
         except NotFound:
             return None
         except ChaoskitError:

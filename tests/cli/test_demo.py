@@ -33,7 +33,7 @@ def test_the_story_is_told_to_its_end(stranger: CommandLine) -> None:
     assert first["issue"] == "memory-leak"
     assert first["model"] == told["model"]
     assert first["probability"] > max(each["probability"] for each in told["predictions"][1:])
-    assert told["run"]["outcome"] in {"passed", "weakness-found"}
+    assert told["run"]["outcome"] in {"passed", "weakness-found"}, told["run"]["reason"]
     assert told["run"]["undo"]["state"] == "confirmed"
     assert told["run"]["trace_id"] == first["trace_id"]
     assert told["run"]["injected_at"]

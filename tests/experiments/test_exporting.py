@@ -25,6 +25,7 @@ from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.trials import findings, trials
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
+from chaoskit.simulator.litmus.installation import lenient
 from chaoskit.topology import Topology
 
 PROMETHEUS = "http://prometheus.monitoring:9090"
@@ -177,7 +178,7 @@ def kubeconfig(request: pytest.FixtureRequest) -> Path:
 def cluster(kubeconfig: Path) -> Iterator[KubernetesCluster]:
     """A cluster that knows Litmus' kinds; other tests may rely on them by then, so they stay."""
     with connect(kubeconfig, clock=WallClock()) as opened:
-        for body in DEFINITIONS:
+        for body in map(lenient, DEFINITIONS):
             with suppress(Conflict):
                 opened.create(body)
         until(lambda: all(_known(opened, body) for body in DEFINITIONS), 30, "Litmus' kinds are not served")

@@ -432,6 +432,18 @@ def test_the_published_config_map_follows_the_rate(cluster: SimulatedCluster, ca
     cluster.set_rate(4.0)
 
 
+def test_who_asks_for_a_pace_gets_it(cluster: SimulatedCluster, call: Client) -> None:
+    path = "/api/v1/namespaces/kube-system/configmaps/simulator"
+    call("PATCH", path, {"data": {"wantedRate": "nonsense"}}, Content_Type="application/merge-patch+json")
+    before = call("GET", path).body["data"]
+    call("PATCH", path, {"data": {"wantedRate": "6"}}, Content_Type="application/merge-patch+json")
+    until(lambda: call("GET", path).body["data"]["rate"] == "6.0")
+    after = call("GET", path).body["data"]
+    assert (before["rate"], after["prometheus"]) == ("4.0", before["prometheus"])
+    assert float(after["anchorSimulated"]) > float(before["anchorSimulated"])
+    cluster.set_rate(4.0)
+
+
 def test_what_is_served_is_what_discovery_lists(call: Client) -> None:
     for group in call("GET", "/apis").body["groups"]:
         path = f"/apis/{group['preferredVersion']['groupVersion']}"

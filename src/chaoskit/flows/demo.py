@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from chaoskit import kube
-from chaoskit.clock import Stop, refuse_when_stopped
+from chaoskit.clock import Stop, WallClock, refuse_when_stopped
 from chaoskit.errors import CannotStart
 from chaoskit.events import Event, Listener, ignore
 from chaoskit.flows import simulation
@@ -32,6 +32,7 @@ from chaoskit.watching import Interest, Watching
 
 NAMESPACE = "shop"
 SPEED = 10.0
+"""Once there is a model: learning takes as long as the machine needs, and nothing must break meanwhile."""
 HISTORY = 8.0
 _STORIES = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator-stories")
 
@@ -80,13 +81,15 @@ def tell(
     stop = stop or Stop()
     with _folder(folder), tempfile.TemporaryDirectory(prefix="chaoskit-demo-") as state:
         narrate(Chapter(1, "a cluster"))
-        running = simulation.up(
-            Path(state) / "sim", speed=SPEED, seed=seed, story="demo", history=HISTORY, stop=stop
-        )
+        running = simulation.up(Path(state) / "sim", seed=seed, story="demo", history=HISTORY, stop=stop)
         try:
             with connect(running.kubeconfig, folder) as world:
-                narrate(Chapter(1, "a cluster", world.description))
-                return _Story(world, folder, narrate, listen, stop).tell()
+                paces = f"{world.description}, {SPEED:g} times faster when it has learned"
+                narrate(Chapter(1, "a cluster", paces))
+                fitted = _Story(world, folder, narrate, listen, stop).train()
+                simulation.set_pace(world.cluster, SPEED, wall=WallClock(), stop=stop)
+            with connect(running.kubeconfig, folder) as world:
+                return _Story(world, folder, narrate, listen, stop).tell(fitted)
         finally:
             simulation.down(Path(state) / "sim")
 
@@ -123,9 +126,8 @@ class _Story:
         self._engine = AIChaosEngine(world)
         self._recovery = AutoRecovery(world)
 
-    def tell(self) -> Told:
-        """All chapters."""
-        fitted = self._train()
+    def tell(self, fitted: Fitted) -> Told:
+        """All chapters but the first two."""
         predictions = self._predict(fitted)
         experiments = self._generate(predictions)
         run = self._run(experiments[0])
@@ -144,7 +146,8 @@ class _Story:
         refuse_when_stopped(self._stop)
         self._narrate(Chapter(number, title))
 
-    def _train(self) -> Fitted:
+    def train(self) -> Fitted:
+        """The second chapter: a model of the history is kept in the folder."""
         self._begin(2, "train")
         from chaoskit.prediction import Options
 

@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chaoskit.clock import Stop, refuse_when_stopped
+from chaoskit import kube
+from chaoskit.clock import Clock, Stop, refuse_when_stopped
 from chaoskit.errors import CannotStart
+from chaoskit.ports.cluster import Cluster, ObjectRef
 
+PUBLISHED = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
+"""Where a simulated cluster says what it is, and how its time follows the wall's."""
 _PATIENCE = 120.0
 
 
@@ -95,6 +99,22 @@ def up(
         if not isinstance(error, CannotStart):  # only then does somebody want to read its log
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def set_pace(cluster: Cluster, rate: float, *, wall: Clock, stop: Stop | None = None) -> None:
+    """The simulated cluster's time flows `rate` times as fast as the wall's; clocks are to be read anew.
+
+    Raises:
+        CannotStart: it did not follow.
+        Interrupted: `stop` was set meanwhile.
+    """
+    cluster.patch(PUBLISHED, {"data": {"wantedRate": f"{rate:g}"}})
+    deadline = wall.monotonic() + _PATIENCE
+    while float(cluster.get(PUBLISHED)["data"]["rate"]) != rate:
+        if wall.monotonic() > deadline:
+            raise CannotStart(f"the simulator's time does not flow {rate:g} times as fast")
+        wall.sleep(0.05, stop)
+        refuse_when_stopped(stop or Stop())
 
 
 def down(folder: Path) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from chaoskit.simulator import controllers, kubeconfig, litmus
+from chaoskit.simulator.api import Change, Object
 from chaoskit.simulator.apiserver import bootstrap
 from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.apiserver.machinery import Machinery
@@ -24,6 +26,8 @@ from chaoskit.simulator.shop.shop import Shop
 
 PUBLISHED = "simulator"
 """The ConfigMap in kube-system that tells clients how fast time flows."""
+FASTEST = 600.0
+"""How many times faster than the wall time can be asked to flow."""
 CHAOS_NAMESPACES = ("litmus", "shop")
 """Where the ChaosExperiments and their service account are installed from the start."""
 
@@ -98,6 +102,7 @@ class SimulatedCluster:
         self.engine.start()
         self.prometheus.start()
         self._publish()
+        self.api.watch("ConfigMap", self._asked)
         self._server.serve(self.kubelet)
 
     def stop(self) -> None:
@@ -108,9 +113,7 @@ class SimulatedCluster:
 
     def set_rate(self, rate: float) -> None:
         """Time flows `rate` times as fast as on the wall from now on, and clients can know it."""
-        self.engine.stop()
-        self.engine.rate = rate
-        self.engine.start()
+        self.engine.pace(rate)
         self._publish()
 
     def kubeconfig(self, path: Path) -> Path:
@@ -139,6 +142,16 @@ class SimulatedCluster:
         bootstrap.fill(self.api)
         nodes.create(self.api, self.engine.now())
         litmus.install(self.api, CHAOS_NAMESPACES)
+
+    def _asked(self, change: Change, body: Object) -> None:
+        """Who writes `wantedRate` into the ConfigMap gets it: `rate` and the anchors follow."""
+        meta, data = body["metadata"], body.get("data") or {}
+        if change == "DELETED" or (meta["namespace"], meta["name"]) != ("kube-system", PUBLISHED):
+            return
+        with suppress(ValueError):
+            wanted = float(data.get("wantedRate", "0"))
+            if 0 < wanted <= FASTEST and wanted != self.engine.rate:
+                self.engine.call_later(0, lambda: self.set_rate(wanted))
 
     def _publish(self) -> None:
         """The ConfigMap says how simulated time follows the wall's."""

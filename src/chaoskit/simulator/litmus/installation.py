@@ -56,7 +56,7 @@ class Installation:
             if self.api.get("Namespace", None, namespace) is None:
                 raise InstallationError(f"namespace {namespace} is missing")
         self._put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.operator_namespace}})
-        self._put_all(map(_lenient, DEFINITIONS))
+        self._put_all(map(lenient, DEFINITIONS))
         if not _until(self._served, _PATIENCE):
             raise InstallationError("the server does not serve Litmus' definitions")
         for namespace in self.namespaces:
@@ -126,14 +126,14 @@ class Installation:
         self.api.delete(kind, body["metadata"].get("namespace"), body["metadata"]["name"])
 
 
-def _lenient(schema: Any) -> Any:
+def lenient(schema: Any) -> Any:
     """The definition with every text nullable: a 1.20 server built by Go 1.18 or later takes "" for null."""
     if isinstance(schema, list):
-        return [_lenient(each) for each in schema]
+        return [lenient(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     text = {"nullable": True} if schema.get("type") == "string" else {}
-    return {key: _lenient(value) for key, value in schema.items()} | text
+    return {key: lenient(value) for key, value in schema.items()} | text
 
 
 def _names(kind: str, bodies: Iterable[Object]) -> tuple[str, ...]:

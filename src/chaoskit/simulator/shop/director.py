@@ -125,7 +125,7 @@ class Director:
 
     def _fresh_leak(self) -> Script:
         """A leak that began before the present and fails some time after it."""
-        before, after = self._stage.minutes(17, 24), self._stage.minutes(8, 13)
+        before, after = self._stage.minutes(22, 28), self._stage.minutes(10, 14)
         yield max(_SETTLE, self._present - before - self._stage.engine.now())
         workload = self._free_workload("memory-leak", at_least=2)
         if workload is not None:
