@@ -207,7 +207,7 @@ class _Hub:
         self._error: Exception | None = None
         self._over = threading.Event()
         self._expected = 1
-        self._followers: list[queue.SimpleQueue[Change | None]] = []
+        self._followers: list[queue.Queue[Change | None]] = []
         threading.Thread(target=self._run, args=(follow,), daemon=True).start()
 
     def join(self) -> bool:
@@ -220,7 +220,7 @@ class _Hub:
 
     def changes(self, stop: threading.Event) -> Iterator[Change]:
         """What is known, then what comes, until `stop`; raises what ended the watch."""
-        mine: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        mine: queue.Queue[Change | None] = queue.Queue()
         with self._lock:
             start = [Change("ADDED", body) for body in self._known.values()]
             start += [Change("SYNCED", {})] if self._synced else []
@@ -239,7 +239,7 @@ class _Hub:
         finally:
             self._leave(mine)
 
-    def _leave(self, mine: queue.SimpleQueue[Change | None]) -> None:
+    def _leave(self, mine: queue.Queue[Change | None]) -> None:
         with self._lock:
             self._followers.remove(mine)
             self._expected -= 1

@@ -37,7 +37,8 @@ class Watching:
     def __init__(self, cluster: Cluster, interests: Iterable[Interest], clock: Clock) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._queue: queue.SimpleQueue[Sighting | Exception] = queue.SimpleQueue()
+        # no SimpleQueue: its `get` never ends when the time is over before the wait begins (CPython 3.11)
+        self._queue: queue.Queue[Sighting | Exception] = queue.Queue()
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._follow, args=(each,), daemon=True) for each in interests

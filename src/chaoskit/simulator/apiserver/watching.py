@@ -46,7 +46,7 @@ class Watch:
         self._store = store
         self._wanted = wanted
         self._render = render
-        self._changes: queue.SimpleQueue[Changed] = queue.SimpleQueue()
+        self._changes: queue.Queue[Changed] = queue.Queue()
         self._first = list(self._backlog())
         self._cancel = store.listen(wanted.resource.key, self._changed)
 
