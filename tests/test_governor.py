@@ -229,7 +229,8 @@ def test_guards_that_cannot_see_say_so() -> None:
     ]
     recovery = desk.governor.blind("recovery", (CART,), "shop")
     assert [words.partition(":")[0] for words in recovery] == [
-        "a halt in namespace default would not be seen"
+        "a halt in namespace default would not be seen",
+        "whether namespace shop is frozen cannot be seen",
     ]
 
 

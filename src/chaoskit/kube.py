@@ -22,6 +22,7 @@ REPLICA_SET = Kind("apps", "ReplicaSet", "replicasets")
 STATEFUL_SET = Kind("apps", "StatefulSet", "statefulsets")
 DAEMON_SET = Kind("apps", "DaemonSet", "daemonsets")
 JOB = Kind("batch", "Job", "jobs")
+CRON_JOB = Kind("batch", "CronJob", "cronjobs")
 LEASE = Kind("coordination.k8s.io", "Lease", "leases")
 PDB = Kind("policy", "PodDisruptionBudget", "poddisruptionbudgets")
 HPA = Kind("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
@@ -125,8 +126,13 @@ def is_ready(pod: Object) -> bool:
 
 
 def container_statuses(pod: Object) -> tuple[Mapping[str, Any], ...]:
-    """What the kubelet says of each container, init containers left out."""
+    """What the kubelet says of each container; `init_container_statuses` has the others."""
     return tuple((pod.get("status") or {}).get("containerStatuses") or ())
+
+
+def init_container_statuses(pod: Object) -> tuple[Mapping[str, Any], ...]:
+    """What the kubelet says of each init container."""
+    return tuple((pod.get("status") or {}).get("initContainerStatuses") or ())
 
 
 def restarts(pod: Object) -> int:

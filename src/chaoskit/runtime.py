@@ -17,10 +17,10 @@ from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
+    from chaoskit.adapters.http import RequestsHttp
     from chaoskit.adapters.kubernetes import KubernetesCluster
     from chaoskit.flows.world import World
     from chaoskit.governor import Limits
-    from chaoskit.ports.http import Http
     from chaoskit.ports.metrics import MetricsSource
     from chaoskit.ports.notifier import Notifier
     from chaoskit.ports.store import Ages, Store
@@ -114,8 +114,8 @@ class Runtime:
         return store
 
     @cached_property
-    def http(self) -> Http:
-        """An HTTP client for probes."""
+    def http(self) -> RequestsHttp:
+        """An HTTP client for probes and the user's webhooks."""
         from chaoskit.adapters.http import RequestsHttp
 
         return RequestsHttp()
@@ -182,6 +182,7 @@ class Runtime:
             description=self.description,
             notifier=self.notifier,
             commands=LocalCommands(),
+            hooks=self.http,
         )
 
     def _nodes(self) -> str:

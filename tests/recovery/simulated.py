@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from chaoskit.events import Event, Step
 from chaoskit.governor import Governor, Limits
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import Decision, Issue
+from chaoskit.recovery import Decision, Issue, Options, Reach
 from chaoskit.simulator.cluster import SimulatedCluster
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.traffic.view import Pod
@@ -43,29 +43,28 @@ class Scene:
     def issues(self) -> tuple[Issue, ...]:
         return recovery.detect_issues(self.cluster, self.metrics, self.clock, "shop")
 
-    def wait_for(self, kind: str, *, sure: float = 0.0) -> Issue:
-        """The first issue of the class, as soon as there is one."""
+    def wait_for(self, kind: str, *, sure: float = 0.0, of: str = "") -> Issue:
+        """The first issue of the class (and workload), as soon as there is one."""
         for _ in range(100):
             for issue in self.issues():
-                if issue.kind == kind and issue.confidence >= sure:
+                if issue.kind == kind and issue.confidence >= sure and of in {"", issue.target.name}:
                     return issue
             self.clock.sleep(2)
         raise AssertionError(f"no {kind} within 200 s; there is {self.issues()}")
 
     def decide(self, issue: Issue, **more: Any) -> Decision:
-        (decision,) = recovery.plan_for((issue,), self.cluster, self.clock, **more)
+        (decision,) = recovery.plan_for((issue,), self.reach, **more)
         return decision
 
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.cluster, self.metrics, self.clock, self.governor)
+
     def recover(self, decision: Decision, **more: Any) -> RecoveryRecord:
-        return recovery.recover(
-            decision,
-            cluster=self.cluster,
-            metrics=self.metrics,
-            clock=self.clock,
-            governor=self.governor,
-            listen=more.pop("listen", self._hear),
-            **more,
-        )
+        """The decision was carried out; `more` are options of it, and parts of what it reaches."""
+        reach = {name: more.pop(name) for name in ("notifier", "hooks", "approval") if name in more}
+        options = Options(**{"listen": self._hear, **more})
+        return recovery.recover(decision, replace(self.reach, **reach), options)
 
     def deployment(self, name: str) -> Object:
         return self.cluster.get(ref(name))

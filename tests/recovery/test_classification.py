@@ -6,8 +6,8 @@ import pytest
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
 
-from chaoskit.recovery import Issue, Vote, classify
-from chaoskit.recovery.classification import CLASS_OF, PRECEDENCE
+from chaoskit.recovery import Issue, Vote, classify, nodesymptoms, podsymptoms
+from chaoskit.recovery.issues import CLASS_OF, PRECEDENCE
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
 
@@ -29,7 +29,7 @@ def _by_id(*symptoms: Symptom, topology: Topology) -> dict[str, Issue]:
         (("oom-killed", "memory-growth"), "memory-leak"),
         (("oom-killed", "bad-rollout"), "pod-crash"),
         (("image-pull", "bad-rollout"), "pod-crash"),
-        (("image-pull",), "image"),
+        (("image-pull",), "pod-crash"),
         (("edge-gap", "pool-exhausted", "errors"), "network"),
         (("pool-exhausted", "latency", "errors"), "database-connection"),
         (("cpu-saturated", "latency"), "cpu-saturation"),
@@ -121,7 +121,9 @@ def test_two_that_call_each_other_do_not_explain_each_other_away() -> None:
 
 def test_workloads_on_a_lost_node_follow_from_it() -> None:
     seen = made.topology(made.pod("a", node="node-2"), nodes=(made.node("node-2", ready="Unknown"),))
-    from chaoskit.recovery import podsymptoms
-
-    found = classify(podsymptoms.detect(seen, now=NOW), topology=seen, now=NOW)
-    assert [(issue.id, issue.root) for issue in found] == [("node-2-node", ""), ("cart-node", "node-2-node")]
+    symptoms = (*podsymptoms.detect(seen, now=NOW), *nodesymptoms.detect(seen, now=NOW))
+    found = classify(symptoms, topology=seen, now=NOW)
+    assert [(issue.id, issue.root) for issue in found] == [
+        ("node-2-node", ""),
+        ("cart-pod-crash", "node-2-node"),
+    ]

@@ -22,7 +22,7 @@ from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Kind, Listing, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
-from chaoskit.recovery import Decision, planner
+from chaoskit.recovery import Decision, Options, Reach, guards
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_what_was_done_is_remembered_as_long_as_planners_look_back(shop: Scene, 
     assert shop.recover(decision).outcome is Outcome.RECOVERED
     account = _account(shop)
     assert account.ended is not None
-    assert account.keep_until == account.ended + planner.LOOP_WINDOW
-    assert timedelta(hours=1) < planner.LOOP_WINDOW
+    assert account.keep_until == account.ended + guards.LOOP_WINDOW
+    assert timedelta(hours=1) < guards.LOOP_WINDOW
 
 
 def test_a_recovery_that_did_nothing_leaves_no_ledger(shop: Scene, decision: Decision) -> None:
@@ -137,14 +137,8 @@ def test_a_guard_that_cannot_see_is_told_beside_the_recovery(shop: Scene, decisi
     heard: list[Event] = []
     veiled = cast("Cluster", _Veiled(shop.cluster))
     governor = Governor(veiled, shop.clock)
-    record = recovery.recover(
-        decision,
-        cluster=veiled,
-        metrics=shop.metrics,
-        clock=shop.clock,
-        governor=governor,
-        listen=heard.append,
-    )
+    reach = Reach(veiled, shop.metrics, shop.clock, governor)
+    record = recovery.recover(decision, reach, Options(listen=heard.append))
     assert record.outcome is Outcome.RECOVERED, record.reason
     words = "a halt in namespace default would not be seen: may not read configmaps"
     assert words in [event.message for event in heard if isinstance(event, Warned)]
@@ -161,7 +155,7 @@ def test_a_pager_that_does_not_answer_is_told_and_nobody_believes_that_a_person_
     body["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.invalid/team/none:1"
     fresh = {"name": "nopull", "namespace": "shop"}
     shop.cluster.create({**body, "metadata": fresh, "status": {}})
-    issue = shop.wait_for("image")
+    issue = shop.wait_for("pod-crash", of="nopull")
     record = shop.recover(shop.decide(issue), notifier=_DeadPager())
     (step,) = record.steps
     assert (step["action"], step["done"], step["detail"]) == ("notify", False, "nobody answers")

@@ -13,7 +13,18 @@ from tests.recovery import made
 from tests.recovery.made import NOW, symptom
 
 from chaoskit.outcome import Outcome
-from chaoskit.recovery import Attempt, Plan, Refusal, Vote, classify, planner, podsymptoms, runbook
+from chaoskit.recovery import (
+    Attempt,
+    Past,
+    Plan,
+    Refusal,
+    Vote,
+    classify,
+    nodesymptoms,
+    planner,
+    podsymptoms,
+    runbook,
+)
 from chaoskit.recovery.planner import Decision
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
@@ -33,7 +44,7 @@ def _bad_rollout(**deployment: Any) -> Topology:
 def _plan(seen: Topology, *symptoms: Symptom, history: tuple[Attempt, ...] = ()) -> Decision:
     found = symptoms or podsymptoms.detect(seen, now=NOW)
     issue = classify(found, topology=seen, now=NOW)[0]
-    return planner.plan(issue, BOOKS, seen, history, now=NOW)
+    return planner.plan(issue, BOOKS, seen, Past(history, history), now=NOW)
 
 
 def _rungs(decision: Decision) -> list[tuple[str, list[str]]]:
@@ -65,7 +76,7 @@ def test_a_lone_crash_is_replaced_and_not_rolled_back() -> None:
     decision = _plan(made.topology(made.crashing("a"), made.pod("b")))
     assert [action for action, _ in _rungs(decision)] == ["restart-pod", "notify"]
     assert isinstance(decision, Plan)
-    assert decision.left_out == ("roll-back: only for bad-rollout",)
+    assert decision.left_out[0] == "roll-back: only for bad-rollout"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +136,8 @@ def test_a_node_that_somebody_cordoned_by_hand_is_left_to_them() -> None:
     ]
     for labels, actions in (({}, ["notify"]), ({"chaoskit.io/run": "r1"}, ["uncordon", "notify"])):
         seen = made.topology(stuck, nodes=(made.node("node-1", cordoned=True, labels=labels),))
-        issues = classify(podsymptoms.detect(seen, now=NOW), topology=seen, now=NOW)
+        found = (*podsymptoms.detect(seen, now=NOW), *nodesymptoms.detect(seen, now=NOW))
+        issues = classify(found, topology=seen, now=NOW)
         (issue,) = (each for each in issues if each.kind == "node")
         assert [action for action, _ in _rungs(planner.plan(issue, BOOKS, seen, now=NOW))] == actions
 
@@ -196,7 +208,7 @@ def test_the_same_fix_again_and_again_is_left_out() -> None:
     decision = _plan(_bad_rollout(), history=history)
     assert isinstance(decision, Plan)
     assert [rung.action for rung in decision.rungs] == ["restart-pod", "notify"]
-    assert decision.left_out == ("roll-back: was done 3 times here in 6 h: it does not last",)
+    assert decision.left_out[0] == "roll-back: was done 3 times here in 6 h: it does not last"
 
 
 def test_a_rung_tells_how_it_has_done_before() -> None:
@@ -230,7 +242,7 @@ def test_no_history_lets_a_target_be_acted_on_within_its_cool_down_or_too_often(
         ("cpu-saturated", "scale", "2 to 3 replicas"),
         ("memory-growth", "rolling-restart", "replaces its pods a few at a time"),
         ("edge-gap", "remove-network-policy", "removes what an ended experiment left behind, if anything"),
-        ("disk-full", "notify", "a person decides"),
+        ("unschedulable", "notify", "a person decides"),
     ],
 )
 def test_each_class_begins_with_its_first_remediation(kind: str, first: str, why: str) -> None:
@@ -299,4 +311,4 @@ def test_nobody_is_restarted_for_a_database_that_nobody_is_known_to_call() -> No
     seen = made.topology(deployments=(made.deployment("db"),))
     decision = _plan(seen, symptom("database-full", "db"))
     assert isinstance(decision, Plan)
-    assert decision.left_out[-1] == "recycle-connections: nobody is known to call this database"
+    assert "recycle-connections: nobody is known to call this database" in decision.left_out

@@ -9,13 +9,14 @@ from tests.recovery import made
 from tests.recovery.made import NOW
 
 from chaoskit.ports.cluster import Object
-from chaoskit.recovery import podsymptoms
+from chaoskit.recovery import nodesymptoms, podsymptoms
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
 
 def _found(topology: Topology) -> dict[str, Symptom]:
-    return {symptom.kind: symptom for symptom in podsymptoms.detect(topology, now=NOW)}
+    found = (*podsymptoms.detect(topology, now=NOW), *nodesymptoms.detect(topology, now=NOW))
+    return {symptom.kind: symptom for symptom in found}
 
 
 def test_healthy_pods_have_no_symptom() -> None:

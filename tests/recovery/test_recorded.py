@@ -115,7 +115,7 @@ def test_replaced_pods_and_a_short_flap_are_never_a_symptom(scenario: str) -> No
     [
         ("crash-loop", 20.0, "pod-crash"),
         ("oom-killed", 20.0, "memory-leak"),
-        ("image-pull-error", 20.0, "image"),
+        ("image-pull-error", 20.0, "pod-crash"),
         ("unschedulable", 20.0, "unschedulable"),
         ("rollout-stuck", 14.0, "pod-crash"),
     ],

@@ -18,7 +18,7 @@ from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import Issue
+from chaoskit.recovery import Issue, Reach
 
 SERVERS = ["simulated_kubeconfig", pytest.param("real_kubeconfig", marks=pytest.mark.real)]
 
@@ -57,11 +57,9 @@ class Place:
         raise AssertionError(f"no {kind} within a minute")
 
     def recover(self, issue: Issue) -> RecoveryRecord:
-        (decision,) = recovery.plan_for((issue,), self.cluster, self.clock)
-        governor = Governor(self.cluster, self.clock, Limits())
-        return recovery.recover(
-            decision, cluster=self.cluster, metrics=None, clock=self.clock, governor=governor
-        )
+        reach = Reach(self.cluster, None, self.clock, Governor(self.cluster, self.clock, Limits()))
+        (decision,) = recovery.plan_for((issue,), reach)
+        return recovery.recover(decision, reach)
 
 
 def _clock(cluster: KubernetesCluster) -> Clock:
@@ -143,7 +141,7 @@ def test_an_image_that_never_existed_is_for_a_person_and_nothing_is_changed(plac
     }
     body["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.invalid/team/none:1"
     before = place.cluster.create(body)["spec"]
-    record = place.recover(place.wait_for("image"))
+    record = place.recover(place.wait_for("pod-crash"))
     assert record.outcome is Outcome.NOT_RECOVERED
     assert [step["action"] for step in record.steps] == ["notify"]
     assert place.cluster.get(ref)["spec"] == before

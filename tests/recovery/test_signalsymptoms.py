@@ -11,7 +11,7 @@ from tests.recovery import made
 from tests.recovery.made import NOW, sample, series
 
 from chaoskit.ports.metrics import Sample, Series
-from chaoskit.recovery import signalsymptoms
+from chaoskit.recovery import callsymptoms, readings, signalsymptoms
 from chaoskit.recovery.symptoms import Symptom
 
 PODS = made.topology(made.pod("a"), made.pod("b"))
@@ -20,7 +20,8 @@ PODS = made.topology(made.pod("a"), made.pod("b"))
 def _found(
     samples: Mapping[str, Sequence[Sample]], ranges: Mapping[str, Sequence[Series]] | None = None
 ) -> dict[str, Symptom]:
-    return {s.kind: s for s in signalsymptoms.detect(PODS, samples, ranges or {}, now=NOW)}
+    found = (each.detect(PODS, samples, ranges or {}, now=NOW) for each in (signalsymptoms, callsymptoms))
+    return {symptom.kind: symptom for symptoms in found for symptom in symptoms}
 
 
 def _line(start: float, per_minute: float, count: int = 61) -> list[float]:
@@ -137,6 +138,6 @@ def test_new_samples_of_living_pods_are_data_and_old_ones_are_not() -> None:
     (workload,) = PODS.workloads.values()
     samples = {"db_pool_usage": [sample("a", 0.1, age=20)]}
     after = NOW - timedelta(seconds=30)
-    assert signalsymptoms.has_data(workload, samples, "db_pool_usage", after=after, now=NOW)
-    assert not signalsymptoms.has_data(workload, samples, "db_pool_usage", after=NOW, now=NOW)
-    assert not signalsymptoms.has_data(workload, {}, "db_pool_usage", after=after, now=NOW)
+    assert readings.has_data(workload, samples, "db_pool_usage", after=after, now=NOW)
+    assert not readings.has_data(workload, samples, "db_pool_usage", after=NOW, now=NOW)
+    assert not readings.has_data(workload, {}, "db_pool_usage", after=after, now=NOW)

@@ -35,6 +35,10 @@ WHAT = "chaoskit.io/what"
 """The fault or issue that the act is about."""
 ABORT = "chaoskit.io/abort"
 """Why somebody wants the act to end now; its own process looks at it each second."""
+ACTIONS = "chaoskit.io/actions"
+"""What the act did or was about to do, in order; written before each, so that a loop guard counts it."""
+KEEP_FOR = "chaoskit.io/keep-for"
+"""For how many seconds after its end guards look back at an act that did something, whoever ends it."""
 KEEP_UNTIL = "chaoskit.io/keep-until"
 """Until when guards look back at an ended ledger (ISO 8601), as its closer knew; then anybody removes it."""
 SELECTOR = f"{kube.MANAGED_BY}=chaoskit,{ACT_LABEL}"
@@ -71,9 +75,16 @@ class Account:
     name: str = ""
     what: str = ""
     began: datetime | None = None
+    actions: tuple[str, ...] = ()
+    keep_for: float = 0
     unreadable: str = ""
     reason: str = ""
     told: str = ""
+
+    @property
+    def memorable(self) -> float:
+        """Seconds for which its Lease is kept after its end; 0 when it did nothing."""
+        return self.keep_for if self.actions else 0
 
 
 def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
@@ -134,6 +145,8 @@ def account_of(lease: Object) -> Account:
         name=notes.get(NAME, ""),
         what=notes.get(WHAT, ""),
         began=kube.time_of(meta.get("creationTimestamp")),
+        actions=tuple(each for each in notes.get(ACTIONS, "").split(",") if each),
+        keep_for=read(KEEP_FOR, float, 0.0),
         unreadable="; ".join(spoilt),
         reason=notes.get(REASON, ""),
         told=notes.get(TOLD, ""),

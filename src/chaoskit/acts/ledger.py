@@ -22,7 +22,9 @@ from chaoskit import kube
 from chaoskit.acts import undo
 from chaoskit.acts.accounts import (
     ACT_LABEL,
+    ACTIONS,
     ENDED,
+    KEEP_FOR,
     KEEP_UNTIL,
     LEDGER,
     NAME,
@@ -86,12 +88,14 @@ class Ledger:
         trace_id: str,
         name: str = "",
         what: str = "",
+        keep_for: float = 0,
         duration: int = 30,
     ) -> Ledger:
         """The Lease ``chaoskit-<id>`` is in the cluster, held by this process, `duration` seconds a time.
 
-        It tells whoever may have to finish it the act's `name` and `what` it is about. Ended ledgers beside
-        it that nobody needs any more are removed.
+        It tells whoever may have to finish it the act's `name` and `what` it is about, and for how many
+        seconds guards look back at it once it did something (see `note`). Ended ledgers beside it that nobody
+        needs any more are removed.
 
         Raises:
             Conflict: there is one already.
@@ -115,6 +119,7 @@ class Ledger:
                 TRACE: trace_id,
                 NAME: name,
                 WHAT: what,
+                **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
             },
         }
         spec = {
@@ -156,6 +161,12 @@ class Ledger:
         written = [self._keep_secret(each) if each.secret else each for each in entries]
         if written:
             self._keep((*self.account.entries, *written))
+
+    def note(self, action: str) -> None:
+        """Guards count `action` as done by this act; call it before acting, so that a kill hides nothing."""
+        actions = (*self.account.actions, action)
+        self._save({"metadata": {"annotations": {ACTIONS: ",".join(actions)}}})
+        self.account = dataclasses.replace(self.account, actions=actions)
 
     def settle(self, entry: Entry) -> None:
         """The entry is owed no more."""

@@ -62,7 +62,8 @@ def finish(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -
     try:
         listen(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
         undone = ledger.undo(listen)
-        ledger.close(Outcome.UNDO_UNCONFIRMED if undone.left else Outcome.ERRORED)
+        outcome = Outcome.UNDO_UNCONFIRMED if undone.left else Outcome.ERRORED
+        ledger.close(outcome, keep=account.memorable)
     except TakenOver:
         return None
     except ChaoskitError as error:

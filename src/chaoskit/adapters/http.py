@@ -1,9 +1,10 @@
-"""One GET for a steady-state probe, with its whole duration bounded."""
+"""One GET for a steady-state probe, one POST for a webhook, each with its whole duration bounded."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
@@ -33,6 +34,21 @@ class RequestsHttp:
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, LookupError) as error:
             words = scrubbed(f"GET {url} got no answer: {error}")
             raise Unavailable(words, service="HTTP", address=scrubbed(url)) from error
+
+    def post(self, url: str, body: str, *, timeout: float = 10.0) -> Response:
+        """The answer, whatever its status; `Unavailable` when there is none within `timeout` seconds."""
+        began = time.perf_counter()
+        try:
+            with requests.post(
+                url, data=body.encode(), timeout=timeout, stream=True, allow_redirects=False,
+                headers={"Content-Type": "application/json"},
+            ) as answer:  # fmt: skip
+                text = _read(answer, began + timeout).decode("utf-8", "replace")
+                return Response(answer.status_code, text, time.perf_counter() - began)
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            host = urlsplit(url).hostname or "no host"
+            message = f"the webhook at {host} gave no answer ({type(error).__name__})"
+            raise Unavailable(message, service="webhook", address=host) from error
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

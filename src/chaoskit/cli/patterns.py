@@ -20,7 +20,8 @@ app = new_app(__doc__)
 @command(app, epilog="Examples: chaoskit patterns; chaoskit patterns -o json")
 def patterns(session: Session) -> None:
     """Show how each recovery strategy did so far, and which issues come back."""
-    from chaoskit.recovery.patterns import attempts, recurrences, strategies
+    from chaoskit.recovery.attempts import attempts
+    from chaoskit.recovery.patterns import recurrences, strategies
 
     store = open_store(session.loaded.settings)
     try:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chaoskit import recovery
+from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Warned, ignore
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
-from chaoskit.recovery import Attempt, Decision, Issue, Sight, Vote
+from chaoskit.recovery import Attempt, Decision, Issue, Options, Plan, Reach, Sight, Vote, remedies
+from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook
@@ -33,24 +35,50 @@ class Patterns:
 class AutoRecovery:
     """Detects issues in a cluster, classifies them, recovers from them and remembers how it went.
 
-    `runbooks` are asked before the shipped ones. Every recovery is kept in the world's store.
+    `runbooks` are asked before the shipped ones. With `approval` a person is asked in the cluster before
+    anything is done. Every recovery is kept in the world's store.
     """
 
-    def __init__(self, world: World, *, runbooks: Sequence[Runbook] = ()) -> None:
+    def __init__(self, world: World, *, runbooks: Sequence[Runbook] = (), approval: bool = False) -> None:
         self._world = world
         self._runbooks = tuple(runbooks)
+        self._reach = Reach(
+            world.cluster,
+            world.metrics,
+            world.clock,
+            world.governor,
+            notifier=world.notifier,
+            hooks=world.hooks,
+            approval=approval,
+        )
 
     def observe(self, namespace: str = "") -> Sight:
         """The namespace ("" is all) as it is now, with its signals where there are any."""
         return recovery.observe(self._world.cluster, self._world.metrics, self._world.clock, namespace)
 
-    def detect(self, namespace: str = "", predictions: Sequence[PredictionRecord] = ()) -> tuple[Issue, ...]:
-        """What there is to recover from now, roots first; `predictions` are heard as the model's votes."""
-        return self.classify(self.observe(namespace), predictions)
+    def detect(
+        self, namespace: str = "", predictions: Sequence[PredictionRecord] = (), *, labels: str = ""
+    ) -> tuple[Issue, ...]:
+        """What there is to recover from now, roots first; `predictions` are heard as the model's votes.
 
-    def classify(self, seen: Sight, predictions: Sequence[PredictionRecord] = ()) -> tuple[Issue, ...]:
+        `labels` takes workloads by their labels, as kubectl does.
+
+        Raises:
+            InvalidInput: it is no selector.
+        """
+        return self.classify(self.observe(namespace), predictions, namespace=namespace, labels=labels)
+
+    def classify(
+        self,
+        seen: Sight,
+        predictions: Sequence[PredictionRecord] = (),
+        *,
+        namespace: str = "",
+        labels: str = "",
+    ) -> tuple[Issue, ...]:
         """The issues in an observation, roots first, then the gravest."""
-        return recovery.issues_in(seen, votes(predictions))
+        only = selected(self._world.cluster, namespace, labels) if labels else None
+        return recovery.issues_in(seen, votes(predictions), only)
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
         """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""
@@ -62,11 +90,38 @@ class AutoRecovery:
             return ()  # recovery never waits for the history store
         return tuple(PredictionRecord.of(each) for each in kept)
 
-    def plan(self, issues: Sequence[Issue], seen: Sight | None = None) -> tuple[Decision, ...]:
-        """A plan or a refusal for each issue, by the runbooks and what worked before."""
-        world = self._world
+    def plan(
+        self, issues: Sequence[Issue], seen: Sight | None = None, *, namespace: str = ""
+    ) -> tuple[Decision, ...]:
+        """A plan or a refusal for each issue, by the runbooks, guards and what worked before."""
         return recovery.plan_for(
-            issues, world.cluster, world.clock, runbooks=self._runbooks, history=self.history(), seen=seen
+            issues,
+            self._reach,
+            runbooks=self._runbooks,
+            history=self.history(),
+            seen=seen,
+            namespace=namespace,
+        )
+
+    def admitted(self, decision: Decision) -> Decision:
+        """The plan, or the refusal of the guards that it would meet now; nothing is done."""
+        return recovery.admitted(decision, self._world.governor)
+
+    def rehearse(self, plan: Plan) -> tuple[str, ...]:
+        """What the server says against each rung of the plan, tried as a dry run; "" for nothing."""
+        hands = remedies.Hands(
+            Rehearsing(self._world.cluster),
+            self._world.clock,
+            "rehearsal",
+            self._world.clock.now(),
+            plan.issue,
+            hooks=self._world.hooks,
+            patience=0.0,
+            rehearsal=True,
+        )
+        return tuple(
+            "; ".join(filter(None, (remedies.rehearse(rung, target, hands) for target in rung.targets)))
+            for rung in plan.rungs
         )
 
     def recover(
@@ -80,38 +135,20 @@ class AutoRecovery:
         drill: bool = False,
     ) -> RecoveryRecord:
         """The plan was carried out and verified, or refused; the record is kept."""
-        world = self._world
-        record = recovery.recover(
-            decision,
-            cluster=world.cluster,
-            metrics=world.metrics,
-            clock=world.clock,
-            governor=world.governor,
-            notifier=world.notifier,
-            listen=listen,
-            stop=stop,
-            trace_id=trace_id,
-            confirm=confirm,
-            drill=drill,
-        )
-        return self._kept(record, listen)
+        options = _options(listen, stop)
+        options = replace(options, trace_id=trace_id, confirm=confirm, drill=drill)
+        return self._kept(recovery.recover(decision, self._reach, options), listen)
 
     def replay(
         self, record: Document, *, listen: Listener = ignore, stop: threading.Event | None = None
     ) -> RecoveryRecord:
         """A kept recovery's target was recovered again as it is now, with today's runbooks and guards."""
-        world = self._world
         again = recovery.replay(
             record,
-            cluster=world.cluster,
-            metrics=world.metrics,
-            clock=world.clock,
-            governor=world.governor,
-            notifier=world.notifier,
+            self._reach,
+            _options(listen, stop),
             runbooks=self._runbooks,
             history=self.history(),
-            listen=listen,
-            stop=stop,
         )
         return self._kept(again, listen)
 
@@ -134,6 +171,10 @@ class AutoRecovery:
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         keep(self._world, record.document(), listen)
         return record
+
+
+def _options(listen: Listener, stop: threading.Event | None) -> Options:
+    return Options(listen=listen) if stop is None else Options(listen=listen, stop=stop)
 
 
 def votes(predictions: Sequence[PredictionRecord]) -> tuple[Vote, ...]:

@@ -9,7 +9,7 @@ from chaoskit.clock import Clock
 from chaoskit.governor import Governor, Limits
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.commands import Commands
-from chaoskit.ports.http import Http
+from chaoskit.ports.http import Hooks, Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notifier
 from chaoskit.ports.store import Store
@@ -21,7 +21,7 @@ class World:
 
     `models` is the folder of trained models, `description` the cluster in one line. `notifier` tells people
     what only they can decide; None: nobody can be told. `commands` runs those of steady states on this
-    machine; None: they are not run.
+    machine; None: they are not run. `hooks` reaches the user's own webhooks.
     """
 
     cluster: Cluster
@@ -34,6 +34,7 @@ class World:
     description: str = ""
     notifier: Notifier | None = None
     commands: Commands | None = None
+    hooks: Hooks | None = None
 
     @property
     def governor(self) -> Governor:

@@ -1,4 +1,4 @@
-"""What the core asks of HTTP: one GET, for steady-state probes."""
+"""What the core asks of HTTP: a GET for steady-state probes, a POST for webhooks."""
 
 from __future__ import annotations
 
@@ -21,4 +21,15 @@ class Http(Protocol):
 
     def get(self, url: str, *, timeout: float = 5.0, headers: Mapping[str, str] | None = None) -> Response:
         """The answer, whatever its status; `Unavailable` when there is none within `timeout` seconds."""
+        ...
+
+
+class Hooks(Protocol):
+    """Reaches webhooks of the user's."""
+
+    def post(self, url: str, body: str, *, timeout: float = 10.0) -> Response:
+        """The answer to the JSON in `body`, whatever its status; `Unavailable` when there is none in time.
+
+        No error names the address beyond its host: whoever knows it may post.
+        """
         ...

@@ -6,15 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+Severity = Literal["info", "warning", "critical"]
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message: a title of one line, the text, how grave, and facts as labels."""
+    """One message: a title of one line, the text, how grave, and facts as labels.
+
+    `key` is the same for all notices about one thing ("" where there is nothing to put together); a
+    `resolved` one says that it is over.
+    """
 
     title: str
     text: str
-    severity: Literal["info", "warning", "critical"] = "info"
+    severity: Severity = "info"
     labels: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    resolved: bool = False
 
 
 class Notifier(Protocol):

@@ -5,39 +5,40 @@ observe -> detect -> classify -> plan -> recover -> record
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Clock
-from chaoskit.errors import Forbidden
-from chaoskit.events import Listener, ignore
-from chaoskit.governor import Governor
-from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.ports.notifier import Notifier
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import executor, plain, planner, runbook
 from chaoskit.recovery import replay as replaying
-from chaoskit.recovery.classification import Issue, Vote, classify
+from chaoskit.recovery.admission import admitted
+from chaoskit.recovery.admission import words as refusal_words
+from chaoskit.recovery.attempts import Attempt, attempts, remembered
+from chaoskit.recovery.classification import Vote, classify
 from chaoskit.recovery.detection import Sight, detect_in, observe
-from chaoskit.recovery.executor import Reach, refusal_words
-from chaoskit.recovery.patterns import Attempt, attempts
-from chaoskit.recovery.planner import Decision, Plan, Refusal
+from chaoskit.recovery.executor import Options, Reach
+from chaoskit.recovery.guards import Refusal
+from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.planner import Decision, Past, Plan
 from chaoskit.recovery.runbook import Runbook
 
 __all__ = [
     "Attempt",
     "Decision",
     "Issue",
+    "Options",
+    "Past",
     "Plan",
+    "Reach",
     "Refusal",
     "Runbook",
     "Sight",
     "Vote",
+    "admitted",
     "attempts",
     "classify",
     "detect_issues",
@@ -61,77 +62,65 @@ def detect_issues(
     return issues_in(observe(cluster, metrics, clock, namespace), votes)
 
 
-def issues_in(seen: Sight, votes: Sequence[Vote] = ()) -> tuple[Issue, ...]:
-    """What there is to recover from in an observation, roots first, then the gravest."""
-    return classify(detect_in(seen), votes, topology=seen.topology, now=seen.at)
+def issues_in(
+    seen: Sight, votes: Sequence[Vote] = (), only: Collection[ObjectRef] | None = None
+) -> tuple[Issue, ...]:
+    """What there is to recover from in an observation, roots first, then the gravest.
+
+    `only` leaves out the issues of others; what they are the roots of still says so.
+    """
+    found = classify(detect_in(seen), votes, topology=seen.topology, now=seen.at)
+    if only is None:
+        return found
+    wanted = {(each.namespace, str(each)) for each in only}
+    return tuple(each for each in found if (each.target.namespace, str(each.target)) in wanted)
 
 
 def plan_for(
     issues: Sequence[Issue],
-    cluster: Cluster,
-    clock: Clock,
+    reach: Reach,
     *,
     runbooks: Sequence[Runbook] = (),
     history: Sequence[Attempt] = (),
     seen: Sight | None = None,
+    namespace: str = "",
 ) -> tuple[Decision, ...]:
     """A plan or refusal for each issue; users' `runbooks` are asked before the shipped ones.
 
-    `history` (see `attempts`) adds to what the cluster itself remembers of earlier recoveries.
+    Guards look back at what the cluster's ledgers remember; `history` (see `attempts`) adds what worked.
     """
     if not issues:
         return ()
     namespaces = {issue.target.namespace for issue in issues}
-    namespace = namespaces.pop() if len(namespaces) == 1 else ""
-    seen = seen or observe(cluster, None, clock, namespace)
+    namespace = namespace or (namespaces.pop() if len(namespaces) == 1 else "")
+    seen = seen or observe(reach.cluster, None, reach.clock, namespace)
     books = (*runbooks, *runbook.defaults())
-    known = (*history, *_remembered(cluster, namespace, history))
-    return planner.plan_all(issues, books, seen.topology, known, now=clock.now())
+    past = Past(remembered(reach.governor.accounts(namespace)), tuple(history))
+    return planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)
 
 
-def recover(
-    decision: Decision,
-    *,
-    cluster: Cluster,
-    metrics: MetricsSource | None,
-    clock: Clock,
-    governor: Governor,
-    listen: Listener = ignore,
-    stop: threading.Event | None = None,
-    trace_id: str = "",
-    confirm: timedelta | None = None,
-    notifier: Notifier | None = None,
-    drill: bool = False,
-    replay_of: str = "",
-) -> RecoveryRecord:
-    """The plan was carried out as far as guards, the cluster and `stop` let it; see `executor.recover`."""
+def recover(decision: Decision, reach: Reach, options: Options | None = None) -> RecoveryRecord:
+    """The plan was carried out as far as guards, the cluster and a stop let it; see `executor.recover`.
+
+    A storm opens the breaker first, so that every other process rests as well.
+    """
     target = decision.issue.target
-    before = observe(cluster, None, clock, target.namespace)
+    if isinstance(decision, Refusal) and decision.storm is not None:
+        reach.governor.trip(decision.why, decision.storm)
+    before = observe(reach.cluster, None, reach.clock, target.namespace)
+    past = remembered(reach.governor.accounts(target.namespace))
     return executor.recover(
-        decision,
-        Reach(cluster, metrics, clock, governor, notifier),
-        listen=listen,
-        stop=stop,
-        trace_id=trace_id,
-        confirm=confirm,
-        drill=drill,
-        replay_of=replay_of,
-        snapshot=plain.snapshot(before.topology, target),
+        decision, reach, options or Options(), snapshot=plain.snapshot(before.topology, target), past=past
     )
 
 
 def replay(
     record: Document,
+    reach: Reach,
+    options: Options | None = None,
     *,
-    cluster: Cluster,
-    metrics: MetricsSource | None,
-    clock: Clock,
-    governor: Governor,
     runbooks: Sequence[Runbook] = (),
     history: Sequence[Attempt] = (),
-    listen: Listener = ignore,
-    stop: threading.Event | None = None,
-    notifier: Notifier | None = None,
 ) -> RecoveryRecord:
     """A recorded recovery's target is recovered again as it stands now, with today's runbooks and guards.
 
@@ -139,37 +128,11 @@ def replay(
         InvalidInput: it is no record of a recovery.
     """
     old = replaying.recorded_issue(record)
-    seen = observe(cluster, metrics, clock, old.target.namespace)
+    seen = observe(reach.cluster, reach.metrics, reach.clock, old.target.namespace)
     live = replaying.same_issue(old, issues_in(seen))
     if live is None:
         decision: Decision = replaying.nothing_left(old)
     else:
-        (decision,) = plan_for((live,), cluster, clock, runbooks=runbooks, history=history, seen=seen)
-    return recover(
-        decision,
-        cluster=cluster,
-        metrics=metrics,
-        clock=clock,
-        governor=governor,
-        listen=listen,
-        stop=stop,
-        trace_id=record.get("trace_id", ""),
-        notifier=notifier,
-        replay_of=record["id"],
-    )
-
-
-def _remembered(cluster: Cluster, namespace: str, known: Sequence[Attempt]) -> tuple[Attempt, ...]:
-    """Recoveries that ended ledgers in the cluster tell of, beside those that are known already."""
-    try:
-        found = accounts(cluster, namespace)
-    except Forbidden:
-        return ()  # who may not read leases cannot open one either: the governor will say so
-    seen = {(each.target, each.ended_at.replace(microsecond=0)) for each in known}
-    return tuple(
-        Attempt(target.namespace, str(target), "", Outcome(each.outcome or "done"), each.ended, each.ended)
-        for each in found
-        if each.act == "recovery" and each.ended is not None
-        for target in each.targets[:1]
-        if (str(target), each.ended.replace(microsecond=0)) not in seen
-    )
+        (decision,) = plan_for((live,), reach, runbooks=runbooks, history=history, seen=seen)
+    options = replace(options or Options(), trace_id=record.get("trace_id", ""), replay_of=record["id"])
+    return recover(decision, reach, options)

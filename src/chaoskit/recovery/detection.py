@@ -2,89 +2,178 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chaoskit import kube, topology
 from chaoskit.clock import Clock
-from chaoskit.errors import Unavailable
-from chaoskit.ports.cluster import Cluster
+from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
+from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.recovery import podsymptoms, signalsymptoms
-from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom
+from chaoskit.recovery import (
+    callsymptoms,
+    databasesymptoms,
+    eventsymptoms,
+    jobsymptoms,
+    logsymptoms,
+    networksymptoms,
+    nodesymptoms,
+    podsymptoms,
+    readings,
+    signalsymptoms,
+)
+from chaoskit.recovery.logsymptoms import LINES, Logs
+from chaoskit.recovery.networksymptoms import DNS_LABELS, DNS_NAMESPACE
+from chaoskit.recovery.symptoms import Ranges, Samples, Symptom
 from chaoskit.signals import BY_NAME
-from chaoskit.topology import Topology, Workload, looks_like_database, workload_name
+from chaoskit.topology import Topology
 
 WINDOW = timedelta(minutes=30)
 """How far back slopes and usual values are read."""
 
+SPOKEN_FOR = frozenset({
+    "crash-loop", "error-exit", "not-ready", "probe-failed", "stuck-starting", "bad-rollout",
+    "errors", "pool-errors", "database-down",
+})  # fmt: skip
+"""Symptoms whose cause an application may name in its log."""
+
+LOGS = 12
+"""So many logs are read in one look at most, two of each workload."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A cluster as it was at `at`; `blind` says why there are no signals, "" when there are."""
+    """A cluster as it was at `at`; `blind` says why there are no signals, "" when there are.
+
+    What the caller may not read (policies, jobs, warnings, logs) is empty: nothing is concluded from it.
+    """
 
     at: datetime
     topology: Topology
     samples: Samples = field(default_factory=dict)
     ranges: Ranges = field(default_factory=dict)
     blind: str = ""
+    policies: tuple[Object, ...] = ()
+    jobs: tuple[Object, ...] = ()
+    warnings: tuple[Object, ...] = ()
+    logs: Logs = field(default_factory=dict)
 
 
 def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, namespace: str = "") -> Sight:
     """A namespace ("" is all) as it is now; a metrics source that fails leaves it blind, not unseen."""
-    seen = topology.snapshot(cluster, namespace)
-    now = clock.now()
+    whole = _with_dns(topology.snapshot(cluster, namespace), cluster, namespace)
+    seen = Sight(
+        clock.now(),
+        whole,
+        policies=_items(cluster, kube.NETWORK_POLICY, namespace),
+        jobs=_items(cluster, kube.JOB, namespace),
+        warnings=_items(cluster, kube.EVENT, namespace, fields="type=Warning"),
+    )
+    seen = _measured(seen, metrics, namespace)
+    return replace(seen, logs=_logs(seen, cluster))
+
+
+def _items(
+    cluster: Cluster, kind: Kind, namespace: str, *, labels: str = "", fields: str = ""
+) -> tuple[Object, ...]:
+    try:
+        return cluster.list(kind, namespace, labels=labels, fields=fields).items
+    except Forbidden:
+        return ()
+
+
+def _with_dns(seen: Topology, cluster: Cluster, namespace: str) -> Topology:
+    """The snapshot with the workload that answers for names, which every other one needs."""
+    if namespace in {"", DNS_NAMESPACE}:
+        return seen
+    for labels in DNS_LABELS:
+        bodies = [
+            (kind, body)
+            for kind in (kube.DEPLOYMENT, kube.DAEMON_SET)
+            for body in _items(cluster, kind, DNS_NAMESPACE, labels=labels)
+        ]
+        if bodies:
+            pods = _items(cluster, kube.POD, DNS_NAMESPACE, labels=labels)
+            sets = _items(cluster, kube.REPLICA_SET, DNS_NAMESPACE, labels=labels)
+            return replace(
+                seen,
+                pods=(*seen.pods, *pods),
+                workload_bodies=(*seen.workload_bodies, *bodies),
+                replica_sets=(*seen.replica_sets, *sets),
+            )
+    return seen
+
+
+def _measured(seen: Sight, metrics: MetricsSource | None, namespace: str) -> Sight:
     if metrics is None:
-        return Sight(now, seen, blind="no metrics source is configured")
+        return replace(seen, blind="no metrics source is configured")
     where = {"namespace": namespace} if namespace else None
     try:
-        samples = {name: metrics.instant(BY_NAME[name], where) for name in signalsymptoms.NEWEST}
+        samples = {name: metrics.instant(BY_NAME[name], where) for name in readings.NEWEST}
         ranges = {
-            name: metrics.range(BY_NAME[name], now - WINDOW, now, where=where)
-            for name in signalsymptoms.LATELY
+            name: metrics.range(BY_NAME[name], seen.at - WINDOW, seen.at, where=where)
+            for name in readings.LATELY
             if samples[name]
         }
     except Unavailable as error:
-        return Sight(now, seen, blind=error.message)
-    return Sight(now, seen, samples, ranges)
+        return replace(seen, blind=error.message)
+    return replace(seen, samples=samples, ranges=ranges)
 
 
-def detect(
-    seen: Topology,
-    samples: Samples | None = None,
-    ranges: Ranges | None = None,
-    *,
-    now: datetime,
-) -> tuple[Symptom, ...]:
-    """Everything that is wrong in the snapshot at `now`; what has no signal is neither well nor ill."""
-    samples = samples or {}
-    return (
-        *podsymptoms.detect(seen, now=now),
-        *signalsymptoms.detect(seen, samples, ranges or {}, now=now),
-        *_databases_down(seen, samples, now),
-    )
+def _logs(seen: Sight, cluster: Cluster) -> Logs:
+    """The last lines of pods that have something wrong whose cause they may name."""
+    found: dict[tuple[str, str], str] = {}
+    for ref, name in list(_ailing(seen))[:LOGS]:
+        pod = ObjectRef(kube.POD, ref.namespace, name)
+        crashed = any(
+            p["metadata"]["name"] == name and not kube.is_ready(p) and kube.restarts(p)
+            for p in seen.topology.pods
+        )
+        try:
+            found[ref.namespace, name] = cluster.logs(pod, tail=LINES, previous=crashed)
+        except ChaoskitError:
+            continue  # no such log yet, or not for this caller
+    return found
+
+
+def _ailing(seen: Sight) -> Iterator[tuple[ObjectRef, str]]:
+    targets = dict.fromkeys(s.target for s in _without_logs(seen) if s.kind in SPOKEN_FOR)
+    for target in targets:
+        workload = seen.topology.workloads.get((target.namespace, str(target)))
+        if workload is not None:
+            ready_last = sorted(workload.pods, key=kube.is_ready)
+            yield from ((target, pod["metadata"]["name"]) for pod in ready_last[:2])
 
 
 def detect_in(seen: Sight) -> tuple[Symptom, ...]:
-    """Everything that is wrong in the observation."""
-    return detect(seen.topology, seen.samples, seen.ranges, now=seen.at)
+    """Everything that is wrong in the observation; what has no signal is neither well nor ill."""
+    return (*_without_logs(seen), *logsymptoms.detect(seen.topology, seen.logs, now=seen.at))
 
 
-def _databases_down(seen: Topology, samples: Samples, now: datetime) -> Iterator[Symptom]:
-    measured = {
-        (s.labels.get("namespace", ""), workload_name(s.labels)) for s in samples.get("db_connections", ())
+def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
+    at, whole = seen.at, seen.topology
+    found = (
+        *podsymptoms.detect(whole, now=at),
+        *nodesymptoms.detect(whole, now=at),
+        *eventsymptoms.detect(whole, seen.warnings, now=at),
+        *jobsymptoms.detect(seen.jobs, whole.pods, now=at),
+        *signalsymptoms.detect(whole, seen.samples, seen.ranges, now=at),
+        *callsymptoms.detect(whole, seen.samples, seen.ranges, now=at),
+        *databasesymptoms.detect(whole, seen.samples, now=at),
+    )
+    return (*found, *networksymptoms.detect(whole, seen.policies, found, now=at))
+
+
+def selected(cluster: Cluster, namespace: str, labels: str) -> Collection[ObjectRef]:
+    """The workloads of a namespace ("" is all) that the server selects by their labels.
+
+    Raises:
+        InvalidInput: it is no selector.
+    """
+    kinds: Sequence[Kind] = (*kube.WORKLOADS, kube.JOB)
+    return {
+        replace(kube.ref_of(body, kind), uid="")
+        for kind in kinds
+        for body in cluster.list(kind, namespace, labels=labels).items
     }
-    for key, workload in seen.workloads.items():
-        wanted = kube.desired_replicas(workload.body)
-        if workload.ready or not (key in measured or looks_like_database(workload)):
-            continue
-        words = f"0 of {wanted} pods of the database are ready" if wanted else "scaled to 0"
-        if wanted or seen.callers_of(workload):
-            yield Symptom("database-down", workload.ref, _down_since(workload, now), Severity.CRITICAL, words)
-
-
-def _down_since(workload: Workload, now: datetime) -> datetime:
-    said: Mapping[str, str] = kube.condition(workload.body, "Available") or {}
-    unavailable = said.get("status") == "False"
-    return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit.acts import halt
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, interruption
-from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused, TakenOver
+from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused, TakenOver, Unavailable
 from chaoskit.events import Listener, Mark, Step, Warned, ignore
-from chaoskit.governor import Governor, Hit
+from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome, of_error
-from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.cluster import Cluster, ObjectRef
+from chaoskit.ports.http import Hooks
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.ports.notifier import Notice, Notifier
+from chaoskit.ports.notifier import Notice, Notifier, Severity
 from chaoskit.records import Moment, RecoveryRecord, Undo, new_id
-from chaoskit.recovery import plain, remediations, verification
-from chaoskit.recovery.planner import LOOP_WINDOW, Decision, Plan, Refusal, Rung
-from chaoskit.recovery.remediations import Hands
-from chaoskit.recovery.signalsymptoms import SIGNAL_OF
+from chaoskit.recovery import admission, approving, escalation, guards, plain, remedies, verification
+from chaoskit.recovery.attempts import Attempt, remembered
+from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
+from chaoskit.recovery.planner import Decision, Plan
+from chaoskit.recovery.readings import SIGNAL_OF
+from chaoskit.recovery.remedies import Hands, Rung
 from chaoskit.recovery.verification import Verdict
 
 LOOKS = 3
@@ -33,40 +37,63 @@ STARTING = 20.0
 LONGEST_HOLD = 20.0
 """Readiness of a pod that crashed soon after its start is watched for longer than it ran, up to this."""
 
+OUTAGE = 60.0
+"""Seconds for which a server that does not answer is waited for, before an act and for its undo."""
+
+PAUSE = 2.0
+"""Seconds between two tries on such a server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a recovery reaches: the cluster, its signals (None: there are none), time and the governor."""
+    """What a recovery reaches: the cluster, its signals (None: there are none), time and the governor.
+
+    `hooks` reaches the user's own webhooks. With `approval` a person is asked before anything is done.
+    """
 
     cluster: Cluster
     metrics: MetricsSource | None
     clock: Clock
     governor: Governor
     notifier: Notifier | None = None
+    hooks: Hooks | None = None
+    approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a recovery is carried out: who listens, what stops it, which lineage it belongs to.
+
+    `confirm` is for how long signals are asked besides, None: only where nothing else shows the issue. In a
+    `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
+    """
+
+    listen: Listener = ignore
+    stop: threading.Event = field(default_factory=threading.Event)
+    trace_id: str = ""
+    confirm: timedelta | None = None
+    drill: bool = False
+    replay_of: str = ""
 
 
 def recover(
     decision: Decision,
     reach: Reach,
+    options: Options,
     *,
-    listen: Listener = ignore,
-    stop: threading.Event | None = None,
-    trace_id: str = "",
-    confirm: timedelta | None = None,
-    drill: bool = False,
-    replay_of: str = "",
     snapshot: dict[str, Any] | None = None,
+    past: Sequence[Attempt] = (),
 ) -> RecoveryRecord:
-    """The plan was carried out as far as guards, the cluster and `stop` let it; the record says how it ended.
+    """The plan was carried out as far as guards, the cluster and a stop let it; the record says how it ended.
 
-    What only signals show is confirmed by signals, within the runbook's time; of other issues the signals
-    are asked as well when `confirm` says for how long. Outcomes: recovered, healed by itself, not recovered
-    (what did not help is undone), refused, interrupted, undo not confirmed. Never raises for those.
+    What only signals show is confirmed by signals, within the runbook's time; a contradiction of theirs
+    reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what did not help is undone,
+    people are told), refused, interrupted, undo not confirmed. Never raises for those. `past` are the
+    recoveries that the cluster remembers.
     """
-    work = _Recovery(decision, reach, listen, stop or threading.Event(), confirm, drill)
-    work.trace_id = trace_id or work.id
+    work = _Recovery(decision, reach, options, tuple(past))
     outcome, reason = work.run()
-    return work.record(outcome, reason, replay_of, snapshot or {})
+    return work.record(outcome, reason, snapshot or {})
 
 
 @dataclass
@@ -75,43 +102,54 @@ class _Recovery:
 
     decision: Decision
     reach: Reach
-    listen: Listener
-    stop: threading.Event
-    confirm: timedelta | None
-    drill: bool
-    trace_id: str = ""
+    options: Options
+    past: tuple[Attempt, ...]
     timeline: list[Moment] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     undone: Undo = field(default_factory=lambda: Undo("none needed"))
     verified: datetime | None = None
+    told: bool = False
 
     def __post_init__(self) -> None:
         self.at = self.reach.clock.now()
         self.id = new_id(self.at)
         self.issue = self.decision.issue
+        self.listen, self.stop = self.options.listen, self.options.stop
+        self.trace_id = self.options.trace_id or self.id
 
     # ------------------------------------------------------------ the way
 
     def run(self) -> tuple[Outcome, str]:
         """How it ended, and why in words."""
         if isinstance(self.decision, Refusal):
-            return self.decision.outcome, refusal_words(self.decision)
+            return self.decision.outcome, admission.words(self.decision)
         self.tell("issue", "note", f"{self.issue.kind} of {self.issue.target}: {self.issue.evidence[0]}")
         try:
-            return self._carry_out(self.decision)
+            outcome, reason = self._carry_out(self.decision)
         except Refused as error:
-            return Outcome.REFUSED, f"{error.guard}: {error.message}"
+            return Outcome.REFUSED, admission.words(admission.refusal_of(self.issue, error))
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
             return Outcome.CANNOT_START, error.message
+        self._spread(self.decision, outcome, reason)
+        return outcome, reason
 
     def _carry_out(self, plan: Plan) -> tuple[Outcome, str]:
+        old = guards.expired(self.issue, plan.runbook.spec.guards, self.reach.clock.now())
+        if old is not None:
+            raise admission.error_of(old)
         if self._healed(plan):
             return Outcome.HEALED, "the symptom went away before anything was done"
-        if all(rung.action == "notify" for rung in plan.rungs):
+        if not plan.acts:
             return self._climb(plan, None)
-        self._admit(plan)
+        self._admitted(plan)
+        if self.reach.approval or plan.runbook.spec.guards.approval:
+            self._approved(plan)
+            if self._healed(plan):
+                return Outcome.HEALED, "the symptom went away while a person was asked"
+            self.issue = replace(self.issue, at=self.reach.clock.now())  # it is still there: seen anew
+            self._admitted(plan)
         self._warn_of_what_guards_cannot_see(plan)
         ledger = Ledger.open(
             self.reach.cluster,
@@ -123,22 +161,51 @@ class _Recovery:
             trace_id=self.trace_id,
             name=self.issue.id,
             what=self.issue.kind,
+            keep_for=self._needed(plan),
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
             return self._with_ledger(plan, pulse)
 
-    def _admit(self, plan: Plan) -> None:
-        guards = plan.runbook.spec.guards
-        self.reach.governor.admit(
-            "recovery",
-            plan.targets,
-            self.issue.target.namespace,
-            at_once=plan.pods_hit,
-            hits=(Hit(f"pods of {self.issue.target}", plan.pods_hit, plan.pods_total),),
-            max_pods=guards.max_pods,
-            max_percent=guards.max_percent,
-            drill=self.drill,
-        )
+    def _admitted(self, plan: Plan) -> None:
+        """Every guard lets the plan pass now; a dead process that stood in the way was cleared away first."""
+        try:
+            self._asked(plan)
+        except Refused as error:
+            if error.guard not in {"busy", "interlock"} or not self._rescued():
+                raise
+            self._asked(plan)
+
+    def _asked(self, plan: Plan) -> None:
+        admission.admit(plan, self.reach.governor, drill=self.options.drill)
+        self._rested(plan)
+
+    def _rested(self, plan: Plan) -> None:
+        """What ended since the plan was made does not forbid it: somebody else may have been faster."""
+        past = remembered(self.reach.governor.accounts(self.issue.target.namespace))
+        found = guards.guarded(self.issue, plan.runbook.spec.guards, past, self.reach.clock.now())
+        if found is not None:
+            raise admission.error_of(found)
+
+    def _rescued(self) -> bool:
+        reach, place = self.reach, self.issue.target.namespace
+        return bool(rescue(reach.cluster, reach.clock, namespace=place, listen=self.listen, stop=self.stop))
+
+    def _approved(self, plan: Plan) -> None:
+        """A person said yes to this very plan."""
+        cluster, clock = self.reach.cluster, self.reach.clock
+        with approving.asking(cluster, clock, self.id, plan) as asked:
+            self.tell(
+                "approval", "begun", f"chaoskit approve {self.id} says yes, until {asked.expires:%H:%M} UTC"
+            )
+            self._send(Notice(
+                f"approval wanted: {self.issue.kind} of {self.issue.target}",
+                f"{asked.plan}\nchaoskit approve {self.id} -n {asked.ref.namespace}", "warning",
+                {"recovery": self.id, "namespace": self.issue.target.namespace},
+            ))  # fmt: skip
+            answer = approving.wait(cluster, clock, asked, self.stop)
+            if answer.digest != plan.digest:
+                raise Refused("what was approved is another plan", guard="approval", limit=plan.digest)
+            self.tell("approval", "held", f"by {answer.by or 'somebody'}")
 
     def _warn_of_what_guards_cannot_see(self, plan: Plan) -> None:
         governor, now = self.reach.governor, self.reach.clock.now()
@@ -149,7 +216,8 @@ class _Recovery:
     def _with_ledger(self, plan: Plan, pulse: Pulse) -> tuple[Outcome, str]:
         ledger = pulse.ledger
         try:
-            self.reach.governor.confirm(ledger, drill=self.drill)
+            self.reach.governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
+            self._rested(plan)
         except Refused:
             ledger.close(Outcome.REFUSED)
             raise
@@ -165,9 +233,9 @@ class _Recovery:
         except Exception:
             # A bug must not leave a half change behind; it may be the listener's own, so nobody is told.
             self.listen = ignore
-            self._finish(plan, ledger, Outcome.BUG, "a bug")
+            self._finish(ledger, Outcome.BUG, "a bug")
             raise
-        return self._finish(plan, ledger, outcome, reason)
+        return self._finish(ledger, outcome, reason)
 
     def _abandoned(self, error: TakenOver) -> tuple[Outcome, str]:
         """Whoever holds the ledger now undoes it; two at it would get into each other's way."""
@@ -178,32 +246,50 @@ class _Recovery:
         """Who asked for the end decides between the two words for it."""
         return of_error(interruption(self.stop))
 
-    def _finish(self, plan: Plan, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
+    def _finish(self, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         """What did not help is undone, what helped stays, and the cluster knows that we are done."""
-        try:
+
+        def end() -> None:
             if outcome is Outcome.RECOVERED:
                 for entry in ledger.account.entries:
                     ledger.settle(entry)
             else:
                 self._undo(ledger)
-            ledger.close(outcome, keep=self._needed(plan))
+            if self.undone.state != "not confirmed":
+                ledger.close(outcome, keep=ledger.account.memorable)
+
+        try:
+            self._outlasting(end)
         except ChaoskitError as error:
             self.undone = Undo("not confirmed", (error.message,))
         if self.undone.state == "not confirmed":
             return Outcome.UNDO_UNCONFIRMED, "; ".join((reason, *self.undone.left))
         return outcome, reason
 
+    def _outlasting(self, act: Callable[[], None]) -> None:
+        """The act was done, as soon as the server answered again; it may be begun twice."""
+        clock = self.reach.clock
+        end = clock.monotonic() + OUTAGE
+        while True:
+            try:
+                act()
+            except Unavailable:
+                if clock.monotonic() >= end:
+                    raise
+            else:
+                if self.undone.state != "not confirmed" or clock.monotonic() >= end:
+                    return
+            clock.sleep(PAUSE)
+
     def _needed(self, plan: Plan) -> float:
-        """Seconds for which guards and planners look back at this recovery; 0 when it did nothing."""
-        if not any(step["done"] and step["action"] != "notify" for step in self.steps):
-            return 0.0
+        """Seconds for which guards and planners look back at this recovery."""
         limits = self.reach.governor.remembers("recovery")
         return max(limits, plan.runbook.spec.guards.cooldown, LOOP_WINDOW.total_seconds())
 
     def _undo(self, ledger: Ledger) -> None:
         found = ledger.undo(self.listen)
-        if found.state != "none needed":
-            self.undone = found
+        if found.state != "none needed" or self.undone.state == "not confirmed":
+            self.undone = found if found.state != "none needed" else Undo("confirmed")
             mark: Mark = "done" if found.state == "confirmed" else "failed"
             self.tell("undo", mark, found.state + "".join(f"; {each}" for each in found.left))
 
@@ -219,7 +305,7 @@ class _Recovery:
                 return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
             if pulse is not None and pulse.ledger.account.entries:
                 self.steps[-1]["undone"] = True
-                self._undo(pulse.ledger)
+                self._outlasting(lambda: self._undo(pulse.ledger))
             if self.undone.state == "not confirmed":
                 break  # nothing is built on what may still be half changed
         return Outcome.NOT_RECOVERED, "; ".join(f"{s['action']}: {s['detail']}" for s in self.steps)
@@ -238,7 +324,7 @@ class _Recovery:
         self.tell(rung.action, "begun", rung.why)
         try:
             verdict = (
-                self._tell_a_person(step)
+                self._ask_a_person(rung.step.severity, step)
                 if pulse is None or rung.action == "notify"
                 else (self._act(plan, rung, pulse, step))
             )
@@ -257,37 +343,113 @@ class _Recovery:
         return verdict.holds
 
     def _act(self, plan: Plan, rung: Rung, pulse: Pulse, step: dict[str, Any]) -> Verdict:
-        hands, began = Hands(self.reach.cluster, self.reach.clock, pulse.ledger), self.reach.clock.now()
+        if denied := self._denied(rung):
+            return Verdict(False, f"you may not {', '.join(denied)}")
+        began = self.reach.clock.now()
+        hands = self._hands(rung, began, pulse)
         for target in rung.targets:
-            pulse.ask()
-            words = remediations.apply(rung, target, hands)
-            step.update(done=True, detail="; ".join(filter(None, (step["detail"], words))))
+            words = self._do(rung, target, hands, pulse, step)
+            step.update(detail="; ".join(filter(None, (step["detail"], words))))
             self.tell(rung.action, "done", words)
             if len(rung.targets) > 1:
-                self._hold(target, 0.0, rung.step.timeout, pulse.check)
+                self._hold((target,), 0.0, rung.step.timeout, pulse.check)
         return self._verify(plan, rung, began, pulse.check)
 
-    def _tell_a_person(self, step: dict[str, Any]) -> Verdict:
+    def _hands(self, rung: Rung, began: datetime, pulse: Pulse) -> Hands:
+        return Hands(
+            self.reach.cluster,
+            self.reach.clock,
+            self.id,
+            began,
+            self.issue,
+            hooks=self.reach.hooks,
+            patience=rung.step.timeout,
+            keep=pulse.check,
+        )
+
+    def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:
+        """The rung was done to the target; a server that does not answer is waited for, and asked again."""
+        clock = self.reach.clock
+        end = clock.monotonic() + OUTAGE
+
+        def about_to() -> None:
+            pulse.ask()
+            if not step["done"]:
+                pulse.ledger.note(rung.action)
+                step.update(done=True)
+
+        while True:
+            try:
+                return remedies.apply(rung, target, hands, pulse.ledger, ask=about_to)
+            except Unavailable as error:
+                if clock.monotonic() >= end:
+                    raise
+                self.tell(rung.action, "note", f"{error.message}; trying again")
+                pulse.check()
+                if clock.sleep(PAUSE, self.stop):
+                    raise interruption(self.stop) from error
+
+    def _denied(self, rung: Rung) -> list[str]:
+        """What of the rung's needs the server denies to this caller."""
+        wanted = remedies.needs(rung)
+        return [str(each) for each in wanted if self.reach.cluster.can_i(each) == "denied"]
+
+    # ------------------------------------------------------------ people
+
+    def _ask_a_person(self, severity: Severity, step: dict[str, Any]) -> Verdict:
         if self.reach.notifier is None:
             return Verdict(False, "a person has to look; nobody is configured to be told")
-        text = "\n".join((*self.issue.evidence, *(f"tried {s['action']}" for s in self.steps[:-1])))
-        title = f"{self.issue.kind} of {self.issue.target} in {self.issue.target.namespace}"
-        labels = {"issue": self.issue.id, "namespace": self.issue.target.namespace, "recovery": self.id}
-        self.reach.notifier.send(Notice(title, text, "critical", labels))
-        step["done"] = True
+        cluster = self.reach.cluster.name
+        self.reach.notifier.send(escalation.question(self.issue, cluster, self.id, self.steps[:-1], severity))
+        step["done"] = self.told = True
         return Verdict(False, "a person was told")
+
+    def _spread(self, plan: Plan, outcome: Outcome, reason: str) -> None:
+        """Who is to know of the end knows it: the target's events, and people."""
+        cluster, failure = self.reach.cluster, plan.runbook.spec.on_failure
+        if self.steps:
+            escalation.record_event(cluster, self.reach.clock, self.issue, self.id, outcome, reason)
+        helped = outcome in {Outcome.RECOVERED, Outcome.HEALED}
+        if helped and escalation.was_told(self.issue, self.past):
+            self._send(escalation.all_clear(self.issue, cluster.name, self.id, outcome))
+        elif (
+            outcome in {Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED}
+            and failure.escalate
+            and not self.told
+        ):
+            self._send(escalation.question(self.issue, cluster.name, self.id, self.steps, failure.severity))
+
+    def _send(self, notice: Notice) -> None:
+        """The notice was sent; when nobody takes it, the timeline says so, and the work goes on."""
+        if self.reach.notifier is None:
+            return
+        try:
+            self.reach.notifier.send(notice)
+        except ChaoskitError as error:
+            self.tell("escalation", "failed", error.message)
 
     # ------------------------------------------------------------ verification
 
     def _verify(self, plan: Plan, rung: Rung, began: datetime, keep: Callable[[], None]) -> Verdict:
-        verdict = self._hold(self.issue.target, self._seconds(plan, rung), rung.step.timeout, keep)
+        proof = rung.proof or (self.issue.target,)
+        verdict = self._hold(proof, self._seconds(plan, rung), rung.step.timeout, keep)
         if not verdict.holds:
             return verdict
+        if not rung.proof:
+            left = verification.gone(
+                self.issue, self.reach.cluster, self.reach.clock,
+                within=rung.step.timeout, stop=self.stop, keep=keep,
+            )  # fmt: skip
+            if not left.holds:
+                return Verdict(False, f"{verdict.words}, but {left.words}")
         self.verified = self.reach.clock.now()
         within = self._signals_within(plan)
         if not within:
             return verdict
         self.tell("ready", "held", verdict.words)
+        return self._confirmed(verdict, began, within, keep)
+
+    def _confirmed(self, ready: Verdict, began: datetime, within: float, keep: Callable[[], None]) -> Verdict:
         said = verification.confirm(
             self.issue,
             self.reach.cluster,
@@ -301,15 +463,21 @@ class _Recovery:
         if self.issue.kinds <= SIGNAL_OF.keys():
             self.verified = self.reach.clock.now()
         elif not said.known:
-            return Verdict(True, f"{verdict.words}; signals cannot confirm it: {said.words}")
-        return Verdict(said.holds, f"{verdict.words}; {said.words}")
+            return Verdict(True, f"{ready.words}; signals cannot confirm it: {said.words}")
+        elif not said.holds:
+            self.tell("reopened", "broken", said.words)
+        return Verdict(said.holds, f"{ready.words}; {said.words}")
 
     def _hold(
-        self, target: Any, seconds: float, within: float, keep: Callable[[], None] = lambda: None
+        self,
+        targets: Sequence[ObjectRef],
+        seconds: float,
+        within: float,
+        keep: Callable[[], None] = lambda: None,
     ) -> Verdict:
         reach = self.reach
         return verification.hold(
-            reach.cluster, reach.clock, target, seconds=seconds, within=within, stop=self.stop, keep=keep
+            reach.cluster, reach.clock, targets, seconds=seconds, within=within, stop=self.stop, keep=keep
         )
 
     def _seconds(self, plan: Plan, rung: Rung) -> float:
@@ -324,8 +492,8 @@ class _Recovery:
         """How long signals may take to confirm; 0 when they are not asked."""
         if not self.issue.kinds & SIGNAL_OF.keys():
             return 0.0
-        if self.confirm is not None:
-            return self.confirm.total_seconds()
+        if self.options.confirm is not None:
+            return self.options.confirm.total_seconds()
         only = self.issue.kinds <= SIGNAL_OF.keys()
         return plan.runbook.spec.verification.signals_within if only else 0.0
 
@@ -337,7 +505,7 @@ class _Recovery:
                 return False
             if self.issue.kinds <= SIGNAL_OF.keys():
                 return self._has_signals()
-            if self._hold(self.issue.target, least, least + STARTING).holds:
+            if self._hold((self.issue.target,), least, least + STARTING).holds:
                 return True
         return False
 
@@ -361,9 +529,7 @@ class _Recovery:
         self.timeline.append(Moment(now, name, mark, detail))
         self.listen(Step(now, name, mark, detail, run=self.id))
 
-    def record(
-        self, outcome: Outcome, reason: str, replay_of: str, snapshot: dict[str, Any]
-    ) -> RecoveryRecord:
+    def record(self, outcome: Outcome, reason: str, snapshot: dict[str, Any]) -> RecoveryRecord:
         """What is kept of it."""
         self.tell(outcome.words, "done" if outcome.exit_code == 0 else "failed", reason)
         recovered = self.verified if outcome is Outcome.RECOVERED else None
@@ -385,11 +551,5 @@ class _Recovery:
             undo=self.undone,
             snapshot=snapshot,
             seconds_to_recover=None if recovered is None else (recovered - self.at).total_seconds(),
-            replay_of=replay_of,
+            replay_of=self.options.replay_of,
         )
-
-
-def refusal_words(refusal: Refusal) -> str:
-    """``cool-down until 12:31 UTC: the last recovery of it ended 40 s ago (2m is the limit)``."""
-    until = "" if refusal.until is None else f" until {refusal.until:%H:%M} UTC"
-    return f"{refusal.guard}{until}: {refusal.why} (limit: {refusal.limit})"

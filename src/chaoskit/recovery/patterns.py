@@ -3,65 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
 
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
-from chaoskit.ports.store import Document
+from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.symptoms import minutes
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One recovery of the past: `actions` were done in this order, `helped` is the one that did ("": none).
-
-    An `issue` of "" is not known: the cluster remembers only that there was a recovery.
-    """
-
-    namespace: str
-    target: str
-    issue: str
-    outcome: Outcome
-    at: datetime
-    ended_at: datetime
-    actions: tuple[str, ...] = ()
-    helped: str = ""
-    seconds: float | None = None
-
-    @property
-    def acted(self) -> bool:
-        """Whether something in the cluster was changed."""
-        return any(action != "notify" for action in self.actions) or not self.issue
-
-    def on(self, target: ObjectRef, issue: str) -> bool:
-        """Whether it was this target's, with this issue as far as is known."""
-        same = (self.namespace, self.target) == (target.namespace, str(target))
-        return same and self.issue in {"", issue}
-
-
-def attempts(recoveries: Iterable[Document]) -> tuple[Attempt, ...]:
-    """The attempts that kept recovery records tell of, oldest first."""
-    made = (_attempt(each) for each in recoveries if each.get("kind") == "recovery")
-    return tuple(sorted(made, key=lambda attempt: attempt.at))
-
-
-def _attempt(record: Mapping[str, Any]) -> Attempt:
-    steps = record.get("steps") or ()
-    return Attempt(
-        namespace=record["namespace"],
-        target=record["target"],
-        issue=record["issue"],
-        outcome=Outcome(record["outcome"]),
-        at=datetime.fromisoformat(record["at"]),
-        ended_at=datetime.fromisoformat(record["ended_at"]),
-        actions=tuple(step["action"] for step in steps if step.get("done")),
-        helped=next((step["action"] for step in steps if step.get("helped")), ""),
-        seconds=record.get("seconds_to_recover"),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object, ObjectRef
-from chaoskit.recovery.classification import Issue
-from chaoskit.recovery.planner import Decision, Refusal, Rung
+from chaoskit.recovery.guards import Refusal
+from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.planner import Decision
+from chaoskit.recovery.remedies import Rung
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 

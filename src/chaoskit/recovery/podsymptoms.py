@@ -1,4 +1,4 @@
-"""Symptoms that objects show: crashing, stuck and unready pods, bad rollouts, bad nodes."""
+"""Symptoms that pods and rollouts show: crashing, stuck and unready pods, bad revisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit import kube, rollouts
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Object
 from chaoskit.recovery.symptoms import Severity, Symptom, minutes
 from chaoskit.topology import Topology, Workload
 
@@ -54,8 +54,7 @@ class Complaint:
 def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
     """What the objects of the snapshot show to be wrong at `now`."""
     lost = {node["metadata"]["name"] for node in topology.nodes if not kube.is_true(node, "Ready")}
-    found = [s for w in topology.workloads.values() for s in _of_workload(w, topology, lost, now)]
-    return (*found, *_of_nodes(topology, now))
+    return tuple(s for w in topology.workloads.values() for s in _of_workload(w, topology, lost, now))
 
 
 def _of_workload(workload: Workload, topology: Topology, lost: set[str], now: datetime) -> Iterator[Symptom]:
@@ -97,11 +96,11 @@ def complaint(pod: Object, now: datetime) -> Complaint | None:
     """What is wrong with the pod at `now`; None when nothing is. The gravest when several things are."""
     if kube.phase(pod) == "Succeeded":
         return None
-    for status in kube.container_statuses(pod):
+    for status in (*kube.init_container_statuses(pod), *kube.container_statuses(pod)):
         found = _of_container(status, pod, now)
         if found is not None:
             return found
-    return _unscheduled(pod, now) or _unready(pod, now)
+    return unscheduled(pod, now) or _unready(pod, now)
 
 
 def _of_container(status: Mapping[str, Any], pod: Object, now: datetime) -> Complaint | None:
@@ -148,7 +147,8 @@ def _backed_off(restarts: int) -> timedelta:
     return timedelta(seconds=sum(min(300, 10 * 2**i) for i in range(max(0, restarts - 1))))
 
 
-def _unscheduled(pod: Object, now: datetime) -> Complaint | None:
+def unscheduled(pod: Object, now: datetime) -> Complaint | None:
+    """Why the pod has had no node for some time, as the scheduler says; None when it has one."""
     found = kube.condition(pod, "PodScheduled") or {}
     since = kube.time_of(found.get("lastTransitionTime")) or now
     if found.get("status") != "False" or now - since < UNSCHEDULED:
@@ -180,7 +180,7 @@ def _for(since: datetime, now: datetime) -> str:
     return minutes((now - since).total_seconds())
 
 
-# ---------------------------------------------------------------- rollouts and nodes
+# ---------------------------------------------------------------- rollouts, pods on lost nodes
 
 
 def _bad_rollout(
@@ -233,22 +233,3 @@ def _on_lost_node(workload: Workload, pods: list[Object], now: datetime) -> Symp
     names = tuple(pod["metadata"]["name"] for pod in pods)
     words = f"{len(pods)} of {len(workload.pods)} pods on lost node {', '.join(nodes)}"
     return _symptom(workload, "on-lost-node", [Complaint("on-lost-node", name, now, words) for name in names])
-
-
-def _of_nodes(topology: Topology, now: datetime) -> Iterator[Symptom]:
-    stuck = [p for p in topology.pods if _unscheduled(p, now) is not None]
-    for node in topology.nodes:
-        ref = kube.ref_of(node, kube.NODE)
-        if not kube.is_true(node, "Ready"):
-            yield _lost(node, ref, now)
-        elif (node.get("spec") or {}).get("unschedulable") and stuck:
-            words = f"cordoned while {len(stuck)} pods cannot be scheduled"
-            facts = {"run": kube.labels_of(node).get(kube.RUN_LABEL, "")}
-            yield Symptom("node-cordoned", ref, now, Severity.MEDIUM, words, facts=facts)
-
-
-def _lost(node: Object, ref: ObjectRef, now: datetime) -> Symptom:
-    said = kube.condition(node, "Ready") or {}
-    since = kube.time_of(said.get("lastTransitionTime")) or now
-    words = f"not ready for {_for(since, now)}: {said.get('reason', 'no condition')}"
-    return Symptom("node-lost", ref, since, Severity.HIGH, words)

@@ -10,8 +10,9 @@ from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.recovery import plain, planner
-from chaoskit.recovery.classification import Issue
-from chaoskit.recovery.planner import Decision, Plan, Refusal
+from chaoskit.recovery.guards import Refusal
+from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.runbook import Runbook
 
 

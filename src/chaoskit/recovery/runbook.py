@@ -4,116 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from chaoskit import documents
-from chaoskit.documents import Document, Duration, Written
-from chaoskit.recovery.classification import CLASSES, Issue
+from chaoskit.documents import Document, Duration, Written, closest
+from chaoskit.recovery.issues import CLASSES, Issue
+from chaoskit.recovery.remedies import AnyStep
+from chaoskit.recovery.remedies.remedy import known_symptoms
 
 API_VERSION = "chaoskit.io/v1"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-SYMPTOM_KINDS = frozenset(kind for kinds in CLASSES.values() for kind in kinds)
-
-
-class _Step(Written):
-    """What every remediation has: how long it may take, and the symptoms it is for (empty: all)."""
-
-    timeout: Duration = 30.0
-    when: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _known_symptoms(self) -> _Step:
-        unknown = sorted(set(self.when) - SYMPTOM_KINDS)
-        if unknown:
-            raise ValueError(
-                f"symptoms that exist; {unknown[0]} is none of {', '.join(sorted(SYMPTOM_KINDS))}"
-            )
-        return self
-
-
-class RestartPod(_Step):
-    """Replace the pods that have the symptom: evicted when they are ready, deleted when not."""
-
-    action: Literal["restart-pod"]
-
-
-class RollingRestart(_Step):
-    """Replace all pods of the workload, a few at a time."""
-
-    action: Literal["rolling-restart"]
-
-
-class RollBack(_Step):
-    """Put the deployment back to its last healthy revision."""
-
-    action: Literal["roll-back"]
-
-
-class Scale(_Step):
-    """Change the number of replicas by `by`, between `min` and `max`."""
-
-    action: Literal["scale"]
-    by: int = 1
-    min: int = Field(default=1, ge=0)
-    max: int = Field(default=10, ge=1)
-
-
-class RaiseMemoryLimit(_Step):
-    """Multiply the memory limits of the workload's containers, up to `cap`."""
-
-    action: Literal["raise-memory-limit"]
-    factor: float = Field(default=1.5, gt=1, le=4)
-    cap: str = Field(default="2Gi", pattern=r"^[0-9.]+(Ki|Mi|Gi|Ti|k|M|G|T)?$")
-
-
-class RecycleConnections(_Step):
-    """Restart the clients of the database in order, so that they give their connections back."""
-
-    action: Literal["recycle-connections"]
-
-
-class RestartDependency(_Step):
-    """Restart the databases that the workload calls."""
-
-    action: Literal["restart-dependency"]
-
-
-class Uncordon(_Step):
-    """Let pods be scheduled on the node again, if chaoskit cordoned it."""
-
-    action: Literal["uncordon"]
-
-
-class RemoveNetworkPolicy(_Step):
-    """Remove network policies that a chaos run left behind on the workload's pods."""
-
-    action: Literal["remove-network-policy"]
-
-
-class Notify(_Step):
-    """Tell a person."""
-
-    action: Literal["notify"]
-    severity: Literal["info", "warning", "critical"] = "warning"
-
-
-Remediation = Annotated[
-    Union[  # noqa: UP007 - pydantic reads the discriminator from a Union
-        RestartPod,
-        RollingRestart,
-        RollBack,
-        Scale,
-        RaiseMemoryLimit,
-        RecycleConnections,
-        RestartDependency,
-        Uncordon,
-        RemoveNetworkPolicy,
-        Notify,
-    ],
-    Field(discriminator="action"),
-]
+Remediation = Annotated[AnyStep, Field(discriminator="action")]
 
 
 class Matches(Written):
@@ -123,20 +27,25 @@ class Matches(Written):
     symptoms: tuple[str, ...] = ()
     min_confidence: float = Field(default=0.5, ge=0, le=1)
 
-    @model_validator(mode="after")
-    def _known(self) -> Matches:
-        if self.issue not in CLASSES:
-            raise ValueError(f"a class of issue that exists: one of {', '.join(CLASSES)}")
-        unknown = sorted(set(self.symptoms) - SYMPTOM_KINDS)
-        if unknown:
-            raise ValueError(
-                f"symptoms that exist; {unknown[0]} is none of {', '.join(sorted(SYMPTOM_KINDS))}"
-            )
-        return self
+    @field_validator("issue")
+    @classmethod
+    def _known_class(cls, issue: str) -> str:
+        if issue not in CLASSES:
+            hint = closest(issue, CLASSES)
+            raise ValueError(f"a class of issue that exists: one of {', '.join(CLASSES)} {hint}".rstrip())
+        return issue
+
+    @field_validator("symptoms")
+    @classmethod
+    def _known_symptoms(cls, symptoms: tuple[str, ...]) -> tuple[str, ...]:
+        return known_symptoms(symptoms)
 
 
 class Guards(Written):
-    """When not to act. Percentages are of the workload's pods; 0 means no such limit."""
+    """When not to act. Percentages are of the workload's pods; 0 means no such limit.
+
+    With `approval` a person must say yes in the cluster, within `approvalWithin`, before anything is done.
+    """
 
     cooldown: Duration = 120.0
     max_attempts_per_hour: int = Field(default=4, ge=1)
@@ -144,6 +53,8 @@ class Guards(Written):
     max_pods: int = Field(default=0, ge=0)
     max_percent: float = Field(default=0, ge=0, le=100)
     evidence_expires: Duration = 300.0
+    approval: bool = False
+    approval_within: Duration = 900.0
 
 
 class Verification(Written):
@@ -151,6 +62,13 @@ class Verification(Written):
 
     ready_for: Duration = 5.0
     signals_within: Duration = 90.0
+
+
+class OnFailure(Written):
+    """What happens when the whole ladder did not help: what it changed is undone, and a person is told."""
+
+    escalate: bool = True
+    severity: Literal["warning", "critical"] = "critical"
 
 
 class Spec(Written):
@@ -161,6 +79,7 @@ class Spec(Written):
     remediations: tuple[Remediation, ...] = Field(min_length=1)
     guards: Guards = Guards()
     verification: Verification = Verification()
+    on_failure: OnFailure = OnFailure()
 
 
 class Metadata(Written):
@@ -211,7 +130,9 @@ def matching(issue: Issue, runbooks: Sequence[Runbook]) -> Runbook | None:
     Between equals the earlier one wins: give a user's runbooks before the defaults.
     """
     fitting = [book for book in runbooks if _fits(book.spec.matches, issue)]
-    return max(fitting, key=lambda book: len(book.spec.matches.symptoms), default=None)
+    return max(
+        fitting, key=lambda book: len(issue.kinds.intersection(book.spec.matches.symptoms)), default=None
+    )
 
 
 def _fits(matches: Matches, issue: Issue) -> bool:
@@ -220,5 +141,7 @@ def _fits(matches: Matches, issue: Issue) -> bool:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a runbook."""
-    return Runbook.model_json_schema(by_alias=True)
+    """The JSON Schema of a Runbook document. What the package ships in ``schemas`` is this."""
+    made = Runbook.model_json_schema(by_alias=True)
+    made["title"] = "chaoskit Runbook (chaoskit.io/v1)"
+    return {"$schema": DIALECT, **made}

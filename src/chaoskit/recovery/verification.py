@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from chaoskit import kube
 from chaoskit.clock import Clock
-from chaoskit.errors import Interrupted
+from chaoskit.errors import Interrupted, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.recovery import detection, podsymptoms, signalsymptoms
-from chaoskit.recovery.classification import CLASS_OF, Issue
+from chaoskit.recovery import detection, podsymptoms
+from chaoskit.recovery.issues import CLASS_OF, Issue
+from chaoskit.recovery.readings import SIGNAL_OF, has_data
 from chaoskit.watching import Interest, Sighting, Watching
 
 TICK = 0.5
@@ -37,9 +38,11 @@ class Verdict:
 
 
 def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
-    """Whether a workload or node is as it should be: rolled out, all pods ready, no complaint. Pure."""
+    """Whether a workload, node or job is as it should be: rolled out, all pods ready, no complaint. Pure."""
     if target.get("kind") == "Node":
         return _node_standing(target)
+    if target.get("kind") == "Job":
+        return _job_standing(target, pods, now)
     alive = [
         pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) not in {"Succeeded", "Failed"}
     ]
@@ -57,6 +60,18 @@ def _node_standing(node: Object) -> Verdict:
     cordoned = bool((node.get("spec") or {}).get("unschedulable"))
     ready = kube.is_true(node, "Ready")
     return Verdict(ready and not cordoned, f"ready {ready}, cordoned {cordoned}".lower())
+
+
+def _job_standing(job: Object, pods: Iterable[Object], now: datetime) -> Verdict:
+    """It has done its work, or its pods are at it."""
+    if kube.is_true(job, "Complete"):
+        return Verdict(True, "complete")
+    if kube.is_true(job, "Failed"):
+        return Verdict(False, "failed")
+    alive = [pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) != "Failed"]
+    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now))), None)
+    words = f"{len(alive)} pods at it" if ill is None else f"{ill.pod}: {ill.words}"
+    return Verdict(bool(alive) and ill is None and any(map(kube.is_ready, alive)), words)
 
 
 def _rolled_out(workload: Object) -> bool:
@@ -98,42 +113,47 @@ class _View:
 
     def verdict(self, now: datetime) -> Verdict:
         if self.body is None or self.gone:
-            return Verdict(False, f"{self.target} is gone")
+            cleared = self.target.kind == kube.JOB and self.gone
+            return Verdict(cleared, f"{self.target} is gone")
         return standing(self.body, self.pods.values(), now)
 
 
 def hold(
     cluster: Cluster,
     clock: Clock,
-    target: ObjectRef,
+    targets: Sequence[ObjectRef],
     *,
     seconds: float,
     within: float,
     stop: threading.Event,
     keep: Callable[[], None] = lambda: None,
 ) -> Verdict:
-    """The target has stood well for so many seconds without a break, or did not within the time.
+    """All targets have stood well for so many seconds without a break, or did not within the time.
 
-    `keep` is called again and again meanwhile, to renew a lease.
+    `keep` is called again and again meanwhile, to renew a lease. A server that does not answer is waited for.
 
     Raises:
         Interrupted: `stop` was set.
         NotFound: there is no such target.
     """
-    interests = _interests(cluster, target)
-    view, deadline = _View(target), clock.monotonic() + within
+    deadline = clock.monotonic() + within
+    views = {ref: _View(ref) for ref in targets}
+    whose = _interests(cluster, clock, targets, deadline, stop)
     since: tuple[float, datetime] | None = None
-    with Watching(cluster, interests, clock) as watching:
+    with Watching(cluster, whose, clock) as watching:
         while True:
             sighting = watching.next(TICK)
             if sighting is not None:
-                view.see(sighting)
+                for ref in whose[sighting.interest]:
+                    views[ref].see(sighting)
             if stop.is_set():
                 raise Interrupted
-            if len(view.synced) < len(interests) and clock.monotonic() < deadline:
+            if sum(len(view.synced) for view in views.values()) < sum(map(len, whose.values())) and (
+                clock.monotonic() < deadline
+            ):
                 continue
             keep()
-            verdict, now = view.verdict(clock.now()), clock.monotonic()
+            verdict, now = _together(views.values(), clock.now()), clock.monotonic()
             since = (since or (now, clock.now())) if verdict.holds else None
             if since is not None and now - since[0] >= seconds:
                 return Verdict(True, f"{verdict.words} for {seconds:g} s", since[1])
@@ -141,12 +161,40 @@ def hold(
                 return Verdict(False, f"{verdict.words} after {within:g} s")
 
 
-def _interests(cluster: Cluster, target: ObjectRef) -> tuple[Interest, ...]:
-    body = cluster.get(target)
+def _together(views: Iterable[_View], now: datetime) -> Verdict:
+    """The first that does not stand well; when all do, how they do."""
+    found = [view.verdict(now) for view in views]
+    broken = next((each for each in found if not each.holds), None)
+    return broken or Verdict(True, "; ".join(each.words for each in found))
+
+
+def _interests(
+    cluster: Cluster, clock: Clock, targets: Sequence[ObjectRef], deadline: float, stop: threading.Event
+) -> dict[Interest, list[ObjectRef]]:
+    """What to watch, and for whom."""
+    found: dict[Interest, list[ObjectRef]] = {}
+    for ref in targets:
+        for interest in _interests_of(cluster, clock, ref, deadline, stop):
+            found.setdefault(interest, []).append(ref)
+    return found
+
+
+def _interests_of(
+    cluster: Cluster, clock: Clock, target: ObjectRef, deadline: float, stop: threading.Event
+) -> tuple[Interest, ...]:
     itself = Interest(target.kind, target.namespace, fields=f"metadata.name={target.name}")
-    if target.kind not in kube.WORKLOADS:
+    if target.kind not in (*kube.WORKLOADS, kube.JOB):
         return (itself,)
-    return itself, Interest(kube.POD, target.namespace, labels=kube.selector_of(body))
+    while True:
+        try:
+            body = cluster.get(target)
+        except Unavailable:
+            if clock.monotonic() >= deadline:
+                raise
+            if clock.sleep(TICK, stop):
+                raise Interrupted from None
+        else:
+            return itself, Interest(kube.POD, target.namespace, labels=kube.selector_of(body))
 
 
 # ---------------------------------------------------------------- signals
@@ -172,7 +220,10 @@ def confirm(
     """
     deadline = clock.monotonic() + within
     while True:
-        verdict = _signals(issue, cluster, metrics, clock, after)
+        try:
+            verdict = _signals(issue, cluster, metrics, clock, after)
+        except Unavailable as error:
+            verdict = Verdict(False, error.message, known=False)
         if verdict.holds or clock.monotonic() >= deadline:
             return verdict
         if clock.sleep(LOOK, stop):
@@ -187,18 +238,55 @@ def _signals(
     workload = seen.topology.workloads.get((issue.target.namespace, str(issue.target)))
     if seen.blind or workload is None:
         return Verdict(False, seen.blind or f"{issue.target} is gone", known=False)
-    kinds = issue.kinds & signalsymptoms.SIGNAL_OF.keys()
+    kinds = issue.kinds & SIGNAL_OF.keys()
     still = [s for s in detection.detect_in(seen) if s.target == issue.target and s.kind in kinds]
     if still:
         return Verdict(False, "; ".join(symptom.evidence for symptom in still))
     missing = [
         name
-        for name in sorted({signalsymptoms.SIGNAL_OF[kind] for kind in kinds})
-        if not signalsymptoms.has_data(workload, seen.samples, name, after=after, now=seen.at)
+        for name in sorted({SIGNAL_OF[kind] for kind in kinds})
+        if not has_data(workload, seen.samples, name, after=after, now=seen.at)
     ]
     if missing:
         return Verdict(False, f"no new sample of {', '.join(missing)} yet", known=False)
     return Verdict(True, "signals are back to normal", seen.at)
+
+
+def gone(
+    issue: Issue,
+    cluster: Cluster,
+    clock: Clock,
+    *,
+    within: float,
+    stop: threading.Event,
+    keep: Callable[[], None] = lambda: None,
+) -> Verdict:
+    """What objects showed of the issue is not to be seen any more, or still is after so many seconds.
+
+    Raises:
+        Interrupted: `stop` was set.
+    """
+    deadline = clock.monotonic() + within
+    while True:
+        left = _left(issue, cluster, clock)
+        if not left or clock.monotonic() >= deadline:
+            return Verdict(not left, left)
+        if clock.sleep(TICK, stop):
+            raise Interrupted
+        keep()
+
+
+def _left(issue: Issue, cluster: Cluster, clock: Clock) -> str:
+    """What is still to be seen of the issue without any signal, in words; "" for nothing."""
+    wanted = issue.kinds - SIGNAL_OF.keys()
+    if not wanted:
+        return ""
+    try:
+        seen = detection.observe(cluster, None, clock, issue.target.namespace)
+    except Unavailable as error:
+        return error.message
+    found = (s for s in detection.detect_in(seen) if s.target == issue.target and s.kind in wanted)
+    return "; ".join(symptom.evidence for symptom in found)
 
 
 def is_present(issue: Issue, cluster: Cluster, metrics: MetricsSource | None, clock: Clock) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from chaoskit import kube
 from chaoskit.acts import changes
 from chaoskit.acts.changes import Change
+from chaoskit.acts.draining import evictable
 from chaoskit.acts.fields import CORDON, TAINTS
 from chaoskit.errors import Forbidden, NotFound
 from chaoskit.experiments.direct.pods import going
@@ -16,8 +17,6 @@ from chaoskit.experiments.direct.scene import Direct, Scene, access
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.taints import taint_of
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
-
-_MIRROR = "kubernetes.io/config.mirror"
 
 
 def _nodes(scene: Scene) -> Iterator[Object]:
@@ -89,13 +88,8 @@ def _evict(cluster: Cluster, ref: ObjectRef) -> None:
 
 
 def _evictable(scene: Scene) -> Iterator[Object]:
-    """The pods on the nodes but those of daemon sets, and those that the kubelet runs by itself."""
     for name in scene.selection.nodes[: scene.selection.hit]:
-        for pod in scene.cluster.list(kube.POD, fields=f"spec.nodeName={name}").items:
-            owner = kube.owner(pod)
-            stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
-            if not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod):
-                yield pod
+        yield from evictable(scene.cluster, name)
 
 
 def _emptied(scene: Scene, done: Sequence[ObjectRef]) -> str:

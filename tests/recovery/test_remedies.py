@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.recovery import made
 from tests.recovery.simulated import Scene, ref, scene
 
 from chaoskit import kube
@@ -14,9 +15,8 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Refused, TakenOver
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-from chaoskit.recovery import remediations, runbook
-from chaoskit.recovery.planner import Rung
-from chaoskit.recovery.remediations import Hands
+from chaoskit.recovery import classify, remedies, runbook
+from chaoskit.recovery.remedies import Hands, Rung
 
 
 @pytest.fixture
@@ -41,14 +41,28 @@ def ledger(shop: Scene) -> Ledger:
 def _rung(
     action: str, *, pods: tuple[str, ...] = (), expects: dict[str, str] | None = None, **more: Any
 ) -> Rung:
-    made = runbook.Spec.model_validate(
+    spec = runbook.Spec.model_validate(
         {"matches": {"issue": "pod-crash"}, "remediations": [{"action": action, **more}]}
     )
-    return Rung(made.remediations[0], (ref("cart"),), "", pods, expects or {})
+    return Rung(spec.remediations[0], (ref("cart"),), "", pods, expects or {})
 
 
-def _apply(rung: Rung, shop: Scene, ledger: Ledger, target: ObjectRef | None = None) -> str:
-    return remediations.apply(rung, target or ref("cart"), Hands(shop.cluster, shop.clock, ledger))
+def _hands(shop: Scene, cluster: Cluster, symptom: str) -> Hands:
+    (issue,) = classify([made.symptom(symptom)], now=shop.clock.now())
+    return Hands(cluster, shop.clock, "r1", shop.clock.now(), issue)
+
+
+def _apply(
+    rung: Rung,
+    shop: Scene,
+    ledger: Ledger,
+    target: ObjectRef | None = None,
+    *,
+    cluster: Cluster | None = None,
+    symptom: str = "memory-high",
+) -> str:
+    hands = _hands(shop, cluster or shop.cluster, symptom)
+    return remedies.apply(rung, target or ref("cart"), hands, ledger)
 
 
 def _pods(shop: Scene, name: str = "cart") -> list[Object]:
@@ -85,15 +99,14 @@ def test_a_disruption_budget_keeps_serving_pods(shop: Scene, ledger: Ledger) -> 
 
 
 def test_pods_that_are_gone_already_are_not_restarted(shop: Scene, ledger: Ledger) -> None:
-    with pytest.raises(CannotStart, match="gone already"):
+    with pytest.raises(CannotStart, match="gone or well"):
         _apply(_rung("restart-pod", pods=("cart-0-0",)), shop, ledger)
 
 
 def test_more_replicas_are_taken_back_by_the_undo(shop: Scene, ledger: Ledger) -> None:
     before = shop.deployment("cart")["spec"]["replicas"]
-    assert (
-        _apply(_rung("scale", by=2), shop, ledger) == f"scaled deployment/cart from {before} to {before + 2}"
-    )
+    words = _apply(_rung("scale", by=2), shop, ledger)
+    assert words == f"deployment/cart spec.replicas {before} to {before + 2}"
     assert shop.deployment("cart")["spec"]["replicas"] == before + 2
     assert ledger.undo().state == "confirmed"
     assert shop.deployment("cart")["spec"]["replicas"] == before
@@ -119,7 +132,7 @@ def _limit(shop: Scene) -> str:
 def test_a_memory_limit_is_raised_within_its_cap_and_lowered_by_the_undo(shop: Scene, ledger: Ledger) -> None:
     before = _limit(shop)
     words = _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
-    assert words.endswith("to 300 MiB")
+    assert words.endswith("to 300Mi")
     assert _limit(shop) == "300Mi"
     assert ledger.account.entries[0].kind == "rollout"
     assert ledger.undo().state == "confirmed"
@@ -194,7 +207,7 @@ def test_only_policies_that_chaos_left_on_these_pods_are_removed(shop: Scene, le
         _policy("a-real-one", {}),
     ):
         shop.cluster.create(body)
-    assert _apply(_rung("remove-network-policy"), shop, ledger) == "removed litmus-left, we-left"
+    assert _apply(_rung("remove-network-policy"), shop, ledger) == "removed litmus-left, removed we-left"
     left = {each["metadata"]["name"] for each in shop.cluster.list(kube.NETWORK_POLICY, "shop").items}
     assert {"in-use", "of-orders", "a-real-one"} <= left
     with pytest.raises(CannotStart, match="no experiment left"):
@@ -204,7 +217,8 @@ def test_only_policies_that_chaos_left_on_these_pods_are_removed(shop: Scene, le
 def test_a_node_takes_pods_again_and_the_undo_cordons_it(shop: Scene, ledger: Ledger) -> None:
     node = ObjectRef(kube.NODE, "", "node-1")
     shop.cluster.patch(node, {"spec": {"unschedulable": True}})
-    assert _apply(_rung("uncordon"), shop, ledger, node) == "uncordoned node/node-1"
+    words = _apply(_rung("uncordon"), shop, ledger, node)
+    assert words == "node/node-1 spec.unschedulable True to nothing"
     assert not shop.cluster.get(node)["spec"].get("unschedulable")
     with pytest.raises(CannotStart, match="not cordoned"):
         _apply(_rung("uncordon"), shop, ledger, node)
@@ -238,7 +252,7 @@ class _Busy:
 
 def _while_busy(rung: Rung, shop: Scene, ledger: Ledger, first: Callable[[], object]) -> str:
     busy = cast("Cluster", _Busy(shop.cluster, first))
-    return remediations.apply(rung, ref("cart"), Hands(busy, shop.clock, ledger))
+    return _apply(rung, shop, ledger, cluster=busy)
 
 
 def test_a_deployment_whose_status_changed_in_between_is_still_rolled_back(
@@ -269,12 +283,12 @@ def test_the_undo_of_an_act_that_met_a_conflict_restores_what_somebody_else_set(
     before = shop.deployment("cart")["spec"]["replicas"]
 
     def theirs() -> None:
-        shop.cluster.patch(ref("cart"), {"spec": {"replicas": before + 1}})
+        shop.cluster.patch(ref("cart"), {"spec": {"replicas": before + 2}})
 
     _while_busy(_rung("scale", by=1, max=9), shop, ledger, theirs)
-    assert shop.deployment("cart")["spec"]["replicas"] == before + 2
+    assert shop.deployment("cart")["spec"]["replicas"] == before + 3
     ledger.undo()
-    assert shop.deployment("cart")["spec"]["replicas"] == before + 1
+    assert shop.deployment("cart")["spec"]["replicas"] == before + 2
 
 
 def test_a_policy_whose_engine_works_in_another_namespace_is_in_use(shop: Scene, ledger: Ledger) -> None:

@@ -1,0 +1,189 @@
+"""Asks every guard before an act begins; all that they look at is read from the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from chaoskit import kube
+from chaoskit.acts import breaker, halt
+from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.breaker import Breaker
+from chaoskit.acts.halt import HOME, Act
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import Clock
+from chaoskit.errors import Forbidden, NotFound, Refused
+from chaoskit.governor import foreign, rules
+from chaoskit.governor.limits import Domain, Hit, Limits
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+
+
+class Governor:
+    """Says no to what must not happen now, and remembers nothing itself."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._cluster = cluster
+        self._clock = clock
+
+    def admit(
+        self,
+        act: Act,
+        targets: Sequence[ObjectRef],
+        namespace: str,
+        *,
+        at_once: int,
+        hits: Sequence[Hit],
+        max_pods: int = 0,
+        max_percent: float = 0,
+        near: Sequence[ObjectRef] = (),
+        domains: Sequence[Domain] = (),
+        drill: bool = False,
+    ) -> None:
+        """The act may start now; `max_pods` and `max_percent` are what its own document allows.
+
+        It disturbs `at_once` pods or nodes at a time, and of each workload what `hits` say at worst.
+        `near` is what its targets need, `domains` what they are part of. In a drill, a recovery may work
+        on what the chaos under test disturbs.
+
+        Raises:
+            Refused: the first guard that says no, with its limit and until when.
+        """
+        places, now = _places(targets, namespace), self._clock.now()
+        halt.refuse_when_halted(self._cluster, act, *places)
+        if act == "chaos":
+            self._not_protected(places)
+        else:
+            self._not_stormy(places)
+            self._not_maintained(targets, places)
+        self._not_frozen(act, places)
+        for pods, percent in (
+            (self.limits.max_pods, self.limits.max_percent),
+            (max_pods, max_percent),
+        ):
+            rules.within_radius(at_once, hits, max_pods=pods, max_percent=percent)
+        known = self._accounts(targets, namespace)
+        active = [each for each in known if each.state == "active"]
+        rules.interlocked(act, targets, active, near=near, drill=drill)
+        if act == "recovery" and not drill:
+            foreign.refuse_beside(self._cluster, (*targets, *near))
+        for domain in domains:
+            rules.within_domain(domain, targets, known, now, self.limits)
+        rules.cooled_down(act, targets, known, now, self.limits.cooldown(act))
+        self._within_budget(act, known)
+
+    def confirm(self, ledger: Ledger, *, domains: Sequence[Domain] = (), drill: bool = False) -> None:
+        """Nobody else began on the same workload, or used the budget up, between admission and our ledger.
+
+        Raises:
+            Refused: somebody did (guard ``busy``, ``interlock``, ``failure domain`` or ``budget``); close the
+                ledger and leave.
+        """
+        mine = ledger.account
+        others = [e for e in self._accounts(mine.targets, mine.ref.namespace) if e.id != mine.id]
+        active = [each for each in others if each.state == "active"]
+        rules.interlocked(mine.act, mine.targets, active, drill=drill)
+        for domain in domains:
+            rules.within_domain(domain, mine.targets, others, self._clock.now(), self.limits)
+        self._within_budget(mine.act, others)
+
+    def trip(self, why: str, namespace: str = "") -> Breaker:
+        """The storm breaker is open for the namespace ("" is the whole cluster), as long as limits say."""
+        rest = timedelta(seconds=self.limits.storm_rest)
+        return breaker.trip(self._cluster, self._clock, why, rest, namespace=namespace or HOME)
+
+    def remembers(self, act: Act) -> float:
+        """Seconds for which an ended ledger of this kind is needed by any guard; 0: not at all."""
+        window = self.limits.budget_window if self.limits.budget(act) else 0.0
+        domains = self.limits.domain_window if act == "recovery" else 0.0
+        return max(self.limits.cooldown(act), window, domains)
+
+    def accounts(self, namespace: str = "") -> tuple[Account, ...]:
+        """The ledgers of a namespace ("" is all) that this caller may see, ended ones included."""
+        try:
+            return accounts(self._cluster, namespace)
+        except Forbidden:
+            return ()  # who may not read leases cannot open one either: `admit` will say so
+
+    def blind(self, act: Act, targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:
+        """What the guards of `admit` cannot see here, in words; empty when they see everything.
+
+        They let pass what they cannot see: who asks them should say so beside the act.
+        """
+        places = _places(targets, namespace)
+        return (
+            *halt.unseen(self._cluster, *places),
+            *self._unseen_freezes(places),
+            *self._unseen_accounts(act, targets, namespace),
+        )
+
+    def _unseen_freezes(self, places: Iterable[str]) -> Iterator[str]:
+        for place in places:
+            try:
+                self._cluster.get(ObjectRef(kube.NAMESPACE, "", place))
+            except Forbidden as error:
+                yield f"whether namespace {place} is frozen cannot be seen: {error.message}"
+            except NotFound:
+                continue
+
+    def _unseen_accounts(self, act: Act, targets: Sequence[ObjectRef], namespace: str) -> Iterator[str]:
+        try:
+            known = accounts(self._cluster)
+        except Forbidden as error:
+            known = self._accounts(targets, namespace)
+            if self.limits.budget(act):
+                yield f"the budget counts no act in other namespaces: {error.message}"
+        for each in known:
+            if each.unreadable:
+                yield f"{each.ref} in {each.ref.namespace}: {each.unreadable}"
+
+    def _within_budget(self, act: Act, known: Iterable[Account]) -> None:
+        now, limits = self._clock.now(), self.limits
+        rules.within_budget(act, known, now, limits.budget(act), limits.budget_window)
+
+    def _not_protected(self, places: Iterable[str]) -> None:
+        for place in places:
+            if place in self.limits.protected:
+                raise Refused(
+                    f"namespace {place} is protected: no fault is injected into it",
+                    guard="protected namespace",
+                    limit=", ".join(self.limits.protected),
+                )
+
+    def _not_stormy(self, places: Iterable[str]) -> None:
+        found = breaker.opened(self._cluster, self._clock.now(), *places)
+        if found is not None:
+            raise found.refusal()
+
+    def _not_frozen(self, act: Act, places: Iterable[str]) -> None:
+        """A recovery freeze on the home of halts is for the whole cluster, as they are."""
+        now = self._clock.now()
+        for place in dict.fromkeys((*places, *((HOME,) if act == "recovery" else ()))):
+            body = self._seen(ObjectRef(kube.NAMESPACE, "", place))
+            if body is not None:
+                rules.frozen(act, place, kube.annotations_of(body), now)
+
+    def _not_maintained(self, targets: Sequence[ObjectRef], places: Iterable[str]) -> None:
+        now: datetime = self._clock.now()
+        for ref in (*targets, *(ObjectRef(kube.NAMESPACE, "", place) for place in places)):
+            body = self._seen(ref)
+            if body is not None:
+                rules.maintained({"kind": ref.kind.name, **body}, now)
+
+    def _seen(self, ref: ObjectRef) -> Object | None:
+        """The object; None when it is gone or may not be read: `blind` says so of namespaces."""
+        try:
+            return self._cluster.get(ref)
+        except (NotFound, Forbidden):
+            return None
+
+    def _accounts(self, targets: Sequence[ObjectRef], namespace: str) -> tuple[Account, ...]:
+        try:
+            return accounts(self._cluster)
+        except Forbidden:
+            places = _places(targets, namespace)
+            return tuple(each for place in places for each in accounts(self._cluster, place))
+
+
+def _places(targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for each in (namespace, *(t.namespace for t in targets)) if each))

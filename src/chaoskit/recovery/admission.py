@@ -1,0 +1,62 @@
+"""Asks the governor for a plan, and puts its no into words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chaoskit.errors import Refused
+from chaoskit.governor import Governor, Hit
+from chaoskit.recovery.guards import Refusal
+from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.planner import Decision, Plan
+
+
+def admit(plan: Plan, governor: Governor, *, drill: bool = False) -> None:
+    """The plan may be carried out now.
+
+    Raises:
+        Refused: a guard whose state is in the cluster says no.
+    """
+    limits, issue = plan.runbook.spec.guards, plan.issue
+    governor.admit(
+        "recovery",
+        plan.targets,
+        issue.target.namespace,
+        at_once=plan.pods_hit,
+        hits=(Hit(f"pods of {issue.target}", plan.pods_hit, plan.pods_total),),
+        max_pods=limits.max_pods,
+        max_percent=limits.max_percent,
+        near=plan.near,
+        domains=plan.domains,
+        drill=drill,
+    )
+
+
+def admitted(decision: Decision, governor: Governor) -> Decision:
+    """The plan, or the refusal that it would meet: for whoever only wants to know."""
+    if not isinstance(decision, Plan) or not decision.acts:
+        return decision
+    try:
+        admit(decision, governor)
+    except Refused as error:
+        return refusal_of(decision.issue, error)
+    return decision
+
+
+def refusal_of(issue: Issue, error: Refused) -> Refusal:
+    """The governor's no as one about this issue."""
+    until = datetime.fromisoformat(error.until) if error.until else None
+    return Refusal(issue, error.guard, error.limit, error.message, until)
+
+
+def error_of(refusal: Refusal) -> Refused:
+    """The refusal as the error that ends whatever is under way."""
+    until = "" if refusal.until is None else refusal.until.isoformat()
+    return Refused(refusal.why, guard=refusal.guard, limit=refusal.limit, until=until)
+
+
+def words(refusal: Refusal) -> str:
+    """``cool-down until 12:31 UTC: the last recovery of it ended 40 s ago (limit: 2m)``."""
+    until = "" if refusal.until is None else f" until {refusal.until:%H:%M} UTC"
+    limit = f" (limit: {refusal.limit})" if refusal.limit else ""
+    return f"{refusal.guard}{until}: {refusal.why}{limit}"

@@ -1,0 +1,94 @@
+"""Recoveries of the past: as the cluster's ledgers remember them for guards, as the history for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chaoskit.acts.accounts import Account
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.store import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One recovery of the past: `actions` were done in this order, `helped` is the one that did ("": none).
+
+    `issue` is its class; "" where an older ledger does not say. `began` is when what was wrong began, None
+    where that is not known; `seconds` is how long it took to recover.
+    """
+
+    namespace: str
+    target: str
+    issue: str
+    outcome: Outcome
+    at: datetime
+    ended_at: datetime
+    actions: tuple[str, ...] = ()
+    helped: str = ""
+    seconds: float | None = None
+    began: datetime | None = None
+
+    @property
+    def acted(self) -> bool:
+        """Whether something in the cluster was changed."""
+        return any(action != "notify" for action in self.actions) or not self.issue
+
+    def on(self, target: ObjectRef, issue: str) -> bool:
+        """Whether it was this target's, with this issue as far as is known."""
+        same = (self.namespace, self.target) == (target.namespace, str(target))
+        return same and self.issue in {"", issue}
+
+
+def remembered(ledgers: Iterable[Account]) -> tuple[Attempt, ...]:
+    """The recoveries that ended ledgers in the cluster tell of, oldest first: what guards look back at."""
+    made = (
+        _ledgered(each, each.targets[0], each.ended)
+        for each in ledgers
+        if each.act == "recovery" and each.ended is not None and each.targets
+    )
+    return tuple(sorted(made, key=lambda attempt: attempt.at))
+
+
+def _ledgered(account: Account, target: ObjectRef, ended: datetime) -> Attempt:
+    return Attempt(
+        namespace=target.namespace,
+        target=str(target),
+        issue=account.what,
+        outcome=_outcome(account.outcome),
+        at=min(account.began or ended, ended),
+        ended_at=ended,
+        actions=account.actions,
+    )
+
+
+def _outcome(word: str) -> Outcome:
+    try:
+        return Outcome(word or "done")
+    except ValueError:
+        return Outcome.DONE  # written by a newer version: that it ended is what counts
+
+
+def attempts(recoveries: Iterable[Document]) -> tuple[Attempt, ...]:
+    """The attempts that kept recovery records tell of, oldest first."""
+    made = (_attempt(each) for each in recoveries if each.get("kind") == "recovery")
+    return tuple(sorted(made, key=lambda attempt: attempt.at))
+
+
+def _attempt(record: Mapping[str, Any]) -> Attempt:
+    steps = record.get("steps") or ()
+    return Attempt(
+        namespace=record["namespace"],
+        target=record["target"],
+        issue=record["issue"],
+        outcome=Outcome(record["outcome"]),
+        at=datetime.fromisoformat(record["at"]),
+        ended_at=datetime.fromisoformat(record["ended_at"]),
+        actions=tuple(step["action"] for step in steps if step.get("done")),
+        helped=next((step["action"] for step in steps if step.get("helped")), ""),
+        seconds=record.get("seconds_to_recover"),
+        began=min((datetime.fromisoformat(s["since"]) for s in record.get("symptoms") or ()), default=None),
+    )

@@ -1,0 +1,35 @@
+"""Symptoms of databases that objects show: one that is down, whoever calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from chaoskit import kube
+from chaoskit.recovery.symptoms import Samples, Severity, Symptom
+from chaoskit.topology import Topology, Workload, looks_like_database, workload_name
+
+
+def detect(topology: Topology, samples: Samples, *, now: datetime) -> tuple[Symptom, ...]:
+    """The databases of the snapshot that have no ready pod; one scaled to 0 only while somebody calls it."""
+    return tuple(_down(topology, samples, now))
+
+
+def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Symptom]:
+    measured = {
+        (s.labels.get("namespace", ""), workload_name(s.labels)) for s in samples.get("db_connections", ())
+    }
+    for key, workload in topology.workloads.items():
+        wanted = kube.desired_replicas(workload.body)
+        if workload.ready or not (key in measured or looks_like_database(workload)):
+            continue
+        words = f"0 of {wanted} pods of the database are ready" if wanted else "scaled to 0"
+        if wanted or topology.callers_of(workload):
+            since, facts = _down_since(workload, now), {"wanted": wanted}
+            yield Symptom("database-down", workload.ref, since, Severity.CRITICAL, words, facts=facts)
+
+
+def _down_since(workload: Workload, now: datetime) -> datetime:
+    said: Mapping[str, str] = kube.condition(workload.body, "Available") or {}
+    unavailable = said.get("status") == "False"
+    return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now

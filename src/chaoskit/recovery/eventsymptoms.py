@@ -1,0 +1,99 @@
+"""Symptoms that only events tell of: failed probes, pods that a node evicted for lack of something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Object
+from chaoskit.recovery.symptoms import Severity, Symptom
+from chaoskit.topology import Topology, Workload
+
+NEWS = timedelta(minutes=3)
+"""An event counts for so long after it was seen last."""
+
+OFTEN = 3
+"""A probe may fail so often less one: a start or a short stall does that."""
+
+_PROBE = re.compile(r"^(Liveness|Readiness|Startup) probe failed: ?(.*)", re.DOTALL)
+_RESOURCE = re.compile(r"low on resource: ([a-z-]+)")
+
+
+def detect(topology: Topology, events: Sequence[Object], *, now: datetime) -> tuple[Symptom, ...]:
+    """What warnings of the last minutes say of the workloads' pods at `now`."""
+    recent = [each for each in events if now - _seen(each, now) <= NEWS]
+    return tuple(s for w in topology.workloads.values() for s in _of_workload(w, recent, now))
+
+
+def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) -> Iterator[Symptom]:
+    pods = {each["metadata"]["name"]: each for each in workload.pods}
+    about = [each for each in events if _subject(each) in pods and _place(each) == workload.ref.namespace]
+    failed = [
+        each for each in about if each.get("reason") == "Unhealthy" and _suffers(pods[_subject(each)], each)
+    ]
+    if failed:
+        yield _probe_failed(workload, failed, now)
+    evicted = [each for each in workload.pods if _evicted_lately(each, now)]
+    yield from _evictions(workload, evicted, now)
+
+
+def _suffers(pod: Object, event: Object) -> bool:
+    """Whether the probe has failed for long enough to matter, and the pod still shows it."""
+    if _PROBE.match(event.get("message", "")) is None or int(event.get("count") or 1) < OFTEN:
+        return False
+    return not kube.is_ready(pod) and not kube.is_deleting(pod)
+
+
+def _probe_failed(workload: Workload, failed: Sequence[Object], now: datetime) -> Symptom:
+    first = min(failed, key=lambda each: _began(each, now))
+    match = _PROBE.match(first.get("message", ""))
+    which, why = (match[1].lower(), match[2].strip()) if match else ("a", "")
+    pods = tuple(sorted({_subject(each) for each in failed}))
+    words = f"{which} probe of {pods[0]} failed {int(first.get('count') or 1)} times: {why[:120]}".rstrip(
+        ": "
+    )
+    severity = Severity.CRITICAL if workload.ready == 0 else Severity.HIGH
+    return Symptom("probe-failed", workload.ref, _began(first, now), severity, words, pods, {"probe": which})
+
+
+def _evicted_lately(pod: Object, now: datetime) -> bool:
+    status = pod.get("status") or {}
+    if (kube.phase(pod), status.get("reason")) != ("Failed", "Evicted"):
+        return False
+    at = kube.time_of(status.get("startTime")) or kube.time_of(pod["metadata"].get("creationTimestamp"))
+    return at is None or now - at <= timedelta(hours=1)
+
+
+def _evictions(workload: Workload, evicted: Sequence[Object], now: datetime) -> Iterator[Symptom]:
+    by_kind: dict[str, list[Object]] = {}
+    for pod in evicted:
+        found = _RESOURCE.search((pod.get("status") or {}).get("message", ""))
+        disk = found is not None and "storage" in found[1]
+        by_kind.setdefault("disk-evicted" if disk else "pressure-evicted", []).append(pod)
+    for kind, pods in by_kind.items():
+        names = tuple(each["metadata"]["name"] for each in pods)
+        why = (pods[0]["status"].get("message") or "no reason given").strip()[:120]
+        since = min(kube.time_of(each["metadata"].get("creationTimestamp")) or now for each in pods)
+        words = f"{len(names)} pod{'s' if len(names) > 1 else ''} evicted in the last hour: {why}"
+        yield Symptom(kind, workload.ref, since, Severity.MEDIUM, words, names)
+
+
+def _subject(event: Object) -> str:
+    return str((event.get("involvedObject") or {}).get("name", ""))
+
+
+def _place(event: Object) -> str:
+    return str((event.get("involvedObject") or {}).get("namespace", ""))
+
+
+def _seen(event: Object, now: datetime) -> datetime:
+    """When it was seen last; an event that does not say is as old as can be told: now."""
+    series = event.get("series") or {}
+    texts = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return next((at for text in texts if (at := kube.time_of(text)) is not None), now)
+
+
+def _began(event: Object, now: datetime) -> datetime:
+    return kube.time_of(event.get("firstTimestamp") or event.get("eventTime")) or _seen(event, now)

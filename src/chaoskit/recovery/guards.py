@@ -1,0 +1,192 @@
+"""What forbids a plan, by its runbook and by what was done before; pure.
+
+What was done before is what the cluster's ledgers remember: the history is for people, and may be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chaoskit import kube
+from chaoskit.documents import duration
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.recovery.attempts import Attempt
+from chaoskit.recovery.issues import PASSED_ON, Issue
+from chaoskit.recovery.remedies import Step
+from chaoskit.recovery.roots import needs
+from chaoskit.recovery.runbook import Guards
+from chaoskit.recovery.symptoms import minutes
+from chaoskit.topology import Topology
+
+LOOP_WINDOW = timedelta(hours=6)
+"""The same fix on the same target counts against `sameFixAtMost` for so long."""
+
+AFTERMATH = timedelta(minutes=3)
+"""Callers may still show errors and delays for so long after what they call was recovered."""
+
+STORM_SHARE = 0.5
+STORM_AT_LEAST = 3
+"""When so large a share of a namespace, or of the cluster, fails at once, and at least so many workloads, it
+is one thing that no restart mends."""
+
+STORM_AT_ONCE = 10
+STORM_WITHIN = timedelta(minutes=10)
+"""So many workloads that began to fail within so long are a storm, in however large a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing is done about an issue: which guard says so, what it allows, until when (None: for good).
+
+    `outcome` is what a recovery ends with that it stops: a mere effect of something else is no refusal.
+    `storm` is the namespace ("" is the whole cluster) of the mass failure that is the reason, None: none is.
+    """
+
+    issue: Issue
+    guard: str
+    limit: str
+    why: str
+    until: datetime | None = None
+    outcome: Outcome = Outcome.REFUSED
+    storm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """A mass failure: where (a namespace, "" is the whole cluster), and in words."""
+
+    namespace: str
+    why: str
+    limit: str
+
+    def refusal(self, issue: Issue) -> Refusal:
+        """Nothing is done about this issue while it goes on."""
+        return Refusal(issue, "storm", self.limit, self.why, storm=self.namespace)
+
+
+# ---------------------------------------------------------------- mass failure
+
+
+def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> Storm | None:
+    """The mass failure that the issues amount to, or None; `namespace` is what was looked at ("": all).
+
+    Counted are roots: a database that takes all its callers down is one failure. Nodes count apart.
+    """
+    roots = [each for each in issues if not each.root and each.kind != "unexplained"]
+    failing = {each.target: each for each in roots if each.target.kind in kube.WORKLOADS}
+    every = [workload.ref for workload in topology.workloads.values()]
+    places = (namespace,) if namespace else ("", *sorted({ref.namespace for ref in every}))
+    for place in places:
+        found = _share(place, [ref for ref in failing if place in {"", ref.namespace}], every)
+        if found is not None:
+            return found
+    return _at_once(list(failing.values())) or _nodes(roots, topology)
+
+
+def _share(place: str, failing: Sequence[ObjectRef], every: Sequence[ObjectRef]) -> Storm | None:
+    total = sum(place in {"", ref.namespace} for ref in every)
+    if len(failing) < max(STORM_AT_LEAST, STORM_SHARE * total):
+        return None
+    where = f" of namespace {place}" if place else ""
+    why = f"{len(failing)} of {total} workloads{where} fail at once: one cause, for a person"
+    return Storm(place, why, f"fewer than {STORM_SHARE:.0%}")
+
+
+def _at_once(failing: Sequence[Issue]) -> Storm | None:
+    began = sorted(each.since for each in failing)
+    for first, last in zip(began, began[STORM_AT_ONCE - 1 :], strict=False):
+        if last - first <= STORM_WITHIN:
+            span = duration(STORM_WITHIN.total_seconds())
+            why = f"{STORM_AT_ONCE} workloads began to fail within {span}: one cause, for a person"
+            return Storm("", why, f"fewer than {STORM_AT_ONCE} in {span}")
+    return None
+
+
+def _nodes(roots: Sequence[Issue], topology: Topology) -> Storm | None:
+    lost = [each.target for each in roots if each.target.kind == kube.NODE and "node-lost" in each.kinds]
+    if len(lost) < 2 or len(lost) < STORM_SHARE * len(topology.nodes):
+        return None
+    why = f"{len(lost)} of {len(topology.nodes)} nodes are lost at once: rather their network than they"
+    return Storm("", why, f"fewer than {STORM_SHARE:.0%} of the nodes")
+
+
+# ---------------------------------------------------------------- one issue
+
+
+def aftermath(issue: Issue, topology: Topology, past: Sequence[Attempt], now: datetime) -> Refusal | None:
+    """Errors and delays outlive their cause in rates and queues: not acted on just after its recovery."""
+    if not issue.kinds <= PASSED_ON:
+        return None
+    for attempt in past:
+        until = attempt.ended_at + AFTERMATH
+        if now < until and attempt.outcome is Outcome.RECOVERED and _concerns(attempt, issue, topology):
+            why = f"{attempt.target} was recovered {_ago(attempt.ended_at, now)} ago: this may be its echo"
+            limit = duration(AFTERMATH.total_seconds())
+            return Refusal(issue, "root cause", limit, why, until, Outcome.NOTHING_TO_DO)
+    return None
+
+
+def _concerns(attempt: Attempt, issue: Issue, topology: Topology) -> bool:
+    """Whether the attempt was on the issue's target, or on something that it needs."""
+    workload = topology.workloads.get((attempt.namespace, attempt.target))
+    if workload is None:
+        return False
+    return attempt.on(issue.target, attempt.issue) or needs(issue.target, workload.ref, topology)
+
+
+def guarded(issue: Issue, guards: Guards, past: Sequence[Attempt], now: datetime) -> Refusal | None:
+    """What the runbook's guards say against acting on the issue at `now`; None: nothing."""
+    mine = [a for a in past if a.on(issue.target, issue.kind) and a.acted]
+    return (
+        expired(issue, guards, now)
+        or _resting(issue, guards.cooldown, mine, now)
+        or _too_often(issue, guards.max_attempts_per_hour, mine, now)
+    )
+
+
+def expired(issue: Issue, guards: Guards, now: datetime) -> Refusal | None:
+    """Evidence that is too old, or from a time that has not come: a clock was set meanwhile."""
+    limit = duration(guards.evidence_expires)
+    if (now - issue.at).total_seconds() > guards.evidence_expires:
+        return Refusal(issue, "evidence", limit, f"was seen {_ago(issue.at, now)} ago: look again")
+    if (issue.at - now).total_seconds() > guards.evidence_expires:
+        return Refusal(
+            issue, "evidence", limit, "was seen later than now: the clock was set back, look again"
+        )
+    return None
+
+
+def _resting(issue: Issue, cooldown: float, mine: Sequence[Attempt], now: datetime) -> Refusal | None:
+    last = max((attempt.ended_at for attempt in mine), default=None)
+    if last is None or now >= (until := last + timedelta(seconds=cooldown)):
+        return None
+    why = f"the last recovery of it ended {_ago(last, now)} ago"
+    return Refusal(issue, "cool-down", duration(cooldown), why, until)
+
+
+def _too_often(issue: Issue, limit: int, mine: Sequence[Attempt], now: datetime) -> Refusal | None:
+    hour = timedelta(hours=1)
+    recent = sorted(attempt.at for attempt in mine if now - attempt.at < hour)
+    if len(recent) < limit:
+        return None
+    why = f"{len(recent)} recoveries of it began within the last hour"
+    return Refusal(issue, "attempts", f"{limit} per hour", why, recent[-limit] + hour)
+
+
+def looped(issue: Issue, step: Step, limit: int, past: Sequence[Attempt], now: datetime) -> str:
+    """Why the step is not tried again: it was, often enough, and the issue came back; "" when it may be."""
+    action = str(step.action)  # type: ignore[attr-defined]
+    same = [
+        a for a in past
+        if a.on(issue.target, issue.kind) and action in a.actions and now - a.at < LOOP_WINDOW
+    ]  # fmt: skip
+    if action == "notify" or len(same) < limit:
+        return ""
+    return f"was done {len(same)} times here in {LOOP_WINDOW.seconds // 3600} h: it does not last"
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    return minutes((now - at).total_seconds())

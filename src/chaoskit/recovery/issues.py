@@ -1,0 +1,104 @@
+"""What there is to recover from: the classes of issues, which symptoms speak for which, and one issue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.recovery.symptoms import Severity, Symptom
+
+CLASSES: Mapping[str, Mapping[str, float]] = {
+    "pod-crash": {
+        "bad-rollout": 0.95, "crash-loop": 0.9, "image-pull": 0.9, "config-error": 0.9, "on-lost-node": 0.9,
+        "probe-failed": 0.8, "error-exit": 0.6, "not-ready": 0.6, "pressure-evicted": 0.6,
+        "stuck-starting": 0.4,
+    },
+    "memory-leak": {
+        "oom-killed": 0.85, "heap-exhausted": 0.8, "memory-growth": 0.75, "memory-high": 0.5,
+        "memory-rising": 0.4,
+    },
+    "database-connection": {
+        "database-down": 0.95, "database-auth": 0.9, "pool-exhausted": 0.85, "database-full": 0.85,
+        "database-refusing": 0.85, "database-refused": 0.75, "pool-errors": 0.7, "database-slow": 0.6,
+    },
+    "network": {
+        "dns-down": 0.95, "network-cut": 0.85, "no-endpoints": 0.85, "edge-gap": 0.75, "dns-failure": 0.75,
+        "cut-off": 0.7,
+    },
+    "cpu-saturation": {"cpu-saturated": 0.8},
+    "disk-full": {"no-space": 0.9, "disk-full": 0.8, "disk-pressure": 0.8, "disk-evicted": 0.8},
+    "unschedulable": {"unschedulable": 0.9},
+    "node": {"node-lost": 0.9, "node-pressure": 0.8, "node-tainted": 0.8, "node-cordoned": 0.7},
+    "job": {"job-stuck": 0.8, "job-failed": 0.7},
+    "unexplained": {"errors": 0.4, "latency": 0.3},
+}  # fmt: skip
+"""Each class of issue, and how strongly each kind of symptom speaks for it (0 to 1)."""
+
+CLASS_OF = {kind: name for name, kinds in CLASSES.items() for kind in kinds}
+
+PRECEDENCE = (
+    "bad-rollout", "dns-down", "database-down", "oom-killed", "image-pull", "config-error", "unschedulable",
+    "database-auth", "no-space", "heap-exhausted", "dns-failure", "database-full", "database-refusing",
+    "database-refused", "on-lost-node", "crash-loop", "error-exit", "network-cut", "no-endpoints", "edge-gap",
+    "pool-exhausted", "pool-errors", "database-slow", "node-lost", "disk-pressure", "node-pressure",
+    "node-tainted", "node-cordoned", "disk-evicted", "pressure-evicted", "probe-failed",
+    "memory-growth", "memory-high", "not-ready", "stuck-starting", "disk-full", "cpu-saturated", "cut-off",
+    "memory-rising", "job-stuck", "job-failed", "errors", "latency",
+)  # fmt: skip
+"""Which symptom names the class when a workload has several: causes before their effects.
+
+What an application says of its own end comes before the end; time lost on the way to a workload before its
+pool: a bad network also keeps connections busy.
+"""
+
+BROKEN = frozenset(PRECEDENCE) - {
+    "memory-growth", "memory-high", "memory-rising", "node-cordoned", "node-tainted", "node-pressure",
+    "disk-full", "disk-pressure", "disk-evicted", "pressure-evicted", "job-stuck", "job-failed",
+}  # fmt: skip
+"""Symptoms that callers feel."""
+
+PASSED_ON = frozenset({"errors", "latency"})
+"""What callers show of the same troubles in what they call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing to recover from.
+
+    `id` is unique in its namespace (``cart-pod-crash``); `root` is the id of the issue that it follows
+    from, "" for a root itself; `model` says in words what the model thinks, "" without a vote.
+    """
+
+    id: str
+    kind: str
+    target: ObjectRef
+    at: datetime
+    since: datetime
+    severity: Severity
+    confidence: float
+    symptoms: tuple[Symptom, ...]
+    root: str = ""
+    model: str = ""
+    disagrees: bool = False
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What was seen, in words."""
+        return tuple(symptom.evidence for symptom in self.symptoms)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of its symptoms."""
+        return frozenset(symptom.kind for symptom in self.symptoms)
+
+    @property
+    def pods(self) -> tuple[str, ...]:
+        """The pods that have symptoms."""
+        return tuple(sorted({pod for symptom in self.symptoms for pod in symptom.pods}))
+
+    def fact(self, name: str) -> Any:
+        """A fact of the first symptom that has it; None when none has."""
+        return next((s.facts[name] for s in self.symptoms if name in s.facts), None)

@@ -1,0 +1,160 @@
+"""Symptoms of the network that objects show: names without answers, policies that cut off, empty services."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.recovery.symptoms import Severity, Symptom, minutes
+from chaoskit.topology import Topology, Workload
+
+DNS_NAMESPACE = "kube-system"
+DNS_LABELS = ("k8s-app=kube-dns", "k8s-app=coredns", "app.kubernetes.io/name=coredns")
+"""How distributions label the pods that answer for names."""
+
+_DNS_PORTS = frozenset({53, "53", "dns", "dns-tcp"})
+
+YOUNG = timedelta(hours=1)
+"""A policy that is older has been lived with: it is not what broke just now."""
+
+FELT = frozenset(
+    {"errors", "latency", "cut-off", "edge-gap", "not-ready", "probe-failed", "pool-exhausted", "pool-errors"}
+)
+"""What somebody shows when a policy cuts a workload off: a policy that nobody feels is no symptom."""
+
+
+def is_dns(workload: Workload) -> bool:
+    """Whether it answers for the cluster's names."""
+    labels = {f"{key}={value}" for key, value in kube.labels_of(workload.body["spec"]["template"]).items()}
+    return workload.ref.namespace == DNS_NAMESPACE and not labels.isdisjoint(DNS_LABELS)
+
+
+def detect(
+    topology: Topology, policies: Sequence[Object], found: Collection[Symptom], *, now: datetime
+) -> tuple[Symptom, ...]:
+    """What objects show to be wrong with the network at `now`; `found` is what is known to suffer already."""
+    suffering = {symptom.target for symptom in found if symptom.kind in FELT}
+    return (
+        *_dns(topology, now),
+        *_policies(topology, policies, suffering, now),
+        *_empty_services(topology, suffering, now),
+    )
+
+
+def _dns(topology: Topology, now: datetime) -> Iterator[Symptom]:
+    for workload in topology.workloads.values():
+        if is_dns(workload) and not workload.ready:
+            wanted = kube.desired_replicas(workload.body)
+            words = (
+                f"0 of {wanted} pods answer for names" if wanted else "nobody answers for names: scaled to 0"
+            )
+            yield Symptom(
+                "dns-down", workload.ref, _unavailable_since(workload, now), Severity.CRITICAL, words
+            )
+
+
+def _unavailable_since(workload: Workload, now: datetime) -> datetime:
+    said: Mapping[str, str] = kube.condition(workload.body, "Available") or {}
+    unavailable = said.get("status") == "False"
+    return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now
+
+
+# ---------------------------------------------------------------- policies
+
+
+def _policies(
+    topology: Topology, policies: Sequence[Object], suffering: Collection[ObjectRef], now: datetime
+) -> Iterator[Symptom]:
+    for workload in topology.workloads.values():
+        near = {workload.ref, *(each.ref for each in topology.callers_of(workload))}
+        if near.isdisjoint(suffering):
+            continue
+        cutting = [each for each in policies if _cuts(each, workload, now)]
+        if cutting:
+            yield _cut(workload, cutting, now)
+
+
+def _cuts(policy: Object, workload: Workload, now: datetime) -> bool:
+    """Whether the policy takes pods of the workload and lets nothing in or out, and is young."""
+    if policy["metadata"].get("namespace") != workload.ref.namespace or not _isolates(policy["spec"]):
+        return False
+    selector = policy["spec"].get("podSelector") or {}
+    if not any(kube.selects(selector, kube.labels_of(pod)) for pod in workload.pods):
+        return False
+    made = kube.time_of(policy["metadata"].get("creationTimestamp"))
+    return made is None or now - made <= YOUNG
+
+
+def _isolates(spec: Mapping[str, object]) -> bool:
+    types = spec.get("policyTypes") or ("Ingress",)
+    assert isinstance(types, (list, tuple))
+    no_way_in = "Ingress" in types and not spec.get("ingress")
+    return no_way_in or ("Egress" in types and all(map(_only_names, _rules(spec.get("egress")))))
+
+
+def _rules(value: object) -> list[Mapping[str, object]]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _only_names(rule: Mapping[str, object]) -> bool:
+    """Whether the rule lets nothing out but lookups of names."""
+    ports = [port.get("port") for port in _rules(rule.get("ports"))]
+    return bool(ports) and set(ports) <= _DNS_PORTS
+
+
+def _cut(workload: Workload, cutting: Sequence[Object], now: datetime) -> Symptom:
+    names = ", ".join(each["metadata"]["name"] for each in cutting)
+    times = [kube.time_of(each["metadata"].get("creationTimestamp")) for each in cutting]
+    since = min((at for at in times if at is not None), default=now)
+    words = f"network policy {names} lets nothing in or out for {minutes((now - since).total_seconds())}"
+    return Symptom("network-cut", workload.ref, since, Severity.HIGH, words, facts={"policies": names})
+
+
+# ---------------------------------------------------------------- services
+
+
+def _empty_services(topology: Topology, suffering: Collection[ObjectRef], now: datetime) -> Iterator[Symptom]:
+    """Services that somebody calls and no pod stands behind, though the workload of that name is ready."""
+    for service in topology.services:
+        selector, meta = service["spec"].get("selector") or {}, service["metadata"]
+        mine = [pod for pod in topology.pods if pod["metadata"]["namespace"] == meta["namespace"]]
+        if not selector or any(selector.items() <= kube.labels_of(pod).items() for pod in mine):
+            continue
+        behind = _meant(topology, service)
+        callers = [
+            w
+            for w in topology.workloads.values()
+            if w.ref.namespace == meta["namespace"] and meta["name"] in w.calls
+        ]
+        if behind is None or not behind.ready or not any(each.ref in suffering for each in callers):
+            continue
+        since = min((s for s in (_changed(service),) if s is not None), default=now)
+        words = (
+            f"service {meta['name']} selects no pod ({_spelled(selector)}), though {behind.ready} are ready"
+        )
+        facts = {"service": meta["name"]}
+        yield Symptom("no-endpoints", behind.ref, since, Severity.CRITICAL, words, facts=facts)
+
+
+def _meant(topology: Topology, service: Object) -> Workload | None:
+    """The workload that the service is named after, or whose pods have all its labels but one."""
+    meta, selector = service["metadata"], service["spec"]["selector"]
+    here = [w for w in topology.workloads.values() if w.ref.namespace == meta["namespace"]]
+    named = next((w for w in here if w.ref.name == meta["name"]), None)
+    nearly = (
+        w for w in here if len(selector.items() - kube.labels_of(w.body["spec"]["template"]).items()) == 1
+    )
+    return named or next(nearly, None)
+
+
+def _changed(service: Object) -> datetime | None:
+    """When somebody changed the service last, as the server recorded it."""
+    entries = service["metadata"].get("managedFields") or ()
+    times = [kube.time_of(each.get("time")) for each in entries]
+    return max((at for at in times if at is not None), default=None)
+
+
+def _spelled(selector: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))

@@ -1,0 +1,145 @@
+"""The signals of one workload, as rules ask for them: fresh, of pods that live, with their last minutes."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import fmean, median
+
+from chaoskit import kube
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.metrics import Sample, Series
+from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom
+from chaoskit.topology import Workload, workload_name
+
+FRESH = timedelta(minutes=2)
+"""An older sample says nothing about the present: Prometheus stops serving one after five minutes."""
+
+LASTING = timedelta(seconds=30)
+"""Saturation, errors and delays count from the third sample on: a restart makes one or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A pod's newest value of a signal, and its last minutes where they were asked for."""
+
+    sample: Sample
+    series: Series | None
+
+    @property
+    def value(self) -> float:
+        """The newest value."""
+        return self.sample.value
+
+    @property
+    def usual(self) -> float | None:
+        """The median of the first half of the range; None without enough of it."""
+        if self.series is None:
+            return None
+        values = known(self.series.values)
+        early = values[: len(values) // 2]
+        return median(early) if len(early) >= 8 else None
+
+    def lasts(self, broken: Callable[[float], bool], now: datetime) -> bool:
+        """Whether it is broken, and has been for more than a moment as far as can be seen."""
+        return broken(self.value) and (self.series is None or now - self.since(broken) >= LASTING)
+
+    def since(self, broken: Callable[[float], bool]) -> datetime:
+        """When the stretch of broken values that reaches the present began."""
+        if self.series is None:
+            return self.sample.at
+        start = len(self.series.values)
+        while start and broken(self.series.values[start - 1]):
+            start -= 1
+        moment = self.series.start + timedelta(seconds=start * self.series.step)
+        return min(moment, self.sample.at)
+
+
+def known(values: array[float]) -> list[float]:
+    """The values that are there."""
+    return [value for value in values if not math.isnan(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The signals of one workload."""
+
+    samples: Samples
+    ranges: Ranges
+    ref: ObjectRef
+    pods: frozenset[str]
+    now: datetime
+
+    @classmethod
+    def of(cls, workload: Workload, samples: Samples, ranges: Ranges, now: datetime) -> View:
+        """The signals of the workload, and of those of its pods that are not going away."""
+        alive = (pod for pod in workload.pods if not kube.is_deleting(pod))
+        return cls(samples, ranges, workload.ref, frozenset(p["metadata"]["name"] for p in alive), now)
+
+    def readings(self, signal: str) -> list[Reading]:
+        """The workload's fresh readings of a signal; none when it is absent or stale."""
+        lately = {_key(s.labels): s for s in self.ranges.get(signal, ()) if self._mine(s.labels)}
+        fresh = (s for s in self.samples.get(signal, ()) if self._mine(s.labels) and self._fresh(s))
+        return [Reading(sample, lately.get(_key(sample.labels))) for sample in fresh]
+
+    def worst(self, signal: str) -> Reading | None:
+        """The reading with the highest value; None when the signal is absent."""
+        return max(self.readings(signal), key=lambda reading: reading.value, default=None)
+
+    def mean(self, signal: str) -> float | None:
+        """The mean over the pods; None when the signal is absent."""
+        values = [reading.value for reading in self.readings(signal)]
+        return fmean(values) if values else None
+
+    def symptom(
+        self, kind: str, since: datetime, severity: Severity, evidence: str, **facts: object
+    ) -> Symptom:
+        """A symptom of this workload; a fact called `pod` names the pod that has it."""
+        pod = str(facts.pop("pod", None) or "")
+        return Symptom(kind, self.ref, since, severity, evidence, (pod,) if pod else (), facts)
+
+    def _mine(self, labels: Mapping[str, str]) -> bool:
+        """Whether the series is of this workload, and not of a pod of it that is gone."""
+        gone = "pod" in labels and labels["pod"] not in self.pods
+        same = labels.get("namespace") == self.ref.namespace and workload_name(labels) == str(self.ref)
+        return same and not gone
+
+    def _fresh(self, sample: Sample) -> bool:
+        return not math.isnan(sample.value) and self.now - sample.at <= FRESH
+
+
+def _key(labels: Mapping[str, str]) -> tuple[str, str]:
+    return labels.get("pod", ""), labels.get("source", "")
+
+
+SIGNAL_OF: Mapping[str, str] = {
+    "memory-growth": "memory_usage",
+    "memory-rising": "memory_usage",
+    "memory-high": "memory_usage",
+    "cpu-saturated": "cpu_limit_ratio",
+    "disk-full": "fs_usage",
+    "errors": "error_ratio",
+    "latency": "latency_p95",
+    "database-slow": "latency_p95",
+    "edge-gap": "edge_gap",
+    "cut-off": "request_rate",
+    "pool-exhausted": "db_pool_usage",
+    "pool-errors": "db_pool_errors",
+    "database-full": "db_connections",
+}
+"""Kinds that only a signal can show, and only that signal can show to be gone."""
+
+NEWEST = tuple(dict.fromkeys((*SIGNAL_OF.values(), "db_pool_pending", "cpu_throttled_ratio")))
+"""The signals whose newest samples are read."""
+
+LATELY = tuple(dict.fromkeys(SIGNAL_OF.values()))
+"""The signals whose last minutes are read as well."""
+
+
+def has_data(workload: Workload, samples: Samples, signal: str, *, after: datetime, now: datetime) -> bool:
+    """Whether a living pod of the workload has a fresh sample of the signal that is newer than `after`."""
+    readings = View.of(workload, samples, {}, now).readings(signal)
+    return any(reading.sample.at > after for reading in readings)

@@ -1,0 +1,154 @@
+"""The remediations: each is planned purely, read again before it acts, and undone by the ledger.
+
+Whatever changes a field is in the ledger before it is in the cluster. Restarts and replaced pods leave the
+wanted state as it was: there is nothing to undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from chaoskit.acts.changes import Change
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.ledger import Ledger
+from chaoskit.errors import CannotStart, Conflict, Refused, TakenOver
+from chaoskit.ports.cluster import Access, ObjectRef
+from chaoskit.recovery.remedies.jobs import CLEAR_JOB, RUN_JOB, ClearJob, RunJob
+from chaoskit.recovery.remedies.leftovers import REMOVE_NETWORK_POLICY, RemoveNetworkPolicy
+from chaoskit.recovery.remedies.nodes import (
+    DRAIN,
+    EVACUATE,
+    REMOVE_TAINT,
+    UNCORDON,
+    Drain,
+    Evacuate,
+    RemoveTaint,
+    Uncordon,
+)
+from chaoskit.recovery.remedies.outside import CALL_WEBHOOK, NOTIFY, CallWebhook, Notify
+from chaoskit.recovery.remedies.pods import FAIL_OVER, RESTART_POD, FailOver, RestartPod
+from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step
+from chaoskit.recovery.remedies.resources import RAISE_MEMORY, SCALE, RaiseMemoryLimit, Scale
+from chaoskit.recovery.remedies.templates import (
+    RECYCLE_CONNECTIONS,
+    RESTART_DEPENDENCY,
+    RESTART_DNS,
+    ROLL_BACK,
+    ROLLING_RESTART,
+    RecycleConnections,
+    RestartDependency,
+    RestartDns,
+    RollBack,
+    RollingRestart,
+)
+
+__all__ = [
+    "EVERY",
+    "AnyStep",
+    "Hands",
+    "Remedy",
+    "Rung",
+    "Scene",
+    "Step",
+    "apply",
+    "needs",
+    "plan",
+    "rehearse",
+]
+
+EVERY: Mapping[str, Remedy[Any]] = {
+    each.action: each
+    for each in (
+        RESTART_POD, ROLLING_RESTART, ROLL_BACK, SCALE, RAISE_MEMORY, RECYCLE_CONNECTIONS, RESTART_DEPENDENCY,
+        FAIL_OVER, RESTART_DNS, REMOVE_NETWORK_POLICY, UNCORDON, REMOVE_TAINT, EVACUATE, DRAIN, CLEAR_JOB,
+        RUN_JOB, CALL_WEBHOOK, NOTIFY,
+    )
+}  # fmt: skip
+"""Every remediation by what a runbook calls it."""
+
+AnyStep = (
+    RestartPod | RollingRestart | RollBack | Scale | RaiseMemoryLimit | RecycleConnections | RestartDependency
+    | FailOver | RestartDns | RemoveNetworkPolicy | Uncordon | RemoveTaint | Evacuate | Drain | ClearJob
+    | RunJob | CallWebhook | Notify
+)  # fmt: skip
+
+_TRIES = 5
+"""How often a remediation is begun anew because its target changed under its hands."""
+
+
+def plan(step: Step, scene: Scene) -> Rung | str:
+    """The rung that the step is in this scene, or why it does not fit. Pure."""
+    return EVERY[step.action].plan(step, scene)  # type: ignore[attr-defined]
+
+
+def needs(rung: Rung) -> tuple[Access, ...]:
+    """All that the rung's caller must be allowed to do, and no more."""
+    found = (each for target in rung.targets for each in EVERY[rung.action].needs(rung.step, target))
+    return tuple(dict.fromkeys(found))
+
+
+def changes(rung: Rung, target: ObjectRef, hands: Hands) -> Iterable[Change]:
+    """What the rung does to the target as it is now."""
+    return EVERY[rung.action].changes(rung.step, rung, target, hands)
+
+
+def apply(
+    rung: Rung, target: ObjectRef, hands: Hands, ledger: Ledger, *, ask: Callable[[], None] = lambda: None
+) -> str:
+    """The remediation was done to the target; says what was done, in words.
+
+    `ask` is called before each change, and raises what forbids it.
+
+    Raises:
+        Refused: a disruption budget or whoever keeps the field forbids it.
+        CannotStart: it does not apply to the target as it is now, or the server said no.
+        TakenOver: another process holds the ledger: this one must not act any more.
+    """
+    done: list[str] = []
+    for left in reversed(range(_TRIES)):
+        try:
+            for change in changes(rung, target, hands):
+                ask()
+                _do(change, ledger)
+                done.append(change.words)
+        except TakenOver:
+            raise
+        except Conflict:  # a controller wrote its status in between: read the target again, decide again
+            if not left:
+                raise
+        else:
+            break
+    return ", ".join(done)
+
+
+def rehearse(rung: Rung, target: ObjectRef, hands: Hands) -> str:
+    """What the server or the target's state says against the rung now, in words; "" for nothing.
+
+    `hands` work on a `Rehearsing` cluster: each change is tried as a dry run.
+    """
+    try:
+        for change in changes(rung, target, hands):
+            change.do()
+    except (Refused, CannotStart) as error:
+        return error.message
+    return ""
+
+
+def _do(change: Change, ledger: Ledger) -> None:
+    """The change is done and owed; owed no more when the server said that it was not done."""
+    owed = ledger.account.entries
+    ledger.write(*change.entries)
+    try:
+        change.do()
+    except TakenOver:
+        raise
+    except Conflict:
+        _disown(ledger, owed)
+        raise
+
+
+def _disown(ledger: Ledger, owed: tuple[Entry, ...]) -> None:
+    for entry in ledger.account.entries:
+        if entry not in owed:
+            ledger.settle(entry)

@@ -1,0 +1,154 @@
+"""What a remediation is: what a runbook may say, where it fits, what it changes, which rights it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import field_validator
+
+from chaoskit import kube, ownership
+from chaoskit.acts.changes import Change
+from chaoskit.clock import Clock
+from chaoskit.documents import Duration, Written, closest
+from chaoskit.errors import NotFound
+from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
+from chaoskit.ports.http import Hooks
+from chaoskit.recovery.issues import CLASS_OF, Issue
+from chaoskit.topology import Topology, Workload
+
+
+class Step(Written):
+    """What every remediation has: how long it may take, and the symptoms it is for (empty: all)."""
+
+    timeout: Duration = 30.0
+    when: tuple[str, ...] = ()
+
+    @field_validator("when")
+    @classmethod
+    def _known_symptoms(cls, when: tuple[str, ...]) -> tuple[str, ...]:
+        return known_symptoms(when)
+
+
+def known_symptoms(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The same; ValueError names one that does not exist."""
+    unknown = next((each for each in kinds if each not in CLASS_OF), None)
+    if unknown is not None:
+        hint = closest(unknown, CLASS_OF) or f"they are {', '.join(sorted(CLASS_OF))}"
+        raise ValueError(f"symptoms that exist; {unknown} is none: {hint}")
+    return kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of the ladder: a remediation on targets (and which of their pods), and why.
+
+    `expects` is what it was planned for (names of replica sets): where that has changed, it is not done.
+    `proof` is what must stand well afterwards; empty: what the issue is about.
+    """
+
+    step: Any
+    targets: tuple[ObjectRef, ...]
+    why: str
+    pods: tuple[str, ...] = ()
+    expects: Mapping[str, str] = field(default_factory=dict)
+    proof: tuple[ObjectRef, ...] = ()
+
+    @property
+    def action(self) -> str:
+        """``restart-pod``."""
+        return str(self.step.action)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a remediation looks at to say whether it fits: an issue, its workload if it is one, the rest."""
+
+    issue: Issue
+    workload: Workload | None
+    topology: Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a remediation works with: the cluster, time, the recovery's id, when its rung began.
+
+    `keep` is called while something is waited for, for `patience` seconds at most; it raises what ends the
+    recovery. `hooks` reaches addresses of the user's. In a `rehearsal` nothing is waited for or told outside.
+    """
+
+    cluster: Cluster
+    clock: Clock
+    run: str
+    began: datetime
+    issue: Issue
+    hooks: Hooks | None = None
+    patience: float = 30.0
+    keep: Callable[[], None] = lambda: None
+    rehearsal: bool = False
+
+    def whole(self, ref: ObjectRef) -> Object:
+        """The object as it is now, with its kind in it, which items of lists lack."""
+        return {"kind": ref.kind.name, **self.cluster.get(ref)}
+
+    def pods(self, names: Iterable[str], namespace: str) -> Iterator[Object]:
+        """Those of the pods that are there and not going away."""
+        for name in names:
+            try:
+                pod = self.cluster.get(ObjectRef(kube.POD, namespace, name))
+            except NotFound:
+                continue
+            if not kube.is_deleting(pod):
+                yield pod
+
+    def until(self, done: Callable[[], bool]) -> bool:
+        """Whether it was done in time."""
+        end = self.clock.monotonic() + self.patience
+        while not done():
+            if self.clock.monotonic() >= end:
+                return False
+            self.keep()
+            self.clock.sleep(0.5)
+        return True
+
+
+S = TypeVar("S", bound=Step)
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy(Generic[S]):
+    """A remediation. `plan` is pure and answers with a rung, or why it does not fit.
+
+    `changes` reads its target again and says what to do to it, each with its undo; it raises `CannotStart`
+    where that is nothing any more, and `Refused` where whoever keeps a field forbids it. Done twice it is as
+    good as once. `needs` is what its caller must be allowed to do, and no more.
+    """
+
+    step: type[S]
+    plan: Callable[[S, Scene], Rung | str]
+    changes: Callable[[S, Rung, ObjectRef, Hands], Iterable[Change]]
+    needs: Callable[[S, ObjectRef], Iterable[Access]]
+
+    @property
+    def action(self) -> str:
+        """``restart-pod``: what a runbook calls it."""
+        return str(self.step.model_fields["action"].annotation.__args__[0])  # type: ignore[union-attr]
+
+
+def access(verbs: str, group: str, resource: str, namespace: str, subresource: str = "") -> Iterator[Access]:
+    """One question for each of the verbs, which spaces separate."""
+    return (Access(verb, group, resource, namespace, subresource) for verb in verbs.split())
+
+
+def on(ref: ObjectRef, verbs: str) -> Iterator[Access]:
+    """What verbs on this kind of object in its namespace."""
+    return access(verbs, ref.kind.group, ref.kind.plural, ref.namespace)
+
+
+def kept(workload: Workload, *path: str) -> str:
+    """Who else keeps the field as it is, in words; "" when nobody does."""
+    body = {"kind": workload.ref.kind.name, **workload.body}
+    found = ownership.keeper(body, path)
+    return f"{found} keeps {'.'.join(path)} of {workload.ref} as it is" if found else ""
