@@ -122,12 +122,18 @@ class Runtime:
 
     @cached_property
     def notifier(self) -> Notifier | None:
-        """The webhook that the settings name, or None: then nobody can be told."""
-        if not self.settings.webhook:
+        """Whom the settings name: webhook, PagerDuty, Alertmanager; None: then nobody can be told."""
+        settings = self.settings
+        if not (settings.webhook or settings.pagerduty_key or settings.alertmanager):
             return None
-        from chaoskit.adapters.notify import Webhook
+        from chaoskit.adapters.notify import Alertmanager, PagerDuty, Several, Webhook
 
-        return Webhook(self.settings.webhook)
+        named: list[Notifier] = [Webhook(settings.webhook)] if settings.webhook else []
+        if settings.pagerduty_key:
+            named.append(PagerDuty(settings.pagerduty_key, settings.pagerduty_url))
+        if settings.alertmanager:
+            named.append(Alertmanager(settings.alertmanager))
+        return Several(named)
 
     @cached_property
     def namespace(self) -> str:
@@ -163,6 +169,9 @@ class Runtime:
             recovery_cooldown=settings.recovery_cooldown,
             chaos_budget=settings.chaos_per_hour,
             recovery_budget=settings.recoveries_per_hour,
+            domain_percent=settings.recoveries_percent,
+            domain_most=settings.recoveries_at_most,
+            storm_rest=settings.storm_rest,
         )
 
     @cached_property

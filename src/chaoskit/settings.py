@@ -41,6 +41,15 @@ class Settings(BaseModel):
     webhook: str = Field(
         default="", description="address that is told when a recovery needs a person", repr=False
     )
+    pagerduty_key: str = Field(
+        default="", description="PagerDuty routing key (events v2) that is told as well", repr=False
+    )
+    pagerduty_url: str = Field(
+        default="https://events.pagerduty.com/v2/enqueue", description="where PagerDuty takes events"
+    )
+    alertmanager: str = Field(
+        default="", description="address of an Alertmanager in which an alert is raised as well"
+    )
     store: str = Field(
         default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"
     )
@@ -66,6 +75,19 @@ class Settings(BaseModel):
     recovery_cooldown: Duration = Field(default=0.0, description="rest between two recoveries of a workload")
     chaos_per_hour: int = Field(default=0, ge=0, description="most experiments in an hour; 0: no cap")
     recoveries_per_hour: int = Field(default=0, ge=0, description="most recoveries in an hour; 0: no cap")
+    recoveries_percent: float = Field(
+        default=50,
+        ge=0,
+        le=100,
+        description="most of a namespace's workloads recovered in 10 minutes; 0: no cap",
+    )
+    recoveries_at_most: int = Field(
+        default=10, ge=0, description="most workloads of a namespace recovered in 10 minutes; 0: no cap"
+    )
+    storm_rest: Duration = Field(
+        default=600.0, description="rest from recovery after a mass failure was seen"
+    )
+    require_approval: bool = Field(default=False, description="a person says yes before each recovery")
     protected_namespaces: tuple[str, ...] = Field(
         default=(), description="namespaces without chaos, beside the usual"
     )

@@ -25,7 +25,7 @@ OFFLINE = {
     "history": ("history",),
     "models": ("models", "list"),
     "patterns": ("patterns",),
-    "runbooks": ("runbooks",),
+    "runbooks": ("runbooks", "list"),
     "validate": ("validate", EXAMPLES / "experiments"),
     "rules": ("validate", "--rules"),
 }
@@ -130,7 +130,7 @@ def test_a_reader_that_leaves_gets_no_traceback(stranger: CommandLine, words: tu
         (("history", "--kind", "frob"), "none of all, run, recovery, prediction"),
         (("explain", "99"), "exit codes: 0, 1, 2"),
         (("faults", "pod-delte"), "did you mean pod-delete?"),
-        (("runbooks", "frob"), "runbooks: database-connection-recovery"),
+        (("runbooks", "show", "frob"), "runbooks: database-connection-recovery"),
         (("generate", "--from", "frob"), "not one of 'predictions', 'topology'"),
         (("generate", "--from", "incident"), "belong together"),
         (("generate", "01jd4r"), "belong together"),

@@ -54,19 +54,19 @@ def test_an_experiment_is_planned_and_holds_on_the_shop(
 
 @pytest.mark.parametrize("path", RUNBOOKS, ids=_name)
 def test_a_runbook_is_loaded_before_the_shipped_ones(stranger: CommandLine, path: Path) -> None:
-    listed = stranger("runbooks", "--load", path, "-o", "json").json["runbooks"]
+    listed = stranger("runbooks", "list", "--load", path, "-o", "json").json["runbooks"]
     first = listed[0]["metadata"]["name"]
     assert first == path.stem
-    shown = stranger("runbooks", first, "--load", path)
+    shown = stranger("runbooks", "show", first, "--load", path)
     assert shown.yaml["kind"] == "Runbook"
 
 
 @pytest.mark.parametrize("path", RUNBOOKS, ids=_name)
 def test_what_is_shown_of_a_runbook_is_a_runbook_again(stranger: CommandLine, path: Path) -> None:
-    shown = stranger("runbooks", path.stem, "--load", path)
+    shown = stranger("runbooks", "show", path.stem, "--load", path)
     copy = stranger.home / "copy.yaml"
     copy.write_text(shown.out, encoding="utf-8")
-    assert stranger("runbooks", path.stem, "--load", copy).out == shown.out
+    assert stranger("runbooks", "show", path.stem, "--load", copy).out == shown.out
 
 
 @pytest.mark.parametrize("path", RUNBOOKS, ids=_name)

@@ -39,7 +39,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Fix": {
         "recover": "Detect issues, classify, plan, act, verify.",
-        "runbooks": "List the runbooks, or show one.",
+        "runbooks": "List, show, validate and test the runbooks.",
+        "approve": "Say yes or no to recoveries that wait for a person.",
         "halt": "Stop chaos and recovery in the cluster, and block new ones.",
         "resume": "Lift a halt.",
         "controller": "Keep watch over a cluster: predict, recover, take up runs.",

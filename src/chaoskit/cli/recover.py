@@ -15,12 +15,13 @@ from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from rich.console import Console
 
     from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.ports.metrics import Alert
     from chaoskit.records import RecoveryRecord
     from chaoskit.recovery import Decision, Plan
     from chaoskit.recovery.replay import Difference
@@ -30,15 +31,25 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Examples: chaoskit recover -n shop --dry-run; chaoskit recover -n shop --issue cart-pod-crash",
+    epilog="Examples: chaoskit recover -n shop --dry-run; chaoskit recover -n shop --issue cart-pod-crash; "
+    "chaoskit recover -A -l tier=backend --require-approval",
 )
 def recover(
     session: Session,
     workloads: Annotated[list[str] | None, typer.Argument(help="Only these, as in deployment/cart.")] = None,
     issue: Annotated[str, typer.Option(help="Only this issue, as --dry-run names it.")] = "",
-    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")] = False,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="In all namespaces.")] = False,
+    selector: Annotated[
+        str, typer.Option("--selector", "-l", help="Only workloads with these labels: app=cart.")
+    ] = "",
+    alerts: Annotated[
+        Path | None, typer.Option(help="What Alertmanager posted to a webhook (JSON), as evidence.")
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show issues and plans, and do nothing.")
+        bool, typer.Option("--dry-run", help="Show issues, plans and what the server says; do nothing.")
+    ] = False,
+    require_approval: Annotated[
+        bool, typer.Option("--require-approval", help="Wait until somebody says yes: chaoskit approve.")
     ] = False,
     runbooks: Annotated[
         list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
@@ -56,30 +67,29 @@ def recover(
 
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
     with session.connected() as runtime:
-        flow = AutoRecovery(runtime.world, runbooks=books)
+        approval = require_approval or runtime.settings.require_approval
+        flow = AutoRecovery(runtime.world, runbooks=books, approval=approval)
         if what_if:
             _compare(session, flow.what_if(runbook.load([str(path) for path in what_if])))
             return
         if replay:
             _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
             return
-        namespace = "" if everywhere else runtime.namespace
-        seen = flow.observe(namespace)
-        decisions = _chosen(
-            flow.plan(flow.classify(seen, flow.recent_predictions(namespace)), seen),
-            workloads or [],
-            issue,
+        place = "" if everywhere else runtime.namespace
+        seen = flow.observe(place)
+        issues = flow.classify(
+            seen,
+            flow.recent_predictions(place),
+            namespace=place,
+            labels=selector,
+            alerts=_alerts(alerts) if alerts else (),
         )
+        decisions = _chosen(flow.plan(issues, seen, namespace=place), workloads or [], issue)
+        now = runtime.clock.now()
         if dry_run or not decisions:
-            now = runtime.clock.now()
-            emit(
-                session,
-                "recovery-plan",
-                _plain(decisions, seen.blind),
-                lambda out: _plans(out, decisions, now),
-            )
+            _show(session, flow, decisions, seen.blind, now)
             return
-        _ask(session, decisions, runtime.clock.now(), yes=yes)
+        _ask(session, decisions, now, yes=yes or approval)
         with session.listening() as listen, stopping() as stop:
             patience = timedelta(seconds=confirm)
             done = [
@@ -88,6 +98,29 @@ def recover(
                 if not stop.is_set()
             ]
     _finish(session, done)
+
+
+def _alerts(path: Path) -> Sequence[Alert]:
+    """The alerts of the file; `InvalidInput` when it is no payload of Alertmanager's."""
+    import json
+
+    from chaoskit.recovery.alerts import posted
+
+    try:
+        return posted(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+
+
+def _show(
+    session: Session, flow: AutoRecovery, decisions: Sequence[Decision], blind: str, now: datetime
+) -> None:
+    """What would be done: the guards were asked, and each step was tried on the server as a dry run."""
+    from chaoskit.recovery import Plan
+
+    shown = [flow.admitted(each) for each in decisions]
+    said = {each.issue.id: flow.rehearse(each) for each in shown if isinstance(each, Plan)}
+    emit(session, "recovery-plan", _plain(shown, said, blind), lambda out: _plans(out, shown, said, now))
 
 
 def _chosen(decisions: Sequence[Decision], workloads: Sequence[str], issue: str) -> list[Decision]:
@@ -114,7 +147,7 @@ def _ask(session: Session, decisions: Sequence[Decision], now: datetime, *, yes:
     plans = [each for each in decisions if isinstance(each, Plan)]
     if not plans or yes:
         return
-    _plans(console(session, stderr=True), decisions, now)
+    _plans(console(session, stderr=True), decisions, {}, now)
     session.ask(f"Carry out {len(plans)} plan{'s' if len(plans) > 1 else ''}?", yes=yes)
 
 
@@ -124,7 +157,9 @@ def _replayed(session: Session, flow: AutoRecovery, record: dict[str, Any], *, y
         return flow.replay(record, listen=listen, stop=stop)
 
 
-def _plans(out: Console, decisions: Sequence[Decision], now: datetime) -> None:
+def _plans(
+    out: Console, decisions: Sequence[Decision], said: Mapping[str, Sequence[str]], now: datetime
+) -> None:
     from chaoskit.recovery import Plan, refusal_words
 
     plans = [each for each in decisions if isinstance(each, Plan)]
@@ -141,20 +176,27 @@ def _plans(out: Console, decisions: Sequence[Decision], now: datetime) -> None:
         if issue.model:
             out.print(f"  model    {issue.model}")
         if isinstance(each, Plan):
-            for number, rung in enumerate(each.rungs, 1):
+            for number, (rung, complaint) in enumerate(zip(each.rungs, _said(each, said), strict=True), 1):
                 targets = ", ".join(map(str, rung.targets))
                 out.print(f"  step {number}   {rung.action.replace('-', ' ')} {targets}: {rung.why}")
+                if complaint:
+                    out.print(f"           would not be done now: {complaint}", style="yellow")
         else:
             out.print(f"  refused  {refusal_words(each)}", style="yellow")
     if plans:
         next_step(out, f"chaoskit recover -n {plans[0].issue.target.namespace} --issue {plans[0].issue.id}")
 
 
+def _said(plan: Plan, said: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """What the server says against each step, "" for nothing or where it was not asked."""
+    return said.get(plan.issue.id) or ("",) * len(plan.rungs)
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _plain(decisions: Sequence[Decision], blind: str) -> dict[str, Any]:
+def _plain(decisions: Sequence[Decision], said: Mapping[str, Sequence[str]], blind: str) -> dict[str, Any]:
     from chaoskit.recovery import Plan
 
     outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
@@ -172,20 +214,33 @@ def _plain(decisions: Sequence[Decision], blind: str) -> dict[str, Any]:
                 "confidence": each.issue.confidence,
                 "evidence": list(each.issue.evidence),
                 "root": each.issue.root,
-                "steps": _steps(each) if isinstance(each, Plan) else [],
+                "steps": _steps(each, _said(each, said)) if isinstance(each, Plan) else [],
                 "refused": None
                 if isinstance(each, Plan)
-                else {"guard": each.guard, "limit": each.limit, "why": each.why},
+                else {
+                    "guard": each.guard,
+                    "limit": each.limit,
+                    "until": None if each.until is None else each.until.isoformat(),
+                    "why": each.why,
+                },
             }
             for each in decisions
         ],
     }
 
 
-def _steps(plan: Plan) -> list[dict[str, Any]]:
+def _steps(plan: Plan, said: Sequence[str]) -> list[dict[str, Any]]:
+    from chaoskit.recovery import remedies
+
     return [
-        {"action": rung.action, "targets": [str(each) for each in rung.targets], "why": rung.why}
-        for rung in plan.rungs
+        {
+            "action": rung.action,
+            "targets": [str(each) for each in rung.targets],
+            "why": rung.why,
+            "rights": [str(each) for each in remedies.needs(rung)],
+            "server": complaint,
+        }
+        for rung, complaint in zip(plan.rungs, said, strict=True)
     ]
 
 

@@ -17,11 +17,16 @@ def resume(
     session: Session,
     only: Annotated[str, typer.Option(help="chaos or recovery; both when left out.")] = "",
 ) -> None:
-    """Lift the halt of the cluster, or of one namespace (-n): chaos and recovery may start again."""
+    """Lift the halt of the cluster, or of one namespace (-n), and close its storm breaker."""
+    from chaoskit.acts import breaker
     from chaoskit.acts.halt import HOME
     from chaoskit.acts.halt import resume as lift_halt
 
     acts = chosen(only)
     with session.connected() as runtime:
-        lifted = lift_halt(runtime.cluster, acts, namespace=session.asked_namespace or HOME)
+        place = session.asked_namespace or HOME
+        lifted = lift_halt(runtime.cluster, acts, namespace=place)
+        calm = "recovery" in acts and breaker.close(runtime.cluster, place)
+    if calm:
+        session.say("closed   the storm breaker")
     session.say(f"resumed  {' and '.join(lifted)}" if lifted else "resumed  nothing was halted")

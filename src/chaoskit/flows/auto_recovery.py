@@ -12,9 +12,11 @@ from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Warned, ignore
 from chaoskit.flows.world import World
+from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Attempt, Decision, Issue, Options, Plan, Reach, Sight, Vote, remedies
+from chaoskit.recovery import alerts as alerting
 from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
@@ -57,16 +59,22 @@ class AutoRecovery:
         return recovery.observe(self._world.cluster, self._world.metrics, self._world.clock, namespace)
 
     def detect(
-        self, namespace: str = "", predictions: Sequence[PredictionRecord] = (), *, labels: str = ""
+        self,
+        namespace: str = "",
+        predictions: Sequence[PredictionRecord] = (),
+        *,
+        labels: str = "",
+        alerts: Sequence[Alert] = (),
     ) -> tuple[Issue, ...]:
         """What there is to recover from now, roots first; `predictions` are heard as the model's votes.
 
-        `labels` takes workloads by their labels, as kubectl does.
+        `labels` takes workloads by their labels, as kubectl does. `alerts` are evidence as well.
 
         Raises:
-            InvalidInput: it is no selector.
+            InvalidInput: the labels are no selector.
         """
-        return self.classify(self.observe(namespace), predictions, namespace=namespace, labels=labels)
+        seen = self.observe(namespace)
+        return self.classify(seen, predictions, namespace=namespace, labels=labels, alerts=alerts)
 
     def classify(
         self,
@@ -75,10 +83,12 @@ class AutoRecovery:
         *,
         namespace: str = "",
         labels: str = "",
+        alerts: Sequence[Alert] = (),
     ) -> tuple[Issue, ...]:
         """The issues in an observation, roots first, then the gravest."""
         only = selected(self._world.cluster, namespace, labels) if labels else None
-        return recovery.issues_in(seen, votes(predictions), only)
+        heard = alerting.symptoms(alerts, seen.topology, now=seen.at).symptoms
+        return recovery.issues_in(seen, votes(predictions), only, heard)
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
         """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""

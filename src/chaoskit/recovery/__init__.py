@@ -25,6 +25,7 @@ from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Past, Plan
 from chaoskit.recovery.runbook import Runbook
+from chaoskit.recovery.symptoms import Symptom
 
 __all__ = [
     "Attempt",
@@ -63,13 +64,17 @@ def detect_issues(
 
 
 def issues_in(
-    seen: Sight, votes: Sequence[Vote] = (), only: Collection[ObjectRef] | None = None
+    seen: Sight,
+    votes: Sequence[Vote] = (),
+    only: Collection[ObjectRef] | None = None,
+    more: Sequence[Symptom] = (),
 ) -> tuple[Issue, ...]:
     """What there is to recover from in an observation, roots first, then the gravest.
 
-    `only` leaves out the issues of others; what they are the roots of still says so.
+    `only` leaves out the issues of others; what they are the roots of still says so. `more` is what somebody
+    else saw: alerts, metrics handed in.
     """
-    found = classify(detect_in(seen), votes, topology=seen.topology, now=seen.at)
+    found = classify((*detect_in(seen), *more), votes, topology=seen.topology, now=seen.at)
     if only is None:
         return found
     wanted = {(each.namespace, str(each)) for each in only}

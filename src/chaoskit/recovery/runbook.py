@@ -104,24 +104,28 @@ class Runbook(Written):
 
 
 def load(paths: Iterable[str]) -> tuple[Runbook, ...]:
-    """The runbooks of these files and folders.
+    """The runbooks of these files and folders; their tests, which may lie beside them, are left out.
 
     Raises:
         InvalidInput: with every problem of every file, each with line, column, found and expected.
     """
-    return documents.each(documents.read(paths), _made)
+    return made(each for each in documents.read(paths) if each.kind != "RunbookTest")
 
 
 def defaults() -> tuple[Runbook, ...]:
     """The runbooks that chaoskit ships."""
     folder = resources.files("chaoskit.recovery") / "runbooks"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    found = (d for f in files for d in documents.parse(f.read_text(encoding="utf-8"), f.name))
-    return documents.each(found, _made)
+    return made(d for f in files for d in documents.parse(f.read_text(encoding="utf-8"), f.name))
 
 
-def _made(document: Document) -> Runbook:
-    return documents.build(document, Runbook)
+def made(found: Iterable[Document]) -> tuple[Runbook, ...]:
+    """The documents as runbooks.
+
+    Raises:
+        InvalidInput: with every problem of all of them.
+    """
+    return documents.each(found, lambda document: documents.build(document, Runbook))
 
 
 def matching(issue: Issue, runbooks: Sequence[Runbook]) -> Runbook | None:
@@ -142,6 +146,6 @@ def _fits(matches: Matches, issue: Issue) -> bool:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a Runbook document. What the package ships in ``schemas`` is this."""
-    made = Runbook.model_json_schema(by_alias=True)
-    made["title"] = "chaoskit Runbook (chaoskit.io/v1)"
-    return {"$schema": DIALECT, **made}
+    found = Runbook.model_json_schema(by_alias=True)
+    found["title"] = "chaoskit Runbook (chaoskit.io/v1)"
+    return {"$schema": DIALECT, **found}
