@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Fix": {
         "recover": "Detect issues, classify, plan, act, verify.",
         "runbooks": "List, show, validate and test the runbooks.",
+        "drill": "Inject a fault on purpose, and score how it is detected, classified and recovered from.",
         "approve": "Say yes or no to recoveries that wait for a person.",
         "halt": "Stop chaos and recovery in the cluster, and block new ones.",
         "resume": "Lift a halt.",

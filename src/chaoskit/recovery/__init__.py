@@ -13,7 +13,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import executor, plain, planner, runbook
+from chaoskit.recovery import executor, planner, runbook
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.admission import admitted
 from chaoskit.recovery.admission import words as refusal_words
@@ -112,11 +112,8 @@ def recover(decision: Decision, reach: Reach, options: Options | None = None) ->
     target = decision.issue.target
     if isinstance(decision, Refusal) and decision.storm is not None:
         reach.governor.trip(decision.why, decision.storm)
-    before = observe(reach.cluster, None, reach.clock, target.namespace)
     past = remembered(reach.governor.accounts(target.namespace))
-    return executor.recover(
-        decision, reach, options or Options(), snapshot=plain.snapshot(before.topology, target), past=past
-    )
+    return executor.recover(decision, reach, options or Options(), past=past)
 
 
 def replay(

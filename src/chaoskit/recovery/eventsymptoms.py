@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
+from chaoskit.recovery.podsymptoms import complaint
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology, Workload
 
@@ -31,7 +32,9 @@ def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) ->
     pods = {each["metadata"]["name"]: each for each in workload.pods}
     about = [each for each in events if _subject(each) in pods and _place(each) == workload.ref.namespace]
     failed = [
-        each for each in about if each.get("reason") == "Unhealthy" and _suffers(pods[_subject(each)], each)
+        each
+        for each in about
+        if each.get("reason") == "Unhealthy" and _suffers(pods[_subject(each)], each, now)
     ]
     if failed:
         yield _probe_failed(workload, failed, now)
@@ -39,11 +42,16 @@ def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) ->
     yield from _evictions(workload, evicted, now)
 
 
-def _suffers(pod: Object, event: Object) -> bool:
-    """Whether the probe has failed for long enough to matter, and the pod still shows it."""
-    if _PROBE.match(event.get("message", "")) is None or int(event.get("count") or 1) < OFTEN:
+def _suffers(pod: Object, event: Object, now: datetime) -> bool:
+    """Whether the probe has failed for long enough to matter, and the pod still shows it.
+
+    An application that starts fails its probes until it is up: it has the time that every pod has.
+    """
+    probe = _PROBE.match(event.get("message", ""))
+    if probe is None or int(event.get("count") or 1) < OFTEN or kube.is_deleting(pod) or kube.is_ready(pod):
         return False
-    return not kube.is_ready(pod) and not kube.is_deleting(pod)
+    killed = probe[1] == "Liveness" and kube.restarts(pod) > 0
+    return killed or complaint(pod, now) is not None
 
 
 def _probe_failed(workload: Workload, failed: Sequence[Object], now: datetime) -> Symptom:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from chaoskit.ports.notifier import Notice, Notifier, Severity
 from chaoskit.records import Moment, RecoveryRecord, Undo, new_id
 from chaoskit.recovery import admission, approving, escalation, guards, plain, remedies, verification
 from chaoskit.recovery.attempts import Attempt, remembered
+from chaoskit.recovery.detection import observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
 from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.readings import SIGNAL_OF
@@ -39,6 +41,9 @@ LONGEST_HOLD = 20.0
 
 OUTAGE = 60.0
 """Seconds for which a server that does not answer is waited for, before an act and for its undo."""
+
+ASKED = 1.0
+"""Seconds for which the cluster's last answer to whether acts may go on is good enough."""
 
 PAUSE = 2.0
 """Seconds between two tries on such a server."""
@@ -81,7 +86,6 @@ def recover(
     reach: Reach,
     options: Options,
     *,
-    snapshot: dict[str, Any] | None = None,
     past: Sequence[Attempt] = (),
 ) -> RecoveryRecord:
     """The plan was carried out as far as guards, the cluster and a stop let it; the record says how it ended.
@@ -93,7 +97,7 @@ def recover(
     """
     work = _Recovery(decision, reach, options, tuple(past))
     outcome, reason = work.run()
-    return work.record(outcome, reason, snapshot or {})
+    return work.record(outcome, reason)
 
 
 @dataclass
@@ -109,6 +113,7 @@ class _Recovery:
     undone: Undo = field(default_factory=lambda: Undo("none needed"))
     verified: datetime | None = None
     told: bool = False
+    snapshot: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.at = self.reach.clock.now()
@@ -136,10 +141,12 @@ class _Recovery:
         return outcome, reason
 
     def _carry_out(self, plan: Plan) -> tuple[Outcome, str]:
+        before = observe(self.reach.cluster, None, self.reach.clock, self.issue.target.namespace)
+        self.snapshot = plain.snapshot(before.topology, self.issue.target)
         old = guards.expired(self.issue, plan.runbook.spec.guards, self.reach.clock.now())
         if old is not None:
             raise admission.error_of(old)
-        if self._healed(plan):
+        if not verification.shows(self.issue, before) and self._healed(plan):
             return Outcome.HEALED, "the symptom went away before anything was done"
         if not plan.acts:
             return self._climb(plan, None)
@@ -370,10 +377,14 @@ class _Recovery:
     def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:
         """The rung was done to the target; a server that does not answer is waited for, and asked again."""
         clock = self.reach.clock
-        end = clock.monotonic() + OUTAGE
+        end, asked = clock.monotonic() + OUTAGE, -math.inf
 
         def about_to() -> None:
-            pulse.ask()
+            nonlocal asked
+            if clock.monotonic() - asked >= ASKED:
+                pulse.ask()
+                asked = clock.monotonic()
+            pulse.check()
             if not step["done"]:
                 pulse.ledger.note(rung.action)
                 step.update(done=True)
@@ -529,7 +540,7 @@ class _Recovery:
         self.timeline.append(Moment(now, name, mark, detail))
         self.listen(Step(now, name, mark, detail, run=self.id))
 
-    def record(self, outcome: Outcome, reason: str, snapshot: dict[str, Any]) -> RecoveryRecord:
+    def record(self, outcome: Outcome, reason: str) -> RecoveryRecord:
         """What is kept of it."""
         self.tell(outcome.words, "done" if outcome.exit_code == 0 else "failed", reason)
         recovered = self.verified if outcome is Outcome.RECOVERED else None
@@ -549,7 +560,7 @@ class _Recovery:
             steps=tuple(self.steps),
             timeline=tuple(self.timeline),
             undo=self.undone,
-            snapshot=snapshot,
+            snapshot=self.snapshot,
             seconds_to_recover=None if recovered is None else (recovered - self.at).total_seconds(),
             replay_of=self.options.replay_of,
         )

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from chaoskit import kube
 from chaoskit.documents import duration
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.issues import PASSED_ON, Issue
 from chaoskit.recovery.remedies import Step
 from chaoskit.recovery.roots import needs
 from chaoskit.recovery.runbook import Guards
 from chaoskit.recovery.symptoms import minutes
-from chaoskit.topology import Topology
+from chaoskit.topology import Topology, Workload
 
 LOOP_WINDOW = timedelta(hours=6)
 """The same fix on the same target counts against `sameFixAtMost` for so long."""
@@ -31,6 +31,9 @@ STORM_SHARE = 0.5
 STORM_AT_LEAST = 3
 """When so large a share of a namespace, or of the cluster, fails at once, and at least so many workloads, it
 is one thing that no restart mends."""
+
+TROUBLE = timedelta(minutes=1)
+"""A pod that ended with an error so lately is in trouble, whatever becomes of it."""
 
 STORM_AT_ONCE = 10
 STORM_WITHIN = timedelta(minutes=10)
@@ -84,6 +87,33 @@ def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> S
         if found is not None:
             return found
     return _at_once(list(failing.values())) or _nodes(roots, topology)
+
+
+def gathering(issues: Sequence[Issue], topology: Topology, *, now: datetime, namespace: str = "") -> str:
+    """Why to wait for a moment, in words: so many workloads have pods in trouble that a storm may gather.
+
+    "" when not. Workloads whose trouble another issue explains are left out.
+    """
+    explained = {each.target for each in issues if each.root}
+    failing = {each.target for each in issues if not each.root and each.target.kind in kube.WORKLOADS}
+    members = [w for w in topology.workloads.values() if namespace in {"", w.ref.namespace}]
+    troubled = {w.ref for w in members if w.ref not in explained and _troubled(w, now)}
+    together = (failing | troubled) & {w.ref for w in members}
+    if not failing or len(together) < max(STORM_AT_LEAST, STORM_SHARE * len(members)):
+        return ""
+    return f"{len(together)} of {len(members)} workloads have pods in trouble: perhaps a storm gathers"
+
+
+def _troubled(workload: Workload, now: datetime) -> bool:
+    """Whether a pod of it is unready, or has just ended with an error."""
+    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
+    return any(not kube.is_ready(pod) or _just_failed(pod, now) for pod in alive)
+
+
+def _just_failed(pod: Object, now: datetime) -> bool:
+    ends = [end for _, end in kube.last_terminations(pod) if end.get("exitCode")]
+    times = [kube.time_of(end.get("finishedAt")) for end in ends]
+    return any(at is not None and now - at <= TROUBLE for at in times)
 
 
 def _share(place: str, failing: Sequence[ObjectRef], every: Sequence[ObjectRef]) -> Storm | None:

@@ -86,7 +86,16 @@ def plan_all(
     """A plan or refusal for each issue; when most of what was looked at fails at once, refusals alone."""
     if (found := storm(issues, topology, namespace)) is not None:
         return tuple(found.refusal(issue) for issue in issues)
-    return tuple(plan(issue, runbooks, topology, past, now=now) for issue in issues)
+    decisions = tuple(plan(issue, runbooks, topology, past, now=now) for issue in issues)
+    words = guards.gathering(issues, topology, now=now, namespace=namespace)
+    return tuple(_waiting(each, words) for each in decisions) if words else decisions
+
+
+def _waiting(decision: Decision, words: str) -> Decision:
+    """Plans that would act wait until it is known what gathers; what tells a person alone does not."""
+    if isinstance(decision, Refusal) or not decision.acts:
+        return decision
+    return Refusal(decision.issue, "storm", f"fewer than {guards.STORM_SHARE:.0%} in trouble", words)
 
 
 def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> Storm | None:

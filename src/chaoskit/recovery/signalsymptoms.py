@@ -110,10 +110,13 @@ def _cpu(view: View) -> Iterator[Symptom]:
 
 
 def _disk(view: View) -> Iterator[Symptom]:
-    worst = view.worst("fs_usage")
-    if worst is not None and worst.value >= DISK_FULL:
+    full = [each for each in view.readings("fs_usage") if each.value >= DISK_FULL]
+    if full:
+        worst = max(full, key=lambda each: each.value)
         since = worst.since(lambda each: each >= DISK_FULL)
-        yield view.symptom("disk-full", since, Severity.MEDIUM, f"file system {worst.value:.0%} full")
+        pods = tuple(sorted(filter(None, (each.sample.labels.get("pod", "") for each in full))))
+        words = f"file system {worst.value:.0%} full"
+        yield Symptom("disk-full", view.ref, since, Severity.MEDIUM, words, pods)
 
 
 # ---------------------------------------------------------------- databases
@@ -122,7 +125,9 @@ def _disk(view: View) -> Iterator[Symptom]:
 def _pools(view: View) -> Iterator[Symptom]:
     usage, pending = view.worst("db_pool_usage"), view.worst("db_pool_pending")
     waits = pending is not None and pending.value >= 1
-    if usage is not None and usage.value >= POOL_FULL and (waits or pending is None):
+    # A bad network keeps connections busy as well: by then the edges have shown it.
+    full = usage is not None and usage.lasts(lambda each: each >= POOL_FULL, view.now)
+    if usage is not None and full and (waits or pending is None):
         also = "" if pending is None else f", {pending.value:.0f} requests wait"
         since = usage.since(lambda each: each >= POOL_FULL)
         words = f"{usage.value:.0%} of the connection pool in use{also}"

@@ -13,12 +13,19 @@ from chaoskit.errors import Interrupted, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.recovery import detection, podsymptoms
+from chaoskit.recovery.detection import Sight
 from chaoskit.recovery.issues import CLASS_OF, Issue
 from chaoskit.recovery.readings import SIGNAL_OF, has_data
 from chaoskit.watching import Interest, Sighting, Watching
 
 TICK = 0.5
 """Seconds between two looks while nothing changes."""
+
+STANDING = frozenset({
+    "bad-rollout", "crash-loop", "error-exit", "oom-killed", "image-pull", "config-error", "unschedulable",
+    "not-ready", "stuck-starting", "probe-failed", "on-lost-node", "database-down", "dns-down",
+})  # fmt: skip
+"""Symptoms that cannot be there while a workload stands well: that it does, says that they are gone."""
 
 LOOK = 5.0
 """Seconds between two looks at the signals: they have a step of 15."""
@@ -278,7 +285,7 @@ def gone(
 
 def _left(issue: Issue, cluster: Cluster, clock: Clock) -> str:
     """What is still to be seen of the issue without any signal, in words; "" for nothing."""
-    wanted = issue.kinds - SIGNAL_OF.keys()
+    wanted = issue.kinds - SIGNAL_OF.keys() - STANDING
     if not wanted:
         return ""
     try:
@@ -290,7 +297,16 @@ def _left(issue: Issue, cluster: Cluster, clock: Clock) -> str:
 
 
 def is_present(issue: Issue, cluster: Cluster, metrics: MetricsSource | None, clock: Clock) -> bool:
-    """Whether anything of what was seen of the issue can be seen now."""
-    seen = detection.observe(cluster, metrics, clock, issue.target.namespace)
+    """Whether anything of what was seen of the issue can be seen now; objects first, then signals."""
+    if not issue.kinds <= SIGNAL_OF.keys():
+        if shows(issue, detection.observe(cluster, None, clock, issue.target.namespace)):
+            return True
+        if issue.kinds.isdisjoint(SIGNAL_OF):
+            return False
+    return shows(issue, detection.observe(cluster, metrics, clock, issue.target.namespace))
+
+
+def shows(issue: Issue, seen: Sight) -> bool:
+    """Whether the observation shows anything of the issue, or another symptom of its class."""
     mine = {symptom.kind for symptom in detection.detect_in(seen) if symptom.target == issue.target}
     return any(kind in issue.kinds or CLASS_OF[kind] == issue.kind for kind in mine)

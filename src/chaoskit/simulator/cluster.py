@@ -22,6 +22,7 @@ from chaoskit.simulator.litmus import simulated
 from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.kubelet import Kubelet
 from chaoskit.simulator.prometheus.server import PrometheusServer
+from chaoskit.simulator.shop import dns
 from chaoskit.simulator.shop.shop import Shop
 
 PUBLISHED = "simulator"
@@ -60,7 +61,7 @@ class SimulatedCluster:
         self._story = story
         self._server = ApiServer(self._machinery, port)
         self.token = self._server.token
-        self._furnish()
+        self._furnish(shop=shop)
         self.shop = Shop(
             self.api,
             self.engine,
@@ -137,10 +138,12 @@ class SimulatedCluster:
     ) -> None:
         self.stop()
 
-    def _furnish(self) -> None:
+    def _furnish(self, *, shop: bool) -> None:
         """What an installer has put into the cluster before it is handed over."""
         bootstrap.fill(self.api)
         nodes.create(self.api, self.engine.now())
+        for manifest in dns.manifests() if shop else ():
+            self.api.create(manifest)
         litmus.install(self.api, CHAOS_NAMESPACES)
 
     def _asked(self, change: Change, body: Object) -> None:

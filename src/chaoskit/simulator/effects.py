@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["cpu", "memory", "network-loss", "network-latency", "errors", "leak", "hold-connections"]
+Kind = Literal[
+    "cpu", "memory", "network-loss", "network-latency", "network-cut", "errors", "leak", "hold-connections",
+    "disk", "refused-login", "slow",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One disturbance of one pod.
 
-    `amount` is in cores (cpu), bytes (memory), bytes per second (leak), percent 0 to 100 (network-loss,
-    errors), seconds (network-latency) or connections (hold-connections). `peers` limits a network effect
-    to traffic with those ``host`` or ``host|port``; empty means all traffic.
+    `amount` is in cores (cpu), bytes (memory), bytes per second (leak, disk), percent 0 to 100 (network-loss,
+    network-cut, errors), seconds (network-latency, slow) or connections (hold-connections); a refused-login
+    has none. `peers` limits a network effect to traffic with those ``host`` or ``host|port``; empty means all
+    traffic. A network-cut is a policy's: the node's own probes pass it.
     """
 
     kind: Kind

@@ -177,8 +177,14 @@ def crash(process: Process) -> Script:
 
 
 def serve(process: Process) -> None:
-    """A well-behaved server: it answers 200 everywhere and ends with 0 on SIGTERM."""
+    """A well-behaved server: it answers 200 everywhere and ends with 0 on SIGTERM.
+
+    With ``FAULT=unready=1`` it fails its readiness probe, with ``dead=1`` its liveness probe.
+    """
     process.answer(200)
+    for name, path in (("unready", "/readyz"), ("dead", "/healthz")):
+        if re.search(rf"(?:^|&){name}=1", process.invocation.env.get("FAULT", "")):
+            process.answer(503, path)
     process.on_term = lambda: process.exit(0)
 
 

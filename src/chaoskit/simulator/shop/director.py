@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from chaoskit.simulator.api import ApiError, Change, Object
 from chaoskit.simulator.engine import Script
+from chaoskit.simulator.shop.faults import FAULTS
 from chaoskit.simulator.shop.harmless import EVENTS
 from chaoskit.simulator.shop.stage import Incident, Stage
 from chaoskit.simulator.shop.stories import STORIES
@@ -20,13 +21,18 @@ from chaoskit.simulator.traffic.view import Pod
 
 NAMESPACE = "kube-system"
 ORDERS = "simulator-stories"
-"""Each new value ``kind:workload`` in this ConfigMap's data begins that story."""
+"""Each new value ``kind:workload`` in this ConfigMap's data begins that story.
+
+``kind:namespace/workload@SECONDS`` says where, and how long it takes until it fails, where a story grows.
+"""
 LOG = "simulator-incidents"
 """This ConfigMap tells of the incidents that are over, as an incident log would."""
 
+_EVERY = {**STORIES, **FAULTS}
 _INCIDENT_GAP = 30.0 * 60
 _HARMLESS_GAP = 13.0 * 60
 _QUIET_GAP = 50.0 * 60
+_BUSY_GAP = 5.0 * 60
 _AT_ONCE = 3
 _REST = 20.0 * 60
 _SETTLE = 8.0 * 60
@@ -61,9 +67,9 @@ class Director:
         seconds: float | None = None,
     ) -> Incident:
         """The story is under way; ValueError for an unknown kind or a workload that it cannot befall."""
-        story = STORIES.get(kind)
+        story = _EVERY.get(kind)
         if story is None:
-            raise ValueError(f"no story is called {kind!r}; there are {', '.join(sorted(STORIES))}")
+            raise ValueError(f"no story is called {kind!r}; there are {', '.join(sorted(_EVERY))}")
         pods = self._stage.pods(namespace, workload)
         if not pods or not story.fits(pods[0]):
             raise ValueError(f"{kind} cannot befall {namespace}/{workload}")
@@ -88,10 +94,12 @@ class Director:
             yield self._fresh_leak()
         elif name == "quiet":
             yield self._harmless(_QUIET_GAP, float("inf"))
-        elif name in STORIES:
+        elif name == "busy":
+            yield self._harmless(_BUSY_GAP, float("inf"))
+        elif name in _EVERY:
             yield self._single(name, workload)
         elif name:
-            known = ", ".join(sorted((*STORIES, "training", "demo", "quiet")))
+            known = ", ".join(sorted((*_EVERY, "training", "demo", "quiet", "busy")))
             raise ValueError(f"no story is called {name!r}; there are {known}")
 
     def _incidents(self, until: float) -> Script:
@@ -146,7 +154,7 @@ class Director:
         return rested and not (pod.role and pod.role.max_connections)
 
     def _free_workload(self, kind: str, *, at_least: int = 1) -> str | None:
-        fits = STORIES[kind].fits
+        fits = _EVERY[kind].fits
         counts: dict[str, int] = {}
         for pod in self._candidates():
             if pod.namespace == "shop" and fits(pod) and self._free(pod):
@@ -157,7 +165,7 @@ class Director:
     def _played(self, incident: Incident) -> Script:
         where = (incident.namespace, incident.workload)
         self._busy[where] = float("inf")
-        yield from STORIES[incident.kind].script(self._stage, incident)
+        yield from _EVERY[incident.kind].script(self._stage, incident)
         incident.end = self._stage.engine.now()
         self._busy[where] = incident.end + _REST
         self._config_map(LOG, {"incidents.json": incident_log(self.incidents)})
@@ -170,10 +178,12 @@ class Director:
             return
         wanted = set((body.get("data") or {}).items())
         for name, order in sorted(wanted - self._obeyed):
-            kind, _, workload = order.partition(":")
-            namespace, _, workload = workload.rpartition("/")
+            kind, _, place = order.partition(":")
+            place, _, seconds = place.partition("@")
+            namespace, _, workload = place.rpartition("/")
             try:
-                self.begin(kind, workload, namespace=namespace or "shop")
+                wished = float(seconds) if seconds else None
+                self.begin(kind, workload, namespace=namespace or "shop", seconds=wished)
             except ValueError as refusal:
                 _logger.warning("%s %s: %s", ORDERS, name, refusal)
         self._obeyed = wanted

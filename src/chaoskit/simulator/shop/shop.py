@@ -13,6 +13,7 @@ from chaoskit.simulator.prometheus.queries import BadQuery
 from chaoskit.simulator.prometheus.signals import STEP, Signals
 from chaoskit.simulator.shop import manifests
 from chaoskit.simulator.shop.director import Director
+from chaoskit.simulator.shop.policies import Policies
 from chaoskit.simulator.shop.stage import Incident, Kubelet, Stage
 from chaoskit.simulator.traffic import exposition
 from chaoskit.simulator.traffic.flow import Traffic
@@ -61,6 +62,7 @@ class Shop:
         self._measurement = Measurement(self.signals, self.view, self.traffic)
         choices = random.Random(f"stories {seed}")
         stage = Stage(api, engine, effects, kubelet, self.view, self.traffic, choices)
+        self._policies = Policies(api, effects, self.view)
         self._director = Director(stage, story, present=now if present is None else present)
 
     def start(self) -> None:
@@ -71,6 +73,7 @@ class Shop:
         self.view.listeners.append(self._changed)
         self.effects.listen(self._affected)
         self.view.start()
+        self._policies.start()
         self._engine.call_later(0, self._step)
         self._director.start()
 

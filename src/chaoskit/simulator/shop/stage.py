@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -28,6 +29,14 @@ class Kubelet(Protocol):
         exit_code: int = ...,
     ) -> bool:
         """The container's process has ended so; the restart policy applies. False if it did not run."""
+        ...
+
+    def log(self, namespace: str, pod: str, container: str, line: str) -> None:
+        """`line` is the last one of the container's log; LookupError when there is no such container."""
+        ...
+
+    def silence(self, node: str) -> None:
+        """The node is lost: no heartbeat, nothing runs or is told of."""
         ...
 
     def usage(self, namespace: str, pod: str, container: str, *, memory_bytes: float | None = ...) -> None:
@@ -108,6 +117,13 @@ class Stage:
         now = self.view.pods.get(pod.key)
         return now is not None and now.uid == pod.uid and not now.deleting
 
+    def same_process(self, pod: Pod) -> bool:
+        """Whether this very pod is still there, and its process is the one that it had."""
+        now = self.view.pods.get(pod.key)
+        if now is None or now.main is None or pod.main is None:
+            return False
+        return now.uid == pod.uid and now.main.run == pod.main.run
+
     def growing(self, kind: Kind, pod: Pod) -> Growing:
         """An effect on `pod` that can be set to an amount."""
         return Growing(self.effects, kind, pod)
@@ -136,10 +152,15 @@ class Stage:
 
     def roll_out(self, namespace: str, workload: str, cause: str, **changes: str | None) -> bool:
         """The deployment's first container has these variables (None: not); false if that was refused."""
-        containers = copy.deepcopy(self._containers(namespace, workload))
-        kept = [e for e in containers[0].get("env") or () if e["name"] not in changes]
+        container = self._containers(namespace, workload)[0]
+        kept = [e for e in container.get("env") or () if e["name"] not in changes]
         added = [{"name": n, "value": value} for n, value in changes.items() if value is not None]
-        containers[0]["env"] = kept + added
+        return self.change_container(namespace, workload, cause, {"env": kept + added})
+
+    def change_container(self, namespace: str, workload: str, cause: str, change: Mapping[str, Any]) -> bool:
+        """The deployment's first container has these fields; false if that was refused."""
+        containers = copy.deepcopy(self._containers(namespace, workload))
+        containers[0].update(change)
         patch = {
             "metadata": {"annotations": {"kubernetes.io/change-cause": cause}},
             "spec": {"template": {"spec": {"containers": containers}}},

@@ -80,7 +80,7 @@ def db_connections(stage: Stage, incident: Incident) -> Script:
                 if restart:
                     _replace_all(stage, pods)
                 break
-            for hold in [one for one in holds if _process_ended(stage, one.pod)]:
+            for hold in [one for one in holds if not stage.same_process(one.pod)]:
                 hold.end()
                 holds.remove(hold)
     finally:
@@ -128,13 +128,6 @@ def _crashed(pod: Pod) -> bool:
 def _starved(stage: Stage, pod: Pod) -> bool:
     state = stage.state(pod)
     return state is not None and state.starved > 0.02
-
-
-def _process_ended(stage: Stage, pod: Pod) -> bool:
-    now = stage.view.pods.get(pod.key)
-    if now is None or now.main is None or pod.main is None:
-        return True
-    return now.uid != pod.uid or now.main.run != pod.main.run
 
 
 def _note_failure(stage: Stage, incident: Incident, failed: bool) -> None:

@@ -54,6 +54,7 @@ class Traffic:
         self.graph: list[Node] = []
         self._random = random.Random(f"traffic {seed}")
         self._version = -1
+        self._names = True
 
     def advance(self, now: float) -> None:
         """Counters and memory have grown up to `now` (Unix seconds), and the new balance is in force."""
@@ -89,6 +90,7 @@ class Traffic:
                 state = self.states[key] = PodState(pod, Meter(), size=self._random.gauss(1, 0.04))
             self._follow_pod(state, pod, now)
         self.graph = call_graph(self.view, self.states)
+        self._names = self.view.names_are_answered
         self._version = self.view.version
 
     def _follow_pod(self, state: PodState, pod: Pod, now: float) -> None:
@@ -109,7 +111,7 @@ class Traffic:
         if state.run:
             state.meter.restart()
         state.run = run
-        state.leaked = state.garbage = state.warm = 0.0
+        state.leaked = state.garbage = state.warm = state.filled = 0.0
         state.collect_at = 0.0
 
     def _abrupt_end(self, state: PodState, before: Pod | None = None) -> None:
@@ -148,6 +150,7 @@ class Traffic:
         heap = (role.heap if role else _idle_heap(state.pod)) * state.size
         state.warm += (1 - state.warm) * min(1.0, passed / _WARM_SECONDS)
         state.leaked += wrong.leak * passed
+        state.filled = min(0.93 * DISK, state.filled + wrong.disk * passed)
         state.garbage += state.arriving * passed * 900.0
         if state.garbage >= state.collect_at:
             state.garbage *= self._random.uniform(0.1, 0.5)
@@ -185,11 +188,11 @@ class Traffic:
             rate = working * share * (1 + again)
             state.calls[callee.key] = rate
             lost, _ = _towards(state, callee)
-            callee.demand += rate * (1 - lost)
+            callee.demand += rate * (1 - lost) * self._names
         if node.database is not None:
             state.queries = working
             lost, _ = _towards(state, node.database)
-            node.database.demand += _QUERIES * working * (1 - lost)
+            node.database.demand += _QUERIES * working * (1 - lost) * self._names
 
     def _answer_up(self) -> None:
         for node in reversed(self.graph):
@@ -263,6 +266,8 @@ class Traffic:
         database = node.database
         if database is None:
             return (0.0, 0.0, 0.0, 0.0)
+        if state.wrong.refused_login:
+            return (0.0, 1.0, 0.0, database.seconds)
         lost, delay = _towards(state, database)
         answer = database.seconds + delay / 2 + _HOP
         hold = _QUERIES * answer + node.role.work + (lost + database.lost) * CLIENT_TIMEOUT
@@ -300,7 +305,7 @@ class Traffic:
 
     def _combine(self, node: Node) -> None:
         """What the node's callers get, over all of its pods, on the network as the pods' effects make it."""
-        if not node.serving:
+        if not node.serving or not self._names:
             node.failed, node.lost, node.seconds, node.parts = 1.0, 0.0, 0.001, _REFUSED
             node.shares = queueing.cumulative(_REFUSED)
             return
@@ -344,7 +349,7 @@ class Traffic:
             rates[meters.THROTTLED] = rates[meters.PERIODS] * throttled
         self._use_network(state)
         rates[meters.WRITTEN] = 90 + state.arriving * _LOG_BYTES * (14 if state.connections else 1)
-        state.disk = 0.06 * DISK + state.meter.values[meters.WRITTEN] % _ROTATED_LOG
+        state.disk = 0.06 * DISK + state.meter.values[meters.WRITTEN] % _ROTATED_LOG + state.filled
 
     def _use_network(self, state: PodState) -> None:
         rates, wrong = state.meter.rates, state.wrong.network

@@ -26,6 +26,8 @@ class Disturbed:
     errors: float = 0.0
     hold: float = 0.0
     slow: float = 0.0
+    disk: float = 0.0
+    refused_login: bool = False
     network: tuple[Effect, ...] = ()
 
 
@@ -37,7 +39,7 @@ def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
     sums: dict[str, float] = {}
     network: list[Effect] = []
     for effect in effects:
-        if effect.kind in {"network-loss", "network-latency"}:
+        if effect.kind.startswith("network-"):
             network.append(effect)
         else:
             sums[effect.kind] = sums.get(effect.kind, 0.0) + effect.amount
@@ -52,6 +54,8 @@ def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
         errors=min(1.0, sums.get("errors", 0.0) / 100),
         hold=sums.get("hold-connections", 0.0),
         slow=sums.get("slow", 0.0),
+        disk=sums.get("disk", 0.0),
+        refused_login="refused-login" in sums,
         network=tuple(network),
     )
 
@@ -62,7 +66,7 @@ def network_fault(effects: Sequence[Effect], names: frozenset[str] | None) -> tu
     for effect in effects:
         if effect.peers and (names is None or not names & _hosts(effect.peers)):
             continue
-        if effect.kind == "network-loss":
+        if effect.kind != "network-latency":
             loss = 1 - (1 - loss) * (1 - effect.amount / 100)
         else:
             delay += effect.amount
@@ -89,6 +93,7 @@ class PodState:
     size: float = 1.0
     memory: float = 0.0
     disk: float = 0.0
+    filled: float = 0.0
     drift: float = 0.0
     wrong: Disturbed = QUIET
     arriving: float = 0.0

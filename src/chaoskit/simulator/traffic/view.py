@@ -21,6 +21,10 @@ BAD_WAITING = frozenset(
 )
 
 
+DNS = ("kube-system", "coredns")
+"""Namespace and name of the deployment that answers for names."""
+
+
 def quantity(text: str | float | None) -> float | None:
     """A Kubernetes quantity as a number (cores, bytes); None for none."""
     return None if text is None else parse(text)
@@ -235,6 +239,13 @@ class ClusterView:
         self._api.watch("Node", self._node)
         self._api.watch("Service", self._service)
         self._api.watch("Pod", self._pod)
+
+    @property
+    def names_are_answered(self) -> bool:
+        """Whether names can be looked up: the cluster's DNS has a ready pod, or there is none to ask."""
+        if DNS not in self.deployments:
+            return True
+        return any(pod.serving for pod in self.pods.values() if (pod.namespace, pod.workload) == DNS)
 
     def backends(self, service: Service) -> list[Pod]:
         """The pods that the service's selector matches, ready or not, in the order of names."""

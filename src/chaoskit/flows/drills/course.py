@@ -1,0 +1,269 @@
+"""One drill from the injection to the score: look, decide, recover, and see what else is not as before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.clock import interruption
+from chaoskit.errors import CannotStart, ChaoskitError, Unavailable
+from chaoskit.events import Listener, Step, ignore
+from chaoskit.flows.auto_recovery import AutoRecovery
+from chaoskit.flows.drills.injections import Injection, Truth
+from chaoskit.flows.drills.scoring import NONE, STORM, Drilled
+from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.records import RecoveryRecord
+from chaoskit.recovery import Decision, Issue, Plan, Refusal
+
+LOOK = 2.0
+"""Seconds between two looks."""
+
+PATIENCE = 420.0
+"""Seconds after the injection in which the fault must have been decided on."""
+
+SURE = 20.0
+"""Seconds for which an issue that only a person can mend must stand before it counts as told."""
+
+QUIET = 30.0
+"""Seconds that are watched after a recovery: what is done then is done wrongly."""
+
+_STORM = "storm"
+
+
+def drill(
+    world: World,
+    injection: Injection,
+    *,
+    namespace: str,
+    seed: int = 0,
+    patience: float = PATIENCE,
+    listen: Listener = ignore,
+    stop: threading.Event | None = None,
+) -> Drilled:
+    """The fault was injected, watched for, recovered from and scored.
+
+    Raises:
+        Interrupted: `stop` was set; what can be taken back was.
+        CannotStart: something is wrong already: whose fault it would be could not be told.
+        Refused: a guard forbids the injection.
+    """
+    course = _Course(world, injection, namespace, seed, listen, stop or threading.Event())
+    return course.run(patience)
+
+
+@dataclass
+class _Course:
+    world: World
+    injection: Injection
+    namespace: str
+    seed: int
+    listen: Listener
+    stop: threading.Event
+    records: list[RecoveryRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.flow = AutoRecovery(self.world)
+        self.truth: Truth = self.injection.truth
+        self.score = Drilled(
+            self.injection.name,
+            self.injection.workload,
+            self.seed,
+            STORM if self.truth.storm else self.truth.issue or NONE,
+            pod_level=self.truth.pod_level,
+            by_a_person=self.truth.by_a_person,
+        )
+
+    def run(self, patience: float) -> Drilled:
+        """The whole drill."""
+        if any(isinstance(each, Plan) and each.acts for each in self._decisions()[1]):
+            raise CannotStart("something is wrong already: no drill before it is mended")
+        before = specs(self.world.cluster, self.namespace)
+        with self.injection.injected():
+            self.began = self.world.clock.now()
+            self._tell("injected", self.injection.workload)
+            self._watch(patience)
+            if self.records:
+                self._watch_quietly()
+        return self._scored(before)
+
+    # ------------------------------------------------------------ watching
+
+    def _watch(self, patience: float) -> None:
+        """Until it is recovered from, told to a person, refused, or time is up."""
+        stands: tuple[str, datetime] | None = None
+        while self._since(self.world.clock.now()) < patience:
+            at, decisions = self._decisions()
+            self._notice(at, [each.issue for each in decisions])
+            if acting := [each for each in decisions if isinstance(each, Plan) and each.acts]:
+                self._decide(at, self._main(acting))
+                self._recover(acting)
+                if self._is_over():
+                    return
+            elif (word := _stands(decisions)) is not None:
+                stands = stands if stands is not None and stands[0] == word else (word, at)
+                if at - stands[1] >= timedelta(seconds=SURE):
+                    self._decide(at, self._main(decisions), word)
+                    return
+            else:
+                stands = None
+            self._pause(LOOK)
+
+    def _watch_quietly(self) -> None:
+        """What is planned after it is over, is done, and counts: nobody stands beside it at night."""
+        until = self.world.clock.monotonic() + QUIET
+        while self.world.clock.monotonic() < until:
+            self._pause(LOOK * 2)
+            _, decisions = self._decisions()
+            self._recover([each for each in decisions if isinstance(each, Plan) and each.acts])
+
+    def _decisions(self) -> tuple[datetime, Sequence[Decision]]:
+        for _ in range(5):
+            try:
+                seen = self.flow.observe(self.namespace)
+                issues = self.flow.classify(seen)
+                return seen.at, self.flow.plan(issues, seen, namespace=self.namespace)
+            except Unavailable:
+                self._pause(LOOK)
+        raise CannotStart("the cluster does not answer")
+
+    def _notice(self, at: datetime, issues: Sequence[Issue]) -> None:
+        """When the first sign of it was seen: an issue of its target, or more than errors of another."""
+        if self.score.detected is not None:
+            return
+        signs = [i for i in issues if self.truth.concerns(str(i.target)) or i.kind != "unexplained"]
+        if signs:
+            self.score = replace(self.score, detected=self._since(at), evidence=signs[0].evidence)
+            self._tell("detected", f"{signs[0].kind} of {signs[0].target}")
+
+    def _main(self, decisions: Sequence[Decision]) -> Decision:
+        """The decision about what is at fault; the first where none is."""
+        return next((d for d in decisions if self.truth.concerns(str(d.issue.target))), decisions[0])
+
+    def _decide(self, at: datetime, decision: Decision, word: str = "") -> None:
+        if self.score.decided is None:
+            found = STORM if word == _STORM else decision.issue.kind
+            self.score = replace(
+                self.score, decided=self._since(at), found=found, evidence=decision.issue.evidence
+            )
+            self._tell("decided", found)
+
+    def _recover(self, plans: Sequence[Decision]) -> None:
+        for each in plans:
+            if self.stop.is_set():
+                raise interruption(self.stop)
+            record = self.flow.recover(each, listen=self.listen, stop=self.stop, drill=True)
+            if record.outcome in {Outcome.INTERRUPTED, Outcome.TERMINATED, Outcome.TIMED_OUT}:
+                raise interruption(self.stop)
+            self.records.append(record)
+
+    def _is_over(self) -> bool:
+        """Whether what is at fault was recovered, or nothing more can be done about it."""
+        mine = [each for each in self.records if self.truth.concerns(each.target)]
+        return bool(mine) and mine[-1].outcome is not Outcome.REFUSED
+
+    # ------------------------------------------------------------ the score
+
+    def _scored(self, before: dict[str, str]) -> Drilled:
+        mine = [r for r in self.records if self.truth.concerns(r.target)]
+        good = next((r for r in mine if r.outcome in {Outcome.RECOVERED, Outcome.HEALED}), None)
+        done = [(r, s) for r in self.records for s in r.steps if s["done"] and s["action"] != "notify"]
+        return replace(
+            self.score,
+            recovered=good is not None and not self._still_broken(),
+            recovery=None if good is None else good.seconds_to_recover,
+            whole=None if good is None else self._since(good.ended_at),
+            outcome=(mine or self.records)[-1].outcome.value if self.records else "",
+            actions=tuple(step["action"] for _, step in done),
+            helped=next((s["action"] for r in mine for s in r.steps if s["helped"]), ""),
+            false_actions=tuple(_act(s) for r, s in done if self._is_false(r, s["targets"])),
+            side_effects=tuple(self._side_effects(before)),
+        )  # fmt: skip
+
+    def _is_false(self, record: RecoveryRecord, targets: Sequence[str]) -> bool:
+        """Whether it was done to what is not at fault, or where nothing may be touched."""
+        right = self.truth.concerns(record.target) or any(map(self.truth.concerns, targets))
+        return self.truth.storm or not self.truth.issue or not right
+
+    def _still_broken(self) -> bool:
+        """Whether what was at fault shows its class still; a lost node stays lost, its pods are elsewhere."""
+        _, decisions = self._decisions()
+        return any(
+            self.truth.concerns(str(each.issue.target))
+            and each.issue.kind == self.truth.issue
+            and each.issue.target.kind != kube.NODE
+            for each in decisions
+        )
+
+    def _side_effects(self, before: dict[str, str]) -> list[str]:
+        """What is not as before, of everything but what was at fault."""
+        after = specs(self.world.cluster, self.namespace)
+        touched = [
+            name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
+        ]
+        return [name for name in touched if not self.truth.concerns(name) and not self.truth.storm]
+
+    def _since(self, at: datetime) -> float:
+        return round((at - self.began).total_seconds(), 1)
+
+    def _pause(self, seconds: float) -> None:
+        if self.world.clock.sleep(seconds, self.stop):
+            raise interruption(self.stop)
+
+    def _tell(self, name: str, words: str) -> None:
+        self.listen(Step(self.world.clock.now(), name, "note", f"{self.injection.name}: {words}"))
+
+
+def _act(step: Mapping[str, Any]) -> str:
+    return f"{step['action']} {', '.join(step['targets'])}"
+
+
+def _stands(decisions: Sequence[Decision]) -> str | None:
+    """What is decided without acting, as a word that stays the same meanwhile: a storm, an issue's id."""
+    if any(isinstance(each, Refusal) and each.storm is not None for each in decisions):
+        return _STORM
+    roots = [
+        each
+        for each in decisions
+        if not each.issue.root
+        and each.issue.kind != "unexplained"
+        and (isinstance(each, Plan) or each.outcome is Outcome.REFUSED)
+    ]
+    if any(isinstance(each, Refusal) and each.guard == _STORM for each in roots):
+        return None  # it may be a storm: wait and see
+    return roots[0].issue.id if roots else None
+
+
+_WATCHED = (*kube.WORKLOADS, kube.SERVICE, kube.NETWORK_POLICY, kube.PDB, kube.CONFIG_MAP)
+
+
+def specs(cluster: Cluster, namespace: str) -> dict[str, str]:
+    """A digest of what people want of each object of the namespace and of each node, by its name."""
+    found: dict[str, str] = {}
+    for kind in (*_WATCHED, kube.NODE):
+        try:
+            bodies = cluster.list(kind, namespace if kind.namespaced else "").items
+        except ChaoskitError:
+            continue  # what may not be seen cannot be compared
+        for body in bodies:
+            if kube.labels_of(body).get(kube.MANAGED_BY) != "chaoskit":
+                found[f"{kind}/{body['metadata']['name']}"] = _digest(body)
+    return found
+
+
+def _digest(body: Object) -> str:
+    spec = json.loads(json.dumps(body.get("spec") or {}))
+    template = spec.get("template") or {}
+    ((template.get("metadata") or {}).get("annotations") or {}).pop("kubectl.kubernetes.io/restartedAt", None)
+    notes = (template.get("metadata") or {}).get("annotations")
+    if notes == {}:
+        del template["metadata"]["annotations"]
+    wanted = {"spec": spec, "data": body.get("data")}
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
