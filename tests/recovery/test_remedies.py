@@ -72,10 +72,12 @@ def _pods(shop: Scene, name: str = "cart") -> list[Object]:
 def test_a_serving_pod_is_evicted_and_one_that_serves_nobody_is_deleted(shop: Scene, ledger: Ledger) -> None:
     name = _pods(shop)[0]["metadata"]["name"]
     assert _apply(_rung("restart-pod", pods=(name,)), shop, ledger) == f"evicted pod/{name}"
-    shop.roll_out("orders", FAULT="exit=3")
-    issue = shop.wait_for("pod-crash")
-    words = _apply(_rung("restart-pod", pods=issue.pods[:1]), shop, ledger, ref("orders"))
-    assert words == f"deleted pod/{issue.pods[0]}"
+    before = {pod["metadata"]["name"] for pod in _pods(shop, "orders")}
+    shop.roll_out("orders", FAULT="unready=1")
+    while not (new := {pod["metadata"]["name"] for pod in _pods(shop, "orders")} - before):
+        shop.clock.sleep(1)
+    words = _apply(_rung("restart-pod", pods=tuple(new)), shop, ledger, ref("orders"))
+    assert words == f"deleted pod/{new.pop()}"
 
 
 def test_a_disruption_budget_keeps_serving_pods(shop: Scene, ledger: Ledger) -> None:
@@ -131,7 +133,7 @@ def _limit(shop: Scene) -> str:
 
 def test_a_memory_limit_is_raised_within_its_cap_and_lowered_by_the_undo(shop: Scene, ledger: Ledger) -> None:
     before = _limit(shop)
-    words = _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
+    words = _apply(_rung("raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
     assert words.endswith("to 300Mi")
     assert _limit(shop) == "300Mi"
     assert ledger.account.entries[0].kind == "rollout"
@@ -139,15 +141,31 @@ def test_a_memory_limit_is_raised_within_its_cap_and_lowered_by_the_undo(shop: S
     assert _limit(shop) == before
 
 
-def test_the_undo_leaves_a_template_that_somebody_else_changed_since(shop: Scene, ledger: Ledger) -> None:
+def _pod_limits(shop: Scene) -> dict[str, str]:
+    pods = shop.cluster.list(kube.POD, "shop", labels="app=cart").items
+    return {p["metadata"]["name"]: p["spec"]["containers"][0]["resources"]["limits"]["memory"] for p in pods}
+
+
+def test_where_the_server_resizes_running_pods_they_alone_get_more_memory(
+    shop: Scene, ledger: Ledger
+) -> None:
+    template, before = _limit(shop), _pod_limits(shop)
     _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
+    assert _pod_limits(shop) == dict.fromkeys(before, "300Mi")
+    assert _limit(shop) == template
+    assert ledger.undo().state == "confirmed"
+    assert _pod_limits(shop) == before
+
+
+def test_the_undo_leaves_a_template_that_somebody_else_changed_since(shop: Scene, ledger: Ledger) -> None:
+    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
     shop.roll_out("cart", RELEASE="hotfix")
     assert ledger.undo().state == "confirmed"
     assert _limit(shop) == "300Mi"
 
 
 def test_an_undo_whose_old_template_is_gone_says_so_and_is_still_owed(shop: Scene, ledger: Ledger) -> None:
-    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
+    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
     old = ObjectRef(kube.REPLICA_SET, "shop", str(ledger.account.entries[0].before))
     shop.cluster.delete(old)
     while [s for s in shop.cluster.list(kube.REPLICA_SET, "shop").items if s["metadata"]["name"] == old.name]:
