@@ -14,6 +14,7 @@ from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.notifier import Notice, Severity
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.symptoms import Severity as Grave
 
 Steps = Sequence[dict[str, Any]]
 
@@ -21,6 +22,11 @@ Steps = Sequence[dict[str, Any]]
 def key_of(issue: Issue, cluster: str) -> str:
     """What is the same each time that this issue comes up: receivers put such notices together."""
     return "/".join(("chaoskit", cluster, issue.target.namespace, str(issue.target), issue.kind))
+
+
+def severity_of(issue: Issue) -> Severity:
+    """How gravely a person is told of it: critical is what hurts now."""
+    return "critical" if issue.severity >= Grave.HIGH else "warning"
 
 
 def question(issue: Issue, cluster: str, run: str, steps: Steps, severity: Severity) -> Notice:

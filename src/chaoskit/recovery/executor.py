@@ -331,7 +331,7 @@ class _Recovery:
         self.tell(rung.action, "begun", rung.why)
         try:
             verdict = (
-                self._ask_a_person(rung.step.severity, step)
+                self._ask_a_person(rung.step.severity or escalation.severity_of(self.issue), step)
                 if pulse is None or rung.action == "notify"
                 else (self._act(plan, rung, pulse, step))
             )

@@ -92,10 +92,10 @@ CALL_WEBHOOK = Remedy(CallWebhook, _plan_webhook, _call, _may_call)
 
 
 class Notify(Step):
-    """Tell a person."""
+    """Tell a person; without `severity` as gravely as the issue is grave."""
 
     action: Literal["notify"]
-    severity: Literal["info", "warning", "critical"] = "warning"
+    severity: Literal["info", "warning", "critical"] | None = None
 
 
 def _plan_notify(step: Notify, scene: Scene) -> Rung | str:
