@@ -122,7 +122,7 @@ def test_the_next_controller_undoes_what_a_killed_one_left(
 
 def test_a_controller_recovers_what_breaks_and_ends_in_order(simulated: Watched, tmp_path: Path) -> None:
     with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "recover") as process:
-        simulated.begin("crash-loop:orders")
+        simulated.begin("crash-loop:payments")
         read_until(process, "recovered")
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
