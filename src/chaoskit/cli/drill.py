@@ -73,8 +73,12 @@ def drill(
     out: Annotated[Path | None, typer.Option(help="Write the scored report there, as JSON.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Inject a fault, watch how it is detected, classified and recovered from, and score that."""
-    from chaoskit.flows.drills.scoring import Gates, report
+    """Inject a fault, watch how it is detected, classified and recovered from, and score that.
+
+    Without gates of yours, one drill must be classified rightly and recovered from with nothing done wrongly;
+    a matrix must reach a macro-F1 of 0.95, no false action, and pods recovered within 30 s.
+    """
+    from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Gates, report
 
     if not (fault or matrix):
         _list(session)
@@ -86,6 +90,8 @@ def drill(
         done = [_single(session, fault, workload or [], yes=yes)]
     found = report(done)
     gates = Gates(min_f1, max_false_actions, max_seconds, max_median, min_recovered)
+    if gates == Gates():
+        gates = MATRIX_GATES if matrix else SINGLE_GATES
     _finish(session, found, found.misses(gates), out)
 
 

@@ -94,6 +94,13 @@ def _gaps(view: View) -> Iterator[_Gap]:
         yield _Gap(reading.sample.labels.get("source", ""), view.ref, reading, reading.usual or 0.0)
 
 
+def begins_to_lose_time(view: View) -> bool:
+    """Whether time is lost on an edge to the workload, though not long enough yet to be a symptom."""
+    return any(
+        gap.counts(gap.reading.value) and not gap.reading.lasts(gap.counts, view.now) for gap in _gaps(view)
+    )
+
+
 def _ends(gap: _Gap, topology: Topology) -> tuple[ObjectRef, ...]:
     place = gap.callee.namespace
     callers = (

@@ -169,15 +169,15 @@ def _with_record(rung: Rung, issue: Issue, history: Sequence[Attempt]) -> Rung:
 
 
 def _radius(issue: Issue, rungs: Iterable[Rung], topology: Topology) -> tuple[int, int]:
-    """How many serving pods go at once at most, and of how many: rolling changes take one at a time."""
+    """How many serving pods go at once at most, and of how many: all that serves goes one after another."""
     workload = topology.workloads.get((issue.target.namespace, str(issue.target)))
     if workload is None:
         return 0, 0
     ready = {pod["metadata"]["name"] for pod in workload.pods if kube.is_ready(pod)}
     at_once = [
-        len(ready.intersection(rung.pods)) if rung.pods else 1 for rung in rungs if rung.action != "notify"
+        not rung.pods or bool(ready.intersection(rung.pods)) for rung in rungs if rung.action != "notify"
     ]
-    return max(at_once, default=0), len(workload.pods)
+    return int(any(at_once)), len(workload.pods)
 
 
 def _domains(target: ObjectRef, topology: Topology) -> Iterable[Domain]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from chaoskit.ports.metrics import Series
+from chaoskit.recovery.callsymptoms import begins_to_lose_time
 from chaoskit.recovery.readings import Reading, View, known
 from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom, minutes
 from chaoskit.topology import Topology
@@ -23,6 +24,7 @@ above 60 % when within 5. From 60 % on it is merely rising: many caches do that 
 CPU_SATURATED = 0.95
 THROTTLED = 0.25
 POOL_FULL = 0.95
+POOL_ERRORS = 0.05
 DATABASE_FULL = 0.95
 DISK_FULL = 0.9
 
@@ -123,9 +125,11 @@ def _disk(view: View) -> Iterator[Symptom]:
 
 
 def _pools(view: View) -> Iterator[Symptom]:
+    """A bad network keeps connections busy as well: where edges begin to show one, pools say nothing yet."""
+    if begins_to_lose_time(view):
+        return
     usage, pending = view.worst("db_pool_usage"), view.worst("db_pool_pending")
     waits = pending is not None and pending.value >= 1
-    # A bad network keeps connections busy as well: by then the edges have shown it.
     full = usage is not None and usage.lasts(lambda each: each >= POOL_FULL, view.now)
     if usage is not None and full and (waits or pending is None):
         also = "" if pending is None else f", {pending.value:.0f} requests wait"
@@ -133,9 +137,9 @@ def _pools(view: View) -> Iterator[Symptom]:
         words = f"{usage.value:.0%} of the connection pool in use{also}"
         yield view.symptom("pool-exhausted", since, Severity.HIGH, words, pod=usage.sample.labels.get("pod"))
     errors = view.worst("db_pool_errors")
-    if errors is not None and errors.value > 0.05:
+    if errors is not None and errors.lasts(lambda each: each > POOL_ERRORS, view.now):
         words = f"{errors.value:.1f} failures per second to get a database connection"
-        yield view.symptom("pool-errors", errors.since(lambda each: each > 0.05), Severity.HIGH, words)
+        yield view.symptom("pool-errors", errors.since(lambda each: each > POOL_ERRORS), Severity.HIGH, words)
 
 
 def _databases(view: View) -> Iterator[Symptom]:

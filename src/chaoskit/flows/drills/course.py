@@ -173,7 +173,9 @@ class _Course:
 
     def _scored(self, before: dict[str, str]) -> Drilled:
         mine = [r for r in self.records if self.truth.concerns(r.target)]
-        good = next((r for r in mine if r.outcome in {Outcome.RECOVERED, Outcome.HEALED}), None)
+        good = next(
+            (r for want in (Outcome.RECOVERED, Outcome.HEALED) for r in mine if r.outcome is want), None
+        )
         done = [(r, s) for r in self.records for s in r.steps if s["done"] and s["action"] != "notify"]
         return replace(
             self.score,

@@ -206,13 +206,17 @@ class Native:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A story that a simulated cluster knows: its order, what it is, and on whom it can be played."""
+    """A story that a simulated cluster knows: its order, what it is, and on whom it can be played.
+
+    At fault is the workload, or `target`; `also` is what the story itself takes away besides.
+    """
 
     name: str
     order: str
     issue: str
     workloads: tuple[str, ...]
     target: str = ""
+    also: str = ""
     pod_level: bool = False
     by_a_person: bool = False
     storm: bool = False
@@ -220,7 +224,8 @@ class Story:
     def truth(self, workload: str) -> Truth:
         """What is really wrong when it is played on the workload."""
         target = self.target or f"deployment/{workload}"
-        return Truth(self.issue, frozenset({target}), self.pod_level, self.by_a_person, self.storm)
+        targets = frozenset(filter(None, (target, self.also)))
+        return Truth(self.issue, targets, self.pod_level, self.by_a_person, self.storm)
 
 
 _ANY = ("cart", "orders", "search")
@@ -234,7 +239,14 @@ PLAYED: Mapping[str, Story] = {
         Story("killed", "killed", "pod-crash", _ANY, pod_level=True),
         Story("image-missing", "image-missing", "pod-crash", _ANY, pod_level=True),
         Story("probe-fails", "probe-fails", "pod-crash", _ANY, pod_level=True),
-        Story("config-deleted", "config-deleted", "pod-crash", _ANY, by_a_person=True),
+        Story(
+            "config-deleted",
+            "config-deleted",
+            "pod-crash",
+            _ANY,
+            also="configmap/shop-settings",
+            by_a_person=True,
+        ),
         Story("memory-leak", "memory-leak@300", "memory-leak", _ANY),
         Story("out-of-memory", "memory-leak@45", "memory-leak", _ANY),
         Story("pool-exhausted", "db-connections@120", "database-connection", _CLIENTS),

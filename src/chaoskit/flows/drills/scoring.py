@@ -92,6 +92,12 @@ class Gates:
     min_recovered: float | None = None
 
 
+SINGLE_GATES = Gates(min_f1=1.0, max_false_actions=0, min_recovered=1.0)
+"""What one drill must reach."""
+MATRIX_GATES = Gates(min_f1=0.95, max_false_actions=0, max_seconds=30.0)
+"""What a matrix of drills must reach."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a series of drills comes to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
@@ -12,14 +12,14 @@ from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.podsymptoms import complaint
 from chaoskit.recovery.readings import SIGNAL_OF
-from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access
+from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, on
 
 _OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """The taint by which a person says that a node is off and stays so."""
 
 
 class RestartPod(Step):
-    """Replace the pods that have the symptom: evicted when they are ready, deleted when not."""
+    """Replace the pods that have the symptom: evicted in turn while they serve, deleted when they do not."""
 
     action: Literal["restart-pod"]
 
@@ -38,8 +38,25 @@ def _changes(_step: RestartPod, rung: Rung, target: ObjectRef, hands: Hands) -> 
     left = [pod for pod in hands.pods(rung.pods, target.namespace) if _still_ill(pod, hands)]
     if not left:
         raise CannotStart(f"the pods of {target} that had the symptom are gone or well by now")
-    for pod in left:
+    yield from _in_turn(left, target, hands)
+
+
+def _in_turn(pods: Sequence[Object], target: ObjectRef, hands: Hands) -> Iterator[Change]:
+    """Each pod is replaced; after one that served, its successor serves before the next one goes."""
+    for pod in pods:
+        waits = kube.is_ready(pod) and not hands.rehearsal
+        before = _serving(target, hands) if waits else 0
         yield _replaced(pod, hands)
+        if waits:
+            hands.until(partial(_serves, target, before, hands))
+
+
+def _serves(target: ObjectRef, before: int, hands: Hands) -> bool:
+    return _serving(target, hands) >= before
+
+
+def _serving(target: ObjectRef, hands: Hands) -> int:
+    return kube.ready_replicas(hands.cluster.get(target))
 
 
 def _still_ill(pod: Object, hands: Hands) -> bool:
@@ -53,11 +70,36 @@ def _replaced(pod: Object, hands: Hands) -> Change:
     """A serving pod is evicted, within its budget; one that serves nobody is deleted, which costs nothing."""
     ref = kube.ref_of(pod, kube.POD)
     if kube.is_ready(pod):
-        return Change(ref, f"evicted {ref}", partial(hands.cluster.evict, ref))
+        return Change(ref, f"evicted {ref}", partial(_evict, ref, hands))
     return Change(ref, f"deleted {ref}", partial(hands.cluster.delete, ref))
 
 
+def _evict(ref: ObjectRef, hands: Hands) -> None:
+    """The pod is evicted, as soon as its disruption budget lets it go.
+
+    Raises:
+        Refused: it did not within the patience (guard ``disruption budget``).
+    """
+    said: list[Refused] = []
+
+    def gone() -> bool:
+        said.clear()
+        try:
+            hands.cluster.evict(ref)
+        except Refused as error:
+            said.append(error)
+            return hands.rehearsal
+        except NotFound:
+            return True
+        return True
+
+    hands.until(gone)
+    if said:
+        raise said[0]
+
+
 def _needs(_step: Step, target: ObjectRef) -> Iterator[Access]:
+    yield from on(target, "get")
     yield from access("get delete", "", "pods", target.namespace)
     yield from access("create", "", "pods", target.namespace, "eviction")
 
@@ -101,7 +143,7 @@ def _fail_over(_step: FailOver, rung: Rung, target: ObjectRef, hands: Hands) -> 
     for pod in pods:
         ref = kube.ref_of(pod, kube.POD)
         if not _fenced(pod, hands):
-            yield _replaced(pod, hands)
+            yield from _in_turn((pod,), target, hands)
         else:
             words = f"removed {ref}, whose node is gone"
             yield Change(ref, words, partial(hands.cluster.delete, ref, grace=0))
