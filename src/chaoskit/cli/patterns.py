@@ -3,42 +3,81 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.runtime import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
+    from chaoskit.recovery import Attempt
     from chaoskit.recovery.patterns import Recurrence, Strategy
+    from chaoskit.recovery.suggestions import Suggestion
+    from chaoskit.recovery.trends import Period
 
 app = new_app(__doc__)
 
 
-@command(app, epilog="Examples: chaoskit patterns; chaoskit patterns -o json")
-def patterns(session: Session) -> None:
-    """Show how each recovery strategy did so far, and which issues come back."""
-    from chaoskit.recovery.attempts import attempts
+@command(
+    app,
+    epilog="Examples: chaoskit patterns --by-workload; chaoskit patterns --suggest; "
+    "chaoskit patterns --suggest --runbooks runbooks/ -o json",
+)
+def patterns(
+    session: Session,
+    by_workload: Annotated[bool, typer.Option("--by-workload", help="Each workload by itself.")] = False,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Print the order of remediations that history proves better.")
+    ] = False,
+    runbooks: Annotated[
+        list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
+    ] = None,
+) -> None:
+    """Show how each recovery strategy did so far, which issues come back, and whether it gets faster."""
     from chaoskit.recovery.patterns import recurrences, strategies
+    from chaoskit.recovery.trends import trends
+
+    known = _history(session)
+    if suggest:
+        _suggest(session, known, runbooks or ())
+        return
+    did, back, went = strategies(known, by_workload=by_workload), recurrences(known), trends(known)
+    document = {
+        "strategies": [{**dataclasses.asdict(s), "rate": s.rate, "value": s.value} for s in did],
+        "recurrences": [
+            {
+                **dataclasses.asdict(r),
+                "first": r.first.isoformat(),
+                "last": r.last.isoformat(),
+                "flaps": r.flaps,
+            }
+            for r in back
+        ],
+        "trends": [
+            {**dataclasses.asdict(t), "start": t.start.isoformat(), "length": t.length.days} for t in went
+        ],
+    }
+    emit(session, "patterns", document, lambda out: _table(out, did, back, went))
+
+
+def _history(session: Session) -> tuple[Attempt, ...]:
+    from chaoskit.recovery.attempts import attempts
 
     store = open_store(session.loaded.settings)
     try:
-        known = attempts(store.find("recovery"))
+        return attempts(store.find("recovery"))
     finally:
         store.close()
-    did, back = strategies(known), recurrences(known)
-    document = {
-        "strategies": [{**dataclasses.asdict(each), "rate": each.rate} for each in did],
-        "recurrences": [
-            {**dataclasses.asdict(r), "first": r.first.isoformat(), "last": r.last.isoformat()} for r in back
-        ],
-    }
-    emit(session, "patterns", document, lambda out: _table(out, did, back))
 
 
-def _table(out: Console, did: tuple[Strategy, ...], back: tuple[Recurrence, ...]) -> None:
+def _table(out: Console, did: Sequence[Strategy], back: Sequence[Recurrence], went: Sequence[Period]) -> None:
     if not did and not back:
         out.print("no recoveries yet")
         next_step(out, "chaoskit recover --dry-run")
@@ -46,20 +85,66 @@ def _table(out: Console, did: tuple[Strategy, ...], back: tuple[Recurrence, ...]
     rows = [
         (
             s.issue,
+            *((s.target,) if any(each.target for each in did) else ()),
             s.action,
             f"{s.worked} of {s.tried}",
             percent(s.rate),
+            f"{s.value:+.0%}",
             _seconds(s.median_seconds),
             _seconds(s.p90_seconds),
         )
         for s in did
     ]
-    columns(out, ("issue", "strategy", "worked", "rate", "median", "p90"), rows)
+    workload = ("workload",) if any(each.target for each in did) else ()
+    heads = ("issue", *workload, "strategy", "worked", "rate", "over nothing", "median", "p90")
+    columns(out, heads, rows)
     if back:
         out.print()
-        again = [(r.issue, r.target, str(r.times), span(r.every), str(r.by_itself)) for r in back]
-        columns(out, ("issue", "comes back to", "times", "every", "healed by itself"), again)
+        again = [
+            (r.issue, r.target, str(r.times), span(r.every), str(r.by_itself), "yes" if r.flaps else "")
+            for r in back
+        ]
+        columns(out, ("issue", "comes back to", "times", "every", "healed by itself", "flaps"), again)
+    if went:
+        out.print()
+        times = [
+            (
+                t.issue,
+                f"{t.start:%Y-%m-%d}",
+                str(t.times),
+                str(t.bad),
+                _seconds(t.detect_seconds),
+                _seconds(t.recover_seconds),
+            )
+            for t in went
+        ]
+        unit = "week of" if went[0].length.days == 7 else "day"
+        columns(out, ("issue", unit, "times", "not helped", "to detect", "to recover"), times)
 
 
-def _seconds(value: float | None) -> str:
+def _suggest(session: Session, known: Sequence[Attempt], runbooks: Sequence[Path]) -> None:
+    from chaoskit.recovery import runbook
+    from chaoskit.recovery.suggestions import suggest
+
+    own = runbook.load([str(path) for path in runbooks]) if runbooks else ()
+    found = suggest(known, (*own, *runbook.defaults()))
+    document = {
+        "suggestions": [
+            {"runbook": each.before.name, "reasons": list(each.reasons), "diff": each.diff} for each in found
+        ]
+    }
+    emit(session, "suggestions", document, lambda out: _diffs(out, found))
+
+
+def _diffs(out: Console, found: Sequence[Suggestion]) -> None:
+    """The diffs as `patch` takes them, each under its reasons."""
+    if not found:
+        out.print("the history proves no other order better")
+    for each in found:
+        for why in each.reasons:
+            out.print(f"# {each.before.name}: {why}")
+        out.print(each.diff, markup=False, highlight=False, soft_wrap=True, end="")
+
+
+def _seconds(value: Any) -> str:
     return "-" if value is None else f"{value:.1f} s"

@@ -56,7 +56,8 @@ def recover(
     ] = None,
     replay: Annotated[str, typer.Option(help="Recover again from a recorded one, by its id.")] = "",
     what_if: Annotated[
-        list[Path] | None, typer.Option(help="What these runbooks would have decided on the whole history.")
+        list[Path] | None,
+        typer.Option(help="What these runbooks would have decided on the history, or with --replay on one."),
     ] = None,
     confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -70,7 +71,8 @@ def recover(
         approval = require_approval or runtime.settings.require_approval
         flow = AutoRecovery(runtime.world, runbooks=books, approval=approval)
         if what_if:
-            _compare(session, flow.what_if(runbook.load([str(path) for path in what_if])))
+            others = runbook.load([str(path) for path in what_if])
+            _compare(session, flow.what_if(others, replay))
             return
         if replay:
             _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])

@@ -21,6 +21,7 @@ from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook
+from chaoskit.recovery.trends import Period, trends
 
 FRESH = timedelta(minutes=5)
 """How long a prediction counts as a vote on what is wrong now."""
@@ -28,10 +29,11 @@ FRESH = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """What the history of recoveries shows: how each strategy did, and what comes back."""
+    """What the history of recoveries shows: how strategies did, what comes back, whether it gets faster."""
 
     strategies: tuple[Strategy, ...]
     recurrences: tuple[Recurrence, ...]
+    trends: tuple[Period, ...] = ()
 
 
 class AutoRecovery:
@@ -162,9 +164,11 @@ class AutoRecovery:
         )
         return self._kept(again, listen)
 
-    def what_if(self, runbooks: Sequence[Runbook]) -> tuple[Difference, ...]:
-        """What these runbooks would have decided on every kept recovery; nothing is done."""
-        return tuple(what_if(record, runbooks) for record in self._world.store.find("recovery"))
+    def what_if(self, runbooks: Sequence[Runbook], only: str = "") -> tuple[Difference, ...]:
+        """What these runbooks would have decided on every kept recovery, or the one; nothing is done."""
+        store = self._world.store
+        records = [store.get("recovery", only)] if only else store.find("recovery")
+        return tuple(what_if(record, runbooks) for record in records)
 
     def history(self) -> tuple[Attempt, ...]:
         """The recoveries that the store remembers, oldest first; none when it cannot be reached."""
@@ -174,9 +178,9 @@ class AutoRecovery:
             return ()  # recovery never waits for the history store
 
     def patterns(self) -> Patterns:
-        """How each strategy did so far, and which issues come back."""
+        """How each strategy did so far, which issues come back, and how fast it went by day or week."""
         known = recovery.attempts(self._world.store.find("recovery"))
-        return Patterns(strategies(known), recurrences(known))
+        return Patterns(strategies(known), recurrences(known), trends(known))
 
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         keep(self._world, record.document(), listen)

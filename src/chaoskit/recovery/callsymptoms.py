@@ -11,7 +11,7 @@ from functools import partial
 from operator import gt
 
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.recovery.readings import Reading, View
+from chaoskit.recovery.readings import LASTING, Reading, View
 from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom
 from chaoskit.topology import Topology, Workload, looks_like_database
 
@@ -20,6 +20,8 @@ SLOWER = 3.0
 SLOW_SECONDS = 0.25
 GAP_SECONDS = 0.05
 """Latency counts when it is three times its usual and at least 250 ms, a gap on an edge at least 50 ms."""
+
+POOL_FULL = 0.95
 
 TRICKLE = 0.35
 """A workload to which less than this share of its usual requests comes is cut off, if callers complain."""
@@ -90,8 +92,16 @@ def _edges(topology: Topology, views: Mapping[ObjectRef, View]) -> Iterator[Symp
 
 
 def _gaps(view: View) -> Iterator[_Gap]:
+    """The gaps of the edges to the workload, but those that began well after its connection pool was full.
+
+    Callers that give up and answers that wait for a connection are not of the same requests any more.
+    """
+    pools = [each for each in view.readings("db_pool_usage") if each.value >= POOL_FULL]
+    full = min((each.since(lambda value: value >= POOL_FULL) for each in pools), default=view.now)
     for reading in view.readings("edge_gap"):
-        yield _Gap(reading.sample.labels.get("source", ""), view.ref, reading, reading.usual or 0.0)
+        gap = _Gap(reading.sample.labels.get("source", ""), view.ref, reading, reading.usual or 0.0)
+        if not gap.counts(gap.reading.value) or gap.reading.since(gap.counts) - full < LASTING:
+            yield gap
 
 
 def begins_to_lose_time(view: View) -> bool:

@@ -12,12 +12,17 @@ from chaoskit.outcome import Outcome
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.symptoms import minutes
 
+FLAPS_AT_LEAST = 3
+FLAPS_WITHIN = timedelta(hours=1)
+"""An issue that came so often, so soon one after another, flaps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How one remediation has done on one class of issue.
+    """How one remediation has done on one class of issue, on one workload (`target`; "" is all of them).
 
     `worked` of `tried`; `median_seconds` and `p90_seconds` to recover, where it worked (else None).
+    `healed_rate` is the share of that class that went away before anything was done.
     """
 
     issue: str
@@ -26,33 +31,60 @@ class Strategy:
     worked: int
     median_seconds: float | None
     p90_seconds: float | None
+    healed_rate: float = 0.0
+    namespace: str = ""
+    target: str = ""
 
     @property
     def rate(self) -> float:
         """The share that worked."""
         return self.worked / self.tried
 
+    @property
+    def value(self) -> float:
+        """How much more often it works than doing nothing did (-1 to 1)."""
+        return self.rate - self.healed_rate
 
-def strategies(history: Sequence[Attempt]) -> tuple[Strategy, ...]:
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which shares the true one lies, 95 times of 100 (Wilson's interval)."""
+        n, p, z = self.tried, self.rate, 1.96
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def strategies(history: Sequence[Attempt], *, by_workload: bool = False) -> tuple[Strategy, ...]:
     """Every remediation on every class of issue that was tried, most successful first within a class."""
-    pairs = {
-        (attempt.issue, action) for attempt in history for action in attempt.actions if action != "notify"
-    }
-    found = [_strategy(history, issue, action) for issue, action in pairs]
-    return tuple(sorted(found, key=lambda s: (s.issue, -s.rate, -s.tried, s.action)))
+    grouped: dict[tuple[str, str, str], list[Attempt]] = {}
+    for attempt in history:
+        place = (attempt.namespace, attempt.target) if by_workload else ("", "")
+        grouped.setdefault((attempt.issue, *place), []).append(attempt)
+    found = [
+        _strategy(members, key, action)
+        for key, members in grouped.items()
+        for action in {action for each in members for action in each.actions} - {"notify"}
+    ]
+    return tuple(sorted(found, key=lambda s: (s.issue, s.namespace, s.target, -s.rate, -s.tried, s.action)))
 
 
-def _strategy(history: Sequence[Attempt], issue: str, action: str) -> Strategy:
-    tried = [a for a in history if a.issue == issue and action in a.actions]
+def _strategy(history: Sequence[Attempt], key: tuple[str, str, str], action: str) -> Strategy:
+    """`history` is of one class of issue, and of one workload where it is told by workload."""
+    tried = [a for a in history if action in a.actions]
     worked = [a for a in tried if a.helped == action]
+    ended = [a for a in history if a.acted or a.outcome is Outcome.HEALED]
+    healed = sum(a.outcome is Outcome.HEALED and not a.actions for a in ended)
     seconds = sorted(a.seconds for a in worked if a.seconds is not None)
     return Strategy(
-        issue=issue,
+        issue=key[0],
         action=action,
         tried=len(tried),
         worked=len(worked),
         median_seconds=median(seconds) if seconds else None,
         p90_seconds=seconds[math.ceil(0.9 * len(seconds)) - 1] if seconds else None,
+        healed_rate=healed / len(ended) if ended else 0.0,
+        namespace=key[1],
+        target=key[2],
     )
 
 
@@ -81,6 +113,11 @@ class Recurrence:
     def every(self) -> timedelta:
         """The mean time between two of them."""
         return (self.last - self.first) / max(1, self.times - 1)
+
+    @property
+    def flaps(self) -> bool:
+        """Whether it comes back so often and so soon that nothing done so far lasts."""
+        return self.times >= FLAPS_AT_LEAST and self.every <= FLAPS_WITHIN
 
 
 def recurrences(history: Sequence[Attempt], *, at_least: int = 2) -> tuple[Recurrence, ...]:

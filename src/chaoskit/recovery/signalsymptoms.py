@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from chaoskit.ports.metrics import Series
-from chaoskit.recovery.callsymptoms import begins_to_lose_time
+from chaoskit.recovery.callsymptoms import POOL_FULL, begins_to_lose_time
 from chaoskit.recovery.readings import Reading, View, known
 from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom, minutes
 from chaoskit.topology import Topology
@@ -23,7 +23,6 @@ above 60 % when within 5. From 60 % on it is merely rising: many caches do that 
 
 CPU_SATURATED = 0.95
 THROTTLED = 0.25
-POOL_FULL = 0.95
 POOL_ERRORS = 0.05
 DATABASE_FULL = 0.95
 DISK_FULL = 0.9
