@@ -27,6 +27,14 @@ def test_a_secret_as_short_as_a_word_does_not_eat_the_words_of_a_report() -> Non
     assert redacted({"password": "cart", "target": "deployment/cart"})["target"] == "deployment/cart"
 
 
+def test_what_replaces_a_key_of_a_secret_is_hidden_and_the_secrets_name_is_not() -> None:
+    fault = {"secret": "login", "key": "user", "value": "nobody-else", "restart": True}
+    hidden = redacted({"parameters": fault, "said": "user nobody-else"})
+    assert hidden == {"parameters": {**fault, "value": "(hidden)"}, "said": "user (hidden)"}
+    setting = {"configMap": "shop", "key": "mode", "value": "slow"}
+    assert redacted(setting) == setting
+
+
 def test_hiding_twice_changes_nothing() -> None:
     document = {"password": "hunter2!", "url": "https://a:hunter2!@b/c"}
     assert redacted(redacted(document)) == redacted(document)

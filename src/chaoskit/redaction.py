@@ -78,8 +78,13 @@ def _scrubbed(value: Any, values: frozenset[str]) -> Any:
 
 
 def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
-    """``{name: DB_PASSWORD, value: x}`` hides x, and so does ``{dbPassword: x}``; names of things do not."""
+    """``{name: DB_PASSWORD, value: x}`` hides x, and so does ``{dbPassword: x}``; names of things do not.
+
+    What replaces a key of a Secret, ``{secret: login, key: user, value: x}``, is as secret as that was.
+    """
     value, name = parent[key], parent.get("name")
+    if {"secret", "key"} <= parent.keys():
+        return bool(key == "value" and parent["secret"])
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return False
     return looks_secret(str(key)) or (key == "value" and isinstance(name, str) and looks_secret(name))

@@ -25,8 +25,11 @@ def offline(documents: Sequence[Document]) -> None:
     from chaoskit.documents import dump
     from chaoskit.experiments import rehearsal, trials
 
-    bodies = [body for trial in trials(documents) for body in rehearsal.offline(trial)]
-    sys.stdout.write("---\n".join(dump(body) for body in bodies))
+    texts: list[str] = []
+    for trial in trials(documents):
+        sent = [dump(body) for body in rehearsal.offline(trial)]
+        texts += sent or [f"# {trial.name} changes what it finds in the cluster: --dry-run server shows it\n"]
+    sys.stdout.write("---\n".join(texts))
 
 
 def show_difference(session: Session, plans: Sequence[Plan], cluster: Cluster) -> None:
