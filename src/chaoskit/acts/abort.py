@@ -10,6 +10,7 @@ from chaoskit.acts.accounts import ABORT, Account, unended
 from chaoskit.acts.handover import withdraw
 from chaoskit.acts.rescue import Rescued, finish
 from chaoskit.clock import Clock
+from chaoskit.errors import NotFound
 from chaoskit.events import Listener, ignore
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
@@ -40,9 +41,9 @@ def abort(
     waiting = [each for each in wanted if each.state == "handed" and not each.holder]
     found = [Rescued(each, Undo("none needed")) for each in waiting if withdraw(cluster, each)]
     begun = [each for each in wanted if each.id not in {one.account.id for one in found}]
-    for account in begun:
-        cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
-    watched = {each.id: _Watched(each, clock.monotonic()) for each in begun}
+    asked = [each for each in begun if _asked(cluster, each, reason)]
+    found += [Rescued(each, Undo("confirmed")) for each in begun if each not in asked]
+    watched = {each.id: _Watched(each, clock.monotonic()) for each in asked}
     while watched:
         now = {each.id: each for each in unended(cluster)} if len(watched) > 1 else _one(cluster, watched)
         for id_, one in list(watched.items()):
@@ -53,6 +54,15 @@ def abort(
         if watched and clock.sleep(1.0, stop):
             break
     return tuple(found)
+
+
+def _asked(cluster: Cluster, account: Account, reason: str) -> bool:
+    """The act knows that somebody wants its end; False when it has just ended by itself."""
+    try:
+        cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
+    except NotFound:
+        return False
+    return True
 
 
 def _one(cluster: Cluster, watched: dict[str, _Watched]) -> dict[str, Account]:

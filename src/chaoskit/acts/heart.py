@@ -77,15 +77,19 @@ class Pulse:
         """The Lease is renewed if it is due, and what the cluster says of the act is known; never raises."""
         account = self.ledger.account
         places = {account.ref.namespace, *(each.namespace for each in account.targets)} - {""}
+        trouble = ""
         try:
             self.ledger.renew(news=not glance.crowded(account.ref))
             self._abort = self.ledger.wanted_end(glance.account(account.ref))
-            self._halted = glance.halted(account.act, *sorted(places))
-            self.trouble = ""
         except TakenOver as error:
             self._lost = error.message
         except ChaoskitError as error:
-            self.trouble = f"lease not renewed: {error}"
+            trouble = f"lease not renewed: {error}"
+        try:
+            self._halted = glance.halted(account.act, *sorted(places))
+        except ChaoskitError as error:
+            trouble = trouble or f"halts cannot be read: {error}"
+        self.trouble = trouble
 
 
 class _Glance:

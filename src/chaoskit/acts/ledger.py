@@ -45,7 +45,7 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
+from chaoskit.errors import ChaoskitError, Conflict, Forbidden, NotFound, TakenOver
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -55,8 +55,15 @@ from chaoskit.redaction import scrubbed
 REASONS = 1000
 """Characters of an ended act's reason that its Lease keeps."""
 
+OUTAGE = 60.0
+"""Seconds for which an undo outlasts a server that does not answer."""
+
 _TRIES = 5
 """How often a ledger is written anew because its Lease changed though its holder did not."""
+
+
+class _Gone(TakenOver):
+    """The Lease is no more: somebody ended the act, or removed it by hand. Nothing may be begun any more."""
 
 
 class Ledger:
@@ -72,6 +79,7 @@ class Ledger:
         self._renewed = clock.monotonic()
         self._version = account.version
         self._writing = threading.RLock()
+        self._secretive = any(entry.secret for entry in account.entries)
         self.tell = Telling()
         self.account = account
 
@@ -146,15 +154,20 @@ class Ledger:
         version = stored["metadata"].get("resourceVersion", "")
         return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
-    def activate(self, targets: Sequence[ObjectRef]) -> None:
-        """An act that was handed over is under way on these targets from now on.
+    def activate(self, targets: Sequence[ObjectRef], *, keep_for: float = 0) -> None:
+        """An act that was handed over is under way on these targets from now on; `keep_for` as in `open`.
 
         Raises:
             TakenOver: another process holds the account.
         """
-        notes = {TARGETS: json.dumps([plain_ref(target) for target in targets])}
+        notes = {
+            TARGETS: json.dumps([plain_ref(target) for target in targets]),
+            **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
+        }
         self._save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": notes}})
-        self.account = dataclasses.replace(self.account, state="active", targets=tuple(targets))
+        self.account = dataclasses.replace(
+            self.account, state="active", targets=tuple(targets), keep_for=keep_for
+        )
 
     def write(self, *entries: Entry) -> None:
         """The undo of what comes next is in the cluster; call it before acting."""
@@ -214,25 +227,40 @@ class Ledger:
             notes.append(words)
             tell("note", words)
 
+        until = self._clock.monotonic() + OUTAGE
         for entry in reversed(self.account.entries):
-            reason = self._undone(entry, note) or self._settled(entry)
+            self._refuse_when_taken()
+            reason = self._undone(entry, note, until) or self._settled(entry)
             tell("failed" if reason else "done", reason or undo.words(entry))
             if reason:
                 left.append(reason)
         return Undo("not confirmed" if left else "confirmed", tuple(left), tuple(notes))
 
-    def _undone(self, entry: Entry, note: Callable[[str], None]) -> str:
+    def _refuse_when_taken(self) -> None:
+        """Nobody else holds the account, as far as the server answers: what others did is not undone here."""
+        try:
+            self._read()
+        except _Gone:
+            return  # nobody else owes its entries, so they are still ours
+        except TakenOver:
+            raise
+        except ChaoskitError:
+            return  # the undo itself will find out
+
+    def _undone(self, entry: Entry, note: Callable[[str], None], until: float) -> str:
         """What is left of one entry, in words: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, ValueError) as error:
             return f"{entry.target}: its original value cannot be read: {error}"
-        return undo.undo(self._cluster, self._clock, whole, keep=self._keep_alive, tell=note)
+        return undo.undo(self._cluster, self._clock, whole, keep=self._keep_alive, tell=note, until=until)
 
     def _settled(self, entry: Entry) -> str:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
         try:
             self.settle(entry)
+        except _Gone:
+            return ""  # there is nobody to be told
         except TakenOver:
             raise
         except ChaoskitError as error:
@@ -243,6 +271,8 @@ class Ledger:
         """The Lease is renewed; what keeps it from that keeps no undo from its end, but another holder."""
         try:
             self.renew()
+        except _Gone:
+            return
         except TakenOver:
             raise
         except ChaoskitError:
@@ -263,8 +293,8 @@ class Ledger:
             return
         try:
             self._version = self._version_if_ours()
-        except NotFound:
-            keep = 0  # somebody removed it; nothing was owed
+        except _Gone:
+            keep = 0  # nothing was owed
         self._drop_secret()
         if not keep:
             self._remove(told)
@@ -282,7 +312,7 @@ class Ledger:
     def _remove(self, told: Mapping[str, str]) -> None:
         """The Lease is gone; who follows the act sees in its last version how it ended."""
         if self.tell.begun:
-            with suppress(NotFound):
+            with suppress(_Gone):
                 self._save({"metadata": {"annotations": dict(told)}}, news=True)
         self._cluster.delete(self.account.ref)
 
@@ -311,6 +341,8 @@ class Ledger:
                 except Conflict:
                     self._version = self._version_if_ours()
                     continue
+                except NotFound as error:
+                    raise self._gone() from error
                 self._version = stored["metadata"].get("resourceVersion", "")
                 self._renewed = self._clock.monotonic()
                 self.tell.written(number)
@@ -318,8 +350,14 @@ class Ledger:
         raise Conflict(f"{self.account.ref} changes faster than it can be written")
 
     def _read(self) -> Account:
-        """The account as it is in the cluster now; `TakenOver` when it is not ours any more."""
-        return self._ours(account_of(self._cluster.get(self.account.ref)))
+        """The account as it is in the cluster now; `TakenOver` when it is not ours any more, or gone."""
+        try:
+            return self._ours(account_of(self._cluster.get(self.account.ref)))
+        except NotFound as error:
+            raise self._gone() from error
+
+    def _gone(self) -> _Gone:
+        return _Gone(f"{self.account.act} {self.account.id} was ended by others: {self.account.ref} is gone")
 
     def _ours(self, now: Account) -> Account:
         if now.holder != self.account.holder:
@@ -330,6 +368,7 @@ class Ledger:
         return self._read().version
 
     def _keep_secret(self, entry: Entry) -> Entry:
+        self._secretive = True
         key = f"entry-{uuid.uuid4().hex[:8]}"
         data = {key: base64.b64encode(json.dumps(entry.before).encode()).decode()}
         ref, labels = self._secret, {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: self.account.id}
@@ -348,10 +387,14 @@ class Ledger:
         return dataclasses.replace(entry, before=value)
 
     def _drop_secret(self) -> None:
+        """No Secret is left; who made none may do without the right to remove one."""
         try:
             self._cluster.delete(self._secret)
         except NotFound:
             return
+        except Forbidden:
+            if self._secretive:
+                raise
 
     @property
     def _secret(self) -> ObjectRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from chaoskit import kube
@@ -11,11 +12,12 @@ from chaoskit.acts import engine, fields, resize, rollout
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.replacing import Hands
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
+from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
 from chaoskit.ports.cluster import Cluster, ObjectRef
 
 _TRIES = 4
 _PATIENCE = 60.0
+_AGAIN = 2.0
 
 Keep = Callable[[], None]
 """Called again and again while an undo waits, so that the ledger's lease does not expire meanwhile."""
@@ -31,8 +33,11 @@ def undo(
     *,
     keep: Keep = lambda: None,
     tell: Tell = lambda _words: None,
+    until: float = -inf,
 ) -> str:
     """What is left, in words; empty when the entry is undone or was never done.
+
+    A server that does not answer is asked again `until` that moment of the clock's `monotonic`.
 
     Raises:
         TakenOver: `keep` found that another process holds the ledger.
@@ -40,15 +45,19 @@ def undo(
     way = _WAYS.get(entry.kind)
     if way is None:
         return f"{entry.target}: nobody here knows how to undo {entry.kind!r}"
-    try:
-        return way(Hands(cluster, clock, keep, tell), entry)
-    except TakenOver:
-        raise
-    except ChaoskitError as error:
-        return f"{entry.target}: {error}"
-    except (KeyError, TypeError, ValueError) as error:
-        # Written by another version or by hand: it is owed still, and must not stop the others.
-        return f"{entry.target}: its entry cannot be read ({type(error).__name__}: {error})"
+    while True:
+        try:
+            return way(Hands(cluster, clock, keep, tell), entry)
+        except TakenOver:
+            raise
+        except ChaoskitError as error:
+            if not isinstance(error, Unavailable) or clock.monotonic() >= until:
+                return f"{entry.target}: {error}"
+        except (KeyError, TypeError, ValueError) as error:
+            # Written by another version or by hand: it is owed still, and must not stop the others.
+            return f"{entry.target}: its entry cannot be read ({type(error).__name__}: {error})"
+        clock.sleep(_AGAIN)
+        keep()
 
 
 def words(entry: Entry) -> str:

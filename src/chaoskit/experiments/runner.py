@@ -177,13 +177,14 @@ class _Run:
                     self.governor.confirm(ledger)
                     where = f"{ledger.account.ref} in namespace {self.trial.namespace}"
                     self.journal.step("undo written", "done", where)
+                    ledger.note(",".join(self.trial.faults))
                     self._injected(made, pulse, timeout, judgements)
                 except ChaoskitError as error:
                     judgements.append(self._judged(error))
                 return self._ended(pulse, judgements)
-            except Exception:
+            except (Exception, KeyboardInterrupt, SystemExit):
                 # A bug must not leave the fault behind; it is raised again when the undo is done. It may be
-                # the listener's own: from here on nobody is told.
+                # the listener's own: from here on nobody is told. Who uses the library has no signal handler.
                 self.journal.mute()
                 self._undo(ledger)
                 self._close(ledger, Outcome.BUG)
@@ -191,8 +192,9 @@ class _Run:
 
     def _ledger(self, made: Plan) -> Ledger:
         targets = tuple(dict.fromkeys(r for each in made.selections.values() for r in each.workloads))
+        keep_for = self.governor.remembers("chaos")
         if self.handed is not None:
-            self.handed.activate(targets)
+            self.handed.activate(targets, keep_for=keep_for)
             return self.handed
         return Ledger.open(
             self.cluster,
@@ -204,16 +206,19 @@ class _Run:
             trace_id=self.journal.trace_id,
             name=self.trial.name,
             what=",".join(self.trial.faults),
+            keep_for=keep_for,
         )
 
     def _injected(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
         """The fault has been injected and watched to its end; `judgements` has what that means by itself."""
         if made.way == "direct":
-            judgements.append(self._direct(pulse.ledger).judged(timeout, lambda: self._meanwhile(pulse)))
+            course = self._direct(pulse)
+            judgements.append(course.judged(timeout, lambda: self._meanwhile(pulse)))
         else:
+            self._still_wanted(pulse)
             self._by_litmus(made, pulse, timeout, judgements)
 
-    def _direct(self, ledger: Ledger) -> DirectCourse:
+    def _direct(self, pulse: Pulse) -> DirectCourse:
         assert self.trial.experiment is not None
         return DirectCourse(
             self.trial.experiment,
@@ -222,7 +227,8 @@ class _Run:
             self.clock,
             self.metrics,
             self.journal,
-            ledger,
+            pulse.ledger,
+            lambda: self._still_wanted(pulse),
         )
 
     def _by_litmus(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
@@ -245,6 +251,11 @@ class _Run:
                 if course.disturbed:
                     self._regain(pulse)
                 engine.completed(lambda: self._go_on(pulse), self.stop)
+
+    def _still_wanted(self, pulse: Pulse) -> None:
+        """Right before something is done to a target: the cluster was asked, nobody wants an end."""
+        refuse_when_stopped(self.stop)
+        pulse.ask()
 
     def _meanwhile(self, pulse: Pulse) -> None:
         """The run may go on.

@@ -165,9 +165,20 @@ def _mark(observed: Observed, about: str, true: set[str], now: float) -> Observe
 
 
 def injected_of(observed: Observed, experiment: str) -> bool:
-    """Whether an injection of this experiment was announced; event names carry it."""
+    """Whether an injection of this experiment was announced; event names carry it, and then a uid.
+
+    One experiment's name may begin with another's: ``pod-cpu-hog-exec`` does not tell of ``pod-cpu-hog``.
+    """
+    longer = tuple(
+        f"ChaosInject{each}"
+        for each in observed.experiments
+        if each != experiment and each.startswith(experiment)
+    )
     prefix = f"ChaosInject{experiment}"
-    return any(count and name.startswith(prefix) for name, count in observed.injections.items())
+    return any(
+        count and name.startswith(prefix) and not name.startswith(longer)
+        for name, count in observed.injections.items()
+    )
 
 
 def decide(observed: Observed, now: float) -> Ending | None:

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from chaoskit.experiments.litmus import probes_of
-from chaoskit.experiments.terminal import Ending, Observed, injected_of
+from chaoskit.experiments.terminal import SETTLED, Ending, Observed, injected_of
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.records import Undo
 from chaoskit.steadystate.monitor import Observation
@@ -57,7 +57,11 @@ def of_litmus(
 ) -> Judged:
     """What the engine's end means, gravest experiment first; `affected`: targets were seen to change."""
     if ending.how == "cannot-start":
-        return Judged(_unjudged(observed.injected or affected), ending.reason, ending.hint)
+        stuck = Judged(_unjudged(observed.injected or affected), ending.reason, ending.hint)
+        settled = [each for each in experiments if observed.verdict(each["name"]) in SETTLED]
+        return the_gravest(
+            [*(_of_experiment(each, observed, ending, affected=affected) for each in settled), stuck]
+        )
     judged = [_of_experiment(each, observed, ending, affected=affected) for each in experiments]
     return the_gravest(judged)
 

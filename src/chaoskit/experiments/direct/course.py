@@ -8,7 +8,7 @@ from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, NotFound, Refused, TimedOut
+from chaoskit.errors import CannotStart, NotFound, Refused, TimedOut, Unavailable
 from chaoskit.experiments.direct.faults import DIRECT
 from chaoskit.experiments.direct.preparing import scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
@@ -27,7 +27,7 @@ SHOWS = 15.0
 """Seconds after its time in which a fault's effect is still looked for, when none was seen."""
 
 Meanwhile = Callable[[], None]
-"""Called at least once a tick; what it raises ends the fault."""
+"""Called at least once a tick, or before each round; what it raises ends the fault."""
 
 
 class DirectCourse:
@@ -42,6 +42,7 @@ class DirectCourse:
         metrics: MetricsSource | None,
         journal: Journal,
         ledger: Ledger,
+        admit: Meanwhile,
     ) -> None:
         self._experiment = experiment
         self._fault = DIRECT[experiment.spec.fault.kind]
@@ -51,6 +52,8 @@ class DirectCourse:
         self._metrics = metrics
         self._journal = journal
         self._ledger = ledger
+        self._admit = admit
+        self._last = clock.monotonic()
         self._scene = self._look()
         self._done: list[ObjectRef] = []
         self._put_off: list[Change] = []
@@ -93,6 +96,7 @@ class DirectCourse:
         if not changes:
             raise CannotStart(f"{self._fault.kind}: there is nothing left to do it to")
         self._ledger.write(*(entry for each in changes for entry in each.entries))
+        self._admit()
         self._last = self._clock.monotonic()
         self._journal.step(self._fault.kind, "begun", f"{len(changes)} changes")
         self._put_off += [each for each in changes if not self._do(each)]
@@ -106,13 +110,19 @@ class DirectCourse:
             return False
         except NotFound:
             return True  # gone by itself: nothing to do it to
+        except Unavailable:
+            self._was_done(change, f"{change.words}, perhaps: the server's answer was lost")
+            raise
+        self._was_done(change, change.words)
+        return True
+
+    def _was_done(self, change: Change, words: str) -> None:
         self._done.append(change.target)
         if self._course.injected_at is None:
             self._course.injected_at = self._clock.now()
-            self._journal.step("injected", "done", change.words)
+            self._journal.step("injected", "done", words)
         else:
-            self._journal.heard(str(change.target), "Changed", change.words)
-        return True
+            self._journal.heard(str(change.target), "Changed", words)
 
     def _again(self, began: float) -> None:
         """Another round, where the fault has rounds, its interval is over and the workloads are whole."""
