@@ -8,6 +8,7 @@ import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
 
 from chaoskit import kube
+from chaoskit.clock import WallClock
 from chaoskit.errors import NotFound, Unavailable
 from chaoskit.ports.cluster import Access, Change, Kind, Listing, Object, ObjectRef, Permission
 from chaoskit.sharing import SharedCluster
@@ -78,7 +79,7 @@ def asking(cluster: Slow, number: int, act: Callable[[], object]) -> list[object
 
 def test_who_asks_the_same_at_once_gets_one_answer() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     found = asking(cluster, 20, lambda: shared.get(CART)["metadata"]["name"])
     assert found == ["cart"] * 20
     assert len(cluster.asked) <= 3  # one that was under way, and one that began after all of them had asked
@@ -86,7 +87,7 @@ def test_who_asks_the_same_at_once_gets_one_answer() -> None:
 
 def test_an_answer_is_never_older_than_the_question_but_for_lists() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     for _ in range(3):
         shared.get(CART)
         shared.list(kube.DEPLOYMENT, "shop")
@@ -97,7 +98,7 @@ def test_an_answer_is_never_older_than_the_question_but_for_lists() -> None:
 
 
 def test_different_questions_have_different_answers() -> None:
-    shared = SharedCluster(Slow(deployment(), deployment("orders")))
+    shared = SharedCluster(Slow(deployment(), deployment("orders")), WallClock())
     other = ObjectRef(kube.DEPLOYMENT, "shop", "orders")
     assert shared.get(CART)["metadata"]["name"] != shared.get(other)["metadata"]["name"]
     assert len(shared.list(kube.DEPLOYMENT, "shop").items) == 2
@@ -106,9 +107,9 @@ def test_different_questions_have_different_answers() -> None:
 
 def test_that_there_is_none_is_an_answer_too() -> None:
     cluster = Slow()
-    found = asking(cluster, 10, lambda: SharedCluster(cluster))
+    found = asking(cluster, 10, lambda: SharedCluster(cluster, WallClock()))
     assert len(found) == 10
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     errors = asking(cluster, 10, lambda: shared.get(CART))
     assert all(isinstance(each, NotFound) for each in errors)
     assert len(cluster.asked) <= 3
@@ -116,7 +117,7 @@ def test_that_there_is_none_is_an_answer_too() -> None:
 
 def test_rights_are_asked_for_once() -> None:
     cluster = Slow()
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     access = Access("get", "", "pods", "shop")
     assert {shared.can_i(access), shared.can_i(access), shared.can_i(access, user="other")} == {"allowed"}
     assert len(cluster.asked) == 2
@@ -139,7 +140,7 @@ def seen(shared: SharedCluster, number: int) -> list[str]:
 def test_all_who_watch_the_same_share_one_watch_and_late_comers_hear_what_is_there() -> None:
     cluster = Slow()
     cluster.changes = [Change("ADDED", pod("a")), Change("ADDED", pod("b")), Change("SYNCED", {})]
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     stop = threading.Event()
     first = shared.watch(kube.POD, "shop", stop=stop)
     assert sorted(next(first).type for _ in range(3)) == ["ADDED", "ADDED", "SYNCED"]
@@ -157,7 +158,7 @@ def test_what_was_deleted_is_not_told_to_late_comers() -> None:
         Change("DELETED", pod("a")),
         Change("ADDED", pod("b")),
     ]
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     stop = threading.Event()
     first = shared.watch(kube.POD, "shop", stop=stop)
     while next(first).object.get("metadata", {}).get("name") != "b":
@@ -170,7 +171,7 @@ def test_what_was_deleted_is_not_told_to_late_comers() -> None:
 def test_a_watch_that_ends_for_good_ends_for_all_and_the_next_begins_anew() -> None:
     cluster = Slow()
     cluster.error = Unavailable("gone", service="kubernetes")
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     found = side_by_side(*[lambda: list(shared.watch(kube.POD, "shop", stop=threading.Event()))] * 3)
     assert all(isinstance(each, Unavailable) for each in found)
     cluster.error, cluster.changes = None, [Change("SYNCED", {})]
@@ -179,7 +180,7 @@ def test_a_watch_that_ends_for_good_ends_for_all_and_the_next_begins_anew() -> N
 
 def test_writes_go_straight_through() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster)
+    shared = SharedCluster(cluster, WallClock())
     shared.patch(CART, {"spec": {"replicas": 5}})
     assert cluster.wrote == ["patch deployment/cart"]
     shared.delete(CART)

@@ -15,6 +15,7 @@ from math import inf
 from typing import Any, TypeVar
 
 from chaoskit import kube
+from chaoskit.clock import Clock
 from chaoskit.ports.cluster import (
     Access,
     Change,
@@ -30,7 +31,10 @@ from chaoskit.ports.cluster import (
 )
 
 LISTS = 1.0
-"""Seconds for which a list is as good as new; Leases are always read anew, runs are kept apart by them."""
+"""Seconds of the cluster for which a list is as good as new.
+
+Leases are always read anew, runs are kept apart by them.
+"""
 
 RIGHTS = 10.0
 """Seconds for which an answer about rights is."""
@@ -43,8 +47,9 @@ T = TypeVar("T")
 class SharedCluster:
     """A `Cluster` over another one, for any number of threads that ask the same."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster = cluster
+        self._lists, self._rights = clock.real(LISTS), clock.real(RIGHTS)
         self._reads = _Reads()
         self._lock = threading.Lock()
         self._hubs: dict[Hashable, _Hub] = {}
@@ -66,7 +71,7 @@ class SharedCluster:
         def fetch() -> Listing:
             return self._cluster.list(kind, namespace, labels=labels, fields=fields)
 
-        age = 0.0 if kind == kube.LEASE else LISTS
+        age = 0.0 if kind == kube.LEASE else self._lists
         return self._reads.read(("list", kind, namespace, labels, fields), fetch, age)
 
     def can_i(self, access: Access, *, user: str = "") -> Permission:
@@ -75,7 +80,7 @@ class SharedCluster:
         def ask() -> Permission:
             return self._cluster.can_i(access, user=user)
 
-        return self._reads.read(("can", access, user), ask, RIGHTS)
+        return self._reads.read(("can", access, user), ask, self._rights)
 
     def watch(
         self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "", stop: threading.Event
@@ -94,7 +99,7 @@ class SharedCluster:
 
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` makes of lists, or made of them a moment ago."""
-        return self._reads.read(("made", key), make, LISTS)
+        return self._reads.read(("made", key), make, self._lists)
 
     # ------------------------------------------------------------------ straight through
 

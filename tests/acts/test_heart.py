@@ -179,3 +179,27 @@ def caught(pulse: Pulse) -> ChaoskitError | None:
     except ChaoskitError as error:
         return error
     return None
+
+
+def test_an_act_whose_lease_is_gone_does_not_go_on() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    with Heart(cluster, clock) as heart, heart.attending(opened(cluster, clock)) as pulse:
+        pulse.check()
+        cluster.delete(LEASE)
+        with pytest.raises(TakenOver, match="is gone"):
+            pulse.check()
+
+
+def test_a_halt_is_heard_though_the_lease_cannot_be_renewed() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE:
+            raise Unavailable("no answer", service="kubernetes")
+
+    with Heart(cluster, clock) as heart, heart.attending(opened(cluster, clock)) as pulse:
+        halt.halt(cluster, clock, ("chaos",), "incident")
+        cluster.before_write = fail
+        clock.turn(20)
+        with pytest.raises(Refused, match="incident"):
+            pulse.check()

@@ -9,7 +9,7 @@ from chaoskit import kube
 from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, account_of, accounts, prune
 from chaoskit.acts.engine import Trail
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.ledger import OUTAGE, Ledger
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
@@ -300,3 +300,74 @@ def test_a_ledger_that_somebody_removed_is_closed_when_nothing_is_owed() -> None
     cluster.delete(LEASE)
     ledger.close(Outcome.PASSED, keep=60)
     assert accounts(cluster) == ()
+
+
+def test_a_lease_that_is_gone_is_lost_and_what_is_owed_is_undone_all_the_same() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    cluster.delete(LEASE)
+    clock.turn(20)
+    with pytest.raises(TakenOver, match="is gone"):
+        ledger.renew()
+    assert ledger.undo().state == "confirmed"
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_what_a_rescuer_has_put_back_is_not_put_back_again() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    rescuer = Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+    rescuer.undo()
+    cluster.patch(CART, {"spec": {"replicas": 5}})  # another run, the same fault
+    with pytest.raises(TakenOver):
+        ledger.undo()
+    assert cluster.get(CART)["spec"]["replicas"] == 5
+
+
+def test_an_undo_outlasts_a_server_that_does_not_answer_for_a_while() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    back = clock.monotonic() + OUTAGE / 2
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        if ref == CART and clock.monotonic() < back:
+            raise Unavailable("etcd leader changed", service="kubernetes")
+
+    cluster.before_write = fail
+    assert ledger.undo().state == "confirmed"
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_a_server_that_stays_away_is_told_in_what_is_left() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    began = clock.monotonic()
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = fail
+    assert "no answer" in ledger.undo().left[0]
+    assert clock.monotonic() - began == pytest.approx(OUTAGE, abs=5)
+
+
+def test_who_never_wrote_a_secret_needs_no_right_to_remove_one() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = opened(cluster, clock)
+
+    def forbid(verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.SECRET and verb == "delete":
+            raise Forbidden("may not delete secrets")
+
+    cluster.before_write = forbid
+    ledger.close(Outcome.PASSED)
+    assert accounts(cluster) == ()
+    other = opened(cluster, clock, "run2")
+    other.write(Entry("field", CART, ("spec", "replicas"), "canary", 5, secret=True))
+    other.settle(other.account.entries[0])
+    with pytest.raises(Forbidden):
+        other.close(Outcome.PASSED)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
 import stat
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,3 +184,33 @@ def test_several_run_side_by_side(chaoskit: CommandLine, simulated: Watched, wri
     assert begins[-1] < ends[0]
     assert json.loads(json.dumps(ended.json))["schema"] == "chaoskit.io/runs/v1"
     assert simulated.left() == []
+
+
+def test_the_least_rights_are_enough(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    """Litmus' own account is not its caller's: a direct fault needs no other than these."""
+    file = write("x.yaml", direct())
+    for body in yaml.safe_load_all(chaoskit("plan", file, "--rbac").out):
+        simulated.cluster.create(body)
+    config = tmp_path / "least"
+    config.write_text(_of_account(simulated, "chaoskit-run"), encoding="utf-8")
+    ended = CommandLine(chaoskit.home, config)("run", file, "--yes", "-o", "json")
+    assert ended.code == 0, ended.out + ended.err
+    assert "forbidden" not in ended.err
+    assert simulated.left() == []
+
+
+def _of_account(simulated: Watched, name: str) -> str:
+    """A kubeconfig of a service account in the namespace shop."""
+    config = yaml.safe_load(simulated.simulation.kubeconfig.read_text(encoding="utf-8"))
+    (server,), (user,) = config["clusters"], config["users"]
+    authority = base64.b64decode(server["cluster"]["certificate-authority-data"]).decode()
+    request = urllib.request.Request(
+        f"{server['cluster']['server']}/api/v1/namespaces/shop/serviceaccounts/{name}/token",
+        data=b'{"spec": {}}',
+        headers={"Authorization": f"Bearer {user['user']['token']}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, context=ssl.create_default_context(cadata=authority)) as answer:
+        user["user"] = {"token": json.load(answer)["status"]["token"]}
+    return yaml.safe_dump(config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.experiments.conftest import Until, World
@@ -13,10 +13,11 @@ from chaoskit import kube
 from chaoskit.acts.accounts import accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Stop
+from chaoskit.errors import Unavailable
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.direct import DIRECT
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.records import RunRecord
 
 
@@ -228,3 +229,43 @@ def test_two_faults_of_one_process_share_a_heart(world: World) -> None:
     for thread in threads:
         thread.join()
     assert [each.outcome for each in records] == [Outcome.PASSED] * 3
+
+
+class LosesAnAnswer:
+    """The cluster, but the answer to the first change of a deployment is lost: it was made."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._lost = False
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **more: Any) -> Object:
+        done = self._cluster.patch(ref, patch, dry_run=dry_run, **more)
+        if ref.kind == kube.DEPLOYMENT and not dry_run and not self._lost:
+            self._lost = True
+            raise Unavailable("the connection was cut", service="kubernetes")
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster, name)
+
+
+def test_a_change_whose_answer_was_lost_counts_as_done_and_is_undone(world: World) -> None:
+    furnish(world, "direct-lost")
+    before = dump(world, "direct-lost")
+    deaf = World(cast("Cluster", LosesAnAnswer(world.cluster)), world.clock)
+    record = deaf.run(trial("direct-lost", "scale-down", **FAULTS["scale-down"]))
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert record.injected_at is not None
+    assert record.undo.state == "confirmed"
+    assert whole_again(world, "direct-lost") == before
+
+
+def test_a_workload_that_keeps_no_old_replica_set_has_no_way_back(lab: World) -> None:
+    ref = ObjectRef(kube.DEPLOYMENT, "direct-lab", "web")
+    lab.cluster.patch(ref, {"spec": {"revisionHistoryLimit": 0}})
+    try:
+        record = lab.run(trial("direct-lab", "config-mutation", **FAULTS["config-mutation"]))
+    finally:
+        lab.cluster.patch(ref, {"spec": {"revisionHistoryLimit": 10}})
+    assert record.outcome is Outcome.CANNOT_START
+    assert "revisionHistoryLimit" in record.reason

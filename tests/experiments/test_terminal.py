@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from tests.experiments.made import INJECTED, RUNS, UID, engine, event, observed, result
@@ -126,3 +127,13 @@ def test_injections_are_known_by_experiment() -> None:
     assert terminal.injected_of(known, "pod-delete")
     assert not terminal.injected_of(known, "pod-cpu-hog")
     assert not observed(RUNS, ("Event", event("ChaosInject", uid="other"))).injected
+
+
+def test_an_injection_is_not_that_of_an_experiment_whose_name_begins_alike() -> None:
+    known = dataclasses.replace(
+        observed(RUNS),
+        experiments=("pod-cpu-hog", "pod-cpu-hog-exec"),
+        injections={"ChaosInjectpod-cpu-hog-exec0f1e": 1},
+    )
+    assert terminal.injected_of(known, "pod-cpu-hog-exec")
+    assert not terminal.injected_of(known, "pod-cpu-hog")

@@ -114,6 +114,14 @@ def test_several_experiments_end_with_the_gravest() -> None:
     assert found.outcome is Outcome.CANNOT_START
 
 
+def test_a_weakness_that_was_found_stands_though_another_experiment_never_starts() -> None:
+    failed = result("Fail", probeStatuses=statuses(EOT="Failed"))
+    known = observed(RUNS, ("ChaosResult", failed), INJECTED)
+    stuck = Ending("cannot-start", "ChaosExperiment pod-cpu-hog is missing")
+    found = of_litmus([experiment("EOT"), {"name": "pod-cpu-hog"}], known, stuck)
+    assert found.outcome is Outcome.WEAKNESS_FOUND
+
+
 def look(stage: Stage, *, held: bool | None, injected: bool = True) -> Observation:
     condition = Condition(name="errors", alert=AlertCondition(name="Down"))
     at = datetime(2026, 1, 1, tzinfo=UTC)

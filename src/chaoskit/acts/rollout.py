@@ -22,9 +22,15 @@ def prepare(cluster: Cluster, deployment: Object, template: Object) -> Entry:
     """The entry to write before `change`; the server was asked (dry run) what it would store.
 
     Raises:
-        CannotStart: the present template is in no replica set yet, so there would be no way back.
+        CannotStart: the present template is in no replica set yet, or would not stay in one: there would be
+            no way back.
     """
     ref = kube.ref_of(deployment, kube.DEPLOYMENT)
+    if deployment["spec"].get("revisionHistoryLimit") == 0:
+        raise CannotStart(
+            f"{ref} keeps no old replica set (revisionHistoryLimit is 0): there would be no way back",
+            hint="set its revisionHistoryLimit to 1 or more",
+        )
     running = rollouts.current(deployment, _revisions(cluster, deployment))
     if running is None:
         raise CannotStart(f"{ref} is between two revisions: no replica set has its present template")

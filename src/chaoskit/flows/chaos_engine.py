@@ -205,7 +205,7 @@ class AIChaosEngine:
         stop = stop or Stop()
         world = self._world
         if parallel > 1:
-            world = replace(world, cluster=SharedCluster(world.cluster))
+            world = replace(world, cluster=SharedCluster(world.cluster, world.clock))
         one = AIChaosEngine(world)
         with Heart(world.cluster, world.clock) as heart:
 

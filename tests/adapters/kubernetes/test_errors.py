@@ -13,6 +13,7 @@ from tests.servers import shared_folder
 
 from chaoskit.adapters.kubernetes import errors
 from chaoskit.errors import (
+    CannotStart,
     ChaoskitError,
     Conflict,
     Forbidden,
@@ -25,7 +26,7 @@ from chaoskit.errors import (
 ADDRESS = "https://10.0.0.1:6443"
 BY_CODE: dict[int, type[ChaoskitError]] = {
     400: InvalidInput,
-    401: Forbidden,
+    401: CannotStart,
     403: Forbidden,
     404: NotFound,
     409: Conflict,

@@ -15,7 +15,7 @@ from tests.wire import Answer, Asked, Scripted, scripted
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import KubernetesCluster, connect
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused, Unavailable
+from chaoskit.errors import CannotStart, Conflict, Forbidden, InvalidInput, NotFound, Refused, Unavailable
 from chaoskit.ports.cluster import Access, ObjectRef
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "shop", "uid": "u1"}}
@@ -187,7 +187,7 @@ def test_an_eviction_that_a_budget_blocks_is_refused_at_once(
     ("code", "kind"),
     [
         (400, InvalidInput),
-        (401, Forbidden),
+        (401, CannotStart),
         (403, Forbidden),
         (404, NotFound),
         (409, Conflict),

@@ -164,6 +164,8 @@ class KubernetesCluster:
     ) -> Object:
         """The object after the patch; a ``metadata.resourceVersion`` in it makes it conditional.
 
+        Then it may be sent again when its answer was lost: what was done already is a `Conflict`.
+
         With `ref.uid`, a merge or strategic patch is for that very object: `NotFound` when it is gone.
         """
         whole = type != "json" and not subresource
@@ -178,7 +180,7 @@ class KubernetesCluster:
                 _writing(dry_run),
                 patch,
                 content_type=_CONTENT_TYPES[type],
-                repeat=_repeat(dry_run),
+                repeat=_repeat(dry_run or _conditional(patch)),
             )
         return patched
 
@@ -342,6 +344,13 @@ def _writing(dry_run: bool) -> tuple[tuple[str, str], ...]:
 
 def _repeat(harmless: bool) -> Repeat:
     return "always" if harmless else "unsent"
+
+
+def _conditional(patch: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the patch is for the very version that it names."""
+    if isinstance(patch, Mapping):
+        return "resourceVersion" in (patch.get("metadata") or {})
+    return any(step.get("path") == "/metadata/resourceVersion" for step in patch)
 
 
 def _delete_options(ref: ObjectRef, grace: int | None, *, dry_run: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import urllib3.exceptions
 
 from chaoskit.errors import (
+    CannotStart,
     ChaoskitError,
     Conflict,
     Forbidden,
@@ -135,9 +136,9 @@ def _unavailable(failure: Failure, said: str) -> Unavailable:
     return kind(f"{said} (HTTP {failure.code})", service=SERVICE, address=failure.address, hint=hint)
 
 
-def _forbidden(failure: Failure, said: str) -> Forbidden:
+def _forbidden(failure: Failure, said: str) -> CannotStart:
     if failure.code == 401:
-        return Forbidden(
+        return CannotStart(
             f"cannot {failure.attempted}: {failure.address} does not accept these credentials",
             hint="log in to the cluster again; `kubectl auth can-i --list` shows whether it worked",
         )

@@ -51,14 +51,18 @@ def exit_code(status: str, attempted: str) -> int:
 
     Raises:
         CannotStart: the command could not be started, with the server's reason.
+        Unavailable: the connection ended before it; whether the command was carried out is not known.
     """
-    told = json.loads(status) if status.strip() else {}
+    if not status.strip():
+        words = f"cannot {attempted}: the connection ended without a status"
+        raise Unavailable(words, service=errors.SERVICE)
+    told = json.loads(status)
     if told.get("status") == "Success":
         return 0
     for cause in (told.get("details") or {}).get("causes") or ():
         if cause.get("reason") == "ExitCode":
             return int(cause["message"])
-    raise CannotStart(f"cannot {attempted}: {told.get('message') or 'the connection ended without a status'}")
+    raise CannotStart(f"cannot {attempted}: {told.get('message') or 'the server gives no reason'}")
 
 
 def _connect(transport: Transport, request: Request, timeout: float) -> WSClient:

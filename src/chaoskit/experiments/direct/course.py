@@ -8,7 +8,7 @@ from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, NotFound, Refused, TimedOut, Unavailable
+from chaoskit.errors import CannotStart, ChaoskitError, NotFound, Refused, TimedOut, Unavailable
 from chaoskit.experiments.direct.faults import DIRECT
 from chaoskit.experiments.direct.preparing import scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
@@ -23,6 +23,8 @@ from chaoskit.topology import Workload
 from chaoskit.watching import Interest, Watching
 
 TICK = 0.5
+AGAIN = 5.0
+"""Seconds between two tries of what a disruption budget puts off, and two looks for what metrics show."""
 SHOWS = 15.0
 """Seconds after its time in which a fault's effect is still looked for, when none was seen."""
 
@@ -57,6 +59,8 @@ class DirectCourse:
         self._scene = self._look()
         self._done: list[ObjectRef] = []
         self._put_off: list[Change] = []
+        self._told: set[str] = set()
+        self._next = clock.monotonic()
         self._seen = ""
 
     def judged(self, timeout: float, meanwhile: Meanwhile) -> Judged:
@@ -79,8 +83,12 @@ class DirectCourse:
             self._round()
             while self._goes_on(began):
                 self._hear(watching, evidence)
-                self._put_off = [each for each in self._put_off if not self._do(each)]
-                self._look_for_effect()
+                if self._clock.monotonic() >= self._next:
+                    self._next = self._clock.monotonic() + AGAIN
+                    self._put_off = [each for each in self._put_off if not self._do(each)]
+                    self._look_for_effect()
+                elif not self._fault.measured:
+                    self._look_for_effect()
                 meanwhile()
                 self._again(began)
                 if self._clock.monotonic() - began >= timeout:
@@ -106,7 +114,7 @@ class DirectCourse:
         try:
             change.do()
         except Refused as error:
-            self._journal.warn(f"put off: {change.words}: {error.message}")
+            self._warn_once(f"put off: {change.words}: {error.message}")
             return False
         except NotFound:
             return True  # gone by itself: nothing to do it to
@@ -158,10 +166,15 @@ class DirectCourse:
             return
         try:
             self._seen = self._fault.seen(self._scene, self._done)
-        except NotFound as error:
-            self._journal.warn(error.message)
+        except ChaoskitError as error:
+            self._warn_once(error.message)
         if self._seen:
             self._journal.step("effect", "done", self._seen)
+
+    def _warn_once(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            self._journal.warn(words)
 
     def _affected(self) -> bool:
         return bool(self._seen) or (self._course.evidence is not None and self._course.evidence.affected)

@@ -93,6 +93,7 @@ PARTITIONING = Direct(
     _partition,
     _silent,
     _may_partition,
+    measured=True,
 )
 
 

@@ -60,6 +60,7 @@ class Direct:
     `changes` is one round of it; with `repeats` another comes each ``interval``, once the workloads are whole
     again. `seen` says in words what can be seen of what was done to these objects, "" while nothing can.
     `forbidden` says why it would not work on these targets, `needs` what its caller must be allowed to do.
+    With `measured` that is looked for in Prometheus, so not at every tick.
     `hits` is how many pods of a workload it disturbs where that is not for the targets to say.
     """
 
@@ -72,6 +73,7 @@ class Direct:
     forbidden: Callable[[Scene], Iterable[str]] = nothing
     hits: Callable[[Scene, Workload], int] | None = None
     repeats: bool = False
+    measured: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name."""

@@ -11,7 +11,7 @@ from chaoskit import kube, rollouts
 from chaoskit.acts import changes, fields, resize, rollout
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
-from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.errors import ChaoskitError, Conflict, NotFound
 from chaoskit.experiments.direct.pods import going
 from chaoskit.experiments.direct.scene import Direct, Scene, access, on
 from chaoskit.experiments.faults import Parameter
@@ -95,6 +95,7 @@ def _mutate(scene: Scene) -> Iterator[Change]:
 def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
     """Its pods are made anew with the setting; the undo puts the setting back first, then the pods."""
     deployment = scene.cluster.get(workload.ref)
+    before = rollouts.fingerprint(deployment["spec"]["template"])
     template = copy.deepcopy(deployment["spec"]["template"])
     meta = template.setdefault("metadata", {})
     at = kube.timestamp(scene.clock.now())
@@ -103,7 +104,10 @@ def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
 
     def both() -> None:
         mutation.do()
-        rollout.change(scene.cluster, scene.cluster.get(workload.ref), template)
+        now = scene.cluster.get(workload.ref)
+        if rollouts.fingerprint(now["spec"]["template"]) != before:
+            raise Conflict(f"{workload.ref} got another pod template a moment ago")
+        rollout.change(scene.cluster, now, template)
 
     words = f"{mutation.words}, and {workload.ref} restarted"
     return Change(workload.ref, words, both, (entry, *mutation.entries))

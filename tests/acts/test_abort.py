@@ -1,0 +1,28 @@
+"""Asking acts to end: each of them is asked, also when another has just ended by itself."""
+
+from __future__ import annotations
+
+from tests.acts.fake import FakeCluster
+
+from chaoskit.acts.abort import abort
+from chaoskit.acts.accounts import accounts
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import ManualClock
+from chaoskit.outcome import Outcome
+
+
+def test_an_act_that_has_just_ended_keeps_no_other_from_being_asked() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledgers = [
+        Ledger.open(cluster, clock, id=id_, act="chaos", namespace="shop", targets=(), trace_id="t")
+        for id_ in ("run1", "run2")
+    ]
+    wanted = accounts(cluster)
+    ledgers[0].close(Outcome.PASSED)
+
+    clock.call_at(0.5, lambda: heard.append(ledgers[1].wanted_end()))
+    clock.call_at(0.7, lambda: ledgers[1].close(Outcome.INTERRUPTED))
+    heard: list[str] = []
+    ended = abort(cluster, clock, wanted, "incident 7")
+    assert {each.account.id for each in ended} == {"run1", "run2"}
+    assert heard == ["incident 7"]
