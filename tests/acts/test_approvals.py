@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from tests.acts.fake import FakeCluster
 
-from chaoskit.acts import approvals
+from chaoskit.acts import approvals, halt
 from chaoskit.acts.approvals import EXPIRES, Request
 from chaoskit.clock import ManualClock
-from chaoskit.errors import NotFound, Refused
+from chaoskit.errors import Interrupted, NotFound, Refused
+from chaoskit.recovery import approving
 
 
 class Desk:
@@ -86,3 +89,46 @@ def test_those_that_end_first_are_listed_first_and_those_of_the_dead_are_swept()
     desk.clock.turn(3600 + 10 * 60)
     assert approvals.sweep(desk.cluster, desk.clock, "shop") == 1
     assert approvals.look(desk.cluster, desk.asked).id == "r1"
+
+
+def _waited(desk: Desk, meanwhile: Callable[[], None], stop: threading.Event | None = None) -> Request:
+    """What whoever waits gets, when this happens while it looks again."""
+    turns = iter((meanwhile,))
+    sleep = desk.clock.sleep
+
+    class Clock(ManualClock):
+        def sleep(self, seconds: float, stop: threading.Event | None = None) -> bool:
+            next(turns, lambda: None)()
+            return sleep(seconds, stop)
+
+        def now(self) -> datetime:
+            return desk.clock.now()
+
+    return approving.wait(desk.cluster, Clock(), desk.asked, stop or threading.Event())
+
+
+def test_who_waits_goes_on_with_the_yes() -> None:
+    desk = Desk()
+    assert _waited(desk, desk.decide).by == "ann"
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "words"),
+    [
+        (lambda desk: desk.decide("denied"), "denied by ann: looked at it"),
+        (lambda desk: approvals.withdraw(desk.cluster, desk.asked), "withdrawn"),
+        (lambda desk: desk.clock.turn(900), "nobody answered"),
+        (lambda desk: halt.halt(desk.cluster, desk.clock, ["recovery"], "enough"), "enough"),
+    ],
+    ids=["denied", "withdrawn", "late", "halted"],
+)
+def test_who_waits_does_nothing_without_it(meanwhile: Callable[[Desk], None], words: str) -> None:
+    desk = Desk()
+    with pytest.raises(Refused, match=words):
+        _waited(desk, lambda: meanwhile(desk))
+
+
+def test_who_waits_can_be_stopped() -> None:
+    stop = threading.Event()
+    with pytest.raises(Interrupted):
+        _waited(Desk(), stop.set, stop)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from tests.servers import free_port
 from tests.wire import Answer, Scripted, scripted
 
-from chaoskit.adapters.notify import Webhook
+from chaoskit.adapters.notify import Alertmanager, PagerDuty, Several, Webhook
 from chaoskit.errors import Unavailable
 from chaoskit.ports.notifier import Notice, Notifier
 
@@ -67,3 +68,43 @@ def test_a_cut_connection_told_nobody(wire: Scripted) -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "nonsense", "http://["])
 def test_no_receiver_is_unavailable(url: str) -> None:
     assert _failed(url.format(port=free_port()) + SECRET).hint == "look at the setting webhook"
+
+
+KEYED = replace(NOTICE, key="chaoskit/prod/shop/deployment/cart/pod-crash")
+
+
+def test_an_incident_is_opened_and_closed_by_its_key(wire: Scripted) -> None:
+    pager = PagerDuty("routing", f"{wire.url}/v2/enqueue")
+    pager.send(KEYED)
+    pager.send(replace(KEYED, resolved=True))
+    opened, closed = (json.loads(each.body) for each in wire.asked)
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == closed["dedup_key"] == KEYED.key
+    assert (opened["routing_key"], opened["payload"]["severity"]) == ("routing", "critical")
+    assert opened["payload"]["custom_details"]["issue"] == "i1"
+
+
+def test_an_alert_is_raised_and_ended_with_whichever_severity_it_had(wire: Scripted) -> None:
+    raised = replace(NOTICE, labels={"target": "deployment/cart", "recovery": "r1"})
+    manager = Alertmanager(f"{wire.url}/")
+    manager.send(raised)
+    manager.send(replace(raised, severity="info", resolved=True))
+    (fired,), ended = (json.loads(each.body) for each in wire.asked)
+    assert {each.path for each in wire.asked} == {"/api/v2/alerts"}
+    assert fired["labels"] == {
+        "alertname": "ChaoskitNeedsYou",
+        "target": "deployment/cart",
+        "severity": "critical",
+    }
+    assert fired["annotations"]["recovery"] == "r1"
+    assert "endsAt" not in fired
+    assert fired["labels"] in [each["labels"] for each in ended]
+    assert all("endsAt" in each for each in ended)
+
+
+def test_of_several_one_that_takes_it_is_enough_and_none_is_told_with_every_reason(wire: Scripted) -> None:
+    dead = Webhook(f"http://127.0.0.1:{free_port()}")
+    Several([dead, Webhook(wire.url)]).send(NOTICE)
+    assert len(wire.asked) == 1
+    with pytest.raises(Unavailable, match=r"did not take.*; .*did not take"):
+        Several([dead, dead]).send(NOTICE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def test_its_strategy_is_a_pattern(after_a_recovery: tuple[CommandLine, str]) ->
     chaoskit, _ = after_a_recovery
     (strategy,) = chaoskit("patterns", "-o", "json").json["strategies"]
     assert (strategy["issue"], strategy["action"], strategy["worked"]) == ("pod-crash", "roll-back", 1)
-    assert "1 of 1" in chaoskit("patterns").out
+    assert "1 of 1" in chaoskit("patterns", "--by-workload").out
+    assert chaoskit("patterns", "-o", "json").json["trends"][0]["times"] == 1
+    assert chaoskit("patterns", "--suggest").out == "the history proves no other order better\n"
 
 
 def test_its_report_is_one_page_that_loads_nothing(after_a_recovery: tuple[CommandLine, str]) -> None:
@@ -104,6 +107,8 @@ def test_what_other_runbooks_would_have_done_is_told(
     changed = chaoskit("recover", "--what-if", other)
     assert "1 of 1 decisions would change" in changed.out
     assert "restart-pod" in changed.out
+    one = chaoskit("recover", "--what-if", other, "--replay", record, "-o", "json").json["decisions"]
+    assert [each["id"] for each in one] == [record]
 
 
 def test_a_replay_does_nothing_about_what_is_well_now(after_a_recovery: tuple[CommandLine, str]) -> None:
@@ -154,6 +159,46 @@ def test_a_halt_of_recoveries_refuses_them_and_leaves_chaos_alone(
     assert (record["target"], record["outcome"]) == ("deployment/search", "recovered")
     assert record["plan"]["runbook"] == "mine"
     assert chaoskit("resume").err.endswith("resumed  nothing was halted\n")
+
+
+def test_only_what_a_person_approved_is_done(chaoskit: CommandLine, simulated: Watched) -> None:
+    simulated.begin("crash-loop:shipping")
+    until(lambda: "shipping-pod-crash" in _ids(chaoskit), 60, "no crash of shipping is seen")
+    here = (*HERE, "-l", "app=shipping", "--require-approval")
+    with chaoskit.start("recover", *here, "--confirm", 0, "-o", "json") as process:
+        until(lambda: _waiting(chaoskit), 30, "nobody asks")
+        (asked,) = _waiting(chaoskit)
+        assert "1. roll-back deployment/shipping" in asked["plan"]
+        assert asked["id"] in chaoskit("approve").out
+        unknown = chaoskit("approve", "frob")
+        approved = chaoskit("approve", asked["id"][:12], "--reason", "looked at it")
+        out, err = process.communicate(timeout=120)
+    assert (unknown.code, approved.code, process.returncode) == (4, 0, 0), err
+    (record,) = json.loads(out)["recoveries"]
+    assert (record["target"], record["outcome"]) == ("deployment/shipping", "recovered")
+    assert ("approval", "held") in [(each["name"], each["mark"]) for each in record["timeline"]]
+    assert _waiting(chaoskit) == []
+    assert "nothing waits" in chaoskit("approve").out
+
+
+def _waiting(chaoskit: CommandLine) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = chaoskit("approve", "-o", "json").json["approvals"]
+    return found
+
+
+def test_a_selector_that_is_none_is_2(chaoskit: CommandLine) -> None:
+    assert chaoskit("recover", *HERE, "-l", "app==,(", "--dry-run").code == 2
+
+
+def test_alerts_are_evidence(chaoskit: CommandLine, write: Write) -> None:
+    labels = {"alertname": "KubeContainerWaiting", "namespace": "shop", "deployment": "recommendations"}
+    alert = {"status": "firing", "labels": labels, "startsAt": "2026-01-01T00:00:00Z"}
+    file = write("alerts.json", json.dumps({"version": "4", "alerts": [alert]}))
+    issues = chaoskit("recover", *HERE, "--alerts", file, "--dry-run", "-o", "json").json["issues"]
+    (found,) = [each for each in issues if each["target"] == "deployment/recommendations"]
+    assert found["evidence"] == ["alert KubeContainerWaiting fires"]
+    ended = chaoskit("recover", *HERE, "--alerts", write("none.json", "{"), "--dry-run")
+    assert (ended.code, "none.json cannot be read" in ended.err) == (2, True)
 
 
 def test_a_store_that_cannot_be_used_is_4_and_named(chaoskit: CommandLine, write: Write) -> None:

@@ -1,0 +1,184 @@
+"""Drills: scored honestly, gated, and gone without a trace; the matrix is every fault on every workload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+import chaoskit
+from chaoskit import kube
+from chaoskit.errors import CannotStart, InvalidInput
+from chaoskit.flows.drills import matrix
+from chaoskit.flows.drills.course import drill, specs
+from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Played, Truth
+from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled, Gates, Times, report
+from chaoskit.flows.world import World
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.simulator.cluster import SimulatedCluster
+
+CRASH = Drilled(
+    "crash-loop", "deployment/cart", 1, "pod-crash", "pod-crash", pod_level=True, detected=5.0,
+    decided=5.0, whole=13.0, recovery=8.0, recovered=True, actions=("roll-back",), helped="roll-back",
+)  # fmt: skip
+LEAK = replace(CRASH, fault="memory-leak", truth="memory-leak", found="memory-leak", pod_level=False)
+STORM = Drilled("mass-failure", "deployment/cart", 1, "storm", "storm")
+QUIET = Drilled("healthy", "", 1, "none")
+
+
+# ---------------------------------------------------------------- the score
+
+
+def test_a_perfect_series_reaches_every_gate() -> None:
+    found = report([CRASH, LEAK, STORM, QUIET])
+    assert (found.macro_f1, found.recovered, found.recoverable) == (1.0, 2, 2)
+    assert found.pod_recovery == Times(1, 8.0, 8.0, 8.0)
+    assert found.misses(MATRIX_GATES) == found.misses(SINGLE_GATES) == ()
+
+
+def test_what_is_taken_for_another_class_costs_both() -> None:
+    found = report([CRASH, CRASH, replace(LEAK, found="pod-crash")])
+    assert found.confusion == {"pod-crash": {"pod-crash": 2}, "memory-leak": {"pod-crash": 1}}
+    quality = {each.issue: (each.precision, each.recall, each.f1) for each in found.classes}
+    assert quality == {"memory-leak": (0.0, 0.0, 0.0), "pod-crash": (0.6667, 1.0, 0.8)}
+    assert found.macro_f1 == 0.4
+
+
+def test_what_is_found_in_a_healthy_hour_is_a_class_of_its_own_that_is_wrong() -> None:
+    alarmed = replace(QUIET, found="network", false_actions=("rolling-restart deployment/cart",))
+    found = report([CRASH, alarmed])
+    assert (found.macro_f1, found.false_actions) == (0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("drilled", "gates", "words"),
+    [
+        ([], Gates(), "there was no drill"),
+        ([replace(CRASH, error="no answer")], Gates(), "crash-loop on deployment/cart: no answer"),
+        ([replace(CRASH, found="network")], Gates(min_f1=0.9), "macro-F1 is 0.00, wanted at least 0.9"),
+        (
+            [replace(CRASH, false_actions=("x",))],
+            Gates(max_false_actions=0),
+            "1 false actions, wanted at most 0",
+        ),
+        (
+            [replace(CRASH, recovery=31.0)],
+            Gates(max_seconds=30),
+            "crash-loop on deployment/cart took 31.0 s, wanted 30 s",
+        ),
+        (
+            [replace(CRASH, recovered=False)],
+            Gates(max_seconds=30),
+            "crash-loop on deployment/cart took for ever, wanted 30 s",
+        ),
+        ([CRASH], Gates(max_median=7), "pods recovered in 8.0 s (median), wanted at most 7"),
+        ([LEAK], Gates(max_median=7), "pods recovered in None s (median), wanted at most 7"),
+        (
+            [replace(LEAK, recovered=False)],
+            Gates(min_recovered=1),
+            "0 of 1 recovered, wanted 100%",
+        ),
+    ],
+)
+def test_a_gate_that_is_missed_is_told(drilled: list[Drilled], gates: Gates, words: str) -> None:
+    assert report(drilled).misses(gates) == (words,)
+
+
+def test_the_right_target_may_be_every_object_of_a_kind() -> None:
+    truth = Truth("node", frozenset({"node/", "deployment/cart"}))
+    assert truth.concerns("node/node-3")
+    assert truth.concerns("deployment/cart")
+    assert not truth.concerns("deployment/cart-2")
+
+
+# ---------------------------------------------------------------- the matrix
+
+
+def test_the_matrix_is_every_fault_on_each_of_its_workloads_for_every_seed() -> None:
+    every = matrix.cells((), (), (1, 2))
+    assert len(every) == 2 * sum(len(story.workloads) for story in PLAYED.values())
+    some = matrix.cells(("killed", "database-down"), ("cart", "db"), (7,), healthy=2)
+    assert [(each.name, each.app, each.seed) for each in some] == [
+        ("killed", "cart", 7),
+        ("database-down", "db", 7),
+        ("healthy", "", 7000),
+        ("healthy", "", 7001),
+    ]
+
+
+@pytest.mark.parametrize(("faults", "apps"), [(("frob",), ()), (("database-down",), ("cart",))])
+def test_a_matrix_of_nothing_is_refused(faults: tuple[str, ...], apps: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidInput):
+        matrix.cells(faults, apps, (1,))
+
+
+# ---------------------------------------------------------------- on a cluster
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("drills")
+    with (
+        SimulatedCluster(seed=7, rate=30.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        chaoskit.connect(
+            kubeconfig=str(simulated.kubeconfig(folder / "kubeconfig")), home=folder / "home"
+        ) as connected,
+    ):
+        yield connected
+
+
+def _native(world: World, fault: str, app: str) -> Native:
+    ref = ObjectRef(kube.DEPLOYMENT, "shop", app)
+    return Native(FAULTS[fault], ref, world.cluster, world.clock, world.governor)
+
+
+def _left(world: World) -> list[str]:
+    leases = world.cluster.list(kube.LEASE, "shop", labels="chaoskit.io/state=active").items
+    return [each["metadata"]["name"] for each in leases]
+
+
+def test_a_bad_release_is_injected_recovered_from_and_scored(world: World) -> None:
+    before = specs(world.cluster, "shop")
+    found = drill(world, _native(world, "bad-release", "cart"), namespace="shop")
+    assert (found.truth, found.found, found.outcome) == ("pod-crash", "pod-crash", "recovered")
+    assert (found.recovered, found.helped, found.false_actions) == (True, "roll-back", ())
+    assert found.side_effects == ()
+    assert found.detected is not None
+    assert found.recovery is not None
+    assert report([found]).misses(SINGLE_GATES) == ()
+    assert specs(world.cluster, "shop") == before
+    assert _left(world) == []
+
+
+def test_what_a_person_must_mend_is_told_and_taken_back(world: World) -> None:
+    before = specs(world.cluster, "shop")
+    found = drill(world, _native(world, "no-node", "orders"), namespace="shop")
+    assert (found.found, found.right, found.recovered, found.actions) == ("unschedulable", True, False, ())
+    assert specs(world.cluster, "shop") == before
+    assert _left(world) == []
+
+
+def test_where_something_is_wrong_already_no_drill_begins(world: World) -> None:
+    story = PLAYED["killed"]
+    with Played(story, "search", world.cluster).injected():
+        watched = chaoskit.AutoRecovery(world)
+        while not watched.detect("shop"):
+            world.clock.sleep(2)
+        with pytest.raises(CannotStart, match="wrong already"):
+            drill(world, _native(world, "bad-release", "cart"), namespace="shop")
+    assert _left(world) == []
+
+
+def test_a_story_needs_a_simulated_cluster(world: World) -> None:
+    class _Real:
+        def patch(self, ref: ObjectRef, *_: object) -> None:
+            assert ref == STORIES
+            raise chaoskit.errors.NotFound("configmap/simulator-stories not found")
+
+    with (
+        pytest.raises(CannotStart, match="simulated cluster only"),
+        Played(PLAYED["killed"], "cart", _Real()).injected(),  # type: ignore[arg-type]
+    ):
+        pass
