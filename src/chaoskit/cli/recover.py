@@ -23,16 +23,20 @@ if TYPE_CHECKING:
     from chaoskit.flows.auto_recovery import AutoRecovery
     from chaoskit.ports.metrics import Alert
     from chaoskit.records import RecoveryRecord
-    from chaoskit.recovery import Decision, Plan
+    from chaoskit.recovery import Decision, Plan, Runbook
     from chaoskit.recovery.replay import Difference
 
 app = new_app(__doc__)
+
+SPEED = 10.0
+HISTORY = 0.25
+"""How many times faster than the wall a simulated cluster for a replay is, and how many hours old."""
 
 
 @command(
     app,
     epilog="Examples: chaoskit recover -n shop --dry-run; chaoskit recover -n shop --issue cart-pod-crash; "
-    "chaoskit recover -A -l tier=backend --require-approval",
+    "chaoskit recover -A -l tier=backend --require-approval; chaoskit recover --replay 1m8csdww --on sim",
 )
 def recover(
     session: Session,
@@ -55,6 +59,9 @@ def recover(
         list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
     ] = None,
     replay: Annotated[str, typer.Option(help="Recover again from a recorded one, by its id.")] = "",
+    on: Annotated[
+        str, typer.Option(metavar="sim", help="With --replay: in a simulated cluster, restored as recorded.")
+    ] = "",
     what_if: Annotated[
         list[Path] | None,
         typer.Option(help="What these runbooks would have decided on the history, or with --replay on one."),
@@ -67,6 +74,8 @@ def recover(
     from chaoskit.recovery import runbook
 
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
+    if on:
+        _finish(session, [_replayed_on_simulator(session, on, replay, books)])
     with session.connected() as runtime:
         approval = require_approval or runtime.settings.require_approval
         flow = AutoRecovery(runtime.world, runbooks=books, approval=approval)
@@ -157,6 +166,33 @@ def _replayed(session: Session, flow: AutoRecovery, record: dict[str, Any], *, y
     session.ask(f"Recover {record['target']} again, as it is now?", yes=yes)
     with session.listening() as listen, stopping() as stop:
         return flow.replay(record, listen=listen, stop=stop)
+
+
+def _replayed_on_simulator(
+    session: Session, on: str, record: str, books: Sequence[Runbook]
+) -> RecoveryRecord:
+    """The record's recovery, done again in a simulated cluster of its own; no other cluster is reached."""
+    import tempfile
+
+    from chaoskit.flows import restoring, simulation
+    from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.runtime import connected
+
+    if on != "sim" or not record:
+        raise InvalidInput("--on sim goes with --replay ID", hint="chaoskit recover --replay ID --on sim")
+    with tempfile.TemporaryDirectory(prefix="chaoskit-replay-") as state, stopping() as stop:
+        folder = Path(state) / "sim"
+        try:
+            running = simulation.up(folder, speed=SPEED, history=HISTORY, stop=stop)
+            here = {"kubeconfig": str(running.kubeconfig), "context": "", "prometheus": ""}
+            with connected(session.loaded.settings.model_copy(update=here)) as runtime:
+                session.say(f"cluster  {runtime.description}")
+                flow = AutoRecovery(runtime.world, runbooks=books)
+                kept = runtime.store.get("recovery", record)
+                with session.listening() as listen:
+                    return restoring.replay(runtime.world, kept, flow, listen=listen, stop=stop)
+        finally:
+            simulation.down(folder)
 
 
 def _plans(

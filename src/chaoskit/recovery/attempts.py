@@ -72,10 +72,21 @@ def _outcome(word: str) -> Outcome:
         return Outcome.DONE  # written by a newer version: that it ended is what counts
 
 
+SIMULATED = "simulator"
+"""What a simulated cluster is called in records."""
+
+
 def attempts(recoveries: Iterable[Document]) -> tuple[Attempt, ...]:
-    """The attempts that kept recovery records tell of, oldest first."""
-    made = (_attempt(each) for each in recoveries if each.get("kind") == "recovery")
+    """The attempts that kept recovery records tell of, oldest first.
+
+    Replays on a simulated cluster are left out: what helps there proves nothing of the cluster itself.
+    """
+    made = (_attempt(each) for each in recoveries if each.get("kind") == "recovery" and not _rehearsed(each))
     return tuple(sorted(made, key=lambda attempt: attempt.at))
+
+
+def _rehearsed(record: Mapping[str, Any]) -> bool:
+    return bool(record.get("replay_of")) and record.get("cluster") == SIMULATED
 
 
 def _attempt(record: Mapping[str, Any]) -> Attempt:
