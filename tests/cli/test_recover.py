@@ -119,6 +119,26 @@ def test_a_replay_does_nothing_about_what_is_well_now(after_a_recovery: tuple[Co
     assert (again["outcome"], again["replay_of"]) == ("nothing-to-do", record)
 
 
+def test_a_replay_on_the_simulator_needs_no_cluster_and_no_yes(
+    after_a_recovery: tuple[CommandLine, str],
+) -> None:
+    chaoskit, record = after_a_recovery
+    ended = CommandLine(chaoskit.home)("recover", "--replay", record, "--on", "sim", "-o", "json")
+    assert ended.code == 0, ended.err
+    (again,) = ended.json["recoveries"]
+    assert (again["outcome"], again["replay_of"]) == ("recovered", record)
+    assert "orders as recorded; crash-loop begins" in ended.err
+    assert chaoskit("patterns", "-o", "json").json["strategies"][0]["tried"] == 1
+
+
+@pytest.mark.parametrize("arguments", [("--on", "sim"), ("--replay", "x", "--on", "moon")])
+def test_what_is_replayed_elsewhere_is_a_record_on_the_simulator(
+    stranger: CommandLine, arguments: tuple[str, ...]
+) -> None:
+    ended = stranger("recover", *arguments)
+    assert (ended.code, "--on sim goes with --replay ID" in ended.err) == (2, True)
+
+
 def test_a_replay_of_nothing_is_4(chaoskit: CommandLine) -> None:
     ended = chaoskit("recover", *HERE, "--replay", "nothing", "--yes")
     assert ended.code == 4

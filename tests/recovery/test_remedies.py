@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -15,14 +15,37 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Refused, TakenOver
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-from chaoskit.recovery import classify, remedies, runbook
+from chaoskit.recovery import classify, remedies, runbook, verification
 from chaoskit.recovery.remedies import Hands, Rung
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Scene]:
-    with scene(tmp_path, history=1) as found:
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene(tmp_path_factory.mktemp("remedies"), history=1) as found:
         yield found
+
+
+@pytest.fixture
+def shop(stage: Scene) -> Iterator[Scene]:
+    """The shop, whose cart and orders stand as they stood before once the test is over."""
+    before = {name: stage.deployment(name)["spec"] for name in ("cart", "orders")}
+    yield stage
+    for name, spec in before.items():
+        back = [{"op": "replace", "path": "/spec", "value": spec}]
+        stage.cluster.patch(ref(name), back, type="json")
+        stage.cluster.patch(ref(name), {"metadata": {"annotations": dict.fromkeys(_MARKS)}})
+    stage.cluster.patch(NODE, {"spec": {"unschedulable": None}})
+    for kind in (kube.LEASE, kube.NETWORK_POLICY):
+        for each in stage.cluster.list(kind, "shop").items:
+            stage.cluster.delete(kube.ref_of(each, kind))
+    stands = verification.hold(
+        stage.cluster, stage.clock, tuple(map(ref, before)), seconds=0, within=120, stop=threading.Event()
+    )
+    assert stands.holds, stands.words
+
+
+NODE = ObjectRef(kube.NODE, "", "node-1")
+_MARKS = ("argocd.argoproj.io/tracking-id", "seen")
 
 
 @pytest.fixture
@@ -233,15 +256,14 @@ def test_only_policies_that_chaos_left_on_these_pods_are_removed(shop: Scene, le
 
 
 def test_a_node_takes_pods_again_and_the_undo_cordons_it(shop: Scene, ledger: Ledger) -> None:
-    node = ObjectRef(kube.NODE, "", "node-1")
-    shop.cluster.patch(node, {"spec": {"unschedulable": True}})
-    words = _apply(_rung("uncordon"), shop, ledger, node)
+    shop.cluster.patch(NODE, {"spec": {"unschedulable": True}})
+    words = _apply(_rung("uncordon"), shop, ledger, NODE)
     assert words == "node/node-1 spec.unschedulable True to nothing"
-    assert not shop.cluster.get(node)["spec"].get("unschedulable")
+    assert not shop.cluster.get(NODE)["spec"].get("unschedulable")
     with pytest.raises(CannotStart, match="not cordoned"):
-        _apply(_rung("uncordon"), shop, ledger, node)
+        _apply(_rung("uncordon"), shop, ledger, NODE)
     ledger.undo()
-    assert shop.cluster.get(node)["spec"]["unschedulable"] is True
+    assert shop.cluster.get(NODE)["spec"]["unschedulable"] is True
 
 
 def test_a_ledger_that_another_process_took_over_stops_the_act(shop: Scene, ledger: Ledger) -> None:
