@@ -186,7 +186,7 @@ class _Course:
             actions=tuple(step["action"] for _, step in done),
             helped=next((s["action"] for r in mine for s in r.steps if s["helped"]), ""),
             false_actions=tuple(_act(s) for r, s in done if self._is_false(r, s["targets"])),
-            side_effects=tuple(self._side_effects(before)),
+            side_effects=tuple(self._side_effects(before)) if done else (),
         )  # fmt: skip
 
     def _is_false(self, record: RecoveryRecord, targets: Sequence[str]) -> bool:
