@@ -141,3 +141,34 @@ def test_new_samples_of_living_pods_are_data_and_old_ones_are_not() -> None:
     assert readings.has_data(workload, samples, "db_pool_usage", after=after, now=NOW)
     assert not readings.has_data(workload, samples, "db_pool_usage", after=NOW, now=NOW)
     assert not readings.has_data(workload, {}, "db_pool_usage", after=after, now=NOW)
+
+
+def _pool_and_edge(full: int, lost: int) -> dict[str, Symptom]:
+    """What is found when the pool has been full for so many samples, and the edge lost time for so many."""
+    usage, gap = [0.2] * (60 - full) + [1.0] * full, [0.001] * (60 - lost) + [0.4] * lost
+    samples = {
+        "db_pool_usage": [sample("a", usage[-1])],
+        "db_pool_pending": [sample("a", 4.0)],
+        "edge_gap": [sample("a", gap[-1], source="orders")],
+    }
+    ranges = {
+        "db_pool_usage": [series("a", usage)],
+        "edge_gap": [series("a", gap, source="orders")],
+    }
+    return _found(samples, ranges)
+
+
+@pytest.mark.parametrize(
+    ("full", "lost", "kinds"),
+    [
+        (4, 0, {"pool-exhausted"}),
+        (3, 2, set()),
+        (5, 4, {"edge-gap", "pool-exhausted"}),
+        (20, 10, {"pool-exhausted"}),
+    ],
+    ids=["a full pool", "a network that begins to fail", "a bad network", "callers that give up"],
+)
+def test_a_full_pool_and_a_bad_network_are_told_apart_by_what_came_first(
+    full: int, lost: int, kinds: set[str]
+) -> None:
+    assert set(_pool_and_edge(full, lost)) == kinds

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from chaoskit import kube
 from chaoskit.acts import changes
 from chaoskit.acts.changes import Change
+from chaoskit.documents import Duration
 from chaoskit.errors import CannotStart
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, on
@@ -68,7 +69,7 @@ class RunJob(Step):
     """
 
     action: Literal["run-job"]
-    timeout: float = 120.0
+    timeout: Duration = 120.0
     template: dict[str, Any]
 
 

@@ -1,0 +1,210 @@
+"""Symptoms that objects, events and logs show: probes, evictions, jobs, nodes, names, policies, databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import NOW, ago, symptom
+
+from chaoskit.ports.cluster import Object
+from chaoskit.recovery import (
+    databasesymptoms,
+    eventsymptoms,
+    jobsymptoms,
+    logsymptoms,
+    networksymptoms,
+    nodesymptoms,
+)
+from chaoskit.recovery.symptoms import Symptom
+from chaoskit.topology import Topology
+
+ILL = made.pod("a", ready=False, unready_for=200, age=600)
+CART = made.topology(ILL, made.pod("b"))
+
+
+def _probe(message: str, count: int = 20, pod: str = "a", seen: float = 5) -> Object:
+    subject = {"kind": "Pod", "name": pod, "namespace": "shop"}
+    times = {"firstTimestamp": ago(200), "lastTimestamp": ago(seen)}
+    return {"reason": "Unhealthy", "message": message, "count": count, "involvedObject": subject, **times}
+
+
+def test_a_probe_that_fails_again_and_again_is_told_with_what_it_says() -> None:
+    (found,) = eventsymptoms.detect(CART, [_probe("Readiness probe failed: HTTP 503")], now=NOW)
+    assert (found.kind, found.pods, found.facts["probe"]) == ("probe-failed", ("a",), "readiness")
+    assert "failed 20 times: HTTP 503" in found.evidence
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        _probe("Readiness probe failed: HTTP 503", count=1),
+        _probe("Readiness probe failed: HTTP 503", pod="b"),
+        _probe("Readiness probe failed: HTTP 503", seen=7200),
+        _probe("Something else"),
+    ],
+    ids=["once", "ready by now", "long ago", "no probe"],
+)
+def test_a_probe_that_does_not_matter_is_no_symptom(event: Object) -> None:
+    assert eventsymptoms.detect(CART, [event], now=NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("The node was low on resource: memory.", "pressure-evicted"),
+        ("The node was low on resource: ephemeral-storage.", "disk-evicted"),
+    ],
+)
+def test_an_eviction_tells_what_ran_out(message: str, kind: str) -> None:
+    gone = made.pod("a", ready=False, phase="Failed", age=600)
+    gone["status"].update(reason="Evicted", message=message)
+    (found,) = eventsymptoms.detect(made.topology(gone, made.pod("b")), (), now=NOW)
+    assert (found.kind, found.pods) == (kind, ("a",))
+
+
+# ---------------------------------------------------------------- jobs
+
+
+def _job(**status: Any) -> Object:
+    return {"metadata": made.meta("nightly", ("CronJob", "night")), "spec": {}, "status": status}
+
+
+def test_a_job_that_failed_is_news_for_a_while() -> None:
+    def failed(seconds: float) -> Object:
+        said = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+        return _job(conditions=[{**said, "lastTransitionTime": ago(seconds)}])
+
+    (found,) = jobsymptoms.detect([failed(120)], (), now=NOW)
+    assert (found.kind, "BackoffLimitExceeded" in found.evidence) == ("job-failed", True)
+    assert jobsymptoms.detect([failed(7200)], (), now=NOW) == ()
+
+
+def test_a_job_whose_pods_all_get_nowhere_is_stuck_and_knows_its_cron_job() -> None:
+    pod = made.pod(
+        "nightly-1", ready=False, phase="Pending", age=7200, state=made.waiting("ImagePullBackOff")
+    )
+    pod["metadata"]["ownerReferences"] = [
+        {"apiVersion": "batch/v1", "kind": "Job", "name": "nightly", "uid": "uid-nightly", "controller": True}
+    ]
+    (found,) = jobsymptoms.detect([_job(active=1)], [pod], now=NOW)
+    assert (found.kind, found.facts["cron"], found.pods) == ("job-stuck", "night", ("nightly-1",))
+    ours = _job(active=1)
+    ours["metadata"]["labels"] = {"chaosUID": "1"}
+    assert jobsymptoms.detect([ours], [pod], now=NOW) == ()
+    assert jobsymptoms.detect([_job(active=1)], [], now=NOW) == ()
+
+
+# ---------------------------------------------------------------- logs
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ('FATAL: password authentication failed for user "shop"', "database-auth"),
+        ("FATAL: sorry, too many clients already", "database-refusing"),
+        ("dial tcp: lookup db on 10.96.0.10:53: no such host", "dns-failure"),
+        ("dial tcp 10.0.0.5:5432: connect: connection refused", "database-refused"),
+        ("write /data/x: no space left on device", "no-space"),
+        ("java.lang.OutOfMemoryError: Java heap space", "heap-exhausted"),
+    ],
+)
+def test_what_a_log_says_names_the_cause(line: str, kind: str) -> None:
+    (found,) = logsymptoms.detect(CART, {("shop", "a"): f"started\n{line}\nbye"}, now=NOW)
+    assert (found.kind, found.pods) == (kind, ("a",))
+
+
+def test_an_address_with_its_password_is_not_told() -> None:
+    log = "postgres://shop:s3cret@db:5432/x: connection refused"
+    (found,) = logsymptoms.detect(CART, {("shop", "a"): log}, now=NOW)
+    assert "s3cret" not in found.evidence
+
+
+def test_a_log_that_says_nothing_known_is_no_symptom() -> None:
+    assert logsymptoms.detect(CART, {("shop", "a"): "GET /cart 200"}, now=NOW) == ()
+
+
+# ---------------------------------------------------------------- nodes
+
+
+def test_a_lost_node_tells_how_many_pods_are_on_it() -> None:
+    seen = made.topology(
+        made.pod("a"), made.pod("b", node="node-2"), nodes=(made.node("node-1", ready="Unknown"),)
+    )
+    (found,) = nodesymptoms.detect(seen, now=NOW)
+    assert (found.kind, found.evidence) == (
+        "node-lost",
+        "not ready for 60 s: NodeStatusUnknown, 1 pods on it",
+    )
+
+
+def test_a_node_under_pressure_is_told_apart_by_what_runs_short() -> None:
+    node = made.node("node-1")
+    node["status"]["conditions"] += [
+        {"type": "DiskPressure", "status": "True", "lastTransitionTime": ago(60), "message": "full"},
+        {"type": "MemoryPressure", "status": "True", "lastTransitionTime": ago(60)},
+    ]
+    found = nodesymptoms.detect(made.topology(nodes=(node,)), now=NOW)
+    assert {each.kind for each in found} == {"disk-pressure", "node-pressure"}
+
+
+# ---------------------------------------------------------------- network, databases
+
+
+def _errors_of(name: str, seen: Topology) -> Symptom:
+    return replace(symptom("errors"), target=seen.workloads["shop", f"deployment/{name}"].ref)
+
+
+def _policy(age: float = 60, **spec: Any) -> Object:
+    spec = {"podSelector": {"matchLabels": {"app": "cart"}}, "policyTypes": ["Ingress"], **spec}
+    return {"metadata": {**made.meta("deny"), "creationTimestamp": ago(age)}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("policy", "cuts"),
+    [
+        (_policy(), True),
+        (_policy(policyTypes=["Egress"], egress=[{"ports": [{"port": 53}]}]), True),
+        (_policy(ingress=[{}]), False),
+        (_policy(policyTypes=["Egress"], egress=[{}]), False),
+        (_policy(age=7200), False),
+        (_policy(podSelector={"matchLabels": {"app": "orders"}}), False),
+    ],
+    ids=["nothing in", "only names out", "something in", "all out", "old", "others"],
+)
+def test_a_young_policy_that_cuts_off_is_told_where_somebody_feels_it(policy: Object, cuts: bool) -> None:
+    felt = networksymptoms.detect(CART, [policy], [_errors_of("cart", CART)], now=NOW)
+    assert [each.kind for each in felt] == ["network-cut"] * cuts
+    assert networksymptoms.detect(CART, [policy], [], now=NOW) == ()
+
+
+def test_a_service_whose_selector_was_spoilt_has_nobody_behind_it() -> None:
+    service = {"metadata": made.meta("cart"), "spec": {"selector": {"app": "cart", "tier": "typo"}}}
+    caller = made.deployment("front", env={"CART": "http://cart:80"})
+    pods = (made.pod("a"), made.pod("f", of="front-h1"))
+    seen = made.topology(*pods, deployments=(made.deployment("cart"), caller), services=(service,))
+    (found,) = networksymptoms.detect(seen, (), [_errors_of("front", seen)], now=NOW)
+    assert (found.kind, str(found.target)) == ("no-endpoints", "deployment/cart")
+    assert "app=cart,tier=typo" in found.evidence
+    assert networksymptoms.detect(seen, (), [], now=NOW) == ()
+
+
+def test_nobody_answers_for_names() -> None:
+    dns = made.deployment("coredns", replicas=2)
+    dns["metadata"]["namespace"] = "kube-system"
+    dns["spec"]["template"]["metadata"]["labels"] = {"k8s-app": "kube-dns"}
+    (found,) = networksymptoms.detect(made.topology(deployments=(dns,)), (), (), now=NOW)
+    assert (found.kind, found.evidence) == ("dns-down", "0 of 2 pods answer for names")
+
+
+def test_a_database_without_a_ready_pod_is_down_and_one_scaled_to_nothing_where_somebody_calls_it() -> None:
+    caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+    down = made.topology(deployments=(caller, made.deployment("db", replicas=1)))
+    (found,) = databasesymptoms.detect(down, {}, now=NOW)
+    assert (str(found.target), found.evidence) == ("deployment/db", "0 of 1 pods of the database are ready")
+    nothing = made.deployment("db", replicas=0)
+    (gone,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
+    assert gone.evidence == "scaled to 0"
+    assert databasesymptoms.detect(made.topology(deployments=(nothing,)), {}, now=NOW) == ()
