@@ -121,7 +121,7 @@ def test_a_matrix_of_nothing_is_refused(faults: tuple[str, ...], apps: tuple[str
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("drills")
     with (
-        SimulatedCluster(seed=7, rate=30.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        SimulatedCluster(seed=7, rate=15.0, story="quiet", history=timedelta(minutes=2)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(folder / "kubeconfig")), home=folder / "home"
         ) as connected,

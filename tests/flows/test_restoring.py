@@ -54,6 +54,13 @@ def test_stand_ins_have_the_shape_of_what_was_recorded_and_none_of_its_secrets()
     assert front["spec"]["template"]["metadata"]["annotations"] == {"chaoskit.io/calls": "billing"}
 
 
+def test_a_stand_in_begins_without_what_was_wrong() -> None:
+    _, sound, *_ = restoring.bodies(_snapshot(), _issue("crash-loop"))
+    _, pulled, *_ = restoring.bodies(_snapshot(), _issue("image-pull"))
+    images = [each["spec"]["template"]["spec"]["containers"][0]["image"] for each in (sound, pulled)]
+    assert images == ["registry.example/billing:1", "registry.example/stand-in:1"]
+
+
 @pytest.mark.parametrize(
     ("kind", "story"),
     [
@@ -80,7 +87,7 @@ def test_what_the_simulator_cannot_show_is_said() -> None:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with (
-        SimulatedCluster(seed=7, rate=30.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        SimulatedCluster(seed=7, rate=12.0, story="quiet", history=timedelta(minutes=2)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")), home=tmp_path / "home"
         ) as connected,

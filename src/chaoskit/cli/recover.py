@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 app = new_app(__doc__)
 
-SPEED = 20.0
+SPEED = 10.0
 HISTORY = 0.25
 """How many times faster than the wall a simulated cluster for a replay is, and how many hours old."""
 

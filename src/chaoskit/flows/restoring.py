@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from chaoskit import kube
@@ -36,6 +36,10 @@ _STORIES: Mapping[str, str] = {
     "unschedulable": "unschedulable", "crash-loop": "killed", "error-exit": "killed",
 }  # fmt: skip
 """By symptom, the story that shows it; of several symptoms the first here tells how it failed."""
+
+_IMAGE = "registry.example/stand-in:1"
+_SPOILT = {"image-pull": "image", "unschedulable": "resources"}
+"""By symptom, the part of a container that was at fault, which a stand-in begins without."""
 
 
 def replay(
@@ -96,7 +100,8 @@ def bodies(snapshot: Mapping[str, Any], issue: Issue) -> Iterator[Object]:
     for each in snapshot.get("workloads") or ():
         if each["kind"] == "Deployment":
             name = each["object"]["metadata"]["name"]
-            yield _stand_in(each["object"], namespace, calls.get(f"deployment/{name}") or ())
+            spoilt = issue.kinds if name == issue.target.name else frozenset()
+            yield _stand_in(each["object"], namespace, calls.get(f"deployment/{name}") or (), spoilt)
     for each in snapshot.get("services") or ():
         spec = {key: each["spec"][key] for key in ("selector", "ports") if each["spec"].get(key)}
         yield {"apiVersion": "v1", "kind": "Service", "metadata": _meta(each, namespace), "spec": spec}
@@ -106,14 +111,16 @@ def _meta(body: Object, namespace: str) -> Object:
     return {"name": body["metadata"]["name"], "namespace": namespace, "labels": kube.labels_of(body)}
 
 
-def _stand_in(body: Object, namespace: str, calls: Any) -> Object:
+def _stand_in(body: Object, namespace: str, calls: Sequence[str], spoilt: Collection[str]) -> Object:
+    """The deployment before it failed: without the image or the requests that were what was wrong with it."""
     spec, template = body["spec"], body["spec"]["template"]
     name = body["metadata"]["name"]
     upstreams = ",".join(f"http://{each}:8080" for each in calls)
     roles = [{"name": "NAME", "value": name}, {"name": "UPSTREAMS", "value": upstreams}]
-    parts = ("name", "image", "resources", "ports", "readinessProbe", "livenessProbe")
+    parts = {"name", "image", "resources", "ports", "readinessProbe", "livenessProbe"}
+    parts -= {part for kind, part in _SPOILT.items() if kind in spoilt}
     containers = [
-        {**{part: each[part] for part in parts if part in each}, "env": roles}
+        {"image": _IMAGE, **{part: each[part] for part in parts if part in each}, "env": roles}
         for each in template["spec"]["containers"]
     ]
     meta = {
