@@ -16,10 +16,10 @@ import pytest
 from tests.servers import PrometheusServer, free_port, until
 from tests.wire import Answer, Asked, Scripted, scripted
 
-from chaoskit.adapters.prometheus import PrometheusMetrics, QueryRefused
+from chaoskit.adapters.prometheus import PrometheusMetrics
 from chaoskit.clock import ManualClock, WallClock
 from chaoskit.errors import Forbidden, Unavailable
-from chaoskit.ports.metrics import Sample, Series
+from chaoskit.ports.metrics import QueryRefused, Sample, Series
 from chaoskit.signals import BY_NAME, CATALOGUE, expression, selector
 from chaoskit.simulator.cluster import SimulatedCluster
 

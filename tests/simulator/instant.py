@@ -13,6 +13,12 @@ from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.shop.shop import Shop
 
+LACKING = {
+    "cpu_request_ratio", "memory_major_faults", "fs_volume_usage", "target_up", "sample_age",
+    "db_pool_waits", "db_refused", "db_up", "node_load", "node_pressure",
+}  # fmt: skip
+"""Signals of the catalogue that the shop cannot tell: it has no page faults, volumes or exporters."""
+
 KINDS = {"Deployment": "Deployment.apps", "ReplicaSet": "ReplicaSet.apps"}
 
 

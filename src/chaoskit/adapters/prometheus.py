@@ -17,7 +17,7 @@ from urllib3.util.retry import Retry
 
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, Unavailable
-from chaoskit.ports.metrics import Alert, Sample, Series, Signal
+from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
 from chaoskit.signals import expression, selector
 
 SERVICE = "Prometheus"
@@ -31,15 +31,12 @@ Row = Mapping[str, Any]
 Labels = tuple[tuple[str, str], ...]
 
 
-class QueryRefused(Unavailable):
-    """Prometheus cannot evaluate the query; the message is its own."""
-
-
 class PrometheusMetrics:
     """Signals of a Prometheus, as recorded or evaluated; a context manager that closes its connections.
 
-    `staleness`: seconds after its sampling in which a recorded value still counts as present. Raw PromQL
-    has no such bound: Prometheus itself holds a gauge for five minutes unless its target went away.
+    `staleness`: seconds after its sampling in which a recorded value still counts as present, or two and a
+    half of the signal's steps where these are longer. Raw PromQL has no such bound: Prometheus itself holds
+    a gauge for five minutes unless its target went away.
     `verify`: whether to check the server's certificate, or the path of a CA bundle to check it with.
     """
 
@@ -120,6 +117,18 @@ class PrometheusMetrics:
             answer = self._session.get(f"{self.url}/api/v1/alerts", timeout=self._timeout)
             return tuple(_alert(each) for each in answer.json()["data"]["alerts"])
 
+    def query(self, promql: str, *, at: datetime | None = None) -> tuple[Sample, ...]:
+        """Each series of the answer to a query of one's own; `Sample.at` is when it was evaluated."""
+        rows = map(_sample, self._vector(promql, at))
+        return tuple(Sample(dict(labels), value, _datetime(when)) for labels, when, value in rows)
+
+    def sampled(self, selected: str, seconds: int) -> tuple[datetime, ...]:
+        """When a sample of the selected series was taken in the last `seconds`, oldest first."""
+        found = {
+            float(at) for row in self._vector(f"{selected}[{seconds}s]", None) for at, _ in row["values"]
+        }
+        return tuple(map(_datetime, sorted(found)))
+
     # ------------------------------------------------------------------ recorded or raw
 
     def _rows(
@@ -130,7 +139,7 @@ class PrometheusMetrics:
         at: datetime | None,
     ) -> list[Row]:
         if not self._is_raw(signal, at):
-            rows = ask(self._fresh(selector(signal.record, where)))
+            rows = ask(self._fresh(selector(signal.record, where), signal.step))
             if rows or not self._evaluates_expressions() or self._vector(signal.record, at):
                 return rows
         rows = [row for row in ask(expression(signal)) if _matches(row["metric"], where)]
@@ -156,11 +165,12 @@ class PrometheusMetrics:
                 self._evaluates = False
         return self._evaluates
 
-    def _fresh(self, selected: str) -> str:
-        """Without what is older than `staleness`: Prometheus would hold it for five minutes."""
+    def _fresh(self, selected: str, step: int) -> str:
+        """Without what is too old: Prometheus would hold it for five minutes."""
         if not self._evaluates_expressions():
             return selected
-        return f"{selected} unless (time() - timestamp({selected}) > {self._staleness:g})"
+        most = max(self._staleness, 2.5 * step)
+        return f"{selected} unless (time() - timestamp({selected}) > {most:g})"
 
     def _sampled(self, signal: Signal, where: Mapping[str, str], at: datetime | None) -> dict[Labels, float]:
         """When each series was sampled; empty where Prometheus cannot tell."""

@@ -90,7 +90,7 @@ class AIChaosEngine:
         world = self._world
         loaded = learning.chosen(world.models, model)
         now = world.clock.now()
-        wanted, step = (loaded[1].spec.signals, loaded[1].spec.step) if loaded else (signals.CATALOGUE, 60)
+        wanted, step = (loaded[1].spec.signals, loaded[1].spec.step) if loaded else (signals.known(), 60)
         start = now - learning.wanted_history(loaded[1] if loaded else None)
         window = prediction.collect(self._metrics(), start, now, namespace, wanted=wanted, step=step)
         found = learning.answer(window, loaded, now=now, cluster=world.cluster.name)

@@ -8,8 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from chaoskit.errors import Unavailable
+
 SignalKind = Literal["gauge", "counter", "ratio", "flag"]
 Scope = Literal["pod", "workload", "node", "edge"]
+
+LABELS: Mapping[Scope, tuple[str, ...]] = {
+    "pod": ("namespace", "pod"),
+    "workload": ("namespace", "workload", "workload_kind"),
+    "node": ("node",),
+    "edge": ("namespace", "workload", "source"),
+}
+"""What the series of a scope must be told apart by."""
+
+
+class QueryRefused(Unavailable):
+    """The metrics source cannot evaluate the query; the message is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +32,8 @@ class Signal:
 
     `step` is the sampling step in seconds. `scope` says what a series stands for: a pod (labels
     namespace, pod, workload, workload_kind), a workload, a node (label node) or an edge (a pod's or
-    workload's labels plus `source`, the caller).
+    workload's labels plus `source`, the caller). `origin` says who exports what is behind it; `classes`
+    are failures that it helps to see beside those that the catalogue knows it for.
     """
 
     name: str
@@ -29,6 +44,8 @@ class Signal:
     promql: str
     meaning: str
     step: int = 15
+    origin: str = ""
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +100,16 @@ class MetricsSource(Protocol):
 
     def alerts(self) -> tuple[Alert, ...]:
         """All pending and firing alerts."""
+        ...
+
+
+class Queries(Protocol):
+    """Queries of one's own, where a metrics source takes them. Raises what `MetricsSource` raises."""
+
+    def query(self, promql: str, *, at: datetime | None = None) -> tuple[Sample, ...]:
+        """Each series of the answer; `QueryRefused` when it cannot be evaluated."""
+        ...
+
+    def sampled(self, selected: str, seconds: int) -> tuple[datetime, ...]:
+        """When a sample of the selected series was taken in the last `seconds`, oldest first."""
         ...

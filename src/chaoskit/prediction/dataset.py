@@ -110,6 +110,13 @@ class Dataset:
             blocks=tuple(replace(b, values=self._columns(b, wanted)) for b in self.blocks),
         )
 
+    def sampled(self) -> Dataset:
+        """The same without the signals that have no sample anywhere: nothing can be learned from them."""
+        seen = [
+            not all(missing(b.values[:, at]).all() for b in self.blocks) for at in range(len(self.signals))
+        ]
+        return self.select([signal for signal, there in zip(self.signals, seen, strict=True) if there])
+
     def until(self, at: datetime) -> Dataset:
         """The same without what was measured after `at`; blocks that begin later are left out.
 
@@ -195,18 +202,19 @@ def collect(
     end: datetime,
     namespace: str,
     *,
-    wanted: Sequence[Signal] = signals.CATALOGUE,
+    wanted: Sequence[Signal] | None = None,
     step: int = 60,
     listen: events.Listener = events.ignore,
 ) -> Dataset:
     """All pods of a namespace from `start` to `end` on a grid of `step` seconds, as one block.
 
-    It begins where the samples do: Prometheus may not reach back as far as `start`.
-    A workload's or an edge's series counts for each of its pods (the worst caller, where several call);
-    signals of nodes are left out: which pod was on which node then is not known. So are pods of jobs and of
-    Litmus' engines, which are meant to end. Raises `CannotStart` when no pod has any signal there.
+    Without `wanted`, every signal that is known; those without any sample there are left out. It begins
+    where the samples do: Prometheus may not reach back as far as `start`. A workload's or an edge's series
+    counts for each of its pods (the worst caller, where several call); signals of nodes are left out: which
+    pod was on which node then is not known. So are pods of jobs and of Litmus' engines, which are meant to
+    end. Raises `CannotStart` when no pod has any signal there.
     """
-    usable = tuple(signal for signal in wanted if signal.scope != "node")
+    usable = tuple(signal for signal in wanted or signals.known() if signal.scope != "node")
     found: list[tuple[Series, ...]] = []
     for number, signal in enumerate(usable):
         found.append(metrics.range(signal, start, end, step=step, where={"namespace": namespace}))
@@ -224,7 +232,7 @@ def collect(
     _clear_absent(values, usable)
     first = int(np.argmax(present(values).any(axis=0)))
     begin = start.astimezone(UTC) + timedelta(seconds=first * step)
-    return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),))
+    return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),)).sampled()
 
 
 def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:

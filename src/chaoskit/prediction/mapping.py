@@ -12,7 +12,7 @@ import yaml
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal, SignalKind
-from chaoskit.signals import BY_NAME
+from chaoskit.signals import KNOWN
 
 
 class _Written(pydantic.BaseModel):
@@ -171,7 +171,7 @@ class Mapping(_Written):
 
 
 def _signal(name: str, column: Column, step: int) -> Signal:
-    known = BY_NAME.get(name)
+    known = KNOWN.get(name)
     if known is not None:
         return known
     return Signal(name, column.unit, column.kind, "pod", "", "", column.meaning or name, step)

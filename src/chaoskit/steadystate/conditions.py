@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from chaoskit.documents import Duration, Written, closest
 from chaoskit.ports.metrics import Signal
 from chaoskit.redaction import scrubbed
-from chaoskit.signals import BY_NAME
+from chaoskit.signals import KNOWN
 
 Mode = Literal["before", "after", "edges", "continuous"]
 """When a condition must hold: ``edges`` is before and after, ``continuous`` during the fault as well."""
@@ -29,8 +29,8 @@ class SignalCondition(Written):
     @field_validator("signal")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name and name not in BY_NAME:
-            hint = closest(name, BY_NAME)
+        if name and name not in KNOWN:
+            hint = closest(name, KNOWN)
             raise ValueError("a signal of the catalogue" + (f"; {hint}" if hint else ""))
         return name
 
@@ -46,9 +46,9 @@ class SignalCondition(Written):
 
     @property
     def measured(self) -> Signal:
-        """The signal of the catalogue, or one made of the query."""
+        """The signal that is known by that name, or one made of the query."""
         if self.signal:
-            return BY_NAME[self.signal]
+            return KNOWN[self.signal]
         return Signal(self.query, "", "gauge", "workload", "", self.query, self.query)
 
     def where(self, namespace: str) -> dict[str, str]:
