@@ -51,10 +51,12 @@ def connect(**settings: Any) -> Iterator[World]:
         CannotStart: there is no kubeconfig, or the cluster does not answer.
         InvalidInput: a setting is wrong.
     """
+    from chaoskit import signalfiles
     from chaoskit.runtime import connected
     from chaoskit.settings import load
 
-    with connected(load(settings).settings) as runtime:
+    found = load(settings).settings
+    with signalfiles.known(found.signals), connected(found) as runtime:
         yield runtime.world
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chaoskit.adapters.kubernetes import KubernetesCluster
     from chaoskit.flows.world import World
     from chaoskit.governor import Limits
-    from chaoskit.ports.metrics import MetricsSource
+    from chaoskit.ports.metrics import Queries
     from chaoskit.ports.notifier import Notifier
     from chaoskit.ports.store import Ages, Store
 
@@ -90,7 +90,7 @@ class Runtime:
         )
 
     @cached_property
-    def metrics(self) -> MetricsSource | None:
+    def metrics(self) -> Queries | None:
         """Prometheus: the one that is set, or the simulated cluster's; None without one."""
         address = self.settings.prometheus or (self.simulated.prometheus if self.simulated else "")
         if not address:

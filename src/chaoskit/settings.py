@@ -91,6 +91,9 @@ class Settings(BaseModel):
     protected_namespaces: tuple[str, ...] = Field(
         default=(), description="namespaces without chaos, beside the usual"
     )
+    signals: tuple[str, ...] = Field(
+        default=(), description="files and folders with signals of your own (kind: Signals)"
+    )
 
 
 class Loaded(BaseModel):
@@ -159,7 +162,10 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     """The variables that say something: an empty one is not set."""
     names = (name for name in Settings.model_fields if name != "home")
     found = {name: text for name in names if (text := env.get(PREFIX + name.upper(), "").strip())}
-    return {name: _listed(v) if name == "protected_namespaces" else v for name, v in found.items()}
+    return {name: _listed(v) if name in _LISTS else v for name, v in found.items()}
+
+
+_LISTS = frozenset({"protected_namespaces", "signals"})
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from tests.servers import shared_folder
 EXAMPLES = PROJECT / "examples"
 EXPERIMENTS = sorted((EXAMPLES / "experiments").iterdir())
 RUNBOOKS = sorted((EXAMPLES / "runbooks").iterdir())
+SIGNALS = sorted((EXAMPLES / "signals").iterdir())
 MAPPINGS = sorted((EXAMPLES / "data").iterdir())
 DATA = {
     "dbsherlock-tpcc": (shared_folder() / "data/dbsherlock-tpcc", "database"),
@@ -29,7 +30,14 @@ def _name(path: Path) -> str:
 
 def test_there_is_a_test_for_every_example() -> None:
     files = {path for path in EXAMPLES.rglob("*") if path.is_file()}
-    assert files == {*EXPERIMENTS, *RUNBOOKS, *MAPPINGS, *PIPELINES}
+    assert files == {*EXPERIMENTS, *RUNBOOKS, *SIGNALS, *MAPPINGS, *PIPELINES}
+
+
+@pytest.mark.parametrize("path", SIGNALS, ids=_name)
+def test_signals_are_recorded_by_rules_of_their_own(stranger: CommandLine, path: Path) -> None:
+    rules = stranger("monitor", "rules", env={"CHAOSKIT_SIGNALS": str(path)})
+    assert rules.code == 0, rules.err
+    assert f"chaoskit:{path.stem}_" in rules.out
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=_name)

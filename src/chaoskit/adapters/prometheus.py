@@ -123,11 +123,10 @@ class PrometheusMetrics:
         return tuple(Sample(dict(labels), value, _datetime(when)) for labels, when, value in rows)
 
     def sampled(self, selected: str, seconds: int) -> tuple[datetime, ...]:
-        """When a sample of the selected series was taken in the last `seconds`, oldest first."""
-        found = {
-            float(at) for row in self._vector(f"{selected}[{seconds}s]", None) for at, _ in row["values"]
-        }
-        return tuple(map(_datetime, sorted(found)))
+        """When the best measured of the selected series has its samples of the last `seconds`."""
+        rows = self._vector(f"{selected}[{seconds}s]", None)
+        longest = max(rows, key=lambda row: len(row["values"]), default=None)
+        return tuple(_datetime(float(at)) for at, _ in longest["values"]) if longest else ()
 
     # ------------------------------------------------------------------ recorded or raw
 

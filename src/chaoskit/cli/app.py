@@ -55,6 +55,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "explain": "Say in words what an outcome or exit code means, or what happened in a run.",
     },
     "Set up": {
+        "monitor": "Look at the signals in Prometheus, and write the rules that record them.",
         "config": "Show the settings, and where each comes from.",
     },
 }

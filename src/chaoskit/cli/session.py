@@ -171,7 +171,7 @@ def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]]
         def with_session(**values: Any) -> None:
             shared = {name: values.pop(name) for name in _SHARED}
             session = _session(shared)
-            with within(shared["timeout"]), _errors_as_results(session):
+            with within(shared["timeout"]), _errors_as_results(session), _own_signals(session):
                 function(session, **values)
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
@@ -200,6 +200,18 @@ def _errors_as_results(session: Session) -> Iterator[None]:
             cause = error.error if isinstance(error, Signalled) else error
             emit(session, "error", document(cause), lambda _out: None)
         raise
+
+
+@contextmanager
+def _own_signals(session: Session) -> Iterator[None]:
+    """Signals of the user's own are known to whatever the command reads."""
+    if not session.loaded.settings.signals:
+        yield
+        return
+    from chaoskit.signalfiles import known
+
+    with known(session.loaded.settings.signals):
+        yield
 
 
 _WAYS_OUT = (typer.Exit, typer.Abort, typer.BadParameter)

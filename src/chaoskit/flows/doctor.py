@@ -13,7 +13,8 @@ from chaoskit.experiments.checks import Check
 from chaoskit.ports.cluster import Access, Cluster
 from chaoskit.ports.metrics import MetricsSource, Signal
 from chaoskit.ports.store import Store
-from chaoskit.signals import CATALOGUE
+from chaoskit.signals import known
+from chaoskit.signals.needs import unmet
 
 NODES_RECOMMENDED = 3
 
@@ -88,12 +89,16 @@ def signals(found: MetricsSource | None, namespace: str) -> Iterator[Check]:
             "prometheus", "warning", "none is configured: no training, no prediction", "--prometheus URL"
         )
         return
-    absent = [signal.name for signal in CATALOGUE if not _sampled(found, signal, namespace)]
-    words = f"{len(CATALOGUE) - len(absent)} of {len(CATALOGUE)} signals have samples"
-    if absent:
-        yield Check("prometheus", "warning", f"{words}; absent: {', '.join(absent)}")
+    every = known()
+    present = [signal.name for signal in every if _sampled(found, signal, namespace)]
+    lost = [need.words for need in unmet(present, every)]
+    words = f"{len(present)} of {len(every)} signals have samples"
+    if not present:
+        yield Check("prometheus", "warning", words, "have it scrape cAdvisor and kube-state-metrics")
+    elif lost:
+        yield Check("prometheus", "warning", f"{words}: no {', no '.join(lost)}", "chaoskit monitor lint")
     else:
-        yield Check("prometheus", "ok", words)
+        yield Check("prometheus", "ok", f"{words}; all classes of failure have one")
 
 
 def _sampled(found: MetricsSource, signal: Signal, namespace: str) -> bool:

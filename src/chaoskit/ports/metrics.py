@@ -103,13 +103,13 @@ class MetricsSource(Protocol):
         ...
 
 
-class Queries(Protocol):
-    """Queries of one's own, where a metrics source takes them. Raises what `MetricsSource` raises."""
+class Queries(MetricsSource, Protocol):
+    """A metrics source that takes queries of one's own. Raises what `MetricsSource` raises."""
 
     def query(self, promql: str, *, at: datetime | None = None) -> tuple[Sample, ...]:
         """Each series of the answer; `QueryRefused` when it cannot be evaluated."""
         ...
 
     def sampled(self, selected: str, seconds: int) -> tuple[datetime, ...]:
-        """When a sample of the selected series was taken in the last `seconds`, oldest first."""
+        """When the best measured of the selected series has its samples of the last `seconds`."""
         ...
