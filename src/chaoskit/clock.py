@@ -143,3 +143,22 @@ class ManualClock:
     def call_at(self, seconds: float, action: Callable[[], None]) -> None:
         """`action` is called when the clock passes `seconds` from now."""
         self._hooks.append((self._at + timedelta(seconds=seconds), action))
+
+
+class Pace:
+    """Lets so many in a second, evenly, whichever thread they come from; each call waits for its turn."""
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._gap = 1 / per_second
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        """It is the caller's turn."""
+        with self._lock:
+            now = self._clock.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._gap
+        if turn > now:
+            self._clock.sleep(turn - now)

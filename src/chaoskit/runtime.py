@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoskit import kube
-from chaoskit.clock import Clock, ScaledClock, WallClock
+from chaoskit.clock import Clock, Pace, ScaledClock, WallClock
 from chaoskit.errors import ChaoskitError, InvalidInput, NotFound
 from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
@@ -97,11 +97,13 @@ class Runtime:
             return None
         from chaoskit.adapters.prometheus import PrometheusMetrics
 
+        per_second = self.settings.prometheus_per_second
         metrics = PrometheusMetrics(
             address,
             clock=self.clock,
             token=self.settings.prometheus_token,
             verify=self.settings.prometheus_ca or True,
+            pace=Pace(per_second, WallClock()) if per_second else None,
         )
         self._stack.callback(metrics.close)
         return metrics

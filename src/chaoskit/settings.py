@@ -38,6 +38,9 @@ class Settings(BaseModel):
     )
     prometheus_ca: str = Field(default="", description="CA bundle to check its certificate with")
     prometheus_token: str = Field(default="", description="bearer token for Prometheus", repr=False)
+    prometheus_per_second: float = Field(
+        default=0, ge=0, description="most questions to Prometheus in a second; 0: no cap"
+    )
     webhook: str = Field(
         default="", description="address that is told when a recovery needs a person", repr=False
     )

@@ -17,10 +17,12 @@ from tests.servers import PrometheusServer, free_port, until
 from tests.wire import Answer, Asked, Scripted, scripted
 
 from chaoskit.adapters.prometheus import PrometheusMetrics
-from chaoskit.clock import ManualClock, WallClock
+from chaoskit.clock import ManualClock, Pace, WallClock
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.ports.metrics import QueryRefused, Sample, Series
-from chaoskit.signals import BY_NAME, CATALOGUE, expression, selector
+from chaoskit.signals import BY_NAME, CATALOGUE, selector
+from chaoskit.signals.lint import Finding, lint
+from chaoskit.signals.rules import groups
 from chaoskit.simulator.cluster import SimulatedCluster
 
 MEMORY, READY, ERRORS = BY_NAME["memory_usage"], BY_NAME["ready"], BY_NAME["error_ratio"]
@@ -239,6 +241,20 @@ def test_the_token_is_sent(metrics: PrometheusMetrics, wire: Scripted) -> None:
     assert {asked.headers["Authorization"] for asked in wire.asked} == {"Bearer s3cret"}
 
 
+def test_every_question_waits_for_its_turn(wire: Scripted, script: Metrics, clock: ManualClock) -> None:
+    script.vectors[MEMORY.record] = [(CART, AT, 0.5)]
+    with PrometheusMetrics(wire.url, clock=clock, pace=Pace(2, clock)) as slowed:
+        slowed.range(MEMORY, T0, T0 + timedelta(seconds=15 * 25_000))
+    assert clock.monotonic() == pytest.approx((len(script.queries) - 1) / 2)
+
+
+def test_the_samples_of_the_best_measured_series_are_told(metrics: PrometheusMetrics, wire: Scripted) -> None:
+    rows = [{"metric": CART, "values": [[AT - 15, "1"], [AT, "1"]]}, {"metric": {}, "values": [[AT, "2"]]}]
+    wire.will(success(rows))
+    assert metrics.sampled("up", 60) == (T0 - timedelta(seconds=15), T0)
+    assert metrics.sampled("up", 60) == ()
+
+
 def test_alerts_are_listed_with_state_and_time(metrics: PrometheusMetrics, wire: Scripted) -> None:
     labels = {"alertname": "HighErrors", "namespace": "shop"}
     firing = {"labels": labels, "state": "firing", "activeAt": "2026-03-01T12:00:00.123456789Z", "value": "1"}
@@ -346,9 +362,9 @@ def test_a_real_prometheus_refuses_in_its_own_words(real_prometheus: Callable[..
 
 def rules() -> str:
     """Every signal of the catalogue as a recording rule, once a second; and an alert that fires at once."""
-    recorded = [{"record": signal.record, "expr": expression(signal)} for signal in CATALOGUE]
-    alert = {"alert": "Always", "expr": "vector(1)", "labels": {"severity": "info"}}
-    return json.dumps({"groups": [{"name": "chaoskit", "interval": "1s", "rules": [*recorded, alert]}]})
+    found = groups(CATALOGUE)["groups"]
+    found[0]["rules"].append({"alert": "Always", "expr": "vector(1)", "labels": {"severity": "info"}})
+    return json.dumps({"groups": [{**group, "interval": "1s"} for group in found]})
 
 
 @pytest.mark.real
@@ -377,6 +393,15 @@ def test_the_rules_get_from_the_exposition_what_the_simulator_records(
             assert sum(bool(series) for series in expected.values()) > 20
             compare(own, real)
             assert [alert.name for alert in real.alerts()] == ["Always"]
+            until(lambda: linted(real, "ready").interval == 1, 10, "nothing is recorded once a second")
+            assert linted(real, "ready").state == "recorded"
+            assert linted(real, "db_up").metrics["pg_up"] is False
+
+
+def linted(metrics: PrometheusMetrics, name: str) -> Finding:
+    """What there is of one signal in the shop."""
+    (found,) = lint(metrics, [BY_NAME[name]], "shop")
+    return found
 
 
 def owners(samples: tuple[Sample, ...]) -> set[tuple[str, ...]]:

@@ -38,6 +38,7 @@ class PrometheusMetrics:
     half of the signal's steps where these are longer. Raw PromQL has no such bound: Prometheus itself holds
     a gauge for five minutes unless its target went away.
     `verify`: whether to check the server's certificate, or the path of a CA bundle to check it with.
+    `pace` is called before each question and may wait.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class PrometheusMetrics:
         verify: bool | str = True,
         timeout: float = 30.0,
         staleness: float = 75.0,
+        pace: Callable[[], None] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._shown = re.sub(r"//[^/@]*@", "//", self.url)
         self._clock = clock
         self._staleness = staleness
+        self._pace = pace or (lambda: None)
         self._raw_until: dict[str, float] = {}
         self._evaluates: bool | None = None
         self._session = requests.Session()
@@ -181,6 +184,7 @@ class PrometheusMetrics:
     # ------------------------------------------------------------------ requests
 
     def _vector(self, query: str, at: datetime | None) -> list[Row]:
+        self._pace()
         moment = {"time": f"{at.timestamp():.3f}"} if at else {}
         with self._translated(query):
             return list(self._client.custom_query(query, params=moment))
@@ -189,6 +193,7 @@ class PrometheusMetrics:
         rows: list[Row] = []
         for first, last in _chunks(count):
             begin, end = (start + timedelta(seconds=step * index) for index in (first, last))
+            self._pace()
             # The client rounds to whole seconds; what is in params goes before.
             exact = {"start": f"{begin.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
             with self._translated(query):

@@ -22,6 +22,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "doctor": "Check what chaoskit needs, and say how to mend what is missing.",
     },
     "Predict": {
+        "collect": "Collect history from Prometheus into files, to train on.",
         "train": "Train a failure model on history and judge it honestly.",
         "evaluate": "Judge a trained model on data that it has not seen.",
         "calibrate": "Fit a model's thresholds to another cluster, without any label.",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from chaoskit.cli.render import columns
 from chaoskit.errors import InvalidInput
@@ -39,6 +41,15 @@ def read(data: Sequence[Path] | None, mapping: Path | None) -> tuple[Dataset, Ma
         confirm=meaning.target.confirm,
     )
     return prediction.read(data, meaning), meaning, target
+
+
+def moment(text: str) -> datetime:
+    """The moment that an option names, UTC where it names no zone; Typer tells when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no ISO 8601 time") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def processors() -> int:

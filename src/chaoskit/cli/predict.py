@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.measured import moment
 from chaoskit.cli.render import columns, emit, next_step, percent, sparkline
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.errors import InvalidInput
@@ -84,16 +84,8 @@ def _from_files(
         raise InvalidInput("--data and --mapping belong together: files, and what their columns mean")
     chosen = learning.chosen(session.loaded.settings.home / "models", model or session.loaded.settings.model)
     dataset = prediction.read(data, prediction.load_mapping(mapping))
-    now = _moment(at) if at else dataset.blocks[-1].end
+    now = moment(at) if at else dataset.blocks[-1].end
     return learning.answer(dataset.until(now), chosen, now=now)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def table(out: Console, found: Sequence[PredictionRecord], *, advice: bool = True) -> None:

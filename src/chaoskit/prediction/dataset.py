@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors, events, signals, topology
-from chaoskit.ports.metrics import MetricsSource, Series, Signal
+from chaoskit.ports.metrics import MetricsSource, QueryRefused, Series, Signal
 from chaoskit.records import LabelRecord
 
 Values = NDArray[np.float32]
@@ -212,12 +212,17 @@ def collect(
     where the samples do: Prometheus may not reach back as far as `start`. A workload's or an edge's series
     counts for each of its pods (the worst caller, where several call); signals of nodes are left out: which
     pod was on which node then is not known. So are pods of jobs and of Litmus' engines, which are meant to
-    end. Raises `CannotStart` when no pod has any signal there.
+    end. A signal that Prometheus refuses to evaluate is missing, with a warning. Raises `CannotStart` when no
+    pod has any signal there.
     """
     usable = tuple(signal for signal in wanted or signals.known() if signal.scope != "node")
     found: list[tuple[Series, ...]] = []
     for number, signal in enumerate(usable):
-        found.append(metrics.range(signal, start, end, step=step, where={"namespace": namespace}))
+        try:
+            found.append(metrics.range(signal, start, end, step=step, where={"namespace": namespace}))
+        except QueryRefused as refused:
+            listen(events.Warned(end, f"signal {signal.name} is missing: {refused.message}"))
+            found.append(())
         listen(events.Progress(end, "signals", number + 1, len(usable), "signals"))
     pods = tuple(sorted({row for series in found for row in _pods(series)}))
     if not pods:

@@ -28,7 +28,8 @@ class Metadata(_Written):
 class Identity(_Written):
     """The columns that say whose values a line holds; ``=mysql`` means that value on every line.
 
-    They group and name; none is ever a feature.
+    They group and name; none is ever a feature. A workload that is written ``statefulset/db`` says its kind
+    itself.
     """
 
     pod: str = ""

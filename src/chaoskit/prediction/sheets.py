@@ -1,20 +1,26 @@
-"""Files as rows of cells: CSV (plain or gzipped) and Parquet, each row with its place in the file."""
+"""Files as rows of cells: CSV (plain or gzipped) and Parquet; each row that is read with its place."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from chaoskit import errors
 
 Cells = Sequence[Any]
 """One row: text in CSV; numbers, times, text or None in Parquet."""
+
+Form = Literal["csv", "parquet"]
+
+SUFFIXES: dict[Form, str] = {"csv": "csv.gz", "parquet": "parquet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +77,59 @@ def _text(path: Path) -> Iterator[TextIO]:
         raise errors.InvalidInput(f"{path} is not CSV: {error}") from error
 
 
-def _parquet(path: Path) -> Sheet:
+def write(path: Path, form: Form, header: Sequence[str], rows: Iterable[Cells]) -> int:
+    """The rows lie in the file, NaN as nothing; how many they are. The same rows make the same bytes.
+
+    Raises:
+        InvalidInput: Parquet is asked for, and pyarrow is not installed.
+    """
+    if form == "parquet":
+        return _write_parquet(path, header, rows)
+    count = 0
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as zipped,
+        io.TextIOWrapper(zipped, encoding="utf-8", newline="") as text,
+    ):
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        for cells in rows:
+            writer.writerow([_text_of(cell) for cell in cells])
+            count += 1
+    return count
+
+
+def _text_of(cell: Any) -> str:
+    """Nine digits tell every number of 32 bits from every other."""
+    if not isinstance(cell, float):
+        return str(cell)
+    return "" if math.isnan(cell) else f"{cell:.9g}"
+
+
+def _write_parquet(path: Path, header: Sequence[str], rows: Iterable[Cells]) -> int:
+    pa, parquet = _arrow(path)
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in header]
+    arrays = [pa.array(column, from_pandas=True) for column in columns]
+    parquet.write_table(pa.table(arrays, names=list(header)), path, compression="zstd")
+    return len(columns[0])
+
+
+def _arrow(path: Path) -> tuple[Any, Any]:
     try:
-        from pyarrow import ArrowException, parquet
+        import pyarrow as pa
+        from pyarrow import parquet
     except ImportError as error:
         raise errors.InvalidInput(
             f"{path} is a Parquet file, and pyarrow is not installed", hint="pip install 'chaoskit[parquet]'"
         ) from error
+    return pa, parquet
+
+
+def _parquet(path: Path) -> Sheet:
+    pa, parquet = _arrow(path)
     try:
         table = parquet.read_table(path)
-    except (OSError, ArrowException) as error:
+    except (OSError, pa.ArrowException) as error:
         raise errors.InvalidInput(f"{path} cannot be read as Parquet: {error}") from error
     columns = [column.to_pylist() for column in table.columns]
     rows = ((number, cells) for number, cells in enumerate(zip(*columns, strict=True), 2))

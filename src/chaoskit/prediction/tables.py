@@ -119,7 +119,7 @@ def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
 
     def parse(cells: Cells) -> Iterable[_Line]:
         name = pod(cells)
-        row = Row(namespace(cells), f"{who.workload_kind}/{workload(cells) or name}", name)
+        row = Row(namespace(cells), _workload(who, workload(cells) or name), name)
         return (_Line(run(cells), row, moment(cells[at]), tuple(signal(cells) for signal in signals)),)
 
     return parse
@@ -136,10 +136,15 @@ def _wide(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
     def parse(cells: Cells) -> Iterable[_Line]:
         when, of = moment(cells[at]), run(cells)
         for (space, workload, pod), signals in pods.items():
-            row = Row(space or namespace(cells), f"{who.workload_kind}/{workload or pod}", pod)
+            row = Row(space or namespace(cells), _workload(who, workload or pod), pod)
             yield _Line(of, row, when, tuple(signal(cells) for signal in signals))
 
     return parse
+
+
+def _workload(who: mappings.Identity, name: str) -> str:
+    """``deployment/cart``: a name that says its kind keeps it."""
+    return name if "/" in name else f"{who.workload_kind}/{name}"
 
 
 def _columns_of_pods(

@@ -1,0 +1,229 @@
+"""A collection in a folder: stretches of time as files, what was collected so far, a mapping that reads it.
+
+A stretch is a file of one line per pod and moment. Which are there is written down after each, so that a
+collection that was stopped goes on where it was, and one that is asked for again goes on to the present.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chaoskit import documents, errors
+from chaoskit.ports.metrics import Signal
+from chaoskit.prediction import sheets
+from chaoskit.prediction.dataset import Dataset, missing, present
+from chaoskit.prediction.registry import read_object, write_object
+from chaoskit.signals import BY_NAME
+
+INDEX, MAPPING = "collection.json", "mapping.yaml"
+SCHEMA = "chaoskit.io/collection/v1"
+COLUMNS = ("timestamp", "namespace", "workload", "pod")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is collected: whose signals, how often (seconds), in stretches of how long, in which form."""
+
+    namespace: str
+    signals: tuple[Signal, ...]
+    step: int
+    length: int
+    form: sheets.Form
+
+    def __post_init__(self) -> None:
+        if self.length % self.step:
+            raise errors.InvalidInput(
+                f"a stretch of {self.length} s is no multiple of the step of {self.step} s"
+            )
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What has to be the same for a folder to be gone on with."""
+        names = [signal.name for signal in self.signals]
+        return {
+            "namespace": self.namespace,
+            "step": self.step,
+            "chunk": self.length,
+            "format": self.form,
+            "signals": names,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One stretch of time, its end excluded; `rows` lines lie in `file` ("" where nothing was measured)."""
+
+    start: datetime
+    end: datetime
+    file: str = ""
+    rows: int = 0
+    sha256: str = ""
+    sampled: tuple[str, ...] = ()
+
+
+def chunks(asked: Asked, start: datetime, end: datetime) -> tuple[Chunk, ...]:
+    """The stretches from `start` to `end` on a grid that begins with the epoch: the first one is whole."""
+    first = math.floor(start.timestamp() / asked.length) * asked.length
+    last = math.floor(end.timestamp() / asked.step) * asked.step
+    return tuple(
+        Chunk(_moment(at), _moment(min(at + asked.length, last))) for at in range(first, last, asked.length)
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+class Folder:
+    """A folder of stretches of one collection.
+
+    Raises:
+        InvalidInput: another collection lies there.
+    """
+
+    def __init__(self, path: Path, asked: Asked) -> None:
+        self.path = path
+        self.asked = asked
+        found = read_object(path / INDEX)
+        if found and found.get("asked") != asked.document:
+            differs = [name for name, value in asked.document.items() if _was(found, name) != value]
+            raise errors.InvalidInput(
+                f"{path} holds another collection: {', '.join(differs) or 'of another version'} differ",
+                hint="collect the same again, or choose another --out",
+            )
+        self._known = {each.start: each for each in map(_chunk, found.get("chunks", []))}
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """What is there, oldest first."""
+        return tuple(self._known[start] for start in sorted(self._known))
+
+    def missing(self, wanted: Iterable[Chunk]) -> tuple[Chunk, ...]:
+        """Those of `wanted` that are not there whole and as they were written."""
+        return tuple(each for each in wanted if not self._has(each))
+
+    def _has(self, wanted: Chunk) -> bool:
+        kept = self._known.get(wanted.start)
+        if kept is None or kept.end < wanted.end:
+            return False
+        return not kept.file or _digest(self.path / kept.file) == kept.sha256
+
+    def put(self, chunk: Chunk, measured: Dataset | None) -> Chunk:
+        """The stretch lies there, and the folder says so; None: nothing was measured in it."""
+        written = chunk if measured is None else self._write(chunk, measured)
+        self._known[chunk.start] = written
+        content = {"schema": SCHEMA, "asked": self.asked.document, "chunks": [_plain(c) for c in self.chunks]}
+        write_object(self.path / INDEX, content)
+        return written
+
+    def _write(self, chunk: Chunk, measured: Dataset) -> Chunk:
+        self.path.mkdir(parents=True, exist_ok=True)
+        name = f"{chunk.start:%Y%m%dT%H%M%SZ}.{sheets.SUFFIXES[self.asked.form]}"
+        data = measured.select(self.asked.signals)
+        header = (*COLUMNS, *data.names)
+        draft = self.path / f"{name}.new"
+        rows = sheets.write(draft, self.asked.form, header, _lines(data))
+        draft.replace(self.path / name)
+        sampled = tuple(s for i, s in enumerate(data.names) if _any(data, i))
+        return replace(chunk, file=name, rows=rows, sha256=_digest(self.path / name), sampled=sampled)
+
+    def finish(self) -> Path:
+        """The mapping file that reads the folder lies in it; its path.
+
+        Raises:
+            CannotStart: nothing was measured in any stretch.
+        """
+        there = [each for each in self.chunks if each.file]
+        if not there:
+            raise errors.CannotStart(
+                f"no signal has a sample in namespace {self.asked.namespace} in all that time",
+                hint=f"chaoskit monitor lint --namespace {self.asked.namespace}",
+            )
+        path = self.path / MAPPING
+        path.write_text(documents.dump(_mapping(self.asked, there)), encoding="utf-8")
+        return path
+
+
+def _was(found: Any, name: str) -> Any:
+    return (found.get("asked") or {}).get(name)
+
+
+def _any(data: Dataset, column: int) -> bool:
+    return not all(missing(block.values[:, column]).all() for block in data.blocks)
+
+
+def _lines(data: Dataset) -> Iterator[Sequence[Any]]:
+    """One line for each pod and moment with any value, in order of time."""
+    for block in data.blocks:
+        there = present(block.values)
+        for index in range(block.length):
+            at = int(block.at(index).timestamp())
+            for row in np.flatnonzero(there[:, index]).tolist():
+                who = block.rows[row]
+                values = block.values[row, :, index].tolist()
+                yield at, who.namespace, who.workload, who.pod, *values
+
+
+def _mapping(asked: Asked, there: Sequence[Chunk]) -> dict[str, Any]:
+    sampled = {name for each in there for name in each.sampled}
+    return {
+        "apiVersion": "chaoskit.io/v1",
+        "kind": "DataMapping",
+        "metadata": {"name": asked.namespace},
+        "source": "Prometheus, by chaoskit collect",
+        "files": [each.file for each in there],
+        "step": asked.step,
+        "timestamp": "timestamp",
+        "identity": {"namespace": "namespace", "workload": "workload", "pod": "pod"},
+        "signals": {signal.name: _column(signal) for signal in asked.signals if signal.name in sampled},
+        "target": {"mode": "forecast", "horizonMinutes": 30},
+    }
+
+
+def _column(signal: Signal) -> dict[str, Any]:
+    """As a mapping file says it; what the catalogue knows is not said again."""
+    if BY_NAME.get(signal.name) == signal:
+        return {"column": signal.name}
+    return {"column": signal.name, "unit": signal.unit, "kind": signal.kind, "meaning": signal.meaning}
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def _plain(chunk: Chunk) -> dict[str, Any]:
+    return {
+        "start": chunk.start.isoformat(),
+        "end": chunk.end.isoformat(),
+        "file": chunk.file,
+        "rows": chunk.rows,
+        "sha256": chunk.sha256,
+        "sampled": list(chunk.sampled),
+    }
+
+
+def _chunk(found: dict[str, Any]) -> Chunk:
+    try:
+        return Chunk(
+            datetime.fromisoformat(found["start"]),
+            datetime.fromisoformat(found["end"]),
+            found["file"],
+            found["rows"],
+            found["sha256"],
+            tuple(found["sampled"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.InvalidInput(
+            f"{INDEX} cannot be read: {error!r}", hint="choose another --out"
+        ) from error

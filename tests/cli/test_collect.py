@@ -1,0 +1,29 @@
+"""Prometheus' past as files, from the command line, and back again."""
+
+from __future__ import annotations
+
+from tests.commandline import CommandLine
+
+WANTED = ("--signal", "memory_usage", "--signal", "ready", "--signal", "error_ratio")
+
+
+def test_what_is_collected_is_read_by_its_own_mapping(chaoskit: CommandLine) -> None:
+    ended = chaoskit(
+        "collect", "-n", "shop", "--hours", 1, "--chunk", "30m", "--out", "m", *WANTED, "-o", "json"
+    )
+    assert ended.code == 0, ended.err
+    assert ended.json["signals"] == ["error_ratio", "memory_usage", "ready"]
+    assert ended.json["rows"] > 500
+    assert "collect" in ended.err
+    read = chaoskit("predict", "--data", "m", "--mapping", "m/mapping.yaml", "-o", "json")
+    assert read.code == 0, read.err
+    assert {each["target"] for each in read.json["predictions"]} >= {"deployment/cart", "deployment/orders"}
+
+
+def test_what_cannot_be_collected_is_said(chaoskit: CommandLine) -> None:
+    assert chaoskit("collect", "-n", "shop", "--out", "m", "--signal", "memry_usage").code == 2
+    assert chaoskit("collect", "-n", "shop", "--out", "m", "--step", "7s", "--chunk", "60s").code == 2
+    late = chaoskit("collect", "-n", "shop", "--out", "m", "--from", "2050-01-01")
+    assert (late.code, "nothing lies between" in late.err) == (2, True)
+    nobody = chaoskit("collect", "-n", "nobody", "--hours", 0.1, "--out", "n", "--signal", "ready")
+    assert (nobody.code, "no signal has a sample in namespace nobody" in nobody.err) == (4, True)
