@@ -24,7 +24,7 @@ BLOCKS = [
     [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
     for block in re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 ]
-PLAYING, OWN_CLUSTER, OWN_SIGNALS, CAREFULLY, OWN_STORE = BLOCKS
+PLAYING, OWN_CLUSTER, OWN_SIGNALS, WATCHED, CAREFULLY, OWN_STORE = BLOCKS
 
 pytestmark = pytest.mark.xdist_group("readme")
 
@@ -86,7 +86,7 @@ def test_the_commands_for_an_own_cluster_work_on_the_one_that_runs(shell: Shell)
 def test_the_commands_for_signals_and_predictions_work_on_it(shell: Shell) -> None:
     running = simulation.status(shell.simulator)
     assert running is not None
-    for command in OWN_SIGNALS:
+    for command in (*OWN_SIGNALS, *WATCHED):
         shell(command.replace("http://localhost:9090", running.prometheus))
 
 

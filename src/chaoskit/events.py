@@ -81,6 +81,19 @@ class Ended(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen(Event):
+    """What was foreseen for one workload; `probability` None where only rules spoke."""
+
+    namespace: str
+    target: str
+    model: str
+    issue: str
+    probability: float | None
+    score: float
+    alarmed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something is not as it should be but does not stop the work."""
 

@@ -166,7 +166,8 @@ class PredictionRecord(Record):
     """One workload's failure probability at one moment, with what drives it; None where only rules spoke.
 
     A horizon of 0 minutes means: it is failing now (detected). `trend` is the probability (the score, where
-    only rules spoke) over the last hour, oldest first.
+    only rules spoke) over the last hour, oldest first. `similar` are past incidents that it is like, with the
+    share of trees in which it is (`likeness`) and what `helped` then.
     """
 
     kind: ClassVar[str] = "prediction"
@@ -185,6 +186,7 @@ class PredictionRecord(Record):
     reasons: tuple[str, ...] = ()
     signals: Mapping[str, float] = field(default_factory=dict)
     trend: tuple[float, ...] = ()
+    similar: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import pytest
 
 from chaoskit.adapters.exposition import Endpoints, Exposition
 from chaoskit.errors import CannotStart
-from chaoskit.events import Ended, Warned
+from chaoskit.events import Ended, Foreseen, Warned
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -86,3 +86,25 @@ def test_a_port_that_is_taken_is_said(served: tuple[Exposition, Endpoints]) -> N
     taken = served[1].url.removeprefix("http://")
     with pytest.raises(CannotStart, match="cannot listen on"):
         Endpoints(taken, Exposition(), health=Health(), readiness=Health())
+
+
+def test_predictions_are_metrics_and_a_later_look_takes_their_place(
+    served: tuple[Exposition, Endpoints],
+) -> None:
+    exposition, endpoints = served
+
+    def foreseen(minute: int, target: str, probability: float | None) -> Foreseen:
+        at = NOW.replace(minute=minute)
+        return Foreseen(at, "shop", target, "shop-1", "memory-leak", probability, 1.5, alarmed=True)
+
+    for event in (foreseen(0, "a", 0.9), foreseen(0, "b", None), foreseen(1, "b", None)):
+        exposition(event)
+    page = asked(endpoints, "/metrics")[1]
+    labels = '{class="memory-leak",model="shop-1",namespace="shop",workload="b"}'
+    assert f"chaoskit_failure_score{labels} 1.5" in page
+    assert f"chaoskit_failure_alarm{labels} 1.0" in page
+    assert 'workload="a"' not in page
+    assert "chaoskit_failure_probability{" not in page
+    exposition(foreseen(2, "a", 0.9))
+    page = asked(endpoints, "/metrics")[1]
+    assert f'chaoskit_failure_probability{labels[:-3]}a"}} 0.9' in page

@@ -79,7 +79,7 @@ def test_the_worst_of_a_targets_pods_is_kept_and_gaps_stay_open() -> None:
     start = T0 - timedelta(minutes=2)
     assert found[0]["points"] == [
         (start.isoformat(), 2.0),
-        ((start + timedelta(seconds=30)).isoformat(), 3.0),
+        ((start + timedelta(seconds=60)).isoformat(), 3.0),
     ]
 
 

@@ -13,6 +13,7 @@ from chaoskit import errors
 from chaoskit.prediction import features
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.plain import STATIC
@@ -269,3 +270,30 @@ def test_every_name_of_the_facade_is_there() -> None:
     assert all(callable(getattr(facade, name)) for name in facade.__all__)
     with pytest.raises(AttributeError):
         _ = facade.nothing_of_this_name
+
+
+def test_a_leak_is_like_the_leaks_that_were_learned_and_says_when_they_were(
+    trained: Trained, leaks: Labelled
+) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    first, *_, last = predict(trained.model, window, now=window.blocks[0].end)
+    starts = {event.start.isoformat()[:16] for event in leaks.events}
+    assert [each["issue"] for each in first.similar] == ["memory-leak"] * 3
+    likeness = [each["likeness"] for each in first.similar]
+    assert 1 >= likeness[0] >= likeness[2] >= 0.2
+    assert {each["at"][:16] for each in first.similar} <= starts
+    assert last.similar == ()
+
+
+def test_an_incident_is_most_like_itself(trained: Trained) -> None:
+    model = trained.model
+    rows = np.random.default_rng(1).random((4, len(model.spec.names))).astype(np.float32)
+    known = tuple(
+        replace(model.incidents[0], target=f"deployment/{at}", leaves=model.failure.apply(rows[at : at + 1]))
+        for at in range(4)
+    )
+    found = nearest(known, model.failure, rows, most=1)
+    assert [(each[0]["target"], each[0]["likeness"]) for each in found] == [
+        (f"deployment/{at}", 1.0) for at in range(4)
+    ]
+    assert nearest((), model.failure, rows) == [(), (), (), ()]

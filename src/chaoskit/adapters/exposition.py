@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -17,10 +18,12 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.exposition import make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest, make_wsgi_app
+from prometheus_client.registry import Collector
 
 from chaoskit.errors import CannotStart
-from chaoskit.events import Ended, Event, Warned
+from chaoskit.events import Ended, Event, Foreseen, Warned
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -48,18 +51,75 @@ class Exposition:
             buckets=BUCKETS, registry=self.registry,
         )  # fmt: skip
         self._warnings = Counter("chaoskit_warnings", "Warnings told.", registry=self.registry)
+        self.predictions = Predictions()
+        self.registry.register(self.predictions)
 
     def __call__(self, event: Event) -> None:
         """What has ended and what is warned of is counted."""
         if isinstance(event, Ended):
             self._works.labels(event.work, event.about, event.outcome).inc()
             self._seconds.labels(event.work).observe(event.seconds)
+        elif isinstance(event, Foreseen):
+            self.predictions(event)
         elif isinstance(event, Warned):
             self._warnings.inc()
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """A metric that is read when it is scraped."""
         Gauge(name, meaning, registry=self.registry).set_function(read)
+
+
+class Predictions(Collector):
+    """The newest predictions of each namespace as metrics; what a later look left out is gone."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, dict[str, Foreseen]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """What was foreseen is shown; a later moment takes the place of all before it."""
+        if not isinstance(event, Foreseen):
+            return
+        with self._lock:
+            of = self._newest.get(event.namespace, {})
+            if any(each.at != event.at for each in of.values()):
+                of = {}
+            self._newest[event.namespace] = {**of, event.target: event}
+
+    def collect(self) -> Iterator[Metric]:
+        """Probability (none where rules spoke), score in units of the threshold, alarm, and when."""
+        with self._lock:
+            found = [each for of in self._newest.values() for each in of.values()]
+        labels = ("namespace", "workload", "model", "class")
+        gauges = (
+            ("chaoskit_failure_probability", "Calibrated probability of failure.", _probability),
+            ("chaoskit_failure_score", "Alarm score; 1 is the threshold.", lambda each: each.score),
+            ("chaoskit_failure_alarm", "1 while it is an alarm.", lambda each: float(each.alarmed)),
+        )
+        for name, meaning, value in gauges:
+            gauge = GaugeMetricFamily(name, meaning, labels=labels)
+            for each in found:
+                if (said := value(each)) is not None:
+                    gauge.add_metric((each.namespace, each.target, each.model, each.issue), said)
+            yield gauge
+        when = GaugeMetricFamily(
+            "chaoskit_prediction_timestamp_seconds", "When it was last foreseen.", labels=("namespace",)
+        )
+        for namespace, at in {each.namespace: each.at for each in found}.items():
+            when.add_metric((namespace,), at.timestamp())
+        yield when
+
+    def write(self, path: Path) -> None:
+        """They lie in this file as node-exporter's textfile collector reads them, never half."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        draft = path.with_name(f"{path.name}.new")
+        draft.write_bytes(generate_latest(registry))
+        draft.replace(path)
+
+
+def _probability(event: Foreseen) -> float | None:
+    return event.probability
 
 
 class Endpoints:

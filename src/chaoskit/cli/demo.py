@@ -75,7 +75,7 @@ def _narrate(session: Session, screen: Console, chapter: Chapter) -> None:
 
 
 def _closing(screen: Console, told: Told) -> None:
-    from chaoskit.cli.predict import table
+    from chaoskit.cli.outlooks import table
 
     screen.print()
     table(screen, told.predictions, advice=False)

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli import outlooks
 from chaoskit.cli.measured import moment
-from chaoskit.cli.render import columns, emit, next_step, percent, sparkline
-from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.render import emit
+from chaoskit.cli.session import ProgressFormat, Session, command, new_app
+from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import ExitStack
 
-    from rich.console import Console
-
+    from chaoskit.events import Listener
+    from chaoskit.flows.foreseeing import Lookout, Outlook
     from chaoskit.records import PredictionRecord
 
 app = new_app(__doc__)
 
-_QUIET = 0.05
 
-
-@command(app, epilog="Examples: chaoskit predict -n shop; chaoskit predict -n shop --fail-above 0.8 -o json")
+@command(
+    app,
+    epilog="Examples: chaoskit predict -n shop; chaoskit predict -n shop -l tier=backend --watch; "
+    "chaoskit predict -n shop --fail-above 0.8 -o json; "
+    "chaoskit predict -n shop --watch --alertmanager http://localhost:9093",
+)
 def predict(
     session: Session,
     model: Annotated[str, typer.Option(help="Ask this model instead of the promoted one.")] = "",
+    selector: Annotated[
+        str, typer.Option("-l", "--selector", help="Only workloads with these labels.", metavar="LABELS")
+    ] = "",
     fail_above: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Exit 1 when a workload is at or over this probability."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, look after look.")] = False,
+    rounds: Annotated[int, typer.Option(min=0, help="With --watch: end after so many looks.")] = 0,
+    alertmanager: Annotated[
+        str, typer.Option(help="Raise alarms there, and end them when they are over.", metavar="URL")
+    ] = "",
+    listen: Annotated[str, typer.Option(help="With --watch: serve metrics there.", metavar="HOST:PORT")] = "",
+    export: Annotated[
+        Path | None, typer.Option(help="Write metrics to this file, for node-exporter's textfile collector.")
     ] = None,
     data: Annotated[list[Path] | None, typer.Option(help="Read these files instead of Prometheus.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="What the columns of the files mean.")] = None,
@@ -39,88 +58,147 @@ def predict(
         str, typer.Option(help="With files: the moment to answer for (ISO 8601); the last one.")
     ] = "",
 ) -> None:
-    """Tell the failure probability of each workload, with the signals that drive it."""
+    """Tell the failure probability of each workload, with the signals that drive it.
+
+    With --watch it goes on until Ctrl-C, or until a workload is at or over --fail-above.
+    """
+    from contextlib import ExitStack
+
+    from chaoskit.flows.chaos_engine import AIChaosEngine
+
+    if not watch and (rounds or listen):
+        raise InvalidInput("--rounds and --listen belong to --watch", hint="add --watch")
     if data or mapping:
-        found = _from_files(session, data, mapping, model, at)
-    else:
-        found = _from_prometheus(session, model)
-    outcome = _outcome(found, fail_above)
-    document = {
-        "outcome": outcome.value,
-        "exit": outcome.exit_code,
-        "predictions": [each.document() for each in found],
-    }
-    emit(session, "predictions", document, lambda out: table(out, found))
-    raise typer.Exit(outcome.exit_code)
+        if watch or selector or alertmanager or export:
+            raise InvalidInput("files are neither watched, nor chosen by labels, nor exported")
+        outlook = _from_files(session, data, mapping, model, at)
+        _end(session, outlook, fail_above)
+        return
+    asked = model or session.loaded.settings.model
+    with ExitStack() as stack:
+        runtime = stack.enter_context(session.connected())
+        hear = stack.enter_context((_undrawn(session) if watch else session).listening())
+        heard, write = _metrics(session, stack, hear, listen, export)
+        lookout = AIChaosEngine(runtime.world).lookout(
+            runtime.namespace, model=asked, selector=selector, listen=heard
+        )
+        push = _pushing(alertmanager, lookout, hear)
+
+        def tell(outlook: Outlook) -> None:
+            write()
+            push(outlook)
+
+        if watch:
+            raise typer.Exit(_watch(session, lookout, fail_above, rounds, tell).exit_code)
+        outlook = lookout.look()
+        tell(outlook)
+        session.say(outlooks.headline(outlook))
+    _end(session, outlook, fail_above)
 
 
-def _outcome(found: Sequence[PredictionRecord], fail_above: float | None) -> Outcome:
+def _undrawn(session: Session) -> Session:
+    """The same with progress that does not move: the screen is the outlook's."""
+    if session.progress is not ProgressFormat.AUTO:
+        return session
+    return dataclasses.replace(session, progress=ProgressFormat.PLAIN)
+
+
+def outcome_of(found: Sequence[PredictionRecord], fail_above: float | None) -> Outcome:
+    """Whether a workload is at or over the threshold, where there is one."""
     if fail_above is None:
         return Outcome.DONE
-    over = any(_risk(each) >= fail_above for each in found)
+    over = any(outlooks.risk(each) >= fail_above for each in found)
     return Outcome.AT_OR_OVER_THRESHOLD if over else Outcome.BELOW_THRESHOLD
 
 
-def _risk(record: PredictionRecord) -> float:
-    return record.score if record.probability is None else record.probability
-
-
-def _from_prometheus(session: Session, model: str) -> tuple[PredictionRecord, ...]:
-    from chaoskit.flows.chaos_engine import AIChaosEngine
-
-    with session.connected() as runtime, session.listening() as listen:
-        return AIChaosEngine(runtime.world).predict(
-            runtime.namespace, model=model or runtime.settings.model, listen=listen
-        )
+def _end(session: Session, outlook: Outlook, fail_above: float | None) -> None:
+    outcome = outcome_of(outlook.predictions, fail_above)
+    emit(
+        session,
+        "predictions",
+        outlooks.document(outlook, outcome),
+        lambda out: outlooks.show(out, outlook),
+    )
+    raise typer.Exit(outcome.exit_code)
 
 
 def _from_files(
     session: Session, data: list[Path] | None, mapping: Path | None, model: str, at: str
-) -> tuple[PredictionRecord, ...]:
+) -> Outlook:
     from chaoskit import prediction
     from chaoskit.flows import learning
+    from chaoskit.flows.foreseeing import Outlook, manner
 
     if not data or mapping is None:
         raise InvalidInput("--data and --mapping belong together: files, and what their columns mean")
     chosen = learning.chosen(session.loaded.settings.home / "models", model or session.loaded.settings.model)
     dataset = prediction.read(data, prediction.load_mapping(mapping))
     now = moment(at) if at else dataset.blocks[-1].end
-    return learning.answer(dataset.until(now), chosen, now=now)
+    window = dataset.until(now)
+    health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
+    return Outlook(now, learning.answer(window, chosen, now=now), manner(chosen), health)
 
 
-def table(out: Console, found: Sequence[PredictionRecord], *, advice: bool = True) -> None:
-    """Each workload that matters on a line, the others counted; with `advice`, what to do next."""
-    if not found:
-        out.print("no workload has signals here")
-        return
-    first = found[0]
-    by = "rules: no model is promoted" if first.probability is None else f"model {first.model}"
-    out.print(by, style="dim")
-    shown = [each for each in found if each.alarmed or _risk(each) >= _QUIET] or list(found[:3])
-    horizon = first.horizon_minutes
-    head = f"fails within {horizon:g} min" if horizon else "is failing"
-    rows = [_row(each) for each in shown]
-    columns(out, ("workload", head, "trend 1 h", "likely", "why"), rows, wrap=4)
-    if len(found) > len(shown):
-        out.print(f"{len(found) - len(shown)} others under {percent(_QUIET)}")
-    if advice:
-        _advice(out, found)
+def _watch(
+    session: Session,
+    lookout: Lookout,
+    fail_above: float | None,
+    rounds: int,
+    tell: Callable[[Outlook], None],
+) -> Outcome:
+    """Each look was shown and told; ends with the last one's outcome, or with the first that is over."""
+    from chaoskit.clock import refuse_when_stopped
+
+    outcome = Outcome.DONE
+    with stopping() as stop, outlooks.watching(session) as show:
+        for count, outlook in enumerate(lookout.watch(stop), 1):
+            outcome = outcome_of(outlook.predictions, fail_above)
+            tell(outlook)
+            show(outlook, outcome)
+            if count == rounds or outcome is Outcome.AT_OR_OVER_THRESHOLD:
+                return outcome
+        refuse_when_stopped(stop)
+    return outcome
 
 
-def _row(record: PredictionRecord) -> tuple[str, ...]:
-    if record.probability is None:
-        chance = "alarm" if record.alarmed else "quiet"
-    else:
-        low, high = record.low or 0.0, record.high or 0.0
-        chance = f"{percent(record.probability)} ({low * 100:.0f} to {high * 100:.0f})"
-        chance += " !" if record.alarmed else ""
-    why = "; ".join(record.reasons)
-    return (record.target, chance, sparkline(record.trend), record.issue.replace("-", " "), why)
+def _metrics(
+    session: Session, stack: ExitStack, hear: Listener, listen: str, export: Path | None
+) -> tuple[Listener, Callable[[], None]]:
+    """What hears predictions, metrics that are served or written included; what writes them after a look."""
+    if not listen and export is None:
+        return hear, lambda: None
+    from chaoskit.adapters.exposition import Endpoints, Exposition
+    from chaoskit.events import both
+
+    exposition = Exposition()
+    if listen:
+        served = stack.enter_context(Endpoints(listen, exposition, health=str, readiness=str))
+        session.say(f"serving  {served.url}/metrics")
+
+    def write() -> None:
+        if export is not None:
+            exposition.predictions.write(export)
+
+    return both(hear, exposition), write
 
 
-def _advice(out: Console, found: Sequence[PredictionRecord]) -> None:
-    namespace = found[0].namespace
-    if found[0].probability is None:
-        next_step(out, f"chaoskit train -n {namespace}")
-    else:
-        next_step(out, f"chaoskit generate -n {namespace} --top 3 --out experiments")
+def _pushing(url: str, lookout: Lookout, hear: Listener) -> Callable[[Outlook], None]:
+    """Pushes a look's alarms to Alertmanager; one that does not take them is a warning."""
+    if not url:
+        return lambda _: None
+    from datetime import timedelta
+
+    from chaoskit.adapters.alertmanager import Alertmanager
+    from chaoskit.errors import Unavailable
+    from chaoskit.events import Warned
+    from chaoskit.flows.foreseeing import Alerts
+
+    manager, alerts = Alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step))
+
+    def push(outlook: Outlook) -> None:
+        try:
+            manager.push(alerts.of(outlook))
+        except Unavailable as error:
+            hear(Warned(outlook.at, error.message))
+
+    return push

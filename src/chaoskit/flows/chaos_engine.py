@@ -20,6 +20,7 @@ from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, p
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import keep
 from chaoskit.flows.completing import completed, versions_of
+from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
 from chaoskit.ports.metrics import MetricsSource
@@ -87,16 +88,20 @@ class AIChaosEngine:
 
         Without a promoted model (or one named) plain rules answer, without probabilities.
         """
-        world = self._world
-        loaded = learning.chosen(world.models, model)
-        now = world.clock.now()
-        wanted, step = (loaded[1].spec.signals, loaded[1].spec.step) if loaded else (signals.known(), 60)
-        start = now - learning.wanted_history(loaded[1] if loaded else None)
-        window = prediction.collect(self._metrics(), start, now, namespace, wanted=wanted, step=step)
-        found = learning.answer(window, loaded, now=now, cluster=world.cluster.name)
-        for each in found:
-            keep(world, each.document(), listen)
-        return found
+        return self.outlook(namespace, model=model, listen=listen).predictions
+
+    def outlook(
+        self, namespace: str, *, model: str = "", selector: str = "", listen: Listener = ignore
+    ) -> Outlook:
+        """The same with who says so and what speaks against it, for the workloads with these labels."""
+        return self.lookout(namespace, model=model, selector=selector, listen=listen).look()
+
+    def lookout(
+        self, namespace: str, *, model: str = "", selector: str = "", listen: Listener = ignore
+    ) -> Lookout:
+        """What looks at a namespace again and again, and remembers what it has measured."""
+        loaded = learning.chosen(self._world.models, model)
+        return Lookout(self._world, namespace, loaded, selector, listen)
 
     def generate(
         self,

@@ -1,9 +1,10 @@
-"""What the core asks of notification: one message out, to whoever is on call."""
+"""What the core asks of notification: one message out, to whoever is on call; alerts that last."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
 Severity = Literal["info", "warning", "critical"]
@@ -30,4 +31,25 @@ class Notifier(Protocol):
 
     def send(self, notice: Notice) -> None:
         """The notice was accepted by the receiver; `Unavailable` when not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An alert that is to stand from `starts` to `ends`: pushed again it stands longer, ended now it is over.
+
+    It is known by its labels.
+    """
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts: datetime
+    ends: datetime
+
+
+class Alerting(Protocol):
+    """Holds alerts."""
+
+    def push(self, alerts: Sequence[Raised]) -> None:
+        """The alerts stand as they say; `Unavailable` when not."""
         ...

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from chaoskit.prediction.evaluation import build as build
     from chaoskit.prediction.evaluation import evaluate as evaluate
     from chaoskit.prediction.forest import Options as Options
+    from chaoskit.prediction.health import Health as Health
+    from chaoskit.prediction.health import health_of as health_of
     from chaoskit.prediction.labels import Labelled as Labelled
     from chaoskit.prediction.labels import Target as Target
     from chaoskit.prediction.labels import label as label
@@ -54,6 +56,7 @@ _HOME = {
     "dataset": ("Dataset", "collect"),
     "evaluation": ("Trained", "build", "evaluate"),
     "forest": ("Options",),
+    "health": ("Health", "health_of"),
     "labels": ("Labelled", "Target", "label"),
     "mapping": ("Mapping", "load_mapping"),
     "outside": ("from_recoveries", "from_runs"),

@@ -152,6 +152,31 @@ class Dataset:
         return replace(self, blocks=tuple(_rows_of(block, wanted) for block in self.blocks))
 
 
+def latest(known: Dataset, new: Dataset, length: int) -> Dataset:
+    """The newest `length` moments of both, which are one block each on one grid; the newer word counts.
+
+    A row that has no value in them is left out.
+    """
+    old, fresh = known.blocks[0], new.blocks[0]
+    offset = round((fresh.start - old.start).total_seconds() / old.step)
+    total = max(old.length, offset + fresh.length)
+    rows = tuple(dict.fromkeys((*old.rows, *fresh.rows)))
+    values = np.full((len(rows), len(known.signals), total), np.nan, dtype=np.float32)
+    for block, first in ((old, 0), (fresh, offset)):
+        place = [rows.index(row) for row in block.rows]
+        there = values[place, :, first : first + block.length]
+        values[place, :, first : first + block.length] = np.where(missing(block.values), there, block.values)
+    first = max(0, total - length)
+    kept: NDArray[np.bool_] = np.any(present(values[..., first:]), axis=1)
+    block = replace(
+        old,
+        rows=tuple(row for row, there in zip(rows, kept.tolist(), strict=True) if there),
+        start=old.at(first),
+        values=values[kept][..., first:],
+    )
+    return replace(known, blocks=(block,))
+
+
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Where there is no value."""
     found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar

@@ -15,6 +15,7 @@ from chaoskit.prediction import features, plain, rules
 from chaoskit.prediction.dataset import Block, Dataset, Row, present, replaced
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.features.layout import family
+from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST
 from chaoskit.prediction.labels import STALE
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
@@ -51,6 +52,11 @@ class _Risk:
         return self.score >= ALARM
 
     @property
+    def telling(self) -> bool:
+        """Whether it is worth a word on what it may be."""
+        return self.score >= ALARM / 4
+
+    @property
     def order(self) -> tuple[bool, float, float]:
         """What is graver sorts later: alarms, then by probability, then by score."""
         return self.alarmed, self.probability, self.score
@@ -83,7 +89,9 @@ def predict(
     _check_fresh(block, now)
     seen = _Seen.of(model, dataset, block)
     risks = _risks(model, seen)
-    trends = _trends(model, block, [risk.row for risk in risks[:EXPLAINED]])
+    explained = [risk.row for risk in risks[:EXPLAINED]]
+    trends = _trends(model, block, explained)
+    alike = nearest(model.incidents, model.failure, seen.rows[explained, -1])
     traces = iter(trace_ids)
     records = []
     for place, risk in enumerate(risks):
@@ -111,6 +119,7 @@ def predict(
                 reasons=reasons,
                 signals=signals,
                 trend=trends[place] if top else (),
+                similar=alike[place] if top and risk.telling else (),
             )
         )
     return tuple(records)
@@ -257,7 +266,7 @@ def _issue(model: Model, made: Floats, look: Look, risk: _Risk, said: tuple[str,
     certain = [each for each in rules.findings(look) if each.score >= 0.6 and each.signal in telling]
     if certain:
         return certain[0].issue
-    if risk.score < ALARM / 4:
+    if not risk.telling:
         return ""
     names, shares = model.classes(made[None])
     return str(names[int(shares[0].argmax())])

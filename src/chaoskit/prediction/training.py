@@ -21,6 +21,8 @@ from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Floats, Spec
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Lesson, Options, fit, grow, lesson, score, small, weights
+from chaoskit.prediction.health import Ranges, ranges
+from chaoskit.prediction.incidents import Incident, remembered
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.table import Samples, Table, tabulate
@@ -48,6 +50,8 @@ class Model:
     trained_at: datetime
     faults: Any = None
     shift: float = 1.0
+    ranges: Ranges = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = field(default=(), repr=False)
     facts: dict[str, Any] = field(default_factory=dict)
     out_of_fold: tuple[NDArray[np.float32], ...] = field(default=(), repr=False)
 
@@ -116,6 +120,8 @@ def train(
         calibration=calibration,
         issues=issues,
         faults=faults,
+        ranges=ranges(labelled.dataset),
+        incidents=remembered(table, samples, failure),
         evidence=spreads,
         join=join,
         alone=joined.fit(labelled, chosen, {FOREST: scores}, options.false_alarms_per_day),

@@ -1,0 +1,228 @@
+"""Predictions on the screen: a table with reasons, what can be foreseen and what cannot; once or again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chaoskit.cli.session import Session
+    from chaoskit.flows.foreseeing import Manner, Outlook
+    from chaoskit.outcome import Outcome
+    from chaoskit.records import PredictionRecord
+
+_QUIET = 0.05
+
+_CLIMB = 0.05
+"""A probability that moved by less in an hour is flat."""
+
+_LIKE = 0.4
+"""From this likeness on a past incident is worth a line."""
+
+Show = Callable[["Outlook", "Outcome"], None]
+
+
+def risk(record: PredictionRecord) -> float:
+    """What a threshold is held against: the probability, or where only rules spoke their score."""
+    return record.score if record.probability is None else record.probability
+
+
+def document(outlook: Outlook, outcome: Outcome) -> dict[str, Any]:
+    """The outlook as JSON."""
+    return {
+        "outcome": outcome.value,
+        "exit": outcome.exit_code,
+        "at": outlook.at.isoformat(),
+        "model": dict(outlook.manner.document),
+        "drift": list(outlook.health.drift),
+        "stale": list(outlook.health.stale),
+        "predictions": [each.document() for each in outlook.predictions],
+    }
+
+
+def headline(outlook: Outlook) -> str:
+    """``model    shop-2 · trained 2d ago · fresh``: who answers, and what speaks against it."""
+    manner = outlook.manner
+    if manner.mode == "rules":
+        return "model    none is promoted: rules answer"
+    trained = f" · trained {ago(manner.trained_at, outlook.at)}" if manner.trained_at else ""
+    return f"model    {manner.name}{trained} · {outlook.health.words}"
+
+
+def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
+    """The whole outlook; with `advice`, what to do next."""
+    table(out, outlook.predictions, advice=False)
+    if not outlook.predictions:
+        return
+    for warning in (*outlook.health.stale, *outlook.health.drift, outlook.health.old):
+        if warning:
+            out.print(f"! {warning}", style="yellow")
+    for line in _alike(outlook.predictions):
+        out.print(line)
+    out.print()
+    out.print(_manner(outlook.manner))
+    if advice:
+        _advice(out, outlook.predictions)
+
+
+def _manner(manner: Manner) -> str:
+    """What it can foresee and what it can only see, in words."""
+    ahead, only = (
+        ", ".join(each.replace("-", " ") for each in of) for of in (manner.forecasts, manner.detects)
+    )
+    if manner.mode == "rules":
+        return "Rules have no probabilities: they see what is wrong, and foresee what fills at a steady pace."
+    if not ahead:
+        return f"Detects, forecasts nothing: {only}."
+    return f"Forecast: {ahead}." + (f" Only detected once it happens: {only}." if only else "")
+
+
+def table(out: Console, found: Sequence[PredictionRecord], *, advice: bool = True) -> None:
+    """Each workload that matters on a line, the others counted; with `advice`, what to do next."""
+    if not found:
+        out.print("no workload has signals here")
+        return
+    first = found[0]
+    by = "rules: no model is promoted" if first.probability is None else f"model {first.model}"
+    out.print(by, style="dim")
+    shown = [each for each in found if each.alarmed or risk(each) >= _QUIET] or list(found[:3])
+    horizon = first.horizon_minutes
+    head = f"fails within {horizon:g} min" if horizon else "is failing"
+    rows = [_row(each) for each in shown]
+    columns(out, ("workload", head, "trend 1 h", "likely", "why"), rows, wrap=4)
+    if len(found) > len(shown):
+        out.print(f"{len(found) - len(shown)} others under {percent(_QUIET)}")
+    if advice:
+        _advice(out, found)
+
+
+def _row(record: PredictionRecord) -> tuple[str, ...]:
+    if record.probability is None:
+        chance = "alarm" if record.alarmed else "quiet"
+    else:
+        low, high = record.low or 0.0, record.high or 0.0
+        chance = f"{percent(record.probability)} ({low * 100:.0f} to {high * 100:.0f})"
+        chance += " alarm" if record.alarmed else ""
+    why = "; ".join(record.reasons)
+    trend = f"{sparkline(record.trend)} {_direction(record.trend)}".rstrip()
+    return (record.target, chance, trend, record.issue.replace("-", " "), why)
+
+
+def _direction(trend: Sequence[float]) -> str:
+    """``up``, ``down`` or ``flat``: a curve alone says nothing to whoever cannot see it."""
+    if len(trend) < 2:
+        return ""
+    moved = trend[-1] - trend[0]
+    return "flat" if abs(moved) < _CLIMB else "up" if moved > 0 else "down"
+
+
+def _alike(found: Sequence[PredictionRecord]) -> Iterator[str]:
+    """Of each alarm the past incident that it is most like."""
+    for record in found:
+        best = next((each for each in record.similar if each["likeness"] >= _LIKE), None)
+        if record.alarmed and best is not None:
+            at = datetime.fromisoformat(best["at"])
+            helped = best.get("helped", "").replace("-", " ")
+            yield (
+                f"{record.target} is like the {best['issue'].replace('-', ' ')} of {best['target']}"
+                f" on {at:%Y-%m-%d %H:%M} ({percent(best['likeness'])} of the trees)"
+                + (f"; {helped} helped then" if helped else "")
+            )
+
+
+def _advice(out: Console, found: Sequence[PredictionRecord]) -> None:
+    namespace = found[0].namespace
+    if found[0].probability is None:
+        next_step(out, f"chaoskit train -n {namespace}")
+    else:
+        next_step(out, f"chaoskit generate -n {namespace} --top 3 --out experiments")
+
+
+@contextmanager
+def watching(session: Session) -> Iterator[Show]:
+    """Shows look after look: redrawn in place on a terminal, as documents for programs, else what changes."""
+    from chaoskit.cli.session import Format
+
+    if session.output is not Format.TABLE:
+        yield _Documents(session).show
+    elif sys.stdout.isatty():
+        with _redrawn(session) as show:
+            yield show
+    else:
+        yield _Changes(session).show
+
+
+class _Documents:
+    """One JSON document on a line, or one YAML document each."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def show(self, outlook: Outlook, outcome: Outcome) -> None:
+        from chaoskit.cli.session import Format
+
+        content = document(outlook, outcome)
+        if self._session.output is Format.JSON:
+            whole = {"schema": "chaoskit.io/predictions/v1", **content}
+            sys.stdout.write(json.dumps(whole) + "\n")
+        else:
+            sys.stdout.write("---\n")
+            emit(self._session, "predictions", content, lambda _: None)
+        sys.stdout.flush()
+
+
+class _Changes:
+    """Plain lines, each with its time: who answers, alarms that come and go; the whole table at first."""
+
+    def __init__(self, session: Session) -> None:
+        self._out = console(session)
+        self._session = session
+        self._alarmed: dict[str, str] | None = None
+        self._health: str | None = None
+
+    def show(self, outlook: Outlook, outcome: Outcome) -> None:
+        del outcome
+        if outlook.health.words != self._health:
+            self._health = outlook.health.words
+            self._session.say(headline(outlook))
+        now = {each.target: "; ".join(each.reasons) for each in outlook.predictions if each.alarmed}
+        if self._alarmed is None:
+            table(self._out, outlook.predictions, advice=False)
+        else:
+            at = f"{outlook.at:%H:%M:%S}"
+            for target in now.keys() - self._alarmed.keys():
+                self._out.print(f"{at}  alarm      {target}  {now[target]}")
+            for target in self._alarmed.keys() - now.keys():
+                self._out.print(f"{at}  over       {target}")
+        self._alarmed = now
+        sys.stdout.flush()
+
+
+@contextmanager
+def _redrawn(session: Session) -> Iterator[Show]:
+    """The newest outlook in place of the one before; the last one stays."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    out = console(session)
+    with Live(console=out, auto_refresh=False, vertical_overflow="visible") as live:
+
+        def draw(outlook: Outlook, outcome: Outcome) -> None:
+            del outcome
+            with out.capture() as drawn:
+                show(out, outlook, advice=False)
+            head = Text(f"{outlook.at:%H:%M:%S} UTC  {headline(outlook)}", style="bold")
+            live.update(
+                Group(head, Text.from_ansi(drawn.get()), Text("Ctrl-C ends it", style="dim")), refresh=True
+            )
+
+        yield draw

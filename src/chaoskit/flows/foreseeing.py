@@ -1,0 +1,272 @@
+"""What is foreseen in a namespace, now and again: answers, and what may be said of whoever gave them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from chaoskit import kube, prediction, signals
+from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.events import Event, Foreseen, Listener, Warned, ignore
+from chaoskit.flows import learning
+from chaoskit.flows.auto_recovery import AutoRecovery, keep
+from chaoskit.flows.world import World
+from chaoskit.ports.cluster import Kind
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.ports.notifier import Raised
+from chaoskit.records import PredictionRecord
+
+if TYPE_CHECKING:
+    from chaoskit.prediction import Dataset, Health, Model
+
+RULES_STEP = 60
+"""Seconds between two samples where no model says otherwise."""
+
+AGAIN = 3
+"""So many steps are asked for again: what is scraped or recorded late is not missing for ever."""
+
+KINDS: Mapping[Kind, str] = {
+    kube.DEPLOYMENT: "deployment",
+    kube.STATEFUL_SET: "statefulset",
+    kube.DAEMON_SET: "daemonset",
+}
+"""Workloads that a selector may choose."""
+
+NEAR = timedelta(hours=1)
+"""A recovery within so much of an incident was of it."""
+
+ALERT = "ChaoskitFailureLikely"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a model speaks: whether it forecasts or detects, and which classes of failure it can do which with.
+
+    Without a model (`name` "rules") rules speak.
+    """
+
+    name: str
+    mode: str
+    horizon_minutes: float
+    trained_at: datetime | None = None
+    forecasts: tuple[str, ...] = ()
+    detects: tuple[str, ...] = ()
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """It as JSON."""
+        return {
+            "name": self.name,
+            "mode": self.mode,
+            "horizonMinutes": self.horizon_minutes,
+            "trainedAt": self.trained_at.isoformat() if self.trained_at else None,
+            "forecasts": list(self.forecasts),
+            "detects": list(self.detects),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is foreseen at one moment, riskiest first, by whom, and what speaks against it."""
+
+    at: datetime
+    predictions: tuple[PredictionRecord, ...]
+    manner: Manner
+    health: Health
+
+
+def manner(model: tuple[str, Model] | None) -> Manner:
+    """How this model speaks, or the rules where there is none."""
+    from chaoskit.prediction.labels import FORECASTABLE
+    from chaoskit.prediction.rules import HORIZON_MINUTES, NAME
+
+    if model is None:
+        return Manner(NAME, "rules", HORIZON_MINUTES)
+    name, trained = model
+    target = trained.target
+    classes = [str(each) for each in trained.issues.classes_]
+    ahead = [each for each in classes if target.lead and each in FORECASTABLE]
+    if target.mode == "forecast" and not target.lead:
+        ahead = classes  # of ramps: each was told where it began
+    return Manner(
+        name,
+        target.mode,
+        target.lead.total_seconds() / 60,
+        trained.trained_at,
+        tuple(ahead),
+        tuple(each for each in classes if each not in ahead),
+    )
+
+
+@dataclass
+class Lookout:
+    """Looks at one namespace; what it has measured it keeps, so that only what is new is asked for.
+
+    `selector` chooses workloads by their labels, "" all. Answers are kept in the store, told as `Foreseen`.
+    """
+
+    world: World
+    namespace: str
+    model: tuple[str, Model] | None = None
+    selector: str = ""
+    listen: Listener = ignore
+    _window: Dataset | None = field(default=None, init=False)
+
+    @property
+    def step(self) -> int:
+        """Seconds between two samples, and between two looks."""
+        return self.model[1].spec.step if self.model else RULES_STEP
+
+    def look(self) -> Outlook:
+        """What is foreseen now.
+
+        Raises:
+            CannotStart: there is no Prometheus, no sample, or none that says anything about now.
+        """
+        from chaoskit.prediction import Health
+
+        world, now = self.world, self.world.clock.now()
+        window = self._measured(now)
+        found = learning.answer(window, self.model, now=now, cluster=world.cluster.name)
+        found = tuple(self._with_help(each) for each in self._selected(found))
+        for each in found:
+            keep(world, each.document(), self.listen)
+            self.listen(_foreseen(each))
+        health = prediction.health_of(self.model[1], window, now) if self.model else Health()
+        return Outlook(now, found, manner(self.model), health)
+
+    def watch(self, stop: threading.Event) -> Iterator[Outlook]:
+        """What is foreseen, look after look, until `stop` is set; a Prometheus that is away is waited for."""
+        clock = self.world.clock
+        due = clock.monotonic()
+        while not stop.is_set():
+            try:
+                yield self.look()
+            except Unavailable as error:
+                self.listen(Warned(clock.now(), f"{error.message}; again in {self.step} s"))
+            due = max(due + self.step, clock.monotonic())
+            clock.sleep(due - clock.monotonic(), stop)
+
+    def _measured(self, now: datetime) -> Dataset:
+        """The window that an answer needs; of what is known already only a few steps are asked for again."""
+        from chaoskit.prediction.dataset import latest
+
+        model = self.model[1] if self.model else None
+        history, step = learning.wanted_history(model), timedelta(seconds=self.step)
+        known = self._window
+        if known is None or now - known.blocks[0].end > history:
+            self._window = self._collected(now - history, now)
+        elif (steps := (now - known.blocks[0].end) // step) > 0:
+            end = known.blocks[0].end
+            new = self._collected(end - AGAIN * step, end + steps * step)
+            self._window = latest(known, new, history // step + 1)
+        assert self._window is not None
+        return self._window
+
+    def _collected(self, start: datetime, end: datetime) -> Dataset:
+        wanted = self.model[1].spec.signals if self.model else signals.known()
+        found = prediction.collect(
+            self._metrics(), start, end, self.namespace, wanted=wanted, step=self.step, listen=self._warned
+        )
+        return found.select(tuple(each for each in wanted if each.scope != "node"))
+
+    def _warned(self, event: Event) -> None:
+        """Of what collecting tells, warnings alone are news: it is over in a moment."""
+        if isinstance(event, Warned):
+            self.listen(event)
+
+    def _metrics(self) -> MetricsSource:
+        if self.world.metrics is None:
+            raise CannotStart(
+                "there is no Prometheus to read signals from", hint="give its address with --prometheus"
+            )
+        return self.world.metrics
+
+    def _selected(self, found: Sequence[PredictionRecord]) -> Sequence[PredictionRecord]:
+        if not self.selector:
+            return found
+        chosen = {
+            f"{word}/{body['metadata']['name']}"
+            for kind, word in KINDS.items()
+            for body in self.world.cluster.list(kind, self.namespace, labels=self.selector).items
+        }
+        return [each for each in found if each.target in chosen]
+
+    def _with_help(self, record: PredictionRecord) -> PredictionRecord:
+        """With what helped in the incidents that it is like."""
+        if not record.similar:
+            return record
+        attempts = AutoRecovery(self.world).history()
+
+        def helped(incident: Mapping[str, Any]) -> str:
+            at = datetime.fromisoformat(incident["at"])
+            of_it = (
+                each
+                for each in attempts
+                if each.helped
+                and (each.namespace, each.target) == (incident["namespace"], incident["target"])
+                and abs(each.at - at) <= NEAR
+            )
+            return next((each.helped for each in of_it), "")
+
+        return replace(record, similar=tuple({**each, "helped": helped(each)} for each in record.similar))
+
+
+def _foreseen(record: PredictionRecord) -> Foreseen:
+    return Foreseen(
+        record.at,
+        namespace=record.namespace,
+        target=record.target,
+        model=record.model,
+        issue=record.issue,
+        probability=record.probability,
+        score=record.score,
+        alarmed=record.alarmed,
+    )
+
+
+class Alerts:
+    """What Alertmanager is to hold: an alert for each alarm while it lasts, its end when it is over."""
+
+    def __init__(self, lasting: timedelta) -> None:
+        self._lasting = lasting
+        self._raised: dict[tuple[str, str], Raised] = {}
+
+    def of(self, outlook: Outlook) -> tuple[Raised, ...]:
+        """The alerts to push after this look; each ends by itself unless it is pushed again."""
+        ends = outlook.at + self._lasting
+        now = {(each.namespace, each.target): each for each in outlook.predictions if each.alarmed}
+        fresh = {who: self._alert(each, ends) for who, each in now.items()}
+        over = [
+            replace(alert, ends=outlook.at)
+            for who, alert in self._raised.items()
+            if who not in fresh or fresh[who].labels != alert.labels
+        ]
+        self._raised = fresh
+        return (*fresh.values(), *over)
+
+    def _alert(self, record: PredictionRecord, ends: datetime) -> Raised:
+        before = self._raised.get((record.namespace, record.target))
+        labels = {
+            "alertname": ALERT,
+            "namespace": record.namespace,
+            "workload": record.target,
+            "class": record.issue or "unknown",
+            "model": record.model,
+            "severity": "warning",
+        }
+        same = before is not None and before.labels == labels
+        return Raised(labels, _annotations(record), before.starts if same and before else record.at, ends)
+
+
+def _annotations(record: PredictionRecord) -> dict[str, str]:
+    when = f"within {record.horizon_minutes:g} min" if record.horizon_minutes else "now"
+    chance = "" if record.probability is None else f", {record.probability:.0%} probable"
+    return {
+        "summary": f"{record.target} in {record.namespace} is likely to fail {when}{chance}",
+        "description": "; ".join(record.reasons),
+        "prediction": record.id,
+    }

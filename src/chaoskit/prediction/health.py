@@ -1,0 +1,106 @@
+"""Whether a model may still be believed: does the world look as it did in training, are its signals there?
+
+A failure makes one workload unlike the training; drift makes many of them so at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaoskit.prediction.dataset import Dataset, missing
+from chaoskit.prediction.labels import STALE
+from chaoskit.prediction.reasons import duration
+
+if TYPE_CHECKING:
+    from chaoskit.prediction.training import Model
+
+Ranges = Mapping[str, tuple[float, float]]
+
+OUTER = (0.005, 0.995)
+"""The quantiles of training between which a signal is as it was."""
+
+SLACK = 0.25
+"""So much of the width of that range a signal may lie beyond it."""
+
+MINUTES = 60
+"""Drift is looked for in the last hour: it lasts."""
+
+SHARE = 1 / 3
+"""From this share of workloads on, two at least, it is drift and not a failure."""
+
+OLD = timedelta(days=30)
+"""A model that is older has not seen the last month's releases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What speaks against a model's answers now, in words; empty when nothing does."""
+
+    drift: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    old: str = ""
+
+    @property
+    def words(self) -> str:
+        """``fresh``, or what speaks against it."""
+        return "; ".join([*self.stale, *self.drift, *filter(None, [self.old])]) or "fresh"
+
+
+def ranges(dataset: Dataset) -> Ranges:
+    """Between which values each gauge and ratio lay, outliers apart; signals without samples are left out."""
+    found = {}
+    for index, signal in enumerate(dataset.signals):
+        if signal.kind not in {"gauge", "ratio"}:
+            continue
+        values = np.concatenate([block.values[:, index].ravel() for block in dataset.blocks])
+        known = values[~missing(values)]
+        if len(known):
+            low, high = np.quantile(known, OUTER)
+            found[signal.name] = (float(low), float(high))
+    return found
+
+
+def health_of(model: Model, window: Dataset, now: datetime) -> Health:
+    """What speaks against the model's answers, by what was measured lately."""
+    age = now - model.trained_at
+    old = f"trained {age.days} d ago: train it again" if age > OLD else ""
+    return Health(tuple(_drifted(model.ranges, window)), tuple(_stale(model.ranges, window)), old)
+
+
+def _drifted(known: Ranges, window: Dataset) -> Iterator[str]:
+    block = window.blocks[-1]
+    recent = block.values[:, :, -max(1, MINUTES * 60 // block.step) :]
+    names = np.array([row.workload for row in block.rows])
+    for index, signal in enumerate(window.signals):
+        if signal.name not in known:
+            continue
+        low, high = known[signal.name]
+        slack = SLACK * (high - low) or abs(high) * SLACK
+        values = recent[:, index]
+        there = ~missing(values)
+        with np.errstate(invalid="ignore"):
+            beyond = ((values < low - slack) | (values > high + slack)) & there
+        measured = there.any(axis=1)
+        mostly = beyond.sum(axis=1) > there.sum(axis=1) / 2
+        workloads, strange = set(names[measured]), set(names[measured & mostly])
+        if len(strange) >= max(2, SHARE * len(workloads)):
+            of = f"{len(strange)} of {len(workloads)} workloads"
+            yield f"drift: {signal.name} of {of} is unlike the training"
+
+
+def _stale(known: Ranges, window: Dataset) -> Iterator[str]:
+    block = window.blocks[-1]
+    for index, signal in enumerate(window.signals):
+        if signal.name not in known:
+            continue
+        seen = np.flatnonzero((~missing(block.values[:, index])).any(axis=0))
+        silent = (block.length - 1 - int(seen[-1])) * block.step if len(seen) else None
+        if silent is None:
+            yield f"{signal.name} is absent"
+        elif silent > STALE.total_seconds():
+            yield f"{signal.name} is stale: no sample for {duration(silent / 60)}"

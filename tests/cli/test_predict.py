@@ -1,0 +1,72 @@
+"""Predictions on the command line: once and again, for chosen workloads, told to whoever is to know."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.commandline import CommandLine
+from tests.wire import Answer, scripted
+
+
+def test_rules_say_that_they_are_rules_and_what_they_can_do(chaoskit: CommandLine) -> None:
+    ended = chaoskit("predict", "-n", "shop")
+    assert ended.code == 0, ended.err
+    assert ended.err.splitlines()[1] == "model    none is promoted: rules answer"
+    assert "Rules have no probabilities" in ended.out
+    assert ended.out.splitlines()[-1] == "next  chaoskit train -n shop"
+
+
+def test_labels_choose_workloads(chaoskit: CommandLine) -> None:
+    every = chaoskit("predict", "-n", "shop", "-o", "json").json
+    one = chaoskit("predict", "-n", "shop", "-l", "app=cart", "-o", "json").json
+    assert [each["target"] for each in one["predictions"]] == ["deployment/cart"]
+    assert len(every["predictions"]) > 5
+    assert every["model"] == {
+        "name": "rules", "mode": "rules", "horizonMinutes": 30.0, "trainedAt": None,
+        "forecasts": [], "detects": [],
+    }  # fmt: skip
+
+
+def test_it_goes_on_look_after_look_as_lines_of_json_and_metrics(chaoskit: CommandLine) -> None:
+    with scripted(lambda asked: Answer(200)) as manager:
+        ended = chaoskit(
+            "predict", "-n", "shop", "--watch", "--rounds", 2, "-o", "json",
+            "--export", "shop.prom", "--alertmanager", manager.url,
+        )  # fmt: skip
+    assert ended.code == 0, ended.err
+    first, second = map(json.loads, ended.out.splitlines())
+    assert first["schema"] == second["schema"] == "chaoskit.io/predictions/v1"
+    assert first["at"] < second["at"]
+    text = (chaoskit.home / "shop.prom").read_text()
+    assert re.search(r'chaoskit_failure_alarm\{[^}]*workload="deployment/cart"\} ', text)
+    assert "chaoskit_failure_probability{" not in text  # rules have none
+    assert "Python" not in text
+    kept = chaoskit("history", "--kind", "prediction", "--limit", 100, "-o", "json").json["records"]
+    assert len(kept) == len(first["predictions"]) + len(second["predictions"])
+
+
+def test_what_is_over_the_threshold_ends_the_watch_with_1(chaoskit: CommandLine) -> None:
+    ended = chaoskit("predict", "-n", "shop", "--watch", "--fail-above", 0, "--listen", "127.0.0.1:0")
+    assert ended.code == 1
+    assert "/metrics" in ended.err
+    assert ended.out.splitlines()[1].startswith("WORKLOAD")
+
+
+def test_options_that_do_not_belong_together_are_2(chaoskit: CommandLine) -> None:
+    assert chaoskit("predict", "--rounds", 2).code == 2
+    assert chaoskit("predict", "--data", "x", "--mapping", "y", "--watch").code == 2
+
+
+def test_an_alertmanager_that_is_away_is_a_warning(chaoskit: CommandLine) -> None:
+    with scripted(lambda asked: Answer(500, b"no")) as manager:
+        url = manager.url
+    ended = chaoskit("predict", "-n", "shop", "--alertmanager", url)
+    assert ended.code == 0
+
+
+def test_on_a_terminal_the_outlook_is_drawn_in_place(chaoskit: CommandLine) -> None:
+    ended = chaoskit("predict", "-n", "shop", "--watch", "--rounds", 1, terminal=True, env={"TERM": "xterm"})
+    assert ended.code == 0
+    assert "UTC  model    none is promoted: rules answer" in ended.out
+    assert "Ctrl-C ends it" in ended.out

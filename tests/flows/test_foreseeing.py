@@ -1,0 +1,188 @@
+"""Look after look: only what is new is asked for; alerts stand while they last; a model's manner in words."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from tests.wire import Answer, scripted
+
+from chaoskit.adapters.alertmanager import Alertmanager
+from chaoskit.clock import ManualClock
+from chaoskit.errors import Unavailable
+from chaoskit.events import Event, Foreseen, Warned
+from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
+from chaoskit.flows.world import World
+from chaoskit.ports.metrics import Series, Signal
+from chaoskit.ports.store import Document
+from chaoskit.prediction import Dataset, Health
+from chaoskit.prediction.dataset import Block, Row, latest
+from chaoskit.records import PredictionRecord
+from chaoskit.signals import BY_NAME
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CART = {"namespace": "shop", "pod": "cart-1", "workload": "cart", "workload_kind": "deployment"}
+
+
+@dataclass
+class Prometheus:
+    """Readiness of one pod, as of 13:00 down; `away` raises once."""
+
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+    away: bool = False
+
+    def range(
+        self, signal: Signal, start: datetime, end: datetime, *, step: int = 0,
+        where: Mapping[str, str] | None = None,
+    ) -> tuple[Series, ...]:  # fmt: skip
+        if self.away:
+            self.away = False
+            raise Unavailable("Prometheus cannot be reached", service="Prometheus")
+        if signal.name != "ready":
+            return ()
+        self.asked.append((start, end))
+        count = int((end - start).total_seconds() // step) + 1
+        times = [start + timedelta(seconds=step * index) for index in range(count)]
+        down = T0 + timedelta(hours=1)
+        return (Series(CART, start, step, array("d", [float(at < down) for at in times])),)
+
+
+@dataclass
+class Kept:
+    documents: list[Document] = field(default_factory=list)
+
+    def put(self, document: Document) -> None:
+        self.documents.append(document)
+
+
+@dataclass
+class Named:
+    name: str = "kind"
+
+
+def lookout(source: Prometheus, clock: ManualClock, heard: list[Event], store: Kept | None = None) -> Lookout:
+    parts: dict[str, Any] = {"cluster": Named(), "metrics": source, "store": store or Kept(), "clock": clock}
+    rest = dict.fromkeys(("http", "limits", "models"))
+    return Lookout(World(**cast("Any", parts | rest)), "shop", listen=heard.append)
+
+
+def test_only_what_is_new_is_asked_for_and_kept() -> None:
+    source, clock, heard, store = Prometheus(), ManualClock(T0), list[Event](), Kept()
+    looking = lookout(source, clock, heard, store)
+    first = looking.look()
+    clock.turn(180)
+    second = looking.look()
+    spans = [(end - start) / timedelta(minutes=1) for start, end in source.asked]
+    assert spans == [60, 6]
+    assert [each.target for each in second.predictions] == ["deployment/cart"]
+    assert first.manner.mode == "rules"
+    assert [each["id"] for each in store.documents] == [
+        each.id for each in (*first.predictions, *second.predictions)
+    ]
+    assert [type(each) for each in heard] == [Foreseen, Foreseen]
+
+
+def test_after_a_long_silence_everything_is_asked_for() -> None:
+    source, clock = Prometheus(), ManualClock(T0)
+    looking = lookout(source, clock, [])
+    looking.look()
+    clock.turn(7200)
+    looking.look()
+    assert source.asked[-1][1] - source.asked[-1][0] == timedelta(hours=1)
+
+
+def test_a_watch_looks_every_step_and_waits_for_a_prometheus_that_is_away() -> None:
+    source, clock, heard, stop = (
+        Prometheus(),
+        ManualClock(T0 + timedelta(minutes=57)),
+        list[Event](),
+        threading.Event(),
+    )
+    alarms = []
+    for outlook in lookout(source, clock, heard, None).watch(stop):
+        alarms.append((outlook.at.minute, outlook.predictions[0].alarmed))
+        source.away = outlook.at.minute == 58
+        if len(alarms) == 4:
+            stop.set()
+    assert alarms == [(57, False), (58, False), (0, True), (1, True)]
+    assert [each.message for each in heard if isinstance(each, Warned)] == [
+        "Prometheus cannot be reached; again in 60 s"
+    ]
+
+
+def block(first: int, values: list[float], *pods: str) -> Dataset:
+    rows = tuple(Row("shop", f"deployment/{pod}", pod) for pod in pods)
+    data = np.tile(np.array(values, dtype=np.float32), (len(pods), 1, 1))
+    start = T0 + timedelta(minutes=first)
+    return Dataset((BY_NAME["ready"],), 60, (Block("shop", rows, start, 60, data),))
+
+
+def test_the_newer_word_counts_and_rows_come_and_go() -> None:
+    nan = float("nan")
+    joined = latest(block(0, [1, 2, 3, 4], "a", "old"), block(2, [nan, 40, 50, 60], "a", "new"), 3)
+    (found,) = joined.blocks
+    assert found.start == T0 + timedelta(minutes=3)
+    values = {row.pod: found.values[index, 0].tolist() for index, row in enumerate(found.rows)}
+    assert values["a"] == [40, 50, 60]
+    assert values["new"] == [40, 50, 60]
+    assert values["old"][0] == 4
+    assert [row.pod for row in latest(joined, block(9, [7], "a"), 2).blocks[0].rows] == ["a"]
+
+
+# ---------------------------------------------------------------------- alerts
+
+RECORD = PredictionRecord(
+    id="1", at=T0, trace_id="1", target="deployment/cart", namespace="shop", cluster="kind", model="shop-1",
+    horizon_minutes=30, probability=0.91, low=0.8, high=0.95, score=1.2, alarmed=True, issue="memory-leak",
+    reasons=("working set 412 of 512 MiB",),
+)  # fmt: skip
+
+
+def outlook(minute: int, *found: PredictionRecord) -> Outlook:
+    at = T0 + timedelta(minutes=minute)
+    return Outlook(
+        at, tuple(replace(each, at=at) for each in found), Manner("shop-1", "forecast", 30), Health()
+    )
+
+
+def test_an_alert_stands_while_its_alarm_lasts_and_ends_with_it() -> None:
+    alerts = Alerts(timedelta(minutes=4))
+    (first,) = alerts.of(outlook(0, RECORD))
+    assert first.labels["workload"] == "deployment/cart"
+    assert first.annotations["summary"] == (
+        "deployment/cart in shop is likely to fail within 30 min, 91% probable"
+    )
+    (again,) = alerts.of(outlook(1, RECORD))
+    assert (again.starts, again.ends) == (T0, T0 + timedelta(minutes=5))
+    (over,) = alerts.of(outlook(2, replace(RECORD, alarmed=False)))
+    assert (over.labels, over.starts, over.ends) == (first.labels, T0, T0 + timedelta(minutes=2))
+    assert alerts.of(outlook(3)) == ()
+
+
+def test_an_alarm_of_another_class_is_another_alert() -> None:
+    alerts = Alerts(timedelta(minutes=4))
+    alerts.of(outlook(0, RECORD))
+    fresh, over = alerts.of(outlook(1, replace(RECORD, issue="network")))
+    assert (fresh.labels["class"], fresh.starts) == ("network", T0 + timedelta(minutes=1))
+    assert (over.labels["class"], over.ends) == ("memory-leak", T0 + timedelta(minutes=1))
+
+
+def test_alertmanager_is_told_in_its_own_words() -> None:
+    alerts = Alerts(timedelta(minutes=4)).of(outlook(0, RECORD))
+    with scripted(lambda asked: Answer(200)) as server:
+        Alertmanager(server.url + "/").push(alerts)
+        Alertmanager(server.url).push(())
+        (asked,) = server.asked
+        assert asked.path == "/api/v2/alerts"
+        assert '"endsAt": "2026-03-01T12:04:00+00:00"' in asked.body
+        server.will(Answer(400, b"bad label"))
+        with pytest.raises(Unavailable, match="HTTP 400: bad label"):
+            Alertmanager(server.url).push(alerts)
+    with pytest.raises(Unavailable, match="did not take the alerts"):
+        Alertmanager(server.url).push(alerts)
