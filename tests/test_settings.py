@@ -84,3 +84,11 @@ def test_the_value_of_a_misspelt_name_is_not_shown(file: Path) -> None:
     told = "".join(str(problem) for problem in caught.value.problems)
     assert "prometheus_tokn" in told
     assert "s3cret" not in told
+
+
+def test_a_key_that_can_be_guessed_is_refused_and_never_told() -> None:
+    with pytest.raises(InvalidInput) as raised:
+        settings.load({}, environment={"CHAOSKIT_MODEL_KEY": "hunter2"})
+    assert "hunter2" not in str(raised.value.problems[0])
+    assert "16 characters or more" in raised.value.problems[0].expected
+    assert "a" * 16 not in repr(settings.load({"model_key": "a" * 16}, environment={}).settings)

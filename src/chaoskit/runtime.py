@@ -194,6 +194,7 @@ class Runtime:
             notifier=self.notifier,
             commands=LocalCommands(),
             hooks=self.http,
+            model_key=self.settings.model_key.encode(),
         )
 
     def _nodes(self) -> str:

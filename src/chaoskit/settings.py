@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from chaoskit.documents import Duration
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.redaction import HIDDEN, scrubbed
 
 PREFIX = "CHAOSKIT_"
+
+SHORTEST_KEY = 16
+"""A shorter key can be guessed, and whoever guesses it has models of his own loaded."""
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
@@ -70,6 +73,11 @@ class Settings(BaseModel):
         default=Path(), description="folder for the embedded store, trained models and simulators"
     )
     model: str = Field(default="", description="model that predict asks; empty: the promoted one")
+    model_key: str = Field(
+        default="",
+        description="key that signs models, and lets in those of others who have it: 16 characters or more",
+        repr=False,
+    )
     max_pods: int = Field(default=0, ge=0, description="most pods that one act may disturb; 0: no cap")
     max_percent: float = Field(
         default=0, ge=0, le=100, description="most of a workload's pods that one act may disturb; 0: no cap"
@@ -97,6 +105,13 @@ class Settings(BaseModel):
     signals: tuple[str, ...] = Field(
         default=(), description="files and folders with signals of your own (kind: Signals)"
     )
+
+    @field_validator("model_key")
+    @classmethod
+    def _long_enough(cls, key: str) -> str:
+        if key and len(key) < SHORTEST_KEY:
+            raise ValueError(f"{SHORTEST_KEY} characters or more")
+        return key
 
 
 class Loaded(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from tests.commandline import PROJECT, CommandLine, Ended
@@ -95,6 +96,22 @@ def test_a_model_is_fitted_to_another_cluster_and_compared_with_the_first(traine
     assert compared["models"] == ["sockshop-k8s-1", name]
     assert compared["same_data"]
     assert "event F1" in trained("models", "compare", "sockshop-k8s-1", name).out
+
+
+def test_a_model_travels_without_pickle_and_answers_elsewhere(trained: CommandLine, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    out = tmp_path / "portable"
+    assert trained("models", "export", "sockshop-k8s-1", "--out", out).code == 0
+    assert not list(out.glob("*.joblib"))
+    elsewhere = CommandLine(tmp_path / "elsewhere")
+    elsewhere.home.mkdir()
+    ended = elsewhere("models", "import", out, "--name", "theirs", "-o", "json")
+    assert (ended.code, ended.json["name"]) == (0, "theirs")
+    theirs = elsewhere("predict", *FILES, "--model", "theirs", "-o", "json").json["predictions"]
+    ours = trained("predict", *FILES, "--model", "sockshop-k8s-1", "-o", "json").json["predictions"]
+    assert [each["target"] for each in theirs] == [each["target"] for each in ours]
+    assert [each["probability"] for each in theirs] == pytest.approx([each["probability"] for each in ours])
+    assert elsewhere("models", "import", tmp_path).code == 2
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "calibrate"])

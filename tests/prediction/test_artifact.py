@@ -68,6 +68,12 @@ def test_a_tampered_file_is_never_unpickled(kept: Path, tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+def test_a_signed_file_in_the_place_of_another_is_refused(kept: Path, tmp_path: Path) -> None:
+    (kept / "model.joblib").write_bytes((kept / "witnesses.joblib").read_bytes())
+    with pytest.raises(errors.Refused):
+        artifact.load(kept, state=tmp_path / "elsewhere", key=KEY)
+
+
 def test_another_library_version_is_an_error_that_says_so(kept: Path, tmp_path: Path) -> None:
     card = json.loads((kept / "card.json").read_text())
     card["libraries"]["scikit-learn"] = "0.24.2"

@@ -9,7 +9,7 @@ import pytest
 
 from chaoskit import errors, events
 from chaoskit.prediction import features, folds, forest
-from chaoskit.prediction.calibration import calibrate, calibrated
+from chaoskit.prediction.calibration import Curve, Steps, calibrate, calibrated
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.forest import Options
@@ -121,8 +121,8 @@ def test_the_recipe_for_other_clusters_learns_only_more_is_worse(
 def test_a_logistic_curve_calibrates_when_events_are_few(leaks: Labelled) -> None:
     scores = [np.where(truth.y == 1, 0.8, 0.1).astype(np.float32) for truth in leaks.truths]
     few, many = calibrate(scores, leaks, 3), calibrate(scores, leaks, 300)
-    assert type(few).__name__ == "LogisticRegression"
-    assert type(many).__name__ == "IsotonicRegression"
+    assert isinstance(few, Curve)
+    assert isinstance(many, Steps)
     for found in (few, many):
         low, high = calibrated(found, np.array([0.1, 0.8], dtype=np.float32))
         assert low < 0.1

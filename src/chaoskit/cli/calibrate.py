@@ -43,6 +43,7 @@ def calibrate(
     found = learning.calibrate(
         dataset,
         models=session.loaded.settings.home / "models",
+        key=session.loaded.settings.model_key.encode(),
         model=model,
         false_alarms_per_day=false_alarms_per_day,
     )

@@ -46,6 +46,7 @@ def evaluate(
     report = judged(
         dataset,
         models=session.loaded.settings.home / "models",
+        key=session.loaded.settings.model_key.encode(),
         model=model,
         target=target,
         calibrated=calibrate,

@@ -1,4 +1,4 @@
-"""List the trained models, show one's card, compare, promote one."""
+"""List the trained models, show one's card, compare, promote, export, import one."""
 
 from __future__ import annotations
 
@@ -72,6 +72,48 @@ def compare(
     """Show two models' figures beside each other, and whether they were judged on the same data."""
     cards = [_find(session, one), _find(session, other)]
     emit(session, "comparison", _comparison(cards), lambda out: _compare(out, cards))
+
+
+@command(app, epilog="Example: chaoskit models export shop-2 --out shop-2-portable")
+def export(
+    session: Session,
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    out: Annotated[Path, typer.Option(help="Folder to write it to; must be empty.")],
+) -> None:
+    """Write a model without pickle (ONNX, arrays, JSON), for installations elsewhere."""
+    from chaoskit.flows.learning import exported
+
+    folder = exported(_root(session), name, out, key=session.loaded.settings.model_key.encode())
+    emit(
+        session,
+        "model-export",
+        {"name": name, "folder": str(folder)},
+        lambda console: _exported(console, folder),
+    )
+
+
+def _exported(out: Console, folder: Path) -> None:
+    out.print(f"exported  {folder}")
+    next_step(out, f"chaoskit models import {folder}")
+
+
+@command(app, name="import", epilog="Example: chaoskit models import shop-2-portable --name shop-2")
+def import_(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(help="Folder that models export has written.")],
+    name: Annotated[str, typer.Option(help="Name to keep it under; its own otherwise.")] = "",
+) -> None:
+    """Keep a model that came without pickle; it answers when it is named or promoted."""
+    from chaoskit.flows.learning import imported
+
+    kept = imported(_root(session), folder, name)
+    session.say(f"imported {kept}")
+    emit(
+        session,
+        "model-import",
+        {"name": kept, "folder": str(_root(session) / kept)},
+        lambda out: next_step(out, f"chaoskit predict --model {kept}"),
+    )
 
 
 def _comparison(cards: list[Listed]) -> dict[str, Any]:

@@ -131,7 +131,10 @@ def _from_files(
 
     if not data or mapping is None:
         raise InvalidInput("--data and --mapping belong together: files, and what their columns mean")
-    chosen = learning.chosen(session.loaded.settings.home / "models", model or session.loaded.settings.model)
+    settings = session.loaded.settings
+    chosen = learning.chosen(
+        settings.home / "models", model or settings.model, key=settings.model_key.encode()
+    )
     dataset = prediction.read(data, prediction.load_mapping(mapping))
     now = moment(at) if at else dataset.blocks[-1].end
     window = dataset.until(now)

@@ -131,6 +131,7 @@ def _from_files(
         return fit(
             dataset,
             models=session.loaded.settings.home / "models",
+            key=session.loaded.settings.model_key.encode(),
             base=name or meaning.metadata.name,
             target=target,
             options=options,

@@ -77,6 +77,7 @@ class AIChaosEngine:
             extra=extra,
             promote=promote,
             thorough=thorough,
+            key=self._world.model_key,
             now=self._world.clock.now(),
             listen=listen,
         )
@@ -100,7 +101,7 @@ class AIChaosEngine:
         self, namespace: str, *, model: str = "", selector: str = "", listen: Listener = ignore
     ) -> Lookout:
         """What looks at a namespace again and again, and remembers what it has measured."""
-        loaded = learning.chosen(self._world.models, model)
+        loaded = learning.chosen(self._world.models, model, key=self._world.model_key)
         return Lookout(self._world, namespace, loaded, selector, listen)
 
     def generate(

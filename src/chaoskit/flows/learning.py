@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoskit import prediction
-from chaoskit.errors import NotFound, Refused
+from chaoskit.errors import InvalidInput, NotFound, Refused
 from chaoskit.events import Listener, ignore
 from chaoskit.ports.store import Document
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
@@ -154,7 +154,26 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
     wanted = name or prediction.promoted(models)
     if not wanted:
         return None
-    return wanted, prediction.load(_folder(models, wanted), state=models, key=key).model
+    return wanted, prediction.load_model(_folder(models, wanted), state=models, key=key)
+
+
+def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
+    """A kept model lies in `out` without pickle, for installations elsewhere; the folder."""
+    from chaoskit.prediction import portable
+
+    folder = _folder(models, name)
+    return portable.write(prediction.load_model(folder, state=models, key=key), out, beside=folder)
+
+
+def imported(models: Path, source: Path, name: str = "") -> str:
+    """A model without pickle from elsewhere is kept; its name. Raises `InvalidInput` when it is none."""
+    from chaoskit.prediction import portable
+    from chaoskit.prediction.registry import CARD, read_object
+
+    wanted = name or str(read_object(source / CARD).get("name") or source.name)
+    if "/" in wanted or wanted.startswith("."):
+        raise InvalidInput(f"{wanted!r} is no name of a model", hint="choose one with --name")
+    return portable.install(source, models / wanted).name
 
 
 def wanted_history(model: Model | None) -> timedelta:

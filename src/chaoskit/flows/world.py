@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaoskit.clock import Clock
@@ -21,7 +21,8 @@ class World:
 
     `models` is the folder of trained models, `description` the cluster in one line. `notifier` tells people
     what only they can decide; None: nobody can be told. `commands` runs those of steady states on this
-    machine; None: they are not run. `hooks` reaches the user's own webhooks.
+    machine; None: they are not run. `hooks` reaches the user's own webhooks. `model_key` signs models and lets
+    in those that it signed elsewhere.
     """
 
     cluster: Cluster
@@ -35,6 +36,7 @@ class World:
     notifier: Notifier | None = None
     commands: Commands | None = None
     hooks: Hooks | None = None
+    model_key: bytes = field(default=b"", repr=False)
 
     @property
     def governor(self) -> Governor:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chaoskit.prediction.artifact import load as load
+    from chaoskit.prediction.artifact import load_model as load_model
     from chaoskit.prediction.artifact import save as save
     from chaoskit.prediction.calibrating import recalibrated as recalibrated
     from chaoskit.prediction.card import document as document
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.training import Model as Model
 
 _HOME = {
-    "artifact": ("load", "save"),
+    "artifact": ("load", "load_model", "save"),
     "calibrating": ("recalibrated",),
     "card": ("document", "rows"),
     "dataset": ("Dataset", "collect"),

@@ -20,9 +20,10 @@ import numpy as np
 import sklearn
 
 from chaoskit import errors
-from chaoskit.prediction import card, drawings, page
+from chaoskit.prediction import card, drawings, page, portable
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.registry import CARD, read_object, write_object
+from chaoskit.prediction.training import Model
 from chaoskit.prediction.witnesses import Witnesses
 
 DATA, WITNESSES, PAGE, DIGEST = "model.joblib", "witnesses.joblib", "card.md", "model.sha256"
@@ -44,7 +45,7 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
     for name, data in files.items():
         digest = hashlib.sha256(data).hexdigest()
         (folder / name).write_bytes(data)
-        lines.append(f"{digest}  {name}  {_sign(digest, key)}".rstrip())
+        lines.append(f"{digest}  {name}  {_sign(name, digest, key)}".rstrip())
         _remember(state, digest, folder)
     (folder / DIGEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / CARD).write_text(json.dumps(_card(trained, folder.name), indent=1) + "\n", encoding="utf-8")
@@ -86,8 +87,9 @@ def libraries() -> dict[str, str]:
     return {"scikit-learn": sklearn.__version__, "numpy": np.__version__, "joblib": joblib.__version__}
 
 
-def _sign(digest: str, key: bytes) -> str:
-    return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest() if key else ""
+def _sign(name: str, digest: str, key: bytes) -> str:
+    """The signature of a file by its name and digest: one file of a model is no other one."""
+    return hmac.new(key, f"{name} {digest}".encode(), hashlib.sha256).hexdigest() if key else ""
 
 
 def _remember(state: Path, digest: str, folder: Path) -> None:
@@ -96,12 +98,24 @@ def _remember(state: Path, digest: str, folder: Path) -> None:
     write_object(state / KNOWN, known)
 
 
+def load_model(folder: Path, *, state: Path, key: bytes = b"") -> Model:
+    """The model in `folder` alone, of whichever form; raises what `load` raises."""
+    if portable.is_portable(folder):
+        return portable.load(folder)
+    return load(folder, state=state, key=key).model
+
+
 def load(folder: Path, *, state: Path, key: bytes = b"", witnesses: bool = False) -> Trained:
     """The model in `folder`; with `witnesses` also what judges it on other data, where that was kept.
 
     Raises `NotFound` when there is none, `Refused` (guard ``model trust``) when nobody vouches for the
     file, `InvalidInput` when it was made by other libraries or other features.
     """
+    if portable.is_portable(folder):
+        raise errors.InvalidInput(
+            f"{folder} came without pickle: it answers, but what judges it stayed where it was trained",
+            hint="evaluate and calibrate it there",
+        )
     if not (folder / DATA).is_file():
         raise errors.NotFound(f"no model in {folder}", hint="chaoskit train makes one")
     trained = _loaded(folder, DATA, state, key)
@@ -134,13 +148,13 @@ def _check_trust(folder: Path, name: str, digest: str, state: Path, key: bytes) 
     except OSError:
         lines = []
     signed = next((line.split() for line in lines if line.split()[1:2] == [name]), [])
-    if key and len(signed) == 3 and hmac.compare_digest(signed[2], _sign(digest, key)):
+    if key and len(signed) == 3 and hmac.compare_digest(signed[2], _sign(name, digest, key)):
         return
     raise errors.Refused(
         f"{folder / name} was not trained here and no valid signature vouches for it",
         guard="model trust",
         limit="reading such a file runs whatever code is in it",
-        hint="train it here, or configure the key that it was signed with",
+        hint="train it here, or set CHAOSKIT_MODEL_KEY to the key that it was signed with",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,26 @@ ISOTONIC_EVENTS = 20
 """From so many events on the calibration is isotonic; fewer would let it follow noise."""
 
 
-def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Any:
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """An isotonic map: between these scores probabilities go in straight lines, beyond them they stay."""
+
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A logistic curve over the logit of the score."""
+
+    weight: float
+    bias: float
+
+
+Calibration = Steps | Curve
+
+
+def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Calibration:
     """A map from out-of-fold scores to probabilities: isotonic with enough events, else a logistic curve.
 
     It never says 0 or 1: so many samples cannot show more than one in so many.
@@ -33,8 +52,10 @@ def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Any:
         )
     if events_seen >= ISOTONIC_EVENTS:
         least, most = 1 / (len(y) + 2), 1 - 1 / (int((y == 1).sum()) + 2)
-        return IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(score, y)
-    return LogisticRegression(C=1.0).fit(_logit(score), y)
+        steps = IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(score, y)
+        return Steps(tuple(steps.X_thresholds_.tolist()), tuple(steps.y_thresholds_.tolist()))
+    curve = LogisticRegression(C=1.0).fit(_logit(score), y)
+    return Curve(float(curve.coef_[0, 0]), float(curve.intercept_[0]))
 
 
 def _logit(scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -42,9 +63,11 @@ def _logit(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.log(inside / (1 - inside))[:, None]
 
 
-def calibrated(calibration: Any, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def calibrated(calibration: Calibration, scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Scores as probabilities by this calibration."""
-    if isinstance(calibration, IsotonicRegression):
-        found: NDArray[np.float64] = np.asarray(calibration.predict(scores.astype(np.float64)))
+    if isinstance(calibration, Steps):
+        found: NDArray[np.float64] = np.interp(
+            scores.astype(np.float64), np.array(calibration.scores), np.array(calibration.probabilities)
+        )
         return found
-    return np.asarray(calibration.predict_proba(_logit(scores))[:, 1])
+    return np.asarray(1 / (1 + np.exp(-(_logit(scores)[:, 0] * calibration.weight + calibration.bias))))

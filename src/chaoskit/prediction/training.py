@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit import errors, events
 from chaoskit.prediction import evidence, features, folds, joined, search
 from chaoskit.prediction.alarms import Judge, Judgement
-from chaoskit.prediction.calibration import calibrate, calibrated
+from chaoskit.prediction.calibration import Calibration, calibrate, calibrated
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Floats, Spec
@@ -40,7 +40,7 @@ class Model:
     spec: Spec
     target: Target
     failure: Any
-    calibration: Any
+    calibration: Calibration
     issues: Any
     evidence: Evidence
     join: Join

@@ -1,0 +1,199 @@
+"""A model without pickle: JSON, plain arrays and ONNX. Reading it runs no code, so it may come from anywhere.
+
+It answers as the model that it was made of, to a millionth: the forest for failure by ONNX where onnxruntime
+is installed, else by its arrays; on reading, both have to agree. What judges a model elsewhere stays behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from chaoskit import errors
+from chaoskit.ports.metrics import Signal
+from chaoskit.prediction import trees
+from chaoskit.prediction.calibration import Calibration
+from chaoskit.prediction.evidence import Evidence
+from chaoskit.prediction.features import Spec
+from chaoskit.prediction.incidents import Incident
+from chaoskit.prediction.joined import Join
+from chaoskit.prediction.labels import Target
+from chaoskit.prediction.registry import CARD, read_object
+from chaoskit.prediction.training import Model
+
+MODEL, TREES, FAILURE = "model.json", "trees.npz", "failure.onnx"
+SCHEMA = "chaoskit.io/portable-model/v1"
+
+LARGEST = 512 * 2**20
+"""Bytes; a larger file is no model."""
+
+
+def write(model: Model, folder: Path, *, beside: Path) -> Path:
+    """The model lies in `folder` with the card that lies in `beside`.
+
+    Raises:
+        InvalidInput: something lies there already.
+        CannotStart: skl2onnx is not installed.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise errors.InvalidInput(f"{folder} is not empty", hint="choose another --out")
+    files = {TREES: _packed(model), FAILURE: trees.graph(model.failure, len(model.spec.names))}
+    document = {
+        "schema": SCHEMA,
+        "fingerprint": model.spec.fingerprint,
+        **_facts(model),
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (folder / MODEL).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    for path in (*beside.glob("card.*"), *beside.glob("*.svg")):
+        shutil.copyfile(path, folder / path.name)
+    return folder
+
+
+def _packed(model: Model) -> bytes:
+    found = trees.arrays(model.failure, "failure") | trees.arrays(model.issues, "issues")
+    for index, incident in enumerate(model.incidents):
+        found[f"incident.{index}"] = incident.leaves
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **found)
+    return buffer.getvalue()
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    return {
+        "spec": asdict(model.spec),
+        "target": {**asdict(model.target), **{n: getattr(model.target, n).total_seconds() for n in _SPANS}},
+        "calibration": asdict(model.calibration),
+        "evidence": dict(model.evidence.spreads),
+        "join": dict(model.join.thresholds),
+        "alone": dict(model.alone.thresholds),
+        "falseAlarmsPerDay": model.false_alarms_per_day,
+        "seed": model.seed,
+        "trainedAt": model.trained_at.isoformat(),
+        "shift": model.shift,
+        "ranges": {name: list(pair) for name, pair in model.ranges.items()},
+        "incidents": [
+            {
+                "target": each.target,
+                "namespace": each.namespace,
+                "issue": each.issue,
+                "at": each.at.isoformat(),
+            }
+            for each in model.incidents
+        ],
+        "facts": json.loads(json.dumps(model.facts, default=str)),
+    }
+
+
+_SPANS = ("horizon", "warning")
+
+
+def is_portable(folder: Path) -> bool:
+    """Whether what lies there is such a model."""
+    return (folder / MODEL).is_file()
+
+
+def load(folder: Path) -> Model:
+    """The model in `folder`.
+
+    Raises:
+        InvalidInput: a file of it was changed, cannot be read, or was made for other features.
+    """
+    document = read_object(folder / MODEL)
+    if document.get("schema") != SCHEMA:
+        raise errors.InvalidInput(f"{folder / MODEL} is not a model of this version")
+    data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
+    try:
+        with np.load(io.BytesIO(data[TREES]), allow_pickle=False) as packed:
+            found = {name: packed[name] for name in packed.files}
+        model = _model(document, found, data)
+    except (KeyError, TypeError, ValueError, OSError, ValidationError) as error:
+        raise errors.InvalidInput(f"{folder} cannot be read as a model: {error}") from error
+    _check(folder, model, document)
+    return model
+
+
+def _file(path: Path, document: Mapping[str, Any]) -> bytes:
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        raise errors.InvalidInput(f"{path} is missing or too large for a model")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != document["sha256"].get(path.name):
+        raise errors.InvalidInput(f"{path} was changed since the model was written")
+    return data
+
+
+def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[str, bytes]) -> Model:
+    spec, target = document["spec"], document["target"]
+    spans = {name: timedelta(seconds=target[name]) for name in _SPANS}
+    incidents = [
+        Incident(
+            each["target"],
+            each["namespace"],
+            each["issue"],
+            datetime.fromisoformat(each["at"]),
+            found[f"incident.{index}"],
+        )
+        for index, each in enumerate(document["incidents"])
+    ]
+    signals = TypeAdapter(tuple[Signal, ...]).validate_python(spec["signals"])
+    return Model(
+        spec=Spec(spec["recipe"], int(spec["step"]), signals),
+        target=TypeAdapter(Target).validate_python({**target, **spans}),
+        failure=trees.forest(found, "failure", data[FAILURE], whole=True),
+        calibration=TypeAdapter[Calibration](Calibration).validate_python(document["calibration"]),
+        issues=trees.forest(found, "issues", whole=False),
+        evidence=Evidence(TypeAdapter(dict[str, float]).validate_python(document["evidence"])),
+        join=Join(TypeAdapter(dict[str, float]).validate_python(document["join"])),
+        alone=Join(TypeAdapter(dict[str, float]).validate_python(document["alone"])),
+        false_alarms_per_day=float(document["falseAlarmsPerDay"]),
+        seed=int(document["seed"]),
+        trained_at=datetime.fromisoformat(document["trainedAt"]),
+        shift=float(document["shift"]),
+        ranges=TypeAdapter(dict[str, tuple[float, float]]).validate_python(document["ranges"]),
+        incidents=tuple(incidents),
+        facts=dict(document["facts"]),
+    )
+
+
+def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
+    """It asks for features that there are, and for those that it was trained on."""
+    told, known = len(model.sign_spec.names), len(model.spec.names)
+    asked = told if model.spec == model.sign_spec else told + known
+    fits = trees.used([model.failure]) <= known and trees.used([model.issues]) <= asked
+    if model.spec.fingerprint != document.get("fingerprint") or not fits:
+        raise errors.InvalidInput(
+            f"{folder} was trained on features that this version makes differently", hint="train it again"
+        )
+    if not trees.agree(model.failure, known):
+        raise errors.InvalidInput(f"{folder}: {FAILURE} and {TREES} are not the same forest")
+
+
+def install(source: Path, folder: Path) -> Path:
+    """A model from elsewhere lies in `folder`, looked over; it answers when it is named or promoted.
+
+    Raises:
+        InvalidInput: it is none, or something lies in `folder` already.
+    """
+    if folder.exists():
+        raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another --name")
+    load(source)
+    if not read_object(source / CARD):
+        raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
+    folder.mkdir(parents=True)
+    names = (MODEL, TREES, FAILURE, *(path.name for path in source.glob("card.*")))
+    for name in (*names, *(path.name for path in source.glob("*.svg"))):
+        shutil.copyfile(source / name, folder / name)
+    return folder

@@ -1,0 +1,125 @@
+"""A model without pickle answers as the one that it was made of, and what is no model is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaoskit import errors
+from chaoskit.prediction import artifact, portable, trees
+from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.forest import Lesson, Options, fit
+from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.predictor import predict
+from chaoskit.prediction.training import Model
+
+pytest.importorskip("skl2onnx")
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def written(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("portable")
+    kept = artifact.save(trained, folder / "models" / "shop-1", state=folder)
+    return portable.write(trained.model, folder / "out", beside=kept)
+
+
+def rows_of(model: Model, count: int = 400) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 3, (count, len(model.spec.names))).astype(np.float32)
+
+
+def test_onnx_and_arrays_agree_with_scikit_learn_to_a_millionth(written: Path, trained: Trained) -> None:
+    rows, model, again = rows_of(trained.model), trained.model, portable.load(written)
+    assert again.failure._session is not None
+    np.testing.assert_allclose(again.scores(rows), model.scores(rows), atol=1e-6)
+    without = trees.Forest(again.failure.classes_, again.failure.estimators_)
+    assert without._session is None
+    np.testing.assert_allclose(replace(again, failure=without).scores(rows), model.scores(rows), atol=1e-6)
+    np.testing.assert_array_equal(again.failure.apply(rows), model.failure.apply(rows))
+    scores = model.scores(rows)
+    np.testing.assert_array_equal(again.probabilities(scores), model.probabilities(scores))
+
+
+def test_the_whole_answer_is_the_same(written: Path, trained: Trained, leaks: Labelled) -> None:
+    block = leaks.dataset.blocks[0]
+    last = leaks.events[-1].first - 10
+    window = replace(leaks.dataset, blocks=(block.cut(last - 150, last + 1),))
+    answers = [
+        predict(model, window, now=window.blocks[0].end) for model in (trained.model, portable.load(written))
+    ]
+    for one, other in zip(*answers, strict=True):
+        assert (one.target, one.issue, one.alarmed, one.reasons) == (
+            other.target, other.issue, other.alarmed, other.reasons,
+        )  # fmt: skip
+        assert one.probability == pytest.approx(other.probability, abs=1e-6)
+        assert one.trend == pytest.approx(other.trend, abs=1e-4)
+        assert one.similar == other.similar
+
+
+def test_it_is_installed_from_anywhere_and_answers_but_is_not_judged(written: Path, tmp_path: Path) -> None:
+    folder = portable.install(written, tmp_path / "models" / "theirs")
+    assert artifact.load_model(folder, state=tmp_path).threshold == 1
+    assert json.loads((folder / "card.json").read_text())["name"] == "shop-1"
+    with pytest.raises(errors.InvalidInput, match="what judges it stayed where it was trained"):
+        artifact.load(folder, state=tmp_path)
+    with pytest.raises(errors.InvalidInput, match="already"):
+        portable.install(written, folder)
+
+
+def changed(written: Path, folder: Path, name: str, content: bytes) -> Path:
+    portable.install(written, folder / "copy")
+    (folder / "copy" / name).write_bytes(content)
+    return folder / "copy"
+
+
+@pytest.mark.parametrize("name", ["trees.npz", "failure.onnx", "model.json"])
+def test_a_file_that_was_changed_is_refused(written: Path, tmp_path: Path, name: str) -> None:
+    content = b"{}" if name == "model.json" else (written / name).read_bytes() + b"0"
+    with pytest.raises(errors.InvalidInput):
+        portable.load(changed(written, tmp_path, name, content))
+
+
+def told(written: Path, tmp_path: Path, **changes: object) -> Path:
+    document = json.loads((written / "model.json").read_text()) | changes
+    return changed(written, tmp_path, "model.json", json.dumps(document).encode())
+
+
+def test_features_that_are_made_differently_are_an_error(written: Path, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match="features that this version makes differently"):
+        portable.load(told(written, tmp_path, fingerprint="0" * 16))
+
+
+def test_facts_that_make_no_sense_are_an_error(written: Path, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match="cannot be read as a model"):
+        portable.load(told(written, tmp_path, join={"random forest": "often"}))
+
+
+def test_a_graph_of_another_forest_is_refused(written: Path, trained: Trained, tmp_path: Path) -> None:
+    other = fit(
+        Lesson(
+            rows := rows_of(trained.model, 60),
+            (rows[:, 0] > 0).astype(int),
+            np.ones(60),
+            rows[:0],
+        ),
+        Options(trees=3),
+    )
+    graph = trees.graph(other, rows.shape[1])
+    document = json.loads((written / "model.json").read_text())
+    document["sha256"]["failure.onnx"] = hashlib.sha256(graph).hexdigest()
+    folder = told(written, tmp_path, sha256=document["sha256"])
+    (folder / "failure.onnx").write_bytes(graph)
+    with pytest.raises(errors.InvalidInput, match="are not the same forest"):
+        portable.load(folder)
+
+
+def test_a_walk_that_would_not_end_is_no_forest(trained: Trained) -> None:
+    found = trees.arrays(trained.model.failure, "f")
+    found["f.children_left"] = np.zeros_like(found["f.children_left"])
+    with pytest.raises(errors.InvalidInput, match="a child before its parent"):
+        trees.forest(found, "f", whole=True)
