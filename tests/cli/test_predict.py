@@ -70,3 +70,15 @@ def test_on_a_terminal_the_outlook_is_drawn_in_place(chaoskit: CommandLine) -> N
     assert ended.code == 0
     assert "UTC  model    none is promoted: rules answer" in ended.out
     assert "Ctrl-C ends it" in ended.out
+
+
+def test_past_predictions_are_held_against_what_came_of_them(chaoskit: CommandLine) -> None:
+    nothing = chaoskit("predict", "-n", "shop", "--scorecard")
+    assert (nothing.code, "nothing was predicted for shop" in nothing.err) == (8, True)
+    assert chaoskit("predict", "-n", "shop").code == 0
+    ended = chaoskit("predict", "-n", "shop", "--scorecard", "-o", "json")
+    assert ended.code == 0, ended.err
+    (score,) = ended.json["scores"]
+    assert score["model"] == "rules"
+    assert score["open"] > 5  # their horizon is not over
+    assert chaoskit("predict", "-n", "shop", "--scorecard").out.startswith("MODEL")

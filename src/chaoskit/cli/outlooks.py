@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chaoskit.cli.session import Session
     from chaoskit.flows.foreseeing import Manner, Outlook
     from chaoskit.outcome import Outcome
+    from chaoskit.prediction.scoring import Score
     from chaoskit.records import PredictionRecord
 
 _QUIET = 0.05
@@ -114,6 +115,27 @@ def _row(record: PredictionRecord) -> tuple[str, ...]:
     why = "; ".join(record.reasons)
     trend = f"{sparkline(record.trend)} {_direction(record.trend)}".rstrip()
     return (record.target, chance, trend, record.issue.replace("-", " "), why)
+
+
+def scores(out: Console, found: Sequence[Score]) -> None:
+    """How past predictions came true: a line for each model, and what its probabilities were worth."""
+    rows = [
+        (
+            each.model,
+            f"{each.judged} ({each.open} open)",
+            f"{each.caught} of {each.events}",
+            f"{each.false_alarms} in {each.hours:g} h",
+            "-" if each.brier is None else f"{each.brier:.4f} ({each.reference:.4f})",
+            "-" if each.ece is None else f"{each.ece:.3f}",
+        )
+        for each in found
+    ]
+    heads = ("model", "judged", "failures caught", "false alarms", "Brier (reference)", "ECE")
+    columns(out, heads, rows)
+    for each in found:
+        said = ", ".join(f"{percent(b.said)} came true {percent(b.came)} of {b.count}" for b in each.bins)
+        if said:
+            out.print(f"{each.model}: {said}")
 
 
 def _direction(trend: Sequence[float]) -> str:

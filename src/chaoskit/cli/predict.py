@@ -52,6 +52,10 @@ def predict(
     export: Annotated[
         Path | None, typer.Option(help="Write metrics to this file, for node-exporter's textfile collector.")
     ] = None,
+    scorecard: Annotated[
+        bool, typer.Option("--scorecard", help="Tell whether past predictions came true instead.")
+    ] = False,
+    hours: Annotated[float, typer.Option(min=0.1, help="With --scorecard: how far back.")] = 24.0,
     data: Annotated[list[Path] | None, typer.Option(help="Read these files instead of Prometheus.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="What the columns of the files mean.")] = None,
     at: Annotated[
@@ -66,6 +70,9 @@ def predict(
 
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
+    if scorecard:
+        _scorecard(session, hours)
+        return
     if not watch and (rounds or listen):
         raise InvalidInput("--rounds and --listen belong to --watch", hint="add --watch")
     if data or mapping:
@@ -94,6 +101,17 @@ def predict(
         tell(outlook)
         session.say(outlooks.headline(outlook))
     _end(session, outlook, fail_above)
+
+
+def _scorecard(session: Session, hours: float) -> None:
+    from datetime import timedelta
+
+    from chaoskit.flows.scoring import scorecard
+
+    with session.connected() as runtime:
+        found = scorecard(runtime.world, runtime.namespace, timedelta(hours=hours))
+    document = {"hours": hours, "scores": [dict(each.document) for each in found]}
+    emit(session, "scorecard", document, lambda out: outlooks.scores(out, found))
 
 
 def _undrawn(session: Session) -> Session:

@@ -45,8 +45,9 @@ class Tree:
 
     def predict_proba(self, rows: Floats) -> NDArray[np.float64]:
         """The share of each class in each row's leaf."""
-        shares: NDArray[np.float64] = self.tree_.value[self.tree_.leaves(rows), 0]
-        return shares / shares.sum(axis=1, keepdims=True)
+        shares = self.tree_.value[self.tree_.leaves(rows), 0]
+        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,50 @@
+"""Past predictions of a namespace are held against what came of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from chaoskit import prediction
+from chaoskit.errors import CannotStart, NoBaseline
+from chaoskit.flows import learning
+from chaoskit.flows.world import World
+from chaoskit.records import PredictionRecord
+
+if TYPE_CHECKING:
+    from chaoskit.prediction.scoring import Score
+
+STEP = 60
+"""Seconds: as fine as predictions are made."""
+
+BEFORE = timedelta(hours=1)
+"""What failed is told by what was before it."""
+
+
+def scorecard(world: World, namespace: str, length: timedelta) -> tuple[Score, ...]:
+    """How each model did, and the rules, over the last `length`.
+
+    Raises:
+        NoBaseline: nothing was predicted then.
+        CannotStart: there is no Prometheus, or it remembers nothing of that time.
+    """
+    from chaoskit.prediction import scoring
+
+    now = world.clock.now()
+    kept = world.store.find("prediction", {"namespace": namespace}, since=now - length)
+    records = [PredictionRecord.of(each) for each in kept]
+    if not records:
+        raise NoBaseline(
+            f"nothing was predicted for {namespace} in that time",
+            hint=f"chaoskit predict -n {namespace} --watch",
+        )
+    if world.metrics is None:
+        raise CannotStart("there is no Prometheus that knows what came", hint="--prometheus URL")
+    start = min(each.at for each in records) - BEFORE
+    seen = prediction.collect(world.metrics, start, now, namespace, step=STEP)
+    extra = learning.labels_of(world.store.find("run"), world.store.find("recovery"))
+    found = []
+    for of_one in scoring.by_model(records).values():
+        labelled = prediction.label(seen, scoring.target_of(of_one), extra=extra)
+        found.append(scoring.score(of_one, labelled))
+    return tuple(sorted(found, key=lambda each: -each.judged))

@@ -1,0 +1,145 @@
+"""Was it right? Past predictions held against what came of them; who predicted is told apart.
+
+The truth is made as for training: from the history of the signals, and from what runs and recoveries tell.
+What cannot be known (a horizon that is not over, time after a mitigation, chaos) is neither right nor wrong.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.labels import Labelled, Target
+from chaoskit.records import PredictionRecord
+
+BINS = 10
+
+APART = timedelta(minutes=30)
+"""A false alarm that goes on counts again after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Predictions of about one probability: how many, what they said and how often it came true."""
+
+    count: int
+    said: float
+    came: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one model did: `judged` predictions are known to be right or wrong, `open` not (yet).
+
+    `brier` (lower is better; `reference` is what the share of failures itself would have), `ece` and `bins`
+    are None and empty where there were no probabilities. `events` failures happened to what was watched,
+    `caught` of them were alarmed in time; `false_alarms` in `hours` of watching.
+    """
+
+    model: str
+    judged: int
+    open: int
+    share: float
+    brier: float | None
+    reference: float | None
+    ece: float | None
+    bins: tuple[Bin, ...]
+    events: int
+    caught: int
+    alarms: int
+    false_alarms: int
+    hours: float
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """It as JSON."""
+        return asdict(self)
+
+
+def target_of(records: Sequence[PredictionRecord]) -> Target:
+    """What these predictions, all of one model, said: that it fails within their horizon, or that it does."""
+    horizon = timedelta(minutes=max(each.horizon_minutes for each in records))
+    return Target("forecast", horizon) if horizon else Target("detect", horizon)
+
+
+def score(records: Sequence[PredictionRecord], labelled: Labelled) -> Score:
+    """How these predictions, all of one model, did by this truth."""
+    truths = [_truth(each, labelled) for each in records]
+    known = [(each, y, event) for each, (y, event) in zip(records, truths, strict=True) if y >= 0]
+    came = np.array([y for _, y, _ in known], dtype=float)
+    said = np.array([np.nan if each.probability is None else each.probability for each, _, _ in known])
+    alarmed = [(each, y, event) for each, y, event in known if each.alarmed]
+    happened = {event for _, y, event in known if y == 1}
+    with_chance = ~np.isnan(said)
+    bins = tuple(_bins(said[with_chance], came[with_chance]))
+    share = float(came.mean()) if len(came) else 0.0
+    total = sum(each.count for each in bins)
+    return Score(
+        model=records[0].model,
+        judged=len(known),
+        open=len(records) - len(known),
+        share=share,
+        brier=float(((said - came)[with_chance] ** 2).mean()) if total else None,
+        reference=share * (1 - share) if total else None,
+        ece=sum(each.count * abs(each.said - each.came) for each in bins) / total if total else None,
+        bins=bins,
+        events=len(happened),
+        caught=len(happened & {event for _, y, event in alarmed if y == 1}),
+        alarms=len(alarmed),
+        false_alarms=_episodes(each for each, y, _ in alarmed if y == 0),
+        hours=_hours(records),
+    )
+
+
+def _truth(record: PredictionRecord, labelled: Labelled) -> tuple[int, int]:
+    """Whether its workload failed as it may have said (-1: not known), and the number of that event."""
+    for block, truth in zip(labelled.dataset.blocks, labelled.truths, strict=True):
+        moment = round((record.at - block.start).total_seconds() / block.step)
+        rows = [index for index, row in enumerate(block.rows) if row.workload == record.target]
+        if rows and 0 <= moment < block.length:
+            y = truth.y[rows, moment]
+            failing = np.flatnonzero(y == 1)
+            if len(failing):
+                return 1, int(truth.event[rows[failing[0]], moment])
+            return int(y.max()), -1
+    return -1, -1
+
+
+def _bins(said: NDArray[np.float64], came: NDArray[np.float64]) -> Iterator[Bin]:
+    place = np.minimum((said * BINS).astype(int), BINS - 1)
+    for number in range(BINS):
+        here = place == number
+        if here.any():
+            yield Bin(int(here.sum()), float(said[here].mean()), float(came[here].mean()))
+
+
+def _episodes(alarmed: Iterable[PredictionRecord]) -> int:
+    """How often a false alarm began, or went on for another half-hour."""
+    began: dict[str, datetime] = {}
+    count = 0
+    for each in sorted(alarmed, key=lambda record: record.at):
+        if each.target not in began or each.at - began[each.target] >= APART:
+            began[each.target] = each.at
+            count += 1
+    return count
+
+
+def _hours(records: Sequence[PredictionRecord]) -> float:
+    """How long was watched: looks that are an hour apart at most are one stretch."""
+    times = np.array(sorted({each.at.timestamp() for each in records}))
+    gaps = np.diff(times)
+    return round(float(gaps[gaps <= 3600].sum()) / 3600, 2)
+
+
+def by_model(records: Iterable[PredictionRecord]) -> dict[str, list[PredictionRecord]]:
+    """The predictions of each model, or of the rules."""
+    found: dict[str, list[PredictionRecord]] = defaultdict(list)
+    for each in records:
+        found[each.model].append(each)
+    return dict(found)
