@@ -42,7 +42,7 @@ def test_an_alarm_before_a_failure_is_right_and_one_elsewhere_is_false(leaks: La
     assert (found.events, found.caught, found.alarms, found.false_alarms) == (1, 1, 4, 1)
     assert found.brier == pytest.approx((2 * 0.1**2 + 2 * 0.9**2) / 4)
     assert found.reference == 0.25
-    assert found.bins == (Bin(4, pytest.approx(0.9), 0.5),)
+    assert found.bins == (Bin(4, 0.9, 0.5),)
     assert found.ece == pytest.approx(0.4)
     assert found.hours == pytest.approx(10 / 60, abs=0.01)
 

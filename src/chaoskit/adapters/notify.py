@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaoskit.errors import Unavailable
-from chaoskit.ports.notifier import Notice, Notifier
+from chaoskit.ports.notifier import Notice, Notifier, Raised
 
 TIMEOUT = 10.0
 """Seconds of the wall that the receiver has to take a notice."""
@@ -67,6 +67,17 @@ class Alertmanager:
     def send(self, notice: Notice) -> None:
         """Alertmanager took the alert; `Unavailable` for any other answer, or for none in time."""
         _post(self._url, list(_alerts(notice)), "alertmanager")
+
+    def push(self, alerts: Sequence[Raised]) -> None:
+        """The alerts stand as they say; `Unavailable` for any other answer than yes, or for none in time."""
+        if alerts:
+            _post(self._url, [_raised(each) for each in alerts], "alertmanager")
+
+
+def _raised(alert: Raised) -> Mapping[str, Any]:
+    starts, ends = (each.astimezone(UTC).isoformat() for each in (alert.starts, alert.ends))
+    known = {"labels": dict(alert.labels), "annotations": dict(alert.annotations)}
+    return {**known, "startsAt": starts, "endsAt": ends}
 
 
 def _alerts(notice: Notice) -> Iterator[Mapping[str, Any]]:

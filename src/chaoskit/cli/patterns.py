@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli import failing
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.runtime import open_store
@@ -28,7 +29,8 @@ app = new_app(__doc__)
 @command(
     app,
     epilog="Examples: chaoskit patterns --by-workload; chaoskit patterns --suggest; "
-    "chaoskit patterns --suggest --runbooks runbooks/ -o json",
+    "chaoskit patterns --suggest --runbooks runbooks/ -o json; "
+    "chaoskit patterns --failures -n shop --hours 168",
 )
 def patterns(
     session: Session,
@@ -39,8 +41,23 @@ def patterns(
     runbooks: Annotated[
         list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
     ] = None,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="What recurs in the failures themselves, by the signals.")
+    ] = False,
+    hours: Annotated[float, typer.Option(min=1, help="With --failures: how far back.")] = 168.0,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="With --failures: these files instead of Prometheus.")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="What the columns of the files mean.")] = None,
 ) -> None:
-    """Show how each recovery strategy did so far, which issues come back, and whether it gets faster."""
+    """Show how each recovery strategy did so far, which issues come back, and whether it gets faster.
+
+    With --failures: which failures follow or accompany others, when they come, and which look alike; only
+    what chance does not explain.
+    """
+    if failures:
+        failing.show(session, hours, data, mapping)
+        return
     from chaoskit.recovery.patterns import recurrences, strategies
     from chaoskit.recovery.trends import trends
 

@@ -209,7 +209,7 @@ def _pushing(url: str, lookout: Lookout, hear: Listener) -> Callable[[Outlook], 
         return lambda _: None
     from datetime import timedelta
 
-    from chaoskit.adapters.alertmanager import Alertmanager
+    from chaoskit.adapters.notify import Alertmanager
     from chaoskit.errors import Unavailable
     from chaoskit.events import Warned
     from chaoskit.flows.foreseeing import Alerts

@@ -31,6 +31,7 @@ from chaoskit.sharing import SharedCluster
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
     from chaoskit.prediction import Dataset, Options
+    from chaoskit.prediction.patterns import Patterns
 
 _STEADY = ("error_ratio", "latency_p95", "memory_usage", "db_pool_usage", "fs_usage")
 """Signals that conditions of generated experiments are made of."""
@@ -103,6 +104,15 @@ class AIChaosEngine:
         """What looks at a namespace again and again, and remembers what it has measured."""
         loaded = learning.chosen(self._world.models, model, key=self._world.model_key)
         return Lookout(self._world, namespace, loaded, selector, listen)
+
+    def patterns(self, namespace: str, length: timedelta, *, listen: Listener = ignore) -> Patterns:
+        """What recurs in the failures of a namespace over the last `length`, beyond chance."""
+        from chaoskit.prediction.patterns import patterns
+
+        store = self._world.store
+        extra = learning.labels_of(store.find("run"), store.find("recovery"))
+        seen = self.collect(namespace, length, listen=listen)
+        return patterns(prediction.label(seen, prediction.Target(), extra=extra))
 
     def generate(
         self,

@@ -21,8 +21,8 @@ class World:
 
     `models` is the folder of trained models, `description` the cluster in one line. `notifier` tells people
     what only they can decide; None: nobody can be told. `commands` runs those of steady states on this
-    machine; None: they are not run. `hooks` reaches the user's own webhooks. `model_key` signs models and lets
-    in those that it signed elsewhere.
+    machine; None: they are not run. `hooks` reaches the user's own webhooks. `model_key` signs models, and
+    lets in those that it signed elsewhere.
     """
 
     cluster: Cluster

@@ -1,0 +1,27 @@
+"""Patterns of failures on the command line, from a Prometheus and from files."""
+
+from __future__ import annotations
+
+from tests.commandline import PROJECT, CommandLine
+
+MAPPING = PROJECT / "examples/data/sockshop-k8s.yaml"
+DATA = PROJECT / "tests/prediction/data/sockshop-slice"
+
+
+def test_failures_of_real_files_are_grouped_by_what_was_up(stranger: CommandLine) -> None:
+    words = ("patterns", "--failures", "--data", DATA, "--mapping", MAPPING)
+    found = stranger(*words, "-o", "json").json
+    assert found["schema"] == "chaoskit.io/failure-patterns/v1"
+    assert found["failures"] > 5
+    assert sum(each["times"] for each in found["clusters"]) <= found["failures"]
+    issues = {issue for each in found["clusters"] for issue in each["issues"]}
+    assert {"cpu-saturation", "memory-leak"} <= issues
+    table = stranger(*words).out
+    assert table.startswith(f"{found['failures']} failures in ")
+    assert "ALIKE" in table
+
+
+def test_a_quiet_namespace_has_no_pattern(chaoskit: CommandLine) -> None:
+    ended = chaoskit("patterns", "--failures", "-n", "shop", "--hours", 1)
+    assert ended.code == 0, ended.err
+    assert "nothing follows, accompanies or repeats beyond chance" in ended.out

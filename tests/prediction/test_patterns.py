@@ -1,0 +1,91 @@
+"""What recurs in made histories, and that chance is not taken for a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.patterns import Failure, clusters, patterns, seasons, sequels
+
+T0 = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
+CART, ORDERS = ("deployment/cart", "memory-leak"), ("deployment/orders", "network")
+
+
+def failures(kind: tuple[str, str], minutes: Sequence[float]) -> list[Failure]:
+    return [Failure(*kind, T0 + timedelta(minutes=each)) for each in minutes]
+
+
+def ordered(*parts: list[Failure]) -> list[Failure]:
+    return sorted((each for part in parts for each in part), key=lambda failure: failure.at)
+
+
+def test_what_follows_is_told_with_how_often_and_how_soon() -> None:
+    starts = [100.0, 700, 1900, 2500, 4000]
+    found = ordered(failures(CART, starts), failures(ORDERS, [each + 8 for each in starts[:4]]))
+    (one,) = sequels(found, hours=72)
+    assert (one.first, one.then, one.together) == (CART, ORDERS, False)
+    assert (one.times, one.of, one.median_seconds) == (4, 5, 480)
+    assert one.probability < 1e-5
+
+
+def test_what_comes_together_is_told_once() -> None:
+    starts = [100.0, 700, 1900, 2500]
+    found = ordered(failures(CART, starts), failures(ORDERS, [each + 1 for each in starts]))
+    (one,) = sequels(found, hours=72)
+    assert one.together
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_is_no_pattern(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    kinds = [(f"deployment/{name}", "pod-crash") for name in "abcde"]
+    found = ordered(*(failures(kind, sorted(random.uniform(0, 10080, 12))) for kind in kinds))
+    assert sequels(found, hours=168) == ()
+    assert seasons(found, hours=168) == ()
+
+
+def test_failures_at_night_are_a_season() -> None:
+    nights = [day * 1440 + 150 + shift for day, shift in enumerate([0, 20, -25, 10, 35, -10])]
+    found = failures(CART, nights[:2] + nights[3:])
+    (one,) = seasons(found, hours=168)
+    assert (one.cycle, one.when[:9], one.times, one.of) == ("day", "around 02", 5, 5)
+    assert seasons(found, hours=24) == ()
+
+
+def test_a_weekday_takes_weeks_to_be_told() -> None:
+    mondays = [week * 10080 + 600 + shift for week, shift in enumerate([0, 300, -200, 100, 400, -300, 50])]
+    found = seasons(failures(CART, mondays[:3] + mondays[4:]), hours=24 * 49)
+    assert [(each.cycle, each.when[:13]) for each in found][-1] == ("week", "around Monday")
+
+
+def test_a_regular_interval_is_named() -> None:
+    (one,) = seasons(failures(CART, [0, 50, 101, 150, 199, 250]), hours=5)
+    assert (one.cycle, one.when) == ("interval", "every 50 min")
+
+
+def test_failures_that_look_alike_are_one_cluster_with_words() -> None:
+    names = ("memory.up", "memory.filling", "network.up")
+    leak, cut = np.array([0.9, 0.5, 0.0]), np.array([0.0, 0.0, 0.8])
+    found = [Failure(*CART, T0, (leak * share).astype(np.float32)) for share in (1, 0.8, 0.9)] + [
+        Failure(*ORDERS, T0 + timedelta(hours=1), cut.astype(np.float32)),
+        Failure(*ORDERS, T0),
+    ]
+    first, second = clusters(found, names)
+    assert (first.times, first.signature) == (3, ("memory up", "memory filling"))
+    assert first.targets == {"deployment/cart": 3}
+    assert (second.signature, second.issues) == (("network up",), {"network": 1})
+    assert clusters([], names) == ()
+
+
+def test_a_history_of_leaks_is_told_as_such(leaks: Labelled) -> None:
+    found = patterns(leaks)
+    assert found.failures == len(leaks.events)
+    assert found.hours == 16
+    biggest = found.clusters[0]
+    assert biggest.times >= found.failures / 2
+    assert any("memory" in word for word in biggest.signature)
+    assert set(biggest.issues) == {"memory-leak"}
