@@ -18,7 +18,7 @@ PACKAGE = Path(chaoskit.__file__).parent
 NAMES = {name for group in COMMANDS.values() for name in group}
 PROSE = {"at", "cordoned", "is", "needs"}
 """Words that follow the name in sentences about it."""
-GROUPS = {"sim", "models", "runbooks"}
+GROUPS = {"sim", "models", "monitor", "runbooks"}
 runner = CliRunner()
 
 

@@ -19,11 +19,12 @@ from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Foreseen, Warned
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health
 from chaoskit.prediction.dataset import Block, Row, latest
-from chaoskit.records import PredictionRecord
+from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.signals import BY_NAME
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -56,6 +57,10 @@ class Prometheus:
 @dataclass
 class Kept:
     documents: list[Document] = field(default_factory=list)
+    recoveries: list[Document] = field(default_factory=list)
+
+    def find(self, kind: str) -> tuple[Document, ...]:
+        return tuple(self.recoveries) if kind == "recovery" else ()
 
     def put(self, document: Document) -> None:
         self.documents.append(document)
@@ -186,3 +191,19 @@ def test_alertmanager_is_told_in_its_own_words() -> None:
             Alertmanager(server.url).push(alerts)
     with pytest.raises(Unavailable, match="did not take the notice"):
         Alertmanager(server.url).push(alerts)
+
+
+def test_what_helped_in_an_incident_that_looks_alike_is_said() -> None:
+    at = T0 - timedelta(days=2)
+    incident = {"target": "deployment/cart", "namespace": "shop", "issue": "memory-leak", "likeness": 0.8}
+    kept = RecoveryRecord(
+        id="r1", at=at + timedelta(minutes=20), trace_id="r1", issue="memory-leak", target="deployment/cart",
+        namespace="shop", cluster="kind", outcome=Outcome.RECOVERED, reason="",
+        ended_at=at + timedelta(minutes=21),
+        steps=({"action": "rolling-restart", "done": True, "helped": True},),
+    )  # fmt: skip
+    store = Kept(recoveries=[kept.document()])
+    like = [{**incident, "at": each.isoformat()} for each in (at, at - timedelta(days=1))]
+    looking = lookout(Prometheus(), ManualClock(T0), [], store)
+    (found,) = looking._with_help([replace(RECORD, similar=tuple(like))])
+    assert [each["helped"] for each in found.similar] == ["rolling-restart", ""]

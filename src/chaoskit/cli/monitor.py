@@ -67,7 +67,7 @@ def lint(
 @command(
     app,
     epilog="Examples: chaoskit monitor rules --out chaoskit-rules.yaml; "
-    "chaoskit monitor rules --operator -n monitoring | kubectl apply -f -",
+    "chaoskit monitor rules --operator -n monitoring --out rules.yaml",
 )
 def rules(
     session: Session,

@@ -79,6 +79,7 @@ def predict(
         if watch or selector or alertmanager or export:
             raise InvalidInput("files are neither watched, nor chosen by labels, nor exported")
         outlook = _from_files(session, data, mapping, model, at)
+        session.say(outlooks.headline(outlook))
         _end(session, outlook, fail_above)
         return
     asked = model or session.loaded.settings.model

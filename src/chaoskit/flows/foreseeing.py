@@ -131,7 +131,7 @@ class Lookout:
         world, now = self.world, self.world.clock.now()
         window = self._measured(now)
         found = learning.answer(window, self.model, now=now, cluster=world.cluster.name)
-        found = tuple(self._with_help(each) for each in self._selected(found))
+        found = self._with_help(self._selected(found))
         for each in found:
             keep(world, each.document(), self.listen)
             self.listen(_foreseen(each))
@@ -195,24 +195,21 @@ class Lookout:
         }
         return [each for each in found if each.target in chosen]
 
-    def _with_help(self, record: PredictionRecord) -> PredictionRecord:
-        """With what helped in the incidents that it is like."""
-        if not record.similar:
-            return record
-        attempts = AutoRecovery(self.world).history()
+    def _with_help(self, found: Sequence[PredictionRecord]) -> tuple[PredictionRecord, ...]:
+        """With what helped in the incidents that they are like."""
+        if not any(each.similar for each in found):
+            return tuple(found)
+        attempts = [each for each in AutoRecovery(self.world).history() if each.helped]
 
         def helped(incident: Mapping[str, Any]) -> str:
-            at = datetime.fromisoformat(incident["at"])
-            of_it = (
-                each
-                for each in attempts
-                if each.helped
-                and (each.namespace, each.target) == (incident["namespace"], incident["target"])
-                and abs(each.at - at) <= NEAR
-            )
-            return next((each.helped for each in of_it), "")
+            who, at = (incident["namespace"], incident["target"]), datetime.fromisoformat(incident["at"])
+            of_it = (each for each in attempts if (each.namespace, each.target) == who)
+            return next((each.helped for each in of_it if abs(each.at - at) <= NEAR), "")
 
-        return replace(record, similar=tuple({**each, "helped": helped(each)} for each in record.similar))
+        return tuple(
+            replace(each, similar=tuple({**like, "helped": helped(like)} for like in each.similar))
+            for each in found
+        )
 
 
 def _foreseen(record: PredictionRecord) -> Foreseen:
