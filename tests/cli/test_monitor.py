@@ -25,6 +25,7 @@ def test_lint_explains_one_signal(chaoskit: CommandLine) -> None:
     assert ended.code == 0
     assert ended.out.startswith("edge_gap  median latency as the caller sees it")
     assert "record    chaoskit:edge_gap_p50:seconds" in ended.out
+    assert "helps     network" in ended.out
     unknown = chaoskit("monitor", "lint", "--explain", "edge_gab")
     assert unknown.code == 2
     assert "did you mean edge_gap?" in unknown.err

@@ -15,7 +15,7 @@ from tests.wire import Answer, scripted
 
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Unavailable
+from chaoskit.errors import CannotStart, Unavailable
 from chaoskit.events import Event, Foreseen, Warned
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
@@ -119,6 +119,15 @@ def test_a_watch_looks_every_step_and_waits_for_a_prometheus_that_is_away() -> N
     assert [each.message for each in heard if isinstance(each, Warned)] == [
         "Prometheus cannot be reached; again in 60 s"
     ]
+
+
+def test_a_watch_that_never_saw_a_sample_ends_and_says_why() -> None:
+    class Silent(Prometheus):
+        def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+            return ()
+
+    with pytest.raises(CannotStart, match="no signal has a sample in namespace shop"):
+        next(lookout(Silent(), ManualClock(T0), []).watch(threading.Event()))
 
 
 def block(first: int, values: list[float], *pods: str) -> Dataset:

@@ -131,6 +131,8 @@ def _lost(found: Sequence[Finding]) -> list[str]:
 
 
 def _document(each: Finding) -> dict[str, Any]:
+    from chaoskit.signals.needs import classes_of
+
     signal = each.signal
     return {
         "name": signal.name,
@@ -143,6 +145,7 @@ def _document(each: Finding) -> dict[str, Any]:
         "origin": signal.origin,
         "series": each.series,
         "interval": each.interval,
+        "classes": list(classes_of(signal)),
         "metrics": dict(each.metrics),
         "problems": list(each.problems),
         "lost": [loss.words for loss in each.losses],
@@ -173,6 +176,8 @@ def _table(out: Console, found: Sequence[Finding]) -> None:
 
 
 def _explained(out: Console, each: Finding) -> None:
+    from chaoskit.signals.needs import classes_of
+
     signal = each.signal
     out.print(f"{signal.name}  {signal.meaning}", style="bold")
     facts = {
@@ -183,6 +188,7 @@ def _explained(out: Console, each: Finding) -> None:
         "unit": f"{signal.unit} ({signal.kind})",
         "of each": signal.scope,
         "from": signal.origin,
+        "helps": ", ".join(each.replace("-", " ") for each in classes_of(signal)) or "to tell what is usual",
         "record": signal.record,
         "promql": signal.promql,
     }

@@ -45,6 +45,7 @@ def document(outlook: Outlook, outcome: Outcome) -> dict[str, Any]:
         "model": dict(outlook.manner.document),
         "drift": list(outlook.health.drift),
         "stale": list(outlook.health.stale),
+        "old": outlook.health.old,
         "predictions": [each.document() for each in outlook.predictions],
     }
 

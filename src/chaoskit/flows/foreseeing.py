@@ -139,14 +139,22 @@ class Lookout:
         return Outlook(now, found, manner(self.model), health)
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:
-        """What is foreseen, look after look, until `stop` is set; a Prometheus that is away is waited for."""
-        clock = self.world.clock
+        """What is foreseen, look after look, until `stop` is set.
+
+        A Prometheus that is away is waited for; so are samples, once there were some.
+        """
+        clock, looked = self.world.clock, False
         due = clock.monotonic()
         while not stop.is_set():
             try:
-                yield self.look()
-            except Unavailable as error:
+                outlook = self.look()
+            except CannotStart as error:
+                if not (looked or isinstance(error, Unavailable)):
+                    raise
                 self.listen(Warned(clock.now(), f"{error.message}; again in {self.step} s"))
+            else:
+                looked = True
+                yield outlook
             due = max(due + self.step, clock.monotonic())
             clock.sleep(due - clock.monotonic(), stop)
 

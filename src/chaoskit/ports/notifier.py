@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -45,11 +45,3 @@ class Raised:
     annotations: Mapping[str, str]
     starts: datetime
     ends: datetime
-
-
-class Alerting(Protocol):
-    """Holds alerts."""
-
-    def push(self, alerts: Sequence[Raised]) -> None:
-        """The alerts stand as they say; `Unavailable` when not."""
-        ...
