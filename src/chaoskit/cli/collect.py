@@ -132,5 +132,6 @@ def _table(out: Console, found: Collected) -> None:
         f"{found.rows} lines of {len(found.signals)} signals, {first:%Y-%m-%d %H:%M} to"
         f" {last:%Y-%m-%d %H:%M} UTC  {found.folder}"
     )
-    out.print(f"{len(found.chunks)} files' worth of time, {found.new} fetched now; read by {found.mapping}")
+    files = sum(bool(each.file) for each in found.chunks)
+    out.print(f"{files} files, {found.new} stretches fetched now; read by {found.mapping}")
     next_step(out, f"chaoskit train --data {found.folder} --mapping {found.mapping}")
