@@ -176,13 +176,16 @@ def kubeconfig(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(kubeconfig: Path) -> Iterator[KubernetesCluster]:
-    """A cluster that knows Litmus' kinds; other tests may rely on them by then, so they stay."""
+    """A cluster that knows Litmus' kinds; those that it did not know before are removed again."""
     with connect(kubeconfig, clock=WallClock()) as opened:
+        made = []
         for body in map(lenient, DEFINITIONS):
             with suppress(Conflict):
-                opened.create(body)
+                made.append(kube.ref_of(opened.create(body)))
         until(lambda: all(_known(opened, body) for body in DEFINITIONS), 30, "Litmus' kinds are not served")
         yield opened
+        for ref in made:
+            opened.delete(ref)
 
 
 def _known(cluster: KubernetesCluster, body: dict[str, Any]) -> bool:
