@@ -9,7 +9,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 
 def owing(cluster: FakeCluster, clock: ManualClock) -> Ledger:
@@ -95,3 +95,27 @@ def test_a_run_that_another_rescuer_takes_in_the_middle_is_left_to_it() -> None:
     cluster.before_write = race
     assert rescue(cluster, clock) == ()
     assert [each.state for each in accounts(cluster)] == ["active"]
+
+
+class Away(FakeCluster):
+    """A server whose lists take `silent` seconds from the 20th second on, once: they were tried again."""
+
+    def __init__(self, clock: ManualClock, silent: float, *objects: Object) -> None:
+        super().__init__(*objects)
+        self.clock = clock
+        self.silent = silent
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        if self.silent and self.clock.monotonic() >= 20:
+            self.clock.turn(self.silent)
+            self.silent = 0
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def test_a_run_is_not_dead_because_the_server_was_away() -> None:
+    clock = ManualClock()
+    cluster = Away(clock, 25, deployment(replicas=5))
+    ledger = owing(cluster, clock)
+    clock.call_at(48, ledger.renew)  # its own process comes back a little later than this one
+    assert rescue(cluster, clock) == ()
+    assert cluster.get(CART)["spec"]["replicas"] == 5

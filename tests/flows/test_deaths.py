@@ -49,8 +49,21 @@ def test_nobody_died_while_nothing_could_be_seen() -> None:
     deaths.saw(account())
     clock.turn(29)
     deaths.blind()
+    clock.turn(300)
+    assert list(deaths.dead()) == []
+    deaths.sees()
     clock.turn(29)
     assert list(deaths.dead()) == []
+    clock.turn(1)
+    assert len(list(deaths.dead())) == 1
+
+
+def test_a_watch_that_was_never_broken_counts_on_when_it_is_synced_again() -> None:
+    clock = ManualClock()
+    deaths = Deaths(clock)
+    deaths.saw(account())
+    clock.turn(29)
+    deaths.sees()
     clock.turn(1)
     assert len(list(deaths.dead())) == 1
 

@@ -83,15 +83,22 @@ def dead(
     namespace: str = "",
     stop: threading.Event | None = None,
 ) -> tuple[Account, ...]:
-    """Those of `watched` that did not change for their whole lease duration from now on."""
-    began = clock.monotonic()
+    """Those of `watched` that did not change for their whole lease duration from now on.
+
+    A look that comes late (the server was away, and the list was tried again until it was back) proves
+    nothing of the time before it: then they are watched anew, since their own processes renew each third.
+    """
+    began = looked = clock.monotonic()
     waiting = {account.id: account for account in watched}
     found: list[Account] = []
     while waiting and not clock.sleep(1.0, stop):
-        now = {each.id: each for each in active(cluster, namespace)}
+        seen = {each.id: each for each in active(cluster, namespace)}
+        before, looked = looked, clock.monotonic()
+        if looked - before >= min(each.duration for each in waiting.values()) / 3:
+            began = looked
         for id_, account in list(waiting.items()):
-            if id_ not in now or now[id_].version != account.version:
+            if id_ not in seen or seen[id_].version != account.version:
                 del waiting[id_]
-            elif clock.monotonic() - began >= account.duration:
+            elif looked - began >= account.duration:
                 found.append(waiting.pop(id_))
     return tuple(found)

@@ -22,6 +22,7 @@ class Deaths:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._watched: dict[ObjectRef, _Watched] = {}
+        self._blind = False
 
     def saw(self, account: Account) -> None:
         """The Lease stands so now; one that is only told again has not been renewed."""
@@ -37,12 +38,24 @@ class Deaths:
         self._watched.pop(ref, None)
 
     def blind(self) -> None:
-        """The watch is broken: what was not seen meanwhile proves nothing."""
+        """The watch is broken: until it `sees` again, nobody dies."""
+        self._blind = True
+
+    def sees(self) -> None:
+        """The watch is whole, and if it was broken all are counted anew: what was not seen proves nothing."""
+        if self._blind:
+            self._blind = False
+            self.recount()
+
+    def recount(self) -> None:
+        """Each has its whole duration from now on: its own process could not be heard, or not speak."""
         now = self._clock.monotonic()
         self._watched = {ref: _Watched(each.account, now) for ref, each in self._watched.items()}
 
     def dead(self) -> Iterable[Account]:
-        """Those whose Lease has stood still for its duration; each is told once."""
+        """Those whose Lease has stood still for its duration; each is told once, in each of its versions."""
+        if self._blind:
+            return ()
         now = self._clock.monotonic()
         found = [e.account for e in self._watched.values() if now - e.since >= e.account.duration]
         for account in found:

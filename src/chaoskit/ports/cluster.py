@@ -55,8 +55,9 @@ class Change:
     """One change seen by a watch.
 
     ADDED, MODIFIED and DELETED carry the object. SYNCED (no object) follows the objects that were
-    there at the start, and again after each re-list. LOST (no object) says that the connection is
-    gone and is being made anew; what changed meanwhile follows as changes.
+    there at the start, and again after each re-list and when a lost connection is there again. LOST (no
+    object) says that it is gone and is being made anew: from there to the next SYNCED nothing is seen,
+    and what changed meanwhile comes before or after that as changes.
     """
 
     type: ChangeType

@@ -99,12 +99,12 @@ def test_a_watch_that_the_server_ends_goes_on_from_the_last_version_without_a_wo
     assert script.versions[:3] == ["9", "50", "50"]
 
 
-def test_a_cut_is_told_once_and_the_watch_resumes() -> None:
+def test_a_cut_is_told_once_and_so_is_that_the_watch_resumes() -> None:
     script = Script(
         [Listing((), "9")],
         [[event("ADDED", pod("a", 10)), CUT], CUT, CUT, [event("MODIFIED", pod("a", 11))]],
     )
-    assert script.told() == ["SYNCED", "ADDED a 10", "LOST", "MODIFIED a 11"]
+    assert script.told() == ["SYNCED", "ADDED a 10", "LOST", "SYNCED", "MODIFIED a 11"]
     assert script.versions[:4] == ["9", "10", "10", "10"]
 
 
@@ -116,7 +116,7 @@ def test_reconnecting_backs_off() -> None:
 
 def test_every_cut_is_told_when_the_connection_came_back_between() -> None:
     script = Script([Listing((), "9")], [[event("ADDED", pod("a", 10)), CUT], [CUT]])
-    assert script.told() == ["SYNCED", "ADDED a 10", "LOST", "LOST"]
+    assert script.told() == ["SYNCED", "ADDED a 10", "LOST", "SYNCED", "LOST", "SYNCED"]
 
 
 @pytest.mark.parametrize("how", ["event", "status"])
@@ -147,7 +147,7 @@ def test_nothing_is_told_twice() -> None:
 
 def test_a_line_that_was_cut_in_two_is_a_cut() -> None:
     script = Script([Listing((), "9")], [[event("ADDED", pod("a", 10))[:20]], [event("ADDED", pod("a", 10))]])
-    assert script.told() == ["SYNCED", "LOST", "ADDED a 10"]
+    assert script.told() == ["SYNCED", "LOST", "SYNCED", "ADDED a 10"]
 
 
 def test_the_first_list_must_succeed() -> None:

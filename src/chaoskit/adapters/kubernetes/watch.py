@@ -128,16 +128,15 @@ class Follower:
         yield from self._known.replace(listing.items)
         self._version = listing.resource_version
         if self._version or not self._synced:
-            self._synced = True
-            self._lost = False
-            yield SYNCED
+            yield from self._there()
         if not self._version:
             self._waiting.clock.sleep(ABSENT_AGAIN, self._stop)
 
     def _follow(self) -> Iterator[Change]:
         told = False
         with self._source.follow(self._version) as lines:
-            self._lost = False
+            if self._lost:
+                yield from self._there()
             for line in lines:
                 yield from self._apply(_parse(line))
                 self._failures, told = 0, True
@@ -153,6 +152,11 @@ class Follower:
             yield from self._known.seen(body)
         elif event["type"] == "DELETED":
             yield from self._known.gone(body)
+
+    def _there(self) -> Iterator[Change]:
+        self._synced = True
+        self._lost = False
+        yield SYNCED
 
     def _cut(self) -> Iterator[Change]:
         if not (self._lost or self._ended()):
