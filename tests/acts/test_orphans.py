@@ -12,7 +12,7 @@ from chaoskit.acts.engine import Trail
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.orphans import adopt, orphans
 from chaoskit.clock import ManualClock
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 ENGINE = ObjectRef(kube.CHAOS_ENGINE, "shop", "web-chaos", "uid-engine")
 
@@ -99,3 +99,20 @@ def test_what_may_not_be_read_is_not_looked_for() -> None:
     cluster.hidden.add(("networkpolicies", ""))
     (left,) = found(cluster)
     assert left[0] == "pod helper still runs"
+
+
+def test_an_engine_that_is_made_while_it_is_looked_keeps_its_things() -> None:
+    class Busy(FakeCluster):
+        """An engine and its helper come right after the first look at engines."""
+
+        made = False
+
+        def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+            seen = super().list(kind, namespace, labels=labels, fields=fields)
+            if kind == kube.CHAOS_ENGINE and not self.made:
+                self.made = True
+                self.create(chaos_engine("initialized"))
+                self.create(pod("helper"))
+            return seen
+
+    assert found(Busy()) == []

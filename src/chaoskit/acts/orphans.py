@@ -37,17 +37,18 @@ def orphans(
     cluster: Cluster, clock: Clock, owed: Iterable[Account], namespace: str = ""
 ) -> tuple[Orphan, ...]:
     """What is left in a namespace ("" is all) of engines that are over or gone, and engines that hang."""
+    homes = _homes(cluster, namespace)  # before the engines: one that is made meanwhile keeps its things
     engines = {body["metadata"]["uid"]: body for body in _listed(cluster, kube.CHAOS_ENGINE, namespace)}
     ours = {entry.target.uid for account in owed for entry in account.entries if entry.target.uid}
     alive = {uid for uid, body in engines.items() if engine.works(body)} | ours
-    found = [*_leftovers(cluster, alive, engines, namespace), *_hanging(engines.values(), clock)]
+    found = [*_leftovers(cluster, alive, engines, homes), *_hanging(engines.values(), clock)]
     return tuple(each for each in found if each.left)
 
 
 def _leftovers(
-    cluster: Cluster, alive: set[str], engines: Mapping[str, Object], namespace: str
+    cluster: Cluster, alive: set[str], engines: Mapping[str, Object], homes: Mapping[str, str]
 ) -> Iterator[Orphan]:
-    for uid, home in sorted(_homes(cluster, namespace).items()):
+    for uid, home in sorted(homes.items()):
         if uid not in alive:
             body = engines.get(uid)
             gone = ObjectRef(kube.CHAOS_ENGINE, home, f"gone-{uid[:8]}", uid)
