@@ -120,6 +120,22 @@ def test_a_ledger_that_is_not_attended_any_more_is_left_alone() -> None:
         assert not [each for each in cluster.wrote if each == f"patch {LEASE}"]
 
 
+def test_a_ledger_that_is_attended_twice_has_one_pulse_until_its_first_attendant_lets_go() -> None:
+    cluster, clock = Counted(), ManualClock()
+    with Heart(cluster, clock) as heart:
+        one, other = opened(cluster, clock), opened(cluster, clock, "run2")
+        with heart.attending(one) as pulse, heart.attending(other):
+            with heart.attending(one) as inner, heart.attending(other):
+                cluster.read.clear()
+                pulse.held()
+            assert inner is pulse
+            assert "list leases" not in cluster.read  # two acts are no crowd
+            clock.turn(20)
+            cluster.wrote.clear()
+            pulse.held()
+            assert f"patch {LEASE}" in cluster.wrote
+
+
 class Counted(FakeCluster):
     """Counts what is read, and forbids lists of some kinds."""
 
