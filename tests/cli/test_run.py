@@ -133,6 +133,9 @@ def test_an_undo_that_somebody_holds_up_is_5_until_a_rescue_finishes_it(
     ended = chaoskit("rescue", "-o", "json")
     assert ended.code == 0, ended.err
     assert simulated.left() == []
+    (kept,) = chaoskit("show", run["id"], "-o", "json").json["records"]
+    assert (kept["outcome"], kept["undo"]["state"]) == ("errored", "confirmed")
+    assert (kept["experiment"], kept["litmus"]) == (run["experiment"], run["litmus"])
 
 
 def test_several_runs_end_with_the_gravest_code(chaoskit: CommandLine, write: Write) -> None:

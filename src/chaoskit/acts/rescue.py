@@ -23,6 +23,14 @@ class Rescued:
     account: Account
     undo: Undo
 
+    @property
+    def outcome(self) -> Outcome:
+        """That of its own process, if it came to one; what could not be undone then has none any more."""
+        if self.undo.left:
+            return Outcome.UNDO_UNCONFIRMED
+        told = next((each for each in Outcome if each.value == self.account.outcome), Outcome.ERRORED)
+        return Outcome.ERRORED if told is Outcome.UNDO_UNCONFIRMED else told
+
 
 def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Ledgers of acts that have not ended: under way, or left by a dead process."""
@@ -49,21 +57,30 @@ def rescue(
 
 
 def finish(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> Rescued | None:
-    """How the undo of one dead act stands; None when it is somebody else's by now."""
+    """As `undo`; what keeps this process from taking it over is told in `left`."""
+    try:
+        return undo(cluster, clock, account, listen)
+    except ChaoskitError as error:
+        return _left(account, error.message)
+
+
+def undo(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> Rescued | None:
+    """How the undo of one dead act stands; None when it is somebody else's by now.
+
+    Raises:
+        ChaoskitError: it could not be taken over, and stands as it did: try again.
+    """
     if account.unreadable:
         return _left(account, account.unreadable)
     try:
         ledger = Ledger.take_over(cluster, clock, account)
     except (Conflict, NotFound):
         return None  # renewed, taken over, or ended
-    except ChaoskitError as error:
-        return _left(account, error.message)
     undone = Undo("not confirmed")
     try:
         listen(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
         undone = ledger.undo(listen)
-        outcome = Outcome.UNDO_UNCONFIRMED if undone.left else Outcome.ERRORED
-        ledger.close(outcome, keep=account.memorable)
+        ledger.close(Rescued(account, undone).outcome, keep=account.memorable, reason=account.reason)
     except TakenOver:
         return None
     except ChaoskitError as error:

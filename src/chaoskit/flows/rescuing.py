@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Rescued
-from chaoskit.events import Event, Listener, Step, ignore
+from chaoskit.errors import ChaoskitError
+from chaoskit.events import Event, Listener, Step, Warned, ignore
 from chaoskit.flows.auto_recovery import keep
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
+from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
 
 
@@ -22,16 +24,20 @@ def rescue(
     listen: Listener = ignore,
     stop: threading.Event | None = None,
 ) -> tuple[Rescued, ...]:
-    """Every act whose process is dead was undone, as far as it can be, and is in the history as errored."""
+    """Every act whose process is dead was undone, as far as it can be, and is in the history."""
     kept = _Heard(listen)
     done = rescuing.rescue(world.cluster, world.clock, namespace=namespace, listen=kept, stop=stop)
     return tuple(_kept(world, each, kept) for each in done)
 
 
 def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued | None:
-    """One act whose process is dead was undone and is in the history; None: it is somebody else's by now."""
+    """One act whose process is dead was undone and is in the history; None: it is somebody else's by now.
+
+    Raises:
+        ChaoskitError: it could not be taken over, and stands as it did: try again.
+    """
     heard = _Heard(listen)
-    done = rescuing.finish(world.cluster, world.clock, account, heard)
+    done = rescuing.undo(world.cluster, world.clock, account, heard)
     return None if done is None else _kept(world, done, heard)
 
 
@@ -48,37 +54,67 @@ class _Heard:
 
 
 def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
-    keep(world, _record(world, rescued, heard.events).document(), heard.listen)
+    """What its own process put into the history stays: only how it ended is new."""
+    found = _record(world, rescued, heard.events).document()
+    try:
+        known = world.store.latest(found["kind"], {"id": found["id"]})
+    except ChaoskitError as error:
+        heard.listen(Warned(world.clock.now(), f"not in the history: {error.message}"))
+        return rescued
+    keep(world, found if known is None else _amended(known, found), heard.listen)
     return rescued
+
+
+def _amended(known: Document, found: Document) -> Document:
+    """The record of an act that its own process could not undo, by what a rescue came to."""
+    undo = found["undo"]
+    if undo["state"] == "none needed":
+        return known
+    timeline = [*known.get("timeline", ()), *found["timeline"]]
+    if undo["left"]:
+        return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline}
+    lost = known["outcome"] == Outcome.UNDO_UNCONFIRMED.value
+    outcome = found["outcome"] if lost else known["outcome"]
+    reason = f"{known['reason']}; a rescue undid it since"
+    hints = known.get("evidence", {})
+    evidence = {name: each for name, each in hints.items() if (name, each) != ("hint", "chaoskit rescue")}
+    ended = {"undo": undo, "outcome": outcome, "reason": reason, "timeline": timeline}
+    return {**known, **ended, **({"evidence": evidence} if hints else {})}
 
 
 def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:
     account, now = rescued.account, world.clock.now()
-    outcome = Outcome.UNDO_UNCONFIRMED if rescued.undo.left else Outcome.ERRORED
     told = tuple(
         Moment(each.at, each.name, each.mark, each.detail)
         for each in heard
         if isinstance(each, Step) and each.run == account.id
     )
-    reason = f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
-    if rescued.undo.left:
-        reason = f"its process ({account.holder}) died, and the undo is not confirmed"
-    return _run(world, rescued, outcome, reason, told) if account.act == "chaos" else RecoveryRecord(
+    reason = _reason(rescued)
+    return _run(world, rescued, reason, told) if account.act == "chaos" else RecoveryRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, issue=account.what,
         target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
-        outcome=outcome, reason=reason, ended_at=now, timeline=told, undo=rescued.undo,
+        outcome=rescued.outcome, reason=reason, ended_at=now, timeline=told, undo=rescued.undo,
     )  # fmt: skip
 
 
-def _run(
-    world: World, rescued: Rescued, outcome: Outcome, reason: str, told: tuple[Moment, ...]
-) -> RunRecord:
+def _reason(rescued: Rescued) -> str:
+    """What its process told of its end, or that it told nothing, and what the rescue came to."""
+    account, left = rescued.account, rescued.undo.left
+    if account.outcome:
+        told = account.reason or account.outcome.replace("-", " ")
+        return told if left else f"{told}; a rescue undid it since"
+    if left:
+        return f"its process ({account.holder}) died, and the undo is not confirmed"
+    return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
+
+
+def _run(world: World, rescued: Rescued, reason: str, told: tuple[Moment, ...]) -> RunRecord:
     account, now = rescued.account, world.clock.now()
     return RunRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
-        namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what, outcome=outcome,
-        reason=reason, ended_at=now, experiment={}, targets=_targets(account), timeline=told,
-        undo=rescued.undo,
+        namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
+        outcome=rescued.outcome, reason=reason, ended_at=now, experiment={}, targets=_targets(account),
+        timeline=told, undo=rescued.undo,
     )  # fmt: skip
 
 
