@@ -7,13 +7,13 @@ from tests.acts.fake import CART, FakeCluster
 
 from chaoskit import kube
 from chaoskit.acts import handover
-from chaoskit.acts.accounts import Account, account_of
+from chaoskit.acts.accounts import LEDGER, Account, account_of
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import ManualClock
-from chaoskit.errors import CannotStart, Conflict, NotFound, Refused
+from chaoskit.errors import CannotStart, Conflict, InvalidInput, NotFound, Refused, Unavailable
 from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Kind, Object, ObjectRef
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
 SECRET = ObjectRef(kube.SECRET, "shop", "chaoskit-run1")
@@ -91,3 +91,37 @@ def test_a_document_that_is_gone_is_said_to_be() -> None:
     cluster.patch(SECRET, {"data": None})
     with pytest.raises(NotFound, match="holds no document of run run1"):
         handover.document_of(cluster, account)
+
+
+@pytest.mark.parametrize("kind", [kube.SECRET, kube.LEASE])
+@pytest.mark.parametrize("lost", [True, False])
+def test_of_what_the_cluster_did_not_take_nothing_is_left(kind: Kind, *, lost: bool) -> None:
+    class Half(FakeCluster):
+        """Does not answer when one kind is made; with `lost` it is the answer alone that is missing."""
+
+        def create(self, body: Object, *, dry_run: bool = False) -> Object:
+            if body["kind"] != kind.name:
+                return super().create(body)
+            if lost:
+                super().create(body)
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster = Half()
+    with pytest.raises(Unavailable):
+        waiting(cluster)
+    assert cluster.objects == {}
+
+
+def test_what_is_no_text_is_said_to_be_none() -> None:
+    cluster = FakeCluster()
+    account = waiting(cluster)
+    cluster.patch(SECRET, {"data": {handover.DOCUMENT: "/w=="}})
+    with pytest.raises(InvalidInput, match="holds no text"):
+        handover.document_of(cluster, account)
+
+
+def test_a_lease_whose_notes_are_nested_without_end_is_unreadable_and_no_more() -> None:
+    cluster = FakeCluster()
+    waiting(cluster)
+    cluster.patch(LEASE, {"metadata": {"annotations": {LEDGER: "[" * 100_000}}})
+    assert LEDGER in account_of(cluster.get(LEASE)).unreadable

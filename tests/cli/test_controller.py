@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from tests.commandline import CommandLine, Watched, read_until
 from tests.servers import until
 
 from chaoskit import kube
+from chaoskit.acts import handover
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import WallClock
+from chaoskit.outcome import Outcome
 
 Write = Callable[[str, str], Path]
 
@@ -144,3 +149,49 @@ def test_health_and_metrics_are_served(simulated: Watched, tmp_path: Path) -> No
             assert "chaoskit_leader 1.0" in page.read().decode()
         with urllib.request.urlopen(f"{url}/readyz", timeout=10) as page:
             assert page.status == 200
+
+
+@contextmanager
+def taker(simulated: Watched) -> Iterator[None]:
+    """Somebody takes what is handed over, and does no more than that with it; in the end it is closed."""
+    over, clock, ledgers = threading.Event(), WallClock(), list[Ledger]()
+
+    def take() -> None:
+        while not over.wait(0.1):
+            waiting = [each for each in handover.handed(simulated.cluster, "shop") if not each.holder]
+            ledgers.extend(Ledger.take_over(simulated.cluster, clock, each) for each in waiting)
+
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(10)
+        for each in ledgers:
+            each.close(Outcome.CANNOT_START)
+
+
+def test_a_run_that_was_handed_over_is_told_though_the_next_one_was_not(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    one = write("one.yaml", experiment("one"))
+    other = write("other.yaml", experiment("other", hypothesis="x" * (handover.LARGEST + 1)))
+    with taker(simulated):
+        ended = chaoskit("run", one, other, "--yes", "--detach", "-o", "json")
+    assert ended.code == 4, ended.err
+    assert "cannot be handed over" in ended.err
+    assert ended.json["outcome"] == "cannot-start"
+    (run,) = ended.json["runs"]
+    assert (run["name"], bool(run["id"]), bool(run["holder"])) == ("one", True, True)
+
+
+def test_all_are_looked_at_before_the_first_is_handed_over(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    one = write("one.yaml", experiment("one"))
+    other = write("other.yaml", experiment("other", litmus={"serviceAccount": "payments"}))
+    with taker(simulated):
+        ended = chaoskit("run", one, other, "--yes", "--detach")
+    assert (ended.code, ended.out) == (4, ""), ended.err
+    assert "service account payments" in ended.err

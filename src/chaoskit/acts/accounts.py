@@ -122,7 +122,7 @@ def account_of(lease: Object) -> Account:
     def read(name: str, way: Callable[[str], T], otherwise: T) -> T:
         try:
             return way(notes[name]) if notes.get(name) else otherwise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             spoilt.append(f"{name} cannot be read: {error!r}")
             return otherwise
 

@@ -23,8 +23,8 @@ from chaoskit.acts.accounts import (
     accounts,
 )
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, Conflict, NotFound
-from chaoskit.ports.cluster import Cluster, ObjectRef
+from chaoskit.errors import CannotStart, ChaoskitError, Conflict, InvalidInput, NotFound
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 DOCUMENT = "document"
 """The Secret's key."""
@@ -51,13 +51,14 @@ def hand_over(
 
     Raises:
         CannotStart: its document is too large for a Secret.
+        ChaoskitError: the cluster takes it not; then nothing is left of it.
     """
     if len(document.encode()) > LARGEST:
         raise CannotStart(f"a document of more than {LARGEST // 1024} KiB cannot be handed over")
     labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: id}
     meta = {"name": f"chaoskit-{id}", "namespace": namespace, "labels": labels}
     data = {DOCUMENT: base64.b64encode(document.encode()).decode()}
-    cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data}
     notes = {TARGETS: "[]", LEDGER: "[]", TRACE: trace_id, NAME: name, WHAT: what}
     labels = {**labels, ACT_LABEL: "chaos", STATE_LABEL: "handed"}
     lease = {
@@ -66,7 +67,12 @@ def hand_over(
         "metadata": {**meta, "labels": labels, "annotations": notes},
         "spec": {"leaseDurationSeconds": 30, "renewTime": kube.timestamp(clock.now())},
     }
-    return account_of(cluster.create(lease))
+    _made(cluster, secret)
+    try:
+        return account_of(_made(cluster, lease))
+    except ChaoskitError:
+        _remove(cluster, secret)
+        raise
 
 
 def withdraw(cluster: Cluster, account: Account) -> bool:
@@ -84,6 +90,23 @@ def withdraw(cluster: Cluster, account: Account) -> bool:
     return True
 
 
+def _made(cluster: Cluster, body: Object) -> Object:
+    """The object as stored; where that fails nothing is left of it, though the answer alone was lost."""
+    try:
+        return cluster.create(body)
+    except Conflict:
+        raise  # what stands there is another's
+    except ChaoskitError:
+        _remove(cluster, body)
+        raise
+
+
+def _remove(cluster: Cluster, body: Object) -> None:
+    """The object is gone, as far as the cluster can be told."""
+    with suppress(ChaoskitError):
+        cluster.delete(kube.ref_of(body))
+
+
 def handed(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Acts that wait for somebody, or are being prepared."""
     return tuple(each for each in accounts(cluster, namespace) if each.state == "handed")
@@ -94,11 +117,15 @@ def document_of(cluster: Cluster, account: Account) -> str:
 
     Raises:
         NotFound: its Secret, or the document in it, is gone.
+        InvalidInput: what stands there is no text.
     """
     data = cluster.get(_secret(account)).get("data") or {}
     if DOCUMENT not in data:
         raise NotFound(f"{_secret(account)} holds no document of run {account.id}")
-    return base64.b64decode(data[DOCUMENT]).decode()
+    try:
+        return base64.b64decode(data[DOCUMENT]).decode()
+    except ValueError as error:
+        raise InvalidInput(f"{_secret(account)} holds no text: {error}") from error
 
 
 def _secret(account: Account) -> ObjectRef:

@@ -68,5 +68,5 @@ def told(text: str) -> tuple[int, tuple[Step, ...]]:
             for at, name, mark, detail, run in whole["steps"]
         )
         return int(whole["number"]), steps
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return 0, ()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import stopping
+from chaoskit.cli.stopping import Signalled, stopping
 from chaoskit.cli.validate import VariableFiles, Variables, checked
-from chaoskit.errors import InvalidInput, NotFound, Refused
+from chaoskit.errors import ChaoskitError, InvalidInput, NotFound, Refused
+from chaoskit.outcome import of_error
 from chaoskit.redaction import secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -70,7 +72,12 @@ def run(
         bool, typer.Option("--diff", help="Show what would change against the cluster, before asking.")
     ] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Hand them over to a controller, and do not wait.")
+        bool,
+        typer.Option(
+            "--detach",
+            help="Hand them over to a controller, and do not wait; it runs no commands and lends no accounts "
+            "or images.",
+        ),
     ] = False,
     min_score: Annotated[
         float | None,
@@ -231,16 +238,33 @@ def _run_all(
 
 
 def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expected: Sequence[str]) -> None:
-    """Each run is in the hands of a controller."""
+    """Each run is in the hands of a controller; those that came there are told though another did not."""
+    from chaoskit.cli import complaints
     from chaoskit.flows.detached import hand_over
+    from chaoskit.flows.lending import refuse_foreign
 
+    for trial in trials:
+        refuse_foreign(trial, trial.namespace)
     handed: list[Account] = []
-    with stopping() as stop:
-        for place, trial in enumerate(trials):
-            wanted = expected[place] if expected else ""
-            handed.append(hand_over(runtime.world, trial, expected_hash=wanted, stop=stop))
+    try:
+        with stopping() as stop:
+            for place, trial in enumerate(trials):
+                wanted = expected[place] if expected else ""
+                handed.append(hand_over(runtime.world, trial, expected_hash=wanted, stop=stop))
+    except (ChaoskitError, Signalled) as ended:
+        if not handed:
+            raise
+        error = ended.error if isinstance(ended, Signalled) else ended
+        _tell_handed(session, handed, complaints.document(error))
+        sys.stderr.write(complaints.words(error))
+        raise typer.Exit(of_error(error).exit_code) from ended
+    _tell_handed(session, handed, {})
+
+
+def _tell_handed(session: Session, handed: Sequence[Account], error: Mapping[str, Any]) -> None:
+    """Who has which run, and, in the same document, why the next one is in nobody's hands."""
     found = [{"id": each.id, "name": each.name, "holder": each.holder} for each in handed]
-    emit(session, "detached", {"runs": found}, lambda out: _handed(out, handed))
+    emit(session, "detached", {"runs": found, **error}, lambda out: _handed(out, handed))
 
 
 def _handed(out: Console, handed: Sequence[Account]) -> None:

@@ -15,11 +15,11 @@ from chaoskit.clock import Clock, WallClock, refuse_when_stopped
 from chaoskit.documents import Document
 from chaoskit.errors import CannotStart, ChaoskitError, InvalidInput, NotFound
 from chaoskit.events import Listener, Warned, ignore
-from chaoskit.experiments import Trial, batch, trials
-from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments import Trial, trials
 from chaoskit.flows.chaos_engine import AIChaosEngine, trace_of
+from chaoskit.flows.lending import refuse_foreign
 from chaoskit.flows.world import World
-from chaoskit.outcome import of_error
+from chaoskit.outcome import Outcome, of_error
 from chaoskit.records import RunRecord, new_id
 
 PATIENCE = 10.0
@@ -43,6 +43,7 @@ def hand_over(
         CannotStart: nobody took it in `patience` seconds of `wall`, or no controller does such a run;
             nothing is left of it.
         Interrupted: `stop` was set before somebody took it.
+        ChaoskitError: it could not be followed; the hint names it if it may have been taken all the same.
     """
     refuse_foreign(trial, trial.namespace)
     id_ = new_id(world.clock.now())
@@ -57,10 +58,14 @@ def hand_over(
         what=",".join(trial.faults),
     )
     deadline = wall.monotonic() + patience
-    while not account.holder and wall.monotonic() < deadline and not wall.sleep(0.2, stop):
-        account = account_of(world.cluster.get(account.ref))
-    if account.holder or not handover.withdraw(world.cluster, account):
-        return account
+    try:
+        while not account.holder and wall.monotonic() < deadline and not wall.sleep(0.2, stop):
+            account = account_of(world.cluster.get(account.ref))
+        if account.holder or not handover.withdraw(world.cluster, account):
+            return account
+    except ChaoskitError as error:
+        error.hint = f"it may have been taken up: chaoskit show {account.id} --follow, or abort it"
+        raise
     refuse_when_stopped(stop)
     raise CannotStart(
         f"no controller took the run over within {patience:g} s",
@@ -80,53 +85,39 @@ def take_up(
 
     Raises:
         Conflict: somebody else took it.
+        Exception: a bug; the run has ended with it, and does not come again.
     """
     ledger = Ledger.take_over(world.cluster, world.clock, account)
     with heart.attending(ledger):
         try:
-            trial, expected = unpacked(handover.document_of(world.cluster, account))
-            refuse_foreign(trial, account.ref.namespace)
-        except ChaoskitError as error:
-            listen(Warned(world.clock.now(), f"run {account.id}: {error.message}", run=account.id))
-            ledger.close(of_error(error), keep=handover.KEEP, reason=error.message)
-            return None
-        record = AIChaosEngine(replace(world, commands=None)).run(
-            trial, expected_hash=expected, ledger=ledger, heart=heart, listen=listen, stop=stop
-        )
-        if ledger.account.state == "handed":  # it came to an end before it came to its targets
-            with suppress(NotFound):
-                ledger.close(record.outcome, keep=handover.KEEP, reason=record.reason)
-        return record
+            return _done(world, ledger, heart, listen, stop)
+        except ChaoskitError:
+            raise
+        except Exception:
+            if ledger.account.state == "handed":  # later it is the runner that ends it
+                with suppress(ChaoskitError):
+                    ledger.close(Outcome.BUG, keep=handover.KEEP, reason="a bug of the controller ended it")
+            raise
 
 
-def refuse_foreign(trial: Trial, namespace: str) -> None:
-    """The run stays within the namespace in which it was handed over, and needs nothing that is not there.
-
-    Who may write a Lease and a Secret there may hand runs over; a controller may do far more, and must not
-    make roles, run commands or touch nodes for somebody else.
-
-    Raises:
-        CannotStart: it does not.
-    """
-    if trial.beside:
-        brought = ", ".join(f"{each['kind']} {each['metadata']['name']}" for each in trial.beside)
-        raise CannotStart(
-            f"what stands beside an engine is not handed over with it: {brought}",
-            hint="apply it first, or run it without --detach",
-        )
-    if any(each.command and not each.command.workload for each in trial.conditions):
-        raise CannotStart(
-            "a steady state that runs commands on this machine cannot be handed over",
-            hint="name a workload in whose pods they run, or run it without --detach",
-        )
-    places = {place for place, _ in batch.claims(trial)} | {trial.namespace}
-    nodes = [f for f in trial.faults if f not in EVERY or EVERY[f].scope == "node"]
-    if nodes or places != {namespace}:
-        beyond = ", ".join(nodes or sorted(places - {namespace}))
-        raise CannotStart(
-            f"a controller runs faults on workloads of namespace {namespace} alone, not {beyond}",
-            hint="run it without --detach",
-        )
+def _done(
+    world: World, ledger: Ledger, heart: Heart, listen: Listener, stop: threading.Event | None
+) -> RunRecord | None:
+    account = ledger.account
+    try:
+        trial, expected = unpacked(handover.document_of(world.cluster, account))
+        refuse_foreign(trial, account.ref.namespace)
+    except ChaoskitError as error:
+        listen(Warned(world.clock.now(), f"run {account.id}: {error.message}", run=account.id))
+        ledger.close(of_error(error), keep=handover.KEEP, reason=error.message)
+        return None
+    record = AIChaosEngine(replace(world, commands=None)).run(
+        trial, expected_hash=expected, ledger=ledger, heart=heart, listen=listen, stop=stop
+    )
+    if ledger.account.state == "handed":  # it came to an end before it came to its targets
+        with suppress(NotFound):
+            ledger.close(record.outcome, keep=handover.KEEP, reason=record.reason)
+    return record
 
 
 def packed(trial: Trial, expected_hash: str) -> str:
@@ -142,9 +133,9 @@ def unpacked(text: str) -> tuple[Trial, str]:
     """
     try:
         whole = json.loads(text)
-        document = Document(str(whole["path"]), whole["document"], {}, {})
+        document = Document(str(whole["path"]), dict(whole["document"]), {}, {})
         expected = str(whole["hash"])
-    except (ValueError, KeyError, TypeError) as error:
+        (trial,) = trials([document])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"what was handed over is no run: {error!r}") from error
-    (trial,) = trials([document])
     return trial, expected
