@@ -89,3 +89,19 @@ def test_no_key_is_ever_worked_on_twice_at_a_time_or_lost(steps: list[tuple[str,
         queue.done(key)
     clock.turn(MOST)
     assert {queue.take() for _ in range(10)} - {None} == owed
+
+
+def test_only_a_key_that_fits_is_taken() -> None:
+    queue: WorkQueue[str] = WorkQueue(ManualClock())
+    queue.add("a")
+    queue.add("b")
+    assert queue.take(lambda key: key == "b") == "b"
+    assert queue.take(lambda key: key == "b") is None
+    assert queue.take() == "a"
+
+
+def test_a_failure_may_ask_for_a_longer_wait() -> None:
+    queue: WorkQueue[str] = WorkQueue(ManualClock())
+    queue.add("a")
+    queue.take()
+    assert queue.failed("a", least=77) == queue.wait == 77

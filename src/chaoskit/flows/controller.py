@@ -7,10 +7,12 @@ Of several controllers one leads and acts; what each act may do, guards in the c
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from chaoskit import kube
@@ -36,7 +38,19 @@ Duty = Literal["predict", "recover", "runs"]
 DUTIES: tuple[Duty, ...] = ("predict", "recover", "runs")
 
 WORKERS = 8
-"""Pieces of work at a time; a recovery keeps one busy until signals have confirmed it."""
+"""Pieces of work at a time; a recovery keeps one busy until signals have confirmed it.
+
+One of them does nothing but finish the dead: an undo never waits for the end of a run.
+"""
+
+BATCH = 1000
+"""Changes that are taken in at most before the loop goes round, however fast they come."""
+
+STALLED = 10.0
+"""Seconds without a round of the loop, as while the server is away: what was not seen proves no death."""
+
+QUARANTINE = 300.0
+"""Seconds for which work that met a bug is kept away: what is odd in one place stops no other."""
 
 SETTLE = 1.0
 """Seconds that a namespace which has changed is given to change further, before it is looked at."""
@@ -103,11 +117,12 @@ class Controller:
         self._refused: dict[str, dict[str, str]] = {}
         self._alarmed: dict[str, set[str]] = {}
         self._looked: dict[str, float] = {}
+        self._shown: dict[str, set[str]] = {}
+        self._quarantined: dict[Job, float] = {}
         self._at_work: set[threading.Thread] = set()
         self._unsynced = set(self._interests)
         self._led = False
         self._turned = world.clock.monotonic()
-        self._bug: Exception | None = None
 
     @property
     def state(self) -> State:
@@ -125,6 +140,7 @@ class Controller:
 
         Raises:
             Forbidden: what it must watch may not be read.
+            Exception: a bug in the heart, without which nothing is kept alive.
         """
         cluster, clock = self._world.cluster, self._clock
         with Watching(cluster, self._interests, clock) as watching, Heart(cluster, clock) as heart:
@@ -135,9 +151,7 @@ class Controller:
                 self._stop.set()  # whatever ends the loop ends the workers, in order
                 for worker in self._at_work:
                     worker.join()
-        self._leadership.resign()
-        if self._bug is not None:
-            raise self._bug
+                self._leadership.resign()
 
     @property
     def _interests(self) -> tuple[Interest, ...]:
@@ -149,22 +163,53 @@ class Controller:
     # ------------------------------------------------------------------ the loop
 
     def _turn(self, watching: Watching, heart: Heart) -> None:
-        sighting = watching.next(min(1.0, self._queue.wait) if self._led and self._has_hands() else 0.5)
-        while sighting is not None:
-            self._saw(sighting)
-            sighting = watching.next(0.0)
-        self._turned = self._clock.monotonic()
-        if self._leading():
-            for each in self._deaths.dead():
-                self._queue.add(Job("dead", each.ref.namespace, each.ref.name, each.version))
-            while self._has_hands() and (job := self._queue.take()) is not None:
+        leads = self._leading()
+        self._hear(watching)
+        self._count_anew()
+        heart.ask()
+        if leads and not self._stop.is_set():
+            self._bury()
+            while (job := self._queue.take(self._has_a_hand)) is not None:
                 worker = threading.Thread(target=self._done, args=(job, heart), name=job.kind, daemon=True)
                 self._at_work.add(worker)
                 worker.start()
 
-    def _has_hands(self) -> bool:
+    def _hear(self, watching: Watching) -> None:
+        """What has come in was taken in; at first it is waited for, until work may be due."""
+        sighting = watching.next(min(1.0, self._queue.wait) if self._led and self._free > 1 else 0.5)
+        for _ in range(BATCH):
+            if sighting is None or self._stop.is_set():
+                return
+            self._take_in(sighting)
+            sighting = watching.next(0.0)
+
+    def _count_anew(self) -> None:
+        """Nobody is dead for what was not seen while the server could not be asked, or this loop stood."""
+        silent, self._turned = self._clock.monotonic() - self._turned, self._clock.monotonic()
+        if self._leadership.trouble or silent >= STALLED:
+            self._deaths.recount()
+
+    def _bury(self) -> None:
+        """The dead are to be finished; a run that was being prepared is prepared anew, if that is a duty."""
+        for each in self._deaths.dead():
+            if each.state == "active":
+                self._add(Job("dead", each.ref.namespace, each.ref.name, each.version))
+            elif "runs" in self._duties:
+                self._add(Job("run", each.ref.namespace, each.ref.name, each.version))
+
+    def _add(self, job: Job, *, after: float = 0.0) -> None:
+        """The job is due in so many seconds, or when the quarantine of what it is about is over."""
+        until = self._quarantined.get(job._replace(version=""), -inf)
+        self._queue.add(job, after=max(after, until - self._clock.monotonic()))
+
+    @property
+    def _free(self) -> int:
+        """How many hands are."""
         self._at_work = {each for each in self._at_work if each.is_alive()}
-        return len(self._at_work) < WORKERS
+        return WORKERS - len(self._at_work)
+
+    def _has_a_hand(self, job: Job) -> bool:
+        return self._free > (0 if job.kind == "dead" else 1)
 
     def _leading(self) -> bool:
         """Whether this process acts; who begins to lead looks at everything that it has seen so far."""
@@ -176,16 +221,28 @@ class Controller:
                 self._look_at(namespace)
         return leads
 
+    def _take_in(self, sighting: Sighting) -> None:
+        """What was sighted is known; a bug in that is told, and what it is about is left alone."""
+        try:
+            self._saw(sighting)
+        except Exception as bug:  # noqa: BLE001 - what somebody put into a cluster ends no controller
+            meta = sighting.change.object.get("metadata") or {}
+            where = f"{sighting.interest.kind.plural} {meta.get('namespace')}/{meta.get('name')}"
+            self._warn(f"{where}: {_bug(bug)}; it is left alone")
+
     def _saw(self, sighting: Sighting) -> None:
         interest, change = sighting.interest, sighting.change
         if change.type == "SYNCED":
             self._unsynced.discard(interest)
+            if interest.kind == kube.LEASE:
+                self._deaths.sees()
         elif change.type == "LOST" and interest.kind == kube.LEASE:
             self._deaths.blind()
         elif interest.kind == kube.LEASE and change.object:
             self._saw_act(account_of(change.object), gone=change.type == "DELETED")
         elif change.object:
-            self._saw_workload(change.object["metadata"]["namespace"])
+            meta = change.object["metadata"]
+            self._saw_workload(meta["namespace"], meta["uid"], gone=change.type == "DELETED")
 
     def _saw_act(self, account: Account, *, gone: bool) -> None:
         if gone:
@@ -193,10 +250,18 @@ class Controller:
             return
         self._deaths.saw(account)
         if account.state == "handed" and not account.holder and "runs" in self._duties:
-            self._queue.add(Job("run", account.ref.namespace, account.ref.name, account.version))
+            self._add(Job("run", account.ref.namespace, account.ref.name, account.version))
 
-    def _saw_workload(self, namespace: str) -> None:
+    def _saw_workload(self, namespace: str, uid: str, *, gone: bool) -> None:
         if namespace in self._world.limits.protected:
+            return
+        shown = self._shown.setdefault(namespace, set())
+        if gone:
+            shown.discard(uid)
+        else:
+            shown.add(uid)
+        if not shown:
+            self._forget(namespace)
             return
         looked = self._looked.get(namespace)
         if looked is None:
@@ -204,18 +269,23 @@ class Controller:
             self._look_at(namespace)
         elif "recover" in self._duties:
             soon = looked + SPACING - self._clock.monotonic()
-            self._queue.add(Job("look", namespace), after=max(SETTLE, soon))
+            self._add(Job("look", namespace), after=max(SETTLE, soon))
+
+    def _forget(self, namespace: str) -> None:
+        """Nothing is left in the namespace: it is looked at when there is something again."""
+        for known in (self._shown, self._looked, self._refused, self._alarmed):
+            known.pop(namespace, None)
 
     def _look_at(self, namespace: str) -> None:
         if "recover" in self._duties:
-            self._queue.add(Job("look", namespace), after=SETTLE)
+            self._add(Job("look", namespace), after=SETTLE)
         if "predict" in self._duties and self._world.metrics is not None:
-            self._queue.add(Job("predict", namespace), after=SETTLE)
+            self._add(Job("predict", namespace), after=SETTLE)
 
     # ------------------------------------------------------------------ the work, in threads of the pool
 
     def _done(self, job: Job, heart: Heart) -> None:
-        """The job was done, or comes again; a bug in it ends the controller."""
+        """The job was done, or comes again; after a bug in it not before its quarantine is over."""
         try:
             self._queue.done(job, again=self._work(job, heart))
         except ChaoskitError as error:
@@ -224,9 +294,10 @@ class Controller:
                 return
             wait = self._queue.failed(job)
             self._warn(f"{' '.join(filter(None, job[:3]))}: {error.message}; again in {wait:g} s")
-        except Exception as error:  # noqa: BLE001 - raised by `run`
-            self._bug = error
-            self._stop.set()
+        except Exception as bug:  # noqa: BLE001 - what somebody put into a cluster ends no controller
+            self._quarantined[job._replace(version="")] = self._clock.monotonic() + QUARANTINE
+            wait = self._queue.failed(job, least=QUARANTINE)
+            self._warn(f"{' '.join(filter(None, job[:3]))}: {_bug(bug)}; kept away for {wait:g} s")
 
     def _work(self, job: Job, heart: Heart) -> float | None:
         """Seconds after which the job comes again; None: when something asks for it."""
@@ -242,7 +313,7 @@ class Controller:
             case "run":
                 self._take_up(self._account(job), heart)
             case "dead":
-                self._finish(self._account(job), heart)
+                self._finish(self._account(job))
         return None
 
     def _account(self, job: Job) -> Account:
@@ -263,7 +334,7 @@ class Controller:
         for plan in (each for each in decisions if isinstance(each, Plan)):
             job = Job("recovery", namespace, plan.issue.id)
             if not self._queue.taken(job):
-                self._queue.add(job)
+                self._add(job)
         self._tell_refusals(namespace, [each for each in decisions if isinstance(each, Refusal)])
         return LEVEL
 
@@ -290,25 +361,24 @@ class Controller:
             return
         record = self._recovery.recover(plan, listen=self._listen, stop=self._stop, confirm=self._confirm)
         self._ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
-        self._queue.add(Job("look", record.namespace), after=SETTLE)
+        self._add(Job("look", record.namespace), after=SETTLE)
 
     def _take_up(self, account: Account, heart: Heart) -> None:
         record = detached.take_up(self._world, account, heart=heart, listen=self._listen, stop=self._stop)
         if record is not None:
             self._ended("run", record.fault, record.outcome, record.at, record.ended_at)
 
-    def _finish(self, account: Account, heart: Heart) -> None:
-        """A dead act is undone; a run that was being prepared is prepared anew."""
-        if account.state == "handed":
-            self._take_up(account, heart)
-            return
+    def _finish(self, account: Account) -> None:
+        """A dead act is undone."""
         began = self._clock.now()
         done = rescuing.finish(self._world, account, self._listen)
         if done is not None:
             outcome = Outcome.UNDO_UNCONFIRMED if done.undo.left else Outcome.DONE
             self._ended("rescue", account.what, outcome, began, self._clock.now())
 
-    def _predict(self, namespace: str) -> float:
+    def _predict(self, namespace: str) -> float | None:
+        if namespace not in self._shown:
+            return None
         found = AIChaosEngine(self._world).predict(namespace, listen=self._listen)
         alarmed = [each for each in found if each.alarmed]
         before = self._alarmed.get(namespace, set())
@@ -342,3 +412,9 @@ class Controller:
 
     def _warn(self, message: str) -> None:
         self._listen(Warned(self._clock.now(), message))
+
+
+def _bug(error: Exception) -> str:
+    """What a bug says of itself, and where it is."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"a bug in chaoskit: {error!r} at {Path(last.filename).name}:{last.lineno}"

@@ -6,7 +6,7 @@ As client-go's work queue: whoever adds a key says that its level may have chang
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from math import inf
 from typing import Generic, TypeVar
 
@@ -37,11 +37,12 @@ class WorkQueue(Generic[Key]):
             at = self._clock.monotonic() + after
             self._due[key] = min(at, self._due.get(key, inf))
 
-    def take(self) -> Key | None:
-        """The key that has been due longest, to be worked on until `done` or `failed`; None: none is."""
+    def take(self, fits: Callable[[Key], bool] = lambda _key: True) -> Key | None:
+        """The key that has been due longest and `fits`, worked on until `done` or `failed`; None: none is."""
         with self._lock:
             now = self._clock.monotonic()
-            ready = [(at, key) for key, at in self._due.items() if at <= now and key not in self._taken]
+            idle = ((at, key) for key, at in self._due.items() if at <= now and key not in self._taken)
+            ready = [(at, key) for at, key in idle if fits(key)]
             if not ready:
                 return None
             _, key = min(ready, key=lambda each: each[0])
@@ -57,12 +58,12 @@ class WorkQueue(Generic[Key]):
         if again is not None:
             self.add(key, after=again)
 
-    def failed(self, key: Key) -> float:
-        """The work on the key failed; it comes back in the seconds that are answered."""
+    def failed(self, key: Key, *, least: float = 0.0) -> float:
+        """The work on the key failed; it comes back in the seconds that are answered, `least` or more."""
         with self._lock:
             self._taken.discard(key)
             times = self._failures[key] = self._failures.get(key, 0) + 1
-        wait = min(MOST, BASE * 2.0 ** min(times - 1, 16))
+        wait = max(least, min(MOST, BASE * 2.0 ** min(times - 1, 16)))
         self.add(key, after=wait)
         return wait
 

@@ -1,0 +1,320 @@
+"""The controller's loop on a cluster in a dictionary: whom it takes for dead, and what it never ends for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acts.fake import CART, FakeCluster, deployment
+
+from chaoskit import kube
+from chaoskit.acts import handover
+from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.leader import Leadership
+from chaoskit.acts.ledger import Ledger
+from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.clock import ManualClock
+from chaoskit.errors import Unavailable
+from chaoskit.events import Ended, Event, Warned
+from chaoskit.flows.controller import DUTIES, WORKERS, Controller, Duty
+from chaoskit.flows.world import World
+from chaoskit.governor import Limits
+from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
+
+LEADER = ObjectRef(kube.LEASE, "shop", "leader")
+DEAD = "chaoskit-dead"
+AWAY = Unavailable("no answer", service="kubernetes")
+LONG = 600.0
+"""Seconds of a clock that is turned by hand, after which a controller that found no end is stopped."""
+
+
+class Told(FakeCluster):
+    """Its watches tell of what is written; `say` has them say more."""
+
+    def __init__(self, *objects: Object) -> None:
+        self.watches: list[tuple[Kind, queue.Queue[Change]]] = []
+        super().__init__(*objects)
+
+    def watch(
+        self, kind: Kind, namespace: str = "", *, stop: threading.Event, **more: Any
+    ) -> Iterator[Change]:
+        mine: queue.Queue[Change] = queue.Queue()
+        self.watches.append((kind, mine))
+        yield from (Change("ADDED", body) for body in self.list(kind, namespace, **more).items)
+        yield Change("SYNCED", {})
+        while not stop.is_set():
+            try:
+                yield mine.get(timeout=0.01)
+            except queue.Empty:
+                continue
+
+    def say(self, kind: Kind, change: Change) -> None:
+        for watched, heard in self.watches:
+            if watched == kind:
+                heard.put(change)
+
+    def delete(self, ref: ObjectRef, **options: Any) -> None:
+        body = self.objects.get((ref.kind, ref.namespace, ref.name))
+        super().delete(ref, **options)
+        if body is not None:
+            self.say(ref.kind, Change("DELETED", body))
+
+    def _store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
+        stored = super()._store(verb, ref, body)
+        if ref.name != LEADER.name:
+            self.say(ref.kind, Change("MODIFIED", stored))
+        return stored
+
+
+class Kept:
+    """A controller, what it has told, and when it is to end."""
+
+    def __init__(self, cluster: FakeCluster, folder: Path, metrics: Any = None) -> None:
+        self.cluster = cluster
+        self.clock = ManualClock()
+        self.stop = threading.Event()
+        self.heard: list[Event] = []
+        self.until: Callable[[Event], bool] = lambda _event: False
+        self.store = SqliteStore(folder / "store.db")
+        nothing: Any = None
+        self.world = World(cluster, metrics, self.store, nothing, self.clock, Limits(), folder)
+
+    def listen(self, event: Event) -> None:
+        self.heard.append(event)
+        if self.until(event):
+            self.stop.set()
+
+    def run(self, duties: Sequence[Duty] = DUTIES, *, at_most: float = LONG) -> None:
+        self.clock.call_at(at_most, self.stop.set)
+        leadership = Leadership(self.cluster, self.clock, LEADER)
+        Controller(
+            self.world, leadership, namespace="shop", duties=duties, listen=self.listen, stop=self.stop
+        ).run()
+
+    def told(self, words: str) -> list[str]:
+        return [e.message for e in self.heard if isinstance(e, Warned) and words in e.message]
+
+    @property
+    def rescued(self) -> list[str]:
+        return [e.outcome for e in self.heard if isinstance(e, Ended) and e.work == "rescue"]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    kept = Kept(Told(deployment(replicas=5)), tmp_path)
+    yield kept
+    kept.store.close()
+
+
+def owing(kept: Kept, id_: str = "dead", before: Any = 3) -> Ledger:
+    ledger = Ledger.open(
+        kept.cluster, kept.clock, id=id_, act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    ledger.write(Entry("field", CART, ("spec", "replicas"), before, 5))
+    return ledger
+
+
+def handed(kept: Kept, id_: str, document: str = "{}") -> Account:
+    return handover.hand_over(
+        kept.cluster, kept.clock, id=id_, namespace="shop", document=document, trace_id="t", what="pod-delete"
+    )
+
+
+def is_rescue(event: Event) -> bool:
+    return isinstance(event, Ended) and event.work == "rescue"
+
+
+def test_a_dead_run_is_finished_though_taking_it_over_failed_at_first(kept: Kept) -> None:
+    owing(kept)
+    failures = iter([AWAY, AWAY])
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        if ref.name == DEAD and (error := next(failures, None)):
+            raise error
+
+    kept.cluster.before_write, kept.until = fail, is_rescue
+    kept.run(["runs"])
+    assert kept.told("no answer; again in 5 s")
+    assert kept.rescued == ["done"]
+    assert kept.cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_nobody_dies_while_the_watch_is_broken(kept: Kept) -> None:
+    ledger = owing(kept)
+    kept.clock.call_at(15, lambda: kept.cluster.say(kube.LEASE, Change("LOST", {})))  # type: ignore[attr-defined]
+    kept.clock.call_at(100, lambda: kept.cluster.say(kube.LEASE, Change("SYNCED", {})))  # type: ignore[attr-defined]
+    kept.clock.call_at(115, ledger.renew)
+    kept.run(["runs"], at_most=130)
+    assert kept.rescued == []
+
+
+def test_nobody_dies_while_the_server_does_not_answer_though_no_watch_says_so(kept: Kept) -> None:
+    ledger = owing(kept)
+
+    def away(_verb: str, _ref: ObjectRef) -> None:
+        raise AWAY
+
+    def back() -> None:
+        kept.cluster.before_write = lambda _verb, _ref: None
+
+    kept.clock.call_at(15, lambda: setattr(kept.cluster, "before_write", away))
+    kept.clock.call_at(100, back)
+    kept.clock.call_at(115, ledger.renew)
+    kept.run(["runs"], at_most=130)
+    assert kept.rescued == []
+
+
+def test_a_bug_about_one_act_keeps_it_away_and_no_other_from_its_undo(kept: Kept) -> None:
+    owing(kept, "dead")
+    owing(kept, "other")
+
+    def odd(verb: str, ref: ObjectRef) -> None:
+        if ref.name == DEAD and verb == "patch":
+            raise ZeroDivisionError
+
+    kept.cluster.before_write = odd
+    kept.run(["runs"], at_most=250)
+    (told,) = kept.told("a bug in chaoskit: ZeroDivisionError() at test_controller.py")
+    assert told.startswith("dead shop chaoskit-dead")
+    assert told.endswith("kept away for 300 s")
+    assert kept.rescued == ["done"]
+    assert [each.id for each in accounts(kept.cluster)] == ["dead"]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ({handover.DOCUMENT: "/w=="}, "holds no text"),
+        ({handover.DOCUMENT: "WyJ"}, "holds no text"),
+        (None, "holds no document"),
+    ],
+)
+def test_what_is_no_document_ends_its_own_run_and_no_controller(kept: Kept, data: Any, why: str) -> None:
+    account = handed(kept, "odd")
+    kept.cluster.patch(ObjectRef(kube.SECRET, "shop", account.ref.name), {"data": data})
+    kept.until = lambda event: isinstance(event, Warned)
+    kept.run(["runs"])
+    assert why in kept.told("run odd")[0]
+    (ended,) = accounts(kept.cluster)
+    assert ended.state == "done"
+    assert why in ended.reason
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"path": "", "hash": "", "document": [1]}', "null"])
+def test_what_is_no_run_ends_its_own_run_and_no_controller(kept: Kept, text: str) -> None:
+    handed(kept, "odd", text)
+    kept.until = lambda event: isinstance(event, Warned)
+    kept.run(["runs"])
+    (ended,) = accounts(kept.cluster)
+    assert (ended.state, ended.outcome) == ("done", "invalid-input")
+    assert "what was handed over is no run" in ended.reason
+
+
+def test_a_bug_in_a_run_that_was_handed_over_ends_it_for_good(kept: Kept) -> None:
+    account = handed(kept, "odd")
+
+    def odd(ref: ObjectRef) -> Object:
+        if ref.kind == kube.SECRET:
+            raise ZeroDivisionError
+        return get(ref)
+
+    get = kept.cluster.get
+    kept.cluster.get = odd  # type: ignore[method-assign]
+    kept.until = lambda event: isinstance(event, Warned)
+    kept.run(["runs"])
+    assert kept.told("a bug in chaoskit: ZeroDivisionError()")
+    (ended,) = [each for each in accounts(kept.cluster) if each.ref == account.ref]
+    assert (ended.state, ended.outcome) == ("done", "bug")
+
+
+def test_a_lease_that_cannot_be_read_at_all_is_left_alone(kept: Kept) -> None:
+    owing(kept)
+    kept.clock.call_at(5, lambda: kept.cluster.say(kube.LEASE, Change("MODIFIED", {"metadata": {}})))  # type: ignore[attr-defined]
+    kept.until = is_rescue
+    kept.run(["runs"])
+    assert kept.told("it is left alone")
+    assert kept.rescued == ["done"]
+
+
+@pytest.mark.parametrize(("duty", "taken"), [("recover", False), ("runs", True)])
+def test_a_run_whose_preparation_died_is_prepared_anew_by_whom_it_concerns(
+    kept: Kept, duty: Duty, *, taken: bool
+) -> None:
+    Ledger.take_over(kept.cluster, kept.clock, handed(kept, "odd"))
+    kept.run([duty], at_most=60)
+    (ended,) = accounts(kept.cluster)
+    assert (ended.state == "done") is taken
+
+
+def test_an_undo_does_not_wait_for_runs(kept: Kept) -> None:
+    owing(kept)
+    release, get = threading.Event(), kept.cluster.get
+
+    def slow(ref: ObjectRef) -> Object:
+        if ref.kind == kube.SECRET:
+            release.wait(60)
+        return get(ref)
+
+    def until(event: Event) -> bool:
+        if is_rescue(event):
+            release.set()
+        return is_rescue(event)
+
+    kept.cluster.get = slow  # type: ignore[method-assign]
+    for number in range(WORKERS + 1):
+        handed(kept, f"run{number}")
+    kept.clock.call_at(LONG, release.set)
+    kept.until = until
+    kept.run(["runs"])
+    assert kept.rescued == ["done"]
+    assert kept.clock.monotonic() < LONG
+
+
+class Asked:
+    """A Prometheus that never answers, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.times += 1
+        raise Unavailable("no answer", service="prometheus")
+
+
+def test_a_namespace_in_which_nothing_is_left_is_not_predicted_for(tmp_path: Path) -> None:
+    asked, cluster = Asked(), Told(deployment())
+    kept = Kept(cluster, tmp_path, asked)
+    before: list[int] = []
+    kept.clock.call_at(300, lambda: cluster.delete(CART))
+    kept.clock.call_at(320, lambda: before.append(asked.times))
+    kept.run(["predict"], at_most=1500)
+    assert before == [asked.times]
+    assert asked.times
+    kept.store.close()
+
+
+class Flood(FakeCluster):
+    """Many changes at once, none of which can be read; `come` is set when all are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.come = threading.Event()
+
+    def watch(self, kind: Kind, *_: Any, **__: Any) -> Iterator[Change]:
+        for _number in range(500):
+            yield Change("MODIFIED", {"metadata": {}})
+        self.come.set()
+
+
+def test_a_flood_of_changes_keeps_no_controller_from_its_end(tmp_path: Path) -> None:
+    flood = Flood()
+    kept = Kept(flood, tmp_path)
+    kept.until = lambda event: isinstance(event, Warned) and flood.come.wait(10)
+    kept.run(["runs"])
+    assert len(kept.told("left alone")) == 1
+    kept.store.close()
