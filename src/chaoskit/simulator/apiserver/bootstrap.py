@@ -14,7 +14,10 @@ _RBAC = "rbac.authorization.k8s.io"
 _READ = ("get", "list", "watch")
 _WRITE = ("create", "delete", "deletecollection", "patch", "update")
 _CORE = ("configmaps", "endpoints", "persistentvolumeclaims", "pods", "serviceaccounts", "services")
-_CORE_READ = ("events", "namespaces", "pods/log", "pods/status")
+_CORE_READ = (
+    "events", "namespaces", "namespaces/status", "persistentvolumeclaims/status", "pods/log", "pods/status",
+    "services/status",
+)  # fmt: skip
 _APPS = (
     "daemonsets", "deployments", "deployments/scale", "replicasets", "replicasets/scale",
     "statefulsets", "statefulsets/scale",
@@ -25,6 +28,12 @@ _MORE = {
     "batch": ("jobs",),
     "networking.k8s.io": ("networkpolicies",),
     "policy": ("poddisruptionbudgets",),
+}
+_MORE_READ = {
+    "apps": tuple(f"{plural}/status" for plural in _APPS if "/" not in plural),
+    "batch": ("jobs/status",),
+    "discovery.k8s.io": ("endpointslices",),
+    "policy": ("poddisruptionbudgets/status",),
 }
 _HEALTH = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_HEALTH)
@@ -57,7 +66,8 @@ def _service() -> Object:
 def _roles() -> Iterator[Object]:
     everything = [_rule("*", ("*",), ("*",)), {"verbs": ["*"], "nonResourceURLs": ["*"]}]
     viewing = [_rule("", (*_CORE, *_CORE_READ), _READ)]
-    viewing += [_rule(group, resources, _READ) for group, resources in _MORE.items()]
+    more_read = (*_MORE.items(), *_MORE_READ.items())
+    viewing += [_rule(group, resources, _READ) for group, resources in more_read]
     editing = [
         _rule("", ("pods/attach", "pods/exec", "secrets"), (*_READ, *_WRITE)),
         _rule("", (*_CORE, "pods/eviction"), _WRITE),

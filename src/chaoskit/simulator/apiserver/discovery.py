@@ -41,6 +41,11 @@ _SUBRESOURCES: dict[str, tuple[str, str, str, list[str]]] = {
 }
 
 
+def health(path: str) -> str:
+    """What ``/livez?verbose`` and its like say: the checks of a server that has no parts to check."""
+    return f"[+]ping ok\n[+]log ok\n{path.strip('/')} check passed\n"
+
+
 def core_versions(address: str) -> Object:
     """``/api``."""
     servers = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]

@@ -82,6 +82,8 @@ class Handlers:
         chosen = [version for version in found if selects(version.object)] if selects else found
         page = paging.page(chosen, token, request.number("limit"), revision)
         metadata: Object = {"resourceVersion": str(revision)}
+        if resource.schema is not None:
+            metadata["continue"] = ""  # custom lists have it always
         if page.token:
             metadata["continue"] = page.token
             if not selects:

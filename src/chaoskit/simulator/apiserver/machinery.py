@@ -256,7 +256,7 @@ class Machinery:
             listed = ", ".join(f'unknown field "{path}"' for path in unknown)
             raise apierrors.bad_request(_undecodable(resource, f"strict decoding error: {listed}"))
         if options.validation == "Warn":
-            options.warnings.extend(f'unknown field "{path}"' for path in unknown)
+            options.warnings.extend(f'unknown field "{path}"' for path in sorted(unknown))
         return body
 
     def _new_metadata(self, resource: Resource, namespace: str, obj: Object) -> Object:

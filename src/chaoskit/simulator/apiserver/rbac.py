@@ -78,7 +78,8 @@ class Authorizer:
         for _, _, rules in self._granted(user, namespace):
             for rule in rules:
                 target = path_rules if rule.get("nonResourceURLs") else resource_rules
-                target.append(rule)
+                if rule not in target:
+                    target.append(rule)
         return resource_rules, path_rules
 
     def _granted(self, user: User, namespace: str) -> Iterator[tuple[Object, Object, list[Object]]]:

@@ -237,7 +237,7 @@ class ApiServer:
             body = dumps(discovery.aggregated(registry, core=path == "/api"))
             return Response(200, body, discovery.AGGREGATED)
         if path in {"/healthz", "/livez", "/readyz"}:
-            return Response.text(200, "ok")
+            return Response.text(200, discovery.health(path) if "verbose" in request.query else "ok")
         parts = path.strip("/").split("/")
         found: Any = None
         if path == "/version":

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,7 @@ class Tokens:
             "iss": "https://kubernetes.default.svc",
             "sub": subject,
             "exp": int(account.expires),
-            "jti": secrets.token_hex(8),
+            "jti": str(uuid.uuid4()),
             "kubernetes.io": {
                 "namespace": account.namespace,
                 "serviceaccount": {"name": account.name, "uid": account.uid},

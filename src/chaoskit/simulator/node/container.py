@@ -200,7 +200,6 @@ class Runner:
         else:
             present = "already present on machine and can be accessed by the pod"
             self._event("Normal", "Pulled", f'Container image "{image}" {present}')
-        self.container.image_id = images.image_id(image)
         yield 0.01
         self._pod.publish()
 
@@ -249,6 +248,7 @@ class Runner:
             container.last = container.state
         container.restarts = self._attempt - 1
         container.container_id = f"containerd://{engine.random.getrandbits(256):064x}"
+        container.image_id = images.image_id(container.spec["image"])
         container.state = {"running": {"startedAt": timestamp(engine.now())}}
         container.resources = container.spec.get("resources") or {}
         container.started = "startupProbe" not in container.spec

@@ -91,7 +91,19 @@ def status(
         found["initContainerStatuses"] = [_container_status(c) for c in init]
     found["containerStatuses"] = [_container_status(c) for c in containers]
     found["qosClass"] = before.get("qosClass", "BestEffort")
-    return found
+    return found | _amounts(pod)
+
+
+def _amounts(pod: Object) -> Object:
+    """What the pod as a whole asks for and may have: its only container's share, as that is written.
+
+    Several containers' shares are not added up: no recording shows in which unit a server writes the sum.
+    """
+    shares = [c.get("resources") or {} for c in pod["spec"]["containers"]]
+    if len(shares) > 1:
+        return {}
+    requests = shares[0].get("requests")
+    return ({"allocatedResources": clone(requests)} if requests else {}) | {"resources": clone(shares[0])}
 
 
 def _conditions(
@@ -112,7 +124,7 @@ def _conditions(
     }
     kept = [condition for kind, condition in old.items() if kind not in values]
     made = [_condition(old.get(kind), kind, values[kind], generation, now) for kind in _TYPES]
-    return made + [{**_head(c["type"], generation), **c} for c in kept]
+    return made + [c | _head(c["type"], generation) for c in kept]
 
 
 def _verdict(*, true: bool, reason: str = "", message: str = "") -> tuple[str, str, str]:
@@ -182,7 +194,7 @@ def _container_status(container: Container) -> Object:
         found["containerID"] = container.container_id
     found["started"] = container.started
     resources = container.resources
-    if container.container_id and resources:
+    if container.container_id:
         if resources.get("requests"):
             found["allocatedResources"] = clone(resources["requests"])
         found["resources"] = clone(resources)
