@@ -246,3 +246,116 @@ def test_a_pod_cut_off_from_the_network_does_not_answer(cluster: InstantCluster)
     disturb(cluster, "network-loss", "cache", 100)
     with pytest.raises(ConnectionError, match="deadline exceeded"):
         cluster.shop.network("http://cache.shop/")
+
+
+def isolate(cluster: InstantCluster, app: str, **spec: object) -> None:
+    body = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": f"only-{app}", "namespace": SHOP},
+        "spec": {"podSelector": {"matchLabels": {"app": app}}, "policyTypes": ["Ingress"], **spec},
+    }
+    cluster.api.put("NetworkPolicy.networking.k8s.io", body)
+    cluster.run(90)
+
+
+def test_a_policy_that_lets_nobody_in_cuts_the_callers_off(cluster: InstantCluster) -> None:
+    isolate(cluster, "payments")
+    assert sum(latest(cluster, "requests:rate", workload="payments")) < 0.1
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) > 0.3
+    cluster.api.delete("NetworkPolicy.networking.k8s.io", SHOP, "only-payments")
+    cluster.run(120)
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) < 0.05
+
+
+def test_a_policy_lets_in_whom_it_names(cluster: InstantCluster) -> None:
+    peers = [{"podSelector": {"matchLabels": {"app": "orders"}}}]
+    isolate(cluster, "payments", ingress=[{"from": peers}])
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) < 0.05
+
+
+def test_a_policy_keeps_a_pod_from_what_it_does_not_let_out(cluster: InstantCluster) -> None:
+    asking = (SHOP, cluster.pod("cart"))
+    assert cluster.shop.network("http://cache.shop/", 0.0, asking) == 200
+    isolate(cluster, "cart", policyTypes=["Egress"])
+    with pytest.raises(ConnectionError, match="deadline exceeded"):
+        cluster.shop.network("http://cache.shop/", 0.0, asking)
+
+
+def test_names_that_do_not_resolve_fail_calls_at_once(cluster: InstantCluster) -> None:
+    disturb(cluster, "dns", "orders", 100, peers=("payments*",))
+    cluster.run(90)
+    pod = cluster.pod("orders")
+    assert latest(cluster, "errors:ratio", pod=pod)[0] > 0.3
+    assert latest(cluster, "latency_p95:seconds", pod=pod)[0] < 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "failing", "late"),
+    [
+        ("http-latency", 2.0, False, True),
+        ("http-status", 503, True, False),
+        ("http-status", 204, False, False),
+        ("http-reset", 0, True, False),
+        ("http-content", 0, False, False),
+    ],
+)
+def test_what_stands_before_a_pod_is_felt_by_its_callers(
+    cluster: InstantCluster, kind: Kind, amount: float, failing: bool, late: bool
+) -> None:
+    for at in range(len(cluster.pods("payments"))):
+        cluster.effects.start(Effect(kind, SHOP, cluster.pod("payments", at), amount))
+    cluster.run(90)
+    assert (mean(latest(cluster, "errors:ratio", workload="orders")) > 0.2) is failing
+    assert (max(latest(cluster, "latency_p95:seconds", workload="orders")) > 1) is late
+    assert max(latest(cluster, "latency_p95:seconds", workload="payments")) < 1
+
+
+def test_a_narrow_line_lets_only_so_much_through(cluster: InstantCluster) -> None:
+    pod = cluster.pod("catalog")
+    before = latest(cluster, "network_transmit:bytes_rate", pod=pod)[0]
+    disturb(cluster, "network-rate", "catalog", before / 4)
+    cluster.run(90)
+    assert latest(cluster, "network_transmit:bytes_rate", pod=pod)[0] < 0.5 * before
+    assert mean(latest(cluster, "errors:ratio", workload="frontend")) > 0.05
+
+
+def test_what_is_sent_twice_is_counted_twice(cluster: InstantCluster) -> None:
+    pod = cluster.pod("catalog")
+    before = latest(cluster, "network_transmit:bytes_rate", pod=pod)[0]
+    disturb(cluster, "network-duplication", "catalog", 100)
+    cluster.run(90)
+    assert latest(cluster, "network_transmit:bytes_rate", pod=pod)[0] > 1.6 * before
+
+
+def test_a_filled_disk_is_seen_and_a_busy_one_slows_its_node(cluster: InstantCluster) -> None:
+    pod = cluster.pod("cart")
+    before = latest(cluster, "latency_p95:seconds", pod=pod)[0]
+    disturb(cluster, "disk", "cart", 1.5 * 2**30)
+    disturb(cluster, "disk-writes", "cart", 100 * 2.0**20)
+    cluster.run(90)
+    assert latest(cluster, "fs_usage:ratio", pod=pod)[0] > 0.75
+    assert latest(cluster, "fs_write:bytes_rate", pod=pod)[0] > 90 * 2.0**20
+    assert latest(cluster, "latency_p95:seconds", pod=pod)[0] > before + 0.04
+
+
+def test_a_node_whose_cpu_is_wanted_by_more_slows_all_its_pods(cluster: InstantCluster) -> None:
+    node = cluster.pods("cart")[0]["spec"]["nodeName"]
+    state = cluster.shop.traffic.states[SHOP, cluster.pod("cart")]
+    assert cluster.shop.traffic.nodes.left(state) == 1.0
+    cluster.api.put("Pod", hog(node))
+    cluster.effects.start(Effect("cpu", SHOP, "hog", 4))
+    cluster.run(120)
+    assert latest(cluster, "node_cpu:ratio", node=node)[0] > 0.9
+    assert cluster.shop.traffic.nodes.left(state) < 0.97
+
+
+def hog(node: str) -> dict[str, object]:
+    """A pod without limits that runs on the node."""
+    state = {"name": "hog", "ready": True, "restartCount": 0, "state": {"running": {}}, "containerID": "x"}
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "hog", "namespace": SHOP, "uid": "hog", "labels": {}},
+        "spec": {"nodeName": node, "containers": [{"name": "hog", "image": "stress"}]},
+        "status": {"phase": "Running", "conditions": [], "containerStatuses": [state]},
+    }

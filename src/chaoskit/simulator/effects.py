@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "cpu", "memory", "network-loss", "network-latency", "network-cut", "errors", "leak", "hold-connections",
-    "disk", "refused-login", "slow",
+    "cpu", "memory", "leak", "disk", "disk-used", "disk-writes", "errors", "slow", "hold-connections",
+    "refused-login", "network-loss", "network-latency", "network-duplication", "network-rate", "dns",
+    "http-latency", "http-status", "http-reset", "http-content",
 ]  # fmt: skip
 
 
@@ -16,10 +17,12 @@ Kind = Literal[
 class Effect:
     """One disturbance of one pod.
 
-    `amount` is in cores (cpu), bytes (memory), bytes per second (leak, disk), percent 0 to 100 (network-loss,
-    network-cut, errors), seconds (network-latency, slow) or connections (hold-connections); a refused-login
-    has none. `peers` limits a network effect to traffic with those ``host`` or ``host|port``; empty means all
-    traffic. A network-cut is a policy's: the node's own probes pass it.
+    `amount` is in cores (cpu), bytes (memory, disk-used), bytes per second (leak, disk, disk-writes,
+    network-rate), seconds (network-latency, http-latency, slow), connections (hold-connections), an HTTP
+    status (http-status) or percent 0 to 100 (the others); a refused-login has none. What disk writes stays,
+    what disk-writes does is written over again. `peers` limits a network effect to traffic with those
+    ``host`` or ``host|port``, and dns to those names, which may end in ``*``; empty means all. `share` is the
+    part of the requests to the pod that an http effect hits.
     """
 
     kind: Kind
@@ -28,6 +31,7 @@ class Effect:
     amount: float
     peers: tuple[str, ...] = ()
     container: str = ""
+    share: float = 1.0
 
 
 class Effects:

@@ -17,7 +17,15 @@ from chaoskit.simulator.traffic.meters import Meter
 from chaoskit.simulator.traffic.nodeload import NodeLoads
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, POOL_TIMEOUT, Part
 from chaoskit.simulator.traffic.rhythm import Rhythm
-from chaoskit.simulator.traffic.state import DISK, QUIET, PodState, disturbed, network_fault
+from chaoskit.simulator.traffic.state import (
+    DISK,
+    QUIET,
+    Disturbed,
+    PodState,
+    disturbed,
+    network_fault,
+    unresolved,
+)
 from chaoskit.simulator.traffic.view import MIB, ClusterView, Pod
 
 _SIGMA = 0.45
@@ -36,6 +44,9 @@ _IDLE_CONNECTIONS = 2.0
 _QUERIES = 3
 """Queries that a request sends one after the other over the connection it holds."""
 _NODE_CORES = 4.0
+_WAITS_FOR_DISK = 0.08
+"""Seconds that a request waits where a disk is as busy as it can be."""
+_DISK_SPEED = 120 * MIB
 _RARE = 0.004
 
 _REFUSED = [Part(1.0, 0.001, 0.0)]
@@ -74,9 +85,9 @@ class Traffic:
             self._use(state, now)
         self.nodes.measure(self.states.values())
 
-    def effects_of_network(self, pod: Pod) -> tuple[Effect, ...]:
-        """The network effects in force on a pod at this moment."""
-        return disturbed(self.effects.on(pod.namespace, pod.name), None).network
+    def wrong_now(self, pod: Pod) -> Disturbed:
+        """What is wrong with a pod at this moment."""
+        return disturbed(self.effects.on(pod.namespace, pod.name), None)
 
     # ------------------------------------------------------------ pods come, go and start again
 
@@ -178,7 +189,7 @@ class Traffic:
         weights = [1 + self._random.gauss(0, 0.025) for _ in node.serving]
         whole = sum(weights)
         for state, weight in zip(node.serving, weights, strict=True):
-            lost, _ = network_fault(state.wrong.network, None) if state.wrong.network else (0.0, 0)
+            lost, _ = _outwards(state)
             state.arriving = node.demand * weight / whole * (1 - lost)
 
     def _call(self, node: Node, state: PodState) -> None:
@@ -187,12 +198,12 @@ class Traffic:
             again = sum(callee.failed**n for n in range(1, node.role.retries + 1))
             rate = working * share * (1 + again)
             state.calls[callee.key] = rate
-            lost, _ = _towards(state, callee)
-            callee.demand += rate * (1 - lost) * self._names
+            lost, _ = self._towards(state, callee)
+            callee.demand += rate * (1 - lost) * self._finds(state, callee)
         if node.database is not None:
-            state.queries = working
-            lost, _ = _towards(state, node.database)
-            node.database.demand += _QUERIES * working * (1 - lost) * self._names
+            state.queries = working * self._finds(state, node.database)
+            lost, _ = self._towards(state, node.database)
+            node.database.demand += _QUERIES * working * (1 - lost) * self._finds(state, node.database)
 
     def _answer_up(self) -> None:
         for node in reversed(self.graph):
@@ -215,11 +226,16 @@ class Traffic:
         rate = state.arriving
         busy = rate * role.work * _CPU_OF_WORK * (1 + 0.3 * state.near_limit)
         available = max(limit - wrong.cpu, 0.3 * limit)
+        strained = self.nodes.strained
+        if strained:
+            available *= self.nodes.left(state)
         utilisation = busy / available
         refused = queueing.refused_share(utilisation)
         noise = max(0.5, 1 + state.drift + self._random.gauss(0, 0.03))
         work = queueing.service_time(role.work, utilisation) * noise * (1 + state.near_limit)
         work += wrong.slow
+        if strained:
+            work += _WAITS_FOR_DISK * min(1.0, self.nodes.written(state) / _DISK_SPEED)
         fault = min(1.0, wrong.errors + max(0.0, self._random.gauss(0.0008, 0.0006)))
         pool, failing, lost, wait = self._ask_database(node, state)
         state.starved = pool
@@ -266,9 +282,11 @@ class Traffic:
         database = node.database
         if database is None:
             return (0.0, 0.0, 0.0, 0.0)
+        if not self._finds(state, database):
+            return (0.0, 1.0, 0.0, 0.001)
         if state.wrong.refused_login:
             return (0.0, 1.0, 0.0, database.seconds)
-        lost, delay = _towards(state, database)
+        lost, delay = self._towards(state, database)
         answer = database.seconds + delay / 2 + _HOP
         hold = _QUERIES * answer + node.role.work + (lost + database.lost) * CLIENT_TIMEOUT
         pool = queueing.pool_state(state.queries, hold, node.role.pool, state.wrong.hold)
@@ -283,7 +301,10 @@ class Traffic:
         """The seconds that calls add, and the shares of requests of which a call failed or was lost."""
         seconds, fine, answered = 0.0, 1.0, 1.0
         for callee, share in node.calls:
-            lost, delay = _towards(state, callee)
+            if not self._finds(state, callee):
+                fine *= 1 - share
+                continue
+            lost, delay = self._towards(state, callee)
             self._count_calls(state, callee, lost, delay)
             seconds += share * (callee.seconds + delay + _HOP)
             fine *= 1 - share * callee.failed ** (node.role.retries + 1)
@@ -305,7 +326,7 @@ class Traffic:
 
     def _combine(self, node: Node) -> None:
         """What the node's callers get, over all of its pods, on the network as the pods' effects make it."""
-        if not node.serving or not self._names:
+        if not node.serving:
             node.failed, node.lost, node.seconds, node.parts = 1.0, 0.0, 0.001, _REFUSED
             node.shares = queueing.cumulative(_REFUSED)
             return
@@ -314,12 +335,15 @@ class Traffic:
         failed = missing = 0.0
         alike = not any(state.wrong is not QUIET for state in node.serving)
         for state in node.serving:
-            wrong = state.wrong.network
-            lost, delay = network_fault(wrong, None) if wrong else (0.0, 0.0)
+            lost, delay = _outwards(state)
+            broken, held = _by_proxy(state.wrong.proxy)
             if not alike or not node.parts:
                 weight = 1.0 if alike else each
-                node.parts += _on_the_wire(state.parts, weight, lost, delay + _HOP)
-            good, gone = state.parts[0].share, state.parts[2].share * (1 - lost) + lost
+                parts = _on_the_wire(state.parts, weight, lost, delay + _HOP)
+                for share, seconds in held:
+                    parts = queueing.proxied(parts, share, seconds)
+                node.parts += parts
+            good, gone = state.parts[0].share * (1 - broken), state.parts[2].share * (1 - lost) + lost
             missing += each * gone
             failed += each * max(0.0, 1 - good * (1 - lost) - gone)
         node.failed, node.lost = min(1.0, failed), min(1.0, missing)
@@ -348,8 +372,10 @@ class Traffic:
             throttled = queueing.throttled_share(wanted / limit)
             rates[meters.THROTTLED] = rates[meters.PERIODS] * throttled
         self._use_network(state)
-        rates[meters.WRITTEN] = 90 + state.arriving * _LOG_BYTES * (14 if state.connections else 1)
+        kept = 90 + state.arriving * _LOG_BYTES * (14 if state.connections else 1)
+        rates[meters.WRITTEN] = kept + state.wrong.writes
         state.disk = 0.06 * DISK + state.meter.values[meters.WRITTEN] % _ROTATED_LOG + state.filled
+        state.disk = min(DISK, state.disk + state.wrong.used)
 
     def _use_network(self, state: PodState) -> None:
         rates, wrong = state.meter.rates, state.wrong.network
@@ -357,13 +383,31 @@ class Traffic:
         noise = max(0.5, 1 + self._random.gauss(0, 0.05))
         received = (state.arriving * _REQUEST_BYTES + called * _ANSWER_BYTES) * noise + 160
         sent = (state.arriving * _ANSWER_BYTES + called * _REQUEST_BYTES) * noise + 210
-        loss = 0.0
+        loss = twice = 0.0
         for effect in wrong:
             if effect.kind == "network-loss":
                 loss = max(loss, effect.amount / 100)
+            elif effect.kind == "network-duplication":
+                twice = max(twice, effect.amount / 100)
         packets = (state.arriving + called) * 6
-        rates[meters.RECEIVED], rates[meters.SENT] = received, sent * (1 - loss)
+        state.sending = sent / max(0.05, 1 - _outwards(state)[0]) if wrong else sent
+        rates[meters.RECEIVED], rates[meters.SENT] = received, sent * (1 - loss) * (1 + twice)
         rates[meters.DROPPED] = packets * loss + max(0.0, self._random.gauss(-0.05, 0.03))
+
+    def _finds(self, state: PodState, callee: Node) -> bool:
+        """Whether a pod can resolve the names of a service."""
+        network = state.wrong.network
+        return self._names and not (network and unresolved(network, callee.names))
+
+    def _towards(self, state: PodState, callee: Node) -> tuple[float, float]:
+        """The share of a pod's calls to a service that is lost on the way, and the seconds added."""
+        network = state.wrong.network
+        lost, delay = network_fault(network, callee.names, state.sending) if network else (0.0, 0.0)
+        if self.view.policies and callee.serving:
+            service = self.view.services.get(callee.key)
+            shut = sum(not self.view.lets(state.pod, there.pod, service) for there in callee.serving)
+            lost = 1 - (1 - lost) * (1 - shut / len(callee.serving))
+        return lost, delay
 
 
 def _on_the_wire(
@@ -405,6 +449,18 @@ def _opened(state: PodState) -> float:
     return min(float(role.pool), max(_IDLE_CONNECTIONS, state.pool_in_use + 1)) if role else 0.0
 
 
-def _towards(state: PodState, callee: Node) -> tuple[float, float]:
+def _outwards(state: PodState) -> tuple[float, float]:
+    """The share of a pod's answers that is lost on the way, and the seconds added."""
     network = state.wrong.network
-    return network_fault(network, callee.names) if network else (0.0, 0.0)
+    return network_fault(network, None, state.sending) if network else (0.0, 0.0)
+
+
+def _by_proxy(proxy: Iterable[Effect]) -> tuple[float, list[tuple[float, float]]]:
+    """The share of answers that callers get as failures, and the shares that are late by so many seconds."""
+    fine, held = 1.0, []
+    for effect in proxy:
+        if effect.kind == "http-reset" or (effect.kind == "http-status" and effect.amount >= 400):
+            fine *= 1 - effect.share
+        elif effect.kind == "http-latency":
+            held.append((effect.share, effect.amount))
+    return 1 - fine, held

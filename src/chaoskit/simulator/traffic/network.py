@@ -21,22 +21,35 @@ class Network:
         self._traffic = traffic
         self._random = random.Random(f"network {seed}")
 
-    def __call__(self, url: str, timeout: float = 0.0, *, namespace: str = "default") -> int:
-        """The status of a GET from a pod in `namespace`; `timeout` in seconds, 0 for the usual patience.
+    def __call__(self, url: str, timeout: float = 0.0, source: tuple[str, str] = ("default", "")) -> int:
+        """The status of a GET from a pod (namespace, name); `timeout` in seconds, 0 for the usual patience.
 
         A service with a ready pod answers 200; those that take part in traffic answer as they do there.
         Raises `ConnectionError` when nothing comes.
         """
         parts = urlsplit(url)
-        pod = self._pod_at(parts, namespace)
-        lost, delay = network_fault(self._traffic.effects_of_network(pod), None)
-        if self._random.random() < lost:
+        pod = self._pod_at(parts, source[0])
+        wrong, state = self._traffic.wrong_now(pod), self._traffic.states.get(pod.key)
+        lost, delay = network_fault(wrong.network, None, state.sending if state else 0.0)
+        if self._random.random() < lost or not self._let_through(source, pod, parts.hostname or ""):
             raise ConnectionError(f"Get {url!r}: context deadline exceeded")
-        state = self._traffic.states.get(pod.key)
         status, seconds = self._served(state) if state and state.parts else (200, 0.002)
+        for effect in wrong.proxy:
+            if self._random.random() >= effect.share:
+                continue
+            if effect.kind == "http-reset":
+                raise ConnectionError(f"Get {url!r}: read: connection reset by peer")
+            if effect.kind == "http-status":
+                status = int(effect.amount)
+            elif effect.kind == "http-latency":
+                delay += effect.amount
         if seconds + delay > (timeout or CLIENT_TIMEOUT):
             raise ConnectionError(f"Get {url!r}: context deadline exceeded")
         return status
+
+    def _let_through(self, source: tuple[str, str], target: Pod, host: str) -> bool:
+        asking = self._view.pods.get(source)
+        return asking is None or self._view.lets(asking, target, self._service_at(host, source[0]))
 
     def _pod_at(self, parts: SplitResult, namespace: str) -> Pod:
         host = parts.hostname or ""

@@ -24,6 +24,10 @@ class NodeLoad(Counters):
         self.cores = cores
         self.capacity = capacity
         self.memory = 0.0
+        self.wanted = 0.0
+        """Cores that all its pods would use if there were enough."""
+        self.written = 0.0
+        """Bytes per second that faults make its pods write."""
 
 
 class NodeLoads:
@@ -39,12 +43,29 @@ class NodeLoads:
         for load in self.by_name.values():
             load.advance(seconds)
 
+    def left(self, state: PodState) -> float:
+        """The part of its CPU that a pod can have: all, until its node's are wanted by more than there are.
+
+        From then on it has its share of what is there, but never less than it asked for.
+        """
+        load, main = self.by_name.get(state.pod.node), state.pod.main
+        if load is None or main is None or load.wanted <= load.cores:
+            return 1.0
+        asked = (main.cpu_request or 0.0) / (main.cpu_limit or load.cores)
+        return max(load.cores / load.wanted, min(1.0, asked))
+
+    def writes(self, state: PodState) -> float:
+        """Bytes per second that faults write to the disk of a pod's node, beside its own."""
+        load = self.by_name.get(state.pod.node)
+        return load.written - state.wrong.writes if load is not None else 0.0
+
     def measure(self, states: Iterable[PodState]) -> None:
         """The nodes use what these pods use now, and their own share."""
         nodes = self._view.nodes
         self.by_name = {name: self.by_name.get(name) or _load(nodes[name]) for name in sorted(nodes)}
         for load in self.by_name.values():
             load.memory, load.rates = _SYSTEM_MEMORY, [_SYSTEM_CPU, _SEGMENTS, 0.0]
+            load.wanted, load.written = _SYSTEM_CPU, 0.0
         for state in states:
             there = self.by_name.get(state.pod.node)
             if there is not None and state.running:
@@ -60,6 +81,8 @@ def _add(load: NodeLoad, state: PodState) -> None:
     segments = (rates[meters.SENT] + rates[meters.RECEIVED]) / 1400
     load.memory += state.memory
     load.rates[CPU] += state.cpu
+    load.wanted += state.cpu
+    load.written += state.wrong.writes
     load.rates[SEGMENTS] += segments
     load.rates[RESENT] += rates[meters.DROPPED] + _RESENT * segments
 

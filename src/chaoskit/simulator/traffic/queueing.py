@@ -119,3 +119,25 @@ def lossy(loss: float) -> tuple[float, float]:
         return (0.0, 0.0)
     given_up = min(1.0, loss) ** 4
     return (given_up, min(0.45 * loss / max(1e-3, 1 - loss), CLIENT_TIMEOUT * 0.8))
+
+
+def narrowed(limit: float, sending: float) -> tuple[float, float]:
+    """Over a line of `limit` bytes per second that has `sending` to carry: the share lost, and seconds added.
+
+    Up to nearly its limit the line only lets its queue grow; beyond, what does not fit is given up.
+    """
+    load = sending / max(limit, 1.0)
+    if load > SATURATED:
+        return (1 - SATURATED / load, 1.0)
+    return (0.0, min(1.0, 0.005 / (1 - load)))
+
+
+def proxied(parts: Iterable[Part], share: float, seconds: float) -> list[Part]:
+    """The times of requests of which a `share` is held up for so many seconds on the way."""
+    found = []
+    for part in parts:
+        found.append(part._replace(share=part.share * (1 - share)))
+        found.append(
+            Part(part.share * share, part.median + seconds, part.sigma if seconds < part.median else 0.02)
+        )
+    return found

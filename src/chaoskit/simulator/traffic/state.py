@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.traffic import queueing
@@ -27,8 +28,12 @@ class Disturbed:
     hold: float = 0.0
     slow: float = 0.0
     disk: float = 0.0
+    used: float = 0.0
+    writes: float = 0.0
     refused_login: bool = False
     network: tuple[Effect, ...] = ()
+    proxy: tuple[Effect, ...] = ()
+    """What stands between the pod and its callers: a proxy that delays, replaces or breaks answers."""
 
 
 QUIET = Disturbed()
@@ -38,14 +43,17 @@ def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
     """What is wrong with a pod, from the effects in force and the faults its environment asks for."""
     sums: dict[str, float] = {}
     network: list[Effect] = []
+    proxy: list[Effect] = []
     for effect in effects:
-        if effect.kind.startswith("network-"):
+        if effect.kind.startswith(("network-", "dns")):
             network.append(effect)
+        elif effect.kind.startswith("http-"):
+            proxy.append(effect)
         else:
             sums[effect.kind] = sums.get(effect.kind, 0.0) + effect.amount
     for kind, amount in role.faults if role else ():
         sums[kind] = sums.get(kind, 0.0) + amount
-    if not sums and not network:
+    if not sums and not network and not proxy:
         return QUIET
     return Disturbed(
         cpu=sums.get("cpu", 0.0),
@@ -55,23 +63,41 @@ def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
         hold=sums.get("hold-connections", 0.0),
         slow=sums.get("slow", 0.0),
         disk=sums.get("disk", 0.0),
+        used=sums.get("disk-used", 0.0),
+        writes=sums.get("disk-writes", 0.0),
         refused_login="refused-login" in sums,
         network=tuple(network),
+        proxy=tuple(proxy),
     )
 
 
-def network_fault(effects: Sequence[Effect], names: frozenset[str] | None) -> tuple[float, float]:
-    """The share of exchanges lost and the seconds added by network effects towards `names` (None: anyone)."""
-    loss = delay = 0.0
+def network_fault(
+    effects: Sequence[Effect], names: frozenset[str] | None, sending: float = 0.0
+) -> tuple[float, float]:
+    """The share of exchanges lost and the seconds added by network effects towards `names` (None: anyone).
+
+    `sending` is what the pod has to send, in bytes per second: a narrow line delays it, or lets only a part
+    through. Packets that come twice are thrown away, and hurt nobody.
+    """
+    loss = delay = cut = 0.0
     for effect in effects:
         if effect.peers and (names is None or not names & _hosts(effect.peers)):
             continue
-        if effect.kind != "network-latency":
+        if effect.kind == "network-loss":
             loss = 1 - (1 - loss) * (1 - effect.amount / 100)
-        else:
+        elif effect.kind == "network-latency":
             delay += effect.amount
+        elif effect.kind == "network-rate":
+            narrow, waiting = queueing.narrowed(effect.amount, sending)
+            cut, delay = 1 - (1 - cut) * (1 - narrow), delay + waiting
     lost, added = queueing.lossy(loss)
-    return lost, added + 2 * delay
+    return 1 - (1 - lost) * (1 - cut), added + 2 * delay
+
+
+def unresolved(effects: Sequence[Effect], names: frozenset[str]) -> bool:
+    """True when a host of these names cannot be found, as its lookup fails or leads elsewhere."""
+    dns = [effect for effect in effects if effect.kind == "dns"]
+    return any(not e.peers or any(fnmatchcase(n, p) for n in names for p in e.peers) for e in dns)
 
 
 def _hosts(peers: Iterable[str]) -> frozenset[str]:
@@ -104,6 +130,7 @@ class PodState:
     starved: float = 0.0
     connections: float = 0.0
     cpu: float = 0.0
+    sending: float = 0.0
     parts: list[Part] = field(default_factory=list)
     ooms: list[float] = field(default_factory=list)
     oom_total: int = 0

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from chaoskit.simulator.api import Api, Change, Object
 from chaoskit.simulator.quantities import parse
+from chaoskit.simulator.traffic import policies
 
 MIB = 2.0**20
 BAD_WAITING = frozenset(
@@ -84,6 +85,8 @@ class Pod:
     workload_kind: str
     containers: tuple[Container, ...]
     role: Role | None
+    ports: Mapping[str, int]
+    """The numbers of its ports that have names."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -103,13 +106,14 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One Kubernetes Service: where it listens, and which pods are behind it."""
+    """One Kubernetes Service: where it listens, which pods are behind it, and on which of their ports."""
 
     namespace: str
     name: str
     ip: str
     ports: tuple[int, ...]
     selector: Mapping[str, str]
+    targets: frozenset[policies.Port] = frozenset()
 
 
 def role_of(environment: Mapping[str, str]) -> Role | None:
@@ -205,6 +209,9 @@ def read_pod(body: Object, replica_set_owner: Callable[[str, str], tuple[str, st
         workload_kind=kind.lower(),
         containers=tuple(_container(one, statuses) for one in containers),
         role=role_of(environment),
+        ports={
+            p["name"]: p["containerPort"] for c in containers for p in c.get("ports") or () if "name" in p
+        },
     )
 
 
@@ -230,6 +237,8 @@ class ClusterView:
         self.deployments: dict[tuple[str, str], Object] = {}
         self.replica_sets: dict[tuple[str, str], Object] = {}
         self.nodes: dict[str, Object] = {}
+        self.policies: dict[tuple[str, str], policies.Policy] = {}
+        self._namespaces: dict[str, Mapping[str, str]] = {}
         self.listeners: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -237,6 +246,8 @@ class ClusterView:
         self._api.watch("ReplicaSet.apps", self._replica_set)
         self._api.watch("Deployment.apps", self._deployment)
         self._api.watch("Node", self._node)
+        self._api.watch("Namespace", self._namespace)
+        self._api.watch("NetworkPolicy.networking.k8s.io", self._policy)
         self._api.watch("Service", self._service)
         self._api.watch("Pod", self._pod)
 
@@ -255,6 +266,17 @@ class ClusterView:
             for _, pod in sorted(self.pods.items())
             if wanted and pod.namespace == service.namespace and wanted <= pod.labels.items()
         ]
+
+    def lets(self, source: Pod, target: Pod, service: Service | None) -> bool:
+        """True when network policies let `source` reach `target` through the service."""
+        if not self.policies:
+            return True
+        targets = service.targets if service else frozenset()
+        ports = targets | {number for name, number in target.ports.items() if name in targets}
+        return policies.allowed(self.policies.values(), self._end(source), self._end(target), ports)
+
+    def _end(self, pod: Pod) -> policies.End:
+        return policies.End(pod.namespace, self._namespaces.get(pod.namespace, {}), pod.labels, pod.ip)
 
     def _changed(self) -> None:
         self.version += 1
@@ -285,7 +307,24 @@ class ClusterView:
         else:
             ports = tuple(int(port["port"]) for port in spec.get("ports") or ())
             address = spec.get("clusterIP", "")
-            self.services[key] = Service(*key, address, ports, dict(spec.get("selector") or {}))
+            selector = dict(spec.get("selector") or {})
+            targets = frozenset(port.get("targetPort") or port["port"] for port in spec.get("ports") or ())
+            self.services[key] = Service(*key, address, ports, selector, targets)
+        self._changed()
+
+    def _namespace(self, _: Change, body: Object) -> None:
+        meta = body["metadata"]
+        self._namespaces[meta["name"]] = {
+            "kubernetes.io/metadata.name": meta["name"],
+            **(meta.get("labels") or {}),
+        }
+
+    def _policy(self, change: Change, body: Object) -> None:
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if change == "DELETED":
+            self.policies.pop(key, None)
+        else:
+            self.policies[key] = policies.read(body)
         self._changed()
 
     def _replica_set(self, change: Change, body: Object) -> None:
