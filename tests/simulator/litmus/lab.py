@@ -36,14 +36,14 @@ class Seen:
 class Lab:
     """One cluster; `watch` notes what happens in a namespace."""
 
-    def __init__(self, knobs: Knobs | None = None) -> None:
+    def __init__(self, knobs: Knobs | None = None, *, count: int = 1) -> None:
         self.engine = Engine(start=START)
         self.api = LocalApi(self.engine)
         self.effects = Effects()
         self.kubelet = Kubelet(self.api, self.engine, self.effects)
         for name in ("default", "kube-node-lease", "kube-system"):
             self._namespace(name)
-        nodes.create(self.api, self.engine.now(), count=1)
+        nodes.create(self.api, self.engine.now(), count=count)
         for body in DEFINITIONS:  # the operator cannot watch what is not defined
             self.api.create(body)
         controllers.start_all(self.api, self.engine)

@@ -1,10 +1,12 @@
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from chaoskit.simulator.api import Access, Object
 from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus import probes
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.probes import NotHeldError, Probe
@@ -39,13 +41,16 @@ class Place:
 
 
 def place(*found: Object, status: int | None = 200, values: tuple[float, ...] = (1.0,)) -> Place:
-    def http(url: str, timeout: float) -> int:
+    def http(url: str, timeout: float, source: tuple[str, str]) -> int:
         if status is None:
             raise ConnectionError("connection refused")
         return status
 
     nobody = cast(Kubelet, None)
-    reach = SimulatedReach(http, lambda endpoint, query: values, Effects(), nobody)
+    engine = Engine(start=datetime(2026, 11, 23, tzinfo=UTC))
+    reach = SimulatedReach(
+        http, lambda endpoint, query: values, Effects(), nobody, engine, ("town", "probing")
+    )
     return Place(cast(Access, Api(*found)), reach)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.placement import tolerates
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import parse_time, timestamp
 from chaoskit.simulator.recorder import Recorder
@@ -29,6 +30,7 @@ class NodeLifecycle:
         self._leases = informers.of(_LEASE)
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "node-controller")
+        self._since: dict[tuple[str, str], float] = {}
         self._pods.index("node", _node_of)
         self._nodes.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._leases.on_change(self._renewed)
@@ -47,11 +49,11 @@ class NodeLifecycle:
         silent = self._silent_for(node)
         if silent is not None and silent >= _GRACE:
             node = self._lose(node)
-            self._evict(node)
         elif silent is not None:
             node = self._find_again(node)
             self._queue.enqueue(key, _GRACE - silent + 1)
         self._taint(node)
+        self._evict(node)
 
     def _silent_for(self, node: Object) -> float | None:
         """Seconds since the node's lease was renewed; None for a node that never had one."""
@@ -98,20 +100,36 @@ class NodeLifecycle:
         self._api.patch("Pod", *key_of(pod), {"status": {"conditions": conditions}}, "status")
 
     def _evict(self, node: Object) -> None:
-        """Pods go once they no longer tolerate that their node is away."""
-        lost = pods.condition(node, "Ready")
-        since = parse_time(lost["lastTransitionTime"]).timestamp() if lost else self._engine.now()
-        for pod in self._pods.find("node", node["metadata"]["name"]):
-            patience = _patience(pod)
-            if patience is None or pods.is_terminating(pod):
+        """Pods go once they no longer tolerate the taints that put them out."""
+        taints = self._expelling(node)
+        for pod in self._pods.find("node", node["metadata"]["name"]) if taints else ():
+            until = [at for at in (_tolerated(pod, *taint) for taint in taints) if at is not None]
+            if not until or pods.is_terminating(pod) or pods.is_finished(pod):
                 continue
-            left = since + patience - self._engine.now()
+            left = min(until) - self._engine.now()
             if left > 0:
                 self._queue.enqueue(key_of(node), left)
                 continue
             told = f"Marking for deletion Pod {'/'.join(key_of(pod))}"
             self._events.event(pod, "Normal", "TaintManagerEviction", told)
             self._api.delete("Pod", *key_of(pod), uid=pod["metadata"]["uid"])
+
+    def _expelling(self, node: Object) -> list[tuple[Object, float]]:
+        """The taints that put pods out, and since when (Unix seconds); that of a lost node included."""
+        lost, name = pods.condition(node, "Ready"), node["metadata"]["name"]
+        found: list[Object] = [t for t in node["spec"].get("taints") or () if t["effect"] == "NoExecute"]
+        if _is_lost(node):
+            found = [t for t in found if t["key"] != _UNREACHABLE]
+            found.append({"key": _UNREACHABLE, "effect": "NoExecute"})
+        keys = {taint["key"] for taint in found}
+        self._since = {k: at for k, at in self._since.items() if k[0] != name or k[1] in keys}
+        timed = []
+        for taint in found:
+            at = self._since.setdefault((name, taint["key"]), self._engine.now())
+            if taint["key"] == _UNREACHABLE and lost:
+                at = parse_time(lost["lastTransitionTime"]).timestamp()
+            timed.append((taint, at))
+        return timed
 
     def _taint(self, node: Object) -> None:
         present = node["spec"].get("taints") or []
@@ -140,15 +158,13 @@ def _is_lost(node: Object) -> bool:
     return ready is not None and ready["status"] == "Unknown"
 
 
-def _patience(pod: Object) -> float | None:
-    """Seconds that a pod tolerates a lost node; None for ever."""
+def _tolerated(pod: Object, taint: Object, since: float) -> float | None:
+    """Until when (Unix seconds) a pod stays in spite of a taint that is there `since` then; None for ever."""
     for toleration in pod["spec"].get("tolerations") or ():
-        if toleration.get("effect") not in {None, "", "NoExecute"}:
-            continue
-        if toleration.get("key") in {_UNREACHABLE, None, ""}:
+        if tolerates(toleration, taint):
             seconds = toleration.get("tolerationSeconds")
-            return None if seconds is None else float(seconds)
-    return 0.0
+            return None if seconds is None else since + float(seconds)
+    return since
 
 
 def _node_of(pod: Object) -> tuple[str, ...]:

@@ -149,15 +149,19 @@ def tolerates_all(spec: Mapping[str, Any], node: Object) -> bool:
 
 
 def _tolerates(spec: Mapping[str, Any], key: str, value: str, effect: str) -> bool:
-    return any(
-        toleration.get("effect") in {None, "", effect}
-        and toleration.get("key") in {None, "", key}
-        and (
-            toleration.get("operator", "Equal") == "Exists"
-            or (toleration.get("key") and toleration.get("value", "") == value)
-        )
-        for toleration in spec.get("tolerations") or ()
-    )
+    taint = {"key": key, "value": value, "effect": effect}
+    return any(tolerates(toleration, taint) for toleration in spec.get("tolerations") or ())
+
+
+def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    """True when a pod with this toleration puts up with the taint."""
+    if toleration.get("effect") not in {None, "", taint["effect"]}:
+        return False
+    if toleration.get("key") not in {None, "", taint["key"]}:
+        return False
+    if toleration.get("operator", "Equal") == "Exists":
+        return True
+    return bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")
 
 
 def score(spec: Mapping[str, Any], node: Object, used: Used, siblings: int) -> tuple[float, float]:

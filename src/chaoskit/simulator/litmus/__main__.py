@@ -46,7 +46,7 @@ def attach(given: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: ended.set())
     engine = Engine(start=datetime.now(UTC))
     remote = RemoteApi(engine, given.kubeconfig, given.context)
-    faults = tuple(given.fault or manifests.FAULTS)
+    faults = tuple(given.fault or manifests.BY_STUBS)
     litmus = Installation(remote, tuple(given.namespace), faults, given.operator_namespace)
     try:
         return _attached(litmus, remote, engine, ended)
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--namespace", action="append", default=[], help="gets the faults and an account; again for more"
     )
     attaching.add_argument(
-        "--fault", action="append", choices=list(manifests.FAULTS), help="not all faults; again for more"
+        "--fault", action="append", choices=list(manifests.BY_STUBS), help="not all faults; again for more"
     )
     attaching.add_argument("--operator-namespace", default="litmus", help="made if it is missing")
     attaching.set_defaults(do=attach)

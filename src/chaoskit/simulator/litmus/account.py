@@ -15,12 +15,14 @@ RESOURCES = {
     "DaemonSet.apps": "daemonsets",
     "Deployment.apps": "deployments",
     "Event": "events",
+    "Eviction.policy": "pods/eviction",
     "Job.batch": "jobs",
     "Namespace": "namespaces",
     "NetworkPolicy.networking.k8s.io": "networkpolicies",
     "Node": "nodes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
+    "PodExecOptions": "pods/exec",
     "PodDisruptionBudget.policy": "poddisruptionbudgets",
     "ReplicaSet.apps": "replicasets",
     "Secret": "secrets",
@@ -91,9 +93,9 @@ class Account:
 
     def require(self, verb: str, kind: str, namespace: str | None) -> None:
         """Returns if the account may; raises `ApiError` 403 in the API server's words otherwise."""
-        group = kind.partition(".")[2]
-        resource = RESOURCES[kind]
-        attributes = {"verb": verb, "group": group, "resource": resource}
+        resource, _, below = RESOURCES[kind].partition("/")
+        group = "" if resource == "pods" else kind.partition(".")[2]
+        attributes = {"verb": verb, "group": group, "resource": resource, "subresource": below}
         attributes |= {"namespace": namespace} if namespace else {}
         review = {
             "apiVersion": "authorization.k8s.io/v1",

@@ -23,7 +23,7 @@ from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.inside import World
 from chaoskit.simulator.litmus.operator import Operator
-from chaoskit.simulator.litmus.reach import Prom, Ran, Victim
+from chaoskit.simulator.litmus.reach import Halted, Prom, Ran, Victim
 from chaoskit.simulator.litmus.services import no_prometheus
 from chaoskit.simulator.litmus.stubs import Remote, StubContainer, StubProcesses
 
@@ -108,6 +108,13 @@ class StubReach:
         """The hog's workers are gone; those whose helper cannot be reached end by themselves."""
         with contextlib.suppress(ApiError, ChaosError):
             self._container("/stress", self._id_of(_victim(effect)), "end")
+
+    def halt(self, node: str, what: Halted) -> None:
+        """A real node is left alone."""
+        raise ChaosError("CHAOS_INJECT_ERROR", f"{what} of {node} cannot be made by a stub")
+
+    def resume(self, node: str) -> None:
+        """A real node was left alone."""
 
     def _inject(self, *command: str) -> None:
         try:

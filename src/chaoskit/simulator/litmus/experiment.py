@@ -8,12 +8,13 @@ from typing import Literal
 from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.engine import Script, Task
 from chaoskit.simulator.litmus import faults, probes, targets
+from chaoskit.simulator.litmus.chaos import Chaos
 from chaoskit.simulator.litmus.errors import ChaosError, error_output
-from chaoskit.simulator.litmus.faults import Chaos
 from chaoskit.simulator.litmus.inside import STEP, Inside
 from chaoskit.simulator.litmus.kinds import ENGINE, SIGTERM, truth
 from chaoskit.simulator.litmus.probes import NotHeldError, Probe
 from chaoskit.simulator.litmus.results import ProbeStatus, Written
+from chaoskit.simulator.litmus.status import until_whole
 from chaoskit.simulator.litmus.verdicts import End, judge
 
 _UNTIL_RESULT = 6.1
@@ -39,7 +40,7 @@ class Experiment:
         self._broken: dict[str, Exception] = {}
         self._watching: list[Task] = []
         self._phase = "PreChaos"
-        self._chaos = Chaos(me, self._begin_on_chaos, [])
+        self._chaos = Chaos(me, self._begin_on_chaos)
 
     def script(self) -> Script:
         """The experiment's whole life; whatever its verdict, it ends with exit code 0."""
@@ -112,7 +113,7 @@ class Experiment:
         wanted = targets.parse(self._me.env.get("TARGETS", ""))
         pods = targets.resolve(self._me.api, wanted, 100, self._me.world.engine.random)
         for owner in targets.owners(self._me.api, pods):
-            yield from faults.until_whole(self._me, owner)
+            yield from until_whole(self._me, owner)
 
     def _run_probes(self, phase: Phase) -> Script:
         yield STEP
@@ -244,6 +245,12 @@ class Experiment:
             return dict(written["errorOutput"])
         return error_output(error, self._phase)
 
+    def _revert(self) -> None:
+        try:
+            self._chaos.revert()
+        except ApiError as error:
+            self._me.process.log(f"unable to revert the chaos: {error}")
+
     def _abort_soon(self) -> None:
         self._me.process.on_term = None
         self._me.world.engine.spawn(self._abort())
@@ -251,6 +258,8 @@ class Experiment:
     def _abort(self) -> Script:
         """The stopped result is written while the fault goes on beside it, then the process ends with 1."""
         message = f"{self._me.experiment} experiment has been aborted"
+        if not self._me.world.knobs.sloppy_abort:
+            self._revert()
         yield 2 * STEP
         if not self._me.process.over:
             self._write_aborted()

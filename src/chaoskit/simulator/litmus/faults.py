@@ -1,69 +1,31 @@
-"""The five faults as the experiment pod does them: by itself, or by helper pods on its targets' nodes.
+"""The faults as the experiment pod does them: by itself, or by helper pods on its targets' nodes.
 
-pod-delete, container-kill and pod-cpu-hog follow recordings. pod-memory-hog and pod-network-loss were never
-recorded: they follow Litmus' source and documentation.
+pod-delete, container-kill and pod-cpu-hog follow recordings. The others were never recorded: they follow
+Litmus' source and documentation. What needs no helpers is in `alone`, what befalls nodes in `onnodes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.engine import Script
-from chaoskit.simulator.litmus import targets
+from chaoskit.simulator.litmus import alone, onnodes, targets
+from chaoskit.simulator.litmus.chaos import Chaos
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.helpers import Helper, inject
 from chaoskit.simulator.litmus.inside import STEP, Inside
 from chaoskit.simulator.litmus.kinds import truth
-from chaoskit.simulator.litmus.status import ready, running, until_pod
-from chaoskit.simulator.litmus.targets import Workload, destinations, number
-
-_PATIENCE = 180.0
-"""Seconds that Litmus looks for a pod of TARGET_PODS that is not there, as one it has deleted itself."""
-
-
-@dataclass(slots=True)
-class Chaos:
-    """An experiment's injection under way; `hit` collects what the history will call targets."""
-
-    me: Inside
-    begin_probes: Callable[[], Script]
-    hit: list[dict[str, str]]
-
-    def integer(self, name: str, default: int = 0) -> int:
-        """A tunable, as Litmus reads it."""
-        return number(self.me.env.get(name) or str(default))
-
-    def pods(self) -> Generator[float, None, list[Object]]:
-        """The pods to hit now, chosen anew each time; one that is named but gone is waited for in vain."""
-        me, random = self.me, self.me.world.engine.random
-        wanted = targets.parse(me.env.get("TARGETS", ""))
-        names = [n.strip() for n in me.env.get("TARGET_PODS", "").split(",") if n.strip()]
-        if names:
-            namespace = wanted[0].namespace if wanted else me.namespace
-            there = all(me.api.get("Pod", namespace, name) for name in names)
-            yield 2 * STEP * len(names) if there else _PATIENCE
-            return targets.named(me.api, namespace, names)
-        share = targets.ranged(me.env.get("PODS_AFFECTED_PERC", ""), random)
-        return targets.resolve(me.api, wanted, share, random)
-
-    def sequence(self) -> str:
-        """``serial`` or ``parallel``."""
-        wanted = (self.me.env.get("SEQUENCE") or "parallel").lower()
-        if wanted == "random":
-            wanted = self.me.world.engine.random.choice(["serial", "parallel"])
-        if wanted not in {"serial", "parallel"}:
-            raise ChaosError("GENERIC_ERROR", f"sequence '{wanted}' is not supported")
-        return wanted
+from chaoskit.simulator.litmus.status import until_whole
+from chaoskit.simulator.litmus.targets import Workload, destinations
 
 
 def run(chaos: Chaos) -> Script:
     """The fault of this experiment has been injected and undone; raises `ChaosError` otherwise."""
     ramp = chaos.integer("RAMP_TIME")
     yield ramp
-    if chaos.me.experiment == "pod-delete":
-        yield from pod_delete(chaos)
+    if chaos.me.experiment in PROGRAMS:
+        yield from PROGRAMS[chaos.me.experiment](chaos)
     elif chaos.me.experiment in HELPERS:
         yield from by_helper(chaos, HELPERS[chaos.me.experiment])
     else:
@@ -105,19 +67,6 @@ def _delete(chaos: Chaos, pods: Sequence[Object]) -> None:
         chaos.me.api.delete("Pod", meta["namespace"], meta["name"], grace=grace)
 
 
-def until_whole(me: Inside, workload: Workload) -> Script:
-    """Every pod of the workload that is not on its way out was seen ready, then running.
-
-    Raises `ChaosError` STATUS_CHECKS_ERROR after STATUS_CHECK_TIMEOUT seconds for one pod.
-    """
-    pods = targets.workload_pods(me.api, workload)
-    yield STEP
-    for pod in pods:
-        if "deletionTimestamp" not in pod["metadata"]:
-            yield from until_pod(me, pod, ready)
-            yield from until_pod(me, pod, running)
-
-
 def by_helper(chaos: Chaos, helper: Helper) -> Script:
     """Helper pods have done the fault to the pods chosen at the start."""
     chaos.sequence()
@@ -142,10 +91,31 @@ def _copied(*names: str, **fixed: str) -> Callable[[Inside], Mapping[str, str]]:
     return lambda me: {name: me.env.get(name, "") for name in names} | fixed
 
 
-_PRIVILEGED = {"privileged": True, "runAsUser": 0, "capabilities": {"add": ["SYS_ADMIN"]}}
+_ROOT = {"privileged": True, "runAsUser": 0}
+_STRESSING = _ROOT | {"capabilities": {"add": ["SYS_ADMIN"]}}
+_SHAPING = _ROOT | {"capabilities": {"add": ["NET_ADMIN", "SYS_ADMIN"]}}
 _STRESS_VOLUMES = {"socket-path": "", "sys-path": "/sys"}
 _TIMES = ("CHAOS_INTERVAL", "SIGNAL", "STATUS_CHECK_DELAY", "STATUS_CHECK_TIMEOUT")
-_NETWORK = ("NETWORK_INTERFACE", "DESTINATION_IPS", "DESTINATION_HOSTS", "SOURCE_PORTS")
+_NETWORK = ("NETWORK_INTERFACE", "DESTINATION_IPS", "DESTINATION_HOSTS", "SOURCE_PORTS", "DESTINATION_PORTS")
+_HTTP = ("TARGET_SERVICE_PORT", "PROXY_PORT", "TOXICITY", "NETWORK_INTERFACE")
+_STORAGE = ("FILESYSTEM_UTILIZATION_PERCENTAGE", "FILESYSTEM_UTILIZATION_BYTES", "VOLUME_MOUNT_PATH")
+
+
+def _stress(kind: str, *names: str) -> Helper:
+    return Helper("stress-chaos", _copied(*names, STRESS_TYPE=kind), _STRESS_VOLUMES, _STRESSING)
+
+
+def _network(*names: str) -> Helper:
+    return Helper("network-chaos", _copied(*_NETWORK, *names), {"cri-socket": ""}, _SHAPING)
+
+
+def _http(*names: str) -> Helper:
+    return Helper("http-chaos", _copied(*_HTTP, *names), {"cri-socket": ""}, _SHAPING)
+
+
+def _resolving(kind: str, *names: str) -> Helper:
+    return Helper("dns-chaos", _copied(*names, CHAOS_TYPE=kind), {"cri-socket": ""}, _ROOT)
+
 
 HELPERS: Mapping[str, Helper] = {
     "container-kill": Helper(
@@ -155,26 +125,45 @@ HELPERS: Mapping[str, Helper] = {
         security={"privileged": False},
         host_pid=False,
     ),
-    "pod-cpu-hog": Helper(
-        program="stress-chaos",
-        env=_copied("CPU_CORES", "CPU_LOAD", STRESS_TYPE="pod-cpu-stress"),
-        volumes=_STRESS_VOLUMES,
-        security=_PRIVILEGED,
-    ),
-    "pod-memory-hog": Helper(
-        program="stress-chaos",
-        env=_copied("MEMORY_CONSUMPTION", "NUMBER_OF_WORKERS", STRESS_TYPE="pod-memory-stress"),
-        volumes=_STRESS_VOLUMES,
-        security=_PRIVILEGED,
-    ),
-    "pod-network-loss": Helper(
-        program="network-chaos",
-        env=_copied(*_NETWORK, "DESTINATION_PORTS", "NETWORK_PACKET_LOSS_PERCENTAGE"),
-        volumes={"cri-socket": ""},
-        security={
-            "privileged": True,
-            "runAsUser": 0,
-            "capabilities": {"add": ["NET_ADMIN", "SYS_ADMIN"]},
-        },
+    "pod-cpu-hog": _stress("pod-cpu-stress", "CPU_CORES", "CPU_LOAD"),
+    "pod-memory-hog": _stress("pod-memory-stress", "MEMORY_CONSUMPTION", "NUMBER_OF_WORKERS"),
+    "pod-io-stress": _stress("pod-io-stress", *_STORAGE, "NUMBER_OF_WORKERS"),
+    "pod-network-loss": _network("NETWORK_PACKET_LOSS_PERCENTAGE"),
+    "pod-network-corruption": _network("NETWORK_PACKET_CORRUPTION_PERCENTAGE"),
+    "pod-network-duplication": _network("NETWORK_PACKET_DUPLICATION_PERCENTAGE"),
+    "pod-network-latency": _network("NETWORK_LATENCY", "JITTER"),
+    "pod-network-rate-limit": _network("NETWORK_BANDWIDTH", "BURST", "LIMIT", "MIN_BURST", "PEAK_RATE"),
+    "pod-dns-error": _resolving("error", "TARGET_HOSTNAMES", "MATCH_SCHEME"),
+    "pod-dns-spoof": _resolving("spoof", "SPOOF_MAP"),
+    "pod-http-latency": _http("LATENCY"),
+    "pod-http-status-code": _http("STATUS_CODE", "MODIFY_RESPONSE_BODY", "RESPONSE_BODY", "CONTENT_TYPE"),
+    "pod-http-modify-body": _http("RESPONSE_BODY", "CONTENT_TYPE", "CONTENT_ENCODING"),
+    "pod-http-modify-header": _http("HEADERS_MAP", "HEADER_MODE"),
+    "pod-http-reset-peer": _http("RESET_TIMEOUT"),
+    "disk-fill": Helper(
+        program="disk-fill",
+        env=_copied("FILL_PERCENTAGE", "EPHEMERAL_STORAGE_MEBIBYTES", "DATA_BLOCK_SIZE"),
+        volumes={"socket-path": ""},
+        security=_ROOT,
     ),
 }
+"""How the helper pods of a fault look, for each that has some on its targets' nodes."""
+
+PROGRAMS: Mapping[str, Callable[[Chaos], Script]] = {
+    "pod-delete": pod_delete,
+    "pod-autoscaler": alone.autoscale,
+    "pod-network-partition": alone.partition,
+    "pod-cpu-hog-exec": alone.by_exec,
+    "pod-memory-hog-exec": alone.by_exec,
+    "pod-fio-stress": alone.by_exec,
+    "node-drain": onnodes.drain,
+    "node-taint": onnodes.taint,
+    "node-cpu-hog": onnodes.stress,
+    "node-memory-hog": onnodes.stress,
+    "node-io-stress": onnodes.stress,
+    "node-restart": onnodes.restart,
+    "node-poweroff": onnodes.restart,
+    "kubelet-service-kill": onnodes.stop_service,
+    "docker-service-kill": onnodes.stop_service,
+}
+"""What the experiment pod does itself, for each fault without helpers at its targets."""

@@ -5,19 +5,27 @@ from __future__ import annotations
 from chaoskit.simulator.api import ApiError, Object
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.engine import Script
-from chaoskit.simulator.litmus import targets
+from chaoskit.simulator.litmus import disturbances
+from chaoskit.simulator.litmus.disturbances import Tunables
 from chaoskit.simulator.litmus.errors import ChaosError, error_output
 from chaoskit.simulator.litmus.inside import STEP, Inside
 from chaoskit.simulator.litmus.kinds import RESULT
 from chaoskit.simulator.litmus.reach import Victim
 from chaoskit.simulator.litmus.status import ready, until_pod
-from chaoskit.simulator.litmus.targets import destinations, number
+from chaoskit.simulator.litmus.targets import number
+from chaoskit.simulator.quantities import parse
 
 _ANNOTATE = 0.35
 """Seconds that ``kubectl annotate`` takes inside a helper."""
 _KILL = 0.3
-_RESUME = 0.7
-"""Seconds that a helper waits before it lets stress-ng go."""
+_UNTIL_READY = {
+    "stress-chaos": STEP * 3 + 0.7,  # which it waits before it lets stress-ng go
+    "network-chaos": STEP * 2,
+    "dns-chaos": STEP * 2,
+    "disk-fill": STEP * 2,
+    "http-chaos": STEP * 2 + 10.0,  # which its proxy is given to come up
+}
+"""Seconds from a helper's start until it disturbs its targets, by its program."""
 
 
 class HelperProgram:
@@ -29,6 +37,8 @@ class HelperProgram:
         self._victims = [Victim(*entry.split(":")) for entry in entries if entry]
         self._effects: list[Effect] = []
         self._injected: list[Victim] = []
+        arguments = " ".join(me.pod["spec"]["containers"][0].get("args", ()))
+        self._program = arguments.rpartition("-name ")[2]
 
     def script(self) -> Script:
         """The helper's whole life."""
@@ -44,18 +54,15 @@ class HelperProgram:
         except ApiError as error:
             self._fail("GENERIC_ERROR", error.message)
         finally:
-            if self._me.env["EXPERIMENT_NAME"] != "pod-network-loss":
-                self._undo()  # stress processes die with their helper; a qdisc outlives it
+            if self._program == "stress-chaos":
+                self._undo()  # stress processes die with their helper; a qdisc, a proxy, a file outlive it
 
     def _work(self) -> Script:
         self._refuse_wrong_runtime()
-        if self._me.experiment == "container-kill":
+        if self._program == "container-kill":
             yield from self._kill()
-        elif self._me.experiment == "pod-network-loss":
-            yield STEP * 2
-            yield from self._disturb()
         else:
-            yield STEP * 3 + _RESUME
+            yield _UNTIL_READY[self._program]
             yield from self._disturb()
 
     def _refuse_wrong_runtime(self) -> None:
@@ -103,7 +110,7 @@ class HelperProgram:
         return _restarts(pod, victim)
 
     def _disturb(self) -> Script:
-        memory = self._me.experiment == "pod-memory-hog"
+        may_die = self._me.experiment == "pod-memory-hog"
         duration = number(self._me.env["TOTAL_CHAOS_DURATION"])
         end = self._me.now() + duration
         before = [self._restarts(victim) for victim in self._victims]
@@ -113,7 +120,7 @@ class HelperProgram:
         for victim in self._injected:
             self._annotate(victim, "injected")
         self._say_injected()
-        while memory and self._me.now() + 1 < end:
+        while may_die and self._me.now() + 1 < end:
             yield 1.0
             if [self._restarts(victim) for victim in self._victims] != before:
                 break  # the target died for want of memory, and stress-ng with it: counts as success
@@ -125,7 +132,7 @@ class HelperProgram:
             self._annotate(victim, "reverted")
 
     def _say_injected(self) -> None:
-        if self._me.experiment == "pod-network-loss":
+        if self._program == "network-chaos":
             message = f"Injected {self._me.experiment} chaos on application pods"
             self._me.tell_engine("ChaosInject", message)
         else:
@@ -133,28 +140,14 @@ class HelperProgram:
 
     def _start(self, duration: float) -> None:
         for victim in self._victims:
-            effect = self._effect(victim)
-            self._me.reach.begin(effect, duration)
-            self._effects.append(effect)
+            for effect in disturbances.effects(self._me.experiment, victim, self._tunables(victim)):
+                self._me.reach.begin(effect, duration)
+                self._effects.append(effect)
 
-    def _effect(self, victim: Victim) -> Effect:
-        env, where = self._me.env, (victim.namespace, victim.pod)
-        match self._me.experiment:
-            case "pod-cpu-hog":
-                all_cores = number(str(self._node().get("capacity", {}).get("cpu", "1")))
-                cores = self._ranged("CPU_CORES", "0") or all_cores
-                load = self._ranged("CPU_LOAD", "100")
-                return Effect("cpu", *where, cores * load / 100, container=victim.container)
-            case "pod-memory-hog":
-                size = self._ranged("MEMORY_CONSUMPTION", "500") * 1_000_000
-                return Effect("memory", *where, size, container=victim.container)
-            case _:
-                loss = self._ranged("NETWORK_PACKET_LOSS_PERCENTAGE", "100")
-                peers = destinations(env, "DESTINATION_HOSTS", "DESTINATION_IPS")
-                return Effect("network-loss", *where, loss, peers)
-
-    def _ranged(self, name: str, default: str) -> int:
-        return targets.ranged(self._me.env.get(name) or default, self._me.world.engine.random)
+    def _tunables(self, victim: Victim) -> Tunables:
+        cores = number(str(self._node().get("capacity", {}).get("cpu", "1")))
+        pod = self._me.api.get("Pod", victim.namespace, victim.pod) or {}
+        return Tunables(self._me.env, self._me.pick, cores, *_spec_of(pod, victim.container))
 
     def _undo(self) -> None:
         while self._effects:
@@ -191,6 +184,15 @@ class HelperProgram:
         except ApiError as error:
             self._me.process.log(f"unable to annotate the chaosresult: {error}")
         self._me.process.exit(1)
+
+
+def _spec_of(pod: Object, container: str) -> tuple[float | None, frozenset[int]]:
+    """The container's limit of ephemeral storage in bytes, and the ports that it names."""
+    containers = pod.get("spec", {}).get("containers", ())
+    spec: Object = next((c for c in containers if c["name"] == container), {})
+    limit = ((spec.get("resources") or {}).get("limits") or {}).get("ephemeral-storage")
+    ports = frozenset(int(port["containerPort"]) for port in spec.get("ports") or ())
+    return (None if limit is None else parse(limit)), ports
 
 
 def _restarts(pod: Object, victim: Victim) -> int:

@@ -46,15 +46,23 @@ def inject(me: Inside, helper: Helper, pods: Sequence[Object]) -> Script:
         label = f"app={me.experiment}-helper-{run_id(me.world.engine.random)}"
         for node, there in _by_node(group):
             _create(me, helper, label, node, there)
-        try:
-            yield from _until(me, label, _begun, STEP, _timeout(me))
-            yield from _until(me, label, _ended, _POLL, _longest(me))
-            _raise_if_failed(me, label)
-        finally:
-            if me.env.get("JOB_CLEANUP_POLICY") == "delete" and not me.process.over:
-                _delete(me, label)
-        if me.env.get("JOB_CLEANUP_POLICY") == "delete":
-            yield STEP
+        yield from follow(me, label)
+
+
+def follow(me: Inside, label: str) -> Script:
+    """The helpers with that label have come, ended well, and are gone if the engine's policy says so.
+
+    Raises `ChaosError` when one fails, or takes too long.
+    """
+    try:
+        yield from _until(me, label, _begun, STEP, _timeout(me))
+        yield from _until(me, label, _ended, _POLL, _longest(me))
+        _raise_if_failed(me, label)
+    finally:
+        if me.env.get("JOB_CLEANUP_POLICY") == "delete" and not me.process.over:
+            _delete(me, label)
+    if me.env.get("JOB_CLEANUP_POLICY") == "delete":
+        yield STEP
 
 
 def _by_node(pods: Iterable[Object]) -> list[tuple[str, list[Object]]]:
@@ -99,6 +107,35 @@ def manifest(me: Inside, helper: Helper, label: str, node: str, pods: Sequence[O
         },
         "spec": spec,
     }
+
+
+def node_pod(
+    me: Inside, label: str, command: list[str], args: list[str], *, node: str = "", privileged: bool = False
+) -> Object:
+    """The helper pod of a fault on a node: pinned to it, or to be placed anywhere."""
+    own = me.pod["metadata"].get("labels", {})
+    inherited = {k: v for k, v in own.items() if not k.endswith(("job-name", "controller-uid"))}
+    container: Object = {
+        "name": me.experiment,
+        "image": me.env.get("LIB_IMAGE") or f"litmuschaos/go-runner:{VERSION}",
+        "imagePullPolicy": me.env.get("LIB_IMAGE_PULL_POLICY", "Always"),
+        "command": command,
+        "args": args,
+        "resources": me.pod["spec"]["containers"][0].get("resources", {}),
+    }
+    spec: Object = {
+        "serviceAccountName": me.account,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": number(me.env.get("TERMINATION_GRACE_PERIOD_SECONDS", "")),
+        "containers": [container],
+    }
+    if node:
+        spec["nodeName"] = node
+    if privileged:
+        container["securityContext"] = {"privileged": True}
+    name = f"{me.experiment}-helper-{run_id(me.world.engine.random)}"
+    meta = {"name": name, "namespace": me.namespace, "labels": inherited | {"app": label}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
 def _container(me: Inside, helper: Helper, pods: Sequence[Object], volumes: Mapping[str, str]) -> Object:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chaoskit.simulator.api import Access, Api, ApiError, Object
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.litmus import events
+from chaoskit.simulator.litmus import events, targets
 from chaoskit.simulator.litmus.events import Said
 from chaoskit.simulator.litmus.kinds import API_VERSION, environment
 from chaoskit.simulator.litmus.knobs import Knobs
@@ -78,6 +78,10 @@ class Inside:
     def now(self) -> float:
         """Simulated Unix seconds."""
         return self.world.engine.now()
+
+    def pick(self, name: str, default: str) -> int:
+        """A tunable's number, or one drawn from its range; `default` where it is empty."""
+        return targets.ranged(self.env.get(name) or default, self.world.engine.random)
 
     def tell(self, event: str, about: Object, said: Said) -> None:
         """The event of that name says so; one that may not be written is only missed."""

@@ -43,7 +43,7 @@ class Installation:
 
     api: Api
     namespaces: tuple[str, ...] = ()
-    faults: tuple[str, ...] = tuple(manifests.FAULTS)
+    faults: tuple[str, ...] = manifests.BY_STUBS
     operator_namespace: str = "litmus"
 
     def put(self) -> None:

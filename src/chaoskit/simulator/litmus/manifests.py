@@ -38,21 +38,116 @@ _NETWORK_ENV = {
     "DESTINATION_PORTS": "",
 } | _RUNTIME_ENV
 
+_HTTP_ENV = {
+    "TARGET_SERVICE_PORT": "80",
+    "PROXY_PORT": "20000",
+    "TOXICITY": "100",
+    "NETWORK_INTERFACE": "eth0",
+} | _RUNTIME_ENV
+_MINUTE = {"TOTAL_CHAOS_DURATION": "60"}
+_NODES_ENV = {"TARGET_NODES": "", "NODES_AFFECTED_PERC": "", "LIB_IMAGE": _RUNTIME_ENV["LIB_IMAGE"]}
+_NODE_ENV = {"TARGET_NODE": ""}
+_SSH_ENV = {"SSH_USER": "root", "TARGET_NODE_IP": "", "LIB_IMAGE": _RUNTIME_ENV["LIB_IMAGE"]} | _NODE_ENV
+_KILL = "kill $(find /proc -name exe -lname '*/{}' 2>/dev/null | awk -F/ '{{print $(NF-1)}}')"
+
 FAULTS: Mapping[str, Mapping[str, str]] = {
     "pod-delete": {"TOTAL_CHAOS_DURATION": "15", "CHAOS_INTERVAL": "5", "FORCE": "true"},
     "container-kill": {"TOTAL_CHAOS_DURATION": "20", "CHAOS_INTERVAL": "10", "SIGNAL": "SIGKILL"}
     | _RUNTIME_ENV,
-    "pod-cpu-hog": {"TOTAL_CHAOS_DURATION": "60", "CPU_CORES": "1", "CPU_LOAD": "100"} | _STRESS_ENV,
-    "pod-memory-hog": {
-        "TOTAL_CHAOS_DURATION": "60",
-        "MEMORY_CONSUMPTION": "500",
-        "NUMBER_OF_WORKERS": "1",
+    "pod-cpu-hog": _MINUTE | {"CPU_CORES": "1", "CPU_LOAD": "100"} | _STRESS_ENV,
+    "pod-memory-hog": _MINUTE | {"MEMORY_CONSUMPTION": "500", "NUMBER_OF_WORKERS": "1"} | _STRESS_ENV,
+    "pod-io-stress": {
+        "TOTAL_CHAOS_DURATION": "120",
+        "FILESYSTEM_UTILIZATION_PERCENTAGE": "10",
+        "FILESYSTEM_UTILIZATION_BYTES": "",
+        "NUMBER_OF_WORKERS": "4",
+        "VOLUME_MOUNT_PATH": "",
     }
     | _STRESS_ENV,
-    "pod-network-loss": {"TOTAL_CHAOS_DURATION": "60", "NETWORK_PACKET_LOSS_PERCENTAGE": "100"}
+    "pod-network-latency": _MINUTE | {"NETWORK_LATENCY": "2000", "JITTER": "0"} | _NETWORK_ENV,
+    "pod-network-loss": _MINUTE | {"NETWORK_PACKET_LOSS_PERCENTAGE": "100"} | _NETWORK_ENV,
+    "pod-network-corruption": _MINUTE | {"NETWORK_PACKET_CORRUPTION_PERCENTAGE": "100"} | _NETWORK_ENV,
+    "pod-network-duplication": _MINUTE | {"NETWORK_PACKET_DUPLICATION_PERCENTAGE": "100"} | _NETWORK_ENV,
+    "pod-network-rate-limit": _MINUTE
+    | {"NETWORK_BANDWIDTH": "1mbit", "BURST": "32kb", "LIMIT": "2mb", "MIN_BURST": "", "PEAK_RATE": ""}
     | _NETWORK_ENV,
+    "pod-network-partition": _MINUTE
+    | {
+        "POLICY_TYPES": "all",
+        "PORTS": "",
+        "POD_SELECTOR": "",
+        "NAMESPACE_SELECTOR": "",
+        "DESTINATION_IPS": "",
+        "DESTINATION_HOSTS": "",
+    },
+    "pod-dns-error": _MINUTE | {"TARGET_HOSTNAMES": "", "MATCH_SCHEME": "exact"} | _RUNTIME_ENV,
+    "pod-dns-spoof": _MINUTE | {"SPOOF_MAP": ""} | _RUNTIME_ENV,
+    "pod-http-latency": _MINUTE | {"LATENCY": "2000"} | _HTTP_ENV,
+    "pod-http-status-code": _MINUTE
+    | {
+        "STATUS_CODE": "",
+        "MODIFY_RESPONSE_BODY": "true",
+        "RESPONSE_BODY": "",
+        "CONTENT_TYPE": "text/plain",
+        "CONTENT_ENCODING": "",
+    }
+    | _HTTP_ENV,
+    "pod-http-modify-body": _MINUTE
+    | {"RESPONSE_BODY": "", "CONTENT_TYPE": "text/plain", "CONTENT_ENCODING": ""}
+    | _HTTP_ENV,
+    "pod-http-modify-header": _MINUTE | {"HEADERS_MAP": "{}", "HEADER_MODE": "response"} | _HTTP_ENV,
+    "pod-http-reset-peer": _MINUTE | {"RESET_TIMEOUT": "0"} | _HTTP_ENV,
+    "disk-fill": _MINUTE
+    | {"FILL_PERCENTAGE": "80", "EPHEMERAL_STORAGE_MEBIBYTES": "", "DATA_BLOCK_SIZE": "256"}
+    | _RUNTIME_ENV,
+    "pod-autoscaler": _MINUTE | {"REPLICA_COUNT": "5", "APP_AFFECT_PERC": "100"},
+    "pod-cpu-hog-exec": _MINUTE
+    | {
+        "CPU_CORES": "1",
+        "CHAOS_INJECT_COMMAND": "md5sum /dev/zero",
+        "CHAOS_KILL_COMMAND": _KILL.format("md5sum"),
+    },
+    "pod-memory-hog-exec": _MINUTE | {"MEMORY_CONSUMPTION": "500", "CHAOS_KILL_COMMAND": _KILL.format("dd")},
+    "pod-fio-stress": _MINUTE
+    | {
+        "IO_ENGINE": "psync",
+        "IO_DEPTH": "1",
+        "READ_WRITE_MODE": "randwrite",
+        "BLOCK_SIZE": "4k",
+        "SIZE": "100M",
+        "NUMBER_OF_JOBS": "1",
+        "CHAOS_KILL_COMMAND": "killall fio",
+    },
+    "node-cpu-hog": _MINUTE | {"NODE_CPU_CORE": "", "CPU_LOAD": "100"} | _NODES_ENV,
+    "node-memory-hog": {
+        "TOTAL_CHAOS_DURATION": "120",
+        "MEMORY_CONSUMPTION_PERCENTAGE": "",
+        "MEMORY_CONSUMPTION_MEBIBYTES": "",
+        "NUMBER_OF_WORKERS": "1",
+    }
+    | _NODES_ENV,
+    "node-io-stress": {
+        "TOTAL_CHAOS_DURATION": "120",
+        "FILESYSTEM_UTILIZATION_PERCENTAGE": "10",
+        "FILESYSTEM_UTILIZATION_BYTES": "",
+        "CPU": "1",
+        "NUMBER_OF_WORKERS": "4",
+        "VM_WORKERS": "1",
+    }
+    | _NODES_ENV,
+    "node-drain": _MINUTE | _NODE_ENV,
+    "node-taint": _MINUTE | {"TAINTS": ""} | _NODE_ENV,
+    "node-restart": _MINUTE | {"REBOOT_COMMAND": "sudo systemctl reboot"} | _SSH_ENV,
+    "node-poweroff": _MINUTE | {"REBOOT_COMMAND": "sudo systemctl poweroff --force --force"} | _SSH_ENV,
+    "kubelet-service-kill": _MINUTE | {"LIB_IMAGE": "ubuntu:16.04"} | _NODE_ENV,
+    "docker-service-kill": {"TOTAL_CHAOS_DURATION": "90", "LIB_IMAGE": "ubuntu:16.04"} | _NODE_ENV,
 }
 """The faults and the defaults of their charts; what counts in a run is the object installed."""
+
+ON_NODES = frozenset(fault for fault in FAULTS if fault.startswith(("node-", "kubelet-", "docker-")))
+"""Those that befall nodes, and so need rights in the whole cluster."""
+BY_STUBS = ("pod-delete", "container-kill", "pod-cpu-hog", "pod-memory-hog", "pod-network-loss")
+"""Those that can be done to a real cluster by stubs, or end there in an error that says why not."""
 
 
 def _rule(groups: str, resources: str, verbs: str) -> Object:
@@ -80,21 +175,45 @@ PERMISSIONS = (
         "create list get patch update delete",
     ),
 )
-"""What the charts of the five faults say an experiment's account must be allowed."""
+"""What the charts of all faults on pods say an experiment's account must be allowed."""
+_CLUSTER_PERMISSIONS = (
+    _rule("", "nodes", "get list patch update"),
+    _rule("", "pods", "get list"),
+    _rule("", "pods/eviction", "get list create"),
+    _rule("apps", "daemonsets", "get list delete"),
+)
+"""What faults on nodes need everywhere; what they do in their own namespace is as for all faults."""
+_SECRETS = _rule("", "secrets", "get list")
+_NODE_PERMISSIONS = (
+    *(rule for rule in PERMISSIONS if rule["apiGroups"][0] in {"", "batch", "litmuschaos.io"}),
+    *_CLUSTER_PERMISSIONS,
+)
+_MORE_PERMISSIONS: Mapping[str, tuple[Object, ...]] = {
+    "pod-network-partition": (_rule("networking.k8s.io", "networkpolicies", "create delete list get"),),
+    "pod-autoscaler": (_rule("apps", "deployments statefulsets", "get list patch update"),),
+    "node-restart": (_SECRETS,),
+    "node-poweroff": (_SECRETS,),
+}
+"""What some faults need beside."""
+
+
+def permissions(fault: str) -> tuple[Object, ...]:
+    """What a fault's chart says its account must be allowed."""
+    return (*(_NODE_PERMISSIONS if fault in ON_NODES else PERMISSIONS), *_MORE_PERMISSIONS.get(fault, ()))
 
 
 def chaos_experiment(fault: str, namespace: str) -> Object:
     """The ChaosExperiment of a fault, as its chart installs it."""
     labels = {"name": fault, "app.kubernetes.io/version": VERSION} | _PART
     inner = labels | {"app.kubernetes.io/component": "experiment-job"}
-    inner |= {} if fault == "pod-delete" else _RUNTIME
+    inner |= _RUNTIME if "CONTAINER_RUNTIME" in FAULTS[fault] else {}
     env = dict(FAULTS[fault]) | _COMMON
     definition = {
-        "scope": "Namespaced",
-        "permissions": list(PERMISSIONS),
+        "scope": "Cluster" if fault in ON_NODES else "Namespaced",
+        "permissions": list(permissions(fault)),
         "image": f"{REGISTRY}/go-runner:{VERSION}",
         "imagePullPolicy": "IfNotPresent",
-        "args": ["-c", f"./experiments -name {fault}"],
+        "args": ["-c", f"./experiments -name {'node-restart' if fault == 'node-poweroff' else fault}"],
         "command": ["/bin/bash"],
         "env": [{"name": name, "value": value} for name, value in env.items()],
         "labels": inner,
@@ -108,23 +227,33 @@ def chaos_experiment(fault: str, namespace: str) -> Object:
     }
 
 
-def account(namespace: str) -> tuple[Object, ...]:
-    """The service account for chaos in a namespace, its role and their binding."""
+def account(namespace: str, faults: Iterable[str] = BY_STUBS) -> tuple[Object, ...]:
+    """The service account for chaos in a namespace, with the rights that these faults need there."""
+    wanted, rbac = list(faults), "rbac.authorization.k8s.io"
     meta = {"name": ACCOUNT, "namespace": namespace, "labels": _PART | {"name": ACCOUNT}}
+    rules = [*PERMISSIONS, *(rule for fault in wanted for rule in _MORE_PERMISSIONS.get(fault, ()))]
+    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules}
+    found: tuple[Object, ...] = (
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
+        role,
+        _binding("Role", ACCOUNT, namespace) | {"metadata": meta},
+    )
+    if not ON_NODES & set(wanted):
+        return found
+    above = {"name": f"{ACCOUNT}-{namespace}", "labels": meta["labels"]}
+    nodes = {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": above}
+    binding = _binding("ClusterRole", f"{ACCOUNT}-{namespace}", namespace) | {"metadata": above}
+    return (*found, nodes | {"rules": list(_CLUSTER_PERMISSIONS)}, binding)
+
+
+def _binding(kind: str, role: str, namespace: str) -> Object:
     rbac = "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta}
-    binding = {
+    return {
         "apiVersion": f"{rbac}/v1",
-        "kind": "RoleBinding",
-        "metadata": meta,
-        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
+        "kind": f"{kind}Binding",
+        "roleRef": {"apiGroup": rbac, "kind": kind, "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
     }
-    return (
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-        role | {"rules": list(PERMISSIONS)},
-        binding,
-    )
 
 
 def operator(namespace: str) -> tuple[Object, ...]:
@@ -166,19 +295,26 @@ def operator(namespace: str) -> tuple[Object, ...]:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}, deployment
 
 
-def chaos(namespace: str, faults: Iterable[str] = FAULTS) -> tuple[Object, ...]:
+def chaos(namespace: str, faults: Iterable[str] = BY_STUBS) -> tuple[Object, ...]:
     """What chaos in a namespace needs: the ChaosExperiments of these faults, and an account for them."""
-    return (*(chaos_experiment(fault, namespace) for fault in faults), *account(namespace))
+    wanted = tuple(faults)
+    return (*(chaos_experiment(fault, namespace) for fault in wanted), *account(namespace, wanted))
 
 
-def install(api: Api, namespaces: Iterable[str], *, operator_namespace: str = "litmus") -> None:
-    """Litmus is there: definitions, operator, and in each namespace every fault and an account for them.
+def install(
+    api: Api,
+    namespaces: Iterable[str],
+    *,
+    operator_namespace: str = "litmus",
+    faults: Iterable[str] = FAULTS,
+) -> None:
+    """Litmus is there: definitions, operator, and in each namespace the faults and an account for them.
 
     What is there already is left as it is. The namespaces must exist.
     """
     wanted = [*DEFINITIONS, *operator(operator_namespace)]
     for namespace in namespaces:
-        wanted += chaos(namespace)
+        wanted += chaos(namespace, faults)
     for body in wanted:
         put(api, body)
 

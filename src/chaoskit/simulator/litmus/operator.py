@@ -12,6 +12,7 @@ from chaoskit.simulator.litmus.experiment import Experiment
 from chaoskit.simulator.litmus.helper_programs import HelperProgram
 from chaoskit.simulator.litmus.inside import Inside, World
 from chaoskit.simulator.litmus.kinds import ENGINE, EXPERIMENT, JOB, RESULT, uid
+from chaoskit.simulator.litmus.node_programs import NodeProgram
 from chaoskit.simulator.litmus.processes import Process, Processes
 from chaoskit.simulator.litmus.results import fold
 from chaoskit.simulator.litmus.runner import Runner
@@ -58,6 +59,8 @@ class Operator:
             return Runner(me).script()
         if "./helpers" in " ".join(pod["spec"]["containers"][0].get("args", ())):
             return HelperProgram(me).script()
+        if "job-name" not in pod["metadata"]["labels"]:
+            return NodeProgram(me).script()
         return Experiment(me).script()
 
     # ------------------------------------------------------------------ the queue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from chaoskit.simulator.effects import Effect
 
@@ -30,11 +30,17 @@ class Ran:
     out: str
 
 
+Halted = Literal["kubelet", "restart", "poweroff"]
+
+
 class Http(Protocol):
     """The network as a pod sees it."""
 
-    def __call__(self, url: str, timeout: float) -> int:
-        """The status of a GET; raises `ConnectionError`. `timeout` in seconds, 0 for none."""
+    def __call__(self, url: str, timeout: float, source: tuple[str, str]) -> int:
+        """The status of a GET by the pod `source` (namespace, name); raises `ConnectionError`.
+
+        `timeout` in seconds, 0 for none.
+        """
         ...
 
 
@@ -72,4 +78,12 @@ class Reach(Protocol):
 
     def end(self, effect: Effect) -> None:
         """The effect is no longer in force; never raises."""
+        ...
+
+    def halt(self, node: str, what: Halted) -> None:
+        """The node is without its kubelet, restarts, or is off; raises `ChaosError` where that cannot be."""
+        ...
+
+    def resume(self, node: str) -> None:
+        """A node without its kubelet has it again."""
         ...

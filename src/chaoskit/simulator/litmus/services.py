@@ -21,7 +21,7 @@ class ServiceNetwork:
     api: Api
     effects: Effects
 
-    def __call__(self, url: str, timeout: float) -> int:  # noqa: ARG002 - answers come at once or never
+    def __call__(self, url: str, timeout: float, source: tuple[str, str]) -> int:  # noqa: ARG002 - from all alike
         """200 when a ready pod stands behind the service; raises `ConnectionError` otherwise."""
         found = _SERVICE.match(url)
         if found is None:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from chaoskit.simulator.api import Access, Api
+from chaoskit.simulator.api import Access, Api, Object
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus.account import Account
@@ -16,7 +16,7 @@ from chaoskit.simulator.litmus.inside import World
 from chaoskit.simulator.litmus.knobs import Knobs
 from chaoskit.simulator.litmus.operator import Operator
 from chaoskit.simulator.litmus.processes import Process, Program
-from chaoskit.simulator.litmus.reach import Http, Prom, Ran, Victim
+from chaoskit.simulator.litmus.reach import Halted, Http, Prom, Ran, Victim
 from chaoskit.simulator.litmus.services import ServiceNetwork, no_prometheus
 from chaoskit.simulator.node.commands import COMMANDS
 from chaoskit.simulator.node.shell import Shell
@@ -25,6 +25,8 @@ from chaoskit.simulator.node.shell import World as ShellWorld
 if TYPE_CHECKING:
     from chaoskit.simulator.node.programs import Invocation, Programs
 
+_BOOT = 50.0
+"""Seconds from a node's restart until its kubelet is back."""
 Reason = Literal["Error", "OOMKilled", "Completed"]
 
 
@@ -42,6 +44,18 @@ class Kubelet(Protocol):
         """The container's process is killed, and True; LookupError when there is no such container."""
         ...
 
+    def pause(self, node: str) -> None:
+        """The node's kubelet tells nothing any more; what runs goes on."""
+        ...
+
+    def silence(self, node: str) -> None:
+        """The node is lost."""
+        ...
+
+    def revive(self, node: str) -> None:
+        """A node that was paused or lost is back."""
+        ...
+
 
 def operator(
     api: Api,
@@ -57,12 +71,16 @@ def operator(
 
     `http` and `prom` are what probes reach; `effects` is where faults are felt.
     """
-    reach = SimulatedReach(http or ServiceNetwork(api, effects), prom, effects, kubelet)
+    network = http or ServiceNetwork(api, effects)
+
+    def reach(pod: Object, _: Access) -> SimulatedReach:
+        meta = pod["metadata"]
+        return SimulatedReach(network, prom, effects, kubelet, engine, (meta["namespace"], meta["name"]))
 
     def account(namespace: str, name: str) -> Access:
         return Account(api, namespace, name)
 
-    world = World(api, engine, account, lambda _pod, _access: reach, knobs or Knobs())
+    world = World(api, engine, account, reach, knobs or Knobs())
     return Operator(world, KubeletProcesses(kubelet))
 
 
@@ -95,11 +113,13 @@ class SimulatedReach:
     prom: Prom
     effects: Effects
     kubelet: Kubelet
+    engine: Engine
+    source: tuple[str, str]
 
     def get(self, url: str, timeout: float) -> Generator[float, None, int]:
         """The status at once: how long an answer takes is not simulated."""
         yield from ()
-        return self.http(url, timeout)
+        return self.http(url, timeout, self.source)
 
     def run(self, command: str) -> Generator[float, None, Ran]:
         """The command done by the simulated shell, in its restricted form."""
@@ -127,3 +147,16 @@ class SimulatedReach:
     def end(self, effect: Effect) -> None:
         """Nothing feels it any more."""
         self.effects.end(effect)
+
+    def halt(self, node: str, what: Halted) -> None:
+        """The kubelet of that node falls silent, with or without what runs there."""
+        if what == "kubelet":
+            self.kubelet.pause(node)
+            return
+        self.kubelet.silence(node)
+        if what == "restart":
+            self.engine.call_later(_BOOT, lambda: self.kubelet.revive(node))
+
+    def resume(self, node: str) -> None:
+        """The kubelet tells again what runs on the node."""
+        self.kubelet.revive(node)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.engine import Script
+from chaoskit.simulator.litmus import targets
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.inside import STEP, Inside
-from chaoskit.simulator.litmus.targets import number
+from chaoskit.simulator.litmus.targets import Workload, number
 
 
 def until_pod(me: Inside, pod: Object, good: Callable[[Object], bool]) -> Script:
@@ -40,3 +41,16 @@ def terminated(pod: Object) -> Object:
     statuses = pod.get("status", {}).get("containerStatuses", ())
     ended = (s["state"]["terminated"] for s in statuses if "terminated" in (s.get("state") or {}))
     return next(ended, {})
+
+
+def until_whole(me: Inside, workload: Workload) -> Script:
+    """Every pod of the workload that is not on its way out was seen ready, then running.
+
+    Raises `ChaosError` STATUS_CHECKS_ERROR after STATUS_CHECK_TIMEOUT seconds for one pod.
+    """
+    pods = targets.workload_pods(me.api, workload)
+    yield STEP
+    for pod in pods:
+        if "deletionTimestamp" not in pod["metadata"]:
+            yield from until_pod(me, pod, ready)
+            yield from until_pod(me, pod, running)

@@ -61,9 +61,9 @@ class BackOff:
         return wait
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Node:
-    """What the containers on one node share."""
+    """What the containers on one node share; `away` while its kubelet is, and nothing is told of them."""
 
     name: str
     ip: str
@@ -72,6 +72,7 @@ class Node:
     effects: Effects
     programs: Programs
     recorder: Recorder
+    away: bool = False
 
 
 class Pod(Protocol):

@@ -33,6 +33,7 @@ class Kubelet:
         self._addresses: dict[str, _Addresses] = {}
         self._workers: dict[tuple[str, str], PodWorker] = {}
         self._early: dict[str, dict[tuple[str, str], Object]] = {}
+        self._muted: dict[str, list[Effect]] = {}
 
     def start(self) -> None:
         """Every node there is, or will be, runs the pods bound to it and sends heartbeats."""
@@ -118,19 +119,37 @@ class Kubelet:
         runner.poke()
         return done
 
+    def pause(self, node: str) -> None:
+        """The kubelet of the node is away: no heartbeat, and nothing is told or begun, but all runs on."""
+        if node in self._beats:
+            self._beats.pop(node).cancel()
+            self._nodes[node].away = True
+
     def silence(self, node: str) -> None:
-        """The node is lost: no heartbeat, nothing runs or is told of until `revive`."""
+        """The node is lost: no heartbeat, nothing runs, answers or is told of until `revive`."""
         if node in self._beats:
             self._beats.pop(node).cancel()
         for key in [k for k, w in self._workers.items() if _node_of(w.object) == node]:
             self._workers.pop(key).vanish()
+            self._mute(node, *key)
 
     def revive(self, node: str) -> None:
-        """A node lost by `silence` is back, and starts the pods still bound to it anew."""
+        """A node that was paused is heard again; one that was lost starts the pods still bound to it anew."""
+        for effect in self._muted.pop(node, ()):
+            self._effects.end(effect)
         if node in self._nodes and node not in self._beats:
+            self._nodes[node].away = False
             self._beats[node] = self._engine.spawn(heartbeat(self._api, self._engine, node))
             for pod in self._api.list("Pod"):
-                self._pod_changed("ADDED", pod)
+                self._pod_changed("MODIFIED", pod)
+            for worker in self._workers.values():
+                worker.publish()
+
+    def _mute(self, node: str, namespace: str, pod: str) -> None:
+        """Nobody gets an answer from the pod, though the API does not know yet that it is gone."""
+        effect = Effect("network-loss", namespace, pod, 100)
+        self._muted.setdefault(node, []).append(effect)
+        self._effects.start(effect)
 
     # ------------------------------------------------------------------ what the API tells
 
@@ -166,6 +185,8 @@ class Kubelet:
         if change == "DELETED":
             self._early.get(node, {}).pop(key, None)
             self._forget(key)
+        elif node in self._nodes and self._nodes[node].away:
+            return
         elif worker is not None:
             worker.changed(pod)
         elif node and node not in self._nodes:

@@ -98,7 +98,7 @@ class PodWorker:
 
     def publish(self) -> None:
         """The object's status tells how the pod is, where it did not already."""
-        if self._over:
+        if self._over or self._node.away:
             return
         init, main = [r.container for r in self.init], [r.container for r in self.main]
         facts = Facts(
