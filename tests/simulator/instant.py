@@ -110,6 +110,7 @@ class InstantCluster:
         self.api = InstantApi(self.engine)
         self.effects = Effects()
         self.numbers = count(1)
+        self.short_of_memory: dict[str, float] = {}
         present = START.timestamp() + hours * 3600
         for number in (1, 2, 3):
             capacity = {"cpu": "4", "memory": "8Gi"}
@@ -170,6 +171,9 @@ class InstantCluster:
         assert state.main is not None
         if memory_bytes and memory_bytes > (state.main.memory_limit or 0) and state.main.running:
             self.kill_container(namespace, pod, container, reason="OOMKilled")
+
+    def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
+        self.short_of_memory[node] = available
 
     def deployed(self, body: Object) -> None:
         meta, spec = body["metadata"], body["spec"]

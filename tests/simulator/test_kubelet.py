@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec
+from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec, workload
 
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.node.container import BackOff
@@ -329,3 +329,52 @@ def history(seed: int) -> list[tuple[float, str, str]]:
 
 def test_two_runs_from_one_seed_are_the_same() -> None:
     assert history(3) == history(3)
+
+
+def test_a_node_short_of_memory_says_so_and_evicts_who_uses_too_much() -> None:
+    world = World(count=1)
+    for name, asked in (("modest", "400Mi"), ("greedy", "10Mi")):
+        world.pod(name, SERVE, resources={"requests": {"memory": asked}})
+    world.run(5)
+    used = {(NAMESPACE, "modest"): 300.0 * 2**20, (NAMESPACE, "greedy"): 200.0 * 2**20}
+    world.kubelet.node_memory("node-1", 50.0 * 2**20, used)
+    world.run(5)
+    status = world.get("Pod", "greedy")["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", "Evicted")
+    assert "The node was low on resource: memory." in status["message"]
+    assert world.get("Pod", "modest")["status"]["phase"] == "Running"
+    found = world.api.get("Node", None, "node-1")
+    assert found is not None
+    assert conditions(found)["MemoryPressure"] == ("True", "KubeletHasInsufficientMemory")
+    assert [taint["key"] for taint in found["spec"]["taints"]] == ["node.kubernetes.io/memory-pressure"]
+    assert "Evicted" in world.reasons("greedy")
+
+
+def test_a_node_that_has_enough_again_says_so_after_five_minutes() -> None:
+    world = World(count=1)
+    world.kubelet.node_memory("node-1", 0.0, {})
+    world.run(290)
+    world.kubelet.node_memory("node-1", 2.0**30, {})
+    assert conditions(world.api.get("Node", None, "node-1") or {})["MemoryPressure"][0] == "True"
+    world.run(20)
+    world.kubelet.node_memory("node-1", 2.0**30, {})
+    world.run(1)
+    found = world.api.get("Node", None, "node-1") or {}
+    assert conditions(found)["MemoryPressure"] == ("False", "KubeletHasSufficientMemory")
+    assert "taints" not in found["spec"]
+
+
+def test_a_container_that_writes_more_than_it_may_has_its_pod_evicted_and_replaced() -> None:
+    world = World()
+    limited = workload("web", 1, resources={"limits": {"ephemeral-storage": "100Mi"}})
+    world.make("Deployment", "web", limited)
+    world.run(10)
+    (name,) = world.ready()
+    world.effects.start(Effect("disk", NAMESPACE, name, 90 * 2**20, container="main"))
+    world.run(20)
+    assert world.ready() == [name]
+    world.effects.start(Effect("disk", NAMESPACE, name, 20 * 2**20, container="main"))
+    world.run(30)
+    assert world.get("Pod", name)["status"]["reason"] == "Evicted"
+    (other,) = world.ready()
+    assert other != name

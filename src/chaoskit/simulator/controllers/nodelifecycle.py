@@ -12,7 +12,8 @@ from chaoskit.simulator.recorder import Recorder
 
 _CORDONED = "node.kubernetes.io/unschedulable"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
-_OURS = frozenset({_CORDONED, _UNREACHABLE})
+_SHORT = "node.kubernetes.io/memory-pressure"
+_OURS = frozenset({_CORDONED, _UNREACHABLE, _SHORT})
 _LEASE = "Lease.coordination.k8s.io"
 _GRACE = 50.0
 """Seconds without a renewed lease after which a node is lost."""
@@ -148,6 +149,8 @@ def _wanted(node: Object) -> list[tuple[str, str]]:
     found = []
     if node["spec"].get("unschedulable"):
         found.append((_CORDONED, "NoSchedule"))
+    if pods.is_true(node, "MemoryPressure"):
+        found.append((_SHORT, "NoSchedule"))
     if _is_lost(node):
         found += [(_UNREACHABLE, "NoSchedule"), (_UNREACHABLE, "NoExecute")]
     return found

@@ -66,6 +66,8 @@ def _report(api: Api, engine: Engine, node: str) -> None:
     found = nodes.conditions(engine.now())
     for condition in found:
         old = before.pop(condition["type"], None)
+        if old is not None and condition["type"] == "MemoryPressure":
+            condition.update(old)  # whoever watches the node's memory says so
         if old is not None and old["status"] == condition["status"]:
             condition["lastTransitionTime"] = old["lastTransitionTime"]
         condition["lastHeartbeatTime"] = timestamp(engine.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import Literal
 
@@ -13,10 +13,13 @@ from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.container import Line, Node, Runner
 from chaoskit.simulator.node.heartbeat import heartbeat
 from chaoskit.simulator.node.podworker import PodWorker
+from chaoskit.simulator.node.pressure import Pressure
 from chaoskit.simulator.node.programs import Executed, Programs, execute
 from chaoskit.simulator.quantities import parse
 from chaoskit.simulator.recorder import Recorder
 
+_HOUSEKEEPING = 10.0
+"""Seconds after which a kubelet sees what a container has written."""
 Reason = Literal["Error", "OOMKilled", "Completed"]
 
 
@@ -34,6 +37,7 @@ class Kubelet:
         self._workers: dict[tuple[str, str], PodWorker] = {}
         self._early: dict[str, dict[tuple[str, str], Object]] = {}
         self._muted: dict[str, list[Effect]] = {}
+        self._pressures: dict[str, Pressure] = {}
 
     def start(self) -> None:
         """Every node there is, or will be, runs the pods bound to it and sends heartbeats."""
@@ -99,6 +103,16 @@ class Kubelet:
         """True while the container's process lives."""
         worker = self._workers.get((namespace, pod))
         return worker is not None and worker.runner(container).running
+
+    def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
+        """`available` bytes of memory are left on the node, of which its pods use so much each."""
+        if node in self._beats:
+            self._pressures[node].told(available, {key: n for key, n in used.items() if key in self._workers})
+
+    def _evict(self, key: tuple[str, str], why: str) -> None:
+        worker = self._workers.get(key)
+        if worker is not None:
+            worker.evict(why)
 
     def execute(
         self,
@@ -172,6 +186,7 @@ class Kubelet:
             recorder=Recorder(self._api, self._engine, "kubelet", name),
         )
         self._addresses[name] = _Addresses(body["spec"].get("podCIDR", "10.244.255.0/24"))
+        self._pressures[name] = Pressure(self._api, self._engine, name, self._evict)
         self._beats[name] = self._engine.spawn(heartbeat(self._api, self._engine, name))
         for pod in self._early.pop(name, {}).values():
             self._pod_changed("ADDED", pod)
@@ -217,6 +232,21 @@ class Kubelet:
         if worker is not None and effect.kind == "network-loss":
             for runner in worker.main:
                 runner.poke()
+
+        elif worker is not None and effect.kind == "disk":
+            self._engine.call_later(_HOUSEKEEPING, lambda: self._check_storage(effect))
+
+    def _check_storage(self, effect: Effect) -> None:
+        """The pod is evicted if a container of it has written more than its limit of ephemeral storage."""
+        key = (effect.namespace, effect.pod)
+        worker = self._workers.get(key)
+        written = sum(e.amount for e in self._effects.on(*key) if e.kind == "disk")
+        for runner in worker.main if worker is not None else ():
+            limits = (runner.container.spec.get("resources") or {}).get("limits") or {}
+            limit = limits.get("ephemeral-storage")
+            if runner.container.name == effect.container and limit is not None and written > parse(limit):
+                why = f'Container {effect.container} exceeded its local ephemeral storage limit "{limit}". '
+                self._evict(key, why)
 
     def _runner(self, namespace: str, pod: str, container: str) -> Runner:
         worker = self._workers.get((namespace, pod))

@@ -50,6 +50,7 @@ class PodWorker:
         self._stopping: float | None = None
         self._due: Due | None = None
         self._over = False
+        self._evicted = ""
 
     @property
     def runners(self) -> tuple[Runner, ...]:
@@ -76,6 +77,17 @@ class PodWorker:
                 runner.respecify(spec)
         if "deletionTimestamp" in pod["metadata"]:
             self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+
+    def evict(self, why: str) -> None:
+        """The pod is being stopped for want of what its node has; it fails, and its object stays."""
+        if self._over or self._stopping is not None or self._evicted:
+            return
+        self._node.recorder.event(self.object, "Warning", "Evicted", why)
+        self._evicted, self._policy = why, "Never"
+        if self._task is not None:
+            self._task.cancel()
+        for runner in self.runners:
+            runner.stop(0)
 
     def removed(self) -> None:
         """The object is gone: whatever still runs is killed, and an event tells of it."""
@@ -111,6 +123,8 @@ class PodWorker:
             initialized=self._initialized,
         )
         status = podstatus.status(self.object, init, main, facts, self._node.engine.now())
+        if self._evicted and self._phase:
+            status |= {"reason": "Evicted", "message": self._evicted}
         before = self.object.get("status") or {}
         if any(before.get(key) != value for key, value in status.items()):
             self._write(status)
@@ -122,6 +136,9 @@ class PodWorker:
         if self._stopping is not None:
             if not any(r.running for r in self.runners):
                 self._after(_GONE, self._tell_end)
+        elif self._evicted:
+            if not any(r.running for r in self.runners):
+                self._after(_CLEANED, self._finish)
         elif runner in self.init and runner.container.exit_code == 0:
             self._proceed()
         elif runner in self.init or self._finished:
@@ -157,7 +174,7 @@ class PodWorker:
 
     def _finish(self) -> None:
         """The pod has ended by itself."""
-        self._phase, self._sandbox = self._finished or "Failed", False
+        self._phase, self._sandbox = "Failed" if self._evicted else self._finished or "Failed", False
         self.publish()
 
     def _stop(self, grace: float) -> None:

@@ -19,6 +19,7 @@ from chaoskit.simulator.traffic import exposition
 from chaoskit.simulator.traffic.flow import Traffic
 from chaoskit.simulator.traffic.measurement import Measurement
 from chaoskit.simulator.traffic.network import Network
+from chaoskit.simulator.traffic.nodeload import NodeLoad
 from chaoskit.simulator.traffic.state import PodState
 from chaoskit.simulator.traffic.view import ClusterView
 
@@ -127,6 +128,16 @@ class Shop:
         self.traffic.advance(self._engine.now())
         for state in self.traffic.states.values():
             self._report(state)
+        for name, load in self.traffic.nodes.by_name.items():
+            self._report_node(name, load)
+
+    def _report_node(self, name: str, load: NodeLoad) -> None:
+        """The kubelet knows of a node whose memory runs short, and from then on how it goes on."""
+        near = load.memory > _NEAR_LIMIT * load.capacity
+        if near or load.reported:
+            load.reported = True
+            there = (s for s in self.traffic.states.values() if s.pod.node == name and s.running)
+            self._kubelet.node_memory(name, load.capacity - load.memory, {s.pod.key: s.memory for s in there})
 
     def _report(self, state: PodState) -> None:
         """The kubelet knows of memory near the limit, and once more when it is no longer near it."""

@@ -43,6 +43,10 @@ class Kubelet(Protocol):
         """The container uses so much; over its limit it is killed. LookupError when it is not there."""
         ...
 
+    def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
+        """So many bytes are left on the node, of which its pods use so much each."""
+        ...
+
 
 @dataclass(slots=True)
 class Incident:

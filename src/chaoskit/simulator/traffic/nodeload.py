@@ -26,6 +26,7 @@ class NodeLoad(Counters):
         self.memory = 0.0
         self.wanted = 0.0
         """Cores that all its pods would use if there were enough."""
+        self.reported = False
         self.written = 0.0
         """Bytes per second that faults make its pods write."""
 
