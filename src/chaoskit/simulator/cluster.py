@@ -18,6 +18,7 @@ from chaoskit.simulator.apiserver.server import ApiServer
 from chaoskit.simulator.controllers.scheduler import Scheduler
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.knobs import Knobs
 from chaoskit.simulator.litmus import simulated
 from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.kubelet import Kubelet
@@ -38,7 +39,8 @@ class SimulatedCluster:
 
     `rate` is how many simulated seconds pass in a real one. With `history` the cluster has lived that
     long when it has started, in as little time as the machine needs; its present is then the real one,
-    or `start`. Without `shop` no workload is deployed. `port` 0 takes any free one.
+    or `start`. Without `shop` no workload is deployed. `port` 0 takes any free one. `knobs` make it fail on
+    purpose; a ConfigMap turns them too.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class SimulatedCluster:
         story: str | None = None,
         port: int = 0,
         history: timedelta = timedelta(0),
+        knobs: Knobs | None = None,
     ) -> None:
         present = start or datetime.now(UTC)
         self.engine = Engine(start=present - history, seed=seed, rate=rate)
@@ -59,7 +62,8 @@ class SimulatedCluster:
         self.kubelet = Kubelet(self.api, self.engine, self.effects)
         self._present = present
         self._story = story
-        self._server = ApiServer(self._machinery, port)
+        self.knobs = knobs or Knobs()
+        self._server = ApiServer(self._machinery, port, self.knobs)
         self.token = self._server.token
         self._furnish(shop=shop)
         self.shop = Shop(
@@ -80,6 +84,7 @@ class SimulatedCluster:
             self.kubelet,
             http=self.shop.network,
             prom=self.shop.values,
+            knobs=self.knobs,
         )
 
     @property
@@ -98,6 +103,7 @@ class SimulatedCluster:
         Scheduler(self.api, self.engine).start()
         self.kubelet.start()
         self.operator.start()
+        self.knobs.follow(self.api)
         self.shop.start()
         self.engine.run_until(self._present.timestamp())
         self.engine.start()

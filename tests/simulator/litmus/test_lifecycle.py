@@ -514,6 +514,17 @@ def test_without_an_operator_nothing_happens_to_an_engine() -> None:
     assert "finalizers" not in lab.read(ENGINE, NAMESPACE, "e")["metadata"]
 
 
+def test_an_operator_that_comes_back_takes_up_what_was_left() -> None:
+    knobs = Knobs(operator_down=True)
+    lab = town(knobs)
+    lab.api.create(chaos("pod-delete"))
+    lab.engine.run_for(30)
+    assert status(lab) == {}
+    knobs.turn({})
+    lab.engine.run_for(60)
+    assert status(lab)["engineStatus"] == "completed"
+
+
 def test_a_runner_that_crashes_leaves_the_engine_initialized() -> None:
     lab = town(Knobs(runner_crash=True))
     lab.api.create(chaos("pod-delete"))

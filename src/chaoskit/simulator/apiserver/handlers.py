@@ -23,6 +23,7 @@ from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Forgotten, Version
 from chaoskit.simulator.apiserver.tokens import Account, Tokens
 from chaoskit.simulator.apiserver.watching import Wanted, Watch
+from chaoskit.simulator.knobs import Knobs
 from chaoskit.simulator.objects import Object, dig
 
 Answer = Response | Stream
@@ -40,10 +41,11 @@ _PATCHES = (_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH, _APPLY_PATCH)
 class Handlers:
     """Answers requests to resources. Locks the engine for each operation on the store, not longer."""
 
-    def __init__(self, machinery: Machinery, tokens: Tokens, stopping: Stopping) -> None:
+    def __init__(self, machinery: Machinery, tokens: Tokens, stopping: Stopping, knobs: Knobs) -> None:
         self._machinery = machinery
         self._tokens = tokens
         self._stopping = stopping
+        self._knobs = knobs
         self.containers: Containers | None = None
 
     def answer(self, request: Request, route: Route, resource: Resource) -> Answer:
@@ -119,6 +121,7 @@ class Handlers:
     ) -> Stream:
         initial = request.flag("sendInitialEvents")
         timeout = request.number("timeoutSeconds") or random.uniform(1800, 3600)
+        timeout = min(timeout, self._knobs.cut_watches or timeout)
         wanted = Wanted(
             resource=resource,
             namespace=namespace,
@@ -127,6 +130,7 @@ class Handlers:
             timeout=float(timeout),
             bookmarks=request.flag("allowWatchBookmarks"),
             initial_events=initial,
+            forgotten=self._knobs.forget,
         )
         renderer = self._renderer(request, resource)
         lock = self._machinery.engine.lock

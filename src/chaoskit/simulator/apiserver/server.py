@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from chaoskit.simulator import knobs
 from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.apiserver import apierrors, certificates, discovery, impersonation, websocket
 from chaoskit.simulator.apiserver.handlers import Answer, Handlers
@@ -27,6 +29,7 @@ from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.reviews import REVIEWS, account_groups
 from chaoskit.simulator.apiserver.store import dumps
 from chaoskit.simulator.apiserver.tokens import Account, Tokens
+from chaoskit.simulator.knobs import Knobs
 
 _logger = logging.getLogger(__name__)
 ADMINISTRATOR = User("kubernetes-admin", (MASTERS, "system:authenticated"))
@@ -39,13 +42,21 @@ _NOT_SIMULATED = frozenset({"attach", "ephemeralcontainers", "portforward", "pro
 class ApiServer:
     """Serves one cluster on 127.0.0.1; `port` 0 takes any free one."""
 
-    def __init__(self, machinery: Machinery, port: int = 0) -> None:
+    def __init__(
+        self,
+        machinery: Machinery,
+        port: int = 0,
+        knobs: Knobs | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.token = secrets.token_urlsafe(24)
         self._machinery = machinery
         self._authorizer = Authorizer(machinery.store)
         self._tokens = Tokens()
         self._stopping = threading.Event()
-        self._handlers = Handlers(machinery, self._tokens, self._stopping.is_set)
+        self._knobs = knobs or Knobs()
+        self._sleep = sleep
+        self._handlers = Handlers(machinery, self._tokens, self._stopping.is_set, self._knobs)
         self.certificate = certificates.for_loopback()
         self._http = Server(("127.0.0.1", port), self, tls_context(self.certificate))
         self._thread: threading.Thread | None = None
@@ -111,6 +122,8 @@ class ApiServer:
             route = route_of(request.path)
             if route is None:
                 return self._document(request)
+            if route.name != knobs.NAME:  # which must be there to be turned back
+                self._act_up(request, route)
             return self._resource(request, route)
         except PageNotFoundError:
             return NO_SUCH_PAGE
@@ -122,6 +135,14 @@ class ApiServer:
                 "this request is more than the simulator understands; its log says why"
             )
             return Response.of(broken.code, apierrors.status_of(broken))
+
+    def _act_up(self, request: Request, route: Route) -> None:
+        """The request is late, or refused, as the knobs say."""
+        if self._knobs.slow_api:
+            self._sleep(self._knobs.slow_api)
+        if self._knobs.conflicts > 0 and request.method in {"PUT", "PATCH"}:
+            self._knobs.conflicts -= 1
+            raise apierrors.conflict(self._found(route), route.name)
 
     def prepare_exec(self, request: Request, route: Route) -> Callable[[websocket.Channels], None]:
         """What runs the command of an exec once its WebSocket is open; refusals are raised."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -34,6 +34,8 @@ class Wanted:
     timeout: float
     bookmarks: bool = False
     initial_events: bool = False
+    forgotten: bool = False
+    """Whether the server is to say that it has forgotten what was since the revision."""
 
 
 Render = Callable[[Version], bytes]
@@ -99,7 +101,7 @@ class Watch:
                 yield self._bookmark(initial=True)
             return
         try:
-            changes = self._store.since(key, wanted.revision)
+            changes = self._since(wanted.revision)
         except Forgotten:
             oldest = self._store.horizon(key)
             gone = apierrors.expired(f"too old resource version: {wanted.revision} ({oldest})")
@@ -108,6 +110,11 @@ class Watch:
         for change in changes:
             if wanted.namespace is None or change.version.namespace == wanted.namespace:
                 yield from self._event(change)
+
+    def _since(self, revision: int) -> Sequence[Changed]:
+        if self._wanted.forgotten:
+            raise Forgotten
+        return self._store.since(self._wanted.resource.key, revision)
 
     def _event(self, change: Changed) -> Iterator[bytes]:
         if self._wanted.revision is not None and change.revision <= self._wanted.revision:

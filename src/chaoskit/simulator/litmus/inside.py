@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from chaoskit.simulator.api import Access, Api, ApiError, Object
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.knobs import Knobs
 from chaoskit.simulator.litmus import events, targets
 from chaoskit.simulator.litmus.events import Said
 from chaoskit.simulator.litmus.kinds import API_VERSION, environment
-from chaoskit.simulator.litmus.knobs import Knobs
 from chaoskit.simulator.litmus.processes import Process
 from chaoskit.simulator.litmus.reach import Reach
 from chaoskit.simulator.litmus.results import Named

@@ -48,9 +48,15 @@ class Operator:
     def start(self) -> None:
         """Engines are reconciled, and chaos pods run, from now on."""
         self._processes.start(self._program)
+        self._api.watch(ENGINE, self._engine_seen)
+        self._api.watch("Pod", self._pod_seen)
+        self._world.knobs.listen(self._turned)
+
+    def _turned(self) -> None:
+        """An operator that is back looks at every engine."""
         if not self._world.knobs.operator_down:
-            self._api.watch(ENGINE, self._engine_seen)
-            self._api.watch("Pod", self._pod_seen)
+            for engine in self._api.list(ENGINE):
+                self._enqueue((engine["metadata"]["namespace"], engine["metadata"]["name"]))
 
     def _program(self, pod: Object, process: Process) -> Script:
         """What runs in one of Litmus' own containers."""
@@ -80,6 +86,8 @@ class Operator:
                 self._enqueue((pod["metadata"]["namespace"], owner["name"]))
 
     def _enqueue(self, key: Key) -> None:
+        if self._world.knobs.operator_down:
+            return
         if key not in self._queue:
             self._queue.append(key)
         if self._worker is None or self._worker.done:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from chaoskit.simulator.api import Access, Api, Object
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.knobs import Knobs
 from chaoskit.simulator.litmus.account import Account
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.inside import World
-from chaoskit.simulator.litmus.knobs import Knobs
 from chaoskit.simulator.litmus.operator import Operator
 from chaoskit.simulator.litmus.processes import Process, Program
 from chaoskit.simulator.litmus.reach import Halted, Http, Prom, Ran, Victim

@@ -38,6 +38,8 @@ class NodeLoads:
         self._view = view
         self.started = now
         self.by_name: dict[str, NodeLoad] = {}
+        self.strained = False
+        """True while on some node CPU is wanted by more than there is, or a disk is kept busy."""
 
     def advance(self, seconds: float) -> None:
         """`seconds` have passed at the present rates."""
@@ -55,10 +57,10 @@ class NodeLoads:
         asked = (main.cpu_request or 0.0) / (main.cpu_limit or load.cores)
         return max(load.cores / load.wanted, min(1.0, asked))
 
-    def writes(self, state: PodState) -> float:
-        """Bytes per second that faults write to the disk of a pod's node, beside its own."""
+    def written(self, state: PodState) -> float:
+        """Bytes per second that faults write to the disk of a pod's node."""
         load = self.by_name.get(state.pod.node)
-        return load.written - state.wrong.writes if load is not None else 0.0
+        return load.written if load is not None else 0.0
 
     def measure(self, states: Iterable[PodState]) -> None:
         """The nodes use what these pods use now, and their own share."""
@@ -71,6 +73,7 @@ class NodeLoads:
             there = self.by_name.get(state.pod.node)
             if there is not None and state.running:
                 _add(there, state)
+        self.strained = any(load.wanted > load.cores or load.written for load in self.by_name.values())
         for load in self.by_name.values():
             load.memory = min(load.memory, load.capacity)
             load.rates[CPU] = min(load.rates[CPU], load.cores)
