@@ -72,6 +72,7 @@ def test_a_target_that_is_not_there_cannot_start_and_is_4(
 def test_a_missing_chaos_experiment_cannot_start_and_is_4(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
+    simulated.cluster.delete(ObjectRef(kube.CHAOS_EXPERIMENT, "shop", "pod-dns-error"))
     ended = chaoskit("run", write("x.yaml", experiment("x", fault="pod-dns-error")), "--yes")
     assert ended.code == 4
     assert "ChaosExperiment pod-dns-error is missing in namespace shop" in ended.out

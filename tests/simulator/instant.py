@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from chaoskit.simulator.api import ApiError, Object, Seen
-from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.shop.shop import Shop
 
@@ -171,6 +171,17 @@ class InstantCluster:
         assert state.main is not None
         if memory_bytes and memory_bytes > (state.main.memory_limit or 0) and state.main.running:
             self.kill_container(namespace, pod, container, reason="OOMKilled")
+
+    def silence(self, node: str) -> None:
+        for pod in self.api.list("Pod"):
+            if pod["spec"].get("nodeName") == node:
+                self.effects.start(Effect("network-loss", "shop", pod["metadata"]["name"], 100))
+
+    def revive(self, node: str) -> None:
+        for pod in self.api.list("Pod"):
+            for effect in self.effects.on("shop", pod["metadata"]["name"]):
+                if pod["spec"].get("nodeName") == node and effect.kind == "network-loss":
+                    self.effects.end(effect)
 
     def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
         self.short_of_memory[node] = available

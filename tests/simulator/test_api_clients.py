@@ -80,10 +80,10 @@ def kubectl(kubeconfig: Path, tmp_path: Path) -> Any:
     if program is None:
         pytest.skip("kubectl is not installed")
 
-    def run(*words: str, code: int = 0, given: str | None = None) -> str:
+    def run(*words: str, code: int = 0, given: str | None = None, editor: str = "") -> str:
         done = subprocess.run(
             [program, *words],
-            env={**os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path)},
+            env={**os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path), "KUBE_EDITOR": editor},
             input=given,
             capture_output=True,
             text=True,
@@ -110,7 +110,11 @@ def test_kubectl_applies_compares_rolls_and_scales(kubectl: Any) -> None:
     kubectl("-n", "rolled", "rollout", "status", "deployment/web", "--timeout=60s")
     kubectl("-n", "rolled", "rollout", "undo", "deployment/web")
     kubectl("-n", "rolled", "rollout", "status", "deployment/web", "--timeout=60s")
+    assert "3         <none>" in kubectl("-n", "rolled", "rollout", "history", "deployment/web")
     kubectl("-n", "rolled", "scale", "deployment/web", "--replicas=3")
+    edit = ("-n", "rolled", "edit", "deployment/web")
+    assert "edited" in kubectl(*edit, editor="sed -i 's/replicas: 3/replicas: 2/'")
+    assert json.loads(kubectl("-n", "rolled", "get", *edit[-1:], "-o", "json"))["spec"]["replicas"] == 2
     # by kubectl's own conversion of ownership an apply of its last configuration is no conflict
     conflict = kubectl("apply", "--server-side", "-f", "-", given=manifest, code=1)
     assert "deployment" not in conflict

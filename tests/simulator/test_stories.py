@@ -6,9 +6,12 @@ import logging
 
 import pytest
 from tests.simulator.instant import InstantCluster
+from tests.simulator.world import World
 
 from chaoskit.simulator.shop.director import LOG, ORDERS
+from chaoskit.simulator.shop.shop import Shop
 from chaoskit.simulator.shop.stage import Incident
+from chaoskit.simulator.shop.stories import STORIES, TRAINING
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +193,45 @@ def test_without_a_story_nothing_happens() -> None:
     before = {pod["metadata"]["name"] for pod in cluster.api.list("Pod", "shop")}
     cluster.run(3 * 3600)
     assert {pod["metadata"]["name"] for pod in cluster.api.list("Pod", "shop")} == before
+
+
+def played(kind: str, *, tended: bool = True) -> tuple[World, Incident]:
+    """A story about orders, in the shop of a whole cluster, until it is over."""
+    world = World(namespace="kube-system")
+    shop = Shop(world.api, world.engine, world.effects, world.kubelet, seed=5)
+    shop.start()
+    world.run(120)
+    incident = shop._director.begin(kind, "orders", tended=tended)
+    for _ in range(90):
+        world.run(60)
+        if over(incident):
+            break
+    return world, incident
+
+
+@pytest.mark.parametrize("kind", sorted(STORIES.keys() - set(TRAINING)))
+def test_every_story_fails_is_ended_and_leaves_nothing(kind: str) -> None:
+    world, incident = played(kind)
+    assert incident.failure_time is not None
+    assert over(incident)
+    world.run(300)
+    assert not any(world.effects._by_pod.values())
+    deployments = world.api.list("Deployment.apps", "shop")
+    assert [d["metadata"]["name"] for d in deployments if d["status"].get("unavailableReplicas")] == []
+
+
+def test_stories_come_with_a_warning_or_without() -> None:
+    waits = []
+    for seed in range(6):
+        cluster = InstantCluster(seed=seed).run(300)
+        incident = cluster.shop._director.begin("packet-loss", "orders", tended=True)
+        while incident.failure_time is None:
+            cluster.run(15)
+        waits.append(incident.failure_time - incident.start)
+    assert min(waits) <= 60
+    assert max(waits) >= 180
+
+
+def test_everything_shows_more_than_training_does() -> None:
+    cluster = InstantCluster(seed=4, story="everything", hours=2).run(2 * 3600)
+    assert {one.kind for one in cluster.shop.incidents} - set(TRAINING) != set()

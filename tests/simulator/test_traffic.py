@@ -248,6 +248,15 @@ def test_a_pod_cut_off_from_the_network_does_not_answer(cluster: InstantCluster)
         cluster.shop.network("http://cache.shop/")
 
 
+def test_a_service_without_any_pod_fails_its_callers(cluster: InstantCluster) -> None:
+    cluster.api.delete("Deployment.apps", SHOP, "payments")
+    for pod in cluster.pods("payments"):
+        cluster.api.delete("Pod", SHOP, pod["metadata"]["name"])
+    cluster.run(90)
+    assert cluster.pods("payments") == []
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) > 0.9
+
+
 def isolate(cluster: InstantCluster, app: str, **spec: object) -> None:
     body = {
         "apiVersion": "networking.k8s.io/v1",

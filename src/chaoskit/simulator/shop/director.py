@@ -16,7 +16,7 @@ from chaoskit.simulator.engine import Script
 from chaoskit.simulator.shop.faults import FAULTS
 from chaoskit.simulator.shop.harmless import EVENTS
 from chaoskit.simulator.shop.stage import Incident, Stage
-from chaoskit.simulator.shop.stories import STORIES
+from chaoskit.simulator.shop.stories import STORIES, TRAINING
 from chaoskit.simulator.traffic.view import Pod
 
 NAMESPACE = "kube-system"
@@ -85,8 +85,8 @@ class Director:
 
     def _scripts(self) -> Iterator[Script]:
         name, _, workload = self._story.partition(":")
-        if name == "training":
-            yield self._incidents(float("inf"))
+        if name in {"training", "everything"}:
+            yield self._incidents(float("inf"), TRAINING if name == "training" else tuple(sorted(STORIES)))
             yield self._harmless(_HARMLESS_GAP, float("inf"))
         elif name == "demo":
             yield self._incidents(self._present - 110 * 60)
@@ -99,10 +99,10 @@ class Director:
         elif name in _EVERY:
             yield self._single(name, workload)
         elif name:
-            known = ", ".join(sorted((*_EVERY, "training", "demo", "quiet", "busy")))
+            known = ", ".join(sorted((*_EVERY, "training", "everything", "demo", "quiet", "busy")))
             raise ValueError(f"no story is called {name!r}; there are {known}")
 
-    def _incidents(self, until: float) -> Script:
+    def _incidents(self, until: float, kinds: tuple[str, ...] = TRAINING) -> Script:
         bag: list[str] = []
         yield _SETTLE
         while True:
@@ -112,7 +112,7 @@ class Director:
             if sum(one.end is None for one in self.incidents) >= _AT_ONCE:
                 continue
             if not bag:
-                bag = sorted(STORIES)
+                bag = list(kinds)
                 self._stage.random.shuffle(bag)
             workload = self._free_workload(bag[-1])
             if workload is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -43,6 +44,10 @@ class Kubelet(Protocol):
         """The container uses so much; over its limit it is killed. LookupError when it is not there."""
         ...
 
+    def revive(self, node: str) -> None:
+        """A node that was lost is back."""
+        ...
+
     def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
         """So many bytes are left on the node, of which its pods use so much each."""
         ...
@@ -65,6 +70,16 @@ class Incident:
     failure_time: float | None = None
     end: float | None = None
     pods: list[str] = field(default_factory=list)
+
+    def note(self, now: float, *, failed: bool) -> None:
+        """The failure has its time, if it is one and had none."""
+        if failed and self.failure_time is None:
+            self.failure_time = now
+
+    def tired(self, now: float, patience: float) -> bool:
+        """Whether the people on call have looked at the failure for so many seconds, and act."""
+        failed = self.failure_time
+        return self.tended and failed is not None and now > failed + patience
 
 
 class Growing:
@@ -110,6 +125,22 @@ class Stage:
             for key, pod in sorted(self.view.pods.items())
             if key[0] == namespace and pod.workload == workload and not pod.deleting and pod.main
         ]
+
+    def some(self, incident: Incident) -> list[Pod]:
+        """One pod of the workload, or now and then all of them; rather such as nothing else troubles."""
+        ready = [pod for pod in self.pods(incident.namespace, incident.workload) if pod.ready]
+        pods = [pod for pod in ready if not self.effects.on(*pod.key)] or ready
+        if pods and self.random.random() < 0.65:
+            pods = [self.random.choice(pods)]
+        incident.pods = [pod.name for pod in pods]
+        return pods
+
+    def out_of_memory(self, pod: Pod) -> bool:
+        """Whether the kernel has killed the pod's process since `pod` was looked at."""
+        now = self.view.pods.get(pod.key)
+        if now is None or now.main is None or pod.main is None:
+            return False
+        return now.main.last_reason == "OOMKilled" and now.main.restarts > pod.main.restarts
 
     def state(self, pod: Pod) -> PodState | None:
         """What traffic knows of the pod; None once it is gone or another has its name."""
@@ -174,6 +205,20 @@ class Stage:
         except ApiError:  # deleted meanwhile, or a policy of the cluster forbids it
             return False
         return True
+
+    def container(self, namespace: str, workload: str) -> dict[str, Any]:
+        """The first container of the deployment's present template."""
+        return copy.deepcopy(self._containers(namespace, workload)[0])
+
+    def scale(self, namespace: str, workload: str, replicas: int) -> None:
+        """The deployment is to have so many pods."""
+        with suppress(ApiError):
+            self.api.patch("Deployment.apps", namespace, workload, {"spec": {"replicas": replicas}})
+
+    def replicas(self, namespace: str, workload: str) -> int:
+        """How many pods the deployment is to have."""
+        body = self.api.get("Deployment.apps", namespace, workload) or {}
+        return int(body.get("spec", {}).get("replicas", 0))
 
     def _containers(self, namespace: str, workload: str) -> list[dict[str, Any]]:
         body = self.api.get("Deployment.apps", namespace, workload) or {}

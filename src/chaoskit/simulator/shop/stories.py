@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaoskit.simulator.engine import Script
+from chaoskit.simulator.shop import hardships
 from chaoskit.simulator.shop.stage import Growing, Incident, Stage
 from chaoskit.simulator.traffic.view import Pod
 
@@ -29,7 +30,7 @@ class Story:
 
 def memory_leak(stage: Stage, incident: Incident) -> Script:
     """Some pods keep ever more memory until the kernel kills them, again and again, until replaced."""
-    pods = _some(stage, incident)
+    pods = stage.some(incident)
     leaks = [stage.growing("leak", pod) for pod in pods]
     seconds = _seconds(stage, incident, 18, 75)
     rates = [_leak_rate(stage, pod, seconds) for pod in pods]
@@ -41,8 +42,8 @@ def memory_leak(stage: Stage, incident: Incident) -> Script:
             for leak, rate in zip(leaks, rates, strict=True):
                 leak.set(rate * (1 + curve * (2 * done - 1)))
             yield 4 * _LOOK
-            _note_failure(stage, incident, any(_out_of_memory(stage, pod) for pod in pods))
-            if _tired(stage, incident, patience):
+            incident.note(stage.engine.now(), failed=any(stage.out_of_memory(pod) for pod in pods))
+            if incident.tired(stage.engine.now(), patience):
                 _replace_all(stage, pods)
     finally:
         _end_all(leaks)
@@ -55,8 +56,8 @@ def crash_loop(stage: Stage, incident: Incident) -> Script:
     stage.roll_out(*where, f"release {stage.random.randrange(200, 900)}", FAULT=f"exit={code}")
     while "FAULT" in stage.environment(*where):
         yield _LOOK
-        _note_failure(stage, incident, any(_crashed(pod) for pod in stage.pods(*where)))
-        if _tired(stage, incident, patience):
+        incident.note(stage.engine.now(), failed=any(_crashed(pod) for pod in stage.pods(*where)))
+        if incident.tired(stage.engine.now(), patience):
             stage.roll_out(*where, "rollback", FAULT=None)
     while not stage.available(*where):
         yield _LOOK
@@ -64,7 +65,7 @@ def crash_loop(stage: Stage, incident: Incident) -> Script:
 
 def db_connections(stage: Stage, incident: Incident) -> Script:
     """Connections are taken from the pools of some pods and not given back, until a process ends."""
-    pods = _some(stage, incident)
+    pods = stage.some(incident)
     holds = [stage.growing("hold-connections", pod) for pod in pods]
     seconds = _seconds(stage, incident, 8, 45)
     patience, restart = stage.minutes(3, 12), stage.random.random() < 0.5
@@ -75,8 +76,8 @@ def db_connections(stage: Stage, incident: Incident) -> Script:
                 size = hold.pod.role.pool if hold.pod.role else 0
                 hold.set(float(min(size, round(size * grown + stage.random.gauss(0, 0.3)))))
             yield _LOOK
-            _note_failure(stage, incident, any(_starved(stage, pod) for pod in pods))
-            if _tired(stage, incident, patience):
+            incident.note(stage.engine.now(), failed=any(_starved(stage, pod) for pod in pods))
+            if incident.tired(stage.engine.now(), patience):
                 if restart:
                     _replace_all(stage, pods)
                 break
@@ -93,27 +94,10 @@ def _seconds(stage: Stage, incident: Incident, low: float, high: float) -> float
     return incident.seconds or drawn
 
 
-def _some(stage: Stage, incident: Incident) -> list[Pod]:
-    """One pod of the workload, or now and then all of them; rather such as nothing else troubles."""
-    ready = [pod for pod in stage.pods(incident.namespace, incident.workload) if pod.ready]
-    pods = [pod for pod in ready if not stage.effects.on(*pod.key)] or ready
-    if pods and stage.random.random() < 0.65:
-        pods = [stage.random.choice(pods)]
-    incident.pods = [pod.name for pod in pods]
-    return pods
-
-
 def _leak_rate(stage: Stage, pod: Pod, seconds: float) -> float:
     """Bytes per second with which the room that is left in memory is full after `seconds`."""
     limit, state = pod.main.memory_limit if pod.main else None, stage.state(pod)
     return max(1.0, ((limit or 2.0**30) - (state.memory if state else 0.0)) / seconds)
-
-
-def _out_of_memory(stage: Stage, pod: Pod) -> bool:
-    now = stage.view.pods.get(pod.key)
-    if now is None or now.main is None or pod.main is None:
-        return False
-    return now.main.last_reason == "OOMKilled" and now.main.restarts > pod.main.restarts
 
 
 def _crashed(pod: Pod) -> bool:
@@ -128,17 +112,6 @@ def _crashed(pod: Pod) -> bool:
 def _starved(stage: Stage, pod: Pod) -> bool:
     state = stage.state(pod)
     return state is not None and state.starved > 0.02
-
-
-def _note_failure(stage: Stage, incident: Incident, failed: bool) -> None:
-    if failed and incident.failure_time is None:
-        incident.failure_time = stage.engine.now()
-
-
-def _tired(stage: Stage, incident: Incident, patience: float) -> bool:
-    """Whether the people on call have looked at the failure for long enough to act."""
-    failed = incident.failure_time
-    return incident.tended and failed is not None and stage.engine.now() > failed + patience
 
 
 def _replace_all(stage: Stage, pods: list[Pod]) -> None:
@@ -166,5 +139,16 @@ STORIES = {
         Story("memory-leak", "memory_leak", memory_leak, _is_service),
         Story("crash-loop", "pod_crash", crash_loop, _is_service),
         Story("db-connections", "db_connection", db_connections, _has_pool),
+        Story("oom-at-load", "out_of_memory", hardships.oom_at_load, _is_service),
+        Story("bad-configuration", "configuration", hardships.bad_configuration, _is_service),
+        Story("image-unpushed", "image", hardships.image_unpushed, _is_service),
+        Story("noisy-neighbour", "cpu_saturation", hardships.noisy_neighbour, _is_service),
+        Story("packet-loss", "network_loss", hardships.packet_loss, _is_service),
+        Story("latency-creep", "network_latency", hardships.latency_creep, _is_service),
+        Story("db-down", "db_connection", hardships.db_down, _has_pool),
+        Story("disk-creep", "disk_full", hardships.disk_creep, _is_service),
+        Story("node-away", "node", hardships.node_away, _is_service),
     )
 }
+TRAINING = ("crash-loop", "db-connections", "memory-leak")
+"""The kinds that training shows: those that the shipped model learns. ``everything`` shows all."""

@@ -55,6 +55,8 @@ def _nodes(view: ClusterView, states: dict[tuple[str, str], PodState]) -> Iterab
     for _, service in sorted(view.services.items()):
         members = [states[pod.key] for pod in view.backends(service) if pod.key in states]
         role = next((state.pod.role for state in members if state.pod.role), None)
+        if not members:
+            role = Role()  # nobody is there to answer, whatever it was
         if role is not None and not role.load_url:
             key = (service.namespace, service.name)
             yield Node(key, role, members, _names_of(service, members))
