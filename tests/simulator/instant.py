@@ -163,9 +163,6 @@ class InstantCluster:
     def log(self, namespace: str, pod: str, container: str, line: str) -> None:
         """Nobody reads logs here."""
 
-    def silence(self, node: str) -> None:
-        raise NotImplementedError("no node is lost at once")
-
     def usage(self, namespace: str, pod: str, container: str, *, memory_bytes: float | None = None) -> None:
         state = self.shop.view.pods[namespace, pod]
         assert state.main is not None

@@ -113,8 +113,8 @@ def test_kubectl_applies_compares_rolls_and_scales(kubectl: Any) -> None:
     assert "3         <none>" in kubectl("-n", "rolled", "rollout", "history", "deployment/web")
     kubectl("-n", "rolled", "scale", "deployment/web", "--replicas=3")
     edit = ("-n", "rolled", "edit", "deployment/web")
-    assert "edited" in kubectl(*edit, editor="sed -i 's/replicas: 3/replicas: 2/'")
-    assert json.loads(kubectl("-n", "rolled", "get", *edit[-1:], "-o", "json"))["spec"]["replicas"] == 2
+    assert "edited" in kubectl(*edit, editor="sed -i 's/replicas: 3/replicas: 4/'")
+    assert json.loads(kubectl("-n", "rolled", "get", *edit[-1:], "-o", "json"))["spec"]["replicas"] == 4
     # by kubectl's own conversion of ownership an apply of its last configuration is no conflict
     conflict = kubectl("apply", "--server-side", "-f", "-", given=manifest, code=1)
     assert "deployment" not in conflict

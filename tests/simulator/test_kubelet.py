@@ -370,10 +370,10 @@ def test_a_container_that_writes_more_than_it_may_has_its_pod_evicted_and_replac
     world.make("Deployment", "web", limited)
     world.run(10)
     (name,) = world.ready()
-    world.effects.start(Effect("disk", NAMESPACE, name, 90 * 2**20, container="main"))
+    world.effects.start(Effect("disk-used", NAMESPACE, name, 90 * 2**20, container="main"))
     world.run(20)
     assert world.ready() == [name]
-    world.effects.start(Effect("disk", NAMESPACE, name, 20 * 2**20, container="main"))
+    world.effects.start(Effect("disk-used", NAMESPACE, name, 20 * 2**20, container="main"))
     world.run(30)
     assert world.get("Pod", name)["status"]["reason"] == "Evicted"
     (other,) = world.ready()

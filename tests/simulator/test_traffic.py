@@ -340,7 +340,7 @@ def test_what_is_sent_twice_is_counted_twice(cluster: InstantCluster) -> None:
 def test_a_filled_disk_is_seen_and_a_busy_one_slows_its_node(cluster: InstantCluster) -> None:
     pod = cluster.pod("cart")
     before = latest(cluster, "latency_p95:seconds", pod=pod)[0]
-    disturb(cluster, "disk", "cart", 1.5 * 2**30)
+    disturb(cluster, "disk-used", "cart", 1.5 * 2**30)
     disturb(cluster, "disk-writes", "cart", 100 * 2.0**20)
     cluster.run(90)
     assert latest(cluster, "fs_usage:ratio", pod=pod)[0] > 0.75

@@ -29,7 +29,7 @@ def up(
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed: the same seed tells the same story.")] = 7,
     story: Annotated[
-        str, typer.Option(help="quiet, demo, training, or a failure: memory-leak, ...")
+        str, typer.Option(help="quiet, demo, training, everything, or one failure: packet-loss, ...")
     ] = "demo",
     history: Annotated[float, typer.Option(min=0, max=168, help="Hours of past it is given first.")] = 6.0,
 ) -> None:

@@ -2,7 +2,8 @@
 
 It imports nothing of chaoskit: the product's adapters talk to it over HTTP as to any other cluster.
 
-    cluster.py    composes one and starts it; engine.py is its time, api.py what every actor reaches it by
+    cluster.py    composes one and starts it; engine.py is its time, api.py what every actor reaches it by,
+                  knobs.py what can be made to go wrong on purpose
     apiserver/    the objects and everything that requests do to them
     controllers/  what makes objects follow one another, the scheduler included
     node/         kubelets: pods, containers and the programs in them

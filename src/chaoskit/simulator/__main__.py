@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         story=None if given.story == QUIET else given.story,
         port=given.port,
         history=timedelta(hours=given.history),
+        pods=given.pods,
     )
     with cluster:
         try:
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--story", default=QUIET, help="what goes wrong")
     parser.add_argument("--history", type=float, default=0.0, help="hours lived through before the start")
     parser.add_argument("--port", type=int, default=0, help="port of the API server; 0: any free one")
+    parser.add_argument("--pods", type=int, default=0, help="a drawn shop of so many pods, up to 1000")
     parser.add_argument("--no-shop", dest="shop", action="store_false", help="deploy no workloads")
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,11 +24,13 @@ from chaoskit.simulator.litmus import simulated
 from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.kubelet import Kubelet
 from chaoskit.simulator.prometheus.server import PrometheusServer
-from chaoskit.simulator.shop import dns
+from chaoskit.simulator.shop import dns, manifests
 from chaoskit.simulator.shop.shop import Shop
+from chaoskit.simulator.shop.topologies import topology
 
 PUBLISHED = "simulator"
 """The ConfigMap in kube-system that tells clients how fast time flows."""
+_PODS_PER_NODE = 30
 FASTEST = 600.0
 """How many times faster than the wall time can be asked to flow."""
 CHAOS_NAMESPACES = ("litmus", "shop")
@@ -40,7 +43,8 @@ class SimulatedCluster:
     `rate` is how many simulated seconds pass in a real one. With `history` the cluster has lived that
     long when it has started, in as little time as the machine needs; its present is then the real one,
     or `start`. Without `shop` no workload is deployed. `port` 0 takes any free one. `knobs` make it fail on
-    purpose; a ConfigMap turns them too.
+    purpose; a ConfigMap turns them too. With `pods` the shop is a drawn one of that many, on as many nodes as
+    they need.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class SimulatedCluster:
         port: int = 0,
         history: timedelta = timedelta(0),
         knobs: Knobs | None = None,
+        pods: int = 0,
     ) -> None:
         present = start or datetime.now(UTC)
         self.engine = Engine(start=present - history, seed=seed, rate=rate)
@@ -65,7 +70,7 @@ class SimulatedCluster:
         self.knobs = knobs or Knobs()
         self._server = ApiServer(self._machinery, port, self.knobs)
         self.token = self._server.token
-        self._furnish(shop=shop)
+        self._furnish(max(3, math.ceil(pods / _PODS_PER_NODE)), shop=shop)
         self.shop = Shop(
             self.api,
             self.engine,
@@ -75,6 +80,7 @@ class SimulatedCluster:
             story=story,
             present=present.timestamp(),
             deploy=shop,
+            services=topology(pods, seed) if pods else manifests.SHOP,
         )
         self.prometheus = PrometheusServer(self.engine, self.shop.signals, exposition=self.shop.metrics)
         self.operator = simulated.operator(
@@ -144,10 +150,10 @@ class SimulatedCluster:
     ) -> None:
         self.stop()
 
-    def _furnish(self, *, shop: bool) -> None:
-        """What an installer has put into the cluster before it is handed over."""
+    def _furnish(self, count: int, *, shop: bool) -> None:
+        """What an installer has put into the cluster of so many nodes before it is handed over."""
         bootstrap.fill(self.api)
-        nodes.create(self.api, self.engine.now())
+        nodes.create(self.api, self.engine.now(), count=count)
         for manifest in dns.manifests() if shop else ():
             self.api.create(manifest)
         litmus.install(self.api, CHAOS_NAMESPACES)

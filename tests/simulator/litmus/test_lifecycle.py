@@ -169,7 +169,7 @@ def test_every_fault_passes_and_leaves_no_disturbance(fault: str) -> None:
         ("pod-http-reset-peer", {"RESET_TIMEOUT": "100"}, "http-reset", 0.1),
         ("pod-http-modify-body", {}, "http-content", 0),
         ("pod-http-modify-header", {}, "http-content", 0),
-        ("disk-fill", {"EPHEMERAL_STORAGE_MEBIBYTES": "200"}, "disk", 200 * 2**20),
+        ("disk-fill", {"EPHEMERAL_STORAGE_MEBIBYTES": "200"}, "disk-used", 200 * 2**20),
         ("pod-cpu-hog-exec", {"CPU_CORES": "2"}, "cpu", 2),
         ("pod-memory-hog-exec", {"MEMORY_CONSUMPTION": "20"}, "memory", 20_000_000),
         ("pod-fio-stress", {"NUMBER_OF_JOBS": "2"}, "disk-writes", 50 * 2**20),
@@ -193,7 +193,7 @@ def test_a_busy_disk_is_written_to_and_filled() -> None:
     lab.api.create(chaos("pod-io-stress", {"NUMBER_OF_WORKERS": "2", "TOTAL_CHAOS_DURATION": "30"}))
     lab.engine.run_for(30)
     assert {effect.kind: effect.amount for effect in disturbed(lab)} == {
-        "disk": 160 * 2**20,
+        "disk-used": 160 * 2**20,
         "disk-writes": 50 * 2**20,
     }
 
@@ -281,7 +281,12 @@ def test_an_autoscaler_scales_up_and_back() -> None:
 
 def test_an_autoscaler_that_does_not_get_there_scales_back_and_is_an_error() -> None:
     lab = town()
-    lab.api.create(chaos("pod-autoscaler", {"REPLICA_COUNT": "120", "TOTAL_CHAOS_DURATION": "10"}))
+    container = web()["spec"]["template"]["spec"]["containers"][0]
+    large = container | {"resources": {"requests": {"cpu": "1"}}}
+    template = {"spec": {"containers": [large]}}
+    lab.api.patch("Deployment.apps", NAMESPACE, "web", {"spec": {"template": template}})
+    lab.engine.run_for(60)
+    lab.api.create(chaos("pod-autoscaler", {"REPLICA_COUNT": "6", "TOTAL_CHAOS_DURATION": "10"}))
     lab.engine.run_for(60)
     assert lab.read("Deployment.apps", NAMESPACE, "web")["spec"]["replicas"] == 2
     told = result(lab, "pod-autoscaler")["status"]["experimentStatus"]["errorOutput"]
@@ -371,7 +376,7 @@ def test_a_taint_puts_out_what_does_not_tolerate_it() -> None:
         (
             "node-io-stress",
             {"NUMBER_OF_WORKERS": "2"},
-            {"cpu": 1, "disk": 6 * 2**30, "disk-writes": 50 * 2**20},
+            {"cpu": 1, "disk-used": 6 * 2**30, "disk-writes": 50 * 2**20},
         ),
     ],
 )

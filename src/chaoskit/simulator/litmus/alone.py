@@ -6,6 +6,7 @@ None was ever recorded: they follow Litmus' source and documentation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import yaml
@@ -43,7 +44,7 @@ def autoscale(chaos: Chaos) -> Script:
     share = min(100, chaos.integer("APP_AFFECT_PERC"))
     hit = found[: max(1, len(found) * share // 100)]
     for body in hit:
-        chaos.undo.append(lambda body=body: _scale(chaos, body, body["spec"]["replicas"], "reverted"))  # type: ignore[misc]
+        chaos.undo.append(partial(_scale, chaos, body, body["spec"]["replicas"], "reverted"))
         _scale(chaos, body, replicas, "injected")
     start, duration = chaos.me.now(), chaos.integer("TOTAL_CHAOS_DURATION")
     try:
@@ -104,11 +105,10 @@ def policy(env: Mapping[str, str], name: str, wanted: targets.Target) -> Object:
     asked = (env.get("POLICY_TYPES") or "all").lower()
     kinds = [kind for kind in ("Egress", "Ingress") if asked in {"all", kind.lower()}]
     peers, ports = _peers(env), _ports(env.get("PORTS", ""))
-    rule = ({"ports": ports} if ports else {}, peers)
     spec: Object = {"podSelector": {"matchLabels": {key: value}}, "policyTypes": kinds}
     for kind, whom in (("Egress", "to"), ("Ingress", "from")):
         if kind in kinds and (peers or ports):
-            spec[kind.lower()] = [rule[0] | ({whom: peers} if peers else {})]
+            spec[kind.lower()] = [({"ports": ports} if ports else {}) | ({whom: peers} if peers else {})]
     labels = {"name": name, "chaosUID": env["CHAOS_UID"], "app.kubernetes.io/part-of": "litmus"}
     meta = {"name": name, "namespace": wanted.namespace, "labels": labels}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}

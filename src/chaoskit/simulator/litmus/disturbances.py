@@ -70,7 +70,7 @@ def _memory(at: Victim, told: Tunables) -> Iterable[Effect]:
 def _io(at: Victim, told: Tunables) -> Iterable[Effect]:
     gigabytes = told.pick("FILESYSTEM_UTILIZATION_BYTES", "0")
     share = told.pick("FILESYSTEM_UTILIZATION_PERCENTAGE", "10") / 100
-    yield _effect("disk", at, gigabytes * 1e9 if gigabytes else share * _FREE_DISK)
+    yield _effect("disk-used", at, gigabytes * 1e9 if gigabytes else share * _FREE_DISK)
     yield _effect("disk-writes", at, told.pick("NUMBER_OF_WORKERS", "4") * _WRITER)
 
 
@@ -159,7 +159,7 @@ def _fill(at: Victim, told: Tunables) -> Iterable[Effect]:
         needed = "either provide ephemeral storage limit inside target container or define"
         raise ChaosError("CHAOS_INJECT_ERROR", f"{needed} EPHEMERAL_STORAGE_MEBIBYTES ENV")
     percent = 100 if mebibytes else told.pick("FILL_PERCENTAGE", "80")
-    yield _effect("disk", at, math.floor(size * percent / 100))
+    yield _effect("disk-used", at, math.floor(size * percent / 100))
 
 
 MAKERS: Mapping[str, Maker] = {

@@ -60,7 +60,7 @@ class NodeProgram:
             loads.append(("memory", self._size("--vm-bytes", self._memory())))
         if "--hdd" in self._words:
             loads.append(("disk-writes", number(self._option("--hdd")) * _WRITER))
-            loads.append(("disk", self._size("--hdd-bytes", _FREE_DISK)))
+            loads.append(("disk-used", self._size("--hdd-bytes", _FREE_DISK)))
         return loads
 
     def _memory(self) -> float:

@@ -17,12 +17,6 @@ from chaoskit.simulator.litmus.inside import STEP
 from chaoskit.simulator.litmus.status import until_whole
 from chaoskit.simulator.litmus.targets import number
 
-_MIB = 2.0**20
-_RETRY = 5.0
-"""Seconds after which ``kubectl drain`` tries an eviction again that a disruption budget refused."""
-_SHELL = ("/bin/bash", "-c")
-
-
 # ------------------------------------------------------------------ which nodes
 
 
@@ -95,7 +89,7 @@ def _emptied(chaos: Chaos, node: str, deadline: float) -> Script:
             _evict(chaos, pod)
         if chaos.me.now() >= deadline:
             raise ChaosError("CHAOS_INJECT_ERROR", f"failed to drain the target node: {node}")
-        yield min(_RETRY, STEP)
+        yield STEP
 
 
 def _drained(chaos: Chaos, node: str) -> Iterable[Object]:
@@ -227,7 +221,7 @@ def stop_service(chaos: Chaos) -> Script:
     _say_injecting(chaos, node)
     label = f"{chaos.me.experiment}-helper-{run_id(chaos.me.world.engine.random)}"
     told = f"sleep 10 && systemctl stop {service} && sleep {duration} && systemctl start {service}"
-    pod = node_pod(chaos.me, label, [_SHELL[0]], ["-c", told], node=node, privileged=True)
+    pod = node_pod(chaos.me, label, ["/bin/bash"], ["-c", told], node=node, privileged=True)
     pod["spec"]["tolerations"] = [_while_away(why, duration + 60) for why in ("not-ready", "unreachable")]
     chaos.me.api.create(pod)
     chaos.mark(node, "node", "targeted")

@@ -233,14 +233,14 @@ class Kubelet:
             for runner in worker.main:
                 runner.poke()
 
-        elif worker is not None and effect.kind == "disk":
+        elif worker is not None and effect.kind == "disk-used":
             self._engine.call_later(_HOUSEKEEPING, lambda: self._check_storage(effect))
 
     def _check_storage(self, effect: Effect) -> None:
         """The pod is evicted if a container of it has written more than its limit of ephemeral storage."""
         key = (effect.namespace, effect.pod)
         worker = self._workers.get(key)
-        written = sum(e.amount for e in self._effects.on(*key) if e.kind == "disk")
+        written = sum(e.amount for e in self._effects.on(*key) if e.kind == "disk-used")
         for runner in worker.main if worker is not None else ():
             limits = (runner.container.spec.get("resources") or {}).get("limits") or {}
             limit = limits.get("ephemeral-storage")

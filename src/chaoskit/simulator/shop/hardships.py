@@ -6,7 +6,6 @@ Those that grow announce themselves, unless they come at once, which each does n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from chaoskit.simulator.effects import Kind
 from chaoskit.simulator.engine import Script
@@ -49,25 +48,27 @@ def oom_at_load(stage: Stage, incident: Incident) -> Script:
 def bad_configuration(stage: Stage, incident: Incident) -> Script:
     """A revision that wants a setting which nobody has made is rolled out, and stands still."""
     missing = {"configMapKeyRef": {"name": f"{incident.workload}-license", "key": "key"}}
-    yield from _bad_revision(stage, incident, {"LICENSE_KEY": missing}, None)
+    present = stage.container(incident.namespace, incident.workload).get("env") or []
+    wanted = [*present, {"name": "LICENSE_KEY", "valueFrom": missing}]
+    yield from _bad_revision(stage, incident, "env", wanted)
 
 
-def image_missing(stage: Stage, incident: Incident) -> Script:
+def image_unpushed(stage: Stage, incident: Incident) -> Script:
     """A revision whose image was never pushed is rolled out, and stands still."""
-    yield from _bad_revision(stage, incident, {}, "chaoskit-shop:none")
+    yield from _bad_revision(stage, incident, "image", "chaoskit-shop:none")
 
 
-def _bad_revision(stage: Stage, incident: Incident, variables: dict[str, Any], image: str | None) -> Script:
+def _bad_revision(stage: Stage, incident: Incident, field: str, wanted: object) -> Script:
     where, patience = (incident.namespace, incident.workload), stage.minutes(4, 14)
-    before = stage.template(*where)
-    stage.roll_out(*where, f"release {stage.random.randrange(200, 900)}", image=image, **variables)
-    bad = stage.template(*where)
-    while stage.template(*where) == bad:
+    before = stage.container(*where)
+    stage.change_container(*where, f"release {stage.random.randrange(200, 900)}", {field: wanted})
+    bad = stage.container(*where)
+    while stage.container(*where) == bad:
         yield _LOOK
         waiting = {pod.main.waiting for pod in stage.pods(*where) if pod.main}
         incident.note(stage.engine.now(), failed=bool(waiting & BAD_WAITING))
         if incident.tired(stage.engine.now(), patience):
-            stage.put_template(*where, before)
+            stage.change_container(*where, "rollback", {field: before.get(field)})
     while not stage.available(*where):
         yield _LOOK
 
@@ -109,10 +110,10 @@ def latency_creep(stage: Stage, incident: Incident) -> Script:
     yield from _worse(stage, incident, "network-latency", stage.random.uniform(0.5, 2.0), (15, 60), _late)
 
 
-def disk_fills(stage: Stage, incident: Incident) -> Script:
+def disk_creep(stage: Stage, incident: Incident) -> Script:
     """Some pods write what nobody cleans up, until nothing more can be written, and requests fail."""
     pods = stage.some(incident)
-    files = [stage.growing("disk", pod) for pod in pods]
+    files = [stage.growing("disk-used", pod) for pod in pods]
     broken = [stage.growing("errors", pod) for pod in pods]
     rise, patience = _rise(stage, incident, 15, 70), stage.minutes(3, 12)
     try:
@@ -145,7 +146,7 @@ def db_down(stage: Stage, incident: Incident) -> Script:
         yield _LOOK
 
 
-def node_lost(stage: Stage, incident: Incident) -> Script:
+def node_away(stage: Stage, incident: Incident) -> Script:
     """The node of one of the workload's pods is gone from one moment to the next, and back later."""
     pods = stage.some(incident)
     node, away = pods[0].node, stage.minutes(3, 15)

@@ -7,6 +7,7 @@ reads them from the pods of the cluster, not from here, so any workload that set
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,17 @@ IMAGE = "chaoskit-shop:1"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of the shop. `calls` gives the share of its requests that call each upstream."""
+    """One service of the shop. `calls` gives the share of its requests that call each upstream.
+
+    `database` is the service that it keeps a pool of connections to, empty for none.
+    """
 
     name: str
     replicas: int
     work_ms: float
     heap_mb: int
     calls: tuple[tuple[str, float], ...] = ()
-    database: bool = False
+    database: str = ""
     pool: int = 10
     cpu: str = "500m"
     memory: str = "256Mi"
@@ -50,21 +54,21 @@ SHOP = (
         budget=True,
         extra=(("RETRIES", "1"),),
     ),
-    Service("catalog", 3, 5, 80, calls=(("cache", 0.8),), database=True, budget=True),
-    Service("cart", 2, 6, 70, calls=(("cache", 1.0),), database=True, budget=True),
+    Service("catalog", 3, 5, 80, calls=(("cache", 0.8),), database="db", budget=True),
+    Service("cart", 2, 6, 70, calls=(("cache", 1.0),), database="db", budget=True),
     Service(
         "orders",
         3,
         11,
         110,
         calls=(("payments", 1.0), ("shipping", 0.7)),
-        database=True,
+        database="db",
         budget=True,
     ),
-    Service("search", 3, 14, 120, calls=(("cache", 0.6),), database=True, memory="320Mi"),
+    Service("search", 3, 14, 120, calls=(("cache", 0.6),), database="db", memory="320Mi"),
     Service("recommendations", 2, 9, 100, calls=(("catalog", 0.5), ("cache", 0.5))),
-    Service("payments", 2, 9, 60, database=True, pool=8, budget=True, memory="192Mi"),
-    Service("shipping", 2, 8, 60, database=True, pool=8, memory="192Mi"),
+    Service("payments", 2, 9, 60, database="db", pool=8, budget=True, memory="192Mi"),
+    Service("shipping", 2, 8, 60, database="db", pool=8, memory="192Mi"),
     Service("cache", 1, 0.4, 160, memory="384Mi"),
     Service(
         "db",
@@ -78,16 +82,16 @@ SHOP = (
 )
 
 
-def manifests() -> tuple[Manifest, ...]:
+def manifests(services: Sequence[Service] = SHOP) -> tuple[Manifest, ...]:
     """Everything that makes the shop, in the order in which it can be created."""
     namespace = {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {"name": NAMESPACE, "labels": {"kubernetes.io/metadata.name": NAMESPACE}},
     }
-    parts = [_deployment(service) for service in SHOP]
-    parts += [_service(service) for service in SHOP]
-    parts += [_budget(service) for service in SHOP if service.budget]
+    parts = [_deployment(service) for service in services]
+    parts += [_service(service) for service in services]
+    parts += [_budget(service) for service in services if service.budget]
     return (namespace, _settings(), *parts)
 
 
@@ -109,7 +113,7 @@ def _settings() -> Manifest:
 
 
 def _deployment(service: Service) -> Manifest:
-    called = [name for name, _ in service.calls] + (["db"] if service.database else [])
+    called = [name for name, _ in service.calls] + ([service.database] if service.database else [])
     spec: dict[str, Any] = {
         "replicas": service.replicas,
         "selector": {"matchLabels": {"app": service.name}},
@@ -121,7 +125,7 @@ def _deployment(service: Service) -> Manifest:
             "spec": {"containers": [_container(service)]},
         },
     }
-    if service.name == "db":
+    if any(name == "MAX_CONNECTIONS" for name, _ in service.extra):
         spec["strategy"] = {"type": "Recreate"}  # two databases on one volume would corrupt it
     return {
         "apiVersion": "apps/v1",
@@ -164,7 +168,7 @@ def _environment(service: Service) -> tuple[tuple[str, str], ...]:
         shares = ",".join(f"{name}={share:g}" for name, share in service.calls)
         environment.append(("SHARES", shares))
     if service.database:
-        environment += [("DB", "http://db/"), ("DB_POOL", str(service.pool))]
+        environment += [("DB", f"http://{service.database}/"), ("DB_POOL", str(service.pool))]
     environment += [("WORK_MS", f"{service.work_ms:g}"), ("HEAP_MB", str(service.heap_mb))]
     return (*environment, *service.extra)
 

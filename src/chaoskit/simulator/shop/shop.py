@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 
 from chaoskit.simulator.api import Api, ApiError
@@ -13,7 +14,6 @@ from chaoskit.simulator.prometheus.queries import BadQuery
 from chaoskit.simulator.prometheus.signals import STEP, Signals
 from chaoskit.simulator.shop import manifests
 from chaoskit.simulator.shop.director import Director
-from chaoskit.simulator.shop.policies import Policies
 from chaoskit.simulator.shop.stage import Incident, Kubelet, Stage
 from chaoskit.simulator.traffic import exposition
 from chaoskit.simulator.traffic.flow import Traffic
@@ -48,12 +48,13 @@ class Shop:
         story: str | None = None,
         present: float | None = None,
         deploy: bool = True,
+        services: Sequence[manifests.Service] = manifests.SHOP,
     ) -> None:
         now = engine.now()
         self._api = api
         self._engine = engine
         self._kubelet = kubelet
-        self._deploy = deploy
+        self._services = services if deploy else ()
         self._refresh: Due | None = None
         self.effects = effects
         self.view = ClusterView(api)
@@ -63,18 +64,15 @@ class Shop:
         self._measurement = Measurement(self.signals, self.view, self.traffic)
         choices = random.Random(f"stories {seed}")
         stage = Stage(api, engine, effects, kubelet, self.view, self.traffic, choices)
-        self._policies = Policies(api, effects, self.view)
         self._director = Director(stage, story, present=now if present is None else present)
 
     def start(self) -> None:
         """The shop is deployed, and every 15 simulated seconds its signals are recorded."""
-        if self._deploy:
-            for manifest in manifests.manifests():
-                self._create(manifest)
+        for manifest in manifests.manifests(self._services) if self._services else ():
+            self._create(manifest)
         self.view.listeners.append(self._changed)
         self.effects.listen(self._affected)
         self.view.start()
-        self._policies.start()
         self._engine.call_later(0, self._step)
         self._director.start()
 
