@@ -175,6 +175,23 @@ def test_variables_are_filled_in_and_unknown_ones_are_problems() -> None:
     assert parse("a: ${left}")[0].value == {"a": "${left}"}
 
 
+def test_variables_are_not_looked_for_in_comments_and_can_be_escaped() -> None:
+    text = "# ${HOST}\na: {b: ${n}, c: $${n}} # ${HOST}\nd: '# ${n}'\ne: |\n  # ${n}\n  x\n# ${HOST}\n"
+    value = {"a": {"b": 3, "c": "${n}"}, "d": "# 3", "e": "# 3\nx\n"}
+    assert parse(text.replace("c: $${n}", "c: '$${n}'"), variables={"n": "3"})[0].value == value
+
+
+def test_an_experiment_says_which_variables_it_needs_and_other_documents_are_as_written() -> None:
+    experiment = "kind: Experiment\nspec:\n  hypothesis: ${x} of $${y}\n"
+    with pytest.raises(InvalidInput) as caught:
+        parse(experiment)
+    assert [(p.line, p.found) for p in caught.value.problems] == [(3, "${x}")]
+    assert "--var x=VALUE" in str(caught.value)
+    assert parse(experiment.replace("${x}", "1", 1))[0].value["spec"]["hypothesis"] == "1 of ${y}"
+    engine = {"kind": "ChaosEngine", "command": "echo ${i} $${j}"}
+    assert parse("kind: ChaosEngine\ncommand: echo ${i} $${j} # ${k}\n")[0].value == engine
+
+
 def test_a_folder_is_read_by_name_and_a_missing_path_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("n: 2")
     (tmp_path / "a.yml").write_text("n: 1\n---\n---\nn: 3")

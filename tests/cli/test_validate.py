@@ -42,6 +42,12 @@ def test_standard_input_is_a_file_too(stranger: CommandLine) -> None:
     assert ended.out.startswith("error    stdin:15:47  ")
 
 
+def test_what_looks_like_a_variable_is_plain_text_in_litmus_yaml(stranger: CommandLine, write: Write) -> None:
+    file = write("a.yaml", "# on ${HOST}\n" + right.BARE)
+    assert stranger("validate", file).code == 0
+    assert stranger("validate", file, "--var", "who=cart").code == 0
+
+
 def test_a_folder_without_documents_is_no_pass(stranger: CommandLine) -> None:
     (stranger.home / "empty").mkdir()
     ended = stranger("validate", "empty")

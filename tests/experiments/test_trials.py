@@ -7,6 +7,7 @@ import pytest
 from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput
 from chaoskit.experiments import load
+from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.trials import Trial, trials
 
@@ -68,6 +69,29 @@ def test_a_native_experiment_is_checked_against_the_catalogue(
     with pytest.raises(InvalidInput) as caught:
         trials(parse(NATIVE.replace(old, new, 1), "f.yaml"))
     assert [(p.line, p.hint) for p in caught.value.problems] == [(line, hint)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "beside"),
+    [
+        ("{kind: pod-delete}", "{kind: pod-delete, parameters: {duration: 300}}\n  duration: 30s",
+         "spec.fault.parameters.duration", "spec.duration (line 6)"),
+        ("{kind: pod-delete}", "{kind: pod-delete, parameters: {interval: 5, CHAOS_INTERVAL: '9'}}",
+         "spec.fault.parameters.CHAOS_INTERVAL", "spec.fault.parameters.interval (line 5)"),
+        ("cart]}", "cart], pods: 1, percent: 100}", "spec.targets.percent", "spec.targets.pods (line 6)"),
+        ("cart]}", "cart], percent: 50}\n  fault: {kind: pod-delete, parameters: {PODS_AFFECTED_PERC: '9'}}",
+         "spec.fault.parameters.PODS_AFFECTED_PERC", "spec.targets.percent (line 5)"),
+    ],
+)  # fmt: skip
+def test_what_is_said_twice_is_refused_with_both_places(old: str, new: str, field: str, beside: str) -> None:
+    text = NATIVE.replace(old, new, 1)
+    if new.count("fault:"):
+        text = text.replace("  fault: {kind: pod-delete}\n", "", 1)
+    with pytest.raises(InvalidInput) as caught:
+        trials(parse(text, "f.yaml"))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.rule, problem.expected) == (field, "twice-said", "one of the two")
+    assert f"beside {beside}" in problem.found
 
 
 def test_a_preset_can_give_what_the_fault_cannot_do_without() -> None:
@@ -142,4 +166,4 @@ def test_a_namespace_is_given_only_to_documents_without_one() -> None:
 def test_every_example_can_be_run() -> None:
     found = load([str(EXAMPLES)])
     assert {type(each) for each in found} == {Trial}
-    assert all(each.faults[0] in CATALOGUE for each in found)
+    assert all(each.asked[0] in EVERY for each in found)

@@ -68,7 +68,7 @@ def validate(
 
 
 def _check(
-    session: Session, files: list[str], ignore: frozenset[str], given: dict[str, str], *, strict: bool
+    session: Session, files: list[str], ignore: frozenset[str], given: dict[str, str] | None, *, strict: bool
 ) -> None:
     from chaoskit.documents import refuse, survey
     from chaoskit.experiments.lint import Finding
@@ -143,13 +143,15 @@ def checked(files: list[str], var: list[str] | None, var_files: list[Path] | Non
     return documents
 
 
-def variables(pairs: list[str] | None, files: list[Path] | None) -> dict[str, str]:
-    """The variables of files, then ``name=value`` pairs over them.
+def variables(pairs: list[str] | None, files: list[Path] | None) -> dict[str, str] | None:
+    """The variables of files, then ``name=value`` pairs over them; None when none were given.
 
     Raises:
         BadParameter: a pair has no ``=``.
         InvalidInput: a file is no YAML mapping of names to plain values.
     """
+    if not pairs and not files:
+        return None
     for pair in pairs or ():
         if "=" not in pair:
             raise typer.BadParameter(f"{pair!r} is not of the form name=value")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def _names(path: str) -> list[str]:
     return [str(f) for f in sorted(root.rglob("*")) if f.suffix in SUFFIXES] if root.is_dir() else [path]
 
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = re.compile(r"(?P<escape>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _IGNORE = re.compile(
     r"(?P<before>.*?)#\s*chaoskit:\s*ignore\s+(?P<rules>[a-z0-9-]+(?:\s*,\s*[a-z0-9-]+)*)\s*$"
 )
@@ -120,19 +121,22 @@ def parse(
 ) -> tuple[Document, ...]:
     """The documents of a YAML text, empty ones left out, the items of a ``kind: List`` each by itself.
 
-    ``${name}`` is replaced where variables are given.
+    ``${name}`` is replaced where variables are given, never in a comment; ``$${name}`` stands for itself.
+    Without variables the text is as it was written, but an Experiment must use none then.
 
     Raises:
-        InvalidInput: it is no YAML, a key stands twice, or a variable is unknown.
+        InvalidInput: it is no YAML, a key stands twice, or a variable is unknown or not given.
     """
-    text = text if variables is None else _filled(text, path, variables)
+    if variables is not None:
+        text = _filled(text, path, variables)
     ignored = _ignored(text)
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         raise _broken(path, f"{error.reason}", _position(text, error.position)) from error
     try:
-        return tuple(_documents(loader, path, ignored))
+        found = tuple(_documents(loader, path, ignored))
+        return found if variables is not None else tuple(map(_without_variables, found))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _broken(path, str(error.problem or error.context or "unreadable"), _at(mark)) from error
@@ -159,14 +163,68 @@ def _position(text: str, position: int) -> Place:
 
 
 def _filled(text: str, path: str, variables: Mapping[str, str]) -> str:
+    comments = _comments(text) if "${" in text else ()
+    found = [
+        match
+        for match in _VARIABLE.finditer(text)
+        if not any(start <= match.start() < end for start, end in comments)
+    ]
     refuse([
-        Problem(path, f"${{{match[1]}}}", "unknown", "a variable that is given", line, match.start() + 1,
-                closest(match[1], variables))
-        for line, content in enumerate(text.splitlines(), 1)
-        for match in _VARIABLE.finditer(content)
-        if match[1] not in variables
+        Problem(path, f"${{{match['name']}}}", "unknown", "a variable that is given",
+                *_position(text, match.start()), closest(match["name"], variables))
+        for match in found
+        if not match["escape"] and match["name"] not in variables
     ])  # fmt: skip
-    return _VARIABLE.sub(lambda match: variables[match[1]], text)
+    parts, done = [], 0
+    for match in found:
+        parts += [text[done : match.start()], match[0][1:] if match["escape"] else variables[match["name"]]]
+        done = match.end()
+    return "".join((*parts, text[done:]))
+
+
+def _comments(text: str) -> tuple[tuple[int, int], ...]:
+    """Where comments stand, from their # to the end of the line; none in a text that is no YAML."""
+    masked = _VARIABLE.sub(lambda match: "x" * len(match[0]), text)  # braces mean something in YAML
+    try:
+        tokens = [(each.start_mark.index, each.end_mark.index) for each in yaml.scan(masked, yaml.SafeLoader)]
+    except yaml.YAMLError:
+        return ()
+    written = sorted(token for token in tokens if token[0] < token[1])
+    gaps, last = [], 0
+    for start, end in (*written, (len(masked), len(masked))):
+        gaps += [(last + m.start(), last + m.end()) for m in re.finditer(r"#[^\n]*", masked[last:start])]
+        last = max(last, end)
+    return tuple(gaps)
+
+
+def _without_variables(document: Document) -> Document:
+    """The document, which uses no variables where it is an Experiment; their escapes are undone there.
+
+    Raises:
+        InvalidInput: with each variable that it uses.
+    """
+    if document.kind != "Experiment":
+        return document
+    used = [(at, m) for at in document.places for m in _VARIABLE.finditer(_text(document.at(at)))]
+    refuse([
+        document.problem(at, match[0], f"a variable that is given: --var {match['name']}=VALUE",
+                         hint=f"$${{{match['name']}}} for the text itself")
+        for at, match in used
+        if not match["escape"]
+    ])  # fmt: skip
+    return replace(document, value=_unescaped(document.value)) if used else document
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _unescaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: match[0][1:], value)
+    if isinstance(value, list):
+        return [_unescaped(each) for each in value]
+    return {k: _unescaped(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _ignored(text: str) -> dict[int, frozenset[str]]:

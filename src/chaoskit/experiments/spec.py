@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chaoskit.documents import Document, Duration, Location, Written, build, closest, refuse, shown
+from chaoskit.documents import Document, Duration, Location, Written, build, closest, refuse, shown, spelled
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.faults import SEVERITIES, Fault, Severity, Value
@@ -138,6 +138,7 @@ def experiment_of(document: Document) -> Experiment:
     problems = _fault_problems(document)
     if experiment.spec.fault.kind in EVERY:
         problems += [*_interval_problems(document, experiment), *_target_problems(document, experiment)]
+        problems += _twice(document, EVERY[experiment.spec.fault.kind])
     refuse(problems)
     return experiment
 
@@ -183,6 +184,37 @@ def _wrong(document: Document, fault: Fault, name: str, value: object) -> Iterat
             yield document.problem(place, "unknown", wanted, hint=hint, rule="parameter-unknown", key=True)
     elif isinstance(value, str | int | float | bool) and not parameter.accepts(value):
         yield document.problem(place, shown(value), parameter.expected, rule="parameter-value")
+
+
+def _twice(document: Document, fault: Fault) -> Iterator[Problem]:
+    """What is said in two places: only one of them would count, and nobody would know which."""
+    given = document.at(_PARAMETERS)
+    said: dict[str, list[Location]] = {}
+    for env, location in _ELSEWHERE:
+        if document.at(location) is not None:
+            said.setdefault(env, []).append(location)
+    for name in given if isinstance(given, Mapping) else ():
+        parameter = fault.parameter(name)
+        env = parameter.env if parameter is not None else name
+        said.setdefault(_LASTING if env in _LASTS else env, []).append((*_PARAMETERS, name))
+    for first, *more in said.values():
+        place = document.place(first, key=True)
+        for location in more:
+            found = f"{shown(document.at(location))} beside {spelled(first)} (line {place.line}), "
+            found += shown(document.at(first))
+            wanted = "one of the two"
+            yield document.problem(location, found, wanted, rule="twice-said", key=True)
+
+
+_LASTING = "TOTAL_CHAOS_DURATION"
+_LASTS = frozenset({_LASTING, "DURATION"})
+_ELSEWHERE: tuple[tuple[str, Location], ...] = (
+    (_LASTING, ("spec", "duration")),
+    ("PODS_AFFECTED_PERC", (*_TARGETS, "pods")),
+    ("PODS_AFFECTED_PERC", (*_TARGETS, "percent")),
+    ("LIB_IMAGE", ("spec", "litmus", "image")),
+)
+"""What stands outside the parameters and becomes such an ENV all the same."""
 
 
 def _interval_problems(document: Document, experiment: Experiment) -> Iterator[Problem]:

@@ -27,6 +27,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "parameter-unknown": ("error", "the fault does not know it"),
     "parameter-missing": ("error", "the fault cannot do without"),
     "parameter-value": ("error", "Litmus reads what is no plain number as 0 and passes without a fault"),
+    "twice-said": ("error", "only one of the two would count"),
     "targets": ("error", "faults on pods need pods, faults on nodes need nodes"),
     "no-steady-state": ("warning", "without it a pass says only that the fault took place"),
     "radius": ("warning", "the run will be refused"),
