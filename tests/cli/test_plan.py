@@ -214,3 +214,33 @@ def _of_account(simulated: Watched, name: str) -> str:
     with urllib.request.urlopen(request, context=ssl.create_default_context(cadata=authority)) as answer:
         user["user"] = {"token": json.load(answer)["status"]["token"]}
     return yaml.safe_dump(config)
+
+
+def test_a_namespace_that_contradicts_the_document_is_told_with_both(
+    stranger: CommandLine, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x"))
+    for words in (("plan",), ("run", "--yes")):
+        ended = stranger(*words, file, "-n", "other")
+        assert ended.code == 2
+        assert 'metadata.namespace is "shop", expected other, as -n says' in ended.err
+    assert stranger("plan", file, "-n", "shop").code == 4
+
+
+def test_where_there_is_no_document_the_arguments_are_named(stranger: CommandLine, write: Write) -> None:
+    (stranger.home / "emptydir").mkdir()
+    write("empty.yaml", "# nothing\n")
+    ended = stranger("run", "emptydir", "empty.yaml", "--junit", "j.xml", "--yes")
+    assert ended.code == 2
+    assert [line.split()[1] for line in ended.err.splitlines() if line.startswith("error")] == [
+        "emptydir",
+        "empty.yaml",
+    ]
+    assert 'file="emptydir"' in (stranger.home / "j.xml").read_text(encoding="utf-8")
+
+
+def test_standard_input_is_no_file_in_sarif(stranger: CommandLine) -> None:
+    assert stranger("run", "-", "--sarif", "s.json", "--yes", stdin="kind: Experiment\n").code == 2
+    (run,) = json.loads((stranger.home / "s.json").read_text(encoding="utf-8"))["runs"]
+    assert "physicalLocation" not in run["results"][0]["locations"][0]
+    assert len({each["partialFingerprints"]["chaoskit/v1"] for each in run["results"]}) == len(run["results"])

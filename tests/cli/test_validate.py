@@ -55,6 +55,14 @@ def test_a_folder_without_documents_is_no_pass(stranger: CommandLine) -> None:
     assert "no document" in ended.err
 
 
+def test_what_cannot_be_run_by_itself_is_a_warning(stranger: CommandLine, write: Write) -> None:
+    file = write("cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    ended = stranger("validate", file, "-o", "json")
+    assert [(each["rule"], each["line"]) for each in ended.json["findings"]] == [("nothing-to-run", 2)]
+    assert ended.code == 0
+    assert stranger("run", file, "--yes").err.startswith("error    ")
+
+
 def test_rules_are_listed_with_their_gravity_and_reason(stranger: CommandLine) -> None:
     listed = stranger("validate", "--rules", "-o", "json").json["rules"]
     assert {"rule": "tunable", "level": "error"}.items() <= next(

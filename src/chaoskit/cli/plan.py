@@ -47,7 +47,7 @@ def plan(
     """Show targets, checks, rights, undo and time of a run, as the cluster is now; nothing is changed."""
     from chaoskit.experiments import planfile, rights
 
-    documents = checked(files, var, var_file)
+    documents = checked(session, files, var, var_file)
     with session.connected() as runtime:
         home, namespace = runtime.settings.home, runtime.namespace
         plans = plans_of(runtime, documents, namespace)

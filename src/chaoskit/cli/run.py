@@ -14,7 +14,7 @@ from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import Signalled, stopping
-from chaoskit.cli.validate import VariableFiles, Variables, checked
+from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
 from chaoskit.errors import ChaoskitError, InvalidInput, NotFound, Refused
 from chaoskit.outcome import of_error
 from chaoskit.redaction import secrets_of
@@ -149,7 +149,7 @@ def _given(
     """Files, or a plan; with both, the files must still be those of the plan, wherever it was made."""
     if not plan and not files:
         raise typer.BadParameter("neither FILES nor --plan: there is nothing to run")
-    documents = checked(files, var, var_file) if files else ()
+    documents = checked(session, files, var, var_file) if files else ()
     if not plan:
         return _Given(documents)
     from chaoskit.experiments import planfile
@@ -160,6 +160,7 @@ def _given(
         if not documents:
             raise
         return _Given(documents, plan=plan)
+    agreeing(session, kept.documents)
     return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes)
 
 

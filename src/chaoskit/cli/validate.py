@@ -12,10 +12,12 @@ import typer
 from chaoskit.cli.complaints import problem_words
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.errors import InvalidInput
+from chaoskit.errors import InvalidInput, Problem
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from chaoskit.documents import Document
@@ -129,18 +131,45 @@ def _schema(kind: str) -> str:
     return (resources.files("chaoskit") / "schemas" / file).read_text(encoding="utf-8")
 
 
-def checked(files: list[str], var: list[str] | None, var_files: list[Path] | None) -> tuple[Document, ...]:
+def checked(
+    session: Session, files: list[str], var: list[str] | None, var_files: list[Path] | None
+) -> tuple[Document, ...]:
     """The documents of these files, once all of them can be run as far as a look at them tells.
 
     Raises:
         InvalidInput: with every problem of every document; nothing was connected for it.
     """
-    from chaoskit.documents import read
+    from chaoskit.documents import read, refuse
     from chaoskit.experiments import trials
 
     documents = read(files, variables=variables(var, var_files))
+    if not documents:
+        refuse([_nothing_in(each) for each in files])
     trials(documents)
+    agreeing(session, documents)
     return documents
+
+
+def _nothing_in(path: str) -> Problem:
+    """No document was found there."""
+    what = "stdin" if path == "-" else path
+    return Problem(what, "documents", "missing", "Experiment or ChaosEngine, in a .yaml, .yml or .json file")
+
+
+def agreeing(session: Session, documents: Sequence[Document]) -> None:
+    """No document names another namespace than ``-n`` does; those that name none go where it says.
+
+    Raises:
+        InvalidInput: with each that does.
+    """
+    from chaoskit.documents import refuse, shown
+
+    asked, place = session.asked_namespace, ("metadata", "namespace")
+    refuse([
+        each.problem(place, shown(each.at(place)), f"{asked}, as -n says, or no namespace at all")
+        for each in documents
+        if asked and each.at(place) not in (None, "", asked)
+    ])  # fmt: skip
 
 
 def variables(pairs: list[str] | None, files: list[Path] | None) -> dict[str, str] | None:

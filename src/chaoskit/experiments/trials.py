@@ -114,9 +114,8 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
     beside = tuple(body for body in made if not isinstance(body, Trial))
     found = tuple(trial for trial in made if isinstance(trial, Trial))
     if not found:
-        where = ", ".join(dict.fromkeys(d.path for d in documents)) or "nothing"
-        problem = Problem(where, "document", "no experiment", f"{KIND} or ChaosEngine")
-        raise InvalidInput(f"{where}: there is nothing to run", problems=(problem,))
+        refuse([one.problem for one in _nothing_to_run(documents)])
+        raise InvalidInput("there is nothing to run: no document was given")
     between = _heeded(lint.together(documents))
     refuse([one.problem for one in between if strict])
     return tuple(_with_beside(trial, beside, between) for trial in found)
@@ -131,7 +130,19 @@ def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
         found += said
         if not any(one.level == "error" for one in said):
             valid.append(document)
-    return (*found, *_heeded(lint.together(valid)))
+    told = (*found, *_heeded(lint.together(valid)))
+    idle = not any(each.kind in _RUNNABLE for each in documents) and len(valid) == len(documents)
+    return (*told, *_heeded(_nothing_to_run(documents))) if idle else told
+
+
+_RUNNABLE = frozenset({KIND, "ChaosEngine"})
+
+
+def _nothing_to_run(documents: Iterable[Document]) -> tuple[lint.Finding, ...]:
+    """Where the first document of each file stands: none of them is anything that can be run."""
+    first = {each.path: each for each in reversed(list(documents))}
+    wanted = f"{KIND} or ChaosEngine beside it"
+    return tuple(lint.Look(d).say("nothing-to-run", ("kind",), wanted) for d in reversed(first.values()))
 
 
 def _findings(document: Document) -> tuple[lint.Finding, ...]:

@@ -20,7 +20,6 @@ from chaoskit.reports.reading import Reported, moment, name_of, outcome_of, plac
 from chaoskit.version import __version__
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_ADDRESS = "https://github.com/chaoskit/chaoskit"
 _SOURCES = "%SRCROOT%"
 
 Plain = dict[str, Any]
@@ -45,7 +44,6 @@ def render(reported: Reported) -> str:
 def _driver(rules: Mapping[str, Plain]) -> Plain:
     return {
         "name": "chaoskit",
-        "informationUri": _ADDRESS,
         "version": __version__,
         "semanticVersion": __version__,
         "rules": list(rules.values()),
@@ -78,7 +76,6 @@ def _rule(name: str, kind: str) -> Plain:
         "shortDescription": {"text": title.format(name)},
         "fullDescription": {"text": title.format(name)},
         "help": {"text": f"What to do: {advice}."},
-        "helpUri": _ADDRESS,
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": ["resilience", "chaos-engineering"], "precision": "very-high"},
     }
@@ -118,6 +115,10 @@ def _weakness(case: Case, document: Document) -> Plain:
 def _fingerprint(rule: str, name: str, document: Document) -> str:
     """The same for the same weakness on every run, so that an alert is one however often it is found."""
     parts = (rule, name, document["namespace"], *sorted(whom(document)))
+    return _hashed(*parts)
+
+
+def _hashed(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -131,9 +132,7 @@ def _problem(problem: Mapping[str, Any]) -> Plain:
         "level": "error",
         "message": {"text": text},
         "locations": [_physical(problem["path"], problem["line"] or 1, problem["column"])],
-        "partialFingerprints": {
-            "chaoskit/v1": hashlib.sha256(f"{problem['path']}\n{problem['field']}".encode()).hexdigest()
-        },
+        "partialFingerprints": {"chaoskit/v1": _hashed(rule, problem["path"], problem["field"])},
         "properties": {"kind": "document"},
     }
 
@@ -149,6 +148,8 @@ def _location(place: tuple[str, int] | None, document: Document) -> Plain:
 
 
 def _physical(path: str, line: int, column: int = 0) -> Plain:
+    if path == "stdin":
+        return {"message": {"text": f"Standard input, line {line}."}}  # no file that could be shown
     region = {"startLine": line, **({"startColumn": column} if column else {})}
     return {"physicalLocation": {"artifactLocation": _artifact(path), "region": region}}
 

@@ -6,10 +6,10 @@ from chaoskit.experiments.lint.access import SHAPES, beside
 from chaoskit.experiments.lint.definitions import definition
 from chaoskit.experiments.lint.engines import engine
 from chaoskit.experiments.lint.native import native
-from chaoskit.experiments.lint.rules import RULES, Finding, Level
+from chaoskit.experiments.lint.rules import RULES, Finding, Level, Look
 from chaoskit.experiments.lint.together import together
 
 BESIDE = frozenset({"ChaosExperiment", *SHAPES})
 """Kinds that may stand beside an engine."""
 
-__all__ = ["BESIDE", "RULES", "Finding", "Level", "beside", "definition", "engine", "native", "together"]
+__all__ = ["BESIDE", "RULES", "Finding", "Level", "Look", "beside", "definition", "engine", "native", "together"]
