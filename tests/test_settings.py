@@ -53,8 +53,14 @@ def test_protected_namespaces_can_be_given_in_the_environment() -> None:
     [
         ("max_pods: many", "max_pods"),
         ("max_podz: 1", "max_podz"),
-        ("- a\n- b", "no mapping"),
-        ("a: [", "no YAML"),
+        ("- a\n- b", "one mapping"),
+        ("a: [", "valid YAML"),
+        ("max_pods: 1\nmax_pods: 2", ":2:1  max_pods is written twice"),
+        ("max_pods: 1\nmax-pods: 2", ":2:1  max-pods is written twice, first in line 1"),
+        ("model: a\nmax_podz: 1", ":2:1  max_podz is unknown"),
+        ("max_podz: 1", "did you mean max_pods?"),
+        ("max_pods: many", ':1:11  max_pods is "many", expected a whole number'),
+        ("settings: {}\norigins: {}", "chaoskit config init"),
     ],
 )
 def test_a_wrong_file_is_named_with_the_field(file: Path, text: str, says: str) -> None:
@@ -92,3 +98,37 @@ def test_a_key_that_can_be_guessed_is_refused_and_never_told() -> None:
     assert "hunter2" not in str(raised.value.problems[0])
     assert "16 characters or more" in raised.value.problems[0].expected
     assert "a" * 16 not in repr(settings.load({"model_key": "a" * 16}, environment={}).settings)
+
+
+def test_a_file_that_is_no_text_is_told_with_its_line(file: Path) -> None:
+    file.write_bytes(b"model: a\nstore: \xff\n")
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({}, environment={}, file=file)
+    assert (caught.value.problems[0].line, caught.value.problems[0].expected) == (2, "text in UTF-8")
+
+
+def test_variables_that_mean_nothing_are_warned_of(tmp_path: Path) -> None:
+    env = {
+        "CHAOSKIT_MAXPODS": "3",
+        "CHAOSKIT_HOME": "/h",
+        "CHAOSKIT_SHARED": "/s",
+        "CHAOSKIT_PORT": "tcp://1",
+    }
+    env |= {"CHAOSKIT_SERVICE_HOST": "10.0.0.1", "CHAOSKIT_PORT_80_TCP": "x", "CHAOSKIT_MAX_PODS": "1"}
+    loaded = settings.load({}, environment=env)
+    assert loaded.warnings == ("CHAOSKIT_MAXPODS is no setting; did you mean CHAOSKIT_MAX_PODS?",)
+
+
+def test_what_is_written_loads_back(tmp_path: Path) -> None:
+    env = {
+        "CHAOSKIT_MAX_PODS": "3", "CHAOSKIT_CHAOS_COOLDOWN": "5m", "CHAOSKIT_WEBHOOK": "https://h/s3cret",
+        "CHAOSKIT_PROTECTED_NAMESPACES": "a,b", "CHAOSKIT_STORE": "mongodb://me:s3cret@host/db",
+    }  # fmt: skip
+    loaded = settings.load({}, environment=env)
+    path = tmp_path / "again.yaml"
+    path.write_text(settings.written(loaded.settings), encoding="utf-8")
+    assert "s3cret" not in path.read_text(encoding="utf-8")
+    again = settings.load({}, environment={"CHAOSKIT_WEBHOOK": env["CHAOSKIT_WEBHOOK"]}, file=path)
+    assert again.settings == loaded.settings.model_copy(update={"store": ""})
+    assert again.origins["max_pods"] == str(path)
+    assert again.origins["max_percent"] == "default"

@@ -2,11 +2,12 @@
 
     ChaoskitError
     ├── InvalidInput            what a person wrote cannot be used; carries every Problem found
+    │   └── UnknownName         nothing has the name, id or hash that a person gave
     ├── NoBaseline              the data cannot support a judgement: too little of what it would need
     ├── Refused                 a guard said no: which guard, which limit, until when
     ├── CannotStart             something needed is missing or busy; nothing was injected
     │   ├── Unavailable         a service cannot be reached or does not answer
-    │   ├── NotFound            an object or record does not exist
+    │   ├── NotFound            an object of the cluster does not exist
     │   ├── Conflict            somebody else changed it, or it exists already
     │   │   └── TakenOver       another process holds this run's ledger: it acts now, this one must not
     │   └── Forbidden           the server denies it to this caller
@@ -66,6 +67,10 @@ class InvalidInput(ChaoskitError):
         self.problems = tuple(problems)
 
 
+class UnknownName(InvalidInput):
+    """Nothing has the name, id or hash that a person gave; or more than one thing has."""
+
+
 class NoBaseline(ChaoskitError):
     """The data cannot support a judgement; the message says what there is too little of."""
 
@@ -94,7 +99,7 @@ class Unavailable(CannotStart):
 
 
 class NotFound(CannotStart):
-    """An object or record does not exist."""
+    """An object of the cluster does not exist."""
 
 
 class Conflict(CannotStart):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from chaoskit.documents import Duration
+from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.redaction import HIDDEN, scrubbed
 
@@ -115,12 +116,23 @@ class Settings(BaseModel):
 
 
 class Loaded(BaseModel):
-    """The settings, and for each name where it was set: ``default``, a file, a variable or a flag."""
+    """The settings, and for each name where it was set: ``default``, a file, a variable or a flag.
+
+    `warnings` say in words what was set and means nothing.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     settings: Settings
     origins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+SECRET = frozenset(name for name, field in Settings.model_fields.items() if not field.repr)
+"""The settings whose values are shown nowhere."""
+
+RULE = "setting"
+"""The rule of every problem with a setting: no line of a settings file is ever quoted."""
 
 
 def load(
@@ -132,48 +144,103 @@ def load(
     """The settings that hold now; a flag that is None was not given.
 
     Raises:
-        InvalidInput: a file, variable or flag is wrong; names file or variable, field and what is expected.
+        InvalidInput: a file, variable or flag is wrong; names file and line or variable, field and what is
+            expected.
     """
     env = os.environ if environment is None else environment
-    values: dict[str, Any] = {"home": state_folder(env)}
-    origins: dict[str, str] = {}
-    for origin, layer in (
-        (_file_name(file, env), _from_file(file, env)),
-        ("", _from_environment(env)),
-        ("flag", flags),
-    ):
-        for name, value in layer.items():
-            if value is not None:
-                values[name] = value
-                origins[name] = origin or PREFIX + name.upper()
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        raise InvalidInput("the settings cannot be used", problems=_problems(error, origins)) from error
-    return Loaded(settings=settings, origins={n: origins.get(n, "default") for n in Settings.model_fields})
+    given: list[tuple[str, Document]] = []
+    if (document := _from_file(file, env)) is not None:
+        given += [(name, document) for name in document.value]
+    given += [(name, _alone(PREFIX + name.upper(), name, v)) for name, v in _from_environment(env).items()]
+    given += [(name, _alone("flag", name, value)) for name, value in flags.items() if value is not None]
+    refuse([each for _, told in {id(d): (n, d) for n, d in given}.values() for each in _wrong(told)])
+    values = {"home": state_folder(env)} | {name: document.value[name] for name, document in given}
+    origins = {name: document.path for name, document in given}
+    return Loaded(
+        settings=Settings.model_validate(values),
+        origins={name: origins.get(name, "default") for name in Settings.model_fields},
+        warnings=tuple(_unknown(env)),
+    )
 
 
-def _file_name(file: Path | None, env: Mapping[str, str]) -> str:
-    return str(file or env.get("CHAOSKIT_CONFIG") or "chaoskit.yaml")
+def file_name(file: Path | None, environment: Mapping[str, str]) -> str:
+    """The settings file that counts: the one named, or ``chaoskit.yaml``."""
+    return str(file or environment.get("CHAOSKIT_CONFIG") or "chaoskit.yaml")
 
 
-def _from_file(file: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
+def _from_file(file: Path | None, env: Mapping[str, str]) -> Document | None:
     """What the file says; one that was named must be there, ``chaoskit.yaml`` may be."""
-    path = Path(_file_name(file, env))
+    path = Path(file_name(file, env))
     named = file is not None or "CHAOSKIT_CONFIG" in env
     if not named and not path.exists():
-        return {}
+        return None
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        found = parse(path.read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
         raise InvalidInput(f"the settings file {path} cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-        at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold a token
-        raise InvalidInput(f"the settings file {path} is no YAML{at}") from error
-    if not isinstance(found, dict):
-        raise InvalidInput(f"the settings file {path} is no mapping of names to values")
-    return {str(name).replace("-", "_"): value for name, value in found.items()}
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        refuse([Problem(str(path), "file", "broken", "text in UTF-8", line, 1, rule=RULE)])
+    except InvalidInput as error:
+        refuse([_discreet(each) for each in error.problems])
+    if not found:
+        return None
+    first = found[0]
+    if len(found) > 1 or not isinstance(first.value, dict):
+        wanted = "one mapping of names to values"
+        refuse([replace(first.problem((), "something else", wanted), rule=RULE)])
+    if {"settings", "origins"} <= set(first.value):
+        told = first.problem(
+            (), "what chaoskit config has shown", "settings: chaoskit config init writes them"
+        )
+        refuse([replace(told, rule=RULE)])
+    return _underscored(first)
+
+
+def _discreet(problem: Problem) -> Problem:
+    """What is no YAML, without what the file says: it may hold a token."""
+    found = "broken" if problem.field == "YAML" else problem.found
+    return replace(problem, found=found, rule=RULE)
+
+
+def _underscored(document: Document) -> Document:
+    """The document with ``max-pods`` as ``max_pods``.
+
+    Raises:
+        InvalidInput: a name stands in it both ways.
+    """
+    names: dict[str, str] = {}
+    for name in document.value:
+        plain = name.replace("-", "_")
+        if plain in names:
+            line = document.place((names[plain],), key=True).line
+            told = document.problem((name,), f"written twice, first in line {line}", "one value", key=True)
+            refuse([replace(told, rule=RULE)])
+        names[plain] = name
+    value = {plain: document.value[name] for plain, name in names.items()}
+
+    def under(location: Location) -> Location:
+        return (str(location[0]).replace("-", "_"), *location[1:]) if location else ()
+
+    places = {under(where): place for where, place in document.places.items()}
+    return Document(document.path, value, places, {under(w): p for w, p in document.keys.items()})
+
+
+def _alone(origin: str, name: str, value: Any) -> Document:
+    return Document(origin, {name: value}, {}, {})
+
+
+def _wrong(document: Document) -> Iterator[Problem]:
+    """What is wrong with these settings; a value that is secret is not told."""
+    try:
+        build(document, Settings)
+    except InvalidInput as error:
+        for each in error.problems:
+            hidden = each.field.partition(".")[0] in SECRET and each.found != "unknown"
+            found = HIDDEN if hidden else scrubbed(each.found)
+            expected = "a setting that exists" if each.found == "unknown" else each.expected
+            line, column = (each.line, each.column) if document.places else (0, 0)
+            yield replace(each, found=found, expected=expected, line=line, column=column, rule=RULE)
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
@@ -186,25 +253,42 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
 _LISTS = frozenset({"protected_namespaces", "signals"})
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
-SECRET = frozenset(name for name, field in Settings.model_fields.items() if not field.repr)
-"""The settings whose values are shown nowhere."""
+_KNOWN = frozenset(
+    {PREFIX + name.upper() for name in Settings.model_fields}
+    | {f"{PREFIX}{name}" for name in ("CONFIG", "SHARED", "ISSUE", "RECOVERY", "TARGET")}
+)
+_OF_A_SERVICE = re.compile(rf"{PREFIX}(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT\w*|PORT|PORT_\d\w*)")
+"""Variables that Kubernetes gives to every pod for a Service called chaoskit."""
 
 
-def _told(name: str, value: object) -> str:
-    return HIDDEN if name in SECRET else scrubbed(repr(value))
+def _unknown(env: Mapping[str, str]) -> Iterator[str]:
+    """Variables that look like settings and are none, those for tests left alone."""
+    for name in sorted(env):
+        plain = not name.startswith((f"{PREFIX}TEST_", f"{PREFIX}BUILD_", f"{PREFIX}CLUSTER_"))
+        if name.startswith(PREFIX) and plain and name not in _KNOWN and not _OF_A_SERVICE.fullmatch(name):
+            yield f"{name} is no setting; {closest(name, _KNOWN) or 'chaoskit config lists them'}"
 
 
-def _problems(error: ValidationError, origins: Mapping[str, str]) -> list[Problem]:
-    return [
-        Problem(
-            path=origins.get(str(each["loc"][0]), "settings"),
-            field=".".join(str(part) for part in each["loc"]),
-            found="set" if each["type"] == "extra_forbidden" else _told(str(each["loc"][0]), each["input"]),
-            expected="a setting that exists" if each["type"] == "extra_forbidden" else each["msg"],
-        )
-        for each in error.errors()
-    ]
+def written(settings: Settings) -> str:
+    """The settings as a file that loads back: each with its meaning, those at their default as comments.
+
+    What is secret is left out: it belongs in the environment.
+    """
+    from chaoskit.documents import dump
+
+    lines: list[str] = []
+    usual = Settings(home=settings.home)
+    plain, defaults = settings.model_dump(mode="json"), usual.model_dump(mode="json")
+    for name, field in Settings.model_fields.items():
+        entry = dump({name: plain[name]}).rstrip("\n")
+        secret = name in SECRET or (isinstance(plain[name], str) and scrubbed(plain[name]) != plain[name])
+        if secret:
+            entry = f"# {name}: in the environment, as {PREFIX}{name.upper()}"
+        elif plain[name] == defaults[name]:
+            entry = "\n".join(f"# {line}" for line in entry.splitlines())
+        lines += [f"# {field.description}", entry, ""]
+    return "\n".join(lines)

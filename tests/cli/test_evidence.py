@@ -72,8 +72,8 @@ def test_what_was_written_is_told_to_who_reads_json(keeper: CommandLine) -> None
     assert keeper("report", WEAK, "-o", "json").json["files"] == {}
 
 
-def test_a_record_that_is_not_there_is_4_and_writes_nothing(keeper: CommandLine) -> None:
-    assert keeper("report", "1zzz", "--junit", "r.xml").code == 4
+def test_a_record_that_is_not_there_is_2_and_writes_nothing(keeper: CommandLine) -> None:
+    assert keeper("report", "1zzz", "--junit", "r.xml").code == 2
     assert not (keeper.home / "r.xml").exists()
     assert keeper("report").code == 2
 
@@ -159,7 +159,7 @@ def test_a_run_is_explained_in_words(keeper: CommandLine) -> None:
     told = keeper("explain", "1rrr", "-o", "json").json
     assert (told["outcome"], told["schema"]) == ("recovered", "chaoskit.io/explanation/v1")
     assert keeper("explain", "1ppp").code == 2
-    assert keeper("explain", "1zzz9").code == 4
+    assert keeper("explain", "1zzz9").code == 2
 
 
 def test_a_bundle_in_a_folder_is_whole_or_not_there(keeper: CommandLine) -> None:

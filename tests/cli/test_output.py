@@ -127,7 +127,7 @@ def test_a_reader_that_leaves_gets_no_traceback(stranger: CommandLine, words: tu
         (("run", "--frob", "x.yaml"), "No such option: --frob"),
         (("run",), "neither FILES nor --plan"),
         (("plan",), "Missing argument"),
-        (("history", "--kind", "frob"), "none of all, run, recovery, prediction"),
+        (("history", "--kind", "frob"), "not one of 'all', 'run', 'recovery', 'prediction'"),
         (("explain", "99"), "exit codes: 0, 1, 2"),
         (("faults", "pod-delte"), "did you mean pod-delete?"),
         (("runbooks", "show", "frob"), "runbooks: database-connection-recovery"),
@@ -140,7 +140,7 @@ def test_a_reader_that_leaves_gets_no_traceback(stranger: CommandLine, words: tu
         (("validate", "--ignore", "no-prob", "x.yaml"), "did you mean no-probe?"),
         (("validate", "--ignore", "tunable", "x.yaml"), "errors cannot be ignored"),
         (("validate", "--schema", "pod"), "there is experiment"),
-        (("halt", "--only", "frob"), "neither chaos nor recovery"),
+        (("halt", "--only", "frob"), "not one of 'chaos', 'recovery'"),
         (("predict", "--data", "x.csv"), "--data and --mapping belong together"),
         (("train", "--mapping", "x.yaml"), "--data and --mapping belong together"),
         (("validate", "nowhere.yaml"), "nowhere.yaml"),
@@ -164,16 +164,28 @@ def test_what_is_typed_wrong_is_2_and_says_what_would_be_right(
         (("show", "nothing"), "chaoskit history lists what is kept"),
         (("report", "nothing"), "chaoskit history lists what is kept"),
         (("models", "show", "nothing"), "models: none yet"),
-        (("sim", "status"), "chaoskit sim up"),
     ],
 )
-def test_what_is_not_there_is_4_and_says_what_is(
+def test_an_unknown_name_is_2_and_says_which_are_known(
     stranger: CommandLine, words: tuple[str, ...], complaint: str
 ) -> None:
     ended = stranger(*words)
-    assert ended.code == 4
+    assert ended.code == 2
     assert ended.out == ""
     assert complaint in ended.err
+
+
+def test_a_simulator_that_is_not_there_is_4(stranger: CommandLine) -> None:
+    ended = stranger("sim", "status")
+    assert ended.code == 4
+    assert "chaoskit sim up" in ended.err
+
+
+@pytest.mark.parametrize("address", ["foo", "foo:bar", ":99999", "localhost:"])
+def test_an_address_that_is_none_is_2(stranger: CommandLine, address: str) -> None:
+    ended = stranger("controller", "--listen", address)
+    assert ended.code == 2
+    assert f"--listen {address} is no HOST:PORT" in ended.err
 
 
 def test_a_kubeconfig_that_points_nowhere_is_4(stranger: CommandLine, write: Write) -> None:
@@ -219,7 +231,7 @@ users: [{name: nobody, user: {token: x}}]
 @pytest.mark.parametrize(
     ("words", "code", "field", "value"),
     [
-        (("show", "nothing", "-o", "json"), 4, "outcome", "cannot-start"),
+        (("show", "nothing", "-o", "json"), 2, "outcome", "invalid-input"),
         (("validate", "nowhere.yaml", "-o", "json"), 2, "outcome", "invalid-input"),
         (
             ("predict", "-o", "json"),
@@ -264,3 +276,35 @@ def test_a_command_that_only_reads_ends_with_6_when_its_time_is_over(
     assert process.returncode == 6, err
     assert json.loads(out)["outcome"] == "timed-out"
     assert err.endswith("stopped  the time allowed by --timeout is over\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("history", "-o", "json", "--kind", "foo"),
+        ("run", "-o", "json"),
+        ("frob", "--output=json"),
+        ("config", "-ojson", "--config", "nowhere.yaml"),
+        ("explain", "99", "-o", "json"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_wrong_with_the_call_is_a_document_too(stranger: CommandLine, words: tuple[str, ...]) -> None:
+    ended = stranger(*words)
+    assert ended.code == 2
+    assert (ended.json["schema"], ended.json["outcome"]) == ("chaoskit.io/error/v1", "invalid-input")
+    assert ended.err
+
+
+def test_halt_and_resume_tell_programs_what_they_did(chaoskit: CommandLine) -> None:
+    halted = chaoskit("halt", "--only", "chaos", "-n", "default", "-o", "json").json
+    assert (halted["halted"], halted["namespace"]) == (["chaos"], "default")
+    assert chaoskit("resume", "-n", "default", "-o", "json").json["resumed"] == ["chaos"]
+
+
+@pytest.mark.parametrize("command", ["faults", "validate", "config", "demo"])
+def test_commands_without_a_cluster_offer_no_option_for_one(stranger: CommandLine, command: str) -> None:
+    told = stranger(command, "--help").out
+    assert "--kubeconfig" not in told
+    assert "--store" not in told
+    assert "--output" in told

@@ -62,7 +62,7 @@ def test_other_documents_than_the_plans_are_drift(chaoskit: CommandLine, write: 
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
-        (("--plan", "abcdef123456"), 4, "there is no plan abcdef123456 here"),
+        (("--plan", "abcdef123456"), 2, "there is no plan abcdef123456 here"),
         (("--plan", "abc"), 2, "6 characters"),
         (("--plan", "broken.json"), 2, "broken.json is no plan"),
         ((), 2, "neither FILES nor --plan"),
@@ -225,6 +225,14 @@ def test_a_namespace_that_contradicts_the_document_is_told_with_both(
         assert ended.code == 2
         assert 'metadata.namespace is "shop", expected other, as -n says' in ended.err
     assert stranger("plan", file, "-n", "shop").code == 4
+
+
+def test_a_workload_that_is_not_there_is_mended_by_its_name(chaoskit: CommandLine, write: Write) -> None:
+    ended = chaoskit("plan", write("x.yaml", experiment("x", target="crat")))
+    assert ended.code == 4
+    assert "no such workload: deployment/crat; did you mean deployment/cart?" in ended.out
+    assert "--show-labels" not in ended.out
+    assert "0 of 0" not in ended.out
 
 
 def test_where_there_is_no_document_the_arguments_are_named(stranger: CommandLine, write: Write) -> None:

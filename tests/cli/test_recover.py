@@ -139,9 +139,9 @@ def test_what_is_replayed_elsewhere_is_a_record_on_the_simulator(
     assert (ended.code, "--on sim goes with --replay ID" in ended.err) == (2, True)
 
 
-def test_a_replay_of_nothing_is_4(chaoskit: CommandLine) -> None:
+def test_a_replay_of_nothing_is_2(chaoskit: CommandLine) -> None:
     ended = chaoskit("recover", *HERE, "--replay", "nothing", "--yes")
-    assert ended.code == 4
+    assert ended.code == 2
     assert "nothing" in ended.err
 
 

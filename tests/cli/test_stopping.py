@@ -125,8 +125,8 @@ def test_an_abort_finishes_what_a_dead_process_left(
     assert chaoskit("abort", "--all", "--yes").code == 0
 
 
-def test_nothing_to_abort_under_that_name_is_4(chaoskit: CommandLine) -> None:
+def test_nothing_to_abort_under_that_name_is_2(chaoskit: CommandLine) -> None:
     ended = chaoskit("abort", "nothing")
-    assert ended.code == 4
+    assert ended.code == 2
     assert "nothing with the id nothing is under way" in ended.err
     assert chaoskit("abort").code == 2

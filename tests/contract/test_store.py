@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chaoskit.adapters.sqlite import SqliteStore
-from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.ports.store import Document, Store
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -65,14 +65,14 @@ def test_an_id_that_is_also_a_prefix_is_found_as_itself(store: Store) -> None:
 def test_what_is_missing_or_ambiguous_is_not_found(store: Store, wanted: str) -> None:
     store.put(document("abc1"))
     store.put(document("abd2"))
-    with pytest.raises(NotFound, match="run"):
+    with pytest.raises(UnknownName, match="run"):
         store.get("run", wanted)
 
 
 def test_prefixes_are_taken_literally(store: Store) -> None:
     store.put(document("a.c"))
     store.put(document("abc"))
-    with pytest.raises(NotFound):
+    with pytest.raises(UnknownName):
         store.get("run", "%")
     assert store.get("run", "a.")["id"] == "a.c"
 
@@ -105,7 +105,7 @@ def test_append_adds_to_a_list_that_may_not_be_there_yet(store: Store) -> None:
 
 
 def test_append_to_nothing_is_not_found(store: Store) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(UnknownName):
         store.append("run", "nope", "timeline", [])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -109,7 +110,28 @@ def test_a_query_is_one_series_and_nothing_that_a_shell_would_obey() -> None:
         promql = probe["promProbe/inputs"]["query"]
         assert promql.startswith("max(" if below else "min(")
         assert not set('"$`\\') & set(promql)
-        assert "pod=~'a[.]b-.+'" in promql
+        assert "pod=~'a[.]b-" in promql
+
+
+@pytest.mark.parametrize(
+    ("workload", "own", "others"),
+    [
+        (
+            "deployment/cart",
+            "cart-7c9d5b8f4-x2k9p",
+            ("cart-cache-7c9d5b8f4-x2k9p", "cart-db-0", "cart-agent-x2k9p"),
+        ),
+        ("statefulset/db", "db-12", ("db-backup-0", "db-7c9d5b8f4-x2k9p")),
+        ("daemonset/node", "node-x2k9p", ("node-exporter-x2k9p",)),
+        ("cart", "cart-7c9d5b8f4-x2k9p", ("cart-cache-7c9d5b8f4-x2k9p", "cart-db-0")),
+    ],
+)
+def test_the_pods_of_a_query_are_the_workloads_own(workload: str, own: str, others: tuple[str, ...]) -> None:
+    (probe,) = probes({"prometheus": {"signal": "memory_usage", "workload": workload, "below": 1}})
+    pattern = re.search("pod=~'([^']*)'", probe["promProbe/inputs"]["query"])
+    assert pattern is not None
+    assert re.fullmatch(pattern[1], own)
+    assert not any(re.fullmatch(pattern[1], other) for other in others)
 
 
 def test_queries_and_commands_of_ones_own_are_looked_at_too() -> None:

@@ -49,6 +49,29 @@ def test_the_examples_name_the_schema_and_keep_to_it(path: Path) -> None:
     assert list(VALIDATOR.iter_errors(body)) == []
 
 
+@pytest.mark.parametrize(
+    ("spec", "field", "expected"),
+    [
+        ({"blastRadius": {"maxPods": "2"}}, "spec.blastRadius.maxPods", "a whole number"),
+        ({"steadyState": [{"http": {"url": "http://x"}, "abort": "yes"}]}, "spec.steadyState[0].abort",
+         "true or false"),
+        ({"targets": {"workloads": ["deploymnt/cart"]}}, "spec.targets.workloads[0]",
+         "did you mean deployment/cart?"),
+        ({"steadyState": [{"kubernetes": {"workload": "pod/x"}}]}, "spec.steadyState[0].kubernetes.workload",
+         "deployment/NAME"),
+    ],
+)  # fmt: skip
+def test_what_the_schema_refuses_the_program_refuses_too(
+    spec: dict[str, Any], field: str, expected: str
+) -> None:
+    assert list(VALIDATOR.iter_errors(native(**spec)))
+    with pytest.raises(InvalidInput) as caught:
+        trials(parse(yaml.safe_dump(native(**spec))))
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert expected in problem.expected
+
+
 @pytest.mark.parametrize("kind", sorted(CATALOGUE))
 def test_every_default_and_preset_is_what_the_schema_allows(kind: str) -> None:
     fault = CATALOGUE[kind]

@@ -8,7 +8,6 @@ from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput
 from chaoskit.experiments import load
 from chaoskit.experiments.direct.faults import EVERY
-from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.trials import Trial, trials
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "experiments"

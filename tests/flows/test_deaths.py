@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from tests.acts.fake import CART
@@ -9,7 +10,7 @@ from tests.acts.fake import CART
 from chaoskit import kube
 from chaoskit.acts.accounts import Account
 from chaoskit.clock import ManualClock
-from chaoskit.flows.deaths import Deaths
+from chaoskit.flows.deaths import Deaths, seem_dead, words
 from chaoskit.ports.cluster import ObjectRef
 
 
@@ -79,3 +80,13 @@ def test_what_has_ended_or_waits_for_somebody_cannot_die() -> None:
     deaths.saw(account("4", state="handed"))
     clock.turn(30)
     assert [each.state for each in deaths.dead()] == ["handed"]
+
+
+def test_an_act_seems_dead_when_its_lease_is_long_overdue_and_it_has_not_ended() -> None:
+    clock = ManualClock()
+    renewed = kube.timestamp(clock.now())
+    found = [account(renewed=renewed), account(renewed=renewed, state="done"), account(state="handed")]
+    assert seem_dead(found, clock.now() + timedelta(seconds=90)) == ()
+    assert seem_dead(found, clock.now() + timedelta(seconds=91)) == (found[0],)
+    assert words(found[:1]) == "chaos run1 in namespace shop seems dead, with an undo to finish"
+    assert words(()) == ""

@@ -12,7 +12,7 @@ from tests.servers import until
 
 import chaoskit
 from chaoskit import events
-from chaoskit.errors import CannotStart, NotFound, Unavailable
+from chaoskit.errors import CannotStart, Unavailable, UnknownName
 from chaoskit.experiments import load
 from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.world import World
@@ -107,7 +107,7 @@ def _plan(recovery: chaoskit.AutoRecovery) -> Plan | None:
 
 
 def test_a_model_that_is_not_there_is_named_with_those_that_are(stage: Stage) -> None:
-    with pytest.raises(NotFound, match="no model nobody") as caught:
+    with pytest.raises(UnknownName, match="no model nobody") as caught:
         chaoskit.AIChaosEngine(stage.world).predict("shop", model="nobody")
     assert caught.value.hint.startswith("models: ")
 

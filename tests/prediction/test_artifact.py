@@ -116,7 +116,8 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     good = replace(trained, report=replace(trained.report, beaten_by=()))
     for name in ("shop-1", "shop-2"):
         artifact.save(good, root / name, state=tmp_path)
-        registry.promote(root, name)
+        assert registry.promote(root, name)
+    assert not registry.promote(root, "shop-2")
     assert registry.promoted(root) == "shop-2"
     assert [(each.name, each.promoted) for each in registry.names(root)] == [
         ("shop-1", False),
@@ -125,6 +126,13 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     assert registry.rollback(root) == registry.promoted(root) == "shop-1"
     with pytest.raises(errors.NotFound):
         registry.rollback(root)
+    assert registry.promoted(root) == "shop-1"
+
+
+def test_a_rollback_never_goes_to_the_model_that_answers(tmp_path: Path) -> None:
+    twice = {"history": [{"name": name, "at": ""} for name in ("shop-1", "shop-2", "shop-2")]}
+    registry.write_object(tmp_path / registry.PROMOTED, twice)
+    assert registry.rollback(tmp_path) == "shop-1"
 
 
 def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
@@ -140,8 +148,8 @@ def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
     assert artifact.load(root / "shop-1", state=tmp_path).report.beaten_by
 
 
-def test_promoting_what_is_not_there_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(errors.NotFound):
+def test_promoting_what_is_not_there_is_an_unknown_name(tmp_path: Path) -> None:
+    with pytest.raises(errors.UnknownName):
         registry.promote(tmp_path, "shop-9")
 
 

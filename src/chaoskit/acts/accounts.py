@@ -16,7 +16,7 @@ from chaoskit import kube
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
 from chaoskit.clock import Clock
-from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
 ACT_LABEL = "chaoskit.io/act"
@@ -102,14 +102,16 @@ def named(known: Iterable[Account], wanted: str) -> Account:
     """The one whose id begins so.
 
     Raises:
-        NotFound: there is none.
+        UnknownName: there is none.
         InvalidInput: there are several.
     """
     found = [each for each in known if each.id.startswith(wanted)]
     if not wanted or len(found) > 1:
         raise InvalidInput(f"more than one act begins with {wanted}" if wanted else "an empty id names none")
     if not found:
-        raise NotFound(f"nothing with the id {wanted} is under way", hint="chaoskit history lists what was")
+        raise UnknownName(
+            f"nothing with the id {wanted} is under way", hint="chaoskit history lists what was"
+        )
     return found[0]
 
 

@@ -22,7 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest, make_wsgi_app
 from prometheus_client.registry import Collector
 
-from chaoskit.errors import CannotStart
+from chaoskit.errors import CannotStart, InvalidInput
 from chaoskit.events import Ended, Event, Foreseen, Warned
 
 if TYPE_CHECKING:
@@ -122,19 +122,35 @@ def _probability(event: Foreseen) -> float | None:
     return event.probability
 
 
+def listening(address: str) -> tuple[str, int]:
+    """``host:port`` apart; loopback where no host is named.
+
+    Raises:
+        InvalidInput: it is no such address.
+    """
+    host, _, port = address.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= _HIGHEST) or (not host and ":" not in address):
+        raise InvalidInput(
+            f"--listen {address} is no HOST:PORT", hint="127.0.0.1:8080, or port 0 for any that is free"
+        )
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+_HIGHEST = 65535
+
+
 class Endpoints:
     """A context in which the endpoints are served on ``host:port``; port 0 takes any free one."""
 
     def __init__(self, address: str, exposition: Exposition, *, health: Trouble, readiness: Trouble) -> None:
         self._metrics = make_wsgi_app(exposition.registry)
         self._answers = {"/healthz": health, "/readyz": readiness}
-        host, _, port = address.rpartition(":")
+        host, port = listening(address)
         try:
-            self._server = make_server(
-                host.strip("[]") or "127.0.0.1", int(port), self._answer, _Server, _Quiet
-            )
-        except (OSError, ValueError, OverflowError) as error:
-            raise CannotStart(f"cannot listen on {address}: {error}", hint="--listen HOST:PORT") from error
+            self._server = make_server(host, port, self._answer, _Server, _Quiet)
+        except (OSError, UnicodeError) as error:
+            words = (error.strerror if isinstance(error, OSError) else "") or str(error)
+            raise CannotStart(f"cannot listen on {address}: {words}", hint="--listen HOST:PORT") from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="endpoints", daemon=True)
 
     @property

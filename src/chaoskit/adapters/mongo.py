@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pymongo
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
-from chaoskit.errors import InvalidInput, NotFound, Unavailable
+from chaoskit.errors import InvalidInput, Unavailable, UnknownName
 from chaoskit.ports.store import Ages, Document
 
 _WRONG_PASSWORD = 18
@@ -155,7 +155,7 @@ class MongoStore:
         exact = [each for each in found if each["id"] == wanted] or found
         if len(exact) != 1:
             what = f"more than one {kind} begins with {wanted}" if exact else f"there is no {kind} {wanted}"
-            raise NotFound(what, hint="chaoskit history lists what is kept")
+            raise UnknownName(what, hint="chaoskit history lists what is kept")
         return exact[0]
 
     @contextmanager

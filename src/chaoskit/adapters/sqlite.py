@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from chaoskit.errors import InvalidInput, NotFound, Unavailable
+from chaoskit.errors import InvalidInput, Unavailable, UnknownName
 from chaoskit.ports.store import Ages, Document
 
 _SCHEMA = """
@@ -188,7 +188,7 @@ def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:
         what = (
             f"more than one {kind} begins with {wanted}" if len(found) > 1 else f"there is no {kind} {wanted}"
         )
-        raise NotFound(what, hint="chaoskit history lists what is kept")
+        raise UnknownName(what, hint="chaoskit history lists what is kept")
     return found[0]
 
 

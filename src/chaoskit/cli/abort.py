@@ -35,6 +35,7 @@ def abort(
     if bool(runs) == every:
         raise typer.BadParameter("either ids or --all")
     with session.connected() as runtime:
+        session.tell_of_dead(runtime)
         known = unended(runtime.cluster, session.asked_namespace)
         wanted = known if every else [named(known, each) for each in runs or ()]
         if every and wanted:

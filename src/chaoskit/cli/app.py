@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, cast
 
 import typer
@@ -12,7 +13,7 @@ from typer.core import TyperGroup
 
 from chaoskit.cli.leaving import reader_may_leave
 from chaoskit.cli.stopping import Signalled, ending_on_signals
-from chaoskit.errors import ChaoskitError
+from chaoskit.errors import ChaoskitError, InvalidInput
 from chaoskit.outcome import Outcome, of_error
 
 COMMANDS: dict[str, dict[str, str]] = {
@@ -65,6 +66,18 @@ COMMANDS: dict[str, dict[str, str]] = {
 _SUMMARIES = {name: line for group in COMMANDS.values() for name, line in group.items()}
 
 
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""The base of everything that Typer says of the words of a call; it exports only what lies below."""
+
+
+def _form(arguments: Sequence[str]) -> str:
+    """The format for programs that the words of a call ask for, understood or not; "" for people."""
+    words = " ".join(arguments).replace("=", " ").split()
+    named = [after for word, after in pairwise(words) if word in {"-o", "--output"}]
+    joined = [word.removeprefix("-o") for word in words if word in {"-ojson", "-oyaml"}]
+    return next((each for each in reversed([*joined, *named]) if each in {"json", "yaml"}), "")
+
+
 class Lazily(TyperGroup):
     """A group that imports a command's module when the command runs, and not to show help."""
 
@@ -82,6 +95,24 @@ class Lazily(TyperGroup):
         command = cast("Any", typer.main.get_command(module.app))
         command.name = cmd_name
         return command
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer does; the words of the call are kept for `invoke`."""
+        ctx.meta[__name__] = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As Typer does; what is wrong with a call is a document, too, where one is asked for."""
+        form = _form(ctx.meta[__name__])
+        try:
+            return super().invoke(ctx)
+        except _UsageError as error:
+            if form:
+                from chaoskit.cli.complaints import document
+                from chaoskit.cli.render import write
+
+                write(form, "error", document(InvalidInput(error.format_message())))
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As Typer does, suggestions included: they are made from the names of `commands`."""

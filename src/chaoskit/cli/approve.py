@@ -9,7 +9,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit, next_step, span
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.errors import NotFound
+from chaoskit.errors import UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,20 +51,23 @@ def approve(
         asked = _chosen(waiting, recovery)
         answer: approvals.Answer = "denied" if deny else "approved"
         approvals.decide(runtime.cluster, runtime.clock, asked, answer, by=getpass.getuser(), reason=reason)
-    session.say(f"{answer:<8} {asked.issue} ({asked.id})")
+    document = {"id": asked.id, "issue": asked.issue, "answer": answer, "reason": reason}
+    emit(session, "approval", document, lambda _out: session.say(f"{answer:<8} {asked.issue} ({asked.id})"))
 
 
 def _chosen(waiting: Sequence[Request], wanted: str) -> Request:
     """The one whose id begins so.
 
     Raises:
-        NotFound: none does, or several do.
+        UnknownName: none does, or several do.
     """
     found = [each for each in waiting if each.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]
     hint = f"waiting: {', '.join(each.id for each in waiting) or 'none'}"
-    raise NotFound(f"{len(found) or 'no'} recoveries that begin with {wanted} wait for an answer", hint=hint)
+    raise UnknownName(
+        f"{len(found) or 'no'} recoveries that begin with {wanted} wait for an answer", hint=hint
+    )
 
 
 def _plain(asked: Request) -> dict[str, str]:

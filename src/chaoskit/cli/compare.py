@@ -22,6 +22,7 @@ app = new_app(__doc__)
 
 @command(
     app,
+    places=("store",),
     epilog="Examples: chaoskit compare 01jd4r 01jd9x; chaoskit compare 01jd9x --history; "
     "time to recover is how long the steady state was broken under the fault. A run regressed (1) when it "
     "took longer than the median of its last 30 earlier runs (same experiment, fault, targets, cluster) by "

@@ -12,6 +12,7 @@ from typing import Any
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, Refused
 from chaoskit.outcome import of_error
 from chaoskit.redaction import HIDDEN, looks_secret, redacted, scrubbed
+from chaoskit.settings import RULE
 
 _INDENT = " " * 9
 
@@ -57,7 +58,8 @@ def _title(error: ChaoskitError) -> str:
 def problem_words(problem: Problem, level: str = "error") -> str:
     """One problem with the line it stands on, where that can still be read; each line ended."""
     lines = [f"{level:<9}{problem}"]
-    source = _line(problem.path, problem.line) if problem.found != HIDDEN else ""
+    quotable = problem.found != HIDDEN and problem.rule != RULE
+    source = _line(problem.path, problem.line) if quotable else ""
     if source:
         lines.append(f"{_INDENT}{problem.line} | {source}")
     return "\n".join(lines) + "\n"

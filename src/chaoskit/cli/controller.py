@@ -52,12 +52,13 @@ def controller(
 ) -> None:
     """Keep watch: recover what breaks, predict what will, take up detached runs, finish dead ones."""
     from chaoskit.acts.leader import Leadership
-    from chaoskit.adapters.exposition import Endpoints, Exposition
+    from chaoskit.adapters.exposition import Endpoints, Exposition, listening
     from chaoskit.clock import refuse_when_stopped
     from chaoskit.events import both
     from chaoskit.flows.controller import DUTIES, Controller
     from chaoskit.recovery import runbook
 
+    listening(listen)  # before anything is connected
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
     with session.connected() as runtime, session.listening() as show, stopping() as stop:
         exposition = Exposition()

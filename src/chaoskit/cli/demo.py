@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = new_app(__doc__)
 
 
-@command(app, epilog="Examples: chaoskit demo; chaoskit demo --out /tmp/story -v")
+@command(app, places=(), epilog="Examples: chaoskit demo; chaoskit demo --out /tmp/story -v")
 def demo(
     session: Session,
     out: Annotated[Path, typer.Option(help="Folder for the report, experiments, model and history.")] = Path(

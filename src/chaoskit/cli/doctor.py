@@ -25,7 +25,7 @@ _MARKS = {"ok": "✔ ok", "warning": "! warning", "blocked": "✖ missing", "ref
 def doctor(session: Session) -> None:
     """Check cluster, rights, Litmus, signals, store and model; say how to mend what is missing."""
     with session.connected() as runtime:
-        found = list(_look(runtime))
+        found = list(_look(runtime, session.asked_namespace))
     blocked = any(each.state == "blocked" for each in found)
     outcome = Outcome.CANNOT_START if blocked else Outcome.DONE
     document = {
@@ -37,13 +37,14 @@ def doctor(session: Session) -> None:
     raise typer.Exit(outcome.exit_code)
 
 
-def _look(runtime: Runtime) -> list[Check]:
+def _look(runtime: Runtime, place: str) -> list[Check]:
     from chaoskit.flows import doctor as looking
 
     namespace = runtime.namespace
     looks = {
         "cluster": lambda: looking.cluster(runtime.cluster),
         "rights": lambda: looking.rights(runtime.cluster, namespace),
+        "dead runs": lambda: looking.dead(runtime.cluster, runtime.clock, place),
         "litmus": lambda: looking.litmus(runtime.cluster, namespace),
         "prometheus": lambda: looking.signals(runtime.metrics, namespace),
         "store": lambda: looking.store(runtime.store),

@@ -22,7 +22,9 @@ app = new_app(__doc__)
 
 
 @command(
-    app, epilog="Examples: chaoskit faults; chaoskit faults show pod-network-loss; chaoskit faults -o json"
+    app,
+    places=(),
+    epilog="Examples: chaoskit faults; chaoskit faults show pod-network-loss; chaoskit faults -o json",
 )
 def faults(
     session: Session,

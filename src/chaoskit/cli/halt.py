@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from chaoskit.acts.halt import Act
+from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 
 app = new_app(__doc__)
@@ -14,18 +16,25 @@ app = new_app(__doc__)
 BOTH: tuple[Act, ...] = ("chaos", "recovery")
 
 
-def chosen(only: str) -> tuple[Act, ...]:
+class Acting(StrEnum):
+    """What may be halted by itself."""
+
+    CHAOS = "chaos"
+    RECOVERY = "recovery"
+
+
+Only = Annotated[Acting | None, typer.Option(help="Only this; both when left out.")]
+
+
+def chosen(only: Acting | None) -> tuple[Act, ...]:
     """The acts that ``--only`` names; both when it names none."""
-    wanted = tuple(act for act in BOTH if only in {"", act})
-    if not wanted:
-        raise typer.BadParameter(f"{only!r} is neither chaos nor recovery")
-    return wanted
+    return tuple(act for act in BOTH if only in {None, act})
 
 
 @command(app, epilog='Examples: chaoskit halt --reason "incident 42"; chaoskit halt --only chaos -n shop')
 def halt(
     session: Session,
-    only: Annotated[str, typer.Option(help="chaos or recovery; both when left out.")] = "",
+    only: Only = None,
     reason: Annotated[str, typer.Option(help="Why; everybody who is refused reads it.")] = "",
 ) -> None:
     """Stop all chaos and recovery, and block new ones, in the cluster or in one namespace (-n)."""
@@ -37,7 +46,9 @@ def halt(
         place = session.asked_namespace
         put_halt(runtime.cluster, runtime.clock, acts, reason, namespace=place or HOME)
     where = f"in namespace {place}" if place else "in the cluster"
-    session.say(f"halted   {' and '.join(acts)} {where}; {_lifting(place)} lifts it")
+    words = f"halted   {' and '.join(acts)} {where}; {_lifting(place)} lifts it"
+    document = {"halted": list(acts), "namespace": place, "reason": reason}
+    emit(session, "halted", document, lambda _out: session.say(words))
 
 
 def _lifting(namespace: str) -> str:

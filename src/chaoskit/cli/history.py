@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,17 +16,28 @@ from chaoskit.runtime import open_store
 
 app = new_app(__doc__)
 
-_KINDS = ("run", "recovery", "prediction")
+
+class Kind(StrEnum):
+    """What the history keeps."""
+
+    ALL = "all"
+    RUN = "run"
+    RECOVERY = "recovery"
+    PREDICTION = "prediction"
+
+
+_KINDS = tuple(each.value for each in Kind if each is not Kind.ALL)
 
 
 @command(
     app,
+    places=("namespace", "store"),
     epilog="Examples: chaoskit history; chaoskit history --kind prediction --limit 5 -o json; "
     "chaoskit history --weaknesses --fail-above 0",
 )
 def history(
     session: Session,
-    kind: Annotated[str, typer.Option(help="run, recovery, prediction or all.")] = "all",
+    kind: Annotated[Kind, typer.Option(help="Only records of this kind.")] = Kind.ALL,
     since: Annotated[float, typer.Option(min=0, help="Only the last so many hours; 0: all.")] = 0.0,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
     weaknesses: Annotated[
@@ -37,9 +49,7 @@ def history(
     ] = None,
 ) -> None:
     """List past runs, recoveries and predictions, the newest first; or the weaknesses that are open."""
-    kinds = _KINDS if kind == "all" else (kind,)
-    if not set(kinds) <= set(_KINDS):
-        raise typer.BadParameter(f"{kind!r} is none of all, {', '.join(_KINDS)}")
+    kinds = _KINDS if kind is Kind.ALL else (kind.value,)
     if fail_above is not None and not weaknesses:
         raise typer.BadParameter("--fail-above counts weaknesses: add --weaknesses")
     start = datetime.now(UTC) - timedelta(hours=since) if since else None

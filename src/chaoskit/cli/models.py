@@ -10,7 +10,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
-from chaoskit.errors import NotFound
+from chaoskit.errors import UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,8 +51,9 @@ def promote(session: Session, name: Annotated[str, typer.Argument(help="Name of 
     """Let a model answer from now on; refused when it does not beat the baselines."""
     from chaoskit import prediction
 
-    prediction.promote(_root(session), name)
-    session.say(f"promoted {name}")
+    changed = prediction.promote(_root(session), name)
+    words = f"promoted {name}" if changed else f"nothing to do: {name} answers already"
+    emit(session, "promoted", {"name": name, "changed": changed}, lambda _out: session.say(words))
 
 
 @command(app)
@@ -60,7 +61,8 @@ def rollback(session: Session) -> None:
     """Let the model answer that answered before."""
     from chaoskit import prediction
 
-    session.say(f"promoted {prediction.rollback(_root(session))}")
+    name = prediction.rollback(_root(session))
+    emit(session, "promoted", {"name": name, "changed": True}, lambda _out: session.say(f"promoted {name}"))
 
 
 @command(app)
@@ -143,7 +145,7 @@ def _find(session: Session, name: str) -> Listed:
     for each in found:
         if each.name == name:
             return each
-    raise NotFound(
+    raise UnknownName(
         f"there is no model {name}", hint=f"models: {', '.join(m.name for m in found) or 'none yet'}"
     )
 

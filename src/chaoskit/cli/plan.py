@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from chaoskit.documents import Document
     from chaoskit.experiments import Plan
+    from chaoskit.experiments.selection import Selection
     from chaoskit.runtime import Runtime
 
 app = new_app(__doc__)
@@ -49,6 +50,7 @@ def plan(
 
     documents = checked(session, files, var, var_file)
     with session.connected() as runtime:
+        session.tell_of_dead(runtime)
         home, namespace = runtime.settings.home, runtime.namespace
         plans = plans_of(runtime, documents, namespace)
     if rbac:
@@ -92,9 +94,8 @@ def show(out: Console, plans: Sequence[Plan], following: str) -> None:
     for each in plans:
         out.print(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
-            names = ", ".join(selection.names or selection.nodes)
-            how = "these" if selection.pinned else "chosen at random from"
-            out.print(f"  {fault:<22} {selection.hit} of {selection.total} {how}: {names}")
+            if not selection.missing:
+                out.print(f"  {fault:<22} {_who(selection)}")
         for check in each.checks:
             out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
             if check.mend:
@@ -111,6 +112,18 @@ def show(out: Console, plans: Sequence[Plan], following: str) -> None:
         )
     if following and all(each.outcome is None for each in plans):
         next_step(out, following)
+
+
+def _who(selection: Selection) -> str:
+    """How many are hit, of which, and who chooses them."""
+    names = selection.names or selection.nodes
+    if selection.pinned and selection.hit < len(names):
+        how = f"{selection.hit} of these {len(names)}, chosen when it starts"
+    elif selection.pinned:
+        how = f"{selection.hit} of {selection.total}, these"
+    else:
+        how = f"{selection.hit} of {selection.total} chosen at random from"
+    return f"{how}: {', '.join(names)}"
 
 
 def _title(plan: Plan) -> str:

@@ -25,13 +25,16 @@ def emit(
     session: Session, schema: str, document: Mapping[str, Any], table: Callable[[Console], None]
 ) -> None:
     """The result is on stdout in the format asked for; `schema` is its name, as in ``run``."""
-    from chaoskit.cli.session import Format
-
-    if session.output is Format.TABLE:
+    if session.output == "table":
         table(console(session))
-        return
+    else:
+        write(session.output, schema, document)
+
+
+def write(form: str, schema: str, document: Mapping[str, Any]) -> None:
+    """The document is on stdout as ``yaml`` or ``json``; `schema` is its name, as in ``run``."""
     whole = {"schema": f"chaoskit.io/{schema}/v1", **document}
-    sys.stdout.write(_as_yaml(whole) if session.output is Format.YAML else json.dumps(whole, indent=2) + "\n")
+    sys.stdout.write(_as_yaml(whole) if form == "yaml" else json.dumps(whole, indent=2) + "\n")
 
 
 def _as_yaml(document: Mapping[str, Any]) -> str:

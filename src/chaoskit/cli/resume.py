@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from chaoskit.cli.halt import chosen
+from chaoskit.cli.halt import Only, chosen
+from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 
 app = new_app(__doc__)
@@ -15,7 +12,7 @@ app = new_app(__doc__)
 @command(app, epilog="Examples: chaoskit resume; chaoskit resume --only recovery")
 def resume(
     session: Session,
-    only: Annotated[str, typer.Option(help="chaos or recovery; both when left out.")] = "",
+    only: Only = None,
 ) -> None:
     """Lift the halt of the cluster, or of one namespace (-n), and close its storm breaker."""
     from chaoskit.acts import breaker
@@ -27,6 +24,7 @@ def resume(
         place = session.asked_namespace or HOME
         lifted = lift_halt(runtime.cluster, acts, namespace=place)
         calm = "recovery" in acts and breaker.close(runtime.cluster, place)
-    if calm:
-        session.say("closed   the storm breaker")
-    session.say(f"resumed  {' and '.join(lifted)}" if lifted else "resumed  nothing was halted")
+    words = "closed   the storm breaker\n" if calm else ""
+    words += f"resumed  {' and '.join(lifted)}" if lifted else "resumed  nothing was halted"
+    document = {"resumed": list(lifted), "namespace": session.asked_namespace, "breaker_closed": bool(calm)}
+    emit(session, "resumed", document, lambda _out: session.say(words))

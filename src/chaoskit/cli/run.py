@@ -15,7 +15,7 @@ from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import Signalled, stopping
 from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
-from chaoskit.errors import ChaoskitError, InvalidInput, NotFound, Refused
+from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
 from chaoskit.outcome import of_error
 from chaoskit.redaction import secrets_of
 
@@ -156,7 +156,7 @@ def _given(
 
     try:
         kept = planfile.find(session.loaded.settings.home / "plans", plan)
-    except NotFound:
+    except UnknownName:
         if not documents:
             raise
         return _Given(documents, plan=plan)

@@ -124,6 +124,19 @@ class Session:
         loaded = self.loaded
         return loaded.settings.namespace if loaded.origins["namespace"] == "flag" else ""
 
+    def tell_of_dead(self, runtime: Runtime) -> None:
+        """A line on stderr when runs or recoveries seem to have been left behind by dead processes."""
+        from chaoskit.acts.accounts import accounts
+        from chaoskit.errors import ChaoskitError
+        from chaoskit.flows.deaths import seem_dead, words
+
+        try:
+            found = accounts(runtime.cluster, self.asked_namespace)
+        except ChaoskitError:
+            return  # whoever may not read them everywhere is told by -n
+        if told := words(seem_dead(found, runtime.clock.now())):
+            self.say(f"! {told}: chaoskit rescue")
+
     def say(self, line: str) -> None:
         """A line on stderr, unless quiet."""
         if not self.quiet:
@@ -163,21 +176,28 @@ def _confirmed(question: str) -> bool:
             return False
 
 
-def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Registers a function ``(session, ...)`` as a command that also takes the shared options."""
+def command(
+    app: typer.Typer, *, places: Collection[str] = _SETTINGS, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers a function ``(session, ...)`` as a command that also takes the shared options.
+
+    Of those that say where something is (cluster, metrics, history), it takes the `places` it looks at.
+    """
+    options = {n: each for n, each in _SHARED.items() if n not in _SETTINGS or n in places}
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def with_session(**values: Any) -> None:
-            shared = {name: values.pop(name) for name in _SHARED}
-            session = _session(shared)
-            with within(shared["timeout"]), _errors_as_results(session), _own_signals(session):
-                function(session, **values)
+            shared = {name: values.pop(name) for name in options}
+            with _errors_as_results(shared["output"]):
+                session = _session(shared)
+                with within(shared["timeout"]), _own_signals(session):
+                    function(session, **values)
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, (annotation, default) in _SHARED.items()
+            for name, (annotation, default) in options.items()
         ]
         with_session.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         with_session.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -188,17 +208,17 @@ def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]]
 
 
 @contextmanager
-def _errors_as_results(session: Session) -> Iterator[None]:
+def _errors_as_results(output: Format) -> Iterator[None]:
     """What ends the command is on stdout too, for a program that reads JSON or YAML there."""
     try:
         yield
     except (Exception, Signalled) as error:
-        if session.output is not Format.TABLE and not isinstance(error, _WAYS_OUT):
+        if output is not Format.TABLE and not isinstance(error, _WAYS_OUT):
             from chaoskit.cli.complaints import document
-            from chaoskit.cli.render import emit
+            from chaoskit.cli.render import write
 
             cause = error.error if isinstance(error, Signalled) else error
-            emit(session, "error", document(cause), lambda _out: None)
+            write(output, "error", document(cause))
         raise
 
 
@@ -215,7 +235,7 @@ def _own_signals(session: Session) -> Iterator[None]:
 
 
 _WAYS_OUT = (typer.Exit, typer.Abort, typer.BadParameter)
-"""How Typer itself leaves: with the answer given, or with words about an option."""
+"""How Typer itself leaves: with the answer given, or with words about an option, which `app` tells."""
 
 
 def new_app(summary: str, **settings: Any) -> typer.Typer:
@@ -233,8 +253,8 @@ def new_app(summary: str, **settings: Any) -> typer.Typer:
 def _session(shared: dict[str, Any]) -> Session:
     from chaoskit.settings import load
 
-    flags = {name: shared[name] for name in _SETTINGS}
-    return Session(
+    flags = {name: shared.get(name) for name in _SETTINGS}
+    session = Session(
         loaded=load(flags, file=shared["config"]),
         output=shared["output"],
         progress=shared["progress"],
@@ -242,3 +262,6 @@ def _session(shared: dict[str, Any]) -> Session:
         verbose=shared["verbose"],
         no_color=shared["no_color"],
     )
+    for warning in session.loaded.warnings:
+        session.say(f"! {warning}")
+    return session

@@ -11,7 +11,7 @@ from chaoskit.cli.history import ended, what, why
 from chaoskit.cli.render import clock_time, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.errors import InvalidInput, NotFound, UnknownName
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document, Store
 from chaoskit.runtime import open_store
@@ -66,6 +66,7 @@ def _follow(session: Session, wanted: str) -> None:
     from chaoskit.clock import refuse_when_stopped
 
     with session.connected() as runtime, session.listening() as listen, stopping() as stop:
+        session.tell_of_dead(runtime)
         known = accounts.accounts(runtime.cluster, session.asked_namespace)
         account = accounts.named(known, wanted)
         ended = following.follow(runtime.cluster, runtime.clock, account, listen, stop=stop)
@@ -91,17 +92,17 @@ def find_record(store: Store, wanted: str) -> Document:
     """The kept document with that id, whatever its kind.
 
     Raises:
-        NotFound: there is none, or the beginning is not enough to tell it.
+        UnknownName: there is none, or the beginning is not enough to tell it.
     """
     if not wanted:
         raise InvalidInput("an empty id names nothing", hint="chaoskit history lists what is kept")
     for kind in _KINDS:
         try:
             return store.get(kind, wanted)
-        except NotFound as error:
+        except UnknownName as error:
             if "more than one" in error.message:
                 raise
-    raise NotFound(f"there is no record {wanted}", hint="chaoskit history lists what is kept")
+    raise UnknownName(f"there is no record {wanted}", hint="chaoskit history lists what is kept")
 
 
 def _all(out: Console, records: list[Document]) -> None:

@@ -21,7 +21,11 @@ def _folder(session: Session) -> Path:
     return session.loaded.settings.home / "sim"
 
 
-@command(app, epilog="Example: export KUBECONFIG=$(chaoskit sim up --speed 10); kubectl get pods -n shop")
+@command(
+    app,
+    places=(),
+    epilog="Example: export KUBECONFIG=$(chaoskit sim up --speed 10); kubectl get pods -n shop",
+)
 def up(
     session: Session,
     speed: Annotated[
@@ -43,14 +47,14 @@ def up(
     sys.stdout.write(f"{found.kubeconfig}\n")
 
 
-@command(app)
+@command(app, places=())
 def down(session: Session) -> None:
     """Stop it and remove its files."""
     ran = simulation.down(_folder(session))
     session.say("simulator  stopped" if ran else "simulator  none was running")
 
 
-@command(app)
+@command(app, places=())
 def status(session: Session) -> None:
     """Tell whether one runs, where and how fast."""
     found = simulation.status(_folder(session))

@@ -35,6 +35,7 @@ _SCHEMAS = {"experiment": "experiment.json"}
 
 @command(
     app,
+    places=(),
     epilog="Examples: chaoskit validate examples/experiments; "
     "chaoskit validate --strict --ignore no-probe engine.yaml; chaoskit validate --rules; "
     "chaoskit validate --schema experiment > experiment.json",

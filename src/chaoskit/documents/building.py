@@ -37,11 +37,20 @@ def build(document: Document, model: type[Model]) -> Model:
     Raises:
         InvalidInput: with a Problem for everything that is wrong.
     """
+    strict = issubclass(model, Written)  # "2" is no number and "yes" no truth: the schema says so, too
+    value = _with_tuples(document.value) if strict else document.value
     try:
-        return model.model_validate(document.value, context=WRITTEN)
+        return model.model_validate(value, context=WRITTEN, strict=strict)
     except ValidationError as error:
         problems = [_problem(document, model, details) for details in error.errors()]
         raise InvalidInput(_headline(problems), problems=problems) from error
+
+
+def _with_tuples(value: Any) -> Any:
+    """The value with its lists as tuples, which is what models keep."""
+    if isinstance(value, list):
+        return tuple(map(_with_tuples, value))
+    return {k: _with_tuples(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def each(documents: Iterable[Document], make: Callable[[Document], Made]) -> tuple[Made, ...]:

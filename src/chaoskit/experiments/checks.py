@@ -179,6 +179,8 @@ def targets(selections: Mapping[str, Selection]) -> Iterator[Check]:
     for name, selection in selections.items():
         if selection.missing:
             mend = "labels count on the pods, not on their deployment: kubectl get pods --show-labels"
+            if selection.missing.startswith("no such"):
+                mend = f"kubectl get deployments,statefulsets,daemonsets -n {selection.namespaces[0]}"
             yield Check("targets", "blocked", f"{name}: {selection.missing}", mend)
         else:
             of = f"{selection.hit} of {selection.total} {'nodes' if selection.nodes else 'pods'}"

@@ -185,8 +185,28 @@ def _query(condition: SignalCondition, namespace: str) -> str:
     signal = condition.measured
     if condition.query or signal.scope != "pod":
         return signal.promql
-    name = condition.workload.rpartition("/")[2]
+    kind, _, name = condition.workload.rpartition("/")
     owned = {"namespace": namespace, **({"workload": name} if name else {}), **condition.labels}
-    pods = f'namespace="{namespace}"' + (f',pod=~"{name.replace(".", "[.]")}-.+"' if name else "")
+    pods = f'namespace="{namespace}"' + (f',pod=~"{_pods(kind, name)}"' if name else "")
     behind = f"({signal.promql}) and on(namespace,pod) kube_pod_info{{{pods}}}"
     return f"{selector(signal.record, owned)} or {behind}"
+
+
+def _pods(kind: str, name: str) -> str:
+    """A regular expression for the names of the workload's pods, and of no other whose name begins so."""
+    plain = name.replace(".", "[.]")
+    if len(name) > _UNCUT:
+        return f"{name[:_UNCUT].replace('.', '[.]')}.*"
+    return f"{plain}-{_SHAPES[kind]}" if kind in _SHAPES else f"{plain}-({'|'.join(_SHAPES.values())})"
+
+
+_UNCUT = 46
+"""Letters of a workload's name up to which the names of its pods are not cut."""
+_RANDOM = "[b-df-hj-np-tv-xz2456789]"
+"""A letter or digit of those that Kubernetes makes names of: without vowels, 0, 1 and 3."""
+_SHAPES = {
+    "deployment": f"{_RANDOM}+-{_RANDOM}{{5}}",
+    "statefulset": "[0-9]+",
+    "daemonset": f"{_RANDOM}{{5}}",
+}
+"""What follows the name of a workload of that kind in the names of its pods."""

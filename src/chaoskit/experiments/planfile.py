@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit.documents import Document
-from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.experiments.planning import Plan
 
 SCHEMA = "chaoskit.io/planfile/v1"
@@ -89,7 +89,7 @@ def find(folder: Path, wanted: str) -> PlanFile:
     """The kept plan whose hash begins so, or the one in a file of that name.
 
     Raises:
-        NotFound: there is none.
+        UnknownName: there is none.
         InvalidInput: too little of the hash, or more than one begins so.
     """
     if Path(wanted).is_file():
@@ -100,5 +100,5 @@ def find(folder: Path, wanted: str) -> PlanFile:
     if len(found) > 1:
         raise InvalidInput(f"more than one plan begins with {wanted}")
     if not found:
-        raise NotFound(f"there is no plan {wanted} here", hint="chaoskit plan FILES makes one")
+        raise UnknownName(f"there is no plan {wanted} here", hint="chaoskit plan FILES makes one")
     return read(found[0])

@@ -12,7 +12,7 @@ from chaoskit.documents import Document, Duration, Location, Written, build, clo
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.faults import SEVERITIES, Fault, Severity, Value
-from chaoskit.steadystate.conditions import Condition
+from chaoskit.steadystate.conditions import Condition, WorkloadName
 
 API_VERSION = "chaoskit.io/v1"
 KIND = "Experiment"
@@ -45,7 +45,9 @@ class FaultChoice(Written):
 class Targets(Written):
     """Whose pods are hit: workloads or components by name, pods by label, or nodes; and how many of them."""
 
-    workloads: tuple[str, ...] = Field(default=(), description="deployment/cart, statefulset/db or cart")
+    workloads: tuple[WorkloadName, ...] = Field(
+        default=(), description="deployment/cart, statefulset/db or cart"
+    )
     components: tuple[str, ...] = Field(
         default=(),
         description="parts of the application: what the label app.kubernetes.io/component "

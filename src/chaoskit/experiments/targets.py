@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit import kube
+from chaoskit.documents import closest
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.litmus import Env, chooses_again, chosen
 from chaoskit.experiments.selection import Selection, alive, of_pods, percentage, share
@@ -237,8 +238,14 @@ def _asked_for(experiment: Experiment, topology: Topology) -> tuple[set[str] | N
     for what, found in (("workload", by_name), ("component", by_part)):
         absent = [name for name, workloads in found.items() if not workloads]
         if absent:
-            return None, f"no such {what}: {', '.join(absent)}"
+            known = [s.partition("/")[2] for s in here] + here if what == "workload" else _named(parts)
+            near = closest(absent[0], known) or f"there is {', '.join(sorted(here)) or 'none'}"
+            return None, f"no such {what}: {', '.join(absent)}; {near}"
     return {each for found in (*by_name.values(), *by_part.values()) for each in found}, ""
+
+
+def _named(parts: Mapping[str, set[str]]) -> set[str]:
+    return {name for names in parts.values() for name in names if name}
 
 
 def _parts(workload: Workload) -> set[str]:

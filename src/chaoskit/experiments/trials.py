@@ -114,8 +114,8 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
     beside = tuple(body for body in made if not isinstance(body, Trial))
     found = tuple(trial for trial in made if isinstance(trial, Trial))
     if not found:
-        refuse([one.problem for one in _nothing_to_run(documents)])
-        raise InvalidInput("there is nothing to run: no document was given")
+        told = [one.problem for one in _nothing_to_run(documents)]
+        raise InvalidInput("there is nothing to run", problems=told)
     between = _heeded(lint.together(documents))
     refuse([one.problem for one in between if strict])
     return tuple(_with_beside(trial, beside, between) for trial in found)

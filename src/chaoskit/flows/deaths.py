@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from chaoskit import kube
 from chaoskit.acts.accounts import Account
 from chaoskit.clock import Clock
 from chaoskit.ports.cluster import ObjectRef
@@ -61,3 +63,27 @@ class Deaths:
         for account in found:
             self.gone(account.ref)
         return found
+
+
+def seem_dead(found: Iterable[Account], now: datetime) -> tuple[Account, ...]:
+    """Acts under way whose Lease, by its own time and ours, was not renewed for three of its durations.
+
+    Good for a hint and no more: clocks differ, so nothing is done because of it.
+    """
+    return tuple(each for each in found if each.state == "active" and _silent(each, now))
+
+
+_PATIENCE = 3
+"""So many durations, since clocks that are a minute apart are common."""
+
+
+def _silent(account: Account, now: datetime) -> bool:
+    renewed = kube.time_of(account.renewed) if account.renewed else account.began
+    return renewed is not None and now - renewed > timedelta(seconds=_PATIENCE * account.duration)
+
+
+def words(found: Iterable[Account]) -> str:
+    """Which runs and recoveries seem dead, and what finishes their undo; "" when none does."""
+    named = [f"{each.act} {each.id} in namespace {each.ref.namespace}" for each in found]
+    which = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+    return f"{which} seem{'s' if len(named) == 1 else ''} dead, with an undo to finish" if named else ""

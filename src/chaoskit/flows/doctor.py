@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chaoskit import kube
-from chaoskit.errors import ChaoskitError
+from chaoskit.acts.accounts import accounts
+from chaoskit.clock import Clock
+from chaoskit.errors import ChaoskitError, NotFound
 from chaoskit.experiments import checks
 from chaoskit.experiments.checks import Check
-from chaoskit.ports.cluster import Access, Cluster
+from chaoskit.flows.deaths import seem_dead, words
+from chaoskit.ports.cluster import Access, Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource, Signal
 from chaoskit.ports.store import Store
 from chaoskit.signals import known
@@ -60,6 +63,9 @@ def cluster(found: Cluster) -> Iterator[Check]:
 
 def rights(found: Cluster, namespace: str) -> Iterator[Check]:
     """What the caller may do of what `run` and `recover` need."""
+    if _absent(found, namespace):
+        yield Check("namespace", "blocked", f"there is no namespace {namespace}", "-n names another")
+        return
     for command, needed in (("run", _RUN), ("recover", _RECOVER)):
         here = [Access(a.verb, a.group, a.resource, namespace, a.subresource) for a in needed]
         denied = [str(access) for access in here if found.can_i(access) == "denied"]
@@ -69,6 +75,26 @@ def rights(found: Cluster, namespace: str) -> Iterator[Check]:
             )
         else:
             yield Check("rights", "ok", f"you may do what {command} needs in namespace {namespace}")
+
+
+def _absent(found: Cluster, namespace: str) -> bool:
+    """Whether the server says that there is no such namespace; one that may not be read may be there."""
+    try:
+        found.get(ObjectRef(kube.NAMESPACE, "", namespace))
+    except NotFound:
+        return True
+    except ChaoskitError:
+        return False
+    return False
+
+
+def dead(found: Cluster, clock: Clock, namespace: str) -> Iterator[Check]:
+    """No run or recovery was left behind by a process that died."""
+    told = words(seem_dead(accounts(found, namespace), clock.now()))
+    if told:
+        yield Check("dead runs", "warning", told, "chaoskit rescue")
+    else:
+        yield Check("dead runs", "ok", f"none{f' in namespace {namespace}' if namespace else ''}")
 
 
 def litmus(found: Cluster, namespace: str) -> Iterator[Check]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoskit import prediction
-from chaoskit.errors import InvalidInput, NotFound, Refused
+from chaoskit.errors import InvalidInput, NotFound, Refused, UnknownName
 from chaoskit.events import Listener, ignore
 from chaoskit.ports.store import Document
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
@@ -117,13 +117,16 @@ def calibrate(
 
 
 def _folder(models: Path, model: str) -> Path:
-    """The folder of the model of that name, or of the promoted one; `NotFound` when there is none."""
+    """The folder of the model of that name, or of the promoted one.
+
+    Raises `UnknownName` when there is none of the name, `NotFound` when none is promoted.
+    """
     wanted = model or prediction.promoted(models)
     if not wanted:
         raise NotFound("no model is promoted", hint="name one with --model: chaoskit models list")
     if not (models / wanted).is_dir():
         known = ", ".join(each.name for each in prediction.names(models)) or "none yet"
-        raise NotFound(f"there is no model {wanted}", hint=f"models: {known}")
+        raise UnknownName(f"there is no model {wanted}", hint=f"models: {known}")
     return models / wanted
 
 
@@ -148,7 +151,7 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
     """The model of that name, or without a name the promoted one; None when none was promoted.
 
     Raises:
-        NotFound: there is no model of that name.
+        UnknownName: there is no model of that name.
         Refused: nobody vouches for its file.
     """
     wanted = name or prediction.promoted(models)

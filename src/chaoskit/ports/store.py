@@ -27,7 +27,7 @@ class Store(Protocol):
         ...
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
-        """The document; `NotFound` when there is none. A unique prefix of the id will do."""
+        """The document; `UnknownName` when there is none. A unique prefix of the id will do."""
         ...
 
     def find(
@@ -46,7 +46,7 @@ class Store(Protocol):
         ...
 
     def append(self, kind: str, id: str, field: str, entries: Iterable[Any]) -> None:  # noqa: A002
-        """The list in `field` of a kept document has these at its end; `NotFound` when there is none."""
+        """The list in `field` of a kept document has these at its end; `UnknownName` when there is none."""
         ...
 
     def dump(self) -> Iterator[Document]:

@@ -72,11 +72,14 @@ def promoted(root: Path) -> str:
     return str(history[-1]["name"]) if history else ""
 
 
-def promote(root: Path, name: str) -> None:
-    """The model of this name answers from now on; `Refused` when it does not beat the baselines."""
+def promote(root: Path, name: str) -> bool:
+    """The model of this name answers from now on; False when it did already.
+
+    Raises `UnknownName` when there is none, `Refused` when it does not beat the baselines.
+    """
     report = read_object(root / name / CARD)
     if not report:
-        raise errors.NotFound(f"no model {name} in {root}", hint="chaoskit models list")
+        raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
     if not report.get("beats_baselines"):
         raise errors.Refused(
             f"{name} {report.get('verdict', 'does not beat the baselines')} on held-out time, in event F1 at"
@@ -86,15 +89,21 @@ def promote(root: Path, name: str) -> None:
             hint=f"collect more failures and train again, or name it: chaoskit predict --model {name}",
         )
     history = read_object(root / PROMOTED).get("history", [])
+    if history and history[-1]["name"] == name:
+        return False
     write_object(
         root / PROMOTED, {"history": [*history, {"name": name, "at": datetime.now(UTC).isoformat()}]}
     )
+    return True
 
 
 def rollback(root: Path) -> str:
-    """The model that answered before answers again; its name. `NotFound` when there was none."""
-    history = read_object(root / PROMOTED).get("history", [])
-    if len(history) < 2:
-        raise errors.NotFound("no model was promoted before this one")
-    write_object(root / PROMOTED, {"history": history[:-1]})
-    return str(history[-2]["name"])
+    """Another model, the last that answered before, answers again; its name. `NotFound` when none did."""
+    history = list(read_object(root / PROMOTED).get("history", []))
+    answering = promoted(root)
+    while history and history[-1]["name"] == answering:
+        history.pop()
+    if not history:
+        raise errors.NotFound("no other model was promoted before this one", hint="chaoskit models list")
+    write_object(root / PROMOTED, {"history": history})
+    return str(history[-1]["name"])

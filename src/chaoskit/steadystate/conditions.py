@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from chaoskit.documents import Duration, Written, closest
 from chaoskit.ports.metrics import Signal
@@ -16,6 +16,25 @@ Mode = Literal["before", "after", "edges", "continuous"]
 """When a condition must hold: ``edges`` is before and after, ``continuous`` during the fault as well."""
 
 
+def _workload_name(text: str) -> str:
+    kind, slash, name = text.rpartition("/")
+    if not text or ((not slash or kind in _KINDS) and name):
+        return text
+    hint = closest(kind, _KINDS).replace("?", f"/{name}?") if name else ""
+    raise ValueError(
+        "deployment/NAME, statefulset/NAME, daemonset/NAME or NAME" + (f"; {hint}" if hint else "")
+    )
+
+
+_KINDS = ("deployment", "statefulset", "daemonset")
+WorkloadName = Annotated[
+    str,
+    AfterValidator(_workload_name),
+    WithJsonSchema({"type": "string", "pattern": rf"^(({'|'.join(_KINDS)})/)?[^/]*$"}),
+]
+"""A workload as a person names it: ``deployment/cart``, or ``cart`` alone."""
+
+
 class SignalCondition(Written):
     """A signal, or a query of one's own, stays on one side of a bound. Of several series the worst counts."""
 
@@ -23,7 +42,9 @@ class SignalCondition(Written):
     query: str = Field(default="", description="PromQL of your own, instead of a signal")
     below: float | None = None
     above: float | None = None
-    workload: str = Field(default="", description="deployment/cart; every pod of the namespace when empty")
+    workload: WorkloadName = Field(
+        default="", description="deployment/cart; every pod of the namespace when empty"
+    )
     labels: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("signal")
@@ -63,7 +84,7 @@ class SignalCondition(Written):
 class WorkloadCondition(Written):
     """A workload has so many ready pods (all that it wants when not said), or a condition is true."""
 
-    workload: str
+    workload: WorkloadName
     ready: int | None = Field(default=None, ge=0)
     condition: str = Field(default="", description="a status condition such as Available")
 
@@ -88,7 +109,9 @@ class CommandCondition(Written):
     """A command ends so, with this text in what it writes: on this machine, or in a pod of a workload."""
 
     run: tuple[str, ...] | str = Field(description="a program with its arguments, or one line for sh")
-    workload: str = Field(default="", description="deployment/cart: in one of its pods; here when empty")
+    workload: WorkloadName = Field(
+        default="", description="deployment/cart: in one of its pods; here when empty"
+    )
     container: str = ""
     exit_code: int = Field(default=0, ge=0, le=255)
     contains: str = ""

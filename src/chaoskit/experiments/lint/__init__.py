@@ -12,4 +12,15 @@ from chaoskit.experiments.lint.together import together
 BESIDE = frozenset({"ChaosExperiment", *SHAPES})
 """Kinds that may stand beside an engine."""
 
-__all__ = ["BESIDE", "RULES", "Finding", "Level", "Look", "beside", "definition", "engine", "native", "together"]
+__all__ = [
+    "BESIDE",
+    "RULES",
+    "Finding",
+    "Level",
+    "Look",
+    "beside",
+    "definition",
+    "engine",
+    "native",
+    "together",
+]
