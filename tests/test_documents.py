@@ -219,3 +219,9 @@ def test_places_are_spelled_as_people_write_them() -> None:
 
 def test_nothing_close_gives_no_hint() -> None:
     assert closest("entirely", ["different"]) == ""
+
+
+def test_a_key_that_is_written_twice_is_told_once_whatever_is_in_it() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse("a: {b: 1}\na: {b: 1}\n")
+    assert [(p.field, p.line) for p in caught.value.problems] == [("a", 2)]

@@ -166,3 +166,30 @@ def test_every_example_can_be_run() -> None:
     found = load([str(EXAMPLES)])
     assert {type(each) for each in found} == {Trial}
     assert all(each.asked[0] in EVERY for each in found)
+
+
+def test_problems_point_at_what_is_wrong_and_come_by_line() -> None:
+    text = NATIVE.replace("  targets: {workloads: [deployment/cart]}\n", "  duration: abc\n")
+    with pytest.raises(InvalidInput) as caught:
+        trials(parse(text))
+    assert [(p.line, p.column, p.field) for p in caught.value.problems] == [
+        (4, 1, "spec.targets"),
+        (6, 13, "spec.duration"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "found"),
+    [
+        ("chaoskit.io/v1", "chaoskit.io/v2", "apiVersion", '"chaoskit.io/v2"'),
+        ("apiVersion: chaoskit.io/v1\n", "", "apiVersion", "missing"),
+        ("kind: Experiment\n", "", "kind", "missing"),
+    ],
+)
+def test_a_document_of_another_kind_or_version_says_which_it_is(
+    old: str, new: str, field: str, found: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        trials(parse(NATIVE.replace(old, new)))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.found) == (field, found)

@@ -49,7 +49,7 @@ def _seconds(text: str) -> float:
     try:
         found = float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no {error}") from error
+        raise typer.BadParameter(f"{text!r} is not {error}") from error
     if not found:
         raise typer.BadParameter("a limit of 0 leaves no time for anything")
     return found

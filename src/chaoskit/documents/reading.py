@@ -294,6 +294,7 @@ class _Marks:
         inner = (*location, str(key.value))
         if inner in self.keys and key.value != "<<":
             self._say(key, inner, "written twice", "one value")
+            return  # what is in it would only seem to be there twice
         self.keys[inner] = _at(key.start_mark)
         self.walk(child, inner)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, read, refuse
+from chaoskit.documents import Document, each, read, refuse, shown
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
@@ -126,7 +126,7 @@ def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
     found: list[lint.Finding] = []
     valid: list[Document] = []
     for document in documents:
-        said = sorted(_findings(document), key=lambda one: (one.problem.line, one.problem.column))
+        said = _findings(document)
         found += said
         if not any(one.level == "error" for one in said):
             valid.append(document)
@@ -146,7 +146,11 @@ def _nothing_to_run(documents: Iterable[Document]) -> tuple[lint.Finding, ...]:
 
 
 def _findings(document: Document) -> tuple[lint.Finding, ...]:
-    """What is wrong, or a trap, in one document."""
+    """What is wrong, or a trap, in one document, by line."""
+    return tuple(sorted(_found(document), key=lambda one: (one.problem.line, one.problem.column)))
+
+
+def _found(document: Document) -> tuple[lint.Finding, ...]:
     if document.api_version == API_VERSION and document.kind == KIND:
         try:
             return _heeded(lint.native(document, experiment_of(document)))
@@ -158,7 +162,12 @@ def _findings(document: Document) -> tuple[lint.Finding, ...]:
         return _heeded(lint.definition(document))
     if document.kind in lint.BESIDE:
         return _heeded(lint.beside(document))
-    found = f"{document.kind or 'without kind'} ({document.api_version or 'no apiVersion'})"
+    if document.kind == KIND:
+        place = ("apiVersion",)
+        version = shown(document.api_version) if document.at(place) is not None else "missing"
+        told = document.problem(place, version, API_VERSION, rule="api-version")
+        return (lint.Finding("error", told),)
+    found = f"{document.kind} ({document.api_version or 'no apiVersion'})" if document.kind else "missing"
     wanted = f"{KIND} ({API_VERSION}), ChaosEngine, or what belongs beside one"
     return (lint.Finding("error", document.problem(("kind",), found, wanted, rule="kind")),)
 

@@ -98,7 +98,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "definition-args": ("warning", "another experiment is started"),
     "rights-shape": ("error", "the server refuses it"),
     # documents together
-    "twice": ("warning", "the later one wins"),
+    "twice": ("warning", "experiments of one name are both run; of anything else the later one wins"),
     "nothing-to-run": ("warning", "run would refuse it: there must be an Experiment or a ChaosEngine"),
     "other-namespace": ("warning", "everything but the target must be in the engine's namespace"),
     "experiment-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
