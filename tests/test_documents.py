@@ -71,7 +71,7 @@ def test_an_unknown_key_is_told_at_the_key_with_the_known_ones() -> None:
 
 def test_a_missing_key_is_told_where_it_should_stand() -> None:
     found = problems("part:\n  percentage: 3\n")[0]
-    assert (found.field, found.found, found.line) == ("part.kind", "missing", 2)
+    assert (found.field, found.found, found.line) == ("part.kind", "missing", 1)
 
 
 def test_the_problems_of_all_documents_come_together() -> None:

@@ -71,6 +71,22 @@ class UnknownName(InvalidInput):
     """Nothing has the name, id or hash that a person gave; or more than one thing has."""
 
 
+def cause(error: BaseException) -> str:
+    """Why it happened, in words for people, without numbers of errors and names of classes.
+
+    What a library wraps (``Max retries exceeded``) is followed to what the system said.
+    """
+    every = [error]
+    for each in every:  # grows while it is walked through
+        near = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        every += [found for found in near if isinstance(found, BaseException) and found not in every]
+    said = (each.strerror for each in every if isinstance(each, OSError) and isinstance(each.strerror, str))
+    if words := next(said, ""):
+        return f"{words[:1].lower()}{words[1:]}" if words[1:2].islower() else words
+    late = any("Timeout" in type(each).__name__ for each in every)
+    return "no answer in time" if late and "Pool(" in str(error) else str(error)
+
+
 class NoBaseline(ChaoskitError):
     """The data cannot support a judgement; the message says what there is too little of."""
 

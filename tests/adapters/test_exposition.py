@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chaoskit.adapters.exposition import Endpoints, Exposition
-from chaoskit.errors import CannotStart
+from chaoskit.errors import CannotStart, InvalidInput
 from chaoskit.events import Ended, Foreseen, Warned
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,9 +76,15 @@ def test_there_is_nothing_else(served: tuple[Exposition, Endpoints]) -> None:
     assert asked(served[1], "/")[0] == 404
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999", "192.0.2.1:80"])
+@pytest.mark.parametrize("address", ["192.0.2.1:80"])
 def test_an_address_that_cannot_be_listened_on_is_said(address: str) -> None:
     with pytest.raises(CannotStart, match="cannot listen on"):
+        Endpoints(address, Exposition(), health=Health(), readiness=Health())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999", "foo"])
+def test_an_address_that_is_none_is_said(address: str) -> None:
+    with pytest.raises(InvalidInput, match="is no HOST:PORT"):
         Endpoints(address, Exposition(), health=Health(), readiness=Health())
 
 

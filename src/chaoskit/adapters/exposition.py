@@ -22,7 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest, make_wsgi_app
 from prometheus_client.registry import Collector
 
-from chaoskit.errors import CannotStart, InvalidInput
+from chaoskit.errors import CannotStart, InvalidInput, cause
 from chaoskit.events import Ended, Event, Foreseen, Warned
 
 if TYPE_CHECKING:
@@ -149,8 +149,9 @@ class Endpoints:
         try:
             self._server = make_server(host, port, self._answer, _Server, _Quiet)
         except (OSError, UnicodeError) as error:
-            words = (error.strerror if isinstance(error, OSError) else "") or str(error)
-            raise CannotStart(f"cannot listen on {address}: {words}", hint="--listen HOST:PORT") from error
+            raise CannotStart(
+                f"cannot listen on {address}: {cause(error)}", hint="--listen HOST:PORT"
+            ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="endpoints", daemon=True)
 
     @property

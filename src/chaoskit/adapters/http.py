@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
-from chaoskit.errors import Unavailable
+from chaoskit.errors import Unavailable, cause
 from chaoskit.ports.http import Response
 from chaoskit.redaction import scrubbed
 
@@ -32,7 +32,7 @@ class RequestsHttp:
                 text = body.decode(answer.encoding or "utf-8", "replace")  # LookupError: no such encoding
                 return Response(answer.status_code, text, time.perf_counter() - began)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, LookupError) as error:
-            words = scrubbed(f"GET {url} got no answer: {error}")
+            words = scrubbed(f"GET {url} got no answer: {cause(error)}")
             raise Unavailable(words, service="HTTP", address=scrubbed(url)) from error
 
     def post(self, url: str, body: str, *, timeout: float = 10.0) -> Response:

@@ -16,7 +16,7 @@ from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, Unavailable
+from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, Unavailable, cause
 from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
 from chaoskit.signals import expression, selector
 
@@ -217,7 +217,7 @@ class PrometheusMetrics:
 
     def _unavailable(self, what: str, error: Exception) -> Unavailable:
         return Unavailable(
-            f"{self._shown} {what}: {error}".replace(self.url, self._shown),
+            f"{self._shown} {what}: {cause(error)}".replace(self.url, self._shown),
             service=SERVICE,
             address=self._shown,
             hint="check --prometheus; `chaoskit doctor` shows which signals it has",

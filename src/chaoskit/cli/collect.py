@@ -96,7 +96,7 @@ def _whole(text: str) -> int:
     try:
         found = documents.seconds(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no {error}") from error
+        raise typer.BadParameter(f"{text!r} is not {error}") from error
     if found < 1 or found != int(found) or found > 86400:
         raise typer.BadParameter(f"{text!r} is no time of whole seconds up to a day")
     return int(found)

@@ -111,7 +111,7 @@ def _whole_seconds(text: str) -> int:
     try:
         found = documents.seconds(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no {error}") from error
+        raise typer.BadParameter(f"{text!r} is not {error}") from error
     if found != int(found) or not 1 <= found <= 300:
         raise typer.BadParameter(f"{text!r} is no time of whole seconds from 1s to 5m")
     return int(found)

@@ -11,7 +11,7 @@ import typer
 from chaoskit.cli.render import ago, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput
+from chaoskit.errors import InvalidInput, cause
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _alerts(path: Path) -> Sequence[Alert]:
     try:
         return posted(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
+        raise InvalidInput(f"{path} cannot be read: {cause(error)}") from error
 
 
 def _show(

@@ -75,7 +75,7 @@ def _check(
 ) -> None:
     from chaoskit.documents import refuse, survey
     from chaoskit.experiments.lint import Finding
-    from chaoskit.experiments.trials import findings
+    from chaoskit.experiments.trials import findings, idle
 
     if not files:
         raise typer.BadParameter("name files, folders, or - for standard input")
@@ -84,6 +84,8 @@ def _check(
     if not documents:
         refuse(unread)
     told = (*(Finding("error", problem) for problem in unread), *findings(documents))
+    if not any(each.level == "error" for each in told):
+        told = (*told, *idle(documents))
     found = tuple(each for each in told if each.problem.rule not in ignore)
     if not documents and not found:
         raise typer.BadParameter(f"there is no document in {', '.join(files)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -115,7 +116,9 @@ _EXPECTED = {
 def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) -> Problem:
     location = _within(document.value, details["loc"])
     if details["type"] == "missing":
-        return document.problem(location, "missing", "a value")
+        told = document.problem(location, "missing", "a value")
+        line, column = document.place(location[:-1], key=True)  # of what it is missing in
+        return replace(told, line=line, column=column)
     if details["type"] == "extra_forbidden":
         known = sorted(_known_keys(model, location[:-1]))
         hint = closest(str(location[-1]), known)

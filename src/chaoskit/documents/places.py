@@ -61,12 +61,9 @@ class Document:
         """Where the value (or its key) stands, or the nearest thing around it that exists."""
         if key and location in self.keys:
             return self.keys[location]
-        around = location
-        while around and around not in self.places:
-            around = around[:-1]
-        if around != location and around in self.keys:
-            return self.keys[around]  # of what is missing, the name of what it is missing in
-        return self.places.get(around, Place(1, 1))
+        while location and location not in self.places:
+            location = location[:-1]
+        return self.places.get(location, Place(1, 1))
 
     def problem(
         self,

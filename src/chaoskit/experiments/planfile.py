@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit.documents import Document
-from chaoskit.errors import InvalidInput, UnknownName
+from chaoskit.errors import InvalidInput, UnknownName, cause
 from chaoskit.experiments.planning import Plan
 
 SCHEMA = "chaoskit.io/planfile/v1"
@@ -70,7 +70,9 @@ def read(path: Path) -> PlanFile:
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} is no plan: {error}", hint="chaoskit plan FILES --out FILE") from error
+        raise InvalidInput(
+            f"{path} is no plan: {cause(error)}", hint="chaoskit plan FILES --out FILE"
+        ) from error
     try:
         return _understood(whole)
     except (KeyError, TypeError) as error:

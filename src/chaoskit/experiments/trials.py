@@ -130,9 +130,12 @@ def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
         found += said
         if not any(one.level == "error" for one in said):
             valid.append(document)
-    told = (*found, *_heeded(lint.together(valid)))
-    idle = not any(each.kind in _RUNNABLE for each in documents) and len(valid) == len(documents)
-    return (*told, *_heeded(_nothing_to_run(documents))) if idle else told
+    return (*found, *_heeded(lint.together(valid)))
+
+
+def idle(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
+    """A warning when there is nothing among these documents that `run` could run."""
+    return () if any(each.kind in _RUNNABLE for each in documents) else _heeded(_nothing_to_run(documents))
 
 
 _RUNNABLE = frozenset({KIND, "ChaosEngine"})
@@ -162,14 +165,19 @@ def _found(document: Document) -> tuple[lint.Finding, ...]:
         return _heeded(lint.definition(document))
     if document.kind in lint.BESIDE:
         return _heeded(lint.beside(document))
+    return (_stranger(document),)
+
+
+def _stranger(document: Document) -> lint.Finding:
+    """What is no kind of document, or of no version, that is known here."""
     if document.kind == KIND:
         place = ("apiVersion",)
         version = shown(document.api_version) if document.at(place) is not None else "missing"
         told = document.problem(place, version, API_VERSION, rule="api-version")
-        return (lint.Finding("error", told),)
+        return lint.Finding("error", told)
     found = f"{document.kind} ({document.api_version or 'no apiVersion'})" if document.kind else "missing"
     wanted = f"{KIND} ({API_VERSION}), ChaosEngine, or what belongs beside one"
-    return (lint.Finding("error", document.problem(("kind",), found, wanted, rule="kind")),)
+    return lint.Finding("error", document.problem(("kind",), found, wanted, rule="kind"))
 
 
 def _heeded(found: Iterable[lint.Finding]) -> tuple[lint.Finding, ...]:

@@ -122,7 +122,7 @@ def load(folder: Path) -> Model:
             found = {name: packed[name] for name in packed.files}
         model = _model(document, found, data)
     except (KeyError, TypeError, ValueError, OSError, ValidationError) as error:
-        raise errors.InvalidInput(f"{folder} cannot be read as a model: {error}") from error
+        raise errors.InvalidInput(f"{folder} cannot be read as a model: {errors.cause(error)}") from error
     _check(folder, model, document)
     return model
 

@@ -31,7 +31,7 @@ def read_object(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise errors.InvalidInput(f"{path} cannot be read: {error}") from error
+        raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}") from error
     if not isinstance(found, dict):
         raise errors.InvalidInput(f"{path} is not a JSON object")
     return found

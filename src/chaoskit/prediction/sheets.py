@@ -70,7 +70,7 @@ def _text(path: Path) -> Iterator[TextIO]:
         ) as file:
             yield file
     except (OSError, EOFError, zlib.error) as error:
-        raise errors.InvalidInput(f"{path} cannot be read: {error}") from error
+        raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}") from error
     except UnicodeDecodeError as error:
         raise errors.InvalidInput(f"{path} is not text in UTF-8: {error}") from error
     except csv.Error as error:
@@ -130,7 +130,7 @@ def _parquet(path: Path) -> Sheet:
     try:
         table = parquet.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise errors.InvalidInput(f"{path} cannot be read as Parquet: {error}") from error
+        raise errors.InvalidInput(f"{path} cannot be read as Parquet: {errors.cause(error)}") from error
     columns = [column.to_pylist() for column in table.columns]
     rows = ((number, cells) for number, cells in enumerate(zip(*columns, strict=True), 2))
     return Sheet(path, {name: index for index, name in enumerate(table.column_names)}, rows)

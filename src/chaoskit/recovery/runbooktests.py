@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from chaoskit import documents, kube
 from chaoskit.documents import Document, Duration, Written
-from chaoskit.errors import InvalidInput, Problem
+from chaoskit.errors import InvalidInput, Problem, cause
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery import plain, planner
@@ -342,7 +342,7 @@ def _text(document: Document, name: str, field: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         line, column = document.place(("spec", "given", field))
         problem = Problem(document.path, f"spec.given.{field}", name, "a file beside it", line, column)
-        raise InvalidInput(f"{path} cannot be read: {error}", problems=(problem,)) from error
+        raise InvalidInput(f"{path} cannot be read: {cause(error)}", problems=(problem,)) from error
 
 
 def _kind_and_name(target: str) -> str:

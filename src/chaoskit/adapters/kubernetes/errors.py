@@ -21,6 +21,7 @@ from chaoskit.errors import (
     Problem,
     Refused,
     Unavailable,
+    cause,
 )
 
 SERVICE = "Kubernetes"
@@ -159,14 +160,14 @@ def _budget(failure: Failure) -> Refused:
 
 def _problems(failure: Failure) -> Iterator[Problem]:
     name = str(failure.details.get("name") or "")
-    for cause in failure.causes:
-        found, expected = _found_and_expected(str(cause.get("message", "")))
+    for said in failure.causes:
+        found, expected = _found_and_expected(str(said.get("message", "")))
         yield Problem(
             path=f"{failure.details.get('kind', 'object')}/{name}",
-            field=str(cause.get("field", "")),
+            field=str(said.get("field", "")),
             found=found,
             expected=expected,
-            rule=str(cause.get("reason", "")),
+            rule=str(said.get("reason", "")),
         )
 
 
@@ -197,7 +198,7 @@ def _what_happened(error: Exception) -> str:
         case urllib3.exceptions.NameResolutionError():
             return "has a name that does not resolve"
         case urllib3.exceptions.ProxyError():
-            return f"cannot be reached through the proxy: {error}"
+            return f"cannot be reached through the proxy: {cause(error)}"
         case urllib3.exceptions.SSLError():
             return f"does not complete the TLS handshake: {error}"
         case urllib3.exceptions.NewConnectionError():
@@ -205,7 +206,7 @@ def _what_happened(error: Exception) -> str:
         case urllib3.exceptions.TimeoutError():
             return "does not answer in time"
         case _:
-            return f"cut the connection: {error}"
+            return f"cut the connection: {cause(error)}"
 
 
 def _where_to_look(error: Exception) -> str:
