@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import ssl
 import stat
 import urllib.request
@@ -233,6 +234,26 @@ def test_a_workload_that_is_not_there_is_mended_by_its_name(chaoskit: CommandLin
     assert "no such workload: deployment/crat; did you mean deployment/cart?" in ended.out
     assert "--show-labels" not in ended.out
     assert "0 of 0" not in ended.out
+
+
+def test_a_plan_tells_the_steady_state_as_it_is_now_and_runs_no_command(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    touched = chaoskit.home / "touched"
+    file = write(
+        "x.yaml",
+        experiment("x", steadyState=[READY, {"command": {"run": f"touch {touched}"}}], timeout="1s"),
+    )
+    ended = chaoskit("plan", file)
+    assert ended.code == 0, ended.out
+    assert re.search(r"✔ steady state +deployment/cart ready now .*\(before, after\)", ended.out)
+    assert re.search(r"! steady state +.*only a run runs commands", ended.out)
+    assert not touched.exists()
+    assert re.search(r"! timeout +1 s are less than the \d+ s that it takes", ended.out)
+    hog = chaoskit("plan", write("y.yaml", experiment("y", fault="pod-cpu-hog"))).out
+    assert re.search(r"1 of these \d+, chosen when it starts: cart-", hog)
+    (plan,) = chaoskit("plan", file, "-o", "json").json["plans"]
+    assert [each["held"] for each in plan["steadyState"]] == [True, None]
 
 
 def test_where_there_is_no_document_the_arguments_are_named(stranger: CommandLine, write: Write) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chaoskit.experiments import Plan
     from chaoskit.experiments.selection import Selection
     from chaoskit.runtime import Runtime
+    from chaoskit.steadystate.present import Present
 
 app = new_app(__doc__)
 
@@ -53,6 +54,7 @@ def plan(
         session.tell_of_dead(runtime)
         home, namespace = runtime.settings.home, runtime.namespace
         plans = plans_of(runtime, documents, namespace)
+        steady = [] if rbac else _steady(runtime, plans)
     if rbac:
         sys.stdout.write("---\n".join(dump(body) for body in rights.manifests(plans)))
         raise typer.Exit
@@ -64,9 +66,13 @@ def plan(
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "hash": whole,
-        "plans": [each.document() for each in plans],
+        "plans": [
+            each.document() | {"steadyState": [condition.document() for condition in now]}
+            for each, now in zip(plans, steady, strict=True)
+        ],
     }
-    emit(session, "plans", document, lambda to: show(to, plans, f"chaoskit run --plan {out or whole}"))
+    following = f"chaoskit run --plan {out or whole}"
+    emit(session, "plans", document, lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -87,11 +93,23 @@ def plans_of(runtime: Runtime, documents: Sequence[Document], namespace: str) ->
     ]
 
 
-def show(out: Console, plans: Sequence[Plan], following: str) -> None:
-    """Each plan as a block; the last line is the command that follows."""
+def _steady(runtime: Runtime, plans: Sequence[Plan]) -> list[Sequence[Present]]:
+    """How the steady state of each plan stands now."""
+    from chaoskit.steadystate.present import present
+    from chaoskit.steadystate.readers import Sources
+
+    world = runtime.world
+    sources = Sources(world.cluster, world.clock, world.metrics, world.http)
+    return [present(each.trial.conditions, each.trial.namespace, sources) for each in plans]
+
+
+def show(
+    out: Console, plans: Sequence[Plan], following: str, steady: Sequence[Sequence[Present]] = ()
+) -> None:
+    """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
     from datetime import timedelta
 
-    for each in plans:
+    for each, now in zip(plans, steady or [()] * len(plans), strict=True):
         out.print(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
@@ -102,13 +120,18 @@ def show(out: Console, plans: Sequence[Plan], following: str) -> None:
                 out.print(f"    {'mend':<20} {check.mend}")
         for after in each.afterwards:
             out.print(f"  afterwards{' ' * 13}{after}")
+        for condition in now:
+            mark = {True: "✔", False: "✖", None: "!"}[condition.judgement.held]
+            out.print(f"  {mark} {'steady state':<20} {condition.words()}")
         out.print(f"  engine{' ' * 17}{_WAYS[each.way]}")
         out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
         for words in each.undo:
             out.print(f"  undo{' ' * 19}{words}")
         lasting = timedelta(seconds=each.prepared.expected_seconds)
+        latest = span(timedelta(seconds=each.timeout))
         out.print(
-            f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos"
+            f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos; "
+            f"stopped after {latest}"
         )
     if following and all(each.outcome is None for each in plans):
         next_step(out, following)

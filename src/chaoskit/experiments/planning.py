@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit import kube
@@ -160,7 +160,15 @@ def plan(
         *impact.checks(trial, after),
         *_guards(trial, prepared.selections, governor),
     )
-    return Plan(trial, prepared, found, _hash(trial, prepared), after)
+    made = Plan(trial, prepared, found, _hash(trial, prepared), after)
+    return replace(made, checks=(*found, *_too_short(made)))
+
+
+def _too_short(made: Plan) -> Iterator[Check]:
+    """A run that is stopped before it can have ended proves nothing."""
+    if made.timeout < made.prepared.expected_seconds:
+        words = f"{made.timeout:g} s are less than the {made.prepared.expected_seconds:.0f} s that it takes"
+        yield Check("timeout", "warning", words, "a longer spec.timeout, or none")
 
 
 def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSource | None) -> Prepared:
