@@ -244,3 +244,19 @@ spec:
   matches: {issue: pod-crash}
   remediations: [{action: restart-pod, timeout: 30s}]
 """
+
+
+def test_nothing_found_without_the_prometheus_that_was_named_is_8(chaoskit: CommandLine) -> None:
+    ended = chaoskit("recover", *HERE, "--dry-run", "--prometheus", "http://127.0.0.1:1", "-o", "json")
+    assert "127.0.0.1:1" in ended.json["blind"]
+    assert ended.code == (0 if ended.json["issues"] else 8)
+    assert ended.json["exit"] == ended.code
+    told = chaoskit("recover", *HERE, "--dry-run", "--prometheus", "http://127.0.0.1:1").out
+    assert told.startswith("! signals are not seen: ")
+
+
+def test_what_is_to_be_recovered_must_be_there(chaoskit: CommandLine) -> None:
+    ended = chaoskit("recover", *HERE, "deployment/crat", "--dry-run")
+    assert (ended.code, "did you mean deployment/cart?" in ended.err) == (2, True)
+    ended = chaoskit("recover", "-n", "nowhere", "--dry-run")
+    assert (ended.code, "there is no namespace nowhere" in ended.err) == (4, True)

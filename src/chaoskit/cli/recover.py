@@ -11,7 +11,7 @@ import typer
 from chaoskit.cli.render import ago, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput, cause
+from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from chaoskit.records import RecoveryRecord
     from chaoskit.recovery import Decision, Plan, Runbook
     from chaoskit.recovery.replay import Difference
+    from chaoskit.runtime import Runtime
+    from chaoskit.topology import Topology
 
 app = new_app(__doc__)
 
@@ -87,7 +89,9 @@ def recover(
             _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
             return
         place = "" if everywhere else runtime.namespace
+        _is_there(session, runtime)
         seen = flow.observe(place)
+        _known(seen.topology, workloads or ())
         issues = flow.classify(
             seen,
             flow.recent_predictions(place),
@@ -98,8 +102,11 @@ def recover(
         decisions = _chosen(flow.plan(issues, seen, namespace=place), workloads or [], issue)
         now = runtime.clock.now()
         if dry_run or not decisions:
-            _show(session, flow, decisions, seen.blind, now)
-            return
+            unseen = bool(seen.blind) and runtime.metrics is not None and not decisions
+            outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
+            outcome = Outcome.NO_BASELINE if unseen else outcome
+            _show(session, flow, decisions, seen.blind, now, outcome)
+            raise typer.Exit(outcome.exit_code)
         _ask(session, decisions, now, yes=yes or approval)
         with session.listening() as listen, stopping() as stop:
             patience = timedelta(seconds=confirm)
@@ -123,15 +130,54 @@ def _alerts(path: Path) -> Sequence[Alert]:
         raise InvalidInput(f"{path} cannot be read: {cause(error)}") from error
 
 
+def _is_there(session: Session, runtime: Runtime) -> None:
+    """The namespace that ``-n`` names exists.
+
+    Raises:
+        NotFound: the server says that it does not.
+    """
+    from chaoskit.flows.doctor import absent
+
+    if session.asked_namespace and absent(runtime.cluster, session.asked_namespace):
+        raise NotFound(f"there is no namespace {session.asked_namespace}", hint="-n names another")
+
+
+def _known(topology: Topology, workloads: Sequence[str]) -> None:
+    """Each of these workloads exists.
+
+    Raises:
+        UnknownName: one does not; with the one most like it.
+    """
+    from chaoskit.documents import closest
+
+    spelled = [name for _, name in topology.workloads]
+    short = [name.partition("/")[2] for name in spelled]
+    for each in workloads:
+        if each not in {*spelled, *short}:
+            near = closest(each, [*spelled, *short]) or f"there is {', '.join(sorted(spelled)) or 'none'}"
+            raise UnknownName(f"there is no workload {each}", hint=near)
+
+
 def _show(
-    session: Session, flow: AutoRecovery, decisions: Sequence[Decision], blind: str, now: datetime
+    session: Session,
+    flow: AutoRecovery,
+    decisions: Sequence[Decision],
+    blind: str,
+    now: datetime,
+    outcome: Outcome,
 ) -> None:
     """What would be done: the guards were asked, and each step was tried on the server as a dry run."""
     from chaoskit.recovery import Plan
 
     shown = [flow.admitted(each) for each in decisions]
     said = {each.issue.id: flow.rehearse(each) for each in shown if isinstance(each, Plan)}
-    emit(session, "recovery-plan", _plain(shown, said, blind), lambda out: _plans(out, shown, said, now))
+
+    def table(out: Console) -> None:
+        if blind:
+            out.print(f"! signals are not seen: {blind}", style="yellow")
+        _plans(out, shown, said, now)
+
+    emit(session, "recovery-plan", _plain(shown, said, blind, outcome), table)
 
 
 def _chosen(decisions: Sequence[Decision], workloads: Sequence[str], issue: str) -> list[Decision]:
@@ -234,10 +280,11 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _plain(decisions: Sequence[Decision], said: Mapping[str, Sequence[str]], blind: str) -> dict[str, Any]:
+def _plain(
+    decisions: Sequence[Decision], said: Mapping[str, Sequence[str]], blind: str, outcome: Outcome
+) -> dict[str, Any]:
     from chaoskit.recovery import Plan
 
-    outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
     return {
         "outcome": outcome.value,
         "exit": outcome.exit_code,

@@ -63,7 +63,7 @@ def cluster(found: Cluster) -> Iterator[Check]:
 
 def rights(found: Cluster, namespace: str) -> Iterator[Check]:
     """What the caller may do of what `run` and `recover` need."""
-    if _absent(found, namespace):
+    if absent(found, namespace):
         yield Check("namespace", "blocked", f"there is no namespace {namespace}", "-n names another")
         return
     for command, needed in (("run", _RUN), ("recover", _RECOVER)):
@@ -77,7 +77,7 @@ def rights(found: Cluster, namespace: str) -> Iterator[Check]:
             yield Check("rights", "ok", f"you may do what {command} needs in namespace {namespace}")
 
 
-def _absent(found: Cluster, namespace: str) -> bool:
+def absent(found: Cluster, namespace: str) -> bool:
     """Whether the server says that there is no such namespace; one that may not be read may be there."""
     try:
         found.get(ObjectRef(kube.NAMESPACE, "", namespace))
