@@ -148,14 +148,12 @@ def load(
             expected.
     """
     env = os.environ if environment is None else environment
-    given: list[tuple[str, Document]] = []
-    if (document := _from_file(file, env)) is not None:
-        given += [(name, document) for name in document.value]
-    given += [(name, _alone(PREFIX + name.upper(), name, v)) for name, v in _from_environment(env).items()]
-    given += [(name, _alone("flag", name, value)) for name, value in flags.items() if value is not None]
-    refuse([each for _, told in {id(d): (n, d) for n, d in given}.values() for each in _wrong(told)])
-    values = {"home": state_folder(env)} | {name: document.value[name] for name, document in given}
-    origins = {name: document.path for name, document in given}
+    given = [each for each in (_from_file(file, env),) if each is not None]
+    given += [_alone(PREFIX + name.upper(), name, value) for name, value in _from_environment(env).items()]
+    given += [_alone("flag", name, value) for name, value in flags.items() if value is not None]
+    refuse([problem for document in given for problem in _wrong(document)])
+    values = {"home": state_folder(env)} | {n: value for each in given for n, value in each.value.items()}
+    origins = {name: document.path for document in given for name in document.value}
     return Loaded(
         settings=Settings.model_validate(values),
         origins={name: origins.get(name, "default") for name in Settings.model_fields},

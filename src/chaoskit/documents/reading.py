@@ -139,7 +139,9 @@ def parse(
         return found if variables is not None else tuple(map(_without_variables, found))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _broken(path, str(error.problem or error.context or "unreadable"), _at(mark)) from error
+        unfilled = variables is None and _VARIABLE.search(text) is not None
+        hint = "it has variables: give them with --var name=value" if unfilled else ""
+        raise _broken(path, str(error.problem or error.context or "unreadable"), _at(mark), hint) from error
     except yaml.YAMLError as error:
         raise _broken(path, str(error), Place(1, 1)) from error
     except RecursionError as error:
@@ -148,8 +150,8 @@ def parse(
         loader.dispose()
 
 
-def _broken(path: str, why: str, place: Place) -> InvalidInput:
-    problem = Problem(path, "YAML", f"broken: {why}", "valid YAML", *place)
+def _broken(path: str, why: str, place: Place, hint: str = "") -> InvalidInput:
+    problem = Problem(path, "YAML", f"broken: {why}", "valid YAML", *place, hint)
     return InvalidInput(f"{path} is no YAML", problems=(problem,))
 
 
