@@ -188,8 +188,9 @@ def test_an_experiment_says_which_variables_it_needs_and_other_documents_are_as_
     assert [(p.line, p.found) for p in caught.value.problems] == [(3, "${x}")]
     assert "--var x=VALUE" in str(caught.value)
     assert parse(experiment.replace("${x}", "1", 1))[0].value["spec"]["hypothesis"] == "1 of ${y}"
-    with pytest.raises(InvalidInput, match="give them with --var"):
+    with pytest.raises(InvalidInput) as unread:
         parse("kind: Experiment\nspec: {fault: {kind: ${fault}}}\n")
+    assert "give them with --var" in unread.value.problems[0].hint
     engine = {"kind": "ChaosEngine", "command": "echo ${i} $${j}"}
     assert parse("kind: ChaosEngine\ncommand: echo ${i} $${j} # ${k}\n")[0].value == engine
 
