@@ -80,7 +80,7 @@ class Given(Written):
     when it is seen; without one the newest time in the objects, or the recovery's.
     """
 
-    now: datetime | None = None
+    now: datetime | None = Field(default=None, strict=False)  # YAML knows no times: it is text
     objects: str = ""
     recovery: str = ""
     symptoms: tuple[GivenSymptom, ...] = ()
