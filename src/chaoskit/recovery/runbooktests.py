@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from chaoskit import documents, kube
 from chaoskit.documents import Document, Duration, Written
@@ -73,6 +73,14 @@ class GivenPast(Written):
         return _kind_and_name(target)
 
 
+def _time(text: object) -> object:
+    """A time as it is written in YAML, which knows text alone."""
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else text
+    except ValueError as error:
+        raise ValueError("a time such as 2026-01-31T12:00:00Z") from error
+
+
 class Given(Written):
     """What is seen: a cluster's objects (a file that ``kubectl get ... -o yaml`` wrote), symptoms, the past.
 
@@ -80,7 +88,7 @@ class Given(Written):
     when it is seen; without one the newest time in the objects, or the recovery's.
     """
 
-    now: datetime | None = Field(default=None, strict=False)  # YAML knows no times: it is text
+    now: Annotated[datetime | None, BeforeValidator(_time)] = None
     objects: str = ""
     recovery: str = ""
     symptoms: tuple[GivenSymptom, ...] = ()
