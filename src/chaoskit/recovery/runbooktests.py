@@ -73,7 +73,7 @@ class GivenPast(Written):
         return _kind_and_name(target)
 
 
-def _time(text: object) -> object:
+def _as_time(text: object) -> object:
     """A time as it is written in YAML, which knows text alone."""
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) else text
@@ -88,7 +88,7 @@ class Given(Written):
     when it is seen; without one the newest time in the objects, or the recovery's.
     """
 
-    now: Annotated[datetime | None, BeforeValidator(_time)] = None
+    now: Annotated[datetime | None, BeforeValidator(_as_time)] = None
     objects: str = ""
     recovery: str = ""
     symptoms: tuple[GivenSymptom, ...] = ()
