@@ -633,13 +633,13 @@ def bind_to_all_accounts(cluster: Cluster, namespace: str) -> None:
     )
 
 
-def test_who_is_not_known_is_forbidden(kubeconfig: Path, tmp_path: Path) -> None:
+def test_who_is_not_known_cannot_start(kubeconfig: Path, tmp_path: Path) -> None:
     document = loaded(kubeconfig)
     document["users"][0]["user"] = {"token": "not-a-token"}
     (tmp_path / "stranger").write_text(json.dumps(document))
     with (
         connect(tmp_path / "stranger", clock=WallClock()) as stranger,
-        pytest.raises(Forbidden, match="credentials"),
+        pytest.raises(CannotStart, match="credentials"),
     ):
         stranger.list(kube.POD)
 
