@@ -91,6 +91,20 @@ def test_a_recovery_that_was_taken_over_changes_nothing_more(shop: Scene, decisi
     assert (account.state, len(account.entries)) == ("active", 1)
 
 
+def test_a_recovery_whose_lease_was_removed_undoes_what_nobody_else_will(
+    shop: Scene, decision: Decision
+) -> None:
+    broken = _template(shop)
+
+    def listen(event: Event) -> None:
+        if _rolled_back(event):
+            shop.cluster.delete(_account(shop).ref)
+
+    record = shop.recover(decision, listen=listen)
+    assert (record.outcome, record.undo.state) == (Outcome.NOT_RECOVERED, "confirmed")
+    assert _template(shop) == broken
+
+
 def test_what_was_done_is_remembered_as_long_as_planners_look_back(shop: Scene, decision: Decision) -> None:
     assert shop.recover(decision).outcome is Outcome.RECOVERED
     account = _account(shop)

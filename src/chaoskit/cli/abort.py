@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from chaoskit.cli.rescue import answer
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-
-if TYPE_CHECKING:
-    pass
 
 app = new_app(__doc__)
 

@@ -233,20 +233,25 @@ class _Recovery:
         except Interrupted:
             outcome, reason = self._stopped(), "stopped by the user"
         except TakenOver as error:
-            return self._abandoned(error)
+            return self._abandoned(ledger, error)
         except ChaoskitError as error:
             outcome, reason = Outcome.NOT_RECOVERED, error.message
             self.tell("stopped", "failed", error.message)
-        except Exception:
+        except (Exception, KeyboardInterrupt, SystemExit):
             # A bug must not leave a half change behind; it may be the listener's own, so nobody is told.
             self.listen = ignore
             self._finish(ledger, Outcome.BUG, "a bug")
             raise
         return self._finish(ledger, outcome, reason)
 
-    def _abandoned(self, error: TakenOver) -> tuple[Outcome, str]:
-        """Whoever holds the ledger now undoes it; two at it would get into each other's way."""
-        self.undone = Undo("not confirmed", (error.message,))
+    def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
+        """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""
+        try:
+            self.undone = ledger.undo(self.listen) if ledger.account.entries else self.undone
+        except ChaoskitError:
+            self.undone = Undo("not confirmed", (error.message,))
+        if self.undone.state == "confirmed":
+            return Outcome.NOT_RECOVERED, error.message
         return Outcome.UNDO_UNCONFIRMED, error.message
 
     def _stopped(self) -> Outcome:
