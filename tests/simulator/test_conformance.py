@@ -15,6 +15,7 @@ SHARED = Path(os.environ.get("CHAOSKIT_SHARED") or Path(__file__).parents[2].par
 SUITE = SHARED / "conformance" / "test_kubernetes_api.py"
 
 
+@pytest.mark.no_cover  # a suite of its own, whose subject others cover
 @pytest.mark.skipif(not SUITE.exists(), reason=f"the conformance suite is not at {SUITE}")
 def test_the_simulator_passes_every_check_of_the_conformance_suite(tmp_path: Path) -> None:
     with SimulatedCluster(shop=False) as cluster:

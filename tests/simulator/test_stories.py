@@ -127,6 +127,7 @@ def test_leaked_connections_fill_the_pool_step_by_step_and_go_with_the_process()
     assert values(cluster, "db_pool_usage:ratio", incident.pods[0])[-1] < 0.2
 
 
+@pytest.mark.no_cover  # hours of simulated time, which others cover
 def test_the_demonstration_has_one_young_leak_at_its_present() -> None:
     cluster = InstantCluster(seed=7, story="demo", hours=4).run(4 * 3600)
     under_way = [one for one in cluster.shop.incidents if one.end is None]
@@ -175,6 +176,7 @@ def test_an_unknown_story_is_refused_at_the_start() -> None:
         InstantCluster(story="meteor")
 
 
+@pytest.mark.no_cover  # hours of simulated time, which others cover
 def test_quiet_days_have_harmless_restarts_and_no_incident() -> None:
     cluster = InstantCluster(seed=1, story="quiet", hours=24).run(20 * 3600)
     assert not cluster.shop.incidents

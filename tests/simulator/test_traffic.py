@@ -206,6 +206,7 @@ def test_garbage_is_collected_so_that_healthy_memory_stays_bounded() -> None:
         assert max(values) - min(values) > 0.005
 
 
+@pytest.mark.no_cover  # hours of simulated time, which others cover
 def test_two_runs_from_one_seed_record_the_same() -> None:
     def run(seed: int) -> list[float]:
         cluster = InstantCluster(seed=seed, story="training", hours=2).run(5400)

@@ -57,6 +57,14 @@ class GivenSymptom(Written):
         return _kind_and_name(target)
 
 
+def _as_outcome(text: object) -> object:
+    """An outcome by its name."""
+    try:
+        return Outcome(text) if isinstance(text, str) else text
+    except ValueError as error:
+        raise ValueError("an outcome such as not-recovered") from error
+
+
 class GivenPast(Written):
     """A recovery that the cluster remembers."""
 
@@ -65,7 +73,7 @@ class GivenPast(Written):
     issue: str = ""
     actions: tuple[str, ...]
     ago: Duration
-    outcome: Outcome = Outcome.RECOVERED
+    outcome: Annotated[Outcome, BeforeValidator(_as_outcome)] = Outcome.RECOVERED
 
     @field_validator("target")
     @classmethod
