@@ -10,7 +10,7 @@ from chaoskit.acts.accounts import ABORT, Account, unended
 from chaoskit.acts.handover import withdraw
 from chaoskit.acts.rescue import Rescued, finish
 from chaoskit.clock import Clock
-from chaoskit.errors import NotFound
+from chaoskit.errors import ChaoskitError, NotFound
 from chaoskit.events import Listener, ignore
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
@@ -41,7 +41,7 @@ def abort(
     waiting = [each for each in wanted if each.state == "handed" and not each.holder]
     found = [Rescued(each, Undo("none needed")) for each in waiting if withdraw(cluster, each)]
     begun = [each for each in wanted if each.id not in {one.account.id for one in found}]
-    asked = [each for each in begun if _asked(cluster, each, reason)]
+    asked = _asked(cluster, begun, reason)
     found += [Rescued(each, Undo("confirmed")) for each in begun if each not in asked]
     watched = {each.id: _Watched(each, clock.monotonic()) for each in asked}
     while watched:
@@ -56,13 +56,25 @@ def abort(
     return tuple(found)
 
 
-def _asked(cluster: Cluster, account: Account, reason: str) -> bool:
-    """The act knows that somebody wants its end; False when it has just ended by itself."""
-    try:
-        cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
-    except NotFound:
-        return False
-    return True
+def _asked(cluster: Cluster, begun: Sequence[Account], reason: str) -> list[Account]:
+    """Those that know by now that somebody wants their end; the others have just ended by themselves.
+
+    Raises:
+        ChaoskitError: one could not be told; each of the others was asked all the same.
+    """
+    told: list[Account] = []
+    failed: ChaoskitError | None = None
+    for account in begun:
+        try:
+            cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
+            told.append(account)
+        except NotFound:
+            continue
+        except ChaoskitError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return told
 
 
 def _one(cluster: Cluster, watched: dict[str, _Watched]) -> dict[str, Account]:
