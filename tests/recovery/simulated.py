@@ -23,7 +23,7 @@ from chaoskit.simulator.cluster import SimulatedCluster
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.traffic.view import Pod
 
-RATE = 40.0
+RATE = 20.0
 
 
 @dataclass

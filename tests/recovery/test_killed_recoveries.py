@@ -59,7 +59,7 @@ def _ref(namespace: str) -> ObjectRef:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A cluster with a deployment in each namespace that crashes since its last rollout."""
-    with scene(tmp_path_factory.mktemp("killed"), history=1) as found:
+    with scene(tmp_path_factory.mktemp("killed"), history=1, rate=8) as found:
         for place in STEPS:
             found.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}})
             found.cluster.create(_web(place))

@@ -66,6 +66,8 @@ class DirectCourse:
     def judged(self, timeout: float, meanwhile: Meanwhile) -> Judged:
         """The fault was there for its time, and what that says; taking it back is the ledger's.
 
+        Its time begins when all of it is done: a drain of many pods is looked at, however long it takes.
+
         Raises:
             CannotStart: there is nothing to do it to any more.
             Conflict: a target is another one than a moment ago.
@@ -79,8 +81,9 @@ class DirectCourse:
         with Watching(
             self._cluster, [Interest(kube.POD, place) for place in places], self._clock
         ) as watching:
+            started = self._clock.monotonic()
+            self._round(meanwhile)
             began = self._clock.monotonic()
-            self._round()
             while self._goes_on(began):
                 self._hear(watching, evidence)
                 if self._clock.monotonic() >= self._next:
@@ -90,8 +93,8 @@ class DirectCourse:
                 elif not self._fault.measured:
                     self._look_for_effect()
                 meanwhile()
-                self._again(began)
-                if self._clock.monotonic() - began >= timeout:
+                self._again(began, meanwhile)
+                if self._clock.monotonic() - started >= timeout:
                     raise TimedOut(f"the run did not end within {timeout:.0f} s")
         self._course.injected_until = self._clock.now()
         self._journal.step(self._fault.kind, "done", self._seen or "its time is over")
@@ -99,7 +102,7 @@ class DirectCourse:
 
     # ------------------------------------------------------------------ doing
 
-    def _round(self) -> None:
+    def _round(self, meanwhile: Meanwhile) -> None:
         changes = tuple(self._fault.changes(self._scene))
         if not changes:
             raise CannotStart(f"{self._fault.kind}: there is nothing left to do it to")
@@ -107,7 +110,10 @@ class DirectCourse:
         self._admit()
         self._last = self._clock.monotonic()
         self._journal.step(self._fault.kind, "begun", f"{len(changes)} changes")
-        self._put_off += [each for each in changes if not self._do(each)]
+        for each in changes:
+            if not self._do(each):
+                self._put_off.append(each)
+            meanwhile()
 
     def _do(self, change: Change) -> bool:
         """Whether it was done; a disruption budget puts it off."""
@@ -132,7 +138,7 @@ class DirectCourse:
         else:
             self._journal.heard(str(change.target), "Changed", words)
 
-    def _again(self, began: float) -> None:
+    def _again(self, began: float, meanwhile: Meanwhile) -> None:
         """Another round, where the fault has rounds, its interval is over and the workloads are whole."""
         now, interval = self._clock.monotonic(), self._scene.whole("interval")
         due = self._fault.repeats and interval and now - self._last >= interval
@@ -141,7 +147,7 @@ class DirectCourse:
         scene = self._look()
         if all(_whole(each) for each in scene.workloads):
             self._scene = scene
-            self._round()
+            self._round(meanwhile)
 
     def _look(self) -> Scene:
         run = self._journal.run
