@@ -44,3 +44,21 @@ def test_a_script_may_cancel_itself_and_is_closed_at_its_next_wait(engine: Engin
     engine.run_for(5)
     assert told == ["goes on", "closed"]
     assert tasks[0].done
+
+
+def test_whoever_waits_for_the_lock_gets_it_from_an_engine_that_is_always_late(engine: Engine) -> None:
+    def again() -> None:
+        if waiting:
+            engine.call_at(0, again)
+
+    waiting = [True]
+    engine.call_at(0, again)
+    engine.start()
+    taken = []
+    for _ in range(20):
+        taken.append(engine.lock.acquire(timeout=10))
+        if taken[-1]:
+            engine.lock.release()
+    waiting.clear()
+    engine.stop()
+    assert all(taken)

@@ -22,6 +22,10 @@ Work = Callable[[], None]
 Script = Generator[float, None, None]
 """What an actor does over time: each ``yield`` is a number of simulated seconds to wait."""
 
+_LONGEST_TURN = 0.02
+_OTHERS_TURN = 0.001
+"""Wall seconds: an engine that is behind its time works so long, then lets waiting requests at the lock."""
+
 
 @dataclass(order=True, slots=True)
 class Due:
@@ -80,7 +84,7 @@ class Engine:
     """The clock and the queue of one simulated cluster.
 
     `lock` guards everything that actors and API requests share. The engine holds it while it works;
-    whoever else touches the store (an HTTP handler) takes it.
+    whoever else touches the store (an HTTP handler) takes it, and gets it also from an engine that is late.
     """
 
     def __init__(self, *, start: datetime, seed: int = 7, rate: float = 1.0) -> None:
@@ -170,13 +174,16 @@ class Engine:
 
     def _live(self) -> None:
         with self.lock:
+            taken = time.monotonic()
             while not self._stopping:
                 now = self._flowing()
-                if self._queue and self._queue[0].at <= now:
+                due = bool(self._queue) and self._queue[0].at <= now
+                if due and time.monotonic() - taken < _LONGEST_TURN:
                     self._do(heapq.heappop(self._queue))
-                else:
-                    wait = (self._queue[0].at - now) / self.rate if self._queue else None
-                    self._changed.wait(wait)
+                    continue
+                wait = (self._queue[0].at - now) / self.rate if self._queue else None
+                self._changed.wait(_OTHERS_TURN if due else wait)
+                taken = time.monotonic()
 
     def _do(self, due: Due) -> None:
         """One piece of work, at the time it was due; a failing one is kept, and time goes on."""
