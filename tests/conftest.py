@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
+
+hypothesis.settings.register_profile("same each time", derandomize=True)
+hypothesis.settings.load_profile("same each time")  # --hypothesis-profile=default looks elsewhere
 
 pytest_plugins = ["tests.commandline", "tests.mongo", "tests.servers"]
 

@@ -15,6 +15,7 @@ from chaoskit.ports.cluster import Object, ObjectRef
 API = "litmuschaos.io/v1alpha1"
 IMAGE = "litmuschaos/go-runner:3.31.0"
 RBAC = "rbac.authorization.k8s.io/v1"
+_YEAR = 365 * 86400.0
 
 Env = dict[str, str]
 
@@ -302,16 +303,17 @@ def _meta(api: str, kind: str, name: str, namespace: str) -> Object:
 
 
 def probe_seconds(probe: Mapping[str, Any]) -> float:
-    """The longest that a probe takes once: each attempt with its timeout and pause."""
+    """The longest that a probe takes once: each attempt with its timeout and pause; a year at most."""
     properties = probe.get("runProperties") or {}
     tries = max(int(properties.get("attempt") or 0), int(properties.get("retry") or 0), 1)
-    return tries * (_time(properties.get("probeTimeout")) + _time(properties.get("interval")))
+    once = _time(properties.get("probeTimeout")) + _time(properties.get("interval"))
+    return min(tries * once, _YEAR)
 
 
 def _time(value: object) -> float:
     if isinstance(value, int | float):
-        return float(value)
+        return max(0.0, float(value))
     try:
-        return seconds(value)
+        return max(0.0, seconds(value))
     except ValueError:
         return 0.0

@@ -12,7 +12,7 @@ from chaoskit.experiments.lint.shapes import LENGTHS, PROBE_TYPES
 
 _UNIT = r"(ns|us|µs|μs|ms|s|m|h)"
 _GO_DURATION = re.compile(rf"[-+]?((\d+(\.\d*)?|\.\d+){_UNIT})+|[-+]?0")
-_NOTHING = re.compile(rf"[-+]?0*\.?0*{_UNIT}?")
+_NOTHING = re.compile(rf"\+?0*\.?0*{_UNIT}?")
 _NUMBERS = ("==", "!=", ">=", "<=", ">", "<", "oneOf", "OneOf", "between", "Between")
 _WORDS = (
     "equal", "notEqual", "contains", "matches", "notMatches", "oneOf",
@@ -72,14 +72,17 @@ def _run_properties(look: Look, place: Location, kind: str, mode: str) -> Iterat
 
 
 def _is_nothing(value: object) -> bool:
-    return not value or (isinstance(value, str) and _NOTHING.fullmatch(value[:40]) is not None)
+    """True of a length that is over before it begins: nothing, zero, less than zero."""
+    if isinstance(value, str):
+        return value.startswith("-") or _NOTHING.fullmatch(value[:40]) is not None
+    return not value or (isinstance(value, int | float) and value < 0)
 
 
 def _length(look: Look, place: Location) -> Iterator[Finding]:
     value = look.at(place)
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
         yield look.say("litmus-2x", place, f'"{value}s"')
-    elif isinstance(value, str) and value and not _GO_DURATION.fullmatch(value):
+    elif isinstance(value, float) or (isinstance(value, str) and value and not _GO_DURATION.fullmatch(value)):
         yield look.say("probe-duration", place, "a duration with a unit, such as 5s")
 
 
