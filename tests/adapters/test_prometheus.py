@@ -284,7 +284,7 @@ def history(real_prometheus: Callable[..., PrometheusServer], tmp_path: Path) ->
 
 
 def openmetrics() -> Iterator[str]:
-    """Cart has a gap of two minutes at step 100; mail ends at step 50; both are owned."""
+    """Cart has a gap of two minutes at step 100, mail ends at step 50; both are owned. Lone dies at 10."""
     yield f"# TYPE {MEMORY.record} gauge"
     cart = f'{MEMORY.record}{{namespace="shop",pod="cart-1",workload="cart"}}'
     yield from (f"{cart} {step} {AT + 15 * step + 2:.0f}" for step in range(STEPS) if not 100 <= step < 108)
@@ -295,6 +295,11 @@ def openmetrics() -> Iterator[str]:
         for name in ("cart-5c8d-x1", "lone"):
             labels = f'namespace="shop",pod="{name}",condition="true"'
             yield f"kube_pod_status_ready{{{labels}}} 1 {AT + 15 * step:.0f}"
+    yield "# TYPE container_memory_working_set_bytes gauge"
+    for container, steps in {"killed": range(10), "running": range(11, 60)}.items():
+        labels = f'namespace="shop",pod="lone",container="app",image="app:1",id="/{container}"'
+        for step in steps:
+            yield f"container_memory_working_set_bytes{{{labels}}} {900 - 10 * step} {AT + 15 * step:.0f}"
     yield "# TYPE kube_pod_owner gauge"
     for step in range(60):
         labels = 'namespace="shop",pod="cart-5c8d-x1",owner_kind="ReplicaSet",owner_name="cart-5c8d"'
@@ -311,6 +316,7 @@ def test_history_is_read_as_it_was_made(history: PrometheusServer) -> None:
         check_history(cart, mail)
         check_moments(metrics)
         check_raw(metrics)
+        check_killed(metrics)
 
 
 def check_history(cart: Series, mail: Series) -> None:
@@ -345,6 +351,13 @@ def check_raw(metrics: PrometheusMetrics) -> None:
     assert [each.labels for each in metrics.instant(READY, {"workload": "cart"}, at=moment)] == [owned]
     (series,) = metrics.range(READY, T0, moment, where={"workload": "cart"})
     assert list(series.values) == [1.0] * 7
+
+
+def check_killed(metrics: PrometheusMetrics) -> None:
+    """Prometheus still serves the memory of a container that is gone, but it is no pod's any more."""
+    moment = T0 + timedelta(seconds=15 * 20)
+    (sample,) = metrics.instant(BY_NAME["memory_bytes"], at=moment)
+    assert sample.value == 900 - 10 * 20
 
 
 @pytest.mark.real

@@ -11,6 +11,8 @@ from chaoskit.ports.metrics import Scope, Signal, SignalKind
 
 SYSTEM, APPLICATION = 15, 30
 """Seconds between two samples."""
+LONGEST_AGE = 90
+"""Seconds after which a sample of a container says nothing about what runs now."""
 
 _C = 'container!="",image!=""'
 _POD = "namespace,pod"
@@ -40,6 +42,12 @@ def _rate(metric: str, matchers: str = "", window: str = "2m") -> str:
 
 def _container(metric: str, matchers: str = "") -> str:
     return _rate(metric, f"{_C},{matchers}" if matchers else _C, "1m")
+
+
+def _alive(metric: str) -> str:
+    # cAdvisor stamps its samples itself, so Prometheus serves what it said of an ended container for minutes.
+    selected = f"{metric}{{{_C}}}"
+    return f"({selected} unless time() - timestamp({selected}) > {LONGEST_AGE})"
 
 
 def _network(*metrics: str) -> str:
@@ -154,11 +162,11 @@ CATALOGUE: tuple[Signal, ...] = (
     ),
     _system(
         "memory_bytes", "memory_working_set:bytes", "bytes", "gauge", "cAdvisor",
-        f"sum by({_POD})(container_memory_working_set_bytes{{{_C}}})", "working set",
+        f"sum by({_POD})({_alive('container_memory_working_set_bytes')})", "working set",
     ),
     _system(
         "memory_usage", "memory_usage:ratio", "ratio", "ratio", "cAdvisor, kube-state-metrics",
-        f"max by({_POD})(container_memory_working_set_bytes{{{_C}}}"
+        f"max by({_POD})({_alive('container_memory_working_set_bytes')}"
         " / on(namespace,pod,container) group_left() (max by(namespace,pod,container)"
         '(kube_pod_container_resource_limits{resource="memory"}) > 0))',
         "working set of the fullest container, as a share of its limit",
@@ -188,7 +196,7 @@ CATALOGUE: tuple[Signal, ...] = (
     ),
     _system(
         "fs_usage", "fs_usage:ratio", "ratio", "ratio", "cAdvisor",
-        f"max by({_POD})(container_fs_usage_bytes{{{_C}}} / (container_fs_limit_bytes{{{_C}}} > 0))",
+        f"max by({_POD})({_alive('container_fs_usage_bytes')} / (container_fs_limit_bytes{{{_C}}} > 0))",
         "file system in use",
     ),
     _system(
