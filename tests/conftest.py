@@ -19,6 +19,7 @@ ON_THE_REAL_NODE = {
     "tests/experiments/test_direct_real.py",
     "tests/experiments/test_exporting.py",
     "tests/recovery/test_servers.py",
+    "tests/recovery/test_shop_real.py",
     "tests/simulator/test_api_remote.py",
 }
 """Files with tests on the real Kubernetes: it has one node, and some of them drain it."""
