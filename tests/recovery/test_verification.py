@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from tests.acts.fake import FakeCluster
 from tests.recovery import made
 from tests.recovery.made import NOW
+from tests.recovery.staged import LOST, SYNCED, Watched, cart
 
 from chaoskit import kube
-from chaoskit.clock import ManualClock
 from chaoskit.errors import Refused
-from chaoskit.ports.cluster import Change, Kind, Object
+from chaoskit.ports.cluster import Change
 from chaoskit.recovery import verification
 from chaoskit.recovery.verification import Verdict
 
@@ -90,86 +86,53 @@ def test_other_workloads_roll_out_by_their_own_counts(status: dict[str, Any], we
 # ---------------------------------------------------------------- watched for some seconds
 
 
-class Watched(FakeCluster):
-    """Its watches tell of what is there; `say` has those of a kind say more, and returns when it is heard."""
-
-    def __init__(self, *objects: Object) -> None:
-        super().__init__(*objects)
-        self.clock = ManualClock(NOW)
-        self._said: dict[Kind, queue.Queue[Change]] = defaultdict(queue.Queue)
-
-    def watch(
-        self, kind: Kind, namespace: str = "", *, stop: threading.Event, **more: Any
-    ) -> Iterator[Change]:
-        yield from (Change("ADDED", body) for body in self.list(kind, namespace, **more).items)
-        yield Change("SYNCED", {})
-        while not stop.is_set():
-            with suppress(queue.Empty):
-                yield self._said[kind].get(timeout=0.01)
-                self._said[kind].task_done()
-
-    def say(self, kind: Kind, *changes: Change) -> None:
-        for change in changes:
-            self._said[kind].put(change)
-        self._said[kind].join()
-
-    def at(self, seconds: float, kind: Kind, *changes: Change) -> None:
-        self.clock.call_at(seconds, partial(self.say, kind, *changes))
-
-    def hold(self, seconds: float = 5.0, within: float = 30.0) -> Verdict:
-        cart = (made.ref("cart"),)
-        return verification.hold(
-            self, self.clock, cart, seconds=seconds, within=within, stop=threading.Event()
-        )
-
-
-LOST, SYNCED = Change("LOST", {}), Change("SYNCED", {})
+def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None) -> Verdict:
+    """Whether cart stood well for five seconds within thirty."""
+    return verification.hold(
+        cluster, cluster.clock, (made.ref("cart"),), seconds=5, within=30, stop=threading.Event(), keep=keep
+    )
 
 
 @pytest.fixture
 def watched() -> Watched:
-    pods = ({"apiVersion": "v1", "kind": "Pod", **made.pod(name)} for name in ("a", "b"))
-    return Watched(made.deployment("cart"), *pods)
+    return cart("a", "b")
 
 
 def test_what_stands_well_for_long_enough_is_proven(watched: Watched) -> None:
-    found = watched.hold()
+    found = _hold(watched)
     assert (found.holds, found.words) == (True, "2 of 2 ready for 5 s")
 
 
 def test_readiness_that_nobody_saw_is_not_proven(watched: Watched) -> None:
-    watched.at(1, kube.POD, LOST)
-    found = watched.hold()
+    watched.at(1, partial(watched.say, kube.POD, LOST))
+    found = _hold(watched)
     assert (found.holds, found.known) == (False, False)
     assert found.words == "the server does not say how it stands after 30 s"
 
 
 def test_the_seconds_count_anew_from_when_it_is_seen_again(watched: Watched) -> None:
-    watched.at(3, kube.DEPLOYMENT, LOST)
-    watched.at(12, kube.DEPLOYMENT, SYNCED)
-    found = watched.hold()
+    watched.at(3, partial(watched.say, kube.DEPLOYMENT, LOST))
+    watched.at(12, partial(watched.say, kube.DEPLOYMENT, SYNCED))
+    found = _hold(watched)
     assert found.holds
     assert found.at is not None
     assert found.at >= NOW + timedelta(seconds=12)
 
 
 def test_pods_that_crashed_while_the_watch_was_dead_are_not_well(watched: Watched) -> None:
-    watched.at(1, kube.POD, LOST)
-    watched.at(20, kube.POD, Change("MODIFIED", made.crashing("a")), SYNCED)
-    found = watched.hold()
+    watched.at(1, partial(watched.say, kube.POD, LOST))
+    watched.at(20, partial(watched.say, kube.POD, Change("MODIFIED", made.crashing("a")), SYNCED))
+    found = _hold(watched)
     assert not found.holds
     assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
 
 
 def test_a_halt_is_heard_while_nothing_is_seen(watched: Watched) -> None:
-    watched.at(1, kube.POD, LOST)
+    watched.at(1, partial(watched.say, kube.POD, LOST))
 
     def keep() -> None:
         if watched.clock.monotonic() > 10:
             raise Refused("halted", guard="halt")
 
     with pytest.raises(Refused, match="halted"):
-        verification.hold(
-            watched, watched.clock, (made.ref("cart"),), seconds=5, within=30, stop=threading.Event(),
-            keep=keep,
-        )  # fmt: skip
+        _hold(watched, keep)

@@ -1,11 +1,12 @@
-"""Which pods leave a node when it is emptied."""
+"""Which pods leave a node when it is emptied, and how a pod leaves that serves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from chaoskit import kube
-from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.errors import NotFound, Refused
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 _MIRROR = "kubernetes.io/config.mirror"
 
@@ -17,3 +18,27 @@ def evictable(cluster: Cluster, node: str) -> Iterator[Object]:
         stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
         if not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod):
             yield pod
+
+
+def evict(cluster: Cluster, ref: ObjectRef, until: Callable[[Callable[[], bool]], bool]) -> None:
+    """The pod is on its way out, as soon as its disruption budget let it go; one that is gone is no error.
+
+    `until` asks what it is given again and again, and says whether the answer was yes in time.
+
+    Raises:
+        Refused: the budget did not let it go in that time (guard ``disruption budget``).
+    """
+    refusals: list[Refused] = []
+
+    def gone() -> bool:
+        try:
+            cluster.evict(ref)
+        except Refused as error:
+            refusals.append(error)
+            return False
+        except NotFound:
+            return True
+        return True
+
+    if not until(gone):
+        raise refusals[-1]

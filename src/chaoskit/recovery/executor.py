@@ -364,7 +364,9 @@ class _Recovery:
             step.update(detail="; ".join(filter(None, (step["detail"], words))))
             self.tell(rung.action, "done", words)
             if len(rung.targets) > 1:
-                self._hold((target,), 0.0, rung.step.timeout, pulse.check)
+                stands = self._hold((target,), 0.0, rung.step.timeout, pulse.check)
+                if not stands.holds:
+                    return Verdict(False, f"{target} did not come back: {stands.words}")
         return self._verify(plan, rung, began, pulse.check)
 
     def _hands(self, rung: Rung, began: datetime, pulse: Pulse) -> Hands:
@@ -377,6 +379,7 @@ class _Recovery:
             hooks=self.reach.hooks,
             patience=rung.step.timeout,
             keep=pulse.check,
+            stop=self.stop,
         )
 
     def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from chaoskit.acts import changes
 from chaoskit.acts.changes import Change
 from chaoskit.acts.draining import evictable
 from chaoskit.acts.fields import CORDON, TAINTS
-from chaoskit.errors import CannotStart, NotFound, Refused
+from chaoskit.documents import Duration
+from chaoskit.errors import CannotStart, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.nodesymptoms import CHAOS_TAINTS, is_ours
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access
@@ -132,7 +133,7 @@ class Drain(Step):
     """Cordon the node and evict its pods, within their budgets; it stays cordoned for a person to look at."""
 
     action: Literal["drain"]
-    timeout: float = 300.0
+    timeout: Duration = 300.0
 
 
 def _plan_drain(step: Drain, scene: Scene) -> Rung | str:
@@ -155,25 +156,7 @@ def _drain(_step: Drain, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterat
             raise Refused(f"{ref} is this very process", guard="self", hint="run it on another node")
         if kube.owner(pod) is None:
             raise Refused(f"{ref} belongs to nobody who would make it anew", guard="bare pod")
-        yield Change(ref, f"evicted {ref}", partial(_evict, hands, ref))
-
-
-def _evict(hands: Hands, ref: ObjectRef) -> None:
-    """The pod is evicted, as soon as its budget allows."""
-    refusal: list[Refused] = []
-
-    def gone() -> bool:
-        refusal.clear()
-        try:
-            hands.cluster.evict(ref)
-        except Refused as error:
-            refusal.append(error)
-        except NotFound:
-            return True
-        return not refusal
-
-    if not hands.until(gone):
-        raise refusal[0]
+        yield Change(ref, f"evicted {ref}", partial(hands.evict, ref))
 
 
 def _may_drain(step: Step, target: ObjectRef) -> Iterator[Access]:
