@@ -6,17 +6,20 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import inf
 
 from chaoskit import recovery
 from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Warned, ignore
+from chaoskit.flows.beside import soon
 from chaoskit.flows.world import World
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Attempt, Decision, Issue, Options, Plan, Reach, Sight, Vote, remedies
 from chaoskit.recovery import alerts as alerting
+from chaoskit.recovery.attempts import FIELDS
 from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
@@ -25,6 +28,12 @@ from chaoskit.recovery.trends import Period, trends
 
 FRESH = timedelta(minutes=5)
 """How long a prediction counts as a vote on what is wrong now."""
+
+LOOKED_BACK = 500
+"""So many recoveries say what works; all of them are for `patterns`."""
+
+STALE = 60.0
+"""Seconds after which the history is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class AutoRecovery:
             hooks=world.hooks,
             approval=approval,
         )
+        self._known: tuple[Attempt, ...] = ()
+        self._read = -inf
 
     def observe(self, namespace: str = "") -> Sight:
         """The namespace ("" is all) as it is now, with its signals where there are any."""
@@ -94,12 +105,9 @@ class AutoRecovery:
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
         """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""
-        world = self._world
+        store, since = self._world.store, self._world.clock.now() - FRESH
         where = {"namespace": namespace} if namespace else None
-        try:
-            kept = world.store.find("prediction", where, since=world.clock.now() - FRESH)
-        except ChaoskitError:
-            return ()  # recovery never waits for the history store
+        kept = soon(lambda: store.find("prediction", where, since=since)) or ()
         return tuple(PredictionRecord.of(each) for each in kept)
 
     def plan(
@@ -171,19 +179,27 @@ class AutoRecovery:
         return tuple(what_if(record, runbooks) for record in records)
 
     def history(self) -> tuple[Attempt, ...]:
-        """The recoveries that the store remembers, oldest first; none when it cannot be reached."""
-        try:
-            return recovery.attempts(self._world.store.find("recovery"))
-        except ChaoskitError:
-            return ()  # recovery never waits for the history store
+        """The last recoveries that the store remembers, oldest first; none when it does not answer soon.
+
+        What others have kept since is known a minute later.
+        """
+        now = self._world.clock.monotonic()
+        if now - self._read >= STALE:
+            store = self._world.store
+            kept = soon(lambda: store.find("recovery", limit=LOOKED_BACK, fields=FIELDS))
+            if kept is not None:
+                self._known, self._read = recovery.attempts(kept), now
+        return self._known
 
     def patterns(self) -> Patterns:
         """How each strategy did so far, which issues come back, and how fast it went by day or week."""
-        known = recovery.attempts(self._world.store.find("recovery"))
+        known = recovery.attempts(self._world.store.find("recovery", fields=FIELDS))
         return Patterns(strategies(known), recurrences(known), trends(known))
 
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
-        keep(self._world, record.document(), listen)
+        document = record.document()
+        self._known = (*self._known, *recovery.attempts([document]))
+        keep(self._world, document, listen)
         return record
 
 
