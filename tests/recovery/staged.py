@@ -32,7 +32,7 @@ class Watched(FakeCluster):
         self.away = False
         self._watches: list[tuple[Kind, str, str, queue.Queue[Change]]] = []
         super().__init__(*map(_whole, objects))
-        self.evicting = self._gone
+        self.evicting = self.gone
 
     def watch(
         self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "", stop: threading.Event
@@ -105,13 +105,13 @@ class Watched(FakeCluster):
         self._answer()
         self.before_delete(ref, options)
         self.wrote.append(f"delete {ref}")
-        self._gone(ref)
+        self.gone(ref)
 
     def evict(self, ref: ObjectRef, **options: Any) -> None:
         self._answer()
         super().evict(ref, **options)
 
-    def _gone(self, ref: ObjectRef) -> None:
+    def gone(self, ref: ObjectRef) -> None:
         body = self.objects.pop((ref.kind, ref.namespace, ref.name), None)
         if body is not None:
             self.say(ref.kind, Change("DELETED", body))

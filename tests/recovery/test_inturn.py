@@ -82,7 +82,7 @@ def test_the_next_pod_goes_when_the_successor_serves_whatever_an_old_status_says
     left: list[float] = []
 
     def evicting(pod: ObjectRef) -> None:
-        three._gone(pod)
+        three.gone(pod)
         left.append(three.clock.monotonic())
 
     three.evicting = evicting
@@ -213,3 +213,16 @@ def test_of_two_ailing_pods_that_serve_the_second_waits_for_the_successor_of_the
     with pytest.raises(CannotStart, match="only 2 of 3"):
         _apply(cluster, rung)
     assert _went(cluster) == ["evict pod/cart-0"]
+
+
+# ---------------------------------------------------------------- the user's own
+
+
+def test_a_termination_is_heard_while_a_job_runs(three: Watched) -> None:
+    stop = Stop()
+    stop.signal = 15
+    three.at(9, stop.set)
+    rung = _rung(three, "run-job", template={"template": {"spec": {"containers": [{"name": "x"}]}}})
+    with pytest.raises(Interrupted) as caught:
+        _apply(three, rung, stop=stop, patience=120)
+    assert (caught.value.signal, three.clock.monotonic()) == (15, 9)
