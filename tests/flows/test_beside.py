@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.recovery.made import RESTARTS, recorded
 from tests.recovery.staged import Watched
 
 from chaoskit.adapters.sqlite import SqliteStore
@@ -20,6 +21,7 @@ from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
+from chaoskit.recovery.runbook import Matches
 
 
 def _away() -> int:
@@ -100,3 +102,15 @@ def test_what_was_known_of_a_store_that_is_away_is_still_known(
     store.away = True
     cluster.clock.turn(STALE)
     assert len(flow.history()) == 1
+
+
+def test_own_runbooks_are_compared_before_the_shipped_ones_and_not_without_them(
+    flow: AutoRecovery, store: Counted
+) -> None:
+    store.put(recorded())
+    of_nodes = RESTARTS.spec.model_copy(update={"matches": Matches(issue="node")})
+    foreign = RESTARTS.model_copy(update={"spec": of_nodes})
+    (same,) = flow.what_if([foreign])
+    assert (same.changed, same.unclear) == (False, "")
+    (other,) = flow.what_if([RESTARTS])
+    assert other.changed

@@ -68,7 +68,9 @@ def recover(
     ] = "",
     what_if: Annotated[
         list[Path] | None,
-        typer.Option(help="What these runbooks would have decided on the history, or with --replay on one."),
+        typer.Option(
+            help="What these runbooks, asked before the shipped, would have decided: --replay ID, or all."
+        ),
     ] = None,
     confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -236,6 +238,8 @@ def _replayed_on_simulator(
 
 
 def _compare(session: Session, differences: Sequence[Difference]) -> None:
+    from collections import Counter
+
     rows = [
         {
             "id": each.record,
@@ -244,16 +248,20 @@ def _compare(session: Session, differences: Sequence[Difference]) -> None:
             "then": list(each.then),
             "now": list(each.now),
             "changed": each.changed,
+            "unclear": each.unclear,
         }
         for each in differences
     ]
 
     def table(out: Console) -> None:
         changed = sum(each.changed for each in differences)
-        out.print(f"{changed} of {len(differences)} decisions would change")
+        compared = sum(not each.unclear for each in differences)
+        out.print(f"{changed} of {compared} decisions would change")
         for each in differences:
             if each.changed:
                 out.print(f"{each.issue} {each.target}: {' > '.join(each.then)}  now  {' > '.join(each.now)}")
+        for why, times in Counter(each.unclear for each in differences if each.unclear).items():
+            out.print(f"{times} cannot be compared: {why}")
 
     emit(session, "what-if", {"decisions": rows}, table)
 

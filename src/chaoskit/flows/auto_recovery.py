@@ -23,7 +23,7 @@ from chaoskit.recovery.attempts import FIELDS
 from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
-from chaoskit.recovery.runbook import Runbook
+from chaoskit.recovery.runbook import Runbook, defaults
 from chaoskit.recovery.trends import Period, trends
 
 FRESH = timedelta(minutes=5)
@@ -173,10 +173,13 @@ class AutoRecovery:
         return self._kept(again, listen)
 
     def what_if(self, runbooks: Sequence[Runbook], only: str = "") -> tuple[Difference, ...]:
-        """What these runbooks would have decided on every kept recovery, or the one; nothing is done."""
-        store = self._world.store
+        """What these runbooks, asked before the shipped ones, would have decided on every kept recovery.
+
+        Or on the `only` one; nothing is done.
+        """
+        store, books = self._world.store, (*runbooks, *defaults())
         records = [store.get("recovery", only)] if only else store.find("recovery")
-        return tuple(what_if(record, runbooks) for record in records)
+        return tuple(what_if(record, books) for record in records)
 
     def history(self) -> tuple[Attempt, ...]:
         """The last recoveries that the store remembers, oldest first; none when it does not answer soon.
