@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,17 @@ from chaoskit.ports.cluster import Change, Kind, Listing, Object, ObjectRef
 LOST, SYNCED = Change("LOST", {}), Change("SYNCED", {})
 
 
+class Jumping(ManualClock):
+    """A clock whose `now` somebody sets, while spans are measured as before."""
+
+    def __init__(self) -> None:
+        super().__init__(NOW)
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
 class Watched(FakeCluster):
     """Whatever changes is heard by whoever watches it before the clock goes on; `away` answers nobody.
 
@@ -28,8 +40,9 @@ class Watched(FakeCluster):
     """
 
     def __init__(self, *objects: Object) -> None:
-        self.clock = ManualClock(NOW)
+        self.clock = Jumping()
         self.away = False
+        self.after_patch: Callable[[ObjectRef], None] = lambda _ref: None
         self._watches: list[tuple[Kind, str, str, queue.Queue[Change]]] = []
         super().__init__(*map(_whole, objects))
         self.evicting = self.gone
@@ -73,10 +86,10 @@ class Watched(FakeCluster):
         self._store("put", ref, body)
         self.say(ref.kind, Change("MODIFIED" if known else "ADDED", body))
 
-    def refuses(self, first: float, seconds: float) -> None:
-        """Nobody gets an answer from `first` on for so long."""
-        self.at(first, partial(self._go, away=True))
-        self.at(first + seconds, partial(self._go, away=False))
+    def goes(self, seconds: float) -> None:
+        """Nobody gets an answer from now on for so long."""
+        self._go(away=True)
+        self.clock.call_at(seconds, partial(self._go, away=False))
 
     def _go(self, *, away: bool) -> None:
         self.away = away
@@ -97,9 +110,16 @@ class Watched(FakeCluster):
         self._answer()
         return self._told("ADDED", super().create(body, dry_run=dry_run))
 
-    def patch(self, ref: ObjectRef, patch: Any, **options: Any) -> Object:
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **options: Any) -> Object:
         self._answer()
-        return self._told("MODIFIED", super().patch(ref, patch, **options))
+        before = dict(self.objects), list(self.wrote)
+        stored = super().patch(ref, patch, **options)
+        if dry_run:
+            self.objects, self.wrote = before
+            return stored
+        self._told("MODIFIED", stored)
+        self.after_patch(ref)
+        return stored
 
     def delete(self, ref: ObjectRef, **options: Any) -> None:
         self._answer()

@@ -107,7 +107,7 @@ def test_readiness_that_nobody_saw_is_not_proven(watched: Watched) -> None:
     watched.at(1, partial(watched.say, kube.POD, LOST))
     found = _hold(watched)
     assert (found.holds, found.known) == (False, False)
-    assert found.words == "the server does not say how it stands after 30 s"
+    assert found.words == "the server does not say how it stands after 90 s"
 
 
 def test_the_seconds_count_anew_from_when_it_is_seen_again(watched: Watched) -> None:

@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from chaoskit.acts import halt
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, interruption
-from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused, TakenOver, Unavailable
+from chaoskit.errors import (
+    CannotStart,
+    ChaoskitError,
+    Conflict,
+    Forbidden,
+    Interrupted,
+    Refused,
+    TakenOver,
+    Unavailable,
+)
 from chaoskit.events import Listener, Mark, Step, Warned, ignore
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome, of_error
@@ -31,6 +41,8 @@ from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import Hands, Rung
 from chaoskit.recovery.verification import Verdict
+
+T = TypeVar("T")
 
 LOOKS = 3
 STARTING = 20.0
@@ -111,12 +123,12 @@ class _Recovery:
     timeline: list[Moment] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     undone: Undo = field(default_factory=lambda: Undo("none needed"))
-    verified: datetime | None = None
+    took: float | None = None
     told: bool = False
     snapshot: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.at = self.reach.clock.now()
+        self.at, self.began = self.reach.clock.now(), self.reach.clock.monotonic()
         self.id = new_id(self.at)
         self.issue = self.decision.issue
         self.listen, self.stop = self.options.listen, self.options.stop
@@ -223,10 +235,11 @@ class _Recovery:
     def _with_ledger(self, plan: Plan, pulse: Pulse) -> tuple[Outcome, str]:
         ledger = pulse.ledger
         try:
-            self.reach.governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
-            self._rested(plan)
-        except Refused:
-            ledger.close(Outcome.REFUSED)
+            self._patiently(lambda: self._alone(plan, ledger))
+        except ChaoskitError as error:
+            ended = of_error(error)
+            with suppress(ChaoskitError):  # it owes nothing: whoever finds it expired closes it
+                self._outlasting(lambda: ledger.close(ended))
             raise
         try:
             outcome, reason = self._climb(plan, pulse)
@@ -243,6 +256,11 @@ class _Recovery:
             self._finish(ledger, Outcome.BUG, "a bug")
             raise
         return self._finish(ledger, outcome, reason)
+
+    def _alone(self, plan: Plan, ledger: Ledger) -> None:
+        """Nobody else began on the same, or ended it, while this ledger was opened."""
+        self.reach.governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
+        self._rested(plan)
 
     def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
         """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""
@@ -308,10 +326,11 @@ class _Recovery:
     # ------------------------------------------------------------ the ladder
 
     def _climb(self, plan: Plan, pulse: Pulse | None) -> tuple[Outcome, str]:
+        keep = (lambda: None) if pulse is None else pulse.check
         for index, rung in enumerate(plan.rungs):
             if self.stop.is_set():
                 raise Interrupted
-            if index and rung.action != "notify" and self._healed(plan):
+            if index and rung.action != "notify" and self._patiently(lambda: self._healed(plan), keep):
                 return self._late(index)
             if self._try(plan, rung, pulse):
                 return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
@@ -327,7 +346,8 @@ class _Recovery:
         last = self.steps[index - 1]
         if not last["done"] or last["undone"]:
             return Outcome.HEALED, "the symptom went away by itself"
-        last["helped"], self.verified = True, self.reach.clock.now()
+        last["helped"] = True
+        self._proven()
         return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
 
     def _try(self, plan: Plan, rung: Rung, pulse: Pulse | None) -> bool:
@@ -355,7 +375,7 @@ class _Recovery:
         return verdict.holds
 
     def _act(self, plan: Plan, rung: Rung, pulse: Pulse, step: dict[str, Any]) -> Verdict:
-        if denied := self._denied(rung):
+        if denied := self._patiently(lambda: self._denied(rung), pulse.check):
             return Verdict(False, f"you may not {', '.join(denied)}")
         began = self.reach.clock.now()
         hands = self._hands(rung, began, pulse)
@@ -384,8 +404,7 @@ class _Recovery:
 
     def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:
         """The rung was done to the target; a server that does not answer is waited for, and asked again."""
-        clock = self.reach.clock
-        end, asked = clock.monotonic() + OUTAGE, -math.inf
+        clock, asked, unanswered = self.reach.clock, -math.inf, False
 
         def about_to() -> None:
             nonlocal asked
@@ -397,14 +416,39 @@ class _Recovery:
                 pulse.ledger.note(rung.action)
                 step.update(done=True)
 
-        while True:
+        def act() -> str:
+            nonlocal unanswered
             try:
                 return remedies.apply(rung, target, hands, pulse.ledger, ask=about_to)
+            except Unavailable:
+                unanswered = bool(step["done"])
+                raise
+            except (Conflict, Forbidden):
+                raise
+            except CannotStart as error:
+                if not unanswered:
+                    raise
+                return error.message  # what got no answer was done, so that nothing is left to do: that shows
+
+        return self._patiently(act, pulse.check)
+
+    def _patiently(self, ask: Callable[[], T], keep: Callable[[], None] = lambda: None) -> T:
+        """What the server answers; one that does not answer is waited for, and asked again.
+
+        Raises:
+            Unavailable: it did not for a minute.
+            Interrupted: a stop came meanwhile.
+        """
+        clock = self.reach.clock
+        end = clock.monotonic() + OUTAGE
+        while True:
+            try:
+                return ask()
             except Unavailable as error:
                 if clock.monotonic() >= end:
                     raise
-                self.tell(rung.action, "note", f"{error.message}; trying again")
-                pulse.check()
+                self.tell("server", "note", f"{error.message}; trying again")
+                keep()
                 if clock.sleep(PAUSE, self.stop):
                     raise interruption(self.stop) from error
 
@@ -461,12 +505,16 @@ class _Recovery:
             )  # fmt: skip
             if not left.holds:
                 return Verdict(False, f"{verdict.words}, but {left.words}")
-        self.verified = self.reach.clock.now()
+        self._proven()
         within = self._signals_within(plan)
         if not within:
             return verdict
         self.tell("ready", "held", verdict.words)
         return self._confirmed(verdict, began, within, keep)
+
+    def _proven(self) -> None:
+        """It took until now; measured as a span, since the clock on the wall may be set meanwhile."""
+        self.took = self.reach.clock.monotonic() - self.began
 
     def _confirmed(self, ready: Verdict, began: datetime, within: float, keep: Callable[[], None]) -> Verdict:
         said = verification.confirm(
@@ -480,7 +528,7 @@ class _Recovery:
             keep=keep,
         )
         if self.issue.kinds <= SIGNAL_OF.keys():
-            self.verified = self.reach.clock.now()
+            self._proven()
         elif not said.known:
             return Verdict(True, f"{ready.words}; signals cannot confirm it: {said.words}")
         elif not said.holds:
@@ -551,7 +599,6 @@ class _Recovery:
     def record(self, outcome: Outcome, reason: str) -> RecoveryRecord:
         """What is kept of it."""
         self.tell(outcome.words, "done" if outcome.exit_code == 0 else "failed", reason)
-        recovered = self.verified if outcome is Outcome.RECOVERED else None
         return RecoveryRecord(
             id=self.id,
             at=self.at,
@@ -569,6 +616,6 @@ class _Recovery:
             timeline=tuple(self.timeline),
             undo=self.undone,
             snapshot=self.snapshot,
-            seconds_to_recover=None if recovered is None else (recovered - self.at).total_seconds(),
+            seconds_to_recover=self.took if outcome is Outcome.RECOVERED else None,
             replay_of=self.options.replay_of,
         )

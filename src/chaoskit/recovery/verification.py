@@ -44,6 +44,9 @@ class Verdict:
     known: bool = True
 
 
+AWAY = 60.0
+"""Seconds for which a server that does not answer keeps a proof waiting at most."""
+
 UNSEEN = Verdict(False, "the server does not say how it stands", known=False)
 """Of what a watch has not told yet, or not since it broke."""
 
@@ -144,15 +147,19 @@ def hold(
     """All targets were seen to stand well for so many seconds without a break, or were not within the time.
 
     `keep` is called again and again meanwhile, to renew a lease. A server that does not answer is waited for:
-    what nobody saw is no proof, so the seconds count anew from when it is seen again.
+    what nobody saw is no proof, so the seconds count anew from when it is seen again, and the time for it is
+    longer by as long as it was away.
 
     Raises:
         Interrupted: `stop` was set.
         NotFound: there is no such target.
     """
-    deadline = clock.monotonic() + within
+    began = clock.monotonic()
+    most = began + within + AWAY
     views = {ref: _View(ref) for ref in targets}
-    whose = _interests(cluster, clock, targets, deadline, stop)
+    whose = _interests(cluster, clock, targets, most, stop)
+    last = clock.monotonic()
+    deadline = min(most, last + within)
     since: tuple[float, datetime] | None = None
     with Watching(cluster, whose, clock) as watching:
         while True:
@@ -166,11 +173,14 @@ def hold(
             seen = sum(len(view.synced) for view in views.values()) == sum(map(len, whose.values()))
             verdict = _together(views.values(), clock.now()) if seen else UNSEEN
             now = clock.monotonic()
+            if not seen:
+                deadline = min(most, deadline + now - last)
+            last = now
             since = (since or (now, clock.now())) if verdict.holds else None
             if since is not None and now - since[0] >= seconds:
                 return Verdict(True, f"{verdict.words} for {seconds:g} s", since[1])
             if now >= deadline:
-                return replace(verdict, holds=False, words=f"{verdict.words} after {within:g} s")
+                return replace(verdict, holds=False, words=f"{verdict.words} after {now - began:.0f} s")
 
 
 def _together(views: Iterable[_View], now: datetime) -> Verdict:
