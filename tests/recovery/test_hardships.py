@@ -16,12 +16,13 @@ from tests.recovery.made import ref
 from tests.recovery.staged import Watched
 
 from chaoskit import kube, recovery
-from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.accounts import EVIDENCE, Account, accounts
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import NotFound, Unavailable
 from chaoskit.events import Event, Step, Warned
 from chaoskit.flows.auto_recovery import AutoRecovery
+from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
 from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
@@ -296,3 +297,47 @@ def test_a_store_that_is_stopped_in_the_middle_loses_nothing_and_stops_nothing(
     main.running, times[0] = True, RETRY
     assert [each["id"] for each in spooling.find("recovery")] == [record.id]
     assert [each["id"] for each in main.find("recovery")] == [record.id]
+
+
+# ---------------------------------------------------------------- its process dies
+
+
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
+
+
+def _die() -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_recovery_that_died_is_in_the_history_with_what_it_knew(
+    shop: Shop, main: Stopped, tmp_path: Path, *, spoilt: bool
+) -> None:
+    with pytest.raises(Killed):
+        shop.recover(listen=at("roll-back", "done", _die))
+    (account,) = accounts(shop, "shop")
+    if spoilt:
+        shop.patch(account.ref, {"metadata": {"annotations": {EVIDENCE: "[}"}}})
+    nothing: Any = None
+    world = World(shop, None, main, nothing, shop.clock, Limits(), tmp_path)
+    rescue(world, namespace="shop")
+    assert shop.broken
+    (kept,) = main.find("recovery")
+    assert (kept["issue"], kept["target"]) == ("pod-crash", "deployment/cart")
+    (step,) = kept["steps"]
+    assert (step["action"], step["done"], step["undone"]) == ("roll-back", True, True)
+    kinds = {each["kind"] for each in kept["symptoms"]}
+    assert ("bad-rollout" in kinds) is not spoilt
+    assert bool(step["targets"]) is not spoilt
+    (tried,) = AutoRecovery(world).patterns().strategies
+    assert (tried.action, tried.tried, tried.worked) == ("roll-back", 1, 0)
+    assert not AutoRecovery(world).what_if(())[0].changed
+
+
+def test_what_a_recovery_knew_is_in_its_lease_only_while_it_is_under_way(shop: Shop) -> None:
+    during: list[str] = []
+    shop.recover(listen=at("roll-back", "done", lambda: during.append(accounts(shop, "shop")[0].evidence)))
+    (account,) = accounts(shop, "shop")
+    assert "bad-rollout" in during[0]
+    assert account.evidence == ""

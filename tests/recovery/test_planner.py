@@ -312,3 +312,21 @@ def test_nobody_is_restarted_for_a_database_that_nobody_is_known_to_call() -> No
     decision = _plan(seen, symptom("database-full", "db"))
     assert isinstance(decision, Plan)
     assert "recycle-connections: nobody is known to call this database" in decision.left_out
+
+
+@pytest.mark.parametrize(
+    ("ready", "words"), [(2, "2 of its pods still serve"), (0, "nothing shows any more")]
+)
+def test_a_roll_back_says_of_its_revision_no_more_than_is_known(ready: int, words: str) -> None:
+    (issue,) = classify([symptom("bad-rollout")], now=NOW)
+    sets = [made.replica_set("cart", 1, ready=ready), made.replica_set("cart", 2)]
+    seen = made.topology(
+        made.crashing("cart-0", of="cart-h2"),
+        deployments=[made.deployment("cart", revision=2)],
+        replica_sets=sets,
+    )
+    found = planner.plan(issue, runbook.defaults(), seen, now=NOW)
+    assert isinstance(found, Plan)
+    rung = next(each for each in found.rungs if each.action == "roll-back")
+    assert rung.why.startswith("back to revision 1, ")
+    assert words in rung.why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import Hands, Rung
 from chaoskit.recovery.verification import Verdict
+from chaoskit.redaction import redacted
 
 T = TypeVar("T")
 
@@ -180,6 +182,7 @@ class _Recovery:
             trace_id=self.trace_id,
             name=self.issue.id,
             what=self.issue.kind,
+            evidence=json.dumps(redacted(plain.decision(plan)), default=str),
             keep_for=self._needed(plan),
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:

@@ -109,7 +109,7 @@ RESTART_DNS = Remedy(RestartDns, _plan_dns, _restart, _may_restart)
 
 
 class RollBack(Step):
-    """Put the deployment back to its last healthy revision."""
+    """Put the deployment back to the newest earlier revision that still serves, else to the one before."""
 
     action: Literal["roll-back"]
 
@@ -125,7 +125,8 @@ def _plan_roll_back(step: RollBack, scene: Scene) -> Rung | str:
     running = rollouts.current(workload.body, found)
     if healthy is None or running is None:
         return "no earlier revision is left"
-    state = f"{healthy.ready} of its pods still serve" if healthy.ready else "served before this rollout"
+    unknown = "the one before: nothing shows any more whether it served"
+    state = f"{healthy.ready} of its pods still serve" if healthy.ready else unknown
     expects = {"from": running.name, "to": healthy.name}
     return Rung(step, (workload.ref,), f"back to revision {healthy.number}, {state}", expects=expects)
 
