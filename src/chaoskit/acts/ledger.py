@@ -106,10 +106,9 @@ class Ledger:
     ) -> Ledger:
         """The Lease ``chaoskit-<id>`` is in the cluster, held by this process, `duration` seconds a time.
 
-        It tells whoever may have to finish it the act's `name`, `what` it is about and, if that is not too
+        It tells whoever may have to finish it the act's `name`, `what` it is about and, unless that is too
         long, the `evidence` (JSON), and for how many seconds guards look back at it once it did something
-        (see `note`). Ended ledgers beside it that nobody
-        needs any more are removed.
+        (see `note`). Ended ledgers beside it that nobody needs any more are removed.
 
         Raises:
             Conflict: there is one already.
@@ -133,7 +132,7 @@ class Ledger:
                 TRACE: trace_id,
                 NAME: name,
                 WHAT: what,
-                **({EVIDENCE: evidence} if len(evidence) <= LONGEST else {}),
+                **({EVIDENCE: evidence} if 0 < len(evidence) <= LONGEST else {}),
                 **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
             },
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Late
 from typing import TypeVar
 
 from chaoskit.errors import ChaoskitError
@@ -22,7 +21,7 @@ def soon(ask: Callable[[], T], patience: float = PATIENCE) -> T | None:
     threading.Thread(target=_answer, args=(ask, answer), name="beside", daemon=True).start()
     try:
         return answer.result(patience)
-    except (Late, ChaoskitError):
+    except (TimeoutError, ChaoskitError):
         return None
 
 
