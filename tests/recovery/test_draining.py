@@ -128,10 +128,8 @@ def test_a_rehearsal_waits_for_no_budget() -> None:
 def test_a_pod_that_nobody_would_make_anew_keeps_the_node() -> None:
     bare = _pod("bare")
     del bare["metadata"]["ownerReferences"]
-    node = Node(bare)
-    with pytest.raises(Refused) as caught:
-        node.drain()
-    assert caught.value.guard == "bare pod"
+    found = remedies.plan(Drain(action="drain"), Scene(_issue(), None, made.topology(bare)))
+    assert found == "pod/bare of shop belongs to no workload that would make it anew"
 
 
 def test_nobody_evicts_the_process_that_drains() -> None:
