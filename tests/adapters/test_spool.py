@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ def document(key: str) -> Document:
 
 
 class Place:
-    """A main store that can be down, and counts how often it was asked for."""
+    """A main store that can be down or unreadable, and counts how often it was asked for, and read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.down = False
+        self.unreadable = False
         self.asked = 0
+        self.read = 0
         self.now = 0.0
 
     def main(self) -> Store:
@@ -40,6 +42,11 @@ class Place:
         return SpoolingStore(
             "x", self.main, lambda: SqliteStore(self.folder / "spool.db"), monotonic=lambda: self.now
         )
+
+    def fail_when_unreadable(self) -> None:
+        self.read += 1
+        if self.unreadable:
+            raise Unavailable("the store does not answer", service="store")
 
     def kept(self) -> list[Any]:
         store = SqliteStore(self.folder / "main.db")
@@ -63,6 +70,14 @@ class Breakable(SqliteStore):
     def load(self, documents: Iterable[Document]) -> int:
         self.place.fail_when_down()
         return super().load(documents)
+
+    def find(self, kind: str = "", *more: Any, **options: Any) -> tuple[Document, ...]:
+        self.place.fail_when_unreadable()
+        return super().find(kind, *more, **options)
+
+    def dump(self) -> Iterator[Document]:
+        self.place.fail_when_unreadable()
+        yield from super().dump()
 
 
 @pytest.fixture
@@ -159,3 +174,37 @@ def test_who_may_read_reads_what_takes_nothing(place: Place) -> None:
     place.now = RETRY
     assert [each["id"] for each in store.find()] == ["r1"]
     store.close()
+
+
+READS: list[Callable[[SpoolingStore], object]] = [
+    lambda store: store.find("recovery"),
+    lambda store: store.latest("recovery"),
+    lambda store: list(store.dump()),
+]
+
+
+@pytest.mark.parametrize("read", READS, ids=["find", "latest", "dump"])
+def test_a_store_that_was_open_and_does_not_answer_is_read_again_after_half_a_minute(
+    place: Place, read: Callable[[SpoolingStore], object]
+) -> None:
+    store = place.opened()
+    store.put(document("r1"))
+    place.unreadable = True
+    for _ in range(8):
+        with pytest.raises(Unavailable, match="does not answer"):
+            read(store)
+    assert place.read == 1
+    place.unreadable, place.now = False, RETRY
+    read(store)
+    assert place.read == 2
+    store.close()
+
+
+def test_a_store_that_cannot_be_read_is_still_written(place: Place) -> None:
+    store = place.opened()
+    place.unreadable = True
+    with pytest.raises(Unavailable):
+        store.find()
+    store.put(document("r1"))
+    store.close()
+    assert place.kept() == ["r1"]

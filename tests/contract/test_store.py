@@ -1,4 +1,4 @@
-"""What every store does, stated once and run on SQLite and on a real MongoDB replica set."""
+"""What every store does, stated once and run on SQLite, with a spool before it, and on a real MongoDB."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chaoskit.adapters.spool import SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.ports.store import Document, Store
@@ -21,10 +22,15 @@ def document(key: str, minute: float = 0, kind: str = "run", **fields: Any) -> D
     return {"kind": kind, "id": key, "at": at, "trace_id": "t1", "schema_version": 1, **fields}
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mongo", marks=pytest.mark.real)])
+@pytest.fixture(params=["sqlite", "spooling", pytest.param("mongo", marks=pytest.mark.real)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    path = tmp_path / "kept" / "store.db"
     if request.param == "sqlite":
-        opened: Store = SqliteStore(tmp_path / "kept" / "store.db")
+        opened: Store = SqliteStore(path)
+    elif request.param == "spooling":
+        opened = SpoolingStore(
+            f"sqlite://{path}", lambda: SqliteStore(path), lambda: SqliteStore(tmp_path / "spool.db")
+        )
     else:
         opened = request.getfixturevalue("mongo_store")
     yield opened
@@ -87,6 +93,15 @@ def test_find_since_compares_times_and_not_their_spelling(store: Store) -> None:
     store.put({**document("early"), "at": "2026-03-01T12:30:00+01:00"})
     store.put({**document("late"), "at": "2026-03-01T12:00:00.5Z"})
     assert [each["id"] for each in store.find("run", since=T0)] == ["late"]
+
+
+def test_find_reads_no_more_of_documents_than_is_wanted(store: Store) -> None:
+    store.put(document("a1", steps=[{"ok": True}], snapshot={"pods": []}, score=0.25, text="1"))
+    wanted = ("steps", "id", "text", "score", "missing")
+    assert store.find("run", {"id": "a1"}, fields=wanted) == (
+        {"steps": [{"ok": True}], "id": "a1", "text": "1", "score": 0.25, "missing": None},
+    )
+    assert store.find("run", fields=["steps"]) == ({"steps": [{"ok": True}]},)
 
 
 def test_latest_is_the_newest_or_none(store: Store) -> None:

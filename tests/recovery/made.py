@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaoskit import kube
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.metrics import Sample, Series
+from chaoskit.ports.store import Document
+from chaoskit.records import RecoveryRecord
+from chaoskit.recovery import Plan, Refusal, classify, plain, planner, runbook
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
@@ -220,3 +225,28 @@ def symptom(
 ) -> Symptom:
     began = NOW - timedelta(seconds=since)
     return Symptom(kind, ref(name), began, severity, f"{kind} of {name}", (), facts)
+
+
+RESTARTS = runbook.Runbook.model_validate(
+    {
+        "apiVersion": "chaoskit.io/v1",
+        "kind": "Runbook",
+        "metadata": {"name": "mine"},
+        "spec": {"matches": {"issue": "pod-crash"}, "remediations": [{"action": "restart-pod"}]},
+    }
+)
+
+
+def recorded(refused: str = "", **more: Any) -> Document:
+    """A crash of cart that the shipped runbooks planned for, or that a guard refused."""
+    (issue,) = classify([symptom("crash-loop")], now=NOW)
+    seen = topology(crashing("cart-0"))
+    decision = planner.plan(issue, runbook.defaults(), seen, now=NOW)
+    assert isinstance(decision, Plan)
+    found = Refusal(issue, refused, "", "") if refused else decision
+    record = RecoveryRecord(
+        id="r1", at=NOW, trace_id="t", issue=issue.kind, target=str(issue.target), namespace="shop",
+        cluster="x", outcome=Outcome.RECOVERED, reason="", ended_at=NOW, plan=plain.decision(found),
+        snapshot={} if refused else plain.snapshot(seen, issue.target),
+    )  # fmt: skip
+    return replace(record, **more).document()

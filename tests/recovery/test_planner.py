@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
 
+from chaoskit.governor import Hit
 from chaoskit.outcome import Outcome
 from chaoskit.recovery import (
     Attempt,
@@ -26,6 +27,7 @@ from chaoskit.recovery import (
     runbook,
 )
 from chaoskit.recovery.planner import Decision
+from chaoskit.recovery.remedies import Radius
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
 
@@ -100,7 +102,7 @@ def test_a_template_that_git_keeps_is_not_rolled_back(mark: dict[str, Any], keep
 def test_only_serving_pods_count_as_hit() -> None:
     decision = _plan(made.topology(made.crashing("a"), made.pod("b"), made.pod("c")))
     assert isinstance(decision, Plan)
-    assert (decision.pods_hit, decision.pods_total) == (0, 3)
+    assert decision.radius == Radius(0, (Hit("pods of deployment/cart in shop", 0, 3),))
 
 
 def test_connections_are_recycled_at_the_client_whose_pool_is_empty() -> None:
@@ -312,3 +314,21 @@ def test_nobody_is_restarted_for_a_database_that_nobody_is_known_to_call() -> No
     decision = _plan(seen, symptom("database-full", "db"))
     assert isinstance(decision, Plan)
     assert "recycle-connections: nobody is known to call this database" in decision.left_out
+
+
+@pytest.mark.parametrize(
+    ("ready", "words"), [(2, "2 of its pods still serve"), (0, "nothing shows any more")]
+)
+def test_a_roll_back_says_of_its_revision_no_more_than_is_known(ready: int, words: str) -> None:
+    (issue,) = classify([symptom("bad-rollout")], now=NOW)
+    sets = [made.replica_set("cart", 1, ready=ready), made.replica_set("cart", 2)]
+    seen = made.topology(
+        made.crashing("cart-0", of="cart-h2"),
+        deployments=[made.deployment("cart", revision=2)],
+        replica_sets=sets,
+    )
+    found = planner.plan(issue, runbook.defaults(), seen, now=NOW)
+    assert isinstance(found, Plan)
+    rung = next(each for each in found.rungs if each.action == "roll-back")
+    assert rung.why.startswith("back to revision 1, ")
+    assert words in rung.why

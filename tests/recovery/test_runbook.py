@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.recovery.made import NOW, symptom
@@ -11,6 +12,7 @@ from chaoskit import documents
 from chaoskit.errors import InvalidInput
 from chaoskit.recovery import classify, runbook
 from chaoskit.recovery.issues import CLASSES
+from chaoskit.recovery.remedies import EVERY
 from chaoskit.recovery.runbook import Runbook
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "runbooks"
@@ -79,3 +81,13 @@ def test_the_schema_knows_every_remediation() -> None:
         "mapping"
     ]
     assert {"roll-back", "restart-pod", "notify", "recycle-connections"} <= set(actions)
+
+
+@pytest.mark.parametrize("action", EVERY)
+def test_every_timeout_is_written_as_a_duration(action: str) -> None:
+    needed: dict[str, dict[str, Any]] = {
+        "run-job": {"template": {}},
+        "call-webhook": {"url": "https://ops.example/hook"},
+    }
+    step = {"action": action, "timeout": "5m", **needed.get(action, {})}
+    assert EVERY[action].step.model_validate(step).timeout == 300

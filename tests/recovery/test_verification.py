@@ -1,13 +1,21 @@
-"""When a workload stands well: rolled out, all ready, nobody with a complaint."""
+"""When a workload stands well: rolled out, all ready, nobody with a complaint, and seen for long enough."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.recovery import made
 from tests.recovery.made import NOW
+from tests.recovery.staged import LOST, SYNCED, Watched, cart
 
+from chaoskit import kube
+from chaoskit.errors import Refused
+from chaoskit.ports.cluster import Change
 from chaoskit.recovery import verification
 from chaoskit.recovery.verification import Verdict
 
@@ -73,3 +81,58 @@ def test_a_node_is_well_when_it_is_ready_and_takes_pods(ready: str, cordoned: bo
 )
 def test_other_workloads_roll_out_by_their_own_counts(status: dict[str, Any], well: bool) -> None:
     assert _standing(made.pod("a"), made.pod("b"), status=status).holds is well
+
+
+# ---------------------------------------------------------------- watched for some seconds
+
+
+def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None) -> Verdict:
+    """Whether cart stood well for five seconds within thirty."""
+    return verification.hold(
+        cluster, cluster.clock, (made.ref("cart"),), seconds=5, within=30, stop=threading.Event(), keep=keep
+    )
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return cart("a", "b")
+
+
+def test_what_stands_well_for_long_enough_is_proven(watched: Watched) -> None:
+    found = _hold(watched)
+    assert (found.holds, found.words) == (True, "2 of 2 ready for 5 s")
+
+
+def test_readiness_that_nobody_saw_is_not_proven(watched: Watched) -> None:
+    watched.at(1, partial(watched.say, kube.POD, LOST))
+    found = _hold(watched)
+    assert (found.holds, found.known) == (False, False)
+    assert found.words == "the server does not say how it stands after 90 s"
+
+
+def test_the_seconds_count_anew_from_when_it_is_seen_again(watched: Watched) -> None:
+    watched.at(3, partial(watched.say, kube.DEPLOYMENT, LOST))
+    watched.at(12, partial(watched.say, kube.DEPLOYMENT, SYNCED))
+    found = _hold(watched)
+    assert found.holds
+    assert found.at is not None
+    assert found.at >= NOW + timedelta(seconds=12)
+
+
+def test_pods_that_crashed_while_the_watch_was_dead_are_not_well(watched: Watched) -> None:
+    watched.at(1, partial(watched.say, kube.POD, LOST))
+    watched.at(20, partial(watched.say, kube.POD, Change("MODIFIED", made.crashing("a")), SYNCED))
+    found = _hold(watched)
+    assert not found.holds
+    assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
+
+
+def test_a_halt_is_heard_while_nothing_is_seen(watched: Watched) -> None:
+    watched.at(1, partial(watched.say, kube.POD, LOST))
+
+    def keep() -> None:
+        if watched.clock.monotonic() > 10:
+            raise Refused("halted", guard="halt")
+
+    with pytest.raises(Refused, match="halted"):
+        _hold(watched, keep)

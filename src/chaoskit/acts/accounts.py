@@ -37,6 +37,8 @@ ABORT = "chaoskit.io/abort"
 """Why somebody wants the act to end now; its own process looks at it each second."""
 ACTIONS = "chaoskit.io/actions"
 """What the act did or was about to do, in order; written before each, so that a loop guard counts it."""
+EVIDENCE = "chaoskit.io/evidence"
+"""What the act was decided on and what it wants to do, as JSON without secrets, while it is under way."""
 KEEP_FOR = "chaoskit.io/keep-for"
 """For how many seconds after its end guards look back at an act that did something, whoever ends it."""
 KEEP_UNTIL = "chaoskit.io/keep-until"
@@ -80,6 +82,7 @@ class Account:
     unreadable: str = ""
     reason: str = ""
     told: str = ""
+    evidence: str = ""
 
     @property
     def memorable(self) -> float:
@@ -152,6 +155,7 @@ def account_of(lease: Object) -> Account:
         unreadable="; ".join(spoilt),
         reason=notes.get(REASON, ""),
         told=notes.get(TOLD, ""),
+        evidence=notes.get(EVIDENCE, ""),
     )
 
 

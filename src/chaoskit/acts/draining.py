@@ -1,11 +1,12 @@
-"""Which pods leave a node when it is emptied."""
+"""Which pods leave a node when it is emptied, and how a pod leaves that serves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from chaoskit import kube
-from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.errors import NotFound, Refused
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 _MIRROR = "kubernetes.io/config.mirror"
 
@@ -13,7 +14,36 @@ _MIRROR = "kubernetes.io/config.mirror"
 def evictable(cluster: Cluster, node: str) -> Iterator[Object]:
     """The pods on the node but those of daemon sets, and those that the kubelet runs by itself."""
     for pod in cluster.list(kube.POD, fields=f"spec.nodeName={node}").items:
-        owner = kube.owner(pod)
-        stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
-        if not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod):
+        if leaves(pod):
             yield pod
+
+
+def leaves(pod: Object) -> bool:
+    """Whether the pod goes when its node is emptied; it lives, and nobody ties it to the node."""
+    owner = kube.owner(pod)
+    stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
+    return not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod)
+
+
+def evict(cluster: Cluster, ref: ObjectRef, until: Callable[[Callable[[], bool]], bool]) -> None:
+    """The pod is on its way out, as soon as its disruption budget let it go; one that is gone is no error.
+
+    `until` asks what it is given again and again, and says whether the answer was yes in time.
+
+    Raises:
+        Refused: the budget did not let it go in that time (guard ``disruption budget``).
+    """
+    refusals: list[Refused] = []
+
+    def gone() -> bool:
+        try:
+            cluster.evict(ref)
+        except Refused as error:
+            refusals.append(error)
+            return False
+        except NotFound:
+            return True
+        return True
+
+    if not until(gone):
+        raise refusals[-1]

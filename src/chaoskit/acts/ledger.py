@@ -24,6 +24,7 @@ from chaoskit.acts.accounts import (
     ACT_LABEL,
     ACTIONS,
     ENDED,
+    EVIDENCE,
     KEEP_FOR,
     KEEP_UNTIL,
     LEDGER,
@@ -54,6 +55,9 @@ from chaoskit.redaction import scrubbed
 
 REASONS = 1000
 """Characters of an ended act's reason that its Lease keeps."""
+
+LONGEST = 64_000
+"""Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
 
 OUTAGE = 60.0
 """Seconds for which an undo outlasts a server that does not answer."""
@@ -96,14 +100,15 @@ class Ledger:
         trace_id: str,
         name: str = "",
         what: str = "",
+        evidence: str = "",
         keep_for: float = 0,
         duration: int = 30,
     ) -> Ledger:
         """The Lease ``chaoskit-<id>`` is in the cluster, held by this process, `duration` seconds a time.
 
-        It tells whoever may have to finish it the act's `name` and `what` it is about, and for how many
-        seconds guards look back at it once it did something (see `note`). Ended ledgers beside it that nobody
-        needs any more are removed.
+        It tells whoever may have to finish it the act's `name`, `what` it is about and, unless that is too
+        long, the `evidence` (JSON), and for how many seconds guards look back at it once it did something
+        (see `note`). Ended ledgers beside it that nobody needs any more are removed.
 
         Raises:
             Conflict: there is one already.
@@ -127,6 +132,7 @@ class Ledger:
                 TRACE: trace_id,
                 NAME: name,
                 WHAT: what,
+                **({EVIDENCE: evidence} if 0 < len(evidence) <= LONGEST else {}),
                 **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
             },
         }
@@ -304,6 +310,7 @@ class Ledger:
             **told,
             **({ENDED: kube.timestamp(now)} if self.account.state == "active" else {}),
             KEEP_UNTIL: kube.timestamp(now + timedelta(seconds=keep)),
+            EVIDENCE: None,  # the history has it
             LEDGER: "[]",  # an entry whose writing got no answer may stand there; it was never acted on
         }
         patch = {"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}}

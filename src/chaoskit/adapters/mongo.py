@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,14 +83,16 @@ class MongoStore:
         *,
         since: datetime | None = None,
         limit: int = 0,
+        fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
-        """Those whose top-level fields equal `where`, newest first."""
+        """Those whose top-level fields equal `where`, newest first; with `fields` only these of each."""
         query: dict[str, Any] = {**({"kind": kind} if kind else {}), **(where or {})}
         if since:
             query["sort"] = {"$gte": since.astimezone(UTC).isoformat(timespec="microseconds")}
         with self._translated():
-            found = self._documents.find(query).sort([("sort", -1), ("id", -1)]).limit(limit)
-            return tuple(_given(each) for each in found)
+            found = self._documents.find(query, dict.fromkeys(fields, 1) or None)
+            given = [_given(each) for each in found.sort([("sort", -1), ("id", -1)]).limit(limit)]
+        return tuple({name: each.get(name) for name in fields} if fields else each for each in given)
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """The newest that matches, or None."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from math import inf
 from typing import Any, Protocol
@@ -36,12 +37,36 @@ class Spool(Protocol):
         ...
 
 
+class _Rest:
+    """For how long a store that failed is not asked: that might take seconds."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._until = -inf
+        self._why = Unavailable("the store rests", service="store")
+
+    def __bool__(self) -> bool:
+        return self._monotonic() < self._until
+
+    def heed(self) -> None:
+        """It may be asked; otherwise it is said again why it failed."""
+        if self:
+            raise self._why
+
+    def begin(self, why: Unavailable) -> None:
+        """It is not asked for a while; one that rests already does so no longer for it."""
+        if not self:
+            self._until = self._monotonic() + RETRY
+            self._why = why
+
+
 class SpoolingStore:
     """A `Store` that is opened when it is first used, and whose writes are never lost.
 
     `open_main` connects. What cannot be put waits in the spool (`put` says so by raising `Unavailable`), and
     is delivered, once by kind and id, as soon as the main store answers: to this object, which tries again
-    every half minute, or to the next. Reads need the main store.
+    every half minute, or to the next. Reads need the main store; one that fails is the last for half a minute
+    too, while a store that only takes nothing is still read.
     """
 
     def __init__(
@@ -55,10 +80,8 @@ class SpoolingStore:
         self.name = name
         self._open_main = open_main
         self._open_spool = open_spool
-        self._monotonic = monotonic
         self._main: Store | None = None
-        self._failed: Unavailable | None = None
-        self._again = -inf
+        self._reads, self._writes = _Rest(monotonic), _Rest(monotonic)
         self._waits = True
         self._lock = threading.RLock()
 
@@ -69,16 +92,16 @@ class SpoolingStore:
             Unavailable: it is not yet: it waits in the spool, which the message names.
         """
         try:
-            if self._rests():
-                raise self._failed or Unavailable("the store rests", service="store")
-            self._opened().put(document)
+            with self._asked(self._writes) as main:
+                main.put(document)
         except Unavailable as error:
-            self._fail(error)
+            self._waits = True
             raise self._spooled(document, error) from error
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
         """As the main store does."""
-        return self._opened().get(kind, id)
+        with self._asked(self._reads) as main:
+            return main.get(kind, id)
 
     def find(
         self,
@@ -87,55 +110,60 @@ class SpoolingStore:
         *,
         since: datetime | None = None,
         limit: int = 0,
+        fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
         """As the main store does."""
-        return self._opened().find(kind, where, since=since, limit=limit)
+        with self._asked(self._reads) as main:
+            return main.find(kind, where, since=since, limit=limit, fields=fields)
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """As the main store does."""
-        return self._opened().latest(kind, where)
+        with self._asked(self._reads) as main:
+            return main.latest(kind, where)
 
     def append(self, kind: str, id: str, field: str, entries: Iterable[Any]) -> None:  # noqa: A002
         """As the main store does."""
-        self._opened().append(kind, id, field, entries)
+        with self._asked(self._writes) as main:
+            main.append(kind, id, field, entries)
 
     def dump(self) -> Iterator[Document]:
         """As the main store does."""
-        return self._opened().dump()
+        with self._asked(self._reads) as main:
+            yield from main.dump()
 
     def load(self, documents: Iterable[Document]) -> int:
         """As the main store does."""
-        return self._opened().load(documents)
+        with self._asked(self._writes) as main:
+            return main.load(documents)
 
     def close(self) -> None:
         """The main store is closed, if it was opened."""
         if self._main is not None:
             self._main.close()
 
+    @contextmanager
+    def _asked(self, rest: _Rest) -> Iterator[Store]:
+        """The main store, if it does not rest; when it fails inside, it does from then on."""
+        rest.heed()
+        try:
+            yield self._opened()
+        except Unavailable as error:
+            rest.begin(error)
+            raise
+
     def _opened(self) -> Store:
         """The main store; what waited in the spool has been delivered to it, if it takes it."""
         with self._lock:
             if self._main is None:
-                if self._rests() and self._failed is not None:
-                    raise self._failed
                 try:
                     self._main = self._open_main()
                 except Unavailable as error:
-                    self._fail(error)
+                    self._reads.begin(error)
+                    self._writes.begin(error)
                     raise
-            if self._waits and not self._rests():
+            if self._waits and not self._writes:
                 self._deliver(self._main)
             return self._main
-
-    def _rests(self) -> bool:
-        """Whether the main store failed so lately that it is not asked: that might take seconds."""
-        return self._monotonic() < self._again
-
-    def _fail(self, error: Unavailable) -> None:
-        with self._lock:
-            if not self._rests():
-                self._again = self._monotonic() + RETRY
-            self._failed, self._waits = error, True
 
     def _deliver(self, main: Store) -> None:
         try:
@@ -148,7 +176,7 @@ class SpoolingStore:
             spool.forget(waiting)
             self._waits = False
         except Unavailable as error:
-            self._fail(error)  # who reads needs none of it
+            self._writes.begin(error)  # who reads needs none of it
         finally:
             spool.close()
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from math import inf
@@ -74,9 +74,13 @@ class SqliteStore:
         *,
         since: datetime | None = None,
         limit: int = 0,
+        fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
-        """Those whose top-level fields equal `where`, newest first."""
-        clauses, values = ["1"], list[Any]()
+        """Those whose top-level fields equal `where`, newest first; with `fields` only these of each."""
+        names = tuple(fields)
+        paths = [f'$."{name}"' for name in names]
+        what = f"json_extract(body, '$.id'{', ?' * len(names)})" if names else "body"
+        clauses, values = ["1"], list[Any](paths)
         if kind:
             clauses.append("kind = ?")
             values.append(kind)
@@ -86,10 +90,11 @@ class SqliteStore:
         for field, wanted in (where or {}).items():
             clauses.append("json_extract(body, ?) IS ?")
             values += [f'$."{field}"', wanted]
-        query = f"SELECT body FROM documents WHERE {' AND '.join(clauses)} ORDER BY at DESC, id DESC"
+        query = f"SELECT {what} FROM documents WHERE {' AND '.join(clauses)} ORDER BY at DESC, id DESC"
         with self._reading() as db:
             rows = db.execute(query + (f" LIMIT {int(limit)}" if limit else ""), values).fetchall()
-        return tuple(json.loads(body) for (body,) in rows)
+        found = tuple(json.loads(each) for (each,) in rows)
+        return tuple(dict(zip(names, each[1:], strict=True)) for each in found) if names else found
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """The newest that matches, or None."""

@@ -85,11 +85,11 @@ def patterns(
 
 
 def _history(session: Session) -> tuple[Attempt, ...]:
-    from chaoskit.recovery.attempts import attempts
+    from chaoskit.recovery.attempts import FIELDS, attempts
 
     store = open_store(session.loaded.settings)
     try:
-        return attempts(store.find("recovery"))
+        return attempts(store.find("recovery", fields=FIELDS))
     finally:
         store.close()
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli.render import ago, emit, next_step, outcome_line
+from chaoskit.cli import decisions as deciding
+from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from rich.console import Console
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from chaoskit.flows.auto_recovery import AutoRecovery
     from chaoskit.ports.metrics import Alert
     from chaoskit.records import RecoveryRecord
-    from chaoskit.recovery import Decision, Plan, Runbook
+    from chaoskit.recovery import Decision, Runbook
     from chaoskit.recovery.replay import Difference
     from chaoskit.runtime import Runtime
     from chaoskit.topology import Topology
@@ -38,7 +39,8 @@ HISTORY = 0.25
 @command(
     app,
     epilog="Examples: chaoskit recover -n shop --dry-run; chaoskit recover -n shop --issue cart-pod-crash; "
-    "chaoskit recover -A -l tier=backend --require-approval; chaoskit recover --replay 1m8csdww --on sim",
+    "chaoskit recover -A -l tier=backend --require-approval; "
+    "chaoskit recover -A --issue shop/cart-pod-crash; chaoskit recover --replay 1m8csdww --on sim",
 )
 def recover(
     session: Session,
@@ -66,7 +68,9 @@ def recover(
     ] = "",
     what_if: Annotated[
         list[Path] | None,
-        typer.Option(help="What these runbooks would have decided on the history, or with --replay on one."),
+        typer.Option(
+            help="What these runbooks, asked before the shipped, would have decided: --replay ID, or all."
+        ),
     ] = None,
     confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -99,15 +103,15 @@ def recover(
             labels=selector,
             alerts=_alerts(alerts) if alerts else (),
         )
-        decisions = _chosen(flow.plan(issues, seen, namespace=place), workloads or [], issue)
+        decisions = deciding.chosen(flow.plan(issues, seen, namespace=place), workloads or [], issue)
         now = runtime.clock.now()
         if dry_run or not decisions:
             unseen = bool(seen.blind) and runtime.metrics is not None and not decisions
             outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
             outcome = Outcome.NO_BASELINE if unseen else outcome
-            _show(session, flow, decisions, seen.blind, now, outcome)
+            _show(session, flow, decisions, seen.blind, now, outcome, everywhere=everywhere)
             raise typer.Exit(outcome.exit_code)
-        _ask(session, decisions, now, yes=yes or approval)
+        _ask(session, decisions, now, yes=yes or approval, everywhere=everywhere)
         with session.listening() as listen, stopping() as stop:
             patience = timedelta(seconds=confirm)
             done = [
@@ -165,46 +169,38 @@ def _show(
     blind: str,
     now: datetime,
     outcome: Outcome,
+    *,
+    everywhere: bool,
 ) -> None:
     """What would be done: the guards were asked, and each step was tried on the server as a dry run."""
-    from chaoskit.recovery import Plan
-
-    shown = [flow.admitted(each) for each in decisions]
-    said = {each.issue.id: flow.rehearse(each) for each in shown if isinstance(each, Plan)}
+    shown = [_rehearsed(flow, flow.admitted(each)) for each in decisions]
 
     def table(out: Console) -> None:
         if blind:
             out.print(f"! signals are not seen: {blind}", style="yellow")
-        _plans(out, shown, said, now)
+        deciding.table(out, shown, now, everywhere=everywhere)
 
-    emit(session, "recovery-plan", _plain(shown, said, blind, outcome), table)
-
-
-def _chosen(decisions: Sequence[Decision], workloads: Sequence[str], issue: str) -> list[Decision]:
-    """Those asked for.
-
-    Raises:
-        InvalidInput: there is no issue of that name.
-    """
-    known = [each.issue.id for each in decisions]
-    if issue and issue not in known:
-        raise InvalidInput(f"there is no issue {issue}", hint=f"issues: {', '.join(known) or 'none'}")
-    return [
-        each
-        for each in decisions
-        if (not issue or each.issue.id == issue)
-        and (not workloads or {str(each.issue.target), each.issue.target.name} & set(workloads))
-    ]
+    emit(session, "recovery-plan", deciding.plain(shown, blind, outcome), table)
 
 
-def _ask(session: Session, decisions: Sequence[Decision], now: datetime, *, yes: bool) -> None:
+def _rehearsed(flow: AutoRecovery, decision: Decision) -> deciding.Shown:
+    from chaoskit.recovery import Plan
+
+    return deciding.Shown(decision, flow.rehearse(decision) if isinstance(decision, Plan) else ())
+
+
+def _ask(
+    session: Session, decisions: Sequence[Decision], now: datetime, *, yes: bool, everywhere: bool
+) -> None:
     from chaoskit.cli.render import console
     from chaoskit.recovery import Plan
 
     plans = [each for each in decisions if isinstance(each, Plan)]
     if not plans or yes:
         return
-    _plans(console(session, stderr=True), decisions, {}, now)
+    deciding.table(
+        console(session, stderr=True), list(map(deciding.Shown, decisions)), now, everywhere=everywhere
+    )
     session.ask(f"Carry out {len(plans)} plan{'s' if len(plans) > 1 else ''}?", yes=yes)
 
 
@@ -241,95 +237,9 @@ def _replayed_on_simulator(
             simulation.down(folder)
 
 
-def _plans(
-    out: Console, decisions: Sequence[Decision], said: Mapping[str, Sequence[str]], now: datetime
-) -> None:
-    from chaoskit.recovery import Plan, refusal_words
-
-    plans = [each for each in decisions if isinstance(each, Plan)]
-    refused = len(decisions) - len(plans)
-    out.print(
-        f"{_count(len(decisions), 'issue')}, {_count(len(plans), 'plan')}, {_count(refused, 'refusal')}"
-    )
-    for each in decisions:
-        issue = each.issue
-        evidence = "; ".join(issue.evidence)
-        title = f"\n{issue.kind.replace('-', ' '):<18} {issue.target}  since {ago(issue.since, now)}"
-        out.print(title, style="bold")
-        out.print(f"  seen     {evidence}")
-        if issue.model:
-            out.print(f"  model    {issue.model}")
-        if isinstance(each, Plan):
-            for number, (rung, complaint) in enumerate(zip(each.rungs, _said(each, said), strict=True), 1):
-                targets = ", ".join(map(str, rung.targets))
-                out.print(f"  step {number}   {rung.action.replace('-', ' ')} {targets}: {rung.why}")
-                if complaint:
-                    out.print(f"           would not be done now: {complaint}", style="yellow")
-        else:
-            out.print(f"  refused  {refusal_words(each)}", style="yellow")
-    if plans:
-        next_step(out, f"chaoskit recover -n {plans[0].issue.target.namespace} --issue {plans[0].issue.id}")
-
-
-def _said(plan: Plan, said: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """What the server says against each step, "" for nothing or where it was not asked."""
-    return said.get(plan.issue.id) or ("",) * len(plan.rungs)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _plain(
-    decisions: Sequence[Decision], said: Mapping[str, Sequence[str]], blind: str, outcome: Outcome
-) -> dict[str, Any]:
-    from chaoskit.recovery import Plan
-
-    return {
-        "outcome": outcome.value,
-        "exit": outcome.exit_code,
-        "blind": blind,
-        "issues": [
-            {
-                "id": each.issue.id,
-                "kind": each.issue.kind,
-                "target": str(each.issue.target),
-                "namespace": each.issue.target.namespace,
-                "since": each.issue.since.isoformat(),
-                "confidence": each.issue.confidence,
-                "evidence": list(each.issue.evidence),
-                "root": each.issue.root,
-                "steps": _steps(each, _said(each, said)) if isinstance(each, Plan) else [],
-                "refused": None
-                if isinstance(each, Plan)
-                else {
-                    "guard": each.guard,
-                    "limit": each.limit,
-                    "until": None if each.until is None else each.until.isoformat(),
-                    "why": each.why,
-                },
-            }
-            for each in decisions
-        ],
-    }
-
-
-def _steps(plan: Plan, said: Sequence[str]) -> list[dict[str, Any]]:
-    from chaoskit.recovery import remedies
-
-    return [
-        {
-            "action": rung.action,
-            "targets": [str(each) for each in rung.targets],
-            "why": rung.why,
-            "rights": [str(each) for each in remedies.needs(rung)],
-            "server": complaint,
-        }
-        for rung, complaint in zip(plan.rungs, said, strict=True)
-    ]
-
-
 def _compare(session: Session, differences: Sequence[Difference]) -> None:
+    from collections import Counter
+
     rows = [
         {
             "id": each.record,
@@ -338,16 +248,20 @@ def _compare(session: Session, differences: Sequence[Difference]) -> None:
             "then": list(each.then),
             "now": list(each.now),
             "changed": each.changed,
+            "unclear": each.unclear,
         }
         for each in differences
     ]
 
     def table(out: Console) -> None:
         changed = sum(each.changed for each in differences)
-        out.print(f"{changed} of {len(differences)} decisions would change")
+        compared = sum(not each.unclear for each in differences)
+        out.print(f"{changed} of {compared} decisions would change")
         for each in differences:
             if each.changed:
                 out.print(f"{each.issue} {each.target}: {' > '.join(each.then)}  now  {' > '.join(each.now)}")
+        for why, times in Counter(each.unclear for each in differences if each.unclear).items():
+            out.print(f"{times} cannot be compared: {why}")
 
     emit(session, "what-if", {"decisions": rows}, table)
 

@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import inf
 
 from chaoskit import recovery
 from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.errors import ChaoskitError
-from chaoskit.events import Listener, Warned, ignore
+from chaoskit.events import Listener, Step, Warned, ignore
+from chaoskit.flows.beside import soon
 from chaoskit.flows.world import World
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
-from chaoskit.recovery import Attempt, Decision, Issue, Options, Plan, Reach, Sight, Vote, remedies
+from chaoskit.recovery import (
+    Attempt,
+    Decision,
+    Issue,
+    Options,
+    Plan,
+    Reach,
+    Sight,
+    Told,
+    Vote,
+    remedies,
+    told,
+)
 from chaoskit.recovery import alerts as alerting
+from chaoskit.recovery.attempts import FIELDS
 from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
-from chaoskit.recovery.runbook import Runbook
+from chaoskit.recovery.runbook import Runbook, defaults
+from chaoskit.recovery.told import Matter
 from chaoskit.recovery.trends import Period, trends
+
+STORM_AGAIN = 4 * 3600.0
+"""Seconds after which people are told once more of a mass failure that goes on."""
 
 FRESH = timedelta(minutes=5)
 """How long a prediction counts as a vote on what is wrong now."""
+
+LOOKED_BACK = 500
+"""So many recoveries say what works; all of them are for `patterns`."""
+
+STALE = 60.0
+"""Seconds after which the history is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +64,8 @@ class Patterns:
 class AutoRecovery:
     """Detects issues in a cluster, classifies them, recovers from them and remembers how it went.
 
-    `runbooks` are asked before the shipped ones. With `approval` a person is asked in the cluster before
-    anything is done. Every recovery is kept in the world's store.
+    `runbooks` are asked before the shipped ones. With `approval`, or where the world's limits say so, a
+    person is asked in the cluster before anything is done. Every recovery is kept in the world's store.
     """
 
     def __init__(self, world: World, *, runbooks: Sequence[Runbook] = (), approval: bool = False) -> None:
@@ -53,8 +78,10 @@ class AutoRecovery:
             world.governor,
             notifier=world.notifier,
             hooks=world.hooks,
-            approval=approval,
+            approval=approval or world.limits.require_approval,
         )
+        self._known: tuple[Attempt, ...] = ()
+        self._read = -inf
 
     def observe(self, namespace: str = "") -> Sight:
         """The namespace ("" is all) as it is now, with its signals where there are any."""
@@ -94,12 +121,9 @@ class AutoRecovery:
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
         """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""
-        world = self._world
+        store, since = self._world.store, self._world.clock.now() - FRESH
         where = {"namespace": namespace} if namespace else None
-        try:
-            kept = world.store.find("prediction", where, since=world.clock.now() - FRESH)
-        except ChaoskitError:
-            return ()  # recovery never waits for the history store
+        kept = soon(lambda: store.find("prediction", where, since=since)) or ()
         return tuple(PredictionRecord.of(each) for each in kept)
 
     def plan(
@@ -115,9 +139,43 @@ class AutoRecovery:
             namespace=namespace,
         )
 
-    def admitted(self, decision: Decision) -> Decision:
+    def admitted(self, decision: Decision, *, drill: bool = False) -> Decision:
         """The plan, or the refusal of the guards that it would meet now; nothing is done."""
-        return recovery.admitted(decision, self._world.governor)
+        return recovery.admitted(decision, self._world.governor, drill=drill)
+
+    def rest(self, why: str, namespace: str = "", *, listen: Listener = ignore) -> None:
+        """No process recovers anything in the namespace ("" is all) after this mass failure; people know."""
+        world, people = self._world, self._reach.people
+        try:
+            world.governor.trip(why, namespace)
+            matter = Matter.of_storm(namespace, world.cluster.name)
+            people.tell(matter, why, "critical", "", again=STORM_AGAIN)
+        except ChaoskitError as error:
+            listen(Warned(world.clock.now(), f"{why}; not everybody knows: {error.message}"))
+
+    def clear(
+        self,
+        namespaces: Collection[str],
+        stands: Callable[[Told], bool | None],
+        *,
+        listen: Listener = ignore,
+    ) -> None:
+        """People know what is over of what they were told of in these namespaces.
+
+        `stands` says of each whether it is still to be seen, None where that cannot be told. It is over when
+        it was not to be seen for some minutes.
+        """
+        cluster, clock = self._world.cluster, self._world.clock
+        for each in told.known(cluster, namespaces):
+            seen = stands(each)
+            try:
+                if seen is not None and told.seen(cluster, clock, each, stands=seen):
+                    self._reach.people.all_clear(each, "over")
+                    listen(Step(clock.now(), "cleared", "done", each.matter.title))
+            except ChaoskitError as error:
+                listen(
+                    Warned(clock.now(), f"{each.matter.title} is over, but nobody was told: {error.message}")
+                )
 
     def rehearse(self, plan: Plan) -> tuple[str, ...]:
         """What the server says against each rung of the plan, tried as a dry run; "" for nothing."""
@@ -145,10 +203,14 @@ class AutoRecovery:
         trace_id: str = "",
         confirm: timedelta | None = None,
         drill: bool = False,
+        wait: bool = True,
     ) -> RecoveryRecord:
-        """The plan was carried out and verified, or refused; the record is kept."""
+        """The plan was carried out and verified, or refused; the record is kept.
+
+        Without `wait` a question to a person is left standing: recover again after the yes.
+        """
         options = _options(listen, stop)
-        options = replace(options, trace_id=trace_id, confirm=confirm, drill=drill)
+        options = replace(options, trace_id=trace_id, confirm=confirm, drill=drill, wait=wait)
         return self._kept(recovery.recover(decision, self._reach, options), listen)
 
     def replay(
@@ -165,25 +227,36 @@ class AutoRecovery:
         return self._kept(again, listen)
 
     def what_if(self, runbooks: Sequence[Runbook], only: str = "") -> tuple[Difference, ...]:
-        """What these runbooks would have decided on every kept recovery, or the one; nothing is done."""
-        store = self._world.store
+        """What these runbooks, asked before the shipped ones, would have decided on every kept recovery.
+
+        Or on the `only` one; nothing is done.
+        """
+        store, books = self._world.store, (*runbooks, *defaults())
         records = [store.get("recovery", only)] if only else store.find("recovery")
-        return tuple(what_if(record, runbooks) for record in records)
+        return tuple(what_if(record, books) for record in records)
 
     def history(self) -> tuple[Attempt, ...]:
-        """The recoveries that the store remembers, oldest first; none when it cannot be reached."""
-        try:
-            return recovery.attempts(self._world.store.find("recovery"))
-        except ChaoskitError:
-            return ()  # recovery never waits for the history store
+        """The last recoveries that the store remembers, oldest first; none when it does not answer soon.
+
+        What others have kept since is known a minute later.
+        """
+        now = self._world.clock.monotonic()
+        if now - self._read >= STALE:
+            store = self._world.store
+            kept = soon(lambda: store.find("recovery", limit=LOOKED_BACK, fields=FIELDS))
+            if kept is not None:
+                self._known, self._read = recovery.attempts(kept), now
+        return self._known
 
     def patterns(self) -> Patterns:
         """How each strategy did so far, which issues come back, and how fast it went by day or week."""
-        known = recovery.attempts(self._world.store.find("recovery"))
+        known = recovery.attempts(self._world.store.find("recovery", fields=FIELDS))
         return Patterns(strategies(known), recurrences(known), trends(known))
 
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
-        keep(self._world, record.document(), listen)
+        document = record.document()
+        self._known = (*self._known, *recovery.attempts([document]))
+        keep(self._world, document, listen)
         return record
 
 

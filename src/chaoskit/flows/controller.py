@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
@@ -25,13 +25,14 @@ from chaoskit.flows import detached, rescuing
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.chaos_engine import AIChaosEngine
 from chaoskit.flows.deaths import Deaths
+from chaoskit.flows.rounds import Rounds
 from chaoskit.flows.workqueue import WorkQueue
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, ObjectRef
 from chaoskit.ports.notifier import Notice
-from chaoskit.records import PredictionRecord
-from chaoskit.recovery import Decision, Plan, Refusal, Runbook, refusal_words
+from chaoskit.records import PredictionRecord, RecoveryRecord
+from chaoskit.recovery import Plan, Refusal, Runbook, refusal_words
 from chaoskit.watching import Interest, Sighting, Watching
 
 Duty = Literal["predict", "recover", "runs"]
@@ -69,7 +70,10 @@ SHOWN: tuple[Kind, ...] = (kube.POD, kube.DEPLOYMENT, kube.STATEFUL_SET, kube.DA
 
 
 class Job(NamedTuple):
-    """A piece of work: which kind, and about which namespace and issue, or which Lease in which version."""
+    """A piece of work: which kind, and about which namespace and issue, or which Lease in which version.
+
+    A look at namespace "" is at the nodes, and at what is on them in all namespaces.
+    """
 
     kind: Literal["run", "dead", "look", "recovery", "predict"]
     namespace: str
@@ -88,8 +92,15 @@ class State:
     trouble: str = ""
 
 
+class _InVain(Exception):
+    """A recovery came to nothing: the next one of that issue comes later and later."""
+
+
 class Controller:
-    """One process's part; `namespace` "" is all of them, `duties` what it does while it leads."""
+    """One process's part; `namespace` "" is all of them, `duties` what it does while it leads.
+
+    `done` is told of each recovery that ended. In a `drill` it may repair what the chaos under test disturbs.
+    """
 
     def __init__(
         self,
@@ -102,6 +113,8 @@ class Controller:
         confirm: timedelta | None = None,
         listen: Listener,
         stop: threading.Event,
+        done: Callable[[RecoveryRecord], object] = lambda _record: None,
+        drill: bool = False,
     ) -> None:
         self._world = world
         self._clock = world.clock
@@ -112,6 +125,8 @@ class Controller:
         self._listen = listen
         self._stop = stop
         self._recovery = AutoRecovery(world, runbooks=runbooks)
+        self._rounds = Rounds(self._recovery, world, namespace, listen, drill=drill)
+        self._done_with, self._drill = done, drill
         self._queue: WorkQueue[Job] = WorkQueue(world.clock)
         self._deaths = Deaths(world.clock)
         self._refused: dict[str, dict[str, str]] = {}
@@ -263,18 +278,22 @@ class Controller:
         if not shown:
             self._forget(namespace)
             return
-        looked = self._looked.get(namespace)
-        if looked is None:
+        if namespace not in self._looked:
             self._looked[namespace] = -inf
             self._look_at(namespace)
         elif "recover" in self._duties:
-            soon = looked + SPACING - self._clock.monotonic()
-            self._add(Job("look", namespace), after=max(SETTLE, soon))
+            self._look_soon(namespace)
 
     def _forget(self, namespace: str) -> None:
         """Nothing is left in the namespace: it is looked at when there is something again."""
         for known in (self._shown, self._looked, self._refused, self._alarmed):
             known.pop(namespace, None)
+        self._rounds.forget(namespace)
+
+    def _look_soon(self, namespace: str) -> None:
+        """There is a look at the namespace, but not too soon after the last one."""
+        again = self._looked.get(namespace, -inf) + SPACING - self._clock.monotonic()
+        self._add(Job("look", namespace), after=max(SETTLE, again))
 
     def _look_at(self, namespace: str) -> None:
         if "recover" in self._duties:
@@ -288,6 +307,8 @@ class Controller:
         """The job was done, or comes again; after a bug in it not before its quarantine is over."""
         try:
             self._queue.done(job, again=self._work(job, heart))
+        except _InVain:
+            self._queue.failed(job)
         except ChaoskitError as error:
             if job.version and isinstance(error, Conflict | NotFound):
                 self._queue.done(job)  # another process was quicker, or it is gone
@@ -327,24 +348,21 @@ class Controller:
     def _look(self, namespace: str) -> float | None:
         """Issues for which there is a plan are worked on, and refusals are told, once."""
         self._looked[namespace] = self._clock.monotonic()
-        decisions = self._decisions(namespace)
-        if decisions is None:
+        found = self._rounds.look(namespace, tuple(self._shown))
+        if found is None:
             self._looked.pop(namespace, None)
             return None
-        for plan in (each for each in decisions if isinstance(each, Plan)):
+        if found.nodes and namespace != self._namespace:
+            self._look_soon(self._namespace)
+        for plan in (each for each in found.decisions if isinstance(each, Plan)):
             job = Job("recovery", namespace, plan.issue.id)
-            if not self._queue.taken(job):
+            if not self._queue.holds(job):  # one that came to nothing waits longer than until the next look
                 self._add(job)
-        self._tell_refusals(namespace, [each for each in decisions if isinstance(each, Refusal)])
-        return LEVEL
-
-    def _decisions(self, namespace: str) -> Sequence[Decision] | None:
-        """What to do about each issue of a namespace; None when there is nothing left in it."""
-        seen = self._recovery.observe(namespace)
-        if not seen.topology.pods and not seen.topology.workload_bodies:
-            return None
-        issues = self._recovery.classify(seen, self._recovery.recent_predictions(namespace))
-        return self._recovery.plan(issues, seen)
+        refusals = [each for each in found.decisions if isinstance(each, Refusal)]
+        self._tell_refusals(namespace, refusals)
+        if any(each.guard == "approval" for each in refusals):
+            return SPACING  # an answer is no change of what is watched
+        return LEVEL if namespace or found.decisions else None
 
     def _tell_refusals(self, namespace: str, refusals: Sequence[Refusal]) -> None:
         before, now = self._refused.get(namespace, {}), {each.issue.id: each.guard for each in refusals}
@@ -355,13 +373,24 @@ class Controller:
 
     def _recover(self, namespace: str, issue: str) -> None:
         """The plan for the issue as it is by now was carried out."""
-        now = (each for each in self._decisions(namespace) or () if each.issue.id == issue)
-        plan = next(now, None)
+        found = self._rounds.look(namespace, tuple(self._shown))
+        now = () if found is None else found.decisions
+        plan = next((each for each in now if each.issue.id == issue), None)
         if not isinstance(plan, Plan):
             return
-        record = self._recovery.recover(plan, listen=self._listen, stop=self._stop, confirm=self._confirm)
+        record = self._recovery.recover(
+            plan,
+            listen=self._listen,
+            stop=self._stop,
+            confirm=self._confirm,
+            wait=False,
+            drill=self._drill,
+        )
+        self._done_with(record)
         self._ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
-        self._add(Job("look", record.namespace), after=SETTLE)
+        self._add(Job("look", namespace), after=SETTLE)
+        if record.outcome.exit_code:
+            raise _InVain
 
     def _take_up(self, account: Account, heart: Heart) -> None:
         record = detached.take_up(self._world, account, heart=heart, listen=self._listen, stop=self._stop)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
@@ -15,6 +18,7 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
+from chaoskit.recovery import plain
 
 
 def rescue(
@@ -90,11 +94,36 @@ def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord
         if isinstance(each, Step) and each.run == account.id
     )
     reason = _reason(rescued)
-    return _run(world, rescued, reason, told) if account.act == "chaos" else RecoveryRecord(
+    if account.act == "chaos":
+        return _run(world, rescued, reason, told)
+    plan = _evidence(account)
+    return RecoveryRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, issue=account.what,
         target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
         outcome=rescued.outcome, reason=reason, ended_at=now, timeline=told, undo=rescued.undo,
+        symptoms=tuple(plan["issue"]["symptoms"]) if plan else (), plan=plan,
+        steps=tuple(_steps(rescued, plan, now)),
     )  # fmt: skip
+
+
+def _evidence(account: Account) -> Document:
+    """What the recovery was decided on and planned, as its Lease has it; empty where that is not readable."""
+    try:
+        found = json.loads(account.evidence or "{}")
+        plain.issue_of(found["issue"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {**found, "rungs": found.get("rungs") or []}
+
+
+def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[str, Any]]:
+    """What the dead process did, as far as it had come: whether it helped, it did not live to see."""
+    account = rescued.account
+    begun = {"at": account.began or now, "ended_at": now, "detail": "its process died"}
+    ended = {"done": True, "helped": False, "undone": rescued.undo.state == "confirmed"}
+    planned = {rung["action"]: rung for rung in plan.get("rungs", ())}
+    for action in account.actions:
+        yield {"action": action, "targets": [], **planned.get(action, {}), **begun, **ended}
 
 
 def _reason(rescued: Rescued) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -37,8 +37,12 @@ class Store(Protocol):
         *,
         since: datetime | None = None,
         limit: int = 0,
+        fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
-        """Those whose top-level fields equal `where`, newest first; kind "" means all, limit 0 no limit."""
+        """Those whose top-level fields equal `where`, newest first; kind "" means all, limit 0 no limit.
+
+        With `fields` only these are read of each document; what it lacks is None.
+        """
         ...
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:

@@ -72,6 +72,12 @@ def _outcome(word: str) -> Outcome:
         return Outcome.DONE  # written by a newer version: that it ended is what counts
 
 
+FIELDS = (
+    "kind", "namespace", "target", "issue", "outcome", "at", "ended_at", "steps", "seconds_to_recover",
+    "symptoms", "replay_of", "cluster",
+)  # fmt: skip
+"""What of a kept recovery tells of an attempt: not its snapshot, which is most of it."""
+
 SIMULATED = "simulator"
 """What a simulated cluster is called in records."""
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from chaoskit.acts import halt
+from chaoskit.acts.approvals import Request
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, interruption
-from chaoskit.errors import CannotStart, ChaoskitError, Interrupted, Refused, TakenOver, Unavailable
+from chaoskit.errors import (
+    CannotStart,
+    ChaoskitError,
+    Conflict,
+    Forbidden,
+    Interrupted,
+    Refused,
+    TakenOver,
+    Unavailable,
+)
 from chaoskit.events import Listener, Mark, Step, Warned, ignore
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome, of_error
@@ -23,14 +35,18 @@ from chaoskit.ports.http import Hooks
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notice, Notifier, Severity
 from chaoskit.records import Moment, RecoveryRecord, Undo, new_id
-from chaoskit.recovery import admission, approving, escalation, guards, plain, remedies, verification
-from chaoskit.recovery.attempts import Attempt, remembered
+from chaoskit.recovery import admission, approving, escalation, guards, plain, remedies, told, verification
+from chaoskit.recovery.attempts import remembered
 from chaoskit.recovery.detection import observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
 from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import Hands, Rung
+from chaoskit.recovery.told import Matter
 from chaoskit.recovery.verification import Verdict
+from chaoskit.redaction import redacted
+
+T = TypeVar("T")
 
 LOOKS = 3
 STARTING = 20.0
@@ -64,6 +80,11 @@ class Reach:
     hooks: Hooks | None = None
     approval: bool = False
 
+    @property
+    def people(self) -> escalation.People:
+        """Whoever is on call."""
+        return escalation.People(self.cluster, self.clock, self.notifier)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -71,6 +92,7 @@ class Options:
 
     `confirm` is for how long signals are asked besides, None: only where nothing else shows the issue. In a
     `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
+    Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
     """
 
     listen: Listener = ignore
@@ -79,25 +101,28 @@ class Options:
     confirm: timedelta | None = None
     drill: bool = False
     replay_of: str = ""
+    wait: bool = True
 
 
 def recover(
     decision: Decision,
     reach: Reach,
     options: Options,
-    *,
-    past: Sequence[Attempt] = (),
 ) -> RecoveryRecord:
     """The plan was carried out as far as guards, the cluster and a stop let it; the record says how it ended.
 
     What only signals show is confirmed by signals, within the runbook's time; a contradiction of theirs
     reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what did not help is undone,
-    people are told), refused, interrupted, undo not confirmed. Never raises for those. `past` are the
-    recoveries that the cluster remembers.
+    people are told), refused, interrupted, undo not confirmed. Never raises for those.
     """
-    work = _Recovery(decision, reach, options, tuple(past))
+    work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
     return work.record(outcome, reason)
+
+
+def asks(plan: Plan, reach: Reach) -> bool:
+    """Whether a person has to say yes to the plan."""
+    return reach.approval or plan.runbook.spec.guards.approval
 
 
 @dataclass
@@ -107,20 +132,20 @@ class _Recovery:
     decision: Decision
     reach: Reach
     options: Options
-    past: tuple[Attempt, ...]
     timeline: list[Moment] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     undone: Undo = field(default_factory=lambda: Undo("none needed"))
-    verified: datetime | None = None
-    told: bool = False
+    took: float | None = None
+    asked: bool = False
     snapshot: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.at = self.reach.clock.now()
+        self.at, self.began = self.reach.clock.now(), self.reach.clock.monotonic()
         self.id = new_id(self.at)
         self.issue = self.decision.issue
         self.listen, self.stop = self.options.listen, self.options.stop
         self.trace_id = self.options.trace_id or self.id
+        self.matter = Matter.of(self.issue, self.reach.cluster.name)
 
     # ------------------------------------------------------------ the way
 
@@ -151,7 +176,7 @@ class _Recovery:
         if not plan.acts:
             return self._climb(plan, None)
         self._admitted(plan)
-        if self.reach.approval or plan.runbook.spec.guards.approval:
+        if asks(plan, self.reach):
             self._approved(plan)
             if self._healed(plan):
                 return Outcome.HEALED, "the symptom went away while a person was asked"
@@ -168,6 +193,7 @@ class _Recovery:
             trace_id=self.trace_id,
             name=self.issue.id,
             what=self.issue.kind,
+            evidence=json.dumps(redacted(plain.decision(plan)), default=str),
             keep_for=self._needed(plan),
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
@@ -198,21 +224,33 @@ class _Recovery:
         return bool(rescue(reach.cluster, reach.clock, namespace=place, listen=self.listen, stop=self.stop))
 
     def _approved(self, plan: Plan) -> None:
-        """A person said yes to this very plan."""
+        """A person said yes to this very plan; where nobody waits for that, a question stands at least."""
         cluster, clock = self.reach.cluster, self.reach.clock
-        with approving.asking(cluster, clock, self.id, plan) as asked:
-            self.tell(
-                "approval", "begun", f"chaoskit approve {self.id} says yes, until {asked.expires:%H:%M} UTC"
-            )
-            self._send(Notice(
-                f"approval wanted: {self.issue.kind} of {self.issue.target}",
-                f"{asked.plan}\nchaoskit approve {self.id} -n {asked.ref.namespace}", "warning",
-                {"recovery": self.id, "namespace": self.issue.target.namespace},
-            ))  # fmt: skip
-            answer = approving.wait(cluster, clock, asked, self.stop)
-            if answer.digest != plan.digest:
-                raise Refused("what was approved is another plan", guard="approval", limit=plan.digest)
-            self.tell("approval", "held", f"by {answer.by or 'somebody'}")
+        if self.options.wait:
+            with approving.asking(cluster, clock, self.id, plan) as asked:
+                self._announce(asked)
+                answer = approving.wait(cluster, clock, asked, self.stop)
+        elif (found := approving.about(cluster, clock, plan)) is not None and found.state == "approved":
+            answer = found
+            approving.withdraw(cluster, answer)  # one yes is for one recovery
+        else:
+            self._announce(asked := approving.ask(cluster, clock, self.id, plan))
+            until = asked.expires.isoformat()
+            raise Refused("a person was asked", guard="approval", limit="a person's yes", until=until)
+        if answer.digest != plan.digest:
+            raise Refused("what was approved is another plan", guard="approval", limit=plan.digest)
+        self.tell("approval", "held", f"by {answer.by or 'somebody'}")
+
+    def _announce(self, asked: Request) -> None:
+        """People know that there is a question."""
+        self.tell(
+            "approval", "begun", f"chaoskit approve {self.id} says yes, until {asked.expires:%H:%M} UTC"
+        )
+        self._send(Notice(
+            f"approval wanted: {self.issue.kind} of {self.issue.target}",
+            f"{asked.plan}\nchaoskit approve {self.id} -n {asked.ref.namespace}", "warning",
+            {"recovery": self.id, "namespace": self.issue.target.namespace},
+        ))  # fmt: skip
 
     def _warn_of_what_guards_cannot_see(self, plan: Plan) -> None:
         governor, now = self.reach.governor, self.reach.clock.now()
@@ -223,10 +261,11 @@ class _Recovery:
     def _with_ledger(self, plan: Plan, pulse: Pulse) -> tuple[Outcome, str]:
         ledger = pulse.ledger
         try:
-            self.reach.governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
-            self._rested(plan)
-        except Refused:
-            ledger.close(Outcome.REFUSED)
+            self._patiently(lambda: self._alone(plan, ledger))
+        except ChaoskitError as error:
+            ended = of_error(error)
+            with suppress(ChaoskitError):  # it owes nothing: whoever finds it expired closes it
+                self._outlasting(lambda: ledger.close(ended))
             raise
         try:
             outcome, reason = self._climb(plan, pulse)
@@ -243,6 +282,11 @@ class _Recovery:
             self._finish(ledger, Outcome.BUG, "a bug")
             raise
         return self._finish(ledger, outcome, reason)
+
+    def _alone(self, plan: Plan, ledger: Ledger) -> None:
+        """Nobody else began on the same, or ended it, while this ledger was opened."""
+        self.reach.governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
+        self._rested(plan)
 
     def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
         """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""
@@ -308,10 +352,11 @@ class _Recovery:
     # ------------------------------------------------------------ the ladder
 
     def _climb(self, plan: Plan, pulse: Pulse | None) -> tuple[Outcome, str]:
+        keep = (lambda: None) if pulse is None else pulse.check
         for index, rung in enumerate(plan.rungs):
             if self.stop.is_set():
                 raise Interrupted
-            if index and rung.action != "notify" and self._healed(plan):
+            if index and rung.action != "notify" and self._patiently(lambda: self._healed(plan), keep):
                 return self._late(index)
             if self._try(plan, rung, pulse):
                 return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
@@ -327,7 +372,8 @@ class _Recovery:
         last = self.steps[index - 1]
         if not last["done"] or last["undone"]:
             return Outcome.HEALED, "the symptom went away by itself"
-        last["helped"], self.verified = True, self.reach.clock.now()
+        last["helped"] = True
+        self._proven()
         return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
 
     def _try(self, plan: Plan, rung: Rung, pulse: Pulse | None) -> bool:
@@ -336,7 +382,7 @@ class _Recovery:
         self.tell(rung.action, "begun", rung.why)
         try:
             verdict = (
-                self._ask_a_person(rung.step.severity or escalation.severity_of(self.issue), step)
+                self._ask_a_person(plan, rung.step.severity or escalation.severity_of(self.issue), step)
                 if pulse is None or rung.action == "notify"
                 else (self._act(plan, rung, pulse, step))
             )
@@ -355,7 +401,7 @@ class _Recovery:
         return verdict.holds
 
     def _act(self, plan: Plan, rung: Rung, pulse: Pulse, step: dict[str, Any]) -> Verdict:
-        if denied := self._denied(rung):
+        if denied := self._patiently(lambda: self._denied(rung), pulse.check):
             return Verdict(False, f"you may not {', '.join(denied)}")
         began = self.reach.clock.now()
         hands = self._hands(rung, began, pulse)
@@ -364,7 +410,9 @@ class _Recovery:
             step.update(detail="; ".join(filter(None, (step["detail"], words))))
             self.tell(rung.action, "done", words)
             if len(rung.targets) > 1:
-                self._hold((target,), 0.0, rung.step.timeout, pulse.check)
+                stands = self._hold((target,), 0.0, rung.step.timeout, pulse.check)
+                if not stands.holds:
+                    return Verdict(False, f"{target} did not come back: {stands.words}")
         return self._verify(plan, rung, began, pulse.check)
 
     def _hands(self, rung: Rung, began: datetime, pulse: Pulse) -> Hands:
@@ -377,12 +425,12 @@ class _Recovery:
             hooks=self.reach.hooks,
             patience=rung.step.timeout,
             keep=pulse.check,
+            stop=self.stop,
         )
 
     def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:
         """The rung was done to the target; a server that does not answer is waited for, and asked again."""
-        clock = self.reach.clock
-        end, asked = clock.monotonic() + OUTAGE, -math.inf
+        clock, asked, unanswered = self.reach.clock, -math.inf, False
 
         def about_to() -> None:
             nonlocal asked
@@ -394,14 +442,39 @@ class _Recovery:
                 pulse.ledger.note(rung.action)
                 step.update(done=True)
 
-        while True:
+        def act() -> str:
+            nonlocal unanswered
             try:
                 return remedies.apply(rung, target, hands, pulse.ledger, ask=about_to)
+            except Unavailable:
+                unanswered = bool(step["done"])
+                raise
+            except (Conflict, Forbidden):
+                raise
+            except CannotStart as error:
+                if not unanswered:
+                    raise
+                return error.message  # what got no answer was done, so that nothing is left to do: that shows
+
+        return self._patiently(act, pulse.check)
+
+    def _patiently(self, ask: Callable[[], T], keep: Callable[[], None] = lambda: None) -> T:
+        """What the server answers; one that does not answer is waited for, and asked again.
+
+        Raises:
+            Unavailable: it did not for a minute.
+            Interrupted: a stop came meanwhile.
+        """
+        clock = self.reach.clock
+        end = clock.monotonic() + OUTAGE
+        while True:
+            try:
+                return ask()
             except Unavailable as error:
                 if clock.monotonic() >= end:
                     raise
-                self.tell(rung.action, "note", f"{error.message}; trying again")
-                pulse.check()
+                self.tell("server", "note", f"{error.message}; trying again")
+                keep()
                 if clock.sleep(PAUSE, self.stop):
                     raise interruption(self.stop) from error
 
@@ -412,35 +485,42 @@ class _Recovery:
 
     # ------------------------------------------------------------ people
 
-    def _ask_a_person(self, severity: Severity, step: dict[str, Any]) -> Verdict:
-        if self.reach.notifier is None:
-            return Verdict(False, "a person has to look; nobody is configured to be told")
-        cluster = self.reach.cluster.name
-        self.reach.notifier.send(escalation.question(self.issue, cluster, self.id, self.steps[:-1], severity))
-        step["done"] = self.told = True
-        return Verdict(False, "a person was told")
+    def _ask_a_person(self, plan: Plan, severity: Severity, step: dict[str, Any]) -> Verdict:
+        said = self._told(plan, severity, self.steps[:-1])
+        step["done"] = self.reach.notifier is not None
+        return Verdict(False, said)
+
+    def _told(self, plan: Plan, severity: Severity, steps: escalation.Steps) -> str:
+        """People know of the issue and what was tried; says so in words."""
+        self.asked = True
+        again = plan.runbook.spec.on_failure.tell_again
+        text = escalation.text_of(self.issue, steps)
+        return self.reach.people.tell(self.matter, text, severity, self.id, again=again)
 
     def _spread(self, plan: Plan, outcome: Outcome, reason: str) -> None:
         """Who is to know of the end knows it: the target's events, and people."""
         cluster, failure = self.reach.cluster, plan.runbook.spec.on_failure
         if self.steps:
             escalation.record_event(cluster, self.reach.clock, self.issue, self.id, outcome, reason)
-        helped = outcome in {Outcome.RECOVERED, Outcome.HEALED}
-        if helped and escalation.was_told(self.issue, self.past):
-            self._send(escalation.all_clear(self.issue, cluster.name, self.id, outcome))
+        if outcome in {Outcome.RECOVERED, Outcome.HEALED}:
+            known = told.look(cluster, self.matter)
+            if known is not None:
+                self._try_to_tell(lambda: self.reach.people.all_clear(known, outcome.words))
         elif (
             outcome in {Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED}
             and failure.escalate
-            and not self.told
+            and not self.asked
         ):
-            self._send(escalation.question(self.issue, cluster.name, self.id, self.steps, failure.severity))
+            self._try_to_tell(lambda: self._told(plan, failure.severity, self.steps))
 
     def _send(self, notice: Notice) -> None:
         """The notice was sent; when nobody takes it, the timeline says so, and the work goes on."""
-        if self.reach.notifier is None:
-            return
+        if (notifier := self.reach.notifier) is not None:
+            self._try_to_tell(lambda: notifier.send(notice))
+
+    def _try_to_tell(self, way: Callable[[], object]) -> None:
         try:
-            self.reach.notifier.send(notice)
+            way()
         except ChaoskitError as error:
             self.tell("escalation", "failed", error.message)
 
@@ -458,12 +538,16 @@ class _Recovery:
             )  # fmt: skip
             if not left.holds:
                 return Verdict(False, f"{verdict.words}, but {left.words}")
-        self.verified = self.reach.clock.now()
+        self._proven()
         within = self._signals_within(plan)
         if not within:
             return verdict
         self.tell("ready", "held", verdict.words)
         return self._confirmed(verdict, began, within, keep)
+
+    def _proven(self) -> None:
+        """It took until now; measured as a span, since the clock on the wall may be set meanwhile."""
+        self.took = self.reach.clock.monotonic() - self.began
 
     def _confirmed(self, ready: Verdict, began: datetime, within: float, keep: Callable[[], None]) -> Verdict:
         said = verification.confirm(
@@ -477,7 +561,7 @@ class _Recovery:
             keep=keep,
         )
         if self.issue.kinds <= SIGNAL_OF.keys():
-            self.verified = self.reach.clock.now()
+            self._proven()
         elif not said.known:
             return Verdict(True, f"{ready.words}; signals cannot confirm it: {said.words}")
         elif not said.holds:
@@ -548,7 +632,6 @@ class _Recovery:
     def record(self, outcome: Outcome, reason: str) -> RecoveryRecord:
         """What is kept of it."""
         self.tell(outcome.words, "done" if outcome.exit_code == 0 else "failed", reason)
-        recovered = self.verified if outcome is Outcome.RECOVERED else None
         return RecoveryRecord(
             id=self.id,
             at=self.at,
@@ -566,6 +649,6 @@ class _Recovery:
             timeline=tuple(self.timeline),
             undo=self.undone,
             snapshot=self.snapshot,
-            seconds_to_recover=None if recovered is None else (recovered - self.at).total_seconds(),
+            seconds_to_recover=self.took if outcome is Outcome.RECOVERED else None,
             replay_of=self.options.replay_of,
         )

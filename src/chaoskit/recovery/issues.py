@@ -68,8 +68,9 @@ PASSED_ON = frozenset({"errors", "latency"})
 class Issue:
     """One thing to recover from.
 
-    `id` is unique in its namespace (``cart-pod-crash``); `root` is the id of the issue that it follows
-    from, "" for a root itself; `model` says in words what the model thinks, "" without a vote.
+    `id` is what it is called in its namespace (``cart-pod-crash``); `root` is the issue that it follows from,
+    by its `name` where that is in another namespace, "" for a root itself; `model` says in words what the
+    model thinks, "" without a vote.
     """
 
     id: str
@@ -83,6 +84,11 @@ class Issue:
     root: str = ""
     model: str = ""
     disagrees: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called in the cluster: ``shop/cart-pod-crash``; a node's issue has no namespace."""
+        return f"{self.target.namespace}/{self.id}" if self.target.namespace else self.id
 
     @property
     def evidence(self) -> tuple[str, ...]:

@@ -201,7 +201,7 @@ def _bad_rollout(
     if not (stuck or blamed):
         return None
     began = running.began or min((each.since for each in failing), default=now)
-    state = "still serves" if healthy.ready else "served before"
+    state = "still serves" if healthy.ready else "was there before"
     why = "the rollout ran out of time" if stuck else "its pods fail"
     template = _symptom(workload, "bad-rollout", failing or [Complaint("", "", began, "")])
     return replace(

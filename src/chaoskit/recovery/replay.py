@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from chaoskit import kube
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
@@ -15,21 +16,28 @@ from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.runbook import Runbook
 
+WHAT = frozenset({"runbook", "confidence", "root cause"})
+"""Guards that say what may be done about an issue; all others say when, and are asked anew each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What was decided then, and what other runbooks would decide on the same evidence."""
+    """What was decided then, and what other runbooks would decide on the same evidence.
+
+    `unclear` is why the two cannot be compared, in words; "" where they can.
+    """
 
     record: str
     issue: str
     target: str
     then: tuple[str, ...]
-    now: tuple[str, ...]
+    now: tuple[str, ...] = ()
+    unclear: str = ""
 
     @property
     def changed(self) -> bool:
-        """Whether the two differ."""
-        return self.then != self.now
+        """Whether the two are known to differ."""
+        return not self.unclear and self.then != self.now
 
 
 def what_if(record: Document, runbooks: Sequence[Runbook]) -> Difference:
@@ -40,10 +48,25 @@ def what_if(record: Document, runbooks: Sequence[Runbook]) -> Difference:
     Raises:
         InvalidInput: it is no record of a recovery.
     """
+    if record.get("kind") == "recovery" and not (record.get("plan") or {}).get("issue"):
+        why = "its evidence was not kept: its process died"
+        return Difference(record["id"], record["issue"], record["target"], (), unclear=why)
     issue = recorded_issue(record)
+    then = Difference(record["id"], issue.id, str(issue.target), _then(record["plan"]))
+    if unclear := _unclear(record, issue):
+        return replace(then, unclear=unclear)
     seen = plain.topology_of(record.get("snapshot") or {})
-    again = planner.plan(issue, runbooks, seen, now=issue.at)
-    return Difference(record["id"], issue.id, str(issue.target), _then(record["plan"]), _now(again))
+    return replace(then, now=_now(planner.plan(issue, runbooks, seen, now=issue.at)))
+
+
+def _unclear(record: Document, issue: Issue) -> str:
+    """Why nobody can say what other runbooks would have decided, in words; "" when one can."""
+    guard = (record["plan"].get("refused") or {}).get("guard", "")
+    if guard and guard not in WHAT:
+        return f"{guard} forbade it, which says when and not what"
+    if issue.target.kind in kube.WORKLOADS and not guard and not record.get("snapshot"):
+        return "the cluster as it was is not kept"
+    return ""
 
 
 def recorded_issue(record: Document) -> Issue:

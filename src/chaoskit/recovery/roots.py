@@ -35,7 +35,7 @@ windows, and a resource that runs short hurts before it has run out."""
 
 
 def rooted(issues: Sequence[Issue], topology: Topology) -> tuple[Issue, ...]:
-    """The issues, those that another one explains with its id as their `root`."""
+    """The issues, those that another one explains with that as their `root`."""
     return tuple(_rooted(issue, issues, topology) for issue in issues)
 
 
@@ -44,7 +44,8 @@ def _rooted(issue: Issue, issues: Sequence[Issue], topology: Topology) -> Issue:
     if not causes:
         return issue
     root = min(causes, key=lambda cause: (_follows_any(cause, issues, topology), cause.since, cause.id))
-    return replace(issue, root=root.id)
+    near = root.target.namespace == issue.target.namespace
+    return replace(issue, root=root.id if near else root.name)
 
 
 def _follows_any(issue: Issue, issues: Sequence[Issue], topology: Topology) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chaoskit import kube
@@ -42,6 +42,13 @@ class Verdict:
     words: str
     at: datetime | None = None
     known: bool = True
+
+
+AWAY = 60.0
+"""Seconds for which a server that does not answer keeps a proof waiting at most."""
+
+UNSEEN = Verdict(False, "the server does not say how it stands", known=False)
+"""Of what a watch has not told yet, or not since it broke."""
 
 
 def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
@@ -107,7 +114,9 @@ class _View:
         change = sighting.change
         if change.type == "SYNCED":
             self.synced.add(sighting.interest)
-        elif change.type != "LOST":
+        elif change.type == "LOST":
+            self.synced.discard(sighting.interest)
+        else:
             self._keep(sighting.interest, change.object, there=change.type != "DELETED")
 
     def _keep(self, interest: Interest, body: Object, *, there: bool) -> None:
@@ -135,17 +144,22 @@ def hold(
     stop: threading.Event,
     keep: Callable[[], None] = lambda: None,
 ) -> Verdict:
-    """All targets have stood well for so many seconds without a break, or did not within the time.
+    """All targets were seen to stand well for so many seconds without a break, or were not within the time.
 
-    `keep` is called again and again meanwhile, to renew a lease. A server that does not answer is waited for.
+    `keep` is called again and again meanwhile, to renew a lease. A server that does not answer is waited for:
+    what nobody saw is no proof, so the seconds count anew from when it is seen again, and the time for it is
+    longer by as long as it was away.
 
     Raises:
         Interrupted: `stop` was set.
         NotFound: there is no such target.
     """
-    deadline = clock.monotonic() + within
+    began = clock.monotonic()
+    most = began + within + AWAY
     views = {ref: _View(ref) for ref in targets}
-    whose = _interests(cluster, clock, targets, deadline, stop)
+    whose = _interests(cluster, clock, targets, most, stop)
+    last = clock.monotonic()
+    deadline = min(most, last + within)
     since: tuple[float, datetime] | None = None
     with Watching(cluster, whose, clock) as watching:
         while True:
@@ -155,17 +169,18 @@ def hold(
                     views[ref].see(sighting)
             if stop.is_set():
                 raise Interrupted
-            if sum(len(view.synced) for view in views.values()) < sum(map(len, whose.values())) and (
-                clock.monotonic() < deadline
-            ):
-                continue
             keep()
-            verdict, now = _together(views.values(), clock.now()), clock.monotonic()
+            seen = sum(len(view.synced) for view in views.values()) == sum(map(len, whose.values()))
+            verdict = _together(views.values(), clock.now()) if seen else UNSEEN
+            now = clock.monotonic()
+            if not seen:
+                deadline = min(most, deadline + now - last)
+            last = now
             since = (since or (now, clock.now())) if verdict.holds else None
             if since is not None and now - since[0] >= seconds:
                 return Verdict(True, f"{verdict.words} for {seconds:g} s", since[1])
             if now >= deadline:
-                return Verdict(False, f"{verdict.words} after {within:g} s")
+                return replace(verdict, holds=False, words=f"{verdict.words} after {now - began:.0f} s")
 
 
 def _together(views: Iterable[_View], now: datetime) -> Verdict:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Literal
 
@@ -12,7 +13,9 @@ from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.podsymptoms import complaint
 from chaoskit.recovery.readings import SIGNAL_OF
+from chaoskit.recovery.remedies import radius
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, on
+from chaoskit.topology import Workload
 
 _OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """The taint by which a person says that a node is off and stays so."""
@@ -31,32 +34,80 @@ def _plan(step: RestartPod, scene: Scene) -> Rung | str:
     pods = scene.issue.pods or tuple(p["metadata"]["name"] for p in unready)
     if not pods:
         return "no pod has the symptom"
-    return Rung(step, (scene.workload.ref,), f"replaces {', '.join(pods)}", pods)
+    return _rung(step, scene.workload, pods, f"replaces {', '.join(pods)}")
+
+
+def _rung(step: Step, workload: Workload, pods: tuple[str, ...], why: str) -> Rung:
+    meant = frozenset(p["metadata"].get("uid", "") for p in workload.pods if p["metadata"]["name"] in pods)
+    return Rung(step, (workload.ref,), why, pods, uids=meant, serving=len(_serving(workload.pods)))
 
 
 def _changes(_step: RestartPod, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
-    left = [pod for pod in hands.pods(rung.pods, target.namespace) if _still_ill(pod, hands)]
-    if not left:
+    some = False
+    for name in rung.pods:
+        for change in _replaced(name, rung, target, hands, partial(_still_ill, hands=hands)):
+            some = True
+            yield change
+    if not some:
         raise CannotStart(f"the pods of {target} that had the symptom are gone or well by now")
-    yield from _in_turn(left, target, hands)
 
 
-def _in_turn(pods: Sequence[Object], target: ObjectRef, hands: Hands) -> Iterator[Change]:
-    """Each pod is replaced; after one that served, its successor serves before the next one goes."""
-    for pod in pods:
-        waits = kube.is_ready(pod) and not hands.rehearsal
-        before = _serving(target, hands) if waits else 0
-        yield _replaced(pod, hands)
-        if waits:
-            hands.until(partial(_serves, target, before, hands))
+def _replaced(
+    name: str,
+    rung: Rung,
+    target: ObjectRef,
+    hands: Hands,
+    needs_it: Callable[[Object], bool] = lambda _pod: True,
+) -> Iterator[Change]:
+    """The pod as it is by now is replaced, if the rung means it and it needs that still.
+
+    One that serves is evicted, within its budget, while as many serve as at first; one that serves nobody is
+    deleted, which costs nothing.
+
+    Raises:
+        CannotStart: too few serve: the successors of those that went do not come.
+    """
+
+    def there() -> Object | None:
+        pods = hands.pods((name,), target.namespace)
+        return next((pod for pod in pods if rung.means(pod) and needs_it(pod)), None)
+
+    pod = there()
+    if pod is not None and kube.is_ready(pod) and not hands.rehearsal:
+        _wait_for_successors(rung, target, hands)
+        pod = there()
+    if pod is None:
+        return
+    ref = kube.ref_of(pod, kube.POD)
+    if kube.is_ready(pod):
+        yield Change(ref, f"evicted {ref}", partial(hands.evict, ref))
+    else:
+        yield Change(ref, f"deleted {ref}", partial(hands.cluster.delete, ref))
 
 
-def _serves(target: ObjectRef, before: int, hands: Hands) -> bool:
-    return _serving(target, hands) >= before
+def _wait_for_successors(rung: Rung, target: ObjectRef, hands: Hands) -> None:
+    """As many pods serve as when the rung was planned, or as are wanted by now.
+
+    The pods themselves are counted: the workload's status may be that of a moment ago.
+    """
+    serving, wanted = 0, 0
+
+    def enough() -> bool:
+        nonlocal serving, wanted
+        body = hands.whole(target)
+        serving, wanted = len(_serving(_pods(body, target, hands))), kube.desired_replicas(body)
+        return serving >= min(rung.serving, wanted)
+
+    if not hands.until(enough):
+        raise CannotStart(f"only {serving} of {wanted} pods of {target} serve: none of them is taken away")
 
 
-def _serving(target: ObjectRef, hands: Hands) -> int:
-    return kube.ready_replicas(hands.cluster.get(target))
+def _serving(pods: Iterable[Object]) -> list[Object]:
+    return [pod for pod in pods if kube.is_ready(pod) and not kube.is_deleting(pod)]
+
+
+def _pods(body: Object, target: ObjectRef, hands: Hands) -> Sequence[Object]:
+    return hands.cluster.list(kube.POD, target.namespace, labels=kube.selector_of(body)).items
 
 
 def _still_ill(pod: Object, hands: Hands) -> bool:
@@ -66,45 +117,13 @@ def _still_ill(pod: Object, hands: Hands) -> bool:
     return not kube.is_ready(pod) or complaint(pod, hands.clock.now()) is not None
 
 
-def _replaced(pod: Object, hands: Hands) -> Change:
-    """A serving pod is evicted, within its budget; one that serves nobody is deleted, which costs nothing."""
-    ref = kube.ref_of(pod, kube.POD)
-    if kube.is_ready(pod):
-        return Change(ref, f"evicted {ref}", partial(_evict, ref, hands))
-    return Change(ref, f"deleted {ref}", partial(hands.cluster.delete, ref))
-
-
-def _evict(ref: ObjectRef, hands: Hands) -> None:
-    """The pod is evicted, as soon as its disruption budget lets it go.
-
-    Raises:
-        Refused: it did not within the patience (guard ``disruption budget``).
-    """
-    said: list[Refused] = []
-
-    def gone() -> bool:
-        said.clear()
-        try:
-            hands.cluster.evict(ref)
-        except Refused as error:
-            said.append(error)
-            return hands.rehearsal
-        except NotFound:
-            return True
-        return True
-
-    hands.until(gone)
-    if said:
-        raise said[0]
-
-
 def _needs(_step: Step, target: ObjectRef) -> Iterator[Access]:
     yield from on(target, "get")
-    yield from access("get delete", "", "pods", target.namespace)
+    yield from access("get list delete", "", "pods", target.namespace)
     yield from access("create", "", "pods", target.namespace, "eviction")
 
 
-RESTART_POD = Remedy(RestartPod, _plan, _changes, _needs)
+RESTART_POD = Remedy(RestartPod, _plan, _changes, _needs, radius.one_by_one)
 
 
 # ---------------------------------------------------------------- stateful pods
@@ -125,39 +144,45 @@ def _plan_fail_over(step: FailOver, scene: Scene) -> Rung | str:
     if workload is None or workload.ref.kind != kube.STATEFUL_SET:
         return "only for stateful sets"
     ill = set(scene.issue.pods) or {p["metadata"]["name"] for p in workload.pods if not kube.is_ready(p)}
-    ready = [p["metadata"]["name"] for p in workload.pods if kube.is_ready(p)]
-    others = sorted(set(ready) - ill)
+    others = sorted({p["metadata"]["name"] for p in _serving(workload.pods)} - ill)
     if not ill:
         return "no pod has the symptom"
     if not others:
         return "no other pod is ready to take over"
-    return Rung(
-        step, (workload.ref,), f"{others[0]} takes over from {', '.join(sorted(ill))}", tuple(sorted(ill))
-    )
+    pods = tuple(sorted(ill))
+    return _rung(step, workload, pods, f"{others[0]} takes over from {', '.join(pods)}")
 
 
 def _fail_over(_step: FailOver, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
-    pods = list(hands.pods(rung.pods, target.namespace)) or _going(rung, target, hands)
-    if not pods:
+    there = [pod for name in rung.pods for pod in _there(name, target, hands) if rung.means(pod)]
+    if not there:
         raise CannotStart(f"the pods of {target} that had the symptom are gone by now")
-    for pod in pods:
+    # those that are marked for deletion and stay, because nobody on their node ends them, come last
+    for pod in [each for each in there if not kube.is_deleting(each)] or there:
+        _refuse_without_heir(rung, target, hands)
         ref = kube.ref_of(pod, kube.POD)
-        if not _fenced(pod, hands):
-            yield from _in_turn((pod,), target, hands)
-        else:
+        if _fenced(pod, hands):
             words = f"removed {ref}, whose node is gone"
             yield Change(ref, words, partial(hands.cluster.delete, ref, grace=0))
+        else:
+            yield from _replaced(ref.name, rung, target, hands)
 
 
-def _going(rung: Rung, target: ObjectRef, hands: Hands) -> list[Object]:
-    """Pods that are marked for deletion and stay, because nobody on their node ends them."""
-    found = []
-    for name in rung.pods:
-        try:
-            found.append(hands.cluster.get(ObjectRef(kube.POD, target.namespace, name)))
-        except NotFound:
-            continue
-    return found
+def _there(name: str, target: ObjectRef, hands: Hands) -> Iterator[Object]:
+    """The pod, if there is one of the name, even on its way out."""
+    with suppress(NotFound):
+        yield hands.cluster.get(ObjectRef(kube.POD, target.namespace, name))
+
+
+def _refuse_without_heir(rung: Rung, target: ObjectRef, hands: Hands) -> None:
+    """A pod serves that the rung does not replace.
+
+    Raises:
+        CannotStart: none does any more.
+    """
+    serving = _serving(_pods(hands.whole(target), target, hands))
+    if all(rung.means(pod) for pod in serving):
+        raise CannotStart(f"no other pod of {target} is ready to take over by now")
 
 
 def _fenced(pod: Object, hands: Hands) -> bool:
@@ -188,4 +213,4 @@ def _may_fail_over(step: FailOver, target: ObjectRef) -> Iterator[Access]:
     yield from access("get", "", "nodes", "")
 
 
-FAIL_OVER = Remedy(FailOver, _plan_fail_over, _fail_over, _may_fail_over)
+FAIL_OVER = Remedy(FailOver, _plan_fail_over, _fail_over, _may_fail_over, radius.one_by_one)

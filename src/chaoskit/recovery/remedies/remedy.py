@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,14 +11,19 @@ from typing import Any, Generic, TypeVar
 from pydantic import field_validator
 
 from chaoskit import kube, ownership
+from chaoskit.acts import draining
 from chaoskit.acts.changes import Change
-from chaoskit.clock import Clock
+from chaoskit.clock import Clock, interruption
 from chaoskit.documents import Duration, Written, closest
 from chaoskit.errors import NotFound
+from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 from chaoskit.ports.http import Hooks
 from chaoskit.recovery.issues import CLASS_OF, Issue
 from chaoskit.topology import Topology, Workload
+
+LOOK = 0.5
+"""Seconds between two looks at what is waited for."""
 
 
 class Step(Written):
@@ -42,11 +48,22 @@ def known_symptoms(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Radius:
+    """How many serving pods go at a time at worst, and how many of each workload."""
+
+    at_once: int = 0
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """One step of the ladder: a remediation on targets (and which of their pods), and why.
 
-    `expects` is what it was planned for (names of replica sets): where that has changed, it is not done.
-    `proof` is what must stand well afterwards; empty: what the issue is about.
+    `uids` are those of the pods: another one of the same name is a successor, and left alone; empty: any.
+    `serving` is how many pods of the target served when it was planned. `expects` is what it was planned for
+    (names of replica sets): where that has changed, it is not done. `proof` is what must stand well
+    afterwards; empty: what the issue is about. `leaving` are the very pods that leave a node, of whichever
+    namespaces: no other one is touched. `radius` is what it takes at a time.
     """
 
     step: Any
@@ -55,11 +72,20 @@ class Rung:
     pods: tuple[str, ...] = ()
     expects: Mapping[str, str] = field(default_factory=dict)
     proof: tuple[ObjectRef, ...] = ()
+    uids: frozenset[str] = frozenset()
+    serving: int = 0
+    leaving: tuple[ObjectRef, ...] = ()
+    radius: Radius = Radius()
 
     @property
     def action(self) -> str:
         """``restart-pod``."""
         return str(self.step.action)
+
+    def means(self, pod: Object) -> bool:
+        """Whether it was planned for this very pod."""
+        meta = pod["metadata"]
+        return meta["name"] in self.pods and (not self.uids or meta.get("uid", "") in self.uids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +101,9 @@ class Scene:
 class Hands:
     """What a remediation works with: the cluster, time, the recovery's id, when its rung began.
 
-    `keep` is called while something is waited for, for `patience` seconds at most; it raises what ends the
-    recovery. `hooks` reaches addresses of the user's. In a `rehearsal` nothing is waited for or told outside.
+    `keep` is called while something is waited for, for `patience` seconds at most, and raises what ends the
+    recovery; `stop` ends it too. `hooks` reaches addresses of the user's. In a `rehearsal` nothing is waited
+    for or told outside.
     """
 
     cluster: Cluster
@@ -87,6 +114,7 @@ class Hands:
     hooks: Hooks | None = None
     patience: float = 30.0
     keep: Callable[[], None] = lambda: None
+    stop: threading.Event = field(default_factory=threading.Event)
     rehearsal: bool = False
 
     def whole(self, ref: ObjectRef) -> Object:
@@ -104,14 +132,27 @@ class Hands:
                 yield pod
 
     def until(self, done: Callable[[], bool]) -> bool:
-        """Whether it was done in time."""
+        """Whether it was done in time; in a rehearsal it is asked once.
+
+        Raises:
+            Interrupted: `stop` was set.
+        """
         end = self.clock.monotonic() + self.patience
         while not done():
-            if self.clock.monotonic() >= end:
+            if self.rehearsal or self.clock.monotonic() >= end:
                 return False
             self.keep()
-            self.clock.sleep(0.5)
+            if self.clock.sleep(LOOK, self.stop):
+                raise interruption(self.stop)
         return True
+
+    def evict(self, pod: ObjectRef) -> None:
+        """The pod is on its way out, within its disruption budget.
+
+        Raises:
+            Refused: the budget did not let it go in time.
+        """
+        draining.evict(self.cluster, pod, self.until)
 
 
 S = TypeVar("S", bound=Step)
@@ -123,13 +164,15 @@ class Remedy(Generic[S]):
 
     `changes` reads its target again and says what to do to it, each with its undo; it raises `CannotStart`
     where that is nothing any more, and `Refused` where whoever keeps a field forbids it. Done twice it is as
-    good as once. `needs` is what its caller must be allowed to do, and no more.
+    good as once. `needs` is what its caller must be allowed to do, and no more. `takes` is pure as well: how
+    many serving pods it takes away at a time.
     """
 
     step: type[S]
     plan: Callable[[S, Scene], Rung | str]
     changes: Callable[[S, Rung, ObjectRef, Hands], Iterable[Change]]
     needs: Callable[[S, ObjectRef], Iterable[Access]]
+    takes: Callable[[S, Rung, Scene], Radius] = lambda _step, _rung, _scene: Radius()
 
     @property
     def action(self) -> str:

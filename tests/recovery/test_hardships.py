@@ -1,0 +1,343 @@
+"""A recovery while the server refuses, the clock is set, pods do not come back, or another one is at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import ref
+from tests.recovery.staged import Watched
+
+from chaoskit import kube, recovery
+from chaoskit.acts.accounts import EVIDENCE, Account, accounts
+from chaoskit.adapters.spool import RETRY, SpoolingStore
+from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.errors import NotFound, Unavailable
+from chaoskit.events import Event, Step, Warned
+from chaoskit.flows.auto_recovery import AutoRecovery
+from chaoskit.flows.rescuing import rescue
+from chaoskit.flows.world import World
+from chaoskit.governor import Governor, Limits
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.store import Document
+from chaoskit.records import RecoveryRecord
+from chaoskit.recovery import Decision, Options, Plan, Reach, runbook
+from chaoskit.recovery.remedies import Rung
+
+CART = ref("cart")
+
+
+class Shop(Watched):
+    """A shop whose cart crashes since its last rollout; rolled back it serves again. The others serve."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            made.deployment("cart", revision=2, replicas=1),
+            made.replica_set("cart", 1),
+            made.replica_set("cart", 2, age=240),
+            made.crashing("cart-bad", of="cart-h2"),
+            *(made.deployment(name, replicas=1) for name in ("orders", "search")),
+            *(made.replica_set(name, 1, ready=1) for name in ("orders", "search")),
+            *(made.pod(f"{name}-0", of=f"{name}-h1") for name in ("orders", "search")),
+        )
+        self.after_patch = self.rolls_out
+
+    def rolls_out(self, target: ObjectRef) -> None:
+        """What the deployment's controller and the kubelet do as soon as they can."""
+        if target.name != "cart":
+            return
+        ill = self.broken
+        for name in ("cart-bad", "cart-good"):
+            self.gone(ObjectRef(kube.POD, "shop", name))
+        self.puts(made.crashing("cart-bad", of="cart-h2") if ill else made.pod("cart-good", of="cart-h1"))
+
+    def lives(self, account: Account) -> None:
+        """The heart of the process that holds the ledger beats for a minute, whatever else it does."""
+        for second in range(0, 60, 5):
+            self.clock.call_at(second, partial(self._beat, account.ref, second))
+
+    def _beat(self, lease: ObjectRef, second: int) -> None:
+        with suppress(NotFound):
+            self.patch(lease, {"spec": {"renewTime": f"beat {second}"}})
+
+    @property
+    def broken(self) -> bool:
+        env = self.objects[CART.kind, "shop", "cart"]["spec"]["template"]["spec"]["containers"][0]["env"]
+        return bool({"name": "REVISION", "value": "2"} in env)
+
+    @property
+    def rolled(self) -> int:
+        """How often its template was changed."""
+        return self.wrote.count("patch deployment/cart")
+
+    def reach(self) -> Reach:
+        return Reach(self, None, self.clock, Governor(self, self.clock, Limits()))
+
+    def decision(self) -> Decision:
+        """What the shipped runbooks plan."""
+        (decision,) = recovery.plan_for(
+            recovery.detect_issues(self, None, self.clock, "shop"), self.reach(), namespace="shop"
+        )
+        return decision
+
+    def plan(self, *steps: dict[str, Any], targets: tuple[str, ...] = ("cart",)) -> Plan:
+        """A plan for cart's crash that has these steps on these deployments."""
+        (issue,) = recovery.detect_issues(self, None, self.clock, "shop")
+        document = {
+            "apiVersion": "chaoskit.io/v1",
+            "kind": "Runbook",
+            "metadata": {"name": "mine"},
+            "spec": {"matches": {"issue": issue.kind}, "remediations": list(steps)},
+        }
+        book = runbook.Runbook.model_validate(document)
+        where = tuple(map(ref, targets))
+        return Plan(issue, book, tuple(Rung(step, where, "a test") for step in book.spec.remediations))
+
+    def back(self, *before: dict[str, Any]) -> Plan:
+        """A plan that rolls back, at last."""
+        plan = self.plan(*before, {"action": "roll-back"})
+        *others, last = plan.rungs
+        return replace(plan, rungs=(*others, replace(last, expects={"from": "cart-h2", "to": "cart-h1"})))
+
+    def recover(self, decision: Decision | None = None, **more: Any) -> RecoveryRecord:
+        return recovery.recover(decision or self.decision(), self.reach(), Options(**more))
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+def at(name: str, mark: str, act: Callable[[], object]) -> Callable[[Event], None]:
+    """A listener that acts, once, when a step of the name is told with the mark."""
+    left = [act]
+
+    def listen(event: Event) -> None:
+        if left and isinstance(event, Step) and (event.name, event.mark) == (name, mark):
+            left.pop()()
+
+    return listen
+
+
+def test_without_hardships_it_is_rolled_back(shop: Shop) -> None:
+    record = shop.recover()
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert (shop.broken, shop.rolled) == (False, 1)
+    assert record.seconds_to_recover is not None
+    assert record.seconds_to_recover < 10
+
+
+# ---------------------------------------------------------------- the server does not answer
+
+
+def test_what_was_done_without_an_answer_is_verified_and_neither_done_twice_nor_undone(shop: Shop) -> None:
+    def lost(target: ObjectRef) -> None:
+        shop.rolls_out(target)
+        if target.name == "cart":
+            shop.after_patch = shop.rolls_out
+            shop.goes(20)
+            raise Unavailable("the answer is lost", service="kubernetes")
+
+    shop.after_patch = lost
+    record = shop.recover()
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert (shop.broken, shop.rolled) == (False, 1)
+    assert record.undo.state == "none needed"
+    assert "server: note" in [f"{each.name}: {each.mark}" for each in record.timeline]
+
+
+@pytest.mark.parametrize("seconds", [20, 50])
+def test_readiness_is_watched_again_when_the_server_is_back(shop: Shop, seconds: float) -> None:
+    record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(seconds)))
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert shop.rolled == 1
+    assert record.seconds_to_recover is not None
+    assert record.seconds_to_recover >= seconds + 5
+
+
+@pytest.mark.parametrize("mark", ["begun", "failed"])
+def test_a_server_that_is_away_before_a_rung_ends_no_ladder(shop: Shop, mark: str) -> None:
+    record = shop.recover(
+        shop.back({"action": "restart-pod"}), listen=at("restart-pod", mark, lambda: shop.goes(20))
+    )
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert [step["action"] for step in record.steps] == ["restart-pod", "roll-back"]
+
+
+def test_a_recovery_that_could_not_ask_its_guards_again_leaves_no_lease(shop: Shop) -> None:
+    shop.before_write = lambda verb, target: (
+        shop.goes(70) if (verb, target.kind) == ("create", kube.LEASE) else None
+    )
+    record = shop.recover()
+    assert record.outcome is Outcome.CANNOT_START
+    shop.clock.turn(100)
+    assert accounts(shop, "shop") == ()
+    assert shop.rolled == 0
+
+
+# ---------------------------------------------------------------- pods do not come back
+
+
+def test_a_workload_that_does_not_come_back_keeps_the_next_one_from_its_restart(shop: Shop) -> None:
+    def restarted(target: ObjectRef) -> None:
+        if target.name == "orders":
+            shop.puts(made.pod("orders-0", of="orders-h1", ready=False))
+
+    shop.after_patch = restarted
+    record = shop.recover(shop.plan({"action": "recycle-connections"}, targets=("orders", "search")))
+    assert record.outcome is Outcome.NOT_RECOVERED
+    assert "deployment/orders did not come back: 0 of 1 ready" in record.reason
+    assert "patch deployment/search" not in shop.wrote
+
+
+# ---------------------------------------------------------------- the clock is set
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_that_is_set_meanwhile_changes_no_recovery(shop: Shop, hours: float) -> None:
+    def jump() -> None:
+        shop.clock.ahead = timedelta(hours=hours)
+
+    record = shop.recover(listen=at("roll-back", "done", jump))
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert (shop.broken, shop.rolled) == (False, 1)
+    assert record.seconds_to_recover is not None
+    assert 0 < record.seconds_to_recover < 10
+    (account,) = accounts(shop, "shop")
+    assert (account.state, account.outcome) == ("done", "recovered")
+
+
+# ---------------------------------------------------------------- two at once
+
+
+def test_of_two_recoveries_of_one_issue_one_acts(shop: Shop) -> None:
+    plan, second = shop.decision(), list[RecoveryRecord]()
+
+    def other() -> None:
+        shop.lives(accounts(shop, "shop")[0])
+        second.append(shop.recover(plan))
+
+    record = shop.recover(plan, listen=at("roll-back", "begun", other))
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert second[0].outcome is Outcome.REFUSED
+    assert second[0].reason.startswith("busy"), second[0].reason
+    assert shop.rolled == 1
+
+
+def test_of_two_that_were_both_admitted_none_acts_beside_the_other(shop: Shop) -> None:
+    plan, second = shop.decision(), list[RecoveryRecord]()
+
+    def between(verb: str, target: ObjectRef) -> None:
+        if (verb, target.kind) == ("create", kube.LEASE) and not second:
+            shop.before_write = lambda _verb, _target: None
+            second.append(shop.recover(plan))
+
+    shop.before_write = between
+    record = shop.recover(plan)
+    assert second[0].outcome is Outcome.RECOVERED, second[0].reason
+    assert record.outcome is Outcome.REFUSED
+    assert shop.rolled == 1
+    assert [each.state for each in accounts(shop, "shop")] == ["done"]
+
+
+# ---------------------------------------------------------------- the history store stops
+
+
+class Stopped(SqliteStore):
+    """A main store that is stopped and started."""
+
+    running = True
+
+    def put(self, document: Document) -> None:
+        if not self.running:
+            raise Unavailable("the store does not answer", service="store")
+        super().put(document)
+
+    def find(self, *what: Any, **how: Any) -> tuple[Document, ...]:
+        if not self.running:
+            raise Unavailable("the store does not answer", service="store")
+        return super().find(*what, **how)
+
+
+@pytest.fixture
+def main(tmp_path: Path) -> Iterator[Stopped]:
+    found = Stopped(tmp_path / "main.db")
+    yield found
+    found.close()
+
+
+def test_a_store_that_is_stopped_in_the_middle_loses_nothing_and_stops_nothing(
+    shop: Shop, main: Stopped, tmp_path: Path
+) -> None:
+    times = [0.0]
+    spooling = SpoolingStore(
+        "x", lambda: main, lambda: SqliteStore(tmp_path / "spool.db"), monotonic=lambda: times[0]
+    )
+    nothing: Any = None
+    flow = AutoRecovery(World(shop, None, spooling, nothing, shop.clock, Limits(), tmp_path))
+    (plan,) = flow.plan(flow.detect("shop"), namespace="shop")
+    heard: list[Event] = []
+    stops = at("roll-back", "done", lambda: setattr(main, "running", False))
+
+    def listen(event: Event) -> None:
+        heard.append(event)
+        stops(event)
+
+    record = flow.recover(plan, listen=listen)
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert any("waits here" in each.message for each in heard if isinstance(each, Warned))
+    main.running, times[0] = True, RETRY
+    assert [each["id"] for each in spooling.find("recovery")] == [record.id]
+    assert [each["id"] for each in main.find("recovery")] == [record.id]
+
+
+# ---------------------------------------------------------------- its process dies
+
+
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
+
+
+def _die() -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_recovery_that_died_is_in_the_history_with_what_it_knew(
+    shop: Shop, main: Stopped, tmp_path: Path, *, spoilt: bool
+) -> None:
+    with pytest.raises(Killed):
+        shop.recover(listen=at("roll-back", "done", _die))
+    (account,) = accounts(shop, "shop")
+    if spoilt:
+        shop.patch(account.ref, {"metadata": {"annotations": {EVIDENCE: "[}"}}})
+    nothing: Any = None
+    world = World(shop, None, main, nothing, shop.clock, Limits(), tmp_path)
+    rescue(world, namespace="shop")
+    assert shop.broken
+    (kept,) = main.find("recovery")
+    assert (kept["issue"], kept["target"]) == ("pod-crash", "deployment/cart")
+    (step,) = kept["steps"]
+    assert (step["action"], step["done"], step["undone"]) == ("roll-back", True, True)
+    kinds = {each["kind"] for each in kept["symptoms"]}
+    assert ("bad-rollout" in kinds) is not spoilt
+    assert bool(step["targets"]) is not spoilt
+    (tried,) = AutoRecovery(world).patterns().strategies
+    assert (tried.action, tried.tried, tried.worked) == ("roll-back", 1, 0)
+    assert not AutoRecovery(world).what_if(())[0].changed
+
+
+def test_what_a_recovery_knew_is_in_its_lease_only_while_it_is_under_way(shop: Shop) -> None:
+    during: list[str] = []
+    shop.recover(listen=at("roll-back", "done", lambda: during.append(accounts(shop, "shop")[0].evidence)))
+    (account,) = accounts(shop, "shop")
+    assert "bad-rollout" in during[0]
+    assert account.evidence == ""
