@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import calibrating, evidence, features, folds
+from chaoskit.prediction import evidence, features, folds
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate
+from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.joined import EVIDENCE
 from chaoskit.prediction.labels import Labelled, Target, label
@@ -129,10 +129,12 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
         quiet.dataset, labels=(), blocks=tuple(block.cut(0, 90) for block in quiet.dataset.blocks)
     )
     model = moved.model
-    found = calibrating.recalibrated(moved, label(healthy, model.target))
+    found = recalibrated(moved, label(healthy, model.target))
     assert set(found.model.join.thresholds) == set(model.join.thresholds)
     assert found.model.join != model.join or found.model.evidence != model.evidence
-    assert "thresholds were set anew" in found.report.notes[-1]
+    assert found.report.kept is not None
+    assert "thresholds were set anew" in found.report.kept.words
+    assert not found.report.beats_baselines
     if EVIDENCE in model.join.thresholds:
         assert found.model.join.thresholds[EVIDENCE] == pytest.approx(1, abs=1e-3)
 
@@ -140,7 +142,7 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:
     short = world({"memory_usage": np.full((6, 30), 0.3), "cpu_usage": np.full((6, 30), 0.3)})
     with pytest.raises(errors.NoBaseline, match="healthy time"):
-        calibrating.recalibrated(moved, label(short, moved.model.target))
+        recalibrated(moved, label(short, moved.model.target))
 
 
 def test_a_model_of_evidence_answers_with_the_signal_behind_the_sign(

@@ -52,6 +52,8 @@ def calibrate(
         "folder": str(found.folder),
         "before": found.before,
         "after": found.after,
+        "verdict": found.verdict,
+        "promotable": found.promotable,
     }
     emit(session, "calibration", document, lambda out: _table(out, found))
 
@@ -60,5 +62,7 @@ def _table(out: Console, found: Calibrated) -> None:
     out.print(f"model {found.name}", style="bold")
     rows = [(name, f"{found.before[name]:.3f}", f"{limit:.3f}") for name, limit in found.after.items()]
     columns(out, ("alarm", "threshold before", "now"), rows)
-    out.print(f"· {found.notes[-1]}")
-    next_step(out, f"chaoskit models promote {found.name}")
+    out.print(f"· {found.note}")
+    out.print(f"· it {found.verdict}")
+    verb = "models promote" if found.promotable else "evaluate --help; chaoskit models show"
+    next_step(out, f"chaoskit {verb} {found.name}")

@@ -72,7 +72,7 @@ class Judging:
         forest = self._scores()
         parts = []
         budget = self.model.false_alarms_per_day
-        sides = calibrating.sides(self.table.labelled)
+        sides = calibrating.sides(self.table.labelled, self.late)
         for teaches, examines in sides:
             found = calibrating.fit(self.model, self.table, forest, teaches, budget)
             signs = [found.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]

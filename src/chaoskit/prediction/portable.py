@@ -21,17 +21,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction import trees
+from chaoskit.prediction import objects, trees
 from chaoskit.prediction.calibration import Calibration
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.incidents import Incident
 from chaoskit.prediction.joined import Join
 from chaoskit.prediction.labels import Target
-from chaoskit.prediction.registry import CARD, read_object
+from chaoskit.prediction.registry import CARD, PORTABLE
 from chaoskit.prediction.training import Model
 
-MODEL, TREES, FAILURE = "model.json", "trees.npz", "failure.onnx"
+MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
 SCHEMA = "chaoskit.io/portable-model/v1"
 
 LARGEST = 512 * 2**20
@@ -113,7 +113,7 @@ def load(folder: Path) -> Model:
     Raises:
         InvalidInput: a file of it was changed, cannot be read, or was made for other features.
     """
-    document = read_object(folder / MODEL)
+    document = objects.read(folder / MODEL)
     if document.get("schema") != SCHEMA:
         raise errors.InvalidInput(f"{folder / MODEL} is not a model of this version")
     data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
@@ -183,7 +183,7 @@ def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
 
 
 def install(source: Path, folder: Path) -> Path:
-    """A model from elsewhere lies in `folder`, looked over; it answers when it is named or promoted.
+    """A model from elsewhere lies in `folder`, looked over; it answers when it is named.
 
     Raises:
         InvalidInput: it is none, or something lies in `folder` already.
@@ -191,7 +191,7 @@ def install(source: Path, folder: Path) -> Path:
     if folder.exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another --name")
     load(source)
-    if not read_object(source / CARD):
+    if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
     folder.mkdir(parents=True)
     names = (MODEL, TREES, FAILURE, *(path.name for path in source.glob("card.*")))

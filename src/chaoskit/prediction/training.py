@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors, events
-from chaoskit.prediction import evidence, features, folds, joined, search
+from chaoskit.prediction import evidence, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
 from chaoskit.prediction.calibration import Calibration, calibrate, calibrated
 from chaoskit.prediction.dataset import Dataset
@@ -25,6 +25,7 @@ from chaoskit.prediction.health import Ranges, ranges
 from chaoskit.prediction.incidents import Incident, remembered
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
+from chaoskit.prediction.seen import Span
 from chaoskit.prediction.table import Samples, Table, tabulate
 
 
@@ -34,7 +35,8 @@ class Model:
 
     `join` makes the alarm; `alone` is what it would be without rules and evidence, for comparison. `shift`
     is what a calibration on another cluster multiplies the forest's scores with before they become
-    probabilities; `faults` tells a finer type than the class, where the labels had one.
+    probabilities; `faults` tells a finer type than the class, where the labels had one; `seen` is what it
+    learned from.
     """
 
     spec: Spec
@@ -52,6 +54,7 @@ class Model:
     shift: float = 1.0
     ranges: Ranges = field(default_factory=dict)
     incidents: tuple[Incident, ...] = field(default=(), repr=False)
+    seen: tuple[Span, ...] = field(default=(), repr=False)
     facts: dict[str, Any] = field(default_factory=dict)
     out_of_fold: tuple[NDArray[np.float32], ...] = field(default=(), repr=False)
 
@@ -122,6 +125,7 @@ def train(
         faults=faults,
         ranges=ranges(labelled.dataset),
         incidents=remembered(table, samples, failure),
+        seen=seen.spans(labelled, chosen),
         evidence=spreads,
         join=join,
         alone=joined.fit(labelled, chosen, {FOREST: scores}, options.false_alarms_per_day),
