@@ -7,22 +7,25 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from tests.wire import Answer, scripted
 
+from chaoskit import kube
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
-from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.errors import CannotStart, NotFound, Unavailable
 from chaoskit.events import Event, Foreseen, Warned
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
-from chaoskit.prediction import Dataset, Health
+from chaoskit.prediction import Dataset, Health, Silent
 from chaoskit.prediction.dataset import Block, Row, latest
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.signals import BY_NAME
@@ -149,6 +152,59 @@ def test_the_newer_word_counts_and_rows_come_and_go() -> None:
     assert [row.pod for row in latest(joined, block(9, [7], "a"), 2).blocks[0].rows] == ["a"]
 
 
+class Stopping(Prometheus):
+    """The cart's samples end at 12:50; those of a database go on."""
+
+    def range(self, signal: Signal, *asked: Any, **options: Any) -> tuple[Series, ...]:
+        found = super().range(signal, *asked, **options)
+        return tuple(part for each in found for part in (self._stopped(each), self._beside(each)))
+
+    def _stopped(self, each: Series) -> Series:
+        last = int((T0 + timedelta(minutes=50) - each.start).total_seconds() // each.step)
+        values = [value if at <= last else float("nan") for at, value in enumerate(each.values)]
+        return replace(each, values=array("d", values))
+
+    def _beside(self, each: Series) -> Series:
+        labels = {**CART, "pod": "db-1", "workload": "db"}
+        return replace(each, labels=labels, values=array("d", [1.0] * len(each.values)))
+
+
+@dataclass
+class Deployments:
+    """A cluster with deployments of so many replicas."""
+
+    replicas: dict[str, int]
+    name: str = "kind"
+
+    def list(self, kind: Kind, namespace: str, *, labels: str = "") -> Any:
+        bodies = [{"metadata": {"name": name}, "spec": {"replicas": n}} for name, n in self.replicas.items()]
+        return SimpleNamespace(items=bodies if kind == kube.DEPLOYMENT and not labels else [])
+
+
+def stopped(replicas: dict[str, int], selector: str = "") -> Outlook:
+    looking = lookout(Stopping(), ManualClock(T0 + timedelta(minutes=56)), [])
+    looking.world = replace(looking.world, cluster=cast("Any", Deployments(replicas)))
+    looking.selector = selector
+    return looking.look()
+
+
+def test_a_workload_whose_samples_stopped_is_said_and_not_forgotten() -> None:
+    seen = stopped({"cart": 2, "db": 1})
+    assert [each.target for each in seen.predictions] == ["deployment/db"]
+    (silent,) = seen.silent
+    assert silent.words == "deployment/cart: no sample for 6 min, nothing is known of it"
+
+
+@pytest.mark.parametrize("replicas", [{"db": 1}, {"cart": 0, "db": 1}])
+def test_a_workload_that_is_gone_or_scaled_to_zero_is_silent_by_right(replicas: dict[str, int]) -> None:
+    assert stopped(replicas).silent == ()
+
+
+def test_labels_that_no_workload_has_are_an_error() -> None:
+    with pytest.raises(NotFound, match="no workload of shop has the labels tier=bakend"):
+        stopped({"cart": 2}, "tier=bakend")
+
+
 # ---------------------------------------------------------------------- alerts
 
 RECORD = PredictionRecord(
@@ -177,6 +233,16 @@ def test_an_alert_stands_while_its_alarm_lasts_and_ends_with_it() -> None:
     (over,) = alerts.of(outlook(2, replace(RECORD, alarmed=False)))
     assert (over.labels, over.starts, over.ends) == (first.labels, T0, T0 + timedelta(minutes=2))
     assert alerts.of(outlook(3)) == ()
+
+
+def test_an_alarm_of_a_workload_whose_samples_stopped_is_not_over() -> None:
+    alerts = Alerts(timedelta(minutes=4))
+    (first,) = alerts.of(outlook(0, RECORD))
+    quiet = Silent("shop", "deployment/cart", 6)
+    (still,) = alerts.of(replace(outlook(6), silent=(quiet,)))
+    assert (still.labels, still.starts, still.ends) == (first.labels, T0, T0 + timedelta(minutes=10))
+    (over,) = alerts.of(outlook(7))
+    assert over.ends == T0 + timedelta(minutes=7)
 
 
 def test_an_alarm_of_another_class_is_another_alert() -> None:

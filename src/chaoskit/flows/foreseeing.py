@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import kube, prediction, signals
-from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
 from chaoskit.events import Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import AutoRecovery, keep
@@ -20,7 +20,7 @@ from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction import Dataset, Health, Model
+    from chaoskit.prediction import Dataset, Health, Model, Silent
 
 RULES_STEP = 60
 """Seconds between two samples where no model says otherwise."""
@@ -70,12 +70,16 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is foreseen at one moment, riskiest first, by whom, and what speaks against it."""
+    """What is foreseen at one moment, riskiest first, by whom, and what speaks against it.
+
+    Of the `silent` nothing can be said: they should run, but their samples have stopped.
+    """
 
     at: datetime
     predictions: tuple[PredictionRecord, ...]
     manner: Manner
     health: Health
+    silent: tuple[Silent, ...] = ()
 
 
 def manner(model: tuple[str, Model] | None) -> Manner:
@@ -125,18 +129,21 @@ class Lookout:
 
         Raises:
             CannotStart: there is no Prometheus, no sample, or none that says anything about now.
+            NotFound: no workload has the selector's labels.
         """
         from chaoskit.prediction import Health
 
         world, now = self.world, self.world.clock.now()
         window = self._measured(now)
         found = learning.answer(window, self.model, now=now, cluster=world.cluster.name)
-        found = self._with_help(self._selected(found))
+        chosen = self._chosen()
+        found = self._with_help([each for each in found if chosen is None or each.target in chosen])
         for each in found:
             keep(world, each.document(), self.listen)
             self.listen(_foreseen(each))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
-        return Outlook(now, found, manner(self.model), health)
+        silent = self._due(prediction.silent(window, now), chosen)
+        return Outlook(now, found, manner(self.model), health, silent)
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:
         """What is foreseen, look after look, until `stop` is set.
@@ -193,15 +200,36 @@ class Lookout:
             )
         return self.world.metrics
 
-    def _selected(self, found: Sequence[PredictionRecord]) -> Sequence[PredictionRecord]:
+    def _chosen(self) -> set[str] | None:
+        """The workloads with the selector's labels; None where there is no selector: all of them."""
         if not self.selector:
-            return found
-        chosen = {
-            f"{word}/{body['metadata']['name']}"
+            return None
+        found = set(self._replicas(self.selector))
+        if not found:
+            raise NotFound(
+                f"no workload of {self.namespace} has the labels {self.selector}",
+                hint=f"kubectl get deployments,statefulsets,daemonsets -n {self.namespace} --show-labels",
+            )
+        return found
+
+    def _due(self, silent: Sequence[Silent], chosen: set[str] | None) -> tuple[Silent, ...]:
+        """Those of the silent that should have samples: chosen, still there and not scaled to zero."""
+        if not silent:
+            return ()
+        try:
+            replicas = self._replicas()
+        except Forbidden:
+            return tuple(each for each in silent if chosen is None or each.target in chosen)
+        meant = {name for name, count in replicas.items() if count and (chosen is None or name in chosen)}
+        return tuple(each for each in silent if each.target in meant)
+
+    def _replicas(self, selector: str = "") -> dict[str, int]:
+        """How many pods each workload with these labels should have; a daemon set one at least."""
+        return {
+            f"{word}/{body['metadata']['name']}": body.get("spec", {}).get("replicas", 1)
             for kind, word in KINDS.items()
-            for body in self.world.cluster.list(kind, self.namespace, labels=self.selector).items
+            for body in self.world.cluster.list(kind, self.namespace, labels=selector).items
         }
-        return [each for each in found if each.target in chosen]
 
     def _with_help(self, found: Sequence[PredictionRecord]) -> tuple[PredictionRecord, ...]:
         """With what helped in the incidents that they are like."""
@@ -241,17 +269,27 @@ class Alerts:
         self._raised: dict[tuple[str, str], Raised] = {}
 
     def of(self, outlook: Outlook) -> tuple[Raised, ...]:
-        """The alerts to push after this look; each ends by itself unless it is pushed again."""
+        """The alerts to push after this look; each ends by itself unless it is pushed again.
+
+        That the samples of an alarmed workload have stopped is no end of its alarm.
+        """
         ends = outlook.at + self._lasting
         now = {(each.namespace, each.target): each for each in outlook.predictions if each.alarmed}
         fresh = {who: self._alert(each, ends) for who, each in now.items()}
+        fell_silent = {(each.namespace, each.target) for each in outlook.silent}
+        kept = {
+            who: replace(alert, ends=ends)
+            for who, alert in self._raised.items()
+            if who in fell_silent and who not in fresh
+        }
+        standing = fresh | kept
         over = [
             replace(alert, ends=outlook.at)
             for who, alert in self._raised.items()
-            if who not in fresh or fresh[who].labels != alert.labels
+            if who not in standing or standing[who].labels != alert.labels
         ]
-        self._raised = fresh
-        return (*fresh.values(), *over)
+        self._raised = standing
+        return (*standing.values(), *over)
 
     def _alert(self, record: PredictionRecord, ends: datetime) -> Raised:
         before = self._raised.get((record.namespace, record.target))

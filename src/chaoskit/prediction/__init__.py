@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from chaoskit.prediction.registry import rollback as rollback
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
+    from chaoskit.prediction.silence import Silent as Silent
+    from chaoskit.prediction.silence import silent as silent
     from chaoskit.prediction.tables import read as read
     from chaoskit.prediction.training import Model as Model
 
@@ -67,6 +69,7 @@ _HOME = {
     "registry": ("Listed", "judge", "names", "next_name", "promote", "promoted", "rollback"),
     "report": ("Report",),
     "rules": ("by_rules",),
+    "silence": ("Silent", "silent"),
     "tables": ("read",),
     "training": ("Model",),
 }
