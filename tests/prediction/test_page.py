@@ -47,7 +47,13 @@ def test_more_false_alarms_than_the_budget_explains_are_no_beating(trained: Trai
     assert json.loads(json.dumps(card.document(loud)))["verdict"] == loud.verdict
 
 
-@pytest.mark.parametrize("mapping", sorted((Path(__file__).parents[2] / "examples/data").glob("*.yaml")))
+TOO_SHORT = "dbsherlock-tpcc.yaml"
+"""Its runs last two minutes: it is read, and refused as a lesson."""
+
+MAPPINGS = sorted((Path(__file__).parents[2] / "examples/data").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("mapping", [each for each in MAPPINGS if each.name != TOO_SHORT])
 def test_every_report_is_of_a_committed_mapping(mapping: Path) -> None:
     report = Path(__file__).parents[2] / "models" / f"REPORT-{mapping.stem}.md"
     assert f"--mapping examples/data/{mapping.name}" in report.read_text(encoding="utf-8")

@@ -95,6 +95,7 @@ def build(
     out-of-fold scores, with the thresholds of each stretch of time from the other stretches, for the
     baselines too, and says so.
     """
+    training.check_length(labelled.dataset)
     every = folds.everything(labelled)
     first = Split.of(labelled, holdout, search.recipe(labelled, every, options))
     found = search.best(labelled, first.early, options, listen=listen, now=now)

@@ -19,13 +19,16 @@ from chaoskit.prediction import evidence, folds, plain
 from chaoskit.prediction.alarms import Judge, Judgement, Scores
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.plain import LINEAR
+from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 FOREST, EVIDENCE = "random forest", "evidence"
+
+MEMBERS = frozenset({FOREST, EVIDENCE, STATIC, ABSENCE, LINEAR, SYMPTOM})
+"""Who may be joined."""
 
 ALARM = 1.0
 """From this joined score on it is an alarm: a member has reached its threshold."""

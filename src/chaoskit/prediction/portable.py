@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -26,13 +28,19 @@ from chaoskit.prediction.calibration import Calibration
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.incidents import Incident
-from chaoskit.prediction.joined import Join
+from chaoskit.prediction.joined import FOREST, MEMBERS, Join
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.registry import CARD, PORTABLE
 from chaoskit.prediction.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
 SCHEMA = "chaoskit.io/portable-model/v1"
+
+DAMAGED = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, EOFError, ValidationError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading raises of a file that is no model: pieces are missing, of another kind or beyond bounds."""
 
 LARGEST = 512 * 2**20
 """Bytes; a larger file is no model."""
@@ -116,14 +124,14 @@ def load(folder: Path) -> Model:
     document = objects.read(folder / MODEL)
     if document.get("schema") != SCHEMA:
         raise errors.InvalidInput(f"{folder / MODEL} is not a model of this version")
-    data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
     try:
+        data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
         with np.load(io.BytesIO(data[TREES]), allow_pickle=False) as packed:
             found = {name: packed[name] for name in packed.files}
         model = _model(document, found, data)
-    except (KeyError, TypeError, ValueError, OSError, ValidationError) as error:
-        raise errors.InvalidInput(f"{folder} cannot be read as a model: {errors.cause(error)}") from error
-    _check(folder, model, document)
+        _check(folder, model, document)
+    except DAMAGED as error:
+        raise errors.InvalidInput(f"{folder} cannot be read as a model: {error!r}") from error
     return model
 
 
@@ -178,6 +186,10 @@ def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
         raise errors.InvalidInput(
             f"{folder} was trained on features that this version makes differently", hint="train it again"
         )
+    for join in (model.join, model.alone):
+        usable = all(0 < limit < np.inf for limit in join.thresholds.values())
+        if not usable or FOREST not in join.thresholds or not set(join.thresholds) <= MEMBERS:
+            raise errors.InvalidInput(f"{folder}: the alarm has no usable thresholds")
     if not trees.agree(model.failure, known):
         raise errors.InvalidInput(f"{folder}: {FAILURE} and {TREES} are not the same forest")
 

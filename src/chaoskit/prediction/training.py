@@ -19,6 +19,7 @@ from chaoskit.prediction.calibration import Calibration, calibrate, calibrated
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.features.statistics import KNOWN_MINUTES
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Lesson, Options, fit, grow, lesson, score, small, weights
 from chaoskit.prediction.health import Ranges, ranges
@@ -27,6 +28,9 @@ from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.seen import Span
 from chaoskit.prediction.table import Samples, Table, tabulate
+
+BLOCK_MINUTES = 5
+"""Baselines are made of blocks so long, the newest of which never counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +99,7 @@ def train(
     Calibration and thresholds come from out-of-fold scores, whole events and stretches of time held out.
     Raises `NoBaseline` when there is no failure to learn from, or nothing but failures.
     """
+    check_length(labelled.dataset)
     at = now or datetime.now(UTC)
     chosen = chosen or folds.everything(labelled)
     if table is None:
@@ -135,6 +140,18 @@ def train(
         facts=_facts(labelled.dataset, samples, judged, options),
         out_of_fold=tuple(scores),
     )
+
+
+def check_length(dataset: Dataset) -> None:
+    """Some run is long enough for features that say something; `NoBaseline` says how long it has to be."""
+    longest = max((block.length * block.step / 60 for block in dataset.blocks), default=0.0)
+    least = KNOWN_MINUTES + BLOCK_MINUTES
+    if longest < least:
+        raise errors.NoBaseline(
+            f"the longest run is {longest:.3g} min, features need {least}: they compare the newest minutes"
+            f" with a baseline of {KNOWN_MINUTES} min before, and are constant until then",
+            hint="collect longer runs",
+        )
 
 
 class Teller:
