@@ -247,6 +247,12 @@ def test_a_history_in_which_nothing_failed_cannot_be_learned_from(chaoskit: Comm
     assert not (chaoskit.home / "state/models/shop-1").exists()
 
 
+def test_a_split_of_random_rows_is_refused(chaoskit: CommandLine) -> None:
+    ended = chaoskit("train", *FILES, "--split", "random")
+    assert (ended.code, ended.out) == (3, "")
+    assert "puts minutes of one event on both sides" in ended.err
+
+
 def test_training_without_a_prometheus_says_how_to_name_it(chaoskit: CommandLine) -> None:
     ended = chaoskit("train", "-n", "shop", "--prometheus", "http://127.0.0.1:1")
     assert ended.code == 4

@@ -222,7 +222,7 @@ def outlook(minute: int, *found: PredictionRecord) -> Outlook:
 
 
 def test_an_alert_stands_while_its_alarm_lasts_and_ends_with_it() -> None:
-    alerts = Alerts(timedelta(minutes=4))
+    alerts = Alerts(timedelta(minutes=4), "shop")
     (first,) = alerts.of(outlook(0, RECORD))
     assert first.labels["workload"] == "deployment/cart"
     assert first.annotations["summary"] == (
@@ -236,7 +236,7 @@ def test_an_alert_stands_while_its_alarm_lasts_and_ends_with_it() -> None:
 
 
 def test_an_alarm_of_a_workload_whose_samples_stopped_is_not_over() -> None:
-    alerts = Alerts(timedelta(minutes=4))
+    alerts = Alerts(timedelta(minutes=4), "shop")
     (first,) = alerts.of(outlook(0, RECORD))
     quiet = Silent("shop", "deployment/cart", 6)
     (still,) = alerts.of(replace(outlook(6), silent=(quiet,)))
@@ -245,8 +245,24 @@ def test_an_alarm_of_a_workload_whose_samples_stopped_is_not_over() -> None:
     assert over.ends == T0 + timedelta(minutes=7)
 
 
+def test_what_speaks_against_the_model_is_an_alert_while_it_does() -> None:
+    alerts = Alerts(timedelta(minutes=4), "shop")
+    health = Health(
+        drift=("drift: cpu_usage of 4 of 5 workloads is unlike the training",), old="trained 40 d ago"
+    )
+    drift, old = alerts.of(replace(outlook(0), health=health))
+    assert drift.labels == {
+        "alertname": "ChaoskitModelDoubtful", "namespace": "shop", "model": "shop-1", "reason": "drift",
+        "severity": "warning",
+    }  # fmt: skip
+    assert drift.annotations["description"] == health.drift[0]
+    still, over = alerts.of(replace(outlook(1), health=replace(health, old="")))
+    assert (still.labels, still.starts) == (drift.labels, T0)
+    assert (over.labels, over.ends) == (old.labels, T0 + timedelta(minutes=1))
+
+
 def test_an_alarm_of_another_class_is_another_alert() -> None:
-    alerts = Alerts(timedelta(minutes=4))
+    alerts = Alerts(timedelta(minutes=4), "shop")
     alerts.of(outlook(0, RECORD))
     fresh, over = alerts.of(outlook(1, replace(RECORD, issue="network")))
     assert (fresh.labels["class"], fresh.starts) == ("network", T0 + timedelta(minutes=1))
@@ -254,7 +270,7 @@ def test_an_alarm_of_another_class_is_another_alert() -> None:
 
 
 def test_alertmanager_is_told_in_its_own_words() -> None:
-    alerts = Alerts(timedelta(minutes=4)).of(outlook(0, RECORD))
+    alerts = Alerts(timedelta(minutes=4), "shop").of(outlook(0, RECORD))
     with scripted(lambda asked: Answer(200)) as server:
         Alertmanager(server.url + "/").push(alerts)
         Alertmanager(server.url).push(())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chaoskit.prediction import card, drawings, page
+from chaoskit.prediction import card, drawings, joined, page
 from chaoskit.prediction.evaluation import Trained
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,6 +30,22 @@ def test_a_page_shows_the_pictures_beside_it(detected: Trained) -> None:
     assert "![timeline](timeline.svg)" in text
     assert "budget | 4 false alarms per day" in text
     assert "PR-AUC of what can be seen" in text
+
+
+def test_a_threshold_that_is_none_is_not_printed_as_a_figure(detected: Trained) -> None:
+    forest = replace(detected.report.members[0], threshold=None)
+    rule = replace(forest, name="evidence", threshold=1e-6)
+    report = replace(
+        detected.report, members=(forest, rule), trials=(("recipe window", None), ("recipe evidence", 0.5))
+    )
+    text = page.markdown(report, "A model")
+    assert "| random forest | none: no alarm by itself |" in text
+    assert "| evidence | any score |" in text
+    assert "recipe window: PR-AUC -, recipe evidence: PR-AUC 0.500" in text
+    assert joined.Join({"random forest": joined.BEYOND, "evidence": 0.3}).told == {
+        "random forest": None,
+        "evidence": 0.3,
+    }
 
 
 def test_a_curve_begins_at_full_recall_and_stays_within_bounds(detected: Trained) -> None:

@@ -226,7 +226,7 @@ def test_two_failures_are_too_few_for_a_verdict(trained: Trained) -> None:
 def test_the_card_says_when_another_forest_was_judged_than_the_one_that_is_kept(leaks: Labelled) -> None:
     kept = build(leaks, small(false_alarms_per_day=6), holdout=0.45, thorough=False, refit=True)
     assert kept.report.kept is not None
-    assert kept.report.kept.thresholds == dict(kept.model.join.thresholds)
+    assert kept.report.kept.thresholds == kept.model.join.told
     assert kept.report.beats_baselines  # the verdict on what was made the same way of less
     text = page.markdown(kept.report, "A model")
     assert "grown anew on all the time" in text

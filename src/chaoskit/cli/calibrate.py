@@ -60,7 +60,9 @@ def calibrate(
 
 def _table(out: Console, found: Calibrated) -> None:
     out.print(f"model {found.name}", style="bold")
-    rows = [(name, f"{found.before[name]:.3f}", f"{limit:.3f}") for name, limit in found.after.items()]
+    from chaoskit.prediction.card import number
+
+    rows = [(name, number(found.before[name]), number(limit)) for name, limit in found.after.items()]
     columns(out, ("alarm", "threshold before", "now"), rows)
     out.print(f"· {found.note}")
     out.print(f"· it {found.verdict}")

@@ -95,7 +95,7 @@ def show(out: Console, report: Report) -> None:
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
         for name, value in report.data.items()
-        if isinstance(value, str | int | float)
+        if isinstance(value, str | int | float) and name != "sha256"
     )
     out.print(f"judged on {report.split}\ndata      {facts}")
     columns(out, HEADINGS, rows(report), wrap=5)

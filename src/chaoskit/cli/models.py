@@ -129,7 +129,7 @@ def _comparison(cards: list[Listed]) -> dict[str, Any]:
 
 
 def _same_data(cards: list[Listed]) -> bool:
-    return len({str(c.card.get("data_sha256") or c.name) for c in cards}) == 1
+    return len({str((c.card.get("data") or {}).get("sha256") or c.name) for c in cards}) == 1
 
 
 def _compare(out: Console, cards: list[Listed]) -> None:

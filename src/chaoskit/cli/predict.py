@@ -237,7 +237,7 @@ def _pushing(url: str, lookout: Lookout, hear: Listener) -> Callable[[Outlook], 
     from chaoskit.events import Warned
     from chaoskit.flows.foreseeing import Alerts
 
-    manager, alerts = Alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step))
+    manager, alerts = Alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step), lookout.namespace)
 
     def push(outlook: Outlook) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaoskit import kube, prediction, signals
 from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
-from chaoskit.events import Event, Foreseen, Listener, Warned, ignore
+from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import AutoRecovery, keep
 from chaoskit.flows.world import World
@@ -38,7 +38,7 @@ KINDS: Mapping[Kind, str] = {
 NEAR = timedelta(hours=1)
 """A recovery within so much of an incident was of it."""
 
-ALERT = "ChaoskitFailureLikely"
+ALERT, DOUBT = "ChaoskitFailureLikely", "ChaoskitModelDoubtful"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Outlook:
 
 def manner(model: tuple[str, Model] | None) -> Manner:
     """How this model speaks, or the rules where there is none."""
-    from chaoskit.prediction.labels import FORECASTABLE
+    from chaoskit.prediction.foresight import forecasts
     from chaoskit.prediction.rules import HORIZON_MINUTES, NAME
 
     if model is None:
@@ -92,15 +92,13 @@ def manner(model: tuple[str, Model] | None) -> Manner:
     name, trained = model
     target = trained.target
     classes = [str(each) for each in trained.issues.classes_]
-    ahead = [each for each in classes if target.lead and each in FORECASTABLE]
-    if target.mode == "forecast" and not target.lead:
-        ahead = classes  # of ramps: each was told where it began
+    ahead = forecasts(target, classes)
     return Manner(
         name,
         target.mode,
         target.lead.total_seconds() / 60,
         trained.trained_at,
-        tuple(ahead),
+        ahead,
         tuple(each for each in classes if each not in ahead),
     )
 
@@ -142,6 +140,8 @@ class Lookout:
             keep(world, each.document(), self.listen)
             self.listen(_foreseen(each))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
+        if self.model:
+            self.listen(_doubted(now, self.namespace, self.model[0], health))
         silent = self._due(prediction.silent(window, now), chosen)
         return Outlook(now, found, manner(self.model), health, silent)
 
@@ -261,11 +261,18 @@ def _foreseen(record: PredictionRecord) -> Foreseen:
     )
 
 
-class Alerts:
-    """What Alertmanager is to hold: an alert for each alarm while it lasts, its end when it is over."""
+def _doubted(now: datetime, namespace: str, model: str, health: Health) -> Doubted:
+    return Doubted(now, namespace, model, health.drifted, health.gone, bool(health.old))
 
-    def __init__(self, lasting: timedelta) -> None:
-        self._lasting = lasting
+
+class Alerts:
+    """What Alertmanager is to hold: an alert for each alarm while it lasts, its end when it is over.
+
+    What speaks against the model itself is one too: its silence is not to be taken for health.
+    """
+
+    def __init__(self, lasting: timedelta, namespace: str) -> None:
+        self._lasting, self._namespace = lasting, namespace
         self._raised: dict[tuple[str, str], Raised] = {}
 
     def of(self, outlook: Outlook) -> tuple[Raised, ...]:
@@ -276,6 +283,7 @@ class Alerts:
         ends = outlook.at + self._lasting
         now = {(each.namespace, each.target): each for each in outlook.predictions if each.alarmed}
         fresh = {who: self._alert(each, ends) for who, each in now.items()}
+        fresh |= {who: self._doubt(outlook, kind, words, ends) for who, kind, words in self._doubts(outlook)}
         fell_silent = {(each.namespace, each.target) for each in outlook.silent}
         kept = {
             who: replace(alert, ends=ends)
@@ -291,6 +299,32 @@ class Alerts:
         self._raised = standing
         return (*standing.values(), *over)
 
+    def _doubts(self, outlook: Outlook) -> Iterator[tuple[tuple[str, str], str, Sequence[str]]]:
+        """What speaks against the model, of each kind: its key, the kind, and words."""
+        health = outlook.health
+        old = (health.old,) if health.old else ()
+        for kind, words in (("drift", health.drift), ("stale-signals", health.stale), ("old-model", old)):
+            if words:
+                yield (self._namespace, f"model {kind}"), kind, words
+
+    def _doubt(self, outlook: Outlook, kind: str, words: Sequence[str], ends: datetime) -> Raised:
+        before = self._raised.get((self._namespace, f"model {kind}"))
+        labels = {
+            "alertname": DOUBT,
+            "namespace": self._namespace,
+            "model": outlook.manner.name,
+            "reason": kind,
+            "severity": "warning",
+        }
+        summary = f"{outlook.manner.name} may be wrong about {self._namespace}: {kind.replace('-', ' ')}"
+        said = {"summary": summary, "description": "; ".join(words)}
+        return Raised(labels, said, self._since(before, labels, outlook.at), ends)
+
+    @staticmethod
+    def _since(before: Raised | None, labels: Mapping[str, str], now: datetime) -> datetime:
+        """When it began: of an alert that stands already, its beginning."""
+        return before.starts if before is not None and before.labels == labels else now
+
     def _alert(self, record: PredictionRecord, ends: datetime) -> Raised:
         before = self._raised.get((record.namespace, record.target))
         labels = {
@@ -301,8 +335,7 @@ class Alerts:
             "model": record.model,
             "severity": "warning",
         }
-        same = before is not None and before.labels == labels
-        return Raised(labels, _annotations(record), before.starts if same and before else record.at, ends)
+        return Raised(labels, _annotations(record), self._since(before, labels, record.at), ends)
 
 
 def _annotations(record: PredictionRecord) -> dict[str, str]:

@@ -38,8 +38,8 @@ class Calibrated:
 
     name: str
     folder: Path
-    before: dict[str, float]
-    after: dict[str, float]
+    before: dict[str, float | None]
+    after: dict[str, float | None]
     note: str
     verdict: str
     promotable: bool
@@ -135,8 +135,8 @@ def calibrate(
     return Calibrated(
         name,
         place,
-        dict(trained.model.join.thresholds),
-        dict(fitted.model.join.thresholds),
+        trained.model.join.told,
+        fitted.model.join.told,
         prediction.notes(fitted.report)[0],
         fitted.report.verdict,
         fitted.report.beats_baselines,

@@ -69,7 +69,7 @@ def _card(trained: Trained, name: str) -> dict[str, Any]:
         "trained_at": model.trained_at.isoformat(),
         "seed": model.seed,
         "threshold": model.threshold,
-        "alarm": dict(model.join.thresholds),
+        "alarm": model.join.told,
         "data_sha256": model.facts.get("data_sha256", ""),
         "false_alarms_per_day": model.false_alarms_per_day,
         "fingerprint": model.spec.fingerprint,

@@ -75,8 +75,9 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
-    shift = model.join.thresholds[FOREST] / max(join.thresholds[FOREST], joined.LEAST) * model.shift
-    return Fitted(join, alone, spreads, float(np.clip(shift, 0.1, 10.0)))
+    before, now = model.join.told[FOREST], join.told[FOREST]
+    moved = before / now if before and now else 1.0  # without a threshold nothing tells of another scale
+    return Fitted(join, alone, spreads, float(np.clip(moved * model.shift, 0.1, 10.0)))
 
 
 def without_events(labelled: Labelled) -> Labelled:

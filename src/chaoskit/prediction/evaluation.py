@@ -94,7 +94,12 @@ def build(
     the first, and says so. When a part has fewer than four failures that can be seen, the report is on
     out-of-fold scores, with the thresholds of each stretch of time from the other stretches, for the
     baselines too, and says so.
+
+    Raises:
+        Refused: the options want another split than one in time.
+        NoBaseline: there is too little to learn from.
     """
+    folds.check(options.split)
     training.check_length(labelled.dataset)
     every = folds.everything(labelled)
     first = Split.of(labelled, holdout, search.recipe(labelled, every, options))
@@ -124,7 +129,7 @@ def _grown_anew(model: Model) -> Kept:
         "the figures are of a model of the earlier time; the one that is kept was grown anew on all the time,"
         " in the same way, with thresholds of its own"
     )
-    return Kept(words, dict(model.join.thresholds), model.false_alarms_per_day, judged=True)
+    return Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
 
 
 def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) -> Report:
@@ -172,7 +177,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
     moments = _unseen(trained.model, table)
     words = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
-    kept = Kept(words, dict(model.join.thresholds), model.false_alarms_per_day, judged=True)
+    kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
         words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
         report = replace(trained.report, kept=replace(kept, words=words, judged=False))

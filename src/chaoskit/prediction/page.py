@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from chaoskit.prediction.card import HEADINGS, caught, number, rows
-from chaoskit.prediction.labels import DETECTED_ONLY, FORECASTABLE
+from chaoskit.prediction.foresight import reason
+from chaoskit.prediction.joined import LEAST
 from chaoskit.prediction.report import ClassReport, Line, Member, Report
 
 
@@ -90,8 +91,8 @@ def _members(report: Report) -> str:
     lines = [
         (
             name,
-            number(each.threshold) if each else "-",
-            *([number(kept[name]) if name in kept else "-"] if kept else []),
+            _limit(each.threshold) if each else "-",
+            *([_limit(kept[name]) if name in kept else "-"] if kept else []),
             caught(each.caught) if each else "-",
             str(each.false_alarms) if each else "-",
         )
@@ -100,6 +101,13 @@ def _members(report: Report) -> str:
     headings = ["threshold", *(["of the kept model"] if kept else []), "catches alone", "false alarms alone"]
     words = "It is an alarm when a member reaches its threshold; the probability is the forest's, calibrated."
     return words + "\n\n" + _table(("member", *headings), lines)
+
+
+def _limit(threshold: float | None) -> str:
+    """The threshold, with what is told apart by it."""
+    if threshold is None:
+        return "none: no alarm by itself"
+    return "any score" if threshold <= LEAST else number(threshold)
 
 
 def _members_of(report: Report) -> dict[str, Member | None]:
@@ -174,8 +182,8 @@ def _foresight(report: Report) -> str:
         return (
             "This model detects a failure while it lasts; it does not forecast. A lead time would be a leak."
         )
-    lines = [f"- {issue}: forecast, {reason}" for issue, reason in FORECASTABLE.items()]
-    lines += [f"- {issue}: only detected, {reason}" for issue, reason in DETECTED_ONLY.items()]
+    lines = [f"- {issue}: forecast, {reason(issue, ahead=True)}" for issue in report.forecasts]
+    lines += [f"- {issue}: only detected, {reason(issue, ahead=False)}" for issue in report.detects]
     return "\n".join(lines)
 
 

@@ -87,10 +87,13 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One whose alarms the model joins: its threshold there, and what it catches there all by itself."""
+    """One whose alarms the model joins: its threshold there, and what it catches there all by itself.
+
+    `threshold` is None where no score that it can have is an alarm.
+    """
 
     name: str
-    threshold: float
+    threshold: float | None
     caught: Mapping[str, tuple[int, int]]
     false_alarms: int
 
@@ -126,7 +129,7 @@ class Kept:
     """
 
     words: str
-    thresholds: Mapping[str, float]
+    thresholds: Mapping[str, float | None]
     false_alarms_per_day: float
     judged: bool
 
@@ -136,7 +139,8 @@ class Report:
     """What was measured, on what, how it was split, and whether the model beats every baseline.
 
     `model` is judged per event and per rank by the joined alarm, its Brier and ECE by the forest; `alone` is
-    the forest with a threshold of its own for the same budget.
+    the forest with a threshold of its own for the same budget. `forecasts` and `detects` are the classes that
+    the model knows.
     """
 
     target: str
@@ -163,6 +167,8 @@ class Report:
     notes: tuple[str, ...] = ()
     trials: tuple[tuple[str, float | None], ...] = field(default=())
     kept: Kept | None = None
+    forecasts: tuple[str, ...] = ()
+    detects: tuple[str, ...] = ()
 
     @property
     def failures(self) -> int:
