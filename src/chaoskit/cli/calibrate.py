@@ -66,5 +66,9 @@ def _table(out: Console, found: Calibrated) -> None:
     columns(out, ("alarm", "threshold before", "now"), rows)
     out.print(f"· {found.note}")
     out.print(f"· it {found.verdict}")
-    verb = "models promote" if found.promotable else "evaluate --help; chaoskit models show"
-    next_step(out, f"chaoskit {verb} {found.name}")
+    next_step(
+        out,
+        f"chaoskit models promote {found.name}"
+        if found.promotable
+        else f"chaoskit evaluate --model {found.name} --help",
+    )

@@ -119,7 +119,7 @@ def promote(root: Path, name: str) -> bool:
     """
     if not digest_of(root / name):
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
-    _check(name, _verdict(objects.read(root / KNOWN), root / name))
+    _check(root / name, _verdict(objects.read(root / KNOWN), root / name))
     with objects.changed(root / PROMOTED) as content:
         history = content.setdefault("history", [])
         if history and history[-1]["name"] == name:
@@ -128,8 +128,11 @@ def promote(root: Path, name: str) -> bool:
     return True
 
 
-def _check(name: str, verdict: Mapping[str, Any] | None) -> None:
-    judging = f"judge it: chaoskit evaluate --model {name}; or name it: chaoskit predict --model {name}"
+def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
+    """The verdict is one that promotes."""
+    name, judging = folder.name, f"name it: chaoskit predict --model {folder.name}"
+    if not (folder / PORTABLE).is_file():  # of that form what judges it stayed behind
+        judging = f"judge it: chaoskit evaluate --model {name}; or {judging}"
     if verdict is None:
         raise errors.Refused(
             f"nobody has judged {name} here: its card is the claim of whoever made it",

@@ -1,4 +1,4 @@
-"""Reads metrics files, long, wide or tidy, by a mapping file: whose, when, in what unit; missing is missing."""
+"""Reads metrics files, long, wide or tidy, by a mapping file: whose, when, in what unit."""
 
 from __future__ import annotations
 
