@@ -131,6 +131,14 @@ def test_of_many_runs_the_earlier_ones_teach(leaks: Labelled) -> None:
         assert max(taught) < min(asked)
 
 
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [((0.205, 0.204), 0), ((0.20, 0.21), 0), ((0.20, 0.30), 1), ((None, 0.1), 1), ((None, None), 0), ((), 0)],
+)
+def test_another_recipe_has_to_be_clearly_better(scores: tuple[float | None, ...], chosen: int) -> None:
+    assert search._clearly_best([(str(n), score) for n, score in enumerate(scores)]) == chosen
+
+
 def test_too_little_to_compare_by_is_no_figure(leaks: Labelled, options: Small) -> None:
     few = replace(leaks, events=leaks.events[:2])
     table = tabulate(few, features.spec(few.dataset))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -73,3 +74,26 @@ MAPPINGS = sorted((Path(__file__).parents[2] / "examples/data").glob("*.yaml"))
 def test_every_report_is_of_a_committed_mapping(mapping: Path) -> None:
     report = Path(__file__).parents[2] / "models" / f"REPORT-{mapping.stem}.md"
     assert f"--mapping examples/data/{mapping.name}" in report.read_text(encoding="utf-8")
+
+
+MODELS = Path(__file__).parents[2] / "models"
+GOALS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (MODELS / "README.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ") and not line.startswith("| report")
+]
+
+
+def test_every_report_stands_beside_its_goals() -> None:
+    assert {f"REPORT-{goal[0]}.md" for goal in GOALS} == {each.name for each in MODELS.glob("REPORT-*.md")}
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: f"{goal[0]}: {goal[1]}")
+def test_a_figure_beside_its_goal_is_that_of_the_report(goal: list[str]) -> None:
+    report, _, _, _, measured, reached = goal
+    text = (MODELS / f"REPORT-{report}.md").read_text(encoding="utf-8")
+    figures = re.findall("`([^`]+)`", measured)
+    assert figures or measured == "not measured"
+    for figure in figures:
+        assert re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", text), figure
+    assert reached

@@ -33,6 +33,9 @@ SIZES: tuple[dict[str, Any], ...] = (
 )
 """What is tried, the most promising first: when the time is up the rest is left."""
 
+CLEARLY = 1.1
+"""So many times the PR-AUC of the first recipe another one needs: less may be chance, with few events."""
+
 ENOUGH_WORKLOADS, ENOUGH_EVENTS = 3, 4
 """Fewer workloads that failed, or fewer events to compare by, decide nothing."""
 
@@ -73,7 +76,7 @@ def best(
         tables[each] = tabulate(labelled, features.spec(labelled.dataset, each), listen, now=at)
     if len(tables) > 1:
         trials += [(f"recipe {each}", validate(table, chosen, options)) for each, table in tables.items()]
-    recipe_ = list(tables)[_best(trials)]
+    recipe_ = list(tables)[_clearly_best(trials)]
     options = replace(options, recipe=recipe_)
     if options.search_seconds > 0 or options.trials:
         options, more = _sizes(tables[recipe_], chosen, options, clock)
@@ -94,6 +97,13 @@ def _recipes(labelled: Labelled, chosen: Moments, options: Options) -> list[Reci
     if len({event.workload for event in seen}) < ENOUGH_WORKLOADS:
         return ["evidence"]
     return ["window", "evidence"] if len(seen) >= 2 * ENOUGH_EVENTS else ["window"]
+
+
+def _clearly_best(trials: Sequence[Trial]) -> int:
+    """The place of the best trial where it is clearly better than the first, which else stays."""
+    best = _best(trials)
+    first, other = (trials[0][1], trials[best][1]) if trials else (None, None)
+    return best if first is None or other is None or other >= CLEARLY * first else 0
 
 
 def _best(trials: Sequence[Trial]) -> int:
