@@ -211,6 +211,7 @@ def test_the_end_that_is_judged_has_enough_failures_whatever_recipe_was_chosen(
     report = build(labelled, small(recipe="auto"), holdout=0.35, thorough=False).report
     assert sum(report.data["events"].values()) >= 4
     assert "in turn" in report.split
+    assert any("kind to the model" in note for note in report.notes) == any(s for _, s in report.trials)
 
 
 def test_two_failures_are_too_few_for_a_verdict(trained: Trained) -> None:

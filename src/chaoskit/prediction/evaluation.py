@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -18,6 +19,7 @@ from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
 from chaoskit.prediction.labels import Event, Labelled
 from chaoskit.prediction.report import ENOUGH, Kept, Report
+from chaoskit.prediction.search import Trial
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
 from chaoskit.prediction.witnesses import Witnesses
@@ -61,15 +63,16 @@ class Split:
         gap = 2 * table.spec.window * table.spec.step / 60
         return f"by time: the last {holdout:.0%} of every run held out, {gap:.0f} min before it left out"
 
-    @property
-    def notes(self) -> list[str]:
-        """What is to be known of figures that are out of fold."""
-        if not self.out_of_fold:
-            return []
-        return [
-            "too few failures for a held-out end: figures and thresholds are out of fold, over all the time",
-            "the recipe and the sizes of trees were chosen on the same failures: that is kind to the model",
-        ]
+    def notes(self, trials: Sequence[Trial]) -> list[str]:
+        """What is to be known of figures that are out of fold, where these trials chose how to train."""
+        found = []
+        if self.out_of_fold:
+            found.append(
+                "too few failures for a held-out end: figures and thresholds are out of fold, of all the time"
+            )
+            if any(score is not None for _, score in trials):
+                found.append("what was tried was chosen on the same failures: that is kind to the model")
+        return found
 
 
 def visible(labelled: Labelled, of: list[Event]) -> list[Event]:
@@ -111,11 +114,8 @@ def build(
     half = folds.turns(labelled, every, 2, table.spec.window)[0] if split.out_of_fold else None
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
-    words = split.words(holdout, table)
-    if split.out_of_fold:
-        report = judged.out_of_fold(options, words, split.notes)
-    else:
-        report = judged.report(words, split.notes)
+    words, notes = split.words(holdout, table), split.notes(found.trials)
+    report = judged.out_of_fold(options, words, notes) if split.out_of_fold else judged.report(words, notes)
     report = replace(report, trials=found.trials)
     if refit and not split.out_of_fold:
         model = training.train(labelled, options, table=table, now=now, listen=listen)
