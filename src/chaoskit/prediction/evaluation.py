@@ -146,7 +146,7 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     moments = _unseen(trained.model, table)
     if not any(each.any() for each in moments):
         raise errors.NoBaseline(
-            "the model learned from all of this data: how it does on it says nothing",
+            "the model learned from all of this data, of the same pods at the same time: it cannot judge it",
             hint="give data of another time or cluster; its card tells how it did on held-out time",
         )
     if not Judge(labelled, moments).due:
