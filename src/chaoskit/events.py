@@ -94,6 +94,17 @@ class Foreseen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Doubted(Event):
+    """What speaks against a model's answers: signals that drifted or went stale, by name, and its age."""
+
+    namespace: str
+    model: str
+    drifted: tuple[str, ...]
+    stale: tuple[str, ...]
+    old: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something is not as it should be but does not stop the work."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from chaoskit.adapters.exposition import Endpoints, Exposition
 from chaoskit.errors import CannotStart, InvalidInput
-from chaoskit.events import Ended, Foreseen, Warned
+from chaoskit.events import Doubted, Ended, Foreseen, Warned
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -114,3 +114,19 @@ def test_predictions_are_metrics_and_a_later_look_takes_their_place(
     exposition(foreseen(2, "a", 0.9))
     page = asked(endpoints, "/metrics")[1]
     assert f'chaoskit_failure_probability{labels[:-3]}a"}} 0.9' in page
+
+
+def test_what_speaks_against_a_model_is_a_metric_until_it_is_over(
+    served: tuple[Exposition, Endpoints],
+) -> None:
+    exposition, endpoints = served
+    exposition(Doubted(NOW, "shop", "shop-1", ("cpu_usage",), ("memory_usage",), old=True))
+    page = asked(endpoints, "/metrics")[1]
+    who = 'model="shop-1",namespace="shop"'
+    assert f'chaoskit_model_drift{{{who},signal="cpu_usage"}} 1.0' in page
+    assert f'chaoskit_model_stale_signal{{{who},signal="memory_usage"}} 1.0' in page
+    assert f"chaoskit_model_old{{{who}}} 1.0" in page
+    exposition(Doubted(NOW, "shop", "shop-1", (), (), old=False))
+    page = asked(endpoints, "/metrics")[1]
+    assert "chaoskit_model_drift{" not in page
+    assert f"chaoskit_model_old{{{who}}} 0.0" in page

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from tests.commandline import CommandLine
 from tests.wire import Answer, scripted
+
+from chaoskit.cli.predict import Gate
+from chaoskit.flows.foreseeing import Manner, Outlook
+from chaoskit.outcome import Outcome
+from chaoskit.prediction import Health, Silent
+from chaoskit.records import PredictionRecord
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_rules_say_that_they_are_rules_and_what_they_can_do(chaoskit: CommandLine) -> None:
@@ -53,6 +64,13 @@ def test_what_is_over_the_threshold_ends_the_watch_with_1(chaoskit: CommandLine)
     assert ended.out.splitlines()[1].startswith("WORKLOAD")
 
 
+@pytest.mark.parametrize("gate", [("--fail-above", 0.01), ("--fail-on-alarm",), ()])
+def test_labels_that_no_workload_has_are_4(chaoskit: CommandLine, gate: tuple[object, ...]) -> None:
+    ended = chaoskit("predict", "-n", "shop", "-l", "tier=bakend", *gate)
+    assert (ended.code, ended.out) == (4, "")
+    assert "no workload of shop has the labels tier=bakend" in ended.err
+
+
 def test_options_that_do_not_belong_together_are_2(chaoskit: CommandLine) -> None:
     assert chaoskit("predict", "--rounds", 2).code == 2
     assert chaoskit("predict", "--data", "x", "--mapping", "y", "--watch").code == 2
@@ -82,3 +100,40 @@ def test_past_predictions_are_held_against_what_came_of_them(chaoskit: CommandLi
     assert score["model"] == "rules"
     assert score["open"] > 5  # their horizon is not over
     assert chaoskit("predict", "-n", "shop", "--scorecard").out.startswith("MODEL")
+
+
+def outlook(*found: PredictionRecord, silent: tuple[Silent, ...] = ()) -> Outlook:
+    return Outlook(T0, found, Manner("shop-1", "forecast", 30), Health(), silent)
+
+
+def record(**told: Any) -> PredictionRecord:
+    usual: dict[str, Any] = {
+        "id": "1", "at": T0, "trace_id": "1", "target": "deployment/cart", "namespace": "shop",
+        "cluster": "kind", "model": "shop-1", "horizon_minutes": 30, "probability": 0.4, "low": 0.3,
+        "high": 0.5, "score": 0.5, "alarmed": False, "issue": "", "reasons": (),
+    }  # fmt: skip
+    return PredictionRecord(**(usual | told))
+
+
+RULE: dict[str, Any] = {"probability": None, "low": None, "high": None, "model": "rules"}
+CART = Silent("shop", "deployment/cart", 6.0)
+
+
+@pytest.mark.parametrize(
+    ("gate", "seen", "outcome"),
+    [
+        (Gate(), outlook(), Outcome.DONE),
+        (Gate(0.9), outlook(), Outcome.CANNOT_START),
+        (Gate(0.9), outlook(record()), Outcome.BELOW_THRESHOLD),
+        (Gate(0.4), outlook(record()), Outcome.AT_OR_OVER_THRESHOLD),
+        (Gate(0.99), outlook(record(**RULE, score=0.8, alarmed=True)), Outcome.AT_OR_OVER_THRESHOLD),
+        (Gate(0.99), outlook(record(**RULE, score=0.4)), Outcome.BELOW_THRESHOLD),
+        (Gate(0.9), outlook(record(score=1.2, alarmed=True)), Outcome.BELOW_THRESHOLD),
+        (Gate(0.9, on_alarm=True), outlook(record(score=1.2, alarmed=True)), Outcome.AT_OR_OVER_THRESHOLD),
+        (Gate(on_alarm=True), outlook(record()), Outcome.BELOW_THRESHOLD),
+        (Gate(0.9), outlook(record(), silent=(CART,)), Outcome.CANNOT_START),
+        (Gate(0.4), outlook(record(), silent=(CART,)), Outcome.AT_OR_OVER_THRESHOLD),
+    ],
+)
+def test_what_nothing_is_known_of_passes_no_gate(gate: Gate, seen: Outlook, outcome: Outcome) -> None:
+    assert gate.outcome(seen) is outcome

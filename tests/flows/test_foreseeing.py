@@ -7,22 +7,25 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from tests.wire import Answer, scripted
 
+from chaoskit import kube
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
-from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.errors import CannotStart, NotFound, Unavailable
 from chaoskit.events import Event, Foreseen, Warned
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
-from chaoskit.prediction import Dataset, Health
+from chaoskit.prediction import Dataset, Health, Silent
 from chaoskit.prediction.dataset import Block, Row, latest
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.signals import BY_NAME
@@ -149,6 +152,59 @@ def test_the_newer_word_counts_and_rows_come_and_go() -> None:
     assert [row.pod for row in latest(joined, block(9, [7], "a"), 2).blocks[0].rows] == ["a"]
 
 
+class Stopping(Prometheus):
+    """The cart's samples end at 12:50; those of a database go on."""
+
+    def range(self, signal: Signal, *asked: Any, **options: Any) -> tuple[Series, ...]:
+        found = super().range(signal, *asked, **options)
+        return tuple(part for each in found for part in (self._stopped(each), self._beside(each)))
+
+    def _stopped(self, each: Series) -> Series:
+        last = int((T0 + timedelta(minutes=50) - each.start).total_seconds() // each.step)
+        values = [value if at <= last else float("nan") for at, value in enumerate(each.values)]
+        return replace(each, values=array("d", values))
+
+    def _beside(self, each: Series) -> Series:
+        labels = {**CART, "pod": "db-1", "workload": "db"}
+        return replace(each, labels=labels, values=array("d", [1.0] * len(each.values)))
+
+
+@dataclass
+class Deployments:
+    """A cluster with deployments of so many replicas."""
+
+    replicas: dict[str, int]
+    name: str = "kind"
+
+    def list(self, kind: Kind, namespace: str, *, labels: str = "") -> Any:
+        bodies = [{"metadata": {"name": name}, "spec": {"replicas": n}} for name, n in self.replicas.items()]
+        return SimpleNamespace(items=bodies if kind == kube.DEPLOYMENT and not labels else [])
+
+
+def stopped(replicas: dict[str, int], selector: str = "") -> Outlook:
+    looking = lookout(Stopping(), ManualClock(T0 + timedelta(minutes=56)), [])
+    looking.world = replace(looking.world, cluster=cast("Any", Deployments(replicas)))
+    looking.selector = selector
+    return looking.look()
+
+
+def test_a_workload_whose_samples_stopped_is_said_and_not_forgotten() -> None:
+    seen = stopped({"cart": 2, "db": 1})
+    assert [each.target for each in seen.predictions] == ["deployment/db"]
+    (silent,) = seen.silent
+    assert silent.words == "deployment/cart: no sample for 6 min, nothing is known of it"
+
+
+@pytest.mark.parametrize("replicas", [{"db": 1}, {"cart": 0, "db": 1}])
+def test_a_workload_that_is_gone_or_scaled_to_zero_is_silent_by_right(replicas: dict[str, int]) -> None:
+    assert stopped(replicas).silent == ()
+
+
+def test_labels_that_no_workload_has_are_an_error() -> None:
+    with pytest.raises(NotFound, match="no workload of shop has the labels tier=bakend"):
+        stopped({"cart": 2}, "tier=bakend")
+
+
 # ---------------------------------------------------------------------- alerts
 
 RECORD = PredictionRecord(
@@ -166,7 +222,7 @@ def outlook(minute: int, *found: PredictionRecord) -> Outlook:
 
 
 def test_an_alert_stands_while_its_alarm_lasts_and_ends_with_it() -> None:
-    alerts = Alerts(timedelta(minutes=4))
+    alerts = Alerts(timedelta(minutes=4), "shop")
     (first,) = alerts.of(outlook(0, RECORD))
     assert first.labels["workload"] == "deployment/cart"
     assert first.annotations["summary"] == (
@@ -179,8 +235,34 @@ def test_an_alert_stands_while_its_alarm_lasts_and_ends_with_it() -> None:
     assert alerts.of(outlook(3)) == ()
 
 
+def test_an_alarm_of_a_workload_whose_samples_stopped_is_not_over() -> None:
+    alerts = Alerts(timedelta(minutes=4), "shop")
+    (first,) = alerts.of(outlook(0, RECORD))
+    quiet = Silent("shop", "deployment/cart", 6)
+    (still,) = alerts.of(replace(outlook(6), silent=(quiet,)))
+    assert (still.labels, still.starts, still.ends) == (first.labels, T0, T0 + timedelta(minutes=10))
+    (over,) = alerts.of(outlook(7))
+    assert over.ends == T0 + timedelta(minutes=7)
+
+
+def test_what_speaks_against_the_model_is_an_alert_while_it_does() -> None:
+    alerts = Alerts(timedelta(minutes=4), "shop")
+    health = Health(
+        drift=("drift: cpu_usage of 4 of 5 workloads is unlike the training",), old="trained 40 d ago"
+    )
+    drift, old = alerts.of(replace(outlook(0), health=health))
+    assert drift.labels == {
+        "alertname": "ChaoskitModelDoubtful", "namespace": "shop", "model": "shop-1", "reason": "drift",
+        "severity": "warning",
+    }  # fmt: skip
+    assert drift.annotations["description"] == health.drift[0]
+    still, over = alerts.of(replace(outlook(1), health=replace(health, old="")))
+    assert (still.labels, still.starts) == (drift.labels, T0)
+    assert (over.labels, over.ends) == (old.labels, T0 + timedelta(minutes=1))
+
+
 def test_an_alarm_of_another_class_is_another_alert() -> None:
-    alerts = Alerts(timedelta(minutes=4))
+    alerts = Alerts(timedelta(minutes=4), "shop")
     alerts.of(outlook(0, RECORD))
     fresh, over = alerts.of(outlook(1, replace(RECORD, issue="network")))
     assert (fresh.labels["class"], fresh.starts) == ("network", T0 + timedelta(minutes=1))
@@ -188,7 +270,7 @@ def test_an_alarm_of_another_class_is_another_alert() -> None:
 
 
 def test_alertmanager_is_told_in_its_own_words() -> None:
-    alerts = Alerts(timedelta(minutes=4)).of(outlook(0, RECORD))
+    alerts = Alerts(timedelta(minutes=4), "shop").of(outlook(0, RECORD))
     with scripted(lambda asked: Answer(200)) as server:
         Alertmanager(server.url + "/").push(alerts)
         Alertmanager(server.url).push(())

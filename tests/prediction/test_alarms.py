@@ -103,7 +103,7 @@ def test_rates_are_per_hour_of_the_cluster_and_per_day_of_a_pod(world: World) ->
 @pytest.mark.parametrize("how", ["random", "row", "shuffle"])
 def test_a_random_split_is_refused(how: str) -> None:
     with pytest.raises(errors.Refused, match="both sides") as caught:
-        folds.refuse_random(how)
+        folds.check(how)
     assert caught.value.guard == "honest evaluation"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import artifact, registry
+from chaoskit.prediction import artifact, objects, registry
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.features import layout
 
@@ -115,7 +115,7 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     root = tmp_path / "models"
     good = replace(trained, report=replace(trained.report, beaten_by=()))
     for name in ("shop-1", "shop-2"):
-        artifact.save(good, root / name, state=tmp_path)
+        artifact.save(good, root / name, state=root)
         assert registry.promote(root, name)
     assert not registry.promote(root, "shop-2")
     assert registry.promoted(root) == "shop-2"
@@ -131,7 +131,7 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
 
 def test_a_rollback_never_goes_to_the_model_that_answers(tmp_path: Path) -> None:
     twice = {"history": [{"name": name, "at": ""} for name in ("shop-1", "shop-2", "shop-2")]}
-    registry.write_object(tmp_path / registry.PROMOTED, twice)
+    objects.write(tmp_path / registry.PROMOTED, twice)
     assert registry.rollback(tmp_path) == "shop-1"
 
 
@@ -140,12 +140,12 @@ def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
 ) -> None:
     root = tmp_path / "models"
     poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
-    artifact.save(poor, root / "shop-1", state=tmp_path)
+    artifact.save(poor, root / "shop-1", state=root)
     with pytest.raises(errors.Refused, match="static rule") as caught:
         registry.promote(root, "shop-1")
     assert "--model shop-1" in caught.value.hint
     assert registry.promoted(root) == ""
-    assert artifact.load(root / "shop-1", state=tmp_path).report.beaten_by
+    assert artifact.load(root / "shop-1", state=root).report.beaten_by
 
 
 def test_promoting_what_is_not_there_is_an_unknown_name(tmp_path: Path) -> None:

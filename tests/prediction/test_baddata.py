@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +138,32 @@ def test_one_class_alone_is_told_as_that_class(world: World, options: Small) -> 
 def test_a_counter_per_second_survives_gaps_and_resets() -> None:
     counter = np.array([[0.0, 60, np.nan, 180, 30, 90]])
     np.testing.assert_allclose(per_second(counter, 60), [[np.nan, 1, np.nan, 1, 0.5, 1]])
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_unix_times_are_of_any_unit(tmp_path: Path, unit: int) -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    lines = "".join(f"{(int(first.timestamp()) + 60 * m) * unit},web-1,1\n" for m in range(5))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS)).blocks
+    assert (block.start, block.length) == (first, 5)
+
+
+@pytest.mark.parametrize("cell", ["1e30", "-1e15", "-1", "inf", "1e400"])
+def test_a_time_that_is_none_is_an_error_at_its_cell(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"at,pod,cpu\n2026-01-01T00:00:00Z,web-1,1\n{cell},web-1,1\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line, problem.column) == ("at", 3, 1)
+
+
+def test_runs_that_are_shorter_than_a_baseline_cannot_be_learned_from(world: World, options: Small) -> None:
+    data = faulty(world, spiky()).dataset
+    runs = tuple(replace(data.blocks[0].cut(at, at + 9), run=str(at)) for at in range(66, 596, 10))
+    with pytest.raises(errors.NoBaseline, match="the longest run is 9 min, features need 15") as caught:
+        build(label(replace(data, blocks=runs), DETECT), options(), thorough=False)
+    assert of_error(caught.value).exit_code == 8
 
 
 def test_differences_shares_and_constants_come_from_the_mapping(tmp_path: Path) -> None:

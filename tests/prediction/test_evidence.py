@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import calibrating, evidence, features, folds
+from chaoskit.prediction import evidence, features, folds
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate
+from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.joined import EVIDENCE
 from chaoskit.prediction.labels import Labelled, Target, label
@@ -20,9 +20,12 @@ from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
 START = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+ELSEWHERE = datetime(2027, 3, 1, tzinfo=UTC)
 
 
-def campaign(world: World, runs: int, *, usual: float, noise: float, seed: int) -> Labelled:
+def campaign(
+    world: World, runs: int, *, usual: float, noise: float, seed: int, first_day: datetime = START
+) -> Labelled:
     """Runs of six pods of which one climbs to its limit; how full they usually are depends on the place."""
     random = np.random.default_rng(seed)
     blocks, labels = [], []
@@ -31,7 +34,7 @@ def campaign(world: World, runs: int, *, usual: float, noise: float, seed: int) 
         cpu = 0.2 + 0.02 * random.standard_normal((6, 150))
         victim, first, last = run % 6, 90, 125
         memory[victim, first : last + 1] += np.linspace(0, 0.97 - usual, last + 1 - first)
-        start = START + timedelta(days=run)
+        start = first_day + timedelta(days=run)
         made = world({"memory_usage": memory, "cpu_usage": cpu}, start=start)
         blocks.append(replace(made.blocks[0], run=f"run-{run}"))
         for meaning, target, begin, end in (
@@ -115,7 +118,7 @@ def test_a_ramp_is_foreseen_and_its_lead_is_a_share_of_what_was_possible(moved: 
 def test_on_another_cluster_thresholds_from_its_healthy_time_alarm_earlier(
     world: World, moved: Trained
 ) -> None:
-    quiet = campaign(world, 6, usual=0.2, noise=0.001, seed=4)
+    quiet = campaign(world, 6, usual=0.2, noise=0.001, seed=4, first_day=ELSEWHERE)
     frozen, fitted = evaluate(moved, quiet), evaluate(moved, quiet, calibrated=True)
     assert fitted.model.recall == 1
     assert (fitted.model.lead_share or 0) >= (frozen.model.lead_share or 0)
@@ -129,10 +132,12 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
         quiet.dataset, labels=(), blocks=tuple(block.cut(0, 90) for block in quiet.dataset.blocks)
     )
     model = moved.model
-    found = calibrating.recalibrated(moved, label(healthy, model.target))
+    found = recalibrated(moved, label(healthy, model.target))
     assert set(found.model.join.thresholds) == set(model.join.thresholds)
     assert found.model.join != model.join or found.model.evidence != model.evidence
-    assert "thresholds were set anew" in found.report.notes[-1]
+    assert found.report.kept is not None
+    assert "thresholds were set anew" in found.report.kept.words
+    assert not found.report.beats_baselines
     if EVIDENCE in model.join.thresholds:
         assert found.model.join.thresholds[EVIDENCE] == pytest.approx(1, abs=1e-3)
 
@@ -140,7 +145,7 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:
     short = world({"memory_usage": np.full((6, 30), 0.3), "cpu_usage": np.full((6, 30), 0.3)})
     with pytest.raises(errors.NoBaseline, match="healthy time"):
-        calibrating.recalibrated(moved, label(short, moved.model.target))
+        recalibrated(moved, label(short, moved.model.target))
 
 
 def test_a_model_of_evidence_answers_with_the_signal_behind_the_sign(

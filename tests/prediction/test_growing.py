@@ -13,7 +13,7 @@ import pytest
 from chaoskit import errors
 from chaoskit.prediction import features, folds, forest, search
 from chaoskit.prediction.forest import Options
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Labelled, label
 from chaoskit.prediction.table import Table, tabulate
 from chaoskit.prediction.training import out_of_fold
 
@@ -92,8 +92,58 @@ def test_the_search_ends_with_its_time_and_says_what_it_tried(leaks: Labelled, o
     some = options(recipe="evidence", search_seconds=1.5)
     found = search.best(leaks, every, some, clock=lambda: float(next(ticks)))
     assert [name for name, _ in found.trials] == ["leaf 3, splits sqrt", "leaf 1, splits sqrt"]
-    best = max(found.trials, key=lambda trial: trial[1])[0]
+    best = max(found.trials, key=lambda trial: trial[1] or 0)[0]
     assert f"leaf {found.options.leaf}, splits {found.options.splits}" == best
+
+
+def test_a_search_by_trials_is_the_same_on_every_machine(leaks: Labelled, options: Small) -> None:
+    slow = count(step=1000)
+    some = options(recipe="evidence", search_seconds=1, trials=3)
+    one, other = (
+        search.best(leaks, folds.everything(leaks), some, clock=clock)
+        for clock in (lambda: 0.0, lambda: float(next(slow)))
+    )
+    assert len(one.trials) == 3
+    assert one.trials == other.trials
+
+
+def test_validation_teaches_with_the_past_alone(leaks: Labelled) -> None:
+    every = folds.everything(leaks)
+    sides = folds.onward(leaks, every, 5, 60)
+    assert len(sides) == 4
+    examined = np.zeros(leaks.dataset.blocks[0].length, dtype=int)
+    for (teaches,), (examines,) in sides:
+        assert np.flatnonzero(teaches)[-1] + 60 < np.flatnonzero(examines)[0]
+        examined += examines
+        for event in leaks.events:
+            assert len(set(examines[event.first : event.last + 1].tolist())) == 1
+    assert examined.max() == 1
+    assert examined.mean() == pytest.approx(0.8, abs=0.05)
+
+
+def test_of_many_runs_the_earlier_ones_teach(leaks: Labelled) -> None:
+    (block,) = leaks.dataset.blocks
+    parts = tuple(replace(block.cut(at, at + 120), run=str(at)) for at in range(840, -1, -120))
+    runs = label(replace(leaks.dataset, blocks=parts), leaks.target)
+    for teaches, examines in folds.onward(runs, folds.everything(runs), 4, 60):
+        taught = [b.start for b, moments in zip(parts, teaches, strict=True) if moments.any()]
+        asked = [b.start for b, moments in zip(parts, examines, strict=True) if moments.any()]
+        assert max(taught) < min(asked)
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [((0.205, 0.204), 0), ((0.20, 0.21), 0), ((0.20, 0.30), 1), ((None, 0.1), 1), ((None, None), 0), ((), 0)],
+)
+def test_another_recipe_has_to_be_clearly_better(scores: tuple[float | None, ...], chosen: int) -> None:
+    assert search._clearly_best([(str(n), score) for n, score in enumerate(scores)]) == chosen
+
+
+def test_too_little_to_compare_by_is_no_figure(leaks: Labelled, options: Small) -> None:
+    few = replace(leaks, events=leaks.events[:2])
+    table = tabulate(few, features.spec(few.dataset))
+    none = folds.onward(leaks, folds.everything(leaks), 5, 60)[0][1]
+    assert search.validate(table, (none[0] & False,), options()) is None
 
 
 def test_validation_compares_the_recipes_and_never_sees_the_held_out_end(

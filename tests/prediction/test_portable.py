@@ -99,6 +99,45 @@ def test_facts_that_make_no_sense_are_an_error(written: Path, tmp_path: Path) ->
         portable.load(told(written, tmp_path, join={"random forest": "often"}))
 
 
+FIELDS = (
+    "sha256", "spec", "target", "calibration", "evidence", "join", "alone", "falseAlarmsPerDay", "seed",
+    "trainedAt", "shift", "ranges", "incidents", "facts",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", [None, "x", [1]], ids=str)
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_is_damaged_is_said_and_no_bug(
+    written: Path, tmp_path: Path, field: str, wrong: object
+) -> None:
+    with pytest.raises(errors.InvalidInput):
+        portable.load(told(written, tmp_path, **{field: wrong}))
+
+
+@pytest.mark.parametrize("join", [{}, {"random forest": 0}, {"random forest": float("nan")}, {"x": 1}])
+def test_thresholds_that_can_make_no_alarm_are_said(written: Path, tmp_path: Path, join: object) -> None:
+    with pytest.raises(errors.InvalidInput, match="thresholds"):
+        portable.load(told(written, tmp_path, join=join))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_is_missing_is_said_and_no_bug(written: Path, tmp_path: Path, field: str) -> None:
+    document = json.loads((written / "model.json").read_text())
+    del document[field]
+    with pytest.raises(errors.InvalidInput):
+        portable.load(changed(written, tmp_path, "model.json", json.dumps(document).encode()))
+
+
+def test_arrays_that_are_no_archive_are_said(written: Path, tmp_path: Path) -> None:
+    arrays = b"PK\x03\x04 and then nothing"
+    document = json.loads((written / "model.json").read_text())
+    sha256 = document["sha256"] | {"trees.npz": hashlib.sha256(arrays).hexdigest()}
+    folder = told(written, tmp_path, sha256=sha256)
+    (folder / "trees.npz").write_bytes(arrays)
+    with pytest.raises(errors.InvalidInput, match="cannot be read as a model"):
+        portable.load(folder)
+
+
 def test_a_graph_of_another_forest_is_refused(written: Path, trained: Trained, tmp_path: Path) -> None:
     other = fit(
         Lesson(

@@ -183,3 +183,56 @@ def test_the_slice_of_sock_shop_reads_whole(slice_: Dataset) -> None:
     assert slice_.samples == 7360
     assert len(slice_.labels) == 23
     assert {label.issue for label in slice_.labels} == {"cpu-saturation", "memory-leak", "network"}
+
+
+TIDY = """apiVersion: chaoskit.io/v1
+kind: DataMapping
+metadata: {name: tidy}
+files: [cpu.csv, memory.csv]
+step: 60
+timestamp: at
+identity: {pod: pod, namespace: =shop}
+tidy: {name: metric}
+signals:
+  cpu_usage: {column: container_cpu}
+  memory_usage: {column: used, over: limit}
+"""
+
+
+def tidy(folder: Path, **files: str) -> Dataset:
+    (folder / "tidy.yaml").write_text(TIDY)
+    for name in ("cpu", "memory"):
+        (folder / f"{name}.csv").write_text("at,pod,metric,value\n" + files.get(name, ""))
+    return read([folder], load_mapping(folder / "tidy.yaml"))
+
+
+def test_a_value_on_each_line_is_put_together_by_pod_and_moment(tmp_path: Path) -> None:
+    (block,) = tidy(
+        tmp_path,
+        cpu="1767225660,a,container_cpu,2\n1767225600,a,container_cpu,1\n1767225600,b,else,9\n",
+        memory="1767225600,a,used,50\n1767225600,b,used,30\n1767225600,a,limit,200\n1767225660,a,limit,200\n",
+    ).blocks
+    assert [row.pod for row in block.rows] == ["a", "b"]
+    np.testing.assert_array_equal(block.values[0], np.array([[1, 2], [0.25, np.nan]], dtype=np.float32))
+    assert np.isnan(block.values[1]).all()
+
+
+def test_a_bad_value_of_a_tidy_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        tidy(tmp_path, cpu="1767225600,a,container_cpu,much\n", memory="1767225600,a,used,1\n")
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line, problem.column) == ("value", 2, 4)
+
+
+def test_a_tidy_file_of_nothing_known_says_what_it_names(tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match="names a signal of the mapping") as caught:
+        tidy(tmp_path, cpu="1767225600,a,cpu,1\n")
+    assert caught.value.hint == "it names cpu"
+
+
+def test_a_mapping_is_wide_or_tidy(tmp_path: Path) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(TIDY + "wide: {columns: '(?P<pod>.+)_(?P<signal>cpu)'}\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        load_mapping(path)
+    assert "wide or tidy" in caught.value.problems[0].expected

@@ -23,7 +23,7 @@ from prometheus_client.exposition import generate_latest, make_wsgi_app
 from prometheus_client.registry import Collector
 
 from chaoskit.errors import CannotStart, InvalidInput, cause
-from chaoskit.events import Ended, Event, Foreseen, Warned
+from chaoskit.events import Doubted, Ended, Event, Foreseen, Warned
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -59,7 +59,7 @@ class Exposition:
         if isinstance(event, Ended):
             self._works.labels(event.work, event.about, event.outcome).inc()
             self._seconds.labels(event.work).observe(event.seconds)
-        elif isinstance(event, Foreseen):
+        elif isinstance(event, Foreseen | Doubted):
             self.predictions(event)
         elif isinstance(event, Warned):
             self._warnings.inc()
@@ -74,10 +74,14 @@ class Predictions(Collector):
 
     def __init__(self) -> None:
         self._newest: dict[str, dict[str, Foreseen]] = {}
+        self._doubts: dict[str, Doubted] = {}
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        """What was foreseen is shown; a later moment takes the place of all before it."""
+        """What was foreseen is shown, and what speaks against it; the newest moment alone."""
+        if isinstance(event, Doubted):
+            with self._lock:
+                self._doubts[event.namespace] = event
         if not isinstance(event, Foreseen):
             return
         with self._lock:
@@ -90,6 +94,7 @@ class Predictions(Collector):
         """Probability (none where rules spoke), score in units of the threshold, alarm, and when."""
         with self._lock:
             found = [each for of in self._newest.values() for each in of.values()]
+            doubts = list(self._doubts.values())
         labels = ("namespace", "workload", "model", "class")
         gauges = (
             ("chaoskit_failure_probability", "Calibrated probability of failure.", _probability),
@@ -108,6 +113,7 @@ class Predictions(Collector):
         for namespace, at in {each.namespace: each.at for each in found}.items():
             when.add_metric((namespace,), at.timestamp())
         yield when
+        yield from _doubtful(doubts)
 
     def write(self, path: Path) -> None:
         """They lie in this file as node-exporter's textfile collector reads them, never half."""
@@ -116,6 +122,20 @@ class Predictions(Collector):
         draft = path.with_name(f"{path.name}.new")
         draft.write_bytes(generate_latest(registry))
         draft.replace(path)
+
+
+def _doubtful(doubts: Iterable[Doubted]) -> Iterator[Metric]:
+    """By signal 1 where it drifted or went stale, and whether the model is old: alerts count them."""
+    signals = ("namespace", "model", "signal")
+    drift = GaugeMetricFamily("chaoskit_model_drift", "1: a signal is unlike the training.", labels=signals)
+    stale = GaugeMetricFamily("chaoskit_model_stale_signal", "1: a signal has no new sample.", labels=signals)
+    old = GaugeMetricFamily("chaoskit_model_old", "1 while the model is old.", labels=signals[:2])
+    for each in doubts:
+        for gauge, names in ((drift, each.drifted), (stale, each.stale)):
+            for name in names:
+                gauge.add_metric((each.namespace, each.model, name), 1)
+        old.add_metric((each.namespace, each.model), float(each.old))
+    yield from (drift, stale, old)
 
 
 def _probability(event: Foreseen) -> float | None:

@@ -52,13 +52,23 @@ def calibrate(
         "folder": str(found.folder),
         "before": found.before,
         "after": found.after,
+        "verdict": found.verdict,
+        "promotable": found.promotable,
     }
     emit(session, "calibration", document, lambda out: _table(out, found))
 
 
 def _table(out: Console, found: Calibrated) -> None:
     out.print(f"model {found.name}", style="bold")
-    rows = [(name, f"{found.before[name]:.3f}", f"{limit:.3f}") for name, limit in found.after.items()]
+    from chaoskit.prediction.card import number
+
+    rows = [(name, number(found.before[name]), number(limit)) for name, limit in found.after.items()]
     columns(out, ("alarm", "threshold before", "now"), rows)
-    out.print(f"· {found.notes[-1]}")
-    next_step(out, f"chaoskit models promote {found.name}")
+    out.print(f"· {found.note}")
+    out.print(f"· it {found.verdict}")
+    next_step(
+        out,
+        f"chaoskit models promote {found.name}"
+        if found.promotable
+        else f"chaoskit evaluate --model {found.name} --help",
+    )

@@ -37,18 +37,21 @@ def evaluate(
         Path | None, typer.Option(help="Also write the report there: Markdown, and JSON beside it.")
     ] = None,
 ) -> None:
-    """Judge a model beside plain rules on data that it has not seen, by the thresholds that it has."""
+    """Judge a model beside plain rules on data that it has not seen, by the thresholds that it has.
+
+    What it learned from is left out. The result decides from then on whether the model may be promoted.
+    """
     from chaoskit.flows.learning import judged
     from chaoskit.prediction import document
     from chaoskit.prediction.artifact import libraries
 
-    dataset, _, target = measured.read(data, mapping)
+    dataset, meaning, target = measured.read(data, mapping)
     report = judged(
         dataset,
         models=session.loaded.settings.home / "models",
         key=session.loaded.settings.model_key.encode(),
         model=model,
-        target=target,
+        target=target if "target" in meaning.model_fields_set else None,
         calibrated=calibrate,
     )
     if out is not None:

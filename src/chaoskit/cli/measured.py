@@ -89,13 +89,13 @@ def _told(value: Any) -> list[str]:
 
 def show(out: Console, report: Report) -> None:
     """How it was judged, and the table of the model beside the baselines."""
-    from chaoskit.prediction import rows
+    from chaoskit.prediction import notes, rows
     from chaoskit.prediction.card import HEADINGS, number
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
         for name, value in report.data.items()
-        if isinstance(value, str | int | float)
+        if isinstance(value, str | int | float) and name != "sha256"
     )
     out.print(f"judged on {report.split}\ndata      {facts}")
     columns(out, HEADINGS, rows(report), wrap=5)
@@ -108,7 +108,7 @@ def show(out: Console, report: Report) -> None:
     for probe in report.probes:
         if probe.warning:
             out.print(f"! {probe.name}: {probe.warning}", style="yellow")
-    for note in report.notes:
+    for note in notes(report):
         out.print(f"· {note}")
     for issue, why in report.blind.items():
         out.print(f"· blind to {issue}: {why}")

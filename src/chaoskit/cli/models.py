@@ -32,7 +32,12 @@ def list_(session: Session) -> None:
     from chaoskit.prediction import names
 
     found = names(_root(session))
-    document = {"models": [{"name": m.name, "promoted": m.promoted, "folder": str(m.path)} for m in found]}
+    document = {
+        "models": [
+            {"name": m.name, "promoted": m.promoted, "folder": str(m.path), "judgement": m.standing}
+            for m in found
+        ]
+    }
     emit(session, "models", document, lambda out: _list(out, found))
 
 
@@ -105,7 +110,7 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="Folder that models export has written.")],
     name: Annotated[str, typer.Option(help="Name to keep it under; its own otherwise.")] = "",
 ) -> None:
-    """Keep a model that came without pickle; it answers when it is named or promoted."""
+    """Keep a model that came without pickle; it answers when it is named."""
     from chaoskit.flows.learning import imported
 
     kept = imported(_root(session), folder, name)
@@ -124,7 +129,7 @@ def _comparison(cards: list[Listed]) -> dict[str, Any]:
 
 
 def _same_data(cards: list[Listed]) -> bool:
-    return len({str(c.card.get("data_sha256") or c.name) for c in cards}) == 1
+    return len({str((c.card.get("data") or {}).get("sha256") or c.name) for c in cards}) == 1
 
 
 def _compare(out: Console, cards: list[Listed]) -> None:
@@ -155,10 +160,7 @@ def _list(out: Console, found: tuple[Listed, ...]) -> None:
         out.print("no models yet")
         next_step(out, "chaoskit train")
         return
-    rows = [
-        (m.name, "answers" if m.promoted else "", _text(m.card, "trained_at"), _verdict(m.card))
-        for m in found
-    ]
+    rows = [(m.name, "answers" if m.promoted else "", _text(m.card, "trained_at"), m.standing) for m in found]
     columns(out, ("model", "promoted", "trained at", "judgement"), rows, wrap=3)
     next_step(out, f"chaoskit models show {found[-1].name}")
 

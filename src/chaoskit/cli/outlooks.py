@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,9 +32,16 @@ _LIKE = 0.4
 Show = Callable[["Outlook", "Outcome"], None]
 
 
-def risk(record: PredictionRecord) -> float:
-    """What a threshold is held against: the probability, or where only rules spoke their score."""
-    return record.score if record.probability is None else record.probability
+def over(record: PredictionRecord, threshold: float) -> bool:
+    """Whether its probability is at or over the threshold. Rules have none: their alarm is over any."""
+    if record.probability is None:
+        return record.alarmed or record.score >= threshold
+    return record.probability >= threshold
+
+
+def _quiet(record: PredictionRecord) -> bool:
+    """Whether it is not worth a line of its own."""
+    return not record.alarmed and not over(record, _QUIET)
 
 
 def document(outlook: Outlook, outcome: Outcome) -> dict[str, Any]:
@@ -46,6 +54,7 @@ def document(outlook: Outlook, outcome: Outcome) -> dict[str, Any]:
         "drift": list(outlook.health.drift),
         "stale": list(outlook.health.stale),
         "old": outlook.health.old,
+        "silent": [dataclasses.asdict(each) for each in outlook.silent],
         "predictions": [each.document() for each in outlook.predictions],
     }
 
@@ -62,6 +71,8 @@ def headline(outlook: Outlook) -> str:
 def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
     """The whole outlook; with `advice`, what to do next."""
     table(out, outlook.predictions, advice=False)
+    for each in outlook.silent:
+        out.print(f"! {each.words}", style="yellow")
     if not outlook.predictions:
         return
     for warning in (*outlook.health.stale, *outlook.health.drift, outlook.health.old):
@@ -95,13 +106,14 @@ def table(out: Console, found: Sequence[PredictionRecord], *, advice: bool = Tru
     first = found[0]
     by = "rules: no model is promoted" if first.probability is None else f"model {first.model}"
     out.print(by, style="dim")
-    shown = [each for each in found if each.alarmed or risk(each) >= _QUIET] or list(found[:3])
+    shown = [each for each in found if not _quiet(each)] or list(found[:3])
     horizon = first.horizon_minutes
     head = f"fails within {horizon:g} min" if horizon else "is failing"
     rows = [_row(each) for each in shown]
     columns(out, ("workload", head, "trend 1 h", "likely", "why"), rows, wrap=4)
     if len(found) > len(shown):
-        out.print(f"{len(found) - len(shown)} others under {percent(_QUIET)}")
+        quiet = "quiet" if first.probability is None else f"under {percent(_QUIET)}"
+        out.print(f"{len(found) - len(shown)} others {quiet}")
     if advice:
         _advice(out, found)
 
@@ -210,6 +222,7 @@ class _Changes:
         self._session = session
         self._alarmed: dict[str, str] | None = None
         self._health: str | None = None
+        self._silent: set[str] = set()
 
     def show(self, outlook: Outlook, outcome: Outcome) -> None:
         del outcome
@@ -217,15 +230,19 @@ class _Changes:
             self._health = outlook.health.words
             self._session.say(headline(outlook))
         now = {each.target: "; ".join(each.reasons) for each in outlook.predictions if each.alarmed}
+        silent = {each.target: each.words for each in outlook.silent}
+        at = f"{outlook.at:%H:%M:%S}"
         if self._alarmed is None:
             table(self._out, outlook.predictions, advice=False)
         else:
-            at = f"{outlook.at:%H:%M:%S}"
             for target in now.keys() - self._alarmed.keys():
                 self._out.print(f"{at}  alarm      {target}  {now[target]}")
-            for target in self._alarmed.keys() - now.keys():
+            for target in self._alarmed.keys() - now.keys() - silent.keys():
                 self._out.print(f"{at}  over       {target}")
-        self._alarmed = now
+        for target in silent.keys() - self._silent:
+            self._out.print(f"{at}  silent     {silent[target]}")
+        kept = {target: why for target, why in (self._alarmed or {}).items() if target in silent}
+        self._alarmed, self._silent = kept | now, set(silent)
         sys.stdout.flush()
 
 

@@ -17,7 +17,7 @@ from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextlib import ExitStack
 
     from chaoskit.events import Listener
@@ -41,8 +41,13 @@ def predict(
     ] = "",
     fail_above: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Exit 1 when a workload is at or over this probability."),
+        typer.Option(
+            min=0, max=1, help="Exit 1 when a workload is at or over this probability, or a rule alarms."
+        ),
     ] = None,
+    fail_on_alarm: Annotated[
+        bool, typer.Option("--fail-on-alarm", help="Exit 1 when a workload is alarmed, however probable.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, look after look.")] = False,
     rounds: Annotated[int, typer.Option(min=0, help="With --watch: end after so many looks.")] = 0,
     alertmanager: Annotated[
@@ -64,7 +69,8 @@ def predict(
 ) -> None:
     """Tell the failure probability of each workload, with the signals that drive it.
 
-    With --watch it goes on until Ctrl-C, or until a workload is at or over --fail-above.
+    With --watch it goes on until Ctrl-C, or until a workload is at or over --fail-above. With --fail-above or
+    --fail-on-alarm it ends with 4 when there is nothing to judge, or a workload's samples have stopped.
     """
     from contextlib import ExitStack
 
@@ -73,6 +79,7 @@ def predict(
     if scorecard:
         _scorecard(session, hours)
         return
+    gate = Gate(fail_above, on_alarm=fail_on_alarm)
     if not watch and (rounds or listen):
         raise InvalidInput("--rounds and --listen belong to --watch", hint="add --watch")
     if data or mapping:
@@ -80,7 +87,7 @@ def predict(
             raise InvalidInput("files are neither watched, nor chosen by labels, nor exported")
         outlook = _from_files(session, data, mapping, model, at)
         session.say(outlooks.headline(outlook))
-        _end(session, outlook, fail_above)
+        _end(session, outlook, gate)
         return
     asked = model or session.loaded.settings.model
     with ExitStack() as stack:
@@ -97,11 +104,11 @@ def predict(
             push(outlook)
 
         if watch:
-            raise typer.Exit(_watch(session, lookout, fail_above, rounds, tell).exit_code)
+            raise typer.Exit(_watch(session, lookout, gate, rounds, tell).exit_code)
         outlook = lookout.look()
         tell(outlook)
         session.say(outlooks.headline(outlook))
-    _end(session, outlook, fail_above)
+    _end(session, outlook, gate)
 
 
 def _scorecard(session: Session, hours: float) -> None:
@@ -122,16 +129,30 @@ def _undrawn(session: Session) -> Session:
     return dataclasses.replace(session, progress=ProgressFormat.PLAIN)
 
 
-def outcome_of(found: Sequence[PredictionRecord], fail_above: float | None) -> Outcome:
-    """Whether a workload is at or over the threshold, where there is one."""
-    if fail_above is None:
-        return Outcome.DONE
-    over = any(outlooks.risk(each) >= fail_above for each in found)
-    return Outcome.AT_OR_OVER_THRESHOLD if over else Outcome.BELOW_THRESHOLD
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gate:
+    """What a pipeline is held up by: a probability, an alarm, or neither."""
+
+    above: float | None = None
+    on_alarm: bool = False
+
+    def outcome(self, outlook: Outlook) -> Outcome:
+        """Whether a workload is at or over it; what nothing is known of cannot pass."""
+        if self.above is None and not self.on_alarm:
+            return Outcome.DONE
+        if any(self._over(each) for each in outlook.predictions):
+            return Outcome.AT_OR_OVER_THRESHOLD
+        if outlook.silent or not outlook.predictions:
+            return Outcome.CANNOT_START
+        return Outcome.BELOW_THRESHOLD
+
+    def _over(self, record: PredictionRecord) -> bool:
+        above = self.above is not None and outlooks.over(record, self.above)
+        return above or (self.on_alarm and record.alarmed)
 
 
-def _end(session: Session, outlook: Outlook, fail_above: float | None) -> None:
-    outcome = outcome_of(outlook.predictions, fail_above)
+def _end(session: Session, outlook: Outlook, gate: Gate) -> None:
+    outcome = gate.outcome(outlook)
     emit(
         session,
         "predictions",
@@ -158,13 +179,14 @@ def _from_files(
     now = moment(at) if at else dataset.blocks[-1].end
     window = dataset.until(now)
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
-    return Outlook(now, learning.answer(window, chosen, now=now), manner(chosen), health)
+    found = learning.answer(window, chosen, now=now)
+    return Outlook(now, found, manner(chosen), health, prediction.silent(window, now))
 
 
 def _watch(
     session: Session,
     lookout: Lookout,
-    fail_above: float | None,
+    gate: Gate,
     rounds: int,
     tell: Callable[[Outlook], None],
 ) -> Outcome:
@@ -174,7 +196,7 @@ def _watch(
     outcome = Outcome.DONE
     with stopping() as stop, outlooks.watching(session) as show:
         for count, outlook in enumerate(lookout.watch(stop), 1):
-            outcome = outcome_of(outlook.predictions, fail_above)
+            outcome = gate.outcome(outlook)
             tell(outlook)
             show(outlook, outcome)
             if count == rounds or outcome is Outcome.AT_OR_OVER_THRESHOLD:
@@ -215,7 +237,7 @@ def _pushing(url: str, lookout: Lookout, hear: Listener) -> Callable[[Outlook], 
     from chaoskit.events import Warned
     from chaoskit.flows.foreseeing import Alerts
 
-    manager, alerts = Alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step))
+    manager, alerts = Alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step), lookout.namespace)
 
     def push(outlook: Outlook) -> None:
         try:

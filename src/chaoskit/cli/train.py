@@ -57,13 +57,17 @@ def train(
     false_alarms_per_day: Annotated[
         float, typer.Option(min=0.01, help="Budget that sets the threshold.")
     ] = 2.0,
-    seed: Annotated[int, typer.Option(help="The same seed and data make the same model.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed, data and trials make the same model.")] = 7,
     recipe: Annotated[
         Recipe, typer.Option(help="Which features; auto lets validation choose.")
     ] = Recipe.AUTO,
     search: Annotated[
         float, typer.Option(min=0, help="Seconds for trying other sizes of leaves and splits.")
     ] = 0.0,
+    trials: Annotated[
+        int, typer.Option(min=0, help="Try so many sizes instead, the same on every machine.")
+    ] = 0,
+    split: Annotated[str, typer.Option(help="What is held out: time. Random rows are refused.")] = "time",
     jobs: Annotated[int, typer.Option(min=0, help="Forests that grow at once; 0: one per processor.")] = 0,
     backend: Annotated[
         Backend, typer.Option(help="Where they grow: threads, processes, a Dask cluster.")
@@ -85,6 +89,8 @@ def train(
         false_alarms_per_day=false_alarms_per_day,
         seed=seed,
         search_seconds=search,
+        trials=trials,
+        split=split,
         jobs=jobs or measured.processors(),
         backend=backend.value,
         scheduler=scheduler,
@@ -101,7 +107,7 @@ def train(
             "--false-alarms-per-day": f"{false_alarms_per_day:g}",
             "--seed": seed,
             "--recipe": recipe.value,
-            "--search": f"{search:g}" if search else "",
+            "--trials": sum(name.startswith("leaf") for name, _ in fitted.report.trials),
         }
         title = f"Model {fitted.name}"
         measured.write(fitted.report, out, title, command=command_, facts=_facts(options))

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import kube, prediction, signals
-from chaoskit.errors import CannotStart, Unavailable
-from chaoskit.events import Event, Foreseen, Listener, Warned, ignore
+from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
+from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import AutoRecovery, keep
 from chaoskit.flows.world import World
@@ -20,7 +20,7 @@ from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction import Dataset, Health, Model
+    from chaoskit.prediction import Dataset, Health, Model, Silent
 
 RULES_STEP = 60
 """Seconds between two samples where no model says otherwise."""
@@ -38,7 +38,7 @@ KINDS: Mapping[Kind, str] = {
 NEAR = timedelta(hours=1)
 """A recovery within so much of an incident was of it."""
 
-ALERT = "ChaoskitFailureLikely"
+ALERT, DOUBT = "ChaoskitFailureLikely", "ChaoskitModelDoubtful"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,21 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is foreseen at one moment, riskiest first, by whom, and what speaks against it."""
+    """What is foreseen at one moment, riskiest first, by whom, and what speaks against it.
+
+    Of the `silent` nothing can be said: they should run, but their samples have stopped.
+    """
 
     at: datetime
     predictions: tuple[PredictionRecord, ...]
     manner: Manner
     health: Health
+    silent: tuple[Silent, ...] = ()
 
 
 def manner(model: tuple[str, Model] | None) -> Manner:
     """How this model speaks, or the rules where there is none."""
-    from chaoskit.prediction.labels import FORECASTABLE
+    from chaoskit.prediction.foresight import forecasts
     from chaoskit.prediction.rules import HORIZON_MINUTES, NAME
 
     if model is None:
@@ -88,15 +92,13 @@ def manner(model: tuple[str, Model] | None) -> Manner:
     name, trained = model
     target = trained.target
     classes = [str(each) for each in trained.issues.classes_]
-    ahead = [each for each in classes if target.lead and each in FORECASTABLE]
-    if target.mode == "forecast" and not target.lead:
-        ahead = classes  # of ramps: each was told where it began
+    ahead = forecasts(target, classes)
     return Manner(
         name,
         target.mode,
         target.lead.total_seconds() / 60,
         trained.trained_at,
-        tuple(ahead),
+        ahead,
         tuple(each for each in classes if each not in ahead),
     )
 
@@ -125,18 +127,23 @@ class Lookout:
 
         Raises:
             CannotStart: there is no Prometheus, no sample, or none that says anything about now.
+            NotFound: no workload has the selector's labels.
         """
         from chaoskit.prediction import Health
 
         world, now = self.world, self.world.clock.now()
         window = self._measured(now)
         found = learning.answer(window, self.model, now=now, cluster=world.cluster.name)
-        found = self._with_help(self._selected(found))
+        chosen = self._chosen()
+        found = self._with_help([each for each in found if chosen is None or each.target in chosen])
         for each in found:
             keep(world, each.document(), self.listen)
             self.listen(_foreseen(each))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
-        return Outlook(now, found, manner(self.model), health)
+        if self.model:
+            self.listen(_doubted(now, self.namespace, self.model[0], health))
+        silent = self._due(prediction.silent(window, now), chosen)
+        return Outlook(now, found, manner(self.model), health, silent)
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:
         """What is foreseen, look after look, until `stop` is set.
@@ -193,15 +200,36 @@ class Lookout:
             )
         return self.world.metrics
 
-    def _selected(self, found: Sequence[PredictionRecord]) -> Sequence[PredictionRecord]:
+    def _chosen(self) -> set[str] | None:
+        """The workloads with the selector's labels; None where there is no selector: all of them."""
         if not self.selector:
-            return found
-        chosen = {
-            f"{word}/{body['metadata']['name']}"
+            return None
+        found = set(self._replicas(self.selector))
+        if not found:
+            raise NotFound(
+                f"no workload of {self.namespace} has the labels {self.selector}",
+                hint=f"kubectl get deployments,statefulsets,daemonsets -n {self.namespace} --show-labels",
+            )
+        return found
+
+    def _due(self, silent: Sequence[Silent], chosen: set[str] | None) -> tuple[Silent, ...]:
+        """Those of the silent that should have samples: chosen, still there and not scaled to zero."""
+        if not silent:
+            return ()
+        try:
+            replicas = self._replicas()
+        except Forbidden:
+            return tuple(each for each in silent if chosen is None or each.target in chosen)
+        meant = {name for name, count in replicas.items() if count and (chosen is None or name in chosen)}
+        return tuple(each for each in silent if each.target in meant)
+
+    def _replicas(self, selector: str = "") -> dict[str, int]:
+        """How many pods each workload with these labels should have; a daemon set one at least."""
+        return {
+            f"{word}/{body['metadata']['name']}": body.get("spec", {}).get("replicas", 1)
             for kind, word in KINDS.items()
-            for body in self.world.cluster.list(kind, self.namespace, labels=self.selector).items
+            for body in self.world.cluster.list(kind, self.namespace, labels=selector).items
         }
-        return [each for each in found if each.target in chosen]
 
     def _with_help(self, found: Sequence[PredictionRecord]) -> tuple[PredictionRecord, ...]:
         """With what helped in the incidents that they are like."""
@@ -233,25 +261,69 @@ def _foreseen(record: PredictionRecord) -> Foreseen:
     )
 
 
-class Alerts:
-    """What Alertmanager is to hold: an alert for each alarm while it lasts, its end when it is over."""
+def _doubted(now: datetime, namespace: str, model: str, health: Health) -> Doubted:
+    return Doubted(now, namespace, model, health.drifted, health.gone, bool(health.old))
 
-    def __init__(self, lasting: timedelta) -> None:
-        self._lasting = lasting
+
+class Alerts:
+    """What Alertmanager is to hold: an alert for each alarm while it lasts, its end when it is over.
+
+    What speaks against the model itself is one too: its silence is not to be taken for health.
+    """
+
+    def __init__(self, lasting: timedelta, namespace: str) -> None:
+        self._lasting, self._namespace = lasting, namespace
         self._raised: dict[tuple[str, str], Raised] = {}
 
     def of(self, outlook: Outlook) -> tuple[Raised, ...]:
-        """The alerts to push after this look; each ends by itself unless it is pushed again."""
+        """The alerts to push after this look; each ends by itself unless it is pushed again.
+
+        That the samples of an alarmed workload have stopped is no end of its alarm.
+        """
         ends = outlook.at + self._lasting
         now = {(each.namespace, each.target): each for each in outlook.predictions if each.alarmed}
         fresh = {who: self._alert(each, ends) for who, each in now.items()}
+        fresh |= {who: self._doubt(outlook, kind, words, ends) for who, kind, words in self._doubts(outlook)}
+        fell_silent = {(each.namespace, each.target) for each in outlook.silent}
+        kept = {
+            who: replace(alert, ends=ends)
+            for who, alert in self._raised.items()
+            if who in fell_silent and who not in fresh
+        }
+        standing = fresh | kept
         over = [
             replace(alert, ends=outlook.at)
             for who, alert in self._raised.items()
-            if who not in fresh or fresh[who].labels != alert.labels
+            if who not in standing or standing[who].labels != alert.labels
         ]
-        self._raised = fresh
-        return (*fresh.values(), *over)
+        self._raised = standing
+        return (*standing.values(), *over)
+
+    def _doubts(self, outlook: Outlook) -> Iterator[tuple[tuple[str, str], str, Sequence[str]]]:
+        """What speaks against the model, of each kind: its key, the kind, and words."""
+        health = outlook.health
+        old = (health.old,) if health.old else ()
+        for kind, words in (("drift", health.drift), ("stale-signals", health.stale), ("old-model", old)):
+            if words:
+                yield (self._namespace, f"model {kind}"), kind, words
+
+    def _doubt(self, outlook: Outlook, kind: str, words: Sequence[str], ends: datetime) -> Raised:
+        before = self._raised.get((self._namespace, f"model {kind}"))
+        labels = {
+            "alertname": DOUBT,
+            "namespace": self._namespace,
+            "model": outlook.manner.name,
+            "reason": kind,
+            "severity": "warning",
+        }
+        summary = f"{outlook.manner.name} may be wrong about {self._namespace}: {kind.replace('-', ' ')}"
+        said = {"summary": summary, "description": "; ".join(words)}
+        return Raised(labels, said, self._since(before, labels, outlook.at), ends)
+
+    @staticmethod
+    def _since(before: Raised | None, labels: Mapping[str, str], now: datetime) -> datetime:
+        """When it began: of an alert that stands already, its beginning."""
+        return before.starts if before is not None and before.labels == labels else now
 
     def _alert(self, record: PredictionRecord, ends: datetime) -> Raised:
         before = self._raised.get((record.namespace, record.target))
@@ -263,8 +335,7 @@ class Alerts:
             "model": record.model,
             "severity": "warning",
         }
-        same = before is not None and before.labels == labels
-        return Raised(labels, _annotations(record), before.starts if same and before else record.at, ends)
+        return Raised(labels, _annotations(record), self._since(before, labels, record.at), ends)
 
 
 def _annotations(record: PredictionRecord) -> dict[str, str]:

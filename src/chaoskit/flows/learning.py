@@ -34,13 +34,15 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """A model with new thresholds where it lies, and each member's threshold before and after."""
+    """A model with new thresholds where it lies, each one before and after, and its verdict."""
 
     name: str
     folder: Path
-    before: dict[str, float]
-    after: dict[str, float]
-    notes: tuple[str, ...]
+    before: dict[str, float | None]
+    after: dict[str, float | None]
+    note: str
+    verdict: str
+    promotable: bool
 
 
 def fit(
@@ -84,11 +86,31 @@ def judged(
 ) -> Report:
     """How a kept model does on data that it has not seen, by the thresholds that it has.
 
-    With `calibrated`, by thresholds that each run of the data gets from the healthy time of the others.
+    That is its verdict from now on, where there were failures enough. With `calibrated`, by thresholds that
+    each run of the data gets from the healthy time of the others: what a calibration would be worth, and no
+    verdict on the model. `target` is what the data is written for, where that is known.
+
+    Raises:
+        InvalidInput: the data is written for something else than the model says.
+        NoBaseline: the model learned from all of the data, or it has no failure.
     """
-    trained = prediction.load(_folder(models, model), state=models, key=key, witnesses=True)
-    labelled = prediction.label(dataset, target or trained.model.target, extra=extra)
-    return prediction.evaluate(trained, labelled, calibrated=calibrated)
+    folder = _folder(models, model)
+    trained = prediction.load(folder, state=models, key=key, witnesses=True)
+    says = trained.model.target
+    if target not in {None, says}:
+        raise InvalidInput(
+            f"the data is written for a model that says whether a workload {target.words}"
+            f"{_confirmed(target)}; {folder.name} says whether it {says.words}{_confirmed(says)}",
+            hint="leave `target` out of the mapping: the model's own then counts",
+        )
+    report = prediction.evaluate(trained, prediction.label(dataset, says, extra=extra), calibrated=calibrated)
+    if not calibrated and report.decides:
+        prediction.judge(models, folder, report)
+    return report
+
+
+def _confirmed(target: Target) -> str:
+    return f" for {target.confirm} samples" if target.confirm > 1 else ""
 
 
 def calibrate(
@@ -100,7 +122,10 @@ def calibrate(
     extra: Sequence[LabelRecord] = (),
     key: bytes = b"",
 ) -> Calibrated:
-    """A kept model was fitted to the healthy time of this data, and is kept beside the first."""
+    """A kept model was fitted to the healthy time of this data, and is kept beside the first.
+
+    Its verdict is its own: on the failures of the data, or none.
+    """
     folder = _folder(models, model)
     trained = prediction.load(folder, state=models, key=key, witnesses=True)
     labelled = prediction.label(dataset, trained.model.target, extra=extra)
@@ -110,9 +135,11 @@ def calibrate(
     return Calibrated(
         name,
         place,
-        dict(trained.model.join.thresholds),
-        dict(fitted.model.join.thresholds),
-        fitted.report.notes,
+        trained.model.join.told,
+        fitted.model.join.told,
+        prediction.notes(fitted.report)[0],
+        fitted.report.verdict,
+        fitted.report.beats_baselines,
     )
 
 
@@ -170,10 +197,10 @@ def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
 
 def imported(models: Path, source: Path, name: str = "") -> str:
     """A model without pickle from elsewhere is kept; its name. Raises `InvalidInput` when it is none."""
-    from chaoskit.prediction import portable
-    from chaoskit.prediction.registry import CARD, read_object
+    from chaoskit.prediction import objects, portable
+    from chaoskit.prediction.registry import CARD
 
-    wanted = name or str(read_object(source / CARD).get("name") or source.name)
+    wanted = name or str(objects.read(source / CARD).get("name") or source.name)
     if "/" in wanted or wanted.startswith("."):
         raise InvalidInput(f"{wanted!r} is no name of a model", hint="choose one with --name")
     return portable.install(source, models / wanted).name

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from chaoskit.prediction.artifact import load as load
     from chaoskit.prediction.artifact import load_model as load_model
     from chaoskit.prediction.artifact import save as save
-    from chaoskit.prediction.calibrating import recalibrated as recalibrated
     from chaoskit.prediction.card import document as document
     from chaoskit.prediction.card import rows as rows
     from chaoskit.prediction.dataset import Dataset as Dataset
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.evaluation import Trained as Trained
     from chaoskit.prediction.evaluation import build as build
     from chaoskit.prediction.evaluation import evaluate as evaluate
+    from chaoskit.prediction.evaluation import recalibrated as recalibrated
     from chaoskit.prediction.forest import Options as Options
     from chaoskit.prediction.health import Health as Health
     from chaoskit.prediction.health import health_of as health_of
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from chaoskit.prediction.outside import from_recoveries as from_recoveries
     from chaoskit.prediction.outside import from_runs as from_runs
     from chaoskit.prediction.page import markdown as markdown
+    from chaoskit.prediction.page import notes as notes
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
+    from chaoskit.prediction.registry import judge as judge
     from chaoskit.prediction.registry import names as names
     from chaoskit.prediction.registry import next_name as next_name
     from chaoskit.prediction.registry import promote as promote
@@ -47,25 +49,27 @@ if TYPE_CHECKING:
     from chaoskit.prediction.registry import rollback as rollback
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
+    from chaoskit.prediction.silence import Silent as Silent
+    from chaoskit.prediction.silence import silent as silent
     from chaoskit.prediction.tables import read as read
     from chaoskit.prediction.training import Model as Model
 
 _HOME = {
     "artifact": ("load", "load_model", "save"),
-    "calibrating": ("recalibrated",),
     "card": ("document", "rows"),
     "dataset": ("Dataset", "collect"),
-    "evaluation": ("Trained", "build", "evaluate"),
+    "evaluation": ("Trained", "build", "evaluate", "recalibrated"),
     "forest": ("Options",),
     "health": ("Health", "health_of"),
     "labels": ("Labelled", "Target", "label"),
     "mapping": ("Mapping", "load_mapping"),
     "outside": ("from_recoveries", "from_runs"),
-    "page": ("markdown",),
+    "page": ("markdown", "notes"),
     "predictor": ("history", "predict"),
-    "registry": ("Listed", "names", "next_name", "promote", "promoted", "rollback"),
+    "registry": ("Listed", "judge", "names", "next_name", "promote", "promoted", "rollback"),
     "report": ("Report",),
     "rules": ("by_rules",),
+    "silence": ("Silent", "silent"),
     "tables": ("read",),
     "training": ("Model",),
 }

@@ -11,7 +11,6 @@ import hmac
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,17 @@ import numpy as np
 import sklearn
 
 from chaoskit import errors
-from chaoskit.prediction import card, drawings, page, portable
+from chaoskit.prediction import card, drawings, objects, page, portable, registry
 from chaoskit.prediction.evaluation import Trained
-from chaoskit.prediction.registry import CARD, read_object, write_object
+from chaoskit.prediction.registry import CARD, DATA
 from chaoskit.prediction.training import Model
 from chaoskit.prediction.witnesses import Witnesses
 
-DATA, WITNESSES, PAGE, DIGEST = "model.joblib", "witnesses.joblib", "card.md", "model.sha256"
-KNOWN = "models.json"
+WITNESSES, PAGE, DIGEST = "witnesses.joblib", "card.md", "model.sha256"
 
 
 def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Path:
-    """The model lies in `folder` with its card, and its digest is known to this installation.
+    """The model lies in `folder` with its card; this installation knows its digest and the report's verdict.
 
     `state` is the installation's state folder; with `key` the digest is signed, so that others who have
     the key load it too. Returns `folder`; `InvalidInput` when a model is there already.
@@ -41,12 +39,12 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     kept = replace(trained, model=replace(trained.model, out_of_fold=()), witnesses=None)
     files = {DATA: _dumped(kept)} | ({WITNESSES: _dumped(trained.witnesses)} if trained.witnesses else {})
-    lines = []
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     for name, data in files.items():
-        digest = hashlib.sha256(data).hexdigest()
         (folder / name).write_bytes(data)
-        lines.append(f"{digest}  {name}  {_sign(name, digest, key)}".rstrip())
-        _remember(state, digest, folder)
+    registry.remember(state, folder, digests)
+    registry.judge(state, folder, trained.report)
+    lines = [f"{digest}  {name}  {_sign(name, digest, key)}".rstrip() for name, digest in digests.items()]
     (folder / DIGEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / CARD).write_text(json.dumps(_card(trained, folder.name), indent=1) + "\n", encoding="utf-8")
     drawn = drawings.draw(trained.report)
@@ -71,7 +69,7 @@ def _card(trained: Trained, name: str) -> dict[str, Any]:
         "trained_at": model.trained_at.isoformat(),
         "seed": model.seed,
         "threshold": model.threshold,
-        "alarm": dict(model.join.thresholds),
+        "alarm": model.join.told,
         "data_sha256": model.facts.get("data_sha256", ""),
         "false_alarms_per_day": model.false_alarms_per_day,
         "fingerprint": model.spec.fingerprint,
@@ -90,12 +88,6 @@ def libraries() -> dict[str, str]:
 def _sign(name: str, digest: str, key: bytes) -> str:
     """The signature of a file by its name and digest: one file of a model is no other one."""
     return hmac.new(key, f"{name} {digest}".encode(), hashlib.sha256).hexdigest() if key else ""
-
-
-def _remember(state: Path, digest: str, folder: Path) -> None:
-    known = read_object(state / KNOWN)
-    known[digest] = {"path": str(folder), "at": datetime.now(UTC).isoformat()}
-    write_object(state / KNOWN, known)
 
 
 def load_model(folder: Path, *, state: Path, key: bytes = b"") -> Model:
@@ -119,9 +111,8 @@ def load(folder: Path, *, state: Path, key: bytes = b"", witnesses: bool = False
     if not (folder / DATA).is_file():
         raise errors.NotFound(f"no model in {folder}", hint="chaoskit train makes one")
     trained = _loaded(folder, DATA, state, key)
-    if (
-        not isinstance(trained, Trained)
-        or trained.model.spec.fingerprint != read_object(folder / CARD)["fingerprint"]
+    if not isinstance(trained, Trained) or trained.model.spec.fingerprint != objects.read(folder / CARD).get(
+        "fingerprint"
     ):
         raise errors.InvalidInput(
             f"{folder} was trained on features that this version makes differently", hint="train it again"
@@ -141,7 +132,7 @@ def _loaded(folder: Path, name: str, state: Path, key: bytes) -> Any:
 
 
 def _check_trust(folder: Path, name: str, digest: str, state: Path, key: bytes) -> None:
-    if digest in read_object(state / KNOWN):
+    if registry.made_here(state, digest):
         return
     try:
         lines = (folder / DIGEST).read_text(encoding="utf-8").splitlines()
@@ -160,7 +151,7 @@ def _check_trust(folder: Path, name: str, digest: str, state: Path, key: bytes) 
 
 def _check_versions(folder: Path) -> None:
     """A forest is only sure to be read by the minor version of scikit-learn that wrote it."""
-    found = read_object(folder / CARD)
+    found = objects.read(folder / CARD)
     if found.get("schema") != card.SCHEMA:
         raise errors.InvalidInput(
             f"{folder} was made by another version of chaoskit: its alarms mean something else",

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chaoskit import errors
-from chaoskit.prediction import evidence, folds, joined
+from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.table import Table, tabulate
+from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
-
-if TYPE_CHECKING:
-    from chaoskit.prediction.evaluation import Trained
 
 AT_LEAST_HOURS = 1.0
 
@@ -34,20 +30,6 @@ class Fitted:
     shift: float
 
 
-def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = None) -> Trained:
-    """The same trained model with thresholds from the healthy time of this data; its report says so.
-
-    Raises:
-        NoBaseline: less than an hour of healthy time.
-    """
-    table = tabulate(labelled, trained.model.spec)
-    model = calibrate(trained.model, table, budget=budget)
-    healthy = Judge(without_events(labelled), folds.everything(labelled))
-    note = f"judged before its thresholds were set anew, on {healthy.hours:.1f} h of healthy time"
-    report = replace(trained.report, notes=(*trained.report.notes, note))
-    return replace(trained, model=model, report=report)
-
-
 def calibrate(
     model: Model, table: Table, chosen: Moments | None = None, budget: float | None = None
 ) -> Model:
@@ -60,7 +42,8 @@ def calibrate(
     """
     budget = model.false_alarms_per_day if budget is None else budget
     forest = scores_of(model, table)
-    found = fit(model, table, forest, chosen or folds.everything(table.labelled), budget)
+    chosen = chosen or folds.everything(table.labelled)
+    found = fit(model, table, forest, chosen, budget)
     return replace(
         model,
         join=found.join,
@@ -68,6 +51,7 @@ def calibrate(
         evidence=found.evidence,
         shift=found.shift,
         false_alarms_per_day=budget,
+        seen=(*model.seen, *seen.spans(table.labelled, chosen)),
     )
 
 
@@ -91,8 +75,9 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
-    shift = model.join.thresholds[FOREST] / max(join.thresholds[FOREST], joined.LEAST) * model.shift
-    return Fitted(join, alone, spreads, float(np.clip(shift, 0.1, 10.0)))
+    before, now = model.join.told[FOREST], join.told[FOREST]
+    moved = before / now if before and now else 1.0  # without a threshold nothing tells of another scale
+    return Fitted(join, alone, spreads, float(np.clip(moved * model.shift, 0.1, 10.0)))
 
 
 def without_events(labelled: Labelled) -> Labelled:
@@ -108,6 +93,6 @@ def without_events(labelled: Labelled) -> Labelled:
     return replace(labelled, truths=tuple(truths), events=())
 
 
-def sides(labelled: Labelled) -> Sequence[tuple[Moments, Moments]]:
-    """To judge a calibration on the very data: each run, or quarter of the time, is set by the others."""
-    return folds.turns(labelled, folds.everything(labelled), 4, 0)
+def sides(labelled: Labelled, chosen: Moments) -> Sequence[tuple[Moments, Moments]]:
+    """To judge a calibration on the very data: each run, or quarter of that time, is set by the others."""
+    return folds.turns(labelled, chosen, 4, 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from chaoskit.prediction.report import Line, Report
 
-SCHEMA = "chaoskit.io/model-card/v4"
+SCHEMA = "chaoskit.io/model-card/v5"
 
 HEADINGS = (
     "method", "PR-AUC", "ROC-AUC", "Brier", "ECE", "events caught", "F1 (95 %)", "delay median / p90",

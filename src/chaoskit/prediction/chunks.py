@@ -18,9 +18,8 @@ import numpy as np
 
 from chaoskit import documents, errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction import sheets
+from chaoskit.prediction import objects, sheets
 from chaoskit.prediction.dataset import Dataset, missing, present
-from chaoskit.prediction.registry import read_object, write_object
 from chaoskit.signals import BY_NAME
 
 INDEX, MAPPING = "collection.json", "mapping.yaml"
@@ -92,7 +91,7 @@ class Folder:
     def __init__(self, path: Path, asked: Asked) -> None:
         self.path = path
         self.asked = asked
-        found = read_object(path / INDEX)
+        found = objects.read(path / INDEX)
         if found and found.get("asked") != asked.document:
             differs = [name for name, value in asked.document.items() if _was(found, name) != value]
             raise errors.InvalidInput(
@@ -121,7 +120,7 @@ class Folder:
         written = chunk if measured is None else self._write(chunk, measured)
         self._known[chunk.start] = written
         content = {"schema": SCHEMA, "asked": self.asked.document, "chunks": [_plain(c) for c in self.chunks]}
-        write_object(self.path / INDEX, content)
+        objects.write(self.path / INDEX, content)
         return written
 
     def _write(self, chunk: Chunk, measured: Dataset) -> Chunk:

@@ -1,28 +1,28 @@
-"""Trains and judges a model on time that it has not seen, or judges one on data that it has not seen."""
+"""Trains and judges a model on time that it has not seen; judges one, or fits one, on other data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Self
 
 from chaoskit import errors, events
-from chaoskit.prediction import baselines, folds, search, training, witnesses
+from chaoskit.prediction import baselines, calibrating, folds, search, seen, training, witnesses
 from chaoskit.prediction import table as tables
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.features import Spec
+from chaoskit.prediction.features.layout import Recipe
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
-from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.report import Report
+from chaoskit.prediction.labels import Event, Labelled
+from chaoskit.prediction.report import ENOUGH, Kept, Report
+from chaoskit.prediction.search import Trial
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
 from chaoskit.prediction.witnesses import Witnesses
-
-ENOUGH = 4
-"""Fewer events in a part of the time can neither teach nor judge: one more or less decides everything."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +33,51 @@ class Trained:
     baselines: tuple[Baseline, ...]
     report: Report
     witnesses: Witnesses | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """What teaches and what judges: a later part, or, out of fold, all the time in turn."""
+
+    early: Moments
+    late: Moments
+    out_of_fold: bool
+
+    @classmethod
+    def of(cls, labelled: Labelled, holdout: float, recipe: Recipe) -> Self:
+        """The last part held out, behind the gap that the recipe needs, if both have failures enough."""
+        spec = Spec(recipe, labelled.dataset.step, ())
+        early, late = folds.by_time(labelled, holdout, 2 * spec.window)
+        taught = [event for event in labelled.events if early[event.block][event.first]]
+        if min(len(visible(labelled, part)) for part in (taught, Judge(labelled, late).due)) >= ENOUGH:
+            return cls(early, late, out_of_fold=False)
+        every = folds.everything(labelled)
+        return cls(every, every, out_of_fold=True)
+
+    def words(self, holdout: float, table: Table) -> str:
+        """How it was split."""
+        if self.out_of_fold:
+            return "by time, whole events and stretches held out in turn, thresholds from the others"
+        if folds.whole_runs(table.labelled):
+            return f"by time: the last {holdout:.0%} of the runs held out whole"
+        gap = 2 * table.spec.window * table.spec.step / 60
+        return f"by time: the last {holdout:.0%} of every run held out, {gap:.0f} min before it left out"
+
+    def notes(self, trials: Sequence[Trial]) -> list[str]:
+        """What is to be known of figures that are out of fold, where these trials chose how to train."""
+        found = []
+        if self.out_of_fold:
+            found.append(
+                "too few failures for a held-out end: figures and thresholds are out of fold, of all the time"
+            )
+            if any(score is not None for _, score in trials):
+                found.append("what was tried was chosen on the same failures: that is kind to the model")
+        return found
+
+
+def visible(labelled: Labelled, of: list[Event]) -> list[Event]:
+    """Those of these events that the signals can show."""
+    return [event for event in of if event.issue not in labelled.dataset.blind]
 
 
 def build(
@@ -49,71 +94,110 @@ def build(
 
     `thorough` adds the column with workloads held out and the probes that grow forests. `refit` then
     trains the model that is kept on everything, with thresholds of its own; the report stays that of
-    the first. When the last part has fewer than four events, the report is on out-of-fold scores, with
-    the thresholds of each stretch of time from the other stretches, for the baselines too, and says so.
+    the first, and says so. When a part has fewer than four failures that can be seen, the report is on
+    out-of-fold scores, with the thresholds of each stretch of time from the other stretches, for the
+    baselines too, and says so.
+
+    Raises:
+        Refused: the options want another split than one in time.
+        NoBaseline: there is too little to learn from.
     """
+    folds.check(options.split)
+    training.check_length(labelled.dataset)
     every = folds.everything(labelled)
-    early, late = _split(labelled, holdout, search.recipe(labelled, every, options))
-    notes: list[str] = []
-    if not _teachable(labelled, early) or len(Judge(labelled, late).due) < ENOUGH:
-        early = late = every
-        notes.append(
-            "too few failures for a held-out end: figures and thresholds are out of fold, over all the time"
-        )
-    found = search.best(labelled, early, options, listen=listen, now=now)
+    first = Split.of(labelled, holdout, search.recipe(labelled, every, options))
+    found = search.best(labelled, first.early, options, listen=listen, now=now)
     table, options = found.table, found.options
-    if not notes:
-        early, late = _split(labelled, holdout, table.spec.recipe)
-    model = training.train(labelled, options, table=table, chosen=early, now=now, listen=listen)
-    fitted = baselines.fit(table, early, options)
-    half = folds.turns(labelled, every, 2, table.spec.window)[0] if notes else None
-    made = witnesses.fit(table, early, options, half[0] if half else None) if thorough else None
-    judged = Judging(table, late, model, fitted, made, half[1] if half else None)
-    split = _words_of_split(holdout, table, notes)
-    report = judged.out_of_fold(options, split, notes) if notes else judged.report(split, notes)
+    split = Split.of(labelled, holdout, table.spec.recipe)
+    model = training.train(labelled, options, table=table, chosen=split.early, now=now, listen=listen)
+    fitted = baselines.fit(table, split.early, options)
+    half = folds.turns(labelled, every, 2, table.spec.window)[0] if split.out_of_fold else None
+    made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
+    judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
+    words, notes = split.words(holdout, table), split.notes(found.trials)
+    report = judged.out_of_fold(options, words, notes) if split.out_of_fold else judged.report(words, notes)
     report = replace(report, trials=found.trials)
-    if refit and not notes:
+    if refit and not split.out_of_fold:
         model = training.train(labelled, options, table=table, now=now, listen=listen)
         fitted = baselines.fit(table, every, options)
+        report = replace(report, kept=_grown_anew(model))
     return Trained(model, fitted, report, made)
+
+
+def _grown_anew(model: Model) -> Kept:
+    words = (
+        "the figures are of a model of the earlier time; the one that is kept was grown anew on all the time,"
+        " in the same way, with thresholds of its own"
+    )
+    return Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
 
 
 def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) -> Report:
     """How the model does on other data, with the thresholds that it and its baselines have.
 
-    With `calibrated`, thresholds are set on this data's own healthy time, without its failures: each run (or
-    quarter of the time) by the others; those of the baselines too.
+    What it learned from, and what lies beside that, is left out. With `calibrated`, thresholds are set on
+    this data's own healthy time, without its failures: each run (or quarter of the time) by the others; those
+    of the baselines too.
 
     Raises:
-        NoBaseline: the data has no failure to catch.
+        NoBaseline: the model learned from all of it, or it has no failure to catch.
     """
     table = tables.tabulate(labelled, trained.model.spec)
-    every = folds.everything(labelled)
-    if not Judge(labelled, every).due:
-        raise errors.NoBaseline("the data has no failure to catch", hint="give an events file")
-    judging = Judging(table, every, trained.model, trained.baselines, trained.witnesses)
+    moments = _unseen(trained.model, table)
+    if not any(each.any() for each in moments):
+        raise errors.NoBaseline(
+            "the model learned from all of this data, of the same pods at the same time: it cannot judge it",
+            hint="give data of another time or cluster; its card tells how it did on held-out time",
+        )
+    if not Judge(labelled, moments).due:
+        raise errors.NoBaseline(
+            "the data has no failure to catch" + _words_of_seen(moments, table), hint="give an events file"
+        )
+    judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
+    data = f"data that the model has not seen{_words_of_seen(moments, table)}"
     if calibrated:
-        split = "data that the model has not seen; each run's thresholds from the healthy time of the others"
-        return judging.calibrated(split)
-    return judging.report("data that the model has not seen; thresholds as they were trained", [])
+        return judging.calibrated(f"{data}; {_SET_ANEW}")
+    return judging.report(f"{data}; thresholds as they were trained", [])
 
 
-def _split(labelled: Labelled, holdout: float, recipe: str) -> tuple[Moments, Moments]:
-    spec = Spec("evidence" if recipe == "evidence" else "window", labelled.dataset.step, ())
-    return folds.by_time(labelled, holdout, 2 * spec.window)
+_SET_ANEW = "each run's thresholds from the healthy time of the others"
 
 
-def _teachable(labelled: Labelled, early: Moments) -> bool:
-    """Whether at least four events that can be seen lie in the early part."""
-    blind = labelled.dataset.blind
-    taught = [e for e in labelled.events if early[e.block][e.first] and e.issue not in blind]
-    return len(taught) >= ENOUGH
+def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = None) -> Trained:
+    """The same model with thresholds from the healthy time of this data, judged on it where that can be.
+
+    It can where it has failures enough that the model did not learn from. Else the report stays that of
+    the thresholds before, and says that those which are kept were not judged.
+
+    Raises:
+        NoBaseline: less than an hour of healthy time.
+    """
+    table = tables.tabulate(labelled, trained.model.spec)
+    model = calibrating.calibrate(trained.model, table, budget=budget)
+    healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
+    moments = _unseen(trained.model, table)
+    words = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
+    kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
+    if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
+        words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
+        report = replace(trained.report, kept=replace(kept, words=words, judged=False))
+    else:
+        before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
+        judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
+        data = f"data that the model has not seen{_words_of_seen(moments, table)}"
+        report = replace(judging.calibrated(f"{data}; {_SET_ANEW}"), kept=kept)
+    return replace(trained, model=model, report=report)
 
 
-def _words_of_split(holdout: float, table: Table, notes: Sequence[str]) -> str:
-    if notes:
-        return "by time, whole events and stretches held out in turn, thresholds from the others"
-    if folds.whole_runs(table.labelled):
-        return f"by time: the last {holdout:.0%} of the runs held out whole"
-    gap = 2 * table.spec.window * table.spec.step / 60
-    return f"by time: the last {holdout:.0%} of every run held out, {gap:.0f} min before it left out"
+def _unseen(model: Model, table: Table) -> Moments:
+    return seen.unseen(model.seen, table.labelled, 2 * table.spec.window)
+
+
+def _words_of_seen(moments: Moments, table: Table) -> str:
+    """`` (3.2 h of it, which the model learned from or which lie beside that, left out)``, "" without any."""
+    hours = sum(int((~each).sum()) for each in moments) * table.spec.step / 3600
+    return (
+        f" ({hours:.1f} h of it, which the model learned from or which lie beside that, left out)"
+        if hours
+        else ""
+    )

@@ -18,11 +18,11 @@ Moments: TypeAlias = tuple[NDArray[np.bool_], ...]
 """For each block, which of its moments are meant."""
 
 
-def refuse_random(how: str) -> None:
-    """`how` a data set is to be split is by time; `Refused` for any other way."""
-    if how != "time":
+def check(split: str) -> None:
+    """What is held out is time; `Refused` for any other way, that of random rows above all."""
+    if split != "time":
         raise errors.Refused(
-            f"a split by {how} puts minutes of one event on both sides: its score would say nothing",
+            f"a split by {split} puts minutes of one event on both sides: its score would say nothing",
             guard="honest evaluation",
             hint="split by time; workloads held out are a second column of the report",
         )
@@ -63,6 +63,44 @@ def turns(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tup
     numbers = number(labelled, chosen, count)
     last = max((int(each.max()) for each in numbers if len(each)), default=-1)
     return [apart(numbers, held, gap) for held in range(last + 1)]
+
+
+def onward(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tuple[Moments, Moments]]:
+    """Each of `count` stretches but the first in turn: (what came before it teaches, it examines).
+
+    Nothing within `gap` of it teaches. Of many runs whole ones make the stretches, as they began.
+    """
+    order = _ordered_runs if _runs(labelled) else _ordered_moments
+    numbers = order(labelled, chosen, count)
+    found = []
+    for held in range(1, count):
+        before, examined = apart(numbers, held, gap)
+        earlier = tuple(each & (fold < held) for each, fold in zip(before, numbers, strict=True))
+        found.append((earlier, examined))
+    return found
+
+
+def _ordered_runs(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:
+    blocks = labelled.dataset.blocks
+    order = sorted(range(len(blocks)), key=lambda index: blocks[index].start)
+    place = {index: n for n, part in enumerate(np.array_split(order, count)) for index in part.tolist()}
+    return tuple(np.where(moments, place[n], -1).astype(np.int8) for n, moments in enumerate(chosen))
+
+
+def _ordered_moments(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:
+    """Stretches of even length over all blocks, cut at the same times, between events."""
+    blocks = labelled.dataset.blocks
+    times = np.concatenate([block.times[moments] for block, moments in zip(blocks, chosen, strict=True)])
+    edges = np.quantile(times, np.arange(1, count) / count) if len(times) else np.zeros(0)
+    found = []
+    for index, (block, moments) in enumerate(zip(blocks, chosen, strict=True)):
+        inside = np.searchsorted(block.times, edges)
+        cuts = [
+            _between_events(labelled, index, at) if 0 < at < block.length else at for at in inside.tolist()
+        ]
+        fold = np.searchsorted(np.sort(cuts), np.arange(block.length), side="right")
+        found.append(np.where(moments, fold, -1).astype(np.int8))
+    return tuple(found)
 
 
 def number(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:

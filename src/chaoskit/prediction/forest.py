@@ -34,8 +34,9 @@ class Options:
 
     `recipe` auto lets validation choose. `negatives` is how many healthy samples are kept for each failing
     one, half of them of the same moments; `most_rows` bounds the samples of one forest; `trees` is the size
-    of the forest that is kept, `fold_trees` of those that only examine. `search_seconds` is the time for
-    trying other sizes of leaves and splits. `jobs` forests grow at once: in threads, in processes (loky) or
+    of the forest that is kept, `fold_trees` of those that only examine. `trials` is how many
+    sizes of leaves and splits are tried, or `search_seconds` the time for it. `split` says what is held out:
+    time, for no other way is honest. `jobs` forests grow at once: in threads, in processes (loky) or
     on the machines of a Dask cluster at `scheduler`.
     """
 
@@ -50,6 +51,8 @@ class Options:
     negatives: int = 100
     most_rows: int = 20_000
     search_seconds: float = 0.0
+    trials: int = 0
+    split: str = "time"
     jobs: int = 1
     backend: Backend = "threading"
     scheduler: str = ""

@@ -39,11 +39,16 @@ OLD = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What speaks against a model's answers now, in words; empty when nothing does."""
+    """What speaks against a model's answers now, in words; empty when nothing does.
+
+    `drifted` and `gone` name the signals that `drift` and `stale` are about.
+    """
 
     drift: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     old: str = ""
+    drifted: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -69,10 +74,12 @@ def health_of(model: Model, window: Dataset, now: datetime) -> Health:
     """What speaks against the model's answers, by what was measured lately."""
     age = now - model.trained_at
     old = f"trained {age.days} d ago: train it again" if age > OLD else ""
-    return Health(tuple(_drifted(model.ranges, window)), tuple(_stale(model.ranges, window)), old)
+    drift, stale = dict(_drifted(model.ranges, window)), dict(_stale(model.ranges, window))
+    return Health(tuple(drift.values()), tuple(stale.values()), old, tuple(drift), tuple(stale))
 
 
-def _drifted(known: Ranges, window: Dataset) -> Iterator[str]:
+def _drifted(known: Ranges, window: Dataset) -> Iterator[tuple[str, str]]:
+    """Each signal that drifted, and how in words."""
     block = window.blocks[-1]
     recent = block.values[:, :, -max(1, MINUTES * 60 // block.step) :]
     names = np.array([row.workload for row in block.rows])
@@ -90,10 +97,11 @@ def _drifted(known: Ranges, window: Dataset) -> Iterator[str]:
         workloads, strange = set(names[measured]), set(names[measured & mostly])
         if len(strange) >= max(2, SHARE * len(workloads)):
             of = f"{len(strange)} of {len(workloads)} workloads"
-            yield f"drift: {signal.name} of {of} is unlike the training"
+            yield signal.name, f"drift: {signal.name} of {of} is unlike the training"
 
 
-def _stale(known: Ranges, window: Dataset) -> Iterator[str]:
+def _stale(known: Ranges, window: Dataset) -> Iterator[tuple[str, str]]:
+    """Each signal that went stale, and since when in words."""
     block = window.blocks[-1]
     for index, signal in enumerate(window.signals):
         if signal.name not in known:
@@ -101,6 +109,6 @@ def _stale(known: Ranges, window: Dataset) -> Iterator[str]:
         seen = np.flatnonzero((~missing(block.values[:, index])).any(axis=0))
         silent = (block.length - 1 - int(seen[-1])) * block.step if len(seen) else None
         if silent is None:
-            yield f"{signal.name} is absent"
+            yield signal.name, f"{signal.name} is absent"
         elif silent > STALE.total_seconds():
-            yield f"{signal.name} is stale: no sample for {duration(silent / 60)}"
+            yield signal.name, f"{signal.name} is stale: no sample for {duration(silent / 60)}"

@@ -19,7 +19,7 @@ from chaoskit.prediction import evidence, folds, plain
 from chaoskit.prediction.alarms import Judge, Judgement, Scores
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.plain import LINEAR
+from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 
 Floats = NDArray[np.float32]
@@ -27,8 +27,14 @@ T = TypeVar("T")
 
 FOREST, EVIDENCE = "random forest", "evidence"
 
+MEMBERS = frozenset({FOREST, EVIDENCE, STATIC, ABSENCE, LINEAR, SYMPTOM})
+"""Who may be joined."""
+
 ALARM = 1.0
 """From this joined score on it is an alarm: a member has reached its threshold."""
+
+BEYOND = 2.0
+"""The threshold of a forest that makes no alarm by itself: its shares end at 1."""
 
 LEAST = 1e-6
 """No threshold is lower: scores are divided by it. And by such a share thresholds give way, so that a score
@@ -52,6 +58,11 @@ class Join:
     def words(self) -> str:
         """``random forest + static rule``."""
         return " + ".join(self.thresholds)
+
+    @property
+    def told(self) -> dict[str, float | None]:
+        """The thresholds as they are told: None for a forest that makes no alarm by itself."""
+        return {name: None if limit >= BEYOND else limit for name, limit in self.thresholds.items()}
 
     def units(self, member: str, scores: Floats) -> Floats:
         """A member's scores in units of its threshold: 1 and more is an alarm; NaN stays."""
@@ -139,13 +150,13 @@ def _refined(judge: Judge, join: Join, members: Mapping[str, Scores], budget: fl
         others.score({name: each[index] for name, each in members.items()})
         for index in range(len(members[FOREST]))
     ]
-    most = np.float32(1e6)
+    most = np.float32(BEYOND)
     scores = [
         np.where(np.nan_to_num(by_others) >= ALARM, most, block)
         for by_others, block in zip(told, members[FOREST], strict=True)
     ]
-    limit = min(float(most), judge.best(scores, budget).threshold) * (1 - LEAST)
-    return Join({**join.thresholds, FOREST: max(LEAST, limit)})
+    limit = judge.best(scores, budget).threshold * (1 - LEAST)
+    return Join({**join.thresholds, FOREST: BEYOND if limit > 1 else max(LEAST, limit)})
 
 
 def reset(

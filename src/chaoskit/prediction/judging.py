@@ -15,11 +15,12 @@ from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.calibration import calibrate
 from chaoskit.prediction.examining import Examiner, caught, reliability
 from chaoskit.prediction.folds import Moments
+from chaoskit.prediction.foresight import forecasts
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.report import FalseAlarm, Line, Member, Occurrence, Report
 from chaoskit.prediction.table import Table
-from chaoskit.prediction.training import Model
+from chaoskit.prediction.training import Model, digest
 from chaoskit.prediction.witnesses import Witnesses
 
 TURNS = 2
@@ -72,7 +73,7 @@ class Judging:
         forest = self._scores()
         parts = []
         budget = self.model.false_alarms_per_day
-        sides = calibrating.sides(self.table.labelled)
+        sides = calibrating.sides(self.table.labelled, self.late)
         for teaches, examines in sides:
             found = calibrating.fit(self.model, self.table, forest, teaches, budget)
             signs = [found.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]
@@ -211,6 +212,8 @@ class Judging:
             occurrences=tuple(self._occurrences(judged)),
             false_alarms=tuple(self._false(judged)),
             blind=dict(labelled.dataset.blind),
+            forecasts=(ahead := forecasts(model.target, map(str, model.issues.classes_))),
+            detects=tuple(str(each) for each in model.issues.classes_ if str(each) not in ahead),
             beaten_by=tuple(other.name for other in lines if other.f1 >= line.f1),
             notes=(*notes, *_standing(line, lines)),
         )
@@ -224,8 +227,8 @@ class Judging:
             return each.join.part(name, each.members)
 
         judged = self.judge.judge(self._assemble(parts, part), ALARM)
-        limit = parts[0].join.thresholds.get(name, self.model.join.thresholds[name])
-        return Member(name, limit, caught(judged, lambda event: event.issue), judged.false)
+        join = parts[0].join if name in parts[0].join.thresholds else self.model.join
+        return Member(name, join.told[name], caught(judged, lambda event: event.issue), judged.false)
 
     def _strangers(self) -> Line | None:
         made = self.witnesses.strangers if self.witnesses else None
@@ -271,6 +274,7 @@ class Judging:
             "signals": len(dataset.signals),
             "step_seconds": dataset.step,
             "recipe": self.table.spec.recipe,
+            "sha256": digest(dataset),
             "of_hours": round(dataset.hours, 1),
             "of_events": dict(sorted(Counter(event.issue for event in self.table.labelled.events).items())),
         }

@@ -127,6 +127,16 @@ class Wide(_Written):
         return pattern
 
 
+class Tidy(_Written):
+    """One value per line: the column that names what was measured, and the column that says how much.
+
+    A signal's columns are then such names.
+    """
+
+    name: str
+    value: str = "value"
+
+
 class Target(_Written):
     """What the data can teach: detect an event while it lasts, or forecast it `horizonMinutes` before.
 
@@ -151,6 +161,7 @@ class Mapping(_Written):
     timestamp: str = "timestamp"
     identity: Identity = Identity()
     wide: Wide | None = None
+    tidy: Tidy | None = None
     where: dict[str, str] = {}
     signals: dict[str, Column] = pydantic.Field(min_length=1)
     events: Events | None = None
@@ -164,6 +175,8 @@ class Mapping(_Written):
             raise ValueError(
                 "identity.pod names the column of the pod (or wide.columns, the pattern with it)"
             )
+        if self.wide and self.tidy:
+            raise ValueError("a file is wide or tidy: leave one of both out")
         return self
 
     def catalogue(self) -> tuple[Signal, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from chaoskit.prediction.card import HEADINGS, caught, number, rows
-from chaoskit.prediction.labels import DETECTED_ONLY, FORECASTABLE
-from chaoskit.prediction.report import ClassReport, Line, Report
+from chaoskit.prediction.foresight import reason
+from chaoskit.prediction.joined import LEAST
+from chaoskit.prediction.report import ClassReport, Line, Member, Report
 
 
 def markdown(report: Report, title: str, *, about: Sequence[str] = (), pictures: Sequence[str] = ()) -> str:
@@ -49,7 +50,15 @@ def _data(report: Report) -> str:
         ("alarm", f"held for {report.confirm} samples" if report.confirm > 1 else "at the first sample"),
         *([("tried", _tried(report))] if report.trials else []),
     ]
-    return _table(("", ""), found) + "".join(f"\n\nNote: {note}." for note in report.notes)
+    return _table(("", ""), found) + "".join(f"\n\nNote: {note}." for note in notes(report))
+
+
+def notes(report: Report) -> tuple[str, ...]:
+    """What is to be known beside the figures; first, where they are not of the very model that is kept."""
+    if report.kept is None:
+        return report.notes
+    kept = f"{report.kept.words}; its budget: {report.kept.false_alarms_per_day:g} false alarms per day"
+    return (kept, *report.notes)
 
 
 def _count(of: Mapping[str, int]) -> str:
@@ -78,12 +87,33 @@ def _legend(report: Report) -> str:
 
 def _members(report: Report) -> str:
     """Each member of the alarm with its threshold there, and what it catches by itself."""
+    kept = report.kept.thresholds if report.kept else {}
     lines = [
-        (each.name, number(each.threshold), caught(each.caught), str(each.false_alarms))
-        for each in report.members
+        (
+            name,
+            _limit(each.threshold) if each else "-",
+            *([_limit(kept[name]) if name in kept else "-"] if kept else []),
+            caught(each.caught) if each else "-",
+            str(each.false_alarms) if each else "-",
+        )
+        for name, each in _members_of(report).items()
     ]
+    headings = ["threshold", *(["of the kept model"] if kept else []), "catches alone", "false alarms alone"]
     words = "It is an alarm when a member reaches its threshold; the probability is the forest's, calibrated."
-    return words + "\n\n" + _table(("member", "threshold", "catches alone", "false alarms alone"), lines)
+    return words + "\n\n" + _table(("member", *headings), lines)
+
+
+def _limit(threshold: float | None) -> str:
+    """The threshold, with what is told apart by it."""
+    if threshold is None:
+        return "none: no alarm by itself"
+    return "any score" if threshold <= LEAST else number(threshold)
+
+
+def _members_of(report: Report) -> dict[str, Member | None]:
+    """By name who was judged, and, without figures, who joins in the model that is kept alone."""
+    kept = report.kept.thresholds if report.kept else {}
+    return dict.fromkeys(kept) | {each.name: each for each in report.members}
 
 
 def _per_class(report: Report) -> str:
@@ -152,8 +182,8 @@ def _foresight(report: Report) -> str:
         return (
             "This model detects a failure while it lasts; it does not forecast. A lead time would be a leak."
         )
-    lines = [f"- {issue}: forecast, {reason}" for issue, reason in FORECASTABLE.items()]
-    lines += [f"- {issue}: only detected, {reason}" for issue, reason in DETECTED_ONLY.items()]
+    lines = [f"- {issue}: forecast, {reason(issue, ahead=True)}" for issue in report.forecasts]
+    lines += [f"- {issue}: only detected, {reason(issue, ahead=False)}" for issue in report.detects]
     return "\n".join(lines)
 
 

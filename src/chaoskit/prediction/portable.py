@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -21,18 +23,24 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction import trees
+from chaoskit.prediction import objects, trees
 from chaoskit.prediction.calibration import Calibration
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.incidents import Incident
-from chaoskit.prediction.joined import Join
+from chaoskit.prediction.joined import FOREST, MEMBERS, Join
 from chaoskit.prediction.labels import Target
-from chaoskit.prediction.registry import CARD, read_object
+from chaoskit.prediction.registry import CARD, PORTABLE
 from chaoskit.prediction.training import Model
 
-MODEL, TREES, FAILURE = "model.json", "trees.npz", "failure.onnx"
+MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
 SCHEMA = "chaoskit.io/portable-model/v1"
+
+DAMAGED = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, EOFError, ValidationError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading raises of a file that is no model: pieces are missing, of another kind or beyond bounds."""
 
 LARGEST = 512 * 2**20
 """Bytes; a larger file is no model."""
@@ -113,17 +121,17 @@ def load(folder: Path) -> Model:
     Raises:
         InvalidInput: a file of it was changed, cannot be read, or was made for other features.
     """
-    document = read_object(folder / MODEL)
+    document = objects.read(folder / MODEL)
     if document.get("schema") != SCHEMA:
         raise errors.InvalidInput(f"{folder / MODEL} is not a model of this version")
-    data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
     try:
+        data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
         with np.load(io.BytesIO(data[TREES]), allow_pickle=False) as packed:
             found = {name: packed[name] for name in packed.files}
         model = _model(document, found, data)
-    except (KeyError, TypeError, ValueError, OSError, ValidationError) as error:
-        raise errors.InvalidInput(f"{folder} cannot be read as a model: {errors.cause(error)}") from error
-    _check(folder, model, document)
+        _check(folder, model, document)
+    except DAMAGED as error:
+        raise errors.InvalidInput(f"{folder} cannot be read as a model: {error!r}") from error
     return model
 
 
@@ -178,12 +186,16 @@ def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
         raise errors.InvalidInput(
             f"{folder} was trained on features that this version makes differently", hint="train it again"
         )
+    for join in (model.join, model.alone):
+        usable = all(0 < limit < np.inf for limit in join.thresholds.values())
+        if not usable or FOREST not in join.thresholds or not set(join.thresholds) <= MEMBERS:
+            raise errors.InvalidInput(f"{folder}: the alarm has no usable thresholds")
     if not trees.agree(model.failure, known):
         raise errors.InvalidInput(f"{folder}: {FAILURE} and {TREES} are not the same forest")
 
 
 def install(source: Path, folder: Path) -> Path:
-    """A model from elsewhere lies in `folder`, looked over; it answers when it is named or promoted.
+    """A model from elsewhere lies in `folder`, looked over; it answers when it is named.
 
     Raises:
         InvalidInput: it is none, or something lies in `folder` already.
@@ -191,7 +203,7 @@ def install(source: Path, folder: Path) -> Path:
     if folder.exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another --name")
     load(source)
-    if not read_object(source / CARD):
+    if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
     folder.mkdir(parents=True)
     names = (MODEL, TREES, FAILURE, *(path.name for path in source.glob("card.*")))

@@ -1,57 +1,96 @@
-"""Which models lie there, which one answers, and which one may: only one that beats the baselines."""
+"""Which models lie there, which one answers, and which one may: one that was judged to beat the baselines.
+
+A verdict is kept by the digest of the very file that was judged, thresholds included: a card beside another
+file, or one that came with a model from elsewhere, is a claim.
+"""
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chaoskit import errors
+from chaoskit.prediction import objects
 
-CARD, PROMOTED = "card.json", "promoted.json"
+if TYPE_CHECKING:
+    from chaoskit.prediction.report import Report
+
+CARD, PROMOTED, KNOWN = "card.json", "promoted.json", "models.json"
+
+PORTABLE, DATA = "model.json", "model.joblib"
+"""The file that says what a model is, thresholds included: of the form without pickle, else of the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One model folder as it lies there, unread: its name, place and card, and whether it answers."""
+    """One model folder as it lies there, unread: its name, place and card, and whether it answers.
+
+    `verdict` is what was found out about it here, None when nothing was.
+    """
 
     name: str
     path: Path
     card: Mapping[str, Any]
     promoted: bool
+    verdict: Mapping[str, Any] | None = None
+
+    @property
+    def standing(self) -> str:
+        """``beats every baseline``, or what speaks against its promotion."""
+        if self.verdict is not None:
+            return str(self.verdict["words"])
+        return f"not judged here; its card says: {self.card.get('verdict', 'nothing')}"
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in this file, empty when there is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}") from error
-    if not isinstance(found, dict):
-        raise errors.InvalidInput(f"{path} is not a JSON object")
+def remember(state: Path, folder: Path, digests: Mapping[str, str]) -> None:
+    """This installation made the files of this folder, whose digests are given by their names."""
+    with objects.changed(state / KNOWN) as known:
+        for digest in digests.values():
+            made = {"path": str(folder), "at": datetime.now(UTC).isoformat()}
+            known[digest] = {**known.get(digest, {}), **made}
+
+
+def made_here(state: Path, digest: str) -> bool:
+    """Whether this installation made the file with this digest."""
+    return "path" in objects.read(state / KNOWN).get(digest, {})
+
+
+def judge(state: Path, folder: Path, report: Report) -> None:
+    """What the report found is the verdict on the model in this folder, as its file is now."""
+    verdict = {
+        "promotable": report.beats_baselines,
+        "words": report.verdict,
+        "split": report.split,
+        "at": datetime.now(UTC).isoformat(),
+    }
+    with objects.changed(state / KNOWN) as known:
+        digest = digest_of(folder)
+        known[digest] = {**known.get(digest, {}), "verdict": verdict}
+
+
+def digest_of(folder: Path) -> str:
+    """The SHA-256 of the file that says what the model in this folder is, "" when there is none."""
+    path = next((folder / name for name in (PORTABLE, DATA) if (folder / name).is_file()), None)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+
+
+def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = known.get(digest_of(folder), {}).get("verdict")
     return found
-
-
-def write_object(path: Path, content: Mapping[str, Any]) -> None:
-    """The file has this content; whoever reads meanwhile sees the old or the new, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def names(root: Path) -> tuple[Listed, ...]:
     """All model folders under `root`, oldest first; none is unpickled."""
-    current = promoted(root)
-    found = [
-        Listed(path.parent.name, path.parent, read_object(path), path.parent.name == current)
-        for path in root.glob(f"*/{CARD}")
-    ]
+    current, known = promoted(root), objects.read(root / KNOWN)
+    found = []
+    for path in root.glob(f"*/{CARD}"):
+        folder = path.parent
+        verdict = _verdict(known, folder)
+        found.append(Listed(folder.name, folder, objects.read(path), folder.name == current, verdict))
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
@@ -68,42 +107,55 @@ def next_name(root: Path, base: str) -> str:
 
 def promoted(root: Path) -> str:
     """The name of the model that answers, or ""."""
-    history = read_object(root / PROMOTED).get("history", [])
+    history = objects.read(root / PROMOTED).get("history", [])
     return str(history[-1]["name"]) if history else ""
 
 
 def promote(root: Path, name: str) -> bool:
     """The model of this name answers from now on; False when it did already.
 
-    Raises `UnknownName` when there is none, `Refused` when it does not beat the baselines.
+    Raises `UnknownName` when there is none, `Refused` when nobody here judged it, or it does not beat the
+    baselines.
     """
-    report = read_object(root / name / CARD)
-    if not report:
+    if not digest_of(root / name):
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
-    if not report.get("beats_baselines"):
-        raise errors.Refused(
-            f"{name} {report.get('verdict', 'does not beat the baselines')} on held-out time, in event F1 at"
-            " the same budget of false alarms",
-            guard="promotion",
-            limit="better event F1 than every baseline",
-            hint=f"collect more failures and train again, or name it: chaoskit predict --model {name}",
-        )
-    history = read_object(root / PROMOTED).get("history", [])
-    if history and history[-1]["name"] == name:
-        return False
-    write_object(
-        root / PROMOTED, {"history": [*history, {"name": name, "at": datetime.now(UTC).isoformat()}]}
-    )
+    _check(root / name, _verdict(objects.read(root / KNOWN), root / name))
+    with objects.changed(root / PROMOTED) as content:
+        history = content.setdefault("history", [])
+        if history and history[-1]["name"] == name:
+            return False
+        history.append({"name": name, "at": datetime.now(UTC).isoformat()})
     return True
+
+
+def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
+    """The verdict is one that promotes."""
+    name, judging = folder.name, f"name it: chaoskit predict --model {folder.name}"
+    if not (folder / PORTABLE).is_file():  # of that form what judges it stayed behind
+        judging = f"judge it: chaoskit evaluate --model {name}; or {judging}"
+    if verdict is None:
+        raise errors.Refused(
+            f"nobody has judged {name} here: its card is the claim of whoever made it",
+            guard="promotion",
+            limit="better event F1 than every baseline on data that was judged here",
+            hint=judging,
+        )
+    if not verdict["promotable"]:
+        raise errors.Refused(
+            f"{name} {verdict['words']}, in event F1 at the same budget of false alarms",
+            guard="promotion",
+            limit=f"better event F1 than every baseline, judged on {verdict['split']}",
+            hint=f"collect more failures and train again; {judging}",
+        )
 
 
 def rollback(root: Path) -> str:
     """Another model, the last that answered before, answers again; its name. `NotFound` when none did."""
-    history = list(read_object(root / PROMOTED).get("history", []))
-    answering = promoted(root)
-    while history and history[-1]["name"] == answering:
-        history.pop()
-    if not history:
-        raise errors.NotFound("no other model was promoted before this one", hint="chaoskit models list")
-    write_object(root / PROMOTED, {"history": history})
-    return str(history[-1]["name"])
+    with objects.changed(root / PROMOTED) as content:
+        history = content.setdefault("history", [])
+        answering = history[-1]["name"] if history else ""
+        while history and history[-1]["name"] == answering:
+            history.pop()
+        if not history:
+            raise errors.NotFound("no other model was promoted before this one", hint="chaoskit models list")
+        return str(history[-1]["name"])

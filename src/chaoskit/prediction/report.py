@@ -9,6 +9,9 @@ from typing import Any
 
 from scipy.stats import poisson
 
+ENOUGH = 4
+"""Fewer failures that can be seen can neither teach nor judge: one more or less decides everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -84,10 +87,13 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One whose alarms the model joins: its threshold there, and what it catches there all by itself."""
+    """One whose alarms the model joins: its threshold there, and what it catches there all by itself.
+
+    `threshold` is None where no score that it can have is an alarm.
+    """
 
     name: str
-    threshold: float
+    threshold: float | None
     caught: Mapping[str, tuple[int, int]]
     false_alarms: int
 
@@ -115,11 +121,26 @@ class FalseAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The model that is kept, where it is not the very one that the figures are of, and how it differs.
+
+    `judged` says whether the verdict is its too: of a forest that was made in the same way of more of the
+    same data it is, of thresholds that nobody tried it is not.
+    """
+
+    words: str
+    thresholds: Mapping[str, float | None]
+    false_alarms_per_day: float
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was measured, on what, how it was split, and whether the model beats every baseline.
 
     `model` is judged per event and per rank by the joined alarm, its Brier and ECE by the forest; `alone` is
-    the forest with a threshold of its own for the same budget.
+    the forest with a threshold of its own for the same budget. `forecasts` and `detects` are the classes that
+    the model knows.
     """
 
     target: str
@@ -144,7 +165,15 @@ class Report:
     blind: Mapping[str, str]
     beaten_by: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    trials: tuple[tuple[str, float], ...] = field(default=())
+    trials: tuple[tuple[str, float | None], ...] = field(default=())
+    kept: Kept | None = None
+    forecasts: tuple[str, ...] = ()
+    detects: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> int:
+        """How many failures judged it, those of classes that the signals cannot show left out."""
+        return sum(due for issue, (_, due) in self.model.caught.items() if issue not in self.blind)
 
     @property
     def over_budget(self) -> bool:
@@ -153,16 +182,26 @@ class Report:
         return bool(self.model.false_alarms > poisson.ppf(0.95, expected))
 
     @property
+    def decides(self) -> bool:
+        """Whether there were failures enough, and they judged the very model that is kept."""
+        return self.failures >= ENOUGH and (self.kept is None or self.kept.judged)
+
+    @property
     def beats_baselines(self) -> bool:
         """Whether it keeps its budget and no baseline has an event F1 as good or better on held-out time.
 
         A tie is not enough: the alarm may have joined the very rule that it ties with.
         """
-        return not self.beaten_by and not self.over_budget
+        return self.decides and not self.beaten_by and not self.over_budget
 
     @property
     def verdict(self) -> str:
-        """``beats every baseline``, or what it does not beat or keep."""
+        """``beats every baseline``, or what it does not beat or keep, or why that is not known."""
+        if self.kept is not None and not self.kept.judged:
+            return "has not been judged with its thresholds"
+        if not self.decides:
+            seen = f"{self.failures} failure{'' if self.failures == 1 else 's'}"
+            return f"was judged on {seen} that can be seen: fewer than {ENOUGH} decide nothing"
         if self.over_budget:
             return "does not keep its budget of false alarms"
         return f"does not beat {', '.join(self.beaten_by)}" if self.beaten_by else "beats every baseline"

@@ -1,15 +1,16 @@
-"""Which recipe and which size of leaves and splits: by validation in time, whole events held out.
+"""Which recipe and which size of leaves and splits: by validation, later time examining earlier time.
 
-Nothing here ever sees the time or the data that the model is judged on.
+Only the moments that are given are looked at. Where they are those that the model is judged on too, as out of
+fold, the report has to say so.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.metrics import average_precision_score
@@ -32,8 +33,17 @@ SIZES: tuple[dict[str, Any], ...] = (
 )
 """What is tried, the most promising first: when the time is up the rest is left."""
 
+CLEARLY = 1.1
+"""So many times the PR-AUC of the first recipe another one needs: less may be chance, with few events."""
+
 ENOUGH_WORKLOADS, ENOUGH_EVENTS = 3, 4
 """Fewer workloads that failed, or fewer events to compare by, decide nothing."""
+
+
+Trial: TypeAlias = tuple[str, float | None]
+"""What was tried, and its PR-AUC; None where too little was there to compare by."""
+
+Clock: TypeAlias = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +52,7 @@ class Found:
 
     options: Options
     table: Table
-    trials: tuple[tuple[str, float], ...]
+    trials: tuple[Trial, ...]
 
 
 def best(
@@ -52,24 +62,23 @@ def best(
     *,
     listen: events.Listener = events.ignore,
     now: datetime | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Clock = time.monotonic,
 ) -> Found:
     """The recipe and sizes with the best PR-AUC on workloads, events and time that a forest did not see.
 
-    `options.search_seconds` bounds the trials of sizes; the first size is always tried.
+    `options.trials` is how many sizes are tried. `options.search_seconds` bounds them by time instead: then
+    it depends on the machine how many are, the first one always is. What was tried is told.
     """
     at = now or datetime.now(UTC)
     tables: dict[Recipe, Table] = {}
-    trials: list[tuple[str, float]] = []
+    trials: list[Trial] = []
     for each in _recipes(labelled, chosen, options):
         tables[each] = tabulate(labelled, features.spec(labelled.dataset, each), listen, now=at)
-    scores = {
-        each: validate(table, chosen, options) if len(tables) > 1 else 0.0 for each, table in tables.items()
-    }
-    trials += [(f"recipe {each}", value) for each, value in scores.items() if len(tables) > 1]
-    recipe_ = max(scores, key=lambda each: scores[each])
+    if len(tables) > 1:
+        trials += [(f"recipe {each}", validate(table, chosen, options)) for each, table in tables.items()]
+    recipe_ = list(tables)[_clearly_best(trials)]
     options = replace(options, recipe=recipe_)
-    if options.search_seconds > 0:
+    if options.search_seconds > 0 or options.trials:
         options, more = _sizes(tables[recipe_], chosen, options, clock)
         trials += more
     return Found(options, tables[recipe_], tuple(trials))
@@ -90,28 +99,40 @@ def _recipes(labelled: Labelled, chosen: Moments, options: Options) -> list[Reci
     return ["window", "evidence"] if len(seen) >= 2 * ENOUGH_EVENTS else ["window"]
 
 
-def _sizes(
-    table: Table, chosen: Moments, options: Options, clock: Callable[[], float]
-) -> tuple[Options, list[tuple[str, float]]]:
-    """The best of the sizes that the time allows, and what was tried."""
-    began, found = clock(), list[tuple[float, Options]]()
-    trials = []
-    for size in SIZES:
-        tried = replace(options, **size)
-        found.append((validate(table, chosen, tried), tried))
-        trials.append((f"leaf {tried.leaf}, splits {tried.splits}", found[-1][0]))
-        if clock() - began > options.search_seconds:
+def _clearly_best(trials: Sequence[Trial]) -> int:
+    """The place of the best trial where it is clearly better than the first, which else stays."""
+    best = _best(trials)
+    first, other = (trials[0][1], trials[best][1]) if trials else (None, None)
+    return best if first is None or other is None or other >= CLEARLY * first else 0
+
+
+def _best(trials: Sequence[Trial]) -> int:
+    """The place of the best trial, of equals and where nothing was compared the first."""
+    scores = [-1.0 if score is None else score for _, score in trials]
+    return scores.index(max(scores)) if scores else 0
+
+
+def _sizes(table: Table, chosen: Moments, options: Options, clock: Clock) -> tuple[Options, list[Trial]]:
+    """The best of the sizes that are tried, and what was."""
+    began, tried, trials = clock(), list[Options](), list[Trial]()
+    for size in SIZES[: options.trials or len(SIZES)]:
+        tried.append(replace(options, **size))
+        trials.append(
+            (f"leaf {tried[-1].leaf}, splits {tried[-1].splits}", validate(table, chosen, tried[-1]))
+        )
+        if not options.trials and clock() - began > options.search_seconds:
             break
-    return max(found, key=lambda each: each[0])[1], trials
+    return tried[_best(trials)], trials
 
 
-def validate(table: Table, chosen: Moments, options: Options) -> float:
+def validate(table: Table, chosen: Moments, options: Options) -> float | None:
     """PR-AUC on samples whose workload, event and time the forest that scores them did not see.
 
-    Each stretch of time is examined on a part of the workloads, by a forest of the other stretches' others.
-    -1 when fewer than four events are among them.
+    Each stretch of time but the first is examined on a part of the workloads, by a forest of the earlier
+    stretches' others.
+    None when fewer than four events are among them: that compares nothing.
     """
-    sides = folds.turns(table.labelled, chosen, options.folds, table.spec.window)
+    sides = folds.onward(table.labelled, chosen, options.folds + 1, table.spec.window)
     names = table.workloads
     asked: list[Samples] = []
     lessons = []
@@ -129,6 +150,6 @@ def validate(table: Table, chosen: Moments, options: Options) -> float:
                 lessons.append(lesson(table, taught, samples, options))
     answers = [found for found, _ in grow(lessons, small(options))] if lessons else []
     if len(set[int]().union(*(each.events for each in asked))) < ENOUGH_EVENTS:
-        return -1.0
+        return None
     y = np.concatenate([each.y for each in asked])
     return float(average_precision_score(y == 1, np.concatenate(answers)))

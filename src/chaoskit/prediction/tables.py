@@ -1,4 +1,4 @@
-"""Reads metrics files, long or wide, by a mapping file: whose, when, in what unit; missing stays missing."""
+"""Reads metrics files, long, wide or tidy, by a mapping file: whose, when, in what unit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one.
 
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order; of two
-    lines for the same pod and moment the later one counts. Raises `InvalidInput` naming file, line, column.
+    values for the same pod, moment and signal the later one counts. Raises `InvalidInput` naming file, line
+    and column.
     """
     lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping)]
     if not lines:
@@ -87,7 +88,7 @@ def _check_clocks(labels: Sequence[Any], blocks: Sequence[Block]) -> None:
 def _lines(path: Path, mapping: mappings.Mapping) -> Iterator[_Line]:
     problems: list[errors.Problem] = []
     with sheets.opened(path) as sheet:
-        parse = _wide(sheet, mapping) if mapping.wide else _long(sheet, mapping)
+        parse = _parser(sheet, mapping)
         kept = [(sheet.place[name], value) for name, value in mapping.where.items() if name in sheet.place]
         for line, cells in sheet.rows:
             try:
@@ -97,6 +98,8 @@ def _lines(path: Path, mapping: mappings.Mapping) -> Iterator[_Line]:
                 problems.append(_wrong(sheet, line, cells, mapping))
             if len(problems) >= MAX_PROBLEMS:
                 break
+    if isinstance(parse, _Tidy) and not problems:
+        yield from parse.lines()
     if problems:
         raise errors.InvalidInput(f"{path} has values that cannot be read", problems=problems)
 
@@ -105,24 +108,77 @@ Parser = Callable[[Cells], Iterable[_Line]]
 Reader = Callable[[Cells], str]
 
 
-def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
-    """One pod and moment per line."""
+def _parser(sheet: Sheet, mapping: mappings.Mapping) -> Parser | _Tidy:
+    if mapping.tidy:
+        return _Tidy(sheet, mapping, mapping.tidy)
+    return _wide(sheet, mapping) if mapping.wide else _long(sheet, mapping)
+
+
+Whose = tuple[str, Row, float]
+"""The run, pod and moment of a line."""
+
+
+def _whose(sheet: Sheet, mapping: mappings.Mapping, *measured: str) -> Callable[[Cells], Whose]:
+    """How it is read whose line it is and when; the columns for it, and `measured`, are there."""
     who = mapping.identity
     named = [each for each in (who.pod, who.workload, who.namespace, who.run) if each and each[0] != "="]
-    measured = [name for column in mapping.signals.values() for name in column.columns]
     sheet.require([mapping.timestamp, *named, *mapping.where, *measured])
     pod, workload, namespace, run = (
         _reader(sheet, each) for each in (who.pod, who.workload, who.namespace, who.run)
     )
     at = sheet.place[mapping.timestamp]
+
+    def whose(cells: Cells) -> Whose:
+        name = pod(cells)
+        row = Row(namespace(cells), _workload(who, workload(cells) or name), name)
+        return run(cells), row, moment(cells[at])
+
+    return whose
+
+
+def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
+    """One pod and moment per line."""
+    whose = _whose(sheet, mapping, *(name for each in mapping.signals.values() for name in each.columns))
     signals = [_value(column, sheet.place) for column in mapping.signals.values()]
 
     def parse(cells: Cells) -> Iterable[_Line]:
-        name = pod(cells)
-        row = Row(namespace(cells), _workload(who, workload(cells) or name), name)
-        return (_Line(run(cells), row, moment(cells[at]), tuple(signal(cells) for signal in signals)),)
+        return (_Line(*whose(cells), tuple(signal(cells) for signal in signals)),)
 
     return parse
+
+
+class _Tidy:
+    """One value per line; a pod's values of one moment are put together when all lines were read."""
+
+    def __init__(self, sheet: Sheet, mapping: mappings.Mapping, columns: mappings.Tidy) -> None:
+        self._path = sheet.path
+        self._whose = _whose(sheet, mapping, columns.name, columns.value)
+        self._name, self._value = sheet.place[columns.name], sheet.place[columns.value]
+        known = dict.fromkeys(name for each in mapping.signals.values() for name in each.columns)
+        self._place = {name: index for index, name in enumerate(known)}
+        self._signals = [_value(column, self._place) for column in mapping.signals.values()]
+        self._cells: dict[Whose, list[Any]] = {}
+        self._others: set[str] = set()
+
+    def __call__(self, cells: Cells) -> Iterable[_Line]:
+        """The line's value is kept; lines of what the mapping does not name are passed over."""
+        name = str(cells[self._name])
+        if name in self._place:
+            value = number(cells[self._value])
+            self._cells.setdefault(self._whose(cells), [None] * len(self._place))[self._place[name]] = value
+        else:
+            self._others.add(name)
+        return ()
+
+    def lines(self) -> Iterator[_Line]:
+        """One line for each pod and moment; `InvalidInput` when nothing that was measured is a signal."""
+        if not self._cells and self._others:
+            raise errors.InvalidInput(
+                f"no line of {self._path} names a signal of the mapping",
+                hint=f"it names {', '.join(sorted(self._others)[:4])}",
+            )
+        for whose, cells in self._cells.items():
+            yield _Line(*whose, tuple(signal(cells) for signal in self._signals))
 
 
 def _wide(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
@@ -210,6 +266,8 @@ def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> 
         (mapping.timestamp, moment, "a time (ISO 8601 or Unix seconds)")
     ]
     measured = {name for column in mapping.signals.values() for name in column.columns}
+    if mapping.tidy:
+        measured = {mapping.tidy.value}
     pattern = re.compile(mapping.wide.columns) if mapping.wide else None
     names = sheet.place if pattern else measured
     readers += [(name, number, "a number") for name in names if not pattern or pattern.fullmatch(name)]
@@ -248,7 +306,10 @@ def _block(
     place = {row: index for index, row in enumerate(rows)}
     moments = np.rint((times - times[0]) / step).astype(int)
     values = np.full((len(rows), int(moments[-1]) + 1, len(lines[0].values)), np.nan)
-    values[[place[line.row] for line in lines], moments] = [line.values for line in lines]
+    row, told = np.array([place[line.row] for line in lines]), np.array([line.values for line in lines])
+    for index in range(told.shape[1]):
+        known = ~np.isnan(told[:, index])
+        values[row[known], moments[known], index] = told[known, index]
     for index, column in enumerate(mapping.signals.values()):
         if column.rate:
             values[:, :, index] = per_second(values[:, :, index], step)

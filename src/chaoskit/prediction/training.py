@@ -13,19 +13,24 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors, events
-from chaoskit.prediction import evidence, features, folds, joined, search
+from chaoskit.prediction import evidence, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
 from chaoskit.prediction.calibration import Calibration, calibrate, calibrated
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.features.statistics import KNOWN_MINUTES
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Lesson, Options, fit, grow, lesson, score, small, weights
 from chaoskit.prediction.health import Ranges, ranges
 from chaoskit.prediction.incidents import Incident, remembered
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
+from chaoskit.prediction.seen import Span
 from chaoskit.prediction.table import Samples, Table, tabulate
+
+BLOCK_MINUTES = 5
+"""Baselines are made of blocks so long, the newest of which never counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +39,8 @@ class Model:
 
     `join` makes the alarm; `alone` is what it would be without rules and evidence, for comparison. `shift`
     is what a calibration on another cluster multiplies the forest's scores with before they become
-    probabilities; `faults` tells a finer type than the class, where the labels had one.
+    probabilities; `faults` tells a finer type than the class, where the labels had one; `seen` is what it
+    learned from.
     """
 
     spec: Spec
@@ -52,6 +58,7 @@ class Model:
     shift: float = 1.0
     ranges: Ranges = field(default_factory=dict)
     incidents: tuple[Incident, ...] = field(default=(), repr=False)
+    seen: tuple[Span, ...] = field(default=(), repr=False)
     facts: dict[str, Any] = field(default_factory=dict)
     out_of_fold: tuple[NDArray[np.float32], ...] = field(default=(), repr=False)
 
@@ -92,6 +99,7 @@ def train(
     Calibration and thresholds come from out-of-fold scores, whole events and stretches of time held out.
     Raises `NoBaseline` when there is no failure to learn from, or nothing but failures.
     """
+    check_length(labelled.dataset)
     at = now or datetime.now(UTC)
     chosen = chosen or folds.everything(labelled)
     if table is None:
@@ -122,6 +130,7 @@ def train(
         faults=faults,
         ranges=ranges(labelled.dataset),
         incidents=remembered(table, samples, failure),
+        seen=seen.spans(labelled, chosen),
         evidence=spreads,
         join=join,
         alone=joined.fit(labelled, chosen, {FOREST: scores}, options.false_alarms_per_day),
@@ -131,6 +140,18 @@ def train(
         facts=_facts(labelled.dataset, samples, judged, options),
         out_of_fold=tuple(scores),
     )
+
+
+def check_length(dataset: Dataset) -> None:
+    """Some run is long enough for features that say something; `NoBaseline` says how long it has to be."""
+    longest = max((block.length * block.step / 60 for block in dataset.blocks), default=0.0)
+    least = KNOWN_MINUTES + BLOCK_MINUTES
+    if longest < least:
+        raise errors.NoBaseline(
+            f"the longest run is {longest:.3g} min, features need {least}: they compare the newest minutes"
+            f" with a baseline of {KNOWN_MINUTES} min before, and are constant until then",
+            hint="collect longer runs",
+        )
 
 
 class Teller:

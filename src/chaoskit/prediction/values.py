@@ -6,6 +6,9 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+LATEST = 1e11
+"""Unix seconds of the year 5138: a larger number is in a smaller unit."""
+
 MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA"})
 
 
@@ -18,16 +21,20 @@ def number(cell: Any) -> float:
 
 
 def moment(cell: Any) -> float:
-    """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of Unix seconds or milliseconds."""
+    """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of a Unix time.
+
+    A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which.
+    """
     if isinstance(cell, datetime):
         return _aware(cell).timestamp()
     try:
         found = float(cell)
     except ValueError:
         return _aware(datetime.fromisoformat(cell)).timestamp()
-    if not math.isfinite(found):
-        raise ValueError(cell)
-    return found / 1000 if found > 1e11 else found
+    for unit in (1.0, 1e3, 1e6, 1e9):
+        if 0 <= found / unit < LATEST:
+            return found / unit
+    raise ValueError(cell)
 
 
 def _aware(at: datetime) -> datetime:

@@ -1,0 +1,50 @@
+"""JSON objects in files: never half there for whoever reads, never lost by two who change them at once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from chaoskit import errors
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The JSON object in this file, empty when there is none.
+
+    Raises:
+        InvalidInput: it cannot be read, or is something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}") from error
+    if not isinstance(found, dict):
+        raise errors.InvalidInput(f"{path} is not a JSON object")
+    return found
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """The file has this content; whoever reads meanwhile sees the old or the new, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+@contextmanager
+def changed(path: Path) -> Iterator[dict[str, Any]]:
+    """The object in this file, kept as it is at the block's end; whoever else wants to change it waits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        content = read(path)
+        yield content
+        write(path, content)

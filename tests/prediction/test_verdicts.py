@@ -1,0 +1,255 @@
+"""A verdict is of the very thresholds and of data that was not learned from; nothing else is promoted."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.prediction.conftest import leaking, made, small
+
+from chaoskit import errors
+from chaoskit.flows import learning
+from chaoskit.prediction import artifact, folds, objects, page, registry, search, seen
+from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
+from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.records import LabelRecord
+
+
+def later(dataset: Dataset, days: int) -> Dataset:
+    """The same at another time."""
+    blocks = tuple(replace(each, start=each.start + timedelta(days=days)) for each in dataset.blocks)
+    return replace(dataset, blocks=blocks)
+
+
+def healthy(hours: float = 3, days: int = 20) -> Dataset:
+    """Other days on which nothing failed: what was before the first leak, again and again."""
+    random = np.random.default_rng(5)
+    data = leaking()
+    (block,) = data.blocks
+    values = np.tile(block.values[:, :, :40], (1, 1, round(hours * 60 / 40)))
+    noise = 1 + 0.004 * random.standard_normal(values.shape)
+    return later(replace(data, blocks=(replace(block, values=(values * noise).astype(np.float32)),)), days)
+
+
+@pytest.fixture(scope="session")
+def others() -> Labelled:
+    """Other leaks, on other days."""
+    return label(later(leaking(seed=13), 10), Target())
+
+
+@pytest.fixture
+def root(trained: Trained, tmp_path: Path) -> Path:
+    """Where one model lies that beat every baseline."""
+    assert trained.report.beats_baselines
+    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
+    return tmp_path
+
+
+# -- thresholds that nobody judged -------------------------------------------------------------------------
+
+
+def test_new_thresholds_without_a_failure_to_judge_them_by_are_not_promoted(root: Path) -> None:
+    found = learning.calibrate(healthy(), models=root, model="shop-1", false_alarms_per_day=500)
+    with pytest.raises(errors.Refused, match="has not been judged with its thresholds") as caught:
+        registry.promote(root, found.name)
+    assert "chaoskit evaluate" in caught.value.hint
+    (listed,) = [each for each in registry.names(root) if each.name == found.name]
+    assert listed.standing == "has not been judged with its thresholds"
+    text = (root / found.name / "card.md").read_text()
+    assert "it has not been judged with its thresholds" in text
+    assert "500 false alarms per day" in text
+
+
+def test_new_thresholds_are_judged_where_the_data_has_failures_that_it_did_not_see(
+    root: Path, others: Labelled
+) -> None:
+    found = learning.calibrate(others.dataset, models=root, model="shop-1", false_alarms_per_day=6)
+    card = json.loads((root / found.name / "card.json").read_text())
+    assert "thresholds from the healthy time of the others" in card["split"]
+    assert card["data"]["events"] == {"memory-leak": len(others.events)}
+    assert set(card["alarm"]) == set(card["kept"]["thresholds"])
+    assert card["beats_baselines"]
+    assert registry.promote(root, found.name)
+
+
+def test_a_model_that_was_held_back_at_home_may_earn_its_place_where_it_is_fitted_to(
+    trained: Trained, others: Labelled, tmp_path: Path
+) -> None:
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    artifact.save(poor, tmp_path / "shop-1", state=tmp_path)
+    with pytest.raises(errors.Refused, match="static rule"):
+        registry.promote(tmp_path, "shop-1")
+    found = learning.calibrate(others.dataset, models=tmp_path, model="shop-1", false_alarms_per_day=6)
+    assert registry.promote(tmp_path, found.name)
+
+
+@pytest.mark.parametrize(("seed", "beats"), [(13, True), (12, False)])
+def test_an_evaluation_on_unseen_data_is_the_verdict_from_then_on(
+    trained: Trained, tmp_path: Path, seed: int, beats: bool
+) -> None:
+    before = replace(trained.report, beaten_by=("static rule",) if beats else ())
+    artifact.save(replace(trained, report=before), tmp_path / "shop-1", state=tmp_path)
+    report = learning.judged(later(leaking(seed=seed), 10), models=tmp_path, model="shop-1")
+    assert report.beats_baselines == beats
+    (listed,) = registry.names(tmp_path)
+    assert listed.standing == report.verdict
+    if beats:
+        assert registry.promote(tmp_path, "shop-1")
+    else:
+        with pytest.raises(errors.Refused, match=report.verdict):
+            registry.promote(tmp_path, "shop-1")
+
+
+def test_a_card_that_says_more_than_was_judged_promotes_nothing(trained: Trained, tmp_path: Path) -> None:
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    folder = artifact.save(poor, tmp_path / "shop-1", state=tmp_path)
+    card = json.loads((folder / "card.json").read_text()) | {"beats_baselines": True, "beaten_by": []}
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(errors.Refused, match="does not beat static rule"):
+        registry.promote(tmp_path, "shop-1")
+
+
+def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    learning.exported(root, "shop-1", out)
+    name = learning.imported(elsewhere, out, "theirs")
+    with pytest.raises(errors.Refused, match="nobody has judged theirs here"):
+        registry.promote(elsewhere, name)
+    (listed,) = registry.names(elsewhere)
+    assert listed.standing == "not judged here; its card says: beats every baseline"
+    assert registry.promoted(elsewhere) == ""
+
+
+# -- data that was learned from ----------------------------------------------------------------------------
+
+
+def test_what_a_model_learned_from_cannot_judge_it(trained: Trained, leaks: Labelled) -> None:
+    kept = build(leaks, small(false_alarms_per_day=6), holdout=0.45, thorough=False, refit=True)
+    for calibrated in (False, True):
+        with pytest.raises(errors.NoBaseline, match="learned from all of this data"):
+            evaluate(kept, leaks, calibrated=calibrated)
+    first = leaks.dataset.blocks[0].cut(0, 480)
+    with pytest.raises(errors.NoBaseline, match="learned from all of this data"):
+        evaluate(trained, label(replace(leaks.dataset, blocks=(first,)), Target()))
+
+
+def test_of_data_that_was_learned_from_in_part_the_rest_judges(trained: Trained, leaks: Labelled) -> None:
+    report = evaluate(trained, leaks)  # it was trained on the first 55 % alone
+    assert report.data["hours"] < 0.45 * 16
+    assert "of it, which the model learned from or which lie beside that, left out" in report.split
+
+
+def test_the_same_time_of_other_pods_was_not_seen(trained: Trained, leaks: Labelled) -> None:
+    (block,) = leaks.dataset.blocks
+    rows = tuple(row._replace(pod=f"other-{row.pod}") for row in block.rows)
+    data = replace(leaks.dataset, blocks=(replace(block, rows=rows),))
+    assert "left out" not in evaluate(trained, label(data, Target())).split
+    unseen = seen.unseen(trained.model.seen, leaks, 0)
+    assert not unseen[0][0]
+    assert unseen[0][-1]
+
+
+def test_what_set_the_thresholds_does_not_judge_them(trained: Trained, others: Labelled) -> None:
+    fitted = recalibrated(trained, others)
+    with pytest.raises(errors.NoBaseline, match="learned from all of this data"):
+        evaluate(fitted, others)
+
+
+def test_a_model_is_judged_as_what_it_says(trained: Trained, root: Path, others: Labelled) -> None:
+    with pytest.raises(errors.InvalidInput, match="is failing"):
+        learning.judged(others.dataset, models=root, model="shop-1", target=Target("detect", timedelta(0)))
+
+
+# -- few failures ------------------------------------------------------------------------------------------
+
+
+def failing(events: int, hidden: int = 0) -> Labelled:
+    """So many spikes of CPU, the last of them of a class that the signals cannot show."""
+    length = 70 * (events + 1)
+    random = np.random.default_rng(1)
+    cpu = 0.3 + 0.02 * random.standard_normal((4, length))
+    start = made({"cpu_usage": cpu}).blocks[0].start
+    records = []
+    for n, at in enumerate(range(70, length, 70)):
+        if n < events - hidden:
+            cpu[n % 4, at + 1 : at + 6] += 0.6
+        records.append(
+            LabelRecord(
+                id=str(at), at=start, trace_id="", target=f"app-{n % 4}", namespace="", meaning="failure",
+                issue="cpu-saturation" if n < events - hidden else "network",
+                start=start + timedelta(minutes=at), end=start + timedelta(minutes=at + 4),
+            )
+        )  # fmt: skip
+    data = replace(made({"cpu_usage": cpu}), blind={"network": "no signal shows it"} if hidden else {})
+    return label(data, Target("detect", timedelta(0)), extra=records)
+
+
+def test_failures_that_cannot_be_seen_are_not_counted_as_enough_to_judge_by() -> None:
+    labelled = failing(12, hidden=4)  # the held-out end has four failures, all of them invisible
+    report = build(labelled, small(), holdout=0.35, thorough=False).report
+    assert "in turn" in report.split
+
+
+def test_the_end_that_is_judged_has_enough_failures_whatever_recipe_was_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labelled = failing(16)
+    narrow, wide = (folds.by_time(labelled, 0.35, gap) for gap in (132, 262))
+    assert len(Judge(labelled, narrow[1]).due) >= 4 > len(Judge(labelled, wide[1]).due)
+    best = search.best
+    monkeypatch.setattr(  # validation may choose either: here it chooses the one with the wider gap
+        search, "best", lambda *a, **k: best(a[0], a[1], replace(a[2], recipe="evidence"), **k)
+    )
+    report = build(labelled, small(recipe="auto"), holdout=0.35, thorough=False).report
+    assert sum(report.data["events"].values()) >= 4
+    assert "in turn" in report.split
+    assert any("kind to the model" in note for note in report.notes) == any(s for _, s in report.trials)
+
+
+def test_two_failures_are_too_few_for_a_verdict(trained: Trained) -> None:
+    line = replace(trained.report.model, caught={"memory-leak": (2, 2), "network": (0, 9)})
+    few = replace(trained.report, model=line, blind={"network": "no signal shows it"})
+    assert not few.beats_baselines
+    assert few.verdict == "was judged on 2 failures that can be seen: fewer than 4 decide nothing"
+
+
+# -- what is kept and what was judged ----------------------------------------------------------------------
+
+
+def test_the_card_says_when_another_forest_was_judged_than_the_one_that_is_kept(leaks: Labelled) -> None:
+    kept = build(leaks, small(false_alarms_per_day=6), holdout=0.45, thorough=False, refit=True)
+    assert kept.report.kept is not None
+    assert kept.report.kept.thresholds == kept.model.join.told
+    assert kept.report.beats_baselines  # the verdict on what was made the same way of less
+    text = page.markdown(kept.report, "A model")
+    assert "grown anew on all the time" in text
+    assert "| member | threshold | of the kept model |" in text
+
+
+# -- the registry under many hands -------------------------------------------------------------------------
+
+
+def test_many_at_once_lose_no_digest(tmp_path: Path) -> None:
+    path, ready = tmp_path / "models.json", threading.Barrier(8)
+
+    def remember(number: int) -> None:
+        ready.wait()
+        for each in range(10):
+            with objects.changed(path) as known:
+                known[f"{number}-{each}"] = {}
+
+    threads = [threading.Thread(target=remember, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(objects.read(path)) == 80
+    assert {each.name for each in tmp_path.iterdir()} <= {"models.json", "models.json.lock"}
