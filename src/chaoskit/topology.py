@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from chaoskit import kube
@@ -55,6 +55,25 @@ class Topology:
             for kind, body in self.workload_bodies
         }
         return _Workloads(bodies, self._workload)
+
+    def without(self, namespaces: Collection[str]) -> Topology:
+        """The same but for what is in these namespaces."""
+
+        def others(bodies: tuple[Object, ...]) -> tuple[Object, ...]:
+            return tuple(each for each in bodies if each["metadata"].get("namespace") not in namespaces)
+
+        return replace(
+            self,
+            pods=others(self.pods),
+            workload_bodies=tuple(
+                (kind, body)
+                for kind, body in self.workload_bodies
+                if body["metadata"]["namespace"] not in namespaces
+            ),
+            replica_sets=others(self.replica_sets),
+            services=others(self.services),
+            budgets=others(self.budgets),
+        )
 
     def owner_of(self, pod: Object) -> ObjectRef | None:
         """The workload that the pod belongs to for good (a replica set's deployment); None for a bare pod."""

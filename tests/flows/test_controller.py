@@ -2,106 +2,27 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
+from tests.flows.watched import LONG, Kept, Told
 
 from chaoskit import kube
 from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.leader import Leadership
 from chaoskit.acts.ledger import Ledger
-from chaoskit.adapters.sqlite import SqliteStore
-from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable
 from chaoskit.events import Ended, Event, Warned
-from chaoskit.flows.controller import DUTIES, WORKERS, Controller, Duty
-from chaoskit.flows.world import World
-from chaoskit.governor import Limits
+from chaoskit.flows.controller import WORKERS, Duty
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
 
-LEADER = ObjectRef(kube.LEASE, "shop", "leader")
 DEAD = "chaoskit-dead"
 AWAY = Unavailable("no answer", service="kubernetes")
-LONG = 600.0
-"""Seconds of a clock that is turned by hand, after which a controller that found no end is stopped."""
-
-
-class Told(FakeCluster):
-    """Its watches tell of what is written; `say` has them say more."""
-
-    def __init__(self, *objects: Object) -> None:
-        self.watches: list[tuple[Kind, queue.Queue[Change]]] = []
-        super().__init__(*objects)
-
-    def watch(
-        self, kind: Kind, namespace: str = "", *, stop: threading.Event, **more: Any
-    ) -> Iterator[Change]:
-        mine: queue.Queue[Change] = queue.Queue()
-        self.watches.append((kind, mine))
-        yield from (Change("ADDED", body) for body in self.list(kind, namespace, **more).items)
-        yield Change("SYNCED", {})
-        while not stop.is_set():
-            try:
-                yield mine.get(timeout=0.01)
-            except queue.Empty:
-                continue
-
-    def say(self, kind: Kind, change: Change) -> None:
-        for watched, heard in self.watches:
-            if watched == kind:
-                heard.put(change)
-
-    def delete(self, ref: ObjectRef, **options: Any) -> None:
-        body = self.objects.get((ref.kind, ref.namespace, ref.name))
-        super().delete(ref, **options)
-        if body is not None:
-            self.say(ref.kind, Change("DELETED", body))
-
-    def _store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
-        stored = super()._store(verb, ref, body)
-        if ref.name != LEADER.name:
-            self.say(ref.kind, Change("MODIFIED", stored))
-        return stored
-
-
-class Kept:
-    """A controller, what it has told, and when it is to end."""
-
-    def __init__(self, cluster: FakeCluster, folder: Path, metrics: Any = None) -> None:
-        self.cluster = cluster
-        self.clock = ManualClock()
-        self.stop = threading.Event()
-        self.heard: list[Event] = []
-        self.until: Callable[[Event], bool] = lambda _event: False
-        self.store = SqliteStore(folder / "store.db")
-        nothing: Any = None
-        self.world = World(cluster, metrics, self.store, nothing, self.clock, Limits(), folder)
-
-    def listen(self, event: Event) -> None:
-        self.heard.append(event)
-        if self.until(event):
-            self.stop.set()
-
-    def run(self, duties: Sequence[Duty] = DUTIES, *, at_most: float = LONG) -> None:
-        self.clock.call_at(at_most, self.stop.set)
-        leadership = Leadership(self.cluster, self.clock, LEADER)
-        Controller(
-            self.world, leadership, namespace="shop", duties=duties, listen=self.listen, stop=self.stop
-        ).run()
-
-    def told(self, words: str) -> list[str]:
-        return [e.message for e in self.heard if isinstance(e, Warned) and words in e.message]
-
-    @property
-    def rescued(self) -> list[str]:
-        return [e.outcome for e in self.heard if isinstance(e, Ended) and e.work == "rescue"]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_what_is_added_while_it_is_worked_on_comes_when_that_is_done() -> None:
     queue.add("a")
     assert queue.take() == "a"
     queue.add("a")
-    assert (queue.take(), queue.taken("a"), queue.depth) == (None, True, 2)
+    assert (queue.take(), queue.holds("a"), queue.depth) == (None, True, 2)
     queue.done("a")
     assert queue.take() == "a"
 

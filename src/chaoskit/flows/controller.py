@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -69,7 +69,10 @@ SHOWN: tuple[Kind, ...] = (kube.POD, kube.DEPLOYMENT, kube.STATEFUL_SET, kube.DA
 
 
 class Job(NamedTuple):
-    """A piece of work: which kind, and about which namespace and issue, or which Lease in which version."""
+    """A piece of work: which kind, and about which namespace and issue, or which Lease in which version.
+
+    A look at namespace "" is at the nodes, and at what is on them in all namespaces.
+    """
 
     kind: Literal["run", "dead", "look", "recovery", "predict"]
     namespace: str
@@ -86,6 +89,10 @@ class State:
     depth: int
     silent: float
     trouble: str = ""
+
+
+class _InVain(Exception):
+    """A recovery came to nothing: the next one of that issue comes later and later."""
 
 
 class Controller:
@@ -263,18 +270,21 @@ class Controller:
         if not shown:
             self._forget(namespace)
             return
-        looked = self._looked.get(namespace)
-        if looked is None:
+        if namespace not in self._looked:
             self._looked[namespace] = -inf
             self._look_at(namespace)
         elif "recover" in self._duties:
-            soon = looked + SPACING - self._clock.monotonic()
-            self._add(Job("look", namespace), after=max(SETTLE, soon))
+            self._look_soon(namespace)
 
     def _forget(self, namespace: str) -> None:
         """Nothing is left in the namespace: it is looked at when there is something again."""
         for known in (self._shown, self._looked, self._refused, self._alarmed):
             known.pop(namespace, None)
+
+    def _look_soon(self, namespace: str) -> None:
+        """There is a look at the namespace, but not too soon after the last one."""
+        again = self._looked.get(namespace, -inf) + SPACING - self._clock.monotonic()
+        self._add(Job("look", namespace), after=max(SETTLE, again))
 
     def _look_at(self, namespace: str) -> None:
         if "recover" in self._duties:
@@ -288,6 +298,8 @@ class Controller:
         """The job was done, or comes again; after a bug in it not before its quarantine is over."""
         try:
             self._queue.done(job, again=self._work(job, heart))
+        except _InVain:
+            self._queue.failed(job)
         except ChaoskitError as error:
             if job.version and isinstance(error, Conflict | NotFound):
                 self._queue.done(job)  # another process was quicker, or it is gone
@@ -331,20 +343,39 @@ class Controller:
         if decisions is None:
             self._looked.pop(namespace, None)
             return None
+        decisions = [self._recovery.admitted(each) for each in decisions]
         for plan in (each for each in decisions if isinstance(each, Plan)):
             job = Job("recovery", namespace, plan.issue.id)
-            if not self._queue.taken(job):
+            if not self._queue.holds(job):  # one that came to nothing waits longer than until the next look
                 self._add(job)
         self._tell_refusals(namespace, [each for each in decisions if isinstance(each, Refusal)])
-        return LEVEL
+        return LEVEL if namespace or decisions else None
 
     def _decisions(self, namespace: str) -> Sequence[Decision] | None:
-        """What to do about each issue of a namespace; None when there is nothing left in it."""
+        """What to do about each issue of a namespace, or of the nodes; None when there is nothing left in it.
+
+        Nodes belong to the look at the whole cluster, where all of it is watched: only that shows who is on
+        them.
+        """
+        if not self._is_watched(namespace):
+            return None
         seen = self._recovery.observe(namespace)
+        if not namespace:
+            seen = replace(seen, topology=seen.topology.without(self._world.limits.protected))
         if not seen.topology.pods and not seen.topology.workload_bodies:
             return None
         issues = self._recovery.classify(seen, self._recovery.recent_predictions(namespace))
-        return self._recovery.plan(issues, seen)
+        nodes = {each.id for each in issues if each.target.kind == kube.NODE}
+        if nodes and namespace != self._namespace:
+            self._look_soon(self._namespace)
+        decided = self._recovery.plan(issues, seen, namespace=namespace)
+        if namespace != self._namespace:
+            return [each for each in decided if each.issue.id not in nodes]
+        return decided if namespace else [each for each in decided if each.issue.id in nodes]
+
+    def _is_watched(self, namespace: str) -> bool:
+        """Whether anything may be done about what a look there shows, whoever asked for the look."""
+        return namespace not in self._world.limits.protected and self._namespace in {"", namespace}
 
     def _tell_refusals(self, namespace: str, refusals: Sequence[Refusal]) -> None:
         before, now = self._refused.get(namespace, {}), {each.issue.id: each.guard for each in refusals}
@@ -361,7 +392,9 @@ class Controller:
             return
         record = self._recovery.recover(plan, listen=self._listen, stop=self._stop, confirm=self._confirm)
         self._ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
-        self._add(Job("look", record.namespace), after=SETTLE)
+        self._add(Job("look", namespace), after=SETTLE)
+        if record.outcome.exit_code:
+            raise _InVain
 
     def _take_up(self, account: Account, heart: Heart) -> None:
         record = detached.take_up(self._world, account, heart=heart, listen=self._listen, stop=self._stop)

@@ -67,10 +67,10 @@ class WorkQueue(Generic[Key]):
         self.add(key, after=wait)
         return wait
 
-    def taken(self, key: Key) -> bool:
-        """Whether the key is worked on now."""
+    def holds(self, key: Key) -> bool:
+        """Whether the key is worked on now, or will be."""
         with self._lock:
-            return key in self._taken
+            return key in self._taken or key in self._due
 
     @property
     def wait(self) -> float:
