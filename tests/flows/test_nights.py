@@ -1,4 +1,4 @@
-"""Nights with a controller: it keeps to its namespaces, pages once, asks when it must, and rests in a storm."""
+"""Nights with a controller: it keeps to its namespaces, pages once, asks when it must, rests in a storm."""
 
 from __future__ import annotations
 
@@ -47,3 +47,40 @@ def test_what_a_guard_refuses_is_told_once_and_not_tried_again_and_again(tmp_pat
     kept.run(["recover"], at_most=300)
     assert len(kept.steps("refused")) == 1
     assert list(kept.records) == []
+
+
+# ---------------------------------------------------------------- pods that leave a node
+
+LOST = node("node-1", ready="Unknown")
+
+
+def test_from_a_lost_node_only_pods_of_the_watched_namespace_leave(tmp_path: Path) -> None:
+    kept = night(tmp_path, LOST, node("node-2"), *app("cart"), *app("orders", namespace="other"))
+    kept.run(["recover"], at_most=120)
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == ["cart-h1-a", "cart-h1-b"]
+    assert kept.cluster.touched("other") == []
+
+
+def test_in_all_namespaces_the_pods_of_a_lost_node_leave_at_once_but_protected_ones(tmp_path: Path) -> None:
+    kept = night(
+        tmp_path, LOST, node("node-2"), *app("cart"), *app("orders", namespace="other"),
+        *app("grafana", namespace="monitoring"),
+    )  # fmt: skip
+    kept.run(["recover"], at_most=120, namespace="")
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("other") == ["orders-h1-a", "orders-h1-b"]
+    assert kept.cluster.touched("shop") == ["cart-h1-a", "cart-h1-b"]
+    assert kept.cluster.touched("monitoring") == []
+
+
+def test_a_freeze_of_one_namespace_on_a_lost_node_is_heeded(tmp_path: Path) -> None:
+    notes = {"chaoskit.io/freeze-recovery-until": "2026-11-24T00:00:00Z"}
+    frozen = {
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other", "annotations": notes},
+    }  # fmt: skip
+    kept = night(tmp_path, LOST, node("node-2"), frozen, *app("cart"), *app("orders", namespace="other"))
+    kept.run(["recover"], at_most=120, namespace="")
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == kept.cluster.touched("other") == []
+    assert [each for each in kept.steps("refused") if "namespace other is frozen for recovery" in each]

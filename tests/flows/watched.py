@@ -1,4 +1,4 @@
-"""A cluster in a dictionary whose watches tell, a town of failing workloads in it, and a controller over it."""
+"""A cluster in a dictionary whose watches tell, a town of failing workloads, and a controller over it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Kept:
         metrics: Any = None,
         *,
         clock: ManualClock | None = None,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         notifier: Any = None,
     ) -> None:
         self.cluster = cluster
@@ -98,7 +98,7 @@ class Kept:
         self.store = SqliteStore(folder / "store.db")
         nothing: Any = None
         self.world = World(
-            cluster, metrics, self.store, nothing, self.clock, limits, folder, notifier=notifier
+            cluster, metrics, self.store, nothing, self.clock, limits or Limits(), folder, notifier=notifier
         )
 
     def listen(self, event: Event) -> None:

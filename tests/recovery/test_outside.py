@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from chaoskit.errors import CannotStart
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.http import Response
 from chaoskit.recovery import classify, remedies, runbook
-from chaoskit.recovery.remedies import Hands, Rung
+from chaoskit.recovery.remedies import Hands, Rung, Scene
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
 JOB = ObjectRef(kube.JOB, "shop", "nightly")
@@ -59,6 +60,9 @@ class Bench:
         rung = Rung(
             runbook.Spec.model_validate(spec).remediations[0], (target or made.ref("cart"),), "", pods
         )
+        return self.apply(rung, keep=keep)
+
+    def apply(self, rung: Rung, *, keep: Callable[[], None] = lambda: None) -> str:
         (issue,) = classify([symptom("crash-loop")], now=self.clock.now())
         hands = Hands(
             self.cluster, self.clock, "r1", self.clock.now(), issue,
@@ -189,6 +193,51 @@ def test_taints_of_experiments_go_and_come_back_with_the_undo() -> None:
         bench.do("remove-taint", NODE)
     assert bench.ledger.undo().state == "confirmed"
     assert bench.cluster.get(NODE)["spec"]["taints"] == taints
+
+
+def _leaves(action: str, *, by: str) -> tuple[list[str], str]:
+    """What the action took from node-1, planned when a shop had two pods on it, and its words.
+
+    By then one of the two is another pod of the same name, and a pod of others came.
+    """
+    ready = "Unknown" if action == "evacuate" else "True"
+    seen = made.topology(made.pod("a"), made.pod("b"), nodes=(made.node("node-1", ready=ready),))
+    spec = {"matches": {"issue": "node"}, "remediations": [{"action": action, "timeout": "5m"}]}
+    kind = "node-lost" if action == "evacuate" else "node-pressure"
+    issue = replace(classify([symptom(kind)], now=made.NOW)[0], target=NODE)
+    step = runbook.Spec.model_validate(spec).remediations[0]
+    rung = remedies.plan(step, Scene(issue, None, seen))
+    assert isinstance(rung, Rung)
+    bodies = [
+        {"apiVersion": "v1", "kind": "Pod", **body}
+        for body in (made.pod("a"), made.pod("b"), made.pod("c", of="others-h1"))
+    ]
+    bodies[1]["metadata"]["uid"] = "another"
+    bench = Bench({"apiVersion": "v1", "kind": "Node", **made.node("node-1", ready=ready)}, *bodies)
+    words = bench.apply(rung)
+    return [each for each in bench.cluster.wrote if each.startswith(by)], words
+
+
+def test_only_the_very_pods_that_were_planned_leave_a_lost_node() -> None:
+    assert _leaves("evacuate", by="delete") == (["delete pod/a"], "deleted pod/a")
+
+
+def test_only_the_very_pods_that_were_planned_leave_a_node_that_is_drained() -> None:
+    done, words = _leaves("drain", by="evict")
+    assert done == ["evict pod/a"]
+    assert words == "node/node-1 spec.unschedulable nothing to True, evicted pod/a"
+
+
+def test_a_node_with_a_pod_that_nobody_would_make_anew_is_not_drained() -> None:
+    bare = made.pod("bare")
+    bare["metadata"]["ownerReferences"] = []
+    seen = made.topology(made.pod("a"), bare, nodes=(made.node("node-1"),))
+    issue = replace(classify([symptom("node-pressure")], now=made.NOW)[0], target=NODE)
+    step = runbook.Spec.model_validate(
+        {"matches": {"issue": "node"}, "remediations": [{"action": "drain"}]}
+    ).remediations[0]
+    words = "pod/bare of shop belongs to no workload that would make it anew"
+    assert remedies.plan(step, Scene(issue, None, seen)) == words
 
 
 def test_a_node_that_is_back_is_not_evacuated() -> None:

@@ -13,7 +13,12 @@ _MIRROR = "kubernetes.io/config.mirror"
 def evictable(cluster: Cluster, node: str) -> Iterator[Object]:
     """The pods on the node but those of daemon sets, and those that the kubelet runs by itself."""
     for pod in cluster.list(kube.POD, fields=f"spec.nodeName={node}").items:
-        owner = kube.owner(pod)
-        stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
-        if not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod):
+        if leaves(pod):
             yield pod
+
+
+def leaves(pod: Object) -> bool:
+    """Whether the pod goes when its node is emptied; it lives, and nobody ties it to the node."""
+    owner = kube.owner(pod)
+    stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
+    return not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod)

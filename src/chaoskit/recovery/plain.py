@@ -103,7 +103,7 @@ def rung(found: Rung) -> Plain:
     return {
         "action": found.action,
         "targets": [str(target) for target in found.targets],
-        "pods": list(found.pods),
+        "pods": [*found.pods, *(f"{pod.namespace}/{pod.name}" for pod in found.leaving)],
         "timeout": found.step.timeout,
         "why": found.why,
     }

@@ -51,8 +51,8 @@ class Plan:
 
     @property
     def targets(self) -> tuple[ObjectRef, ...]:
-        """Everything that the rungs touch, the issue's own target first."""
-        touched = (target for rung in self.rungs for target in rung.targets)
+        """Everything that the rungs touch, the issue's own target first; what only loses pods as well."""
+        touched = (target for rung in self.rungs for target in (*rung.targets, *rung.proof))
         return tuple(dict.fromkeys((self.issue.target, *touched)))
 
     @property
@@ -64,7 +64,12 @@ class Plan:
     def digest(self) -> str:
         """What is the same for two plans that would do the same: what a person approves."""
         rungs = [
-            [r.step.model_dump(mode="json"), sorted(map(str, r.targets)), sorted(r.pods), dict(r.expects)]
+            [
+                r.step.model_dump(mode="json"),
+                sorted(map(str, r.targets)),
+                sorted((*r.pods, *(pod.uid for pod in r.leaving))),
+                dict(r.expects),
+            ]
             for r in self.rungs
         ]
         what = [self.issue.kind, self.issue.target.namespace, str(self.issue.target), rungs]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Literal
 
 from chaoskit import kube
-from chaoskit.acts import changes
+from chaoskit.acts import changes, draining
 from chaoskit.acts.changes import Change
-from chaoskit.acts.draining import evictable
 from chaoskit.acts.fields import CORDON, TAINTS
+from chaoskit.documents import Duration
 from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.nodesymptoms import CHAOS_TAINTS, is_ours
@@ -93,68 +93,94 @@ def _plan_evacuate(step: Evacuate, scene: Scene) -> Rung | str:
     target = scene.issue.target
     if target.kind != kube.NODE or "node-lost" not in scene.issue.kinds:
         return "only for a node that is lost"
-    pods = [each for each in scene.topology.pods if _replaceable(each, target.name)]
+    pods = _leaving(scene, lambda owner: owner is not None and owner.kind == kube.DEPLOYMENT)
     if not pods:
         return "no pod of a deployment is on it"
-    owners = (scene.topology.workload_of(each) for each in pods)
-    proof = tuple(dict.fromkeys(w.ref for w in owners if w is not None))
-    names = tuple(each["metadata"]["name"] for each in pods)
-    return Rung(step, (target,), f"{len(pods)} pods are made anew elsewhere", names, proof=proof)
+    return _leave(step, target, pods, "made anew elsewhere")
 
 
-def _replaceable(pod: Object, node: str) -> bool:
-    owner = kube.owner(pod)
-    here = (pod["spec"].get("nodeName") or "") == node and not kube.is_deleting(pod)
-    return here and owner is not None and owner.kind == kube.REPLICA_SET
+def _leaving(
+    scene: Scene, fits: Callable[[ObjectRef | None], bool]
+) -> Sequence[tuple[ObjectRef, ObjectRef | None]]:
+    """The pods that can leave the node, with the workloads that make them anew, as far as they fit."""
+    there = [p for p in scene.topology.pods if _is_on(p, scene.issue.target.name) and draining.leaves(p)]
+    owned = ((kube.ref_of(pod, kube.POD), scene.topology.workload_of(pod)) for pod in there)
+    found = [(pod, None if workload is None else workload.ref) for pod, workload in owned]
+    return [(pod, owner) for pod, owner in found if fits(owner)]
 
 
-def _evacuate(_step: Evacuate, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+def _leave(
+    step: Step, node: ObjectRef, pods: Sequence[tuple[ObjectRef, ObjectRef | None]], what: str
+) -> Rung:
+    """The rung on which these pods leave the node; where they came from, must stand well afterwards."""
+    places = ", ".join(sorted({pod.namespace for pod, _ in pods}))
+    proof = tuple(dict.fromkeys(owner for _, owner in pods if owner is not None))
+    why = f"{len(pods)} pod{'s' if len(pods) > 1 else ''} of {places} {what}"
+    return Rung(step, (node,), why, proof=proof, leaving=tuple(pod for pod, _ in pods))
+
+
+def _is_on(pod: Object, node: str) -> bool:
+    return (pod["spec"].get("nodeName") or "") == node
+
+
+def _still_on(rung: Rung, node: ObjectRef, hands: Hands) -> Iterator[ObjectRef]:
+    """Those of the very pods that were to leave which are there by now; no other one, whoever it is."""
+    for ref in rung.leaving:
+        try:
+            pod = hands.cluster.get(ref)
+        except NotFound:
+            continue
+        if _is_on(pod, node.name) and draining.leaves(pod):
+            yield ref
+
+
+def _evacuate(_step: Evacuate, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
     if kube.is_true(hands.cluster.get(target), "Ready"):
         raise CannotStart(f"{target} is back")
-    found = hands.cluster.list(kube.POD, fields=f"spec.nodeName={target.name}").items
-    left = [each for each in found if _replaceable(each, target.name)]
+    left = tuple(_still_on(rung, target, hands))
     if not left:
-        raise CannotStart(f"no pod of a deployment is on {target} any more")
-    for pod in left:
-        ref = kube.ref_of(pod, kube.POD)
+        raise CannotStart(f"none of these pods is on {target} any more")
+    for ref in left:
         yield Change(ref, f"deleted {ref}", partial(hands.cluster.delete, ref))
 
 
 def _may_evacuate(_step: Step, _target: ObjectRef) -> Iterator[Access]:
     yield from access("get", "", "nodes", "")
-    yield from access("list delete", "", "pods", "")
+    yield from access("get delete", "", "pods", "")
 
 
 EVACUATE = Remedy(Evacuate, _plan_evacuate, _evacuate, _may_evacuate)
 
 
 class Drain(Step):
-    """Cordon the node and evict its pods, within their budgets; it stays cordoned for a person to look at."""
+    """Cordon the node and evict its pods, within their budgets; it stays cordoned for a person to look at.
+
+    Those of the namespaces that were looked at: with one namespace alone, the others' pods stay.
+    """
 
     action: Literal["drain"]
-    timeout: float = 300.0
+    timeout: Duration = 300.0
 
 
 def _plan_drain(step: Drain, scene: Scene) -> Rung | str:
     target = scene.issue.target
     if target.kind != kube.NODE or "node-lost" in scene.issue.kinds:
         return "only for a node that still answers"
-    pods = [each for each in scene.topology.pods if (each["spec"].get("nodeName") or "") == target.name]
-    owners = (scene.topology.workload_of(each) for each in pods)
-    proof = tuple(dict.fromkeys(w.ref for w in owners if w is not None and w.ref.kind != kube.DAEMON_SET))
-    return Rung(step, (target,), f"{len(pods)} pods move to other nodes", proof=proof)
+    pods = _leaving(scene, lambda _owner: True)
+    bare = next((pod for pod, owner in pods if owner is None), None)
+    if bare is not None:
+        return f"{bare} of {bare.namespace} belongs to no workload that would make it anew"
+    return _leave(step, target, pods, "move to other nodes") if pods else "no pod is on it that could leave"
 
 
-def _drain(_step: Drain, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+def _drain(_step: Drain, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+    itself = next((pod for pod in rung.leaving if pod.name == socket.gethostname()), None)
+    if itself is not None:
+        raise Refused(f"{itself} is this very process", guard="self", hint="run it on another node")
     body = hands.cluster.get(target)
     if not (body.get("spec") or {}).get("unschedulable"):
         yield changes.field(hands.cluster, hands.clock, body, target, CORDON, True)
-    for pod in evictable(hands.cluster, target.name):
-        ref = kube.ref_of(pod, kube.POD)
-        if ref.name == socket.gethostname():
-            raise Refused(f"{ref} is this very process", guard="self", hint="run it on another node")
-        if kube.owner(pod) is None:
-            raise Refused(f"{ref} belongs to nobody who would make it anew", guard="bare pod")
+    for ref in _still_on(rung, target, hands):
         yield Change(ref, f"evicted {ref}", partial(_evict, hands, ref))
 
 
@@ -178,7 +204,7 @@ def _evict(hands: Hands, ref: ObjectRef) -> None:
 
 def _may_drain(step: Step, target: ObjectRef) -> Iterator[Access]:
     yield from _may_patch(step, target)
-    yield from access("list", "", "pods", "")
+    yield from access("get", "", "pods", "")
     yield from access("create", "", "pods", "", "eviction")
 
 

@@ -46,7 +46,8 @@ class Rung:
     """One step of the ladder: a remediation on targets (and which of their pods), and why.
 
     `expects` is what it was planned for (names of replica sets): where that has changed, it is not done.
-    `proof` is what must stand well afterwards; empty: what the issue is about.
+    `proof` is what must stand well afterwards; empty: what the issue is about. `leaving` are the very pods
+    that leave a node, of whichever namespaces: no other one is touched.
     """
 
     step: Any
@@ -55,6 +56,7 @@ class Rung:
     pods: tuple[str, ...] = ()
     expects: Mapping[str, str] = field(default_factory=dict)
     proof: tuple[ObjectRef, ...] = ()
+    leaving: tuple[ObjectRef, ...] = ()
 
     @property
     def action(self) -> str:
