@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from tests.flows.watched import Town, app, crashing, night, node, stuck
+from tests.acts.fake import FakeCluster
+from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, night, node, stuck
 
+from chaoskit import kube
 from chaoskit.acts import halt
+from chaoskit.errors import Unavailable
+from chaoskit.ports.notifier import Notice
+from chaoskit.recovery.told import LABEL
 
 CORDONED = {"chaoskit.io/run": "r1"}
 
@@ -84,3 +90,74 @@ def test_a_freeze_of_one_namespace_on_a_lost_node_is_heeded(tmp_path: Path) -> N
     assert isinstance(kept.cluster, Town)
     assert kept.cluster.touched("shop") == kept.cluster.touched("other") == []
     assert [each for each in kept.steps("refused") if "namespace other is frozen for recovery" in each]
+
+
+# ---------------------------------------------------------------- what a person has to mend
+
+HOURS = 3600.0
+
+
+def _mended(kept: Kept, *names: str) -> None:
+    """Somebody gave these deployments an image by hand."""
+    for body in (each for name in names for each in app(name)):
+        ref = kube.ref_of(body)
+        if kept.cluster.objects.get((ref.kind, ref.namespace, ref.name)) is not None:
+            FakeCluster.delete(kept.cluster, ref)
+        kept.cluster.create(body)
+
+
+def _told(kept: Kept) -> list[str]:
+    return [each["metadata"]["name"] for each in kept.cluster.list(kube.CONFIG_MAP, labels=LABEL).items]
+
+
+def test_what_only_a_person_can_mend_is_told_once_by_however_many_controllers(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=pager)
+    kept.run(["recover"], at_most=600)
+    kept.run(["recover"], at_most=600)
+    assert pager.pages == ["pod-crash of deployment/cart in shop"]
+    assert len(kept.records) == 1
+    assert len(kept.cluster.list(kube.EVENT).items) == 1
+
+
+def test_it_is_told_again_after_hours(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=pager)
+    kept.run(["recover"], at_most=120)
+    kept.clock.turn(4 * HOURS)
+    kept.run(["recover"], at_most=120)
+    assert len(pager.pages) == 2
+
+
+def test_what_somebody_mended_is_said_to_be_over(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=pager)
+    kept.clock.call_at(120, lambda: _mended(kept, "cart"))
+    kept.run(["recover"], at_most=700)
+    assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/pod-crash"]
+    assert len(pager.pages) == 1
+    assert _told(kept) == []
+
+
+def test_nobody_to_be_told_is_no_reason_to_try_again_and_again(tmp_path: Path) -> None:
+    kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"))
+    kept.run(["recover"], at_most=300)
+    assert len(kept.records) == 1
+    kept.world = replace(kept.world, notifier=(pager := Pager()))
+    kept.run(["recover"], at_most=120)
+    assert len(pager.pages) == 1
+
+
+def test_a_page_that_nobody_took_is_sent_again_but_later_and_later(tmp_path: Path) -> None:
+    class Deaf:
+        tried = 0
+
+        def send(self, _notice: Notice) -> None:
+            self.tried += 1
+            raise Unavailable("no answer", service="webhook")
+
+    deaf = Deaf()
+    kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=deaf)
+    kept.run(["recover"], at_most=300)
+    assert 2 <= deaf.tried <= 8
+    assert _told(kept) == []

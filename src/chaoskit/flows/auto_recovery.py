@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chaoskit import recovery
 from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.errors import ChaoskitError
-from chaoskit.events import Listener, Warned, ignore
+from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.flows.world import World
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
-from chaoskit.recovery import Attempt, Decision, Issue, Options, Plan, Reach, Sight, Vote, remedies
+from chaoskit.recovery import (
+    Attempt,
+    Decision,
+    Issue,
+    Options,
+    Plan,
+    Reach,
+    Sight,
+    Told,
+    Vote,
+    remedies,
+    told,
+)
 from chaoskit.recovery import alerts as alerting
 from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
@@ -118,6 +130,30 @@ class AutoRecovery:
     def admitted(self, decision: Decision) -> Decision:
         """The plan, or the refusal of the guards that it would meet now; nothing is done."""
         return recovery.admitted(decision, self._world.governor)
+
+    def clear(
+        self,
+        namespaces: Collection[str],
+        stands: Callable[[Told], bool | None],
+        *,
+        listen: Listener = ignore,
+    ) -> None:
+        """People know what is over of what they were told of in these namespaces.
+
+        `stands` says of each whether it is still to be seen, None where that cannot be told. It is over when
+        it was not to be seen for some minutes.
+        """
+        cluster, clock = self._world.cluster, self._world.clock
+        for each in told.known(cluster, namespaces):
+            seen = stands(each)
+            try:
+                if seen is not None and told.seen(cluster, clock, each, stands=seen):
+                    self._reach.people.all_clear(each, "over")
+                    listen(Step(clock.now(), "cleared", "done", each.matter.title))
+            except ChaoskitError as error:
+                listen(
+                    Warned(clock.now(), f"{each.matter.title} is over, but nobody was told: {error.message}")
+                )
 
     def rehearse(self, plan: Plan) -> tuple[str, ...]:
         """What the server says against each rung of the plan, tried as a dry run; "" for nothing."""

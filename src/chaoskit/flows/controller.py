@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -25,13 +25,14 @@ from chaoskit.flows import detached, rescuing
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.chaos_engine import AIChaosEngine
 from chaoskit.flows.deaths import Deaths
+from chaoskit.flows.rounds import Rounds
 from chaoskit.flows.workqueue import WorkQueue
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.records import PredictionRecord
-from chaoskit.recovery import Decision, Plan, Refusal, Runbook, refusal_words
+from chaoskit.recovery import Plan, Refusal, Runbook, refusal_words
 from chaoskit.watching import Interest, Sighting, Watching
 
 Duty = Literal["predict", "recover", "runs"]
@@ -119,6 +120,7 @@ class Controller:
         self._listen = listen
         self._stop = stop
         self._recovery = AutoRecovery(world, runbooks=runbooks)
+        self._rounds = Rounds(self._recovery, world, namespace, listen)
         self._queue: WorkQueue[Job] = WorkQueue(world.clock)
         self._deaths = Deaths(world.clock)
         self._refused: dict[str, dict[str, str]] = {}
@@ -339,43 +341,18 @@ class Controller:
     def _look(self, namespace: str) -> float | None:
         """Issues for which there is a plan are worked on, and refusals are told, once."""
         self._looked[namespace] = self._clock.monotonic()
-        decisions = self._decisions(namespace)
-        if decisions is None:
+        found = self._rounds.look(namespace)
+        if found is None:
             self._looked.pop(namespace, None)
             return None
-        decisions = [self._recovery.admitted(each) for each in decisions]
-        for plan in (each for each in decisions if isinstance(each, Plan)):
+        if found.nodes and namespace != self._namespace:
+            self._look_soon(self._namespace)
+        for plan in (each for each in found.decisions if isinstance(each, Plan)):
             job = Job("recovery", namespace, plan.issue.id)
             if not self._queue.holds(job):  # one that came to nothing waits longer than until the next look
                 self._add(job)
-        self._tell_refusals(namespace, [each for each in decisions if isinstance(each, Refusal)])
-        return LEVEL if namespace or decisions else None
-
-    def _decisions(self, namespace: str) -> Sequence[Decision] | None:
-        """What to do about each issue of a namespace, or of the nodes; None when there is nothing left in it.
-
-        Nodes belong to the look at the whole cluster, where all of it is watched: only that shows who is on
-        them.
-        """
-        if not self._is_watched(namespace):
-            return None
-        seen = self._recovery.observe(namespace)
-        if not namespace:
-            seen = replace(seen, topology=seen.topology.without(self._world.limits.protected))
-        if not seen.topology.pods and not seen.topology.workload_bodies:
-            return None
-        issues = self._recovery.classify(seen, self._recovery.recent_predictions(namespace))
-        nodes = {each.id for each in issues if each.target.kind == kube.NODE}
-        if nodes and namespace != self._namespace:
-            self._look_soon(self._namespace)
-        decided = self._recovery.plan(issues, seen, namespace=namespace)
-        if namespace != self._namespace:
-            return [each for each in decided if each.issue.id not in nodes]
-        return decided if namespace else [each for each in decided if each.issue.id in nodes]
-
-    def _is_watched(self, namespace: str) -> bool:
-        """Whether anything may be done about what a look there shows, whoever asked for the look."""
-        return namespace not in self._world.limits.protected and self._namespace in {"", namespace}
+        self._tell_refusals(namespace, [each for each in found.decisions if isinstance(each, Refusal)])
+        return LEVEL if namespace or found.decisions else None
 
     def _tell_refusals(self, namespace: str, refusals: Sequence[Refusal]) -> None:
         before, now = self._refused.get(namespace, {}), {each.issue.id: each.guard for each in refusals}
@@ -386,8 +363,9 @@ class Controller:
 
     def _recover(self, namespace: str, issue: str) -> None:
         """The plan for the issue as it is by now was carried out."""
-        now = (each for each in self._decisions(namespace) or () if each.issue.id == issue)
-        plan = next(now, None)
+        found = self._rounds.look(namespace)
+        now = () if found is None else found.decisions
+        plan = next((each for each in now if each.issue.id == issue), None)
         if not isinstance(plan, Plan):
             return
         record = self._recovery.recover(plan, listen=self._listen, stop=self._stop, confirm=self._confirm)

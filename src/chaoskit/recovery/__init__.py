@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from chaoskit.clock import Clock
+from chaoskit.documents import duration
 from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import executor, planner, runbook
+from chaoskit.recovery import escalation, executor, planner, runbook
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.admission import admitted
 from chaoskit.recovery.admission import words as refusal_words
@@ -26,6 +28,7 @@ from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Past, Plan
 from chaoskit.recovery.runbook import Runbook
 from chaoskit.recovery.symptoms import Symptom
+from chaoskit.recovery.told import Matter, Told
 
 __all__ = [
     "Attempt",
@@ -38,6 +41,7 @@ __all__ = [
     "Refusal",
     "Runbook",
     "Sight",
+    "Told",
     "Vote",
     "admitted",
     "attempts",
@@ -101,7 +105,21 @@ def plan_for(
     seen = seen or observe(reach.cluster, None, reach.clock, namespace)
     books = (*runbooks, *runbook.defaults())
     past = Past(remembered(reach.governor.accounts(namespace)), tuple(history))
-    return planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)
+    decided = planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)
+    return tuple(_told(each, reach) for each in decided)
+
+
+def _told(decision: Decision, reach: Reach) -> Decision:
+    """A plan that would do nothing but tell people waits while they know."""
+    if not isinstance(decision, Plan) or decision.acts:
+        return decision
+    again = decision.runbook.spec.on_failure.tell_again
+    known = reach.people.known(Matter.of(decision.issue, reach.cluster.name), again)
+    if known is None:
+        return decision
+    why = escalation.words(known, reach.clock.now())
+    until = None if known.at is None else known.at + timedelta(seconds=again)
+    return Refusal(decision.issue, "told", f"again after {duration(again)}", why, until)
 
 
 def recover(decision: Decision, reach: Reach, options: Options | None = None) -> RecoveryRecord:
@@ -109,11 +127,9 @@ def recover(decision: Decision, reach: Reach, options: Options | None = None) ->
 
     A storm opens the breaker first, so that every other process rests as well.
     """
-    target = decision.issue.target
     if isinstance(decision, Refusal) and decision.storm is not None:
         reach.governor.trip(decision.why, decision.storm)
-    past = remembered(reach.governor.accounts(target.namespace))
-    return executor.recover(decision, reach, options or Options(), past=past)
+    return executor.recover(decision, reach, options or Options())
 
 
 def replay(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit import kube
@@ -11,17 +13,73 @@ from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
-from chaoskit.ports.notifier import Notice, Severity
-from chaoskit.recovery.attempts import Attempt
+from chaoskit.ports.notifier import Notice, Notifier, Severity
+from chaoskit.recovery import told
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.symptoms import Severity as Grave
+from chaoskit.recovery.symptoms import minutes
+from chaoskit.recovery.told import Matter, Told
 
 Steps = Sequence[dict[str, Any]]
 
 
-def key_of(issue: Issue, cluster: str) -> str:
-    """What is the same each time that this issue comes up: receivers put such notices together."""
-    return "/".join(("chaoskit", cluster, issue.target.namespace, str(issue.target), issue.kind))
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whoever is on call: told once of what lasts, as the cluster remembers, and when it is over.
+
+    Without a `notifier` nobody can be told; it is written down all the same, so that it is not tried again
+    and again.
+    """
+
+    cluster: Cluster
+    clock: Clock
+    notifier: Notifier | None
+
+    def known(self, matter: Matter, again: float) -> Told | None:
+        """What they were told of the matter, when that is still good enough; else None."""
+        found = told.look(self.cluster, matter)
+        span = timedelta(seconds=again)
+        heard = self.notifier is not None
+        due = found is None or found.is_due(matter, span, self.clock.now(), heard=heard)
+        return None if due else found
+
+    def tell(self, matter: Matter, text: str, severity: Severity, run: str, *, again: float) -> str:
+        """They know, by now or for some time; says so in words.
+
+        Raises:
+            Unavailable: nobody took the notice: they do not know.
+        """
+        if (already := self.known(matter, again)) is not None:
+            return words(already, self.clock.now())
+        if self.notifier is not None:
+            labels = {**matter.labels, "recovery": run}
+            self.notifier.send(Notice(matter.title, text, severity, labels, matter.key))
+        heard = self.notifier is not None
+        said = "a person was told" if heard else "a person has to look; nobody is configured to be told"
+        try:
+            before = told.look(self.cluster, matter)
+            told.note(self.cluster, self.clock, matter, before, heard=heard)
+        except ChaoskitError as error:
+            return f"{said}; that could not be written down, so it will be told again: {error.message}"
+        return said
+
+    def all_clear(self, known: Told, how: str) -> None:
+        """They know that what they were told of is over; `how` says in words.
+
+        Raises:
+            Unavailable: nobody took the notice: it stands for another try.
+        """
+        matter = known.matter
+        if self.notifier is not None and known.heard:
+            title = f"{matter.title}: {how}"
+            self.notifier.send(Notice(title, "", "info", matter.labels, matter.key, resolved=True))
+        told.forget(self.cluster, known)
+
+
+def words(known: Told, now: datetime) -> str:
+    """``a person was told 12 min ago``."""
+    ago = "" if known.at is None else f" {minutes((now - known.at).total_seconds())} ago"
+    return f"a person was told{ago}" if known.heard else f"it was written down{ago}; nobody was there to tell"
 
 
 def severity_of(issue: Issue) -> Severity:
@@ -29,44 +87,10 @@ def severity_of(issue: Issue) -> Severity:
     return "critical" if issue.severity >= Grave.HIGH else "warning"
 
 
-def question(issue: Issue, cluster: str, run: str, steps: Steps, severity: Severity) -> Notice:
-    """A person has to look: what is wrong, and what was tried."""
+def text_of(issue: Issue, steps: Steps) -> str:
+    """What is wrong, and what was tried, for the person who has to look."""
     tried = (f"tried {s['action']}: {s['detail']}" for s in steps if s["action"] != "notify")
-    return Notice(
-        title=f"{issue.kind} of {issue.target} in {issue.target.namespace or cluster}",
-        text="\n".join((*issue.evidence, *tried)),
-        severity=severity,
-        labels=_labels(issue, run),
-        key=key_of(issue, cluster),
-    )
-
-
-def all_clear(issue: Issue, cluster: str, run: str, outcome: Outcome) -> Notice:
-    """What people were told of is over."""
-    return Notice(
-        title=f"{issue.kind} of {issue.target} in {issue.target.namespace or cluster}: {outcome.words}",
-        text="",
-        severity="info",
-        labels=_labels(issue, run),
-        key=key_of(issue, cluster),
-        resolved=True,
-    )
-
-
-def _labels(issue: Issue, run: str) -> dict[str, str]:
-    return {
-        "issue": issue.id,
-        "class": issue.kind,
-        "namespace": issue.target.namespace,
-        "target": str(issue.target),
-        "recovery": run,
-    }
-
-
-def was_told(issue: Issue, past: Sequence[Attempt]) -> bool:
-    """Whether the last recovery of this issue ended without success, so that people may have been told."""
-    mine = [each for each in past if each.on(issue.target, issue.kind)]
-    return bool(mine) and mine[-1].outcome.exit_code != 0
+    return "\n".join((*issue.evidence, *tried))
 
 
 def record_event(

@@ -23,13 +23,14 @@ from chaoskit.ports.http import Hooks
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notice, Notifier, Severity
 from chaoskit.records import Moment, RecoveryRecord, Undo, new_id
-from chaoskit.recovery import admission, approving, escalation, guards, plain, remedies, verification
-from chaoskit.recovery.attempts import Attempt, remembered
+from chaoskit.recovery import admission, approving, escalation, guards, plain, remedies, told, verification
+from chaoskit.recovery.attempts import remembered
 from chaoskit.recovery.detection import observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
 from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import Hands, Rung
+from chaoskit.recovery.told import Matter
 from chaoskit.recovery.verification import Verdict
 
 LOOKS = 3
@@ -64,6 +65,11 @@ class Reach:
     hooks: Hooks | None = None
     approval: bool = False
 
+    @property
+    def people(self) -> escalation.People:
+        """Whoever is on call."""
+        return escalation.People(self.cluster, self.clock, self.notifier)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -85,17 +91,14 @@ def recover(
     decision: Decision,
     reach: Reach,
     options: Options,
-    *,
-    past: Sequence[Attempt] = (),
 ) -> RecoveryRecord:
     """The plan was carried out as far as guards, the cluster and a stop let it; the record says how it ended.
 
     What only signals show is confirmed by signals, within the runbook's time; a contradiction of theirs
     reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what did not help is undone,
-    people are told), refused, interrupted, undo not confirmed. Never raises for those. `past` are the
-    recoveries that the cluster remembers.
+    people are told), refused, interrupted, undo not confirmed. Never raises for those.
     """
-    work = _Recovery(decision, reach, options, tuple(past))
+    work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
     return work.record(outcome, reason)
 
@@ -107,12 +110,11 @@ class _Recovery:
     decision: Decision
     reach: Reach
     options: Options
-    past: tuple[Attempt, ...]
     timeline: list[Moment] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     undone: Undo = field(default_factory=lambda: Undo("none needed"))
     verified: datetime | None = None
-    told: bool = False
+    asked: bool = False
     snapshot: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -121,6 +123,7 @@ class _Recovery:
         self.issue = self.decision.issue
         self.listen, self.stop = self.options.listen, self.options.stop
         self.trace_id = self.options.trace_id or self.id
+        self.matter = Matter.of(self.issue, self.reach.cluster.name)
 
     # ------------------------------------------------------------ the way
 
@@ -336,7 +339,7 @@ class _Recovery:
         self.tell(rung.action, "begun", rung.why)
         try:
             verdict = (
-                self._ask_a_person(rung.step.severity or escalation.severity_of(self.issue), step)
+                self._ask_a_person(plan, rung.step.severity or escalation.severity_of(self.issue), step)
                 if pulse is None or rung.action == "notify"
                 else (self._act(plan, rung, pulse, step))
             )
@@ -412,35 +415,42 @@ class _Recovery:
 
     # ------------------------------------------------------------ people
 
-    def _ask_a_person(self, severity: Severity, step: dict[str, Any]) -> Verdict:
-        if self.reach.notifier is None:
-            return Verdict(False, "a person has to look; nobody is configured to be told")
-        cluster = self.reach.cluster.name
-        self.reach.notifier.send(escalation.question(self.issue, cluster, self.id, self.steps[:-1], severity))
-        step["done"] = self.told = True
-        return Verdict(False, "a person was told")
+    def _ask_a_person(self, plan: Plan, severity: Severity, step: dict[str, Any]) -> Verdict:
+        said = self._told(plan, severity, self.steps[:-1])
+        step["done"] = self.reach.notifier is not None
+        return Verdict(False, said)
+
+    def _told(self, plan: Plan, severity: Severity, steps: escalation.Steps) -> str:
+        """People know of the issue and what was tried; says so in words."""
+        self.asked = True
+        again = plan.runbook.spec.on_failure.tell_again
+        text = escalation.text_of(self.issue, steps)
+        return self.reach.people.tell(self.matter, text, severity, self.id, again=again)
 
     def _spread(self, plan: Plan, outcome: Outcome, reason: str) -> None:
         """Who is to know of the end knows it: the target's events, and people."""
         cluster, failure = self.reach.cluster, plan.runbook.spec.on_failure
         if self.steps:
             escalation.record_event(cluster, self.reach.clock, self.issue, self.id, outcome, reason)
-        helped = outcome in {Outcome.RECOVERED, Outcome.HEALED}
-        if helped and escalation.was_told(self.issue, self.past):
-            self._send(escalation.all_clear(self.issue, cluster.name, self.id, outcome))
+        if outcome in {Outcome.RECOVERED, Outcome.HEALED}:
+            known = told.look(cluster, self.matter)
+            if known is not None:
+                self._try_to_tell(lambda: self.reach.people.all_clear(known, outcome.words))
         elif (
             outcome in {Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED}
             and failure.escalate
-            and not self.told
+            and not self.asked
         ):
-            self._send(escalation.question(self.issue, cluster.name, self.id, self.steps, failure.severity))
+            self._try_to_tell(lambda: self._told(plan, failure.severity, self.steps))
 
     def _send(self, notice: Notice) -> None:
         """The notice was sent; when nobody takes it, the timeline says so, and the work goes on."""
-        if self.reach.notifier is None:
-            return
+        if (notifier := self.reach.notifier) is not None:
+            self._try_to_tell(lambda: notifier.send(notice))
+
+    def _try_to_tell(self, way: Callable[[], object]) -> None:
         try:
-            self.reach.notifier.send(notice)
+            way()
         except ChaoskitError as error:
             self.tell("escalation", "failed", error.message)
 

@@ -65,10 +65,14 @@ class Verification(Written):
 
 
 class OnFailure(Written):
-    """What happens when the whole ladder did not help: what it changed is undone, and a person is told."""
+    """What happens when the whole ladder did not help: what it changed is undone, and a person is told.
+
+    They are told again after `tellAgain` while it lasts, before only when it gets worse.
+    """
 
     escalate: bool = True
     severity: Literal["warning", "critical"] = "critical"
+    tell_again: Duration = 4 * 3600.0
 
 
 class Spec(Written):

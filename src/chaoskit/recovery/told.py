@@ -1,0 +1,167 @@
+"""What people were told of, kept in the cluster: once while it lasts, again after hours or when it changes.
+
+It is a ConfigMap beside the target (see `Matter.ref`). Whoever looks there later, a new leader as well, knows
+that somebody knows, and says when it is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chaoskit import kube
+from chaoskit.acts.halt import HOME
+from chaoskit.clock import Clock
+from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.symptoms import Severity
+
+LABEL = "chaoskit.io/told"
+AT = "chaoskit.io/told-at"
+QUIET_SINCE = "chaoskit.io/quiet-since"
+"""Since when nothing has been seen of it (ISO 8601)."""
+NOBODY = "chaoskit.io/told-nobody"
+"""On what was only written down, because nobody was configured to be told."""
+
+QUIET = timedelta(minutes=5)
+"""What people were told of is over when nothing was seen of it for so long: crash loops pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something that people are told of: receivers put together what has the same `key`.
+
+    `kinds` and `severity` say how it shows: more of either is news. `labels` are facts for receivers.
+    """
+
+    key: str
+    title: str
+    namespace: str
+    kinds: frozenset[str]
+    severity: Severity
+    labels: Mapping[str, str]
+
+    @classmethod
+    def of(cls, issue: Issue, cluster: str) -> Matter:
+        """An issue."""
+        place, target = issue.target.namespace, str(issue.target)
+        return cls(
+            key=f"chaoskit/{cluster}/{place}/{target}/{issue.kind}",
+            title=f"{issue.kind} of {target} in {place or cluster}",
+            namespace=place,
+            kinds=issue.kinds,
+            severity=issue.severity,
+            labels={"issue": issue.id, "class": issue.kind, "namespace": place, "target": target},
+        )
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The ConfigMap that says that people were told of it."""
+        digest = hashlib.sha256(self.key.encode()).hexdigest()[:16]
+        return ObjectRef(kube.CONFIG_MAP, self.namespace or HOME, f"chaoskit-told-{digest}")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A matter that people were told of `at` (None: nobody can read when), `heard` when somebody was there.
+
+    `quiet_since` is when it was first not to be seen any more, None while it is.
+    """
+
+    matter: Matter
+    at: datetime | None
+    heard: bool
+    quiet_since: datetime | None
+    version: str
+
+    def is_due(self, matter: Matter, again: timedelta, now: datetime, *, heard: bool = True) -> bool:
+        """Whether people are to be told once more: it is long ago, or it is worse, or nobody heard it."""
+        old = self.at is None or now - self.at >= again
+        worse = not matter.kinds <= self.matter.kinds or matter.severity > self.matter.severity
+        return old or worse or (heard and not self.heard)
+
+
+def look(cluster: Cluster, matter: Matter) -> Told | None:
+    """What people were told of the matter; None: nothing, or this caller may not know."""
+    try:
+        return _told(cluster.get(matter.ref))
+    except ChaoskitError:
+        return None
+
+
+def known(cluster: Cluster, namespaces: Collection[str]) -> Iterator[Told]:
+    """All that people were told of in these namespaces, as far as this caller may know."""
+    for place in sorted({each or HOME for each in namespaces}):
+        with suppress(ChaoskitError):
+            for body in cluster.list(kube.CONFIG_MAP, place, labels=LABEL).items:
+                if (found := _told(body)) is not None:
+                    yield found
+
+
+def note(cluster: Cluster, clock: Clock, matter: Matter, before: Told | None, *, heard: bool) -> None:
+    """People were told of the matter now; what they had heard of it `before`, they still know.
+
+    Raises:
+        Forbidden: this caller may not write it down: it will be told again.
+    """
+    kinds = matter.kinds | (before.matter.kinds if before is not None else frozenset())
+    data = {
+        "key": matter.key,
+        "title": matter.title,
+        "kinds": ",".join(sorted(kinds)),
+        "severity": matter.severity.word,
+        "labels": json.dumps(dict(matter.labels)),
+    }
+    notes = {AT: kube.timestamp(clock.now()), QUIET_SINCE: None, NOBODY: None if heard else "true"}
+    meta = {
+        "name": matter.ref.name,
+        "namespace": matter.ref.namespace,
+        "labels": {kube.MANAGED_BY: "chaoskit", LABEL: "matter"},
+        "annotations": {name: value for name, value in notes.items() if value is not None},
+    }
+    try:
+        cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+    except Conflict:
+        cluster.patch(matter.ref, {"metadata": {"annotations": notes}, "data": data})
+
+
+def seen(cluster: Cluster, clock: Clock, told: Told, *, stands: bool) -> bool:
+    """Whether it is over: it has not been seen for a while. What was seen of it now is known to the next."""
+    now = clock.now()
+    if not stands and told.quiet_since is not None and now - told.quiet_since >= QUIET:
+        return True
+    if stands == (told.quiet_since is None):
+        return False
+    since = None if stands else kube.timestamp(now)
+    meta = {"resourceVersion": told.version, "annotations": {QUIET_SINCE: since}}
+    with suppress(Conflict, NotFound):  # somebody else was quicker
+        cluster.patch(told.matter.ref, {"metadata": meta})
+    return False
+
+
+def forget(cluster: Cluster, told: Told) -> None:
+    """It is over, and people know."""
+    cluster.delete(told.matter.ref)
+
+
+def _told(body: Object) -> Told | None:
+    """What the ConfigMap says; None where somebody spoilt it: then people are told anew."""
+    notes, data, meta = kube.annotations_of(body), body.get("data") or {}, body["metadata"]
+    try:
+        matter = Matter(
+            key=data["key"],
+            title=data["title"],
+            namespace=json.loads(data["labels"])["namespace"],
+            kinds=frozenset(filter(None, data["kinds"].split(","))),
+            severity=Severity[data["severity"].upper()],
+            labels=json.loads(data["labels"]),
+        )
+        times = kube.time_of(notes.get(AT)), kube.time_of(notes.get(QUIET_SINCE))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Told(matter, times[0], NOBODY not in notes, times[1], meta.get("resourceVersion", ""))
