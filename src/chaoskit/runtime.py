@@ -174,6 +174,7 @@ class Runtime:
             domain_percent=settings.recoveries_percent,
             domain_most=settings.recoveries_at_most,
             storm_rest=settings.storm_rest,
+            require_approval=settings.require_approval,
         )
 
     @cached_property

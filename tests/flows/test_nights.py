@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.acts.fake import FakeCluster
 from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, night, node, stuck
 
 from chaoskit import kube
-from chaoskit.acts import halt
+from chaoskit.acts import approvals, halt
 from chaoskit.errors import Unavailable
+from chaoskit.flows.controller import WORKERS
+from chaoskit.governor import Limits
+from chaoskit.ports.cluster import Object
 from chaoskit.ports.notifier import Notice
 from chaoskit.recovery.told import LABEL
+from chaoskit.runtime import connected
+from chaoskit.settings import Settings
 
 CORDONED = {"chaoskit.io/run": "r1"}
 
@@ -106,6 +112,10 @@ def _mended(kept: Kept, *names: str) -> None:
         kept.cluster.create(body)
 
 
+def _make(kept: Kept, body: Object) -> None:
+    kept.cluster.create(body)
+
+
 def _told(kept: Kept) -> list[str]:
     return [each["metadata"]["name"] for each in kept.cluster.list(kube.CONFIG_MAP, labels=LABEL).items]
 
@@ -161,3 +171,73 @@ def test_a_page_that_nobody_took_is_sent_again_but_later_and_later(tmp_path: Pat
     kept.run(["recover"], at_most=300)
     assert 2 <= deaf.tried <= 8
     assert _told(kept) == []
+
+
+# ---------------------------------------------------------------- a person's yes
+
+ASKS = Limits(require_approval=True)
+
+
+def test_the_setting_is_a_limit_of_the_world_like_any_other() -> None:
+    with connected(Settings(require_approval=True)) as runtime:
+        assert runtime.limits.require_approval
+
+
+def _answer(kept: Kept, answer: approvals.Answer) -> None:
+    for asked in approvals.pending(kept.cluster, kept.clock):
+        approvals.decide(kept.cluster, kept.clock, asked, answer, by="ada")
+
+
+def test_where_a_person_must_say_yes_nothing_is_done_before(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(
+        tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), limits=ASKS, notifier=pager
+    )
+    touched: list[str] = []
+    town = kept.cluster
+    assert isinstance(town, Town)
+    kept.clock.call_at(100, lambda: touched.extend(town.touched("shop")))
+    kept.clock.call_at(101, lambda: _answer(kept, "approved"))
+    kept.run(["recover"], at_most=200)
+    assert touched == []
+    assert town.touched("shop") == ["cart-h1-a"]
+    assert pager.pages == ["approval wanted: pod-crash of deployment/cart"]
+
+
+def test_who_said_no_is_not_asked_again_soon(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(
+        tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), limits=ASKS, notifier=pager
+    )
+    kept.clock.call_at(60, lambda: _answer(kept, "denied"))
+    kept.run(["recover"], at_most=900)
+    kept.run(["recover"], at_most=60)
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == []
+    assert len(pager.pages) == 1
+    assert [each for each in kept.steps("refused") if "denied by ada" in each]
+
+
+def test_a_question_that_nobody_answered_is_asked_again_after_an_hour(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(
+        tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), limits=ASKS, notifier=pager
+    )
+    kept.run(["recover"], at_most=1200)
+    assert len(pager.pages) == 1
+    kept.clock.turn(HOURS)
+    kept.run(["recover"], at_most=60)
+    assert len(pager.pages) == 2
+
+
+def test_questions_do_not_keep_the_controller_from_looking_around(tmp_path: Path) -> None:
+    places, pager = [f"team-{number}" for number in range(WORKERS - 1)], Pager()
+    kept = night(
+        tmp_path, node("node-1"), *app("late", namespace="zoo"), *app("z", namespace="zoo"),
+        *(each for place in places for each in (*crashing("cart", namespace=place),
+          *app("a", namespace=place), *app("b", namespace=place))), limits=ASKS, notifier=pager,
+    )  # fmt: skip
+    for number, body in enumerate(imageless("lion", namespace="zoo")):
+        kept.clock.call_at(120 + number, partial(_make, kept, body))
+    kept.run(["recover"], at_most=300, namespace="")
+    assert "pod-crash of deployment/lion in zoo" in pager.pages

@@ -6,7 +6,7 @@ nothing is. It is decided once, and is over when its time is up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -21,6 +21,9 @@ EXPIRES = "chaoskit.io/expires"
 DIGEST = "chaoskit.io/plan-digest"
 BY = "chaoskit.io/decided-by"
 REASON = "chaoskit.io/reason"
+
+REST = timedelta(hours=1)
+"""Who said no, or did not answer, is not asked about the same plan again for so long after its time was up."""
 
 State = Literal["pending", "approved", "denied"]
 Answer = Literal["approved", "denied"]
@@ -113,8 +116,15 @@ def withdraw(cluster: Cluster, asked: Request) -> None:
     cluster.delete(asked.ref)
 
 
-def sweep(cluster: Cluster, clock: Clock, namespace: str, *, after: timedelta = timedelta(hours=1)) -> int:
-    """So many questions that ended long ago are gone: whoever asked them died before withdrawing them."""
+def about(cluster: Cluster, clock: Clock, namespace: str, digest: str) -> Request | None:
+    """The newest question about this very plan: one that waits, or whose time was up within the last hour."""
+    known = (each for each in _all(cluster, namespace) if each.digest == digest)
+    recent = (each for each in known if clock.now() < each.expires + REST)
+    return max(recent, key=lambda each: each.expires, default=None)
+
+
+def sweep(cluster: Cluster, clock: Clock, namespace: str, *, after: timedelta = REST) -> int:
+    """So many questions that ended long ago are gone, answered or not."""
     old = [each for each in _all(cluster, namespace) if each.expires + after < clock.now()]
     for each in old:
         cluster.delete(each.ref)
@@ -132,7 +142,6 @@ def _all(cluster: Cluster, namespace: str) -> Iterator[Request]:
 def _request_of(body: Object) -> Request:
     """What the ConfigMap says; one whose time is spoilt is over: no yes is read into it."""
     labels, notes, data = kube.labels_of(body), kube.annotations_of(body), body.get("data") or {}
-    state = labels.get(STATE)
     return Request(
         ref=kube.ref_of(body, kube.CONFIG_MAP),
         id=labels.get(kube.RUN_LABEL, ""),
@@ -140,13 +149,14 @@ def _request_of(body: Object) -> Request:
         plan=data.get("plan", ""),
         digest=notes.get(DIGEST, ""),
         expires=_time(notes.get(EXPIRES)),
-        state="approved" if state == "approved" else "denied" if state == "denied" else "pending",
+        state=_STATES.get(labels.get(STATE, ""), "pending"),
         by=notes.get(BY, ""),
         reason=notes.get(REASON, ""),
         version=body["metadata"].get("resourceVersion", ""),
     )
 
 
+_STATES: Mapping[str, State] = {"approved": "approved", "denied": "denied"}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 

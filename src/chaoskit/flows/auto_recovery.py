@@ -51,8 +51,8 @@ class Patterns:
 class AutoRecovery:
     """Detects issues in a cluster, classifies them, recovers from them and remembers how it went.
 
-    `runbooks` are asked before the shipped ones. With `approval` a person is asked in the cluster before
-    anything is done. Every recovery is kept in the world's store.
+    `runbooks` are asked before the shipped ones. With `approval`, or where the world's limits say so, a
+    person is asked in the cluster before anything is done. Every recovery is kept in the world's store.
     """
 
     def __init__(self, world: World, *, runbooks: Sequence[Runbook] = (), approval: bool = False) -> None:
@@ -65,7 +65,7 @@ class AutoRecovery:
             world.governor,
             notifier=world.notifier,
             hooks=world.hooks,
-            approval=approval,
+            approval=approval or world.limits.require_approval,
         )
 
     def observe(self, namespace: str = "") -> Sight:
@@ -181,10 +181,14 @@ class AutoRecovery:
         trace_id: str = "",
         confirm: timedelta | None = None,
         drill: bool = False,
+        wait: bool = True,
     ) -> RecoveryRecord:
-        """The plan was carried out and verified, or refused; the record is kept."""
+        """The plan was carried out and verified, or refused; the record is kept.
+
+        Without `wait` a question to a person is left standing: recover again after the yes.
+        """
         options = _options(listen, stop)
-        options = replace(options, trace_id=trace_id, confirm=confirm, drill=drill)
+        options = replace(options, trace_id=trace_id, confirm=confirm, drill=drill, wait=wait)
         return self._kept(recovery.recover(decision, self._reach, options), listen)
 
     def replay(

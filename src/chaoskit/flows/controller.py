@@ -351,7 +351,10 @@ class Controller:
             job = Job("recovery", namespace, plan.issue.id)
             if not self._queue.holds(job):  # one that came to nothing waits longer than until the next look
                 self._add(job)
-        self._tell_refusals(namespace, [each for each in found.decisions if isinstance(each, Refusal)])
+        refusals = [each for each in found.decisions if isinstance(each, Refusal)]
+        self._tell_refusals(namespace, refusals)
+        if any(each.guard == "approval" for each in refusals):
+            return SPACING  # an answer is no change of what is watched
         return LEVEL if namespace or found.decisions else None
 
     def _tell_refusals(self, namespace: str, refusals: Sequence[Refusal]) -> None:
@@ -368,7 +371,9 @@ class Controller:
         plan = next((each for each in now if each.issue.id == issue), None)
         if not isinstance(plan, Plan):
             return
-        record = self._recovery.recover(plan, listen=self._listen, stop=self._stop, confirm=self._confirm)
+        record = self._recovery.recover(
+            plan, listen=self._listen, stop=self._stop, confirm=self._confirm, wait=False
+        )
         self._ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
         self._add(Job("look", namespace), after=SETTLE)
         if record.outcome.exit_code:

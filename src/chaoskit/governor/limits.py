@@ -63,7 +63,8 @@ class Limits:
     """What a cluster allows. Percentages are of a workload's pods; 0 means no such limit.
 
     Of the members of a failure domain, recoveries work on at most `domain_percent` and `domain_most` within
-    `domain_window` seconds. After a mass failure they rest for `storm_rest` seconds.
+    `domain_window` seconds. After a mass failure they rest for `storm_rest` seconds. With `require_approval`
+    a person is asked before each.
     """
 
     protected: tuple[str, ...] = PROTECTED
@@ -78,6 +79,7 @@ class Limits:
     domain_most: int = 10
     domain_window: float = 600
     storm_rest: float = 600
+    require_approval: bool = False
 
     def cooldown(self, act: Act) -> float:
         """Seconds of rest between two acts of this kind on the same workload."""

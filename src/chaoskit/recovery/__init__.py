@@ -15,7 +15,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import escalation, executor, planner, runbook
+from chaoskit.recovery import approving, escalation, executor, planner, runbook
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.admission import admitted
 from chaoskit.recovery.admission import words as refusal_words
@@ -106,7 +106,14 @@ def plan_for(
     books = (*runbooks, *runbook.defaults())
     past = Past(remembered(reach.governor.accounts(namespace)), tuple(history))
     decided = planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)
-    return tuple(_told(each, reach) for each in decided)
+    return tuple(_asked(_told(each, reach), reach) for each in decided)
+
+
+def _asked(decision: Decision, reach: Reach) -> Decision:
+    """A plan that a person has to say yes to waits for that; after a no before they are asked again."""
+    if not isinstance(decision, Plan) or not decision.acts or not executor.asks(decision, reach):
+        return decision
+    return approving.refusal(reach.cluster, reach.clock, decision) or decision
 
 
 def _told(decision: Decision, reach: Reach) -> Decision:

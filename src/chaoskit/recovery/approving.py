@@ -12,6 +12,7 @@ from chaoskit.acts.approvals import Request
 from chaoskit.clock import Clock, interruption
 from chaoskit.errors import ChaoskitError, NotFound, Refused, Unavailable
 from chaoskit.ports.cluster import Cluster
+from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.planner import Plan
 
 LOOK = 1.0
@@ -29,13 +30,12 @@ def text_of(plan: Plan) -> str:
     return "\n".join((*seen, *rungs))
 
 
-@contextmanager
-def asking(cluster: Cluster, clock: Clock, run: str, plan: Plan) -> Iterator[Request]:
-    """Inside, the question stands in the cluster; afterwards it is gone."""
+def ask(cluster: Cluster, clock: Clock, run: str, plan: Plan) -> Request:
+    """The question stands in the cluster."""
     namespace = plan.issue.target.namespace or halt.HOME
     with suppress(ChaoskitError):  # questions of the dead are in nobody's way
         approvals.sweep(cluster, clock, namespace)
-    asked = approvals.request(
+    return approvals.request(
         cluster,
         clock,
         id=run,
@@ -45,11 +45,53 @@ def asking(cluster: Cluster, clock: Clock, run: str, plan: Plan) -> Iterator[Req
         digest=plan.digest,
         within=timedelta(seconds=plan.runbook.spec.guards.approval_within),
     )
+
+
+@contextmanager
+def asking(cluster: Cluster, clock: Clock, run: str, plan: Plan) -> Iterator[Request]:
+    """Inside, the question stands in the cluster; afterwards a no is left of it, or that nobody answered."""
+    asked = ask(cluster, clock, run, plan)
     try:
         yield asked
-    finally:
-        with suppress(ChaoskitError):
-            approvals.withdraw(cluster, asked)
+    except _No:
+        raise
+    except BaseException:
+        withdraw(cluster, asked)
+        raise
+    withdraw(cluster, asked)
+
+
+def withdraw(cluster: Cluster, asked: Request) -> None:
+    """The question is gone, if that can be."""
+    with suppress(ChaoskitError):
+        approvals.withdraw(cluster, asked)
+
+
+class _No(Refused):
+    """Somebody said no, or nobody said anything in time."""
+
+
+def refusal(cluster: Cluster, clock: Clock, plan: Plan) -> Refusal | None:
+    """Why the plan waits, if a question about it does, or had no yes; None: it has one, or is to be asked."""
+    asked = about(cluster, clock, plan)
+    if asked is None or (asked.state == "approved" and clock.now() < asked.expires):
+        return None
+    waits = asked.state == "pending" and clock.now() < asked.expires
+    why = f"chaoskit approve {asked.id} says yes" if waits else _words(asked)
+    until = asked.expires if waits else asked.expires + approvals.REST
+    return Refusal(plan.issue, "approval", "a person's yes", why, until)
+
+
+def about(cluster: Cluster, clock: Clock, plan: Plan) -> Request | None:
+    """The newest question about this very plan, if there is one of late."""
+    return approvals.about(cluster, clock, plan.issue.target.namespace or halt.HOME, plan.digest)
+
+
+def _words(asked: Request) -> str:
+    """``denied by ada: not during the sale``, or that nobody answered in time."""
+    if asked.state != "denied":
+        return "nobody answered in time"
+    return f"denied by {asked.by or 'somebody'}" + (f": {asked.reason}" if asked.reason else "")
 
 
 def wait(cluster: Cluster, clock: Clock, asked: Request, stop: threading.Event) -> Request:
@@ -64,10 +106,9 @@ def wait(cluster: Cluster, clock: Clock, asked: Request, stop: threading.Event) 
         if now.state == "approved":
             return now
         if now.state == "denied":
-            words = f"denied by {now.by or 'somebody'}" + (f": {now.reason}" if now.reason else "")
-            raise Refused(words, guard="approval", limit="a person's yes")
+            raise _No(_words(now), guard="approval", limit="a person's yes")
         if clock.now() >= asked.expires:
-            raise Refused("nobody answered in time", guard="approval", limit="a person's yes")
+            raise _No(_words(now), guard="approval", limit="a person's yes")
         halt.refuse_when_halted(cluster, "recovery", asked.ref.namespace)
         if clock.sleep(LOOK, stop):
             raise interruption(stop)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit.acts import halt
+from chaoskit.acts.approvals import Request
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
@@ -77,6 +78,7 @@ class Options:
 
     `confirm` is for how long signals are asked besides, None: only where nothing else shows the issue. In a
     `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
+    Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
     """
 
     listen: Listener = ignore
@@ -85,6 +87,7 @@ class Options:
     confirm: timedelta | None = None
     drill: bool = False
     replay_of: str = ""
+    wait: bool = True
 
 
 def recover(
@@ -101,6 +104,11 @@ def recover(
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
     return work.record(outcome, reason)
+
+
+def asks(plan: Plan, reach: Reach) -> bool:
+    """Whether a person has to say yes to the plan."""
+    return reach.approval or plan.runbook.spec.guards.approval
 
 
 @dataclass
@@ -154,7 +162,7 @@ class _Recovery:
         if not plan.acts:
             return self._climb(plan, None)
         self._admitted(plan)
-        if self.reach.approval or plan.runbook.spec.guards.approval:
+        if asks(plan, self.reach):
             self._approved(plan)
             if self._healed(plan):
                 return Outcome.HEALED, "the symptom went away while a person was asked"
@@ -201,21 +209,33 @@ class _Recovery:
         return bool(rescue(reach.cluster, reach.clock, namespace=place, listen=self.listen, stop=self.stop))
 
     def _approved(self, plan: Plan) -> None:
-        """A person said yes to this very plan."""
+        """A person said yes to this very plan; where nobody waits for that, a question stands at least."""
         cluster, clock = self.reach.cluster, self.reach.clock
-        with approving.asking(cluster, clock, self.id, plan) as asked:
-            self.tell(
-                "approval", "begun", f"chaoskit approve {self.id} says yes, until {asked.expires:%H:%M} UTC"
-            )
-            self._send(Notice(
-                f"approval wanted: {self.issue.kind} of {self.issue.target}",
-                f"{asked.plan}\nchaoskit approve {self.id} -n {asked.ref.namespace}", "warning",
-                {"recovery": self.id, "namespace": self.issue.target.namespace},
-            ))  # fmt: skip
-            answer = approving.wait(cluster, clock, asked, self.stop)
-            if answer.digest != plan.digest:
-                raise Refused("what was approved is another plan", guard="approval", limit=plan.digest)
-            self.tell("approval", "held", f"by {answer.by or 'somebody'}")
+        if self.options.wait:
+            with approving.asking(cluster, clock, self.id, plan) as asked:
+                self._announce(asked)
+                answer = approving.wait(cluster, clock, asked, self.stop)
+        elif (found := approving.about(cluster, clock, plan)) is not None and found.state == "approved":
+            answer = found
+            approving.withdraw(cluster, answer)  # one yes is for one recovery
+        else:
+            self._announce(asked := approving.ask(cluster, clock, self.id, plan))
+            until = asked.expires.isoformat()
+            raise Refused("a person was asked", guard="approval", limit="a person's yes", until=until)
+        if answer.digest != plan.digest:
+            raise Refused("what was approved is another plan", guard="approval", limit=plan.digest)
+        self.tell("approval", "held", f"by {answer.by or 'somebody'}")
+
+    def _announce(self, asked: Request) -> None:
+        """People know that there is a question."""
+        self.tell(
+            "approval", "begun", f"chaoskit approve {self.id} says yes, until {asked.expires:%H:%M} UTC"
+        )
+        self._send(Notice(
+            f"approval wanted: {self.issue.kind} of {self.issue.target}",
+            f"{asked.plan}\nchaoskit approve {self.id} -n {asked.ref.namespace}", "warning",
+            {"recovery": self.id, "namespace": self.issue.target.namespace},
+        ))  # fmt: skip
 
     def _warn_of_what_guards_cannot_see(self, plan: Plan) -> None:
         governor, now = self.reach.governor, self.reach.clock.now()
