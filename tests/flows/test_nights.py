@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.acts.fake import FakeCluster
 from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, night, node, stuck
 
 from chaoskit import kube
-from chaoskit.acts import approvals, halt
+from chaoskit.acts import approvals, breaker, halt
 from chaoskit.errors import Unavailable
 from chaoskit.flows.controller import WORKERS
 from chaoskit.governor import Limits
@@ -241,3 +242,72 @@ def test_questions_do_not_keep_the_controller_from_looking_around(tmp_path: Path
         kept.clock.call_at(120 + number, partial(_make, kept, body))
     kept.run(["recover"], at_most=300, namespace="")
     assert "pod-crash of deployment/lion in zoo" in pager.pages
+
+
+# ---------------------------------------------------------------- mass failures
+
+
+def _opened(kept: Kept, namespace: str = halt.HOME) -> bool:
+    """Whether recovery rests there."""
+    return kept.cluster.objects.get((kube.CONFIG_MAP, namespace, breaker.NAME)) is not None
+
+
+def test_when_most_of_a_namespace_fails_recovery_rests_there_and_a_person_knows_once(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(
+        tmp_path, node("node-1"), *app("a"), *(each for name in "bcdef" for each in crashing(name)),
+        notifier=pager,
+    )  # fmt: skip
+    kept.run(["recover"], at_most=100)
+    kept.run(["recover"], at_most=100)
+    assert _opened(kept, "shop")
+    assert pager.pages == ["mass failure in namespace shop"]
+    assert "5 of 6 workloads of namespace shop fail at once" in pager.notices[0].text
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == []
+
+
+def _teams(number: int, failing: int) -> Iterator[Object]:
+    for each in range(number):
+        place = f"team-{each}"
+        yield from crashing("cart", namespace=place) if each < failing else app("cart", namespace=place)
+        yield from app("a", namespace=place)
+        yield from app("b", namespace=place)
+
+
+def test_a_failure_that_spans_namespaces_is_a_storm_as_well(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *_teams(30, 30), notifier=pager)
+    kept.run(["recover"], at_most=100, namespace="")
+    assert _opened(kept)
+    assert pager.pages == ["mass failure in fake"]
+    assert len(kept.records) < 10
+
+
+def test_half_of_a_small_cluster_is_a_storm_though_no_namespace_shows_it(tmp_path: Path) -> None:
+    kept = night(
+        tmp_path, node("node-1"),
+        *(each for place in "pqrs" for each in crashing("cart", namespace=place)),
+        *(each for place in "pqrs" for each in app("a", namespace=place)),
+    )  # fmt: skip
+    kept.run(["recover"], at_most=60, namespace="")
+    assert _opened(kept)
+
+
+def test_what_fails_here_and_there_is_no_storm(tmp_path: Path) -> None:
+    kept = night(tmp_path, node("node-1"), *_teams(12, 4))
+    kept.run(["recover"], at_most=100, namespace="")
+    assert not _opened(kept)
+    assert {each["outcome"] for each in kept.records} == {"recovered"}
+    assert len(kept.records) == 4
+
+
+def test_a_storm_that_is_over_is_said_to_be_over(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(
+        tmp_path, node("node-1"), *app("a"), *(each for name in "bcdef" for each in crashing(name)),
+        notifier=pager,
+    )  # fmt: skip
+    kept.clock.call_at(60, lambda: _mended(kept, *"bcdef"))
+    kept.run(["recover"], at_most=600)
+    assert pager.cleared == ["chaoskit/fake/shop/storm"]

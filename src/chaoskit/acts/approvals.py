@@ -23,7 +23,7 @@ BY = "chaoskit.io/decided-by"
 REASON = "chaoskit.io/reason"
 
 REST = timedelta(hours=1)
-"""Who said no, or did not answer, is not asked about the same plan again for so long after its time was up."""
+"""Who said no, or did not answer, is not asked about the same plan for so long after its time was up."""
 
 State = Literal["pending", "approved", "denied"]
 Answer = Literal["approved", "denied"]

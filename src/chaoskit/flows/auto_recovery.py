@@ -33,7 +33,11 @@ from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook
+from chaoskit.recovery.told import Matter
 from chaoskit.recovery.trends import Period, trends
+
+STORM_AGAIN = 4 * 3600.0
+"""Seconds after which people are told once more of a mass failure that goes on."""
 
 FRESH = timedelta(minutes=5)
 """How long a prediction counts as a vote on what is wrong now."""
@@ -130,6 +134,16 @@ class AutoRecovery:
     def admitted(self, decision: Decision) -> Decision:
         """The plan, or the refusal of the guards that it would meet now; nothing is done."""
         return recovery.admitted(decision, self._world.governor)
+
+    def rest(self, why: str, namespace: str = "", *, listen: Listener = ignore) -> None:
+        """No process recovers anything in the namespace ("" is all) after this mass failure; people know."""
+        world, people = self._world, self._reach.people
+        try:
+            world.governor.trip(why, namespace)
+            matter = Matter.of_storm(namespace, world.cluster.name)
+            people.tell(matter, why, "critical", "", again=STORM_AGAIN)
+        except ChaoskitError as error:
+            listen(Warned(world.clock.now(), f"{why}; not everybody knows: {error.message}"))
 
     def clear(
         self,

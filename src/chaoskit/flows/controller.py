@@ -341,7 +341,7 @@ class Controller:
     def _look(self, namespace: str) -> float | None:
         """Issues for which there is a plan are worked on, and refusals are told, once."""
         self._looked[namespace] = self._clock.monotonic()
-        found = self._rounds.look(namespace)
+        found = self._rounds.look(namespace, tuple(self._shown))
         if found is None:
             self._looked.pop(namespace, None)
             return None
@@ -366,7 +366,7 @@ class Controller:
 
     def _recover(self, namespace: str, issue: str) -> None:
         """The plan for the issue as it is by now was carried out."""
-        found = self._rounds.look(namespace)
+        found = self._rounds.look(namespace, tuple(self._shown))
         now = () if found is None else found.decisions
         plan = next((each for each in now if each.issue.id == issue), None)
         if not isinstance(plan, Plan):

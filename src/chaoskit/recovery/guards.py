@@ -5,7 +5,7 @@ What was done before is what the cluster's ledgers remember: the history is for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -79,7 +79,7 @@ def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> S
     Counted are roots: a database that takes all its callers down is one failure. Nodes count apart.
     """
     roots = [each for each in issues if not each.root and each.kind != "unexplained"]
-    failing = {each.target: each for each in roots if each.target.kind in kube.WORKLOADS}
+    failing = failing_roots(issues)
     every = [workload.ref for workload in topology.workloads.values()]
     places = (namespace,) if namespace else ("", *sorted({ref.namespace for ref in every}))
     for place in places:
@@ -87,6 +87,27 @@ def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> S
         if found is not None:
             return found
     return _at_once(list(failing.values())) or _nodes(roots, topology)
+
+
+def failing_roots(issues: Iterable[Issue]) -> Mapping[ObjectRef, Issue]:
+    """The workloads that fail for a reason of their own, each with its issue."""
+    return {
+        each.target: each
+        for each in issues
+        if not each.root and each.kind != "unexplained" and each.target.kind in kube.WORKLOADS
+    }
+
+
+def spanning(lately: Sequence[Issue], failing: int, total: int) -> Storm | None:
+    """The mass failure of a whole cluster that is looked at namespace by namespace, or None.
+
+    `lately` are the roots that began of late, mended by now or not; `failing` of `total` workloads fail now,
+    0 of 0 where not all have been looked at.
+    """
+    if total and failing >= max(STORM_AT_LEAST, STORM_SHARE * total):
+        why = f"{failing} of {total} workloads fail at once: one cause, for a person"
+        return Storm("", why, f"fewer than {STORM_SHARE:.0%}")
+    return _at_once(lately)
 
 
 def gathering(issues: Sequence[Issue], topology: Topology, *, now: datetime, namespace: str = "") -> str:

@@ -28,6 +28,7 @@ QUIET_SINCE = "chaoskit.io/quiet-since"
 NOBODY = "chaoskit.io/told-nobody"
 """On what was only written down, because nobody was configured to be told."""
 
+STORM = "storm"
 QUIET = timedelta(minutes=5)
 """What people were told of is over when nothing was seen of it for so long: crash loops pause."""
 
@@ -58,6 +59,24 @@ class Matter:
             severity=issue.severity,
             labels={"issue": issue.id, "class": issue.kind, "namespace": place, "target": target},
         )
+
+    @classmethod
+    def of_storm(cls, namespace: str, cluster: str) -> Matter:
+        """A mass failure in a namespace, "" in the whole cluster."""
+        where = f"namespace {namespace}" if namespace else cluster
+        return cls(
+            key=f"chaoskit/{cluster}/{namespace}/{STORM}",
+            title=f"mass failure in {where}",
+            namespace=namespace,
+            kinds=frozenset({STORM}),
+            severity=Severity.CRITICAL,
+            labels={"issue": STORM, "class": STORM, "namespace": namespace, "target": STORM},
+        )
+
+    @property
+    def is_storm(self) -> bool:
+        """Whether it is a mass failure, and no single issue."""
+        return STORM in self.kinds
 
     @property
     def ref(self) -> ObjectRef:
