@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pytest
 from tests.acts.fake import FakeCluster
 from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, night, node, stuck
 
@@ -311,3 +312,15 @@ def test_a_storm_that_is_over_is_said_to_be_over(tmp_path: Path) -> None:
     kept.clock.call_at(60, lambda: _mended(kept, *"bcdef"))
     kept.run(["recover"], at_most=600)
     assert pager.cleared == ["chaoskit/fake/shop/storm"]
+
+
+# ---------------------------------------------------------------- the blast radius
+
+
+@pytest.mark.parametrize("limits", [Limits(max_pods=3), Limits(max_percent=50)])
+def test_a_lost_node_with_more_pods_than_may_go_at_once_is_left_alone(tmp_path: Path, limits: Limits) -> None:
+    kept = night(tmp_path, LOST, node("node-2"), *app("cart"), *app("orders", namespace="b"), limits=limits)
+    kept.run(["recover"], at_most=120, namespace="")
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == kept.cluster.touched("b") == []
+    assert [each for each in kept.steps("refused") if "blast radius" in each]

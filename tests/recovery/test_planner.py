@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
 
+from chaoskit.governor import Hit
 from chaoskit.outcome import Outcome
 from chaoskit.recovery import (
     Attempt,
@@ -26,6 +27,7 @@ from chaoskit.recovery import (
     runbook,
 )
 from chaoskit.recovery.planner import Decision
+from chaoskit.recovery.remedies import Radius
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
 
@@ -100,7 +102,7 @@ def test_a_template_that_git_keeps_is_not_rolled_back(mark: dict[str, Any], keep
 def test_only_serving_pods_count_as_hit() -> None:
     decision = _plan(made.topology(made.crashing("a"), made.pod("b"), made.pod("c")))
     assert isinstance(decision, Plan)
-    assert (decision.pods_hit, decision.pods_total) == (0, 3)
+    assert decision.radius == Radius(0, (Hit("pods of deployment/cart in shop", 0, 3),))
 
 
 def test_connections_are_recycled_at_the_client_whose_pool_is_empty() -> None:

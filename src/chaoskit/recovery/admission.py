@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chaoskit.errors import Refused
-from chaoskit.governor import Governor, Hit
+from chaoskit.governor import Governor
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Plan
@@ -22,8 +22,8 @@ def admit(plan: Plan, governor: Governor, *, drill: bool = False) -> None:
         "recovery",
         plan.targets,
         issue.target.namespace,
-        at_once=plan.pods_hit,
-        hits=(Hit(f"pods of {issue.target}", plan.pods_hit, plan.pods_total),),
+        at_once=plan.radius.at_once,
+        hits=plan.radius.hits,
         max_pods=limits.max_pods,
         max_percent=limits.max_percent,
         near=plan.near,

@@ -92,8 +92,8 @@ def decision(found: Decision) -> Plain:
         "runbook": found.runbook.name,
         "rungs": [rung(each) for each in found.rungs],
         "leftOut": list(found.left_out),
-        "podsHit": found.pods_hit,
-        "podsTotal": found.pods_total,
+        "podsHit": found.radius.at_once,
+        "podsTotal": sum(hit.total for hit in found.radius.hits),
         "readyFor": found.runbook.spec.verification.ready_for,
     }
 

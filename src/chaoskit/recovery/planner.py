@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chaoskit import kube
-from chaoskit.governor import Domain
+from chaoskit.governor import Domain, Hit
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery import guards, patterns, remedies
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.guards import Refusal, Storm
 from chaoskit.recovery.issues import Issue
-from chaoskit.recovery.remedies import Rung, Scene, Step
+from chaoskit.recovery.remedies import Radius, Rung, Scene, Step
 from chaoskit.recovery.roots import needed_by
 from chaoskit.recovery.runbook import Runbook, matching
 from chaoskit.topology import Topology
@@ -36,16 +36,13 @@ class Past:
 class Plan:
     """The rungs to try on an issue, in order; `left_out` says which others do not apply, and why.
 
-    `pods_hit` of `pods_total` serving pods go at once at most. `near` is what its targets need, `domains`
-    what they are part of: guards ask of both.
+    `near` is what its targets need, `domains` what they are part of: guards ask of both.
     """
 
     issue: Issue
     runbook: Runbook
     rungs: tuple[Rung, ...]
     left_out: tuple[str, ...] = ()
-    pods_hit: int = 0
-    pods_total: int = 0
     near: tuple[ObjectRef, ...] = ()
     domains: tuple[Domain, ...] = ()
 
@@ -54,6 +51,15 @@ class Plan:
         """Everything that the rungs touch, the issue's own target first; what only loses pods as well."""
         touched = (target for rung in self.rungs for target in (*rung.targets, *rung.proof))
         return tuple(dict.fromkeys((self.issue.target, *touched)))
+
+    @property
+    def radius(self) -> Radius:
+        """What its rungs take at worst; they are tried one after another."""
+        worst: dict[str, Hit] = {}
+        for hit in (hit for rung in self.rungs for hit in rung.radius.hits):
+            if hit.whose not in worst or worst[hit.whose].number < hit.number:
+                worst[hit.whose] = hit
+        return Radius(max(rung.radius.at_once for rung in self.rungs), tuple(worst.values()))
 
     @property
     def acts(self) -> bool:
@@ -155,10 +161,9 @@ def _laddered(issue: Issue, book: Runbook, topology: Topology, past: Past, now: 
             left_out.append(f"{step.action}: {found}")
     if not rungs:
         return Refusal(issue, "runbook", book.name, "nothing in it applies: " + "; ".join(left_out))
-    hit, total = _radius(issue, rungs, topology)
     near = needed_by(issue.target, topology)
     domains = tuple(_domains(issue.target, topology))
-    return Plan(issue, book, tuple(rungs), tuple(left_out), hit, total, near, domains)
+    return Plan(issue, book, tuple(rungs), tuple(left_out), near, domains)
 
 
 def _rung(issue: Issue, step: Step, topology: Topology) -> Rung | str:
@@ -171,18 +176,6 @@ def _rung(issue: Issue, step: Step, topology: Topology) -> Rung | str:
 def _with_record(rung: Rung, issue: Issue, history: Sequence[Attempt]) -> Rung:
     said = patterns.summary(history, issue.kind, rung.action)
     return rung if not said else replace(rung, why=f"{rung.why}; {said}")
-
-
-def _radius(issue: Issue, rungs: Iterable[Rung], topology: Topology) -> tuple[int, int]:
-    """How many serving pods go at once at most, and of how many: all that serves goes one after another."""
-    workload = topology.workloads.get((issue.target.namespace, str(issue.target)))
-    if workload is None:
-        return 0, 0
-    ready = {pod["metadata"]["name"] for pod in workload.pods if kube.is_ready(pod)}
-    at_once = [
-        not rung.pods or bool(ready.intersection(rung.pods)) for rung in rungs if rung.action != "notify"
-    ]
-    return int(any(at_once)), len(workload.pods)
 
 
 def _domains(target: ObjectRef, topology: Topology) -> Iterable[Domain]:

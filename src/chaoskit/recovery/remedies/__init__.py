@@ -7,6 +7,7 @@ wanted state as it was: there is nothing to undo.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chaoskit.acts.changes import Change
@@ -28,7 +29,7 @@ from chaoskit.recovery.remedies.nodes import (
 )
 from chaoskit.recovery.remedies.outside import CALL_WEBHOOK, NOTIFY, CallWebhook, Notify
 from chaoskit.recovery.remedies.pods import FAIL_OVER, RESTART_POD, FailOver, RestartPod
-from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step
+from chaoskit.recovery.remedies.remedy import Hands, Radius, Remedy, Rung, Scene, Step
 from chaoskit.recovery.remedies.resources import RAISE_MEMORY, SCALE, RaiseMemoryLimit, Scale
 from chaoskit.recovery.remedies.templates import (
     RECYCLE_CONNECTIONS,
@@ -47,6 +48,7 @@ __all__ = [
     "EVERY",
     "AnyStep",
     "Hands",
+    "Radius",
     "Remedy",
     "Rung",
     "Scene",
@@ -79,7 +81,9 @@ _TRIES = 5
 
 def plan(step: Step, scene: Scene) -> Rung | str:
     """The rung that the step is in this scene, or why it does not fit. Pure."""
-    return EVERY[step.action].plan(step, scene)  # type: ignore[attr-defined]
+    remedy = EVERY[step.action]  # type: ignore[attr-defined]
+    found = remedy.plan(step, scene)
+    return found if isinstance(found, str) else replace(found, radius=remedy.takes(step, found, scene))
 
 
 def needs(rung: Rung) -> tuple[Access, ...]:

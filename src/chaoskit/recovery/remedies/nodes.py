@@ -15,6 +15,7 @@ from chaoskit.documents import Duration
 from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.nodesymptoms import CHAOS_TAINTS, is_ours
+from chaoskit.recovery.remedies import radius
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access
 
 
@@ -149,7 +150,7 @@ def _may_evacuate(_step: Step, _target: ObjectRef) -> Iterator[Access]:
     yield from access("get delete", "", "pods", "")
 
 
-EVACUATE = Remedy(Evacuate, _plan_evacuate, _evacuate, _may_evacuate)
+EVACUATE = Remedy(Evacuate, _plan_evacuate, _evacuate, _may_evacuate, radius.leaving)
 
 
 class Drain(Step):
@@ -208,4 +209,4 @@ def _may_drain(step: Step, target: ObjectRef) -> Iterator[Access]:
     yield from access("create", "", "pods", "", "eviction")
 
 
-DRAIN = Remedy(Drain, _plan_drain, _drain, _may_drain)
+DRAIN = Remedy(Drain, _plan_drain, _drain, _may_drain, radius.leaving)

@@ -12,6 +12,7 @@ from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.podsymptoms import complaint
 from chaoskit.recovery.readings import SIGNAL_OF
+from chaoskit.recovery.remedies import radius
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, on
 
 _OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
@@ -104,7 +105,7 @@ def _needs(_step: Step, target: ObjectRef) -> Iterator[Access]:
     yield from access("create", "", "pods", target.namespace, "eviction")
 
 
-RESTART_POD = Remedy(RestartPod, _plan, _changes, _needs)
+RESTART_POD = Remedy(RestartPod, _plan, _changes, _needs, radius.one_by_one)
 
 
 # ---------------------------------------------------------------- stateful pods
@@ -188,4 +189,4 @@ def _may_fail_over(step: FailOver, target: ObjectRef) -> Iterator[Access]:
     yield from access("get", "", "nodes", "")
 
 
-FAIL_OVER = Remedy(FailOver, _plan_fail_over, _fail_over, _may_fail_over)
+FAIL_OVER = Remedy(FailOver, _plan_fail_over, _fail_over, _may_fail_over, radius.one_by_one)

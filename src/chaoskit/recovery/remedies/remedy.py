@@ -14,6 +14,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.clock import Clock
 from chaoskit.documents import Duration, Written, closest
 from chaoskit.errors import NotFound
+from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 from chaoskit.ports.http import Hooks
 from chaoskit.recovery.issues import CLASS_OF, Issue
@@ -42,12 +43,20 @@ def known_symptoms(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Radius:
+    """How many serving pods go at a time at worst, and how many of each workload."""
+
+    at_once: int = 0
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """One step of the ladder: a remediation on targets (and which of their pods), and why.
 
     `expects` is what it was planned for (names of replica sets): where that has changed, it is not done.
     `proof` is what must stand well afterwards; empty: what the issue is about. `leaving` are the very pods
-    that leave a node, of whichever namespaces: no other one is touched.
+    that leave a node, of whichever namespaces: no other one is touched. `radius` is what it takes at a time.
     """
 
     step: Any
@@ -57,6 +66,7 @@ class Rung:
     expects: Mapping[str, str] = field(default_factory=dict)
     proof: tuple[ObjectRef, ...] = ()
     leaving: tuple[ObjectRef, ...] = ()
+    radius: Radius = Radius()
 
     @property
     def action(self) -> str:
@@ -125,13 +135,15 @@ class Remedy(Generic[S]):
 
     `changes` reads its target again and says what to do to it, each with its undo; it raises `CannotStart`
     where that is nothing any more, and `Refused` where whoever keeps a field forbids it. Done twice it is as
-    good as once. `needs` is what its caller must be allowed to do, and no more.
+    good as once. `needs` is what its caller must be allowed to do, and no more. `takes` is pure as well: how
+    many serving pods it takes away at a time.
     """
 
     step: type[S]
     plan: Callable[[S, Scene], Rung | str]
     changes: Callable[[S, Rung, ObjectRef, Hands], Iterable[Change]]
     needs: Callable[[S, ObjectRef], Iterable[Access]]
+    takes: Callable[[S, Rung, Scene], Radius] = lambda _step, _rung, _scene: Radius()
 
     @property
     def action(self) -> str:

@@ -14,7 +14,8 @@ from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
 from chaoskit.errors import CannotStart
 from chaoskit.ports.cluster import Access, Object, ObjectRef
-from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, kept, on
+from chaoskit.recovery.remedies import radius
+from chaoskit.recovery.remedies.remedy import Hands, Radius, Remedy, Rung, Scene, Step, access, kept, on
 from chaoskit.recovery.remedies.templates import TEMPLATE, changed_template
 
 
@@ -54,11 +55,18 @@ def _scale(step: Scale, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterato
     yield changes.field(hands.cluster, hands.clock, body, target, REPLICAS, after)
 
 
+def _takes(step: Scale, _rung: Rung, scene: Scene) -> Radius:
+    workload = scene.workload
+    if workload is None:
+        return Radius()
+    return radius.down_to(step.after(kube.desired_replicas(workload.body)), workload)
+
+
 def _may_patch(_step: Step, target: ObjectRef) -> Iterator[Access]:
     return on(target, "get patch")
 
 
-SCALE = Remedy(Scale, _plan_scale, _scale, _may_patch)
+SCALE = Remedy(Scale, _plan_scale, _scale, _may_patch, _takes)
 
 
 # ---------------------------------------------------------------- memory
@@ -152,4 +160,4 @@ def _may_raise(step: RaiseMemoryLimit, target: ObjectRef) -> Iterator[Access]:
         yield from access("patch", "", "pods", target.namespace, "resize")
 
 
-RAISE_MEMORY = Remedy(RaiseMemoryLimit, _plan_memory, _raise_memory, _may_raise)
+RAISE_MEMORY = Remedy(RaiseMemoryLimit, _plan_memory, _raise_memory, _may_raise, radius.rollout)

@@ -12,6 +12,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.errors import CannotStart
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.networksymptoms import is_dns
+from chaoskit.recovery.remedies import radius
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, kept, on
 from chaoskit.rollouts import RESTARTED_AT
 from chaoskit.topology import Workload, looks_like_database
@@ -46,7 +47,7 @@ def _may_restart(_step: Step, target: ObjectRef) -> Iterator[Access]:
     return on(target, "get patch")
 
 
-ROLLING_RESTART = Remedy(RollingRestart, _plan_restart, _restart, _may_restart)
+ROLLING_RESTART = Remedy(RollingRestart, _plan_restart, _restart, _may_restart, radius.rollout)
 
 
 class RecycleConnections(Step):
@@ -67,7 +68,7 @@ def _plan_recycle(step: RecycleConnections, scene: Scene) -> Rung | str:
     return Rung(step, refs, "gives the connections of " + ", ".join(map(str, refs)) + " back")
 
 
-RECYCLE_CONNECTIONS = Remedy(RecycleConnections, _plan_recycle, _restart, _may_restart)
+RECYCLE_CONNECTIONS = Remedy(RecycleConnections, _plan_recycle, _restart, _may_restart, radius.rollout)
 
 
 class RestartDependency(Step):
@@ -86,7 +87,7 @@ def _plan_dependency(step: RestartDependency, scene: Scene) -> Rung | str:
     return Rung(step, tuple(w.ref for w in found), "restarts the database behind it")
 
 
-RESTART_DEPENDENCY = Remedy(RestartDependency, _plan_dependency, _restart, _may_restart)
+RESTART_DEPENDENCY = Remedy(RestartDependency, _plan_dependency, _restart, _may_restart, radius.rollout)
 
 
 class RestartDns(Step):
@@ -102,7 +103,7 @@ def _plan_dns(step: RestartDns, scene: Scene) -> Rung | str:
     return Rung(step, tuple(w.ref for w in found), "makes the pods anew that answer for names")
 
 
-RESTART_DNS = Remedy(RestartDns, _plan_dns, _restart, _may_restart)
+RESTART_DNS = Remedy(RestartDns, _plan_dns, _restart, _may_restart, radius.rollout)
 
 
 # ---------------------------------------------------------------- revisions
@@ -159,4 +160,4 @@ def _may_roll_back(_step: Step, target: ObjectRef) -> Iterator[Access]:
     yield from access("list", "apps", "replicasets", target.namespace)
 
 
-ROLL_BACK = Remedy(RollBack, _plan_roll_back, _roll_back, _may_roll_back)
+ROLL_BACK = Remedy(RollBack, _plan_roll_back, _roll_back, _may_roll_back, radius.rollout)
