@@ -13,10 +13,12 @@ from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, nig
 
 from chaoskit import kube
 from chaoskit.acts import approvals, breaker, halt
+from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
 from chaoskit.flows.controller import WORKERS
 from chaoskit.governor import Limits
-from chaoskit.ports.cluster import Object
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.recovery.told import LABEL
 from chaoskit.runtime import connected
@@ -324,3 +326,23 @@ def test_a_lost_node_with_more_pods_than_may_go_at_once_is_left_alone(tmp_path: 
     assert isinstance(kept.cluster, Town)
     assert kept.cluster.touched("shop") == kept.cluster.touched("b") == []
     assert [each for each in kept.steps("refused") if "blast radius" in each]
+
+
+def test_a_fix_of_a_node_that_does_not_last_is_not_done_for_ever(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(
+        tmp_path, node("node-1", cordoned=True, labels=CORDONED), node("node-2"),
+        *stuck("cart"), *app("a"), *app("b"), *app("c"), notifier=pager,
+    )  # fmt: skip
+    target = ObjectRef(kube.NODE, "", "node-1")
+    for number in range(2):
+        ledger = Ledger.open(
+            kept.cluster, kept.clock, id=f"r{number}", act="recovery", namespace=halt.HOME, targets=(target,),
+            trace_id="t", what="node",
+        )  # fmt: skip
+        ledger.note("uncordon")
+        ledger.close(Outcome.RECOVERED, keep=6 * HOURS)
+        kept.clock.turn(HOURS)
+    kept.run(["recover"], at_most=120)
+    assert kept.cluster.get(target)["spec"]["unschedulable"]
+    assert pager.pages == ["node of node/node-1 in fake"]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from chaoskit.acts.halt import HOME
 from chaoskit.clock import Clock
 from chaoskit.documents import duration
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -104,7 +105,9 @@ def plan_for(
     namespace = namespace or (namespaces.pop() if len(namespaces) == 1 else "")
     seen = seen or observe(reach.cluster, None, reach.clock, namespace)
     books = (*runbooks, *runbook.defaults())
-    past = Past(remembered(reach.governor.accounts(namespace)), tuple(history))
+    homes = {namespace, *(issue.target.namespace or HOME for issue in issues)} if namespace else {""}
+    ledgers = [each for place in sorted(homes) for each in reach.governor.accounts(place)]
+    past = Past(remembered(ledgers), tuple(history))
     decided = planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)
     return tuple(_asked(_told(each, reach), reach) for each in decided)
 
