@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 import chaoskit
 from chaoskit import kube
+from chaoskit.acts import breaker
 from chaoskit.errors import CannotStart, InvalidInput
+from chaoskit.events import ignore
 from chaoskit.flows.drills import matrix
 from chaoskit.flows.drills.course import drill, specs
 from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Played, Truth
+from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled, Gates, Times, report
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.notifier import Notice
+from chaoskit.recovery import told
 from chaoskit.simulator.cluster import SimulatedCluster
 
 CRASH = Drilled(
@@ -156,8 +162,30 @@ def test_what_a_person_must_mend_is_told_and_taken_back(world: World) -> None:
     before = specs(world.cluster, "shop")
     found = drill(world, _native(world, "no-node", "orders"), namespace="shop")
     assert (found.found, found.right, found.recovered, found.actions) == ("unschedulable", True, False, ())
+    assert found.false_actions == ()
+    assert list(told.known(world.cluster, ["shop"])) == []
     assert specs(world.cluster, "shop") == before
     assert _left(world) == []
+
+
+def test_what_people_would_be_told_again_and_again_is_wrong(world: World) -> None:
+    night = Night(world, "shop", ignore)
+    lost, other = (Notice(title, "", key=title) for title in ("node lost", "disk full"))
+    for each in (lost, other, replace(lost, resolved=True), lost, Notice("approval wanted", "")):
+        night.send(each)
+    assert list(night.repeated) == ["told 2 times: node lost"]
+
+
+def test_in_a_mass_failure_the_controller_itself_rests(tmp_path: Path) -> None:
+    with (
+        SimulatedCluster(seed=7, rate=15.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        chaoskit.connect(
+            kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")), home=tmp_path / "home"
+        ) as world,
+    ):
+        found = drill(world, Played(PLAYED["mass-failure"], "cart", world.cluster), namespace="shop")
+        assert (found.found, found.actions, found.false_actions) == ("storm", (), ())
+        assert breaker.opened(world.cluster, world.clock.now(), "shop") is None
 
 
 def test_where_something_is_wrong_already_no_drill_begins(world: World) -> None:

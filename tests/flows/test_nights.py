@@ -15,6 +15,7 @@ from chaoskit import kube
 from chaoskit.acts import approvals, breaker, halt
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
+from chaoskit.events import Ended, Event, Step
 from chaoskit.flows.controller import WORKERS
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
@@ -34,7 +35,7 @@ def test_after_a_node_was_mended_nothing_else_is_watched_than_before(tmp_path: P
         *stuck("cart"), *crashing("victim", namespace="monitoring"), *crashing("orders", namespace="other"),
         *(each for name in ("a", "b", "c", "d") for each in app(name, namespace="other")),
     )  # fmt: skip
-    kept.run(["recover"], at_most=120)
+    kept.run(["recover"], at_most=600)
     assert isinstance(kept.cluster, Town)
     assert "uncordon" in [step["action"] for each in kept.records for step in each["steps"]]
     assert {each["namespace"] for each in kept.records} <= {"", "shop"}
@@ -50,7 +51,7 @@ def test_in_all_namespaces_nodes_are_mended_once_and_protected_namespaces_are_le
         *stuck("cart"), *app("orders"), *app("search"), *crashing("victim", namespace="monitoring"),
         *stuck("b", namespace="other"), *app("c", namespace="other"), *app("d", namespace="other"),
     )  # fmt: skip
-    kept.run(["recover"], at_most=60, namespace="")
+    kept.run(["recover"], at_most=600, namespace="")
     assert isinstance(kept.cluster, Town)
     nodes = [each for each in kept.records if each["target"] == "node/node-1"]
     assert [each["outcome"] for each in nodes] == ["recovered"]
@@ -60,7 +61,7 @@ def test_in_all_namespaces_nodes_are_mended_once_and_protected_namespaces_are_le
 def test_what_a_guard_refuses_is_told_once_and_not_tried_again_and_again(tmp_path: Path) -> None:
     kept = night(tmp_path, node("node-1"), *crashing("cart"), *app("orders"), *app("search"))
     halt.halt(kept.cluster, kept.clock, ("recovery",), "a release")
-    kept.run(["recover"], at_most=300)
+    kept.run(["recover"], at_most=600)
     assert len(kept.steps("refused")) == 1
     assert list(kept.records) == []
 
@@ -72,7 +73,7 @@ LOST = node("node-1", ready="Unknown")
 
 def test_from_a_lost_node_only_pods_of_the_watched_namespace_leave(tmp_path: Path) -> None:
     kept = night(tmp_path, LOST, node("node-2"), *app("cart"), *app("orders", namespace="other"))
-    kept.run(["recover"], at_most=120)
+    kept.run(["recover"], at_most=600)
     assert isinstance(kept.cluster, Town)
     assert kept.cluster.touched("shop") == ["cart-h1-a", "cart-h1-b"]
     assert kept.cluster.touched("other") == []
@@ -83,7 +84,7 @@ def test_in_all_namespaces_the_pods_of_a_lost_node_leave_at_once_but_protected_o
         tmp_path, LOST, node("node-2"), *app("cart"), *app("orders", namespace="other"),
         *app("grafana", namespace="monitoring"),
     )  # fmt: skip
-    kept.run(["recover"], at_most=120, namespace="")
+    kept.run(["recover"], at_most=600, namespace="")
     assert isinstance(kept.cluster, Town)
     assert kept.cluster.touched("other") == ["orders-h1-a", "orders-h1-b"]
     assert kept.cluster.touched("shop") == ["cart-h1-a", "cart-h1-b"]
@@ -96,7 +97,7 @@ def test_a_freeze_of_one_namespace_on_a_lost_node_is_heeded(tmp_path: Path) -> N
         "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other", "annotations": notes},
     }  # fmt: skip
     kept = night(tmp_path, LOST, node("node-2"), frozen, *app("cart"), *app("orders", namespace="other"))
-    kept.run(["recover"], at_most=120, namespace="")
+    kept.run(["recover"], at_most=600, namespace="")
     assert isinstance(kept.cluster, Town)
     assert kept.cluster.touched("shop") == kept.cluster.touched("other") == []
     assert [each for each in kept.steps("refused") if "namespace other is frozen for recovery" in each]
@@ -137,17 +138,18 @@ def test_what_only_a_person_can_mend_is_told_once_by_however_many_controllers(tm
 def test_it_is_told_again_after_hours(tmp_path: Path) -> None:
     pager = Pager()
     kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=pager)
-    kept.run(["recover"], at_most=120)
+    kept.run(["recover"], at_most=600)
     kept.clock.turn(4 * HOURS)
-    kept.run(["recover"], at_most=120)
+    kept.run(["recover"], at_most=600)
     assert len(pager.pages) == 2
 
 
 def test_what_somebody_mended_is_said_to_be_over(tmp_path: Path) -> None:
     pager = Pager()
     kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=pager)
-    kept.clock.call_at(120, lambda: _mended(kept, "cart"))
-    kept.run(["recover"], at_most=700)
+    kept.run(["recover"], until=lambda _event: bool(pager.pages))
+    _mended(kept, "cart")
+    kept.run(["recover"], at_most=900)
     assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/pod-crash"]
     assert len(pager.pages) == 1
     assert _told(kept) == []
@@ -155,10 +157,10 @@ def test_what_somebody_mended_is_said_to_be_over(tmp_path: Path) -> None:
 
 def test_nobody_to_be_told_is_no_reason_to_try_again_and_again(tmp_path: Path) -> None:
     kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"))
-    kept.run(["recover"], at_most=300)
+    kept.run(["recover"], at_most=600)
     assert len(kept.records) == 1
     kept.world = replace(kept.world, notifier=(pager := Pager()))
-    kept.run(["recover"], at_most=120)
+    kept.run(["recover"], at_most=600)
     assert len(pager.pages) == 1
 
 
@@ -172,7 +174,7 @@ def test_a_page_that_nobody_took_is_sent_again_but_later_and_later(tmp_path: Pat
 
     deaf = Deaf()
     kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=deaf)
-    kept.run(["recover"], at_most=300)
+    kept.run(["recover"], at_most=600)
     assert 2 <= deaf.tried <= 8
     assert _told(kept) == []
 
@@ -187,6 +189,11 @@ def test_the_setting_is_a_limit_of_the_world_like_any_other() -> None:
         assert runtime.limits.require_approval
 
 
+def _is_asked(event: Event) -> bool:
+    """Whether a person is asked."""
+    return isinstance(event, Step) and (event.name, event.mark) == ("approval", "begun")
+
+
 def _answer(kept: Kept, answer: approvals.Answer) -> None:
     for asked in approvals.pending(kept.cluster, kept.clock):
         approvals.decide(kept.cluster, kept.clock, asked, answer, by="ada")
@@ -197,13 +204,12 @@ def test_where_a_person_must_say_yes_nothing_is_done_before(tmp_path: Path) -> N
     kept = night(
         tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), limits=ASKS, notifier=pager
     )
-    touched: list[str] = []
+    kept.run(["recover"], until=_is_asked)
     town = kept.cluster
     assert isinstance(town, Town)
-    kept.clock.call_at(100, lambda: touched.extend(town.touched("shop")))
-    kept.clock.call_at(101, lambda: _answer(kept, "approved"))
-    kept.run(["recover"], at_most=200)
-    assert touched == []
+    assert town.touched("shop") == []
+    _answer(kept, "approved")
+    kept.run(["recover"], until=lambda event: isinstance(event, Ended))
     assert town.touched("shop") == ["cart-h1-a"]
     assert pager.pages == ["approval wanted: pod-crash of deployment/cart"]
 
@@ -213,9 +219,10 @@ def test_who_said_no_is_not_asked_again_soon(tmp_path: Path) -> None:
     kept = night(
         tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), limits=ASKS, notifier=pager
     )
-    kept.clock.call_at(60, lambda: _answer(kept, "denied"))
+    kept.run(["recover"], until=_is_asked)
+    _answer(kept, "denied")
     kept.run(["recover"], at_most=900)
-    kept.run(["recover"], at_most=60)
+    kept.run(["recover"], at_most=600)
     assert isinstance(kept.cluster, Town)
     assert kept.cluster.touched("shop") == []
     assert len(pager.pages) == 1
@@ -227,10 +234,11 @@ def test_a_question_that_nobody_answered_is_asked_again_after_an_hour(tmp_path: 
     kept = night(
         tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), limits=ASKS, notifier=pager
     )
+    kept.run(["recover"], until=_is_asked)
     kept.run(["recover"], at_most=1200)
     assert len(pager.pages) == 1
     kept.clock.turn(HOURS)
-    kept.run(["recover"], at_most=60)
+    kept.run(["recover"], until=_is_asked)
     assert len(pager.pages) == 2
 
 
@@ -243,8 +251,9 @@ def test_questions_do_not_keep_the_controller_from_looking_around(tmp_path: Path
     )  # fmt: skip
     for number, body in enumerate(imageless("lion", namespace="zoo")):
         kept.clock.call_at(120 + number, partial(_make, kept, body))
-    kept.run(["recover"], at_most=300, namespace="")
-    assert "pod-crash of deployment/lion in zoo" in pager.pages
+    lion = "pod-crash of deployment/lion in zoo"
+    kept.run(["recover"], until=lambda _event: lion in pager.pages, namespace="")
+    assert lion in pager.pages
 
 
 # ---------------------------------------------------------------- mass failures
@@ -261,8 +270,8 @@ def test_when_most_of_a_namespace_fails_recovery_rests_there_and_a_person_knows_
         tmp_path, node("node-1"), *app("a"), *(each for name in "bcdef" for each in crashing(name)),
         notifier=pager,
     )  # fmt: skip
-    kept.run(["recover"], at_most=100)
-    kept.run(["recover"], at_most=100)
+    kept.run(["recover"], at_most=600)
+    kept.run(["recover"], at_most=600)
     assert _opened(kept, "shop")
     assert pager.pages == ["mass failure in namespace shop"]
     assert "5 of 6 workloads of namespace shop fail at once" in pager.notices[0].text
@@ -281,7 +290,8 @@ def _teams(number: int, failing: int) -> Iterator[Object]:
 def test_a_failure_that_spans_namespaces_is_a_storm_as_well(tmp_path: Path) -> None:
     pager = Pager()
     kept = night(tmp_path, node("node-1"), *_teams(30, 30), notifier=pager)
-    kept.run(["recover"], at_most=100, namespace="")
+    kept.run(["recover"], until=lambda _event: bool(pager.pages), namespace="")
+    kept.run(["recover"], at_most=60, namespace="")
     assert _opened(kept)
     assert pager.pages == ["mass failure in fake"]
     assert len(kept.records) < 10
@@ -293,13 +303,13 @@ def test_half_of_a_small_cluster_is_a_storm_though_no_namespace_shows_it(tmp_pat
         *(each for place in "pqrs" for each in crashing("cart", namespace=place)),
         *(each for place in "pqrs" for each in app("a", namespace=place)),
     )  # fmt: skip
-    kept.run(["recover"], at_most=60, namespace="")
+    kept.run(["recover"], until=lambda _event: _opened(kept), namespace="")
     assert _opened(kept)
 
 
 def test_what_fails_here_and_there_is_no_storm(tmp_path: Path) -> None:
     kept = night(tmp_path, node("node-1"), *_teams(12, 4))
-    kept.run(["recover"], at_most=100, namespace="")
+    kept.run(["recover"], at_most=600, namespace="")
     assert not _opened(kept)
     assert {each["outcome"] for each in kept.records} == {"recovered"}
     assert len(kept.records) == 4
@@ -311,8 +321,9 @@ def test_a_storm_that_is_over_is_said_to_be_over(tmp_path: Path) -> None:
         tmp_path, node("node-1"), *app("a"), *(each for name in "bcdef" for each in crashing(name)),
         notifier=pager,
     )  # fmt: skip
-    kept.clock.call_at(60, lambda: _mended(kept, *"bcdef"))
-    kept.run(["recover"], at_most=600)
+    kept.run(["recover"], until=lambda _event: bool(pager.pages))
+    _mended(kept, *"bcdef")
+    kept.run(["recover"], at_most=900)
     assert pager.cleared == ["chaoskit/fake/shop/storm"]
 
 
@@ -322,7 +333,7 @@ def test_a_storm_that_is_over_is_said_to_be_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limits", [Limits(max_pods=3), Limits(max_percent=50)])
 def test_a_lost_node_with_more_pods_than_may_go_at_once_is_left_alone(tmp_path: Path, limits: Limits) -> None:
     kept = night(tmp_path, LOST, node("node-2"), *app("cart"), *app("orders", namespace="b"), limits=limits)
-    kept.run(["recover"], at_most=120, namespace="")
+    kept.run(["recover"], at_most=600, namespace="")
     assert isinstance(kept.cluster, Town)
     assert kept.cluster.touched("shop") == kept.cluster.touched("b") == []
     assert [each for each in kept.steps("refused") if "blast radius" in each]
@@ -343,6 +354,6 @@ def test_a_fix_of_a_node_that_does_not_last_is_not_done_for_ever(tmp_path: Path)
         ledger.note("uncordon")
         ledger.close(Outcome.RECOVERED, keep=6 * HOURS)
         kept.clock.turn(HOURS)
-    kept.run(["recover"], at_most=120)
+    kept.run(["recover"], at_most=600)
     assert kept.cluster.get(target)["spec"]["unschedulable"]
     assert pager.pages == ["node of node/node-1 in fake"]

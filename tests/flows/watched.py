@@ -95,6 +95,7 @@ class Kept:
         self.stop = threading.Event()
         self.heard: list[Event] = []
         self.until: Callable[[Event], bool] = lambda _event: False
+        self._ends = -1.0
         self.store = SqliteStore(folder / "store.db")
         nothing: Any = None
         self.world = World(
@@ -106,14 +107,28 @@ class Kept:
         if self.until(event):
             self.stop.set()
 
-    def run(self, duties: Sequence[Duty] = DUTIES, *, at_most: float = LONG, namespace: str = "shop") -> None:
+    def run(
+        self,
+        duties: Sequence[Duty] = DUTIES,
+        *,
+        at_most: float = LONG,
+        until: Callable[[Event], bool] | None = None,
+        namespace: str = "shop",
+    ) -> None:
         """It kept watch for `at_most` seconds, or until it had told what `until` waits for."""
         self.stop.clear()
-        self.clock.call_at(at_most, self.stop.set)
+        ends, before = self.clock.monotonic() + at_most, self.until
+        self.until, self._ends = until or before, ends
+        self.clock.call_at(at_most, lambda: self._end(ends))
         leadership = Leadership(self.cluster, self.clock, LEADER)
         Controller(
             self.world, leadership, namespace=namespace, duties=duties, listen=self.listen, stop=self.stop
         ).run()
+        self.until, self._ends = before, -1.0
+
+    def _end(self, at: float) -> None:
+        if at == self._ends:
+            self.stop.set()
 
     def told(self, words: str) -> list[str]:
         return [e.message for e in self.heard if isinstance(e, Warned) and words in e.message]

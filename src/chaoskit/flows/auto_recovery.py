@@ -131,9 +131,9 @@ class AutoRecovery:
             namespace=namespace,
         )
 
-    def admitted(self, decision: Decision) -> Decision:
+    def admitted(self, decision: Decision, *, drill: bool = False) -> Decision:
         """The plan, or the refusal of the guards that it would meet now; nothing is done."""
-        return recovery.admitted(decision, self._world.governor)
+        return recovery.admitted(decision, self._world.governor, drill=drill)
 
     def rest(self, why: str, namespace: str = "", *, listen: Listener = ignore) -> None:
         """No process recovers anything in the namespace ("" is all) after this mass failure; people know."""

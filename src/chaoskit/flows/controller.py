@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
@@ -31,7 +31,7 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, ObjectRef
 from chaoskit.ports.notifier import Notice
-from chaoskit.records import PredictionRecord
+from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Plan, Refusal, Runbook, refusal_words
 from chaoskit.watching import Interest, Sighting, Watching
 
@@ -97,7 +97,10 @@ class _InVain(Exception):
 
 
 class Controller:
-    """One process's part; `namespace` "" is all of them, `duties` what it does while it leads."""
+    """One process's part; `namespace` "" is all of them, `duties` what it does while it leads.
+
+    `done` is told of each recovery that ended. In a `drill` it may repair what the chaos under test disturbs.
+    """
 
     def __init__(
         self,
@@ -110,6 +113,8 @@ class Controller:
         confirm: timedelta | None = None,
         listen: Listener,
         stop: threading.Event,
+        done: Callable[[RecoveryRecord], object] = lambda _record: None,
+        drill: bool = False,
     ) -> None:
         self._world = world
         self._clock = world.clock
@@ -120,7 +125,8 @@ class Controller:
         self._listen = listen
         self._stop = stop
         self._recovery = AutoRecovery(world, runbooks=runbooks)
-        self._rounds = Rounds(self._recovery, world, namespace, listen)
+        self._rounds = Rounds(self._recovery, world, namespace, listen, drill=drill)
+        self._done_with, self._drill = done, drill
         self._queue: WorkQueue[Job] = WorkQueue(world.clock)
         self._deaths = Deaths(world.clock)
         self._refused: dict[str, dict[str, str]] = {}
@@ -372,8 +378,14 @@ class Controller:
         if not isinstance(plan, Plan):
             return
         record = self._recovery.recover(
-            plan, listen=self._listen, stop=self._stop, confirm=self._confirm, wait=False
+            plan,
+            listen=self._listen,
+            stop=self._stop,
+            confirm=self._confirm,
+            wait=False,
+            drill=self._drill,
         )
+        self._done_with(record)
         self._ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
         self._add(Job("look", namespace), after=SETTLE)
         if record.outcome.exit_code:

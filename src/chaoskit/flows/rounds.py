@@ -32,12 +32,15 @@ class Rounds:
     A look at "" is at the nodes, which belong to the scope as a whole: only that shows who is on them.
     """
 
-    def __init__(self, recovery: AutoRecovery, world: World, scope: str, listen: Listener) -> None:
+    def __init__(
+        self, recovery: AutoRecovery, world: World, scope: str, listen: Listener, *, drill: bool = False
+    ) -> None:
         self._recovery = recovery
+        self._drill = drill
         self._protected = world.limits.protected
         self._scope = scope
         self._listen = listen
-        self._weather = Weather()
+        self._weather = Weather(wide=not scope)
 
     def look(self, namespace: str, every: Collection[str]) -> Round | None:
         """What is to be done there now; None when there is nothing left in it, or it is not to be touched.
@@ -65,7 +68,8 @@ class Rounds:
             return None
         mine = tuple(each for each in decided if self._belongs(each.issue, namespace))
         return Round(
-            tuple(map(self._recovery.admitted, mine)), any(each.target.kind == kube.NODE for each in issues)
+            tuple(self._recovery.admitted(each, drill=self._drill) for each in mine),
+            any(each.target.kind == kube.NODE for each in issues),
         )
 
     def _belongs(self, issue: Issue, namespace: str) -> bool:
@@ -98,9 +102,13 @@ def _acts(decision: Decision) -> bool:
 
 
 class Weather:
-    """What fails where, by the last look at each namespace: a mass failure may span them. Any thread asks."""
+    """What fails where, by the last look at each namespace: a mass failure may span them. Any thread asks.
 
-    def __init__(self) -> None:
+    Without `wide` only one namespace is looked at: it shows nothing of the cluster.
+    """
+
+    def __init__(self, *, wide: bool) -> None:
+        self._wide = wide
         self._lately: dict[ObjectRef, Issue] = {}
         self._failing: dict[str, tuple[int, int]] = {}
         self._storms: dict[str, frozenset[str]] = {}
@@ -125,7 +133,7 @@ class Weather:
             counts = self._failing.values() if self._complete and len(self._failing) > 1 else ()
             failing, total = sum(each for each, _ in counts), sum(each for _, each in counts)
             wide = guards.spanning(list(self._lately.values()), failing, total)
-            if wide is not None:
+            if self._wide and wide is not None:
                 found[wide.namespace] = wide
             self._storms[namespace] = frozenset(found)
         return found

@@ -32,12 +32,12 @@ def admit(plan: Plan, governor: Governor, *, drill: bool = False) -> None:
     )
 
 
-def admitted(decision: Decision, governor: Governor) -> Decision:
+def admitted(decision: Decision, governor: Governor, *, drill: bool = False) -> Decision:
     """The plan, or the refusal that it would meet: for whoever only wants to know."""
     if not isinstance(decision, Plan) or not decision.acts:
         return decision
     try:
-        admit(decision, governor)
+        admit(decision, governor, drill=drill)
     except Refused as error:
         return refusal_of(decision.issue, error)
     return decision

@@ -1,4 +1,4 @@
-"""One drill from the injection to the score: look, decide, recover, and see what else is not as before."""
+"""One drill from the injection to the score: what the controller does, and what else is not as before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +16,14 @@ from chaoskit.errors import CannotStart, ChaoskitError, Unavailable
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.drills.injections import Injection, Truth
+from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import NONE, STORM, Drilled
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Decision, Issue, Plan, Refusal
+from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 
 LOOK = 2.0
 """Seconds between two looks."""
@@ -30,7 +32,7 @@ PATIENCE = 420.0
 """Seconds after the injection in which the fault must have been decided on."""
 
 SURE = 20.0
-"""Seconds for which an issue that only a person can mend must stand before it counts as told."""
+"""Seconds for which what is decided without acting must stand before it counts."""
 
 QUIET = 30.0
 """Seconds that are watched after a recovery: what is done then is done wrongly."""
@@ -67,7 +69,6 @@ class _Course:
     seed: int
     listen: Listener
     stop: threading.Event
-    records: list[RecoveryRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.flow = AutoRecovery(self.world)
@@ -89,40 +90,52 @@ class _Course:
         with self.injection.injected():
             self.began = self.world.clock.now()
             self._tell("injected", self.injection.workload)
-            self._watch(patience)
-            if self.records:
+            with Night(self.world, self.namespace, self.listen) as self.night:
+                self._watch(patience)
                 self._watch_quietly()
         return self._scored(before)
 
     # ------------------------------------------------------------ watching
 
     def _watch(self, patience: float) -> None:
-        """Until it is recovered from, told to a person, refused, or time is up."""
+        """Until the controller recovered from it, or told a person, or refused it; or time is up."""
         stands: tuple[str, datetime] | None = None
         while self._since(self.world.clock.now()) < patience:
+            self.night.check()
             at, decisions = self._decisions()
             self._notice(at, [each.issue for each in decisions])
-            if acting := [each for each in decisions if isinstance(each, Plan) and each.acts]:
-                self._decide(at, self._main(acting))
-                self._recover(acting)
-                if self._is_over():
-                    return
-            elif (word := _stands(decisions)) is not None:
+            if self._is_over():
+                return
+            word = None if self._acted() else _stands(decisions)
+            if word is None or (word == _STORM and not self.night.rests):
+                stands = None
+            else:
                 stands = stands if stands is not None and stands[0] == word else (word, at)
                 if at - stands[1] >= timedelta(seconds=SURE):
-                    self._decide(at, self._main(decisions), word)
+                    self._decide(at, STORM if word == _STORM else self._main(decisions).issue.kind, decisions)
                     return
-            else:
-                stands = None
             self._pause(LOOK)
 
     def _watch_quietly(self) -> None:
-        """What is planned after it is over, is done, and counts: nobody stands beside it at night."""
+        """What is done after it is over counts: nobody stands beside it at night."""
         until = self.world.clock.monotonic() + QUIET
         while self.world.clock.monotonic() < until:
-            self._pause(LOOK * 2)
-            _, decisions = self._decisions()
-            self._recover([each for each in decisions if isinstance(each, Plan) and each.acts])
+            self.night.check()
+            self._pause(LOOK)
+
+    def _acted(self) -> list[RecoveryRecord]:
+        """The recoveries that changed something or tried to; the others told people, or were refused."""
+        rungs = ((each, each.plan.get("rungs") or ()) for each in tuple(self.night.records))
+        return [each for each, planned in rungs if any(rung["action"] != "notify" for rung in planned)]
+
+    def _is_over(self) -> bool:
+        """Whether what is at fault was recovered, or nothing more can be done about it."""
+        mine = [each for each in self._acted() if self._is_right(each)]
+        return bool(mine) and mine[-1].outcome is not Outcome.REFUSED
+
+    def _is_right(self, record: RecoveryRecord) -> bool:
+        """Whether it was about what is at fault; not about another one of that name."""
+        return record.namespace in {"", self.namespace, DNS_NAMESPACE} and self.truth.concerns(record.target)
 
     def _decisions(self) -> tuple[datetime, Sequence[Decision]]:
         for _ in range(5):
@@ -147,51 +160,47 @@ class _Course:
         """The decision about what is at fault; the first where none is."""
         return next((d for d in decisions if self.truth.concerns(str(d.issue.target))), decisions[0])
 
-    def _decide(self, at: datetime, decision: Decision, word: str = "") -> None:
-        if self.score.decided is None:
-            found = STORM if word == _STORM else decision.issue.kind
-            self.score = replace(
-                self.score, decided=self._since(at), found=found, evidence=decision.issue.evidence
-            )
-            self._tell("decided", found)
-
-    def _recover(self, plans: Sequence[Decision]) -> None:
-        for each in plans:
-            if self.stop.is_set():
-                raise interruption(self.stop)
-            record = self.flow.recover(each, listen=self.listen, stop=self.stop, drill=True)
-            if record.outcome in {Outcome.INTERRUPTED, Outcome.TERMINATED, Outcome.TIMED_OUT}:
-                raise interruption(self.stop)
-            self.records.append(record)
-
-    def _is_over(self) -> bool:
-        """Whether what is at fault was recovered, or nothing more can be done about it."""
-        mine = [each for each in self.records if self.truth.concerns(each.target)]
-        return bool(mine) and mine[-1].outcome is not Outcome.REFUSED
+    def _decide(self, at: datetime, found: str, decisions: Sequence[Decision]) -> None:
+        evidence = self._main(decisions).issue.evidence
+        self.score = replace(self.score, decided=self._since(at), found=found, evidence=evidence)
+        self._tell("decided", found)
 
     # ------------------------------------------------------------ the score
 
     def _scored(self, before: dict[str, str]) -> Drilled:
-        mine = [r for r in self.records if self.truth.concerns(r.target)]
+        acted = self._acted()
+        mine = [each for each in acted if self._is_right(each)]
         good = next(
             (r for want in (Outcome.RECOVERED, Outcome.HEALED) for r in mine if r.outcome is want), None
         )
-        done = [(r, s) for r in self.records for s in r.steps if s["done"] and s["action"] != "notify"]
+        done = [(r, s) for r in acted for s in r.steps if s["done"] and s["action"] != "notify"]
+        wrong = [_act(s) for r, s in done if self._is_false(r, s["targets"])]
         return replace(
-            self.score,
+            self._decided_by(acted, mine),
             recovered=good is not None and not self._still_broken(),
             recovery=None if good is None else good.seconds_to_recover,
             whole=None if good is None else self._since(good.ended_at),
-            outcome=(mine or self.records)[-1].outcome.value if self.records else "",
+            outcome=(mine or acted)[-1].outcome.value if acted else "",
             actions=tuple(step["action"] for _, step in done),
             helped=next((s["action"] for r in mine for s in r.steps if s["helped"]), ""),
-            false_actions=tuple(_act(s) for r, s in done if self._is_false(r, s["targets"])),
+            false_actions=(*wrong, *self.night.repeated),
             side_effects=tuple(self._side_effects(before)) if done else (),
         )  # fmt: skip
 
+    def _decided_by(self, acted: Sequence[RecoveryRecord], mine: Sequence[RecoveryRecord]) -> Drilled:
+        """The score with what was acted on first, if anything was; what is at fault goes before others."""
+        if self.score.decided is not None or not acted:
+            return self.score
+        first = min(acted, key=lambda each: each.at)
+        soon = [each for each in mine if each.at - first.at <= timedelta(seconds=SURE)]
+        main = min(soon, key=lambda each: each.at, default=first)
+        evidence = tuple(each["evidence"] for each in main.symptoms)
+        return replace(self.score, decided=self._since(main.at), found=main.issue, evidence=evidence)
+
     def _is_false(self, record: RecoveryRecord, targets: Sequence[str]) -> bool:
         """Whether it was done to what is not at fault, or where nothing may be touched."""
-        right = self.truth.concerns(record.target) or any(map(self.truth.concerns, targets))
+        here = record.namespace in {"", self.namespace, DNS_NAMESPACE}
+        right = here and (self.truth.concerns(record.target) or any(map(self.truth.concerns, targets)))
         return self.truth.storm or not self.truth.issue or not right
 
     def _still_broken(self) -> bool:
