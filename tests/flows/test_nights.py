@@ -315,6 +315,16 @@ def test_what_fails_here_and_there_is_no_storm(tmp_path: Path) -> None:
     assert len(kept.records) == 4
 
 
+def test_what_every_namespace_needs_fails_once_for_all_of_them(tmp_path: Path) -> None:
+    names = list(crashing("coredns", namespace="kube-system"))
+    for body in (names[0], names[0]["spec"]["template"], *names[2:]):
+        body["metadata"]["labels"] = {"app": "coredns", "k8s-app": "kube-dns"}
+    kept = night(tmp_path, node("node-1"), *names, *_teams(4, 0))
+    kept.run(["recover"], until=lambda event: isinstance(event, Ended), namespace="")
+    assert [each["target"] for each in kept.records] == ["deployment/coredns"]
+    assert not _opened(kept)
+
+
 def test_a_storm_that_is_over_is_said_to_be_over(tmp_path: Path) -> None:
     pager = Pager()
     kept = night(

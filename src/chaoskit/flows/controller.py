@@ -288,6 +288,7 @@ class Controller:
         """Nothing is left in the namespace: it is looked at when there is something again."""
         for known in (self._shown, self._looked, self._refused, self._alarmed):
             known.pop(namespace, None)
+        self._rounds.forget(namespace)
 
     def _look_soon(self, namespace: str) -> None:
         """There is a look at the namespace, but not too soon after the last one."""

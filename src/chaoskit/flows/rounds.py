@@ -56,7 +56,8 @@ class Rounds:
         issues = self._recovery.classify(seen, self._recovery.recent_predictions(namespace))
         decided = self._recovery.plan(issues, seen, namespace=namespace)
         if namespace:
-            self._weather.saw(namespace, issues, len(seen.topology.workload_bodies), every)
+            known = [place for place, _ in seen.topology.workloads if place == namespace]
+            self._weather.saw(namespace, issues, len(known), every)
         storms = self._weather.storms(namespace, decided, seen.at)
         for storm in storms.values():
             self._recovery.rest(storm.why, storm.namespace, listen=self._listen)
@@ -66,15 +67,21 @@ class Rounds:
         if not seen.topology.pods and not seen.topology.workload_bodies:
             self._weather.forget(namespace)
             return None
-        mine = tuple(each for each in decided if self._belongs(each.issue, namespace))
+        mine = tuple(each for each in decided if self._belongs(each.issue, namespace, every))
         return Round(
             tuple(self._recovery.admitted(each, drill=self._drill) for each in mine),
             any(each.target.kind == kube.NODE for each in issues),
         )
 
-    def _belongs(self, issue: Issue, namespace: str) -> bool:
-        """Whether it is for this look to decide on the issue."""
-        return namespace == self._scope if issue.target.kind == kube.NODE else bool(namespace)
+    def forget(self, namespace: str) -> None:
+        """Nothing is left there."""
+        self._weather.forget(namespace)
+
+    def _belongs(self, issue: Issue, namespace: str, every: Collection[str]) -> bool:
+        """Whether this look decides on the issue: what all need is seen by all, and mended once."""
+        if issue.target.kind == kube.NODE or not namespace:
+            return issue.target.kind == kube.NODE and namespace == self._scope
+        return issue.target.namespace == namespace or namespace == min(every, default=namespace)
 
     def _clear(self, namespace: str, seen: Sight, issues: tuple[Issue, ...]) -> None:
         """What people were told of and is over, they know to be over."""
@@ -116,11 +123,11 @@ class Weather:
         self._lock = threading.Lock()
 
     def saw(self, namespace: str, issues: Iterable[Issue], workloads: int, every: Collection[str]) -> None:
-        """So many workloads are in the namespace, and these are their issues."""
+        """So many workloads are in the namespace; the issues are theirs, and of what all of them need."""
         roots = guards.failing_roots(issues)
         with self._lock:
             self._lately.update(roots)
-            self._failing[namespace] = (len(roots), workloads)
+            self._failing[namespace] = (sum(ref.namespace == namespace for ref in roots), workloads)
             self._complete = self._failing.keys() >= set(every)
 
     def storms(self, namespace: str, decided: Iterable[Decision], now: datetime) -> Mapping[str, Storm]:
