@@ -16,7 +16,7 @@ def test_the_faults_are_listed_with_where_they_can_be_injected(stranger: Command
 
 
 def test_a_matrix_is_scored_gated_and_written(stranger: CommandLine) -> None:
-    asked = ("--matrix", "--fault", "killed", "--workload", "deployment/search", "--speed", 30)
+    asked = ("--matrix", "--fault", "killed", "--workload", "deployment/search", "--speed", 10)
     ended = stranger("drill", *asked, "--max-seconds", 0.5, "--out", "score.json")
     assert ended.code == 1, ended.err
     assert "killed on deployment/search took" in ended.out
