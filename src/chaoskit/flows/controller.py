@@ -358,7 +358,11 @@ class Controller:
             job = Job("recovery", namespace, plan.issue.id)
             if not self._queue.holds(job):  # one that came to nothing waits longer than until the next look
                 self._add(job)
-        refusals = [each for each in found.decisions if isinstance(each, Refusal)]
+        refusals = [
+            each
+            for each in found.decisions
+            if isinstance(each, Refusal) and not self._queue.holds(Job("recovery", namespace, each.issue.id))
+        ]  # what is being recovered is busy with that alone
         self._tell_refusals(namespace, refusals)
         if any(each.guard == "approval" for each in refusals):
             return SPACING  # an answer is no change of what is watched
