@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     DOES_NOT_MATCH = "does-not-match"
     INVALID_INPUT = "invalid-input"
     REFUSED = "refused"
+    NOT_BEGUN = "not-begun"
     CANNOT_START = "cannot-start"
     UNDO_UNCONFIRMED = "undo-not-confirmed"
     TIMED_OUT = "timed-out"
@@ -84,6 +85,7 @@ TABLE: dict[Outcome, Row] = {
     Outcome.DOES_NOT_MATCH: Row(1, 200, "failure", "error", "what is there is not what was kept"),
     Outcome.INVALID_INPUT: Row(2, 422, "error", "error", "a document, flag or name is wrong"),
     Outcome.REFUSED: Row(3, 409, "skipped", "warning", "a guard said no; it names limit and time"),
+    Outcome.NOT_BEGUN: Row(3, 409, "skipped", "none", "an end was wanted before its turn came"),
     Outcome.CANNOT_START: Row(
         4, 503, "error", "warning", "something is missing or busy; nothing was injected"
     ),

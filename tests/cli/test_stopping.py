@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree.ElementTree import parse
 
 import pytest
 from tests.cli.made import READY, experiment
@@ -44,6 +46,64 @@ def test_a_run_that_is_stopped_is_undone_and_says_so(
     assert simulated.left() == []
     assert (chaoskit.home / "x.html").exists()
     assert chaoskit("history", "-o", "json").json["records"][0]["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("number", "moment", "code", "outcome"),
+    [
+        (signal.SIGTERM, "every probe held", 143, "terminated"),
+        (signal.SIGINT, "steady after ", 130, "interrupted"),
+    ],
+)
+def test_a_batch_that_is_stopped_late_never_ends_green(
+    chaoskit: CommandLine,
+    simulated: Watched,
+    write: Write,
+    number: signal.Signals,
+    moment: str,
+    code: int,
+    outcome: str,
+) -> None:
+    ready = READY | {"recoversWithin": "10s"}
+    two = [experiment(name, engine="litmus", steadyState=[ready]) for name in ("one", "two")]
+    file = write("two.yaml", "---\n".join(two))
+    with chaoskit.start("run", file, "--yes", "-o", "json", "--junit", "two.xml") as process:
+        read_until(process, moment)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    found = json.loads(out)
+    assert found["outcome"] == outcome
+    assert [(each["name"], each["outcome"]) for each in found["runs"]] == [
+        ("one", outcome),
+        ("two", "not-begun"),
+    ]
+    suites = parse(chaoskit.home / "two.xml").getroot()
+    assert int(suites.get("skipped", "0")) >= 1
+    assert int(suites.get("errors", "0")) >= 1
+    assert simulated.left() == []
+    assert [each["name"] for each in chaoskit("history", "-o", "json").json["records"]] == ["one"]
+
+
+def test_a_stop_between_two_runs_ends_with_its_code(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    two = [
+        experiment(name, duration="3s", engine="direct", targets={"workloads": [f"deployment/{on}"]})
+        for name, on in (("one", "cart"), ("two", "orders"))
+    ]
+    file = write("two.yaml", "---\n".join(two))
+    with chaoskit.start("run", file, "--yes", "-o", "json", "--junit", "two.xml") as process:
+        read_until(process, "verdict")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    found = json.loads(out)
+    assert found["outcome"] == "terminated"
+    assert [each["name"] for each in found["runs"]] == ["one", "two"]
+    assert found["runs"][1]["outcome"] in {"not-begun", "terminated"}
+    assert "terminated" in (chaoskit.home / "two.xml").read_text()
+    assert simulated.left() == []
 
 
 def test_a_killed_run_is_finished_by_a_rescue(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,42 +99,54 @@ def test_trials_claim_what_their_documents_name(one: Trial, other: Trial, *, apa
 @pytest.mark.parametrize("parallel", [1, 4])
 def test_the_records_come_in_the_order_of_the_documents(parallel: int) -> None:
     trials = [trial(name) for name in ("a", "b", "c", "d", "e")]
-    records = run_all(trials, Course().run, parallel=parallel, stop=threading.Event())
+    records = run_all(trials, Course().run, skip, parallel=parallel, stop=threading.Event())
     assert [each.name for each in records] == ["a", "b", "c", "d", "e"]
 
 
 def test_so_many_at_a_time_and_no_more() -> None:
     course = Course(meeting=3)
-    run_all([trial(str(n)) for n in range(9)], course.run, parallel=3, stop=threading.Event())
+    run_all([trial(str(n)) for n in range(9)], course.run, skip, parallel=3, stop=threading.Event())
     assert course.most == 3
 
 
 def test_two_on_one_workload_run_after_each_other_while_others_go_on() -> None:
     course = Course(meeting=2)
     trials = [trial("cart"), trial("cart"), trial("db"), trial("orders")]
-    run_all(trials, course.run, parallel=3, stop=threading.Event())
+    run_all(trials, course.run, skip, parallel=3, stop=threading.Event())
     assert frozenset({0, 1}) not in course.together
     assert frozenset({0, 2}) in course.together
     assert sorted(course.begun) == [0, 1, 2, 3]
 
 
+def skip(trial: Trial, reason: str) -> RunRecord:
+    return replace(record(trial.name, Outcome.NOT_BEGUN), reason=reason)
+
+
 @pytest.mark.parametrize("parallel", [1, 2])
-def test_fail_fast_begins_no_other(parallel: int) -> None:
+def test_fail_fast_begins_no_other_and_says_so_of_each(parallel: int) -> None:
     course = Course([Outcome.WEAKNESS_FOUND, Outcome.PASSED, Outcome.PASSED, Outcome.PASSED])
     trials = [trial(name) for name in ("a", "b", "c", "d")]
-    records = run_all(trials, course.run, parallel=parallel, fail_fast=True, stop=threading.Event())
-    assert len(records) == parallel
+    records = run_all(trials, course.run, skip, parallel=parallel, fail_fast=True, stop=threading.Event())
+    assert [each.name for each in records] == ["a", "b", "c", "d"]
+    left = [each for each in records if each.outcome is Outcome.NOT_BEGUN]
+    assert len(left) == 4 - parallel
+    assert {each.reason for each in left} == {
+        "not begun: a ended with weakness found, and the rest was not wanted then"
+    }
 
 
-def test_once_stopped_none_is_begun() -> None:
+def test_once_stopped_none_is_begun_and_each_says_so() -> None:
     stop = threading.Event()
 
     def run(place: int, trial: Trial) -> RunRecord:
         stop.set()
         return record(trial.name)
 
-    assert len(run_all([trial("a"), trial("b")], run, stop=stop)) == 1
-    assert run_all([trial("a"), trial("b")], run, parallel=2, stop=stop) == ()
+    found = run_all([trial("a"), trial("b")], run, skip, stop=stop)
+    assert [each.outcome for each in found] == [Outcome.PASSED, Outcome.NOT_BEGUN]
+    found = run_all([trial("a"), trial("b")], run, skip, parallel=2, stop=stop)
+    assert [each.outcome for each in found] == [Outcome.NOT_BEGUN, Outcome.NOT_BEGUN]
+    assert {each.reason for each in found} == {"not begun: stopped by the user"}
 
 
 def test_a_bug_is_raised_when_the_others_have_come_to_their_end() -> None:
@@ -148,5 +161,5 @@ def test_a_bug_is_raised_when_the_others_have_come_to_their_end() -> None:
 
     trials = [trial("a"), trial("b"), trial("c")]
     with pytest.raises(ZeroDivisionError):
-        run_all(trials, run, parallel=2, stop=threading.Event())
+        run_all(trials, run, skip, parallel=2, stop=threading.Event())
     assert ended == [1]

@@ -15,7 +15,7 @@ from chaoskit import kube
 from chaoskit.acts import halt
 from chaoskit.acts.accounts import accounts
 from chaoskit.clock import ManualClock, Stop
-from chaoskit.errors import Forbidden, Unavailable
+from chaoskit.errors import ALARM, Forbidden, Unavailable
 from chaoskit.events import Event, Step, Warned
 from chaoskit.experiments import Plan, Trial, plan, run
 from chaoskit.experiments.spec import Experiment
@@ -232,6 +232,24 @@ def test_a_stop_before_the_engine_makes_none() -> None:
     assert not any("chaosengine" in each for each in cluster.wrote)
 
 
+def test_a_halt_while_an_ended_engine_makes_room_is_heeded_before_the_next_one_is_made() -> None:
+    clock = ManualClock()
+    cluster = Scripted(clock, *COURSE)
+    old = engine("completed", "stop")()
+    cluster._store("create", ObjectRef(kube.CHAOS_ENGINE, "lab", "web-chaos"), old)
+    cluster.wrote.clear()
+
+    def put(ref: ObjectRef, _: Mapping[str, Any]) -> None:
+        if ref.kind == kube.CHAOS_ENGINE:
+            halt.halt(cluster, clock, ["chaos"], "incident")
+
+    cluster.before_delete = put
+    record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))
+    assert record.outcome is Outcome.REFUSED, record.reason
+    assert "incident" in record.reason
+    assert "create chaosengine.litmuschaos.io/web-chaos" not in cluster.wrote
+
+
 def test_a_stop_while_recovery_is_awaited_goes_straight_to_the_undo() -> None:
     stop = Stop()
     record, cluster = steady(20, 900, (35, lambda _: stop.set()), stop=stop)
@@ -239,6 +257,49 @@ def test_a_stop_while_recovery_is_awaited_goes_straight_to_the_undo() -> None:
     assert record.undo.state == "confirmed"
     assert (record.ended_at - record.at).total_seconds() < 60
     assert accounts(cluster) == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [(2, Outcome.INTERRUPTED), (15, Outcome.TERMINATED), (ALARM, Outcome.TIMED_OUT)],
+)
+def test_a_stop_after_the_verdict_is_a_judgement(number: int, outcome: Outcome) -> None:
+    stop = Stop()
+    stop.signal = number
+    record, cluster = steady(900, 901, (35, lambda _: stop.set()), stop=stop)
+    assert record.outcome is outcome
+    assert record.undo.state == "confirmed"
+    assert accounts(cluster) == ()
+
+
+def test_a_stop_in_the_undo_is_a_judgement() -> None:
+    stop = Stop()
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Step) and event.name == "undo":
+            stop.set()
+
+    record, _, _ = ran(*COURSE, stop=stop, listen=heard)
+    assert record.outcome is Outcome.INTERRUPTED
+    assert "steady after undo" not in [each.name for each in record.timeline]
+
+
+def test_a_stop_when_every_look_was_had_changes_nothing() -> None:
+    stop = Stop()
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Step) and event.name == "verdict":
+            stop.set()
+
+    record, _, _ = ran(*COURSE, stop=stop, listen=heard)
+    assert record.outcome is Outcome.PASSED
+
+
+def test_a_weakness_that_was_found_before_a_stop_is_in_the_reason() -> None:
+    stop = Stop()
+    record, _ = steady(20, 900, (36, lambda _: stop.set()), stop=stop)
+    assert record.outcome is Outcome.INTERRUPTED
+    assert "weakness found" in record.reason
 
 
 def test_a_condition_lost_for_good_is_waited_for_once_and_not_again_after_the_undo() -> None:

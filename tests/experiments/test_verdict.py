@@ -10,7 +10,7 @@ from tests.experiments.made import INJECTED, RUNS, event, observed, result
 
 from chaoskit.experiments import verdict
 from chaoskit.experiments.terminal import Ending
-from chaoskit.experiments.verdict import Judged, final, of_baseline, of_litmus, of_steady_state
+from chaoskit.experiments.verdict import Judged, final, of_baseline, of_litmus, of_steady_state, once_undone
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object
 from chaoskit.records import Undo
@@ -190,7 +190,34 @@ def test_a_condition_that_goes_dark_under_the_fault_is_not_known_though_it_held_
 
 def test_an_unconfirmed_undo_goes_before_everything() -> None:
     weakness = Judged(Outcome.WEAKNESS_FOUND, "weak")
-    assert final([weakness, None], Undo("confirmed")).outcome is Outcome.WEAKNESS_FOUND
+    assert final([weakness], Undo("confirmed")).outcome is Outcome.WEAKNESS_FOUND
     found = final([weakness], Undo("not confirmed", ("helper left",)))
     assert found.outcome is Outcome.UNDO_UNCONFIRMED
-    assert "helper left" in found.reason
+    assert found.reason == "the undo is not confirmed: helper left; weakness found: weak"
+
+
+def test_what_is_graver_does_not_hide_the_rest() -> None:
+    found = final(
+        [
+            Judged(Outcome.PASSED, "fine"),
+            Judged(Outcome.INTERRUPTED, "stopped by the user"),
+            Judged(Outcome.WEAKNESS_FOUND, "weak"),
+            Judged(Outcome.WEAKNESS_FOUND, "weak"),
+        ],
+        Undo("confirmed"),
+    )
+    assert found == Judged(Outcome.INTERRUPTED, "stopped by the user; weakness found: weak")
+
+
+@pytest.mark.parametrize(
+    ("judged", "left", "once"),
+    [
+        (Outcome.WEAKNESS_FOUND, ("helper left",), Outcome.WEAKNESS_FOUND),
+        (Outcome.PASSED, ("helper left",), Outcome.UNDO_UNCONFIRMED),
+        (Outcome.PASSED, (), Outcome.PASSED),
+    ],
+)
+def test_a_weakness_outlasts_an_undo_that_is_done_by_another(
+    judged: Outcome, left: tuple[str, ...], once: Outcome
+) -> None:
+    assert once_undone([Judged(judged, "seen")], Undo("confirmed", left)) is once

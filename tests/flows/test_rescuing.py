@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
 
+from chaoskit.acts.accounts import LEDGER, accounts, plain_entry
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.sqlite import SqliteStore
@@ -92,6 +94,21 @@ def test_what_a_rescue_cannot_undo_either_is_said_in_the_record(world: World) ->
     assert "sorcery" in after["undo"]["left"][0]
     assert (after["outcome"], after["reason"]) == ("undo-not-confirmed", before["reason"])
     assert after["evidence"]["hint"] == "chaoskit rescue"
+
+
+def test_a_weakness_that_was_found_is_one_after_the_rescue_though_the_first_rescue_failed(
+    world: World,
+) -> None:
+    before = kept(world).document()
+    ended(world, Outcome.WEAKNESS_FOUND, before["reason"], kind="sorcery")
+    rescue(world)
+    assert history(world)["outcome"] == "undo-not-confirmed"
+    (account,) = accounts(world.cluster)
+    assert account.outcome == "weakness-found"
+    ref, field = account.ref, plain_entry(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    world.cluster.patch(ref, {"metadata": {"annotations": {LEDGER: json.dumps([field])}}})
+    rescue(world)
+    assert history(world)["outcome"] == "weakness-found"
 
 
 def test_a_verdict_that_stood_before_the_rescue_stands_after_it(world: World) -> None:

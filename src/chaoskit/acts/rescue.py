@@ -28,8 +28,13 @@ class Rescued:
         """That of its own process, if it came to one; what could not be undone then has none any more."""
         if self.undo.left:
             return Outcome.UNDO_UNCONFIRMED
-        told = next((each for each in Outcome if each.value == self.account.outcome), Outcome.ERRORED)
-        return Outcome.ERRORED if told is Outcome.UNDO_UNCONFIRMED else told
+        return Outcome.ERRORED if self.told is Outcome.UNDO_UNCONFIRMED else self.told
+
+    @property
+    def told(self) -> Outcome:
+        """What its own process told that it ends with once it is undone; unconfirmed if it told nothing."""
+        known = (each for each in Outcome if each.value == self.account.outcome)
+        return next(known, Outcome.UNDO_UNCONFIRMED)
 
 
 def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
@@ -80,12 +85,14 @@ def undo(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> 
     try:
         listen(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
         undone = ledger.undo(listen)
-        ledger.close(Rescued(account, undone).outcome, keep=account.memorable, reason=account.reason)
+        rescued = Rescued(account, undone)
+        outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
+        ledger.close(outcome, keep=account.memorable, reason=account.reason)
     except TakenOver:
         return None
     except ChaoskitError as error:
         return _left(account, error.message, *undone.left)
-    return Rescued(account, undone)
+    return rescued
 
 
 def _left(account: Account, reason: str, *more: str) -> Rescued:

@@ -16,8 +16,8 @@ import typer
 
 from chaoskit.cli.stopping import Signalled, undisturbed
 from chaoskit.cli.writing import STDOUT, check_writable, write
-from chaoskit.errors import ChaoskitError, InvalidInput
-from chaoskit.outcome import Outcome, gravest
+from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput
+from chaoskit.outcome import Outcome, gravest, of_error
 from chaoskit.reports.formats import FORMATS, Format, encoded
 from chaoskit.reports.reading import Reported
 
@@ -33,7 +33,8 @@ _GITHUB = "Annotate documents and fill the step's summary"
 class Reports:
     """The reports that a command was asked for, and what they are made of, as it comes.
 
-    `github` says whether GitHub Actions is told, too; None: when the command runs there.
+    `github` says whether GitHub Actions is told, too; None: when the command runs there. `stopped` is what
+    kept some of it from being begun.
     """
 
     session: Session
@@ -42,6 +43,7 @@ class Reports:
     records: list[Document] = field(default_factory=list)
     outcome: Outcome | None = None
     score: float | None = None
+    stopped: Interrupted | None = None
 
     @contextmanager
     def always(self) -> Iterator[None]:
@@ -62,7 +64,7 @@ class Reports:
                 self.outcome = next(
                     (each for each in Outcome if each.exit_code == error.exit_code != 0), None
                 )
-            failed = self._written(_told(error))
+            failed = self._written(_told(error) or _told(self.stopped))
             if failed is not None and isinstance(error, typer.Exit) and error.exit_code == 0:
                 raise failed from error
             raise
@@ -79,6 +81,7 @@ class Reports:
         from chaoskit.reports import score
 
         ends = [Outcome(each["outcome"]) for each in self.records]
+        ends += [of_error(self.stopped)] if self.stopped is not None else []
         self.score = score.of_runs(self.records)
         self.outcome = gravest(ends) if least is None else score.gated(ends, self.score, least)
         return self.outcome
@@ -138,11 +141,11 @@ class Reports:
                 self.session.say(f"! the step's summary cannot be written: {problem.strerror}")
 
 
-def _told(error: BaseException) -> Mapping[str, Any] | None:
-    """The error as JSON; None of one that only carries the result's exit code."""
+def _told(error: BaseException | None) -> Mapping[str, Any] | None:
+    """The error as JSON; None where there is none, or one that only carries the result's exit code."""
     from chaoskit.cli.complaints import document
 
-    if isinstance(error, typer.Exit):
+    if error is None or isinstance(error, typer.Exit):
         return None
     if isinstance(error, typer.BadParameter):
         return document(InvalidInput(error.format_message()))

@@ -15,8 +15,9 @@ from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import Signalled, stopping
 from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
+from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
-from chaoskit.outcome import of_error
+from chaoskit.outcome import Outcome, of_error
 from chaoskit.redaction import secrets_of
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _run_all(
     with session.listening(secrets) as listen, stopping() as stop:
         for warning in (str(each) for trial in trials for each in trial.warnings):
             listen(Warned(runtime.clock.now(), run="", message=warning))
-        return AIChaosEngine(runtime.world).run_all(
+        records = AIChaosEngine(runtime.world).run_all(
             trials,
             parallel=parallel,
             fail_fast=fail_fast,
@@ -236,6 +237,9 @@ def _run_all(
             expected=expected,
             ended=reports.add,
         )
+        if stop.is_set() and any(each.outcome is Outcome.NOT_BEGUN for each in records):
+            reports.stopped = interruption(stop)
+        return records
 
 
 def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expected: Sequence[str]) -> None:
@@ -299,7 +303,7 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
             out.print(f"  resilience score {record.score:g} of 100")
     if any(record.undo.left for record in records):
         next_step(out, "chaoskit rescue")
-    elif records:
+    elif records := [each for each in records if each.outcome is not Outcome.NOT_BEGUN]:
         next_step(out, f"chaoskit show {records[-1].id} --trace")
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chaoskit.clock import interruption
 from chaoskit.experiments import targets
 from chaoskit.experiments.trials import Trial
 from chaoskit.records import RunRecord
 
 RunOne = Callable[[int, Trial], RunRecord]
 """Runs the trial of that place in the sequence."""
+
+SkipOne = Callable[[Trial, str], RunRecord]
+"""The record of a trial that is not begun, and why."""
 
 Claim = tuple[str, str]
 """Namespace and name of a workload, or ``*`` for whatever there is in the namespace."""
@@ -51,20 +55,21 @@ def disjoint(one: frozenset[Claim], other: frozenset[Claim]) -> bool:
 def run_all(
     trials: Sequence[Trial],
     run_one: RunOne,
+    skip_one: SkipOne,
     *,
     parallel: int = 1,
     fail_fast: bool = False,
     stop: threading.Event,
 ) -> tuple[RunRecord, ...]:
-    """The records of those that were run, in the order of `trials`.
+    """A record of each of `trials`, in their order.
 
-    Once `stop` is set, or one does not end with 0 and `fail_fast` is given, no other is begun; those under
-    way come to their own end. A bug in one is raised when the others have ended.
+    Once `stop` is set, or one does not end with 0 and `fail_fast` is given, no other is begun, which is said
+    of each; those under way come to their own end. A bug in one is raised when the others have ended.
     """
     work = _Work(trials, run_one, fail_fast=fail_fast, stop=stop)
-    if parallel == 1:
-        return work.one_by_one()
-    return work.side_by_side(parallel)
+    done = work.one_by_one() if parallel == 1 else work.side_by_side(parallel)
+    reason = work.why_no_other()
+    return tuple(done.get(place) or skip_one(trial, reason) for place, trial in enumerate(trials))
 
 
 class _Work:
@@ -78,14 +83,14 @@ class _Work:
         self._done: dict[int, RunRecord] = {}
         self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
 
-    def one_by_one(self) -> tuple[RunRecord, ...]:
+    def one_by_one(self) -> Mapping[int, RunRecord]:
         for place, trial in enumerate(self._trials):
-            if not self._may_begin():
+            if self.why_no_other():
                 break
             self._done[place] = self._run_one(place, trial)
-        return self._records()
+        return self._done
 
-    def side_by_side(self, parallel: int) -> tuple[RunRecord, ...]:
+    def side_by_side(self, parallel: int) -> Mapping[int, RunRecord]:
         waiting, under_way = list(range(len(self._trials))), dict[int, frozenset[Claim]]()
         bug: BaseException | None = None
         while True:
@@ -102,11 +107,11 @@ class _Work:
                 self._done[ended.place] = ended.record
         if bug is not None:
             raise bug
-        return self._records()
+        return self._done
 
     def _next(self, waiting: Sequence[int], under_way: dict[int, frozenset[Claim]], parallel: int) -> int:
         """The first that waits and is in nobody's way; -1 when none may begin now."""
-        if len(under_way) >= parallel or not self._may_begin():
+        if len(under_way) >= parallel or self.why_no_other():
             return -1
         for place in waiting:
             mine = claims(self._trials[place])
@@ -120,9 +125,12 @@ class _Work:
         except BaseException as error:  # noqa: BLE001 - raised by whoever waits for it
             self._ended.put(_Ended(place, None, error))
 
-    def _may_begin(self) -> bool:
-        failed = any(each.outcome.exit_code for each in self._done.values())
-        return not self._stop.is_set() and not (self._fail_fast and failed)
-
-    def _records(self) -> tuple[RunRecord, ...]:
-        return tuple(self._done[place] for place in sorted(self._done))
+    def why_no_other(self) -> str:
+        """Why none may be begun any more, in words; "" while one may."""
+        failed = (each for each in self._done.values() if self._fail_fast and each.outcome.exit_code)
+        first = next(failed, None)
+        if first is not None:
+            return (
+                f"not begun: {first.name} ended with {first.outcome.words}, and the rest was not wanted then"
+            )
+        return f"not begun: {interruption(self._stop).message}" if self._stop.is_set() else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
@@ -11,7 +10,7 @@ from chaoskit import kube
 from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status, tell_to_stop
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.clock import Clock, refuse_when_stopped
+from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, NotFound, TakenOver, TimedOut
 from chaoskit.experiments import checks, litmus, originals, terminal
 from chaoskit.experiments.evidence import Evidence
@@ -30,7 +29,7 @@ CLEARS = 60.0
 """Seconds in which an ended engine goes away to make room for one of its name."""
 
 Meanwhile = Callable[[], None]
-"""Called at least once a tick while an engine is watched; what it raises ends the watch."""
+"""Called at least once a tick while an engine is made or watched; what it raises is the end of that."""
 
 
 def make(
@@ -41,26 +40,26 @@ def make(
     clock: Clock,
     journal: Journal,
     ledger: Ledger,
-    stop: threading.Event,
+    wanted: Meanwhile,
 ) -> Observed:
     """The trial's engine is in the cluster, with what belongs beside it; an ended one of its name is gone.
 
     Raises:
         CannotStart: an engine of its name runs, or does not go away.
-        Interrupted: the user wants an end; the engine was not made.
+        ChaoskitError: what `wanted` raises, which is called to the last moment; the engine was not made.
     """
     for body in trial.beside:
         _make_beside(body, cluster, journal, ledger)
     body = body_of(trial, plan, journal.run)
     ref = kube.ref_of(body, kube.CHAOS_ENGINE)
-    refuse_when_stopped(stop)
-    _clear_the_name(ref, cluster, clock, stop)
+    wanted()
+    _clear_the_name(ref, cluster, clock, wanted)
     for entry in originals.owed(plan, cluster):
         ledger.write(entry)
     trail = Trail(ref, journal.run, plan.selection.namespaces, trial.experiment is not None)
     ledger.write(trail.entry())
     old = _results_before(cluster, ref.namespace)
-    refuse_when_stopped(stop)
+    wanted()
     engine = cluster.create(body)
     uid = engine["metadata"]["uid"]
     course.trail = dataclasses.replace(trail, engine=dataclasses.replace(ref, uid=uid))
@@ -100,7 +99,7 @@ def body_of(trial: Trial, plan: Plan, run: str) -> Object:
     )
 
 
-def _clear_the_name(ref: ObjectRef, cluster: Cluster, clock: Clock, stop: threading.Event) -> None:
+def _clear_the_name(ref: ObjectRef, cluster: Cluster, clock: Clock, wanted: Meanwhile) -> None:
     try:
         existing = cluster.get(ref)
     except NotFound:
@@ -112,8 +111,8 @@ def _clear_the_name(ref: ObjectRef, cluster: Cluster, clock: Clock, stop: thread
     while _there(cluster, ref):
         if clock.monotonic() >= until:
             raise CannotStart(f"the ended engine {ref.name} does not go away: its operator holds it")
-        refuse_when_stopped(stop)
-        clock.sleep(0.5, stop)
+        wanted()
+        clock.sleep(0.5)
 
 
 def _there(cluster: Cluster, ref: ObjectRef) -> bool:
@@ -192,10 +191,14 @@ class EngineWatch:
         last = self._last_words()
         return dataclasses.replace(ending, reason=f"{ending.reason}; {last}") if last else ending
 
-    def completed(self, meanwhile: Meanwhile, stop: threading.Event) -> None:
-        """Litmus has ended the engine by itself, its time for that is over, or `stop` is set."""
+    def completed(self, meanwhile: Meanwhile) -> None:
+        """Litmus has ended the engine by itself, or its time for that is over.
+
+        Raises:
+            ChaoskitError: what `meanwhile` raises.
+        """
         until = self._clock.monotonic() + COMPLETES
-        while self._clock.monotonic() < until and not stop.is_set():
+        while self._clock.monotonic() < until:
             engine = self.seen.engine
             if self.seen.gone or (engine is not None and status(engine) in ENDED):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 
 from chaoskit.acts import handover
@@ -10,7 +11,7 @@ from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, refuse_when_stopped
-from chaoskit.errors import ChaoskitError, Conflict, Interrupted, InvalidInput, Refused, TakenOver
+from chaoskit.errors import ChaoskitError, Conflict, InvalidInput, Refused, TakenOver
 from chaoskit.events import Begun, Listener, Mark, ignore
 from chaoskit.experiments import engine_watch, planning, verdict
 from chaoskit.experiments.direct.course import DirectCourse
@@ -170,18 +171,9 @@ class _Run:
         """What follows is written down before it is done, and undone whatever happens."""
         ledger = self._ledger(made)
         self.journal.also(ledger.tell)
-        judgements: list[Judged | None] = []
         with self.heart.attending(ledger) as pulse:
             try:
-                try:
-                    self.governor.confirm(ledger)
-                    where = f"{ledger.account.ref} in namespace {self.trial.namespace}"
-                    self.journal.step("undo written", "done", where)
-                    ledger.note(",".join(self.trial.faults))
-                    self._injected(made, pulse, timeout, judgements)
-                except ChaoskitError as error:
-                    judgements.append(self._judged(error))
-                return self._ended(pulse, judgements)
+                return self._ended(pulse, self._tried(lambda: self._injected(made, pulse, timeout)))
             except (Exception, KeyboardInterrupt, SystemExit):
                 # A bug must not leave the fault behind; it is raised again when the undo is done. It may be
                 # the listener's own: from here on nobody is told. Who uses the library has no signal handler.
@@ -209,14 +201,24 @@ class _Run:
             keep_for=keep_for,
         )
 
-    def _injected(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
-        """The fault has been injected and watched to its end; `judgements` has what that means by itself."""
+    def _tried(self, act: Callable[[], tuple[Judged, ...]]) -> tuple[Judged, ...]:
+        """What the act means by itself; what ended it on the way is a judgement, too."""
+        try:
+            return act()
+        except ChaoskitError as error:
+            return (self._judged(error),)
+
+    def _injected(self, made: Plan, pulse: Pulse, timeout: float) -> tuple[Judged, ...]:
+        """The fault has been injected and watched to its end: what that means by itself."""
+        ledger = pulse.ledger
+        self.governor.confirm(ledger)
+        where = f"{ledger.account.ref} in namespace {self.trial.namespace}"
+        self.journal.step("undo written", "done", where)
+        ledger.note(",".join(self.trial.faults))
         if made.way == "direct":
-            course = self._direct(pulse)
-            judgements.append(course.judged(timeout, lambda: self._meanwhile(pulse)))
-        else:
-            self._still_wanted(pulse)
-            self._by_litmus(made, pulse, timeout, judgements)
+            return (self._direct(pulse).judged(timeout, lambda: self._meanwhile(pulse)),)
+        self._still_wanted(pulse)
+        return self._by_litmus(made, pulse, timeout)
 
     def _direct(self, pulse: Pulse) -> DirectCourse:
         assert self.trial.experiment is not None
@@ -231,9 +233,11 @@ class _Run:
             lambda: self._still_wanted(pulse),
         )
 
-    def _by_litmus(self, made: Plan, pulse: Pulse, timeout: float, judgements: list[Judged | None]) -> None:
+    def _by_litmus(self, made: Plan, pulse: Pulse, timeout: float) -> tuple[Judged, ...]:
         trial, course, cluster, clock = self.trial, self.course, self.cluster, self.clock
-        seen = engine_watch.make(trial, made, course, cluster, clock, self.journal, pulse.ledger, self.stop)
+        seen = engine_watch.make(
+            trial, made, course, cluster, clock, self.journal, pulse.ledger, lambda: self._still_wanted(pulse)
+        )
         interests = engine_watch.interests(made, seen.engine or {})
         with Watching(cluster, interests, clock) as watching:
             engine = EngineWatch(seen, made, course, cluster, clock, self.journal, watching)
@@ -243,19 +247,28 @@ class _Run:
             judged = verdict.of_litmus(
                 trial.experiments, engine.seen, ending, affected=engine.evidence.affected
             )
-            judgements.append(judged)
-            if ending.how == "settled":
-                course.injected_until = clock.now() if course.injected_at else None
-                told = f"{judged.outcome.words}: {judged.reason}"
-                self.journal.step("litmus", _mark(judged.outcome), told)
-                if course.disturbed:
-                    self._regain(pulse)
-                engine.completed(lambda: self._go_on(pulse), self.stop)
+            if ending.how != "settled":
+                return (judged,)
+            course.injected_until = clock.now() if course.injected_at else None
+            self.journal.step("litmus", _mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
+            return (judged, *self._tried(lambda: self._completed(engine, pulse)))
+
+    def _completed(self, engine: EngineWatch, pulse: Pulse) -> tuple[Judged, ...]:
+        """The steady state had its time after the fault, and Litmus has ended its engine: no judgement."""
+        if self.course.disturbed:
+            self._regain(pulse)
+        engine.completed(lambda: self._wanted(pulse))
+        return ()
 
     def _still_wanted(self, pulse: Pulse) -> None:
         """Right before something is done to a target: the cluster was asked, nobody wants an end."""
         refuse_when_stopped(self.stop)
         pulse.ask()
+
+    def _wanted(self, pulse: Pulse) -> None:
+        """The run may go on: neither its user nor a halt wants an end."""
+        refuse_when_stopped(self.stop)
+        self._go_on(pulse)
 
     def _meanwhile(self, pulse: Pulse) -> None:
         """The run may go on.
@@ -265,8 +278,7 @@ class _Run:
             Refused: it was halted meanwhile.
             _Decided: the steady state broke and the experiment asks for an abort.
         """
-        refuse_when_stopped(self.stop)
-        self._go_on(pulse)
+        self._wanted(pulse)
         for each in self.monitor.during(injected=self.course.disturbed):
             if each.held is False and each.condition.abort:
                 self.journal.step("aborting", "broken", each.words())
@@ -290,14 +302,17 @@ class _Run:
 
     # ------------------------------------------------------------------ whatever happened
 
-    def _ended(self, pulse: Pulse, judgements: list[Judged | None]) -> Judged:
+    def _ended(self, pulse: Pulse, told: tuple[Judged, ...]) -> Judged:
+        """The undo was done, and all is judged: what was `told` of the fault, and what was seen since.
+
+        A stop is a judgement unless every look was had: who cancels a run is not told that it passed.
+        """
         self._undo(pulse.ledger)
-        disturbed = self.course.disturbed
-        if disturbed and not self.stop.is_set():
-            judgements.append(self._regained(pulse))
-        judgements.append(verdict.of_steady_state(self.monitor.seen, injected=disturbed))
-        judged = verdict.final(judgements, self.course.undone)
-        self._close(pulse.ledger, judged.outcome, judged.reason)
+        found = (*told, *self._tried(lambda: self._regained(pulse)))
+        steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
+        found = found if steady is None else (*found, steady)
+        judged = verdict.final(found, self.course.undone)
+        self._close(pulse.ledger, verdict.once_undone(found, self.course.undone), judged.reason)
         return judged
 
     def _undo(self, ledger: Ledger) -> None:
@@ -312,15 +327,13 @@ class _Run:
         if self.course.injected_at is not None and self.course.injected_until is None:
             self.course.injected_until = self.clock.now()
 
-    def _regained(self, pulse: Pulse) -> Judged | None:
-        """The steady state after the undo was looked at; a stop on the way is a judgement of its own."""
-        for each in self.monitor.after("after undo", keep=lambda: self._hold(pulse), stop=self.stop):
-            self.journal.step("steady after undo", "held" if each.held else "broken", each.words())
-        try:
-            refuse_when_stopped(self.stop)
-        except Interrupted as error:
-            return self._judged(error)
-        return None
+    def _regained(self, pulse: Pulse) -> tuple[Judged, ...]:
+        """The steady state after the undo was looked at, where there was a fault: no judgement by itself."""
+        if self.course.disturbed:
+            for each in self.monitor.after("after undo", keep=lambda: self._hold(pulse), stop=self.stop):
+                self.journal.step("steady after undo", "held" if each.held else "broken", each.words())
+        refuse_when_stopped(self.stop)
+        return ()
 
     def _hold(self, pulse: Pulse) -> None:
         """The verdict is found: nothing stops it any more, it is only told who else holds the ledger."""

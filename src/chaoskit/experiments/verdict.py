@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -208,12 +208,28 @@ def _dark(looks: Sequence[Observation]) -> tuple[Observation, ...]:
     return tuple(found)
 
 
-def final(judgements: Iterable[Judged | None], undo: Undo) -> Judged:
-    """The gravest of all judgements; an undo that is not confirmed goes before everything."""
+def final(judgements: Iterable[Judged], undo: Undo) -> Judged:
+    """The gravest of all judgements; an undo that is not confirmed goes before everything.
+
+    What else was not good news is in its reason: a weakness is not lost because something graver came after.
+    """
+    found = list(judgements)
     if undo.left:
-        return Judged(
-            Outcome.UNDO_UNCONFIRMED,
-            "the undo is not confirmed: " + "; ".join(undo.left),
-            "chaoskit rescue",
-        )
-    return the_gravest([each for each in judgements if each is not None])
+        reason = "the undo is not confirmed: " + "; ".join(undo.left)
+        found.append(Judged(Outcome.UNDO_UNCONFIRMED, reason, "chaoskit rescue"))
+    worst = the_gravest(found)
+    others = dict.fromkeys(f"{each.outcome.words}: {each.reason}" for each in found if _adds(each, worst))
+    return replace(worst, reason="; ".join((worst.reason, *others)))
+
+
+def _adds(judged: Judged, worst: Judged) -> bool:
+    return judged.outcome.exit_code != 0 and judged.reason != worst.reason
+
+
+def once_undone(judgements: Iterable[Judged], undo: Undo) -> Outcome:
+    """What the run ends with when somebody else has done what is left of its undo.
+
+    A weakness stays one; but what only passed cannot be known without the looks after the undo.
+    """
+    outcome = the_gravest(list(judgements)).outcome
+    return Outcome.UNDO_UNCONFIRMED if undo.left and outcome.exit_code == 0 else outcome

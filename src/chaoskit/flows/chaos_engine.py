@@ -19,7 +19,7 @@ from chaoskit.experiments import batch
 from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, propose, reproduce
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import keep
-from chaoskit.flows.completing import completed, versions_of
+from chaoskit.flows.completing import completed, unbegun, versions_of
 from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
@@ -216,7 +216,8 @@ class AIChaosEngine:
         """The experiments were run, `parallel` at a time, two on one workload after each other.
 
         `expected` are hashes of their plans, in the same order. With `fail_fast` none is begun after one that
-        does not end with 0. `ended` is told each record as its run ends, from whatever thread that ran it.
+        does not end with 0, nor once `stop` is set: the record of such a one says so, and is in no store.
+        `ended` is told each record as its run ends, from whatever thread that ran it.
         """
         stop = stop or Stop()
         world = self._world
@@ -233,7 +234,12 @@ class AIChaosEngine:
                 ended(record)
                 return record
 
-            return batch.run_all(trials, run_one, parallel=parallel, fail_fast=fail_fast, stop=stop)
+            def skip_one(trial: Trial, reason: str) -> RunRecord:
+                record = unbegun(trial, world, reason)
+                ended(record)
+                return record
+
+            return batch.run_all(trials, run_one, skip_one, parallel=parallel, fail_fast=fail_fast, stop=stop)
 
     def _measured(self, namespace: str) -> Measured:
         """What is measured of the workloads now, the worst of their pods; empty without a Prometheus."""

@@ -8,9 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaoskit.errors import ChaoskitError
+from chaoskit.events import ignore
 from chaoskit.experiments import Trial, checks
+from chaoskit.experiments.journal import Course, Journal
+from chaoskit.experiments.verdict import Judged
 from chaoskit.flows import charts
 from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.store import Document
 from chaoskit.records import RunRecord
@@ -35,6 +39,14 @@ def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[s
         seconds_to_recover=seconds_to_recover(judged),
         evidence={**record.evidence, "signals": _signals(record, trial, world)},
     )
+
+
+def unbegun(trial: Trial, world: World, reason: str) -> RunRecord:
+    """The record of a trial whose turn never came."""
+    record = Journal(world.clock, ignore).record(
+        trial, Course(), [], Judged(Outcome.NOT_BEGUN, reason), world.cluster.name
+    )
+    return replace(record, path=relative(trial.path), line=trial.line)
 
 
 def relative(path: str) -> str:

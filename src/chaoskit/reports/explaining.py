@@ -110,6 +110,7 @@ _ADVICE: dict[Outcome, tuple[str, ...]] = {
         "once it holds: {again}",
     ),
     Outcome.REFUSED: ("a guard said no: wait, choose fewer targets, or raise its limit", "then: {again}"),
+    Outcome.NOT_BEGUN: ("nothing was done; run it when the others may go on: {again}",),
     Outcome.CANNOT_START: ("see what is missing: chaoskit doctor -n {namespace}", "then: {again}"),
     Outcome.UNDO_UNCONFIRMED: ("finish the undo now: chaoskit rescue", "then look at what is left: {left}"),
     Outcome.TIMED_OUT: (
