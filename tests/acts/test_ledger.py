@@ -109,7 +109,8 @@ def test_a_closed_ledger_is_kept_for_cool_downs_or_gone() -> None:
 def test_a_secret_original_is_kept_in_a_secret_and_never_in_the_lease() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)
-    ledger.write(Entry("field", CART, ("spec", "replicas"), "canary", 5, secret=True))
+    cluster.patch(CART, {"spec": {"replicas": "new canary"}})
+    ledger.write(Entry("field", CART, ("spec", "replicas"), "canary", "new canary", secret=True))
     assert "canary" not in json.dumps(cluster.get(LEASE))
     assert ledger.undo().state == "confirmed"
     assert cluster.get(CART)["spec"]["replicas"] == "canary"

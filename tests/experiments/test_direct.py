@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from datetime import timedelta
 from typing import Any, cast
@@ -15,6 +16,7 @@ from chaoskit.acts.accounts import accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, Stop
 from chaoskit.errors import Unavailable
+from chaoskit.events import Event
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.direct import DIRECT
 from chaoskit.experiments.direct.course import SHOWS
@@ -104,23 +106,39 @@ def test_a_policy_that_nobody_is_seen_to_feel_proves_nothing(world: World) -> No
     assert whole_again(world, "direct-unfelt") == before
 
 
-def test_a_secret_value_never_leaves_its_secret(world: World) -> None:
-    furnish(world, "direct-secret")
-    parameters = {"secret": "credentials", "key": "PASSWORD", "remove": True, "restart": False}
+@pytest.mark.parametrize(
+    ("namespace", "change"),
+    [("direct-secret-gone", {"remove": True}), ("direct-secret-new", {"value": "CANARY-n3w"})],
+)
+def test_neither_the_old_nor_the_new_value_leaves_its_secret(
+    world: World, namespace: str, change: dict[str, Any]
+) -> None:
+    furnish(world, namespace)
+    parameters = {"secret": "credentials", "key": "PASSWORD", "restart": False, **change}
+    credentials = ObjectRef(kube.SECRET, namespace, "credentials")
     leases: list[Object] = []
+    meanwhile: list[Object] = []
 
     def look() -> None:
-        leases.extend(world.cluster.list(kube.LEASE, "direct-secret").items)
+        leases.extend(world.cluster.list(kube.LEASE, namespace).items)
+        meanwhile.append(world.cluster.get(credentials).get("data") or {})
 
-    record = world.run(
-        trial("direct-secret", "config-mutation", parameters=parameters), listen=Until("effect", look)
-    )
+    told: list[Event] = []
+
+    def listen(event: Event) -> None:
+        told.append(event)
+        until(event)
+
+    until = Until("effect", look)
+    record = world.run(trial(namespace, "config-mutation", parameters=parameters), listen=listen)
     assert record.outcome is Outcome.PASSED, record.reason
-    for text in (str(leases), str(record.document())):
-        assert "c2VjcmV0" not in text
-    kept = world.cluster.get(ObjectRef(kube.SECRET, "direct-secret", "credentials"))
-    assert kept["data"] == {"PASSWORD": "c2VjcmV0"}
-    assert world.ours("direct-secret") == []
+    assert meanwhile != [{"PASSWORD": "c2VjcmV0"}]
+    assert "credentials" in str(leases)
+    for text in map(str, (leases, record.document(), told)):
+        for value in ("c2VjcmV0", "CANARY-n3w", base64.b64encode(b"CANARY-n3w").decode()):
+            assert value not in text
+    assert world.cluster.get(credentials)["data"] == {"PASSWORD": "c2VjcmV0"}
+    assert world.ours(namespace) == []
 
 
 # ---------------------------------------------------------------- what forbids one

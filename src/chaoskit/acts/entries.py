@@ -17,7 +17,7 @@ class Entry:
     of the list at `path`), ``rollout`` (put back the pod template of replica set `before` while ours has the
     digest `after`), ``resize`` (give a pod's containers the resources `before` again), ``litmus-engine``
     (stop it and wait until nothing of it is left; `before` carries what to look at). A `secret` entry's
-    `before` is kept in a Secret instead of the Lease.
+    `before` and `after` are kept in a Secret instead of the Lease.
     """
 
     kind: str

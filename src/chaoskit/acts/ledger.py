@@ -1,7 +1,7 @@
 """The in-cluster record of one act under way: what must be undone, written down before it is done.
 
-It is a Lease (see `accounts`); values that may be secret stand in a Secret of the same name. Whoever finds
-it expired can finish it, from any machine.
+It is a Lease (see `accounts`); values that may be secret, old and new, stand in a Secret of the same name.
+Whoever finds it expired can finish it, from any machine.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ class Ledger:
         """What is left of one entry, in words: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
-        except (ChaoskitError, KeyError, ValueError) as error:
+        except (ChaoskitError, KeyError, TypeError, ValueError) as error:
             return f"{entry.target}: its original value cannot be read: {error}"
         return undo.undo(self._cluster, self._clock, whole, keep=self._keep_alive, tell=note, until=until)
 
@@ -377,21 +377,22 @@ class Ledger:
     def _keep_secret(self, entry: Entry) -> Entry:
         self._secretive = True
         key = f"entry-{uuid.uuid4().hex[:8]}"
-        data = {key: base64.b64encode(json.dumps(entry.before).encode()).decode()}
+        values = {"before": entry.before, "after": entry.after}
+        data = {key: base64.b64encode(json.dumps(values).encode()).decode()}
         ref, labels = self._secret, {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: self.account.id}
         meta = {"name": ref.name, "namespace": ref.namespace, "labels": labels}
         try:
             self._cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
         except Conflict:
             self._cluster.patch(ref, {"data": data})
-        return dataclasses.replace(entry, before={"secretKey": key})
+        return dataclasses.replace(entry, before={"secretKey": key}, after=None)
 
     def _with_secret(self, entry: Entry) -> Entry:
         if not entry.secret:
             return entry
         data = self._cluster.get(self._secret).get("data") or {}
-        value = json.loads(base64.b64decode(data[entry.before["secretKey"]]))
-        return dataclasses.replace(entry, before=value)
+        values = json.loads(base64.b64decode(data[entry.before["secretKey"]]))
+        return dataclasses.replace(entry, before=values["before"], after=values["after"])
 
     def _drop_secret(self) -> None:
         """No Secret is left; who made none may do without the right to remove one."""
