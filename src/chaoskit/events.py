@@ -110,6 +110,11 @@ class Warned(Event):
 
     message: str
 
+    @property
+    def step(self) -> Step:
+        """The warning as whatever keeps steps alone remembers it."""
+        return Step(self.at, "warning", "note", self.message, run=self.run)
+
 
 Listener = Callable[[Event], None]
 

@@ -52,7 +52,7 @@ def test_steps_are_in_the_lease_with_the_next_beat_the_last_of_many() -> None:
     ledger = opened(cluster, clock)
     for number in range(KEPT + 5):
         ledger.tell(step(f"step {number}", clock))
-    ledger.tell(Warned(clock.now(), "no step"))
+    ledger.tell(Event(clock.now()))
     with Heart(cluster, clock) as heart, heart.attending(ledger) as pulse:
         pulse.held()
     number, steps = told(account_of(cluster.get(LEASE)).told)
@@ -72,6 +72,12 @@ def test_with_nothing_new_to_tell_no_beat_writes() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"number": 1}', '{"number": 1, "steps": [[1, 2]]}'])
 def test_what_somebody_spoilt_tells_nothing(text: str) -> None:
     assert told(text) == (0, ())
+
+
+def test_a_warning_is_told_as_a_step() -> None:
+    at, telling = ManualClock().now(), Telling()
+    telling(Warned(at, "put off", run="r"))
+    assert told(telling.text()[0]) == (1, (Step(at, "warning", "note", "put off", run="r"),))
 
 
 def test_telling_remembers_what_was_not_written() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from chaoskit import kube
 from chaoskit.acts import halt
 from chaoskit.acts.accounts import accounts
 from chaoskit.clock import ManualClock, Stop
-from chaoskit.errors import ALARM, Forbidden, Unavailable
+from chaoskit.errors import ALARM, Forbidden, Problem, Unavailable
 from chaoskit.events import Event, Step, Warned
 from chaoskit.experiments import Plan, Trial, plan, run
 from chaoskit.experiments.spec import Experiment
@@ -24,6 +26,8 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Access, Change, Kind, Object, ObjectRef, Permission
 from chaoskit.ports.http import Response
 from chaoskit.records import RunRecord
+from chaoskit.reports.formats import render
+from chaoskit.reports.reading import Reported
 from chaoskit.steadystate.conditions import Condition
 
 
@@ -211,7 +215,7 @@ def test_the_lease_is_renewed_all_the_while() -> None:
 
 def test_steps_are_told_in_order() -> None:
     record, _, _ = ran(*COURSE)
-    names = [moment.name for moment in record.timeline if not moment.name.startswith("chaosengine/")]
+    names = [moment.name for moment in record.timeline if moment.mark != "note"]
     assert names == [
         "undo written",
         "pod-delete",
@@ -390,6 +394,29 @@ def test_a_right_that_a_run_can_do_without_is_a_warning_that_says_what_is_lost(
     assert made.outcome is None
     assert any(lost in check.words for check in made.checks if check.state == "warning")
     assert not any(lost in check.words for check in planned().checks)
+
+
+def test_what_is_warned_of_is_in_the_record_and_in_every_report_of_it() -> None:
+    plain = trial()
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sa", "namespace": "lab"}}
+    lint = Problem(path="t.yaml", line=1, column=1, field="spec", found="x", expected="y")
+    clock = ManualClock()
+    cluster = Scripted(clock, *COURSE)
+    heard: list[Event] = []
+    record = run(
+        replace(plain, beside=(account,), warnings=(lint,)),
+        cluster=cluster,
+        clock=clock,
+        governor=Governor(cluster, clock),
+        listen=heard.append,
+    )
+    told = [each.detail for each in record.timeline if (each.name, each.mark) == ("warning", "note")]
+    assert told == [each.message for each in heard if isinstance(each, Warned)]
+    assert str(lint) in told
+    there = next(each for each in told if "serviceaccount/sa exists already" in each)
+    reported = Reported((record.document(),))
+    for name in ("markdown", "html", "junit"):
+        assert there in html.unescape(render(name, reported)), name
 
 
 def test_who_may_not_make_what_stands_beside_the_engine_is_refused() -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from datetime import datetime
 from typing import Any
 
-from chaoskit.events import Event, Step
+from chaoskit.events import Event, Step, Warned
 from chaoskit.redaction import scrubbed
 
 KEPT = 40
@@ -28,10 +28,11 @@ class Telling:
         self._written = 0
 
     def __call__(self, event: Event) -> None:
-        """A step is remembered; anything else is not told."""
-        if isinstance(event, Step):
+        """A step or a warning is remembered; anything else is not told."""
+        step = event.step if isinstance(event, Warned) else event
+        if isinstance(step, Step):
             with self._lock:
-                self._steps.append(event)
+                self._steps.append(step)
                 self._heard += 1
 
     @property

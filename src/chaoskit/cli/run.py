@@ -220,13 +220,10 @@ def _run_all(
     parallel: int,
     fail_fast: bool,
 ) -> Sequence[RunRecord]:
-    from chaoskit.events import Warned
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     secrets = secrets_of(body for each in trials for body in (each.document, *each.beside))
     with session.listening(secrets) as listen, stopping() as stop:
-        for warning in (str(each) for trial in trials for each in trial.warnings):
-            listen(Warned(runtime.clock.now(), run="", message=warning))
         records = AIChaosEngine(runtime.world).run_all(
             trials,
             parallel=parallel,

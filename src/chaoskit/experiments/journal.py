@@ -60,7 +60,7 @@ class Journal:
         self.tell(Step(self._clock.now(), run=self.run, name=name, mark=mark, detail=detail))
 
     def warn(self, message: str) -> None:
-        """The warning was told, once while nothing else is warned of."""
+        """The warning is in the timeline and was told, once while nothing else is warned of."""
         if message != self._warned:
             self._warned = message
             self.tell(Warned(self._clock.now(), run=self.run, message=message))
@@ -74,9 +74,10 @@ class Journal:
         self.tell(Progress(self._clock.now(), run=self.run, name=name, done=done, total=total, unit="s"))
 
     def tell(self, event: Event) -> None:
-        """The event was told; steps and the cluster's events are in the timeline."""
-        if isinstance(event, Step):
-            self.timeline.append(Moment(event.at, event.name, event.mark, event.detail))
+        """The event was told; steps, warnings and the cluster's events are in the timeline."""
+        step = event.step if isinstance(event, Warned) else event
+        if isinstance(step, Step):
+            self.timeline.append(Moment(step.at, step.name, step.mark, step.detail))
         elif isinstance(event, ClusterEvent):
             self.timeline.append(Moment(event.at, event.object, "note", f"{event.reason}: {event.message}"))
         self._listen(event)

@@ -102,6 +102,8 @@ class _Run:
     def whole(self, *, preflight: bool, timeout: float | None, expected_hash: str) -> RunRecord:
         """From the plan to the record."""
         self.journal.tell(Begun(self.journal.began, self.trial.name, run=self.journal.run))
+        for each in self.trial.warnings:
+            self.journal.warn(str(each))
         try:
             made = self._planned(preflight=preflight, expected_hash=expected_hash)
             self.course.plan = made
