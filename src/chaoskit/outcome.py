@@ -68,7 +68,7 @@ class Row:
 
 
 TABLE: dict[Outcome, Row] = {
-    Outcome.PASSED: Row(0, 200, "pass", "none", "the steady state held while the fault was there"),
+    Outcome.PASSED: Row(0, 200, "pass", "none", "whatever had to hold held while the fault was there"),
     Outcome.RECOVERED: Row(0, 200, "pass", "none", "the symptom is gone and it stayed so"),
     Outcome.HEALED: Row(0, 200, "pass", "none", "the symptom went away before anything was done"),
     Outcome.BELOW_THRESHOLD: Row(0, 200, "pass", "none", "nothing reached the threshold"),

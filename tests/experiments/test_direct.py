@@ -97,6 +97,37 @@ def test_a_workload_that_does_not_heal_is_a_weakness(world: World) -> None:
     assert "deployment/web whole again" in record.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sign"),
+    [
+        ("node-cordon", {}, "was applied: node "),
+        ("node-taint", {"taints": "shut=yes:NoSchedule"}, "was applied: node "),
+        ("config-mutation", FAULTS["config-mutation"]["parameters"] | {"restart": False}, "was applied: "),
+        ("pod-delete", {}, "pod-delete: pod/"),
+    ],
+)
+def test_a_write_of_our_own_is_applied_and_an_undeclared_steady_state_did_not_hold(
+    world: World, kind: str, parameters: dict[str, Any], sign: str
+) -> None:
+    namespace = f"direct-words-{kind}"
+    furnish(world, namespace)
+    given = {**FAULTS[kind], "duration": "1s", "parameters": parameters}
+    record = world.run(trial(namespace, kind, **given))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert sign in record.reason
+    assert record.reason.endswith("; there was no steady state to hold")
+    told = [each.name for each in record.timeline if each.name in {"effect", "applied"}]
+    assert told == ["applied" if "applied" in sign else "effect"]
+
+
+def test_a_steady_state_that_was_declared_held(world: World) -> None:
+    furnish(world, "direct-words")
+    steady = [{"kubernetes": {"workload": "deployment/web"}, "mode": "edges", "recoversWithin": "60s"}]
+    record = world.run(trial("direct-words", "pod-delete", duration="1s", steadyState=steady))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.reason.endswith(", and the steady state held")
+
+
 def test_a_policy_that_nobody_is_seen_to_feel_proves_nothing(world: World) -> None:
     furnish(world, "direct-unfelt")
     before = dump(world, "direct-unfelt")
@@ -129,7 +160,7 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
         told.append(event)
         until(event)
 
-    until = Until("effect", look)
+    until = Until("applied", look)
     record = world.run(trial(namespace, "config-mutation", parameters=parameters), listen=listen)
     assert record.outcome is Outcome.PASSED, record.reason
     assert meanwhile != [{"PASSWORD": "c2VjcmV0"}]

@@ -188,6 +188,21 @@ def test_a_condition_that_goes_dark_under_the_fault_is_not_known_though_it_held_
     assert dark.outcome is Outcome.ERRORED
 
 
+@pytest.mark.parametrize(
+    ("probes", "steady", "words"),
+    [
+        (True, True, "pod-delete was injected and every probe held"),
+        (False, True, "pod-delete was injected, and the steady state held"),
+        (False, False, "pod-delete was injected; there was no steady state to hold"),
+    ],
+)
+def test_a_pass_says_of_nothing_that_it_held_but_of_what_was_declared(
+    *, probes: bool, steady: bool, words: str
+) -> None:
+    declared = experiment("Edge") if probes else experiment()
+    assert judged(result("Pass"), declared, steady=steady).reason == words
+
+
 def test_an_unconfirmed_undo_goes_before_everything() -> None:
     weakness = Judged(Outcome.WEAKNESS_FOUND, "weak")
     assert final([weakness], Undo("confirmed")).outcome is Outcome.WEAKNESS_FOUND

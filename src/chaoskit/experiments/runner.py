@@ -247,7 +247,11 @@ class _Run:
             mark: Mark = "done" if ending.how == "settled" else "failed"
             self.journal.step(trial.faults[0], mark, ending.reason or f"engine {seen.name} has a verdict")
             judged = verdict.of_litmus(
-                trial.experiments, engine.seen, ending, affected=engine.evidence.affected
+                trial.experiments,
+                engine.seen,
+                ending,
+                affected=engine.evidence.affected,
+                steady=bool(trial.conditions),
             )
             if ending.how != "settled":
                 return (judged,)

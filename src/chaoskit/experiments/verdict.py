@@ -54,16 +54,21 @@ def of_litmus(
     ending: Ending,
     *,
     affected: bool = False,
+    steady: bool = False,
 ) -> Judged:
-    """What the engine's end means, gravest experiment first; `affected`: targets were seen to change."""
+    """What the engine's end means, gravest experiment first.
+
+    `affected`: targets were seen to change; `steady`: the run has a steady state of its own beside the probes.
+    """
+
+    def of(each: Mapping[str, Any]) -> Judged:
+        return _of_experiment(each, observed, ending, affected=affected, steady=steady)
+
     if ending.how == "cannot-start":
         stuck = Judged(_unjudged(observed.injected or affected), ending.reason, ending.hint)
         settled = [each for each in experiments if observed.verdict(each["name"]) in SETTLED]
-        return the_gravest(
-            [*(_of_experiment(each, observed, ending, affected=affected) for each in settled), stuck]
-        )
-    judged = [_of_experiment(each, observed, ending, affected=affected) for each in experiments]
-    return the_gravest(judged)
+        return the_gravest([*map(of, settled), stuck])
+    return the_gravest([of(each) for each in experiments])
 
 
 def the_gravest(judged: Sequence[Judged]) -> Judged:
@@ -78,7 +83,7 @@ def _unjudged(disturbed: bool) -> Outcome:
 
 
 def _of_experiment(
-    experiment: Mapping[str, Any], observed: Observed, ending: Ending, *, affected: bool
+    experiment: Mapping[str, Any], observed: Observed, ending: Ending, *, affected: bool, steady: bool
 ) -> Judged:
     name = experiment["name"]
     result = observed.result(name)
@@ -87,7 +92,8 @@ def _of_experiment(
     held = probes(experiment, result)
     match observed.verdict(name):
         case "Pass":
-            return _passed(name, injected=injected, affected=affected)
+            what = held_words(probes=bool(held), steady=steady)
+            return _passed(name, what, injected=injected, affected=affected)
         case "Fail":
             return _failed(name, held, observed, injected=disturbed)
         case "Stopped" if any(each.stops and each.verdict == "Failed" for each in held):
@@ -98,11 +104,18 @@ def _of_experiment(
             return _unsettled(name, observed, ending, injected=disturbed)
 
 
-def _passed(name: str, *, injected: bool, affected: bool) -> Judged:
+def held_words(*, steady: bool, probes: bool = False) -> str:
+    """The end of a passed run's reason: what of that which was declared has held, or that nothing was."""
+    if probes:
+        return " and every probe held"
+    return ", and the steady state held" if steady else "; there was no steady state to hold"
+
+
+def _passed(name: str, what: str, *, injected: bool, affected: bool) -> Judged:
     if injected:
-        return Judged(Outcome.PASSED, f"{name} was injected and every probe held")
+        return Judged(Outcome.PASSED, f"{name} was injected{what}")
     if affected:
-        return Judged(Outcome.PASSED, f"{name} hit its targets and every probe held")
+        return Judged(Outcome.PASSED, f"{name} hit its targets{what}")
     reason = f"{name}: Litmus says Pass, but no injection and no effect on the targets was seen"
     return Judged(
         Outcome.ERRORED, reason, "a fault without an observed effect proves nothing: see its parameters"

@@ -15,7 +15,7 @@ from chaoskit.experiments.direct.scene import Scene
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.spec import Experiment
-from chaoskit.experiments.verdict import Judged
+from chaoskit.experiments.verdict import Judged, held_words
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
@@ -175,7 +175,8 @@ class DirectCourse:
         except ChaoskitError as error:
             self._warn_once(error.message)
         if self._seen:
-            self._journal.step("effect", "done", self._seen)
+            name = "applied" if self._fault.applied(self._scene) else "effect"
+            self._journal.step(name, "done", self._seen)
 
     def _warn_once(self, words: str) -> None:
         if words not in self._told:
@@ -186,11 +187,12 @@ class DirectCourse:
         return bool(self._seen) or (self._course.evidence is not None and self._course.evidence.affected)
 
     def _judgement(self) -> Judged:
-        kind = self._fault.kind
+        kind, held = self._fault.kind, held_words(steady=bool(self._experiment.spec.steady_state))
         if self._seen:
-            return Judged(Outcome.PASSED, f"{kind}: {self._seen}, and the steady state held")
+            applied = " was applied" if self._fault.applied(self._scene) else ""
+            return Judged(Outcome.PASSED, f"{kind}{applied}: {self._seen}{held}")
         if self._affected():
-            return Judged(Outcome.PASSED, f"{kind} hit its targets, and the steady state held")
+            return Judged(Outcome.PASSED, f"{kind} hit its targets{held}")
         if not self._done:
             return Judged(Outcome.CANNOT_START, f"{kind}: nothing could be done to its targets")
         hint = (

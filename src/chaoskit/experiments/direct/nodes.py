@@ -13,7 +13,7 @@ from chaoskit.acts.draining import evictable
 from chaoskit.acts.fields import CORDON, TAINTS
 from chaoskit.errors import Forbidden, NotFound
 from chaoskit.experiments.direct.pods import going
-from chaoskit.experiments.direct.scene import Direct, Scene, access
+from chaoskit.experiments.direct.scene import Direct, Scene, access, yes
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.taints import taint_of
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
@@ -39,7 +39,7 @@ def _may_patch(_scene: Scene) -> Iterator[Access]:
     return access("get list patch", "", "nodes", "")
 
 
-CORDONING = Direct("node-cordon", "node", (), _cordon, _cordoned, _may_patch)
+CORDONING = Direct("node-cordon", "node", (), _cordon, _cordoned, _may_patch, applied=yes)
 
 
 def _taint(scene: Scene) -> Iterator[Change]:
@@ -66,6 +66,7 @@ TAINTING = Direct(
     _taint,
     _tainted,
     _may_patch,
+    applied=yes,
 )
 
 

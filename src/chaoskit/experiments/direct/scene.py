@@ -53,6 +53,16 @@ def nothing(_scene: Scene) -> Iterable[str]:
     return ()
 
 
+def no(_scene: Scene) -> bool:
+    """It is not so, whatever the scene."""
+    return False
+
+
+def yes(_scene: Scene) -> bool:
+    """It is so, whatever the scene."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Direct:
     """A fault that chaoskit does itself, through the API alone.
@@ -60,6 +70,7 @@ class Direct:
     `changes` is one round of it; with `repeats` another comes each ``interval``, once the workloads are whole
     again. `seen` says in words what can be seen of what was done to these objects, "" while nothing can.
     `forbidden` says why it would not work on these targets, `needs` what its caller must be allowed to do.
+    Where that can be no more than our own write read back, it was `applied`: nobody was seen to feel it.
     With `measured` that is looked for in Prometheus, so not at every tick.
     `hits` is how many pods of a workload it disturbs where that is not for the targets to say.
     """
@@ -74,6 +85,7 @@ class Direct:
     hits: Callable[[Scene, Workload], int] | None = None
     repeats: bool = False
     measured: bool = False
+    applied: Callable[[Scene], bool] = no
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name."""

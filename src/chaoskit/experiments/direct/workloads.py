@@ -181,6 +181,7 @@ MUTATING = Direct(
     _may_mutate,
     _unmutable,
     lambda scene, workload: len(workload.pods) if scene.true("restart") else 0,
+    applied=lambda scene: not scene.true("restart"),
 )
 
 
