@@ -10,8 +10,8 @@ from chaoskit import kube
 from chaoskit.acts.accounts import account_of
 from chaoskit.acts.engine import Trail
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.orphans import adopt, orphans
-from chaoskit.clock import ManualClock
+from chaoskit.acts.orphans import Orphan, adopt, orphans
+from chaoskit.clock import ManualClock, Stop
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 ENGINE = ObjectRef(kube.CHAOS_ENGINE, "shop", "web-chaos", "uid-engine")
@@ -99,6 +99,27 @@ def test_what_may_not_be_read_is_not_looked_for() -> None:
     cluster.hidden.add(("networkpolicies", ""))
     (left,) = found(cluster)
     assert left[0] == "pod helper still runs"
+
+
+def test_an_engine_whose_pods_may_not_be_read_is_one_that_cannot_be_seen() -> None:
+    cluster, clock = FakeCluster(policy(), pod("helper")), ManualClock()
+    cluster.hidden.add(("pods", "shop"))
+    (orphan,) = orphans(cluster, clock, ())
+    assert "cannot be seen: may not read pods" in orphan.left[0]
+    assert adopt(cluster, clock, orphan)[1:] == ("may not read pods in shop",)
+
+
+def test_once_stopped_nothing_is_taken_back_and_what_is_under_way_is_left() -> None:
+    body = chaos_engine("initialized")
+    clock, stop = ManualClock(), Stop()
+    orphan = Orphan(Trail(ENGINE, "run1", ("shop",), ours=False), ("pod helper still runs",))
+    cluster = FakeCluster(body, pod("helper"))
+    clock.call_at(3, stop.set)
+    assert adopt(cluster, clock, orphan, stop=stop) == ("pod helper still runs", "stopped by the user")
+    assert clock.monotonic() < 5
+    cluster.wrote.clear()
+    assert adopt(cluster, clock, orphan, stop=stop) == ("pod helper still runs", "stopped by the user")
+    assert cluster.wrote == []
 
 
 def test_an_engine_that_is_made_while_it_is_looked_keeps_its_things() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.etree.ElementTree import parse
 
@@ -13,6 +14,8 @@ from tests.cli.made import READY, experiment
 from tests.commandline import CommandLine, Watched, read_until
 from tests.servers import until
 
+from chaoskit import kube
+from chaoskit.errors import NotFound
 from chaoskit.flows import simulation
 
 Write = Callable[[str, str], Path]
@@ -124,6 +127,44 @@ def test_a_killed_run_is_finished_by_a_rescue(
     assert (record["name"], record["fault"], record["outcome"]) == ("x", "pod-delete", "errored")
     assert "died before it had a verdict" in record["reason"]
     assert chaoskit("rescue", "-o", "json").json["outcome"] == "nothing-to-do"
+
+
+@pytest.fixture
+def orphan(simulated: Watched) -> Iterator[str]:
+    """The name of an engine that is gone, of which a policy that cuts off nobody was left behind."""
+    meta = {"name": "left", "namespace": "shop", "labels": {"chaosUID": "0123456789"}}
+    spec = {"podSelector": {"matchLabels": {"app": "nobody"}}, "policyTypes": ["Ingress"]}
+    body = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}
+    made = simulated.cluster.create(body)
+    yield "chaosengine.litmuschaos.io/gone-01234567"
+    with suppress(NotFound):
+        simulated.cluster.delete(kube.ref_of(made, kube.NETWORK_POLICY))
+
+
+def test_what_others_left_behind_is_told_and_taken_back_only_by_who_agrees(
+    chaoskit: CommandLine, simulated: Watched, write: Write, orphan: str
+) -> None:
+    left = ["network policy left is still there"]
+    ended = chaoskit("rescue", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.json["orphans"] == [{"engine": orphan, "undo": "not asked for", "left": left}]
+    assert "chaoskit rescue --orphans" in chaoskit("rescue").out
+
+    file = write("x.yaml", experiment("x", duration="600s"))
+    with chaoskit.start("run", file, "--yes") as process:
+        read_until(process, "injected")
+        process.kill()
+        process.communicate(timeout=60)
+    ended = chaoskit("rescue", "--orphans", "-o", "json")
+    assert ended.code == 3, ended.err
+    assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
+    assert ended.json["problem"]["guard"] == "confirmation"
+    assert ended.json["orphans"] == [{"engine": orphan, "undo": "not asked for", "left": left}]
+
+    ended = chaoskit("rescue", "--orphans", "--yes", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.json["orphans"] == [{"engine": orphan, "undo": "confirmed", "left": []}]
+    assert simulated.left() == []
 
 
 def test_a_second_signal_leaves_at_once_and_the_undo_to_a_rescue(

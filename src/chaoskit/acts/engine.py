@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from chaoskit import kube
 from chaoskit.acts.entries import Entry
@@ -62,6 +62,27 @@ class Trail:
         return f"{UID_LABEL}={uid}" if uid else f"{kube.RUN_LABEL}={self.run}"
 
 
+_LEFT = {
+    "engine": "engine {} has not ended",
+    "pod": "pod {} still runs",
+    "job": "job {} still runs",
+    "policy": "network policy {} is still there",
+    "target": "fault still on pod {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """One thing that an engine left: itself, a pod or job of its own, a policy, a target with its fault."""
+
+    kind: Literal["engine", "pod", "job", "policy", "target"]
+    name: str
+
+    def __str__(self) -> str:
+        """``pod helper-x still runs``."""
+        return _LEFT[self.kind].format(self.name)
+
+
 def status(engine: Object) -> str:
     """``initialized``, ``completed``, ``stopped``, or "" before the operator has seen it."""
     return str((engine.get("status") or {}).get("engineStatus") or "")
@@ -104,10 +125,11 @@ def end(
     replaced = _replace_disturbed_pods(Hands(cluster, clock, keep, tell), trail) if left else frozenset()
     if replaced:
         left = _wait(cluster, clock, trail, keep, replaced)
-    if not left and trail.ours:
-        left = _remove(cluster, clock, trail, keep)
-        _remove_results(cluster, trail, tell)
-    return left
+    if left or not trail.ours:
+        return tuple(map(str, left))
+    stays = _remove(cluster, clock, trail, keep)
+    _remove_results(cluster, trail, tell)
+    return stays
 
 
 def tell_to_stop(cluster: Cluster, trail: Trail) -> None:
@@ -138,32 +160,30 @@ def _wait(
     trail: Trail,
     keep: Callable[[], None],
     replaced: frozenset[str] = frozenset(),
-) -> tuple[str, ...]:
+) -> tuple[Leftover, ...]:
     began = clock.monotonic()
     helped = False
     while left := _unfinished(cluster, trail, replaced):
         waited = clock.monotonic() - began
-        if waited >= PATIENCE or all(each.startswith(_DISTURBED) for each in left):
+        if waited >= PATIENCE or all(each.kind == "target" for each in left):
             return left
         if waited >= OPERATOR_ANSWERS and not helped:
-            helped = _delete_by_hand(cluster, trail)
+            helped = True
+            _delete_by_hand(cluster, trail)
         keep()
         clock.sleep(0.5)
     return ()
 
 
-def _unfinished(cluster: Cluster, trail: Trail, replaced: frozenset[str]) -> tuple[str, ...]:
+def _unfinished(cluster: Cluster, trail: Trail, replaced: frozenset[str]) -> tuple[Leftover, ...]:
     engine = find(cluster, trail)
     if engine is not None and (works(engine) or kube.is_deleting(engine)):
-        return (f"engine {trail.engine.name} has not ended", *leftovers(cluster, trail, replaced))
+        return (Leftover("engine", trail.engine.name), *leftovers(cluster, trail, replaced))
     return leftovers(cluster, trail, replaced)
 
 
-_DISTURBED = "fault still on "
-
-
-def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """What still runs or is still changed because of the engine, in words; finished jobs are none.
+def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozenset()) -> tuple[Leftover, ...]:
+    """What still runs or is still changed because of the engine; finished jobs are none.
 
     Pods that were `replaced` carry nothing: a stateful set gives their names to their successors.
     """
@@ -171,28 +191,28 @@ def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozens
     return (
         *_working(cluster, trail),
         *_policies(cluster, trail),
-        *(f"{_DISTURBED}pod {each['metadata']['name']}" for each in disturbed),
+        *(Leftover("target", each["metadata"]["name"]) for each in disturbed),
     )
 
 
-def _working(cluster: Cluster, trail: Trail) -> Iterator[str]:
+def _working(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
     namespace = trail.engine.namespace
     for pod in cluster.list(kube.POD, namespace, labels=trail.selector).items:
         if kube.phase(pod) not in {"Succeeded", "Failed"} or kube.is_deleting(pod):
-            yield f"pod {pod['metadata']['name']} still runs"
+            yield Leftover("pod", pod["metadata"]["name"])
     for job in cluster.list(kube.JOB, namespace, labels=trail.selector).items:
         if (job.get("status") or {}).get("active"):
-            yield f"job {job['metadata']['name']} still runs"
+            yield Leftover("job", job["metadata"]["name"])
 
 
-def _policies(cluster: Cluster, trail: Trail) -> Iterator[str]:
+def _policies(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
     for namespace in dict.fromkeys((trail.engine.namespace, *trail.namespaces)):
         try:
             found = cluster.list(kube.NETWORK_POLICY, namespace, labels=trail.selector).items
         except Forbidden:
-            continue  # who may not read policies could not have let one be made by this engine's fault
+            continue  # without that right this engine's fault was never allowed to make one
         for policy in found:
-            yield f"network policy {policy['metadata']['name']} is still there"
+            yield Leftover("policy", policy["metadata"]["name"])
 
 
 def _injected_pods(cluster: Cluster, trail: Trail) -> Iterator[Object]:
@@ -219,8 +239,8 @@ def injected(result: Object) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*noted, *told)))
 
 
-def _delete_by_hand(cluster: Cluster, trail: Trail) -> bool:
-    """Jobs and pods of the engine get their signal, as the operator would send it; True when tried."""
+def _delete_by_hand(cluster: Cluster, trail: Trail) -> None:
+    """Jobs and pods of the engine get their signal, as the operator would send it, if that is allowed."""
     namespace = trail.engine.namespace
     try:
         for kind in (kube.JOB, kube.POD):
@@ -231,8 +251,7 @@ def _delete_by_hand(cluster: Cluster, trail: Trail) -> bool:
             for body in cluster.list(kube.NETWORK_POLICY, place, labels=trail.selector).items:
                 cluster.delete(kube.ref_of(body, kube.NETWORK_POLICY))
     except Forbidden:
-        return True  # then it is for the operator alone; the wait goes on
-    return True
+        return  # then it is for the operator alone; the wait goes on
 
 
 def _grace(pod: Object) -> int:

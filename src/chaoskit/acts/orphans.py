@@ -5,6 +5,7 @@ A live engine's things are its own, and what an active ledger owes is for a resc
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +14,8 @@ from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.engine import Trail
-from chaoskit.clock import Clock
-from chaoskit.errors import Forbidden
+from chaoskit.clock import Clock, refuse_when_stopped
+from chaoskit.errors import ChaoskitError, Forbidden
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
 STUCK = timedelta(minutes=5)
@@ -55,7 +56,14 @@ def _leftovers(
             ref = gone if body is None else kube.ref_of(body, kube.CHAOS_ENGINE)
             places = (home,) if body is None else (home, *_places(body))
             trail = Trail(ref, "", tuple(dict.fromkeys(places)), ours=False)
-            yield Orphan(trail, engine.leftovers(cluster, trail))
+            yield Orphan(trail, _left(cluster, trail))
+
+
+def _left(cluster: Cluster, trail: Trail) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, engine.leftovers(cluster, trail)))
+    except Forbidden as error:
+        return (f"what else there is cannot be seen: {error.message}",)
 
 
 def _homes(cluster: Cluster, namespace: str) -> dict[str, str]:
@@ -98,11 +106,20 @@ def adopt(
     *,
     force: bool = False,
     tell: Callable[[str], None] = lambda _words: None,
+    stop: threading.Event | None = None,
 ) -> tuple[str, ...]:
-    """What is left after it was taken back, in words; a hanging engine is let go only by `force`."""
-    if orphan.stuck is not None:
-        return _let_go(cluster, orphan.stuck) if force else (f"{orphan.left[0]}: --force lets it go",)
-    return engine.end(cluster, clock, orphan.trail, tell=tell)
+    """What is left after it was taken back, in words, whatever went wrong; once `stop` is set it is left so.
+
+    A hanging engine is let go only by `force`.
+    """
+    stop = stop or threading.Event()
+    try:
+        refuse_when_stopped(stop)
+        if orphan.stuck is not None:
+            return _let_go(cluster, orphan.stuck) if force else (f"{orphan.left[0]}: --force lets it go",)
+        return engine.end(cluster, clock, orphan.trail, keep=lambda: refuse_when_stopped(stop), tell=tell)
+    except ChaoskitError as error:
+        return (*orphan.left, error.message)
 
 
 def _let_go(cluster: Cluster, ref: ObjectRef) -> tuple[str, ...]:

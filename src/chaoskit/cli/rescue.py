@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from chaoskit.cli.render import columns, emit
+from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.clock import interruption
+from chaoskit.errors import ChaoskitError
 from chaoskit.outcome import Outcome, gravest, of_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from rich.console import Console
+
+    from chaoskit.acts.orphans import Orphan
     from chaoskit.acts.rescue import Rescued
     from chaoskit.clock import Stop
     from chaoskit.runtime import Runtime
@@ -23,15 +28,21 @@ if TYPE_CHECKING:
 app = new_app(__doc__)
 
 
-@command(app, epilog="Examples: chaoskit rescue; chaoskit rescue -n shop --orphans")
+@command(app, epilog="Examples: chaoskit rescue; chaoskit rescue -n shop --orphans --yes")
 def rescue(
     session: Session,
     adopt: Annotated[
-        bool, typer.Option("--orphans", help="Take back what Litmus runs of others left behind, too.")
+        bool,
+        typer.Option(
+            "--orphans",
+            help="Take back what Litmus runs of others left behind, too: their pods and jobs are deleted, "
+            "pods that still carry a fault are replaced.",
+        ),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="With --orphans: let engines go that their operator holds.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --orphans: do not ask.")] = False,
 ) -> None:
     """Watch every unfinished run for its lease's duration, and undo those that nobody renews."""
     from chaoskit.flows.rescuing import rescue as finish
@@ -39,65 +50,107 @@ def rescue(
     with session.connected() as runtime, session.listening() as listen, stopping() as stop:
         namespace = session.asked_namespace
         found = finish(runtime.world, namespace=namespace, listen=listen, stop=stop)
-        left = _orphans(session, runtime, namespace, adopt=adopt, force=force)
-    answer(session, found, stop, left)
+        seen: list[_Orphan] = []
+        problem: ChaoskitError | None = None
+        try:  # what was rescued is answered for, whatever becomes of what others left
+            seen = _seen(runtime, namespace)
+            if adopt and seen:
+                _take_back(session, runtime, seen, stop, force=force, yes=yes)
+        except ChaoskitError as error:
+            problem = error
+    answer(session, found, stop, seen, problem)
 
 
-def _orphans(
-    session: Session, runtime: Runtime, namespace: str, *, adopt: bool, force: bool
-) -> dict[str, tuple[str, ...]]:
-    """What is left of engines that nobody owes, by engine; taken back when that was asked for."""
-    from chaoskit.acts import orphans
+@dataclass
+class _Orphan:
+    """What another's Litmus run left behind, and what is left of it now, if it was taken back."""
+
+    orphan: Orphan
+    left: tuple[str, ...]
+    undo: str = "not asked for"
+
+    @property
+    def engine(self) -> str:
+        return str(self.orphan.trail.engine)
+
+    def adopted(self, left: tuple[str, ...]) -> None:
+        self.left, self.undo = left, "not confirmed" if left else "confirmed"
+
+
+def _seen(runtime: Runtime, namespace: str) -> list[_Orphan]:
+    from chaoskit.acts.orphans import orphans
     from chaoskit.acts.rescue import active
 
-    cluster, clock = runtime.cluster, runtime.clock
-    found = orphans.orphans(cluster, clock, active(cluster, namespace), namespace)
-    if not adopt:
-        for each in found:
-            session.say(
-                f"left behind by {each.trail.engine}: {', '.join(each.left)}; --orphans takes it back"
+    owed = active(runtime.cluster, namespace)
+    return [_Orphan(each, each.left) for each in orphans(runtime.cluster, runtime.clock, owed, namespace)]
+
+
+def _take_back(
+    session: Session, runtime: Runtime, seen: Sequence[_Orphan], stop: Stop, *, force: bool, yes: bool
+) -> None:
+    """Each was taken back, as far as it can be.
+
+    Raises:
+        Refused: the user did not agree.
+    """
+    from chaoskit.acts import orphans
+
+    for each in seen:
+        session.say(f"left behind by {each.engine}: {', '.join(each.left)}")
+    session.ask(f"Take back what {len(seen)} Litmus runs of others left behind?", yes=yes)
+    for each in seen:
+        each.adopted(
+            orphans.adopt(
+                runtime.cluster, runtime.clock, each.orphan, force=force, tell=session.say, stop=stop
             )
-        return {}
-    return {
-        str(each.trail.engine): orphans.adopt(cluster, clock, each, force=force, tell=session.say)
-        for each in found
-    }
+        )
 
 
 def answer(
     session: Session,
     found: Sequence[Rescued],
     stop: Stop,
-    adopted: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    orphans: Sequence[_Orphan] = (),
+    problem: ChaoskitError | None = None,
 ) -> NoReturn:
-    """What was undone is on stdout, and the command ends with the gravest of it."""
-    outcome = gravest((_outcome(found), *map(_of_orphan, adopted.values())))
+    """What was undone is on stdout, and the command ends with the gravest of it, of its `problem`, too.
+
+    What others left and nobody asked to take back is told, and changes no code.
+    """
+    from chaoskit.cli import complaints
+
+    ends = [_outcome(found), *(_of_orphan(each) for each in orphans)]
     if stop.is_set():  # whatever was not looked at may still be disturbed: never "nothing to do"
-        outcome = gravest((outcome, of_error(interruption(stop))))
+        ends.append(of_error(interruption(stop)))
+    if problem is not None:
+        ends.append(of_error(problem))
+        sys.stderr.write(complaints.words(problem))
+    outcome = gravest(ends)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "rescued": [_plain(each) for each in found],
-        "orphans": {engine: list(left) for engine, left in adopted.items()},
+        "orphans": [{"engine": o.engine, "undo": o.undo, "left": list(o.left)} for o in orphans],
+        **({} if problem is None else {"problem": complaints.document(problem)}),
     }
     rows: list[tuple[str, ...]] = [
         (each.account.id, each.account.act, each.undo.state, ", ".join(each.undo.left)) for each in found
     ]
-    rows += [
-        (name, "orphan", "not confirmed" if left else "confirmed", ", ".join(left))
-        for name, left in adopted.items()
-    ]
-    emit(
-        session,
-        "rescue",
-        document,
-        lambda out: columns(out, ("id", "act", "undo", "left"), rows) if rows else out.print(outcome.words),
-    )
+    rows += [(each.engine, "orphan", each.undo, ", ".join(each.left)) for each in orphans]
+
+    def show(out: Console) -> None:
+        columns(out, ("id", "act", "undo", "left"), rows) if rows else out.print(outcome.words)
+        if any(each.undo == "not asked for" for each in orphans):
+            next_step(out, "chaoskit rescue --orphans")
+
+    emit(session, "rescue", document, show)
     raise typer.Exit(outcome.exit_code)
 
 
-def _of_orphan(left: Sequence[str]) -> Outcome:
-    return Outcome.UNDO_UNCONFIRMED if left else Outcome.DONE
+def _of_orphan(orphan: _Orphan) -> Outcome:
+    return {"confirmed": Outcome.DONE, "not confirmed": Outcome.UNDO_UNCONFIRMED}.get(
+        orphan.undo, Outcome.NOTHING_TO_DO
+    )
 
 
 def _outcome(found: Sequence[Rescued]) -> Outcome:

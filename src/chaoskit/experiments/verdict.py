@@ -58,7 +58,7 @@ def of_litmus(
 ) -> Judged:
     """What the engine's end means, gravest experiment first.
 
-    `affected`: targets were seen to change; `steady`: the run has a steady state of its own beside the probes.
+    `affected`: targets were seen to change; `steady`: the run has a steady state of its own, beside probes.
     """
 
     def of(each: Mapping[str, Any]) -> Judged:
