@@ -70,6 +70,18 @@ def test_who_follows_ends_as_the_run_did(
     assert followed.code == 8, followed.err
 
 
+@pytest.mark.parametrize(
+    "option", ["--min-score=80", "--parallel=2", "--fail-fast", "--no-preflight", "--junit=x.xml"]
+)
+def test_what_only_who_waits_can_do_is_refused_with_detach(
+    chaoskit: CommandLine, simulated: Watched, write: Write, option: str
+) -> None:
+    ended = chaoskit("run", write("x.yaml", experiment("x")), "--yes", "--detach", option)
+    assert ended.code == 2, ended.err
+    assert option.partition("=")[0] in ended.err or "report" in ended.err
+    assert simulated.active_leases() == []
+
+
 def test_without_a_controller_nothing_is_left_of_a_detached_run(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:

@@ -30,7 +30,12 @@ def direct(name: str = "cut", **spec: object) -> str:
 def test_a_plan_is_run_by_the_beginning_of_its_hash(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
-    planned = chaoskit("plan", write("x.yaml", direct()), "-o", "json").json
+    file = write("x.yaml", direct())
+    planned = chaoskit("plan", file, "-o", "json").json
+    for files in ((), (file,)):
+        few = chaoskit("run", *files, "--plan", planned["hash"][:7], "--yes")
+        assert few.code == 2
+        assert "8 characters of its hash at least" in few.err
     ended = chaoskit("run", "--plan", planned["hash"][:8], "--yes", "-o", "json")
     assert ended.code == 0, ended.err
     (run,) = ended.json["runs"]
@@ -42,9 +47,12 @@ def test_a_plan_in_a_file_needs_no_documents_and_is_read_by_its_owner_alone(
     chaoskit: CommandLine, write: Write
 ) -> None:
     one, other = write("one.yaml", too_wide("one")), write("other.yaml", too_wide("other"))
+    path = chaoskit.home / "ci" / "plan.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    path.chmod(0o644)
     planned = chaoskit("plan", one, other, "--out", "ci/plan.json", "-o", "json")
     assert planned.code == 3
-    path = chaoskit.home / "ci" / "plan.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     one.unlink()
     ended = chaoskit("run", "--plan", "ci/plan.json", "--yes", "-o", "json")

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 from tests.experiments.conftest import Until, World
-from tests.experiments.directly import FAULTS, container, dump, furnish, outcome, trial, whole_again
+from tests.experiments.directly import FAULTS, LISTENS, container, dump, furnish, outcome, trial, whole_again
+from tests.servers import until
 
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
@@ -120,6 +121,25 @@ def test_a_write_of_our_own_is_applied_and_an_undeclared_steady_state_did_not_ho
     assert told == ["applied" if "applied" in sign else "effect"]
 
 
+@pytest.mark.parametrize("duration", ["1s", "15s"])
+def test_a_pod_that_nobody_makes_anew_did_not_come_back(world: World, duration: str) -> None:
+    namespace = f"direct-bare-{duration}"
+    furnish(world, namespace)
+    bare = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "lone", "namespace": namespace, "labels": {"app": "lone"}},
+        "spec": {"containers": [container(LISTENS)], "terminationGracePeriodSeconds": 1},
+    }
+    world.cluster.create(bare)
+    ref = ObjectRef(kube.POD, namespace, "lone")
+    until(lambda: kube.is_ready(world.cluster.get(ref)), 60, "the pod never gets ready")
+    one = trial(namespace, "pod-delete", duration=duration, targets={"selector": {"app": "lone"}})
+    record = world.run(one)
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert record.reason == "pod/lone did not come back: nobody makes it anew"
+
+
 def test_a_steady_state_that_was_declared_held(world: World) -> None:
     furnish(world, "direct-words")
     steady = [{"kubernetes": {"workload": "deployment/web"}, "mode": "edges", "recoversWithin": "60s"}]
@@ -158,9 +178,9 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
 
     def listen(event: Event) -> None:
         told.append(event)
-        until(event)
+        once(event)
 
-    until = Until("applied", look)
+    once = Until("applied", look)
     record = world.run(trial(namespace, "config-mutation", parameters=parameters), listen=listen)
     assert record.outcome is Outcome.PASSED, record.reason
     assert meanwhile != [{"PASSWORD": "c2VjcmV0"}]

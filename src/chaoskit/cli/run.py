@@ -45,7 +45,7 @@ class DryRun(StrEnum):
     app,
     epilog="Examples: chaoskit run experiments/ --yes; chaoskit run engine.yaml --html report.html; "
     "chaoskit run experiments/ --yes --detach; cat engine.yaml | chaoskit run - --yes --min-score 80; "
-    "chaoskit run --plan 7f3c21 --junit run.xml. Reports are written on every way out, signals included.",
+    "chaoskit run --plan 7f3c21d0 --junit run.xml. Reports are written on every way out, signals included.",
 )
 @reporting(always=True)
 def run(
@@ -91,8 +91,10 @@ def run(
     reports: Reports,
 ) -> None:
     """Run experiments: steady state, undo ledger, fault, verdict, undo, evidence."""
-    if detach and (reports.files or reports.github):
-        raise typer.BadParameter("--detach does not wait for anything to report: chaoskit report, later")
+    if detach:
+        _refuse_with_detach(
+            reports, min_score=min_score, parallel=parallel, fail_fast=fail_fast, preflight=preflight
+        )
     from chaoskit.cli import dryrun
     from chaoskit.cli.plan import plans_of
 
@@ -237,6 +239,22 @@ def _run_all(
         if stop.is_set() and any(each.outcome is Outcome.NOT_BEGUN for each in records):
             reports.stopped = interruption(stop)
         return records
+
+
+def _refuse_with_detach(
+    reports: Reports, *, min_score: float | None, parallel: int, fail_fast: bool, preflight: bool
+) -> None:
+    """Nothing was asked for that only who waits for the runs, or does them, can do."""
+    if reports.files or reports.github:
+        raise typer.BadParameter("--detach does not wait for anything to report: chaoskit report, later")
+    given = {
+        "--min-score": min_score is not None,
+        "--parallel": parallel > 1,
+        "--fail-fast": fail_fast,
+        "--no-preflight": not preflight,
+    }
+    if options := [name for name, said in given.items() if said]:
+        raise typer.BadParameter(f"--detach leaves the runs to a controller, without {', '.join(options)}")
 
 
 def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expected: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,9 @@ from typing import Any
 
 from chaoskit.documents import Document
 from chaoskit.errors import InvalidInput, UnknownName, cause
-from chaoskit.experiments.planning import Plan
+from chaoskit.experiments.planning import Plan, refuse_short
 
 SCHEMA = "chaoskit.io/planfile/v1"
-
-CHARACTERS = 6
-"""So many of a plan's hash at least tell one plan from another among those kept here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,8 @@ def write(path: Path, documents: Sequence[Document], plans: Sequence[Plan], name
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, 0o600)  # one that was there keeps its mode otherwise
             json.dump(whole, file, indent=2)
     except OSError as error:
         raise InvalidInput(f"the plan cannot be written to {path}: {error.strerror}") from error
@@ -96,8 +96,7 @@ def find(folder: Path, wanted: str) -> PlanFile:
     """
     if Path(wanted).is_file():
         return read(Path(wanted))
-    if len(wanted) < CHARACTERS:
-        raise InvalidInput(f"plan {wanted}: {CHARACTERS} characters of its hash at least")
+    refuse_short(wanted)
     found = sorted(folder.glob(f"{wanted}*.json"))
     if len(found) > 1:
         raise InvalidInput(f"more than one plan begins with {wanted}")

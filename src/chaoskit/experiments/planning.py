@@ -10,7 +10,7 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.clock import Clock, WallClock
-from chaoskit.errors import CannotStart, Forbidden, Refused
+from chaoskit.errors import CannotStart, Forbidden, InvalidInput, Refused
 from chaoskit.experiments import impact, litmus
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
@@ -25,6 +25,9 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.steadystate.conditions import Condition, WorkloadCondition
+
+HASH_CHARACTERS = 8
+"""So many of a plan's hash at least tell one plan from another."""
 
 ENGINE_WAIT = 2 * 180.0 + 120.0
 """Seconds that Litmus may take beside the fault before it is late: two status checks, and slack."""
@@ -227,6 +230,17 @@ def _hash(trial: Trial, prepared: Prepared) -> str:
     }
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def refuse_short(hash_: str) -> None:
+    """So much of a plan's hash tells it from another one.
+
+    Raises:
+        InvalidInput: it is too little, wherever the plan was made.
+    """
+    if len(hash_) < HASH_CHARACTERS:
+        message = f"plan {hash_}: {HASH_CHARACTERS} characters of its hash at least"
+        raise InvalidInput(message, hint="chaoskit plan shows it")
 
 
 def _guards(trial: Trial, selections: Mapping[str, Selection], governor: Governor | None) -> list[Check]:

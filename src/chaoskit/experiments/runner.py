@@ -11,7 +11,7 @@ from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, refuse_when_stopped
-from chaoskit.errors import ChaoskitError, Conflict, InvalidInput, Refused, TakenOver
+from chaoskit.errors import ChaoskitError, Conflict, Refused, TakenOver
 from chaoskit.events import Begun, Listener, Mark, ignore
 from chaoskit.experiments import engine_watch, planning, verdict
 from chaoskit.experiments.direct.course import DirectCourse
@@ -30,9 +30,6 @@ from chaoskit.records import RunRecord, Undo
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
 from chaoskit.watching import Watching
-
-HASH_CHARACTERS = 8
-"""So many of a plan's hash at least tell one plan from another."""
 
 
 def run(
@@ -119,9 +116,8 @@ class _Run:
     # ------------------------------------------------------------------ before anything is written
 
     def _planned(self, *, preflight: bool, expected_hash: str) -> Plan:
-        if expected_hash and len(expected_hash) < HASH_CHARACTERS:
-            message = f"plan {expected_hash}: {HASH_CHARACTERS} characters of its hash at least"
-            raise InvalidInput(message, hint="chaoskit plan shows it")
+        if expected_hash:
+            planning.refuse_short(expected_hash)
         made = self._plan()
         if any(check.name in {"busy", "interlock"} for check in made.checks) and self._rescued():
             made = self._plan()

@@ -56,7 +56,7 @@ class DirectCourse:
         self._ledger = ledger
         self._admit = admit
         self._last = clock.monotonic()
-        self._scene = self._look()
+        self._first = self._scene = self._look()
         self._done: list[ObjectRef] = []
         self._put_off: list[Change] = []
         self._told: set[str] = set()
@@ -145,7 +145,7 @@ class DirectCourse:
         if not due or now + interval / 2 - began > seconds_of(self._experiment):
             return
         scene = self._look()
-        if all(_whole(each) for each in scene.workloads):
+        if scene.selection.pods and all(_whole(each) for each in scene.workloads):
             self._scene = scene
             self._round(meanwhile)
 
@@ -186,7 +186,21 @@ class DirectCourse:
     def _affected(self) -> bool:
         return bool(self._seen) or (self._course.evidence is not None and self._course.evidence.affected)
 
+    def _lost(self) -> ObjectRef | None:
+        """A pod that the fault took, and that belongs to nobody who would make it anew."""
+        bare = {kube.ref_of(pod, kube.POD) for pod in self._first.selection.pods if kube.owner(pod) is None}
+        return next((ref for ref in self._done if ref in bare and self._gone(ref)), None)
+
+    def _gone(self, ref: ObjectRef) -> bool:
+        try:
+            self._cluster.get(ref)
+        except NotFound:
+            return True
+        return False
+
     def _judgement(self) -> Judged:
+        if lost := self._lost():
+            return Judged(Outcome.WEAKNESS_FOUND, f"{lost} did not come back: nobody makes it anew")
         kind, held = self._fault.kind, held_words(steady=bool(self._experiment.spec.steady_state))
         if self._seen:
             applied = " was applied" if self._fault.applied(self._scene) else ""
