@@ -144,7 +144,9 @@ def test_open_weaknesses_are_listed_and_gated_on(keeper: CommandLine) -> None:
     assert (listed.code, listed.json["outcome"]) == (0, "done")
     assert [each["experiment"] for each in listed.json["weaknesses"]] == ["orders", "cart"]
     assert [keeper("history", "--weaknesses", "--fail-above", n).code for n in (0, 1, 2)] == [1, 1, 0]
-    assert keeper("history", "--weaknesses", "-n", "elsewhere", "--fail-above", 0).out == "no open weakness\n"
+    for place in (("-n", "elsewhere"), ("--cluster", "production")):
+        assert keeper("history", "--weaknesses", *place, "--fail-above", 0).out == "no open weakness\n"
+    assert keeper("history", "--weaknesses", "--cluster", "kind-dev", "--fail-above", 0).code == 1
 
 
 def test_a_limit_without_what_it_counts_is_2(keeper: CommandLine) -> None:

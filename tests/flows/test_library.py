@@ -12,12 +12,14 @@ from tests.servers import until
 
 import chaoskit
 from chaoskit import events
+from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import CannotStart, Unavailable, UnknownName
 from chaoskit.experiments import load
 from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Options
+from chaoskit.records import RunRecord
 from chaoskit.recovery import Plan, runbook
 from chaoskit.simulator.cluster import SimulatedCluster
 
@@ -104,6 +106,24 @@ def _plan(recovery: chaoskit.AutoRecovery) -> Plan | None:
         if isinstance(each, Plan) and each.issue.id == "orders-pod-crash" and each.issue.confidence >= 0.9:
             return each
     return None
+
+
+@pytest.mark.parametrize(("elsewhere", "changes"), [("production", False), ("", True)])
+def test_only_runs_in_the_same_cluster_close_a_gap(stage: Stage, elsewhere: str, *, changes: bool) -> None:
+    world = replace(stage.world, store=SqliteStore(stage.folder / f"{elsewhere or 'here'}.db"))
+    engine = chaoskit.AIChaosEngine(world)
+    (first,) = engine.generate("shop", top=1, source="topology")
+    assert "never tested" in first.reason
+    passed = RunRecord(
+        id="1passed000000001", at=world.clock.now(), trace_id="t", name="x", namespace="shop",
+        cluster=elsewhere or world.cluster.name, fault=first.experiment["spec"]["fault"]["kind"],
+        outcome=chaoskit.Outcome.PASSED, reason="", ended_at=world.clock.now(), experiment={},
+        targets=(first.target,),
+    )  # fmt: skip
+    world.store.put(passed.document())
+    again = engine.generate("shop", top=1, source="topology")
+    assert (again[0].reason != first.reason) is changes
+    world.store.close()
 
 
 def test_a_model_that_is_not_there_is_named_with_those_that_are(stage: Stage) -> None:

@@ -33,7 +33,7 @@ _KINDS = tuple(each.value for each in Kind if each is not Kind.ALL)
     app,
     places=("namespace", "store"),
     epilog="Examples: chaoskit history; chaoskit history --kind prediction --limit 5 -o json; "
-    "chaoskit history --weaknesses --fail-above 0",
+    "chaoskit history --weaknesses --fail-above 0 --cluster staging",
 )
 def history(
     session: Session,
@@ -47,13 +47,17 @@ def history(
         int | None,
         typer.Option(min=0, help="With --weaknesses: end with 1 when there are more than so many."),
     ] = None,
+    cluster: Annotated[
+        str, typer.Option(metavar="NAME", help="Only of the cluster of that name, as records tell it.")
+    ] = "",
 ) -> None:
     """List past runs, recoveries and predictions, the newest first; or the weaknesses that are open."""
     kinds = _KINDS if kind is Kind.ALL else (kind.value,)
     if fail_above is not None and not weaknesses:
         raise typer.BadParameter("--fail-above counts weaknesses: add --weaknesses")
     start = datetime.now(UTC) - timedelta(hours=since) if since else None
-    where = {"namespace": session.loaded.settings.namespace} if session.loaded.settings.namespace else None
+    wanted = {"namespace": session.loaded.settings.namespace, "cluster": cluster}
+    where = {name: value for name, value in wanted.items() if value}
     if weaknesses:
         _weaknesses(session, where, start, fail_above)
         return
@@ -67,9 +71,7 @@ def history(
     emit(session, "history", {"records": newest}, lambda out: _table(out, newest))
 
 
-def _weaknesses(
-    session: Session, where: dict[str, str] | None, start: datetime | None, most: int | None
-) -> None:
+def _weaknesses(session: Session, where: dict[str, str], start: datetime | None, most: int | None) -> None:
     """The open weaknesses; ends with 1 when there are more than `most`."""
     from chaoskit.reports.weaknesses import open_weaknesses
 

@@ -69,7 +69,7 @@ class AIChaosEngine:
         Past runs and recoveries of the store are labels: chaos windows are masked, never silently healthy.
         """
         store = self._world.store
-        extra = learning.labels_of(store.find("run"), store.find("recovery"))
+        extra = learning.labels_of(store.find("run", self._here), store.find("recovery", self._here))
         return learning.fit(
             self.collect(namespace, length, listen=listen),
             models=self._world.models,
@@ -110,7 +110,7 @@ class AIChaosEngine:
         from chaoskit.prediction.patterns import patterns
 
         store = self._world.store
-        extra = learning.labels_of(store.find("run"), store.find("recovery"))
+        extra = learning.labels_of(store.find("run", self._here), store.find("recovery", self._here))
         seen = self.collect(namespace, length, listen=listen)
         return patterns(prediction.label(seen, prediction.Target(), extra=extra))
 
@@ -127,6 +127,7 @@ class AIChaosEngine:
 
         `namespace` "" means all of them; protected ones are left out. `selector` takes workloads by their
         labels, as kubectl does. From ``history`` comes what was tested before, from ``topology`` nodes too.
+        Of a store that several clusters share, only what was tested in this one counts.
 
         Raises:
             InvalidInput: the selector is none.
@@ -136,7 +137,7 @@ class AIChaosEngine:
         return propose(
             predictions,
             seen,
-            world.store.find("run", limit=500),
+            world.store.find("run", self._here, limit=500),
             measured=self._measured(namespace),
             installed=self._installed(namespace),
             only=self._wanted(seen, namespace, selector),
@@ -274,6 +275,11 @@ class AIChaosEngine:
             for kind in kube.WORKLOADS
             for body in self._world.cluster.list(kind, namespace, labels=selector).items
         }
+
+    @property
+    def _here(self) -> Mapping[str, str]:
+        """What says of a record that it is of this cluster."""
+        return {"cluster": self._world.cluster.name}
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:

@@ -42,7 +42,8 @@ def scorecard(world: World, namespace: str, length: timedelta) -> tuple[Score, .
         raise CannotStart("there is no Prometheus that knows what came", hint="--prometheus URL")
     start = min(each.at for each in records) - BEFORE
     seen = prediction.collect(world.metrics, start, now, namespace, step=STEP)
-    extra = learning.labels_of(world.store.find("run"), world.store.find("recovery"))
+    here = {"cluster": world.cluster.name}
+    extra = learning.labels_of(world.store.find("run", here), world.store.find("recovery", here))
     found = []
     for of_one in scoring.by_model(records).values():
         labelled = prediction.label(seen, scoring.target_of(of_one), extra=extra)
