@@ -118,6 +118,20 @@ def test_a_secret_original_is_kept_in_a_secret_and_never_in_the_lease() -> None:
     assert cluster.list(kube.SECRET).items == ()
 
 
+def test_an_undo_tells_what_was_put_back_and_notes_what_is_not_ours_any_more() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=7)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    ledger.write(Entry("field", CART, ("spec", "paused"), None, True))
+    cluster.patch(CART, {"spec": {"paused": True}})
+    heard: list[Event] = []
+    undone = ledger.undo(heard.append)
+    changed = "deployment/cart spec.replicas was changed by others since: it stays as it is"
+    told = [(each.mark, each.detail) for each in heard if isinstance(each, Step)]
+    assert told == [("done", "deployment/cart spec.paused is as before"), ("note", changed)]
+    assert (undone.state, undone.notes) == ("confirmed", (changed,))
+
+
 def test_a_lost_secret_keeps_no_other_entry_from_its_undo() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
-from chaoskit.acts.entries import Entry
+from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.undo import undo
 from chaoskit.clock import ManualClock
 from chaoskit.ports.cluster import ObjectRef
@@ -15,13 +15,16 @@ MADE = Entry("created", CART, after="run1")
 
 def test_a_field_that_still_holds_our_value_is_restored() -> None:
     cluster = FakeCluster(deployment(replicas=5))
-    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    assert undo(cluster, ManualClock(), REPLICAS).fate == "restored"
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
 def test_a_field_that_somebody_changed_since_is_left_alone() -> None:
     cluster = FakeCluster(deployment(replicas=7))
-    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    found = undo(cluster, ManualClock(), REPLICAS)
+    assert found == Undone(
+        "not ours", "deployment/cart spec.replicas was changed by others since: it stays as it is"
+    )
     assert cluster.get(CART)["spec"]["replicas"] == 7
     assert cluster.wrote == []
 
@@ -30,7 +33,7 @@ def test_undoing_twice_changes_nothing_more() -> None:
     cluster = FakeCluster(deployment(replicas=5))
     undo(cluster, ManualClock(), REPLICAS)
     cluster.wrote.clear()
-    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    assert undo(cluster, ManualClock(), REPLICAS).fate == "restored"
     assert cluster.wrote == []
 
 
@@ -38,7 +41,7 @@ def test_a_field_that_was_absent_is_absent_again() -> None:
     cluster = FakeCluster(node(unschedulable=True))
     ref = ObjectRef(kube.NODE, "", "node-1")
     entry = Entry("field", ref, ("spec", "unschedulable"), None, True)
-    assert undo(cluster, ManualClock(), entry) == ""
+    assert undo(cluster, ManualClock(), entry).fate == "restored"
     assert "unschedulable" not in cluster.get(ref)["spec"]
 
 
@@ -47,7 +50,7 @@ def test_a_mapping_is_restored_whole_and_not_merged() -> None:
     body["spec"]["selector"] = {"app": "cart", "ours": "1"}
     cluster = FakeCluster(body)
     entry = Entry("field", CART, ("spec", "selector"), {"app": "cart"}, {"app": "cart", "ours": "1"})
-    assert undo(cluster, ManualClock(), entry) == ""
+    assert undo(cluster, ManualClock(), entry).fate == "restored"
     assert cluster.get(CART)["spec"]["selector"] == {"app": "cart"}
 
 
@@ -60,28 +63,30 @@ def test_a_change_between_reading_and_writing_is_seen() -> None:
             cluster.patch(ref, {"spec": {"replicas": 9}})
 
     cluster.before_write = race
-    assert undo(cluster, ManualClock(), REPLICAS) == ""
+    assert undo(cluster, ManualClock(), REPLICAS).fate == "not ours"
     assert cluster.get(CART)["spec"]["replicas"] == 9
 
 
 def test_what_was_made_is_removed_and_a_missing_object_is_no_error() -> None:
     cluster = FakeCluster(kube.managed(deployment(), "run1"))
-    assert undo(cluster, ManualClock(), MADE) == ""
-    assert undo(cluster, ManualClock(), MADE) == ""
+    assert undo(cluster, ManualClock(), MADE) == Undone("restored", "deployment/cart removed")
+    assert undo(cluster, ManualClock(), MADE) == Undone("gone", "deployment/cart is not there")
     assert cluster.list(kube.DEPLOYMENT).items == ()
 
 
 def test_what_somebody_else_made_under_the_name_is_left() -> None:
     for body in (deployment(), kube.managed(deployment(), "run2")):
         cluster = FakeCluster(body)
-        assert undo(cluster, ManualClock(), MADE) == ""
+        found = undo(cluster, ManualClock(), MADE)
+        assert found == Undone("not ours", "deployment/cart is another one, made by others: it stays")
         assert len(cluster.list(kube.DEPLOYMENT).items) == 1
 
 
 def test_an_object_that_does_not_go_away_is_left_in_words() -> None:
     cluster = FakeCluster(kube.managed(deployment(), "run1"))
     cluster.delete = lambda *_, **__: None  # type: ignore[method-assign]
-    assert "still there" in undo(cluster, ManualClock(), MADE)
+    found = undo(cluster, ManualClock(), MADE)
+    assert found == Undone("left", "deployment/cart is still there, marked for deletion")
 
 
 TAINT = {"key": "chaos", "value": "yes", "effect": "NoExecute"}
@@ -92,15 +97,20 @@ TAINTED = Entry("element", NODE, ("spec", "taints"), after=TAINT)
 def test_an_element_is_taken_out_of_its_list_and_the_others_stay() -> None:
     other = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
     cluster = FakeCluster(node(taints=[{**TAINT, "timeAdded": "2026-01-01T00:00:00Z"}, other]))
-    assert undo(cluster, ManualClock(), TAINTED) == ""
+    assert undo(cluster, ManualClock(), TAINTED).fate == "restored"
     assert cluster.get(NODE)["spec"]["taints"] == [other]
     cluster.wrote.clear()
-    assert undo(cluster, ManualClock(), TAINTED) == ""
+    assert undo(cluster, ManualClock(), TAINTED).fate == "restored"
     assert cluster.wrote == []
 
 
 def test_a_list_without_its_last_element_is_absent() -> None:
     cluster = FakeCluster(node(taints=[TAINT]))
-    assert undo(cluster, ManualClock(), TAINTED) == ""
+    assert undo(cluster, ManualClock(), TAINTED).fate == "restored"
     assert "taints" not in cluster.get(NODE)["spec"]
-    assert undo(FakeCluster(node()), ManualClock(), TAINTED) == ""
+    assert undo(FakeCluster(node()), ManualClock(), TAINTED).fate == "restored"
+
+
+def test_a_field_of_an_object_that_is_gone_was_not_put_back() -> None:
+    assert undo(FakeCluster(), ManualClock(), REPLICAS) == Undone("gone", "deployment/cart is not there")
+    assert undo(FakeCluster(), ManualClock(), TAINTED).fate == "gone"

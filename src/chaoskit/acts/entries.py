@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from chaoskit.ports.cluster import ObjectRef
 
@@ -26,3 +26,11 @@ class Entry:
     before: Any = None
     after: Any = None
     secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What became of an entry, in `words`: put back, somebody else's by now, gone, or still owed."""
+
+    fate: Literal["restored", "not ours", "gone", "left"]
+    words: str

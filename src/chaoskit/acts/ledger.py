@@ -42,7 +42,7 @@ from chaoskit.acts.accounts import (
     plain_ref,
     prune,
 )
-from chaoskit.acts.entries import Entry
+from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.halt import Act
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
@@ -236,10 +236,15 @@ class Ledger:
         until = self._clock.monotonic() + OUTAGE
         for entry in reversed(self.account.entries):
             self._refuse_when_taken()
-            reason = self._undone(entry, note, until) or self._settled(entry)
-            tell("failed" if reason else "done", reason or undo.words(entry))
+            found = self._undone(entry, note, until)
+            reason = found.words if found.fate == "left" else self._settled(entry)
             if reason:
                 left.append(reason)
+                tell("failed", reason)
+            elif found.fate == "not ours":
+                note(found.words)
+            else:
+                tell("done", found.words)
         return Undo("not confirmed" if left else "confirmed", tuple(left), tuple(notes))
 
     def _refuse_when_taken(self) -> None:
@@ -253,12 +258,12 @@ class Ledger:
         except ChaoskitError:
             return  # the undo itself will find out
 
-    def _undone(self, entry: Entry, note: Callable[[str], None], until: float) -> str:
-        """What is left of one entry, in words: a Secret that is gone keeps no other entry from its undo."""
+    def _undone(self, entry: Entry, note: Callable[[str], None], until: float) -> Undone:
+        """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, TypeError, ValueError) as error:
-            return f"{entry.target}: its original value cannot be read: {error}"
+            return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
         return undo.undo(self._cluster, self._clock, whole, keep=self._keep_alive, tell=note, until=until)
 
     def _settled(self, entry: Entry) -> str:

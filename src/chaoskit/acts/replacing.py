@@ -25,7 +25,11 @@ class Hands:
 
     def until(self, done: Callable[[], bool]) -> bool:
         """Whether it was done in time; an application's own pace decides."""
-        end = self.clock.monotonic() + EVICTION
+        return self.within(EVICTION, done)
+
+    def within(self, seconds: float, done: Callable[[], bool]) -> bool:
+        """Whether it was done in so many seconds."""
+        end = self.clock.monotonic() + seconds
         while not done():
             if self.clock.monotonic() >= end:
                 return False

@@ -8,8 +8,8 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts.changes import Change
-from chaoskit.acts.entries import Entry
-from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.acts.entries import Entry, Undone
+from chaoskit.errors import ChaoskitError
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 KIND = "resize"
@@ -35,18 +35,23 @@ def refusal(cluster: Cluster, pod: Object, after: Resources) -> str:
     return ""
 
 
-def undo(cluster: Cluster, entry: Entry) -> str:
-    """Containers that still have our resources have their old ones; a pod that is gone needs nothing."""
-    try:
-        present = _resources(cluster.get(entry.target))
-        back = {
-            name: entry.before[name] for name, ours in entry.after.items() if same(present.get(name), ours)
-        }
-        if back:
-            _patch(cluster, entry.target, back)
-    except NotFound:
-        return ""
-    return ""
+def undo(cluster: Cluster, entry: Entry) -> Undone:
+    """Containers that still have our resources have their old ones.
+
+    Raises:
+        NotFound: the pod is gone.
+    """
+    present = _resources(cluster.get(entry.target))
+    back = {name: entry.before[name] for name, ours in entry.after.items() if same(present.get(name), ours)}
+    if back:
+        _patch(cluster, entry.target, back)
+    others = [name for name in entry.after if name not in back and present.get(name) != entry.before[name]]
+    if others:
+        names = ", ".join(others)
+        return Undone(
+            "not ours", f"{names} of {entry.target} got others since: they stay"
+        )
+    return Undone("restored", f"{entry.target} has its own resources again")
 
 
 def _patch(cluster: Cluster, ref: ObjectRef, resources: Resources, *, dry_run: bool = False) -> None:

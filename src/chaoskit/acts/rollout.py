@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaoskit import kube, rollouts
-from chaoskit.acts.entries import Entry
+from chaoskit.acts.entries import Entry, Undone
 from chaoskit.errors import CannotStart
 from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.rollouts import Revision
@@ -45,16 +45,26 @@ def change(cluster: Cluster, deployment: Object, template: Object) -> Object:
     return cluster.patch(ref, _replace(deployment, template), type="json")
 
 
-def undo(cluster: Cluster, entry: Entry) -> str:
-    """The old template is back if ours still stands; "" then, otherwise what is left, in words."""
+def undo(cluster: Cluster, entry: Entry) -> Undone:
+    """The old template is back if ours still stands.
+
+    Raises:
+        NotFound: the deployment is gone.
+        Conflict: it changed since it was read.
+    """
     deployment = cluster.get(entry.target)
+    known = _revisions(cluster, deployment)
+    again = Undone("restored", f"{entry.target} has the pod template of {entry.before} again")
     if rollouts.fingerprint(deployment["spec"]["template"]) != entry.after:
-        return ""  # somebody else's by now, or never changed: not ours to restore
-    old = next((r for r in _revisions(cluster, deployment) if r.name == entry.before), None)
+        running = rollouts.current(deployment, known)
+        if running is not None and running.name == entry.before:
+            return again
+        return Undone("not ours", f"{entry.target} got another pod template from others since: it stays")
+    old = next((each for each in known if each.name == entry.before), None)
     if old is None:
-        return f"{entry.target}: replica set {entry.before} with its old template is gone"
+        return Undone("left", f"{entry.target}: replica set {entry.before} with its old template is gone")
     change(cluster, deployment, old.template)
-    return ""
+    return again
 
 
 def _revisions(cluster: Cluster, deployment: Object) -> tuple[Revision, ...]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from math import inf
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts import engine, fields, resize, rollout
-from chaoskit.acts.entries import Entry
+from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
@@ -34,8 +33,8 @@ def undo(
     keep: Keep = lambda: None,
     tell: Tell = lambda _words: None,
     until: float = -inf,
-) -> str:
-    """What is left, in words; empty when the entry is undone or was never done.
+) -> Undone:
+    """What became of the entry: with another fate than ``left`` nothing is owed any more.
 
     A server that does not answer is asked again `until` that moment of the clock's `monotonic`.
 
@@ -44,7 +43,7 @@ def undo(
     """
     way = _WAYS.get(entry.kind)
     if way is None:
-        return f"{entry.target}: nobody here knows how to undo {entry.kind!r}"
+        return _left(entry, f"nobody here knows how to undo {entry.kind!r}")
     while True:
         try:
             return way(Hands(cluster, clock, keep, tell), entry)
@@ -52,103 +51,114 @@ def undo(
             raise
         except ChaoskitError as error:
             if not isinstance(error, Unavailable) or clock.monotonic() >= until:
-                return f"{entry.target}: {error}"
+                return _left(entry, str(error))
         except (KeyError, TypeError, ValueError) as error:
             # Written by another version or by hand: it is owed still, and must not stop the others.
-            return f"{entry.target}: its entry cannot be read ({type(error).__name__}: {error})"
+            return _left(entry, f"its entry cannot be read ({type(error).__name__}: {error})")
         clock.sleep(_AGAIN)
         keep()
 
 
-def words(entry: Entry) -> str:
-    """What undoing the entry means, in words."""
-    told = _WORDS.get(entry.kind)
-    return told(entry) if told is not None else f"{entry.kind} of {entry.target} undone"
+def _left(entry: Entry, why: str) -> Undone:
+    return Undone("left", f"{entry.target}: {why}")
 
 
-def _created(hands: Hands, entry: Entry) -> str:
-    made = _made(hands.cluster, entry)
-    if made is None:
-        return ""
-    hands.cluster.delete(made)
-    until = hands.clock.monotonic() + _PATIENCE
-    while _made(hands.cluster, entry) is not None:
-        if hands.clock.monotonic() >= until:
-            return f"{entry.target} is still there, marked for deletion"
-        hands.keep()
-        hands.clock.sleep(0.5)
-    return ""
+def _gone(entry: Entry) -> Undone:
+    return Undone("gone", f"{entry.target} is not there")
+
+
+def _created(hands: Hands, entry: Entry) -> Undone:
+    try:
+        made = _made(hands.cluster, entry)
+        if made is None:
+            return Undone("not ours", f"{entry.target} is another one, made by others: it stays")
+        hands.cluster.delete(made)
+    except NotFound:
+        return _gone(entry)
+    if hands.within(_PATIENCE, lambda: not _there(hands.cluster, entry)):
+        return Undone("restored", f"{entry.target} removed")
+    return Undone("left", f"{entry.target} is still there, marked for deletion")
+
+
+def _there(cluster: Cluster, entry: Entry) -> bool:
+    try:
+        return _made(cluster, entry) is not None
+    except NotFound:
+        return False
 
 
 def _made(cluster: Cluster, entry: Entry) -> ObjectRef | None:
-    """The very object that the run made; None when it is gone, or when somebody else made one of its name."""
-    try:
-        body = cluster.get(entry.target)
-    except NotFound:
-        return None
-    return (
-        kube.ref_of(body, entry.target.kind)
-        if kube.labels_of(body).get(kube.RUN_LABEL) == entry.after
-        else None
-    )
+    """The very object that the run made; None when somebody else made one of its name."""
+    body = cluster.get(entry.target)
+    mine = kube.labels_of(body).get(kube.RUN_LABEL) == entry.after
+    return kube.ref_of(body, entry.target.kind) if mine else None
 
 
-def _field(hands: Hands, entry: Entry) -> str:
+def _field(hands: Hands, entry: Entry) -> Undone:
+    last: Any = None
+
     def restored(present: Any) -> Any:
-        # Somebody else's value by now, or never changed: not ours to restore.
+        nonlocal last
+        last = present
         return entry.before if present == entry.after else present
 
-    return _set(hands, entry, restored)
+    where = f"{entry.target} {'.'.join(entry.path)}"
+    try:
+        changed = fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
+    except NotFound:
+        return _gone(entry)
+    if changed or last == entry.before:
+        return Undone("restored", f"{where} is as before")
+    return Undone("not ours", f"{where} was changed by others since: it stays as it is")
 
 
-def _element(hands: Hands, entry: Entry) -> str:
+def _element(hands: Hands, entry: Entry) -> Undone:
     def without(present: Any) -> Any:
         kept = [each for each in present or () if not entry.after.items() <= each.items()]
         return (kept or None) if len(kept) != len(present or ()) else present
 
-    return _set(hands, entry, without)
-
-
-def _set(hands: Hands, entry: Entry, restored: Callable[[Any], Any]) -> str:
-    with suppress(NotFound):
-        fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
-    return ""
+    try:
+        fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, without)
+    except NotFound:
+        return _gone(entry)
+    return Undone("restored", f"{entry.target} has no {_spelled(entry.after)} in {'.'.join(entry.path)}")
 
 
 def _spelled(element: Mapping[str, Any]) -> str:
     return " ".join(f"{key} {value}" for key, value in element.items())
 
 
-def _rollout(hands: Hands, entry: Entry) -> str:
+def _rollout(hands: Hands, entry: Entry) -> Undone:
     for _ in range(_TRIES):
         try:
             return rollout.undo(hands.cluster, entry)
         except NotFound:
-            return ""
+            return _gone(entry)
         except Conflict:
             hands.clock.sleep(0.2)
-    return f"{entry.target}: its template changes faster than it can be restored"
+    return _left(entry, "its template changes faster than it can be restored")
 
 
-def _engine(hands: Hands, entry: Entry) -> str:
+def _resize(hands: Hands, entry: Entry) -> Undone:
+    try:
+        return resize.undo(hands.cluster, entry)
+    except NotFound:
+        return _gone(entry)
+
+
+def _engine(hands: Hands, entry: Entry) -> Undone:
     trail = engine.Trail.of(entry)
-    return "; ".join(engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell))
+    left = engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell)
+    if left:
+        return Undone("left", "; ".join(left))
+    return Undone("restored", f"{entry.target} ended, nothing of it is left")
 
 
-_WAYS: dict[str, Callable[[Hands, Entry], str]] = {
+_WAYS: dict[str, Callable[[Hands, Entry], Undone]] = {
     "created": _created,
     "field": _field,
     "element": _element,
     rollout.KIND: _rollout,
-    resize.KIND: lambda hands, entry: resize.undo(hands.cluster, entry),
+    resize.KIND: _resize,
     "litmus-engine": _engine,
-}
-
-_WORDS: dict[str, Callable[[Entry], str]] = {
-    "created": lambda entry: f"{entry.target} removed",
-    "field": lambda entry: f"{entry.target} {'.'.join(entry.path)} is as before",
-    "element": lambda entry: f"{entry.target} has no {_spelled(entry.after)} in {'.'.join(entry.path)}",
-    rollout.KIND: lambda entry: f"{entry.target} has the pod template of {entry.before} again",
-    resize.KIND: lambda entry: f"{entry.target} has its own resources again",
-    "litmus-engine": lambda entry: f"{entry.target} ended, nothing of it is left",
 }
