@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any, cast
 
 import pytest
 from tests.experiments.made import INJECTED, RUNS, event, observed, result
@@ -14,6 +15,7 @@ from chaoskit.experiments.verdict import Judged, final, of_baseline, of_litmus, 
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object
 from chaoskit.records import Undo
+from chaoskit.reports.conditions import courses
 from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import AlertCondition, Condition
 from chaoskit.steadystate.monitor import Observation, Stage
@@ -186,6 +188,25 @@ def test_a_condition_that_goes_dark_under_the_fault_is_not_known_though_it_held_
     dark = of_steady_state(looks(True, None, None, None, True), injected=True)
     assert dark is not None
     assert dark.outcome is Outcome.ERRORED
+
+
+@pytest.mark.parametrize("after", [True, None])
+@pytest.mark.parametrize("during", [held for n in range(6) for held in product([True, None], repeat=n)])
+def test_reports_call_dark_what_the_verdict_calls_unknown(
+    during: tuple[bool | None, ...], *, after: bool | None
+) -> None:
+    first = look("during", held=True)
+    looks = [*((held, "during") for held in during), (after, "after")]
+    seen = [
+        dataclasses.replace(
+            look(cast("Stage", stage), held=held),
+            condition=first.condition,
+            at=first.at + timedelta(seconds=second),
+        )
+        for second, (held, stage) in enumerate(looks)
+    ]
+    (course,) = courses({"steady_state": [each.document() for each in seen], "injected_at": None})
+    assert (of_steady_state(seen, injected=True) is None) == (course.dark is None)
 
 
 @pytest.mark.parametrize(

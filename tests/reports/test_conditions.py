@@ -62,7 +62,7 @@ def test_a_gap_is_dark_only_when_it_lasts() -> None:
     assert courses(run(steady_state=short))[0].dark is None
     long = [look(21, True, 0.01), *(look(n, None) for n in (25, 30, 35)), look(40, True, 0.01)]
     assert courses(run(steady_state=long))[0].dark is not None
-    end = [look(21, True, 0.01), look(25, None)]
+    end = [look(21, True, 0.01), look(60, None, stage="after")]
     assert courses(run(steady_state=end))[0].dark is not None
 
 

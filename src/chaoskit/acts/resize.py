@@ -48,9 +48,7 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
     others = [name for name in entry.after if name not in back and present.get(name) != entry.before[name]]
     if others:
         names = ", ".join(others)
-        return Undone(
-            "not ours", f"{names} of {entry.target} got others since: they stay"
-        )
+        return Undone("not ours", f"{names} of {entry.target} got others since: they stay")
     return Undone("restored", f"{entry.target} has its own resources again")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Any
 
 from chaoskit.experiments.litmus import probes_of
 from chaoskit.experiments.terminal import SETTLED, Ending, Observed, injected_of
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.records import Undo
+from chaoskit.steadystate.gaps import dark
 from chaoskit.steadystate.monitor import Observation
 
 
@@ -207,17 +207,13 @@ def _last_looks(looks: Iterable[Observation]) -> tuple[Observation, ...]:
     return tuple({(id(each.condition), each.stage): each for each in looks}.values())
 
 
-DARK = 3
-"""So many looks in a row that could not be evaluated are no gap any more: what held then is not known."""
-
-
 def _dark(looks: Sequence[Observation]) -> tuple[Observation, ...]:
-    """The first look of each condition's first dark stretch; a condition that was never known is all dark."""
+    """The first look of each condition's first dark stretch."""
     found: list[Observation] = []
     for condition in {id(each.condition): each.condition for each in looks}.values():
         mine = [each for each in looks if each.condition is condition]
-        stretches = [tuple(run) for dark, run in groupby(mine, lambda each: each.held is None) if dark]
-        found += [run[0] for run in stretches if len(run) >= min(DARK, len(mine))][:1]
+        first = dark([each.held for each in mine])
+        found += [] if first is None else [mine[first]]
     return tuple(found)
 
 

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
 from chaoskit.ports.store import Document
 from chaoskit.reports.reading import moment, time
+from chaoskit.steadystate.gaps import dark
 
 STAGES = ("before", "during", "after", "after undo")
-DARK = 3
-"""So many looks in a row that could not be evaluated leave open what held meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +67,13 @@ class Course:
 
     @property
     def dark(self) -> Look | None:
-        """The first look under the fault from which on it was not known for too long, or to the end."""
-        for held, group in groupby(self.under_fault, lambda each: each.held):
-            stretch = tuple(group)
-            if held is None and (len(stretch) >= DARK or stretch[-1] is self.under_fault[-1]):
-                return stretch[0]
-        return None
+        """The look that leaves open whether it held: in the dark during the fault, or the last of a stage."""
+        during = [each for each in self.under_fault if each.stage == "during"]
+        first = dark([each.held for each in during])
+        if first is not None:
+            return during[first]
+        last = {each.stage: each for each in self.under_fault if each.stage != "during"}
+        return next((each for each in last.values() if each.held is None), None)
 
     @property
     def worst(self) -> Look | None:

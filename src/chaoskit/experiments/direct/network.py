@@ -12,7 +12,6 @@ from chaoskit.acts.changes import Change
 from chaoskit.errors import ChaoskitError
 from chaoskit.experiments.direct.scene import Direct, Scene, access
 from chaoskit.experiments.faults import Parameter
-from chaoskit.experiments.selection import picked
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.ports.metrics import Series
 from chaoskit.signals import BY_NAME
@@ -29,7 +28,7 @@ _QUIET = 0.5
 
 def _partition(scene: Scene) -> Iterator[Change]:
     """The pods get the label first, the policy comes last: half done, it cuts off nobody."""
-    for pod in _chosen(scene):
+    for pod in scene.chosen:
         ref = kube.ref_of(pod, kube.POD)
         path = ("metadata", "labels", PARTITION)
         yield changes.field(scene.cluster, scene.clock, pod, ref, path, scene.run)
@@ -44,11 +43,6 @@ def _policy(scene: Scene) -> Object:
         spec["egress"] = [_DNS]
     meta = {"name": f"chaoskit-partition-{scene.run}", "namespace": scene.namespace}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}
-
-
-def _chosen(scene: Scene) -> Iterator[Object]:
-    names = picked(scene.selection, scene.run)
-    return (pod for pod in scene.selection.pods if pod["metadata"]["name"] in names)
 
 
 def _silent(scene: Scene, done: Sequence[ObjectRef]) -> str:

@@ -11,7 +11,6 @@ from chaoskit.acts.changes import Change
 from chaoskit.errors import ChaoskitError, NotFound
 from chaoskit.experiments.direct.scene import Direct, Scene, access
 from chaoskit.experiments.faults import Parameter
-from chaoskit.experiments.selection import picked
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 
 SIGNALS = {"SIGTERM": 15, "SIGINT": 2, "SIGQUIT": 3, "SIGHUP": 1, "SIGABRT": 6, "SIGUSR1": 10}
@@ -21,14 +20,9 @@ inside: the kernel spares the first process of a PID namespace what it has no ha
 
 def _delete(scene: Scene) -> Iterator[Change]:
     grace = 0 if scene.true("force") else None
-    for pod in _chosen(scene):
+    for pod in scene.chosen:
         ref = kube.ref_of(pod, kube.POD)
         yield Change(ref, f"{ref} deleted", partial(scene.cluster.delete, ref, grace=grace))
-
-
-def _chosen(scene: Scene) -> tuple[Object, ...]:
-    names = picked(scene.selection, scene.run)
-    return tuple(pod for pod in scene.selection.pods if pod["metadata"]["name"] in names)
 
 
 def _gone(scene: Scene, done: Sequence[ObjectRef]) -> str:
@@ -65,7 +59,7 @@ DELETE = Direct(
 def _kill(scene: Scene) -> Iterator[Change]:
     signal = scene.parameters["signal"]
     command = ("sh", "-c", f"kill -{signal.removeprefix('SIG')} 1")
-    for pod in _chosen(scene):
+    for pod in scene.chosen:
         ref, container = kube.ref_of(pod, kube.POD), _container(pod, scene)
         kill = partial(scene.cluster.exec, ref, command, container=container, timeout=5.0)
         yield Change(ref, f"{ref} container {container} gets {signal}", kill)
@@ -90,7 +84,7 @@ def _restarted(scene: Scene, done: Sequence[ObjectRef]) -> str:
 def _unkillable(scene: Scene) -> Iterator[str]:
     """Why a container would not hear of it: there is none, it has no shell, its first process ignores it."""
     number = SIGNALS[scene.parameters["signal"]]
-    for pod in _chosen(scene):
+    for pod in scene.chosen:
         name, container = pod["metadata"]["name"], _container(pod, scene)
         if container not in {each["name"] for each in pod["spec"]["containers"]}:
             yield f"pod {name} has no container {container}"

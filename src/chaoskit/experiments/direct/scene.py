@@ -9,8 +9,8 @@ from typing import Literal
 from chaoskit.acts.changes import Change
 from chaoskit.clock import Clock
 from chaoskit.experiments.faults import Parameter
-from chaoskit.experiments.selection import Selection
-from chaoskit.ports.cluster import Access, Cluster, ObjectRef
+from chaoskit.experiments.selection import Selection, picked
+from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.topology import Topology, Workload
 
@@ -38,6 +38,12 @@ class Scene:
             found = self.topology.workloads.get((ref.namespace, str(ref)))
             if found is not None:
                 yield found
+
+    @property
+    def chosen(self) -> tuple[Object, ...]:
+        """The pods that are hit: so many of the candidates as were asked for, always the same in one run."""
+        names = picked(self.selection, self.run)
+        return tuple(pod for pod in self.selection.pods if pod["metadata"]["name"] in names)
 
     def whole(self, name: str) -> int:
         """A parameter that is a whole number; 0 when it is not given."""

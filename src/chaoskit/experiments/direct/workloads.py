@@ -15,7 +15,6 @@ from chaoskit.errors import ChaoskitError, Conflict, NotFound
 from chaoskit.experiments.direct.pods import going
 from chaoskit.experiments.direct.scene import Direct, Scene, access, on
 from chaoskit.experiments.faults import Parameter
-from chaoskit.experiments.selection import picked
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.topology import Workload
 
@@ -189,13 +188,8 @@ MUTATING = Direct(
 
 
 def _squeeze(scene: Scene) -> Iterator[Change]:
-    for pod in _chosen(scene):
+    for pod in scene.chosen:
         yield resize.change(scene.cluster, pod, _squeezed(scene, pod))
-
-
-def _chosen(scene: Scene) -> Iterator[Object]:
-    names = picked(scene.selection, scene.run)
-    return (pod for pod in scene.selection.pods if pod["metadata"]["name"] in names)
 
 
 def _squeezed(scene: Scene, pod: Object) -> dict[str, Mapping[str, Any]]:
@@ -221,7 +215,7 @@ def _share(limit: str, percent: int, resource: str) -> str:
 
 
 def _unsqueezable(scene: Scene) -> Iterator[str]:
-    for pod in _chosen(scene):
+    for pod in scene.chosen:
         wanted = _squeezed(scene, pod)
         if not wanted:
             yield f"pod {pod['metadata']['name']} has no limit of what is to be squeezed"
@@ -231,7 +225,7 @@ def _unsqueezable(scene: Scene) -> Iterator[str]:
 
 def _less(scene: Scene, done: Sequence[ObjectRef]) -> str:
     """A container runs with the smaller limit, by the kubelet's own word, or it did not survive it."""
-    for pod in _chosen(scene):
+    for pod in scene.chosen:
         ref = kube.ref_of(pod, kube.POD)
         if ref not in done:
             continue
