@@ -148,9 +148,13 @@ def test_several_runs_end_with_the_gravest_code(chaoskit: CommandLine, write: Wr
 
 def test_fail_fast_leaves_out_what_comes_after(chaoskit: CommandLine, write: Write) -> None:
     one, other = write("one.yaml", too_wide()), write("other.yaml", without_baseline())
-    ended = chaoskit("run", one, other, "--yes", "--fail-fast", "-o", "json")
+    ended = chaoskit("run", one, other, "--yes", "--fail-fast", "-o", "json", "--junit", "runs.xml")
     assert ended.code == 3
-    assert len(ended.json["runs"]) == 1
+    assert [each["outcome"] for each in ended.json["runs"]] == ["refused", "not-begun"]
+    reason = "not begun: too-wide ended with refused, and the rest was not wanted then"
+    assert ended.json["runs"][1]["reason"] == reason
+    assert reason in (chaoskit.home / "runs.xml").read_text(encoding="utf-8")
+    assert len(chaoskit("history", "-o", "json").json["records"]) == 1
 
 
 def test_a_folder_and_standard_input_are_read_as_files_are(chaoskit: CommandLine, write: Write) -> None:

@@ -81,7 +81,7 @@ def dump(world: World, namespace: str) -> dict[str, Object]:
     found += [(kube.NODE, body) for body in world.cluster.list(kube.NODE).items]
     kept = {f"{kind}/{body['metadata']['name']}": _wanted(body) for kind, body in found}
     pods = world.cluster.list(kube.POD, namespace).items
-    kept["pods"] = {"number": sum(kube.is_ready(pod) for pod in pods)}
+    kept["pods"] = {"number": sum(kube.is_ready(pod) and not kube.is_deleting(pod) for pod in pods)}
     kept["labels"] = {"of pods": sorted({key for pod in pods for key in kube.labels_of(pod)})}
     return kept
 
