@@ -7,6 +7,7 @@ import re
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.podcontrol import look_when_available
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone
 from chaoskit.simulator.recorder import Recorder
@@ -55,7 +56,7 @@ class StatefulSets:
                 self._create(stateful_set, ordinal, newest)
             elif pods.is_finished(pod) and not pods.is_terminating(pod):
                 self._delete(stateful_set, pod)
-            elif pods.is_ready(pod) and not pods.is_terminating(pod):
+            elif self._available(stateful_set, pod) and not pods.is_terminating(pod):
                 continue
             if not parallel:
                 return
@@ -79,7 +80,7 @@ class StatefulSets:
             if pod["metadata"]["labels"].get(HASH) != newest:
                 self._delete(stateful_set, pod)
                 return
-            if not pods.is_ready(pod):
+            if not self._available(stateful_set, pod):
                 return
 
     def _create(self, stateful_set: Object, ordinal: int, newest: str) -> None:
@@ -132,9 +133,14 @@ class StatefulSets:
         self._events.event(stateful_set, "Normal", "SuccessfulDelete", told)
 
     def _publish(self, stateful_set: Object, mine: list[Object], newest: str) -> None:
-        status = counted(stateful_set, mine, newest, self._engine.now())
+        now = self._engine.now()
+        status = counted(stateful_set, mine, newest, now)
         if status != stateful_set.get("status"):
             self._api.update({**stateful_set, "status": status}, "status")
+        look_when_available(self._queue, stateful_set, mine, now)
+
+    def _available(self, stateful_set: Object, pod: Object) -> bool:
+        return pods.is_available(pod, stateful_set["spec"].get("minReadySeconds", 0), self._engine.now())
 
 
 def counted(stateful_set: Object, mine: list[Object], newest: str, now: float) -> Object:
