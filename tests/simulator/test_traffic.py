@@ -8,6 +8,7 @@ from tests.simulator.instant import InstantCluster
 from chaoskit.simulator.effects import Effect, Kind
 from chaoskit.simulator.traffic import queueing
 from chaoskit.simulator.traffic.queueing import Part
+from chaoskit.simulator.traffic.state import network_fault
 
 SHOP = "shop"
 
@@ -369,3 +370,25 @@ def hog(node: str) -> dict[str, object]:
         "spec": {"nodeName": node, "containers": [{"name": "hog", "image": "stress"}]},
         "status": {"phase": "Running", "conditions": [], "containerStatuses": [state]},
     }
+
+
+@pytest.mark.parametrize(
+    ("peer", "hit"),
+    [
+        ("db", True),
+        ("cart", False),
+        ("db|5432", True),
+        ("db|80", False),
+        ("|5432", True),
+        ("|80", False),
+        ("|!80,443", True),
+        ("|!5432,80", False),
+        ("10.96.0.0/16", True),
+        ("10.97.0.0/16|5432", False),
+    ],
+)
+def test_a_network_fault_hits_the_peers_and_ports_that_it_names(peer: str, hit: bool) -> None:
+    effect = Effect("network-loss", "shop", "cart-1", 100, (peer,))
+    lost, _ = network_fault([effect], frozenset({"db", "10.96.0.7"}), 0.0, frozenset({5432}))
+    assert lost == (1.0 if hit else 0.0)
+    assert network_fault([effect], None)[0] == 0.0

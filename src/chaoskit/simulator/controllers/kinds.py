@@ -1,4 +1,4 @@
-"""The kinds there are: the built-in ones, and those that definitions add and take away while the cluster runs."""
+"""The kinds there are: the built-in ones, and those that definitions add and take away meanwhile."""
 
 from __future__ import annotations
 
