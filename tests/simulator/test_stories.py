@@ -203,7 +203,7 @@ def played(kind: str, *, tended: bool = True) -> tuple[World, Incident]:
     shop = Shop(world.api, world.engine, world.effects, world.kubelet, seed=5)
     shop.start()
     world.run(120)
-    incident = shop._director.begin(kind, "orders", tended=tended)
+    incident = shop.begin(kind, "orders", tended=tended)
     for _ in range(90):
         world.run(60)
         if over(incident):
@@ -222,11 +222,27 @@ def test_every_story_fails_is_ended_and_leaves_nothing(kind: str) -> None:
     assert [d["metadata"]["name"] for d in deployments if d["status"].get("unavailableReplicas")] == []
 
 
+def test_crowds_of_several_stories_come_together_and_each_goes_by_itself() -> None:
+    cluster = InstantCluster(seed=3).run(300)
+    rhythm, crowds = cluster.shop.traffic.rhythm, []
+    for workload in ("cart", "orders"):
+        cluster.shop.begin("oom-at-load", workload, seconds=60)
+        cluster.run(120)
+        crowds.append(rhythm.swings)
+    assert crowds[1] > crowds[0] > 1
+    first, _ = cluster.shop.incidents
+    for pod in first.pods:
+        cluster.api.delete("Pod", "shop", pod)
+    cluster.run(60)
+    assert over(first)
+    assert rhythm.swings == pytest.approx(crowds[1] / crowds[0])
+
+
 def test_stories_come_with_a_warning_or_without() -> None:
     waits = []
     for seed in range(6):
         cluster = InstantCluster(seed=seed).run(300)
-        incident = cluster.shop._director.begin("packet-loss", "orders", tended=True)
+        incident = cluster.shop.begin("packet-loss", "orders", tended=True)
         while incident.failure_time is None:
             cluster.run(15)
         waits.append(incident.failure_time - incident.start)

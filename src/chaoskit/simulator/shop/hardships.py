@@ -24,14 +24,14 @@ _UNREADY = 60.0
 
 def oom_at_load(stage: Stage, incident: Incident) -> Script:
     """Each request in flight keeps memory; when more customers come, the kernel kills."""
-    pods = stage.some(incident)
+    pods, customers = stage.some(incident), stage.traffic.rhythm.swing()
     kept = [stage.growing("memory", pod) for pod in pods]
     rooms = [_room(stage, pod) for pod in pods]
     rise, patience, peak = _rise(stage, incident, 6, 25), stage.minutes(2, 8), stage.random.uniform(1.5, 2.2)
     try:
         while any(stage.present(pod) for pod in pods):
             grown = _grown(stage, incident, rise)
-            stage.traffic.rhythm.swing = 1 + (peak - 1) * grown
+            customers.set(1 + (peak - 1) * grown)
             for one, (room, usual) in zip(kept, rooms, strict=True):
                 state = stage.state(one.pod)
                 load = state.arriving / usual if state is not None else 0.0
@@ -41,7 +41,7 @@ def oom_at_load(stage: Stage, incident: Incident) -> Script:
             if incident.tired(stage.engine.now(), patience):
                 break
     finally:
-        stage.traffic.rhythm.swing = 1.0
+        customers.end()
         _end(kept)
 
 

@@ -41,11 +41,14 @@ def restart(stage: Stage, pod: Pod) -> Script:
 def busy_hour(stage: Stage, pod: Pod) -> Script:  # noqa: ARG001 - one signature for all
     """More customers than usual, or fewer, for a while."""
     swing, steps = stage.random.uniform(0.6, 1.5), stage.random.randrange(20, 90)
-    for step in range(steps):
-        near_edge = min(step, steps - step) / (0.2 * steps)
-        stage.traffic.rhythm.swing = 1 + (swing - 1) * min(1.0, near_edge)
-        yield _STEP
-    stage.traffic.rhythm.swing = 1.0
+    customers = stage.traffic.rhythm.swing()
+    try:
+        for step in range(steps):
+            near_edge = min(step, steps - step) / (0.2 * steps)
+            customers.set(1 + (swing - 1) * min(1.0, near_edge))
+            yield _STEP
+    finally:
+        customers.end()
 
 
 def growing_cache(stage: Stage, pod: Pod) -> Script:

@@ -74,9 +74,20 @@ class Shop:
         self._engine.call_later(0, self._step)
         self._director.start()
 
-    def begin(self, kind: str, workload: str, *, namespace: str = "shop") -> Incident:
-        """The story `kind` has begun on `workload`; nobody but a recovery from outside ends it."""
-        return self._director.begin(kind, workload, namespace=namespace)
+    def begin(
+        self,
+        kind: str,
+        workload: str,
+        *,
+        namespace: str = "shop",
+        tended: bool = False,
+        seconds: float | None = None,
+    ) -> Incident:
+        """The story `kind` has begun on `workload`, to fail after `seconds` where it grows.
+
+        Unless it is tended, nobody but a recovery from outside ends it.
+        """
+        return self._director.begin(kind, workload, namespace=namespace, tended=tended, seconds=seconds)
 
     def metrics(self) -> str:
         """The text of ``/metrics`` at this moment."""
