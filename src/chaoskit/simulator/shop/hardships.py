@@ -76,14 +76,11 @@ def _bad_revision(stage: Stage, incident: Incident, field: str, wanted: object) 
 def noisy_neighbour(stage: Stage, incident: Incident) -> Script:
     """Somebody's batch job takes ever more CPU on the node of one of the workload's pods."""
     pods = stage.some(incident)
-    node, name = pods[0].node, f"batch-{stage.random.randrange(10_000, 99_999)}"
+    node = pods[0].node
+    name = stage.batch_pod(incident.namespace, node)
     incident.pods = [
         pod.name for pod in stage.pods(incident.namespace, incident.workload) if pod.node == node
     ]
-    container = {"name": "batch", "image": "busybox:1.35", "command": ["sleep", "infinity"]}
-    spec = {"nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 1}
-    meta = {"name": name, "namespace": incident.namespace, "labels": {"app": "batch"}}
-    stage.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
     rise, patience = _rise(stage, incident, 4, 20), stage.minutes(4, 14)
     yield _LOOK
     job = stage.view.pods.get((incident.namespace, name))
