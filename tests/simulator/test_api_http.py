@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chaoskit.simulator.apiserver.resources import BUILT_IN, Resource
 from chaoskit.simulator.cluster import SimulatedCluster
 
 from .conftest import Client
@@ -230,16 +231,20 @@ def test_a_deployment_that_no_server_takes_is_refused(call: Client, ns: str, bod
     assert call("PATCH", f"{path}/d", {"spec": body["spec"]}, Content_Type=MERGE).status == 422
 
 
+NONE, BOTH, SURGE = (
+    {"rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge}}
+    for unavailable, surge in ((0, 0), (1, 1), (0, 1))
+)
 SETS = [
-    ("daemonsets", {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}}, 422, "cannot be 0 when maxSurge"),
-    ("daemonsets", {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}}}, 422, "may not be set"),
+    ("daemonsets", {"updateStrategy": NONE}, 422, "cannot be 0 when maxSurge"),
+    ("daemonsets", {"updateStrategy": BOTH}, 422, "may not be set when maxUnavailable is non-zero"),
     ("daemonsets", {"updateStrategy": {"type": "Never"}}, 422, "spec.updateStrategy.type: Unsupported value"),
-    ("daemonsets", {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}}, 501, "maxSurge"),
+    ("daemonsets", {"updateStrategy": SURGE}, 501, "maxSurge"),
     ("statefulsets", {"updateStrategy": {"rollingUpdate": {"partition": -1}}}, 422, "partition"),
     ("statefulsets", {"podManagementPolicy": "Random"}, 422, "spec.podManagementPolicy"),
     ("statefulsets", {"ordinals": {"start": 3}}, 501, "spec.ordinals.start"),
     ("statefulsets", {"minReadySeconds": -1}, 422, "spec.minReadySeconds"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("plural", "spec", "status", "said"), SETS)
@@ -253,16 +258,24 @@ def test_a_set_that_no_server_takes_or_this_one_cannot_keep_is_refused(
     assert said in refused.body["message"]
 
 
+INDEXED = {
+    "metadata": {"name": "j"},
+    "spec": {
+        "completionMode": "Indexed",
+        "completions": 2,
+        "template": {"spec": pod("p", restartPolicy="Never")["spec"]},
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
         ("/api/v1/namespaces/{ns}/pods", pod("p", readinessGates=[{"conditionType": "x"}]),
          "spec.readinessGates of pods"),
-        ("/apis/batch/v1/namespaces/{ns}/jobs",
-         {"metadata": {"name": "j"}, "spec": {"completionMode": "Indexed", "completions": 2,
-          "template": {"spec": pod("p")["spec"] | {"restartPolicy": "Never"}}}}, "spec.completionMode of jobs"),
+        ("/apis/batch/v1/namespaces/{ns}/jobs", INDEXED, "spec.completionMode of jobs"),
         ("/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
-         {"metadata": {"name": "b"}, "spec": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}},
+         {"metadata": {"name": "b"}, "spec": {"unhealthyPodEvictionPolicy": "AlwaysAllow"}},
          "spec.unhealthyPodEvictionPolicy of poddisruptionbudgets"),
     ],
 )  # fmt: skip
@@ -300,6 +313,27 @@ def test_a_resize_changes_nothing_but_amounts(call: Client, ns: str, patch: Any,
     refused = call("PATCH", f"{path}/resize", patch, Content_Type="application/strategic-merge-patch+json")
     assert refused.status == 422
     assert said in refused.body["message"]
+
+
+KINDS_IN_NAMESPACES = [kind for kind in BUILT_IN if kind.namespaced]
+
+
+@pytest.mark.parametrize("kind", KINDS_IN_NAMESPACES, ids=lambda kind: kind.qualified)
+def test_the_default_roles_know_every_kind(call: Client, kind: Resource) -> None:
+    hidden = kind.group == "rbac.authorization.k8s.io" or kind.plural in {"secrets", "leases"}
+    made = kind.plural in {"events", "endpointslices", "controllerrevisions"}
+    assert allowed(call, "view", "list", kind) is not hidden
+    assert allowed(call, "view", "create", kind) is False
+    assert allowed(call, "edit", "create", kind) is (kind.plural == "secrets" or not (hidden or made))
+
+
+def allowed(call: Client, role: str, verb: str, kind: Resource) -> bool:
+    """Whether one of the default roles allows it."""
+    rules = call("GET", f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{role}").body["rules"]
+    return any(
+        kind.group in rule["apiGroups"] and kind.plural in rule["resources"] and verb in rule["verbs"]
+        for rule in rules
+    )
 
 
 def test_unknown_fields_are_refused_warned_of_or_ignored(call: Client, ns: str) -> None:

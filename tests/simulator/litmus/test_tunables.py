@@ -66,7 +66,7 @@ def _asked_for(tree: ast.AST) -> Iterator[str]:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in READERS:
                 yield from (
-                    a.value for a in node.args if isinstance(a, ast.Constant) and str(a.value).isupper()
+                    str(a.value) for a in node.args if isinstance(a, ast.Constant) and str(a.value).isupper()
                 )
         elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             yield str(node.slice.value)
