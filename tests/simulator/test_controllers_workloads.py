@@ -302,6 +302,35 @@ def test_a_daemon_set_waits_for_the_seconds_asked_for_before_the_next_replacemen
     assert took > 10
 
 
+def history(world: World) -> dict[int, Object]:
+    """The revisions of sets that are kept, by number."""
+    return {item["revision"]: item for item in world.all("ControllerRevision.apps")}
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
+def test_a_set_keeps_its_templates_and_counts_one_that_comes_back_anew(kind: str) -> None:
+    world = World()
+    spec = workload("agent", 1) | {"revisionHistoryLimit": 1}
+    if kind == "DaemonSet":
+        del spec["replicas"]
+    world.make(kind, "agent", spec)
+    world.run(5)
+    first = history(world)[1]
+    assert first["metadata"]["ownerReferences"][0]["name"] == "agent"
+    for letter in "ab":
+        world.patch(f"{kind}.apps", "agent", spec=template(x=letter))
+        world.run(40)
+    assert list(history(world)) == [2, 3]
+    world.patch(f"{kind}.apps", "agent", spec=template(x="a"))
+    world.run(40)
+    assert sorted(history(world)) == [3, 4]
+    kept = history(world)[4]["data"]["spec"]["template"]
+    assert kept["metadata"]["annotations"] == {"x": "a"}
+    world.api.delete(f"{kind}.apps", NAMESPACE, "agent")
+    world.run(10)
+    assert history(world) == {}
+
+
 def test_a_bare_pod_that_is_deleted_stays_away() -> None:
     world = World()
     world.make("Pod", "lone", pod_spec(SERVE))

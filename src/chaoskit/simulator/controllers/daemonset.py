@@ -7,11 +7,11 @@ from chaoskit.simulator.controllers import pods, rollout
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.placement import fits_labels, tolerates_all
 from chaoskit.simulator.controllers.podcontrol import PodControl, look_when_available
+from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "DaemonSet.apps"
-HASH = "controller-revision-hash"
 _TOLERATED = (
     ("node.kubernetes.io/not-ready", "NoExecute"),
     ("node.kubernetes.io/unreachable", "NoExecute"),
@@ -32,6 +32,7 @@ class DaemonSets:
         self._pods = informers.of("Pod")
         self._nodes = informers.of("Node")
         self._queue = Reconciler(engine, self._reconcile)
+        self._revisions = Revisions(api, informers)
         self._control = PodControl(api, Recorder(api, engine, "daemonset-controller"))
         self._pods.index("controller", pods.controller_uid)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
@@ -59,6 +60,7 @@ class DaemonSets:
             node["metadata"]["name"] for node in self._nodes.all() if _takes(node, _pod_spec(daemon_set))
         }
         if "deletionTimestamp" not in daemon_set["metadata"]:
+            self._revisions.keep(daemon_set, digest, digest, mine)
             self._place(daemon_set, mine, wanted, digest)
             self._replace_outdated(daemon_set, mine, wanted, digest)
         now = self._engine.now()

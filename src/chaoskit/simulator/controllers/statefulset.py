@@ -8,12 +8,12 @@ from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.podcontrol import look_when_available
+from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "StatefulSet.apps"
-HASH = "controller-revision-hash"
 
 
 class StatefulSets:
@@ -26,6 +26,7 @@ class StatefulSets:
         self._pods = informers.of("Pod")
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "statefulset-controller")
+        self._revisions = Revisions(api, informers)
         self._pods.index("controller", pods.controller_uid)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
@@ -40,9 +41,11 @@ class StatefulSets:
         if stateful_set is None:
             return
         meta = stateful_set["metadata"]
-        newest = f"{meta['name']}-{pods.template_hash(stateful_set['spec']['template'])}"
+        digest = pods.template_hash(stateful_set["spec"]["template"])
+        newest = f"{meta['name']}-{digest}"
         mine = {_ordinal(pod): pod for pod in self._pods.find("controller", meta["uid"])}
         if "deletionTimestamp" not in meta:
+            self._revisions.keep(stateful_set, digest, newest, mine.values())
             self._step(stateful_set, mine, newest)
         self._publish(stateful_set, list(mine.values()), newest)
 
