@@ -103,10 +103,10 @@ class Living:
 @pytest.fixture(scope="module")
 def living(size: Size, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
     state = tmp_path_factory.mktemp("living")
-    command = [sys.executable, "-m", "chaoskit.simulator", "--state", str(state), "--pods", str(size.pods)]
-    with subprocess.Popen(command) as process:
+    command = [sys.executable, "-m", "chaoskit.simulator", "--state", str(state)]
+    with subprocess.Popen([*command, "--pods", str(size.pods), "--history", "0.1"]) as process:
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300
             while not (state / "status.json").exists():
                 assert process.poll() is None
                 assert time.monotonic() < deadline
@@ -148,9 +148,11 @@ def test_a_day_of_history_for_thirty_pods(benchmark: Benchmark, size: Size) -> N
         with SimulatedCluster(start=start, history=size.history, pods=30) as cluster:
             return len(cluster.api.list("Pod", "shop"))
 
+    begun = time.process_time()
     assert once(benchmark, live) == 30
+    benchmark.extra_info["cpu s"] = used = round(time.process_time() - begun, 1)
     if size.judged:
-        assert benchmark.stats.stats.max < 20
+        assert used < 20  # one thread does it all: on a machine with a core to spare, the time it takes
 
 
 def test_a_thousand_live_pods_leave_most_of_a_core(benchmark: Benchmark, size: Size, living: Living) -> None:
