@@ -258,6 +258,9 @@ def test_a_set_that_no_server_takes_or_this_one_cannot_keep_is_refused(
     assert said in refused.body["message"]
 
 
+NEAR = {"topologyKey": "zone", "namespaceSelector": {"matchLabels": {"a": "b"}}}
+APART = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [NEAR]}}
+SPREAD = [{"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2}]
 INDEXED = {
     "metadata": {"name": "j"},
     "spec": {
@@ -273,6 +276,10 @@ INDEXED = {
     [
         ("/api/v1/namespaces/{ns}/pods", pod("p", readinessGates=[{"conditionType": "x"}]),
          "spec.readinessGates of pods"),
+        ("/api/v1/namespaces/{ns}/pods", pod("p", affinity=APART),
+         "spec.affinity.podAntiAffinity.namespaceSelector of pods"),
+        ("/api/v1/namespaces/{ns}/pods", pod("p", topologySpreadConstraints=SPREAD),
+         "spec.topologySpreadConstraints.minDomains of pods"),
         ("/apis/batch/v1/namespaces/{ns}/jobs", INDEXED, "spec.completionMode of jobs"),
         ("/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
          {"metadata": {"name": "b"}, "spec": {"unhealthyPodEvictionPolicy": "AlwaysAllow"}},

@@ -101,7 +101,7 @@ def _amounts(rolling: Object, path: str) -> Iterator[Cause]:
 
 def _some(value: int | str | None) -> bool:
     """Whether an int-or-percentage is more than nothing."""
-    return str(value or 0).removesuffix("%") not in {"0", "00", "000"}
+    return int(str(value or 0).removesuffix("%")) > 0
 
 
 def printed(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from chaoskit.simulator.objects import Object, dig
@@ -20,6 +20,11 @@ def field(key: str, obj: Object) -> str | None:
 
 
 def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
+    for kind in ("podAffinity", "podAntiAffinity"):
+        terms = (dig(spec, "affinity", kind) or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+        yield from _set_in(terms or (), _TERM, f"{path}.affinity.{kind}")
+    spread = spec.get("topologySpreadConstraints") or ()
+    yield from _set_in(spread, _CONSTRAINT, f"{path}.topologySpreadConstraints")
     if spec.get("readinessGates"):
         yield f"{path}.readinessGates"
     for index, container in enumerate(spec.get("initContainers") or ()):
@@ -30,10 +35,17 @@ def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
             yield f"{path}.containers[{index}].lifecycle"
 
 
+def _set_in(items: Iterable[Mapping[str, Any]], names: tuple[str, ...], path: str) -> Iterator[str]:
+    for item in items:
+        yield from (f"{path}.{name}" for name in names if item.get(name))
+
+
 def _other_than(*usual: Any) -> Callable[[Any], bool]:
     return lambda value: value is not None and value not in usual
 
 
+_TERM = ("namespaceSelector", "matchLabelKeys", "mismatchLabelKeys")
+_CONSTRAINT = ("minDomains", "matchLabelKeys")
 _RETAINED = _other_than("Retain")
 _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "DaemonSet.apps": {"spec.updateStrategy.rollingUpdate.maxSurge": _other_than(0, "0%")},

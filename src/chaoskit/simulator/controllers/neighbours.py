@@ -109,6 +109,7 @@ def _meant(term: Mapping[str, Any], namespace: str, pod: Object) -> bool:
     """Whether a term of a pod in `namespace` is about that other pod."""
     meta = pod["metadata"]
     wanted = term.get("namespaces") or [namespace]
+    # an empty namespaceSelector means all of them; others are refused when they are written
     if "namespaceSelector" not in term and meta.get("namespace", "") not in wanted:
         return False
     return "labelSelector" in term and selectors.of(term["labelSelector"])(meta.get("labels") or {})
