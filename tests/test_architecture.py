@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,28 @@ def test_import_contracts_are_kept() -> None:
     script = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_simulator_is_kept_from_every_other_part() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (kept,) = (one for one in contracts["contracts"] if one.get("source_modules") == ["chaoskit.simulator"])
+    others = {f"chaoskit.{module.name}" for module in pkgutil.iter_modules([str(PACKAGE)])}
+    assert set(kept["forbidden_modules"]) == others - {"chaoskit.simulator"}
+
+
+def test_the_simulator_does_not_use_the_facade() -> None:
+    using = [
+        path.name
+        for path in (PACKAGE / "simulator").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and node.module == "chaoskit" and _names(node) != {"simulator"})
+        or (isinstance(node, ast.Import) and "chaoskit" in _names(node))
+    ]
+    assert using == []
+
+
+def _names(node: ast.Import | ast.ImportFrom) -> set[str]:
+    return {alias.name for alias in node.names}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

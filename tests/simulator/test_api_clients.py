@@ -123,6 +123,25 @@ def test_kubectl_applies_compares_rolls_and_scales(kubectl: Any) -> None:
     assert listed["spec"]["replicas"] == 2
 
 
+@pytest.mark.parametrize("kind", ["daemonset", "statefulset"])
+def test_kubectl_rolls_sets_back(kubectl: Any, kind: str) -> None:
+    kubectl("create", "namespace", kind)
+    within = ("-n", kind, "rollout")
+    spec = DEPLOYMENT.replace("NAMESPACE", kind).partition("---")[0]
+    names = {"daemonset": "DaemonSet", "statefulset": "StatefulSet"}
+    manifest = spec.replace("kind: Deployment", f"kind: {names[kind]}")
+    if kind == "daemonset":
+        manifest = manifest.replace("replicas: 2", "minReadySeconds: 0")
+    kubectl("apply", "-f", "-", given=manifest)
+    kubectl(*within, "status", f"{kind}/web", "--timeout=60s")
+    kubectl(*within, "restart", f"{kind}/web")
+    kubectl(*within, "status", f"{kind}/web", "--timeout=60s")
+    assert "2         <none>" in kubectl(*within, "history", f"{kind}/web")
+    kubectl(*within, "undo", f"{kind}/web")
+    kubectl(*within, "status", f"{kind}/web", "--timeout=60s")
+    assert "3         <none>" in kubectl(*within, "history", f"{kind}/web")
+
+
 def test_kubectl_shows_describes_logs_and_runs_commands(kubectl: Any) -> None:
     kubectl("create", "namespace", "shown")
     kubectl("apply", "-f", "-", given=DEPLOYMENT.replace("NAMESPACE", "shown"))

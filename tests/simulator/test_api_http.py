@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chaoskit.simulator.apiserver.resources import BUILT_IN, Resource
 from chaoskit.simulator.cluster import SimulatedCluster
 
 from .conftest import Client
@@ -127,6 +128,172 @@ def test_no_body_breaks_the_server_or_an_actor(
     assert said in answer.body["message"]
 
 
+def deployment(name: str) -> dict[str, Any]:
+    template = {"metadata": {"labels": {"app": name}}, "spec": pod(name)["spec"]}
+    selector = {"matchLabels": {"app": name}}
+    return {"metadata": {"name": name}, "spec": {"replicas": 1, "selector": selector, "template": template}}
+
+
+def changed(part: Any, *path: str | int) -> Any:
+    """A deployment like `deployment` with something else at the path below its spec."""
+    body = deployment("d")
+    place = body["spec"]
+    for step in path[:-1]:
+        place = place[step] if isinstance(step, int) else place.setdefault(step, {})
+    place[path[-1]] = part
+    return body
+
+
+def contained(**container: Any) -> Any:
+    body = deployment("d")
+    body["spec"]["template"]["spec"]["containers"][0] |= container
+    return body
+
+
+ROLLING = ("strategy", "rollingUpdate")
+FIRST = "spec.template.spec.containers[0]"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            contained(resources={"requests": {"memory": "512Mi"}, "limits": {"memory": "256Mi"}}),
+            (
+                f'{FIRST}.resources.requests: Invalid value: "512Mi": '
+                "must be less than or equal to memory limit of 256Mi"
+            ),
+        ),
+        (
+            contained(resources={"requests": {"cpu": "-1"}}),
+            f'{FIRST}.resources.requests.cpu: Invalid value: "-1": must be greater than or equal to 0',
+        ),
+        (
+            contained(volumeMounts=[{"name": "data", "mountPath": "/data"}]),
+            f'{FIRST}.volumeMounts[0].name: Not found: "data"',
+        ),
+        (
+            contained(livenessProbe={"periodSeconds": 5}),
+            f"{FIRST}.livenessProbe: Required value: must specify a handler type",
+        ),
+        (
+            contained(readinessProbe={"httpGet": {"port": 80}, "exec": {"command": ["a"]}}),
+            f"{FIRST}.readinessProbe.httpGet: Forbidden: may not specify more than 1 handler type",
+        ),
+        (
+            contained(livenessProbe={"httpGet": {"port": 80}, "successThreshold": 2}),
+            f"{FIRST}.livenessProbe.successThreshold: Invalid value: 2: must be 1",
+        ),
+        (
+            contained(livenessProbe={"tcpSocket": {"port": 70000}}),
+            (
+                f"{FIRST}.livenessProbe.tcpSocket.port: Invalid value: 70000: "
+                "must be between 1 and 65535, inclusive"
+            ),
+        ),
+        (
+            contained(ports=[{"containerPort": 70000}]),
+            f"{FIRST}.ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive",
+        ),
+        (contained(env=[{"value": "x"}]), f"{FIRST}.env[0].name: Required value"),
+        (
+            changed([{"key": "a", "operator": "In"}], "template", "spec", "tolerations"),
+            (
+                'spec.template.spec.tolerations[0].operator: Unsupported value: "In": '
+                'supported values: "Equal", "Exists"'
+            ),
+        ),
+        (
+            changed({"maxUnavailable": 0, "maxSurge": 0}, *ROLLING),
+            "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0",
+        ),
+        (
+            changed({"maxUnavailable": "half"}, *ROLLING),
+            (
+                'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "half": a valid percent string '
+                "must be a numeric string followed by an ending '%'"
+            ),
+        ),
+        (changed({"maxUnavailable": "150%"}, *ROLLING), "must not be greater than 100%"),
+        (changed("Slowly", "strategy", "type"), 'spec.strategy.type: Unsupported value: "Slowly"'),
+        (
+            changed(600, "minReadySeconds"),
+            "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds",
+        ),
+    ],
+)
+def test_a_deployment_that_no_server_takes_is_refused(call: Client, ns: str, body: Any, said: str) -> None:
+    path = f"/apis/apps/v1/namespaces/{ns}/deployments"
+    refused = call("POST", path, body)
+    assert (refused.status, refused.body["reason"]) == (422, "Invalid")
+    assert said in refused.body["message"]
+    assert call("POST", path, deployment("d")).status == 201
+    assert call("PATCH", f"{path}/d", {"spec": body["spec"]}, Content_Type=MERGE).status == 422
+
+
+NONE, BOTH, SURGE = (
+    {"rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge}}
+    for unavailable, surge in ((0, 0), (1, 1), (0, 1))
+)
+SETS = [
+    ("daemonsets", {"updateStrategy": NONE}, 422, "cannot be 0 when maxSurge"),
+    ("daemonsets", {"updateStrategy": BOTH}, 422, "may not be set when maxUnavailable is non-zero"),
+    ("daemonsets", {"updateStrategy": {"type": "Never"}}, 422, "spec.updateStrategy.type: Unsupported value"),
+    ("daemonsets", {"updateStrategy": SURGE}, 501, "maxSurge"),
+    ("statefulsets", {"updateStrategy": {"rollingUpdate": {"partition": -1}}}, 422, "partition"),
+    ("statefulsets", {"podManagementPolicy": "Random"}, 422, "spec.podManagementPolicy"),
+    ("statefulsets", {"ordinals": {"start": 3}}, 501, "spec.ordinals.start"),
+    ("statefulsets", {"minReadySeconds": -1}, 422, "spec.minReadySeconds"),
+]
+
+
+@pytest.mark.parametrize(("plural", "spec", "status", "said"), SETS)
+def test_a_set_that_no_server_takes_or_this_one_cannot_keep_is_refused(
+    call: Client, ns: str, plural: str, spec: Any, status: int, said: str
+) -> None:
+    body = deployment("d")
+    del body["spec"]["replicas"]
+    refused = call("POST", f"/apis/apps/v1/namespaces/{ns}/{plural}", body | {"spec": body["spec"] | spec})
+    assert refused.status == status
+    assert said in refused.body["message"]
+
+
+NEAR = {"topologyKey": "zone", "namespaceSelector": {"matchLabels": {"a": "b"}}}
+APART = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [NEAR]}}
+SPREAD = [{"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2}]
+INDEXED = {
+    "metadata": {"name": "j"},
+    "spec": {
+        "completionMode": "Indexed",
+        "completions": 2,
+        "template": {"spec": pod("p", restartPolicy="Never")["spec"]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/api/v1/namespaces/{ns}/pods", pod("p", readinessGates=[{"conditionType": "x"}]),
+         "spec.readinessGates of pods"),
+        ("/api/v1/namespaces/{ns}/pods", pod("p", affinity=APART),
+         "spec.affinity.podAntiAffinity.namespaceSelector of pods"),
+        ("/api/v1/namespaces/{ns}/pods", pod("p", topologySpreadConstraints=SPREAD),
+         "spec.topologySpreadConstraints.minDomains of pods"),
+        ("/apis/batch/v1/namespaces/{ns}/jobs", INDEXED, "spec.completionMode of jobs"),
+        ("/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
+         {"metadata": {"name": "b"}, "spec": {"unhealthyPodEvictionPolicy": "AlwaysAllow"}},
+         "spec.unhealthyPodEvictionPolicy of poddisruptionbudgets"),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_not_simulated_is_refused(
+    call: Client, ns: str, path: str, body: Any, field: str
+) -> None:
+    refused = call("POST", path.format(ns=ns), body)
+    assert (refused.status, refused.body["reason"]) == (501, "NotImplemented")
+    assert refused.body["message"] == f"{field} is not simulated"
+
+
 def test_what_is_not_simulated_says_so(call: Client, ns: str) -> None:
     path = running(call, ns, pod("a"))
     refused = call("POST", f"{path}/portforward")
@@ -153,6 +320,27 @@ def test_a_resize_changes_nothing_but_amounts(call: Client, ns: str, patch: Any,
     refused = call("PATCH", f"{path}/resize", patch, Content_Type="application/strategic-merge-patch+json")
     assert refused.status == 422
     assert said in refused.body["message"]
+
+
+KINDS_IN_NAMESPACES = [kind for kind in BUILT_IN if kind.namespaced]
+
+
+@pytest.mark.parametrize("kind", KINDS_IN_NAMESPACES, ids=lambda kind: kind.qualified)
+def test_the_default_roles_know_every_kind(call: Client, kind: Resource) -> None:
+    hidden = kind.group == "rbac.authorization.k8s.io" or kind.plural in {"secrets", "leases"}
+    made = kind.plural in {"events", "endpointslices", "controllerrevisions"}
+    assert allowed(call, "view", "list", kind) is not hidden
+    assert allowed(call, "view", "create", kind) is False
+    assert allowed(call, "edit", "create", kind) is (kind.plural == "secrets" or not (hidden or made))
+
+
+def allowed(call: Client, role: str, verb: str, kind: Resource) -> bool:
+    """Whether one of the default roles allows it."""
+    rules = call("GET", f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{role}").body["rules"]
+    return any(
+        kind.group in rule["apiGroups"] and kind.plural in rule["resources"] and verb in rule["verbs"]
+        for rule in rules
+    )
 
 
 def test_unknown_fields_are_refused_warned_of_or_ignored(call: Client, ns: str) -> None:

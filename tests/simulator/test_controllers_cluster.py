@@ -123,6 +123,57 @@ def test_a_namespace_says_what_holds_it() -> None:
     assert world.api.get("Namespace", None, NAMESPACE) is None
 
 
+def test_a_namespace_goes_also_after_a_kind_was_taken_away_and_came_back() -> None:
+    world = World()
+    definition = widgets()
+    for _ in range(2):
+        world.create(definition)
+        world.run(1)
+        world.api.delete("CustomResourceDefinition.apiextensions.k8s.io", None, "widgets.example.com")
+        world.run(1)
+    world.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "after"}})
+    world.run(1)
+    world.api.delete("Namespace", None, "after")
+    world.run(2)
+    assert world.api.get("Namespace", None, "after") is None
+
+
+def test_a_kind_that_came_back_is_emptied_with_its_namespace() -> None:
+    world = World()
+    for _ in range(2):
+        world.create(widgets())
+        world.run(1)
+        meta = {"name": "one", "namespace": NAMESPACE, "ownerReferences": []}
+        world.create({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta})
+        world.api.delete("CustomResourceDefinition.apiextensions.k8s.io", None, "widgets.example.com")
+        world.run(1)
+    world.create(widgets())
+    world.run(1)
+    world.create({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta})
+    world.api.delete("Namespace", None, NAMESPACE)
+    world.run(10)
+    assert world.api.get("Namespace", None, NAMESPACE) is None
+    assert world.api.list("Widget.example.com") == ()
+
+
+def widgets() -> Object:
+    """The definition of a kind that lives in namespaces."""
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+    }
+    names = {"kind": "Widget", "plural": "widgets", "singular": "widget", "listKind": "WidgetList"}
+    spec = {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [version]}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": spec,
+    }
+
+
 def test_the_default_service_account_comes_back() -> None:
     world = World()
     world.api.delete("ServiceAccount", NAMESPACE, "default")

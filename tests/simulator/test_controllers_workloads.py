@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.simulator.world import NAMESPACE, SERVE, World, conditions, pod_spec, workload
 
 from chaoskit.simulator.api import Object
@@ -259,6 +260,75 @@ def test_a_daemon_set_replaces_its_pods_one_by_one() -> None:
         world.run(0.1)
         assert len(world.ready()) >= 2
     assert world.get("DaemonSet.apps", "agent")["status"]["updatedNumberScheduled"] == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "available"), [("DaemonSet", "numberAvailable"), ("StatefulSet", "availableReplicas")]
+)
+def test_pods_of_every_set_are_available_after_the_seconds_asked_for(kind: str, available: str) -> None:
+    world = World()
+    spec = workload("agent", 3) | {"minReadySeconds": 5}
+    if kind == "DaemonSet":
+        del spec["replicas"]
+    else:
+        spec["podManagementPolicy"] = "Parallel"
+    world.make(kind, "agent", spec)
+    world.until(lambda: len(world.ready()) == 3)
+    assert not world.get(f"{kind}.apps", "agent")["status"].get(available)
+    world.run(7)
+    assert world.get(f"{kind}.apps", "agent")["status"][available] == 3
+
+
+def test_a_stateful_set_waits_for_the_seconds_asked_for_before_the_next_pod() -> None:
+    world = World()
+    world.make("StatefulSet", "db", workload("db", 2) | {"minReadySeconds": 5})
+    world.until(lambda: world.ready() == ["db-0"])
+    world.run(3)
+    assert [pod["metadata"]["name"] for pod in world.all("Pod")] == ["db-0"]
+    world.until(lambda: world.ready() == ["db-0", "db-1"])
+
+
+def test_a_daemon_set_waits_for_the_seconds_asked_for_before_the_next_replacement() -> None:
+    world = World()
+    spec = workload("agent", 0) | {"minReadySeconds": 5}
+    del spec["replicas"]
+    world.make("DaemonSet", "agent", spec)
+    world.run(10)
+    world.patch("DaemonSet.apps", "agent", spec=template(x="1"))
+    world.run(1)
+    took = world.until(
+        lambda: world.get("DaemonSet.apps", "agent")["status"].get("updatedNumberScheduled") == 3
+    )
+    assert took > 10
+
+
+def history(world: World) -> dict[int, Object]:
+    """The revisions of sets that are kept, by number."""
+    return {item["revision"]: item for item in world.all("ControllerRevision.apps")}
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
+def test_a_set_keeps_its_templates_and_counts_one_that_comes_back_anew(kind: str) -> None:
+    world = World()
+    spec = workload("agent", 1) | {"revisionHistoryLimit": 1}
+    if kind == "DaemonSet":
+        del spec["replicas"]
+    world.make(kind, "agent", spec)
+    world.run(5)
+    first = history(world)[1]
+    assert first["metadata"]["ownerReferences"][0]["name"] == "agent"
+    for letter in "ab":
+        world.patch(f"{kind}.apps", "agent", spec=template(x=letter))
+        world.run(40)
+    assert list(history(world)) == [2, 3]
+    world.patch(f"{kind}.apps", "agent", spec=template(x="a"))
+    world.run(40)
+    assert sorted(history(world)) == [3, 4]
+    kept = history(world)[4]["data"]["spec"]["template"]
+    assert kept["metadata"]["annotations"] == {"x": "a"}
+    world.api.delete(f"{kind}.apps", NAMESPACE, "agent")
+    world.run(10)
+    assert history(world) == {}
 
 
 def test_a_bare_pod_that_is_deleted_stays_away() -> None:

@@ -60,6 +60,11 @@ PERMITTED = {
 }
 """How many recorded states may be missing, how many others may be there, and why."""
 
+LATE = {"readiness-flap": 2.0}
+"""Seconds that a state may come early or late, where not one: a probe's period begins anywhere in two."""
+BACKED_OFF = {"crash-loop": 0.25, "image-pull-error": 0.25, "oom-killed": 0.25}
+"""The share of its time beside: recorded back-offs are jittered by up to half, and so are simulated ones."""
+
 
 @functools.cache
 def histories(scenario: str) -> tuple[History, History]:
@@ -78,7 +83,9 @@ def test_an_object_goes_through_the_recorded_states(scenario: str, kind: str, nu
     for _, a, b, c, d in (op for op in matcher.get_opcodes() if op[0] != "equal"):
         absent += b - a
         added += 0 if a == b == len(before) else d - c  # it goes on after the recording's end
-    assert (absent, added) <= PERMITTED.get((scenario, kind, number), (0, 0, ""))[:2]
+    most_absent, most_added, _ = PERMITTED.get((scenario, kind, number), (0, 0, ""))
+    assert absent <= most_absent
+    assert added <= most_added
 
 
 @pytest.mark.parametrize(("scenario", "kind", "number"), OBJECTS)
@@ -90,8 +97,7 @@ def test_recorded_states_come_when_they_came(scenario: str, kind: str, number: i
     for a, b, size in matcher.get_matching_blocks():
         for i in range(size):
             late = simulated[b + i].at - real[a + i].at
-            # The recorded waits are jittered by up to half their length, and so are the simulated ones.
-            assert abs(late) < 1.0 + 0.25 * real[a + i].at, real[a + i]
+            assert abs(late) < LATE.get(scenario, 1.0) + BACKED_OFF.get(scenario, 0.0) * real[a + i].at
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

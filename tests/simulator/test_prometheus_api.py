@@ -12,7 +12,7 @@ from tests.simulator.instant import START, InstantCluster
 
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.prometheus import alerts
-from chaoskit.simulator.prometheus.server import PrometheusServer
+from chaoskit.simulator.prometheus.server import INSIDE, PrometheusServer
 
 NOW = START.timestamp() + 601
 
@@ -229,3 +229,27 @@ def test_a_crash_loop_is_told_by_its_restarts() -> None:
 
 def test_a_server_that_never_started_can_be_stopped(cluster: InstantCluster) -> None:
     PrometheusServer(cluster.engine, cluster.shop.signals).stop()
+
+
+def test_a_pod_asks_at_the_clusters_address_or_where_the_server_listens(cluster: InstantCluster) -> None:
+    server = PrometheusServer(cluster.engine, cluster.shop.signals, port=9091)
+    query = f'chaoskit:memory_usage:ratio{{pod="{cluster.pod("cart")}"}}'
+    addresses = (INSIDE, "http://prometheus.monitoring.svc.cluster.local:9090/", server.url)
+    (value,) = server.values(INSIDE, query)
+    assert [server.values(address, query) for address in addresses] == [[value]] * 3
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://no-such-host.nowhere:1",
+        "http://prometheus.monitoring",
+        "http://prometheus.monitoring:9090/prom",
+        "https://prometheus.monitoring:9090",
+        "",
+    ],
+)
+def test_a_pod_that_asks_elsewhere_reaches_nothing(cluster: InstantCluster, endpoint: str) -> None:
+    server = PrometheusServer(cluster.engine, cluster.shop.signals)
+    with pytest.raises(ConnectionError):
+        server.values(endpoint, "chaoskit:up:ratio")

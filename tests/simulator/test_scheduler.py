@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.simulator.world import NAMESPACE, World, pod_spec
+from tests.simulator.world import NAMESPACE, World, pod_spec, workload
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.controllers.placement import Refusal, Used, explain, refusal, requests
@@ -142,3 +142,66 @@ def test_a_pod_that_cannot_be_placed_for_long_has_one_event_that_counts() -> Non
     world.run(1000)
     (event,) = [e for e in world.all("Event") if e["reason"] == "FailedScheduling"]
     assert event["series"]["count"] == 4
+
+
+def term(app: str, **more: Any) -> Object:
+    selector = {"matchLabels": {"app": app}}
+    return {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector, **more}
+
+
+def required(kind: str, *terms: Object) -> Object:
+    return {"affinity": {kind: {"requiredDuringSchedulingIgnoredDuringExecution": list(terms)}}}
+
+
+def nodes_of(world: World, app: str) -> list[str]:
+    """The nodes of the app's pods, the empty string for one that waits."""
+    pods = [pod for pod in world.all("Pod") if pod["metadata"]["labels"]["app"] == app]
+    return sorted(pod["spec"].get("nodeName", "") for pod in pods)
+
+
+def deploy(world: World, name: str, replicas: int, **spec: Any) -> None:
+    body = workload(name, replicas)
+    body["template"]["spec"] |= spec
+    world.make("Deployment", name, body)
+    world.run(5)
+
+
+def test_pods_that_want_to_be_apart_are_apart_or_wait() -> None:
+    world = World()
+    deploy(world, "db", 5, **required("podAntiAffinity", term("db")))
+    assert nodes_of(world, "db") == ["", "", "node-1", "node-2", "node-3"]
+    waiting = next(pod for pod in world.all("Pod") if not pod["spec"].get("nodeName"))
+    (told,) = set(world.messages(waiting["metadata"]["name"], "FailedScheduling"))
+    assert "3 node(s) didn't match pod anti-affinity rules" in told
+
+
+def test_a_pod_goes_nowhere_near_one_that_does_not_want_it() -> None:
+    world = World()
+    deploy(world, "db", 2, **required("podAntiAffinity", term("web"), term("db")))
+    deploy(world, "web", 2)
+    assert len(set(nodes_of(world, "web"))) == 1
+    assert not set(nodes_of(world, "web")) & set(nodes_of(world, "db"))
+
+
+def test_a_pod_goes_where_those_are_that_it_wants_near() -> None:
+    world = World()
+    deploy(world, "web", 2, **required("podAffinity", term("db")))
+    assert nodes_of(world, "web") == ["", ""]
+    deploy(world, "db", 1)
+    world.run(300)
+    assert set(nodes_of(world, "web")) == set(nodes_of(world, "db"))
+
+
+def test_the_first_of_a_group_that_stays_together_goes_anywhere() -> None:
+    world = World()
+    deploy(world, "web", 3, **required("podAffinity", term("web")))
+    assert len(set(nodes_of(world, "web"))) == 1
+
+
+def test_pods_are_spread_as_evenly_as_they_ask() -> None:
+    world = World()
+    world.api.patch("Node", None, "node-3", {"spec": {"unschedulable": True}})
+    deploy(world, "web", 4, topologySpreadConstraints=[
+        term("web", maxSkew=1, whenUnsatisfiable="DoNotSchedule")
+    ])  # fmt: skip
+    assert nodes_of(world, "web") == ["", "", "node-1", "node-2"]

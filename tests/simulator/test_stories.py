@@ -16,7 +16,7 @@ from chaoskit.simulator.shop.stories import STORIES, TRAINING
 
 @pytest.fixture(scope="module")
 def trained() -> InstantCluster:
-    return InstantCluster(seed=4, story="training", hours=12).run(12 * 3600)
+    return InstantCluster(seed=1, story="training", hours=4).run(4 * 3600)
 
 
 def over(incident: Incident) -> bool:
@@ -176,18 +176,17 @@ def test_an_unknown_story_is_refused_at_the_start() -> None:
         InstantCluster(story="meteor")
 
 
-@pytest.mark.no_cover  # hours of simulated time, which others cover
-def test_quiet_days_have_harmless_restarts_and_no_incident() -> None:
-    cluster = InstantCluster(seed=1, story="quiet", hours=24).run(20 * 3600)
+def test_a_quiet_day_has_rollouts_restarts_and_batch_jobs_and_no_incident() -> None:
+    cluster = InstantCluster(seed=3, story="busy", hours=3)
+    names: set[str] = set()
+    cluster.api.watch("Pod", lambda _, body: names.add(body["metadata"]["name"]))
+    cluster.run(3 * 3600)
     assert not cluster.shop.incidents
-    restarts = sum(
-        series.values[-1]
-        for name, series in cluster.shop.signals.select(())
-        if name == "chaoskit:restarts:total"
-    )
-    deployments = [key for key in cluster.api.objects if key[0] == "Deployment.apps"]
-    causes = [cluster.api.objects[key]["metadata"].get("annotations", {}) for key in deployments]
-    assert restarts or any(causes)
+    every = cluster.shop.signals.select(())
+    assert any(series.values[-1] for name, series in every if name == "chaoskit:restarts:total")
+    deployments = [body for key, body in cluster.api.objects.items() if key[0] == "Deployment.apps"]
+    assert any("kubernetes.io/change-cause" in d["metadata"].get("annotations", {}) for d in deployments)
+    assert any(name.startswith("batch-") for name in names)
 
 
 def test_without_a_story_nothing_happens() -> None:
@@ -203,7 +202,7 @@ def played(kind: str, *, tended: bool = True) -> tuple[World, Incident]:
     shop = Shop(world.api, world.engine, world.effects, world.kubelet, seed=5)
     shop.start()
     world.run(120)
-    incident = shop._director.begin(kind, "orders", tended=tended)
+    incident = shop.begin(kind, "orders", tended=tended)
     for _ in range(90):
         world.run(60)
         if over(incident):
@@ -222,11 +221,27 @@ def test_every_story_fails_is_ended_and_leaves_nothing(kind: str) -> None:
     assert [d["metadata"]["name"] for d in deployments if d["status"].get("unavailableReplicas")] == []
 
 
+def test_crowds_of_several_stories_come_together_and_each_goes_by_itself() -> None:
+    cluster = InstantCluster(seed=3).run(300)
+    rhythm, crowds = cluster.shop.traffic.rhythm, []
+    for workload in ("cart", "orders"):
+        cluster.shop.begin("oom-at-load", workload, seconds=60)
+        cluster.run(120)
+        crowds.append(rhythm.swings)
+    assert crowds[1] > crowds[0] > 1
+    first, _ = cluster.shop.incidents
+    for pod in first.pods:
+        cluster.api.delete("Pod", "shop", pod)
+    cluster.run(60)
+    assert over(first)
+    assert rhythm.swings == pytest.approx(crowds[1] / crowds[0])
+
+
 def test_stories_come_with_a_warning_or_without() -> None:
     waits = []
     for seed in range(6):
         cluster = InstantCluster(seed=seed).run(300)
-        incident = cluster.shop._director.begin("packet-loss", "orders", tended=True)
+        incident = cluster.shop.begin("packet-loss", "orders", tended=True)
         while incident.failure_time is None:
             cluster.run(15)
         waits.append(incident.failure_time - incident.start)

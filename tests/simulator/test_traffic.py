@@ -6,8 +6,9 @@ import pytest
 from tests.simulator.instant import InstantCluster
 
 from chaoskit.simulator.effects import Effect, Kind
-from chaoskit.simulator.traffic import queueing
+from chaoskit.simulator.traffic import policies, queueing
 from chaoskit.simulator.traffic.queueing import Part
+from chaoskit.simulator.traffic.state import network_fault
 
 SHOP = "shop"
 
@@ -369,3 +370,47 @@ def hog(node: str) -> dict[str, object]:
         "spec": {"nodeName": node, "containers": [{"name": "hog", "image": "stress"}]},
         "status": {"phase": "Running", "conditions": [], "containerStatuses": [state]},
     }
+
+
+@pytest.mark.parametrize(
+    ("peer", "hit"),
+    [
+        ("db", True),
+        ("cart", False),
+        ("db|5432", True),
+        ("db|80", False),
+        ("|5432", True),
+        ("|80", False),
+        ("|!80,443", True),
+        ("|!5432,80", False),
+        ("10.96.0.0/16", True),
+        ("10.97.0.0/16|5432", False),
+    ],
+)
+def test_a_network_fault_hits_the_peers_and_ports_that_it_names(peer: str, hit: bool) -> None:
+    effect = Effect("network-loss", "shop", "cart-1", 100, (peer,))
+    lost, _ = network_fault([effect], frozenset({"db", "10.96.0.7"}), 0.0, frozenset({5432}))
+    assert lost == (1.0 if hit else 0.0)
+    assert network_fault([effect], None)[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("ports", "let"),
+    [
+        ([], True),
+        ([{"port": 8080}], True),
+        ([{"port": 8080, "protocol": "UDP"}], False),
+        ([{"protocol": "UDP"}], False),
+        ([{"protocol": "TCP"}], True),
+        ([{"port": 8000, "endPort": 9000}], True),
+        ([{"port": 8000, "endPort": 8079}], False),
+    ],
+)
+def test_a_policy_lets_through_the_ports_and_protocols_that_it_names(
+    ports: list[dict[str, object]], let: bool
+) -> None:
+    ingress = [{"ports": ports} if ports else {}]
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": ingress}
+    policy = policies.read({"metadata": {"namespace": "shop"}, "spec": spec})
+    cart = policies.End("shop", {}, {}, "10.0.0.1")
+    assert policies.allowed([policy], cart, cart, frozenset({8080})) is let

@@ -23,7 +23,7 @@ from chaoskit.simulator.knobs import Knobs
 from chaoskit.simulator.litmus import simulated
 from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.kubelet import Kubelet
-from chaoskit.simulator.prometheus.server import PrometheusServer
+from chaoskit.simulator.prometheus.server import INSIDE, PrometheusServer
 from chaoskit.simulator.shop import dns, manifests
 from chaoskit.simulator.shop.shop import Shop
 from chaoskit.simulator.shop.topologies import topology
@@ -89,7 +89,7 @@ class SimulatedCluster:
             self.effects,
             self.kubelet,
             http=self.shop.network,
-            prom=self.shop.values,
+            prom=self.prometheus.values,
             knobs=self.knobs,
         )
 
@@ -177,6 +177,7 @@ class SimulatedCluster:
                 "anchorWall": f"{time.time():.6f}",
                 "anchorSimulated": f"{self.engine.now():.6f}",
                 "prometheus": self.prometheus_url,
+                "prometheusForPods": INSIDE,
                 "story": self._story or "",
             }
             if self.api.get("ConfigMap", "kube-system", PUBLISHED) is None:

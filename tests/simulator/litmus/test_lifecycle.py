@@ -651,6 +651,85 @@ def test_named_target_pods_are_the_ones_that_are_hit() -> None:
     assert [effect.pod for effect in disturbed(lab)] == [pods[1]]
 
 
+def on_node_three(lab: Lab) -> set[str]:
+    """The web pods there, of three, one on each node."""
+    lab.api.patch("Node", None, "node-3", {"metadata": {"labels": {"disk": "ssd"}}})
+    lab.api.patch("Deployment.apps", NAMESPACE, "web", {"spec": {"replicas": 3}})
+    lab.engine.run_for(20)
+    pods = lab.api.list("Pod", NAMESPACE, "app=web")
+    return {p["metadata"]["name"] for p in pods if p["spec"]["nodeName"] == "node-3"}
+
+
+def test_only_pods_on_nodes_with_the_label_are_hit() -> None:
+    lab = town(count=3)
+    there = on_node_three(lab)
+    env = {"NODE_LABEL": "disk=ssd", "PODS_AFFECTED_PERC": "100", "TOTAL_CHAOS_DURATION": "30"}
+    lab.api.create(chaos("pod-network-latency", env))
+    lab.engine.run_for(30)
+    assert {effect.pod for effect in disturbed(lab)} == there
+    assert len(there) == 1
+
+
+def test_a_node_label_that_no_node_has_is_an_error() -> None:
+    lab = town()
+    lab.api.create(chaos("pod-delete", {"NODE_LABEL": "disk=ssd"}))
+    lab.engine.run_for(40)
+    told = result(lab, "pod-delete")["status"]["experimentStatus"]
+    assert told["errorOutput"]["errorCode"] == "TARGET_SELECTION_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("ports", "peers"), [("5432,6379", ("|5432", "|6379")), ("!80,443", ("|!80,443",)), ("", ())]
+)
+def test_a_network_fault_is_limited_to_the_ports_that_it_is_given(ports: str, peers: tuple[str, ...]) -> None:
+    lab = town()
+    lab.api.create(chaos("pod-network-loss", {"DESTINATION_PORTS": ports, "TOTAL_CHAOS_DURATION": "30"}))
+    lab.engine.run_for(30)
+    assert [effect.peers for effect in disturbed(lab)] == [peers]
+    ready = [p["status"]["conditions"] for p in lab.api.list("Pod", NAMESPACE, "app=web")]
+    lost = sum(c["type"] == "Ready" and c["status"] == "False" for conditions in ready for c in conditions)
+    assert lost == (0 if peers else 1)
+
+
+def test_a_tunable_that_is_not_simulated_is_an_error_that_says_so() -> None:
+    lab = town()
+    lab.api.create(chaos("pod-network-latency", {"JITTER": "50"}))
+    lab.engine.run_for(40)
+    told = result(lab, "pod-network-latency")["status"]["experimentStatus"]
+    assert told["verdict"] == "Error"
+    assert "JITTER=50 is not simulated" in told["errorOutput"]["reason"]
+    assert disturbed(lab) == []
+
+
+def test_stress_takes_all_containers_of_its_target() -> None:
+    lab = town()
+    second = {"name": "side", "image": "busybox:1.35", "command": ["sleep", "infinity"]}
+    containers = [*web()["spec"]["template"]["spec"]["containers"], second]
+    change = {"spec": {"template": {"spec": {"containers": containers}}}}
+    lab.api.patch("Deployment.apps", NAMESPACE, "web", change)
+    lab.engine.run_for(60)
+    lab.api.create(chaos("pod-cpu-hog", {"TARGET_CONTAINER": "all", "TOTAL_CHAOS_DURATION": "30"}))
+    lab.engine.run_for(30)
+    assert {effect.container for effect in disturbed(lab)} == {"web", "side"}
+
+
+def test_a_container_that_is_not_there_is_an_error() -> None:
+    lab = town()
+    lab.api.create(chaos("pod-network-loss", {"TARGET_CONTAINER": "ghost"}))
+    lab.engine.run_for(60)
+    assert verdict(lab, "pod-network-loss")[1] == "Error"
+
+
+@pytest.mark.parametrize(("random", "deleted"), [("true", 2), ("false", 5)])
+def test_a_range_of_intervals_needs_randomness(random: str, deleted: int) -> None:
+    lab = town()
+    env = {"CHAOS_INTERVAL": "20-25", "RANDOMNESS": random, "TOTAL_CHAOS_DURATION": "60"}
+    lab.api.create(chaos("pod-delete", env))
+    lab.engine.run_for(150)
+    events = [e for e in lab.api.list("Event", NAMESPACE) if e["reason"] == "ChaosInject"]
+    assert sum(e["count"] for e in events) == deleted
+
+
 def test_helpers_in_series_disturb_one_pod_after_the_other() -> None:
     lab = town()
     env = {"SEQUENCE": "serial", "PODS_AFFECTED_PERC": "100", "TOTAL_CHAOS_DURATION": "15"}

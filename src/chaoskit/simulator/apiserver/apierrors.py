@@ -209,6 +209,16 @@ def unsupported(field: str, value: str, supported: tuple[str, ...]) -> Cause:
     return Cause(field, "FieldValueNotSupported", message)
 
 
+def missing(field: str, value: str) -> Cause:
+    """A name that means nothing."""
+    return Cause(field, "FieldValueNotFound", f'Not found: "{value}"')
+
+
+def duplicate(field: str, value: str) -> Cause:
+    """A name that is taken."""
+    return Cause(field, "FieldValueDuplicate", f'Duplicate value: "{value}"')
+
+
 def forbidden_field(field: str, detail: str) -> Cause:
     """A field that may not be set or changed."""
     return Cause(field, "FieldValueForbidden", f"Forbidden: {detail}")

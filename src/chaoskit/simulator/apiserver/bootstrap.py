@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.apiserver.resources import BUILT_IN, Resource
 
 NAMESPACES = (
     "default", "kube-node-lease", "kube-public", "kube-system", "litmus", "monitoring", "shop",
@@ -13,28 +14,10 @@ NAMESPACES = (
 _RBAC = "rbac.authorization.k8s.io"
 _READ = ("get", "list", "watch")
 _WRITE = ("create", "delete", "deletecollection", "patch", "update")
-_CORE = ("configmaps", "endpoints", "persistentvolumeclaims", "pods", "serviceaccounts", "services")
-_CORE_READ = (
-    "events", "namespaces", "namespaces/status", "persistentvolumeclaims/status", "pods/log", "pods/status",
-    "services/status",
-)  # fmt: skip
-_APPS = (
-    "daemonsets", "deployments", "deployments/scale", "replicasets", "replicasets/scale",
-    "statefulsets", "statefulsets/scale",
-)  # fmt: skip
-_MORE = {
-    "apps": _APPS,
-    "autoscaling": ("horizontalpodautoscalers",),
-    "batch": ("jobs",),
-    "networking.k8s.io": ("networkpolicies",),
-    "policy": ("poddisruptionbudgets",),
-}
-_MORE_READ = {
-    "apps": tuple(f"{plural}/status" for plural in _APPS if "/" not in plural),
-    "batch": ("jobs/status",),
-    "discovery.k8s.io": ("endpointslices",),
-    "policy": ("poddisruptionbudgets/status",),
-}
+_GUARDED = frozenset({"leases", "rolebindings", "roles", "secrets"})
+"""What lives in namespaces and is not for everybody who may look around in one."""
+_BY_THE_CLUSTER = frozenset({"controllerrevisions", "endpointslices", "events"})
+"""What the cluster's own actors write, and people only read."""
 _HEALTH = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_HEALTH)
 _REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
@@ -65,13 +48,11 @@ def _service() -> Object:
 
 def _roles() -> Iterator[Object]:
     everything = [_rule("*", ("*",), ("*",)), {"verbs": ["*"], "nonResourceURLs": ["*"]}]
-    viewing = [_rule("", (*_CORE, *_CORE_READ), _READ)]
-    more_read = (*_MORE.items(), *_MORE_READ.items())
-    viewing += [_rule(group, resources, _READ) for group, resources in more_read]
+    viewing = [_rule(group, resources, _READ) for group, resources in _readable().items()]
     editing = [
         _rule("", ("pods/attach", "pods/exec", "secrets"), (*_READ, *_WRITE)),
-        _rule("", (*_CORE, "pods/eviction"), _WRITE),
-        *(_rule(group, resources, _WRITE) for group, resources in _MORE.items()),
+        _rule("", ("pods/eviction",), _WRITE),
+        *(_rule(group, resources, _WRITE) for group, resources in _writable().items()),
     ]
     owning = [_rule(_RBAC, ("rolebindings", "roles"), (*_READ, *_WRITE))]
     yield _role("cluster-admin", everything)
@@ -87,6 +68,29 @@ def _roles() -> Iterator[Object]:
             _rule("authentication.k8s.io", ("selfsubjectreviews",), ("create",)),
         ],
     )
+
+
+def _readable() -> dict[str, list[str]]:
+    """What ``view`` lets see, by group: from the table of kinds, with how things are and what they said."""
+    found = {"": ["namespaces", "namespaces/status", "pods/log"]}
+    for resource in _open():
+        below = (f"{resource.plural}/{name}" for name in ("scale", "status") if name in resource.subresources)
+        found.setdefault(resource.group, []).extend((resource.plural, *below))
+    return found
+
+
+def _writable() -> dict[str, list[str]]:
+    """What ``edit`` lets change beside, by group."""
+    found: dict[str, list[str]] = {}
+    for resource in _open():
+        if resource.plural not in _BY_THE_CLUSTER:
+            below = [f"{resource.plural}/scale"] if "scale" in resource.subresources else []
+            found.setdefault(resource.group, []).extend((resource.plural, *below))
+    return found
+
+
+def _open() -> Iterator[Resource]:
+    return (kind for kind in BUILT_IN if kind.namespaced and kind.plural not in _GUARDED)
 
 
 def _bindings() -> Iterator[Object]:

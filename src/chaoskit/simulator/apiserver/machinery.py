@@ -19,6 +19,7 @@ from chaoskit.simulator.apiserver import (
     patches,
     schemas,
     typed,
+    unsimulated,
     validation,
 )
 from chaoskit.simulator.apiserver.admission import Admission
@@ -99,6 +100,7 @@ class Machinery:
         obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
         obj = self._completed(resource, obj)
         self._refuse_wrong(resource, obj, validation.check(resource, obj))
+        _refuse_unsimulated(resource, obj)
         self._admission.complete(resource, obj)
         if resource.key == definitions.DEFINITION:
             definitions.accept(obj, self.now())
@@ -147,9 +149,10 @@ class Machinery:
             apply.record(current.object, new, options.manager, self.now(), subresource)
         if _same(current.object, new):
             return current
-        causes = validation.check(resource, new)
+        causes = [] if subresource == "status" else validation.check(resource, new)
         causes += validation.check_update(resource, current.object, new, subresource)
         self._refuse_wrong(resource, new, causes)
+        _refuse_unsimulated(resource, new)
         _count_generation(resource, current.object, new)
         return self._store(resource, new, options.dry_run)
 
@@ -388,6 +391,12 @@ def _same(old: Object, new: Object) -> bool:
     if without(old["metadata"], *ignored) != without(new["metadata"], *ignored):
         return False
     return apply.same_owners(old["metadata"], new["metadata"])
+
+
+def _refuse_unsimulated(resource: Resource, obj: Object) -> None:
+    path = unsimulated.field(resource.key, obj)
+    if path is not None:
+        raise apierrors.not_simulated(f"{path} of {resource.plural}")
 
 
 def _count_generation(resource: Resource, old: Object, new: Object) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from chaoskit.simulator import selectors
+from chaoskit.simulator.apiserver import podspecs, strategies
 from chaoskit.simulator.apiserver.apierrors import (
     Cause,
     forbidden_field,
@@ -16,22 +16,16 @@ from chaoskit.simulator.apiserver.apierrors import (
 )  # fmt: skip
 from chaoskit.simulator.apiserver.defaults import qos_class
 from chaoskit.simulator.apiserver.resources import Resource
-from chaoskit.simulator.apiserver.store import dumps
+from chaoskit.simulator.apiserver.strategies import printed
 from chaoskit.simulator.objects import Object, clone, dig, without
 
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_SUBDOMAIN = rf"{podspecs.LABEL}(\.{podspecs.LABEL})*"
 _QUALIFIED = re.compile(r"([A-Za-z0-9.-]+/)?([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_BAD_LABEL = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
-    "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation "
-    f"is '{_LABEL}')"
-)
 _BAD_SUBDOMAIN = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
     "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    rf"'{_LABEL}(\.{_LABEL})*')"
+    rf"'{podspecs.LABEL}(\.{podspecs.LABEL})*')"
 )
 _BAD_LABEL_VALUE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
@@ -67,7 +61,7 @@ def check_update(resource: Resource, old: Object, new: Object, subresource: str 
     for field in _IMMUTABLE.get(resource.key, ()):
         before, after = dig(old, *field.split(".")), dig(new, *field.split("."))
         if before != after and before is not None:
-            causes.append(wrong(field, _shown(after), "field is immutable"))
+            causes.append(wrong(field, printed(after), "field is immutable"))
     return causes
 
 
@@ -87,7 +81,7 @@ _IMMUTABLE = {
 def _metadata(resource: Resource, metadata: Object) -> Iterator[Cause]:
     name = metadata["name"]
     if resource.key in _LABEL_NAMED:
-        good, rule = re.fullmatch(_LABEL, name), _BAD_LABEL
+        good, rule = re.fullmatch(podspecs.LABEL, name), podspecs.BAD_LABEL
     elif resource.key.endswith(_FREE_NAMED) or resource.key == "Event":
         good, rule = re.fullmatch(r"[^/%]+", name), "may not contain '/' or '%'"
     else:
@@ -124,40 +118,7 @@ def _finalizers(old: Object, new: Object) -> Iterator[Cause]:
 
 
 def _pod(pod: Object) -> Iterator[Cause]:
-    yield from _pod_spec(pod["spec"], "spec")
-
-
-def _pod_spec(spec: Object, path: str) -> Iterator[Cause]:
-    containers = spec.get("containers") or []
-    if not containers:
-        yield required(f"{path}.containers")
-    seen: set[str] = set()
-    for field in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(field) or []):
-            yield from _container(container, f"{path}.{field}[{index}]", seen)
-    policy = spec.get("restartPolicy")
-    if policy not in {"Always", "OnFailure", "Never"}:
-        yield unsupported(f"{path}.restartPolicy", str(policy), ("Always", "OnFailure", "Never"))
-    grace = spec.get("terminationGracePeriodSeconds")
-    if isinstance(grace, int) and grace < 0:
-        detail = "must be greater than or equal to 0"
-        yield wrong(f"{path}.terminationGracePeriodSeconds", str(grace), detail)
-
-
-def _container(container: Object, path: str, seen: set[str]) -> Iterator[Cause]:
-    name = container.get("name") or ""
-    if not name:
-        yield required(f"{path}.name")
-    elif not re.fullmatch(_LABEL, name):
-        yield wrong(f"{path}.name", f'"{name}"', _BAD_LABEL)
-    elif name in seen:
-        yield Cause(f"{path}.name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
-    seen.add(name)
-    if not container.get("image"):
-        yield required(f"{path}.image")
-    policy = container.get("imagePullPolicy")
-    if policy not in {"Always", "IfNotPresent", "Never"}:
-        yield unsupported(f"{path}.imagePullPolicy", str(policy), ("Always", "IfNotPresent", "Never"))
+    yield from podspecs.check(pod["spec"], "spec")
 
 
 def _pod_update(old: Object, new: Object) -> Iterator[Cause]:
@@ -214,22 +175,30 @@ def _workload(obj: Object) -> Iterator[Cause]:
     if selector == {}:
         yield wrong("spec.selector", "{}", "empty selector is invalid for deployment")
     yield from _labels("spec.template.labels", labels)
-    yield from _pod_spec(spec["template"]["spec"], "spec.template.spec")
+    yield from podspecs.check(spec["template"]["spec"], "spec.template.spec")
     bad = list(_selector(selector))
     yield from bad
     if selector and not bad and not selectors.of(selector)(labels):
         detail = "`selector` does not match template `labels`"
-        yield wrong("spec.template.metadata.labels", _shown(labels), detail)
+        yield wrong("spec.template.metadata.labels", printed(labels), detail)
     policy = spec["template"]["spec"].get("restartPolicy")
     if policy in {"OnFailure", "Never"}:
         yield unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
+
+
+def _replacing(rules: Callable[[Object], Iterator[Cause]]) -> Callable[[Object], Iterator[Cause]]:
+    def check(obj: Object) -> Iterator[Cause]:
+        yield from _workload(obj)
+        yield from rules(obj["spec"])
+
+    return check
 
 
 def _selector(selector: Object | None, path: str = "spec.selector") -> Iterator[Cause]:
     try:
         selectors.of(selector)
     except (selectors.Malformed, KeyError) as error:
-        yield wrong(path, _shown(selector), str(error))
+        yield wrong(path, printed(selector), str(error))
 
 
 def _job(job: Object) -> Iterator[Cause]:
@@ -240,7 +209,7 @@ def _job(job: Object) -> Iterator[Cause]:
     if template.get("restartPolicy") == "Always":
         field = "spec.template.spec.restartPolicy"
         yield Cause(field, "FieldValueRequired", 'Required value: valid values: "OnFailure", "Never"')
-    yield from _pod_spec(template, "spec.template.spec")
+    yield from podspecs.check(template, "spec.template.spec")
 
 
 def _not_negative(spec: Object, key: str, path: str) -> Iterator[Cause]:
@@ -260,7 +229,7 @@ def _budget(budget: Object) -> Iterator[Cause]:
     spec = budget["spec"]
     yield from _selector(spec.get("selector"))
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
-        shown = _shown(spec)
+        shown = printed(spec)
         yield wrong("spec", shown, "minAvailable and maxUnavailable cannot be both set")
 
 
@@ -270,7 +239,7 @@ def _service(service: Object) -> Iterator[Cause]:
         yield required("spec.ports")
     for index, port in enumerate(spec.get("ports") or ()):
         if not isinstance(port.get("port"), int) or not 0 < port["port"] < 65536:
-            shown, field = _shown(port.get("port", 0)), f"spec.ports[{index}].port"
+            shown, field = printed(port.get("port", 0)), f"spec.ports[{index}].port"
             yield wrong(field, shown, "must be between 1 and 65535, inclusive")
         if len(spec["ports"]) > 1 and not port.get("name"):
             yield required(f"spec.ports[{index}].name")
@@ -315,19 +284,15 @@ def _definition(definition: Object) -> Iterator[Cause]:
         yield required("spec.versions")
 
 
-def _shown(value: Any) -> str:
-    return dumps(value).decode()
-
-
 _CHECKERS: dict[str, Callable[[Object], Iterator[Cause] | Sequence[Cause]]] = {
     "Pod": _pod,
     "ConfigMap": _config_map,
     "Event": _event,
     "Service": _service,
-    "Deployment.apps": _workload,
+    "Deployment.apps": _replacing(strategies.deployment),
     "ReplicaSet.apps": _workload,
-    "StatefulSet.apps": _workload,
-    "DaemonSet.apps": _workload,
+    "StatefulSet.apps": _replacing(strategies.stateful_set),
+    "DaemonSet.apps": _replacing(strategies.daemon_set),
     "Job.batch": _job,
     "NetworkPolicy.networking.k8s.io": _network_policy,
     "PodDisruptionBudget.policy": _budget,

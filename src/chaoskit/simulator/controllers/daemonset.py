@@ -6,12 +6,12 @@ from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods, rollout
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.placement import fits_labels, tolerates_all
-from chaoskit.simulator.controllers.podcontrol import PodControl
+from chaoskit.simulator.controllers.podcontrol import PodControl, look_when_available
+from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "DaemonSet.apps"
-HASH = "controller-revision-hash"
 _TOLERATED = (
     ("node.kubernetes.io/not-ready", "NoExecute"),
     ("node.kubernetes.io/unreachable", "NoExecute"),
@@ -32,6 +32,7 @@ class DaemonSets:
         self._pods = informers.of("Pod")
         self._nodes = informers.of("Node")
         self._queue = Reconciler(engine, self._reconcile)
+        self._revisions = Revisions(api, informers)
         self._control = PodControl(api, Recorder(api, engine, "daemonset-controller"))
         self._pods.index("controller", pods.controller_uid)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
@@ -59,11 +60,14 @@ class DaemonSets:
             node["metadata"]["name"] for node in self._nodes.all() if _takes(node, _pod_spec(daemon_set))
         }
         if "deletionTimestamp" not in daemon_set["metadata"]:
+            self._revisions.keep(daemon_set, digest, digest, mine)
             self._place(daemon_set, mine, wanted, digest)
             self._replace_outdated(daemon_set, mine, wanted, digest)
-        status = counted(daemon_set, mine, wanted, digest, self._engine.now())
+        now = self._engine.now()
+        status = counted(daemon_set, mine, wanted, digest, now)
         if status != daemon_set.get("status"):
             self._api.update({**daemon_set, "status": status}, "status")
+        look_when_available(self._queue, daemon_set, mine, now)
 
     def _place(self, daemon_set: Object, mine: list[Object], wanted: set[str], digest: str) -> None:
         placed = {_target(pod) for pod in mine if not pods.is_finished(pod)}
@@ -81,7 +85,8 @@ class DaemonSets:
             return
         limit = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
         room = max(1, rollout.scaled(limit, len(wanted), up=True))
-        up = [pod for pod in mine if pods.is_ready(pod) and not pods.is_terminating(pod)]
+        now, least = self._engine.now(), daemon_set["spec"].get("minReadySeconds", 0)
+        up = [p for p in mine if pods.is_available(p, least, now) and not pods.is_terminating(p)]
         room -= len(wanted) - len(up)
         old = [p for p in mine if pods.is_active(p) and p["metadata"]["labels"].get(HASH) != digest]
         broken = [pod for pod in old if not pods.is_ready(pod)]

@@ -1,46 +1,49 @@
-"""The kinds there are: the built-in ones, and those that definitions add while the cluster runs."""
+"""The kinds there are: the built-in ones, and those that definitions add and take away meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.apiserver.definitions import DEFINITION, stored_key
 from chaoskit.simulator.apiserver.resources import BUILT_IN
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers
-
-_DEFINITION = "CustomResourceDefinition.apiextensions.k8s.io"
 
 
 class Kinds:
     """Every kind served, by the name actors use (``Pod``, ``ChaosEngine.litmuschaos.io``)."""
 
     def __init__(self, informers: Informers) -> None:
-        self._known: dict[str, tuple[str, bool]] = {
+        self._served: dict[str, tuple[str, bool]] = {
             resource.key: (f"{resource.plural}.{resource.group}", resource.namespaced)
             for resource in BUILT_IN
         }
+        self._told = list(self._served)
         self._listeners: list[Callable[[str], None]] = []
-        informers.of(_DEFINITION).on_change(self._defined)
+        informers.of(DEFINITION).on_change(self._defined)
 
     def namespaced(self) -> tuple[tuple[str, str], ...]:
         """Everything that lives in namespaces: its kind, and its name as messages have it (``pods.``)."""
-        return tuple((kind, plural) for kind, (plural, inside) in self._known.items() if inside)
+        return tuple((kind, plural) for kind, (plural, inside) in self._served.items() if inside)
 
     def each(self, listener: Callable[[str], None]) -> None:
-        """`listener` is called with every kind, now and when one comes."""
+        """`listener` is called once with every kind: now, or when it first comes."""
         self._listeners.append(listener)
-        for kind in self._known:
+        for kind in self._told:
             listener(kind)
 
-    def _defined(self, _: Object | None, new: Object | None) -> None:
-        if new is None or not pods.is_true(new, "Established"):
+    def _defined(self, old: Object | None, new: Object | None) -> None:
+        if new is not None and pods.is_true(new, "Established"):
+            self._comes(new)
+        elif new is None and old is not None:
+            self._served.pop(stored_key(old), None)
+
+    def _comes(self, definition: Object) -> None:
+        spec, kind = definition["spec"], stored_key(definition)
+        self._served[kind] = (f"{spec['names']['plural']}.{spec['group']}", spec["scope"] == "Namespaced")
+        if kind in self._told:  # who watches a kind hears of it again when it comes back
             return
-        spec = new["spec"]
-        kind = f"{spec['names']['kind']}.{spec['group']}"
-        if kind in self._known:
-            return
-        plural = f"{spec['names']['plural']}.{spec['group']}"
-        self._known[kind] = (plural, spec["scope"] == "Namespaced")
+        self._told.append(kind)
         for listener in self._listeners:
             listener(kind)

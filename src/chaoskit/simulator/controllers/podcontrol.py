@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api, Object
-from chaoskit.simulator.controllers.base import key_of
+from chaoskit.simulator.controllers import pods
+from chaoskit.simulator.controllers.base import Reconciler, key_of
 from chaoskit.simulator.recorder import Recorder
+
+
+def look_when_available(queue: Reconciler, workload: Object, mine: list[Object], now: float) -> None:
+    """The workload is reconciled when the next of its ready pods has been ready for ``minReadySeconds``."""
+    wait = pods.next_available(mine, workload["spec"].get("minReadySeconds", 0), now)
+    if wait is not None:
+        queue.enqueue(key_of(workload), wait)
 
 
 class PodControl:

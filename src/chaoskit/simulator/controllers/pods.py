@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chaoskit.simulator import selectors
@@ -57,6 +57,12 @@ def ready_since(pod: Object) -> float:
 def is_available(pod: Object, min_ready_seconds: float, now: float) -> bool:
     """True when the pod has been ready for as long as its workload asks."""
     return is_ready(pod) and ready_since(pod) + min_ready_seconds <= now
+
+
+def next_available(mine: Iterable[Object], min_ready_seconds: float, now: float) -> float | None:
+    """Seconds until the next of the pods that are ready has been so long enough; None when all have."""
+    waits = (ready_since(pod) + min_ready_seconds - now for pod in mine if is_ready(pod))
+    return min((wait for wait in waits if wait > 0), default=None)
 
 
 def from_template(owner: Object, template: Object, **metadata: Any) -> Object:

@@ -8,7 +8,7 @@ from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
-from chaoskit.simulator.controllers.podcontrol import PodControl
+from chaoskit.simulator.controllers.podcontrol import PodControl, look_when_available
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import owned_by, timestamp
 from chaoskit.simulator.recorder import Recorder
@@ -103,9 +103,7 @@ class ReplicaSets:
             status["conditions"] = conditions
         if status != replica_set.get("status"):
             self._api.update({**replica_set, "status": status}, "status")
-        waiting = status.get("readyReplicas", 0)
-        if waiting != status.get("availableReplicas", 0):
-            self._queue.enqueue(key_of(replica_set), replica_set["spec"]["minReadySeconds"])
+        look_when_available(self._queue, replica_set, mine, now)
 
 
 def counted(replica_set: Object, mine: list[Object], now: float) -> Object:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api, ApiError, Change, Object
-from chaoskit.simulator.controllers import placement
+from chaoskit.simulator.controllers import neighbours, placement
 from chaoskit.simulator.controllers.base import Key, Reconciler, key_of
-from chaoskit.simulator.controllers.placement import Used
+from chaoskit.simulator.controllers.neighbours import Neighbour
+from chaoskit.simulator.controllers.placement import Refusal, Used
 from chaoskit.simulator.controllers.pods import condition, is_finished
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import owner_of, timestamp
@@ -26,6 +27,8 @@ class Scheduler:
         self._placed: dict[Key, _Placed] = {}
         self._siblings: dict[tuple[str, str], int] = {}
         self._waiting: dict[Key, Object] = {}
+        self._picky = 0
+        """How many pods that have a node mind which others are near."""
         self._queue = Reconciler(engine, self._schedule)
         self._events = SchedulerRecorder(api, engine)
 
@@ -70,9 +73,11 @@ class Scheduler:
 
     def _count(self, key: Key, pod: Object, node: str) -> None:
         if key in self._placed:
+            self._placed[key].pod = pod
             return
-        placed = _Placed(node, _owner(pod), placement.requests(pod["spec"]))
+        placed = _Placed(node, _owner(pod), placement.requests(pod["spec"]), pod)
         self._placed[key] = placed
+        self._picky += neighbours.concerned(pod["spec"])
         self._used.setdefault(node, Used()).add(placed.asked)
         where = (placed.owner, node)
         self._siblings[where] = self._siblings.get(where, 0) + 1
@@ -81,6 +86,7 @@ class Scheduler:
         placed = self._placed.pop(key, None)
         if placed is None:
             return False
+        self._picky -= neighbours.concerned(placed.pod["spec"])
         self._used[placed.node].add(placed.asked, -1)
         where = (placed.owner, placed.node)
         self._siblings[where] -= 1
@@ -96,12 +102,21 @@ class Scheduler:
             name: placement.refusal(pod["spec"], node, self._used.setdefault(name, Used()))
             for name, node in sorted(self._nodes.items())
         }
+        for name, reason in self._beside(pod).items():
+            refusals[name] = refusals[name] or Refusal((reason,), final=reason != neighbours.ANTI_AFFINITY)
         fitting = [name for name, refused in refusals.items() if refused is None]
         if fitting:
             self._bind(key, pod, self._best(pod, fitting))
         else:
             why = [refused for refused in refusals.values() if refused is not None]
             self._refuse(key, pod, placement.explain(why))
+
+    def _beside(self, pod: Object) -> dict[str, str]:
+        """Why the pods that are there keep this one from some nodes."""
+        if not self._picky and not neighbours.concerned(pod["spec"]):
+            return {}
+        there = (Neighbour(placed.pod, placed.node) for placed in self._placed.values())
+        return neighbours.refusals(pod, self._nodes, there)
 
     def _best(self, pod: Object, fitting: list[str]) -> str:
         owner = _owner(pod)
@@ -156,12 +171,13 @@ class Scheduler:
 class _Placed:
     """A pod that a node's resources are taken by."""
 
-    __slots__ = ("asked", "node", "owner")
+    __slots__ = ("asked", "node", "owner", "pod")
 
-    def __init__(self, node: str, owner: str, asked: dict[str, float]) -> None:
+    def __init__(self, node: str, owner: str, asked: dict[str, float], pod: Object) -> None:
         self.node = node
         self.owner = owner
         self.asked = asked
+        self.pod = pod
 
 
 def _owner(pod: Object) -> str:

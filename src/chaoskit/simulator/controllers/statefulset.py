@@ -7,12 +7,13 @@ import re
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.podcontrol import look_when_available
+from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "StatefulSet.apps"
-HASH = "controller-revision-hash"
 
 
 class StatefulSets:
@@ -25,6 +26,7 @@ class StatefulSets:
         self._pods = informers.of("Pod")
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "statefulset-controller")
+        self._revisions = Revisions(api, informers)
         self._pods.index("controller", pods.controller_uid)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
@@ -39,9 +41,11 @@ class StatefulSets:
         if stateful_set is None:
             return
         meta = stateful_set["metadata"]
-        newest = f"{meta['name']}-{pods.template_hash(stateful_set['spec']['template'])}"
+        digest = pods.template_hash(stateful_set["spec"]["template"])
+        newest = f"{meta['name']}-{digest}"
         mine = {_ordinal(pod): pod for pod in self._pods.find("controller", meta["uid"])}
         if "deletionTimestamp" not in meta:
+            self._revisions.keep(stateful_set, digest, newest, mine.values())
             self._step(stateful_set, mine, newest)
         self._publish(stateful_set, list(mine.values()), newest)
 
@@ -55,7 +59,7 @@ class StatefulSets:
                 self._create(stateful_set, ordinal, newest)
             elif pods.is_finished(pod) and not pods.is_terminating(pod):
                 self._delete(stateful_set, pod)
-            elif pods.is_ready(pod) and not pods.is_terminating(pod):
+            elif self._available(stateful_set, pod) and not pods.is_terminating(pod):
                 continue
             if not parallel:
                 return
@@ -79,7 +83,7 @@ class StatefulSets:
             if pod["metadata"]["labels"].get(HASH) != newest:
                 self._delete(stateful_set, pod)
                 return
-            if not pods.is_ready(pod):
+            if not self._available(stateful_set, pod):
                 return
 
     def _create(self, stateful_set: Object, ordinal: int, newest: str) -> None:
@@ -132,9 +136,14 @@ class StatefulSets:
         self._events.event(stateful_set, "Normal", "SuccessfulDelete", told)
 
     def _publish(self, stateful_set: Object, mine: list[Object], newest: str) -> None:
-        status = counted(stateful_set, mine, newest, self._engine.now())
+        now = self._engine.now()
+        status = counted(stateful_set, mine, newest, now)
         if status != stateful_set.get("status"):
             self._api.update({**stateful_set, "status": status}, "status")
+        look_when_available(self._queue, stateful_set, mine, now)
+
+    def _available(self, stateful_set: Object, pod: Object) -> bool:
+        return pods.is_available(pod, stateful_set["spec"].get("minReadySeconds", 0), self._engine.now())
 
 
 def counted(stateful_set: Object, mine: list[Object], newest: str, now: float) -> Object:

@@ -6,29 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaoskit.simulator.api import Access, ApiError, Object
+from chaoskit.simulator.apiserver.definitions import stored_key
+from chaoskit.simulator.apiserver.resources import BUILT_IN
+from chaoskit.simulator.litmus.definitions import DEFINITIONS
 
+_ACTIONS = {"Eviction.policy": "pods/eviction", "PodExecOptions": "pods/exec"}
 RESOURCES = {
-    "ChaosEngine.litmuschaos.io": "chaosengines",
-    "ChaosExperiment.litmuschaos.io": "chaosexperiments",
-    "ChaosResult.litmuschaos.io": "chaosresults",
-    "ConfigMap": "configmaps",
-    "DaemonSet.apps": "daemonsets",
-    "Deployment.apps": "deployments",
-    "Event": "events",
-    "Eviction.policy": "pods/eviction",
-    "Job.batch": "jobs",
-    "Namespace": "namespaces",
-    "NetworkPolicy.networking.k8s.io": "networkpolicies",
-    "Node": "nodes",
-    "PersistentVolumeClaim": "persistentvolumeclaims",
-    "Pod": "pods",
-    "PodExecOptions": "pods/exec",
-    "PodDisruptionBudget.policy": "poddisruptionbudgets",
-    "ReplicaSet.apps": "replicasets",
-    "Secret": "secrets",
-    "Service": "services",
-    "ServiceAccount": "serviceaccounts",
-    "StatefulSet.apps": "statefulsets",
+    **{resource.key: resource.plural for resource in BUILT_IN},
+    **{stored_key(definition): str(definition["spec"]["names"]["plural"]) for definition in DEFINITIONS},
+    **_ACTIONS,
 }
 """What Litmus' own programs touch, and what a k8sProbe may look for."""
 

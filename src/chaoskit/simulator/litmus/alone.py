@@ -116,9 +116,13 @@ def policy(env: Mapping[str, str], name: str, wanted: targets.Target) -> Object:
 
 def _peers(env: Mapping[str, str]) -> list[Object]:
     """Who is still let through: pods, namespaces, and every address but those of the destinations."""
+    asked = {
+        "podSelector": env.get("POD_SELECTOR", ""),
+        "namespaceSelector": env.get("NAMESPACE_SELECTOR", ""),
+    }
     found: list[Object] = []
-    for name, field in (("POD_SELECTOR", "podSelector"), ("NAMESPACE_SELECTOR", "namespaceSelector")):
-        pairs = dict(pair.split("=", 1) for pair in env.get(name, "").split(",") if "=" in pair)
+    for field, text in asked.items():
+        pairs = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
         found += [{field: {"matchLabels": pairs}}] if pairs else []
     excepted = [ip if "/" in ip else f"{ip}/32" for ip in destinations(env, "DESTINATION_IPS")]
     return [*found, {"ipBlock": {"cidr": "0.0.0.0/0", "except": excepted}}] if excepted else found

@@ -41,7 +41,7 @@ class Chaos:
             yield 2 * STEP * len(names) if there else _PATIENCE
             return targets.named(me.api, namespace, names)
         share = targets.ranged(me.env.get("PODS_AFFECTED_PERC", ""), random)
-        return targets.resolve(me.api, wanted, share, random)
+        return targets.resolve(me.api, wanted, share, random, node_label=me.env.get("NODE_LABEL", ""))
 
     def sequence(self) -> str:
         """``serial`` or ``parallel``."""

@@ -42,8 +42,14 @@ class Tunables:
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """The hosts and addresses that a network fault is limited to."""
-        return destinations(self.env, "DESTINATION_HOSTS", "DESTINATION_IPS")
+        """The hosts, addresses and ports that a network fault is limited to: any of them is hit."""
+        hosts = destinations(self.env, "DESTINATION_HOSTS", "DESTINATION_IPS")
+        ports = destinations(self.env, "DESTINATION_PORTS")
+        if not all(number(port.removeprefix("!")) for port in ports):
+            raise ChaosError("GENERIC_ERROR", f"invalid destination ports: {','.join(ports)}")
+        if ports and ports[0].startswith("!"):
+            return (*hosts, f"|{','.join(ports)}")
+        return (*hosts, *(f"|{port}" for port in ports))
 
 
 Maker = Callable[[Victim, Tunables], Iterable[Effect]]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.engine import Script
-from chaoskit.simulator.litmus import alone, onnodes, targets
+from chaoskit.simulator.litmus import alone, onnodes, targets, tunables
 from chaoskit.simulator.litmus.chaos import Chaos
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.helpers import Helper, inject
@@ -22,6 +22,7 @@ from chaoskit.simulator.litmus.targets import Workload, destinations
 
 def run(chaos: Chaos) -> Script:
     """The fault of this experiment has been injected and undone; raises `ChaosError` otherwise."""
+    tunables.refuse(chaos.me.experiment, chaos.me.env)
     ramp = chaos.integer("RAMP_TIME")
     yield ramp
     if chaos.me.experiment in PROGRAMS:
@@ -44,10 +45,17 @@ def pod_delete(chaos: Chaos) -> Script:
         chaos.me.say_injecting()
         for batch in [[pod] for pod in pods] if serial else [pods]:
             _delete(chaos, batch)
-            interval = chaos.me.env.get("CHAOS_INTERVAL") or "10"
-            yield targets.ranged(interval, chaos.me.world.engine.random)
+            yield _interval(chaos) or STEP  # without one, the next round's first read still takes its time
             for workload in owners:
                 yield from until_whole(chaos.me, workload)
+
+
+def _interval(chaos: Chaos) -> int:
+    """CHAOS_INTERVAL in seconds; a range is drawn from with RANDOMNESS alone, and is no number otherwise."""
+    told = chaos.me.env.get("CHAOS_INTERVAL") or "10"
+    if truth(chaos.me.env.get("RANDOMNESS", "")):
+        return targets.ranged(told, chaos.me.world.engine.random)
+    return targets.number(told)
 
 
 def _owners(chaos: Chaos, pods: Sequence[Object]) -> list[Workload]:

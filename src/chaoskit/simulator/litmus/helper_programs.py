@@ -189,7 +189,11 @@ class HelperProgram:
 def _spec_of(pod: Object, container: str) -> tuple[float | None, frozenset[int]]:
     """The container's limit of ephemeral storage in bytes, and the ports that it names."""
     containers = pod.get("spec", {}).get("containers", ())
-    spec: Object = next((c for c in containers if c["name"] == container), {})
+    spec: Object | None = next((c for c in containers if c["name"] == container), None)
+    if spec is None:
+        raise ChaosError(
+            "CONTAINER_RUNTIME_ERROR", f"failed to get the container id: no container {container}"
+        )
     limit = ((spec.get("resources") or {}).get("limits") or {}).get("ephemeral-storage")
     ports = frozenset(int(port["containerPort"]) for port in spec.get("ports") or ())
     return (None if limit is None else parse(limit)), ports

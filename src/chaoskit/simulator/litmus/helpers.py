@@ -140,7 +140,7 @@ def node_pod(
 
 def _container(me: Inside, helper: Helper, pods: Sequence[Object], volumes: Mapping[str, str]) -> Object:
     env = {
-        "TARGETS": ";".join(_target(me, pod) for pod in pods),
+        "TARGETS": ";".join(target for pod in pods for target in _targets(me, helper, pod)),
         "TOTAL_CHAOS_DURATION": str(number(me.env.get("TOTAL_CHAOS_DURATION", ""))),
         "CHAOS_NAMESPACE": me.namespace,
         "CHAOSENGINE": me.env["CHAOSENGINE"],
@@ -165,9 +165,15 @@ def _container(me: Inside, helper: Helper, pods: Sequence[Object], volumes: Mapp
     }
 
 
-def _target(me: Inside, pod: Object) -> str:
-    container = me.env.get("TARGET_CONTAINER") or pod["spec"]["containers"][0]["name"]
-    return f"{pod['metadata']['name']}:{pod['metadata']['namespace']}:{container}"
+def _targets(me: Inside, helper: Helper, pod: Object) -> Iterable[str]:
+    """What of the pod is hit; stress alone takes several containers, or ``all``."""
+    there = [container["name"] for container in pod["spec"]["containers"]]
+    wanted = [me.env.get("TARGET_CONTAINER") or there[0]]
+    if helper.program == "stress-chaos":
+        told = wanted[0].split(",")
+        wanted = there if told == ["all"] else [name.strip() for name in told if name.strip()]
+    for name in wanted:
+        yield f"{pod['metadata']['name']}:{pod['metadata']['namespace']}:{name}"
 
 
 def _timeout(me: Inside) -> float:

@@ -68,9 +68,10 @@ class NodeProgram:
         return parse(node.get("status", {}).get("capacity", {}).get("memory", "8Gi"))
 
     def _size(self, option: str, whole: float) -> float:
-        """A size in MiB (``500M``) or percent of `whole`."""
+        """A size in stress-ng's units (``500M``, ``2G``) or percent of `whole`."""
         text = self._option(option, "0%")
-        return whole * number(text[:-1]) / 100 if text.endswith("%") else number(text[:-1]) * 2.0**20
+        amount, unit = number(text[:-1]), text[-1]
+        return whole * amount / 100 if unit == "%" else amount * {"M": 2.0**20, "G": 2.0**30}[unit]
 
     def _stop_service(self) -> Script:
         yield _BEFORE_STOP

@@ -26,7 +26,7 @@ def one(chaos: Chaos) -> str:
     if env.get("TARGET_NODE"):
         return env["TARGET_NODE"]
     if env.get("NODE_LABEL"):
-        return _names(chaos, env["NODE_LABEL"])[0]
+        return targets.nodes(chaos.me.api, env["NODE_LABEL"])[0]
     wanted = targets.parse(env.get("TARGETS", ""))
     (pod, *_) = targets.resolve(chaos.me.api, wanted, 0, chaos.me.world.engine.random)
     return str(pod["spec"].get("nodeName", ""))
@@ -37,19 +37,10 @@ def several(chaos: Chaos) -> list[str]:
     named = [name.strip() for name in chaos.me.env.get("TARGET_NODES", "").split(",") if name.strip()]
     if named:
         return named
-    names = _names(chaos, chaos.me.env.get("NODE_LABEL", ""))
+    names = targets.nodes(chaos.me.api, chaos.me.env.get("NODE_LABEL", ""))
     count = max(1, len(names) * min(100, chaos.me.pick("NODES_AFFECTED_PERC", "0")) // 100)
     start = chaos.me.world.engine.random.randrange(len(names))
     return [names[(start + step) % len(names)] for step in range(count)]
-
-
-def _names(chaos: Chaos, labels: str) -> list[str]:
-    found = [str(node["metadata"]["name"]) for node in chaos.me.api.list("Node", None, labels)]
-    if not found:
-        raise ChaosError(
-            "TARGET_SELECTION_ERROR", "no node found with matching labels", f"{{nodeLabel: {labels}}}"
-        )
-    return found
 
 
 def _say_injecting(chaos: Chaos, node: str) -> None:
@@ -200,7 +191,8 @@ def _stressors(chaos: Chaos, node: str) -> list[str]:
             size = f"{mebibytes}M" if mebibytes else f"{percent}%"
             return ["--vm", str(pick("NUMBER_OF_WORKERS", "1")), "--vm-bytes", size]
         case _:
-            share = pick("FILESYSTEM_UTILIZATION_PERCENTAGE", "10")
+            gigabytes = pick("FILESYSTEM_UTILIZATION_BYTES", "0")
+            size = f"{gigabytes}G" if gigabytes else f"{pick('FILESYSTEM_UTILIZATION_PERCENTAGE', '10')}%"
             workers = str(pick("NUMBER_OF_WORKERS", "4"))
             return [
                 "--cpu",
@@ -210,7 +202,7 @@ def _stressors(chaos: Chaos, node: str) -> list[str]:
                 "--hdd",
                 workers,
                 "--hdd-bytes",
-                f"{share}%",
+                size,
             ]
 
 

@@ -89,14 +89,20 @@ def workload_pods(api: Access, workload: Workload) -> list[Object]:
     return [pod for pod in pods if owner(api, pod) == workload]
 
 
-def resolve(api: Access, wanted: Sequence[Target], share: int, random: Random) -> list[Object]:
+def resolve(
+    api: Access, wanted: Sequence[Target], share: int, random: Random, *, node_label: str = ""
+) -> list[Object]:
     """The pods to hit: a window of `share` percent (at least one) that starts anywhere.
 
-    Raises `ChaosError` TARGET_SELECTION_ERROR when there is none.
+    `node_label` leaves only those on nodes with that label. Raises `ChaosError` TARGET_SELECTION_ERROR when
+    there is none.
     """
     if not wanted:
         raise ChaosError("TARGET_SELECTION_ERROR", "provide one of the appLabel or TARGET_PODS")
     pods = _distinct([pod for target in wanted for pod in _matching(api, target)])
+    if node_label:
+        there = nodes(api, node_label)
+        pods = [pod for pod in pods if pod["spec"].get("nodeName") in there]
     if not pods:
         told = "[" + " ".join(map(str, wanted)) + "]"
         raise ChaosError("TARGET_SELECTION_ERROR", "no target pods found", told)
@@ -105,6 +111,15 @@ def resolve(api: Access, wanted: Sequence[Target], share: int, random: Random) -
     count = max(1, len(pods) * min(share, 100) // 100)
     start = random.randrange(len(pods))
     return [pods[(start + step) % len(pods)] for step in range(count)]
+
+
+def nodes(api: Access, label: str) -> list[str]:
+    """The names of the nodes with that label (empty: of all); raises `ChaosError` when there is none."""
+    found = [str(node["metadata"]["name"]) for node in api.list("Node", None, label)]
+    if not found:
+        reason = "no node found with matching labels"
+        raise ChaosError("TARGET_SELECTION_ERROR", reason, f"{{nodeLabel: {label}}}")
+    return found
 
 
 def named(api: Access, namespace: str, names: Sequence[str]) -> list[Object]:

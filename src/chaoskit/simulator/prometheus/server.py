@@ -18,6 +18,9 @@ from chaoskit.simulator.prometheus import alerts, queries
 from chaoskit.simulator.prometheus.queries import BadQuery
 from chaoskit.simulator.prometheus.signals import Matcher, Signals
 
+INSIDE = "http://prometheus.monitoring:9090"
+"""Where pods of the cluster, such as those of probes, find it."""
+_INSIDE = {f"prometheus.monitoring{domain}:9090" for domain in ("", ".svc", ".svc.cluster.local")}
 Parameters = Mapping[str, list[str]]
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -44,6 +47,26 @@ class PrometheusServer:
     def url(self) -> str:
         """Where it listens; known once it has started."""
         return f"http://127.0.0.1:{self._port}"
+
+    def values(self, endpoint: str, query: str) -> list[float]:
+        """The values of an instant query by a pod; raises `ConnectionError`, also for what is not understood.
+
+        A pod finds it at `INSIDE`, by any form of that name, and where it listens.
+        """
+        host, own = urlsplit(endpoint), urlsplit(self.url)
+        if host.netloc not in _INSIDE | {own.netloc, f"localhost:{own.port}"}:
+            raise ConnectionError(
+                f'Post "{endpoint}/api/v1/query": dial tcp: lookup {host.hostname}: no such host'
+            )
+        if host.scheme != "http" or host.path.rstrip("/"):
+            raise ConnectionError(
+                f'Post "{endpoint}/api/v1/query": no Prometheus answers there, but at {INSIDE}'
+            )
+        try:
+            found = queries.instant(self._signals, query, self._engine.now())["result"]
+        except BadQuery as error:
+            raise ConnectionError(str(error)) from error
+        return [float(one["value"][1]) for one in found if "value" in one]
 
     def start(self) -> None:
         """It listens on a loopback port (the given one; 0: a free one)."""

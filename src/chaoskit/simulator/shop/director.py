@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from chaoskit.simulator.api import ApiError, Change, Object
 from chaoskit.simulator.engine import Script
 from chaoskit.simulator.shop.faults import FAULTS
-from chaoskit.simulator.shop.harmless import EVENTS
+from chaoskit.simulator.shop.harmless import EVENTS, WITH_JOBS, Harmless
 from chaoskit.simulator.shop.stage import Incident, Stage
 from chaoskit.simulator.shop.stories import STORIES, TRAINING
 from chaoskit.simulator.traffic.view import Pod
@@ -86,16 +86,17 @@ class Director:
     def _scripts(self) -> Iterator[Script]:
         name, _, workload = self._story.partition(":")
         if name in {"training", "everything"}:
-            yield self._incidents(float("inf"), TRAINING if name == "training" else tuple(sorted(STORIES)))
-            yield self._harmless(_HARMLESS_GAP, float("inf"))
+            every = name == "everything"
+            yield self._incidents(float("inf"), tuple(sorted(STORIES)) if every else TRAINING)
+            yield self._harmless(_HARMLESS_GAP, float("inf"), WITH_JOBS if every else EVENTS)
         elif name == "demo":
             yield self._incidents(self._present - 110 * 60)
             yield self._harmless(_HARMLESS_GAP, self._present - 75 * 60)
             yield self._fresh_leak()
         elif name == "quiet":
-            yield self._harmless(_QUIET_GAP, float("inf"))
+            yield self._harmless(_QUIET_GAP, float("inf"), WITH_JOBS)
         elif name == "busy":
-            yield self._harmless(_BUSY_GAP, float("inf"))
+            yield self._harmless(_BUSY_GAP, float("inf"), WITH_JOBS)
         elif name in _EVERY:
             yield self._single(name, workload)
         elif name:
@@ -118,8 +119,10 @@ class Director:
             if workload is not None:
                 self.begin(bag.pop(), workload, tended=True)
 
-    def _harmless(self, gap: float, until: float) -> Script:
-        events, weights = zip(*EVENTS, strict=True)
+    def _harmless(
+        self, gap: float, until: float, among: tuple[tuple[Harmless, float], ...] = EVENTS
+    ) -> Script:
+        events, weights = zip(*among, strict=True)
         yield _SETTLE
         while True:
             yield self._stage.random.expovariate(1 / gap)

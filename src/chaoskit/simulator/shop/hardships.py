@@ -24,14 +24,14 @@ _UNREADY = 60.0
 
 def oom_at_load(stage: Stage, incident: Incident) -> Script:
     """Each request in flight keeps memory; when more customers come, the kernel kills."""
-    pods = stage.some(incident)
+    pods, customers = stage.some(incident), stage.traffic.rhythm.swing()
     kept = [stage.growing("memory", pod) for pod in pods]
     rooms = [_room(stage, pod) for pod in pods]
     rise, patience, peak = _rise(stage, incident, 6, 25), stage.minutes(2, 8), stage.random.uniform(1.5, 2.2)
     try:
         while any(stage.present(pod) for pod in pods):
             grown = _grown(stage, incident, rise)
-            stage.traffic.rhythm.swing = 1 + (peak - 1) * grown
+            customers.set(1 + (peak - 1) * grown)
             for one, (room, usual) in zip(kept, rooms, strict=True):
                 state = stage.state(one.pod)
                 load = state.arriving / usual if state is not None else 0.0
@@ -41,7 +41,7 @@ def oom_at_load(stage: Stage, incident: Incident) -> Script:
             if incident.tired(stage.engine.now(), patience):
                 break
     finally:
-        stage.traffic.rhythm.swing = 1.0
+        customers.end()
         _end(kept)
 
 
@@ -76,14 +76,11 @@ def _bad_revision(stage: Stage, incident: Incident, field: str, wanted: object) 
 def noisy_neighbour(stage: Stage, incident: Incident) -> Script:
     """Somebody's batch job takes ever more CPU on the node of one of the workload's pods."""
     pods = stage.some(incident)
-    node, name = pods[0].node, f"batch-{stage.random.randrange(10_000, 99_999)}"
+    node = pods[0].node
+    name = stage.batch_pod(incident.namespace, node)
     incident.pods = [
         pod.name for pod in stage.pods(incident.namespace, incident.workload) if pod.node == node
     ]
-    container = {"name": "batch", "image": "busybox:1.35", "command": ["sleep", "infinity"]}
-    spec = {"nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 1}
-    meta = {"name": name, "namespace": incident.namespace, "labels": {"app": "batch"}}
-    stage.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
     rise, patience = _rise(stage, incident, 4, 20), stage.minutes(4, 14)
     yield _LOOK
     job = stage.view.pods.get((incident.namespace, name))

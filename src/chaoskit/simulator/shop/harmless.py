@@ -41,11 +41,14 @@ def restart(stage: Stage, pod: Pod) -> Script:
 def busy_hour(stage: Stage, pod: Pod) -> Script:  # noqa: ARG001 - one signature for all
     """More customers than usual, or fewer, for a while."""
     swing, steps = stage.random.uniform(0.6, 1.5), stage.random.randrange(20, 90)
-    for step in range(steps):
-        near_edge = min(step, steps - step) / (0.2 * steps)
-        stage.traffic.rhythm.swing = 1 + (swing - 1) * min(1.0, near_edge)
-        yield _STEP
-    stage.traffic.rhythm.swing = 1.0
+    customers = stage.traffic.rhythm.swing()
+    try:
+        for step in range(steps):
+            near_edge = min(step, steps - step) / (0.2 * steps)
+            customers.set(1 + (swing - 1) * min(1.0, near_edge))
+            yield _STEP
+    finally:
+        customers.end()
 
 
 def growing_cache(stage: Stage, pod: Pod) -> Script:
@@ -60,8 +63,19 @@ def growing_cache(stage: Stage, pod: Pod) -> Script:
 
 
 def batch_job(stage: Stage, pod: Pod) -> Script:
-    """Some CPU is used for a few minutes."""
+    """The pod uses some more CPU for a few minutes."""
     yield from _rise_and_fall(stage, pod, "cpu", stage.random.uniform(0.05, 0.22), 1, 15)
+
+
+def modest_neighbour(stage: Stage, pod: Pod) -> Script:
+    """Somebody's batch job runs on the pod's node, with CPU enough for all."""
+    key = (pod.namespace, stage.batch_pod(pod.namespace, pod.node))
+    steps = stage.random.randrange(10, 60)
+    yield _STEP
+    job = stage.view.pods.get(key)
+    if job is not None:
+        yield from _rise_and_fall(stage, job, "cpu", stage.random.uniform(0.1, 0.8), 2, steps)
+        stage.replace(job)
 
 
 def long_report(stage: Stage, pod: Pod) -> Script:
@@ -99,3 +113,5 @@ EVENTS: tuple[tuple[Harmless, float], ...] = (
     (long_report, 3.0),
 )
 """Each with how often it comes, relative to the others."""
+WITH_JOBS = (*EVENTS, (modest_neighbour, 2.0))
+"""The same where batch jobs are about: who sees one must not know that it is a noisy one."""

@@ -9,8 +9,6 @@ from contextlib import suppress
 from chaoskit.simulator.api import Api, ApiError
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Due, Engine
-from chaoskit.simulator.prometheus import queries
-from chaoskit.simulator.prometheus.queries import BadQuery
 from chaoskit.simulator.prometheus.signals import STEP, Signals
 from chaoskit.simulator.shop import manifests
 from chaoskit.simulator.shop.director import Director
@@ -76,22 +74,25 @@ class Shop:
         self._engine.call_later(0, self._step)
         self._director.start()
 
-    def begin(self, kind: str, workload: str, *, namespace: str = "shop") -> Incident:
-        """The story `kind` has begun on `workload`; nobody but a recovery from outside ends it."""
-        return self._director.begin(kind, workload, namespace=namespace)
+    def begin(
+        self,
+        kind: str,
+        workload: str,
+        *,
+        namespace: str = "shop",
+        tended: bool = False,
+        seconds: float | None = None,
+    ) -> Incident:
+        """The story `kind` has begun on `workload`, to fail after `seconds` where it grows.
+
+        Unless it is tended, nobody but a recovery from outside ends it.
+        """
+        return self._director.begin(kind, workload, namespace=namespace, tended=tended, seconds=seconds)
 
     def metrics(self) -> str:
         """The text of ``/metrics`` at this moment."""
         with self._engine.lock:
             return exposition.render(self.view, self.traffic, self._engine.now())
-
-    def values(self, endpoint: str, query: str) -> list[float]:  # noqa: ARG002 - there is one
-        """The values of an instant query, as a probe of Litmus sees them."""
-        try:
-            found = queries.instant(self.signals, query, self._engine.now())["result"]
-        except BadQuery as error:
-            raise ConnectionError(str(error)) from error
-        return [float(one["value"][1]) for one in found if "value" in one]
 
     @property
     def incidents(self) -> tuple[Incident, ...]:

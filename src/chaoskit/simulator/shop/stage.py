@@ -172,6 +172,15 @@ class Stage:
         if self.present(pod):
             self.api.delete("Pod", pod.namespace, pod.name)
 
+    def batch_pod(self, namespace: str, node: str) -> str:
+        """The name of a new pod of somebody's batch job on the node."""
+        name = f"batch-{self.random.randrange(10_000, 99_999)}"
+        container = {"name": "batch", "image": "busybox:1.35", "command": ["sleep", "infinity"]}
+        spec = {"nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 1}
+        meta = {"name": name, "namespace": namespace, "labels": {"app": "batch"}}
+        self.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+        return name
+
     def available(self, namespace: str, workload: str) -> bool:
         """Whether the deployment's present revision is fully rolled out and available."""
         body = self.view.deployments.get((namespace, workload), {})

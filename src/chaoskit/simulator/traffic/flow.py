@@ -402,7 +402,9 @@ class Traffic:
     def _towards(self, state: PodState, callee: Node) -> tuple[float, float]:
         """The share of a pod's calls to a service that is lost on the way, and the seconds added."""
         network = state.wrong.network
-        lost, delay = network_fault(network, callee.names, state.sending) if network else (0.0, 0.0)
+        lost = delay = 0.0
+        if network:
+            lost, delay = network_fault(network, callee.names, state.sending, callee.ports)
         if self.view.policies and callee.serving:
             service = self.view.services.get(callee.key)
             shut = sum(not self.view.lets(state.pod, there.pod, service) for there in callee.serving)

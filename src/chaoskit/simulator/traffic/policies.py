@@ -27,14 +27,17 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one rule lets through: connections with any of these peers (none: anybody), on these ports."""
+    """What one rule lets through: connections with any of these peers (none: anybody), on these ports.
+
+    Traffic is TCP: of a rule that names ports, those of other protocols let nothing of it through.
+    """
 
     peers: tuple[Callable[[End], bool], ...]
-    ports: frozenset[Port]
+    ports: tuple[Callable[[Port], bool], ...] | None
 
     def lets(self, peer: End, ports: frozenset[Port]) -> bool:
         """True for a connection with `peer` on any of `ports` (number or name of the receiving one)."""
-        here = not self.ports or bool(self.ports & ports)
+        here = self.ports is None or any(is_it(port) for is_it in self.ports for port in ports)
         return here and (not self.peers or any(is_it(peer) for is_it in self.peers))
 
 
@@ -79,8 +82,19 @@ def _through(isolating: list[tuple[Rule, ...]], peer: End, ports: frozenset[Port
 
 
 def _rule(namespace: str, rule: Object, peers: str) -> Rule:
-    ports = frozenset(p["port"] for p in rule.get("ports") or () if "port" in p)
-    return Rule(tuple(_peer(namespace, peer) for peer in rule.get(peers) or ()), ports)
+    told = rule.get("ports") or ()
+    ports = tuple(_port(port) for port in told if port.get("protocol", "TCP") == "TCP")
+    from_or_to = tuple(_peer(namespace, peer) for peer in rule.get(peers) or ())
+    return Rule(from_or_to, ports if told else None)
+
+
+def _port(told: Mapping[str, Any]) -> Callable[[Port], bool]:
+    first = told.get("port")
+    if first is None:
+        return lambda _: True
+    if "endPort" in told:
+        return lambda port: isinstance(port, int) and first <= port <= told["endPort"]
+    return lambda port: port == first
 
 
 def _peer(namespace: str, peer: Mapping[str, Any]) -> Callable[[End], bool]:

@@ -10,6 +10,25 @@ _DRIFT_SECONDS = 900.0
 _DRIFT_SIZE = 0.06
 
 
+class Swing:
+    """More customers than usual, or fewer, for a reason of its own; who asked for it ends it."""
+
+    def __init__(self, under_way: list[Swing]) -> None:
+        self._under_way = under_way
+        self.factor = 1.0
+
+    def set(self, factor: float) -> None:
+        """So many times the usual number come, beside what other swings do."""
+        self.factor = factor
+        if self not in self._under_way:
+            self._under_way.append(self)
+
+    def end(self) -> None:
+        """The usual number comes again, as far as this swing goes."""
+        if self in self._under_way:
+            self._under_way.remove(self)
+
+
 class Rhythm:
     """The factor on the load generators' nominal rate."""
 
@@ -17,13 +36,22 @@ class Rhythm:
         self._random = random.Random(f"rhythm {seed}")
         self._peak_hour = self._random.uniform(13, 17)
         self._drift = 0.0
-        self.swing = 1.0
+        self._swings: list[Swing] = []
+
+    def swing(self) -> Swing:
+        """A swing that does nothing until it is set."""
+        return Swing(self._swings)
+
+    @property
+    def swings(self) -> float:
+        """The product of all swings under way."""
+        return math.prod(swing.factor for swing in self._swings)
 
     def factor(self, at: float, passed: float) -> float:
         """The factor at Unix time `at`, `passed` seconds after the last call."""
         keep = math.exp(-passed / _DRIFT_SECONDS)
         self._drift = keep * self._drift + math.sqrt(1 - keep * keep) * self._random.gauss(0, _DRIFT_SIZE)
-        return max(0.05, (daily(at, self._peak_hour) * weekly(at) + self._drift) * self.swing)
+        return max(0.05, (daily(at, self._peak_hour) * weekly(at) + self._drift) * self.swings)
 
 
 def daily(at: float, peak_hour: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from ipaddress import ip_address, ip_network
 
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.traffic import queueing
@@ -72,16 +73,20 @@ def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
 
 
 def network_fault(
-    effects: Sequence[Effect], names: frozenset[str] | None, sending: float = 0.0
+    effects: Sequence[Effect],
+    names: frozenset[str] | None,
+    sending: float = 0.0,
+    ports: frozenset[int] = frozenset(),
 ) -> tuple[float, float]:
     """The share of exchanges lost and the seconds added by network effects towards `names` (None: anyone).
 
+    `names` are what the other end is called and its addresses, `ports` those it is called at.
     `sending` is what the pod has to send, in bytes per second: a narrow line delays it, or lets only a part
     through. Packets that come twice are thrown away, and hurt nobody.
     """
     loss = delay = cut = 0.0
     for effect in effects:
-        if effect.peers and (names is None or not names & _hosts(effect.peers)):
+        if effect.peers and (names is None or not any(_meant(p, names, ports) for p in effect.peers)):
             continue
         if effect.kind == "network-loss":
             loss = 1 - (1 - loss) * (1 - effect.amount / 100)
@@ -100,8 +105,21 @@ def unresolved(effects: Sequence[Effect], names: frozenset[str]) -> bool:
     return any(not e.peers or any(fnmatchcase(n, p) for n in names for p in e.peers) for e in dns)
 
 
-def _hosts(peers: Iterable[str]) -> frozenset[str]:
-    return frozenset(peer.split("|", 1)[0] for peer in peers)
+def _meant(peer: str, names: frozenset[str], ports: frozenset[int]) -> bool:
+    """Whether a host of these names, called at these ports, is a peer as `Effect` spells one."""
+    host, _, told = peer.partition("|")
+    listed = {int(port) for port in told.removeprefix("!").split(",") if port}
+    if listed and not (ports - listed if told.startswith("!") else ports & listed):
+        return False
+    return not host or host in names or ("/" in host and any(_within(name, host) for name in names))
+
+
+def _within(name: str, network: str) -> bool:
+    """True for an address in the network; names are in none."""
+    try:
+        return ip_address(name) in ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 @dataclass(slots=True)
