@@ -109,6 +109,39 @@ def test_a_starting_pod_is_not_ready_without_having_failed(world: World) -> None
     assert [event.first for event in label(quiet(world, ready=ready), DETECT).events] == [50]
 
 
+def missed(values: np.ndarray, first: int, last: int) -> np.ndarray:
+    """The same without the samples from `first` up to `last`."""
+    values[:, first:last] = np.nan
+    return values
+
+
+def test_a_missed_sample_makes_no_failure_of_an_old_oom_kill(world: World) -> None:
+    data = quiet(world, last_oom=missed(np.ones((1, 120)), 60, 61))
+    assert label(data, DETECT).events == ()
+
+
+def test_a_restart_during_a_gap_is_a_failure_and_the_gap_unknown(world: World) -> None:
+    labelled = label(quiet(world, restarts=missed(steps(120, up=62), 60, 64)), DETECT)
+    assert [(event.issue, event.first) for event in labelled.events] == [("pod-crash", 64)]
+    assert where(labelled, -1) == [60, 61, 62, 63]
+    assert 64 in where(labelled, 1)
+
+
+@pytest.mark.parametrize("flag", ["last_oom", "restarts"])
+def test_after_a_gap_that_is_too_long_nobody_knows_when_it_failed(world: World, flag: str) -> None:
+    values = {"cpu_usage": np.ones((1, 120)), flag: missed(steps(120, up=70), 60, 90)}
+    labelled = label(world(values), FORECAST)
+    assert labelled.events == ()
+    assert set(range(30, 100)) <= set(where(labelled, -1))
+
+
+def test_a_missed_sample_does_not_end_what_lasts(world: World) -> None:
+    ready = np.ones((1, 120))
+    ready[0, 60:63] = 0
+    labelled = label(quiet(world, ready=missed(ready, 61, 62)), DETECT)
+    assert [(event.issue, event.first) for event in labelled.events] == [("pod-crash", 60)]
+
+
 def test_errors_of_one_sample_are_no_failure(world: World) -> None:
     ratio = np.zeros((1, 120))
     ratio[0, 50] = 0.5

@@ -135,8 +135,9 @@ def label(
     given = [*dataset.labels, *extra]
     meant = {"failure", "ramp", *(["chaos"] if chaos == "label" else [])}
     failures = [record for record in given if record.meaning in meant]
-    censored = [record for record in given if record.meaning not in meant]
-    seen = from_history(dataset, objectives or Objectives())
+    history = from_history(dataset, objectives or Objectives())
+    seen = [record for record in history if record.meaning in meant]
+    censored = [record for record in (*given, *history) if record.meaning not in meant]
     events: list[Event] = []
     truths = []
     for index, block in enumerate(dataset.blocks):

@@ -58,8 +58,7 @@ def trail(block: Block, wanted: Spec) -> Trailing:
     anchor = st.anchors(gauges)
     apart = gauges - anchor
     step, reset = st.increase(counters, shape.quarter)
-    with np.errstate(invalid="ignore"):
-        changes = np.asarray(np.nan_to_num(np.abs(flags - st.shifted(flags))))
+    changes = np.abs(st.change(flags, shape.quarter))
     lit = st.sums(flags, shape.quarter)
     there = np.asarray(~st.missing(values).all(axis=1))
     silent, young = _presence(there, shape.lookback)

@@ -7,6 +7,7 @@ go: a row is kept while any of its samples is within the lookback.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,6 @@ class Live:
             for kind in (self._gauge, self._counter, self._flag)
         )
         self._there = np.zeros((self._size, len(rows)), dtype=bool)
-        self._filled = np.full((len(rows), len(self._counter)), np.nan)
-        self._age = np.zeros((len(rows), len(self._counter)), dtype=np.intp)
         kept = (len(rows), len(self._gauge), shape.count + shape.lag - 1)
         self._blocks = [np.zeros(kept), *(np.full(kept, np.nan) for _ in range(4))]
         self._rebuild()
@@ -154,22 +153,24 @@ class Live:
         there = ~np.isnan(gauges)
         self._anchor = np.where(self._seen, self._anchor, np.where(there, gauges, 0.0))
         self._seen |= there
-        self._step(self._head, self._counters[self._head])
+        self._step(self._head)
         newest = self._channels(0)
         for window, totals in self._totals.items():
             for place, (come, go) in enumerate(zip(newest, self._channels(window), strict=True)):
                 totals[place] += come
                 totals[place] -= go
 
-    def _step(self, place: int, values: Array) -> None:
-        """What each counter grew by, and where it was reset."""
-        before = np.where(self._age < self._shape.quarter, self._filled, np.nan)
+    def _step(self, place: int) -> None:
+        """What each counter grew by, where it was reset, and what flags changed."""
+        values, flags = self._counters[place], self._flags[place]
+        before = self._counted.before(self._shape.quarter)
         with np.errstate(invalid="ignore"):
             reset = values < before
             self._steps[place] = np.nan_to_num(np.where(reset, values, values - before))
         self._resets[place] = reset
-        self._age = np.where(np.isnan(values), self._age + 1, 0)
-        self._filled = np.where(np.isnan(values), self._filled, values)
+        self._changes[place] = np.abs(np.nan_to_num(flags - self._flagged.before(self._shape.quarter)))
+        self._counted.take(values)
+        self._flagged.take(flags)
 
     def _places(self, samples: int) -> NDArray[np.intp]:
         """Where the last so many samples are, oldest first."""
@@ -190,13 +191,14 @@ class Live:
         self._seen = ~np.isnan(gauges).all(axis=-1)
         apart = gauges - self._anchor[..., None]
         self._totals = {window: self._sums_of(apart, window) for window in self._windows}
-        counters = np.moveaxis(self._counters[places], 0, -1)
+        counters, flags = (np.moveaxis(ring[places], 0, -1) for ring in (self._counters, self._flags))
         self._steps, self._resets = np.zeros_like(self._counters), np.zeros_like(self._counters)
+        self._changes = np.zeros_like(self._flags)
         step, reset = st.increase(counters, self._shape.quarter)
-        self._steps[places], self._resets[places] = np.moveaxis(step, -1, 0), np.moveaxis(reset, -1, 0)
-        self._filled = st.filled(counters, self._size)[..., -1]
-        there = ~np.isnan(counters)
-        self._age = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), self._size)
+        changes = np.abs(st.change(flags, self._shape.quarter))
+        for ring, made in ((self._steps, step), (self._resets, reset), (self._changes, changes)):
+            ring[places] = np.moveaxis(made, -1, 0)
+        self._counted, self._flagged = _Newest.of(counters), _Newest.of(flags)
 
     def _sums_of(self, apart: Array, window: int) -> list[Array]:
         recent = apart[..., -window:]
@@ -226,9 +228,6 @@ class Live:
             self._places(n) for n in (shape.short, shape.brief, shape.quarter, shape.hour)
         )
         sums = {n: Sums(*(total[..., None] for total in totals)) for n, totals in self._totals.items()}
-        flags = self._flags[self._places(shape.quarter + 1)]
-        with np.errstate(invalid="ignore"):
-            changes = np.nan_to_num(np.abs(np.diff(flags, axis=0))).sum(axis=0)
         silent, young = self._presence()
         return Trailing(
             shape=shape,
@@ -251,8 +250,8 @@ class Live:
             ),
             resets=self._resets[quarter].sum(axis=0)[..., None],
             flag=self._flags[self._head][..., None],
-            flag_share=_mean(flags[1:])[..., None],
-            flag_changes=changes[..., None],
+            flag_share=_mean(self._flags[quarter])[..., None],
+            flag_changes=self._changes[quarter].sum(axis=0)[..., None],
             there_brief=self._there[brief].sum(axis=0, dtype=np.float64)[:, None],
             there_hour=self._there[self._places(shape.lookback)].sum(axis=0, dtype=np.float64)[:, None],
             silent=silent[:, None],
@@ -267,6 +266,31 @@ class Live:
         silent = np.where(ever, there[::-1].argmax(axis=0), lookback)
         young = np.where(ever, lookback - there.argmax(axis=0), 0)
         return silent.astype(np.float64), young.astype(np.float64)
+
+
+@dataclass
+class _Newest:
+    """The newest value of each series [row, signal], and for how many samples it has been missing since."""
+
+    value: Array
+    age: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, values: Array) -> _Newest:
+        """That of these samples [row, signal, moment]."""
+        there = ~np.isnan(values)
+        age = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), values.shape[-1])
+        return cls(st.filled(values, values.shape[-1])[..., -1], age)
+
+    def before(self, memory: int) -> Array:
+        """The value where it is not older than so many samples, NaN elsewhere: `statistics.before`."""
+        return np.where(self.age < memory, self.value, np.nan)
+
+    def take(self, values: Array) -> None:
+        """These are the samples that come next."""
+        gone = np.isnan(values)
+        self.age = np.where(gone, self.age + 1, 0)
+        self.value = np.where(gone, self.value, values)
 
 
 def _mean(values: Array) -> Array:
