@@ -4,14 +4,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chaoskit import errors
 from chaoskit.prediction import features
-from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.dataset import Block, Dataset, Row
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
@@ -20,6 +22,7 @@ from chaoskit.prediction.plain import STATIC
 from chaoskit.prediction.predictor import contributions, history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings
+from chaoskit.signals import BY_NAME
 
 World = Callable[..., Dataset]
 MiB = 2.0**20
@@ -227,6 +230,32 @@ def test_silence_is_a_finding(world: World) -> None:
     cpu[0, -4:] = np.nan
     (finding,) = findings(look_at(world, cpu_usage=cpu))
     assert (finding.issue, finding.words) == ("network", "no sample for 4 min")
+
+
+def test_a_signal_that_went_missing_fills_nothing_up_and_is_said_to_be_missing(world: World) -> None:
+    share = np.full((1, 90), 0.30)
+    share[0, -20:] = np.linspace(0.30, 0.32, 20)
+    share[0, -6:] = np.nan
+    window = world({"ready": np.ones((1, 90)), "memory_usage": share, "memory_bytes": share * 512 * MiB})
+    look = Look.at(window, window.blocks[0], 0)
+    assert look.full_in("memory_usage") == float("inf")
+    assert look.words("memory_usage") == "memory: no sample for 5 min"
+    (record,) = by_rules(window, window.blocks[0].end)
+    assert (record.score, record.alarmed, record.issue) == (0.0, False, "")
+
+
+@pytest.mark.parametrize("name", ["memory_usage", "memory_bytes", "fs_usage", "db_pool_usage", "edge_gap"])
+@given(level=st.floats(0, 0.5), pace=st.floats(0.0005, 0.005), silent=st.integers(3, 10))
+@settings(max_examples=20, deadline=None)
+def test_no_rule_alarms_without_a_reason(name: str, level: float, pace: float, silent: int) -> None:
+    values = np.clip(level + pace * np.arange(90), 0, 1)[None]
+    values[0, 90 - silent :] = np.nan
+    ready = Row("shop", "deployment/a", "a-0")
+    chosen = (BY_NAME[name], BY_NAME["ready"])
+    stacked = np.stack([values, np.ones((1, 90))], axis=1).astype(np.float32)
+    window = Dataset(chosen, 60, (Block("run", (ready,), datetime(2026, 3, 2, tzinfo=UTC), 60, stacked),))
+    (record,) = by_rules(window, window.blocks[0].end)
+    assert bool(record.reasons) or not record.alarmed
 
 
 def test_what_jumps_about_is_not_on_its_way_to_a_limit(world: World) -> None:
