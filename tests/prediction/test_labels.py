@@ -144,6 +144,12 @@ def test_a_missed_sample_does_not_end_what_lasts(world: World) -> None:
     assert [(event.issue, event.first) for event in labelled.events] == [("pod-crash", 60)]
 
 
+def test_a_failure_in_one_run_is_none_of_the_same_pod_in_another(world: World) -> None:
+    one, other = quiet(world, restarts=steps(120, up=60)), quiet(world, restarts=steps(120))
+    both = replace(one, blocks=(*one.blocks, replace(other.blocks[0], run="another")))
+    assert [(event.block, event.first) for event in label(both, DETECT).events] == [(0, 60)]
+
+
 def test_errors_of_one_sample_are_no_failure(world: World) -> None:
     ratio = np.zeros((1, 120))
     ratio[0, 50] = 0.5

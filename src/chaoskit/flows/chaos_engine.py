@@ -68,14 +68,12 @@ class AIChaosEngine:
 
         Past runs and recoveries of the store are labels: chaos windows are masked, never silently healthy.
         """
-        store = self._world.store
-        extra = learning.labels_of(store.find("run"), store.find("recovery"))
         return learning.fit(
             self.collect(namespace, length, listen=listen),
             models=self._world.models,
             base=base or namespace,
             options=options,
-            extra=extra,
+            extra=learning.labels_of(self._world),
             promote=promote,
             thorough=thorough,
             key=self._world.model_key,
@@ -109,8 +107,7 @@ class AIChaosEngine:
         """What recurs in the failures of a namespace over the last `length`, beyond chance."""
         from chaoskit.prediction.patterns import patterns
 
-        store = self._world.store
-        extra = learning.labels_of(store.find("run"), store.find("recovery"))
+        extra = learning.labels_of(self._world)
         seen = self.collect(namespace, length, listen=listen)
         return patterns(prediction.label(seen, prediction.Target(), extra=extra))
 
@@ -136,7 +133,7 @@ class AIChaosEngine:
         return propose(
             predictions,
             seen,
-            world.store.find("run", limit=500),
+            world.kept("run", limit=500),
             measured=self._measured(namespace),
             installed=self._installed(namespace),
             only=self._wanted(seen, namespace, selector),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from chaoskit import prediction
 from chaoskit.errors import InvalidInput, NotFound, Refused, UnknownName
 from chaoskit.events import Listener, ignore
-from chaoskit.ports.store import Document
+from chaoskit.flows.world import World
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -166,11 +166,11 @@ def _promoted(models: Path, name: str) -> str:
     return ""
 
 
-def labels_of(runs: Sequence[Document], recoveries: Sequence[Document]) -> tuple[LabelRecord, ...]:
-    """What kept runs and recoveries tell of the past: chaos windows, failures, censored stretches."""
+def labels_of(world: World) -> tuple[LabelRecord, ...]:
+    """What the runs and recoveries of this cluster tell of the past: chaos windows, censored stretches."""
     return (
-        *prediction.from_runs(RunRecord.of(each) for each in runs),
-        *prediction.from_recoveries(RecoveryRecord.of(each) for each in recoveries),
+        *prediction.from_runs(RunRecord.of(each) for each in world.kept("run")),
+        *prediction.from_recoveries(RecoveryRecord.of(each) for each in world.kept("recovery")),
     )
 
 
