@@ -15,10 +15,21 @@ same numbers. None says which pod it is, what time it is, or what a fault inject
 
 from __future__ import annotations
 
-from chaoskit.prediction.features.batch import Floats
+from chaoskit.prediction.features.batch import Floats, unusual
 from chaoskit.prediction.features.layout import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
 from chaoskit.prediction.features.live import Live
 from chaoskit.prediction.features.moments import compute
 from chaoskit.prediction.features.statistics import trend
 
-__all__ = ["FORBIDDEN", "HORIZON_MINUTES", "Floats", "Live", "Recipe", "Spec", "compute", "spec", "trend"]
+__all__ = [
+    "FORBIDDEN",
+    "HORIZON_MINUTES",
+    "Floats",
+    "Live",
+    "Recipe",
+    "Spec",
+    "compute",
+    "spec",
+    "trend",
+    "unusual",
+]
