@@ -16,6 +16,7 @@ from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunR
 
 if TYPE_CHECKING:
     from chaoskit.prediction import Dataset, Model, Options, Report, Target
+    from chaoskit.prediction.features import Following
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +213,20 @@ def wanted_history(model: Model | None) -> timedelta:
 
 
 def answer(
-    window: Dataset, model: tuple[str, Model] | None, *, now: datetime, cluster: str = ""
+    window: Dataset,
+    model: tuple[str, Model] | None,
+    *,
+    now: datetime,
+    cluster: str = "",
+    following: Following | None = None,
 ) -> tuple[PredictionRecord, ...]:
-    """What the model says of each workload, riskiest first; without one, what plain rules say."""
+    """What the model says of each workload, riskiest first; without one, what plain rules say.
+
+    `following` makes the features of one window after the other, each a little later than the one before.
+    """
     if model is None:
         return prediction.by_rules(window, now, cluster=cluster)
     name, trained = model
-    return prediction.predict(trained, window, now=now, name=name, cluster=cluster)
+    if following is None:
+        return prediction.predict(trained, window, now=now, name=name, cluster=cluster)
+    return prediction.predict(trained, window, now=now, name=name, cluster=cluster, compute=following.compute)

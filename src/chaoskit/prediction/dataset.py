@@ -104,6 +104,8 @@ class Dataset:
 
     def select(self, wanted: Sequence[Signal]) -> Dataset:
         """The same with exactly these signals, in this order; what it lacks is missing everywhere."""
+        if tuple(wanted) == self.signals:
+            return self
         return replace(
             self,
             signals=tuple(wanted),
@@ -161,20 +163,26 @@ def latest(known: Dataset, new: Dataset, length: int) -> Dataset:
     offset = round((fresh.start - old.start).total_seconds() / old.step)
     total = max(old.length, offset + fresh.length)
     rows = tuple(dict.fromkeys((*old.rows, *fresh.rows)))
-    values = np.full((len(rows), len(known.signals), total), np.nan, dtype=np.float32)
-    for block, first in ((old, 0), (fresh, offset)):
-        place = [rows.index(row) for row in block.rows]
-        there = values[place, :, first : first + block.length]
-        values[place, :, first : first + block.length] = np.where(missing(block.values), there, block.values)
     first = max(0, total - length)
-    kept: NDArray[np.bool_] = np.any(present(values[..., first:]), axis=1)
-    block = replace(
-        old,
-        rows=tuple(row for row, there in zip(rows, kept.tolist(), strict=True) if there),
-        start=old.at(first),
-        values=values[kept][..., first:],
-    )
-    return replace(known, blocks=(block,))
+    values = np.full((len(rows), len(known.signals), total - first), np.nan, dtype=np.float32)
+    values[: len(old.rows), :, : max(0, old.length - first)] = old.values[:, :, first:]
+    place = {row: index for index, row in enumerate(rows)}
+    mine, late = [place[row] for row in fresh.rows], max(0, first - offset)
+    span = slice(offset + late - first, offset + fresh.length - first)
+    word = fresh.values[:, :, late:]
+    values[mine, :, span] = np.where(missing(word), values[mine, :, span], word)
+    kept = _seen(values)
+    if not kept.all():
+        rows, values = tuple(row for row, there in zip(rows, kept, strict=True) if there), values[kept]
+    return replace(known, blocks=(replace(old, rows=rows, start=old.at(first), values=values),))
+
+
+def _seen(values: Values) -> NDArray[np.bool_]:
+    """Which rows have any value; most have one at the end."""
+    found: NDArray[np.bool_] = np.logical_not(missing(values[..., -1]).all(axis=1))
+    rest = np.flatnonzero(~found)
+    found[rest] = present(values[rest]).any(axis=1)
+    return found
 
 
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
@@ -194,15 +202,20 @@ def replaced(block: Block) -> NDArray[np.bool_]:
 
     A pod that was replaced looks like one that is cut off; only the one that came for it tells them apart.
     """
-    there = present(block.values)
+    found = np.zeros(len(block.rows), dtype=np.bool_)
+    silent = np.flatnonzero(missing(block.values[..., -1]).all(axis=1))
+    gone = {block.rows[index][:2] for index in silent.tolist()}
+    mine = [index for index, row in enumerate(block.rows) if row[:2] in gone]
+    there = present(block.values[mine])
     first = there.argmax(axis=1)
     last = block.length - 1 - there[:, ::-1].argmax(axis=1)
     handover = round(300 / block.step)
-    found = np.zeros(len(block.rows), dtype=np.bool_)
-    for index, row in enumerate(block.rows):
-        peers = [i for i, each in enumerate(block.rows) if each.workload == row.workload]
-        came = first[peers] >= last[index] - handover
-        found[index] = bool((came & (last[peers] > last[index]) & (first[peers] > 0)).any())
+    place = {index: number for number, index in enumerate(mine)}
+    for index in silent.tolist():
+        number = place[index]
+        peers = [place[i] for i in mine if block.rows[i][:2] == block.rows[index][:2]]
+        came = first[peers] >= last[number] - handover
+        found[index] = bool((came & (last[peers] > last[number]) & (first[peers] > 0)).any())
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,9 @@ REMEMBERED = 15
 
 JUST = 3
 """For so many samples a restart is news."""
+
+LOOKBACK = timedelta(minutes=15)
+"""No rule looks back further, but for what restarts were."""
 
 SILENT_SECONDS = 300
 """Of so long a time absence is the silent share."""

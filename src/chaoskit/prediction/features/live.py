@@ -7,6 +7,7 @@ go: a row is kept while any of its samples is within the lookback.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.features.statistics import Array, Sums, Trailing
 
 REBUILD = 240
+
+SPARE = 16
+"""So many moments one that runs ahead may take before it overwrites what the other still needs."""
 
 
 class Live:
@@ -82,11 +86,31 @@ class Live:
         self._rebuild()
         self._refresh()
 
+    def ahead(self) -> Live:
+        """One that goes on from here by itself, for at most `SPARE` moments whose values may still change.
+
+        This one stays where it is. Both share the kept samples: what the other took, this one takes anew.
+        """
+        found = copy(self)
+        vars(found).update(
+            _totals={window: [each.copy() for each in sums] for window, sums in self._totals.items()},
+            _blocks=[each.copy() for each in self._blocks],
+            _counted=copy(self._counted),
+            _flagged=copy(self._flagged),
+            _seen=self._seen.copy(),
+        )
+        return found
+
     def push(self, values: NDArray[np.floating], at: float) -> Floats:
         """The features [row, feature] of this moment: `values` [row, signal] were true `at` (Unix seconds).
 
         A moment that was left out counts as one without a sample; one that is not newer is refused.
         """
+        self.take(values, at)
+        return self.features()
+
+    def take(self, values: NDArray[np.floating], at: float) -> None:
+        """This moment was taken in, as by `push`; nobody asks for its features."""
         sample = int(at // self.wanted.step)
         if self._sample is not None:
             if sample <= self._sample:
@@ -94,7 +118,6 @@ class Live:
             for missed in range(self._sample + 1, min(sample, self._sample + self._size)):
                 self._take(np.full(values.shape, np.nan), missed)
         self._take(values.astype(np.float64), sample)
-        return self.features()
 
     def features(self) -> Floats:
         """The features [row, feature] of the newest moment."""
@@ -106,7 +129,7 @@ class Live:
         self._rows, self._groups = rows, Groups.of(rows)
         self._head, self._pushed, self._sample = at
         shape = self._shape
-        self._size = shape.reach
+        self._size = shape.reach + SPARE
         self._gauges, self._counters, self._flags = (
             np.full((self._size, len(rows), len(kind)), np.nan)
             for kind in (self._gauge, self._counter, self._flag)
