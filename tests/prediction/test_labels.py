@@ -11,6 +11,7 @@ import pytest
 from chaoskit.outcome import Outcome
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.failures import Objectives
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.outside import from_recoveries, from_runs, issue_of_fault
 from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord
@@ -156,6 +157,14 @@ def test_errors_of_one_sample_are_no_failure(world: World) -> None:
     assert label(quiet(world, error_ratio=ratio), DETECT).events == ()
     ratio[0, 51] = 0.5
     assert len(label(quiet(world, error_ratio=ratio), DETECT).events) == 1
+
+
+def test_slow_answers_are_a_failure_where_there_is_an_objective(world: World) -> None:
+    latency = np.full((1, 120), 0.1)
+    latency[0, 50:53] = 2.0
+    assert label(quiet(world, latency_p95=latency), DETECT).events == ()
+    labelled = label(quiet(world, latency_p95=latency), DETECT, objectives=Objectives(latency_p95=1.0))
+    assert [(event.issue, event.first) for event in labelled.events] == [("network", 50)]
 
 
 def test_errors_that_follow_from_another_pods_failure_are_nobodys_label(world: World) -> None:

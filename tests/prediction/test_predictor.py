@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaoskit import errors
-from chaoskit.prediction import features
+from chaoskit.prediction import features, plain
 from chaoskit.prediction.dataset import Block, Dataset, Row
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.plain import STATIC
+from chaoskit.prediction.plain import LINEAR, STATIC
 from chaoskit.prediction.predictor import contributions, history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings
@@ -202,6 +202,34 @@ def test_a_pod_that_falls_silent_is_an_alarm_unless_another_took_its_place(world
     handed_over = world({"ready": there}, workloads=["deployment/cart"] * 2)
     (record,) = by_rules(handed_over, handed_over.blocks[0].end)
     assert not record.alarmed
+
+
+def test_a_workload_that_was_scaled_down_is_no_alarm(world: World) -> None:
+    there, wanted = np.ones((3, 90)), np.zeros((3, 90))
+    there[2, -4:] = wanted[2, -4:] = np.nan
+    smaller = world({"ready": there, "replicas_unavailable": wanted}, workloads=["deployment/cart"] * 3)
+    (record,) = by_rules(smaller, smaller.blocks[0].end)
+    assert (record.score, record.alarmed) == (0.0, False)
+    wanted[:2, -4:] = 1 / 3
+    missed = world({"ready": there, "replicas_unavailable": wanted}, workloads=["deployment/cart"] * 3)
+    (record,) = by_rules(missed, missed.blocks[0].end)
+    assert (record.alarmed, record.reasons) == (True, ("no sample for 4 min",))
+
+
+def test_an_alarm_of_extrapolation_names_the_signal_that_reaches_its_limit(
+    trained: Trained, world: World
+) -> None:
+    memory = np.full((1, 90), 0.3)
+    memory[0, -20:] = np.linspace(0.3, 0.55, 20)
+    data = world({"memory_usage": memory, "cpu_limit_ratio": np.full((1, 90), 0.6)})
+    assert plain.loudest(data, data.blocks[0], 0, STATIC) == "cpu_limit_ratio"
+    assert plain.loudest(data, data.blocks[0], 0, LINEAR) == "memory_usage"
+
+
+def test_the_newest_point_of_the_trend_is_what_is_told(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    for record in predict(trained.model, window, now=window.blocks[0].end):
+        assert record.trend[-1] == pytest.approx(record.probability, abs=1e-4)
 
 
 def test_latency_lost_on_the_way_is_the_network(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from chaoskit.prediction.features.statistics import Array, change, filled, incre
 from chaoskit.records import LabelRecord, new_id
 
 ERRORS = "errors"
-"""The class, for the time being, of a pod that only answers with errors: whose fault that is, is open."""
+"""The class, for the time being, of a pod that only answers with errors or too late: whose fault that is, is open."""
 
 AT_LEAST = timedelta(minutes=2)
 """How long a failure lasts at the least: a container that was restarted is not back at once."""
@@ -28,11 +29,15 @@ REMEMBERED = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """When something counts as a failure: share of failed requests, samples in a row, pool errors/s."""
+    """When something counts as a failure: share of failed requests, samples in a row, pool errors/s.
+
+    `latency_p95` in seconds has no value that would suit everybody: without one no answer is too slow.
+    """
 
     error_ratio: float = 0.05
     samples: int = 2
     pool_errors: float = 0.1
+    latency_p95: float = math.inf
 
 
 Signs = Mapping[str, NDArray[np.bool_]]
@@ -93,6 +98,7 @@ class _History:
             "not ready": self._lasting(_unready(self.series("ready"))),
             "pool errors": self._lasting(self._over("db_pool_errors", self.objectives.pool_errors)),
             "errors": self._lasting(self._over("error_ratio", self.objectives.error_ratio)),
+            "slow": self._lasting(self._over("latency_p95", self.objectives.latency_p95)),
         }
 
     def _hidden(self) -> Iterator[LabelRecord]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.prediction import features, plain, rules
-from chaoskit.prediction.dataset import Block, Dataset, Row, present, replaced
+from chaoskit.prediction.dataset import Block, Dataset, Row, departed, present
 from chaoskit.prediction.features import Floats, batch
 from chaoskit.prediction.features.layout import Spec, family
 from chaoskit.prediction.forest import by_tree
@@ -213,7 +213,7 @@ def _risks(model: Model, seen: _Seen) -> list[_Risk]:
     """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
     block = seen.block
     recent = _samples(STALE, block)
-    alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~replaced(block))
+    alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~departed(seen.dataset, block))
     shares = _shares(model, seen.rows[alive])
     scores = shares.mean(axis=2).astype(np.float32)
     probability = model.probabilities(scores[:, -1])
@@ -280,7 +280,11 @@ def _rule(model: Model, seen: _Seen, risk: _Risk, look: Look) -> tuple[str, str]
     elif risk.voice == SYMPTOM:
         name = next((each for each in ("waiting_bad", "restarts", "ready") if look.words(each)), "pod")
     else:
-        name = plain.loudest(seen.dataset, seen.block, risk.row) if risk.voice in {STATIC, LINEAR} else "pod"
+        name = (
+            plain.loudest(seen.dataset, seen.block, risk.row, risk.voice)
+            if risk.voice in {STATIC, LINEAR}
+            else "pod"
+        )
     words = _silence(look) if name == "pod" else look.words(name)
     return name, f"{risk.voice}: {words or name}"
 
