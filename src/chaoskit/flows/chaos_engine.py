@@ -30,7 +30,7 @@ from chaoskit.sharing import SharedCluster
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
-    from chaoskit.prediction import Dataset, Options
+    from chaoskit.prediction import Chaos, Dataset, Objectives, Options
     from chaoskit.prediction.patterns import Patterns
 
 _STEADY = ("error_ratio", "latency_p95", "memory_usage", "db_pool_usage", "fs_usage")
@@ -60,13 +60,17 @@ class AIChaosEngine:
         *,
         base: str = "",
         options: Options | None = None,
+        chaos: Chaos = "mask",
+        objectives: Objectives | None = None,
         promote: bool = True,
         thorough: bool = True,
         listen: Listener = ignore,
     ) -> Fitted:
         """A model of the namespace's last `length` was trained, judged, kept and, if it earned it, promoted.
 
-        Past runs and recoveries of the store are labels: chaos windows are masked, never silently healthy.
+        Past runs and recoveries of the store are labels. Chaos windows are masked or, with `chaos` "label",
+        failures of their fault's class, exactly while they last; they are never silently healthy.
+        `objectives` say what in the history is a failure.
         """
         return learning.fit(
             self.collect(namespace, length, listen=listen),
@@ -74,6 +78,8 @@ class AIChaosEngine:
             base=base or namespace,
             options=options,
             extra=learning.labels_of(self._world),
+            chaos=chaos,
+            objectives=objectives,
             promote=promote,
             thorough=thorough,
             key=self._world.model_key,

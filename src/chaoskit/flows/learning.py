@@ -15,7 +15,7 @@ from chaoskit.flows.world import World
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction import Dataset, Model, Options, Report, Target
+    from chaoskit.prediction import Chaos, Dataset, Model, Objectives, Options, Report, Target
     from chaoskit.prediction.features import Following
 
 
@@ -54,6 +54,8 @@ def fit(
     target: Target | None = None,
     options: Options | None = None,
     extra: Sequence[LabelRecord] = (),
+    chaos: Chaos = "mask",
+    objectives: Objectives | None = None,
     promote: bool = True,
     thorough: bool = True,
     key: bytes = b"",
@@ -62,10 +64,13 @@ def fit(
 ) -> Fitted:
     """A model was trained, judged on held-out time, kept as ``<base>-<n>`` and, if it earned it, promoted.
 
-    `extra` are labels from outside the data: chaos runs, recoveries. Without `now` the model counts as
+    `extra` are labels from outside the data: chaos runs, recoveries. `chaos` says whether those runs are
+    failures to learn from, `objectives` what in the history is one. Without `now` the model counts as
     trained when the data ends.
     """
-    labelled = prediction.label(dataset, target or prediction.Target(), extra=extra)
+    labelled = prediction.label(
+        dataset, target or prediction.Target(), extra=extra, chaos=chaos, objectives=objectives
+    )
     trained = prediction.build(
         labelled, options or prediction.Options(), thorough=thorough, refit=True, now=now, listen=listen
     )

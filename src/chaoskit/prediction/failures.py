@@ -15,7 +15,7 @@ from chaoskit.prediction.features.statistics import Array, change, filled, incre
 from chaoskit.records import LabelRecord, new_id
 
 ERRORS = "errors"
-"""The class, for the time being, of a pod that only answers with errors or too late: whose fault that is, is open."""
+"""The class, for the time being, of a pod that only answers wrong or late: whose fault that is, is open."""
 
 AT_LEAST = timedelta(minutes=2)
 """How long a failure lasts at the least: a container that was restarted is not back at once."""

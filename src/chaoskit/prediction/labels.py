@@ -25,6 +25,7 @@ from chaoskit.prediction.failures import ERRORS, SETTLING, Objectives, from_hist
 from chaoskit.records import LabelRecord
 
 Mode = Literal["detect", "forecast"]
+Chaos = Literal["mask", "label"]
 
 ISSUES = ("pod-crash", "memory-leak", "network", "database-connection", "cpu-saturation")
 """The classes of failure; `other` is what fits none."""
@@ -138,7 +139,7 @@ def label(
     target: Target,
     *,
     extra: Iterable[LabelRecord] = (),
-    chaos: Literal["mask", "label"] = "mask",
+    chaos: Chaos = "mask",
     objectives: Objectives | None = None,
 ) -> Labelled:
     """Every row and moment of the dataset is a failure, none, or censored.
