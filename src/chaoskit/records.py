@@ -30,7 +30,8 @@ def new_id(at: datetime | None = None) -> str:
     """A new id of 16 lower-case letters and digits; ids sort by time (Crockford's base 32, as ULID does)."""
     millis = int((at.timestamp() if at else time.time()) * 1000)
     head = "".join(_ALPHABET[(millis >> shift) & 31] for shift in range(40, -1, -5))
-    return head + "".join(secrets.choice(_ALPHABET) for _ in range(7))
+    tail = secrets.randbits(35)
+    return head + "".join(_ALPHABET[(tail >> shift) & 31] for shift in range(30, -1, -5))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -208,6 +208,9 @@ def snapshot(cluster: Cluster, namespace: str = "", *, events: bool = False) -> 
     )
 
 
+_SCHEDULED = re.compile(r"^(?P<name>.+-\d{8,})-[a-z0-9]{5}$")
+"""A pod of a CronJob's: the minute, counted since 1970, is in the job's name."""
+
 _HASHED = re.compile(r"^(?P<name>.+?)-(?:[a-z0-9]{6,10}-[a-z0-9]{5}|\d+|[a-z0-9]{5})$")
 
 
@@ -216,5 +219,7 @@ def workload_name(labels: Mapping[str, str]) -> str:
     if labels.get("workload"):
         return f"{labels.get('workload_kind') or 'deployment'}/{labels['workload']}"
     pod = labels.get("pod", "")
+    if scheduled := _SCHEDULED.match(pod):
+        return f"job/{scheduled['name']}"
     found = _HASHED.match(pod)
     return f"deployment/{found['name']}" if found else f"pod/{pod}"

@@ -6,20 +6,34 @@ hold on any machine are asserted.
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from chaoskit.flows.foreseeing import AGAIN
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.dataset import Block, Row
-from chaoskit.prediction.features import Live, Spec
+from chaoskit.prediction.calibration import Curve
+from chaoskit.prediction.dataset import Block, Dataset, Row, latest
+from chaoskit.prediction.evidence import Evidence
+from chaoskit.prediction.features import Following, Live, Spec
 from chaoskit.prediction.forest import Lesson, Options, fit, score
+from chaoskit.prediction.joined import Join
+from chaoskit.prediction.labels import Target
+from chaoskit.prediction.predictor import history as history_of
+from chaoskit.prediction.predictor import predict
+from chaoskit.prediction.training import Model
+from chaoskit.records import PredictionRecord
+from chaoskit.signals import known
 
 Benchmark = Callable[..., Any]
 PODS, SIGNALS, STEP = 1000, 20, 15
@@ -141,13 +155,112 @@ def test_a_thousand_rows_cost_hardly_more_than_one(history: Block, forest: Any) 
     assert many <= 4 * one
 
 
-def test_memory_stays_flat_over_many_pushes(history: Block) -> None:
-    live, start = primed(history)
-    before = None
-    for index in range(start, start + 120):
-        live.push(history.values[:, :, index % history.length], history.start.timestamp() + STEP * index)
-        if index == start + 40:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert before is not None
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < 20_000  # kB
+# ---------------------------------------------------------------- the path of `predict --watch`
+
+LOOKED = Spec("window", STEP, tuple(each for each in known() if each.scope != "node")[:SIGNALS])
+
+
+def model() -> Model:
+    """One that costs what a trained one does: its forests are as large, whatever they say."""
+    random = np.random.default_rng(2)
+    told = len(LOOKED.names) + len(Spec("evidence", STEP, LOOKED.signals).names)
+    rows = random.random((4000, told), dtype=np.float32)
+    y = (rows[:, 0] + 0.3 * random.random(4000) > 1.1).astype(np.int8)
+    names = np.array(["pod-crash", "memory-leak", "network"])[random.integers(0, 3, 600)]
+    mine = rows[:, : len(LOOKED.names)]
+    return Model(
+        spec=LOOKED,
+        target=Target(),
+        failure=fit(Lesson(mine, y, np.ones(4000), mine[:0]), Options(trees=200)),
+        calibration=Curve(1.0, 0.0),
+        issues=fit(Lesson(rows[:600], names, np.ones(600), rows[:0]), Options(trees=200, leaf=1)),
+        evidence=Evidence({}),
+        join=Join({"random forest": 2.0, "static rule": 2.0}),
+        alone=Join({"random forest": 2.0}),
+        false_alarms_per_day=2,
+        seed=7,
+        trained_at=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+
+
+class Cluster:
+    """A thousand quiet pods, and what `Lookout` keeps of them: a window that moves on and the features."""
+
+    def __init__(self, asked: Model) -> None:
+        self.model, self.moment = asked, 0
+        self.length = int(history_of(asked).total_seconds() // STEP) + 1
+        self.rows = tuple(Row("shop", f"deployment/app-{n // 3}", f"app-{n // 3}-{n}") for n in range(PODS))
+        self.random = np.random.default_rng(1)
+        self.following = Following(AGAIN + 1)
+        self.window = self._measured(self.length)
+        self.look()
+
+    def _measured(self, count: int) -> Dataset:
+        values = 0.3 * self.random.random((PODS, SIGNALS, count), dtype=np.float32)
+        for place, signal in enumerate(LOOKED.signals):
+            if signal.kind in {"counter", "flag"}:
+                values[:, place] = float(signal.name == "ready")
+        start = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(seconds=STEP * (self.moment - count))
+        return Dataset(LOOKED.signals, STEP, (Block("shop", self.rows, start, STEP, values),))
+
+    def look(self) -> tuple[PredictionRecord, ...]:
+        """What is told after the next scrape."""
+        self.moment += 1
+        self.window = latest(self.window, self._measured(AGAIN + 2), self.length)
+        now = self.window.blocks[0].end
+        return predict(self.model, self.window, now=now, compute=self.following.compute)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Cluster:
+    return Cluster(model())
+
+
+def test_a_look_at_a_thousand_pods(benchmark: Benchmark, cluster: Cluster) -> None:
+    assert len(benchmark(cluster.look)) == -(-PODS // 3)
+
+
+def test_features_and_probabilities_of_a_look_are_made_in_one_pass(cluster: Cluster) -> None:
+    """A look that follows costs a fraction of one that makes everything anew; reasons and trends included."""
+    follows = best_of(5, cluster.look)
+
+    def anew() -> None:
+        cluster.following = Following(AGAIN + 1)
+        cluster.look()
+
+    assert best_of(2, anew) >= 1.5 * follows
+
+
+HOUR = 3600 // STEP
+
+
+def resident() -> int:
+    """Bytes of this process in memory now; not the most that there ever were."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def test_an_hour_of_ten_thousand_samples_a_second_keeps_memory_flat() -> None:
+    """Each scrape of an hour is taken in faster than it comes, and what is held does not grow."""
+    rows = tuple(Row("shop", f"deployment/app-{n // 3}", f"app-{n}") for n in range(10_000 * STEP // SIGNALS))
+    live, values = Live(spec(), rows), np.random.default_rng(4).random((len(rows), SIGNALS))
+    start, sizes, began = 1_772_000_000.0, [], time.process_time()
+    for scrape in range(HOUR):
+        live.take(np.roll(values, scrape, axis=0), start + STEP * scrape)
+        if scrape in {HOUR // 4, HOUR - 1}:
+            gc.collect()
+            sizes.append(resident())
+    assert time.process_time() - began < 3600
+    assert sizes[1] - sizes[0] < 0.05 * sizes[0]
+
+
+def test_a_process_that_follows_a_thousand_pods_stays_small() -> None:
+    """Resident memory of a process of its own, libraries included, after it has followed for a while."""
+    code = (
+        "from tests.benchmarks.test_prediction import Cluster, model, resident\n"
+        "cluster = Cluster(model())\n"
+        "for _ in range(8): cluster.look()\n"
+        "print(resident())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 600 * 2**20

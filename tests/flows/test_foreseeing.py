@@ -62,7 +62,7 @@ class Kept:
     documents: list[Document] = field(default_factory=list)
     recoveries: list[Document] = field(default_factory=list)
 
-    def find(self, kind: str, **_: Any) -> tuple[Document, ...]:
+    def find(self, kind: str, where: Any = None, **_: Any) -> tuple[Document, ...]:
         return tuple(self.recoveries) if kind == "recovery" else ()
 
     def put(self, document: Document) -> None:

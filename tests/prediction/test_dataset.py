@@ -9,7 +9,7 @@ import pytest
 
 from chaoskit import errors, events
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.prediction.dataset import Dataset, collect
+from chaoskit.prediction.dataset import Dataset, collect, latest
 from chaoskit.prediction.labels import Labelled
 from chaoskit.signals import BY_NAME
 
@@ -93,6 +93,34 @@ def test_pods_that_are_meant_to_end_are_left_out() -> None:
     runner = POD | {"pod": "cart-runner", "workload": "cart-chaos", "workload_kind": "chaosengine"}
     (block,) = collected({"ready": [(POD, [1, 1, 1]), (job, [1, 0, NAN]), (runner, [0, 1, 0])]}).blocks
     assert [row.pod for row in block.rows] == ["cart-7d9-a"]
+
+
+def test_an_owner_that_is_recorded_counts_for_the_time_in_which_none_was() -> None:
+    agent = {"namespace": "shop", "pod": "agent-x7k2p"}
+    owned = agent | {"workload": "agent", "workload_kind": "daemonset"}
+    (block,) = collected({"cpu_usage": [(owned, [1, 2, NAN]), (agent, [NAN, NAN, 3])]}).blocks
+    assert [row.workload for row in block.rows] == ["daemonset/agent"]
+    assert block.values[0, 0].tolist() == [1, 2, 3]
+
+
+def test_a_job_whose_owner_is_not_recorded_is_left_out_too() -> None:
+    job = {"namespace": "shop", "pod": "backup-28373640-abcde"}
+    owned = {"namespace": "shop", "pod": "once-x1y2z", "workload": "once", "workload_kind": "job"}
+    series = [(POD, [1.0, 1.0, 1.0]), (job, [1.0, 0.0, NAN]), (owned, [1.0, NAN, NAN])]
+    bare: tuple[dict[str, str], list[float]] = ({"namespace": "shop", "pod": "once-x1y2z"}, [NAN, 1, 1])
+    (block,) = collected({"ready": [*series, bare]}).blocks
+    assert [row.pod for row in block.rows] == ["cart-7d9-a"]
+
+
+def test_a_pod_keeps_its_row_when_its_owner_becomes_known_or_unknown() -> None:
+    agent = {"namespace": "shop", "pod": "agent-x7k2p"}
+    owned = agent | {"workload": "agent", "workload_kind": "daemonset"}
+    first, then = (
+        collected({"cpu_usage": [(agent, [1, 2, 3])]}),
+        collected({"cpu_usage": [(owned, [4, 5, 6])]}),
+    )
+    for joined in (latest(first, then, 3), latest(then, first, 3)):
+        assert [row.workload for row in joined.blocks[0].rows] == ["daemonset/agent"]
 
 
 def test_collecting_tells_how_far_it_is() -> None:

@@ -173,3 +173,11 @@ def test_the_fingerprint_changes_with_signals_recipe_and_step(world: World) -> N
     prints = {s.fingerprint for s in (one, two, replace(one, recipe="evidence"), replace(one, step=30))}
     assert len(prints) == 4
     assert one.fingerprint == features.spec(world({"cpu_usage": noisy(seed=9)})).fingerprint
+
+
+def test_a_gap_hides_no_change_of_a_flag_and_makes_none(world: World) -> None:
+    ready = np.ones((2, 120))
+    ready[1, -2:] = 0
+    ready[:, -4:-2] = np.nan
+    found = computed(world({"ready": ready}))
+    assert found["ready.changed"].tolist() == [0, 1]

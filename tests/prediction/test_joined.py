@@ -95,7 +95,7 @@ def test_the_static_rule_is_the_worst_of_what_it_watches(
 ) -> None:
     data = world({name: np.full((1, 9), value) for name, value in signals.items()})
     assert plain.static(data, data.blocks[0])[0, -1] == pytest.approx(score)
-    assert plain.loudest(data, data.blocks[0], 0) == signal
+    assert plain.loudest(data, data.blocks[0], 0, STATIC) == signal
 
 
 def test_absence_is_the_silent_share_and_there_is_none_when_nobody_is_silent(world: World) -> None:

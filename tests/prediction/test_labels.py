@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from chaoskit.outcome import Outcome
+from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.failures import Objectives
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.outside import from_recoveries, from_runs, issue_of_fault
 from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord
@@ -109,12 +112,59 @@ def test_a_starting_pod_is_not_ready_without_having_failed(world: World) -> None
     assert [event.first for event in label(quiet(world, ready=ready), DETECT).events] == [50]
 
 
+def missed(values: np.ndarray, first: int, last: int) -> np.ndarray:
+    """The same without the samples from `first` up to `last`."""
+    values[:, first:last] = np.nan
+    return values
+
+
+def test_a_missed_sample_makes_no_failure_of_an_old_oom_kill(world: World) -> None:
+    data = quiet(world, last_oom=missed(np.ones((1, 120)), 60, 61))
+    assert label(data, DETECT).events == ()
+
+
+def test_a_restart_during_a_gap_is_a_failure_and_the_gap_unknown(world: World) -> None:
+    labelled = label(quiet(world, restarts=missed(steps(120, up=62), 60, 64)), DETECT)
+    assert [(event.issue, event.first) for event in labelled.events] == [("pod-crash", 64)]
+    assert where(labelled, -1) == [60, 61, 62, 63]
+    assert 64 in where(labelled, 1)
+
+
+@pytest.mark.parametrize("flag", ["last_oom", "restarts"])
+def test_after_a_gap_that_is_too_long_nobody_knows_when_it_failed(world: World, flag: str) -> None:
+    values = {"cpu_usage": np.ones((1, 120)), flag: missed(steps(120, up=70), 60, 90)}
+    labelled = label(world(values), FORECAST)
+    assert labelled.events == ()
+    assert set(range(30, 100)) <= set(where(labelled, -1))
+
+
+def test_a_missed_sample_does_not_end_what_lasts(world: World) -> None:
+    ready = np.ones((1, 120))
+    ready[0, 60:63] = 0
+    labelled = label(quiet(world, ready=missed(ready, 61, 62)), DETECT)
+    assert [(event.issue, event.first) for event in labelled.events] == [("pod-crash", 60)]
+
+
+def test_a_failure_in_one_run_is_none_of_the_same_pod_in_another(world: World) -> None:
+    one, other = quiet(world, restarts=steps(120, up=60)), quiet(world, restarts=steps(120))
+    both = replace(one, blocks=(*one.blocks, replace(other.blocks[0], run="another")))
+    assert [(event.block, event.first) for event in label(both, DETECT).events] == [(0, 60)]
+
+
 def test_errors_of_one_sample_are_no_failure(world: World) -> None:
     ratio = np.zeros((1, 120))
     ratio[0, 50] = 0.5
     assert label(quiet(world, error_ratio=ratio), DETECT).events == ()
     ratio[0, 51] = 0.5
     assert len(label(quiet(world, error_ratio=ratio), DETECT).events) == 1
+
+
+def test_slow_answers_are_a_failure_where_there_is_an_objective(world: World) -> None:
+    latency = np.full((1, 120), 0.1)
+    latency[0, 50:53] = 2.0
+    assert label(quiet(world, latency_p95=latency), DETECT).events == ()
+    labelled = label(quiet(world, latency_p95=latency), DETECT, objectives=Objectives(latency_p95=1.0))
+    assert [(event.issue, event.first) for event in labelled.events] == [("network", 50)]
 
 
 def test_errors_that_follow_from_another_pods_failure_are_nobodys_label(world: World) -> None:
@@ -143,6 +193,49 @@ def test_a_chaos_window_is_masked_or_labelled_but_never_negative(
     record = told(40, 45, "chaos", "pod-crash")
     labelled = label(quiet(world, restarts=steps(120, up=42)), DETECT, extra=[record], chaos=chaos)
     assert set(labelled.truths[0].y[0, 41:47].tolist()) == {expected}
+
+
+@pytest.mark.parametrize("chaos", ["mask", "label"])
+@pytest.mark.parametrize("signal", ["error_ratio", "db_pool_errors"])
+def test_what_chaos_does_to_callers_is_nobodys_label(world: World, chaos: Any, signal: str) -> None:
+    failed = np.zeros((2, 120))
+    failed[1, 60:66] = 0.4
+    data = world({"cpu_usage": np.ones((2, 120)), signal: failed})
+    labelled = label(data, DETECT, extra=[told(59, 66, "chaos", "network", pod="app-0")], chaos=chaos)
+    assert {event.workload for event in labelled.events} <= {"deployment/app-0"}
+    assert (labelled.truths[0].y[1, 60:66] == -1).all()
+
+
+def test_chaos_elsewhere_explains_no_crash_and_nothing_that_began_before_it(world: World) -> None:
+    failed, restarts = np.zeros((2, 120)), np.zeros((2, 120))
+    failed[1, 50:66], restarts[1, 80:] = 0.4, 1
+    data = world({"restarts": restarts, "error_ratio": failed})
+    labelled = label(data, DETECT, extra=[told(59, 85, "chaos", "network", pod="app-0")])
+    assert [(event.issue, event.first) for event in labelled.events] == [("network", 50), ("pod-crash", 80)]
+
+
+def test_chaos_of_another_run_explains_nothing(world: World) -> None:
+    failed = np.zeros((2, 120))
+    failed[1, 60:66] = 0.4
+    other = replace(told(59, 66, "chaos", "network", pod="app-0"), run="another")
+    labelled = label(world({"error_ratio": failed}), DETECT, extra=[other])
+    assert [event.workload for event in labelled.events] == ["deployment/app-1"]
+
+
+def test_labelled_chaos_is_a_failure_of_its_class_exactly_while_it_lasts(world: World) -> None:
+    leak = told(60, 65, "chaos", "memory-leak")
+    labelled = label(quiet(world, restarts=steps(120, up=68)), FORECAST, extra=[leak], chaos="label")
+    assert [(event.issue, event.injected) for event in labelled.events] == [("memory-leak", True)]
+    assert where(labelled, 1) == list(range(61, 67))
+    assert set(range(31, 61)) | set(range(67, 77)) <= set(where(labelled, -1))
+
+
+def test_an_alarm_in_an_injected_leak_is_not_too_late(world: World) -> None:
+    labelled = label(quiet(world), FORECAST, extra=[told(60, 65, "chaos")], chaos="label")
+    scores = np.zeros((1, 120), dtype=np.float32)
+    scores[0, 63] = 1
+    judged = Judge(labelled, (np.ones(120, dtype=bool),)).judge([scores], 0.5)
+    assert (judged.caught, judged.false) == (1, 0)
 
 
 def test_after_a_mitigation_nobody_knows_what_would_have_been(world: World) -> None:

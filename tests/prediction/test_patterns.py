@@ -65,6 +65,15 @@ def test_a_weekday_takes_weeks_to_be_told() -> None:
 def test_a_regular_interval_is_named() -> None:
     (one,) = seasons(failures(CART, [0, 50, 101, 150, 199, 250]), hours=5)
     assert (one.cycle, one.when) == ("interval", "every 50 min")
+    assert 0 < one.probability < 1e-3
+
+
+def test_four_failures_at_random_times_are_hardly_ever_a_regular_interval() -> None:
+    random = np.random.default_rng(0)
+    told = sum(
+        bool(seasons(failures(CART, sorted(random.uniform(0, 10080, 4))), hours=168)) for _ in range(1000)
+    )
+    assert told <= 10
 
 
 def test_failures_that_look_alike_are_one_cluster_with_words() -> None:

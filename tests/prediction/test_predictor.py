@@ -4,22 +4,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chaoskit import errors
-from chaoskit.prediction import features
-from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction import features, plain
+from chaoskit.prediction.dataset import Block, Dataset, Row
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.plain import STATIC
+from chaoskit.prediction.plain import LINEAR, STATIC
 from chaoskit.prediction.predictor import contributions, history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings
+from chaoskit.signals import BY_NAME
 
 World = Callable[..., Dataset]
 MiB = 2.0**20
@@ -201,6 +204,34 @@ def test_a_pod_that_falls_silent_is_an_alarm_unless_another_took_its_place(world
     assert not record.alarmed
 
 
+def test_a_workload_that_was_scaled_down_is_no_alarm(world: World) -> None:
+    there, wanted = np.ones((3, 90)), np.zeros((3, 90))
+    there[2, -4:] = wanted[2, -4:] = np.nan
+    smaller = world({"ready": there, "replicas_unavailable": wanted}, workloads=["deployment/cart"] * 3)
+    (record,) = by_rules(smaller, smaller.blocks[0].end)
+    assert (record.score, record.alarmed) == (0.0, False)
+    wanted[:2, -4:] = 1 / 3
+    missed = world({"ready": there, "replicas_unavailable": wanted}, workloads=["deployment/cart"] * 3)
+    (record,) = by_rules(missed, missed.blocks[0].end)
+    assert (record.alarmed, record.reasons) == (True, ("no sample for 4 min",))
+
+
+def test_an_alarm_of_extrapolation_names_the_signal_that_reaches_its_limit(
+    trained: Trained, world: World
+) -> None:
+    memory = np.full((1, 90), 0.3)
+    memory[0, -20:] = np.linspace(0.3, 0.55, 20)
+    data = world({"memory_usage": memory, "cpu_limit_ratio": np.full((1, 90), 0.6)})
+    assert plain.loudest(data, data.blocks[0], 0, STATIC) == "cpu_limit_ratio"
+    assert plain.loudest(data, data.blocks[0], 0, LINEAR) == "memory_usage"
+
+
+def test_the_newest_point_of_the_trend_is_what_is_told(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    for record in predict(trained.model, window, now=window.blocks[0].end):
+        assert record.trend[-1] == pytest.approx(record.probability, abs=1e-4)
+
+
 def test_latency_lost_on_the_way_is_the_network(world: World) -> None:
     gap = np.full((1, 90), 0.002)
     gap[0, -3:] = 0.4
@@ -227,6 +258,32 @@ def test_silence_is_a_finding(world: World) -> None:
     cpu[0, -4:] = np.nan
     (finding,) = findings(look_at(world, cpu_usage=cpu))
     assert (finding.issue, finding.words) == ("network", "no sample for 4 min")
+
+
+def test_a_signal_that_went_missing_fills_nothing_up_and_is_said_to_be_missing(world: World) -> None:
+    share = np.full((1, 90), 0.30)
+    share[0, -20:] = np.linspace(0.30, 0.32, 20)
+    share[0, -6:] = np.nan
+    window = world({"ready": np.ones((1, 90)), "memory_usage": share, "memory_bytes": share * 512 * MiB})
+    look = Look.at(window, window.blocks[0], 0)
+    assert look.full_in("memory_usage") == float("inf")
+    assert look.words("memory_usage") == "memory: no sample for 5 min"
+    (record,) = by_rules(window, window.blocks[0].end)
+    assert (record.score, record.alarmed, record.issue) == (0.0, False, "")
+
+
+@pytest.mark.parametrize("name", ["memory_usage", "memory_bytes", "fs_usage", "db_pool_usage", "edge_gap"])
+@given(level=st.floats(0, 0.5), pace=st.floats(0.0005, 0.005), silent=st.integers(3, 10))
+@settings(max_examples=20, deadline=None)
+def test_no_rule_alarms_without_a_reason(name: str, level: float, pace: float, silent: int) -> None:
+    values = np.clip(level + pace * np.arange(90), 0, 1)[None]
+    values[0, 90 - silent :] = np.nan
+    ready = Row("shop", "deployment/a", "a-0")
+    chosen = (BY_NAME[name], BY_NAME["ready"])
+    stacked = np.stack([values, np.ones((1, 90))], axis=1).astype(np.float32)
+    window = Dataset(chosen, 60, (Block("run", (ready,), datetime(2026, 3, 2, tzinfo=UTC), 60, stacked),))
+    (record,) = by_rules(window, window.blocks[0].end)
+    assert bool(record.reasons) or not record.alarmed
 
 
 def test_what_jumps_about_is_not_on_its_way_to_a_limit(world: World) -> None:
@@ -267,7 +324,7 @@ def test_importing_the_facade_loads_no_heavy_library() -> None:
 def test_every_name_of_the_facade_is_there() -> None:
     import chaoskit.prediction as facade
 
-    assert all(callable(getattr(facade, name)) for name in facade.__all__)
+    assert all(getattr(facade, name) is not None for name in facade.__all__)
     with pytest.raises(AttributeError):
         _ = facade.nothing_of_this_name
 

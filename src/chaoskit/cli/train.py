@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chaoskit.flows.learning import Fitted
-    from chaoskit.prediction import Options
+    from chaoskit.prediction import Objectives, Options
 
 app = new_app(__doc__)
 
@@ -37,6 +38,13 @@ class Backend(StrEnum):
     THREADING = "threading"
     LOKY = "loky"
     DASK = "dask"
+
+
+class Chaos(StrEnum):
+    """What past experiments are to learning."""
+
+    MASK = "mask"
+    LABEL = "label"
 
 
 @command(
@@ -73,6 +81,18 @@ def train(
         Backend, typer.Option(help="Where they grow: threads, processes, a Dask cluster.")
     ] = Backend.THREADING,
     scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler.")] = "",
+    chaos: Annotated[
+        Chaos,
+        typer.Option(
+            help="Past experiments: not learned from, or failures of their class while they lasted."
+        ),
+    ] = Chaos.MASK,
+    error_objective: Annotated[
+        float, typer.Option(min=0, max=1, help="More failed requests than this share are a failure.")
+    ] = 0.05,
+    latency_objective: Annotated[
+        float, typer.Option(min=0, help="A p95 latency over so many seconds is a failure; 0: none is.")
+    ] = 0.0,
     promote: Annotated[bool, typer.Option(help="Let it answer if it beats the baselines.")] = True,
     thorough: Annotated[
         bool, typer.Option(help="Also judge with workloads held out, and probe for leaks.")
@@ -82,8 +102,11 @@ def train(
     ] = None,
 ) -> None:
     """Train a random forest on history, judge it on held-out time beside plain rules, and keep it."""
-    from chaoskit.prediction import Options
+    from math import inf
 
+    from chaoskit.prediction import Objectives, Options
+
+    objectives = Objectives(error_ratio=error_objective, latency_p95=latency_objective or inf)
     options = Options(
         recipe=recipe.value,
         false_alarms_per_day=false_alarms_per_day,
@@ -96,9 +119,10 @@ def train(
         scheduler=scheduler,
     )
     if data or mapping:
-        fitted = _from_files(session, data, mapping, name, options, promote=promote, thorough=thorough)
+        fit = partial(_from_files, session, data, mapping)
     else:
-        fitted = _from_prometheus(session, hours, name, options, promote=promote, thorough=thorough)
+        fit = partial(_from_prometheus, session, hours)
+    fitted = fit(name, options, objectives, chaos, promote=promote, thorough=thorough)
     if out is not None:
         command_ = {
             "train": True,
@@ -126,6 +150,8 @@ def _from_files(
     mapping: Path | None,
     name: str,
     options: Options,
+    objectives: Objectives,
+    chaos: Chaos,
     *,
     promote: bool,
     thorough: bool,
@@ -141,6 +167,8 @@ def _from_files(
             base=name or meaning.metadata.name,
             target=target,
             options=options,
+            chaos=chaos.value,
+            objectives=objectives,
             promote=promote,
             thorough=thorough,
             listen=listen,
@@ -148,7 +176,15 @@ def _from_files(
 
 
 def _from_prometheus(
-    session: Session, hours: float, name: str, options: Options, *, promote: bool, thorough: bool
+    session: Session,
+    hours: float,
+    name: str,
+    options: Options,
+    objectives: Objectives,
+    chaos: Chaos,
+    *,
+    promote: bool,
+    thorough: bool,
 ) -> Fitted:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
@@ -160,6 +196,8 @@ def _from_prometheus(
             timedelta(hours=hours),
             base=name,
             options=short,
+            chaos=chaos.value,
+            objectives=objectives,
             promote=promote,
             thorough=thorough,
             listen=listen,

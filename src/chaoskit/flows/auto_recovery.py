@@ -121,9 +121,9 @@ class AutoRecovery:
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
         """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""
-        store, since = self._world.store, self._world.clock.now() - FRESH
+        world, since = self._world, self._world.clock.now() - FRESH
         where = {"namespace": namespace} if namespace else None
-        kept = soon(lambda: store.find("prediction", where, since=since)) or ()
+        kept = soon(lambda: world.kept("prediction", where, since=since)) or ()
         return tuple(PredictionRecord.of(each) for each in kept)
 
     def plan(
@@ -242,15 +242,15 @@ class AutoRecovery:
         """
         now = self._world.clock.monotonic()
         if now - self._read >= STALE:
-            store = self._world.store
-            kept = soon(lambda: store.find("recovery", limit=LOOKED_BACK, fields=FIELDS))
+            world = self._world
+            kept = soon(lambda: world.kept("recovery", limit=LOOKED_BACK, fields=FIELDS))
             if kept is not None:
                 self._known, self._read = recovery.attempts(kept), now
         return self._known
 
     def patterns(self) -> Patterns:
         """How each strategy did so far, which issues come back, and how fast it went by day or week."""
-        known = recovery.attempts(self._world.store.find("recovery", fields=FIELDS))
+        known = recovery.attempts(self._world.kept("recovery", fields=FIELDS))
         return Patterns(strategies(known), recurrences(known), trends(known))
 
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:

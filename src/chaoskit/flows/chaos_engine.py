@@ -30,7 +30,7 @@ from chaoskit.sharing import SharedCluster
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
-    from chaoskit.prediction import Dataset, Options
+    from chaoskit.prediction import Chaos, Dataset, Objectives, Options
     from chaoskit.prediction.patterns import Patterns
 
 _STEADY = ("error_ratio", "latency_p95", "memory_usage", "db_pool_usage", "fs_usage")
@@ -60,22 +60,26 @@ class AIChaosEngine:
         *,
         base: str = "",
         options: Options | None = None,
+        chaos: Chaos = "mask",
+        objectives: Objectives | None = None,
         promote: bool = True,
         thorough: bool = True,
         listen: Listener = ignore,
     ) -> Fitted:
         """A model of the namespace's last `length` was trained, judged, kept and, if it earned it, promoted.
 
-        Past runs and recoveries of the store are labels: chaos windows are masked, never silently healthy.
+        Past runs and recoveries of the store are labels. Chaos windows are masked or, with `chaos` "label",
+        failures of their fault's class, exactly while they last; they are never silently healthy.
+        `objectives` say what in the history is a failure.
         """
-        store = self._world.store
-        extra = learning.labels_of(store.find("run", self._here), store.find("recovery", self._here))
         return learning.fit(
             self.collect(namespace, length, listen=listen),
             models=self._world.models,
             base=base or namespace,
             options=options,
-            extra=extra,
+            extra=learning.labels_of(self._world),
+            chaos=chaos,
+            objectives=objectives,
             promote=promote,
             thorough=thorough,
             key=self._world.model_key,
@@ -109,8 +113,7 @@ class AIChaosEngine:
         """What recurs in the failures of a namespace over the last `length`, beyond chance."""
         from chaoskit.prediction.patterns import patterns
 
-        store = self._world.store
-        extra = learning.labels_of(store.find("run", self._here), store.find("recovery", self._here))
+        extra = learning.labels_of(self._world)
         seen = self.collect(namespace, length, listen=listen)
         return patterns(prediction.label(seen, prediction.Target(), extra=extra))
 
@@ -137,7 +140,7 @@ class AIChaosEngine:
         return propose(
             predictions,
             seen,
-            world.store.find("run", self._here, limit=500),
+            world.kept("run", limit=500),
             measured=self._measured(namespace),
             installed=self._installed(namespace),
             only=self._wanted(seen, namespace, selector),
@@ -275,11 +278,6 @@ class AIChaosEngine:
             for kind in kube.WORKLOADS
             for body in self._world.cluster.list(kind, namespace, labels=selector).items
         }
-
-    @property
-    def _here(self) -> Mapping[str, str]:
-        """What says of a record that it is of this cluster."""
-        return {"cluster": self._world.cluster.name}
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from chaoskit import kube
+from chaoskit import kube, prediction
 from chaoskit.acts.accounts import SELECTOR, Account, account_of
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.leader import Leadership
@@ -25,6 +25,7 @@ from chaoskit.flows import detached, rescuing
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.chaos_engine import AIChaosEngine
 from chaoskit.flows.deaths import Deaths
+from chaoskit.flows.foreseeing import Lookout
 from chaoskit.flows.rounds import Rounds
 from chaoskit.flows.workqueue import WorkQueue
 from chaoskit.flows.world import World
@@ -133,6 +134,7 @@ class Controller:
         self._alarmed: dict[str, set[str]] = {}
         self._looked: dict[str, float] = {}
         self._shown: dict[str, set[str]] = {}
+        self._lookouts: dict[str, Lookout] = {}
         self._quarantined: dict[Job, float] = {}
         self._at_work: set[threading.Thread] = set()
         self._unsynced = set(self._interests)
@@ -409,10 +411,20 @@ class Controller:
             outcome = Outcome.UNDO_UNCONFIRMED if done.undo.left else Outcome.DONE
             self._ended("rescue", account.what, outcome, began, self._clock.now())
 
+    def _lookout(self, namespace: str) -> Lookout:
+        """What looks at this namespace, with what it has measured so far; anew when another model answers."""
+        known = self._lookouts.get(namespace)
+        answers = prediction.promoted(self._world.models)
+        if known is None or (known.model[0] if known.model else "") != answers:
+            known = AIChaosEngine(self._world).lookout(namespace, listen=self._listen)
+            self._lookouts[namespace] = known
+        return known
+
     def _predict(self, namespace: str) -> float | None:
         if namespace not in self._shown:
+            self._lookouts.pop(namespace, None)
             return None
-        found = AIChaosEngine(self._world).predict(namespace, listen=self._listen)
+        found = self._lookout(namespace).look().predictions
         alarmed = [each for each in found if each.alarmed]
         before = self._alarmed.get(namespace, set())
         self._alarmed[namespace] = {each.target for each in alarmed}

@@ -21,6 +21,7 @@ from chaoskit.records import PredictionRecord
 
 if TYPE_CHECKING:
     from chaoskit.prediction import Dataset, Health, Model, Silent
+    from chaoskit.prediction.features import Following
 
 RULES_STEP = 60
 """Seconds between two samples where no model says otherwise."""
@@ -116,6 +117,7 @@ class Lookout:
     selector: str = ""
     listen: Listener = ignore
     _window: Dataset | None = field(default=None, init=False)
+    _following: Following | None = field(default=None, init=False)
 
     @property
     def step(self) -> int:
@@ -130,10 +132,14 @@ class Lookout:
             NotFound: no workload has the selector's labels.
         """
         from chaoskit.prediction import Health
+        from chaoskit.prediction.features import Following
 
+        self._following = self._following or Following(AGAIN + 1)
         world, now = self.world, self.world.clock.now()
         window = self._measured(now)
-        found = learning.answer(window, self.model, now=now, cluster=world.cluster.name)
+        found = learning.answer(
+            window, self.model, now=now, cluster=world.cluster.name, following=self._following
+        )
         chosen = self._chosen()
         found = self._with_help([each for each in found if chosen is None or each.target in chosen])
         for each in found:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from chaoskit import prediction
 from chaoskit.errors import InvalidInput, NotFound, Refused, UnknownName
 from chaoskit.events import Listener, ignore
-from chaoskit.ports.store import Document
+from chaoskit.flows.world import World
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction import Dataset, Model, Options, Report, Target
+    from chaoskit.prediction import Chaos, Dataset, Model, Objectives, Options, Report, Target
+    from chaoskit.prediction.features import Following
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def fit(
     target: Target | None = None,
     options: Options | None = None,
     extra: Sequence[LabelRecord] = (),
+    chaos: Chaos = "mask",
+    objectives: Objectives | None = None,
     promote: bool = True,
     thorough: bool = True,
     key: bytes = b"",
@@ -61,10 +64,13 @@ def fit(
 ) -> Fitted:
     """A model was trained, judged on held-out time, kept as ``<base>-<n>`` and, if it earned it, promoted.
 
-    `extra` are labels from outside the data: chaos runs, recoveries. Without `now` the model counts as
+    `extra` are labels from outside the data: chaos runs, recoveries. `chaos` says whether those runs are
+    failures to learn from, `objectives` what in the history is one. Without `now` the model counts as
     trained when the data ends.
     """
-    labelled = prediction.label(dataset, target or prediction.Target(), extra=extra)
+    labelled = prediction.label(
+        dataset, target or prediction.Target(), extra=extra, chaos=chaos, objectives=objectives
+    )
     trained = prediction.build(
         labelled, options or prediction.Options(), thorough=thorough, refit=True, now=now, listen=listen
     )
@@ -166,11 +172,11 @@ def _promoted(models: Path, name: str) -> str:
     return ""
 
 
-def labels_of(runs: Sequence[Document], recoveries: Sequence[Document]) -> tuple[LabelRecord, ...]:
-    """What kept runs and recoveries tell of the past: chaos windows, failures, censored stretches."""
+def labels_of(world: World) -> tuple[LabelRecord, ...]:
+    """What the runs and recoveries of this cluster tell of the past: chaos windows, censored stretches."""
     return (
-        *prediction.from_runs(RunRecord.of(each) for each in runs),
-        *prediction.from_recoveries(RecoveryRecord.of(each) for each in recoveries),
+        *prediction.from_runs(RunRecord.of(each) for each in world.kept("run")),
+        *prediction.from_recoveries(RecoveryRecord.of(each) for each in world.kept("recovery")),
     )
 
 
@@ -212,10 +218,20 @@ def wanted_history(model: Model | None) -> timedelta:
 
 
 def answer(
-    window: Dataset, model: tuple[str, Model] | None, *, now: datetime, cluster: str = ""
+    window: Dataset,
+    model: tuple[str, Model] | None,
+    *,
+    now: datetime,
+    cluster: str = "",
+    following: Following | None = None,
 ) -> tuple[PredictionRecord, ...]:
-    """What the model says of each workload, riskiest first; without one, what plain rules say."""
+    """What the model says of each workload, riskiest first; without one, what plain rules say.
+
+    `following` makes the features of one window after the other, each a little later than the one before.
+    """
     if model is None:
         return prediction.by_rules(window, now, cluster=cluster)
     name, trained = model
-    return prediction.predict(trained, window, now=now, name=name, cluster=cluster)
+    if following is None:
+        return prediction.predict(trained, window, now=now, name=name, cluster=cluster)
+    return prediction.predict(trained, window, now=now, name=name, cluster=cluster, compute=following.compute)

@@ -31,7 +31,7 @@ def scorecard(world: World, namespace: str, length: timedelta) -> tuple[Score, .
     from chaoskit.prediction import scoring
 
     now = world.clock.now()
-    kept = world.store.find("prediction", {"namespace": namespace}, since=now - length)
+    kept = world.kept("prediction", {"namespace": namespace}, since=now - length)
     records = [PredictionRecord.of(each) for each in kept]
     if not records:
         raise NoBaseline(
@@ -42,8 +42,7 @@ def scorecard(world: World, namespace: str, length: timedelta) -> tuple[Score, .
         raise CannotStart("there is no Prometheus that knows what came", hint="--prometheus URL")
     start = min(each.at for each in records) - BEFORE
     seen = prediction.collect(world.metrics, start, now, namespace, step=STEP)
-    here = {"cluster": world.cluster.name}
-    extra = learning.labels_of(world.store.find("run", here), world.store.find("recovery", here))
+    extra = learning.labels_of(world)
     found = []
     for of_one in scoring.by_model(records).values():
         labelled = prediction.label(seen, scoring.target_of(of_one), extra=extra)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from chaoskit.clock import Clock
 from chaoskit.governor import Governor, Limits
@@ -12,7 +15,7 @@ from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Hooks, Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notifier
-from chaoskit.ports.store import Store
+from chaoskit.ports.store import Document, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,19 @@ class World:
     commands: Commands | None = None
     hooks: Hooks | None = None
     model_key: bytes = field(default=b"", repr=False)
+
+    def kept(
+        self,
+        kind: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        since: datetime | None = None,
+        limit: int = 0,
+        fields: Collection[str] = (),
+    ) -> tuple[Document, ...]:
+        """What the store keeps of this cluster, newest first; another cluster may share the store."""
+        mine = {"cluster": self.cluster.name, **(where or {})}
+        return self.store.find(kind, mine, since=since, limit=limit, fields=fields)
 
     @property
     def governor(self) -> Governor:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from chaoskit.prediction.evaluation import build as build
     from chaoskit.prediction.evaluation import evaluate as evaluate
     from chaoskit.prediction.evaluation import recalibrated as recalibrated
+    from chaoskit.prediction.failures import Objectives as Objectives
     from chaoskit.prediction.forest import Options as Options
     from chaoskit.prediction.health import Health as Health
     from chaoskit.prediction.health import health_of as health_of
+    from chaoskit.prediction.labels import Chaos as Chaos
     from chaoskit.prediction.labels import Labelled as Labelled
     from chaoskit.prediction.labels import Target as Target
     from chaoskit.prediction.labels import label as label
@@ -59,9 +61,10 @@ _HOME = {
     "card": ("document", "rows"),
     "dataset": ("Dataset", "collect"),
     "evaluation": ("Trained", "build", "evaluate", "recalibrated"),
+    "failures": ("Objectives",),
     "forest": ("Options",),
     "health": ("Health", "health_of"),
-    "labels": ("Labelled", "Target", "label"),
+    "labels": ("Chaos", "Labelled", "Target", "label"),
     "mapping": ("Mapping", "load_mapping"),
     "outside": ("from_recoveries", "from_runs"),
     "page": ("markdown", "notes"),

@@ -138,8 +138,7 @@ class Judge:
         return bool(self._scored[event.block][list(event.rows), self._due_in(event)].any())
 
     def _lead_of(self, event: Event) -> int:
-        lead = 0 if event.ramp else self._labelled.target.lead_of(event.issue).total_seconds()
-        return round(lead / self._step)
+        return round(self._labelled.target.lead_of(event).total_seconds() / self._step)
 
     def _due_in(self, event: Event) -> slice:
         """The moments in which an alarm catches the event."""
@@ -179,7 +178,7 @@ class Judge:
         if event.ramp:
             possible = (event.end - event.start).total_seconds()
         else:
-            possible = self._labelled.target.lead_of(event.issue).total_seconds()
+            possible = self._labelled.target.lead_of(event).total_seconds()
         seen = (alarmed[rows, due] & self._scored[event.block][rows, due]).any(axis=0)
         if not seen.any():
             return Catch(event, None, possible)

@@ -1,7 +1,7 @@
 """What the forest has to beat: static rules, absence, extrapolation, z-score, EWMA, isolation, persistence.
 
-Each gives a score per row and moment; its threshold is chosen like the model's, on the same part of the
-data and for the same budget of false alarms.
+Each gives a score per row and moment, from the values themselves and not from the model's features; its
+threshold is chosen like the model's, on the same part of the data and for the same budget of false alarms.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from chaoskit.prediction.table import Table
 Floats = NDArray[np.float32]
 
 _ISOLATION_SAMPLES = 4000
+
+_LARGEST = 4
+"""By so many of its largest deviations a sample is isolated: by which signals would tell pods apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,13 +75,12 @@ def out_of_fold(
 
 
 def _at(table: Table, moments: Moments) -> Table:
-    """The features and values of these moments alone, for what asks for no others."""
+    """The values of these moments alone, for what asks for no others."""
     dataset = table.labelled.dataset
     cut = [replace(b, values=b.values[:, :, m]) for b, m in zip(dataset.blocks, moments, strict=True)]
     labelled = replace(table.labelled, dataset=replace(dataset, blocks=tuple(cut)))
-    made = tuple(block[:, m] for block, m in zip(table.blocks, moments, strict=True))
-    signs = tuple(block[:, m] for block, m in zip(table.signs, moments, strict=True))
-    return replace(table, labelled=labelled, blocks=made, signs=signs)
+    unusual = tuple(block[:, :, m] for block, m in zip(table.unusual, moments, strict=True))
+    return replace(table, labelled=labelled, unusual=unusual)
 
 
 def _values(table: Table, index: int) -> Block:
@@ -132,9 +134,10 @@ def _linear(table: Table, index: int, _: Any) -> Floats:
 
 
 def _z(table: Table, index: int, _: Any) -> Floats:
-    names = table.spec.names
-    wanted = [i for i, name in enumerate(names) if name == "pod.z_max" or name.endswith((".up", ".down"))]
-    return np.asarray(np.fmax.reduce(table.blocks[index][..., wanted], axis=-1), dtype=np.float32)
+    signals = table.labelled.dataset.signals
+    gauges = [place for place, signal in enumerate(signals) if signal.kind in {"gauge", "ratio"}]
+    apart = np.abs(table.unusual[index][:, gauges])
+    return np.asarray(np.fmax.reduce([_empty(table, index), *np.moveaxis(apart, 1, 0)]), dtype=np.float32)
 
 
 def _ewma(table: Table, index: int, _: Any) -> Floats:
@@ -157,16 +160,23 @@ def _isolation(table: Table, chosen: Moments, seed: int) -> IsolationForest:
     healthy = np.flatnonzero(samples.y == 0)
     random = np.random.default_rng(seed)
     kept = random.choice(healthy, min(len(healthy), _ISOLATION_SAMPLES), replace=False)
-    forest = IsolationForest(n_estimators=50, random_state=seed, n_jobs=1)
-    return forest.fit(table.features(samples.pick(np.sort(kept))))
+    told = _told(table.apart(samples.pick(np.sort(kept))))
+    # Trees of the usual 256 samples are too shallow to tell a fault from a busy minute.
+    return IsolationForest(n_estimators=100, max_samples=len(kept), random_state=seed, n_jobs=1).fit(told)
+
+
+def _told(unusual: Floats) -> Floats:
+    """The few largest deviations of each sample [sample, signal], in order; one that is not known is none."""
+    size = np.sort(np.log1p(np.abs(np.nan_to_num(unusual))), axis=1)
+    return size[:, ::-1][:, :_LARGEST]
 
 
 def _isolated(table: Table, index: int, forest: Any) -> Floats:
-    made = table.blocks[index]
-    if not made.size:
+    unusual = np.moveaxis(table.unusual[index], 1, -1)
+    if not unusual.size:
         return _empty(table, index)
-    score = -forest.score_samples(made.reshape(-1, made.shape[-1]))
-    return np.asarray(score, dtype=np.float32).reshape(made.shape[:2])
+    score = -forest.score_samples(_told(unusual.reshape(-1, unusual.shape[-1])))
+    return np.asarray(score, dtype=np.float32).reshape(unusual.shape[:2])
 
 
 def _persistence(table: Table, index: int, _: Any) -> Floats:
@@ -190,7 +200,7 @@ _MEANINGS = {
     LINEAR: "a ratio reaches its limit in 30 min at the pace of the last 15",
     "z-score": "largest deviation from the last hour's median",
     "EWMA": "largest deviation from a moving average (0.05)",
-    "IsolationForest": "unlike healthy samples",
+    "IsolationForest": "largest deviations unlike those of healthy samples",
     "persistence": "it failed before, so it will again",
 }
 

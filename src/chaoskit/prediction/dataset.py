@@ -104,6 +104,8 @@ class Dataset:
 
     def select(self, wanted: Sequence[Signal]) -> Dataset:
         """The same with exactly these signals, in this order; what it lacks is missing everywhere."""
+        if tuple(wanted) == self.signals:
+            return self
         return replace(
             self,
             signals=tuple(wanted),
@@ -160,21 +162,27 @@ def latest(known: Dataset, new: Dataset, length: int) -> Dataset:
     old, fresh = known.blocks[0], new.blocks[0]
     offset = round((fresh.start - old.start).total_seconds() / old.step)
     total = max(old.length, offset + fresh.length)
-    rows = tuple(dict.fromkeys((*old.rows, *fresh.rows)))
-    values = np.full((len(rows), len(known.signals), total), np.nan, dtype=np.float32)
-    for block, first in ((old, 0), (fresh, offset)):
-        place = [rows.index(row) for row in block.rows]
-        there = values[place, :, first : first + block.length]
-        values[place, :, first : first + block.length] = np.where(missing(block.values), there, block.values)
+    named = _named((*old.rows, *fresh.rows))
+    rows, place = tuple(named.values()), {who: index for index, who in enumerate(named)}
     first = max(0, total - length)
-    kept: NDArray[np.bool_] = np.any(present(values[..., first:]), axis=1)
-    block = replace(
-        old,
-        rows=tuple(row for row, there in zip(rows, kept.tolist(), strict=True) if there),
-        start=old.at(first),
-        values=values[kept][..., first:],
-    )
-    return replace(known, blocks=(block,))
+    values = np.full((len(rows), len(known.signals), total - first), np.nan, dtype=np.float32)
+    values[: len(old.rows), :, : max(0, old.length - first)] = old.values[:, :, first:]
+    mine, late = [place[row.namespace, row.pod] for row in fresh.rows], max(0, first - offset)
+    span = slice(offset + late - first, offset + fresh.length - first)
+    word = fresh.values[:, :, late:]
+    values[mine, :, span] = np.where(missing(word), values[mine, :, span], word)
+    kept = _seen(values)
+    if not kept.all():
+        rows, values = tuple(row for row, there in zip(rows, kept, strict=True) if there), values[kept]
+    return replace(known, blocks=(replace(old, rows=rows, start=old.at(first), values=values),))
+
+
+def _seen(values: Values) -> NDArray[np.bool_]:
+    """Which rows have any value; most have one at the end."""
+    found: NDArray[np.bool_] = np.logical_not(missing(values[..., -1]).all(axis=1))
+    rest = np.flatnonzero(~found)
+    found[rest] = present(values[rest]).any(axis=1)
+    return found
 
 
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
@@ -189,21 +197,38 @@ def present(values: Values) -> NDArray[np.bool_]:
     return found
 
 
-def replaced(block: Block) -> NDArray[np.bool_]:
-    """Which pods fell silent because another of their workload took their place within five minutes.
+def departed(dataset: Dataset, block: Block) -> NDArray[np.bool_]:
+    """Which pods fell silent because they went: replaced, or no longer wanted.
 
-    A pod that was replaced looks like one that is cut off; only the one that came for it tells them apart.
+    A pod that went looks like one that is cut off. What tells them apart: another of its workload took its
+    place within five minutes, or the others say that its workload misses none.
     """
-    there = present(block.values)
+    found = np.zeros(len(block.rows), dtype=np.bool_)
+    silent = np.flatnonzero(missing(block.values[..., -1]).all(axis=1))
+    gone = {block.rows[index][:2] for index in silent.tolist()}
+    mine = [index for index, row in enumerate(block.rows) if row[:2] in gone]
+    there = present(block.values[mine])
     first = there.argmax(axis=1)
     last = block.length - 1 - there[:, ::-1].argmax(axis=1)
     handover = round(300 / block.step)
-    found = np.zeros(len(block.rows), dtype=np.bool_)
-    for index, row in enumerate(block.rows):
-        peers = [i for i, each in enumerate(block.rows) if each.workload == row.workload]
-        came = first[peers] >= last[index] - handover
-        found[index] = bool((came & (last[peers] > last[index]) & (first[peers] > 0)).any())
+    place = {index: number for number, index in enumerate(mine)}
+    for index in silent.tolist():
+        number = place[index]
+        peers = [place[i] for i in mine if block.rows[i][:2] == block.rows[index][:2]]
+        came = first[peers] >= last[number] - handover
+        handed_over = (came & (last[peers] > last[number]) & (first[peers] > 0)).any()
+        found[index] = bool(handed_over) or _complete(dataset, block, [mine[peer] for peer in peers])
     return found
+
+
+def _complete(dataset: Dataset, block: Block, rows: Sequence[int]) -> bool:
+    """Whether the newest word of these pods, all of one workload, is that no replica is missing."""
+    column = dataset.column("replicas_unavailable")
+    if column is None:
+        return False
+    newest = block.values[rows, column, -1]
+    known = newest[~missing(newest)]
+    return len(known) > 0 and bool((known == 0).all())
 
 
 def _thin(block: Block, factor: int) -> Block:
@@ -249,7 +274,8 @@ def collect(
             listen(events.Warned(end, f"signal {signal.name} is missing: {refused.message}"))
             found.append(())
         listen(events.Progress(end, "signals", number + 1, len(usable), "signals"))
-    pods = tuple(sorted({row for series in found for row in _pods(series)}))
+    named = _named(row for series in found for row in _pods(series))
+    pods = tuple(sorted(row for row in named.values() if not row.workload.startswith(_ENDING)))
     if not pods:
         raise errors.CannotStart(
             f"no signal has a sample in namespace {namespace} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
@@ -278,9 +304,20 @@ _ENDING = ("job/", "chaosengine/")
 
 def _pods(series: Iterable[Series]) -> Iterator[Row]:
     for each in series:
-        workload = topology.workload_name(each.labels)
-        if each.labels.get("pod") and not workload.startswith(_ENDING):
+        if each.labels.get("pod"):
+            workload = topology.workload_name(each.labels)
             yield Row(each.labels.get("namespace", ""), workload, each.labels["pod"])
+
+
+def _named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
+    """One row for each pod (namespace, name): an owner that is recorded goes before one that is guessed."""
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        who = (row.namespace, row.pod)
+        known = found.setdefault(who, row)
+        if known != row and known.workload == topology.workload_name({"pod": row.pod}):
+            found[who] = row
+    return found
 
 
 def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.dataset import Block, Dataset, Row, Values
+from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.features.statistics import Array, change, filled, increase
 from chaoskit.records import LabelRecord, new_id
 
 ERRORS = "errors"
-"""The class, for the time being, of a pod that only answers with errors: whose fault that is, is open."""
+"""The class, for the time being, of a pod that only answers wrong or late: whose fault that is, is open."""
 
 AT_LEAST = timedelta(minutes=2)
 """How long a failure lasts at the least: a container that was restarted is not back at once."""
@@ -22,87 +23,129 @@ AT_LEAST = timedelta(minutes=2)
 SETTLING = timedelta(minutes=10)
 """How long after a failure its traces are nobody's fault: neither failure nor health."""
 
+REMEMBERED = timedelta(minutes=15)
+"""For so long without a sample it is remembered what was, as by the features."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """When something counts as a failure: share of failed requests, samples in a row, pool errors/s."""
+    """When something counts as a failure: share of failed requests, samples in a row, pool errors/s.
+
+    `latency_p95` in seconds has no value that would suit everybody: without one no answer is too slow.
+    """
 
     error_ratio: float = 0.05
     samples: int = 2
     pool_errors: float = 0.1
+    latency_p95: float = math.inf
+
+
+Signs = Mapping[str, NDArray[np.bool_]]
+"""Where each sign of a failure is there."""
 
 
 def from_history(dataset: Dataset, objectives: Objectives) -> list[LabelRecord]:
-    """The failures of each pod that its signals show: restarts, OOM kills, crash loops, not ready, errors."""
+    """The failures of each pod that its signals show: restarts, OOM kills, crash loops, not ready, errors.
+
+    A gap hides when a container was restarted: it is unknown, and after more than a quarter of an hour
+    without a sample nobody knows when the failure was.
+    """
     return [
         record
         for block in dataset.blocks
         for index, row in enumerate(block.rows)
-        for record in _failures(block, index, row, dataset, objectives)
+        for record in _History(dataset, block, index, row, objectives).records()
     ]
 
 
-def _failures(
-    block: Block, index: int, row: Row, dataset: Dataset, objectives: Objectives
-) -> Iterator[LabelRecord]:
-    def series(name: str) -> Values:
-        column = dataset.column(name)
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What one pod's signals say."""
+
+    dataset: Dataset
+    block: Block
+    index: int
+    row: Row
+    objectives: Objectives
+
+    def series(self, name: str) -> Array:
+        """The values of a signal, NaN throughout where there is none."""
+        column = self.dataset.column(name)
         if column is None:
-            return np.full(block.length, np.nan, dtype=np.float32)
-        values: Values = block.values[index, column]
+            return np.full(self.block.length, np.nan)
+        values: Array = self.block.values[self.index, column].astype(np.float64)
         return values
 
-    bad = _signs(series, objectives)
-    failing = np.logical_or.reduce(list(bad.values()))
-    for first, last in _stretches(failing, round(SETTLING.total_seconds() / block.step)):
-        signs = {name for name, where in bad.items() if where[first : last + 1].any()}
-        yield LabelRecord(
-            id=new_id(block.at(first)), at=block.at(first), trace_id="", target=row.pod,
-            namespace=row.namespace, meaning="failure", issue=_issue(signs, series, first),
-            start=block.at(first - 1), end=max(block.at(last - 1), block.at(first - 1) + AT_LEAST),
-            source="history",
-        )  # fmt: skip
+    def records(self) -> Iterator[LabelRecord]:
+        """Its failures, and the gaps in which it may have failed."""
+        signs = self._signs()
+        failing = np.logical_or.reduce(list(signs.values()))
+        block = self.block
+        for first, last in _stretches(failing, self._samples(SETTLING)):
+            shown = {name for name, where in signs.items() if where[first : last + 1].any()}
+            end = max(block.at(last - 1), block.at(first - 1) + AT_LEAST)
+            yield self._record("failure", block.at(first - 1), end, _issue(shown, self.series, first))
+        yield from self._hidden()
 
-
-def _signs(series: Any, objectives: Objectives) -> Mapping[str, NDArray[np.bool_]]:
-    """Where each sign of a failure is there; a missing value is none."""
-    restarts = series("restarts")
-    more = np.zeros(len(restarts), dtype=bool)
-    more[1:] = np.diff(restarts) > 0
-    with np.errstate(invalid="ignore"):
-        errors = series("error_ratio") > objectives.error_ratio
+    def _signs(self) -> Signs:
+        """Where each sign of a failure is there; a missing value is none, and hides none."""
+        more = increase(self.series("restarts"), self._memory)[0] > 0
+        killed = self.series("last_oom")
         return {
             "restart": more,
-            "oom": _risen(series("last_oom")) | (more & (_filled(series("last_oom")) > 0)),
-            "crash loop": series("waiting_bad") > 0,
-            "not ready": _lasting(series("ready") == 0, objectives.samples) & _was_ready(series("ready")),
-            "pool errors": _lasting(series("db_pool_errors") > objectives.pool_errors, objectives.samples),
-            "errors": _lasting(errors, objectives.samples),
+            "oom": (change(killed, self._memory) > 0) | (more & (filled(killed, self._memory) > 0)),
+            "crash loop": self.series("waiting_bad") > 0,
+            "not ready": self._lasting(_unready(self.series("ready"))),
+            "pool errors": self._lasting(self._over("db_pool_errors", self.objectives.pool_errors)),
+            "errors": self._lasting(self._over("error_ratio", self.objectives.error_ratio)),
+            "slow": self._lasting(self._over("latency_p95", self.objectives.latency_p95)),
         }
 
+    def _hidden(self) -> Iterator[LabelRecord]:
+        """The gaps after which there were more restarts or kills than before: it failed somewhere in them."""
+        for name in ("restarts", "last_oom"):
+            values = self.series(name)
+            known = np.flatnonzero(~np.isnan(values))
+            for place in np.flatnonzero((np.diff(values[known]) > 0) & (np.diff(known) > 1)).tolist():
+                before, after = self.block.at(int(known[place])), self.block.at(int(known[place + 1]))
+                step = timedelta(seconds=self.block.step)
+                if known[place + 1] - known[place] <= self._memory:
+                    yield self._record("unknown", before + step, after - step, "")
+                else:
+                    yield self._record("censored", before, after, "")
 
-def _risen(flag: Values) -> NDArray[np.bool_]:
-    found = np.zeros(len(flag), dtype=bool)
-    found[1:] = np.nan_to_num(np.diff(_filled(flag))) > 0
-    return found
+    def _record(self, meaning: str, start: datetime, end: datetime, issue: str) -> LabelRecord:
+        at = start + timedelta(seconds=self.block.step)
+        return LabelRecord(
+            id=new_id(at), at=at, trace_id="", target=self.row.pod, namespace=self.row.namespace,
+            meaning=meaning, issue=issue, start=start, end=end, source="history", run=self.block.run,
+        )  # fmt: skip
+
+    def _over(self, name: str, limit: float) -> Array:
+        """1 where a signal is over its limit, 0 where it is not, NaN where it is missing."""
+        values = self.series(name)
+        return np.where(np.isnan(values), np.nan, values > limit)
+
+    def _lasting(self, bad: Array) -> NDArray[np.bool_]:
+        """Where it holds for enough samples on end; one that is missing neither counts nor ends it."""
+        found = np.zeros(len(bad), dtype=bool)
+        for first, last in _stretches(filled(bad, self._memory) == 1, 0):
+            known = first + np.flatnonzero(bad[first : last + 1] == 1)
+            found[first : known[-1] + 1] = len(known) >= self.objectives.samples
+        return found
+
+    def _samples(self, length: timedelta) -> int:
+        return round(length.total_seconds() / self.block.step)
+
+    @property
+    def _memory(self) -> int:
+        return max(1, self._samples(REMEMBERED))
 
 
-def _filled(values: Values) -> Values:
-    return np.nan_to_num(values)
-
-
-def _was_ready(ready: Values) -> NDArray[np.bool_]:
-    """From the first moment on at which the pod was ready: before it, it is only starting."""
-    found: NDArray[np.bool_] = np.maximum.accumulate(ready == 1)
-    return found
-
-
-def _lasting(where: NDArray[np.bool_], samples: int) -> NDArray[np.bool_]:
-    """Where it holds for at least so many samples on end."""
-    found = np.zeros_like(where)
-    for first, last in _stretches(where, 0):
-        found[first : last + 1] = last - first + 1 >= samples
-    return found
+def _unready(ready: Array) -> Array:
+    """1 where a pod that was ready is not, 0 elsewhere, NaN where it is missing: at first it is starting."""
+    was = np.maximum.accumulate(ready == 1)
+    return np.where(np.isnan(ready), np.nan, (ready == 0) & was)
 
 
 def _stretches(where: NDArray[np.bool_], bridge: int) -> Iterator[tuple[int, int]]:
@@ -115,7 +158,7 @@ def _stretches(where: NDArray[np.bool_], bridge: int) -> Iterator[tuple[int, int
         )
 
 
-def _issue(signs: set[str], series: Any, first: int) -> str:
+def _issue(signs: set[str], series: Callable[[str], Array], first: int) -> str:
     """The class of a failure from its signs; a full memory before the end is a leak, not a crash."""
     memory = series("memory_usage")[max(0, first - 3) : first + 1]
     if "oom" in signs or (memory > 0.9).any():

@@ -14,7 +14,7 @@ def forecasts(target: Target, classes: Iterable[str]) -> tuple[str, ...]:
     """
     if target.mode == "forecast" and not target.lead:
         return tuple(classes)
-    return tuple(each for each in classes if target.lead_of(each))
+    return tuple(each for each in classes if target.lead and each in FORECASTABLE)
 
 
 def reason(issue: str, *, ahead: bool) -> str:

@@ -6,8 +6,8 @@ that announces itself. A ramp, whose beginning was told, is labelled from there 
 
 What cannot be known is censored, never silently negative: the time before failures without warning, a horizon
 more before the others (they may be under way), replicas of what fails, the time after a mitigation, chaos
-windows that are not labels, errors that follow from another pod's failure, and whatever is healthy less than
-a horizon before the data or the pod ends.
+windows that are not labels, what follows from chaos or from another pod's failure, and whatever is healthy
+less than a horizon before the data or the pod ends.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from chaoskit.prediction.failures import ERRORS, SETTLING, Objectives, from_hist
 from chaoskit.records import LabelRecord
 
 Mode = Literal["detect", "forecast"]
+Chaos = Literal["mask", "label"]
 
 ISSUES = ("pod-crash", "memory-leak", "network", "database-connection", "cpu-saturation")
 """The classes of failure; `other` is what fits none."""
@@ -39,6 +40,9 @@ DETECTED_ONLY = {
     "network": "a cut or a delay is there at once",
     "cpu-saturation": "a stress begins at once; slow growth alone can be foreseen",
 }
+
+SPREADING = frozenset({ERRORS, "database-connection"})
+"""Failures that reach a pod along its calls: while chaos is elsewhere, nobody knows whose they are."""
 
 STALE = timedelta(minutes=5)
 """From when on a pod without samples is gone, and says nothing about now."""
@@ -63,9 +67,10 @@ class Target:
         """How long before a failure that can be foreseen a row counts as one."""
         return self.horizon if self.mode == "forecast" else timedelta(0)
 
-    def lead_of(self, issue: str) -> timedelta:
-        """The same for a class of failure: none for what comes without warning."""
-        return self.lead if issue in FORECASTABLE else timedelta(0)
+    def lead_of(self, event: Event) -> timedelta:
+        """The same for one failure: none for what comes without warning, was injected or begins as a ramp."""
+        announced = event.issue in FORECASTABLE and not (event.injected or event.ramp)
+        return self.lead if announced else timedelta(0)
 
     @property
     def words(self) -> str:
@@ -80,7 +85,8 @@ class Target:
 class Event:
     """One failure: its block, the rows that it hit, when (first and last index) and its class.
 
-    A `ramp` goes wrong from `start` to its failure at `end`: it leaves a lead.
+    A `ramp` goes wrong from `start` to its failure at `end`: it leaves a lead. What was `injected` by an
+    experiment has no beginning before it, of whatever class it is.
     """
 
     block: int
@@ -93,6 +99,16 @@ class Event:
     workload: str
     fault: str = ""
     ramp: bool = False
+    injected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """When chaos was in a block, and the rows that it was meant for."""
+
+    rows: tuple[int, ...]
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,28 +139,33 @@ def label(
     target: Target,
     *,
     extra: Iterable[LabelRecord] = (),
-    chaos: Literal["mask", "label"] = "mask",
+    chaos: Chaos = "mask",
     objectives: Objectives | None = None,
 ) -> Labelled:
     """Every row and moment of the dataset is a failure, none, or censored.
 
     Failures come from the history itself, from the dataset's own labels and from `extra` (chaos runs,
-    recoveries). Chaos windows are censored (``mask``) or failures of their class (``label``); a failure
-    that the history shows inside a masked chaos window is censored with it.
+    recoveries). Chaos windows are censored (``mask``) or failures of their class, exactly while they last
+    (``label``). What the history shows on chaos' own targets meanwhile is its doing; so may be what spreads
+    along calls to others: both are censored.
     """
     given = [*dataset.labels, *extra]
     meant = {"failure", "ramp", *(["chaos"] if chaos == "label" else [])}
     failures = [record for record in given if record.meaning in meant]
-    censored = [record for record in given if record.meaning not in meant]
-    seen = from_history(dataset, objectives or Objectives())
+    history = from_history(dataset, objectives or Objectives())
+    seen = [record for record in history if record.meaning in meant]
+    censored = [record for record in (*given, *history) if record.meaning not in meant]
     events: list[Event] = []
     truths = []
     for index, block in enumerate(dataset.blocks):
+        near = SETTLING.total_seconds() / block.step
         told = list(_events(index, block, failures))
         shown = [event for event in _events(index, block, seen) if not any(_same(event, e) for e in told)]
-        causes, consequences = _ordered([*told, *shown], SETTLING.total_seconds() / block.step)
-        own = _joined(causes, SETTLING.total_seconds() / block.step)
-        truths.append(_truth(block, own, len(events), censored, target, consequences))
+        windows = list(_windows(block, given))
+        caused = [event for event in shown if _explained(event, windows, near)]
+        causes, consequences = _ordered([*told, *(e for e in shown if e not in caused)], near)
+        own = _joined(causes, near)
+        truths.append(_truth(block, own, len(events), censored, target, [*consequences, *caused]))
         events += own
     return Labelled(dataset, target, tuple(truths), tuple(events))
 
@@ -157,7 +178,24 @@ def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterat
             yield Event(
                 index, rows, first, last, record.issue or "other", record.start, record.end,
                 block.rows[rows[0]].workload, record.fault, record.meaning == "ramp",
+                record.meaning == "chaos",
             )  # fmt: skip
+
+
+def _windows(block: Block, given: Iterable[LabelRecord]) -> Iterator[_Window]:
+    """The chaos during this block, also that of targets which are not in it: callers may be."""
+    for record in given:
+        if record.meaning == "chaos" and record.run in {"", block.run}:
+            yield _Window(rows_of(block, record), *_span(block, record))
+
+
+def _explained(event: Event, chaos: Iterable[_Window], near: float) -> bool:
+    """Whether a failure began under chaos that it may come from: on its targets, or along calls to others."""
+    return any(
+        each.first <= event.first <= each.last + near
+        and (event.issue in SPREADING or bool(set(event.rows) & set(each.rows)))
+        for each in chaos
+    )
 
 
 def _ordered(events: Sequence[Event], near: float) -> tuple[list[Event], list[Event]]:
@@ -243,7 +281,7 @@ def _truth(
     lead = round(target.lead.total_seconds() / block.step)
     settling = round(SETTLING.total_seconds() / block.step) if target.mode == "forecast" else 0
     for event in (*events, *consequences):
-        before = 2 * lead if event.issue in FORECASTABLE else lead
+        before = 2 * lead if target.lead_of(event) else lead
         rows = _siblings(block, event) if lead else list(event.rows)
         y[rows, max(0, event.first - before) : event.last + 1 + settling] = -1
     for record in censored:
@@ -254,10 +292,9 @@ def _truth(
         first, last = _span(block, wider)
         if first <= last:
             y[list(rows_of(block, record)), first : last + 1] = -1
-    masked = _masked(block, censored)
     for index, event in enumerate(events):
-        rows = [row for row in event.rows if not masked[row, event.first]]
-        ahead = round(target.lead_of(event.issue).total_seconds() / block.step)
+        rows = list(event.rows)
+        ahead = round(target.lead_of(event).total_seconds() / block.step)
         span = slice(max(0, event.first - ahead), event.last + 1)
         y[rows, span] = 1
         number[rows, span] = offset + index
@@ -278,16 +315,6 @@ def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
 def _siblings(block: Block, event: Event) -> list[int]:
     """All rows of the event's workload: a replica that was replaced in time might have failed as well."""
     return [row for row, who in enumerate(block.rows) if who.workload == event.workload]
-
-
-def _masked(block: Block, censored: Iterable[LabelRecord]) -> NDArray[np.bool_]:
-    """Where a failure is chaos' own doing: from a masked chaos window's start to its settling."""
-    found = np.zeros((len(block.rows), block.length), dtype=bool)
-    for record in censored:
-        if record.meaning == "chaos":
-            first, last = _span(block, replace(record, end=record.end + SETTLING))
-            found[list(rows_of(block, record)), first : last + 1] = True
-    return found
 
 
 def _scored(values: Values, step: int) -> NDArray[np.bool_]:

@@ -37,6 +37,9 @@ CHANCE = 0.01
 DAYS = 2.0
 """Fewer days say nothing of the time of day, three times as many weeks nothing of the weekday."""
 
+LEAST_APART = 1e-3
+"""Times are known to a step of the measuring: no gaps are more alike than that."""
+
 REGULAR = 0.15
 """Gaps whose spread is a smaller share of their mean are regular."""
 
@@ -197,16 +200,17 @@ def seasons(found: Sequence[Failure], hours: float) -> tuple[Season, ...]:
 
 
 def _of_kind(kind: tuple[str, str], times: Sequence[datetime], hours: float, looked: int) -> Iterator[Season]:
-    regular = _regular(times)
-    if regular:
-        yield Season(kind, "interval", regular, len(times), len(times), 0.0)
+    tests = looked * (1 + len(_CYCLES))
+    when, by_chance = _regular(times)
+    if when and by_chance * tests < CHANCE:
+        yield Season(kind, "interval", when, len(times), len(times), by_chance)
         return
     for name, length, wanted, least in _CYCLES:
         if hours < wanted or len(times) < least:
             continue
         turn = np.exp(2j * np.pi * (_since_monday(times) % length) / length)
         probability = _rayleigh(turn)
-        if probability * looked * len(_CYCLES) < CHANCE:
+        if probability * tests < CHANCE:
             middle = (float(np.angle(turn.mean())) / (2 * np.pi) % 1) * length
             away = np.abs((_since_monday(times) - middle + length / 2) % length - length / 2)
             near = int((away <= length / 12).sum())
@@ -218,13 +222,21 @@ def _since_monday(times: Sequence[datetime]) -> NDArray[np.float64]:
     return np.array([each.timestamp() - 4 * 86400 for each in times]) % 604800
 
 
-def _regular(times: Sequence[datetime]) -> str:
-    """``every 50 min`` when the gaps hardly differ; "" otherwise."""
+def _regular(times: Sequence[datetime]) -> tuple[str, float]:
+    """``every 50 min`` when the gaps hardly differ, and how probable that is by chance; "" and 1 otherwise.
+
+    Gaps between random times are a random point of a simplex: those that differ so little are a ball around
+    its middle, and their share of its volume is the chance.
+    """
     gaps = np.diff([each.timestamp() for each in times])
     if len(gaps) < TIMES or gaps.mean() < 60 or gaps.std() > REGULAR * gaps.mean():
-        return ""
+        return "", 1.0
+    n, apart = len(gaps), max(float(gaps.std() / gaps.mean()), LEAST_APART)
+    ball = (n - 1) * (math.log(math.pi) / 2 + math.log(apart / math.sqrt(n))) - math.lgamma((n + 1) / 2)
+    by_chance = math.exp(min(0.0, ball + math.lgamma(n) - math.log(n) / 2))
     minutes = gaps.mean() / 60
-    return f"every {minutes:.0f} min" if minutes < 180 else f"every {minutes / 60:.0f} h"
+    when = f"every {minutes:.0f} min" if minutes < 180 else f"every {minutes / 60:.0f} h"
+    return when, by_chance
 
 
 def _rayleigh(turn: NDArray[np.complex128]) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +22,9 @@ REMEMBERED = 15
 
 JUST = 3
 """For so many samples a restart is news."""
+
+LOOKBACK = timedelta(minutes=15)
+"""No rule looks back further, but for what restarts were."""
 
 SILENT_SECONDS = 300
 """Of so long a time absence is the silent share."""
@@ -61,20 +67,28 @@ def symptoms(dataset: Dataset, block: Block) -> Floats:
 
 def linear(dataset: Dataset, block: Block) -> Floats:
     """What the fullest ratio will be in half an hour at the pace of the last quarter of one."""
-    minute = dataset.step / 60
-    samples = max(3, round(15 / minute))
     score = np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
+    return np.asarray(np.fmax.reduce([score, *_extrapolated(dataset, block).values()]), dtype=np.float32)
+
+
+def _extrapolated(dataset: Dataset, block: Block) -> dict[str, Floats]:
+    """What each ratio will be in half an hour."""
+    minute = dataset.step / 60
+    samples = max(3, round(LOOKBACK.total_seconds() / dataset.step))
+    found = {}
     for name in SATURATING:
         if (column := dataset.column(name)) is not None:
             with np.errstate(invalid="ignore", divide="ignore"):
                 fitted, slope = trend(block.values[:, column].astype(np.float64), samples)
-            score = np.fmax(score, (fitted + 30 * slope / minute).astype(np.float32))
-    return score
+            found[name] = (fitted + 30 * slope / minute).astype(np.float32)
+    return found
 
 
-def loudest(dataset: Dataset, block: Block, row: int) -> str:
-    """The signal that `static` is highest for at the newest moment of this row; "" when it has none."""
-    now = {name: float(values[row, -1]) for name, values in _watched(dataset, block).items()}
+def loudest(dataset: Dataset, block: Block, row: int, rule: str) -> str:
+    """The signal that makes this rule (`STATIC`, `LINEAR`) speak of a row now; "" when none does."""
+    one = replace(block, rows=(block.rows[row],), values=block.values[row : row + 1])
+    told = _extrapolated(dataset, one) if rule == LINEAR else _watched(dataset, one)
+    now = {name: float(values[0, -1]) for name, values in told.items()}
     known = {name: value for name, value in now.items() if not np.isnan(value)}
     return max(known, key=lambda name: known[name], default="")
 

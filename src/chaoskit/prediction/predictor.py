@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.prediction import features, plain, rules
-from chaoskit.prediction.dataset import Block, Dataset, Row, present, replaced
-from chaoskit.prediction.features import Floats
-from chaoskit.prediction.features.layout import family
+from chaoskit.prediction.dataset import Block, Dataset, Row, departed, present
+from chaoskit.prediction.features import Floats, batch
+from chaoskit.prediction.features.layout import Spec, family
+from chaoskit.prediction.forest import by_tree
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST
 from chaoskit.prediction.labels import STALE
@@ -22,6 +24,9 @@ from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.reasons import Look, duration
 from chaoskit.prediction.training import Model
 from chaoskit.records import PredictionRecord, new_id
+
+Compute = Callable[[Block, Spec, NDArray[np.intp]], Floats]
+"""Makes the features [row, moment, feature] of a block at moments of it."""
 
 BAG = 10
 """Trees per small forest; the spread of small forests is the interval."""
@@ -75,31 +80,29 @@ def predict(
     name: str = "",
     cluster: str = "",
     trace_ids: Sequence[str] = (),
+    compute: Compute = features.compute,
 ) -> tuple[PredictionRecord, ...]:
     """One record per workload, riskiest first: its riskiest pod speaks for it.
 
     `probability` is calibrated; `low` and `high` are the 10th and 90th percentile over small forests of ten
     trees; `score` is the alarm score, 1 the threshold: the forest's or a plain rule's, whichever is further
     up. A rule that alarms is the first reason. Alarmed workloads come first, then the probable ones.
-    `trace_ids` are used up in order, new ones made after that. Raises `CannotStart` when the newest sample is
-    older than five minutes.
+    `trace_ids` are used up in order, new ones made after that. `compute` makes the features: `Following`
+    does it for look after look. Raises `CannotStart` when the newest sample is older than five minutes.
     """
     dataset = window.thin(model.spec.step).select(model.spec.signals)
     block = dataset.blocks[-1]
     _check_fresh(block, now)
-    seen = _Seen.of(model, dataset, block)
+    seen = _Seen(model, dataset, block, compute)
     risks = _risks(model, seen)
-    explained = [risk.row for risk in risks[:EXPLAINED]]
-    trends = _trends(model, block, explained)
-    alike = nearest(model.incidents, model.failure, seen.rows[explained, -1])
+    looks = [Look.at(dataset, block, risk.row) for risk in risks]
+    said = [_rule(model, seen, risk, look) for risk, look in zip(risks, looks, strict=True)]
+    issues = _issues(model, seen, risks, looks, said)
+    explained = _explained(model, seen, risks[:EXPLAINED], looks, said)
     traces = iter(trace_ids)
     records = []
-    for place, risk in enumerate(risks):
+    for risk, issue in zip(risks, issues, strict=True):
         identity = new_id(now)
-        look = Look.at(dataset, block, risk.row)
-        top = place < EXPLAINED
-        said = _rule(model, seen, risk, look)
-        reasons, signals = _why(model, seen.rows[risk.row, -1], look, said) if top else ((), {})
         records.append(
             PredictionRecord(
                 id=identity,
@@ -115,17 +118,43 @@ def predict(
                 high=max(risk.high, risk.probability),
                 score=risk.score,
                 alarmed=risk.alarmed,
-                issue=_issue(model, seen.told_by(risk.row), look, risk, said),
-                reasons=reasons,
-                signals=signals,
-                trend=trends[place] if top else (),
-                similar=alike[place] if top and risk.telling else (),
+                issue=issue,
+                **explained.get(risk.row, {}),
             )
         )
     return tuple(records)
 
 
+def _explained(
+    model: Model,
+    seen: _Seen,
+    risks: Sequence[_Risk],
+    looks: Sequence[Look],
+    said: Sequence[tuple[str, str]],
+) -> dict[int, dict[str, Any]]:
+    """For each of these rows its reasons, their signals, its trend and the incidents that it is like."""
+    rows = [risk.row for risk in risks]
+    made = seen.rows[rows, -1]
+    trends = _trends(model, seen, risks)
+    alike = nearest(model.incidents, model.failure, made)
+    pushes = contributions(model.failure, made)
+    found = {}
+    for place, (risk, look, rule) in enumerate(zip(risks, looks, said, strict=False)):
+        reasons, signals = _why(model, pushes[place], look, rule)
+        similar = alike[place] if risk.telling else ()
+        found[risk.row] = {
+            "reasons": reasons,
+            "signals": signals,
+            "trend": trends[place],
+            "similar": similar,
+        }
+    return found
+
+
 def _check_fresh(block: Block, now: datetime) -> None:
+    recent = block.cut(max(0, block.length - _samples(STALE, block)), block.length)
+    if now - recent.start <= STALE and present(recent.values).any():
+        block = recent
     there = np.flatnonzero(present(block.values).any(axis=0))
     if not len(there):
         raise errors.CannotStart("no pod has a sample of the model's signals", hint="chaoskit doctor")
@@ -137,42 +166,60 @@ def _check_fresh(block: Block, now: datetime) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def _samples(length: timedelta, block: Block) -> int:
+    return max(2, round(length.total_seconds() / block.step))
+
+
+@dataclass(frozen=True, eq=False)
 class _Seen:
     """What there is to go by: the newest block, and the features of its last moments [row, moment, feature].
 
     As many moments as an alarm must hold for.
     """
 
+    model: Model
     dataset: Dataset
     block: Block
-    rows: Floats
-    signs: Floats
+    compute: Compute
 
-    @classmethod
-    def of(cls, model: Model, dataset: Dataset, block: Block) -> _Seen:
-        """The features of the newest moments."""
-        newest = np.arange(max(0, block.length - model.target.confirm), block.length)
-        signs = features.compute(block, model.sign_spec, newest)
-        same = model.spec == model.sign_spec
-        return cls(dataset, block, signs if same else features.compute(block, model.spec, newest), signs)
+    @cached_property
+    def rows(self) -> Floats:
+        """The model's features."""
+        return self._made(self.model.spec)
 
-    def told_by(self, row: int) -> Floats:
-        """What tells the class of this row now."""
-        signs: Floats = self.signs[row, -1]
-        return signs if self.rows is self.signs else np.concatenate([signs, self.rows[row, -1]])
+    @cached_property
+    def signs(self) -> Floats:
+        """Those of the evidence: made when somebody asks, as nobody does while all is well."""
+        same = self.model.spec == self.model.sign_spec
+        return self.rows if same else self._made(self.model.sign_spec)
+
+    def _made(self, wanted: Spec) -> Floats:
+        newest = np.arange(max(0, self.block.length - self.model.target.confirm), self.block.length)
+        return self.compute(self.block, wanted, newest)
+
+    def told_by(self, rows: Sequence[int]) -> Floats:
+        """What tells the class of these rows now."""
+        signs: Floats = self.signs[rows, -1]
+        return signs if self.rows is self.signs else np.concatenate([signs, self.rows[rows, -1]], axis=1)
+
+    @property
+    def recent(self) -> Block:
+        """As much of the block as the plain rules look at to judge its newest moments."""
+        count = _samples(plain.LOOKBACK, self.block) + plain.REMEMBERED + plain.JUST + self.rows.shape[1]
+        return self.block.cut(max(0, self.block.length - count), self.block.length)
 
 
 def _risks(model: Model, seen: _Seen) -> list[_Risk]:
     """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
     block = seen.block
-    recent = max(2, round(STALE.total_seconds() / block.step))
-    alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~replaced(block))
-    scores, bags = _shares(model, seen.rows[alive, -1])
-    probability = model.probabilities(scores)
-    spread = model.probabilities(bags.ravel()).reshape(bags.shape)
+    recent = _samples(STALE, block)
+    alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~departed(seen.dataset, block))
+    shares = _shares(model, seen.rows[alive])
+    scores = shares.mean(axis=2).astype(np.float32)
+    probability = model.probabilities(scores[:, -1])
+    spread = model.probabilities(_bags(shares[:, -1]).ravel()).reshape(-1, len(alive))
     low, high = np.quantile(spread, [0.1, 0.9], axis=0)
-    units = _units(model, seen, alive)
+    units = _units(model, seen, alive, scores)
     best: dict[tuple[str, str], _Risk] = {}
     for index, row in enumerate(alive.tolist()):
         who, found = block.rows[row], {name: float(each[index]) for name, each in units.items()}
@@ -187,24 +234,38 @@ def _risks(model: Model, seen: _Seen) -> list[_Risk]:
     return sorted(ranked, key=lambda risk: risk.order, reverse=True)
 
 
-def _units(model: Model, seen: _Seen, rows: NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
+def _shares(model: Model, rows: Floats) -> NDArray[np.float64]:
+    """Each tree's share for failure [row, moment, tree], in one pass."""
+    found = by_tree(model.failure, rows.reshape(-1, rows.shape[-1]))
+    return found.reshape(*rows.shape[:2], -1)
+
+
+def _bags(shares: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The forest's shares [row, tree] as those of its small forests [bag, row]."""
+    count = max(1, shares.shape[1] // BAG)
+    bags = [part.mean(axis=1) for part in np.array_split(shares, count, axis=1)]
+    return np.stack(bags).astype(np.float32)
+
+
+_RULES: Mapping[str, Callable[[Dataset, Block], Floats]] = {
+    STATIC: plain.static,
+    ABSENCE: plain.absence,
+    LINEAR: plain.linear,
+    SYMPTOM: plain.symptoms,
+}
+
+
+def _units(model: Model, seen: _Seen, rows: NDArray[np.intp], scores: Floats) -> dict[str, Floats]:
     """What each member of the alarm says of these rows, in units of its threshold; 0 when nothing.
 
-    Each says what it held for as long as an alarm must hold.
+    `scores` are the forest's [row, moment]. Each says what it held for as long as an alarm must hold.
     """
-    count = seen.rows.shape[1]
-    asked = seen.rows[rows]
-    held = {FOREST: model.scores(asked.reshape(-1, asked.shape[-1])).reshape(asked.shape[:2])}
+    held, count, recent = {FOREST: scores}, seen.rows.shape[1], seen.recent
     if EVIDENCE in model.join.thresholds:
         held[EVIDENCE] = model.evidence.scores(model.sign_spec, seen.signs[rows])
-    if STATIC in model.join.thresholds:
-        held[STATIC] = plain.static(seen.dataset, seen.block)[rows, -count:]
-    if ABSENCE in model.join.thresholds:
-        held[ABSENCE] = plain.absence(seen.dataset, seen.block)[rows, -count:]
-    if LINEAR in model.join.thresholds:
-        held[LINEAR] = plain.linear(seen.dataset, seen.block)[rows, -count:]
-    if SYMPTOM in model.join.thresholds:
-        held[SYMPTOM] = plain.symptoms(seen.dataset, seen.block)[rows, -count:]
+    for name, rule in _RULES.items():
+        if name in model.join.thresholds:
+            held[name] = rule(seen.dataset, recent)[rows, -count:]
     return {name: np.nan_to_num(model.join.units(name, each).min(axis=1)) for name, each in held.items()}
 
 
@@ -219,7 +280,11 @@ def _rule(model: Model, seen: _Seen, risk: _Risk, look: Look) -> tuple[str, str]
     elif risk.voice == SYMPTOM:
         name = next((each for each in ("waiting_bad", "restarts", "ready") if look.words(each)), "pod")
     else:
-        name = plain.loudest(seen.dataset, seen.block, risk.row) if risk.voice in {STATIC, LINEAR} else "pod"
+        name = (
+            plain.loudest(seen.dataset, seen.block, risk.row, risk.voice)
+            if risk.voice in {STATIC, LINEAR}
+            else "pod"
+        )
     words = _silence(look) if name == "pod" else look.words(name)
     return name, f"{risk.voice}: {words or name}"
 
@@ -238,48 +303,72 @@ def _signals_of(owner: str, look: Look) -> list[str]:
     return sorted(mine, key=unusual, reverse=True)
 
 
-def _shares(model: Model, rows: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The forest's share for failure per row, and [bag, row] that of its small forests, in one pass."""
-    forest = model.failure
-    failing = list(forest.classes_).index(1)
-    trees = np.stack([tree.predict_proba(rows)[:, failing] for tree in forest.estimators_])
-    count = max(1, len(trees) // BAG)
-    bags = np.stack([part.mean(axis=0) for part in np.array_split(trees, count)])
-    return trees.mean(axis=0).astype(np.float32), bags.astype(np.float32)
-
-
-def _trends(model: Model, block: Block, rows: list[int]) -> list[tuple[float, ...]]:
-    """These pods' probabilities at moments of the last hour, oldest first."""
-    back = np.linspace(3600 / block.step, 0, TREND_POINTS).round().astype(int)
+def _trends(model: Model, seen: _Seen, risks: Sequence[_Risk]) -> list[tuple[float, ...]]:
+    """These pods' probabilities at moments of the last hour, oldest first; the newest is what is told."""
+    block = seen.block
+    back = np.linspace(3600 / block.step, 0, TREND_POINTS).round().astype(int)[:-1]
     moments = block.length - 1 - back
     moments = moments[moments >= 0]
-    # Peers outside these rows are left out: a line of eight points need not know them.
+    rows = [risk.row for risk in risks]
+    # Peers outside these rows are left out of what is past: a line of eight points need not know them.
     few = replace(block, rows=tuple(block.rows[row] for row in rows), values=block.values[rows])
-    made = features.compute(few, model.spec, moments)
-    found = model.probabilities(model.scores(made.reshape(-1, made.shape[-1])))
-    return [tuple(round(float(p), 4) for p in line) for line in found.reshape(made.shape[:2])]
+    scores = _shares(model, batch.compute(few, model.spec, moments)).mean(axis=2).astype(np.float32)
+    found = model.probabilities(scores.ravel()).reshape(scores.shape)
+    return [
+        tuple(round(float(p), 4) for p in (*line, risk.probability))
+        for line, risk in zip(found, risks, strict=True)
+    ]
 
 
-def _issue(model: Model, made: Floats, look: Look, risk: _Risk, said: tuple[str, str]) -> str:
-    """The likely class: what a symptom or the rule that alarms says outright, else the class forest's."""
-    telling = {*_TELLING, said[0]} - {""}
-    certain = [each for each in rules.findings(look) if each.score >= 0.6 and each.signal in telling]
-    if certain:
-        return certain[0].issue
-    if not risk.telling:
-        return ""
-    names, shares = model.classes(made[None])
-    return str(names[int(shares[0].argmax())])
+def _issues(
+    model: Model,
+    seen: _Seen,
+    risks: Sequence[_Risk],
+    looks: Sequence[Look],
+    said: Sequence[tuple[str, str]],
+) -> list[str]:
+    """The likely classes: what a symptom or the rule that alarms says outright, else the class forest's."""
+    found = [""] * len(risks)
+    symptomatic = _symptomatic(seen.dataset, seen.recent)
+    for place, (risk, look, rule) in enumerate(zip(risks, looks, said, strict=True)):
+        if symptomatic[risk.row] or rule[0]:
+            found[place] = _certain(look, rule[0])
+    open_ = [place for place, risk in enumerate(risks) if risk.telling and not found[place]]
+    if open_:
+        names, shares = model.classes(seen.told_by([risks[place].row for place in open_]))
+        for place, best in zip(open_, shares.argmax(axis=1).tolist(), strict=True):
+            found[place] = str(names[best])
+    return found
+
+
+def _certain(look: Look, signal: str) -> str:
+    """The class that a symptom, or this signal that a rule alarms on, says outright; "" when none does."""
+    telling = {*_TELLING, signal} - {""}
+    certain = (each for each in rules.findings(look) if each.score >= 0.6 and each.signal in telling)
+    return next((each.issue for each in certain), "")
+
+
+def _symptomatic(dataset: Dataset, recent: Block) -> NDArray[np.bool_]:
+    """Which rows may have a symptom that tells the class: all others need not be looked at one by one."""
+    found = np.zeros(len(recent.rows), dtype=np.bool_)
+    for name in _TELLING:
+        if (column := dataset.column(name)) is not None:
+            values = recent.values[:, column]
+            usual = np.fmax.reduce(values, axis=1) if name == "ready" else np.zeros(len(values))
+            if name == "restarts":
+                usual = np.fmin.reduce(values, axis=1)
+            with np.errstate(invalid="ignore"):
+                found |= np.logical_or.reduce(values != usual[:, None], axis=1, where=~np.isnan(values))
+    return found
 
 
 _TELLING = frozenset({"waiting_bad", "restarts", "ready", "db_pool_errors", "db_pool_pending"})
 
 
 def _why(
-    model: Model, made: Floats, look: Look, rule: tuple[str, str]
+    model: Model, pushes: NDArray[np.float64], look: Look, rule: tuple[str, str]
 ) -> tuple[tuple[str, ...], dict[str, float]]:
     """Up to three reasons and their signals' values: the rule that alarms, what pushes the forest."""
-    pushes = contributions(model.failure, made[None])[0]
     by_signal: dict[str, float] = {}
     for name, push in zip(model.spec.names, pushes, strict=True):
         owner = name.partition(".")[0]

@@ -94,9 +94,9 @@ class Look:
         return float(np.corrcoef(known, recent[known])[0, 1]) > 0.9
 
     def full_in(self, name: str) -> float:
-        """Minutes until a ratio that climbs steadily reaches 1; infinite when it does not."""
+        """Minutes until a ratio that climbs steadily reaches 1; infinite when it does not, or is missing."""
         level, pace = self.now(name), self.pace(name)
-        if not (pace > 1e-4 and self.steady(name)):
+        if np.isnan(level) or not (pace > 1e-4 and self.steady(name)):
             return float("inf")
         return max(0.0, (1 - level) / pace)
 
@@ -143,7 +143,7 @@ class Look:
         now, usual = self.now(signal.name), self.usual(signal.name)
         called = _SHORT.get(signal.name, signal.meaning)
         if np.isnan(now):
-            return "" if np.isnan(usual) else f"{called}: no sample for 5 min"
+            return "" if np.isnan(usual) else _missing(called)
         said = f"{called} {amount(now, signal.unit)}{_LIMITED.get(signal.name, '')}"
         full = self.full_in(signal.name) if signal.kind == "ratio" else float("inf")
         if full <= 600:
@@ -152,8 +152,11 @@ class Look:
 
     def _memory(self) -> str:
         size, share = self.now("memory_bytes"), self.now("memory_usage")
+        if np.isnan(size) and np.isnan(share):
+            known = not all(np.isnan(self.usual(name)) for name in ("memory_bytes", "memory_usage"))
+            return _missing("memory") if known else ""
         if np.isnan(size):
-            return "" if np.isnan(share) else f"memory {amount(share, 'ratio')} of the limit"
+            return f"memory {amount(share, 'ratio')} of the limit"
         limit = f" of {size / share / 2**20:.0f} MiB" if share > 0 else ""
         said = f"working set {size / 2**20:.0f}{limit}" + ("" if limit else " MiB")
         pace = self.pace("memory_bytes") / 2**20
@@ -161,6 +164,10 @@ class Look:
             return f"{said}, {pace:+.1f} MiB/min: full in {duration(self.full_in('memory_usage'))}"
         usual = self.usual("memory_bytes")
         return said + ("" if np.isnan(usual) else f" (usually {usual / 2**20:.0f})")
+
+
+def _missing(called: str) -> str:
+    return f"{called}: no sample for {RECENT_MINUTES} min"
 
 
 def amount(value: float, unit: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chaoskit.prediction.dataset import Dataset, replaced
+from chaoskit.prediction.dataset import Dataset, departed
 from chaoskit.prediction.reasons import PACE_MINUTES, Look, duration
 from chaoskit.records import PredictionRecord, new_id
 
@@ -94,7 +94,7 @@ def by_rules(
     """One record per workload from fixed rules, gravest first; `probability` is None: rules have none."""
     block = window.blocks[-1]
     found: dict[tuple[str, str], tuple[Finding, ...]] = {}
-    gone = replaced(block)
+    gone = departed(window, block)
     for index, row in enumerate(block.rows):
         look = Look.at(window, block, index)
         if look.silent() <= 5 and not gone[index]:

@@ -57,7 +57,9 @@ class Samples:
 class Table:
     """The features of every row and moment of a dataset, per block [row, moment, feature], with its truth.
 
-    `signs` are the same of the evidence recipe, for the alarm that joins it.
+    `signs` are the same of the evidence recipe, for the alarm that joins it. `unusual` [row, signal, moment]
+    is how far each signal of the dataset is from usual, as it is and whatever the recipe makes of it: what
+    the baselines go by.
     """
 
     labelled: Labelled
@@ -65,6 +67,7 @@ class Table:
     blocks: tuple[Floats, ...]
     sign_spec: Spec
     signs: tuple[Floats, ...]
+    unusual: tuple[Floats, ...]
 
     def samples(self, chosen: Moments) -> Samples:
         """All samples at these moments that are labelled either way."""
@@ -87,6 +90,10 @@ class Table:
     def features(self, samples: Samples) -> Floats:
         """The features of these samples, in their order."""
         return _gather(self.blocks, samples)
+
+    def apart(self, samples: Samples) -> Floats:
+        """How far each signal is from usual in these samples [sample, signal], NaN where it is not known."""
+        return _gather([np.moveaxis(block, 1, -1) for block in self.unusual], samples)
 
     def told_by(self, samples: Samples) -> Floats:
         """What the class of a failure is told by: the signs, and the features where they are others."""
@@ -146,4 +153,6 @@ def tabulate(
         found.append(features.compute(block, signs, every))
         made.append(found[-1] if wanted == signs else features.compute(block, wanted, every))
         listen(events.Progress(at, "features", number + 1, len(dataset.blocks), "blocks"))
-    return Table(labelled, wanted, tuple(made), signs, tuple(found))
+    plain = Spec("window", wanted.step, labelled.dataset.signals)
+    unusual = tuple(features.unusual(block, plain) for block in labelled.dataset.blocks)
+    return Table(labelled, wanted, tuple(made), signs, tuple(found), unusual)

@@ -26,7 +26,7 @@ class Nodes:
     threshold: NDArray[np.float64]
     value: NDArray[np.float64]
 
-    def leaves(self, rows: Floats) -> NDArray[np.intp]:
+    def apply(self, rows: Floats) -> NDArray[np.intp]:
         """The leaf of each row."""
         node = np.zeros(len(rows), dtype=np.intp)
         under_way = np.arange(len(rows))
@@ -45,7 +45,7 @@ class Tree:
 
     def predict_proba(self, rows: Floats) -> NDArray[np.float64]:
         """The share of each class in each row's leaf."""
-        shares = self.tree_.value[self.tree_.leaves(rows), 0]
+        shares = self.tree_.value[self.tree_.apply(rows), 0]
         found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
         return found
 
@@ -80,7 +80,7 @@ class Forest:
 
     def apply(self, rows: Floats) -> NDArray[np.intp]:
         """The leaf of each row in each tree [row, tree]."""
-        return np.stack([tree.tree_.leaves(rows) for tree in self.estimators_], axis=1)
+        return np.stack([tree.tree_.apply(rows) for tree in self.estimators_], axis=1)
 
     @cached_property
     def _session(self) -> Any:

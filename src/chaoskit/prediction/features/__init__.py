@@ -11,14 +11,28 @@ same numbers. None says which pod it is, what time it is, or what a fault inject
     evidence     the recipe that carries to other clusters: bounded, monotone signs per family of signals
     batch        all that for a whole history
     live         the same statistics by running sums, one push per moment
+    following    these for a window that moves on, whose newest samples may still change
 """
 
 from __future__ import annotations
 
-from chaoskit.prediction.features.batch import Floats
+from chaoskit.prediction.features.batch import Floats, unusual
+from chaoskit.prediction.features.following import Following
 from chaoskit.prediction.features.layout import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
 from chaoskit.prediction.features.live import Live
 from chaoskit.prediction.features.moments import compute
 from chaoskit.prediction.features.statistics import trend
 
-__all__ = ["FORBIDDEN", "HORIZON_MINUTES", "Floats", "Live", "Recipe", "Spec", "compute", "spec", "trend"]
+__all__ = [
+    "FORBIDDEN",
+    "HORIZON_MINUTES",
+    "Floats",
+    "Following",
+    "Live",
+    "Recipe",
+    "Spec",
+    "compute",
+    "spec",
+    "trend",
+    "unusual",
+]

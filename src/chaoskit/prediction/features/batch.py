@@ -39,6 +39,33 @@ def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
     return out
 
 
+def unusual(block: Block, wanted: Spec) -> Floats:
+    """How far every signal is from usual [row, signal, moment], with no bound; NaN where that is not known.
+
+    Of a gauge the deviation from its baseline in usual spreads, of a counter its growth over five minutes,
+    of a flag its change.
+    """
+    out = np.full(block.values.shape, np.nan, dtype=np.float32)
+    gauges, counters, flags = (wanted.of_kind(*k) for k in (("gauge", "ratio"), ("counter",), ("flag",)))
+    many = max(1, CELLS // max(1, len(wanted.signals) * block.length))
+    for first in range(0, len(block.rows), many):
+        rows = slice(first, first + many)
+        values = block.values[rows].astype(np.float64)
+        out[rows, gauges] = _deviations(values[:, gauges], block, wanted)
+        grown = st.rolled(st.increase(values[:, counters], wanted.shape.quarter)[0], wanted.shape.brief)
+        out[rows, counters] = np.where(st.missing(values[:, counters]), np.nan, grown)
+        changed = st.change(values[:, flags], wanted.shape.quarter)
+        out[rows, flags] = np.where(st.missing(values[:, flags]), np.nan, changed)
+    return out
+
+
+def _deviations(gauges: Array, block: Block, wanted: Spec) -> Array:
+    base = _baselines(gauges, block, wanted.shape)
+    floor = window.floors([wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")])
+    with np.errstate(invalid="ignore"):
+        return np.where(base.known, (gauges - base.middle) / window.scales(base, floor), np.nan)
+
+
 def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
     """The features [row, moment, feature] of these statistics."""
     recipe = evidence.features if wanted.recipe == "evidence" else window.features
@@ -58,8 +85,7 @@ def trail(block: Block, wanted: Spec) -> Trailing:
     anchor = st.anchors(gauges)
     apart = gauges - anchor
     step, reset = st.increase(counters, shape.quarter)
-    with np.errstate(invalid="ignore"):
-        changes = np.asarray(np.nan_to_num(np.abs(flags - st.shifted(flags))))
+    changes = np.abs(st.change(flags, shape.quarter))
     lit = st.sums(flags, shape.quarter)
     there = np.asarray(~st.missing(values).all(axis=1))
     silent, young = _presence(there, shape.lookback)

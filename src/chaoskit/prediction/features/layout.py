@@ -14,7 +14,7 @@ from chaoskit.prediction.dataset import Dataset
 
 Recipe = Literal["window", "evidence"]
 
-VERSION = 2
+VERSION = 3
 """Counts up with every change of meaning; part of the fingerprint."""
 
 FORBIDDEN = re.compile(

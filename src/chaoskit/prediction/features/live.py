@@ -7,6 +7,8 @@ go: a row is kept while any of its samples is within the lookback.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.features.statistics import Array, Sums, Trailing
 
 REBUILD = 240
+
+SPARE = 16
+"""So many moments one that runs ahead may take before it overwrites what the other still needs."""
 
 
 class Live:
@@ -81,11 +86,31 @@ class Live:
         self._rebuild()
         self._refresh()
 
+    def ahead(self) -> Live:
+        """One that goes on from here by itself, for at most `SPARE` moments whose values may still change.
+
+        This one stays where it is. Both share the kept samples: what the other took, this one takes anew.
+        """
+        found = copy(self)
+        vars(found).update(
+            _totals={window: [each.copy() for each in sums] for window, sums in self._totals.items()},
+            _blocks=[each.copy() for each in self._blocks],
+            _counted=copy(self._counted),
+            _flagged=copy(self._flagged),
+            _seen=self._seen.copy(),
+        )
+        return found
+
     def push(self, values: NDArray[np.floating], at: float) -> Floats:
         """The features [row, feature] of this moment: `values` [row, signal] were true `at` (Unix seconds).
 
         A moment that was left out counts as one without a sample; one that is not newer is refused.
         """
+        self.take(values, at)
+        return self.features()
+
+    def take(self, values: NDArray[np.floating], at: float) -> None:
+        """This moment was taken in, as by `push`; nobody asks for its features."""
         sample = int(at // self.wanted.step)
         if self._sample is not None:
             if sample <= self._sample:
@@ -93,7 +118,6 @@ class Live:
             for missed in range(self._sample + 1, min(sample, self._sample + self._size)):
                 self._take(np.full(values.shape, np.nan), missed)
         self._take(values.astype(np.float64), sample)
-        return self.features()
 
     def features(self) -> Floats:
         """The features [row, feature] of the newest moment."""
@@ -105,14 +129,12 @@ class Live:
         self._rows, self._groups = rows, Groups.of(rows)
         self._head, self._pushed, self._sample = at
         shape = self._shape
-        self._size = shape.reach
+        self._size = shape.reach + SPARE
         self._gauges, self._counters, self._flags = (
             np.full((self._size, len(rows), len(kind)), np.nan)
             for kind in (self._gauge, self._counter, self._flag)
         )
         self._there = np.zeros((self._size, len(rows)), dtype=bool)
-        self._filled = np.full((len(rows), len(self._counter)), np.nan)
-        self._age = np.zeros((len(rows), len(self._counter)), dtype=np.intp)
         kept = (len(rows), len(self._gauge), shape.count + shape.lag - 1)
         self._blocks = [np.zeros(kept), *(np.full(kept, np.nan) for _ in range(4))]
         self._rebuild()
@@ -154,22 +176,24 @@ class Live:
         there = ~np.isnan(gauges)
         self._anchor = np.where(self._seen, self._anchor, np.where(there, gauges, 0.0))
         self._seen |= there
-        self._step(self._head, self._counters[self._head])
+        self._step(self._head)
         newest = self._channels(0)
         for window, totals in self._totals.items():
             for place, (come, go) in enumerate(zip(newest, self._channels(window), strict=True)):
                 totals[place] += come
                 totals[place] -= go
 
-    def _step(self, place: int, values: Array) -> None:
-        """What each counter grew by, and where it was reset."""
-        before = np.where(self._age < self._shape.quarter, self._filled, np.nan)
+    def _step(self, place: int) -> None:
+        """What each counter grew by, where it was reset, and what flags changed."""
+        values, flags = self._counters[place], self._flags[place]
+        before = self._counted.before(self._shape.quarter)
         with np.errstate(invalid="ignore"):
             reset = values < before
             self._steps[place] = np.nan_to_num(np.where(reset, values, values - before))
         self._resets[place] = reset
-        self._age = np.where(np.isnan(values), self._age + 1, 0)
-        self._filled = np.where(np.isnan(values), self._filled, values)
+        self._changes[place] = np.abs(np.nan_to_num(flags - self._flagged.before(self._shape.quarter)))
+        self._counted.take(values)
+        self._flagged.take(flags)
 
     def _places(self, samples: int) -> NDArray[np.intp]:
         """Where the last so many samples are, oldest first."""
@@ -190,13 +214,14 @@ class Live:
         self._seen = ~np.isnan(gauges).all(axis=-1)
         apart = gauges - self._anchor[..., None]
         self._totals = {window: self._sums_of(apart, window) for window in self._windows}
-        counters = np.moveaxis(self._counters[places], 0, -1)
+        counters, flags = (np.moveaxis(ring[places], 0, -1) for ring in (self._counters, self._flags))
         self._steps, self._resets = np.zeros_like(self._counters), np.zeros_like(self._counters)
+        self._changes = np.zeros_like(self._flags)
         step, reset = st.increase(counters, self._shape.quarter)
-        self._steps[places], self._resets[places] = np.moveaxis(step, -1, 0), np.moveaxis(reset, -1, 0)
-        self._filled = st.filled(counters, self._size)[..., -1]
-        there = ~np.isnan(counters)
-        self._age = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), self._size)
+        changes = np.abs(st.change(flags, self._shape.quarter))
+        for ring, made in ((self._steps, step), (self._resets, reset), (self._changes, changes)):
+            ring[places] = np.moveaxis(made, -1, 0)
+        self._counted, self._flagged = _Newest.of(counters), _Newest.of(flags)
 
     def _sums_of(self, apart: Array, window: int) -> list[Array]:
         recent = apart[..., -window:]
@@ -226,9 +251,6 @@ class Live:
             self._places(n) for n in (shape.short, shape.brief, shape.quarter, shape.hour)
         )
         sums = {n: Sums(*(total[..., None] for total in totals)) for n, totals in self._totals.items()}
-        flags = self._flags[self._places(shape.quarter + 1)]
-        with np.errstate(invalid="ignore"):
-            changes = np.nan_to_num(np.abs(np.diff(flags, axis=0))).sum(axis=0)
         silent, young = self._presence()
         return Trailing(
             shape=shape,
@@ -251,8 +273,8 @@ class Live:
             ),
             resets=self._resets[quarter].sum(axis=0)[..., None],
             flag=self._flags[self._head][..., None],
-            flag_share=_mean(flags[1:])[..., None],
-            flag_changes=changes[..., None],
+            flag_share=_mean(self._flags[quarter])[..., None],
+            flag_changes=self._changes[quarter].sum(axis=0)[..., None],
             there_brief=self._there[brief].sum(axis=0, dtype=np.float64)[:, None],
             there_hour=self._there[self._places(shape.lookback)].sum(axis=0, dtype=np.float64)[:, None],
             silent=silent[:, None],
@@ -267,6 +289,31 @@ class Live:
         silent = np.where(ever, there[::-1].argmax(axis=0), lookback)
         young = np.where(ever, lookback - there.argmax(axis=0), 0)
         return silent.astype(np.float64), young.astype(np.float64)
+
+
+@dataclass
+class _Newest:
+    """The newest value of each series [row, signal], and for how many samples it has been missing since."""
+
+    value: Array
+    age: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, values: Array) -> _Newest:
+        """That of these samples [row, signal, moment]."""
+        there = ~np.isnan(values)
+        age = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), values.shape[-1])
+        return cls(st.filled(values, values.shape[-1])[..., -1], age)
+
+    def before(self, memory: int) -> Array:
+        """The value where it is not older than so many samples, NaN elsewhere: `statistics.before`."""
+        return np.where(self.age < memory, self.value, np.nan)
+
+    def take(self, values: Array) -> None:
+        """These are the samples that come next."""
+        gone = np.isnan(values)
+        self.age = np.where(gone, self.age + 1, 0)
+        self.value = np.where(gone, self.value, values)
 
 
 def _mean(values: Array) -> Array:

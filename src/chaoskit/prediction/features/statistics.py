@@ -186,10 +186,20 @@ def increase(values: Array, memory: int) -> tuple[Array, Array]:
 
     After a reset, the value itself; 0 where it is missing or the first.
     """
-    before = shifted(filled(values, memory - 1))
-    step = np.where(values < before, values, values - before)
-    reset = values < before
+    known = before(values, memory)
+    step = np.where(values < known, values, values - known)
+    reset = values < known
     return np.nan_to_num(step), reset.astype(np.float64)
+
+
+def change(values: Array, memory: int) -> Array:
+    """How far each sample lies from the newest of the `memory` before it; 0 where either is missing."""
+    return np.nan_to_num(values - before(values, memory))
+
+
+def before(values: Array, memory: int) -> Array:
+    """The newest of the `memory` values before each sample: a gap hides no change, and makes none."""
+    return shifted(filled(values, memory - 1))
 
 
 def filled(values: Array, memory: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import HORIZON_MINUTES, STICKY, Spec
-from chaoskit.prediction.features.statistics import FLOOR, Array, Trailing
+from chaoskit.prediction.features.statistics import FLOOR, Array, Base, Trailing
 
 FAR = 8.0
 """From so many usual spreads on a deviation is not told apart any more: it is far for any pod."""
@@ -75,9 +75,14 @@ def floors(signals: list[Signal]) -> Array:
     return np.array([FLOOR.get(signal.unit, 0.5) for signal in signals])[None, :, None]
 
 
+def scales(base: Base, floor: Array) -> Array:
+    """What a deviation from the baseline is measured in: the usual spread, or what matters at all."""
+    return np.fmax(base.spread, np.fmax(floor, 0.02 * np.abs(base.middle)))
+
+
 def _gauges(trailing: Trailing, signals: list[Signal], groups: Groups) -> Iterator[tuple[str, Array]]:
     base, floor, shape = trailing.base, floors(signals), trailing.shape
-    look = _Look(trailing, floor, np.fmax(base.spread, np.fmax(floor, 0.02 * np.abs(base.middle))))
+    look = _Look(trailing, floor, scales(base, floor))
     z, times = look.z(trailing.last), look.times(trailing.last, base.middle)
     noise = (1e-6 * floor) ** 2
     yield "z", z

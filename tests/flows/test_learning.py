@@ -1,0 +1,35 @@
+"""What a training learns from: chaos that is labelled counts, masked chaos does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.prediction.conftest import leaking, small
+
+from chaoskit.flows import learning
+from chaoskit.prediction import Chaos, Objectives
+from chaoskit.records import LabelRecord
+
+
+@pytest.mark.parametrize(("chaos", "judged"), [("mask", {}), ("label", {"network": 10})])
+def test_chaos_is_a_failure_of_its_class_where_that_was_asked_for(
+    tmp_path: Path, chaos: Chaos, judged: dict[str, int]
+) -> None:
+    data = leaking()
+    start = data.blocks[0].start
+    windows = [start + timedelta(minutes=80 + 90 * number) for number in range(10)]
+    runs = [
+        LabelRecord(
+            id=f"{number}", at=at, trace_id="", target="app-2", namespace="shop", meaning="chaos",
+            issue="network", start=at, end=at + timedelta(minutes=5),
+        )
+        for number, at in enumerate(windows)
+    ]  # fmt: skip
+    fitted = learning.fit(
+        data, models=tmp_path, base="shop", options=small(), extra=runs, chaos=chaos,
+        objectives=Objectives(error_ratio=0.1), thorough=False, promote=False,
+    )  # fmt: skip
+    told = fitted.report.data["of_events"]
+    assert {name: count for name, count in told.items() if name == "network"} == judged
