@@ -10,6 +10,7 @@ from tests.experiments.conftest import World
 from chaoskit import kube
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.spec import Experiment
+from chaoskit.governor import PROTECTED
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object
 
@@ -110,10 +111,24 @@ FAULTS: dict[str, dict[str, Any]] = {
     "service-blackhole": {},
     "node-cordon": {},
     "node-taint": {"parameters": {"taints": "chaos=yes:NoSchedule"}},
-    "node-drain": {"duration": "20s"},
+    "node-drain": {"duration": "20s", "blastRadius": {"maxPods": 0}},
     "resource-squeeze": {"parameters": {"cpu": 50, "memory": 0}},
 }
 """Faults whose effect the simulated cluster shows without traffic, with what they need."""
+
+
+def unprotected(world: World, namespace: str) -> dict[str, Any]:
+    """Targets: a node that has pods of the namespace, and none of a protected one."""
+    pods = world.cluster.list(kube.POD).items
+    guarded = {pod["spec"].get("nodeName") for pod in pods if pod["metadata"]["namespace"] in PROTECTED}
+    here = {pod["spec"]["nodeName"] for pod in pods if pod["metadata"]["namespace"] == namespace}
+    return {"targets": {"nodes": sorted(here - guarded)[:1]}}
+
+
+def given(world: World, namespace: str, kind: str) -> Trial:
+    """The fault with what it needs there, on a node that may be emptied where that is what it does."""
+    where = unprotected(world, namespace) if kind == "node-drain" else {}
+    return trial(namespace, kind, **FAULTS[kind], **where)
 
 
 def outcome(world: World, made: Trial) -> tuple[Outcome | None, str]:

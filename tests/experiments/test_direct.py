@@ -9,7 +9,18 @@ from typing import Any, cast
 
 import pytest
 from tests.experiments.conftest import Until, World
-from tests.experiments.directly import FAULTS, LISTENS, container, dump, furnish, outcome, trial, whole_again
+from tests.experiments.directly import (
+    FAULTS,
+    LISTENS,
+    container,
+    dump,
+    furnish,
+    given,
+    outcome,
+    trial,
+    unprotected,
+    whole_again,
+)
 from tests.servers import until
 
 from chaoskit import kube
@@ -21,6 +32,7 @@ from chaoskit.events import Event
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.direct import DIRECT
 from chaoskit.experiments.direct.course import SHOWS
+from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.records import RunRecord
@@ -31,7 +43,7 @@ def test_a_fault_is_felt_and_leaves_nothing(world: World, kind: str) -> None:
     namespace = f"direct-{kind}"
     furnish(world, namespace)
     before = dump(world, namespace)
-    record = world.run(trial(namespace, kind, **FAULTS[kind]))
+    record = world.run(given(world, namespace, kind))
     assert record.outcome is Outcome.PASSED, record.reason
     assert record.evidence["plan"]["engine"] == "direct"
     assert record.undo.state in {"confirmed", "none needed"}
@@ -52,7 +64,7 @@ def test_after_a_kill_at_any_step_a_rescue_puts_everything_back(world: World, ki
     before = dump(world, namespace)
     listen = Until(kind if step == "begun" else step, killed)
     with pytest.raises(Killed):
-        world.run(trial(namespace, kind, **FAULTS[kind]), listen=listen)
+        world.run(given(world, namespace, kind), listen=listen)
     assert len(accounts(world.cluster, namespace)) == 1
     (done,) = rescue(world.cluster, world.clock, namespace=namespace)
     assert done.undo.left == ()
@@ -275,6 +287,79 @@ def test_a_drain_spares_what_nobody_would_make_anew(lab: World) -> None:
     lab.cluster.delete(ObjectRef(kube.POD, "direct-lab", "lone"), grace=0)
     assert found is Outcome.CANNOT_START
     assert "pod lone in direct-lab belongs to nobody" in words
+
+
+# ---------------------------------------------------------------- nodes that are emptied
+
+
+def on_node(world: World, namespace: str, **spec: Any) -> Trial:
+    return trial(namespace, "node-drain", **{**FAULTS["node-drain"], **unprotected(world, namespace), **spec})
+
+
+def test_the_pods_that_leave_a_node_count_against_the_radius(world: World) -> None:
+    furnish(world, "drain-radius", replicas=6)
+    found, words = outcome(world, on_node(world, "drain-radius", blastRadius={"maxPods": 1}))
+    assert found is Outcome.REFUSED
+    assert "pods would be hit; the limit is 1" in words
+
+
+def test_a_node_with_pods_of_a_protected_namespace_is_not_emptied(world: World) -> None:
+    furnish(world, "drain-protected")
+    operator = next(p for p in world.cluster.list(kube.POD, "litmus").items if kube.is_ready(p))
+    nodes = {"nodes": [operator["spec"]["nodeName"]]}
+    governor = Governor(world.cluster, world.clock)
+    made = plan(on_node(world, "drain-protected", targets=nodes), world.cluster, governor=governor)
+    assert made.outcome is Outcome.REFUSED
+    assert "namespace litmus is protected" in str([check.words for check in made.checks])
+
+
+def test_as_many_nodes_as_the_share_says(world: World) -> None:
+    furnish(world, "drain-share", replicas=9)
+    on = {"workloads": ["deployment/web"]}
+    half = plan(on_node(world, "drain-share", targets={**on, "percent": 67}), world.cluster)
+    assert half.selection.hit == 2
+    assert half.selection.nodes == ("node-1", "node-2")
+
+
+def block(world: World, namespace: str, budget: ObjectRef) -> None:
+    """The budget allows nothing any more."""
+    world.cluster.patch(budget, {"spec": {"minAvailable": 6}})
+    while world.cluster.get(budget)["status"]["disruptionsAllowed"]:
+        world.clock.sleep(0.5)
+
+
+def test_what_budgets_put_off_to_the_end_is_no_pass(world: World) -> None:
+    furnish(world, "drain-put-off", replicas=6)
+    budget = ObjectRef(kube.PDB, "drain-put-off", "web")
+    spec = {"minAvailable": 5, "selector": {"matchLabels": {"app": "web"}}}
+    meta = {"name": "web", "namespace": "drain-put-off"}
+    world.cluster.create(
+        {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": spec}
+    )
+    while not world.cluster.get(budget).get("status", {}).get("disruptionsAllowed"):
+        world.clock.sleep(0.5)
+    listen = Until("injected", lambda: block(world, "drain-put-off", budget))
+    record = world.run(on_node(world, "drain-put-off", duration="10s"), listen=listen)
+    world.cluster.delete(budget)
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert "were put off to the end" in record.reason
+    assert "budget" in record.reason
+
+
+def test_whoever_left_a_node_must_come_back_in_whatever_namespace(world: World) -> None:
+    furnish(world, "drain-home", replicas=1)
+    furnish(world, "drain-elsewhere")
+    deployment = ObjectRef(kube.DEPLOYMENT, "drain-elsewhere", "web")
+
+    def break_the_image() -> None:
+        bad = {"name": "web", "image": "registry.invalid/none:1"}
+        world.cluster.patch(deployment, {"spec": {"strategy": {"rollingUpdate": None, "type": "Recreate"}}})
+        world.cluster.patch(deployment, {"spec": {"template": {"spec": {"containers": [bad]}}}})
+
+    made = on_node(world, "drain-home", **unprotected(world, "drain-elsewhere"))
+    record = world.run(made, listen=Until("injected", break_the_image))
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert "deployment/web in drain-elsewhere whole again" in record.reason
 
 
 def test_every_direct_fault_is_in_the_catalogue_with_its_undo() -> None:

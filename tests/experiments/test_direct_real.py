@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.experiments.conftest import Until, World
-from tests.experiments.directly import FAULTS, dump, furnish, outcome, trial, whole_again
+from tests.experiments.directly import FAULTS, dump, furnish, given, outcome, trial, whole_again
 
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
@@ -48,7 +48,7 @@ def furnished(world: World, namespace: str) -> Iterator[str]:
 def test_a_fault_is_felt_by_real_pods_and_leaves_nothing(real: World, kind: str) -> None:
     with furnished(real, f"direct-{kind}") as namespace:
         before = dump(real, namespace)
-        record = real.run(trial(namespace, kind, **FAULTS[kind]))
+        record = real.run(given(real, namespace, kind))
         assert record.outcome is Outcome.PASSED, record.reason
         assert record.undo.state in {"confirmed", "none needed"}
         assert whole_again(real, namespace) == before
@@ -72,7 +72,7 @@ def test_after_a_kill_while_it_is_felt_a_rescue_puts_everything_back(real: World
             rooms.enter_context(furnished(real, namespace))
             before[namespace] = dump(real, namespace)
             with pytest.raises(Killed):
-                real.run(trial(namespace, kind, **FAULTS[kind]), listen=Until("injected", killed))
+                real.run(given(real, namespace, kind), listen=Until("injected", killed))
         assert [len(accounts(real.cluster, namespace)) for namespace in kinds] == [1, 1, 1]
         assert list(pool.map(rescued, kinds)) == [(), (), ()]
         assert {namespace: whole_again(real, namespace) for namespace in kinds} == before

@@ -33,7 +33,7 @@ def left(tried: Trial, allowed: int = 1) -> tuple[After, ...]:
     pods = [pod(f"web-1-{each}") for each in "abc"]
     known = topology(*pods, services=(service(),), budgets=(budget(allowed),))
     assert tried.experiment is not None
-    return afterwards({tried.faults[0]: of_experiment(tried.experiment, known)}, {"lab": known})
+    return afterwards({tried.faults[0]: of_experiment(tried.experiment, known)}, {"lab": known}, "lab")
 
 
 def test_what_stays_is_told_with_budgets_and_endpoints() -> None:

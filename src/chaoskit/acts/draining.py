@@ -21,8 +21,13 @@ def evictable(cluster: Cluster, node: str) -> Iterator[Object]:
 def leaves(pod: Object) -> bool:
     """Whether the pod goes when its node is emptied; it lives, and nobody ties it to the node."""
     owner = kube.owner(pod)
-    stays = _MIRROR in kube.annotations_of(pod) or (owner and owner.kind == kube.DAEMON_SET)
+    stays = is_mirror(pod) or (owner is not None and owner.kind == kube.DAEMON_SET)
     return not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod)
+
+
+def is_mirror(pod: Object) -> bool:
+    """Whether a kubelet runs the pod by itself: the object only shows it."""
+    return _MIRROR in kube.annotations_of(pod)
 
 
 def evict(cluster: Cluster, ref: ObjectRef, until: Callable[[Callable[[], bool]], bool]) -> None:

@@ -15,7 +15,7 @@ from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
@@ -114,12 +114,16 @@ def show(
         for fault, selection in each.selections.items():
             if not selection.missing:
                 out.print(f"  {fault:<22} {_who(selection)}")
+                for words in _leaving(selection):
+                    out.print(f"  leaving{' ' * 16}{words}")
         for check in each.checks:
             out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
             if check.mend:
                 out.print(f"    {'mend':<20} {check.mend}")
         for after in each.afterwards:
             out.print(f"  afterwards{' ' * 13}{after}")
+        for words in each.prepared.changes:
+            out.print(f"  change{' ' * 17}{words}")
         for condition in now:
             mark = {True: "✔", False: "✖", None: "!"}[condition.judgement.held]
             out.print(f"  {mark} {'steady state':<20} {condition.words()}")
@@ -139,7 +143,7 @@ def show(
 
 def _who(selection: Selection) -> str:
     """How many are hit, of which, and who chooses them."""
-    names = selection.names or selection.nodes
+    names = selection.names
     if selection.pinned and selection.hit < len(names):
         how = f"{selection.hit} of these {len(names)}, chosen when it starts"
     elif selection.pinned:
@@ -147,6 +151,13 @@ def _who(selection: Selection) -> str:
     else:
         how = f"{selection.hit} of {selection.total} chosen at random from"
     return f"{how}: {', '.join(names)}"
+
+
+def _leaving(selection: Selection) -> Iterator[str]:
+    """Who leaves the nodes, and how many of its pods: one line for each owner."""
+    for each in selection.hits if selection.nodes else ():
+        if each.target is not None:
+            yield f"{each.number} of {each.total} {each.whose}"
 
 
 def _title(plan: Plan) -> str:

@@ -245,7 +245,8 @@ def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterat
     yield from ledger_needs(home)
     yield from _all("list watch", "", "events", home)
     yield from _all("list", "batch", "jobs", home)
-    for place in places:
+    emptied = any(each.leaving for each in selections.values())
+    for place in ("",) if emptied else places:
         yield from _all("get list watch", "", "pods", place)
     if {"node-drain", "node-taint"}.intersection(trial.faults):
         yield from _all("list patch", "", "nodes", "")

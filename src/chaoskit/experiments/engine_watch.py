@@ -136,7 +136,7 @@ def interests(plan: Plan, engine: Object) -> Iterator[Interest]:
     yield Interest(kube.CHAOS_ENGINE, home, fields=f"metadata.name={name}")
     yield Interest(kube.CHAOS_RESULT, home, labels=f"{UID_LABEL}={uid}")
     yield Interest(kube.EVENT, home, fields=f"involvedObject.uid={uid}")
-    places = {home, *(place for each in plan.selections.values() for place in each.namespaces)}
+    places = {home, *(place for each in plan.selections.values() for place in each.places)}
     for place in sorted(places):
         yield Interest(kube.POD, place)
 

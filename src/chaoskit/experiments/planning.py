@@ -24,7 +24,7 @@ from chaoskit.governor import Governor, within_radius
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.steadystate.conditions import Condition, WorkloadCondition
+from chaoskit.steadystate.conditions import Condition, WorkloadCondition, WorkloadElsewhere
 
 HASH_CHARACTERS = 8
 """So many of a plan's hash at least tell one plan from another."""
@@ -126,8 +126,9 @@ class Plan:
             "faults": list(self.trial.faults),
             "engine": self.way,
             "serviceAccount": self.prepared.account,
-            "targets": {name: list(each.names or each.nodes) for name, each in self.selections.items()},
+            "targets": {name: list(each.names) for name, each in self.selections.items()},
             "hit": {name: each.hit for name, each in self.selections.items()},
+            "leaving": {name: _leaving(each) for name, each in self.selections.items() if each.nodes},
             "pinned": all(each.pinned for each in self.selections.values()),
             "workloads": sorted({str(ref) for each in self.selections.values() for ref in each.workloads}),
             "checks": [check.document() for check in self.checks],
@@ -139,6 +140,11 @@ class Plan:
             "privileged": list(self.privileged),
             "undo": list(self.undo),
         }
+
+
+def _leaving(selection: Selection) -> list[str]:
+    """The pods that leave the nodes: ``shop/cart-7b5-x2k``."""
+    return [f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" for pod in selection.pods]
 
 
 def plan(
@@ -157,7 +163,7 @@ def plan(
         Unavailable: the cluster cannot be reached.
     """
     prepared = _prepared(trial, cluster, clock or WallClock(), metrics)
-    after = impact.afterwards(prepared.selections, prepared.topologies)
+    after = impact.afterwards(prepared.selections, prepared.topologies, trial.namespace)
     found = (
         *prepared.checks,
         *impact.checks(trial, after),
@@ -186,23 +192,31 @@ def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSour
 
 
 def wholeness(made: Plan) -> tuple[Condition, ...]:
-    """What must hold after a direct fault, asked for or not: as many pods are ready as before it.
+    """What must hold after a fault, asked for or not: as many pods are ready as before it.
 
-    Litmus looks at this itself; a workload that does not heal is a weakness either way.
+    Litmus looks at this itself, but not at those that leave a node. What does not heal is a weakness.
     """
-    if made.way == "litmus" or made.trial.experiment is None:
+    if made.way == "litmus" and not any(each.nodes for each in made.selections.values()):
         return ()
     named = {each.kubernetes.workload for each in made.trial.conditions if each.kubernetes is not None}
     return tuple(
-        Condition(
-            name=f"{each.workload} whole again",
-            kubernetes=WorkloadCondition(workload=each.workload, ready=each.serving),
-            mode="after",
-            interval=1.0,
-            recovers_within=HEALS,
-        )
+        _whole_again(each)
         for each in made.afterwards
-        if each.serving and not named & {each.workload, each.workload.rpartition("/")[2]}
+        if each.serving and (each.namespace or not named & {each.workload, each.workload.rpartition("/")[2]})
+    )
+
+
+def _whole_again(after: After) -> Condition:
+    wanted: dict[str, Any] = {"workload": after.workload, "ready": after.serving}
+    there, where = WorkloadCondition(**wanted), ""
+    if after.namespace:
+        there, where = WorkloadElsewhere(**wanted, namespace=after.namespace), f" in {after.namespace}"
+    return Condition(
+        name=f"{after.workload}{where} whole again",
+        kubernetes=there,
+        mode="after",
+        interval=1.0,
+        recovers_within=HEALS,
     )
 
 
@@ -213,7 +227,7 @@ _LITMUS = frozenset({"litmus", "experiment", "service account", "rights"})
 def _hash(trial: Trial, prepared: Prepared) -> str:
     """Twelve letters over what would be done, to whom and by whom.
 
-    Pods' names and objects' versions are no part of it: they change by themselves.
+    Names of pods and jobs and objects' versions are no part of it: they change by themselves.
     """
     parts = {
         "document": trial.document,
@@ -224,7 +238,7 @@ def _hash(trial: Trial, prepared: Prepared) -> str:
             (ref.namespace, str(ref))
             for each in prepared.selections.values()
             for ref in each.workloads
-            if ref.kind != kube.POD
+            if ref.kind not in {kube.POD, kube.JOB}
         ),
         "hit": {name: [each.hit, each.total] for name, each in prepared.selections.items()},
     }
@@ -288,14 +302,14 @@ def admitted(trial: Trial, selection: Selection, governor: Governor | None) -> N
         radius = trial.experiment.spec.blast_radius
         pods, percent = radius.max_pods, radius.max_percent
     if governor is None:
-        within_radius(selection.hit, selection.hits, max_pods=pods, max_percent=percent)
+        within_radius(selection.at_once, selection.hits, max_pods=pods, max_percent=percent)
         return
     for namespace in selection.namespaces:
         governor.admit(
             "chaos",
             selection.workloads,
             namespace,
-            at_once=selection.hit,
+            at_once=selection.at_once,
             hits=selection.hits,
             max_pods=pods,
             max_percent=percent,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from chaoskit import topology
 from chaoskit.errors import Forbidden, Refused
-from chaoskit.experiments import checks, litmus, targets
+from chaoskit.experiments import checks, litmus, onnodes, targets
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
@@ -53,7 +53,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
         each["name"]: litmus.effective_env(each, _known(definitions[each["name"]]))
         for each in trial.experiments
     }
-    seen = _topologies(cluster, trial)
+    seen = _topologies(cluster, trial, env)
     selections = {name: _selection(trial, name, env[name], seen) for name in trial.faults}
     lasting = chaos_seconds(trial, env, max((each.hit for each in selections.values()), default=1))
     needs = tuple(dict.fromkeys(checks.needs_of_caller(trial, selections)))
@@ -85,7 +85,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
 
 
 def looked_at(cluster: Cluster, namespace: str) -> Topology:
-    """The topology of a namespace.
+    """The topology of a namespace, or of all of them ("").
 
     Raises:
         Refused: it may not be read (guard ``permission``).
@@ -95,19 +95,27 @@ def looked_at(cluster: Cluster, namespace: str) -> Topology:
             return cluster.shared(("topology", namespace), lambda: topology.snapshot(cluster, namespace))
         return topology.snapshot(cluster, namespace)
     except Forbidden as error:
-        raise Refused(str(error), guard="permission", hint="read rights on the targets' namespace") from error
+        where = "the targets' namespace" if namespace else "all namespaces: their pods leave with a node"
+        raise Refused(str(error), guard="permission", hint=f"read rights on {where}") from error
 
 
-def _topologies(cluster: Cluster, trial: Trial) -> dict[str, Topology]:
+def _topologies(cluster: Cluster, trial: Trial, env: Mapping[str, litmus.Env]) -> dict[str, Topology]:
+    """By namespace; where nodes are emptied all namespaces, which "" has together."""
     places = {trial.namespace}
     if trial.engine is not None:
         places = {part.namespace for part in targets.wanted(trial.engine)}
-    return {place: looked_at(cluster, place) for place in sorted(places)}
+    found = {place: looked_at(cluster, place) for place in sorted(places)}
+    if any(onnodes.empties(fault, env[fault]) for fault in trial.faults):
+        every = looked_at(cluster, "")
+        found = (
+            dict.fromkeys((pod["metadata"]["namespace"] for pod in every.pods), every) | {"": every} | found
+        )
+    return found
 
 
 def _selection(trial: Trial, fault: str, env: litmus.Env, topologies: Mapping[str, Topology]) -> Selection:
     if trial.experiment is not None:
-        return targets.of_experiment(trial.experiment, topologies[trial.namespace])
+        return targets.of_experiment(trial.experiment, topologies.get("") or topologies[trial.namespace])
     return targets.of_engine(trial.engine or {}, env, fault, topologies)
 
 

@@ -28,10 +28,12 @@ def manifests(plans: Iterable[Plan]) -> tuple[Object, ...]:
 def _reading(plan: Plan) -> Iterator[Access]:
     """What planning, the guards and the steady state look at, beside what the run itself does."""
     home = plan.trial.namespace
-    places = dict.fromkeys((home, *(p for each in plan.selections.values() for p in each.namespaces)))
-    for place in places:
-        for kind in (*kube.WORKLOADS, kube.REPLICA_SET, kube.SERVICE, kube.PDB, kube.HPA):
+    places = dict.fromkeys((home, *(p for each in plan.selections.values() for p in each.places)))
+    emptied = any(each.leaving for each in plan.selections.values())
+    for place in ("",) if emptied else places:
+        for kind in (kube.POD, *kube.WORKLOADS, kube.REPLICA_SET, kube.SERVICE, kube.PDB, kube.HPA):
             yield Access("list", kind.group, kind.plural, place)
+    for place in places:
         for kind in kube.WORKLOADS:
             yield Access("get", kind.group, kind.plural, place)
         yield Access("get", "", "configmaps", place, name=halt.NAME)

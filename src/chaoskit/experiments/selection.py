@@ -21,6 +21,8 @@ class Selection:
     `percent` is what Litmus is told where a native run cannot pin its pods; it takes `hit` of them by it.
     `label` is what it is told where the fault knows labels only; it takes everything with it.
     `missing` says in words why nothing is selected; Litmus would end with TARGET_SELECTION_ERROR.
+    Of a fault on nodes `hit` and `total` are nodes; `pods` are those that leave them, of any namespace, and
+    `leaving` says how many of them go at a time at worst. `namespaces` is where it was looked for targets.
     """
 
     pods: tuple[Object, ...]
@@ -34,11 +36,26 @@ class Selection:
     label: str = ""
     missing: str = ""
     hits: tuple[Hit, ...] = ()
+    leaving: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The pods' names."""
-        return tuple(pod["metadata"]["name"] for pod in self.pods)
+        """The names of what is aimed at: nodes or pods."""
+        return self.nodes or tuple(pod["metadata"]["name"] for pod in self.pods)
+
+    @property
+    def at_once(self) -> int:
+        """How many pods, or nodes whose pods stay, are disturbed at a time."""
+        return max(self.hit, self.leaving)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every namespace in which something may be hit."""
+        return tuple(dict.fromkeys((*self.namespaces, *(pod["metadata"]["namespace"] for pod in self.pods))))
+
+    def hit_of(self, owner: ObjectRef) -> int:
+        """How many of its pods are hit at a time, at worst."""
+        return next((each.number for each in self.hits if each.target == owner), 0)
 
 
 def of_pods(
@@ -67,7 +84,7 @@ def of_pods(
         namespaces,
         pinned=pinned,
         percent=percent,
-        hits=tuple(Hit(f"pods of {o}", min(hit, n), max(n, have[o])) for o, n in candidates.items()),
+        hits=tuple(Hit(f"pods of {o}", min(hit, n), max(n, have[o]), o) for o, n in candidates.items()),
     )
 
 
@@ -93,8 +110,8 @@ def percentage(wanted_pods: int, total: int) -> str:
 
 
 def picked(selection: Selection, seed: str) -> tuple[str, ...]:
-    """The pods that a native run pins, none where Litmus chooses: ready ones first, by the seed."""
-    if not selection.pinned:
+    """The pods that a native run pins, none where Litmus or a node chooses: ready ones first, by the seed."""
+    if not selection.pinned or selection.nodes:
         return ()
     ordered = sorted(selection.pods, key=lambda pod: pod["metadata"]["name"])
     random.Random(seed).shuffle(ordered)

@@ -8,11 +8,11 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.documents import closest
+from chaoskit.experiments import onnodes
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.litmus import Env, chooses_again, chosen
 from chaoskit.experiments.selection import Selection, alive, of_pods, percentage, share
 from chaoskit.experiments.spec import Experiment
-from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.topology import Topology, Workload
 
@@ -63,7 +63,7 @@ def of_engine(engine: Object, env: Env, fault: str, topologies: Mapping[str, Top
     parts = wanted(engine)
     namespaces = tuple(dict.fromkeys(part.namespace for part in parts))
     if known is not None and known.scope == "node":
-        return _nodes(env, namespaces, topologies)
+        return _nodes(fault, env, namespaces[0], topologies)
     if known is not None and known.scope != "pod":
         return _of_first_label(parts[0], namespaces, topologies, of_workloads=known.scope == "workload")
     pinned = _csv(env.get("TARGET_PODS"))
@@ -147,25 +147,29 @@ def _unique(pods: Iterable[Object]) -> list[Object]:
     return list({(p["metadata"]["namespace"], p["metadata"]["name"]): p for p in pods}.values())
 
 
-def _nodes(env: Env, namespaces: tuple[str, ...], topologies: Mapping[str, Topology]) -> Selection:
-    every = {n["metadata"]["name"]: n for topology in topologies.values() for n in topology.nodes}
+def _nodes(fault: str, env: Env, home: str, topologies: Mapping[str, Topology]) -> Selection:
+    """The nodes that are named or have the label; `topologies` has "" for faults that empty them."""
+    topology = topologies.get("") or topologies[home]
+    every = {node["metadata"]["name"]: node for node in topology.nodes}
     names = _csv(env.get("TARGET_NODES") or env.get("TARGET_NODE"))
     label = env.get("NODE_LABEL", "")
     absent = [name for name in names if name not in every]
     if every and absent:
-        return Selection((), 0, (), 0, namespaces, missing=f"no such node: {', '.join(absent)}")
+        return Selection((), 0, (), 0, (home,), missing=f"no such node: {', '.join(absent)}")
     found = names or tuple(n for n, body in every.items() if not label or _has(kube.labels_of(body), label))
+    if not found:
+        return Selection((), 0, (), 0, (home,), missing=f"no node has the label {label}")
     hit = len(names) or share(len(found), env.get("NODES_AFFECTED_PERC", ""))
-    refs = tuple(ObjectRef(kube.NODE, "", name) for name in found)
-    missing = "" if found else f"no node has the label {label}"
-    hit, total = min(hit, len(found)), len(every)
-    hits = (Hit("nodes", hit, total),)
-    return Selection((), hit, refs, total, namespaces, nodes=found, missing=missing, hits=hits)
+    gone = onnodes.leaving(fault, env, found, topology)
+    return onnodes.selected(hit, gone, home, topology, nodes=len(every))
 
 
-def nodes_named(names: tuple[str, ...], namespace: str, topology: Topology) -> Selection:
+def nodes_named(
+    fault: str, names: Iterable[str], namespace: str, topology: Topology, *, taints: str = ""
+) -> Selection:
     """These nodes; what is missing of them is said."""
-    return _nodes({"TARGET_NODES": ",".join(names)}, (namespace,), {namespace: topology})
+    env = {"TARGET_NODES": ",".join(names), "TAINTS": taints}
+    return _nodes(fault, env, namespace, {namespace: topology})
 
 
 def _spelled(parts: Iterable[Wanted]) -> str:
@@ -202,7 +206,8 @@ def _named_nodes(experiment: Experiment, topology: Topology) -> Selection:
     if not names or (single and len(names) > 1):
         words = "Litmus needs the node's name" if not names else "Litmus takes one node at a time"
         return Selection((), 0, (), 0, (namespace,), missing=words)
-    return nodes_named(names, namespace, topology)
+    taints = chosen(experiment).get("TAINTS", "")
+    return nodes_named(experiment.spec.fault.kind, names, namespace, topology, taints=taints)
 
 
 def candidates(experiment: Experiment, topology: Topology) -> tuple[list[Object], str]:

@@ -31,11 +31,15 @@ def key_of(ref: ObjectRef) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """So many of `total` are disturbed at a time, at worst, of what `whose` says: ``pods of cart``."""
+    """So many of `total` are disturbed at a time, at worst, of what `whose` says: ``pods of cart``.
+
+    `target` is whom they belong to, where that is one object.
+    """
 
     whose: str
     number: int
     total: int
+    target: ObjectRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

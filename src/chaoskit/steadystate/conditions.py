@@ -89,6 +89,12 @@ class WorkloadCondition(Written):
     condition: str = Field(default="", description="a status condition such as Available")
 
 
+class WorkloadElsewhere(WorkloadCondition):
+    """The same of a workload in another namespace; nobody writes it, a run looks so at what it hit there."""
+
+    namespace: str
+
+
 class HttpCondition(Written):
     """A URL answers with this status, in time, with this text in it."""
 

@@ -20,6 +20,7 @@ from chaoskit.steadystate.conditions import (
     HttpCondition,
     SignalCondition,
     WorkloadCondition,
+    WorkloadElsewhere,
 )
 
 
@@ -67,7 +68,8 @@ def _metrics(sources: Sources) -> MetricsSource:
 
 
 def _workload(condition: WorkloadCondition, namespace: str, sources: Sources) -> Judgement:
-    return comparing.workload(condition, workload(sources.cluster, namespace, condition.workload))
+    place = condition.namespace if isinstance(condition, WorkloadElsewhere) else namespace
+    return comparing.workload(condition, workload(sources.cluster, place, condition.workload))
 
 
 def workload(cluster: Cluster, namespace: str, name: str) -> Object | None:

@@ -59,6 +59,7 @@ class DirectCourse:
         self._first = self._scene = self._look()
         self._done: list[ObjectRef] = []
         self._put_off: list[Change] = []
+        self._why = ""
         self._told: set[str] = set()
         self._next = clock.monotonic()
         self._seen = ""
@@ -120,6 +121,7 @@ class DirectCourse:
         try:
             change.do()
         except Refused as error:
+            self._why = error.message
             self._warn_once(f"put off: {change.words}: {error.message}")
             return False
         except NotFound:
@@ -202,17 +204,27 @@ class DirectCourse:
         if lost := self._lost():
             return Judged(Outcome.WEAKNESS_FOUND, f"{lost} did not come back: nobody makes it anew")
         kind, held = self._fault.kind, held_words(steady=bool(self._experiment.spec.steady_state))
+        if self._put_off and self._done:
+            return self._half_done()
         if self._seen:
             applied = " was applied" if self._fault.applied(self._scene) else ""
             return Judged(Outcome.PASSED, f"{kind}{applied}: {self._seen}{held}")
         if self._affected():
             return Judged(Outcome.PASSED, f"{kind} hit its targets{held}")
         if not self._done:
-            return Judged(Outcome.CANNOT_START, f"{kind}: nothing could be done to its targets")
+            why = f": {self._why}" if self._why else ""
+            return Judged(Outcome.CANNOT_START, f"{kind}: nothing could be done to its targets{why}")
         hint = (
             "what a fault does not do to a system it does not prove: see its parameters and the plugin's work"
         )
         return Judged(Outcome.ERRORED, f"{kind} was injected, but no effect of it was seen", hint)
+
+    def _half_done(self) -> Judged:
+        """What was put off to the end was never tried: the fault was not there as it was asked for."""
+        off, all_of_it = len(self._put_off), len(self._put_off) + len(self._done)
+        words = f"{off} of {all_of_it} changes were put off to the end, such as {self._put_off[0].words}"
+        hint = "longer, or with room in the budgets: chaoskit plan shows what they allow"
+        return Judged(Outcome.ERRORED, f"{self._fault.kind}: {words}: {self._why}", hint)
 
 
 def _pods(watching: Watching) -> Iterator[tuple[str, Object]]:

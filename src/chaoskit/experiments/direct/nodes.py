@@ -9,7 +9,6 @@ from functools import partial
 from chaoskit import kube
 from chaoskit.acts import changes
 from chaoskit.acts.changes import Change
-from chaoskit.acts.draining import evictable
 from chaoskit.acts.fields import CORDON, TAINTS
 from chaoskit.errors import Forbidden, NotFound
 from chaoskit.experiments.direct.pods import going
@@ -20,7 +19,7 @@ from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 
 
 def _nodes(scene: Scene) -> Iterator[Object]:
-    for name in scene.selection.nodes[: scene.selection.hit]:
+    for name in scene.selection.nodes:
         yield scene.cluster.get(ObjectRef(kube.NODE, "", name))
 
 
@@ -35,8 +34,10 @@ def _cordoned(scene: Scene, _done: Sequence[ObjectRef]) -> str:
     return f"node {', '.join(found)} takes no pods" if found else ""
 
 
-def _may_patch(_scene: Scene) -> Iterator[Access]:
-    return access("get list patch", "", "nodes", "")
+def _may_patch(scene: Scene) -> Iterator[Access]:
+    yield from access("get list patch", "", "nodes", "")
+    if scene.selection.pods:
+        yield from access("get list watch", "", "pods", "")
 
 
 CORDONING = Direct("node-cordon", "node", (), _cordon, _cordoned, _may_patch, applied=yes)
@@ -50,6 +51,9 @@ def _taint(scene: Scene) -> Iterator[Change]:
 
 
 def _tainted(scene: Scene, _done: Sequence[ObjectRef]) -> str:
+    """The taint is there; where it puts pods out, the first of them goes."""
+    if scene.selection.pods:
+        return _left(scene, [kube.ref_of(pod, kube.POD) for pod in scene.selection.pods])
     taint = taint_of(scene.parameters["taints"])
     found = [
         each["metadata"]["name"]
@@ -72,7 +76,7 @@ TAINTING = Direct(
 
 def _drain(scene: Scene) -> Iterator[Change]:
     yield from _cordon(scene)
-    for pod in _evictable(scene):
+    for pod in scene.selection.pods:
         ref = kube.ref_of(pod, kube.POD)
         yield Change(ref, f"{ref} in {ref.namespace} evicted", partial(_evict, scene.cluster, ref))
 
@@ -88,20 +92,14 @@ def _evict(cluster: Cluster, ref: ObjectRef) -> None:
             raise
 
 
-def _evictable(scene: Scene) -> Iterator[Object]:
-    for name in scene.selection.nodes[: scene.selection.hit]:
-        yield from evictable(scene.cluster, name)
-
-
-def _emptied(scene: Scene, done: Sequence[ObjectRef]) -> str:
-    pods = [ref for ref in done if ref.kind == kube.POD]
-    gone = sum(bool(going(scene, ref)) for ref in pods)
-    return f"{gone} of {len(pods)} pods have left" if gone else ""
+def _left(scene: Scene, done: Sequence[ObjectRef]) -> str:
+    gone = sum(bool(going(scene, ref)) for ref in done if ref.kind == kube.POD)
+    return f"{gone} of {len(scene.selection.pods)} pods have left" if gone else ""
 
 
 def _undrainable(scene: Scene) -> Iterator[str]:
     """Pods that nobody would make anew, and chaoskit's own."""
-    for pod in _evictable(scene):
+    for pod in scene.selection.pods:
         name = f"pod {pod['metadata']['name']} in {pod['metadata']['namespace']}"
         if pod["metadata"]["name"] == socket.gethostname():
             yield f"{name} is this very process: run it on another node"
@@ -111,7 +109,6 @@ def _undrainable(scene: Scene) -> Iterator[str]:
 
 def _may_drain(scene: Scene) -> Iterator[Access]:
     yield from _may_patch(scene)
-    yield from access("list", "", "pods", "")
     yield from access("create", "", "pods", "", "eviction")
 
 
@@ -120,7 +117,7 @@ DRAINING = Direct(
     "node",
     (Parameter("force", "FORCE", "bool", "false", "evict pods that nobody makes anew, too"),),
     _drain,
-    _emptied,
+    _left,
     _may_drain,
     _undrainable,
 )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused
-from chaoskit.experiments import checks, targets
+from chaoskit.experiments import checks, onnodes, targets
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.direct.scene import Direct, Scene
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.preparing import Prepared, looked_at
-from chaoskit.experiments.selection import Selection
+from chaoskit.experiments.selection import Selection, share
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.trials import Trial
 from chaoskit.governor import Hit
@@ -47,7 +47,7 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
     return Prepared(
         way="direct",
         selections={fault.kind: selection},
-        topologies={trial.namespace: scene.topology},
+        topologies=dict.fromkeys((trial.namespace, *selection.places), scene.topology),
         checks=(*found, *checks.permitted(cluster, needs, trial.namespace)),
         chaos_seconds=lasting,
         expected_seconds=lasting + OVERHEAD,
@@ -74,11 +74,11 @@ def scene_of(
         Refused: the namespace cannot be read.
     """
     fault, namespace = DIRECT[experiment.spec.fault.kind], experiment.metadata.namespace
-    seen = looked_at(cluster, namespace)
-    scene = Scene(
-        cluster, clock, metrics, run, namespace, _aim(experiment, fault, seen), seen,
-        chosen(experiment, fault),
-    )  # fmt: skip
+    parameters = chosen(experiment, fault)
+    taints = parameters.get("taints", "")
+    seen = looked_at(cluster, "" if onnodes.empties(fault.kind, {"TAINTS": taints}) else namespace)
+    aim = _aim(experiment, fault, seen, taints)
+    scene = Scene(cluster, clock, metrics, run, namespace, aim, seen, parameters)
     return replace(scene, selection=_counted(fault, scene))
 
 
@@ -113,17 +113,24 @@ def chosen(experiment: Experiment, fault: Direct) -> Mapping[str, str]:
 # ---------------------------------------------------------------- targets
 
 
-def _aim(experiment: Experiment, fault: Direct, seen: Topology) -> Selection:
-    namespace, wanted = experiment.metadata.namespace, experiment.spec.targets
-    if fault.scope == "node" and wanted.nodes:
-        return targets.nodes_named(wanted.nodes, namespace, seen)
+def _aim(experiment: Experiment, fault: Direct, seen: Topology, taints: str) -> Selection:
+    namespace, nodes = experiment.metadata.namespace, experiment.spec.targets.nodes
+    if fault.scope == "node" and nodes:
+        return targets.nodes_named(fault.kind, nodes, namespace, seen, taints=taints)
     pods, missing = targets.candidates(experiment, seen)
     if missing:
         return Selection((), 0, (), 0, (namespace,), missing=missing)
     if fault.scope == "node":
         under = dict.fromkeys(pod["spec"].get("nodeName", "") for pod in pods)
-        return targets.nodes_named(tuple(under)[: wanted.pods], namespace, seen)
+        return targets.nodes_named(fault.kind, _some(experiment, under), namespace, seen, taints=taints)
     return targets.so_many(experiment, pods, seen)
+
+
+def _some(experiment: Experiment, nodes: Iterable[str]) -> Sequence[str]:
+    """As many of the nodes under the targets as the experiment says, by name."""
+    found, wanted = sorted(nodes), experiment.spec.targets
+    many = wanted.pods if wanted.percent is None else share(len(found), str(wanted.percent))
+    return found[:many]
 
 
 def _counted(fault: Direct, scene: Scene) -> Selection:
@@ -132,7 +139,8 @@ def _counted(fault: Direct, scene: Scene) -> Selection:
     if fault.hits is None or selection.missing:
         return selection
     hits = tuple(
-        Hit(f"pods of {each.ref}", fault.hits(scene, each), len(each.pods)) for each in scene.workloads
+        Hit(f"pods of {each.ref}", fault.hits(scene, each), len(each.pods), each.ref)
+        for each in scene.workloads
     )
     return replace(selection, hit=sum(each.number for each in hits), hits=hits)
 
