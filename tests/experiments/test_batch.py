@@ -13,6 +13,7 @@ from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import claims, disjoint, run_all
 from chaoskit.experiments.spec import Experiment
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Object
 from chaoskit.records import RunRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,6 +95,39 @@ CART = {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"}
 def test_trials_claim_what_their_documents_name(one: Trial, other: Trial, *, apart: bool) -> None:
     assert disjoint(claims(one), claims(other)) is apart
     assert disjoint(claims(other), claims(one)) is apart
+
+
+ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sa", "namespace": "lab"}}
+ROLE = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "sa"}}
+
+
+def beside(workload: str, *bodies: Object) -> Trial:
+    targets = {"workloads": [{"kind": "deployment", "namespace": workload, "names": workload}]}
+    return replace(engine(selectors=targets), beside=bodies)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "apart"),
+    [
+        ((ACCOUNT,), (ACCOUNT,), False),
+        ((ACCOUNT, ROLE), (ROLE,), False),
+        ((ACCOUNT,), (ROLE,), True),
+        ((ACCOUNT,), ({**ACCOUNT, "metadata": {"name": "sa", "namespace": "shop"}},), True),
+        ((), (), True),
+    ],
+)
+def test_what_one_run_makes_and_removes_is_not_for_another_beside_it(
+    ours: tuple[Object, ...], theirs: tuple[Object, ...], *, apart: bool
+) -> None:
+    assert disjoint(claims(beside("a", *ours)), claims(beside("b", *theirs))) is apart
+
+
+def test_a_fault_on_nodes_runs_beside_nobody() -> None:
+    spec = {"fault": {"kind": "node-drain"}, "targets": {"nodes": ["node-1"]}}
+    meta = {"name": "drain", "namespace": "lab"}
+    drain = Trial("t.yaml", experiment=Experiment.model_validate({"metadata": meta, "spec": spec}))
+    assert not disjoint(claims(drain), claims(trial("cart")))
+    assert not disjoint(claims(trial("cart")), claims(drain))
 
 
 @pytest.mark.parametrize("parallel", [1, 4])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +14,11 @@ from chaoskit import kube
 from chaoskit.acts.accounts import accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.experiments import Trial
+from chaoskit.experiments.batch import run_all
 from chaoskit.experiments.litmus import manifests
-from chaoskit.ports.cluster import Object
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.records import RunRecord
 
 
 class Killed(BaseException):
@@ -89,6 +95,45 @@ def test_what_stood_beside_the_engine_before_is_left(world: World) -> None:
     world.cluster.create(experiment)
     assert world.run(trial).outcome.exit_code == 0
     assert len(world.cluster.list(kube.CHAOS_EXPERIMENT, "beside-before").items) == 1
+
+
+def shared(world: World, namespace: str) -> tuple[Trial, Trial]:
+    """Two engines on two workloads, and what stands beside both: the usual shape of Litmus' documents."""
+    first = furnished(world, namespace)
+    spec = world.cluster.get(ObjectRef(kube.DEPLOYMENT, namespace, "web"))["spec"]
+    text = json.dumps({key: spec[key] for key in ("replicas", "selector", "template")})
+    other = json.loads(text.replace('"app": "web"', '"app": "api"'))
+    meta = {"name": "api", "namespace": namespace}
+    world.cluster.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": other})
+    world.until_ready(namespace, "api")
+    return _on(first, "web"), _on(first, "api")
+
+
+def _on(made: Trial, name: str) -> Trial:
+    assert made.engine is not None
+    where = [{"kind": "deployment", "namespace": made.namespace, "names": name}]
+    spec = {k: v for k, v in made.engine["spec"].items() if k != "appinfo"}
+    meta = {**made.engine["metadata"], "name": f"{name}-chaos"}
+    body = {**made.engine, "metadata": meta, "spec": {**spec, "selectors": {"workloads": where}}}
+    return replace(made, engine=body)
+
+
+def test_engines_that_share_what_stands_beside_them_all_run(world: World) -> None:
+    trials = shared(world, "beside-shared")
+    records = run_all(trials, lambda _, each: world.run(each), parallel=2, stop=threading.Event())
+    assert [(each.outcome.exit_code, each.reason) for each in records if each.outcome.exit_code] == []
+    assert len(records) == 2
+    assert world.ours("beside-shared") == []
+
+
+def test_what_another_run_will_take_away_is_not_built_upon(world: World) -> None:
+    one, other = shared(world, "beside-another")
+    found: list[RunRecord] = []
+    record = world.run(one, listen=Until("injected", lambda: found.append(world.run(other))))
+    assert record.outcome.exit_code == 0, record.reason
+    assert found[0].outcome is Outcome.CANNOT_START
+    assert f"belongs to run {record.id}, which is under way" in found[0].reason
+    assert world.ours("beside-another") == []
 
 
 def test_a_run_finishes_the_dead_run_that_stands_in_its_way(world: World) -> None:

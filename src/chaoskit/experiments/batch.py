@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chaoskit import kube
 from chaoskit.clock import interruption
 from chaoskit.experiments import targets
+from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.trials import Trial
 from chaoskit.records import RunRecord
 
@@ -19,9 +21,10 @@ SkipOne = Callable[[Trial, str], RunRecord]
 """The record of a trial that is not begun, and why."""
 
 Claim = tuple[str, str]
-"""Namespace and name of a workload, or ``*`` for whatever there is in the namespace."""
+"""Namespace and name of a workload; ``*`` for whatever there is in the namespace, or for any namespace."""
 
 _ANY = "*"
+_BESIDE = "beside engines in "
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,22 @@ class _Ended:
 
 
 def claims(trial: Trial) -> frozenset[Claim]:
-    """What the trial may work on, as its documents say; who says nothing exact claims the namespace."""
+    """What the trial may work on, and makes beside it, as its documents say.
+
+    Who says nothing exact claims the namespace; who works on nodes works on all that runs there.
+    """
+    if any(EVERY[fault].scope == "node" for fault in trial.faults if fault in EVERY):
+        return frozenset({(_ANY, _ANY)})
+    return _workloads(trial) | _beside(trial)
+
+
+def _beside(trial: Trial) -> frozenset[Claim]:
+    """What one run makes and removes again is no ground for another to stand on."""
+    refs = map(kube.ref_of, trial.beside)
+    return frozenset((f"{_BESIDE}{ref.namespace}", str(ref)) for ref in refs)
+
+
+def _workloads(trial: Trial) -> frozenset[Claim]:
     if trial.experiment is not None:
         namespace, names = trial.namespace, trial.experiment.spec.targets.workloads
         return frozenset((namespace, name.rpartition("/")[2]) for name in names or (_ANY,))
@@ -44,9 +62,9 @@ def claims(trial: Trial) -> frozenset[Claim]:
 
 
 def disjoint(one: frozenset[Claim], other: frozenset[Claim]) -> bool:
-    """Whether no workload can be meant by both."""
+    """Whether no workload can be meant by both, and neither makes what the other needs."""
     return not any(
-        mine[0] == theirs[0] and (_ANY in {mine[1], theirs[1]} or mine[1] == theirs[1])
+        all(a == b or _ANY in {a, b} for a, b in zip(mine, theirs, strict=True))
         for mine in one
         for theirs in other
     )

@@ -8,11 +8,10 @@ from contextlib import suppress
 
 from chaoskit import kube
 from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status, tell_to_stop
-from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, NotFound, TakenOver, TimedOut
-from chaoskit.experiments import checks, litmus, originals, terminal
+from chaoskit.experiments import beside, checks, litmus, originals, terminal
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.planning import Plan
@@ -45,11 +44,11 @@ def make(
     """The trial's engine is in the cluster, with what belongs beside it; an ended one of its name is gone.
 
     Raises:
-        CannotStart: an engine of its name runs, or does not go away.
+        CannotStart: an engine of its name runs, or does not go away; another run made what stands beside.
         ChaoskitError: what `wanted` raises, which is called to the last moment; the engine was not made.
     """
     for body in trial.beside:
-        _make_beside(body, cluster, journal, ledger)
+        beside.make(body, cluster, journal, ledger)
     body = body_of(trial, plan, journal.run)
     ref = kube.ref_of(body, kube.CHAOS_ENGINE)
     wanted()
@@ -68,18 +67,6 @@ def make(
     ledger.amend(trail.entry(), course.trail.entry())
     journal.step(trial.faults[0], "begun", f"engine {ref.name} in namespace {ref.namespace}")
     return made
-
-
-def _make_beside(body: Object, cluster: Cluster, journal: Journal, ledger: Ledger) -> None:
-    """An object beside the engine exists; one that was there before is left as it is."""
-    ref = kube.ref_of(body)
-    try:
-        cluster.get(ref)
-    except NotFound:
-        ledger.write(Entry("created", ref, after=journal.run))
-        cluster.create(kube.managed(body, journal.run))
-        return
-    journal.warn(f"{ref} exists already: the one in the cluster is used and left")
 
 
 def body_of(trial: Trial, plan: Plan, run: str) -> Object:
