@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from tests.experiments.conftest import World
@@ -12,7 +13,7 @@ from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import PROTECTED
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object
+from chaoskit.ports.cluster import Object, ObjectRef
 
 LISTENS = "trap 'exit 0' TERM; while true; do sleep 1 & wait; done"
 
@@ -57,6 +58,16 @@ def furnish(
     ):  # fmt: skip
         world.cluster.create(body)
     world.until_ready(namespace, "web")
+
+
+def twin(world: World, namespace: str, name: str) -> None:
+    """The namespace has another deployment as its first one, under this name."""
+    spec = world.cluster.get(ObjectRef(kube.DEPLOYMENT, namespace, "web"))["spec"]
+    text = json.dumps({key: spec[key] for key in ("replicas", "selector", "template")})
+    meta = {"name": name, "namespace": namespace}
+    other = json.loads(text.replace('"app": "web"', f'"app": "{name}"'))
+    world.cluster.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": other})
+    world.until_ready(namespace, name)
 
 
 def trial(namespace: str, kind: str, **spec: Any) -> Trial:

@@ -18,6 +18,7 @@ from tests.experiments.directly import (
     given,
     outcome,
     trial,
+    twin,
     unprotected,
     whole_again,
 )
@@ -69,6 +70,12 @@ def test_after_a_kill_at_any_step_a_rescue_puts_everything_back(world: World, ki
     (done,) = rescue(world.cluster, world.clock, namespace=namespace)
     assert done.undo.left == ()
     assert whole_again(world, namespace) == before
+
+
+def until_allowed(world: World, *budgets: ObjectRef) -> None:
+    for budget in budgets:
+        while not world.cluster.get(budget).get("status", {}).get("disruptionsAllowed"):
+            world.clock.sleep(0.5)
 
 
 def stopped(world: World, made: Trial, step: str) -> RunRecord:
@@ -260,6 +267,26 @@ def test_a_plan_says_what_exactly_would_change_and_changes_nothing(lab: World) -
     assert dump(lab, "direct-lab") == before
 
 
+def test_each_workload_answers_to_its_budget_with_its_own_number(world: World) -> None:
+    namespace = "direct-budgets"
+    furnish(world, namespace, replicas=2)
+    twin(world, namespace, "api")
+    for name in ("web", "api"):
+        spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": name}}}
+        meta = {"name": name, "namespace": namespace}
+        world.cluster.create(
+            {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": spec}
+        )
+    until_allowed(world, ObjectRef(kube.PDB, namespace, "web"), ObjectRef(kube.PDB, namespace, "api"))
+    both = {"workloads": ["deployment/web", "deployment/api"]}
+    found = plan(trial(namespace, "scale-down", targets=both), world.cluster, clock=world.clock)
+    assert sorted((each.workload, each.hit, each.ready) for each in found.afterwards) == [
+        ("deployment/api", 1, 1),
+        ("deployment/web", 1, 1),
+    ]
+    assert found.outcome is None, found.problem
+
+
 def test_without_litmus_parts_auto_takes_the_direct_fault_and_the_hash_knows(lab: World) -> None:
     auto = plan(trial("direct-lab", "pod-delete", engine="auto"), lab.cluster, clock=lab.clock)
     asked = plan(trial("direct-lab", "pod-delete", engine="litmus"), lab.cluster, clock=lab.clock)
@@ -336,8 +363,7 @@ def test_what_budgets_put_off_to_the_end_is_no_pass(world: World) -> None:
     world.cluster.create(
         {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": spec}
     )
-    while not world.cluster.get(budget).get("status", {}).get("disruptionsAllowed"):
-        world.clock.sleep(0.5)
+    until_allowed(world, budget)
     listen = Until("injected", lambda: block(world, "drain-put-off", budget))
     record = world.run(on_node(world, "drain-put-off", duration="10s"), listen=listen)
     world.cluster.delete(budget)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.experiments.conftest import Until, World
+from tests.experiments.directly import twin
 
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
@@ -17,7 +17,7 @@ from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import run_all
 from chaoskit.experiments.litmus import manifests
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Object
 from chaoskit.records import RunRecord
 
 
@@ -100,12 +100,7 @@ def test_what_stood_beside_the_engine_before_is_left(world: World) -> None:
 def shared(world: World, namespace: str) -> tuple[Trial, Trial]:
     """Two engines on two workloads, and what stands beside both: the usual shape of Litmus' documents."""
     first = furnished(world, namespace)
-    spec = world.cluster.get(ObjectRef(kube.DEPLOYMENT, namespace, "web"))["spec"]
-    text = json.dumps({key: spec[key] for key in ("replicas", "selector", "template")})
-    other = json.loads(text.replace('"app": "web"', '"app": "api"'))
-    meta = {"name": "api", "namespace": namespace}
-    world.cluster.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": other})
-    world.until_ready(namespace, "api")
+    twin(world, namespace, "api")
     return _on(first, "web"), _on(first, "api")
 
 
