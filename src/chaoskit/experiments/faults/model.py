@@ -27,6 +27,20 @@ class Rule:
         """The rule as a Role writes it."""
         return {"apiGroups": [self.group], "resources": list(self.resources), "verbs": list(self.verbs)}
 
+    @property
+    def common(self) -> bool:
+        """Whether it means something in every cluster, not only for owners that others lack."""
+        return self.group not in _FOREIGN and self.resources != ("replicationcontrollers",)
+
+
+_FOREIGN = frozenset({"apps.openshift.io", "argoproj.io"})
+
+
+def gives(rule: Mapping[str, Any], group: str, resource: str, verb: str) -> bool:
+    """Whether a role's rule allows it, whatever the object's name."""
+    asked = {"apiGroups": group, "resources": resource, "verbs": verb}
+    return all({word, "*"} & set(rule.get(field) or ()) for field, word in asked.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -146,7 +160,7 @@ class Fault:
     what stays when whoever should do so dies, `helper` what its helper pods are allowed. `presets` are
     parameters by severity. `runs` names Litmus' fault where this one is a special use of it. `deletes` says
     that the targets themselves go: what comes in their place has other names. `hides` says that they stay,
-    but out of their services' sight. `elsewhere` says that the
+    but out of their services' sight. `execs` says that it runs commands in them. `elsewhere` says that the
     chaos pods themselves must run on other nodes. `secrets` are mounted: (name, path). `harmful` are ENV that
     must not be set, with the reason. `overhead` is the seconds that Litmus needs beside the chaos itself.
     `recorded` says whether its course was recorded on a real cluster, or is known from source alone.
@@ -167,6 +181,7 @@ class Fault:
     disrupts: bool = False
     deletes: bool = False
     hides: bool = False
+    execs: bool = False
     elsewhere: bool = False
     secrets: tuple[tuple[str, str], ...] = ()
     helper_image: str = ""

@@ -96,7 +96,7 @@ FAULTS = (
             *IN_POD,
         ),
         ON_PODS, _KILLED, "md5sum keeps running in the target until its container is made anew",
-        presets=levels("cores", 1, 2, 4, 8), overhead=30,
+        presets=levels("cores", 1, 2, 4, 8), overhead=30, execs=True,
     ),
     Fault(
         "pod-memory-hog-exec", "a pod's memory fills up, without privileges", "memory-leak",
@@ -107,7 +107,7 @@ FAULTS = (
             *IN_POD,
         ),
         ON_PODS, _KILLED, "dd keeps running in the target until its container is made anew",
-        presets=levels("megabytes", 100, 250, 500, 1000), overhead=30,
+        presets=levels("megabytes", 100, 250, 500, 1000), overhead=30, execs=True,
     ),
     Fault(
         "pod-fio-stress", "a pod's disk is kept busy with fio", "disk-full",
@@ -124,6 +124,6 @@ FAULTS = (
             *(replace(each, mandatory=each is SEQUENCE) for each in IN_POD),
         ),
         ON_PODS, _KILLED, "fio keeps running in the target until its container is made anew",
-        presets=levels("jobs", 1, 2, 4, 8), overhead=30,
+        presets=levels("jobs", 1, 2, 4, 8), overhead=30, execs=True,
     ),
 )  # fmt: skip

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from chaoskit.documents import Document, Location, closest
-from chaoskit.experiments.faults import CATALOGUE, Fault, Rule
+from chaoskit.experiments.faults import CATALOGUE, Fault
+from chaoskit.experiments.faults.model import gives
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.tunables import settings
 
 Access = tuple[str, str, str]
 """(API group, resource, verb)."""
-
-_FOREIGN = frozenset({"apps.openshift.io", "argoproj.io"})
-"""API groups that only some clusters have; rights on them are for owners that others lack."""
 
 
 def together(documents: Sequence[Document]) -> tuple[Finding, ...]:
@@ -131,19 +128,13 @@ def _needed(engine: Look) -> Iterator[Access]:
     """What the faults of an engine need, in the catalogue's order."""
     for entry in engine.items(("spec", "experiments")):
         fault = CATALOGUE.get(str(entry.get("name")))
-        rules: tuple[Rule, ...] = (*fault.rules, *fault.cluster_rules) if fault is not None else ()
-        for rule in rules:
-            if rule.group not in _FOREIGN and rule.resources != ("replicationcontrollers",):
-                yield from ((rule.group, each, verb) for each in rule.resources for verb in rule.verbs)
+        rules = (*fault.rules, *fault.cluster_rules) if fault is not None else ()
+        for rule in (each for each in rules if each.common):
+            yield from ((rule.group, each, verb) for each in rule.resources for verb in rule.verbs)
 
 
 def _given(access: Access, roles: Iterable[Look]) -> bool:
-    return any(_gives(rule, access) for role in roles for rule in role.items(("rules",)))
-
-
-def _gives(rule: Mapping[str, Any], access: Access) -> bool:
-    fields = ("apiGroups", "resources", "verbs")
-    return all({word, "*"} & set(rule.get(field) or ()) for field, word in zip(fields, access, strict=True))
+    return any(gives(rule, *access) for role in roles for rule in role.items(("rules",)))
 
 
 def _spelled(missing: Sequence[Access]) -> str:
