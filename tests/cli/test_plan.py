@@ -16,6 +16,8 @@ import yaml
 from tests.cli.made import READY, experiment, too_wide
 from tests.commandline import CommandLine, Watched
 
+from chaoskit import kube
+
 Write = Callable[[str, str], Path]
 
 
@@ -124,6 +126,31 @@ def test_the_least_rights_of_a_plan_are_printed_as_yaml(chaoskit: CommandLine, w
     assert not any("*" in str(rule) for body in bodies for rule in body.get("rules", ()))
     cut = list(yaml.safe_load_all(chaoskit("plan", write("y.yaml", direct()), "--rbac").out))
     assert not any("litmuschaos" in str(body) for body in cut)
+
+
+def test_a_plan_of_a_node_shows_who_leaves_it_and_what_stays(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    pods = simulated.cluster.list(kube.POD, "shop").items
+    cart = next(pod for pod in pods if pod["metadata"]["name"].startswith("cart-"))
+    node, name = cart["spec"]["nodeName"], cart["metadata"]["name"]
+    drain = {
+        "apiVersion": "chaoskit.io/v1", "kind": "Experiment", "metadata": {"name": "d", "namespace": "shop"},
+        "spec": {"fault": {"kind": "node-drain"}, "targets": {"nodes": [node]}, "engine": "direct"},
+    }  # fmt: skip
+    ended = chaoskit("plan", write("d.yaml", yaml.safe_dump(drain)))
+    lines = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert ended.code == 3  # what is in kube-system would leave as well
+    assert f"node-drain 1 of 3, these: {node}" in lines
+    assert "leaving 1 of 2 pods of deployment/cart in shop" in lines
+    assert f"change node/{node} spec.unschedulable nothing to True" in lines
+    assert f"change pod/{name} in shop evicted" in lines
+    assert any(line.startswith("afterwards deployment/cart 1 of 2 ready · ") for line in lines)
+    assert any("afterwards deployment/coredns in kube-system 1 of 2 ready" in line for line in lines)
+    assert "namespace kube-system is protected" in ended.out
+    listed = chaoskit("plan", "d.yaml", "-o", "json").json["plans"][0]
+    assert listed["targets"] == {"node-drain": [node]}
+    assert f"shop/{name}" in listed["leaving"]["node-drain"]
 
 
 def test_a_dry_run_without_a_cluster_prints_what_would_be_sent(stranger: CommandLine, write: Write) -> None:
