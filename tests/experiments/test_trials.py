@@ -143,6 +143,47 @@ def test_what_belongs_beside_an_engine_goes_with_it_when_its_namespace_is_the_sa
     assert found[0].beside[0]["metadata"]["namespace"] == "lab"
 
 
+RIGHTS_THERE = """\
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: chaos, namespace: shop}
+rules: []
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: chaos, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: chaos}
+subjects: [{kind: ServiceAccount, name: litmus-sa, namespace: lab}]
+"""
+
+
+def test_rights_of_the_account_in_the_targets_namespace_go_with_the_engine() -> None:
+    (found,) = trials(parse(ENGINE + RIGHTS_THERE))
+    placed = [(body["kind"], body["metadata"]["namespace"]) for body in found.beside]
+    assert placed == [("Role", "shop"), ("RoleBinding", "shop")]
+    assert "other-namespace" not in [each.rule for each in found.warnings]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (RIGHTS_THERE.replace("namespace: lab", "namespace: other"), 4),
+        ("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: shop}\n", 4),
+        ("---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: c, namespace: shop}\n", 4),
+    ],
+)
+def test_what_is_elsewhere_and_is_not_made_is_told(text: str, line: int) -> None:
+    documents = [*parse(ENGINE, "engine.yaml"), *parse(text, "beside.yaml")]
+    (found,) = trials(documents)
+    assert found.beside == ()
+    told = [each for each in found.warnings if each.rule == "other-namespace"]
+    assert (told[0].path, told[0].line) == ("beside.yaml", line)
+    assert "it is not made" in told[0].hint
+    unplaced = [*parse(ENGINE.replace(", namespace: lab}", "}"), "engine.yaml"), *parse(text, "beside.yaml")]
+    assert "other-namespace" in [each.rule for each in trials(unplaced)[0].warnings]
+
+
 def test_the_problems_of_all_documents_are_told_together() -> None:
     text = NATIVE.replace("pod-delete", "x") + "---\n" + ENGINE.replace("'15'", "60s") + "---\nkind: Pod\n"
     with pytest.raises(InvalidInput) as caught:

@@ -259,7 +259,8 @@ def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterat
             yield from _all("get patch", "apps", "statefulsets", place)
     for body in trial.beside:
         kind = kube.kind_of(body)
-        yield from _all("create get delete", kind.group, kind.plural, home if kind.namespaced else "")
+        place = str(body["metadata"].get("namespace") or home) if kind.namespaced else ""
+        yield from _all("create get delete", kind.group, kind.plural, place)
 
 
 def _places(trial: Trial, selections: Mapping[str, Selection]) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.errors import Forbidden, NotFound
+from chaoskit.experiments.bindings import binds, gives
 from chaoskit.experiments.faults import CATALOGUE, Fault, Rule
-from chaoskit.experiments.faults.model import gives
 from chaoskit.experiments.faults.parts import OWN
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
@@ -127,13 +127,3 @@ class Brought:
         except Forbidden:
             self.unknown.append(f"{kind} {name} may not be read by you")
         return {}
-
-
-def binds(binding: Object, account: str, namespace: str) -> bool:
-    """Whether the binding gives something to this account of the namespace; "" is any account there."""
-    return any(
-        each.get("kind") == "ServiceAccount"
-        and account in {"", each.get("name")}
-        and (each.get("namespace") or binding["metadata"].get("namespace")) == namespace
-        for each in binding.get("subjects") or ()
-    )

@@ -9,7 +9,7 @@ from typing import Any
 from chaoskit import kube
 from chaoskit.documents import Document, each, read, refuse, shown
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.experiments import lint, litmus
+from chaoskit.experiments import bindings, lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import API_VERSION, KIND, Experiment, experiment_of
@@ -116,9 +116,14 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
     if not found:
         told = [one.problem for one in _nothing_to_run(documents)]
         raise InvalidInput("there is nothing to run", problems=told)
-    between = _heeded(lint.together(documents))
-    refuse([one.problem for one in between if strict])
-    return tuple(_with_beside(trial, beside, between) for trial in found)
+    between = [one.problem for one in _heeded(lint.together(documents, namespace or "default"))]
+    refuse([one for one in between if strict])
+    return tuple(
+        replace(
+            trial, beside=_beside(trial, beside), warnings=(*trial.warnings, *_told(trial, found, between))
+        )
+        for trial in found
+    )
 
 
 def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
@@ -202,16 +207,26 @@ def _understood(document: Document, namespace: str, *, strict: bool) -> Trial | 
     return Trial(document.path, engine=body, warnings=warnings, line=document.place(()).line)
 
 
-def _with_beside(trial: Trial, beside: Iterable[Object], between: Iterable[lint.Finding]) -> Trial:
-    """The trial with what belongs beside it, and what is said of all of them together."""
-    mine = []
-    for body in beside:
-        if not kube.kind_of(body).namespaced:
-            mine.append(body)
-        elif (body["metadata"].get("namespace") or trial.namespace) == trial.namespace:
-            mine.append({**body, "metadata": {**body["metadata"], "namespace": trial.namespace}})
-    warnings = (*trial.warnings, *(one.problem for one in between if one.problem.path == trial.path))
-    return replace(trial, beside=tuple(mine), warnings=warnings)
+def _beside(trial: Trial, bodies: Sequence[Object]) -> tuple[Object, ...]:
+    """What belongs beside the trial: in its namespace, in none, or what entitles its accounts elsewhere."""
+    return tuple(
+        {**body, "metadata": {**body["metadata"], "namespace": place}} if place else body
+        for body in bodies
+        for place in [_place(body, trial.namespace)]
+        if place in {"", trial.namespace} or bindings.reaches(body, bodies, trial.namespace)
+    )
+
+
+def _place(body: Object, home: str) -> str:
+    """The namespace of what stands beside; "" of what is in none."""
+    return str(body["metadata"].get("namespace") or home) if kube.kind_of(body).namespaced else ""
+
+
+def _told(trial: Trial, all_of_them: Sequence[Trial], between: Iterable[Problem]) -> tuple[Problem, ...]:
+    """What is said of the documents that concerns its file; with the first one, of files without a trial."""
+    paths = {each.path for each in all_of_them}
+    first = trial is all_of_them[0]
+    return tuple(each for each in between if each.path == trial.path or (first and each.path not in paths))
 
 
 def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> float:

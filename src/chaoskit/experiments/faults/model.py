@@ -36,12 +36,6 @@ class Rule:
 _FOREIGN = frozenset({"apps.openshift.io", "argoproj.io"})
 
 
-def gives(rule: Mapping[str, Any], group: str, resource: str, verb: str) -> bool:
-    """Whether a role's rule allows it, whatever the object's name."""
-    asked = {"apiGroups": group, "resources": resource, "verbs": verb}
-    return all({word, "*"} & set(rule.get(field) or ()) for field, word in asked.items())
-
-
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A tunable: its name here, Litmus' ENV, unit, type, range and default ("" leaves it to the fault).

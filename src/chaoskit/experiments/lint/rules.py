@@ -100,7 +100,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     # documents together
     "twice": ("warning", "experiments of one name are both run; of anything else the later one wins"),
     "nothing-to-run": ("warning", "run would refuse it: there must be an Experiment or a ChaosEngine"),
-    "other-namespace": ("warning", "everything but the target must be in the engine's namespace"),
+    "other-namespace": ("warning", "it is not made: only rights of the engine's account may be elsewhere"),
     "experiment-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
     "account-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
     "account-unbound": (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from chaoskit.documents import Document, Location, closest
+from chaoskit.experiments import bindings
 from chaoskit.experiments.faults import CATALOGUE, Fault
-from chaoskit.experiments.faults.model import gives
+from chaoskit.experiments.lint.access import SHAPES
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.tunables import settings
 
@@ -14,12 +15,16 @@ Access = tuple[str, str, str]
 """(API group, resource, verb)."""
 
 
-def together(documents: Sequence[Document]) -> tuple[Finding, ...]:
-    """Everything that documents say of one another; each of them is valid by itself."""
+def together(documents: Sequence[Document], home: str = "") -> tuple[Finding, ...]:
+    """Everything that documents say of one another; each of them is valid by itself.
+
+    `home` is the namespace of those that name none, "" when that is not known.
+    """
     looks = [Look(document) for document in documents]
     engines = [look for look in looks if look.document.kind == "ChaosEngine"]
     return (
         *_twice(looks),
+        *_stranded(looks, home),
         *(finding for engine in engines for finding in _around(engine, looks)),
     )
 
@@ -47,6 +52,22 @@ def _near(look: Look, engine: Look) -> bool:
     return not (_home(look) and _home(engine)) or _home(look) == _home(engine)
 
 
+def _stranded(looks: Sequence[Look], home: str) -> Iterator[Finding]:
+    """What is in another namespace than what is run and gives nothing to accounts there: it is not made."""
+    runs = {_home(each) or home for each in looks if each.document.kind in _RUN}
+    beside = [each for each in looks if each.document.kind in _PLACED]
+    bodies = [each.document.value for each in beside]
+    for each in beside if "" not in runs else ():
+        given = any(bindings.reaches(each.document.value, bodies, run) for run in runs)
+        if runs and _home(each) not in {"", *runs} and not given:
+            yield each.say("other-namespace", ("metadata", "namespace"), ", ".join(sorted(runs)))
+
+
+_RUN = frozenset({"ChaosEngine", "Experiment"})
+_PLACED = frozenset({"ChaosExperiment", *(kind for kind in SHAPES if not kind.startswith("Cluster"))})
+"""Kinds with a namespace that may stand beside an engine."""
+
+
 def _around(engine: Look, looks: Sequence[Look]) -> Iterator[Finding]:
     """What an engine names, against what stands beside it."""
     definitions = [each for each in looks if each.document.kind == "ChaosExperiment"]
@@ -66,11 +87,7 @@ def _named(engine: Look, place: Location, rule: str, beside: Sequence[Look]) -> 
     """A name that must be one of those beside, where any of its kind are."""
     name = engine.text(place)
     same = [each for each in beside if _name(each) == name]
-    if not name or not beside or any(_near(each, engine) for each in same):
-        return
-    if same:
-        yield same[0].say("other-namespace", ("metadata", "namespace"), _home(engine))
-    else:
+    if name and beside and not same:
         names = sorted(_name(each) for each in beside)
         yield engine.say(rule, place, "one of " + ", ".join(names), hint=closest(name, names))
 
@@ -106,12 +123,13 @@ def _rights(engine: Look, accounts: Sequence[Look], looks: Sequence[Look]) -> It
     name = engine.text(place)
     if not any(_name(each) == name and _near(each, engine) for each in accounts):
         return
-    bindings = [each for each in looks if each.document.kind.endswith("RoleBinding") and _binds(each, name)]
-    if not bindings:
+    binding = [each for each in looks if each.document.kind.endswith("RoleBinding") and _binds(each, name)]
+    if not binding:
         yield engine.say("account-unbound", place, f"a binding of {name} beside it")
         return
     roles = {(each.document.kind, _name(each)): each for each in looks}
-    bound = [roles.get((b.text(("roleRef", "kind")), b.text(("roleRef", "name")))) for b in bindings]
+    here = [b for b in binding if b.document.kind == "ClusterRoleBinding" or _near(b, engine)]
+    bound = [roles.get((b.text(("roleRef", "kind")), b.text(("roleRef", "name")))) for b in here]
     known = [each for each in bound if each is not None]
     if len(known) == len(bound):
         missing = [access for access in _needed(engine) if not _given(access, known)]
@@ -134,7 +152,7 @@ def _needed(engine: Look) -> Iterator[Access]:
 
 
 def _given(access: Access, roles: Iterable[Look]) -> bool:
-    return any(gives(rule, *access) for role in roles for rule in role.items(("rules",)))
+    return any(bindings.gives(rule, *access) for role in roles for rule in role.items(("rules",)))
 
 
 def _spelled(missing: Sequence[Access]) -> str:
