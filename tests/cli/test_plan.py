@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import ssl
 import stat
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -227,14 +228,61 @@ def test_the_least_rights_are_enough(
 ) -> None:
     """Litmus' own account is not its caller's: a direct fault needs no other than these."""
     file = write("x.yaml", direct())
-    for body in yaml.safe_load_all(chaoskit("plan", file, "--rbac").out):
-        simulated.cluster.create(body)
-    config = tmp_path / "least"
-    config.write_text(_of_account(simulated, "chaoskit-run"), encoding="utf-8")
-    ended = CommandLine(chaoskit.home, config)("run", file, "--yes", "-o", "json")
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        ended = least("run", file, "--yes", "-o", "json")
     assert ended.code == 0, ended.out + ended.err
     assert "forbidden" not in ended.err
     assert simulated.left() == []
+
+
+def test_the_least_rights_are_enough_for_litmus_logs_and_undo(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    """Nothing is missed: no warning of it, the logs are kept, and what was ours is gone."""
+    file = write("x.yaml", experiment("x", steadyState=[READY]))
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        planned = least("plan", file, "-o", "json").json["plans"][0]
+        ended = least("run", file, "--yes", "-o", "json")
+    assert [check for check in planned["checks"] if check["state"] != "ok"] == []
+    assert ended.code == 0, ended.out + ended.err
+    (run,) = ended.json["runs"]
+    assert run["evidence"]["logs"]
+    assert not any("forbidden" in text or "not kept" in text for text in run["evidence"]["logs"].values())
+    assert simulated.left() == []
+
+
+@contextlib.contextmanager
+def _least(chaoskit: CommandLine, simulated: Watched, file: Path, config: Path) -> Iterator[CommandLine]:
+    """The command line of an account that has what ``plan --rbac`` gives its caller."""
+    found = yaml.safe_load_all(chaoskit("plan", file, "--rbac").out)
+    bodies = [body for body in found if body["metadata"]["name"] == "chaoskit-run"]
+    for body in bodies:
+        simulated.cluster.create(body)
+    config.write_text(_of_account(simulated, "chaoskit-run"), encoding="utf-8")
+    try:
+        yield CommandLine(chaoskit.home, config)
+    finally:
+        for body in bodies:
+            simulated.cluster.delete(kube.ref_of(body))
+
+
+def test_the_least_rights_name_the_setting_that_is_changed(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    for kind, kept in (("ConfigMap", "configMap"), ("Secret", "secret")):
+        body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "mine", "namespace": "shop"}}
+        simulated.cluster.create({**body, "data": {"KEY": "YQ=="}})
+        changed = {kept: "mine", "key": "KEY", "value": "b"}
+        text = experiment("m", fault="config-mutation", target="catalog", parameters=changed)
+        rules = [
+            rule
+            for each in yaml.safe_load_all(chaoskit("plan", write("m.yaml", text), "--rbac").out)
+            for rule in each.get("rules", ())
+            if rule["resources"] == [f"{kind.lower()}s"] and "patch" in rule["verbs"]
+        ]
+        assert {"mine"} in [set(rule.get("resourceNames", ())) for rule in rules]
+        if kind == "ConfigMap":
+            assert all("resourceNames" in rule for rule in rules)
 
 
 def _of_account(simulated: Watched, name: str) -> str:

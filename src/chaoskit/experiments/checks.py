@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from chaoskit import kube
@@ -271,7 +272,7 @@ def _places(trial: Trial, selections: Mapping[str, Selection]) -> tuple[str, ...
 
 def lost_without(cluster: Cluster, trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Check]:
     """A warning for each thing that a run can do without, and the caller may not, with what is lost."""
-    for lost, wanted in _run_likes(trial, trial.namespace, _places(trial, selections)):
+    for lost, wanted in run_likes(trial, selections):
         missed = _denied(cluster, wanted)
         if missed:
             yield Check("permission", "warning", f"you may not {', '.join(map(str, missed))}: {lost}")
@@ -322,10 +323,22 @@ def ledger_needs(home: str) -> Iterator[Access]:
     return _all("create get list patch delete", "coordination.k8s.io", "leases", home)
 
 
-def _run_likes(trial: Trial, home: str, places: Iterable[str]) -> Iterator[tuple[str, tuple[Access, ...]]]:
-    """What a run can do without, and what is lost then."""
+def run_likes(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[tuple[str, tuple[Access, ...]]]:
+    """What a run through Litmus can do without, and what is lost then."""
+    home, places = trial.namespace, _places(trial, selections)
     pods = tuple(Access("delete", "", "pods", place) for place in places)
     yield "only Litmus' operator can undo the fault", (*_all("delete", "batch", "jobs", home), *pods)
-    yield "logs are not kept", tuple(Access("get", "", "pods", place, "log") for place in places)
+    yield "logs are not kept", tuple(logs(places))
+    if any(EVERY[fault].helper != "none" for fault in trial.faults if fault in EVERY):
+        evict = tuple(Access("create", "", "pods", place, "eviction") for place in places)
+        yield "a pod in which the fault was left is deleted, whatever its disruption budget", evict
+    if "pod-network-partition" in trial.faults:
+        policies = (_all("list delete", "networking.k8s.io", "networkpolicies", place) for place in places)
+        yield "only Litmus can remove its network policy", tuple(chain.from_iterable(policies))
     if trial.experiment is not None:
         yield "its ChaosResult stays", tuple(_all("delete", _LITMUS, "chaosresults", home))
+
+
+def logs(places: Iterable[str]) -> Iterator[Access]:
+    """What logs are kept with."""
+    return (Access("get", "", "pods", place, "log") for place in places)

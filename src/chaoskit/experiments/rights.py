@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from chaoskit import kube
 from chaoskit.acts import halt
+from chaoskit.experiments import checks
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.litmus import RBAC, rules
 from chaoskit.experiments.planning import Plan
@@ -19,7 +20,9 @@ def manifests(plans: Iterable[Plan]) -> tuple[Object, ...]:
     """Accounts, roles and bindings with which these plans can be run, and no more."""
     plans = tuple(plans)
     home = plans[0].trial.namespace if plans else "default"
-    needed = dict.fromkeys(access for each in plans for access in (*each.prepared.needs, *_reading(each)))
+    needed = dict.fromkeys(
+        access for each in plans for access in (*each.prepared.needs, *_reading(each), *_of_way(each))
+    )
     chaos = (body for each in plans if each.way == "litmus" for body in _chaos_account(each))
     found = (_named("v1", "ServiceAccount", RUNNER, home), *_roles(needed, home), *chaos)
     return tuple({_key(body): body for body in found}.values())
@@ -39,6 +42,22 @@ def _reading(plan: Plan) -> Iterator[Access]:
         yield Access("get", "", "configmaps", place, name=halt.NAME)
         yield Access("get", "", "namespaces", "", name=place)
     yield Access("get", "", "configmaps", halt.HOME, name=halt.NAME)
+
+
+def _of_way(plan: Plan) -> Iterator[Access]:
+    """What the way looks at before, keeps as evidence, and does itself where nobody else undoes the fault."""
+    home, trial = plan.trial.namespace, plan.trial
+    if plan.way == "direct":
+        yield from checks.logs(dict.fromkeys(p for each in plan.selections.values() for p in each.places))
+        return
+    for _, wanted in checks.run_likes(trial, plan.selections):
+        yield from wanted
+    for kind in (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT):
+        yield Access("get", kube.CRD.group, kube.CRD.plural, name=f"{kind.plural}.{kind.group}")
+    for fault in trial.faults:
+        yield Access("get", kube.CHAOS_EXPERIMENT.group, kube.CHAOS_EXPERIMENT.plural, home, name=fault)
+    yield Access("get", "", kube.SERVICE_ACCOUNT.plural, home, name=plan.prepared.account)
+    yield Access("create", "authorization.k8s.io", "subjectaccessreviews")
 
 
 def _roles(needed: Iterable[Access], home: str) -> Iterator[Object]:

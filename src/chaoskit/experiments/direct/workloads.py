@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chaoskit import kube, rollouts
@@ -156,7 +157,7 @@ def _changed(scene: Scene, done: Sequence[ObjectRef]) -> str:
 
 
 def _may_mutate(scene: Scene) -> Iterator[Access]:
-    yield from on(_holder(scene), "get patch")
+    yield from (replace(each, name=_holder(scene).name) for each in on(_holder(scene), "get patch"))
     if scene.parameters["secret"]:
         yield from access("create get patch delete", "", "secrets", scene.namespace)
     if scene.true("restart"):
