@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import threading
-from datetime import timedelta
+from array import array
+from datetime import UTC, datetime, timedelta
+from math import nan
 from typing import Any, cast
 
 import pytest
@@ -32,10 +34,12 @@ from chaoskit.errors import Unavailable
 from chaoskit.events import Event
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.direct import DIRECT
-from chaoskit.experiments.direct.course import SHOWS
+from chaoskit.experiments.direct.network import share_left
+from chaoskit.experiments.direct.preparing import SHOWS
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
 
 
@@ -174,6 +178,72 @@ def test_a_policy_that_nobody_is_seen_to_feel_proves_nothing(world: World) -> No
     assert record.outcome is Outcome.ERRORED
     assert "no effect of it was seen" in record.reason
     assert whole_again(world, "direct-unfelt") == before
+
+
+class Traffic:
+    """Prometheus of pods that have traffic, until a policy of ours cuts them off."""
+
+    def __init__(self, world: World, namespace: str, usual: float = 100.0) -> None:
+        self.world = world
+        self.namespace = namespace
+        self.usual = usual
+
+    def _now(self) -> float:
+        cut = self.world.cluster.list(kube.NETWORK_POLICY, self.namespace).items
+        return self.usual * 0.1 if cut else self.usual
+
+    def _pods(self) -> list[dict[str, str]]:
+        pods = self.world.cluster.list(kube.POD, self.namespace).items
+        return [{"namespace": self.namespace, "pod": pod["metadata"]["name"]} for pod in pods]
+
+    def instant(self, *_: object, **__: object) -> tuple[Sample, ...]:
+        return tuple(Sample(labels, self._now(), self.world.clock.now()) for labels in self._pods())
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        values = array("d", [self.usual] * 10 + [self._now()])
+        return tuple(Series(labels, self.world.clock.now(), 15, values) for labels in self._pods())
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return ()
+
+
+def test_a_partition_passes_when_the_traffic_of_its_pods_falls(world: World) -> None:
+    furnish(world, "direct-cut")
+    before = dump(world, "direct-cut")
+    record = world.run(trial("direct-cut", "network-partition"), metrics=Traffic(world, "direct-cut"))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert "fell to 10%" in record.reason
+    assert whole_again(world, "direct-cut") == before
+
+
+def test_a_plan_of_a_partition_says_what_it_needs_to_be_seen(lab: World) -> None:
+    def told(metrics: Traffic | None, **spec: Any) -> list[str]:
+        made = trial("direct-lab", "network-partition", **{"duration": "60s", **spec})
+        found = plan(made, lab.cluster, clock=lab.clock, metrics=metrics)
+        return [f"{check.state} {check.words}" for check in found.checks if check.name == "effect"]
+
+    assert "there is no Prometheus" in told(None)[0]
+    assert "knows of none of theirs" in told(Traffic(lab, "direct-lab", usual=0.0))[0]
+    assert told(Traffic(lab, "direct-lab")) == []
+    assert told(Traffic(lab, "direct-lab"), duration="30s") == [
+        "warning 30 s may be over before its effect is in Prometheus"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "left"),
+    [
+        ([100, 100, 100, 50], 0.5),
+        ([100, nan, 100, 100, nan, 10], 0.1),
+        ([100, 100, 10], 1.0),
+        ([0, 0, 0, 0], 1.0),
+        ([0, 0, 0, 5], 1.0),
+        ([], 1.0),
+    ],
+)
+def test_what_is_left_of_traffic_is_a_share_of_the_usual(values: list[float], left: float) -> None:
+    series = Series({}, datetime(2026, 1, 1, tzinfo=UTC), 15, array("d", values))
+    assert share_left(series) == left
 
 
 @pytest.mark.parametrize(

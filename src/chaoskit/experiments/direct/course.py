@@ -10,7 +10,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, NotFound, Refused, TimedOut, Unavailable
 from chaoskit.experiments.direct.faults import DIRECT
-from chaoskit.experiments.direct.preparing import scene_of, seconds_of
+from chaoskit.experiments.direct.preparing import SHOWS, scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.journal import Course, Journal
@@ -25,8 +25,6 @@ from chaoskit.watching import Interest, Watching
 TICK = 0.5
 AGAIN = 5.0
 """Seconds between two tries of what a disruption budget puts off, and two looks for what metrics show."""
-SHOWS = 15.0
-"""Seconds after its time in which a fault's effect is still looked for, when none was seen."""
 
 Meanwhile = Callable[[], None]
 """Called at least once a tick, or before each round; what it raises ends the fault."""

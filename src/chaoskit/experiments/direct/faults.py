@@ -25,16 +25,25 @@ DIRECT: Mapping[str, Direct] = {
 }
 """Every direct fault by its kind; those that Litmus has as well have the same name."""
 
-_LASTING = Parameter("duration", "DURATION", "int", "30", "how long the fault lasts", "seconds", 1)
+
+def _lasting(seconds: int) -> Parameter:
+    return Parameter("duration", "DURATION", "int", str(seconds), "how long the fault lasts", "seconds", 1)
 
 
 def _own(
-    kind: str, purpose: str, failure: str, undo: str, *, disrupts: bool = True, hides: bool = False
+    kind: str,
+    purpose: str,
+    failure: str,
+    undo: str,
+    *,
+    disrupts: bool = True,
+    hides: bool = False,
+    seconds: int = 30,
 ) -> Fault:
     """One that only chaoskit has; it needs nothing of Litmus, so its rights are asked for by its `needs`."""
     direct = DIRECT[kind]
     return Fault(
-        kind, purpose, failure, (_LASTING, *direct.parameters), (), undo,
+        kind, purpose, failure, (_lasting(seconds), *direct.parameters), (), undo,
         scope="node" if direct.scope == "node" else "pod", disrupts=disrupts, hides=hides, overhead=3.0,
     )  # fmt: skip
 
@@ -51,7 +60,10 @@ OWN: Mapping[str, Fault] = {
             "resource-squeeze", "a pod has less CPU or memory to live on", "cpu-saturation",
             "the pod has its own resources again", disrupts=False,
         ),
-        _own("network-partition", "pods are cut off from the network", "network", "the policy is removed"),
+        _own(
+            "network-partition", "pods are cut off from the network", "network", "the policy is removed",
+            seconds=60,
+        ),
         _own(
             "service-blackhole", "a service leads to nobody", "network", "its selector is put back",
             disrupts=False, hides=True,

@@ -22,6 +22,8 @@ PARTITION = "chaoskit.io/partition"
 
 _DNS = {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]}
 _TRAFFIC = ("network_receive", "network_transmit")
+LAGS = 75.0
+"""Seconds until half of an end of traffic shows: rates are over a minute, a scrape may be 30 s old."""
 _QUIET = 0.5
 """What is left of the traffic of pods that are cut off, at most; kubelet's probes may still get through."""
 
@@ -56,12 +58,27 @@ def _silent(scene: Scene, done: Sequence[ObjectRef]) -> str:
         )
         for series in found:
             pod = series.labels.get("pod", "")
-            if pod in pods and (left := _share_left(series)) <= _QUIET:
+            if pod in pods and (left := share_left(series)) <= _QUIET:
                 return f"{BY_NAME[name].meaning} of pod/{pod} fell to {left:.0%}"
     return ""
 
 
-def _share_left(series: Series) -> float:
+def _unseen(scene: Scene) -> Iterator[str]:
+    """Without traffic that falls nobody can tell a policy that is enforced from one that is not."""
+    if scene.metrics is None:
+        yield "its effect is seen in the traffic of pods, and there is no Prometheus"
+        return
+    where, pods = {"namespace": scene.namespace}, set(scene.selection.names)
+    try:
+        found = [s for name in _TRAFFIC for s in scene.metrics.instant(BY_NAME[name], where)]
+    except ChaoskitError as error:
+        yield f"its effect is seen in the traffic of pods, and that cannot be asked for: {error.message}"
+        return
+    if not any(each.labels.get("pod") in pods and each.value > 0 for each in found):
+        yield "its effect is seen in the traffic of pods, and Prometheus knows of none of theirs"
+
+
+def share_left(series: Series) -> float:
     """The newest value as a share of the median before; 1 when nothing can be said."""
     known = [value for value in series.values if not isnan(value)]
     if len(known) < 4:
@@ -87,7 +104,8 @@ PARTITIONING = Direct(
     _partition,
     _silent,
     _may_partition,
-    measured=True,
+    measured=LAGS,
+    unseen=_unseen,
 )
 
 

@@ -21,6 +21,8 @@ from chaoskit.ports.cluster import Access, Cluster
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.topology import Topology
 
+SHOWS = 15.0
+"""Seconds after its time in which a fault's effect is still looked for, when none was seen."""
 OVERHEAD = 3.0
 """Seconds that a direct fault takes beside its duration: reading, writing down, looking for its effect."""
 
@@ -37,11 +39,12 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
     fault, selection = DIRECT[experiment.spec.fault.kind], scene.selection
     found = list(checks.targets({fault.kind: selection}))
     words: list[str] = []
+    lasting = seconds_of(experiment)
     if not selection.missing:
         found += _forbidden(fault, scene)
         if all(each.state == "ok" for each in found):
             found += _previewed(fault, scene, words)
-    lasting = seconds_of(experiment)
+        found += _unseen(fault, scene, lasting)
     needed = () if selection.missing else fault.needs(scene)
     needs = tuple(dict.fromkeys((*_own_needs(trial.namespace), *needed)))
     return Prepared(
@@ -151,6 +154,18 @@ def _counted(fault: Direct, scene: Scene) -> Selection:
 def _forbidden(fault: Direct, scene: Scene) -> Iterator[Check]:
     for words in fault.forbidden(scene):
         yield Check("fault", "blocked", f"{fault.kind}: {words}")
+
+
+def _unseen(fault: Direct, scene: Scene, lasting: float) -> Iterator[Check]:
+    """Why nothing could be seen of it here; what is not seen is no pass."""
+    for words in fault.unseen(scene):
+        yield Check("effect", "warning", f"{words}: unless pods fail, the run proves nothing", _SEE)
+    if lasting + SHOWS < fault.measured:
+        words = f"{lasting:g} s may be over before its effect is in Prometheus"
+        yield Check("effect", "warning", words, f"duration: {fault.measured - SHOWS:g}s")
+
+
+_SEE = "--prometheus URL of one that scrapes the nodes, and traffic on the targets"
 
 
 def _previewed(fault: Direct, scene: Scene, words: list[str]) -> Iterator[Check]:

@@ -77,7 +77,8 @@ class Direct:
     again. `seen` says in words what can be seen of what was done to these objects, "" while nothing can.
     `forbidden` says why it would not work on these targets, `needs` what its caller must be allowed to do.
     Where that can be no more than our own write read back, it was `applied`: nobody was seen to feel it.
-    With `measured` that is looked for in Prometheus, so not at every tick.
+    With `measured` that is looked for in Prometheus, so not at every tick, and not before so many seconds;
+    `unseen` says why it could not be seen of these targets.
     `hits` is how many pods of a workload it disturbs where that is not for the targets to say.
     """
 
@@ -90,7 +91,8 @@ class Direct:
     forbidden: Callable[[Scene], Iterable[str]] = nothing
     hits: Callable[[Scene, Workload], int] | None = None
     repeats: bool = False
-    measured: bool = False
+    measured: float = 0.0
+    unseen: Callable[[Scene], Iterable[str]] = nothing
     applied: Callable[[Scene], bool] = no
 
     def parameter(self, name: str) -> Parameter | None:
