@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.experiments.conftest import Until, World
-from tests.experiments.directly import twin
+from tests.experiments.directly import dump, furnish, twin, unprotected, whole_again
 
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
@@ -16,8 +16,9 @@ from chaoskit.acts.rescue import rescue
 from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import run_all
 from chaoskit.experiments.litmus import manifests
+from chaoskit.experiments.spec import Experiment
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.records import RunRecord
 
 
@@ -77,6 +78,116 @@ def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World, step: st
     done = rescue(world.cluster, world.clock, namespace=namespace)
     assert [each.undo.left for each in done] == [()]
     assert accounts(world.cluster, namespace) == ()
+    assert world.ours(namespace) == []
+    assert world.at_work(namespace) == []
+
+
+LASTING: dict[str, dict[str, Any]] = {
+    "node-drain": {},
+    "node-taint": {"taints": "chaos=yes:NoSchedule"},
+    "pod-autoscaler": {"replicas": 5},
+}
+"""Litmus' faults that change what is no pod, so that something stays when whoever would put it back dies."""
+
+
+def lasting(world: World, namespace: str, kind: str) -> Trial:
+    """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
+    furnish(world, namespace)
+    own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
+    world.cluster.patch(ObjectRef(kube.DEPLOYMENT, namespace, "web"), own)
+    spec = {
+        "fault": {"kind": kind, "parameters": LASTING[kind]},
+        "targets": {"workloads": ["deployment/web"]},
+        "engine": "litmus",
+        "duration": "15s",
+        "blastRadius": {"maxPods": 0},
+    }
+    if kind.startswith("node-"):
+        found = unprotected(world, namespace)
+        (node,) = found["targets"]["nodes"]
+        spec |= found | {"litmus": {"nodeSelector": {"kubernetes.io/hostname": _other_than(world, node)}}}
+    made = {"metadata": {"name": "web-lasting", "namespace": namespace}, "spec": spec}
+    return Trial("t.yaml", experiment=Experiment.model_validate(made), beside=manifests(kind, namespace))
+
+
+def _other_than(world: World, node: str) -> str:
+    names = [str(body["metadata"]["name"]) for body in world.cluster.list(kube.NODE).items]
+    return next(name for name in names if name != node)
+
+
+def _changed(world: World, namespace: str, before: dict[str, Object]) -> bool:
+    now = dump(world, namespace)
+    return any(now[key] != before[key] for key in before if key.startswith(("node/", "deployment/")))
+
+
+@pytest.mark.parametrize("kind", LASTING)
+def test_what_litmus_leaves_on_nodes_and_workloads_is_undone_by_it_when_it_lives(
+    world: World, kind: str
+) -> None:
+    namespace = f"lasting-{kind}"
+    trial = lasting(world, namespace, kind)
+    before = dump(world, namespace)
+    record = world.run(trial)
+    assert record.litmus["verdicts"] == {kind: "Pass"}, record.reason
+    assert record.undo.state == "confirmed"
+    assert whole_again(world, namespace) == before
+
+
+@pytest.mark.parametrize("kind", LASTING)
+@pytest.mark.parametrize("step", ["undo written", "begun", "litmus", "undo"])
+def test_after_a_kill_of_a_fault_that_lasts_a_rescue_puts_everything_back(
+    world: World, kind: str, step: str
+) -> None:
+    namespace = f"lasting-{kind}-{step.replace(' ', '-')}"
+    trial = lasting(world, namespace, kind)
+    before = dump(world, namespace)
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(kind if step == "begun" else step, killed))
+    _rescued(world, namespace, before)
+
+
+@pytest.mark.parametrize("kind", LASTING)
+@pytest.mark.parametrize("alive", [True, False])
+def test_after_a_kill_while_it_is_felt_it_is_put_back_with_litmus_or_without(
+    world: World, kind: str, *, alive: bool
+) -> None:
+    """Litmus keeps the way back in the memory of its pods alone; they may die too, or lose their rights."""
+    namespace = f"lasting-{kind}-{'felt' if alive else 'alone'}"
+    trial = lasting(world, namespace, kind)
+    before = dump(world, namespace)
+
+    def felt() -> None:
+        until_changed(world, namespace, before)
+        if not alive:
+            _take_litmus_away(world, trial)
+        raise Killed
+
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(kind, felt))
+    assert _changed(world, namespace, before)
+    _rescued(world, namespace, before)
+
+
+def _take_litmus_away(world: World, trial: Trial) -> None:
+    for body in trial.beside:
+        if body["kind"].endswith("RoleBinding"):
+            world.cluster.delete(kube.ref_of(body))
+    for pod in world.cluster.list(kube.POD, trial.namespace, labels="chaosUID").items:
+        world.cluster.delete(kube.ref_of(pod, kube.POD), grace=0)
+
+
+def until_changed(world: World, namespace: str, before: dict[str, Object]) -> None:
+    for _ in range(300):
+        if _changed(world, namespace, before):
+            return
+        world.clock.sleep(0.2)
+    raise AssertionError("the fault never shows")
+
+
+def _rescued(world: World, namespace: str, before: dict[str, Object]) -> None:
+    (done,) = rescue(world.cluster, world.clock, namespace=namespace)
+    assert done.undo.left == ()
+    assert whole_again(world, namespace) == before
     assert world.ours(namespace) == []
     assert world.at_work(namespace) == []
 
