@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.experiments.conftest import Until, World
-from tests.experiments.directly import dump, furnish, twin, unprotected, whole_again
+from tests.experiments.directly import dump, twin, whole_again
+from tests.experiments.lasting import LASTING, lasting
 
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
@@ -16,9 +17,8 @@ from chaoskit.acts.rescue import rescue
 from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import run_all
 from chaoskit.experiments.litmus import manifests
-from chaoskit.experiments.spec import Experiment
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Object
 from chaoskit.records import RunRecord
 
 
@@ -80,39 +80,6 @@ def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World, step: st
     assert accounts(world.cluster, namespace) == ()
     assert world.ours(namespace) == []
     assert world.at_work(namespace) == []
-
-
-LASTING: dict[str, dict[str, Any]] = {
-    "node-drain": {},
-    "node-taint": {"taints": "chaos=yes:NoSchedule"},
-    "pod-autoscaler": {"replicas": 5},
-}
-"""Litmus' faults that change what is no pod, so that something stays when whoever would put it back dies."""
-
-
-def lasting(world: World, namespace: str, kind: str) -> Trial:
-    """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
-    furnish(world, namespace)
-    own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
-    world.cluster.patch(ObjectRef(kube.DEPLOYMENT, namespace, "web"), own)
-    spec = {
-        "fault": {"kind": kind, "parameters": LASTING[kind]},
-        "targets": {"workloads": ["deployment/web"]},
-        "engine": "litmus",
-        "duration": "15s",
-        "blastRadius": {"maxPods": 0},
-    }
-    if kind.startswith("node-"):
-        found = unprotected(world, namespace)
-        (node,) = found["targets"]["nodes"]
-        spec |= found | {"litmus": {"nodeSelector": {"kubernetes.io/hostname": _other_than(world, node)}}}
-    made = {"metadata": {"name": "web-lasting", "namespace": namespace}, "spec": spec}
-    return Trial("t.yaml", experiment=Experiment.model_validate(made), beside=manifests(kind, namespace))
-
-
-def _other_than(world: World, node: str) -> str:
-    names = [str(body["metadata"]["name"]) for body in world.cluster.list(kube.NODE).items]
-    return next(name for name in names if name != node)
 
 
 def _changed(world: World, namespace: str, before: dict[str, Object]) -> bool:

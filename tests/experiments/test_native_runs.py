@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.experiments.conftest import Until, World
+from tests.experiments.lasting import lasting
 from tests.experiments.test_killed_runs import web
 
 from chaoskit import kube
@@ -17,6 +18,7 @@ from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.litmus import manifests
 from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Governor, Limits
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
@@ -241,3 +243,18 @@ def test_a_cool_down_refuses_the_next_run_and_keeps_the_ledger_for_it(world: Wor
     record = world.run(trial, limits=limits)
     assert record.outcome.exit_code == 3
     assert "rests after chaos" in record.reason
+
+
+def test_whoever_left_a_node_that_litmus_emptied_must_come_back(world: World) -> None:
+    made = lasting(world, "native-drain", "node-drain")
+    deployment = ObjectRef(kube.DEPLOYMENT, "native-drain", "web")
+
+    def break_the_image() -> None:
+        bad = {"name": "web", "image": "registry.invalid/none:1"}
+        world.cluster.patch(deployment, {"spec": {"strategy": {"rollingUpdate": None, "type": "Recreate"}}})
+        world.cluster.patch(deployment, {"spec": {"template": {"spec": {"containers": [bad]}}}})
+
+    record = world.run(made, listen=Until("litmus", break_the_image))
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert "deployment/web whole again" in record.reason
+    assert record.undo.state == "confirmed"
