@@ -199,6 +199,8 @@ def test_a_node_is_emptied_only_where_another_can_take_its_pods() -> None:
     found = [p for p in propose((), two, nodes=True, top=50, now=NOW) if p.target == "node/node-1"]
     spec = found[0].experiment["spec"]
     assert spec["targets"] == {"nodes": ["node-1"]}
+    on_it = [pod for pod in two.pods if pod["spec"]["nodeName"] == "node-1"]
+    assert spec["blastRadius"] == {"maxPods": len(on_it), "maxPercent": 100}
     assert spec["litmus"] == {"nodeSelector": {"kubernetes.io/hostname": "node-2"}}
     assert "3 workloads run on it alone" in found[0].reason
     for known in (propose((), two, top=50, now=NOW), propose((), alone, nodes=True, top=50, now=NOW)):

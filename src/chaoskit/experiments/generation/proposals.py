@@ -11,6 +11,7 @@ from chaoskit.experiments.faults import CATALOGUE, Severity
 from chaoskit.experiments.generation.candidates import Candidate
 from chaoskit.experiments.generation.steady import Measured, conditions
 from chaoskit.experiments.spec import API_VERSION, KIND
+from chaoskit.experiments.targets import nodes_named
 from chaoskit.records import PredictionRecord
 from chaoskit.topology import Topology
 
@@ -172,12 +173,22 @@ def _foreseen(prediction: PredictionRecord) -> str:
     return f"{prediction.probability:.0%} to fail{f' by {issue}' if issue else ''}{when}"
 
 
+def _radius(candidate: Candidate, topology: Topology) -> dict[str, int]:
+    """Just as wide as it takes; with a node go all the pods that are known to leave it."""
+    nodes = candidate.targets.get("nodes", ())
+    if not nodes:
+        hit = _hit(candidate)
+        return {"maxPods": hit, "maxPercent": -(-100 * hit // candidate.of)}
+    found = nodes_named(candidate.fault, nodes, candidate.namespace, topology)
+    worst = max(-(-100 * each.number // each.total) for each in found.hits)
+    return {"maxPods": found.at_once, "maxPercent": worst}
+
+
 def _experiment(candidate: Candidate, topology: Topology, measured: Measured) -> dict[str, Any]:
     """The Experiment, as a person would write it."""
     fault, severity = candidate.fault, candidate.past.severity
     subject = candidate.target.partition("/")[2]
     given = {"parameters": dict(candidate.parameters)} if candidate.parameters else {}
-    hit = _hit(candidate)
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -188,7 +199,7 @@ def _experiment(candidate: Candidate, topology: Topology, measured: Measured) ->
             "targets": dict(candidate.targets),
             "duration": f"{_length(fault, severity)}s",
             "severity": severity,
-            "blastRadius": {"maxPods": hit, "maxPercent": -(-100 * hit // candidate.of)},
+            "blastRadius": _radius(candidate, topology),
             "steadyState": conditions(fault, candidate.hit, topology, measured),
             **({"litmus": dict(candidate.litmus)} if candidate.litmus else {}),
         },
