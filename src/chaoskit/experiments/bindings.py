@@ -11,9 +11,10 @@ Body = Mapping[str, Any]
 
 
 def gives(rule: Body, group: str, resource: str, verb: str) -> bool:
-    """Whether a role's rule allows it, whatever the object's name."""
+    """Whether a role's rule allows it, whatever the object's name: one for some names alone does not."""
     asked = {"apiGroups": group, "resources": resource, "verbs": verb}
-    return all({word, "*"} & set(rule.get(field) or ()) for field, word in asked.items())
+    allowed = all({word, "*"} & set(rule.get(field) or ()) for field, word in asked.items())
+    return allowed and not rule.get("resourceNames")
 
 
 def binds(binding: Body, account: str, namespace: str) -> bool:

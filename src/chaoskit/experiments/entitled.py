@@ -71,11 +71,11 @@ def _changed(rule: Rule, place: str, selection: Selection) -> Iterator[Either]:
 
 def usual(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Access]:
     """Everything that the catalogue gives an account for these faults, as Litmus' charts do."""
-    for kind, selection in selections.items():
-        fault = CATALOGUE.get(kind)
-        for place in dict.fromkeys((trial.namespace, *selection.namespaces)) if fault else ():
-            yield from _all(fault.rules if fault else (), place)
-        yield from _all(fault.cluster_rules if fault else (), "")
+    for kind in (each for each in selections if each in CATALOGUE):
+        fault, selection = CATALOGUE[kind], selections[kind]
+        for place in dict.fromkeys((trial.namespace, *selection.namespaces)):
+            yield from _all(fault.rules, place)
+        yield from _all(fault.cluster_rules, "")
 
 
 def _all(rules: Iterable[Rule], place: str) -> Iterator[Access]:
