@@ -11,7 +11,7 @@ from chaoskit.clock import ManualClock
 from chaoskit.errors import TimedOut
 from chaoskit.ports.cluster import ExecResult, Object, ObjectRef
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.steadystate.conditions import Condition
+from chaoskit.steadystate.conditions import Condition, WorkloadElsewhere
 from chaoskit.steadystate.readers import Sources, measure
 
 
@@ -131,3 +131,24 @@ def test_a_query_of_ones_own_is_asked_as_it_is() -> None:
     found = measure(asked, "shop", Sources(FakeCluster(), ManualClock(), metrics))
     assert (found.held, found.observed, found.expected) == (False, "7 at queue=mail", "below 5")
     assert metrics.asked == [("max by(queue)(depth)", {})]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "ready", "held"),
+    [(3, 3, True), (3, 2, False), (2, 2, True), (5, 3, True), (None, 0, True)],
+)
+def test_a_workload_elsewhere_answers_for_what_its_owner_wants(
+    replicas: int | None, ready: int, *, held: bool
+) -> None:
+    meta = {"name": "dns", "namespace": "other"}
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta,
+        "spec": {"replicas": replicas},
+        "status": {"readyReplicas": ready},
+    }
+    there = FakeCluster(*([] if replicas is None else [body]))
+    wanted = WorkloadElsewhere(workload="deployment/dns", ready=3, namespace="other")
+    found = measure(Condition(kubernetes=wanted), "lab", Sources(there, ManualClock()))
+    assert found.held is held, found

@@ -16,6 +16,7 @@ from chaoskit.steadystate.conditions import (
     HttpCondition,
     SignalCondition,
     WorkloadCondition,
+    WorkloadElsewhere,
 )
 
 FRESH = timedelta(seconds=60)
@@ -88,6 +89,14 @@ def workload(condition: WorkloadCondition, body: Object | None) -> Judgement:
     wanted = kube.desired_replicas(body) if condition.ready is None else condition.ready
     ready = kube.ready_replicas(body)
     return Judgement(ready >= wanted, f"{ready} ready", f"{wanted} ready", Measurement(ready, "pods", wanted))
+
+
+def elsewhere(condition: WorkloadElsewhere, body: Object | None) -> Judgement:
+    """As many pods are ready as before, or as its owner wants by now; what somebody removed lacks none."""
+    if body is None:
+        return Judgement(True, "removed by somebody", f"{condition.ready} ready")
+    wanted = min(kube.desired_replicas(body), condition.ready or 0)
+    return workload(condition.model_copy(update={"ready": wanted}), body)
 
 
 def answer(condition: HttpCondition, response: Response) -> Judgement:

@@ -68,8 +68,10 @@ def _metrics(sources: Sources) -> MetricsSource:
 
 
 def _workload(condition: WorkloadCondition, namespace: str, sources: Sources) -> Judgement:
-    place = condition.namespace if isinstance(condition, WorkloadElsewhere) else namespace
-    return comparing.workload(condition, workload(sources.cluster, place, condition.workload))
+    if isinstance(condition, WorkloadElsewhere):
+        there = workload(sources.cluster, condition.namespace, condition.workload)
+        return comparing.elsewhere(condition, there)
+    return comparing.workload(condition, workload(sources.cluster, namespace, condition.workload))
 
 
 def workload(cluster: Cluster, namespace: str, name: str) -> Object | None:
