@@ -70,7 +70,7 @@ TAINTING = Direct(
     _taint,
     _tainted,
     _may_patch,
-    applied=yes,
+    applied=lambda scene: not scene.selection.pods,
 )
 
 
