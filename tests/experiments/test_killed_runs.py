@@ -120,7 +120,7 @@ def test_after_a_kill_while_it_is_felt_it_is_put_back_with_litmus_or_without(
 ) -> None:
     """Litmus keeps the way back in the memory of its pods alone; they may die too, or lose their rights."""
     namespace = f"lasting-{kind}-{'felt' if alive else 'alone'}"
-    trial = lasting(world, namespace, kind)
+    trial = lasting(world, namespace, kind, duration="5m")
     before = dump(world, namespace)
 
     def felt() -> None:
@@ -191,9 +191,13 @@ def _on(made: Trial, name: str) -> Trial:
     return replace(made, engine=body)
 
 
+def _none(trial: Trial, reason: str) -> RunRecord:
+    raise AssertionError(f"{trial.name} was not begun: {reason}")
+
+
 def test_engines_that_share_what_stands_beside_them_all_run(world: World) -> None:
     trials = shared(world, "beside-shared")
-    records = run_all(trials, lambda _, each: world.run(each), parallel=2, stop=threading.Event())
+    records = run_all(trials, lambda _, each: world.run(each), _none, parallel=2, stop=threading.Event())
     assert [(each.outcome.exit_code, each.reason) for each in records if each.outcome.exit_code] == []
     assert len(records) == 2
     assert world.ours("beside-shared") == []
