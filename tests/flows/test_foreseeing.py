@@ -21,6 +21,7 @@ from chaoskit.errors import CannotStart, NotFound, Unavailable
 from chaoskit.events import Event, Foreseen, Warned
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
+from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind
 from chaoskit.ports.metrics import Series, Signal
@@ -76,7 +77,7 @@ class Named:
 
 def lookout(source: Prometheus, clock: ManualClock, heard: list[Event], store: Kept | None = None) -> Lookout:
     parts: dict[str, Any] = {"cluster": Named(), "metrics": source, "store": store or Kept(), "clock": clock}
-    rest = dict.fromkeys(("http", "limits", "models"))
+    rest = {"http": None, "limits": Limits(), "models": None}
     return Lookout(World(**cast("Any", parts | rest)), "shop", listen=heard.append)
 
 
