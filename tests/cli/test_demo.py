@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-from pathlib import Path
 
-from tests.commandline import CommandLine, read_until
+from tests.commandline import CommandLine, read_until, simulators
 
 from chaoskit.experiments import load
-
-
-def _simulators(home: Path) -> list[str]:
-    """The command lines of simulators that run for this home."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it may have ended meanwhile
-            words = path.read_bytes().decode().split("\0")
-            if "chaoskit.simulator" in words and any(str(home) in word for word in words):
-                found.append(" ".join(words))
-    return found
 
 
 def test_the_story_is_told_to_its_end(stranger: CommandLine) -> None:
@@ -45,7 +32,7 @@ def test_the_story_is_told_to_its_end(stranger: CommandLine) -> None:
     assert len(load([str(folder / "experiments")])) == len(told["experiments"])
     trace = stranger("show", told["run"]["id"], "--trace", "--store", folder / "store.db", "-o", "json").json
     assert {each["kind"] for each in trace["records"]} >= {"prediction", "run"}
-    assert _simulators(stranger.home) == []
+    assert simulators(stranger.home) == []
     again = stranger("demo")
     assert again.code == 4
     assert "not empty" in again.err
@@ -59,4 +46,4 @@ def test_a_story_that_is_interrupted_leaves_nothing(stranger: CommandLine) -> No
         process.communicate(timeout=60)
     assert process.returncode == 143
     assert set(stranger.home.iterdir()) == before
-    assert _simulators(stranger.home) == []
+    assert simulators(stranger.home) == []
