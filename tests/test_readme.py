@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +52,13 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    """A shell in which `chaoskit` is installed; a simulator that is left running is stopped."""
+    """A shell beside the environment that the first command makes; a simulator left running is stopped."""
     folder = tmp_path_factory.mktemp("reader")
-    program = folder / "bin" / "chaoskit"
-    program.parent.mkdir()
+    venv.create(folder / ".venv", with_pip=False, symlinks=True)
+    program = folder / ".venv/bin/chaoskit"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m chaoskit "$@"\n')
     program.chmod(0o755)
-    (folder / "exports").write_text(f'export PATH="{program.parent}:{os.environ["PATH"]}"\n')
+    (folder / "exports").touch()
     shutil.copytree(PROJECT / "examples", folder / "examples")
     shutil.copy(PROJECT / "examples/experiments/litmus-pod-delete.yaml", folder / "engine.yaml")
     found = Shell(folder)

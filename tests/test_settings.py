@@ -83,6 +83,13 @@ def test_a_wrong_variable_is_named() -> None:
     assert caught.value.problems[0].path == "CHAOSKIT_MAX_PERCENT"
 
 
+@pytest.mark.parametrize("name", ["kubeconfig", "context"])
+def test_a_flag_that_a_failed_command_left_empty_does_not_mean_the_usual_cluster(name: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({name: ""}, environment={"CHAOSKIT_CONTEXT": "production"})
+    assert str(caught.value.problems[0]) == f"flag  {name} is empty, expected a value"
+
+
 def test_the_value_of_a_misspelt_name_is_not_shown(file: Path) -> None:
     file.write_text("prometheus-tokn: s3cret", encoding="utf-8")
     with pytest.raises(InvalidInput) as caught:

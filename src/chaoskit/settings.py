@@ -152,6 +152,7 @@ def load(
     given += [_alone(PREFIX + name.upper(), name, value) for name, value in _from_environment(env).items()]
     given += [_alone("flag", name, value) for name, value in flags.items() if value is not None]
     refuse([problem for document in given for problem in _wrong(document)])
+    refuse([Problem("flag", name, "empty", "a value") for name in _CLUSTER if flags.get(name) == ""])
     values = {"home": state_folder(env)} | {n: value for each in given for n, value in each.value.items()}
     origins = {name: document.path for document in given for name in document.value}
     return Loaded(
@@ -159,6 +160,10 @@ def load(
         origins={name: origins.get(name, "default") for name in Settings.model_fields},
         warnings=tuple(_unknown(env)),
     )
+
+
+_CLUSTER = ("kubeconfig", "context")
+"""A flag that a failed command left empty would mean whatever cluster is the usual one."""
 
 
 def file_name(file: Path | None, environment: Mapping[str, str]) -> str:
