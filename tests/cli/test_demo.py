@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+from pathlib import Path
 
+import pytest
+from rich.console import Console
 from tests.commandline import CommandLine, read_until, simulators
 
+from chaoskit.cli.demo import _narrate, _unused
+from chaoskit.cli.session import Format, ProgressFormat, Session
 from chaoskit.experiments import load
+from chaoskit.flows.demo import Chapter
+from chaoskit.outcome import Outcome
+from chaoskit.settings import load as load_settings
+
+NOISY = Session(load_settings({}, environment={}), Format.TABLE, ProgressFormat.PLAIN, False, False, True)
 
 
 def test_the_story_is_told_to_its_end(stranger: CommandLine) -> None:
@@ -20,6 +31,7 @@ def test_the_story_is_told_to_its_end(stranger: CommandLine) -> None:
     assert "memory-leak" in {each["issue"] for each in told["predictions"][:3]}
     assert first["model"] == told["model"]
     assert first["probability"] > max(each["probability"] for each in told["predictions"][1:])
+    assert (told["outcome"], told["exit"]) == ("done", 0)
     assert told["run"]["outcome"] in {"passed", "weakness-found"}, told["run"]["reason"]
     assert told["run"]["undo"]["state"] == "confirmed"
     assert told["run"]["trace_id"] == first["trace_id"]
@@ -33,9 +45,34 @@ def test_the_story_is_told_to_its_end(stranger: CommandLine) -> None:
     trace = stranger("show", told["run"]["id"], "--trace", "--store", folder / "store.db", "-o", "json").json
     assert {each["kind"] for each in trace["records"]} >= {"prediction", "run"}
     assert simulators(stranger.home) == []
-    again = stranger("demo")
+    again = stranger("demo", "--out", "chaoskit-demo")
     assert again.code == 4
     assert "not empty" in again.err
+
+
+def test_a_second_story_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "chaoskit-demo"
+    assert _unused(folder) == folder
+    (folder / "experiments").mkdir(parents=True)
+    (tmp_path / "chaoskit-demo-2").touch()
+    assert _unused(folder) == tmp_path / "chaoskit-demo-3"
+
+
+def test_a_folder_that_cannot_be_is_2_before_anything_begins(stranger: CommandLine) -> None:
+    (stranger.home / "file").touch()
+    for out in ("file", "file/below", "/proc/below"):
+        ended = stranger("demo", "--out", out)
+        assert (ended.code, ended.out) == (2, ""), ended.err
+        assert f"{out} cannot be the folder of the story" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("outcome", "mark"), [(Outcome.DONE, "✔"), (Outcome.ERRORED, "✖"), (Outcome.NOT_RECOVERED, "✖")]
+)
+def test_a_chapter_that_failed_has_no_tick(outcome: Outcome, mark: str) -> None:
+    out = io.StringIO()
+    _narrate(NOISY, Console(file=out), Chapter(5, "run", "so it came", outcome))
+    assert out.getvalue() == f"  5  {mark} run        so it came\n"
 
 
 def test_a_story_that_is_interrupted_leaves_nothing(stranger: CommandLine) -> None:
