@@ -14,6 +14,7 @@ from chaoskit.cli.render import emit
 from chaoskit.cli.session import ProgressFormat, Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput
+from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def predict(
         session.say(outlooks.headline(outlook))
         _end(session, outlook, gate)
         return
+    if export is not None:
+        check_writable(export)
     asked = model or session.loaded.settings.model
     with ExitStack() as stack:
         runtime = stack.enter_context(session.connected())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -47,12 +48,15 @@ def _seconds(text: str) -> float:
     from chaoskit.documents import seconds
 
     try:
-        found = float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
+        found = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else seconds(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not {error}") from error
-    if not found:
-        raise typer.BadParameter("a limit of 0 leaves no time for anything")
+    if not 0 < found <= _LONGEST:
+        raise typer.BadParameter(f"{text} is no limit: more than 0 and at most {_LONGEST // 86400} days")
     return found
+
+
+_LONGEST = 365 * 86400
 
 
 _SHARED: dict[str, Any] = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from chaoskit import kube
+from chaoskit import files, kube
 from chaoskit.clock import Clock, Stop, WallClock, refuse_when_stopped
 from chaoskit.errors import CannotStart, InvalidInput
 from chaoskit.events import Event, Listener, ignore
@@ -210,8 +210,7 @@ class _Story:
         paths = []
         for each in proposals:
             path = self._folder / "experiments" / f"{each.experiment['metadata']['name']}.yaml"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(each.text, encoding="utf-8")
+            files.write(path, each.text.encode())
             paths.append(path)
         self._narrate(Chapter(4, "generate", proposals[0].reason))
         return paths
@@ -251,7 +250,7 @@ class _Story:
             d for trace in sorted(lineage) for d in self._world.store.find(where={"trace_id": trace})
         ]
         path = self._folder / "report.html"
-        path.write_text(render("html", Reported(tuple(documents))), encoding="utf-8")
+        files.write(path, render("html", Reported(tuple(documents))).encode())
         return path
 
     def _unless_stopped(self, event: Event) -> None:
