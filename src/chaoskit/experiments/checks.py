@@ -18,7 +18,7 @@ from chaoskit.errors import Forbidden, NotFound
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
-from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
 
 State = Literal["ok", "warning", "blocked", "refused"]
 _LITMUS = "litmuschaos.io"
@@ -194,20 +194,13 @@ def rights_of_account(
     if any(each["kind"].endswith("RoleBinding") for each in trial.beside):
         return  # its rights come with the documents; they are not there yet
     user = f"system:serviceaccount:{trial.namespace}:{name}"
-    unknown = False
-    denied: list[str] = []
-    asked = tuple(dict.fromkeys(_needed(trial, selections)))
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        answers = pool.map(lambda access: cluster.can_i(access, user=user), asked)
-        for access, answer in zip(asked, answers, strict=True):
-            unknown = unknown or answer == "unknown"
-            if answer == "denied":
-                denied.append(str(access))
+    answers = answered(cluster, _needed(trial, selections), user)
+    denied = [str(access) for access, answer in answers.items() if answer == "denied"]
     if denied:
         words = f"service account {name} may not {', '.join(denied[:3])}"
         words += f" and {len(denied) - 3} more" if len(denied) > 3 else ""
         yield Check("rights", "blocked", words, _entitle(trial, name))
-    elif unknown:
+    elif "unknown" in answers.values():
         words = f"the rights of service account {name} cannot be known: you may not ask for others"
         yield Check("rights", "warning", words)
     else:
@@ -240,13 +233,7 @@ def _all(verbs: str, group: str, resource: str, namespace: str) -> Iterator[Acce
 def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Access]:
     """What a run through Litmus does itself, from the ledger to the undo."""
     home, places = trial.namespace, _places(trial, selections)
-    yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
-    yield from _all("get list watch", _LITMUS, "chaosresults", home)
-    yield from ledger_needs(home)
-    yield from _all("list watch", "", "events", home)
-    yield from _all("list", "batch", "jobs", home)
-    for place in places:
-        yield from _all("get list watch", "", "pods", place)
+    yield from needs_of_every_run(home, places)
     if {"node-drain", "node-taint"}.intersection(trial.faults):
         yield from _all("list patch", "", "nodes", "")
     if "pod-autoscaler" in trial.faults:
@@ -256,6 +243,17 @@ def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterat
     for body in trial.beside:
         kind = kube.kind_of(body)
         yield from _all("create get delete", kind.group, kind.plural, home if kind.namespaced else "")
+
+
+def needs_of_every_run(home: str, places: Iterable[str]) -> Iterator[Access]:
+    """What every run through Litmus does itself in its namespace, and in those of its targets."""
+    yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
+    yield from _all("get list watch", _LITMUS, "chaosresults", home)
+    yield from ledger_needs(home)
+    yield from _all("list watch", "", "events", home)
+    yield from _all("list", "batch", "jobs", home)
+    for place in places:
+        yield from _all("get list watch", "", "pods", place)
 
 
 def _places(trial: Trial, selections: Mapping[str, Selection]) -> tuple[str, ...]:
@@ -306,11 +304,15 @@ def permitted(cluster: Cluster, needed: Iterable[Access], namespace: str) -> Ite
 
 
 def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[str]:
-    """What the caller may not, in words; the questions are asked side by side."""
+    """What the caller may not, in words."""
+    return [str(access) for access, answer in answered(cluster, needed).items() if answer == "denied"]
+
+
+def answered(cluster: Cluster, needed: Iterable[Access], user: str = "") -> Mapping[Access, Permission]:
+    """Whether the caller, or `user`, may do each; the questions are asked side by side."""
     asked = tuple(dict.fromkeys(needed))
     with ThreadPoolExecutor(max_workers=8) as pool:
-        answers = pool.map(cluster.can_i, asked)
-        return [str(access) for access, answer in zip(asked, answers, strict=True) if answer == "denied"]
+        return dict(zip(asked, pool.map(lambda each: cluster.can_i(each, user=user), asked), strict=True))
 
 
 def ledger_needs(home: str) -> Iterator[Access]:
