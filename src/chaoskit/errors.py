@@ -15,6 +15,9 @@
     ├── UndoUnconfirmed         the undo could not be confirmed: a target may still be disturbed
     └── Interrupted             a signal stopped it (the user's, or the alarm of a limit); all is undone
 
+`Forbidden` is a `CannotStart`, because nothing was injected and whoever can do without what is missing can
+do without what is denied; that somebody said no makes it a refusal in the end.
+
 Exit codes and HTTP statuses are in `outcome`, never here.
 """
 
