@@ -1,4 +1,7 @@
-"""README is true: its commands are executed in order, its Python runs, its tables name what there is."""
+"""README is true: its blocks of commands are executed in order, its Python runs, all that it names exists.
+
+The two first commands install from the network: what they install and start is tested, they are not.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from pathlib import Path
 import pytest
 from tests.commandline import PROJECT, environment
 from tests.mongo import MongoServer
+from typer.testing import CliRunner
 
-from chaoskit.cli.app import COMMANDS
+from chaoskit.cli.app import COMMANDS, app
 from chaoskit.flows import simulation
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -138,6 +142,24 @@ def test_every_command_in_the_table_exists() -> None:
     table = README.partition("| command | does |")[2].partition("\n\n")[0]
     named = {name for row in table.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert named == {name for group in COMMANDS.values() for name in group}
+
+
+def _inline() -> list[str]:
+    """Commands that sentences and tables name with arguments or options."""
+    text = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+    spans = [span.replace("\n", " ").removeprefix("chaoskit ") for span in re.findall(r"`([^`]+)`", text)]
+    names = {name for group in COMMANDS.values() for name in group}
+    return sorted({span for span in spans if " " in span and span.split()[0] in names})
+
+
+@pytest.mark.parametrize("words", _inline())
+def test_a_command_within_a_sentence_exists_with_its_options(words: str) -> None:
+    name, *rest = words.split()
+    groups = {"models", "monitor", "runbooks", "sim"}
+    done = CliRunner().invoke(app, [name, *(rest[:1] if name in groups else ()), "--help"])
+    assert done.exit_code == 0, done.output
+    for option in (each for each in rest if each.startswith("-")):
+        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", done.output), f"{words}: no {option}"
 
 
 def test_every_file_and_link_that_is_named_exists() -> None:

@@ -15,7 +15,6 @@ from chaoskit import events
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import CannotStart, Unavailable, UnknownName
 from chaoskit.experiments import load
-from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Options
@@ -159,7 +158,6 @@ def test_predictions_and_recoveries_do_not_wait_for_their_history(stage: Stage) 
     assert sum(isinstance(each, events.Warned) for each in heard) == len(predictions)
     assert sum(isinstance(each, events.Foreseen) for each in heard) == len(predictions)
     assert chaoskit.AutoRecovery(away).history() == ()
-    assert votes(predictions) == tuple(each for each in votes(predictions) if each.issue)
 
 
 def test_a_world_needs_a_cluster(tmp_path: Path) -> None:
