@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,8 +17,10 @@ from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
+    from chaoskit.adapters.exposition import Endpoints, Exposition
     from chaoskit.adapters.http import RequestsHttp
     from chaoskit.adapters.kubernetes import KubernetesCluster
+    from chaoskit.adapters.notify import Alertmanager
     from chaoskit.flows.world import World
     from chaoskit.governor import Limits
     from chaoskit.ports.metrics import Queries
@@ -245,6 +247,45 @@ def _shared_store(settings: Settings) -> Store:
         ),
         lambda: SqliteStore(settings.home / "spool.db"),
     )
+
+
+def check_address(address: str) -> None:
+    """Endpoints can be served at an address like this.
+
+    Raises:
+        InvalidInput: it is no ``host:port``.
+    """
+    from chaoskit.adapters.exposition import listening
+
+    listening(address)
+
+
+def exposition() -> Exposition:
+    """Metrics of this process, and of what it hears of."""
+    from chaoskit.adapters.exposition import Exposition
+
+    return Exposition()
+
+
+def endpoints(
+    address: str, shown: Exposition, *, health: Callable[[], str] = str, readiness: Callable[[], str] = str
+) -> Endpoints:
+    """A context in which metrics, health and readiness ("" is well) are served at ``host:port``.
+
+    Raises:
+        InvalidInput: it is no such address.
+        CannotStart: nobody can listen there.
+    """
+    from chaoskit.adapters.exposition import Endpoints
+
+    return Endpoints(address, shown, health=health, readiness=readiness)
+
+
+def alertmanager(address: str) -> Alertmanager:
+    """Takes the alarms of predictions."""
+    from chaoskit.adapters.notify import Alertmanager
+
+    return Alertmanager(address)
 
 
 @contextmanager

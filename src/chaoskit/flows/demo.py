@@ -18,6 +18,7 @@ from chaoskit import files, kube
 from chaoskit.clock import Clock, Stop, WallClock, refuse_when_stopped
 from chaoskit.errors import CannotStart, InvalidInput
 from chaoskit.events import Event, Listener, ignore
+from chaoskit.experiments.generation import Proposal
 from chaoskit.flows import simulation
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.chaos_engine import AIChaosEngine
@@ -153,15 +154,15 @@ class _Story:
     def tell(self, fitted: Fitted) -> Told:
         """All chapters but the first two."""
         predictions = self._predict(fitted)
-        experiments = self._generate(predictions)
-        run = self._run(experiments[0])
+        proposals, experiments = self._generate(predictions)
+        run = self._run(proposals[0])
         recoveries = self._recover(predictions)
         return Told(
             self._folder,
             self._report(run, recoveries),
             fitted,
             predictions,
-            tuple(experiments),
+            experiments,
             run,
             recoveries,
         )
@@ -202,7 +203,10 @@ class _Story:
         self._narrate(Chapter(3, "predict", f"{top.target}: {chance}; {'; '.join(top.reasons[:1])}"))
         return found
 
-    def _generate(self, predictions: Sequence[PredictionRecord]) -> list[Path]:
+    def _generate(
+        self, predictions: Sequence[PredictionRecord]
+    ) -> tuple[tuple[Proposal, ...], tuple[Path, ...]]:
+        """The best experiments, and the files in which they lie."""
         self._begin(4, "generate")
         proposals = self._engine.generate(NAMESPACE, predictions, top=3)
         if not proposals:
@@ -213,14 +217,11 @@ class _Story:
             files.write(path, each.text.encode())
             paths.append(path)
         self._narrate(Chapter(4, "generate", proposals[0].reason))
-        return paths
+        return proposals, tuple(paths)
 
-    def _run(self, experiment: Path) -> RunRecord:
-        from chaoskit.experiments import load
-
+    def _run(self, proposal: Proposal) -> RunRecord:
         self._begin(5, "run")
-        (trial,) = load([str(experiment)])
-        record = self._engine.run(trial, listen=self._listen, stop=self._stop)
+        record = self._engine.run(proposal, listen=self._listen, stop=self._stop)
         self._leave_if(record.outcome)
         words = f"{record.outcome.words}: {record.reason}; undo {record.undo.state}"
         self._narrate(Chapter(5, "run", words, of_run(record.outcome)))

@@ -12,7 +12,7 @@ from chaoskit import kube, prediction, signals
 from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
-from chaoskit.flows.auto_recovery import AutoRecovery, keep
+from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Kind
 from chaoskit.ports.metrics import MetricsSource
@@ -143,7 +143,7 @@ class Lookout:
         chosen = self._chosen()
         found = self._with_help([each for each in found if chosen is None or each.target in chosen])
         for each in found:
-            keep(world, each.document(), self.listen)
+            world.keep(each.document(), self.listen)
             self.listen(_foreseen(each))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
