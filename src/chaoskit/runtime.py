@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chaoskit import kube
 from chaoskit.clock import Clock, Pace, ScaledClock, WallClock
-from chaoskit.errors import ChaoskitError, InvalidInput, NotFound
+from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, NotFound
 from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
 
@@ -37,6 +37,10 @@ class Simulated:
     prometheus: str
     anchor_wall: float
     anchor_simulated: float
+
+
+_SIMULATED = {"rate", "anchorWall", "anchorSimulated"}
+"""What a simulated cluster must publish to be one."""
 
 
 class Runtime:
@@ -66,11 +70,11 @@ class Runtime:
     def simulated(self) -> Simulated | None:
         """What the cluster says of itself if it is a simulated one, else None."""
         try:
-            data = self.cluster.get(PUBLISHED)["data"]
-        except NotFound:
-            return None
-        except ChaoskitError:
-            return None  # a real cluster may well forbid to read there
+            data = self.cluster.get(PUBLISHED).get("data") or {}
+        except (NotFound, Forbidden):
+            return None  # a real cluster has no such object, and may well forbid to read there
+        if not data.keys() >= _SIMULATED:
+            return None  # somebody else's, of the same name
         return Simulated(
             rate=float(data["rate"]),
             seed=data.get("seed", ""),

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.commandline import CommandLine, read_until, simulators
+from tests.commandline import CommandLine, simulators
+from tests.servers import until
 
-from chaoskit.cli.demo import _narrate, _unused
+from chaoskit.cli.demo import _connect, _narrate, _unused
 from chaoskit.cli.session import Format, ProgressFormat, Session
+from chaoskit.clock import Stop
+from chaoskit.errors import Interrupted
 from chaoskit.experiments import load
-from chaoskit.flows.demo import Chapter
+from chaoskit.flows.demo import Chapter, tell
 from chaoskit.outcome import Outcome
 from chaoskit.settings import load as load_settings
 
@@ -75,10 +78,24 @@ def test_a_chapter_that_failed_has_no_tick(outcome: Outcome, mark: str) -> None:
     assert out.getvalue() == f"  5  {mark} run        so it came\n"
 
 
-def test_a_story_that_is_interrupted_leaves_nothing(stranger: CommandLine) -> None:
+def test_a_story_that_is_interrupted_while_it_learns_leaves_nothing_either(tmp_path: Path) -> None:
+    stop, chapters = Stop(), []
+
+    def interrupt(chapter: Chapter) -> None:
+        chapters.append(chapter.title)
+        if chapter.title == "train":
+            stop.set()
+
+    with pytest.raises(Interrupted):
+        tell(tmp_path / "story", connect=_connect, history=0.2, narrate=interrupt, stop=stop)
+    assert chapters == ["a cluster", "a cluster", "train"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_story_that_is_interrupted_at_once_leaves_nothing(stranger: CommandLine) -> None:
     before = set(stranger.home.iterdir())
     with stranger.start("demo") as process:
-        read_until(process, "a cluster")
+        until(lambda: simulators(stranger.home), 60, "no cluster was begun")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert process.returncode == 143

@@ -122,6 +122,7 @@ def test_the_least_rights_of_a_plan_are_printed_as_yaml(chaoskit: CommandLine, w
     engines = next(rule for rule in rules if rule["resources"] == ["chaosengines"])
     assert set(engines["verbs"]) == {"create", "get", "list", "watch", "patch", "delete"}
     assert not any("*" in str(rule) for body in bodies for rule in body.get("rules", ()))
+    assert chaoskit("plan", native, "--rbac", "-o", "json").json["manifests"] == bodies
     cut = list(yaml.safe_load_all(chaoskit("plan", write("y.yaml", direct()), "--rbac").out))
     assert not any("litmuschaos" in str(body) for body in cut)
 

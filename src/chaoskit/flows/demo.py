@@ -86,11 +86,14 @@ def tell(
     *,
     connect: Connect,
     seed: int = 7,
+    history: float = HISTORY,
     narrate: Callable[[Chapter], None],
     listen: Listener = ignore,
     stop: Stop | None = None,
 ) -> Told:
     """The story was told, and its report, experiments, model and history lie in `folder`.
+
+    `history` is how many hours there are to learn from.
 
     Raises:
         Interrupted: `stop` was set; simulator and folder are gone.
@@ -101,7 +104,7 @@ def tell(
     stop = stop or Stop()
     with _folder(folder), tempfile.TemporaryDirectory(prefix="chaoskit-demo-") as state:
         narrate(Chapter(1, "a cluster"))
-        running = simulation.up(Path(state) / "sim", seed=seed, story="demo", history=HISTORY, stop=stop)
+        running = simulation.up(Path(state) / "sim", seed=seed, story="demo", history=history, stop=stop)
         try:
             with connect(running.kubeconfig, folder) as world:
                 paces = f"{world.description}, {SPEED:g} times faster when it has learned"
