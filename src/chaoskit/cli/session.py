@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
     from chaoskit.events import Listener
+    from chaoskit.ports.store import Store
     from chaoskit.runtime import Runtime
     from chaoskit.settings import Loaded
 
@@ -121,6 +122,14 @@ class Session:
             if announce:
                 self.say(f"cluster  {runtime.description}")
             yield runtime
+
+    @contextmanager
+    def history(self) -> Iterator[Store]:
+        """What is kept of past runs, recoveries and predictions; no cluster is needed for it."""
+        from chaoskit.runtime import open_store
+
+        with closing(open_store(self.loaded.settings)) as store:
+            yield store
 
     @property
     def asked_namespace(self) -> str:
