@@ -242,10 +242,9 @@ class AutoRecovery:
         """
         now = self._world.clock.monotonic()
         if now - self._read >= STALE:
-            world = self._world
-            kept = soon(lambda: world.kept("recovery", limit=LOOKED_BACK, fields=FIELDS))
-            if kept is not None:
-                self._known, self._read = recovery.attempts(kept), now
+            known = remembered(self._world)
+            if known is not None:
+                self._known, self._read = known, now
         return self._known
 
     def patterns(self) -> Patterns:
@@ -258,6 +257,12 @@ class AutoRecovery:
         self._known = (*self._known, *recovery.attempts([document]))
         self._world.keep(document, listen)
         return record
+
+
+def remembered(world: World) -> tuple[Attempt, ...] | None:
+    """The last recoveries that the store remembers, oldest first; None when it does not answer soon."""
+    kept = soon(lambda: world.kept("recovery", limit=LOOKED_BACK, fields=FIELDS))
+    return None if kept is None else recovery.attempts(kept)
 
 
 def _options(listen: Listener, stop: threading.Event | None) -> Options:
