@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -127,6 +128,17 @@ def read_until(process: subprocess.Popen[str], word: str) -> str:
         if word in line:
             return said
     raise AssertionError(f"it ended without {word!r}: {said}")
+
+
+def simulators(home: Path) -> list[str]:
+    """The command lines of simulators that run for this home or folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            words = path.read_bytes().decode().split("\0")
+            if "chaoskit.simulator" in words and any(str(home) in word for word in words):
+                found.append(" ".join(words))
+    return found
 
 
 @dataclass(frozen=True)

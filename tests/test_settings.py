@@ -25,6 +25,18 @@ def test_nothing_set_is_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert loaded.origins["chaos_cooldown"] == "default"
 
 
+def test_a_home_that_a_variable_set_is_not_called_the_default() -> None:
+    assert settings.load({}, environment={"CHAOSKIT_HOME": "/h"}).origins["home"] == "CHAOSKIT_HOME"
+    assert settings.load({}, environment={"XDG_STATE_HOME": "/h"}).origins["home"] == "default"
+
+
+def test_a_store_in_the_users_home_lies_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    file.write_text("store: ~/history.db\n", encoding="utf-8")
+    assert settings.load({}, environment={}, file=file).settings.store == "/home/ada/history.db"
+    assert settings.load({"store": "mongodb://h/~x"}, environment={}).settings.store == "mongodb://h/~x"
+
+
 def test_each_layer_wins_over_the_one_before(file: Path) -> None:
     env = {"CHAOSKIT_NAMESPACE": "from-env", "CHAOSKIT_MAX_PODS": "4", "CHAOSKIT_HOME": "/h"}
     loaded = settings.load({"namespace": "from-flag", "store": None}, environment=env, file=file)
@@ -81,6 +93,13 @@ def test_a_wrong_variable_is_named() -> None:
     with pytest.raises(InvalidInput) as caught:
         settings.load({}, environment={"CHAOSKIT_MAX_PERCENT": "300"})
     assert caught.value.problems[0].path == "CHAOSKIT_MAX_PERCENT"
+
+
+@pytest.mark.parametrize("name", ["kubeconfig", "context"])
+def test_a_flag_that_a_failed_command_left_empty_does_not_mean_the_usual_cluster(name: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({name: ""}, environment={"CHAOSKIT_CONTEXT": "production"})
+    assert str(caught.value.problems[0]) == f"flag  {name} is empty, expected a value"
 
 
 def test_the_value_of_a_misspelt_name_is_not_shown(file: Path) -> None:

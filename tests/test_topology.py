@@ -73,7 +73,8 @@ def test_callers_are_those_that_say_they_call() -> None:
         ({"workload": "cart", "workload_kind": "statefulset"}, "statefulset/cart"),
         ({"workload": "cart"}, "deployment/cart"),
         ({"pod": "cart-6bd9f7c5d4-x2k9p"}, "deployment/cart"),
-        ({"pod": "db-0"}, "deployment/db"),
+        ({"pod": "db-0"}, "statefulset/db"),
+        ({"pod": "cart-6bd9f7c5d4-24567"}, "deployment/cart"),
         ({"pod": "alone"}, "pod/alone"),
     ],
 )

@@ -1,10 +1,13 @@
 """Predict what will break, prove it with a controlled experiment, fix it, keep the evidence.
 
-The library in four names::
+The library in few names::
 
     with chaoskit.connect(namespace="shop") as world:
-        chaoskit.AIChaosEngine(world)     # train, predict, generate, run
-        chaoskit.AutoRecovery(world)      # detect, classify, recover, history, patterns
+        chaoskit.AIChaosEngine(world)     # train (with Options), predict, generate, run
+        chaoskit.AutoRecovery(world)      # detect, classify, plan, recover, history, patterns
+
+What was generated can be run, and so can what `load` reads from files. Whatever goes wrong is a
+`ChaoskitError`, whatever ends has an `Outcome`.
 
 Importing this imports nothing heavy; what a name needs is imported when it is first used.
 """
@@ -19,27 +22,33 @@ from chaoskit.version import __version__
 
 if TYPE_CHECKING:
     from chaoskit.errors import ChaoskitError as ChaoskitError
+    from chaoskit.experiments import load as load
     from chaoskit.flows.auto_recovery import AutoRecovery as AutoRecovery
     from chaoskit.flows.chaos_engine import AIChaosEngine as AIChaosEngine
     from chaoskit.flows.world import World as World
     from chaoskit.outcome import Outcome as Outcome
+    from chaoskit.prediction import Options as Options
 
 _HOME = {
     "AIChaosEngine": "chaoskit.flows.chaos_engine",
     "AutoRecovery": "chaoskit.flows.auto_recovery",
     "ChaoskitError": "chaoskit.errors",
+    "Options": "chaoskit.prediction",
     "Outcome": "chaoskit.outcome",
     "World": "chaoskit.flows.world",
+    "load": "chaoskit.experiments",
 }
 
 __all__ = [
     "AIChaosEngine",
     "AutoRecovery",
     "ChaoskitError",
+    "Options",
     "Outcome",
     "World",
     "__version__",
     "connect",
+    "load",
 ]
 
 

@@ -15,6 +15,9 @@
     ├── UndoUnconfirmed         the undo could not be confirmed: a target may still be disturbed
     └── Interrupted             a signal stopped it (the user's, or the alarm of a limit); all is undone
 
+`Forbidden` is a `CannotStart`, because nothing was injected and whoever can do without what is missing can
+do without what is denied; that somebody said no makes it a refusal in the end.
+
 Exit codes and HTTP statuses are in `outcome`, never here.
 """
 
@@ -46,7 +49,8 @@ class Problem:
     def __str__(self) -> str:
         """``cart.yaml:14:15  spec.duration is "60", expected a duration such as 60s``."""
         place = self.path + (f":{self.line}:{self.column}" if self.line else "")
-        says = f"{place}  {self.field} is {self.found}, expected {self.expected}".replace("  is", " is")
+        told = f"is {self.found}, expected {self.expected}"
+        says = f"{place}  {self.field} {told}" if self.field else f"{place}  {told}"
         return f"{says} ({self.hint})" if self.hint else says
 
 

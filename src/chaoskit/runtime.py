@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from chaoskit import kube
 from chaoskit.clock import Clock, Pace, ScaledClock, WallClock
-from chaoskit.errors import ChaoskitError, InvalidInput, NotFound
+from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, NotFound
 from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
+    from chaoskit.adapters.exposition import Endpoints, Exposition
     from chaoskit.adapters.http import RequestsHttp
     from chaoskit.adapters.kubernetes import KubernetesCluster
+    from chaoskit.adapters.notify import Alertmanager
     from chaoskit.flows.world import World
     from chaoskit.governor import Limits
     from chaoskit.ports.metrics import Queries
@@ -35,6 +37,10 @@ class Simulated:
     prometheus: str
     anchor_wall: float
     anchor_simulated: float
+
+
+_SIMULATED = {"rate", "anchorWall", "anchorSimulated"}
+"""What a simulated cluster must publish to be one."""
 
 
 class Runtime:
@@ -64,11 +70,11 @@ class Runtime:
     def simulated(self) -> Simulated | None:
         """What the cluster says of itself if it is a simulated one, else None."""
         try:
-            data = self.cluster.get(PUBLISHED)["data"]
-        except NotFound:
-            return None
-        except ChaoskitError:
-            return None  # a real cluster may well forbid to read there
+            data = self.cluster.get(PUBLISHED).get("data") or {}
+        except (NotFound, Forbidden):
+            return None  # a real cluster has no such object, and may well forbid to read there
+        if not data.keys() >= _SIMULATED:
+            return None  # somebody else's, of the same name
         return Simulated(
             rate=float(data["rate"]),
             seed=data.get("seed", ""),
@@ -245,6 +251,45 @@ def _shared_store(settings: Settings) -> Store:
         ),
         lambda: SqliteStore(settings.home / "spool.db"),
     )
+
+
+def check_address(address: str) -> None:
+    """Endpoints can be served at an address like this.
+
+    Raises:
+        InvalidInput: it is no ``host:port``.
+    """
+    from chaoskit.adapters.exposition import listening
+
+    listening(address)
+
+
+def exposition() -> Exposition:
+    """Metrics of this process, and of what it hears of."""
+    from chaoskit.adapters.exposition import Exposition
+
+    return Exposition()
+
+
+def endpoints(
+    address: str, shown: Exposition, *, health: Callable[[], str] = str, readiness: Callable[[], str] = str
+) -> Endpoints:
+    """A context in which metrics, health and readiness ("" is well) are served at ``host:port``.
+
+    Raises:
+        InvalidInput: it is no such address.
+        CannotStart: nobody can listen there.
+    """
+    from chaoskit.adapters.exposition import Endpoints
+
+    return Endpoints(address, shown, health=health, readiness=readiness)
+
+
+def alertmanager(address: str) -> Alertmanager:
+    """Takes the alarms of predictions."""
+    from chaoskit.adapters.notify import Alertmanager
+
+    return Alertmanager(address)
 
 
 @contextmanager

@@ -107,6 +107,12 @@ class Settings(BaseModel):
         default=(), description="files and folders with signals of your own (kind: Signals)"
     )
 
+    @field_validator("store")
+    @classmethod
+    def _at_home(cls, store: str) -> str:
+        """``~`` is the user's home, as a shell would have it."""
+        return str(Path(store).expanduser()) if store.startswith("~") else store
+
     @field_validator("model_key")
     @classmethod
     def _long_enough(cls, key: str) -> str:
@@ -152,13 +158,19 @@ def load(
     given += [_alone(PREFIX + name.upper(), name, value) for name, value in _from_environment(env).items()]
     given += [_alone("flag", name, value) for name, value in flags.items() if value is not None]
     refuse([problem for document in given for problem in _wrong(document)])
+    refuse([Problem("flag", name, "empty", "a value") for name in _CLUSTER if flags.get(name) == ""])
     values = {"home": state_folder(env)} | {n: value for each in given for n, value in each.value.items()}
-    origins = {name: document.path for document in given for name in document.value}
+    origins = {"home": f"{PREFIX}HOME"} if env.get(f"{PREFIX}HOME") else {}
+    origins |= {name: document.path for document in given for name in document.value}
     return Loaded(
         settings=Settings.model_validate(values),
         origins={name: origins.get(name, "default") for name in Settings.model_fields},
         warnings=tuple(_unknown(env)),
     )
+
+
+_CLUSTER = ("kubeconfig", "context")
+"""A flag that a failed command left empty would mean whatever cluster is the usual one."""
 
 
 def file_name(file: Path | None, environment: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -208,10 +208,28 @@ def snapshot(cluster: Cluster, namespace: str = "", *, events: bool = False) -> 
     )
 
 
+def labelled(
+    cluster: Cluster, namespace: str, labels: str, kinds: Iterable[Kind] = kube.WORKLOADS
+) -> frozenset[ObjectRef]:
+    """The workloads of a namespace ("" is all) that the server selects by their labels.
+
+    Raises:
+        InvalidInput: it is no selector.
+    """
+    return frozenset(
+        replace(kube.ref_of(body, kind), uid="")
+        for kind in kinds
+        for body in cluster.list(kind, namespace, labels=labels).items
+    )
+
+
 _SCHEDULED = re.compile(r"^(?P<name>.+-\d{8,})-[a-z0-9]{5}$")
 """A pod of a CronJob's: the minute, counted since 1970, is in the job's name."""
 
-_HASHED = re.compile(r"^(?P<name>.+?)-(?:[a-z0-9]{6,10}-[a-z0-9]{5}|\d+|[a-z0-9]{5})$")
+_ORDINAL = re.compile(r"^(?P<name>.+)-\d{1,4}$")
+"""A stateful set counts its pods; five digits may be a replica set's random letters."""
+
+_HASHED = re.compile(r"^(?P<name>.+?)-(?:[a-z0-9]{6,10}-[a-z0-9]{5}|[a-z0-9]{5})$")
 
 
 def workload_name(labels: Mapping[str, str]) -> str:
@@ -221,5 +239,7 @@ def workload_name(labels: Mapping[str, str]) -> str:
     pod = labels.get("pod", "")
     if scheduled := _SCHEDULED.match(pod):
         return f"job/{scheduled['name']}"
+    if counted := _ORDINAL.match(pod):
+        return f"statefulset/{counted['name']}"
     found = _HASHED.match(pod)
     return f"deployment/{found['name']}" if found else f"pod/{pod}"

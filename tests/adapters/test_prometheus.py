@@ -18,7 +18,8 @@ from tests.wire import Answer, Asked, Scripted, scripted
 
 from chaoskit.adapters.prometheus import PrometheusMetrics
 from chaoskit.clock import ManualClock, Pace, WallClock
-from chaoskit.errors import Forbidden, Unavailable
+from chaoskit.errors import CannotStart, Forbidden, Unavailable
+from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.metrics import QueryRefused, Sample, Series
 from chaoskit.signals import BY_NAME, CATALOGUE, selector
 from chaoskit.signals.lint import Finding, lint
@@ -36,6 +37,7 @@ class Metrics:
     def __init__(self) -> None:
         self.vectors: dict[str, list[tuple[dict[str, str], float, float]]] = {"vector(1)": [({}, AT, 1)]}
         self.failures: dict[str, Answer] = {}
+        self.began: dict[str, float] = {}
         self.queries: list[str] = []
 
     def __call__(self, asked: Asked) -> Answer:
@@ -47,7 +49,9 @@ class Metrics:
         fits = sorted((part for part in self.vectors if part in query), key=len)
         found = self.vectors[fits[-1]] if fits else []
         if "step" in given:
-            return success([{"metric": m, "values": grid(given, value)} for m, _, value in found])
+            began = next((at for part, at in self.began.items() if part in query), 0.0)
+            ranges = [(m, [each for each in grid(given, value) if each[0] >= began]) for m, _, value in found]
+            return success([{"metric": m, "values": values} for m, values in ranges if values])
         return success([{"metric": m, "value": [at, str(value)]} for m, at, value in found])
 
 
@@ -173,6 +177,30 @@ def test_what_is_no_number_is_no_sample(metrics: PrometheusMetrics, script: Metr
     assert math.isnan(broken.values[0])
 
 
+def test_the_past_before_the_rules_is_computed_and_joined(
+    metrics: PrometheusMetrics, script: Metrics
+) -> None:
+    other = {"namespace": "shop", "pod": "gone", "workload": "gone"}
+    script.vectors["kube_pod_owner"] = [(CART, AT, 0.7), (other, AT, 0.1)]
+    script.vectors[MEMORY.record] = [({"__name__": MEMORY.record, **CART}, AT, 0.5)]
+    script.began[MEMORY.record] = AT + 30
+    found = metrics.range(MEMORY, T0, T0 + timedelta(seconds=60), step=15)
+    values = {each.labels["pod"]: list(each.values) for each in found}
+    assert values["cart-1"] == [0.7, 0.7, 0.5, 0.5, 0.5]
+    assert values["gone"][:2] == [0.1, 0.1]
+    assert all(map(math.isnan, values["gone"][2:]))
+    (only,) = metrics.range(MEMORY, T0, T0 + timedelta(seconds=60), step=15, where={"workload": "cart"})
+    assert list(only.values) == values["cart-1"]
+
+
+def test_a_range_that_is_recorded_from_its_begin_is_computed_nowhere(
+    metrics: PrometheusMetrics, script: Metrics
+) -> None:
+    script.vectors[MEMORY.record] = [({"__name__": MEMORY.record, **CART}, AT, 0.5)]
+    metrics.range(MEMORY, T0, T0 + timedelta(seconds=60), step=15)
+    assert not [query for query in script.queries if "kube_pod_owner" in query]
+
+
 def test_a_long_range_is_read_in_parts_and_joined(metrics: PrometheusMetrics, script: Metrics) -> None:
     script.vectors[MEMORY.record] = [(CART, AT, 0.5)]
     end = T0 + timedelta(seconds=15 * 25_000)
@@ -199,11 +227,21 @@ def test_a_query_that_prometheus_refuses_tells_its_own_words(
         metrics.instant(MEMORY)
 
 
-@pytest.mark.parametrize("code", [401, 403])
-def test_a_denied_query_is_forbidden(metrics: PrometheusMetrics, wire: Scripted, code: int) -> None:
-    wire.will(Answer(code, b"go away"))
-    with pytest.raises(Forbidden, match="go away"):
+def test_a_denied_query_is_forbidden(metrics: PrometheusMetrics, wire: Scripted) -> None:
+    wire.will(Answer(403, b"go away"))
+    with pytest.raises(Forbidden, match="go away") as raised:
         metrics.instant(MEMORY)
+    assert of_error(raised.value) is Outcome.REFUSED
+
+
+def test_who_is_not_known_cannot_start_no_guard_refused_anything(
+    metrics: PrometheusMetrics, wire: Scripted
+) -> None:
+    wire.will(Answer(401, b"who are you"))
+    with pytest.raises(CannotStart, match="who are you") as raised:
+        metrics.instant(MEMORY)
+    assert of_error(raised.value) is Outcome.CANNOT_START
+    assert "prometheus_token" in raised.value.hint
 
 
 def test_a_busy_prometheus_is_asked_again(

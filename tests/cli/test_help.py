@@ -49,7 +49,7 @@ def test_no_command_file_is_without_a_place_in_the_table() -> None:
         "writing",
         "measured",
         "outlooks",
-        "failing",
+        "failurepatterns",
         "decisions",
     }
     assert files - helpers == set(NAMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -308,3 +309,56 @@ def test_commands_without_a_cluster_offer_no_option_for_one(stranger: CommandLin
     assert "--kubeconfig" not in told
     assert "--store" not in told
     assert "--output" in told
+
+
+NOWHERE = "/proc/nowhere/it"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--data", "m", "--mapping", "m.yaml", "--out", NOWHERE),
+        ("evaluate", "--data", "m", "--mapping", "m.yaml", "--out", NOWHERE),
+        ("monitor", "rules", "--out", NOWHERE),
+        ("predict", "-n", "shop", "--export", NOWHERE),
+        ("drill", "bad-release", "-n", "shop", "--workload", "deployment/cart", "--yes", "--out", NOWHERE),
+        ("drill", "--matrix", "--out", NOWHERE),
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_cannot_be_written_is_2_before_anything_else(
+    stranger: CommandLine, words: tuple[str, ...]
+) -> None:
+    ended = stranger(*words)
+    assert (ended.code, ended.out) == (2, ""), ended.err
+    assert f"error    {NOWHERE}" in ended.err.replace(".json", "")
+    assert "cannot be written" in ended.err
+
+
+@pytest.mark.parametrize("limit", ["99999999999999999999", "0", "²", "1e9", "-5", "nan"])
+def test_a_limit_of_time_that_is_none_is_2(stranger: CommandLine, limit: str) -> None:
+    ended = stranger("explain", f"--timeout={limit}")
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_result_that_a_full_disk_does_not_take_is_2_and_a_graver_end_stays(stranger: CommandLine) -> None:
+    words = [sys.executable, "-m", "chaoskit"]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        for more, code in ((("explain",), 2), (("sim", "status", "-o", "json"), 4)):
+            done = subprocess.run(
+                [*words, *more], env=stranger.environment, stdout=full, stderr=subprocess.PIPE, text=True,
+                check=False, cwd=stranger.home,
+            )  # fmt: skip
+            assert done.returncode == code, done.stderr
+            assert "the result cannot be written to stdout: No space left on device" in done.stderr
+
+
+def test_the_last_words_of_a_library_are_no_success() -> None:
+    code = (
+        "import sys, typer; from chaoskit.cli import app, explain; explain.app = typer.Typer();"
+        "explain.app.command()(lambda: sys.exit('enough')); sys.exit(app.main(['explain']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 70
+    assert "enough" in done.stderr

@@ -75,7 +75,7 @@ def test_other_documents_than_the_plans_are_drift(chaoskit: CommandLine, write: 
     ("words", "code", "complaint"),
     [
         (("--plan", "abcdef123456"), 2, "there is no plan abcdef123456 here"),
-        (("--plan", "abc"), 2, "6 characters"),
+        (("--plan", "abc"), 2, "8 characters"),
         (("--plan", "broken.json"), 2, "broken.json is no plan"),
         ((), 2, "neither FILES nor --plan"),
     ],
@@ -125,6 +125,7 @@ def test_the_least_rights_of_a_plan_are_printed_as_yaml(chaoskit: CommandLine, w
     engines = next(rule for rule in rules if rule["resources"] == ["chaosengines"])
     assert set(engines["verbs"]) == {"create", "get", "list", "watch", "patch", "delete"}
     assert not any("*" in str(rule) for body in bodies for rule in body.get("rules", ()))
+    assert chaoskit("plan", native, "--rbac", "-o", "json").json["manifests"] == bodies
     cut = list(yaml.safe_load_all(chaoskit("plan", write("y.yaml", direct()), "--rbac").out))
     assert not any("litmuschaos" in str(body) for body in cut)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -73,12 +74,12 @@ def test_on_a_narrow_terminal_the_terminal_wraps_and_nothing_is_lost() -> None:
     assert _table(30, terminal=True) == _table(30, terminal=False)
 
 
-def _runs(outcome: Outcome, undo: Undo) -> list[str]:
+def _runs(outcome: Outcome, undo: Undo, **more: Any) -> list[str]:
     at, out = datetime(2026, 7, 1, tzinfo=UTC), io.StringIO()
     record = RunRecord(
         id="abc", at=at, ended_at=at, trace_id="abc", name="web", namespace="shop", cluster="c",
         fault="pod-delete", outcome=outcome, reason="why", experiment={}, undo=undo,
-        evidence={"hint": "what to do"},
+        evidence={"hint": "what to do"}, **more,
     )  # fmt: skip
     run.table(Console(file=out, no_color=True, color_system=None, soft_wrap=True), [record])
     return out.getvalue().splitlines()
@@ -98,3 +99,10 @@ def test_a_run_whose_undo_is_not_confirmed_ends_with_the_rescue() -> None:
     lines = _runs(Outcome.UNDO_UNCONFIRMED, Undo("not confirmed", ("pod x still runs",)))
     assert lines[-1] == "next  chaoskit rescue"
     assert "  undo not confirmed: pod x still runs" in lines
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"), [(Outcome.PASSED, True), (Outcome.INTERRUPTED, False), (Outcome.ERRORED, False)]
+)
+def test_only_what_was_judged_is_scored(outcome: Outcome, told: bool) -> None:
+    assert ("  resilience score 0 of 100" in _runs(outcome, Undo("confirmed"), score=0.0)) is told

@@ -10,24 +10,27 @@ from chaoskit.flows import simulation
 def test_a_simulator_comes_stays_and_goes(stranger: CommandLine) -> None:
     up = stranger("sim", "up", "--history", 0, "--story", "quiet", "--speed", 10, "--seed", 3)
     try:
-        again = stranger("sim", "up", "--speed", 50)
+        again = stranger("sim", "up")
+        faster = stranger("sim", "up", "--speed", 50, "-o", "json")
         status = stranger("sim", "status", "-o", "json").json
         seen = stranger("recover", "-n", "kube-system", "--dry-run", env={"KUBECONFIG": up.out.strip()})
     finally:
-        down = stranger("sim", "down")
+        down = stranger("sim", "down", "-o", "json")
     assert up.out == again.out == f"{stranger.home / 'state/sim/kubeconfig'}\n"
     assert "Prometheus http://127.0.0.1:" in up.err
-    assert (status["seed"], status["rate"], status["story"]) == (3, 10, "quiet")
+    assert "ran already" not in up.err + again.err
+    assert "! it ran already, without --speed 50.0: chaoskit sim down" in faster.err
+    assert faster.json == status
+    assert (status["seed"], status["speed"], status["story"]) == (3, 10, "quiet")
     assert seen.err.splitlines()[0] == "cluster  simulator · seed 3 · 10 times faster"
-    assert (down.code, down.err) == (0, "simulator  stopped\n")
+    assert (down.code, down.err, down.json["stopped"]) == (0, "simulator  stopped\n", True)
     assert simulation.status(stranger.home / "state/sim") is None
     assert not (stranger.home / "state/sim").exists()
     assert stranger("sim", "down").err == "simulator  none was running\n"
 
 
-def test_a_story_that_does_not_exist_is_4_with_what_the_simulator_said(stranger: CommandLine) -> None:
+def test_a_story_that_does_not_exist_is_2_with_those_that_do(stranger: CommandLine) -> None:
     ended = stranger("sim", "up", "--history", 0, "--story", "frob")
-    assert ended.code == 4
-    assert ended.out == ""
-    assert "no story is called 'frob'" in ended.err
-    assert str(stranger.home / "state/sim/log") in ended.err
+    assert (ended.code, ended.out) == (2, "")
+    assert "no story is called 'frob'; there are" in ended.err
+    assert not (stranger.home / "state/sim").exists()

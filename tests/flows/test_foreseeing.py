@@ -19,6 +19,7 @@ from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NotFound, Unavailable
 from chaoskit.events import Event, Foreseen, Warned
+from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
@@ -29,6 +30,7 @@ from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health, Silent
 from chaoskit.prediction.dataset import Block, Row, latest
 from chaoskit.records import PredictionRecord, RecoveryRecord
+from chaoskit.recovery import Vote
 from chaoskit.signals import BY_NAME
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -299,3 +301,10 @@ def test_what_helped_in_an_incident_that_looks_alike_is_said() -> None:
     looking = lookout(Prometheus(), ManualClock(T0), [], store)
     (found,) = looking._with_help([replace(RECORD, similar=tuple(like))])
     assert [each["helped"] for each in found.similar] == ["rolling-restart", ""]
+
+
+def test_only_an_alarm_that_names_a_class_has_a_vote() -> None:
+    quiet, nameless = replace(RECORD, alarmed=False), replace(RECORD, issue="")
+    ruled = replace(RECORD, probability=None)
+    assert votes([quiet, nameless, RECORD]) == (Vote("shop", "deployment/cart", "memory-leak", 0.91),)
+    assert votes([ruled]) == (Vote("shop", "deployment/cart", "memory-leak", 0.0),)

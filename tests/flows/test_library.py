@@ -14,17 +14,24 @@ import chaoskit
 from chaoskit import events
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import CannotStart, Unavailable, UnknownName
-from chaoskit.experiments import load
-from chaoskit.flows.auto_recovery import votes
+from chaoskit.experiments.generation import Proposal
+from chaoskit.flows.chaos_engine import _trial
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
-from chaoskit.prediction import Options
 from chaoskit.records import RunRecord
 from chaoskit.recovery import Plan, runbook
 from chaoskit.simulator.cluster import SimulatedCluster
 
+EXPERIMENT = {
+    "apiVersion": "chaoskit.io/v1", "kind": "Experiment", "metadata": {"name": "cart", "namespace": "shop"},
+    "spec": {
+        "hypothesis": "It holds.", "fault": {"kind": "pod-delete"}, "duration": "30s",
+        "targets": {"workloads": ["deployment/cart"]},
+        "steadyState": [{"prometheus": {"signal": "error_ratio", "below": 0.05}}],
+    },
+}  # fmt: skip
 HOURS = 5
-SMALL = Options(trees=24, fold_trees=16, folds=3, most_rows=2500)
+SMALL = chaoskit.Options(trees=24, fold_trees=16, folds=3, most_rows=2500)
 
 pytestmark = pytest.mark.xdist_group("library")
 
@@ -59,9 +66,8 @@ def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage
     assert predictions[0].reasons
 
     proposals = engine.generate("shop", predictions, top=1)
-    (trial,) = load([str(_written(stage, proposals[0].text))])
     heard: list[events.Event] = []
-    record = engine.run(trial, listen=heard.append)
+    record = engine.run(proposals[0], listen=heard.append)
     told = "\n".join(f"{each.at} {each.name} {each.mark} {each.detail}" for each in record.timeline)
     assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}, told
     assert record.undo.state == "confirmed"
@@ -73,10 +79,14 @@ def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage
     assert {each["kind"] for each in lineage} == {"prediction", "run"}
 
 
-def _written(stage: Stage, text: str) -> Path:
-    path = stage.folder / "experiment.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
+def test_every_public_name_is_there_and_what_is_generated_is_what_a_file_of_it_says(tmp_path: Path) -> None:
+    assert set(chaoskit.__all__) <= {*dir(chaoskit), *chaoskit._HOME}
+    assert all(getattr(chaoskit, name) for name in chaoskit.__all__)
+    proposal = Proposal(1, 0.5, "it was never tested", EXPERIMENT, "deployment/cart", trace_id="t1")
+    path = tmp_path / "cart.yaml"
+    path.write_text(proposal.text, encoding="utf-8")
+    (read,) = chaoskit.load([str(path)])
+    assert _trial(proposal) == replace(read, path="cart.yaml")
 
 
 def test_a_crash_is_detected_planned_recovered_and_remembered(stage: Stage) -> None:
@@ -159,7 +169,6 @@ def test_predictions_and_recoveries_do_not_wait_for_their_history(stage: Stage) 
     assert sum(isinstance(each, events.Warned) for each in heard) == len(predictions)
     assert sum(isinstance(each, events.Foreseen) for each in heard) == len(predictions)
     assert chaoskit.AutoRecovery(away).history() == ()
-    assert votes(predictions) == tuple(each for each in votes(predictions) if each.issue)
 
 
 def test_a_world_needs_a_cluster(tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.commandline import simulators
 
 from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, Interrupted
+from chaoskit.errors import CannotStart, Interrupted, UnknownName
 from chaoskit.flows import simulation
 
 
@@ -32,6 +35,45 @@ def test_a_status_of_a_process_that_has_ended_is_none(tmp_path: Path) -> None:
         pass
     (tmp_path / "status.json").write_text(json.dumps({"pid": ended.pid}))
     assert simulation.status(tmp_path) is None
+
+
+def test_a_stranger_who_has_the_number_of_one_that_was_killed_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "sim"
+    first = simulation.up(folder)
+    os.kill(first.pid, signal.SIGKILL)
+    os.waitpid(first.pid, 0)
+    told = json.loads((folder / "status.json").read_text())
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as stranger:
+        try:
+            (folder / "status.json").write_text(json.dumps({**told, "pid": stranger.pid}))
+            assert simulation.status(folder) is None
+            assert simulation.down(folder) is False
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+
+
+def test_of_two_that_are_started_at_once_one_runs_and_both_are_told_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "sim"
+    try:
+        with ThreadPoolExecutor() as pool:
+            begun = [pool.submit(simulation.up, folder, seed=seed) for seed in (3, 4)]
+            first, second = (each.result() for each in begun)
+        assert first == second == simulation.status(folder)
+        assert len(simulators(folder)) == 1
+    finally:
+        simulation.down(folder)
+    assert simulators(folder) == []
+
+
+def test_one_that_is_just_starting_is_not_taken_for_none(tmp_path: Path) -> None:
+    folder = tmp_path / "sim"
+    folder.mkdir()
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CannotStart, match="just starting"):
+            simulation.down(folder)
+    assert simulation.down(folder) is False
 
 
 def test_a_simulator_runs_on_its_own_and_is_found_again(tmp_path: Path) -> None:
@@ -61,11 +103,18 @@ def test_a_simulator_that_was_killed_is_not_running_and_can_be_started_again(tmp
         simulation.down(tmp_path / "sim")
 
 
-def test_one_that_does_not_start_says_why_and_keeps_its_log(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match="no story is called 'frob'") as caught:
+def test_a_story_that_does_not_exist_is_said_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"no story is called 'frob'; there are .*memory-leak.*quiet"):
         simulation.up(tmp_path / "sim", story="frob")
+    assert not (tmp_path / "sim").exists()
+
+
+def test_one_that_does_not_start_says_why_and_keeps_its_log(tmp_path: Path) -> None:
+    (tmp_path / "sim/kubeconfig").mkdir(parents=True)  # in the way
+    with pytest.raises(CannotStart, match=r"the simulator did not start: .*kubeconfig") as caught:
+        simulation.up(tmp_path / "sim")
     assert caught.value.hint == f"its log: {tmp_path / 'sim/log'}"
-    assert "frob" in (tmp_path / "sim/log").read_text(encoding="utf-8")
+    assert "kubeconfig" in (tmp_path / "sim/log").read_text(encoding="utf-8")
 
 
 def test_one_that_is_not_wanted_any_more_is_gone_with_its_files(tmp_path: Path) -> None:

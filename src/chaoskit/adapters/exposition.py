@@ -22,6 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest, make_wsgi_app
 from prometheus_client.registry import Collector
 
+from chaoskit import files
 from chaoskit.errors import CannotStart, InvalidInput, cause
 from chaoskit.events import Doubted, Ended, Event, Foreseen, Warned
 
@@ -119,9 +120,7 @@ class Predictions(Collector):
         """They lie in this file as node-exporter's textfile collector reads them, never half."""
         registry = CollectorRegistry()
         registry.register(self)
-        draft = path.with_name(f"{path.name}.new")
-        draft.write_bytes(generate_latest(registry))
-        draft.replace(path)
+        files.write(path, generate_latest(registry))
 
 
 def _doubtful(doubts: Iterable[Doubted]) -> Iterator[Metric]:

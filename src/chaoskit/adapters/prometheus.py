@@ -16,7 +16,7 @@ from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, Unavailable, cause
+from chaoskit.errors import CannotStart, ChaoskitError, Forbidden, InvalidInput, Unavailable, cause
 from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
 from chaoskit.signals import expression, selector
 
@@ -105,14 +105,19 @@ class PrometheusMetrics:
         step: int = 0,
         where: Mapping[str, str] | None = None,
     ) -> tuple[Series, ...]:
-        """Each series on the grid start, start+step ... end (at most), NaN where it has no value."""
-        step = step or signal.step
+        """Each series on the grid start, start+step ... end (at most), NaN where it has no value.
+
+        What lies before the first recorded sample, when there was no rule yet, is had by raw PromQL.
+        """
+        step, where = step or signal.step, where or {}
         count = int((end - start).total_seconds() // step) + 1
-        rows = self._rows(signal, where or {}, lambda query: self._matrix(query, start, step, count), end)
-        return tuple(
-            Series(dict(labels), start, step, values)
-            for labels, values in _on_grid(rows, start.timestamp(), step, count).items()
-        )
+        rows = self._rows(signal, where, lambda query: self._matrix(query, start, step, count), end)
+        found = _on_grid(rows, start.timestamp(), step, count)
+        before = _unrecorded(rows, signal.record, found.values())
+        if before and self._evaluates_expressions():
+            older = self._computed(signal, where, lambda query: self._matrix(query, start, step, before))
+            found = _on_grid([*older, *rows], start.timestamp(), step, count)
+        return tuple(Series(dict(labels), start, step, values) for labels, values in found.items())
 
     def alerts(self) -> tuple[Alert, ...]:
         """All pending and firing alerts."""
@@ -144,10 +149,15 @@ class PrometheusMetrics:
             rows = ask(self._fresh(selector(signal.record, where), signal.step))
             if rows or not self._evaluates_expressions() or self._vector(signal.record, at):
                 return rows
-        rows = [row for row in ask(expression(signal)) if _matches(row["metric"], where)]
+        rows = self._computed(signal, where, ask)
         if rows and signal.record and self._is_recent(at):
             self._raw_until[signal.name] = self._clock.monotonic() + REMEMBER
         return rows
+
+    def _computed(
+        self, signal: Signal, where: Mapping[str, str], ask: Callable[[str], list[Row]]
+    ) -> list[Row]:
+        return [row for row in ask(expression(signal)) if _matches(row["metric"], where)]
 
     def _is_raw(self, signal: Signal, at: datetime | None) -> bool:
         if not signal.record:
@@ -231,8 +241,12 @@ class PrometheusMetrics:
 
 def refusal(url: str, status: int, text: str) -> ChaoskitError:
     """The error of our tree that an answer of 400 and more means, with Prometheus' own words."""
-    if status in {401, 403}:
-        return Forbidden(f"{url} denies queries (HTTP {status}): {text}", hint="check the token")
+    if status == 401:
+        words = f"{url} does not accept these credentials (HTTP 401): {text}"
+        return CannotStart(words, hint="look at the setting prometheus_token")
+    if status == 403:
+        words = f"{url} denies queries to this caller (HTTP 403): {text}"
+        return Forbidden(words, hint="ask for the right, or use another token")
     kind = QueryRefused if status in {400, 422} else Unavailable
     return kind(f"{url} answers HTTP {status}: {text}", service=SERVICE, address=url)
 
@@ -294,6 +308,14 @@ def _on_grid(rows: Iterable[Row], start: float, step: int, count: int) -> dict[L
             value = float(text)
             values[round((float(at) - start) / step)] = value if math.isfinite(value) else math.nan
     return found
+
+
+def _unrecorded(rows: Iterable[Row], record: str, found: Iterable[array[float]]) -> int:
+    """How many points of the grid lie before the first recorded sample; 0 where nothing was recorded."""
+    if not any(row["metric"].get("__name__") == record for row in rows):
+        return 0
+    firsts = (next((i for i, value in enumerate(each) if not math.isnan(value)), None) for each in found)
+    return min((first for first in firsts if first is not None), default=0)
 
 
 def _alert(alert: Mapping[str, Any]) -> Alert:

@@ -155,11 +155,22 @@ def root(
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code of its outcome. Errors are told on stderr."""
+    with reader_may_leave() as lost:
+        code = _ended(arguments)
+    if lost:
+        told = _told(InvalidInput(f"the result cannot be written to stdout: {lost[0].strerror}"))
+        return code or told  # a graver end stays what it is
+    return code
+
+
+def _ended(arguments: Sequence[str]) -> int:
     try:
-        with reader_may_leave(), ending_on_signals():
+        with ending_on_signals():
             app(args=list(arguments), prog_name="chaoskit")
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        return _bug(RuntimeError(str(ended.code)))  # a library's last words, never ours
     except Signalled as ended:
         return _told(ended.error)
     except ChaoskitError as error:

@@ -9,7 +9,6 @@ import typer
 from chaoskit.cli.render import columns, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.errors import InvalidInput
-from chaoskit.runtime import open_store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,14 +41,11 @@ def compare(
         raise InvalidInput(
             "one run with --history, or two runs", hint="chaoskit history --kind run lists them"
         )
-    store = open_store(session.loaded.settings)
-    try:
+    with session.history() as store:
         if history:
             _against_history(session, store, store.get("run", run))
         else:
             _differences(session, store.get("run", run), store.get("run", other))
-    finally:
-        store.close()
 
 
 def _differences(session: Session, one: Document, other: Document) -> None:

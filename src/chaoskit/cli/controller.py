@@ -13,7 +13,8 @@ from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 
 if TYPE_CHECKING:
-    from chaoskit.adapters.exposition import Exposition
+    from collections.abc import Callable
+
     from chaoskit.flows.controller import Controller
     from chaoskit.ports.cluster import ObjectRef
 
@@ -52,16 +53,16 @@ def controller(
 ) -> None:
     """Keep watch: recover what breaks, predict what will, take up detached runs, finish dead ones."""
     from chaoskit.acts.leader import Leadership
-    from chaoskit.adapters.exposition import Endpoints, Exposition, listening
     from chaoskit.clock import refuse_when_stopped
     from chaoskit.events import both
     from chaoskit.flows.controller import DUTIES, Controller
     from chaoskit.recovery import runbook
+    from chaoskit.runtime import check_address, endpoints, exposition
 
-    listening(listen)  # before anything is connected
+    check_address(listen)  # before anything is connected
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
     with session.connected() as runtime, session.listening() as show, stopping() as stop:
-        exposition = Exposition()
+        shown = exposition()
         namespace = "" if everywhere else runtime.namespace
         lease = _lease(namespace or runtime.cluster_namespace or "default", only)
         running = Controller(
@@ -71,14 +72,14 @@ def controller(
             duties=(only.value,) if only else DUTIES,
             runbooks=books,
             confirm=timedelta(seconds=confirm),
-            listen=both(show, exposition),
+            listen=both(show, shown),
             stop=stop,
         )
-        _gauges(exposition, running)
-        with Endpoints(
-            listen, exposition, health=lambda: _stuck(running), readiness=lambda: _unready(running)
-        ) as endpoints:
-            session.say(f"serving  {endpoints.url}  (healthz, readyz, metrics)")
+        _gauges(shown.gauge, running)
+        with endpoints(
+            listen, shown, health=lambda: _stuck(running), readiness=lambda: _unready(running)
+        ) as served:
+            session.say(f"serving  {served.url}  (healthz, readyz, metrics)")
             running.run()
         refuse_when_stopped(stop)
 
@@ -91,12 +92,10 @@ def _lease(namespace: str, only: Only | None) -> ObjectRef:
     return ObjectRef(kube.LEASE, namespace, "chaoskit-controller" + (f"-{only.value}" if only else ""))
 
 
-def _gauges(exposition: Exposition, running: Controller) -> None:
-    exposition.gauge("chaoskit_leader", "1 while this process leads.", lambda: running.state.leads)
-    exposition.gauge("chaoskit_queue_depth", "Work that is due or done.", lambda: running.state.depth)
-    exposition.gauge(
-        "chaoskit_loop_silent_seconds", "Since the loop went round.", lambda: running.state.silent
-    )
+def _gauges(gauge: Callable[[str, str, Callable[[], float]], None], running: Controller) -> None:
+    gauge("chaoskit_leader", "1 while this process leads.", lambda: running.state.leads)
+    gauge("chaoskit_queue_depth", "Work that is due or done.", lambda: running.state.depth)
+    gauge("chaoskit_loop_silent_seconds", "Since the loop went round.", lambda: running.state.silent)
 
 
 def _stuck(running: Controller) -> str:

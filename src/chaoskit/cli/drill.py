@@ -13,7 +13,9 @@ import typer
 from chaoskit.cli.render import columns, emit, next_step, outcome_line, percent
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
+from chaoskit.cli.writing import STDOUT, write
 from chaoskit.errors import InvalidInput
+from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def drill(
     if not (fault or matrix):
         _list(session)
         return
+    if out is not None and out != STDOUT:
+        check_writable(out)
     if matrix:
         names = [*([fault] if fault else ()), *(faults or ())]
         done = _matrix(session, names, workload or [], seed or [7], healthy, speed, parallel)
@@ -218,10 +222,7 @@ def _finish(session: Session, found: Report, missed: Sequence[str], out: Path | 
         **found.document(),
     }
     if out is not None:
-        try:
-            out.write_text(json.dumps({"schema": "chaoskit.io/drill/v1", **document}, indent=2) + "\n")
-        except OSError as error:
-            raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
+        write(out, (json.dumps({"schema": "chaoskit.io/drill/v1", **document}, indent=2) + "\n").encode())
     emit(session, "drill", document, lambda console: _table(console, found, missed, outcome))
     raise typer.Exit(outcome.exit_code)
 

@@ -45,6 +45,7 @@ def evaluate(
     from chaoskit.prediction import document
     from chaoskit.prediction.artifact import libraries
 
+    measured.check_writable(out)
     dataset, meaning, target = measured.read(data, mapping)
     report = judged(
         dataset,

@@ -12,7 +12,6 @@ from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.show import find_record
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import TABLE, Outcome
-from chaoskit.runtime import open_store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,11 +58,8 @@ def _record(session: Session, wanted: str) -> None:
     from chaoskit.reports.explaining import explain as explained
     from chaoskit.reports.reading import JUDGED, name_of
 
-    store = open_store(session.loaded.settings)
-    try:
+    with session.history() as store:
         record = find_record(store, wanted)
-    finally:
-        store.close()
     if record["kind"] not in JUDGED:
         raise InvalidInput(f"{record['id']} is a {record['kind']}", hint=f"chaoskit show {record['id']}")
     told, outcome = explained(record), Outcome(record["outcome"])

@@ -12,7 +12,6 @@ from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
-from chaoskit.runtime import open_store
 
 app = new_app(__doc__)
 
@@ -61,11 +60,8 @@ def history(
     if weaknesses:
         _weaknesses(session, where, start, fail_above)
         return
-    store = open_store(session.loaded.settings)
-    try:
+    with session.history() as store:
         found = [each for one in kinds for each in store.find(one, where, since=start, limit=limit)]
-    finally:
-        store.close()
     found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
     newest = found[:limit]
     emit(session, "history", {"records": newest}, lambda out: _table(out, newest))
@@ -75,11 +71,8 @@ def _weaknesses(session: Session, where: dict[str, str], start: datetime | None,
     """The open weaknesses; ends with 1 when there are more than `most`."""
     from chaoskit.reports.weaknesses import open_weaknesses
 
-    store = open_store(session.loaded.settings)
-    try:
+    with session.history() as store:
         found = open_weaknesses(store.find("run", where, since=start))
-    finally:
-        store.close()
     outcome = Outcome.DONE
     if most is not None:
         outcome = Outcome.WEAKNESS_FOUND if len(found) > most else Outcome.BELOW_THRESHOLD

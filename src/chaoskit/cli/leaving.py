@@ -1,4 +1,4 @@
-"""Output whose reader may leave (``chaoskit history | head``): the rest is dropped, the outcome stands."""
+"""Output whose reader may leave (``chaoskit history | head``), or whose disk is full: the outcome stands."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any, TextIO, cast
 class _Tolerant:
     """A stream that is written to as before, and into nowhere once nobody reads it any more."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, lost: list[OSError]) -> None:
         self._stream = stream
+        self._lost = lost
 
     def write(self, text: str) -> int:
         try:
@@ -35,25 +36,27 @@ class _Tolerant:
     def _drop(self, error: OSError) -> None:
         """What is still to come, and what the interpreter flushes at its end, goes nowhere.
 
-        Only if the reader left (a pipe) or hung up (a terminal): a full disk is an error as ever.
+        Nothing is lost where the reader left (a pipe) or hung up (a terminal); on a full disk it is.
         """
         if error.errno not in {errno.EPIPE, errno.EIO}:
-            raise error
+            self._lost.append(error)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
 
 
 @contextmanager
-def reader_may_leave() -> Iterator[None]:
+def reader_may_leave() -> Iterator[list[OSError]]:
     """Inside, a broken pipe is no error: the exit code tells the outcome, not who read of it.
 
-    Of progress neither: a run whose stderr nobody reads any more has its fault to undo all the same.
+    Of progress neither: a run whose stderr nobody reads any more has its fault to undo all the same. Why a
+    part of stdout could not be written stands in what is given, when it is left.
     """
     out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = cast("TextIO", _Tolerant(out)), cast("TextIO", _Tolerant(err))
+    lost: list[OSError] = []
+    sys.stdout, sys.stderr = cast("TextIO", _Tolerant(out, lost)), cast("TextIO", _Tolerant(err, []))
     try:
-        yield
+        yield lost
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from chaoskit import files
 from chaoskit.cli.render import columns
 from chaoskit.errors import InvalidInput
 
@@ -69,11 +70,26 @@ def write(
     words = [word for option, value in command.items() if value for word in (option, *_told(value))]
     about = [f"Written by `{' '.join(['chaoskit', *words])}`."]
     about += [", ".join(f"{name} {value}" for name, value in facts.items()) + "."]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(markdown(report, title, about=about), encoding="utf-8")
-    beside = path.with_suffix(".json")
-    beside.write_text(json.dumps({**document(report), "facts": facts}, indent=1) + "\n", encoding="utf-8")
+    figures = json.dumps({**document(report), "facts": facts}, indent=1) + "\n"
+    path, beside = both(path)
+    files.write(path, markdown(report, title, about=about).encode())
+    files.write(beside, figures.encode())
     return [path, beside]
+
+
+def both(path: Path) -> tuple[Path, Path]:
+    """Where a report lies as Markdown, and as JSON beside it."""
+    return path, path.with_suffix(".json")
+
+
+def check_writable(out: Path | None) -> None:
+    """A report can be written there, if it is to be: looked at before hours of work.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    for each in both(out) if out is not None else ():
+        files.check_writable(each)
 
 
 def _told(value: Any) -> list[str]:

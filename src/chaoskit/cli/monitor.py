@@ -11,6 +11,7 @@ import typer
 from chaoskit import documents
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
+from chaoskit.cli.writing import write
 from chaoskit.errors import CannotStart, InvalidInput
 from chaoskit.outcome import Outcome
 
@@ -92,8 +93,7 @@ def rules(
     elif out is None:
         sys.stdout.write(text)
     else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        write(out, text.encode())
         session.say(f"rules for {len(signals.known())} signals  {out}")
 
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli import failing
+from chaoskit.cli import failurepatterns
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.runtime import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +55,7 @@ def patterns(
     what chance does not explain.
     """
     if failures:
-        failing.show(session, hours, data, mapping)
+        failurepatterns.show(session, hours, data, mapping)
         return
     from chaoskit.recovery.patterns import recurrences, strategies
     from chaoskit.recovery.trends import trends
@@ -87,11 +86,8 @@ def patterns(
 def _history(session: Session) -> tuple[Attempt, ...]:
     from chaoskit.recovery.attempts import FIELDS, attempts
 
-    store = open_store(session.loaded.settings)
-    try:
+    with session.history() as store:
         return attempts(store.find("recovery", fields=FIELDS))
-    finally:
-        store.close()
 
 
 def _table(out: Console, did: Sequence[Strategy], back: Sequence[Recurrence], went: Sequence[Period]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaoskit.cli.render import emit, next_step, span
-from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
@@ -56,7 +56,12 @@ def plan(
         plans = plans_of(runtime, documents, namespace)
         steady = [] if rbac else _steady(runtime, plans)
     if rbac:
-        sys.stdout.write("---\n".join(dump(body) for body in rights.manifests(plans)))
+        bodies = rights.manifests(plans)
+        text = "---\n".join(map(dump, bodies))
+        if session.output is Format.TABLE:
+            sys.stdout.write(text)
+        else:
+            emit(session, "rights", {"manifests": list(bodies)}, lambda _: None)
         raise typer.Exit
     whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
     if out is not None:

@@ -14,6 +14,7 @@ from chaoskit.cli.render import emit
 from chaoskit.cli.session import ProgressFormat, Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput
+from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def predict(
         session.say(outlooks.headline(outlook))
         _end(session, outlook, gate)
         return
+    if export is not None:
+        check_writable(export)
     asked = model or session.loaded.settings.model
     with ExitStack() as stack:
         runtime = stack.enter_context(session.connected())
@@ -211,19 +214,19 @@ def _metrics(
     """What hears predictions, metrics that are served or written included; what writes them after a look."""
     if not listen and export is None:
         return hear, lambda: None
-    from chaoskit.adapters.exposition import Endpoints, Exposition
     from chaoskit.events import both
+    from chaoskit.runtime import endpoints, exposition
 
-    exposition = Exposition()
+    shown = exposition()
     if listen:
-        served = stack.enter_context(Endpoints(listen, exposition, health=str, readiness=str))
+        served = stack.enter_context(endpoints(listen, shown))
         session.say(f"serving  {served.url}/metrics")
 
     def write() -> None:
         if export is not None:
-            exposition.predictions.write(export)
+            shown.predictions.write(export)
 
-    return both(hear, exposition), write
+    return both(hear, shown), write
 
 
 def _pushing(url: str, lookout: Lookout, hear: Listener) -> Callable[[Outlook], None]:
@@ -232,12 +235,12 @@ def _pushing(url: str, lookout: Lookout, hear: Listener) -> Callable[[Outlook], 
         return lambda _: None
     from datetime import timedelta
 
-    from chaoskit.adapters.notify import Alertmanager
     from chaoskit.errors import Unavailable
     from chaoskit.events import Warned
     from chaoskit.flows.foreseeing import Alerts
+    from chaoskit.runtime import alertmanager
 
-    manager, alerts = Alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step), lookout.namespace)
+    manager, alerts = alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step), lookout.namespace)
 
     def push(outlook: Outlook) -> None:
         try:

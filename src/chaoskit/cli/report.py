@@ -14,7 +14,6 @@ from chaoskit.cli.show import find_record
 from chaoskit.cli.writing import STDOUT, read_bundle, write_bundle
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
-from chaoskit.runtime import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,13 +77,10 @@ def report(
 
 def _found(session: Session, wanted: Sequence[str]) -> tuple[list[Document], list[Document]]:
     """The records named, and everything of their lineages; each once."""
-    store = open_store(session.loaded.settings)
-    try:
+    with session.history() as store:
         named = {each["id"]: each for each in (find_record(store, one) for one in wanted)}
         traces = dict.fromkeys(each["trace_id"] for each in named.values())
         lineage = [each for trace in traces for each in store.find(where={"trace_id": trace})]
-    finally:
-        store.close()
     return list(named.values()), lineage
 
 

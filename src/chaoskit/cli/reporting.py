@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli.stopping import Signalled, undisturbed
-from chaoskit.cli.writing import STDOUT, check_writable, write
+from chaoskit.cli.writing import STDOUT, write
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput
+from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome, gravest, of_error
 from chaoskit.reports.formats import FORMATS, Format, encoded
 from chaoskit.reports.reading import Reported

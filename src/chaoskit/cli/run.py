@@ -19,6 +19,7 @@ from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.redaction import secrets_of
+from chaoskit.reports.score import JUDGED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -314,7 +315,7 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
             out.print(f"  mend {hint}")
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
         out.print(f"  undo {record.undo.state}{left}")
-        if record.score is not None:
+        if record.score is not None and record.outcome in JUDGED:
             out.print(f"  resilience score {record.score:g} of 100")
     if any(record.undo.left for record in records):
         next_step(out, "chaoskit rescue")

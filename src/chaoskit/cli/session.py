@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
     from chaoskit.events import Listener
+    from chaoskit.ports.store import Store
     from chaoskit.runtime import Runtime
     from chaoskit.settings import Loaded
 
@@ -47,12 +49,15 @@ def _seconds(text: str) -> float:
     from chaoskit.documents import seconds
 
     try:
-        found = float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
+        found = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else seconds(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not {error}") from error
-    if not found:
-        raise typer.BadParameter("a limit of 0 leaves no time for anything")
+    if not 0 < found <= _LONGEST:
+        raise typer.BadParameter(f"{text} is no limit: more than 0 and at most {_LONGEST // 86400} days")
     return found
+
+
+_LONGEST = 365 * 86400
 
 
 _SHARED: dict[str, Any] = {
@@ -117,6 +122,14 @@ class Session:
             if announce:
                 self.say(f"cluster  {runtime.description}")
             yield runtime
+
+    @contextmanager
+    def history(self) -> Iterator[Store]:
+        """What is kept of past runs, recoveries and predictions; no cluster is needed for it."""
+        from chaoskit.runtime import open_store
+
+        with closing(open_store(self.loaded.settings)) as store:
+            yield store
 
     @property
     def asked_namespace(self) -> str:

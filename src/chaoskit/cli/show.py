@@ -14,7 +14,6 @@ from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput, NotFound, UnknownName
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document, Store
-from chaoskit.runtime import open_store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,12 +45,9 @@ def show(
     if follow:
         _follow(session, record)
         return
-    store = open_store(session.loaded.settings)
-    try:
+    with session.history() as store:
         found = find_record(store, record)
         lineage = store.find(where={"trace_id": found["trace_id"]}) if trace else (found,)
-    finally:
-        store.close()
     ordered = sorted(lineage, key=lambda each: (each["at"], each["id"]))
     emit(session, "trace", {"trace": found["trace_id"], "records": ordered}, lambda out: _all(out, ordered))
 

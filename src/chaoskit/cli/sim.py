@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +14,7 @@ from chaoskit.errors import CannotStart
 from chaoskit.flows import simulation
 
 app = new_app(__doc__, no_args_is_help=True)
+_USUAL: dict[str, Any] = {"speed": 1.0, "seed": 7, "story": "demo", "history": 6.0}
 
 
 def _folder(session: Session) -> Path:
@@ -29,22 +29,30 @@ def _folder(session: Session) -> Path:
 def up(
     session: Session,
     speed: Annotated[
-        float, typer.Option(min=0.1, max=600, help="How many times faster than the wall.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed: the same seed tells the same story.")] = 7,
+        float | None,
+        typer.Option(min=0.1, max=600, help="How many times faster than the wall (1)."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of names and failures (7).")] = None,
     story: Annotated[
-        str, typer.Option(help="quiet, demo, training, everything, or one failure: packet-loss, ...")
-    ] = "demo",
-    history: Annotated[float, typer.Option(min=0, max=168, help="Hours of past it is given first.")] = 6.0,
+        str | None,
+        typer.Option(help="quiet, demo, training, everything, or one failure: packet-loss, ... (demo)"),
+    ] = None,
+    history: Annotated[
+        float | None, typer.Option(min=0, max=168, help="Hours of past it is given first (6).")
+    ] = None,
 ) -> None:
     """Start it, or find it running; print the path of its kubeconfig, alone, on stdout."""
+    asked = {"speed": speed, "seed": seed, "story": story, "history": history}
+    wanted: dict[str, Any] = _USUAL | {name: each for name, each in asked.items() if each is not None}
     with stopping() as stop:
-        found = simulation.up(
-            _folder(session), speed=speed, seed=seed, story=story, history=history, stop=stop
-        )
+        found = simulation.up(_folder(session), **wanted, stop=stop)
+    ran = _document(found)
+    unheeded = [f"--{name} {each}" for name, each in asked.items() if each not in {None, ran[name]}]
+    if unheeded:
+        session.say(f"! it ran already, without {', '.join(unheeded)}: chaoskit sim down, then up again")
     session.say(f"simulator  seed {found.seed} · {found.rate:g} times faster · {found.url}")
     session.say(f"           Prometheus {found.prometheus} · ends with: chaoskit sim down")
-    sys.stdout.write(f"{found.kubeconfig}\n")
+    emit(session, "simulation", ran, lambda out: out.print(found.kubeconfig, soft_wrap=True))
 
 
 @command(app, places=())
@@ -52,6 +60,7 @@ def down(session: Session) -> None:
     """Stop it and remove its files."""
     ran = simulation.down(_folder(session))
     session.say("simulator  stopped" if ran else "simulator  none was running")
+    emit(session, "simulation", {"stopped": ran}, lambda _: None)
 
 
 @command(app, places=())
@@ -60,15 +69,20 @@ def status(session: Session) -> None:
     found = simulation.status(_folder(session))
     if found is None:
         raise CannotStart("no simulator is running", hint="chaoskit sim up")
-    document = {
+    document = _document(found)
+    lines = "\n".join(f"{name:<12} {value}" for name, value in document.items())
+    emit(session, "simulation", document, lambda out: out.print(lines))
+
+
+def _document(found: simulation.Simulation) -> dict[str, Any]:
+    return {
         "pid": found.pid,
         "kubeconfig": str(found.kubeconfig),
         "url": found.url,
         "prometheus": found.prometheus,
         "seed": found.seed,
-        "rate": found.rate,
+        "speed": found.rate,
         "story": found.story,
+        "history": found.history,
         "startedAt": found.started_at.isoformat(),
     }
-    lines = "\n".join(f"{name:<12} {value}" for name, value in document.items())
-    emit(session, "simulation", document, lambda out: out.print(lines))

@@ -13,6 +13,8 @@ from chaoskit.errors import Interrupted
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 """A closed terminal (SIGHUP) must not leave a fault behind any more than Ctrl-C."""
 
+LEFT = "left without waiting for the undo: chaoskit rescue finishes it"
+
 
 class Signalled(BaseException):
     """A signal ends the command here and now.
@@ -38,8 +40,10 @@ def ending_on_signals() -> Iterator[None]:
 
 
 @contextmanager
-def stopping() -> Iterator[Stop]:
+def stopping(left: str = LEFT) -> Iterator[Stop]:
     """Inside, the first signal sets `Stop`; the second raises `Signalled`, what is owed stays on record.
+
+    `left` says what becomes of that.
 
     Whoever waits on it ends in order: abort, undo, confirm.
     """
@@ -48,7 +52,7 @@ def stopping() -> Iterator[Stop]:
     def ask(number: int, frame: FrameType | None) -> None:
         del frame
         if stop.is_set():
-            raise Signalled(number, "left without waiting for the undo: chaoskit rescue finishes it")
+            raise Signalled(number, left)
         stop.signal = number
         stop.set()
 

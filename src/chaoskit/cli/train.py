@@ -106,6 +106,7 @@ def train(
 
     from chaoskit.prediction import Objectives, Options
 
+    measured.check_writable(out)
     objectives = Objectives(error_ratio=error_objective, latency_p95=latency_objective or inf)
     options = Options(
         recipe=recipe.value,

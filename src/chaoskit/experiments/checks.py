@@ -219,16 +219,13 @@ def rights_of_account(
 
 
 def _answers(
-    cluster: Cluster, trial: Trial, name: str, brought: entitled.Brought, asked: Iterable[Access]
+    cluster: Cluster, trial: Trial, name: str, brought: entitled.Brought, wanted: Iterable[Access]
 ) -> dict[Access, Permission]:
-    """Whether the account may do each of it; the questions are asked side by side."""
+    """Whether the account may do each of it, now or with what documents bring."""
     user = f"system:serviceaccount:{trial.namespace}:{name}"
-    wanted = tuple(asked)
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        answers = pool.map(
-            lambda each: "allowed" if brought.has(each) else cluster.can_i(each, user=user), wanted
-        )
-        return dict(zip(wanted, answers, strict=True))
+    asked = tuple(wanted)
+    found = answered(cluster, (each for each in asked if not brought.has(each)), user)
+    return {each: found.get(each, "allowed") for each in asked}
 
 
 def _some(accesses: Sequence[Access]) -> str:
@@ -244,14 +241,8 @@ def _all(verbs: str, group: str, resource: str, namespace: str) -> Iterator[Acce
 def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[Access]:
     """What a run through Litmus does itself, from the ledger to the undo."""
     home, places = trial.namespace, _places(trial, selections)
-    yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
-    yield from _all("get list watch", _LITMUS, "chaosresults", home)
-    yield from ledger_needs(home)
-    yield from _all("list watch", "", "events", home)
-    yield from _all("list", "batch", "jobs", home)
     emptied = any(each.leaving for each in selections.values())
-    for place in ("",) if emptied else places:
-        yield from _all("get list watch", "", "pods", place)
+    yield from needs_of_every_run(home, ("",) if emptied else places)
     if {"node-drain", "node-taint"}.intersection(trial.faults):
         yield from _all("list patch", "", "nodes", "")
     if "pod-autoscaler" in trial.faults:
@@ -262,6 +253,17 @@ def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterat
         kind = kube.kind_of(body)
         place = str(body["metadata"].get("namespace") or home) if kind.namespaced else ""
         yield from _all("create get delete", kind.group, kind.plural, place)
+
+
+def needs_of_every_run(home: str, places: Iterable[str]) -> Iterator[Access]:
+    """What every run through Litmus does itself in its namespace, and in those of its targets."""
+    yield from _all("create get list watch patch delete", _LITMUS, "chaosengines", home)
+    yield from _all("get list watch", _LITMUS, "chaosresults", home)
+    yield from ledger_needs(home)
+    yield from _all("list watch", "", "events", home)
+    yield from _all("list", "batch", "jobs", home)
+    for place in places:
+        yield from _all("get list watch", "", "pods", place)
 
 
 def _places(trial: Trial, selections: Mapping[str, Selection]) -> tuple[str, ...]:
@@ -311,11 +313,15 @@ def permitted(cluster: Cluster, needed: Iterable[Access], namespace: str) -> Ite
 
 
 def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[Access]:
-    """What the caller may not; the questions are asked side by side."""
+    """What the caller may not."""
+    return [access for access, answer in answered(cluster, needed).items() if answer == "denied"]
+
+
+def answered(cluster: Cluster, needed: Iterable[Access], user: str = "") -> dict[Access, Permission]:
+    """Whether the caller, or `user`, may do each; the questions are asked side by side."""
     asked = tuple(dict.fromkeys(needed))
     with ThreadPoolExecutor(max_workers=8) as pool:
-        answers = pool.map(cluster.can_i, asked)
-        return [access for access, answer in zip(asked, answers, strict=True) if answer == "denied"]
+        return dict(zip(asked, pool.map(lambda each: cluster.can_i(each, user=user), asked), strict=True))
 
 
 def ledger_needs(home: str) -> Iterator[Access]:

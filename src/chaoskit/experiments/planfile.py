@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaoskit import files
 from chaoskit.documents import Document
 from chaoskit.errors import InvalidInput, UnknownName, cause
 from chaoskit.experiments.planning import Plan, refuse_short
@@ -49,15 +48,7 @@ def write(path: Path, documents: Sequence[Document], plans: Sequence[Plan], name
         "documents": [{"path": each.path, "value": each.value} for each in documents],
         "plans": [each.document() for each in plans],
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.fchmod(descriptor, 0o600)  # one that was there keeps its mode otherwise
-            json.dump(whole, file, indent=2)
-    except OSError as error:
-        raise InvalidInput(f"the plan cannot be written to {path}: {error.strerror}") from error
+    files.write(path, json.dumps(whole, indent=2).encode(), private=True)
     return found
 
 

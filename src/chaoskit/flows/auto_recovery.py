@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import inf
 
-from chaoskit import recovery
+from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
@@ -32,7 +32,6 @@ from chaoskit.recovery import (
 )
 from chaoskit.recovery import alerts as alerting
 from chaoskit.recovery.attempts import FIELDS
-from chaoskit.recovery.detection import selected
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook, defaults
@@ -115,7 +114,8 @@ class AutoRecovery:
         alerts: Sequence[Alert] = (),
     ) -> tuple[Issue, ...]:
         """The issues in an observation, roots first, then the gravest."""
-        only = selected(self._world.cluster, namespace, labels) if labels else None
+        kinds = (*kube.WORKLOADS, kube.JOB)
+        only = topology.labelled(self._world.cluster, namespace, labels, kinds) if labels else None
         heard = alerting.symptoms(alerts, seen.topology, now=seen.at).symptoms
         return recovery.issues_in(seen, votes(predictions), only, heard)
 
@@ -242,10 +242,9 @@ class AutoRecovery:
         """
         now = self._world.clock.monotonic()
         if now - self._read >= STALE:
-            world = self._world
-            kept = soon(lambda: world.kept("recovery", limit=LOOKED_BACK, fields=FIELDS))
-            if kept is not None:
-                self._known, self._read = recovery.attempts(kept), now
+            known = remembered(self._world)
+            if known is not None:
+                self._known, self._read = known, now
         return self._known
 
     def patterns(self) -> Patterns:
@@ -256,8 +255,14 @@ class AutoRecovery:
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         document = record.document()
         self._known = (*self._known, *recovery.attempts([document]))
-        keep(self._world, document, listen)
+        self._world.keep(document, listen)
         return record
+
+
+def remembered(world: World) -> tuple[Attempt, ...] | None:
+    """The last recoveries that the store remembers, oldest first; None when it does not answer soon."""
+    kept = soon(lambda: world.kept("recovery", limit=LOOKED_BACK, fields=FIELDS))
+    return None if kept is None else recovery.attempts(kept)
 
 
 def _options(listen: Listener, stop: threading.Event | None) -> Options:
@@ -271,11 +276,3 @@ def votes(predictions: Sequence[PredictionRecord]) -> tuple[Vote, ...]:
         for each in predictions
         if each.alarmed and each.issue
     )
-
-
-def keep(world: World, document: Document, listen: Listener) -> None:
-    """The document is in the store; when that fails, the listener is told, and the work goes on."""
-    try:
-        world.store.put(document)
-    except ChaoskitError as error:
-        listen(Warned(world.clock.now(), f"not in the history: {error.message}"))

@@ -13,17 +13,16 @@ from chaoskit import experiments, kube, prediction, signals, topology
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, Forbidden
+from chaoskit.documents import parse
+from chaoskit.errors import Forbidden
 from chaoskit.events import Listener, ignore
 from chaoskit.experiments import batch
 from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, propose, reproduce
 from chaoskit.flows import learning
-from chaoskit.flows.auto_recovery import keep
 from chaoskit.flows.completing import completed, unbegun, versions_of
 from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
-from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
 from chaoskit.sharing import SharedCluster
@@ -51,7 +50,9 @@ class AIChaosEngine:
     ) -> Dataset:
         """The signals of a namespace over the last `length`, on a grid of `step` seconds."""
         now = self._world.clock.now()
-        return prediction.collect(self._metrics(), now - length, now, namespace, step=step, listen=listen)
+        return prediction.collect(
+            self._world.measured, now - length, now, namespace, step=step, listen=listen
+        )
 
     def train(
         self,
@@ -169,7 +170,7 @@ class AIChaosEngine:
 
     def run(
         self,
-        trial: Trial,
+        what: Trial | Proposal,
         *,
         listen: Listener = ignore,
         stop: threading.Event | None = None,
@@ -181,9 +182,9 @@ class AIChaosEngine:
     ) -> RunRecord:
         """The experiment was run, judged and undone; the record, with the signals around it, is kept.
 
-        `ledger` is that of a run that was handed over.
+        It was generated, or read by `chaoskit.load`. `ledger` is that of a run that was handed over.
         """
-        world = self._world
+        world, trial = self._world, _trial(what) if isinstance(what, Proposal) else what
         record = experiments.run(
             trial,
             cluster=world.cluster,
@@ -202,7 +203,7 @@ class AIChaosEngine:
             ledger=ledger,
         )
         whole = completed(record, trial, world, self._versions)
-        keep(world, whole.document(), listen)
+        world.keep(whole.document(), listen)
         return whole
 
     def run_all(
@@ -273,23 +274,19 @@ class AIChaosEngine:
         allowed = {key for key in seen.workloads if key[0] not in protected}
         if not selector:
             return allowed
-        return allowed & {
-            (body["metadata"]["namespace"], str(kube.ref_of(body, kind)))
-            for kind in kube.WORKLOADS
-            for body in self._world.cluster.list(kind, namespace, labels=selector).items
-        }
+        chosen = topology.labelled(self._world.cluster, namespace, selector)
+        return allowed & {(ref.namespace, str(ref)) for ref in chosen}
 
     @cached_property
     def _versions(self) -> Mapping[str, str]:
         """Asked once for all runs: it costs a list of every deployment."""
         return versions_of(self._world.cluster)
 
-    def _metrics(self) -> MetricsSource:
-        if self._world.metrics is None:
-            raise CannotStart(
-                "there is no Prometheus to read signals from", hint="give its address with --prometheus"
-            )
-        return self._world.metrics
+
+def _trial(proposal: Proposal) -> Trial:
+    """What a proposal says, as if it had been written to a file and read."""
+    (trial,) = experiments.trials(parse(proposal.text, f"{proposal.name}.yaml"))
+    return trial
 
 
 def trace_of(document: Mapping[str, Any]) -> str:

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from chaoskit import kube
-from chaoskit.clock import Stop, WallClock, refuse_when_stopped
-from chaoskit.errors import CannotStart
+from chaoskit import files, kube
+from chaoskit.clock import Clock, Stop, WallClock, refuse_when_stopped
+from chaoskit.errors import CannotStart, InvalidInput
 from chaoskit.events import Event, Listener, ignore
+from chaoskit.experiments.generation import Proposal
 from chaoskit.flows import simulation
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.chaos_engine import AIChaosEngine
 from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
-from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.outcome import Outcome, gravest
+from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import PredictionRecord, RecoveryRecord, RunRecord
 from chaoskit.reports.formats import render
 from chaoskit.reports.reading import Reported
@@ -44,6 +45,7 @@ class Chapter:
     number: int
     title: str
     result: str = ""
+    outcome: Outcome = Outcome.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,22 @@ class Told:
     run: RunRecord
     recoveries: tuple[RecoveryRecord, ...]
 
+    @property
+    def outcome(self) -> Outcome:
+        """What the story ends with: the gravest of its experiment and its recoveries."""
+        return gravest([of_run(self.run.outcome), of_recoveries(each.outcome for each in self.recoveries)])
+
+
+def of_run(outcome: Outcome) -> Outcome:
+    """How the chapter of the experiment ended: a weakness found is what one looks for, and a verdict."""
+    return Outcome.DONE if outcome in {Outcome.PASSED, Outcome.WEAKNESS_FOUND} else outcome
+
+
+def of_recoveries(outcomes: Iterable[Outcome]) -> Outcome:
+    """How the chapter of the recoveries ended: a bad rollout that nobody sees has not been recovered from."""
+    found = tuple(outcomes)
+    return gravest(found) if found else Outcome.NOT_RECOVERED
+
 
 Connect = Callable[[Path, Path], AbstractContextManager[World]]
 """(kubeconfig, home folder) to the connected world: what only the command line or a test can choose."""
@@ -68,20 +86,25 @@ def tell(
     *,
     connect: Connect,
     seed: int = 7,
+    history: float = HISTORY,
     narrate: Callable[[Chapter], None],
     listen: Listener = ignore,
     stop: Stop | None = None,
 ) -> Told:
     """The story was told, and its report, experiments, model and history lie in `folder`.
 
+    `history` is how many hours there are to learn from.
+
     Raises:
         Interrupted: `stop` was set; simulator and folder are gone.
-        CannotStart: the folder has something in it already, or the simulator does not start.
+        InvalidInput: there cannot be such a folder.
+        CannotStart: the folder has something in it already, the simulator does not start, or its shop gives
+            nothing to tell of.
     """
     stop = stop or Stop()
     with _folder(folder), tempfile.TemporaryDirectory(prefix="chaoskit-demo-") as state:
         narrate(Chapter(1, "a cluster"))
-        running = simulation.up(Path(state) / "sim", seed=seed, story="demo", history=HISTORY, stop=stop)
+        running = simulation.up(Path(state) / "sim", seed=seed, story="demo", history=history, stop=stop)
         try:
             with connect(running.kubeconfig, folder) as world:
                 paces = f"{world.description}, {SPEED:g} times faster when it has learned"
@@ -97,9 +120,14 @@ def tell(
 @contextmanager
 def _folder(folder: Path) -> Iterator[None]:
     """An empty folder that stays only if the story is told to its end."""
-    if folder.exists() and any(folder.iterdir()):
-        raise CannotStart(f"{folder} is not empty", hint="remove it, or name another with --out")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise CannotStart(f"{folder} is not empty", hint="remove it, or name another with --out")
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # who may look into it may still not write there
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be the folder of the story: {error.strerror}") from error
     try:
         yield
     except BaseException:
@@ -129,15 +157,15 @@ class _Story:
     def tell(self, fitted: Fitted) -> Told:
         """All chapters but the first two."""
         predictions = self._predict(fitted)
-        experiments = self._generate(predictions)
-        run = self._run(experiments[0])
+        proposals, experiments = self._generate(predictions)
+        run = self._run(proposals[0])
         recoveries = self._recover(predictions)
         return Told(
             self._folder,
             self._report(run, recoveries),
             fitted,
             predictions,
-            tuple(experiments),
+            experiments,
             run,
             recoveries,
         )
@@ -167,6 +195,8 @@ class _Story:
         self._begin(3, "predict")
         # A model that was held back may still be shown, by name: the story says that it was.
         found = self._engine.predict(NAMESPACE, model=fitted.name, listen=self._listen)
+        if not found:
+            raise CannotStart("no workload of the simulated shop has signals to predict from")
         top = found[0]
         chance = (
             ""
@@ -176,34 +206,35 @@ class _Story:
         self._narrate(Chapter(3, "predict", f"{top.target}: {chance}; {'; '.join(top.reasons[:1])}"))
         return found
 
-    def _generate(self, predictions: Sequence[PredictionRecord]) -> list[Path]:
+    def _generate(
+        self, predictions: Sequence[PredictionRecord]
+    ) -> tuple[tuple[Proposal, ...], tuple[Path, ...]]:
+        """The best experiments, and the files in which they lie."""
         self._begin(4, "generate")
         proposals = self._engine.generate(NAMESPACE, predictions, top=3)
+        if not proposals:
+            raise CannotStart("there is no experiment to propose for the simulated shop")
         paths = []
         for each in proposals:
             path = self._folder / "experiments" / f"{each.experiment['metadata']['name']}.yaml"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(each.text, encoding="utf-8")
+            files.write(path, each.text.encode())
             paths.append(path)
         self._narrate(Chapter(4, "generate", proposals[0].reason))
-        return paths
+        return proposals, tuple(paths)
 
-    def _run(self, experiment: Path) -> RunRecord:
-        from chaoskit.experiments import load
-
+    def _run(self, proposal: Proposal) -> RunRecord:
         self._begin(5, "run")
-        (trial,) = load([str(experiment)])
-        record = self._engine.run(trial, listen=self._listen, stop=self._stop)
+        record = self._engine.run(proposal, listen=self._listen, stop=self._stop)
         self._leave_if(record.outcome)
         words = f"{record.outcome.words}: {record.reason}; undo {record.undo.state}"
-        self._narrate(Chapter(5, "run", words))
+        self._narrate(Chapter(5, "run", words, of_run(record.outcome)))
         return record
 
     def _recover(self, predictions: Sequence[PredictionRecord]) -> tuple[RecoveryRecord, ...]:
         """A bad rollout is begun on purpose, seen, and recovered from, with whatever else is wrong."""
         self._begin(6, "recover")
         self._world.cluster.patch(_STORIES, {"data": {"name": "crash-loop:orders"}})
-        self._until_crashing("orders")
+        until_crashing(self._world.cluster, self._world.clock, "orders", self._stop)
         seen = self._recovery.observe(NAMESPACE)
         decisions = self._recovery.plan(self._recovery.classify(seen, predictions), seen)
         records: list[RecoveryRecord] = []
@@ -213,18 +244,9 @@ class _Story:
             records.append(self._recovery.recover(each, listen=self._listen, stop=self._stop))
             self._leave_if(records[-1].outcome)
         words = "; ".join(_recovered(each) for each in records) or "nothing to recover from"
-        self._narrate(Chapter(6, "recover", words))
+        outcome = of_recoveries(each.outcome for each in records)
+        self._narrate(Chapter(6, "recover", words, outcome))
         return tuple(records)
-
-    def _until_crashing(self, app: str) -> None:
-        """A container of the new revision has crashed twice."""
-        interest = Interest(kube.POD, NAMESPACE, labels=f"app={app}")
-        deadline = self._world.clock.monotonic() + 300
-        with Watching(self._world.cluster, [interest], self._world.clock) as watching:
-            while self._world.clock.monotonic() < deadline and not self._stop.is_set():
-                sighting = watching.next(5)
-                if sighting is not None and kube.restarts(sighting.change.object) >= 2:
-                    return
 
     def _report(self, run: RunRecord, recoveries: Sequence[RecoveryRecord]) -> Path:
         lineage = {run.trace_id, *(each.trace_id for each in recoveries)}
@@ -232,7 +254,7 @@ class _Story:
             d for trace in sorted(lineage) for d in self._world.store.find(where={"trace_id": trace})
         ]
         path = self._folder / "report.html"
-        path.write_text(render("html", Reported(tuple(documents))), encoding="utf-8")
+        files.write(path, render("html", Reported(tuple(documents))).encode())
         return path
 
     def _unless_stopped(self, event: Event) -> None:
@@ -243,6 +265,24 @@ class _Story:
     def _leave_if(self, outcome: Outcome) -> None:
         if outcome in {Outcome.INTERRUPTED, Outcome.TERMINATED, Outcome.TIMED_OUT}:
             refuse_when_stopped(self._stop)
+
+
+def until_crashing(cluster: Cluster, clock: Clock, app: str, stop: Stop) -> None:
+    """A container of the app's new revision has crashed twice.
+
+    Raises:
+        CannotStart: none did within five minutes of the cluster's time.
+        Interrupted: `stop` was set meanwhile.
+    """
+    interest = Interest(kube.POD, NAMESPACE, labels=f"app={app}")
+    deadline = clock.monotonic() + 300
+    with Watching(cluster, [interest], clock) as watching:
+        while clock.monotonic() < deadline:
+            refuse_when_stopped(stop)
+            sighting = watching.next(5)
+            if sighting is not None and kube.restarts(sighting.change.object) >= 2:
+                return
+    raise CannotStart(f"the bad rollout of {app} did not crash within 5 minutes")
 
 
 def _recovered(record: RecoveryRecord) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from chaoskit import kube
@@ -11,31 +11,23 @@ from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, NotFound
 from chaoskit.experiments import checks
-from chaoskit.experiments.checks import Check
+from chaoskit.experiments.checks import Check, State
 from chaoskit.flows.deaths import seem_dead, words
 from chaoskit.ports.cluster import Access, Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource, Signal
 from chaoskit.ports.store import Store
+from chaoskit.recovery import remedies
 from chaoskit.signals import known
 from chaoskit.signals.needs import unmet
 
 NODES_RECOMMENDED = 3
 
-_RUN = (
-    Access("create", "litmuschaos.io", "chaosengines"),
-    Access("patch", "litmuschaos.io", "chaosengines"),
-    Access("list", "litmuschaos.io", "chaosresults"),
-    Access("create", "coordination.k8s.io", "leases"),
-    Access("update", "coordination.k8s.io", "leases"),
-    Access("list", "", "pods"),
-    Access("list", "", "events"),
-)
-_RECOVER = (
-    Access("patch", "apps", "deployments"),
-    Access("delete", "", "pods"),
-    Access("create", "", "pods", subresource="eviction"),
-    Access("list", "apps", "replicasets"),
-)
+_USUAL = ("restart-pod", "rolling-restart", "roll-back")
+"""The remediations whose rights stand for all: those of the most frequent issues."""
+_MENDS = {
+    "run": "ask for these rights: chaoskit plan FILE --rbac prints them",
+    "recover": "ask for these rights if you want to recover",
+}
 
 
 def examine(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
@@ -62,19 +54,35 @@ def cluster(found: Cluster) -> Iterator[Check]:
 
 
 def rights(found: Cluster, namespace: str) -> Iterator[Check]:
-    """What the caller may do of what `run` and `recover` need."""
+    """What the caller may do of what `run` asks for and, needed by fewer people, `recover`."""
     if absent(found, namespace):
         yield Check("namespace", "blocked", f"there is no namespace {namespace}", "-n names another")
         return
-    for command, needed in (("run", _RUN), ("recover", _RECOVER)):
-        here = [Access(a.verb, a.group, a.resource, namespace, a.subresource) for a in needed]
-        denied = [str(access) for access in here if found.can_i(access) == "denied"]
-        if denied:
-            yield Check(
-                "rights", "blocked", f"{command}: you may not {', '.join(denied)}", "ask for these rights"
-            )
-        else:
-            yield Check("rights", "ok", f"you may do what {command} needs in namespace {namespace}")
+    yield _permitted(found, "run", namespace, checks.needs_of_every_run(namespace, [namespace]), "blocked")
+    yield _permitted(found, "recover", namespace, _needs_of_recoveries(namespace), "warning")
+
+
+def _needs_of_recoveries(namespace: str) -> Iterator[Access]:
+    """The ledger, and what the usual remediations ask for of a deployment."""
+    target = ObjectRef(kube.DEPLOYMENT, namespace, "any")
+    yield from checks.ledger_needs(namespace)
+    for remedy in map(remedies.EVERY.__getitem__, _USUAL):
+        yield from remedy.needs(remedy.step(action=remedy.action), target)
+
+
+def _permitted(
+    found: Cluster, command: str, namespace: str, needed: Iterable[Access], without: State
+) -> Check:
+    """Whether the caller may do all of it; `without` is what it is when he may not."""
+    answers = checks.answered(found, needed)
+    denied = [str(access) for access, answer in answers.items() if answer == "denied"]
+    if denied:
+        words = f"{command}: you may not {', '.join(denied)}"
+        return Check("rights", without, words, _MENDS[command])
+    if "unknown" in answers.values():
+        words = f"{command}: whether you may do what it needs in namespace {namespace} cannot be known"
+        return Check("rights", "warning", words)
+    return Check("rights", "ok", f"you may do what {command} needs in namespace {namespace}")
 
 
 def absent(found: Cluster, namespace: str) -> bool:

@@ -12,10 +12,8 @@ from chaoskit import kube, prediction, signals
 from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
-from chaoskit.flows.auto_recovery import AutoRecovery, keep
+from chaoskit.flows.auto_recovery import remembered
 from chaoskit.flows.world import World
-from chaoskit.ports.cluster import Kind
-from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
 
@@ -28,13 +26,6 @@ RULES_STEP = 60
 
 AGAIN = 3
 """So many steps are asked for again: what is scraped or recorded late is not missing for ever."""
-
-KINDS: Mapping[Kind, str] = {
-    kube.DEPLOYMENT: "deployment",
-    kube.STATEFUL_SET: "statefulset",
-    kube.DAEMON_SET: "daemonset",
-}
-"""Workloads that a selector may choose."""
 
 NEAR = timedelta(hours=1)
 """A recovery within so much of an incident was of it."""
@@ -143,7 +134,7 @@ class Lookout:
         chosen = self._chosen()
         found = self._with_help([each for each in found if chosen is None or each.target in chosen])
         for each in found:
-            keep(world, each.document(), self.listen)
+            world.keep(each.document(), self.listen)
             self.listen(_foreseen(each))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
@@ -190,7 +181,13 @@ class Lookout:
     def _collected(self, start: datetime, end: datetime) -> Dataset:
         wanted = self.model[1].spec.signals if self.model else signals.known()
         found = prediction.collect(
-            self._metrics(), start, end, self.namespace, wanted=wanted, step=self.step, listen=self._warned
+            self.world.measured,
+            start,
+            end,
+            self.namespace,
+            wanted=wanted,
+            step=self.step,
+            listen=self._warned,
         )
         return found.select(tuple(each for each in wanted if each.scope != "node"))
 
@@ -198,13 +195,6 @@ class Lookout:
         """Of what collecting tells, warnings alone are news: it is over in a moment."""
         if isinstance(event, Warned):
             self.listen(event)
-
-    def _metrics(self) -> MetricsSource:
-        if self.world.metrics is None:
-            raise CannotStart(
-                "there is no Prometheus to read signals from", hint="give its address with --prometheus"
-            )
-        return self.world.metrics
 
     def _chosen(self) -> set[str] | None:
         """The workloads with the selector's labels; None where there is no selector: all of them."""
@@ -232,8 +222,8 @@ class Lookout:
     def _replicas(self, selector: str = "") -> dict[str, int]:
         """How many pods each workload with these labels should have; a daemon set one at least."""
         return {
-            f"{word}/{body['metadata']['name']}": body.get("spec", {}).get("replicas", 1)
-            for kind, word in KINDS.items()
+            str(kube.ref_of(body, kind)): body.get("spec", {}).get("replicas", 1)
+            for kind in kube.WORKLOADS
             for body in self.world.cluster.list(kind, self.namespace, labels=selector).items
         }
 
@@ -241,7 +231,7 @@ class Lookout:
         """With what helped in the incidents that they are like."""
         if not any(each.similar for each in found):
             return tuple(found)
-        attempts = [each for each in AutoRecovery(self.world).history() if each.helped]
+        attempts = [each for each in remembered(self.world) or () if each.helped]
 
         def helped(incident: Mapping[str, Any]) -> str:
             who, at = (incident["namespace"], incident["target"]), datetime.fromisoformat(incident["at"])

@@ -13,7 +13,6 @@ from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Rescued
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Event, Listener, Step, Warned, ignore
-from chaoskit.flows.auto_recovery import keep
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
@@ -65,7 +64,7 @@ def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
     except ChaoskitError as error:
         heard.listen(Warned(world.clock.now(), f"not in the history: {error.message}"))
         return rescued
-    keep(world, found if known is None else _amended(known, found), heard.listen)
+    world.keep(found if known is None else _amended(known, found), heard.listen)
     return rescued
 
 

@@ -1,8 +1,14 @@
-"""A simulated cluster kept running in a process of its own: up, down, status."""
+"""A simulated cluster kept running in a process of its own: up, down, status.
+
+Whoever starts a simulator takes the lock of its folder and hands it on: the simulator holds it as long as
+it lives, the kernel frees it whatever ends it. So a folder has one simulator, and the number that its
+status file names is its own, never that of a stranger who was given the same number since.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -10,23 +16,30 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from chaoskit import kube
 from chaoskit.clock import Clock, Stop, refuse_when_stopped
-from chaoskit.errors import CannotStart
+from chaoskit.errors import CannotStart, UnknownName
 from chaoskit.ports.cluster import Cluster, ObjectRef
 
 PUBLISHED = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
 """Where a simulated cluster says what it is, and how its time follows the wall's."""
 _PATIENCE = 120.0
+_GRACE = 5.0
+"""Seconds for a process to end in order."""
+_STATUS, _LOCK = "status.json", "lock"
+_MISUSED = 2
+"""How the simulator ends when it is asked for what it does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """A running simulator: where its kubeconfig lies, and how fast its time flows."""
+    """A running simulator: where its kubeconfig lies, how fast its time flows, its hours of past."""
 
     pid: int
     kubeconfig: Path
@@ -35,16 +48,17 @@ class Simulation:
     seed: int
     rate: float
     story: str
+    history: float
     started_at: datetime
 
 
 def status(folder: Path) -> Simulation | None:
-    """The simulator that keeps its state in `folder`; None when none runs there."""
-    try:
-        found = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    """The simulator that keeps its state in `folder`; None when none is ready there."""
+    if not _held(folder):
         return None
-    if not _alive(found["pid"]):
+    try:
+        found = json.loads((folder / _STATUS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
         return None
     return Simulation(
         pid=found["pid"],
@@ -53,7 +67,8 @@ def status(folder: Path) -> Simulation | None:
         prometheus=found["prometheus"],
         seed=found["seed"],
         rate=found["rate"],
-        story=found.get("story", ""),
+        story=found["story"],
+        history=found["history"],
         started_at=datetime.fromisoformat(found["startedAt"]),
     )
 
@@ -67,36 +82,49 @@ def up(
     history: float = 0.0,
     stop: Stop | None = None,
 ) -> Simulation:
-    """A simulator runs, detached from this process; the one that ran already is left as it is.
+    """A simulator runs, detached from this process; one that ran already, or starts, is left as it is.
 
     `speed` is how many times faster than the wall its time flows, `history` how many hours of past it
     is given first.
 
     Raises:
+        UnknownName: there is no such story; those that there are stand in the message.
         CannotStart: it ended or did not get ready; the message ends with what it said last.
         Interrupted: `stop` was set meanwhile; the process and its files are gone.
     """
-    running = status(folder)
-    if running is not None:
-        return running
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "log"
+    stop = stop or Stop()
     arguments = {"state": folder, "speed": speed, "seed": seed, "story": story, "history": history}
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.closing(_open(folder)) as lock:
+            if _taken(lock, folder):
+                return _started(folder, lock, arguments, stop)
+        running = status(folder)
+        if running is not None:
+            return running
+        stop.wait(0.05)
+        refuse_when_stopped(stop)
+    raise CannotStart("another simulator starts there, and does not get ready", hint="chaoskit sim down")
+
+
+def _started(folder: Path, lock: BinaryIO, arguments: Mapping[str, object], stop: Stop) -> Simulation:
+    (folder / _STATUS).unlink(missing_ok=True)  # of one that was killed
     flags = [part for name, value in arguments.items() for part in (f"--{name}", str(value))]
-    with log.open("wb") as out:
+    with (folder / "log").open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "chaoskit.simulator", *flags],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             start_new_session=True,
+            pass_fds=[lock.fileno()],
         )
     try:
-        return _ready(process, folder, stop or Stop())
+        return _ready(process, folder, stop)
     except BaseException as error:
-        _end(process.pid)
-        process.wait()
-        if not isinstance(error, CannotStart):  # only then does somebody want to read its log
+        process.terminate()
+        _wait(process)
+        if not isinstance(error, CannotStart):  # else somebody wants to read its log
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -118,10 +146,16 @@ def set_pace(cluster: Cluster, rate: float, *, wall: Clock, stop: Stop | None = 
 
 
 def down(folder: Path) -> bool:
-    """No simulator runs there and its files are gone; False when none ran."""
+    """No simulator runs there and its files are gone; False when none ran.
+
+    Raises:
+        CannotStart: one that does not tell its number yet is starting, or it does not end.
+    """
     running = status(folder)
     if running is not None:
-        _end(running.pid)
+        _end(running.pid, folder)
+    elif _held(folder):
+        raise CannotStart("a simulator is just starting there", hint="try again when it has started")
     shutil.rmtree(folder, ignore_errors=True)
     return running is not None
 
@@ -129,43 +163,72 @@ def down(folder: Path) -> bool:
 def _ready(process: subprocess.Popen[bytes], folder: Path, stop: Stop) -> Simulation:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        found = status(folder)
-        if found is not None:
-            process.returncode = 0  # it outlives us: nobody is to wait for it
-            return found
         if process.poll() is not None:
             break
+        if (folder / _STATUS).exists() and (found := status(folder)) is not None:
+            process.returncode = 0  # it outlives us: nobody is to wait for it
+            return found
         stop.wait(0.05)
         refuse_when_stopped(stop)
-    last = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    said = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    if process.returncode == _MISUSED:
+        raise UnknownName(said[-1].rpartition("error: argument ")[2])
     raise CannotStart(
-        f"the simulator did not start: {' / '.join(last) or 'it said nothing'}",
+        f"the simulator did not start: {' / '.join(said[-3:]) or 'it said nothing'}",
         hint=f"its log: {folder / 'log'}",
     )
 
 
-def _alive(pid: int) -> bool:
-    """Whether the process runs; a zombie child of ours does not."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+def _open(folder: Path) -> BinaryIO:
+    """The file that is locked, made when missing."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # `down` may remove the folder just now
+            return (folder / _LOCK).open("ab")
+
+
+def _taken(lock: BinaryIO, folder: Path) -> bool:
+    """Whether the lock is ours now, and still the folder's: `down` may have removed it meanwhile."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(lock.fileno()), (folder / _LOCK).stat())
+    except (BlockingIOError, FileNotFoundError):
         return False
-    except PermissionError:
+
+
+def _held(folder: Path) -> bool:
+    """Whether a simulator holds the folder's lock, or somebody who is starting one."""
+    try:
+        with (folder / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
         return True
-    return True
+    return False
 
 
-def _end(pid: int) -> None:
-    """The process has ended: asked first, forced after five seconds."""
-    for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        try:
+def _end(pid: int, folder: Path) -> None:
+    """The folder's simulator has ended: asked first, forced after five seconds."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            return
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if not _alive(pid):
-                return
+        deadline = time.monotonic() + _GRACE
+        while _held(folder):
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.02)
+        else:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)  # one that this very process started
+            return
+    raise CannotStart(f"the simulator, process {pid}, does not end")
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """A process that was told to end has ended, by force after a while."""
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

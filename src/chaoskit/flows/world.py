@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit.clock import Clock
+from chaoskit.errors import CannotStart, ChaoskitError
+from chaoskit.events import Listener, Warned
 from chaoskit.governor import Governor, Limits
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.commands import Commands
@@ -53,6 +55,26 @@ class World:
         """What the store keeps of this cluster, newest first; another cluster may share the store."""
         mine = {"cluster": self.cluster.name, **(where or {})}
         return self.store.find(kind, mine, since=since, limit=limit, fields=fields)
+
+    @property
+    def measured(self) -> MetricsSource:
+        """Prometheus, where there must be one.
+
+        Raises:
+            CannotStart: there is none.
+        """
+        if self.metrics is None:
+            raise CannotStart(
+                "there is no Prometheus to read signals from", hint="give its address with --prometheus"
+            )
+        return self.metrics
+
+    def keep(self, document: Document, listen: Listener) -> None:
+        """The document is in the history; when that fails, the listener is told, and the work goes on."""
+        try:
+            self.store.put(document)
+        except ChaoskitError as error:
+            listen(Warned(self.clock.now(), f"not in the history: {error.message}"))
 
     @property
     def governor(self) -> Governor:

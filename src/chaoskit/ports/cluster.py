@@ -98,9 +98,10 @@ class Access:
 class Cluster(Protocol):
     """A Kubernetes cluster.
 
-    Every call raises `Unavailable` when the server cannot be reached after retries, `Forbidden` on 403
-    and 401, `NotFound` on 404, `Conflict` on 409, `InvalidInput` on 400 and 422, and `Refused` (guard
-    ``disruption budget``) when an eviction is blocked. Writes are never retried unless that is safe.
+    Every call raises `Unavailable` when the server cannot be reached after retries, `CannotStart` on 401
+    (it does not know the caller), `Forbidden` on 403, `NotFound` on 404, `Conflict` on 409,
+    `InvalidInput` on 400 and 422, and `Refused` (guard ``disruption budget``) when an eviction is blocked.
+    Writes are never retried unless that is safe.
     """
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -163,17 +163,3 @@ def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
         *databasesymptoms.detect(whole, seen.samples, now=at),
     )
     return (*found, *networksymptoms.detect(whole, seen.policies, found, now=at))
-
-
-def selected(cluster: Cluster, namespace: str, labels: str) -> Collection[ObjectRef]:
-    """The workloads of a namespace ("" is all) that the server selects by their labels.
-
-    Raises:
-        InvalidInput: it is no selector.
-    """
-    kinds: Sequence[Kind] = (*kube.WORKLOADS, kube.JOB)
-    return {
-        replace(kube.ref_of(body, kind), uid="")
-        for kind in kinds
-        for body in cluster.list(kind, namespace, labels=labels).items
-    }

@@ -18,7 +18,7 @@ LABEL = "weight"
 """The label of an engine or experiment that says how much its faults weigh, as in ChaosCenter."""
 USUAL = 10
 
-_COUNTED = frozenset({Outcome.PASSED, Outcome.WEAKNESS_FOUND, Outcome.UNDO_UNCONFIRMED})
+JUDGED = frozenset({Outcome.PASSED, Outcome.WEAKNESS_FOUND, Outcome.UNDO_UNCONFIRMED})
 """Ends at which our own conditions tell about the fault; at others only Litmus may have something to say."""
 
 
@@ -81,7 +81,7 @@ def _score(found: Iterable[Share]) -> float | None:
 def _success(run: Document, case: Case) -> int:
     told = _told(run, case.name)
     own = [part.state == "pass" for part in case.parts if part.what == "condition"]
-    if not own or Outcome(run["outcome"]) not in _COUNTED:
+    if not own or Outcome(run["outcome"]) not in JUDGED:
         return told
     held = own + [part.state == "pass" for part in case.parts if part.what == "probe"]
     return 100 * sum(held) // len(held)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from chaoskit.simulator.cluster import SimulatedCluster
+from chaoskit.simulator.shop.director import unknown
 
 QUIET = "quiet"
 """The story in which nothing goes wrong."""
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     with cluster:
         try:
-            _tell(given.state, cluster, given.story)
+            _tell(given, cluster)
             threading.Event().wait()
         finally:
             for name in ("status.json", "kubeconfig"):
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, required=True, help="folder for kubeconfig and status")
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per second")
     parser.add_argument("--seed", type=int, default=7, help="the same seed, the same cluster")
-    parser.add_argument("--story", default=QUIET, help="what goes wrong")
+    parser.add_argument("--story", type=_story, default=QUIET, help="what goes wrong")
     parser.add_argument("--history", type=float, default=0.0, help="hours lived through before the start")
     parser.add_argument("--port", type=int, default=0, help="port of the API server; 0: any free one")
     parser.add_argument("--pods", type=int, default=0, help="a drawn shop of so many pods, up to 1000")
@@ -62,8 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tell(state: Path, cluster: SimulatedCluster, story: str) -> None:
+def _story(text: str) -> str:
+    if wrong := unknown(text):
+        raise argparse.ArgumentTypeError(wrong)
+    return text
+
+
+def _tell(given: argparse.Namespace, cluster: SimulatedCluster) -> None:
     """The state folder says where the cluster is; status.json comes last, and whole."""
+    state: Path = given.state
     cluster.kubeconfig(state / "kubeconfig")
     status = {
         "pid": os.getpid(),
@@ -71,7 +79,8 @@ def _tell(state: Path, cluster: SimulatedCluster, story: str) -> None:
         "prometheus": cluster.prometheus_url,
         "seed": cluster.engine.seed,
         "rate": cluster.engine.rate,
-        "story": story,
+        "story": given.story,
+        "history": given.history,
         "startedAt": datetime.now(UTC).isoformat(),
     }
     draft = state / ".status.json.draft"

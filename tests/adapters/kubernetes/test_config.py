@@ -54,6 +54,19 @@ def test_no_kubeconfig_says_how_to_start_the_simulator(tmp_path: Path) -> None:
     assert "chaoskit sim up" in raised.value.hint
 
 
+@pytest.mark.parametrize("empty", ["", " ", os.pathsep])
+def test_a_variable_that_a_failed_command_left_empty_means_no_other_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    kubeconfig(tmp_path / ".kube/config", "production", current="production")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert log_in(environ={}).name == "production"
+    for environ in ({"KUBECONFIG": empty}, IN_POD | {"KUBECONFIG": empty}):
+        with pytest.raises(CannotStart, match="KUBECONFIG is set, but empty"):
+            log_in(environ=environ, account=account(tmp_path, token="s3cret", ca_crt="PEM"))
+
+
 def test_a_kubeconfig_that_was_named_must_exist(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="there is no kubeconfig at") as raised:
         log_in(tmp_path / "absent")
@@ -121,6 +134,18 @@ def test_inside_a_pod_its_own_account_logs_in(tmp_path: Path) -> None:
     assert (login.name, login.namespace) == ("in-cluster", "chaos")
     assert login.configuration.host == "https://10.96.0.1:443"
     assert login.configuration.auth_settings()["BearerToken"]["value"] == "bearer s3cret"
+
+
+def test_a_context_is_never_taken_for_the_pods_own_cluster(tmp_path: Path) -> None:
+    place = account(tmp_path, token="s3cret", ca_crt="PEM")
+    with pytest.raises(CannotStart, match="no kubeconfig that could have a context 'staging'"):
+        log_in(None, "staging", environ=IN_POD, account=place)
+
+
+def test_a_file_that_is_no_text_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(b"a: \xff\n")
+    with pytest.raises(CannotStart, match="no text in UTF-8"):
+        log_in(tmp_path / "c")
 
 
 def test_a_kubeconfig_goes_before_the_pods_account(tmp_path: Path) -> None:

@@ -38,14 +38,18 @@ def log_in(
     """The cluster of `context` in `kubeconfig`, else in $KUBECONFIG or ~/.kube/config, else the pod's own.
 
     Raises:
-        CannotStart: there is no kubeconfig, it cannot be read, or it has no such context.
+        CannotStart: there is no kubeconfig, it cannot be read, or it has no such context; or $KUBECONFIG is
+            set to nothing, as by a command that failed: then no other cluster is meant.
     """
     files = _files(kubeconfig, environ)
     if files:
         return _from_files(files, context)
+    if context:
+        words = f"no cluster: there is no kubeconfig that could have a context {context!r}"
+        raise CannotStart(words, hint="--kubeconfig or KUBECONFIG names it")
     if environ.get("KUBERNETES_SERVICE_HOST") and (account / "token").is_file():
         return _from_account(account, environ)
-    looked = environ.get("KUBECONFIG") or "~/.kube/config"
+    looked = environ.get("KUBECONFIG", "~/.kube/config")
     raise CannotStart(f"no cluster: there is no kubeconfig at {looked}", hint=_NO_CLUSTER)
 
 
@@ -54,15 +58,18 @@ def _files(kubeconfig: Path | None, environ: Mapping[str, str]) -> tuple[Path, .
         if not kubeconfig.expanduser().is_file():
             raise CannotStart(f"no cluster: there is no kubeconfig at {kubeconfig}", hint=_NO_CLUSTER)
         return (kubeconfig.expanduser(),)
-    named = (environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep)
-    paths = (Path(each).expanduser() for each in named if each)
+    named = environ.get("KUBECONFIG", "~/.kube/config")
+    if not named.strip(os.pathsep + " "):
+        words = "no cluster: KUBECONFIG is set, but empty: has the command that was to fill it failed?"
+        raise CannotStart(words, hint="set it, or unset KUBECONFIG for ~/.kube/config")
+    paths = (Path(each).expanduser() for each in named.split(os.pathsep) if each)
     return tuple(path for path in paths if path.is_file())
 
 
 def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
     where = os.pathsep.join(map(str, files))
     try:
-        documents = [yaml.safe_load(path.read_text()) or {} for path in files]
+        documents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
         name, namespace = choose_context(documents, context, where)
         configuration = _configuration()
         official.load_kube_config(where, context=name, client_configuration=configuration)
@@ -70,6 +77,8 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold the token
         raise CannotStart(f"the kubeconfig {where} is no YAML{at}", hint="kubectl config view") from error
+    except UnicodeDecodeError as error:
+        raise CannotStart(f"the kubeconfig {where} is no text in UTF-8") from error
     except (official.ConfigException, OSError, KeyError, TypeError, AttributeError) as error:
         # The official loader indexes what it finds: a file of another shape ends in any of these.
         said = " ".join(str(error).split())

@@ -39,6 +39,13 @@ _SETTLE = 8.0 * 60
 _logger = logging.getLogger(__name__)
 
 
+def unknown(story: str) -> str:
+    """What is wrong with the story's name, and those that there are; "" of one that there is."""
+    name = story.partition(":")[0]
+    known = sorted((*_EVERY, "training", "everything", "demo", "quiet", "busy"))
+    return "" if name in known else f"no story is called {name!r}; there are {', '.join(known)}"
+
+
 class Director:
     """Begins stories on the stage and keeps the truth about them in `incidents`."""
 
@@ -100,8 +107,7 @@ class Director:
         elif name in _EVERY:
             yield self._single(name, workload)
         elif name:
-            known = ", ".join(sorted((*_EVERY, "training", "everything", "demo", "quiet", "busy")))
-            raise ValueError(f"no story is called {name!r}; there are {known}")
+            raise ValueError(unknown(name))
 
     def _incidents(self, until: float, kinds: tuple[str, ...] = TRAINING) -> Script:
         bag: list[str] = []

@@ -1,0 +1,61 @@
+"""Files that are written: whole or not at all, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chaoskit.errors import InvalidInput
+
+
+def write(path: Path, content: bytes, *, private: bool = False) -> None:
+    """The file holds the content, its folder made when missing; a `private` one only its owner can read.
+
+    Who reads it meanwhile reads what was there before. A device or pipe is written to as it is.
+
+    Raises:
+        InvalidInput: it cannot be written there.
+    """
+    with translated(path):
+        if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+            path.write_bytes(content)
+            return
+        real = Path(os.path.realpath(path))
+        real.parent.mkdir(parents=True, exist_ok=True)
+        beside = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
+        try:
+            made = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+            with os.fdopen(made, "wb") as file:
+                file.write(content)
+            beside.replace(real)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def check_writable(path: Path) -> None:
+    """A file can be written there; its folder was made when missing.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    with translated(path):
+        if path.is_dir():
+            raise InvalidInput(f"{path} cannot be written: it is a folder", hint="name a file")
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Inside, what the system says against writing there is `InvalidInput`."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,45 @@
+"""Files are written whole, and what stands against it is an error of who named them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoskit.errors import InvalidInput
+from chaoskit.files import check_writable, write
+
+
+def test_a_file_is_there_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a/b/c"
+    check_writable(path)
+    assert not path.exists()
+    write(path, b"one")
+    write(path, b"two")
+    assert [each.name for each in path.parent.iterdir()] == ["c"]
+    assert path.read_bytes() == b"two"
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write(tmp_path / "link", b"x")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"x"
+
+
+def test_a_private_file_is_its_owners_alone(tmp_path: Path) -> None:
+    write(tmp_path / "open", b"x")
+    write(tmp_path / "private", b"x", private=True)
+    assert (tmp_path / "private").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "open").stat().st_mode & 0o400
+
+
+@pytest.mark.parametrize("place", ["file/below", "folder", "/proc/below/it"])
+def test_what_cannot_be_written_is_said_before_and_when_it_is(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        check_writable(tmp_path / place)
+    if place != "folder":  # which `write` takes for a device
+        with pytest.raises(InvalidInput, match="cannot be written"):
+            write(tmp_path / place, b"x")

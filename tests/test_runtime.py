@@ -1,0 +1,60 @@
+"""Which cluster is a simulated one: the one that says so, and none that is away or has a namesake of it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from chaoskit.errors import ChaoskitError, Forbidden, NotFound, Unavailable
+from chaoskit.runtime import Runtime
+from chaoskit.settings import Settings
+
+PUBLISHED = {
+    "rate": "20",
+    "seed": "7",
+    "anchorWall": "1.5",
+    "anchorSimulated": "2.5",
+    "prometheus": "http://p",
+}
+
+
+class _Cluster:
+    """A cluster that has this object, or says this instead."""
+
+    def __init__(self, said: dict[str, Any] | ChaoskitError) -> None:
+        self._said = said
+        self.asked = 0
+
+    def get(self, ref: object) -> dict[str, Any]:
+        self.asked += 1
+        if isinstance(self._said, ChaoskitError):
+            raise self._said
+        return self._said
+
+
+def _runtime(said: dict[str, Any] | ChaoskitError) -> Runtime:
+    runtime = Runtime(Settings(), ExitStack())
+    runtime.__dict__["cluster"] = _Cluster(said)
+    return runtime
+
+
+def test_a_simulated_cluster_says_how_its_time_flows() -> None:
+    found = _runtime({"data": PUBLISHED}).simulated
+    assert found is not None
+    assert (found.rate, found.seed, found.prometheus) == (20.0, "7", "http://p")
+
+
+@pytest.mark.parametrize(
+    "said", [NotFound("none"), Forbidden("not for you"), {"data": {"rate": "fast"}}, {}], ids=str
+)
+def test_every_other_cluster_is_a_real_one(said: dict[str, Any] | ChaoskitError) -> None:
+    assert _runtime(said).simulated is None
+
+
+def test_a_cluster_that_is_away_is_told_at_once_and_not_asked_again() -> None:
+    runtime = _runtime(Unavailable("away", service="Kubernetes"))
+    with pytest.raises(Unavailable):
+        _ = runtime.description
+    assert runtime.__dict__["cluster"].asked == 1
