@@ -21,7 +21,7 @@ LASTING: dict[str, dict[str, Any]] = {
 """Litmus' faults that change what is no pod, so that something stays when whoever would put it back dies."""
 
 
-def lasting(world: World, namespace: str, kind: str, duration: str = "15s") -> Trial:
+def lasting(world: World, namespace: str, kind: str, duration: str = "60s") -> Trial:
     """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
     furnish(world, namespace)
     own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
