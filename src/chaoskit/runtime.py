@@ -170,7 +170,10 @@ class Runtime:
 
         settings = self.settings
         return Limits(
-            protected=(*PROTECTED, *settings.protected_namespaces),
+            protected=(
+                *(each for each in PROTECTED if each not in settings.unprotected_namespaces),
+                *settings.protected_namespaces,
+            ),
             max_pods=settings.max_pods,
             max_percent=settings.max_percent,
             chaos_cooldown=settings.chaos_cooldown,

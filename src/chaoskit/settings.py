@@ -103,6 +103,9 @@ class Settings(BaseModel):
     protected_namespaces: tuple[str, ...] = Field(
         default=(), description="namespaces without chaos, beside the usual"
     )
+    unprotected_namespaces: tuple[str, ...] = Field(
+        default=(), description="of the usual ones, such as kube-system, those in which pods may be hit"
+    )
     signals: tuple[str, ...] = Field(
         default=(), description="files and folders with signals of your own (kind: Signals)"
     )
@@ -260,7 +263,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     return {name: _listed(v) if name in _LISTS else v for name, v in found.items()}
 
 
-_LISTS = frozenset({"protected_namespaces", "signals"})
+_LISTS = frozenset({"protected_namespaces", "unprotected_namespaces", "signals"})
 
 
 def _listed(text: str) -> list[str]:

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from tests.attached.laboratory import Laboratory, document, namespace_of, recorded, run
 from tests.commandline import CommandLine, Ended, read_until
+from tests.servers import until
 from tests.simulator.litmus import stories
 from tests.simulator.litmus.lab import Seen
 from tests.simulator.litmus.stories import Step
@@ -233,12 +234,14 @@ def test_without_the_checks_the_course_is_followed_and_ends_the_same(
 def test_a_killed_container_is_really_restarted_by_its_node(runs: Runs) -> None:
     record = runs.record("container-kill-pass")
     assert (record["exit"], record["outcome"]) == (0, "passed")
-    statuses = [
-        status
-        for pod in runs.laboratory.web_pods(namespace_of("container-kill-pass")).values()
-        for status in pod["status"]["containerStatuses"]
-        if status["restartCount"]
-    ]
+
+    def restarted() -> list[dict[str, Any]]:
+        pods = runs.laboratory.web_pods(namespace_of("container-kill-pass")).values()
+        statuses = (status for pod in pods for status in pod["status"]["containerStatuses"])
+        return [each for each in statuses if each["restartCount"]]
+
+    until(lambda: all("terminated" in each["lastState"] for each in restarted()), 30, "no end is told")
+    statuses = restarted()
     assert sum(each["restartCount"] for each in statuses) == 2
     assert {each["lastState"]["terminated"]["exitCode"] for each in statuses} == {137}
 

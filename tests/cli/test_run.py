@@ -87,6 +87,15 @@ def test_a_protected_namespace_is_refused_with_3(chaoskit: CommandLine, write: W
     assert "namespace litmus is protected" in ended.json["runs"][0]["reason"]
 
 
+def test_a_namespace_that_the_settings_set_free_is_protected_no_more(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x", target="chaos-operator-ce", namespace="litmus"))
+    ended = chaoskit("plan", file, env={"CHAOSKIT_UNPROTECTED_NAMESPACES": "litmus"})
+    assert "is protected" not in ended.out
+    assert "is protected" in chaoskit("plan", file).out
+
+
 def test_a_namespace_that_the_settings_protect_is_refused_too(chaoskit: CommandLine, write: Write) -> None:
     file = write("x.yaml", experiment("x"))
     ended = chaoskit("run", file, "--yes", env={"CHAOSKIT_PROTECTED_NAMESPACES": "shop,other"})

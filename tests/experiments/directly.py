@@ -110,8 +110,16 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 
 def whole_again(world: World, namespace: str) -> dict[str, Object]:
+    """The dump, once every pod that deployments want is ready: their status may still be of before."""
     world.until_ready(namespace, "web")
-    return dump(world, namespace)
+    wanted = sum(map(kube.desired_replicas, world.cluster.list(kube.DEPLOYMENT, namespace).items))
+    found = dump(world, namespace)
+    for _ in range(120):
+        if found["pods"]["number"] == wanted:
+            break
+        world.clock.sleep(0.5)
+        found = dump(world, namespace)
+    return found
 
 
 FAULTS: dict[str, dict[str, Any]] = {

@@ -178,7 +178,7 @@ def test_what_people_would_be_told_again_and_again_is_wrong(world: World) -> Non
 
 def test_in_a_mass_failure_the_controller_itself_rests(tmp_path: Path) -> None:
     with (
-        SimulatedCluster(seed=7, rate=15.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        SimulatedCluster(seed=7, rate=5.0, story="quiet", history=timedelta(minutes=2)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")), home=tmp_path / "home"
         ) as world,

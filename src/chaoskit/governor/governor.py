@@ -148,6 +148,7 @@ class Governor:
                     f"namespace {place} is protected: no fault is injected into it",
                     guard="protected namespace",
                     limit=", ".join(self.limits.protected),
+                    hint="where that is wanted: the setting unprotected_namespaces",
                 )
 
     def _not_stormy(self, places: Iterable[str]) -> None:

@@ -193,10 +193,9 @@ class DirectCourse:
 
     def _gone(self, ref: ObjectRef) -> bool:
         try:
-            self._cluster.get(ref)
+            return kube.is_deleting(self._cluster.get(ref))
         except NotFound:
             return True
-        return False
 
     def _judgement(self) -> Judged:
         if lost := self._lost():
