@@ -240,8 +240,8 @@ class Town(Told):
 
     def touched(self, namespace: str) -> list[str]:
         """What was deleted or evicted in the namespace."""
-        names = {key[2] for key in self.objects if key[1] == namespace and key[2].endswith("x")}
-        return sorted(name.removesuffix("x") for name in names)
+        pods = [name for kind, place, name in self.objects if (kind, place) == (kube.POD, namespace)]
+        return sorted(name.removesuffix("x") for name in pods if name.endswith("x"))
 
 
 def night(folder: Path, *objects: Object, **more: Any) -> Kept:

@@ -156,7 +156,7 @@ def test_a_guard_that_cannot_see_is_told_beside_the_recovery(shop: Scene, decisi
     assert record.outcome is Outcome.RECOVERED, record.reason
     words = "a halt in namespace default would not be seen: may not read configmaps"
     assert words in [event.message for event in heard if isinstance(event, Warned)]
-    assert words in [moment.detail for moment in record.timeline if moment.name == "guards"]
+    assert words in [moment.detail for moment in record.timeline if moment.name == "warning"]
 
 
 class _DeadPager:

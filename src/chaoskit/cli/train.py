@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,11 +118,12 @@ def train(
         backend=backend.value,
         scheduler=scheduler,
     )
-    if data or mapping:
-        fit = partial(_from_files, session, data, mapping)
-    else:
-        fit = partial(_from_prometheus, session, hours)
-    fitted = fit(name, options, objectives, chaos, promote=promote, thorough=thorough)
+    wanted = _Wanted(name, options, objectives, chaos, promote, thorough)
+    fitted = (
+        _from_files(session, data, mapping, wanted)
+        if data or mapping
+        else _from_prometheus(session, hours, wanted)
+    )
     if out is not None:
         command_ = {
             "train": True,
@@ -145,18 +145,19 @@ def _facts(options: Options) -> dict[str, Any]:
     return {"seed": options.seed, "trees": options.trees, **libraries()}
 
 
-def _from_files(
-    session: Session,
-    data: list[Path] | None,
-    mapping: Path | None,
-    name: str,
-    options: Options,
-    objectives: Objectives,
-    chaos: Chaos,
-    *,
-    promote: bool,
-    thorough: bool,
-) -> Fitted:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is asked of a training, wherever its data come from."""
+
+    name: str
+    options: Options
+    objectives: Objectives
+    chaos: Chaos
+    promote: bool
+    thorough: bool
+
+
+def _from_files(session: Session, data: list[Path] | None, mapping: Path | None, wanted: _Wanted) -> Fitted:
     from chaoskit.flows.learning import fit
 
     dataset, meaning, target = measured.read(data, mapping)
@@ -165,42 +166,32 @@ def _from_files(
             dataset,
             models=session.loaded.settings.home / "models",
             key=session.loaded.settings.model_key.encode(),
-            base=name or meaning.metadata.name,
+            base=wanted.name or meaning.metadata.name,
             target=target,
-            options=options,
-            chaos=chaos.value,
-            objectives=objectives,
-            promote=promote,
-            thorough=thorough,
+            options=wanted.options,
+            chaos=wanted.chaos.value,
+            objectives=wanted.objectives,
+            promote=wanted.promote,
+            thorough=wanted.thorough,
             listen=listen,
         )
 
 
-def _from_prometheus(
-    session: Session,
-    hours: float,
-    name: str,
-    options: Options,
-    objectives: Objectives,
-    chaos: Chaos,
-    *,
-    promote: bool,
-    thorough: bool,
-) -> Fitted:
+def _from_prometheus(session: Session, hours: float, wanted: _Wanted) -> Fitted:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     # A namespace's recent past has few failures: larger forests would say the same, later.
-    short = replace(options, trees=100, fold_trees=50, most_rows=8_000)
+    short = replace(wanted.options, trees=100, fold_trees=50, most_rows=8_000)
     with session.connected() as runtime, session.listening() as listen:
         return AIChaosEngine(runtime.world).train(
             runtime.namespace,
             timedelta(hours=hours),
-            base=name,
+            base=wanted.name,
             options=short,
-            chaos=chaos.value,
-            objectives=objectives,
-            promote=promote,
-            thorough=thorough,
+            chaos=wanted.chaos.value,
+            objectives=wanted.objectives,
+            promote=wanted.promote,
+            thorough=wanted.thorough,
             listen=listen,
         )
 

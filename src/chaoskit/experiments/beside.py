@@ -7,7 +7,7 @@ from chaoskit.acts.accounts import accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Conflict, Forbidden, NotFound
-from chaoskit.experiments.journal import Journal
+from chaoskit.journal import Journal
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 

@@ -12,12 +12,13 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, NotFound, TakenOver, TimedOut
 from chaoskit.experiments import beside, checks, litmus, originals, terminal
+from chaoskit.experiments.course import Course
 from chaoskit.experiments.evidence import Evidence
-from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.selection import picked
 from chaoskit.experiments.terminal import Ending, Observed
 from chaoskit.experiments.trials import Trial
+from chaoskit.journal import Journal
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 from chaoskit.watching import Interest, Sighting, Watching
 

@@ -14,13 +14,14 @@ from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Conflict, Refused, TakenOver
 from chaoskit.events import Begun, Listener, Mark, ignore
 from chaoskit.experiments import engine_watch, planning, verdict
+from chaoskit.experiments.course import Course, recorded
 from chaoskit.experiments.direct.course import DirectCourse
 from chaoskit.experiments.engine_watch import EngineWatch
-from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.trials import Trial
 from chaoskit.experiments.verdict import Judged
 from chaoskit.governor import Governor
+from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.commands import Commands
@@ -111,7 +112,7 @@ class _Run:
         except ChaoskitError as error:
             judged = self._judged(error)
         self.journal.step("verdict", _mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
-        return self.journal.record(self.trial, self.course, self.monitor.seen, judged, self.cluster.name)
+        return recorded(self.journal, self.trial, self.course, self.monitor.seen, judged, self.cluster.name)
 
     # ------------------------------------------------------------------ before anything is written
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import ignore
 from chaoskit.experiments import Trial, checks
-from chaoskit.experiments.journal import Course, Journal
+from chaoskit.experiments.course import Course, recorded
 from chaoskit.experiments.verdict import Judged
 from chaoskit.flows import charts
 from chaoskit.flows.world import World
+from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.store import Document
@@ -43,10 +44,9 @@ def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[s
 
 def unbegun(trial: Trial, world: World, reason: str) -> RunRecord:
     """The record of a trial whose turn never came."""
-    record = Journal(world.clock, ignore).record(
-        trial, Course(), [], Judged(Outcome.NOT_BEGUN, reason), world.cluster.name
-    )
-    return replace(record, path=relative(trial.path), line=trial.line)
+    journal, judged = Journal(world.clock, ignore), Judged(Outcome.NOT_BEGUN, reason)
+    made = recorded(journal, trial, Course(), [], judged, world.cluster.name)
+    return replace(made, path=relative(trial.path), line=trial.line)
 
 
 def relative(path: str) -> str:

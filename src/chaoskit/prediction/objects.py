@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaoskit import errors
+from chaoskit import errors, files
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -33,10 +31,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """The file has this content; whoever reads meanwhile sees the old or the new, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
+    files.write(path, f"{json.dumps(content, indent=1)}\n".encode())
 
 
 @contextmanager

@@ -23,10 +23,10 @@ from chaoskit.recovery.admission import words as refusal_words
 from chaoskit.recovery.attempts import Attempt, attempts, remembered
 from chaoskit.recovery.classification import Vote, classify
 from chaoskit.recovery.detection import Sight, detect_in, observe
-from chaoskit.recovery.executor import Options, Reach
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Past, Plan
+from chaoskit.recovery.reach import Options, Reach
 from chaoskit.recovery.runbook import Runbook
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.recovery.told import Matter, Told

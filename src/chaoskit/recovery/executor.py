@@ -1,107 +1,36 @@
-"""Carries a plan out: admitted, written down, looked at again before each act, verified, else undone."""
+"""Carries a plan out: admitted, written down, climbed, else undone; who is to know of it is told."""
 
 from __future__ import annotations
 
 import json
-import math
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from chaoskit.acts import halt
 from chaoskit.acts.approvals import Request
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
-from chaoskit.clock import Clock, interruption
-from chaoskit.errors import (
-    CannotStart,
-    ChaoskitError,
-    Conflict,
-    Forbidden,
-    Interrupted,
-    Refused,
-    TakenOver,
-    Unavailable,
-)
-from chaoskit.events import Listener, Mark, Step, Warned, ignore
-from chaoskit.governor import Governor
+from chaoskit.clock import interruption
+from chaoskit.errors import ChaoskitError, Interrupted, Refused, TakenOver
+from chaoskit.events import Mark
+from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome, of_error
-from chaoskit.ports.cluster import Cluster, ObjectRef
-from chaoskit.ports.http import Hooks
-from chaoskit.ports.metrics import MetricsSource
-from chaoskit.ports.notifier import Notice, Notifier, Severity
-from chaoskit.records import Moment, RecoveryRecord, Undo, new_id
-from chaoskit.recovery import admission, approving, escalation, guards, plain, remedies, told, verification
+from chaoskit.ports.notifier import Notice, Severity
+from chaoskit.records import RecoveryRecord, Undo
+from chaoskit.recovery import admission, approving, escalation, guards, plain, told, verification
 from chaoskit.recovery.attempts import remembered
 from chaoskit.recovery.detection import observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
+from chaoskit.recovery.ladder import Ladder
+from chaoskit.recovery.patience import outlasting, patiently
 from chaoskit.recovery.planner import Decision, Plan
-from chaoskit.recovery.readings import SIGNAL_OF
-from chaoskit.recovery.remedies import Hands, Rung
+from chaoskit.recovery.proof import Proof
+from chaoskit.recovery.reach import Options, Reach
 from chaoskit.recovery.told import Matter
-from chaoskit.recovery.verification import Verdict
 from chaoskit.redaction import redacted
-
-T = TypeVar("T")
-
-LOOKS = 3
-STARTING = 20.0
-"""A symptom that cannot be seen is looked for so often, and pods get so many seconds to start meanwhile."""
-
-LONGEST_HOLD = 20.0
-"""Readiness of a pod that crashed soon after its start is watched for longer than it ran, up to this."""
-
-OUTAGE = 60.0
-"""Seconds for which a server that does not answer is waited for, before an act and for its undo."""
-
-ASKED = 1.0
-"""Seconds for which the cluster's last answer to whether acts may go on is good enough."""
-
-PAUSE = 2.0
-"""Seconds between two tries on such a server."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What a recovery reaches: the cluster, its signals (None: there are none), time and the governor.
-
-    `hooks` reaches the user's own webhooks. With `approval` a person is asked before anything is done.
-    """
-
-    cluster: Cluster
-    metrics: MetricsSource | None
-    clock: Clock
-    governor: Governor
-    notifier: Notifier | None = None
-    hooks: Hooks | None = None
-    approval: bool = False
-
-    @property
-    def people(self) -> escalation.People:
-        """Whoever is on call."""
-        return escalation.People(self.cluster, self.clock, self.notifier)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a recovery is carried out: who listens, what stops it, which lineage it belongs to.
-
-    `confirm` is for how long signals are asked besides, None: only where nothing else shows the issue. In a
-    `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
-    Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
-    """
-
-    listen: Listener = ignore
-    stop: threading.Event = field(default_factory=threading.Event)
-    trace_id: str = ""
-    confirm: timedelta | None = None
-    drill: bool = False
-    replay_of: str = ""
-    wait: bool = True
 
 
 def recover(
@@ -132,7 +61,6 @@ class _Recovery:
     decision: Decision
     reach: Reach
     options: Options
-    timeline: list[Moment] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     undone: Undo = field(default_factory=lambda: Undo("none needed"))
     took: float | None = None
@@ -140,11 +68,11 @@ class _Recovery:
     snapshot: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.at, self.began = self.reach.clock.now(), self.reach.clock.monotonic()
-        self.id = new_id(self.at)
+        self.journal = Journal(self.reach.clock, self.options.listen, self.options.trace_id)
+        self.began = self.reach.clock.monotonic()
+        self.id = self.journal.run
         self.issue = self.decision.issue
-        self.listen, self.stop = self.options.listen, self.options.stop
-        self.trace_id = self.options.trace_id or self.id
+        self.stop = self.options.stop
         self.matter = Matter.of(self.issue, self.reach.cluster.name)
 
     # ------------------------------------------------------------ the way
@@ -153,7 +81,9 @@ class _Recovery:
         """How it ended, and why in words."""
         if isinstance(self.decision, Refusal):
             return self.decision.outcome, admission.words(self.decision)
-        self.tell("issue", "note", f"{self.issue.kind} of {self.issue.target}: {self.issue.evidence[0]}")
+        self.journal.step(
+            "issue", "note", f"{self.issue.kind} of {self.issue.target}: {self.issue.evidence[0]}"
+        )
         try:
             outcome, reason = self._carry_out(self.decision)
         except Refused as error:
@@ -171,14 +101,14 @@ class _Recovery:
         old = guards.expired(self.issue, plan.runbook.spec.guards, self.reach.clock.now())
         if old is not None:
             raise admission.error_of(old)
-        if not verification.shows(self.issue, before) and self._healed(plan):
+        if not verification.shows(self.issue, before) and self._proof(plan).healed():
             return Outcome.HEALED, "the symptom went away before anything was done"
         if not plan.acts:
             return self._climb(plan, None)
         self._admitted(plan)
         if asks(plan, self.reach):
             self._approved(plan)
-            if self._healed(plan):
+            if self._proof(plan).healed():
                 return Outcome.HEALED, "the symptom went away while a person was asked"
             self.issue = replace(self.issue, at=self.reach.clock.now())  # it is still there: seen anew
             self._admitted(plan)
@@ -190,7 +120,7 @@ class _Recovery:
             act="recovery",
             namespace=self.issue.target.namespace or halt.HOME,
             targets=plan.targets,
-            trace_id=self.trace_id,
+            trace_id=self.journal.trace_id,
             name=self.issue.id,
             what=self.issue.kind,
             evidence=json.dumps(redacted(plain.decision(plan)), default=str),
@@ -221,7 +151,9 @@ class _Recovery:
 
     def _rescued(self) -> bool:
         reach, place = self.reach, self.issue.target.namespace
-        return bool(rescue(reach.cluster, reach.clock, namespace=place, listen=self.listen, stop=self.stop))
+        return bool(
+            rescue(reach.cluster, reach.clock, namespace=place, listen=self.journal.tell, stop=self.stop)
+        )
 
     def _approved(self, plan: Plan) -> None:
         """A person said yes to this very plan; where nobody waits for that, a question stands at least."""
@@ -239,11 +171,11 @@ class _Recovery:
             raise Refused("a person was asked", guard="approval", limit="a person's yes", until=until)
         if answer.digest != plan.digest:
             raise Refused("what was approved is another plan", guard="approval", limit=plan.digest)
-        self.tell("approval", "held", f"by {answer.by or 'somebody'}")
+        self.journal.step("approval", "held", f"by {answer.by or 'somebody'}")
 
     def _announce(self, asked: Request) -> None:
         """People know that there is a question."""
-        self.tell(
+        self.journal.step(
             "approval", "begun", f"chaoskit approve {self.id} says yes, until {asked.expires:%H:%M} UTC"
         )
         self._send(Notice(
@@ -253,19 +185,22 @@ class _Recovery:
         ))  # fmt: skip
 
     def _warn_of_what_guards_cannot_see(self, plan: Plan) -> None:
-        governor, now = self.reach.governor, self.reach.clock.now()
-        for words in governor.blind("recovery", plan.targets, self.issue.target.namespace):
-            self.timeline.append(Moment(now, "guards", "note", words))
-            self.listen(Warned(now, words, run=self.id))
+        for words in self.reach.governor.blind("recovery", plan.targets, self.issue.target.namespace):
+            self.journal.warn(words)
 
     def _with_ledger(self, plan: Plan, pulse: Pulse) -> tuple[Outcome, str]:
         ledger = pulse.ledger
         try:
-            self._patiently(lambda: self._alone(plan, ledger))
+            patiently(lambda: self._alone(plan, ledger), self.reach.clock, self.stop, note=self._away)
         except ChaoskitError as error:
             ended = of_error(error)
+
+            def close() -> bool:
+                ledger.close(ended)
+                return True
+
             with suppress(ChaoskitError):  # it owes nothing: whoever finds it expired closes it
-                self._outlasting(lambda: ledger.close(ended))
+                outlasting(close, self.reach.clock)
             raise
         try:
             outcome, reason = self._climb(plan, pulse)
@@ -275,10 +210,10 @@ class _Recovery:
             return self._abandoned(ledger, error)
         except ChaoskitError as error:
             outcome, reason = Outcome.NOT_RECOVERED, error.message
-            self.tell("stopped", "failed", error.message)
+            self.journal.step("stopped", "failed", error.message)
         except (Exception, KeyboardInterrupt, SystemExit):
             # A bug must not leave a half change behind; it may be the listener's own, so nobody is told.
-            self.listen = ignore
+            self.journal.mute()
             self._finish(ledger, Outcome.BUG, "a bug")
             raise
         return self._finish(ledger, outcome, reason)
@@ -291,7 +226,7 @@ class _Recovery:
     def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
         """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""
         try:
-            self.undone = ledger.undo(self.listen) if ledger.account.entries else self.undone
+            self.undone = ledger.undo(self.journal.tell) if ledger.account.entries else self.undone
         except ChaoskitError:
             self.undone = Undo("not confirmed", (error.message,))
         if self.undone.state == "confirmed":
@@ -305,7 +240,7 @@ class _Recovery:
     def _finish(self, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
         """What did not help is undone, what helped stays, and the cluster knows that we are done."""
 
-        def end() -> None:
+        def end() -> bool:
             if outcome is Outcome.RECOVERED:
                 for entry in ledger.account.entries:
                     ledger.settle(entry)
@@ -313,29 +248,15 @@ class _Recovery:
                 self._undo(ledger)
             if self.undone.state != "not confirmed":
                 ledger.close(outcome, keep=ledger.account.memorable)
+            return self.undone.state != "not confirmed"
 
         try:
-            self._outlasting(end)
+            outlasting(end, self.reach.clock)
         except ChaoskitError as error:
             self.undone = Undo("not confirmed", (error.message,))
         if self.undone.state == "not confirmed":
             return Outcome.UNDO_UNCONFIRMED, "; ".join((reason, *self.undone.left))
         return outcome, reason
-
-    def _outlasting(self, act: Callable[[], None]) -> None:
-        """The act was done, as soon as the server answered again; it may be begun twice."""
-        clock = self.reach.clock
-        end = clock.monotonic() + OUTAGE
-        while True:
-            try:
-                act()
-            except Unavailable:
-                if clock.monotonic() >= end:
-                    raise
-            else:
-                if self.undone.state != "not confirmed" or clock.monotonic() >= end:
-                    return
-            clock.sleep(PAUSE)
 
     def _needed(self, plan: Plan) -> float:
         """Seconds for which guards and planners look back at this recovery."""
@@ -343,152 +264,42 @@ class _Recovery:
         return max(limits, plan.runbook.spec.guards.cooldown, LOOP_WINDOW.total_seconds())
 
     def _undo(self, ledger: Ledger) -> None:
-        found = ledger.undo(self.listen)
+        found = ledger.undo(self.journal.tell)
         if found.state != "none needed" or self.undone.state == "not confirmed":
             self.undone = found if found.state != "none needed" else Undo("confirmed")
             mark: Mark = "done" if found.state == "confirmed" else "failed"
-            self.tell("undo", mark, found.state + "".join(f"; {each}" for each in found.left))
+            self.journal.step("undo", mark, found.state + "".join(f"; {each}" for each in found.left))
 
-    # ------------------------------------------------------------ the ladder
+    # ------------------------------------------------------------ its parts
+
+    def _proof(self, plan: Plan) -> Proof:
+        wanted, confirm = plan.runbook.spec.verification, self.options.confirm
+        return Proof(self.issue, self.reach, wanted, self.journal, self.stop, self.began, confirm)
 
     def _climb(self, plan: Plan, pulse: Pulse | None) -> tuple[Outcome, str]:
-        keep = (lambda: None) if pulse is None else pulse.check
-        for index, rung in enumerate(plan.rungs):
-            if self.stop.is_set():
-                raise Interrupted
-            if index and rung.action != "notify" and self._patiently(lambda: self._healed(plan), keep):
-                return self._late(index)
-            if self._try(plan, rung, pulse):
-                return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
-            if pulse is not None and pulse.ledger.account.entries:
-                self.steps[-1]["undone"] = True
-                self._outlasting(lambda: self._undo(pulse.ledger))
-            if self.undone.state == "not confirmed":
-                break  # nothing is built on what may still be half changed
-        return Outcome.NOT_RECOVERED, "; ".join(f"{s['action']}: {s['detail']}" for s in self.steps)
+        proof = self._proof(plan)
+        ladder = Ladder(
+            plan, self.issue, self.reach, self.journal, proof, self.stop, self._taken_back,
+            lambda severity, steps: self._told(plan, severity, steps), self.steps,
+        )  # fmt: skip
+        outcome, reason = ladder.climb(pulse)
+        self.took = proof.took
+        return outcome, reason
 
-    def _late(self, index: int) -> tuple[Outcome, str]:
-        """The symptom is gone after the time of an act was up: the act helped if it was done and still is."""
-        last = self.steps[index - 1]
-        if not last["done"] or last["undone"]:
-            return Outcome.HEALED, "the symptom went away by itself"
-        last["helped"] = True
-        self._proven()
-        return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
+    def _taken_back(self, ledger: Ledger) -> Undo:
+        """What the last rung left is undone, as soon as the server answers."""
 
-    def _try(self, plan: Plan, rung: Rung, pulse: Pulse | None) -> bool:
-        step = plain.step(rung, self.reach.clock.now())
-        self.steps.append(step)
-        self.tell(rung.action, "begun", rung.why)
-        try:
-            verdict = (
-                self._ask_a_person(plan, rung.step.severity or escalation.severity_of(self.issue), step)
-                if pulse is None or rung.action == "notify"
-                else (self._act(plan, rung, pulse, step))
-            )
-        except TakenOver:
-            raise
-        except (Refused, CannotStart) as error:
-            if isinstance(error, Refused) and error.guard == "halt":
-                raise
-            verdict = Verdict(False, error.message)
-        step.update(
-            ended_at=self.reach.clock.now(),
-            helped=verdict.holds,
-            detail="; ".join(filter(None, (step["detail"], verdict.words))),
-        )
-        self.tell(rung.action, "held" if verdict.holds else "failed", step["detail"])
-        return verdict.holds
+        def act() -> bool:
+            self._undo(ledger)
+            return self.undone.state != "not confirmed"
 
-    def _act(self, plan: Plan, rung: Rung, pulse: Pulse, step: dict[str, Any]) -> Verdict:
-        if denied := self._patiently(lambda: self._denied(rung), pulse.check):
-            return Verdict(False, f"you may not {', '.join(denied)}")
-        began = self.reach.clock.now()
-        hands = self._hands(rung, began, pulse)
-        for target in rung.targets:
-            words = self._do(rung, target, hands, pulse, step)
-            step.update(detail="; ".join(filter(None, (step["detail"], words))))
-            self.tell(rung.action, "done", words)
-            if len(rung.targets) > 1:
-                stands = self._hold((target,), 0.0, rung.step.timeout, pulse.check)
-                if not stands.holds:
-                    return Verdict(False, f"{target} did not come back: {stands.words}")
-        return self._verify(plan, rung, began, pulse.check)
+        outlasting(act, self.reach.clock)
+        return self.undone
 
-    def _hands(self, rung: Rung, began: datetime, pulse: Pulse) -> Hands:
-        return Hands(
-            self.reach.cluster,
-            self.reach.clock,
-            self.id,
-            began,
-            self.issue,
-            hooks=self.reach.hooks,
-            patience=rung.step.timeout,
-            keep=pulse.check,
-            stop=self.stop,
-        )
-
-    def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:
-        """The rung was done to the target; a server that does not answer is waited for, and asked again."""
-        clock, asked, unanswered = self.reach.clock, -math.inf, False
-
-        def about_to() -> None:
-            nonlocal asked
-            if clock.monotonic() - asked >= ASKED:
-                pulse.ask()
-                asked = clock.monotonic()
-            pulse.check()
-            if not step["done"]:
-                pulse.ledger.note(rung.action)
-                step.update(done=True)
-
-        def act() -> str:
-            nonlocal unanswered
-            try:
-                return remedies.apply(rung, target, hands, pulse.ledger, ask=about_to)
-            except Unavailable:
-                unanswered = bool(step["done"])
-                raise
-            except (Conflict, Forbidden):
-                raise
-            except CannotStart as error:
-                if not unanswered:
-                    raise
-                return error.message  # what got no answer was done, so that nothing is left to do: that shows
-
-        return self._patiently(act, pulse.check)
-
-    def _patiently(self, ask: Callable[[], T], keep: Callable[[], None] = lambda: None) -> T:
-        """What the server answers; one that does not answer is waited for, and asked again.
-
-        Raises:
-            Unavailable: it did not for a minute.
-            Interrupted: a stop came meanwhile.
-        """
-        clock = self.reach.clock
-        end = clock.monotonic() + OUTAGE
-        while True:
-            try:
-                return ask()
-            except Unavailable as error:
-                if clock.monotonic() >= end:
-                    raise
-                self.tell("server", "note", f"{error.message}; trying again")
-                keep()
-                if clock.sleep(PAUSE, self.stop):
-                    raise interruption(self.stop) from error
-
-    def _denied(self, rung: Rung) -> list[str]:
-        """What of the rung's needs the server denies to this caller."""
-        wanted = remedies.needs(rung)
-        return [str(each) for each in wanted if self.reach.cluster.can_i(each) == "denied"]
+    def _away(self, words: str) -> None:
+        self.journal.step("server", "note", words)
 
     # ------------------------------------------------------------ people
-
-    def _ask_a_person(self, plan: Plan, severity: Severity, step: dict[str, Any]) -> Verdict:
-        said = self._told(plan, severity, self.steps[:-1])
-        step["done"] = self.reach.notifier is not None
-        return Verdict(False, said)
 
     def _told(self, plan: Plan, severity: Severity, steps: escalation.Steps) -> str:
         """People know of the issue and what was tried; says so in words."""
@@ -522,120 +333,17 @@ class _Recovery:
         try:
             way()
         except ChaoskitError as error:
-            self.tell("escalation", "failed", error.message)
-
-    # ------------------------------------------------------------ verification
-
-    def _verify(self, plan: Plan, rung: Rung, began: datetime, keep: Callable[[], None]) -> Verdict:
-        proof = rung.proof or (self.issue.target,)
-        verdict = self._hold(proof, self._seconds(plan, rung), rung.step.timeout, keep)
-        if not verdict.holds:
-            return verdict
-        if not rung.proof:
-            left = verification.gone(
-                self.issue, self.reach.cluster, self.reach.clock,
-                within=rung.step.timeout, stop=self.stop, keep=keep,
-            )  # fmt: skip
-            if not left.holds:
-                return Verdict(False, f"{verdict.words}, but {left.words}")
-        self._proven()
-        within = self._signals_within(plan)
-        if not within:
-            return verdict
-        self.tell("ready", "held", verdict.words)
-        return self._confirmed(verdict, began, within, keep)
-
-    def _proven(self) -> None:
-        """It took until now; measured as a span, since the clock on the wall may be set meanwhile."""
-        self.took = self.reach.clock.monotonic() - self.began
-
-    def _confirmed(self, ready: Verdict, began: datetime, within: float, keep: Callable[[], None]) -> Verdict:
-        said = verification.confirm(
-            self.issue,
-            self.reach.cluster,
-            self.reach.metrics,
-            self.reach.clock,
-            after=began,
-            within=within,
-            stop=self.stop,
-            keep=keep,
-        )
-        if self.issue.kinds <= SIGNAL_OF.keys():
-            self._proven()
-        elif not said.known:
-            return Verdict(True, f"{ready.words}; signals cannot confirm it: {said.words}")
-        elif not said.holds:
-            self.tell("reopened", "broken", said.words)
-        return Verdict(said.holds, f"{ready.words}; {said.words}")
-
-    def _hold(
-        self,
-        targets: Sequence[ObjectRef],
-        seconds: float,
-        within: float,
-        keep: Callable[[], None] = lambda: None,
-    ) -> Verdict:
-        reach = self.reach
-        return verification.hold(
-            reach.cluster, reach.clock, targets, seconds=seconds, within=within, stop=self.stop, keep=keep
-        )
-
-    def _seconds(self, plan: Plan, rung: Rung) -> float:
-        """How long readiness must hold: longer than the same pods ran before they crashed."""
-        least = plan.runbook.spec.verification.ready_for
-        ran = float(self.issue.fact("ran") or 0)
-        if rung.action in {"roll-back", "raise-memory-limit"} or ran >= LONGEST_HOLD:
-            return least
-        return max(least, ran + 2 if ran else 0)
-
-    def _signals_within(self, plan: Plan) -> float:
-        """How long signals may take to confirm; 0 when they are not asked."""
-        if not self.issue.kinds & SIGNAL_OF.keys():
-            return 0.0
-        if self.options.confirm is not None:
-            return self.options.confirm.total_seconds()
-        only = self.issue.kinds <= SIGNAL_OF.keys()
-        return plan.runbook.spec.verification.signals_within if only else 0.0
-
-    def _healed(self, plan: Plan) -> bool:
-        """Whether nothing is left of the issue; a pod between two crashes looks well for a moment."""
-        least = max(plan.runbook.spec.verification.ready_for, float(self.issue.fact("ran") or 0) + 2)
-        for _ in range(LOOKS):
-            if self._present():
-                return False
-            if self.issue.kinds <= SIGNAL_OF.keys():
-                return self._has_signals()
-            if self._hold((self.issue.target,), least, least + STARTING).holds:
-                return True
-        return False
-
-    def _present(self) -> bool:
-        reach = self.reach
-        return verification.is_present(self.issue, reach.cluster, reach.metrics, reach.clock)
-
-    def _has_signals(self) -> bool:
-        """A signal that is gone proves nothing: only one that is there and normal does."""
-        reach = self.reach
-        return verification.confirm(
-            self.issue, reach.cluster, reach.metrics, reach.clock,
-            after=self.issue.at - timedelta(minutes=2), within=0, stop=self.stop,
-        ).holds  # fmt: skip
+            self.journal.step("escalation", "failed", error.message)
 
     # ------------------------------------------------------------ the record
 
-    def tell(self, name: str, mark: Mark, detail: str) -> None:
-        """The timeline has it, and whoever listens has heard it."""
-        now = self.reach.clock.now()
-        self.timeline.append(Moment(now, name, mark, detail))
-        self.listen(Step(now, name, mark, detail, run=self.id))
-
     def record(self, outcome: Outcome, reason: str) -> RecoveryRecord:
         """What is kept of it."""
-        self.tell(outcome.words, "done" if outcome.exit_code == 0 else "failed", reason)
+        self.journal.step(outcome.words, "done" if outcome.exit_code == 0 else "failed", reason)
         return RecoveryRecord(
             id=self.id,
-            at=self.at,
-            trace_id=self.trace_id,
+            at=self.journal.began,
+            trace_id=self.journal.trace_id,
             issue=self.issue.kind,
             target=str(self.issue.target),
             namespace=self.issue.target.namespace,
@@ -646,7 +354,7 @@ class _Recovery:
             symptoms=tuple(plain.symptom(each) for each in self.issue.symptoms),
             plan=plain.decision(self.decision),
             steps=tuple(self.steps),
-            timeline=tuple(self.timeline),
+            timeline=tuple(self.journal.timeline),
             undo=self.undone,
             snapshot=self.snapshot,
             seconds_to_recover=self.took if outcome is Outcome.RECOVERED else None,

@@ -9,13 +9,14 @@ from chaoskit.acts.changes import Change
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, NotFound, Refused, TimedOut, Unavailable
+from chaoskit.experiments.course import Course
 from chaoskit.experiments.direct.faults import DIRECT
 from chaoskit.experiments.direct.preparing import SHOWS, scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
 from chaoskit.experiments.evidence import Evidence
-from chaoskit.experiments.journal import Course, Journal
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.verdict import Judged, held_words
+from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource

@@ -1,0 +1,134 @@
+"""The proof that an issue is over: readiness that holds, objects without symptoms, signals that agree."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chaoskit.journal import Journal
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.recovery import verification
+from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.reach import Reach
+from chaoskit.recovery.readings import SIGNAL_OF
+from chaoskit.recovery.remedies import Rung
+from chaoskit.recovery.runbook import Verification
+from chaoskit.recovery.verification import Verdict
+
+LOOKS = 3
+STARTING = 20.0
+"""A symptom that cannot be seen is looked for so often, and pods get so many seconds to start meanwhile."""
+
+LONGEST_HOLD = 20.0
+"""Readiness of a pod that crashed soon after its start is watched for longer than it ran, up to this."""
+
+Keep = Callable[[], None]
+"""Called again and again while a proof waits; what it raises ends the waiting."""
+
+
+def _nothing() -> None:
+    """Nothing is to be kept."""
+
+
+@dataclass
+class Proof:
+    """Looks at one issue as a runbook wants it, from the moment `began` (monotonic seconds) on.
+
+    `confirm` is for how long signals are asked besides; None: only where nothing else shows the issue.
+    """
+
+    issue: Issue
+    reach: Reach
+    wanted: Verification
+    journal: Journal
+    stop: threading.Event
+    began: float
+    confirm: timedelta | None = None
+    took: float | None = None
+
+    def verify(self, rung: Rung, after: datetime, keep: Keep) -> Verdict:
+        """Whether the rung, done since `after`, has helped."""
+        targets = rung.proof or (self.issue.target,)
+        verdict = self.hold(targets, self._seconds(rung), rung.step.timeout, keep)
+        if not verdict.holds:
+            return verdict
+        if not rung.proof:
+            left = verification.gone(
+                self.issue, self.reach.cluster, self.reach.clock,
+                within=rung.step.timeout, stop=self.stop, keep=keep,
+            )  # fmt: skip
+            if not left.holds:
+                return Verdict(False, f"{verdict.words}, but {left.words}")
+        self.reached()
+        within = self._signals_within()
+        if not within:
+            return verdict
+        self.journal.step("ready", "held", verdict.words)
+        return self._confirmed(verdict, after, within, keep)
+
+    def hold(
+        self, targets: Sequence[ObjectRef], seconds: float, within: float, keep: Keep = _nothing
+    ) -> Verdict:
+        """Whether all targets stand well for so many seconds, within the time."""
+        reach = self.reach
+        return verification.hold(
+            reach.cluster, reach.clock, targets, seconds=seconds, within=within, stop=self.stop, keep=keep
+        )
+
+    def healed(self) -> bool:
+        """Whether nothing is left of the issue; a pod between two crashes looks well for a moment."""
+        least = max(self.wanted.ready_for, float(self.issue.fact("ran") or 0) + 2)
+        for _ in range(LOOKS):
+            if verification.is_present(self.issue, self.reach.cluster, self.reach.metrics, self.reach.clock):
+                return False
+            if self._only_signals_show_it:
+                return self._has_signals()
+            if self.hold((self.issue.target,), least, least + STARTING).holds:
+                return True
+        return False
+
+    def reached(self) -> None:
+        """It took until now; measured as a span, since the clock on the wall may be set meanwhile."""
+        self.took = self.reach.clock.monotonic() - self.began
+
+    @property
+    def _only_signals_show_it(self) -> bool:
+        return self.issue.kinds <= SIGNAL_OF.keys()
+
+    def _confirmed(self, ready: Verdict, after: datetime, within: float, keep: Keep) -> Verdict:
+        said = self._asked(after, within, keep)
+        if self._only_signals_show_it:
+            self.reached()
+        elif not said.known:
+            return Verdict(True, f"{ready.words}; signals cannot confirm it: {said.words}")
+        elif not said.holds:
+            self.journal.step("reopened", "broken", said.words)
+        return Verdict(said.holds, f"{ready.words}; {said.words}")
+
+    def _asked(self, after: datetime, within: float, keep: Keep = _nothing) -> Verdict:
+        reach = self.reach
+        return verification.confirm(
+            self.issue, reach.cluster, reach.metrics, reach.clock,
+            after=after, within=within, stop=self.stop, keep=keep,
+        )  # fmt: skip
+
+    def _has_signals(self) -> bool:
+        """A signal that is gone proves nothing: only one that is there and normal does."""
+        return self._asked(self.issue.at - timedelta(minutes=2), 0).holds
+
+    def _seconds(self, rung: Rung) -> float:
+        """How long readiness must hold: longer than the same pods ran before they crashed."""
+        ran = float(self.issue.fact("ran") or 0)
+        if rung.action in {"roll-back", "raise-memory-limit"} or ran >= LONGEST_HOLD:
+            return self.wanted.ready_for
+        return max(self.wanted.ready_for, ran + 2 if ran else 0)
+
+    def _signals_within(self) -> float:
+        """How long signals may take to confirm; 0 when they are not asked."""
+        if not self.issue.kinds & SIGNAL_OF.keys():
+            return 0.0
+        if self.confirm is not None:
+            return self.confirm.total_seconds()
+        return self.wanted.signals_within if self._only_signals_show_it else 0.0

@@ -1,0 +1,55 @@
+"""What a recovery reaches, and how it is carried out: values that every part of it shares."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from chaoskit.clock import Clock
+from chaoskit.events import Listener, ignore
+from chaoskit.governor import Governor
+from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.http import Hooks
+from chaoskit.ports.metrics import MetricsSource
+from chaoskit.ports.notifier import Notifier
+from chaoskit.recovery import escalation
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a recovery reaches: the cluster, its signals (None: there are none), time and the governor.
+
+    `hooks` reaches the user's own webhooks. With `approval` a person is asked before anything is done.
+    """
+
+    cluster: Cluster
+    metrics: MetricsSource | None
+    clock: Clock
+    governor: Governor
+    notifier: Notifier | None = None
+    hooks: Hooks | None = None
+    approval: bool = False
+
+    @property
+    def people(self) -> escalation.People:
+        """Whoever is on call."""
+        return escalation.People(self.cluster, self.clock, self.notifier)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a recovery is carried out: who listens, what stops it, which lineage it belongs to.
+
+    `confirm` is for how long signals are asked besides, None: only where nothing else shows the issue. In a
+    `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
+    Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
+    """
+
+    listen: Listener = ignore
+    stop: threading.Event = field(default_factory=threading.Event)
+    trace_id: str = ""
+    confirm: timedelta | None = None
+    drill: bool = False
+    replay_of: str = ""
+    wait: bool = True
