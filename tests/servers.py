@@ -11,10 +11,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from chaoskit.simulator.cluster import SimulatedCluster
+
+T = TypeVar("T")
 
 PROJECT = Path(__file__).parents[1]
 
@@ -103,13 +106,14 @@ def _answers(url: str) -> bool:
         return False
 
 
-def until(holds: Callable[[], object], seconds: float, complaint: str) -> None:
-    """`holds()` has become true; the test fails when it does not within so many seconds."""
+def until(holds: Callable[[], T | None], seconds: float, complaint: str) -> T:
+    """What `holds()` answered when it was true; the test fails when it is not within so many seconds."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         if time.monotonic() > deadline:
             pytest.fail(f"{complaint} after {seconds:g} s")
         time.sleep(0.05)
+    return found
 
 
 @pytest.fixture

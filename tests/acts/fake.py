@@ -59,7 +59,7 @@ class FakeCluster:
             raise Conflict(f"{ref} exists")
         stored = copy.deepcopy(body)
         stored["metadata"].setdefault("uid", f"uid-{next(self._versions)}")
-        return self._store("create", ref, stored)
+        return self.store("create", ref, stored)
 
     def patch(self, ref: ObjectRef, patch: Any, *, type: str = "merge", **_: Any) -> Object:  # noqa: A002
         self.before_write("patch", ref)
@@ -72,7 +72,7 @@ class FakeCluster:
             _merge(body, patch)
         if body["metadata"]["resourceVersion"] != version:
             raise Conflict(f"{ref} has changed")
-        return self._store("patch", ref, body)
+        return self.store("patch", ref, body)
 
     def delete(self, ref: ObjectRef, **options: Any) -> None:
         self.before_write("delete", ref)
@@ -104,7 +104,7 @@ class FakeCluster:
         if (kind.plural, namespace) in self.hidden:
             raise Forbidden(f"may not read {kind.plural} in {namespace or 'all namespaces'}")
 
-    def _store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
+    def store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
         self.objects[_key(ref)] = body
         self.wrote.append(f"{verb} {ref}")

@@ -145,14 +145,14 @@ def test_a_lost_secret_keeps_no_other_entry_from_its_undo() -> None:
 
 def lose_the_answer(cluster: FakeCluster) -> None:
     """The next patch is stored, and whoever sent it never hears of it."""
-    store = cluster._store
+    store = cluster.store
 
     def lost(verb: str, ref: ObjectRef, body: Object) -> Object:
         store(verb, ref, body)
-        cluster._store = store  # type: ignore[method-assign]
+        cluster.store = store  # type: ignore[method-assign]
         raise Unavailable("the connection was cut", service="kubernetes")
 
-    cluster._store = lost  # type: ignore[method-assign]
+    cluster.store = lost  # type: ignore[method-assign]
 
 
 def test_a_patch_whose_answer_was_lost_does_not_make_the_ledger_conflict_with_itself() -> None:

@@ -53,7 +53,7 @@ class Scripted(FakeCluster):
     def tell(self, body: Object) -> None:
         kind = kube.KINDS[body["kind"]]
         if kind == kube.CHAOS_ENGINE:
-            self._store("patch", ObjectRef(kind, "lab", "web-chaos"), body)
+            self.store("patch", ObjectRef(kind, "lab", "web-chaos"), body)
         self.queues[kind].put(body)
 
     def watch(self, kind: Kind, *_: Any, stop: threading.Event, **__: Any) -> Iterator[Change]:
@@ -240,7 +240,7 @@ def test_a_halt_while_an_ended_engine_makes_room_is_heeded_before_the_next_one_i
     clock = ManualClock()
     cluster = Scripted(clock, *COURSE)
     old = engine("completed", "stop")()
-    cluster._store("create", ObjectRef(kube.CHAOS_ENGINE, "lab", "web-chaos"), old)
+    cluster.store("create", ObjectRef(kube.CHAOS_ENGINE, "lab", "web-chaos"), old)
     cluster.wrote.clear()
 
     def put(ref: ObjectRef, _: Mapping[str, Any]) -> None:

@@ -92,9 +92,7 @@ def test_every_public_name_is_there_and_what_is_generated_is_what_a_file_of_it_s
 def test_a_crash_is_detected_planned_recovered_and_remembered(stage: Stage) -> None:
     stage.simulated.shop.begin("crash-loop", "orders")
     recovery = chaoskit.AutoRecovery(stage.world)
-    until(lambda: _plan(recovery) is not None, 60, "no plan for orders")
-    plan = _plan(recovery)
-    assert plan is not None
+    plan = until(lambda: _plan(recovery), 60, "no plan for orders")
     record = recovery.recover(plan, trace_id="lineage-1")
     assert record.outcome is chaoskit.Outcome.RECOVERED
     assert record.trace_id == "lineage-1"

@@ -28,7 +28,9 @@ def test_what_is_added_while_it_is_worked_on_comes_when_that_is_done() -> None:
     assert queue.take() == "a"
     queue.add("a")
     assert (queue.take(), queue.holds("a"), queue.depth) == (None, True, 2)
+    assert queue.taken == {"a"}
     queue.done("a")
+    assert queue.taken == set()
     assert queue.take() == "a"
 
 

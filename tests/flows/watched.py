@@ -70,8 +70,8 @@ class Told(FakeCluster):
         if body is not None:
             self.say(ref.kind, Change("DELETED", body))
 
-    def _store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
-        stored = super()._store(verb, ref, body)
+    def store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
+        stored = super().store(verb, ref, body)
         if ref.name != LEADER.name:
             self.say(ref.kind, Change("MODIFIED", stored))
         return stored

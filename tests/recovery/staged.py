@@ -83,7 +83,7 @@ class Watched(FakeCluster):
         body = _whole(body)
         ref = kube.ref_of(body)
         known = (ref.kind, ref.namespace, ref.name) in self.objects
-        self._store("put", ref, body)
+        self.store("put", ref, body)
         self.say(ref.kind, Change("MODIFIED" if known else "ADDED", body))
 
     def goes(self, seconds: float) -> None:

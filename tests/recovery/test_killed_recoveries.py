@@ -82,10 +82,13 @@ def _issue(scene_: Scene, place: str) -> Issue | None:
     return next((each for each in issues if each.confidence >= 0.9), None)
 
 
+def _crash(scene_: Scene, place: str) -> Issue:
+    """The crash, once it is seen."""
+    return until(lambda: _issue(scene_, place), 60, f"no crash is seen in {place}")
+
+
 def _plan(scene_: Scene, place: str) -> Plan:
-    until(lambda: _issue(scene_, place) is not None, 30, f"no crash is seen in {place}")
-    issue = _issue(scene_, place)
-    assert issue is not None
+    issue = _crash(scene_, place)
     (decision,) = recovery.plan_for((issue,), scene_.reach, namespace=place)
     assert isinstance(decision, Plan), decision
     return decision
@@ -112,9 +115,7 @@ def test_after_a_kill_at_any_step_the_next_process_finishes_and_nothing_is_done_
     assert _broken(cluster, place)
     assert [each.actions for each in accounts(cluster.cluster, place)] == [("roll-back",)] * acted
 
-    until(lambda: _issue(cluster, place) is not None, 30, "the crash is not seen again")
-    issue = _issue(cluster, place)
-    assert issue is not None
+    issue = _crash(cluster, place)
     (decision,) = recovery.plan_for((issue,), cluster.reach, namespace=place)
     record = recovery.recover(decision, cluster.reach)
     wanted = (Outcome.REFUSED, "cool-down") if acted else (Outcome.RECOVERED, "roll-back")

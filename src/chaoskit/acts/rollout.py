@@ -11,11 +11,12 @@ from typing import Any
 
 from chaoskit import kube, rollouts
 from chaoskit.acts.entries import Entry, Undone
-from chaoskit.errors import CannotStart
+from chaoskit.errors import CannotStart, Conflict
 from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.rollouts import Revision
 
 KIND = "rollout"
+_TRIES = 10
 
 
 def prepare(cluster: Cluster, deployment: Object, template: Object) -> Entry:
@@ -40,9 +41,24 @@ def prepare(cluster: Cluster, deployment: Object, template: Object) -> Entry:
 
 
 def change(cluster: Cluster, deployment: Object, template: Object) -> Object:
-    """The deployment has the template; `Conflict` when it changed since it was read."""
+    """The deployment has the template, in place of the one that it was read with.
+
+    While it rolls out its controller writes its status several times a second: that alone is no conflict.
+
+    Raises:
+        NotFound: the deployment is gone.
+        Conflict: it has another template by now, or changes faster than it can be written.
+    """
     ref = kube.ref_of(deployment, kube.DEPLOYMENT)
-    return cluster.patch(ref, _replace(deployment, template), type="json")
+    read = rollouts.fingerprint(deployment["spec"]["template"])
+    for _ in range(_TRIES):
+        try:
+            return cluster.patch(ref, _replace(deployment, template), type="json")
+        except Conflict:
+            deployment = cluster.get(ref)
+            if rollouts.fingerprint(deployment["spec"]["template"]) != read:
+                raise
+    raise Conflict(f"{ref} changes faster than it can be written")
 
 
 def undo(cluster: Cluster, entry: Entry) -> Undone:
@@ -50,7 +66,7 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
 
     Raises:
         NotFound: the deployment is gone.
-        Conflict: it changed since it was read.
+        Conflict: it got another template meanwhile, or changes faster than it can be written.
     """
     deployment = cluster.get(entry.target)
     known = _revisions(cluster, deployment)

@@ -90,6 +90,7 @@ class State:
     synced: bool
     depth: int
     silent: float
+    recovering: bool = False
     trouble: str = ""
 
 
@@ -149,6 +150,7 @@ class Controller:
             synced=not self._unsynced,
             depth=self._queue.depth,
             silent=self._clock.monotonic() - self._turned,
+            recovering=any(job.kind == "recovery" for job in self._queue.taken),
             trouble=self._leadership.trouble,
         )
 

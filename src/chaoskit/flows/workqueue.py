@@ -73,6 +73,12 @@ class WorkQueue(Generic[Key]):
             return key in self._taken or key in self._due
 
     @property
+    def taken(self) -> frozenset[Key]:
+        """The keys that are worked on now."""
+        with self._lock:
+            return frozenset(self._taken)
+
+    @property
     def wait(self) -> float:
         """Seconds until the next key is due; infinite when none is."""
         with self._lock:

@@ -98,9 +98,12 @@ class _Course:
     # ------------------------------------------------------------ watching
 
     def _watch(self, patience: float) -> None:
-        """Until the controller recovered from it, or told a person, or refused it; or time is up."""
+        """Until the controller recovered from it, or told a person, or refused it; or time is up.
+
+        What is under way then is waited for: how it would have ended is the drill's question.
+        """
         stands: tuple[str, datetime] | None = None
-        while self._since(self.world.clock.now()) < patience:
+        while self._since(self.world.clock.now()) < patience or self.night.recovers:
             self.night.check()
             at, decisions = self._decisions()
             self._notice(at, [each.issue for each in decisions])
@@ -119,7 +122,7 @@ class _Course:
     def _watch_quietly(self) -> None:
         """What is done after it is over counts: nobody stands beside it at night."""
         until = self.world.clock.monotonic() + QUIET
-        while self.world.clock.monotonic() < until:
+        while self.world.clock.monotonic() < until or self.night.recovers:
             self.night.check()
             self._pause(LOOK)
 

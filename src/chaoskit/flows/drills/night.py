@@ -81,6 +81,11 @@ class Night:
             raise self._bug
 
     @property
+    def recovers(self) -> bool:
+        """Whether a recovery is under way."""
+        return self._controller.state.recovering
+
+    @property
     def rests(self) -> bool:
         """Whether it opened the storm breaker."""
         return bool(self._resting() - self._rested)
