@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.servers import pace
 
 import chaoskit as package
 from chaoskit import kube
@@ -30,7 +31,7 @@ from chaoskit.flows.simulation import Simulation
 from chaoskit.ports.cluster import ObjectRef
 
 PROJECT = Path(__file__).parents[1]
-RATE = 20.0
+RATE = pace(20)
 ESCAPE = re.compile(r"\x1b")
 
 

@@ -37,6 +37,12 @@ def cluster_script() -> Path:
     return shared_folder() / "cluster" / "cluster"
 
 
+def pace(rate: float) -> float:
+    """So fast the time of a simulated cluster may run: slower where tests share the cores with others."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return rate * min(1.0, (os.cpu_count() or 1) / workers)
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -68,7 +74,7 @@ def real_kubeconfig() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def simulated_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A kubeconfig of a simulated cluster without workloads, ten times faster than the wall."""
-    with SimulatedCluster(shop=False, rate=10.0) as simulated:
+    with SimulatedCluster(shop=False, rate=pace(10)) as simulated:
         yield simulated.kubeconfig(tmp_path_factory.mktemp("simulated") / "kubeconfig")
 
 

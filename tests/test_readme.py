@@ -104,7 +104,8 @@ def test_the_library_answers_as_shown(shell: Shell) -> None:
     )
     predicted, run, *_ = shell(f"{python} -W error example.py").splitlines()
     assert predicted.startswith("deployment/")
-    assert re.search(r"^[a-z0-9-]+ (passed|weakness found) ", run), run
+    ends = "passed|weakness found|no baseline"  # its leak goes on until then, and may have gone too far
+    assert re.search(rf"^[a-z0-9-]+ ({ends}) ", run), run
 
 
 def test_history_is_kept_in_mongodb_as_shown(shell: Shell, mongo_server: MongoServer) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.servers import pace
 
 from chaoskit import kube
 from chaoskit.adapters import kubernetes
@@ -24,7 +25,7 @@ from chaoskit.simulator.cluster import SimulatedCluster
 
 SHARED = Path(os.environ.get("CHAOSKIT_SHARED", Path(__file__).parents[2].parent / "shared"))
 RECORDINGS = SHARED / "recordings"
-RATE = 20.0
+RATE = pace(20)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.servers import pace
 
 import chaoskit
 from chaoskit import kube
@@ -127,7 +128,7 @@ def test_a_matrix_of_nothing_is_refused(faults: tuple[str, ...], apps: tuple[str
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("drills")
     with (
-        SimulatedCluster(seed=7, rate=15.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        SimulatedCluster(seed=7, rate=pace(15), story="quiet", history=timedelta(minutes=2)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(folder / "kubeconfig")), home=folder / "home"
         ) as connected,
@@ -178,7 +179,7 @@ def test_what_people_would_be_told_again_and_again_is_wrong(world: World) -> Non
 
 def test_in_a_mass_failure_the_controller_itself_rests(tmp_path: Path) -> None:
     with (
-        SimulatedCluster(seed=7, rate=5.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        SimulatedCluster(seed=7, rate=pace(5), story="quiet", history=timedelta(minutes=2)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")), home=tmp_path / "home"
         ) as world,

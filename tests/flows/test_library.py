@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.servers import until
+from tests.servers import pace, until
 
 import chaoskit
 from chaoskit import events
@@ -48,7 +48,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("library")
-    with SimulatedCluster(seed=7, rate=10.0, story="demo", history=timedelta(hours=HOURS)) as simulated:
+    with SimulatedCluster(seed=7, rate=pace(10), story="demo", history=timedelta(hours=HOURS)) as simulated:
         kubeconfig = simulated.kubeconfig(folder / "kubeconfig")
         with chaoskit.connect(kubeconfig=str(kubeconfig), namespace="shop", home=folder / "home") as world:
             yield Stage(simulated, world, folder)

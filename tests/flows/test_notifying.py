@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from tests.servers import until
+from tests.servers import pace, until
 from tests.wire import Answer, scripted
 
 import chaoskit
@@ -31,7 +31,7 @@ def _unpullable(world: chaoskit.World) -> None:
 def test_the_last_rung_reaches_the_webhook_that_the_settings_name(tmp_path: Path) -> None:
     with (
         scripted(lambda _: Answer(200, b"ok")) as wire,
-        SimulatedCluster(seed=7, rate=40.0, history=timedelta(minutes=1)) as simulated,
+        SimulatedCluster(seed=7, rate=pace(40), history=timedelta(minutes=1)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")),
             home=tmp_path / "home",
@@ -59,7 +59,7 @@ def test_the_last_rung_reaches_the_webhook_that_the_settings_name(tmp_path: Path
 
 def test_without_a_webhook_nobody_can_be_told(tmp_path: Path) -> None:
     with (
-        SimulatedCluster(seed=7, rate=40.0) as simulated,
+        SimulatedCluster(seed=7, rate=pace(40)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")), home=tmp_path / "home"
         ) as world,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
+from tests.servers import pace
 
 import chaoskit
 from chaoskit import kube
@@ -87,7 +88,7 @@ def test_what_the_simulator_cannot_show_is_said() -> None:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with (
-        SimulatedCluster(seed=7, rate=12.0, story="quiet", history=timedelta(minutes=2)) as simulated,
+        SimulatedCluster(seed=7, rate=pace(12), story="quiet", history=timedelta(minutes=2)) as simulated,
         chaoskit.connect(
             kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")), home=tmp_path / "home"
         ) as connected,

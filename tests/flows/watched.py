@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from tests.acts.fake import FakeCluster
 from tests.recovery import made
@@ -17,7 +17,7 @@ from chaoskit.acts.leader import Leadership
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.events import Ended, Event, Step, Warned
-from chaoskit.flows.controller import DUTIES, Controller, Duty
+from chaoskit.flows.controller import DUTIES, Controller, Duty, Job
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
@@ -25,8 +25,14 @@ from chaoskit.ports.notifier import Notice
 from chaoskit.ports.store import Document
 
 LEADER = ObjectRef(kube.LEASE, "shop", "leader")
-LONG = 600.0
+LONG = 3600.0
 """Seconds of a clock that is turned by hand, after which a controller that found no end is stopped."""
+
+WORK = frozenset(get_args(get_type_hints(Job)["kind"]))
+"""What a controller's workers are called."""
+
+MOMENT = 0.02
+"""Seconds of the wall for which a worker is let work before the clock is turned."""
 
 
 class Told(FakeCluster):
@@ -77,6 +83,16 @@ class Told(FakeCluster):
         return stored
 
 
+class FairClock(ManualClock):
+    """A loop turns it only when its workers have had a moment: no machine is too busy for them."""
+
+    def sleep(self, seconds: float, stop: threading.Event | None = None) -> bool:
+        for each in threading.enumerate():
+            if each.name in WORK and threading.current_thread().name not in WORK:
+                each.join(MOMENT)
+        return super().sleep(seconds, stop)
+
+
 class Kept:
     """A controller, what it has told, and when it is to end; all of them share the cluster and its time."""
 
@@ -91,7 +107,7 @@ class Kept:
         notifier: Any = None,
     ) -> None:
         self.cluster = cluster
-        self.clock = clock or ManualClock()
+        self.clock = clock or FairClock()
         self.stop = threading.Event()
         self.heard: list[Event] = []
         self.until: Callable[[Event], bool] = lambda _event: False

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.servers import pace
+
 from chaoskit import kube, recovery
 from chaoskit.adapters import kubernetes
 from chaoskit.adapters.kubernetes import KubernetesCluster
@@ -106,7 +108,7 @@ def scene(
 
     Slower than others where a recovery's own time matters, so that a busy machine does not count.
     """
-    sim = SimulatedCluster(seed=7, rate=rate, history=timedelta(minutes=history))
+    sim = SimulatedCluster(seed=7, rate=pace(rate), history=timedelta(minutes=history))
 
     def befall() -> None:
         for pod in [p for p in sim.shop.view.pods.values() if p.workload == workload]:
