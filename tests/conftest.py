@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import coverage
 import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -25,35 +23,6 @@ ON_THE_REAL_NODE = {
     "tests/simulator/test_api_remote.py",
 }
 """Files with tests on the real Kubernetes: it has one node, and some of them drain it."""
-
-UNTRACED = (
-    "tests/attached/",
-    "tests/benchmarks/",
-    "tests/examples/",
-    "tests/experiments/test_direct_real.py",
-    "tests/experiments/test_exporting.py",
-    "tests/experiments/test_killed_runs.py",
-    "tests/flows/test_drills.py",
-    "tests/recovery/test_servers.py",
-    "tests/recovery/test_shop_real.py",
-    "tests/recovery/test_simulated.py",
-    "tests/simulator/",
-    "tests/test_readme.py",
-)
-"""Without coverage: tests that must keep pace with a cluster's time, and the simulator's own."""
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Tracing takes twice the time, also in what it leaves out: it stops where it would hold up a cluster."""
-    measured = coverage.Coverage.current()
-    if measured is None or not item.nodeid.startswith(UNTRACED):
-        return (yield)
-    measured.stop()
-    try:
-        return (yield)
-    finally:
-        measured.start()
 
 
 class OneRealNode(LoadFileScheduling):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.made import experiment, too_wide
-from tests.commandline import ESCAPE, PROJECT, CommandLine, read_until
+from tests.commandline import ESCAPE, PROJECT, RATE, CommandLine, read_until
 
 Write = Callable[[str, str], Path]
 EXAMPLES = PROJECT / "examples"
@@ -61,7 +61,7 @@ def test_a_connected_command_names_the_cluster_first_and_on_stderr(
     assert table.out
     assert as_json.json["schema"] == as_yaml.yaml["schema"]
     for each in (table, as_json, as_yaml):
-        assert each.err.splitlines()[0] == "cluster  simulator · seed 7 · 20 times faster"
+        assert each.err.splitlines()[0] == f"cluster  simulator · seed 7 · {RATE:g} times faster"
         assert "cluster  " not in each.out
 
 

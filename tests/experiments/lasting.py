@@ -27,7 +27,7 @@ def lasting(world: World, namespace: str, kind: str, duration: str = "60s") -> T
     own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
     world.cluster.patch(ObjectRef(kube.DEPLOYMENT, namespace, "web"), own)
     spec = {
-        "fault": {"kind": kind, "parameters": LASTING[kind]},
+        "fault": {"kind": kind, "parameters": LASTING.get(kind, {})},
         "targets": {"workloads": ["deployment/web"]},
         "engine": "litmus",
         "duration": duration,

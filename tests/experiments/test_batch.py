@@ -146,7 +146,13 @@ def test_so_many_at_a_time_and_no_more() -> None:
 def test_two_on_one_workload_run_after_each_other_while_others_go_on() -> None:
     course = Course(meeting=2)
     trials = [trial("cart"), trial("cart"), trial("db"), trial("orders")]
-    run_all(trials, course.run, skip, parallel=3, stop=threading.Event())
+    waited: list[tuple[str, str]] = []
+
+    def waits(mine: Trial, other: Trial) -> None:
+        waited.append((mine.name, other.name))
+
+    run_all(trials, course.run, skip, parallel=3, stop=threading.Event(), waits=waits)
+    assert waited == [("cart", "cart")]
     assert frozenset({0, 1}) not in course.together
     assert frozenset({0, 2}) in course.together
     assert sorted(course.begun) == [0, 1, 2, 3]

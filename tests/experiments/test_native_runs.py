@@ -259,3 +259,20 @@ def test_whoever_left_a_node_that_litmus_emptied_must_come_back(world: World) ->
     assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
     assert "deployment/web whole again" in record.reason
     assert record.undo.state == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"),
+    [
+        ("pod-autoscaler", "deployment/web is asked for 5 replicas instead of 3"),
+        ("pod-network-partition", "networkpolicy/pod-network-partition-np-"),
+    ],
+)
+def test_a_fault_of_which_litmus_sends_no_event_is_seen_by_what_it_changes(
+    world: World, kind: str, sign: str
+) -> None:
+    record = world.run(lasting(world, f"native-{kind}", kind, duration="20s"))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert "hit its targets" in record.reason
+    assert any(each.startswith(sign) for each in record.evidence["changes"]), record.evidence["changes"]
+    assert record.undo.state == "confirmed"

@@ -20,6 +20,9 @@ RunOne = Callable[[int, Trial], RunRecord]
 SkipOne = Callable[[Trial, str], RunRecord]
 """The record of a trial that is not begun, and why."""
 
+Waits = Callable[[Trial, Trial], object]
+"""Is told, once, of a trial that could begin but for another, and of that one."""
+
 Claim = tuple[str, str]
 """Namespace and name of a workload; ``*`` for whatever there is in the namespace, or for any namespace."""
 
@@ -78,13 +81,14 @@ def run_all(
     parallel: int = 1,
     fail_fast: bool = False,
     stop: threading.Event,
+    waits: Waits = lambda _mine, _other: None,
 ) -> tuple[RunRecord, ...]:
     """A record of each of `trials`, in their order.
 
     Once `stop` is set, or one does not end with 0 and `fail_fast` is given, no other is begun, which is said
     of each; those under way come to their own end. A bug in one is raised when the others have ended.
     """
-    work = _Work(trials, run_one, fail_fast=fail_fast, stop=stop)
+    work = _Work(trials, run_one, waits, fail_fast=fail_fast, stop=stop)
     done = work.one_by_one() if parallel == 1 else work.side_by_side(parallel)
     reason = work.why_no_other()
     return tuple(done.get(place) or skip_one(trial, reason) for place, trial in enumerate(trials))
@@ -92,10 +96,18 @@ def run_all(
 
 class _Work:
     def __init__(
-        self, trials: Sequence[Trial], run_one: RunOne, *, fail_fast: bool, stop: threading.Event
+        self,
+        trials: Sequence[Trial],
+        run_one: RunOne,
+        waits: Waits,
+        *,
+        fail_fast: bool,
+        stop: threading.Event,
     ) -> None:
         self._trials = trials
         self._run_one = run_one
+        self._waits = waits
+        self._held: set[int] = set()
         self._fail_fast = fail_fast
         self._stop = stop
         self._done: dict[int, RunRecord] = {}
@@ -133,8 +145,12 @@ class _Work:
             return -1
         for place in waiting:
             mine = claims(self._trials[place])
-            if all(disjoint(mine, theirs) for theirs in under_way.values()):
+            other = next((at for at, theirs in under_way.items() if not disjoint(mine, theirs)), None)
+            if other is None:
                 return place
+            if place not in self._held:
+                self._held.add(place)
+                self._waits(self._trials[place], self._trials[other])
         return -1
 
     def _run(self, place: int) -> None:

@@ -340,7 +340,10 @@ def run_likes(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[tup
         yield "a pod in which the fault was left is deleted, whatever its disruption budget", evict
     if "pod-network-partition" in trial.faults:
         policies = (_all("list delete", "networking.k8s.io", "networkpolicies", place) for place in places)
-        yield "only Litmus can remove its network policy", tuple(chain.from_iterable(policies))
+        yield (
+            "its network policy is not seen, and only Litmus can remove it",
+            tuple(chain.from_iterable(policies)),
+        )
     if trial.experiment is not None:
         yield "its ChaosResult stays", tuple(_all("delete", _LITMUS, "chaosresults", home))
 

@@ -16,6 +16,7 @@ from chaoskit.experiments.course import Course
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.selection import picked
+from chaoskit.experiments.signs import Signs
 from chaoskit.experiments.terminal import Ending, Observed
 from chaoskit.experiments.trials import Trial
 from chaoskit.journal import Journal
@@ -145,6 +146,7 @@ class EngineWatch:
         chosen = [pod for each in plan.selections.values() for pod in each.pods]
         self.seen = made
         self.evidence = Evidence(cluster, clock, made.uid, chosen)
+        self._signs = Signs(cluster, clock, plan, made.uid)
         self._own: set[str] = set()
         self._cluster = cluster
         self._plan = plan
@@ -196,6 +198,8 @@ class EngineWatch:
     def _watched(self, timeout: float, meanwhile: Meanwhile) -> Ending:
         while True:
             self._take(self._watching.next(TICK))
+            if not self._course.disturbed:
+                self._changed(self._signs.look())
             now = self._clock.monotonic()
             ending = terminal.decide(self.seen, now)
             if ending is not None:
@@ -242,6 +246,12 @@ class EngineWatch:
             words = self.evidence.pod(change.type, change.object)
             if words:
                 self._journal.heard(f"pod/{change.object['metadata']['name']}", "Changed", words)
+
+    def _changed(self, words: str) -> None:
+        """A sign that the fault has begun is evidence, and told."""
+        if words:
+            self.evidence.note(words)
+            self._journal.heard(words.partition(" ")[0], "Changed", words)
 
     def _known(self, kind: Kind, type_: str, body: Object) -> None:
         self.seen = terminal.seen(self.seen, kind.name, type_, body, self._clock.monotonic())

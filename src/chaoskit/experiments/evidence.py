@@ -33,7 +33,7 @@ class Evidence:
 
     @property
     def affected(self) -> bool:
-        """Whether any target was deleted or restarted since."""
+        """Whether anything was seen to have changed on a target since."""
         return bool(self.changes)
 
     def pod(self, type_: str, pod: Object) -> str:
@@ -43,6 +43,11 @@ class Evidence:
                 self._keep(pod)
             return ""
         return self._target(type_, pod) if _key(pod) in self._restarts else ""
+
+    def note(self, words: str) -> str:
+        """A change on a target was seen; answers the same words."""
+        self.changes.append(words)
+        return words
 
     def everything(self, pods: Iterable[Object]) -> None:
         """The logs of the engine's pods as they are now, as many as can be read in a few seconds."""
@@ -62,16 +67,12 @@ class Evidence:
             self._gone.add(key)
             if type_ != "DELETED":
                 self._keep(pod)
-            return self._changed(f"pod {name} is being deleted")
+            return self.note(f"pod {name} is being deleted")
         if restarts > self._restarts[key]:
             self._restarts[key] = restarts
             self._keep(pod, previous=True, again=True)
-            return self._changed(f"pod {name} restarted: {_why(pod)}")
+            return self.note(f"pod {name} restarted: {_why(pod)}")
         return ""
-
-    def _changed(self, words: str) -> str:
-        self.changes.append(words)
-        return words
 
     def _keep(self, pod: Object, *, previous: bool = False, again: bool = False) -> None:
         meta = pod["metadata"]

@@ -15,7 +15,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Stop
 from chaoskit.documents import parse
 from chaoskit.errors import Forbidden
-from chaoskit.events import Listener, ignore
+from chaoskit.events import Listener, Step, ignore
 from chaoskit.experiments import batch
 from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, propose, reproduce
 from chaoskit.flows import learning
@@ -244,7 +244,14 @@ class AIChaosEngine:
                 ended(record)
                 return record
 
-            return batch.run_all(trials, run_one, skip_one, parallel=parallel, fail_fast=fail_fast, stop=stop)
+            def waits(mine: Trial, other: Trial) -> None:
+                why = "they share a workload, or what one makes the other needs"
+                words = f"{mine.name} waits for {other.name}: {why}"
+                listen(Step(world.clock.now(), "parallel", "note", words))
+
+            return batch.run_all(
+                trials, run_one, skip_one, parallel=parallel, fail_fast=fail_fast, stop=stop, waits=waits
+            )
 
     def _measured(self, namespace: str) -> Measured:
         """What is measured of the workloads now, the worst of their pods; empty without a Prometheus."""
