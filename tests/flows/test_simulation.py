@@ -131,3 +131,12 @@ def _has_ended(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def test_one_that_is_lent_is_gone_after_the_block_whatever_ends_it() -> None:
+    with pytest.raises(ZeroDivisionError), simulation.lent(seed=3) as running:
+        folder = running.kubeconfig.parent
+        assert simulation.status(folder) == running
+        raise ZeroDivisionError
+    assert simulators(folder) == []
+    assert not folder.parent.exists()

@@ -23,6 +23,7 @@ from chaoskit.flows import simulation
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.chaos_engine import AIChaosEngine
 from chaoskit.flows.learning import Fitted
+from chaoskit.flows.simulation import Simulation
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -102,19 +103,23 @@ def tell(
             nothing to tell of.
     """
     stop = stop or Stop()
-    with _folder(folder), tempfile.TemporaryDirectory(prefix="chaoskit-demo-") as state:
-        narrate(Chapter(1, "a cluster"))
-        running = simulation.up(Path(state) / "sim", seed=seed, story="demo", history=history, stop=stop)
-        try:
-            with connect(running.kubeconfig, folder) as world:
-                paces = f"{world.description}, {SPEED:g} times faster when it has learned"
-                narrate(Chapter(1, "a cluster", paces))
-                fitted = _Story(world, folder, narrate, listen, stop).train()
-                simulation.set_pace(world.cluster, SPEED, wall=WallClock(), stop=stop)
-            with connect(running.kubeconfig, folder) as world:
-                return _Story(world, folder, narrate, listen, stop).tell(fitted)
-        finally:
-            simulation.down(Path(state) / "sim")
+    with _folder(folder), _cluster(narrate, seed, history, stop) as running:
+        with connect(running.kubeconfig, folder) as world:
+            paces = f"{world.description}, {SPEED:g} times faster when it has learned"
+            narrate(Chapter(1, "a cluster", paces))
+            fitted = _Story(world, folder, narrate, listen, stop).train(history)
+            simulation.set_pace(world.cluster, SPEED, wall=WallClock(), stop=stop)
+        with connect(running.kubeconfig, folder) as world:  # its clock is read anew
+            return _Story(world, folder, narrate, listen, stop).tell(fitted)
+
+
+@contextmanager
+def _cluster(
+    narrate: Callable[[Chapter], None], seed: int, history: float, stop: Stop
+) -> Iterator[Simulation]:
+    narrate(Chapter(1, "a cluster"))
+    with simulation.lent(seed=seed, story="demo", history=history, stop=stop) as running:
+        yield running
 
 
 @contextmanager
@@ -174,8 +179,8 @@ class _Story:
         refuse_when_stopped(self._stop)
         self._narrate(Chapter(number, title))
 
-    def train(self) -> Fitted:
-        """The second chapter: a model of the history is kept in the folder."""
+    def train(self, hours: float) -> Fitted:
+        """The second chapter: a model of the last `hours` is kept in the folder."""
         self._begin(2, "train")
         from chaoskit.prediction import Options
 
@@ -183,11 +188,11 @@ class _Story:
             recipe="window", trees=60, fold_trees=30, most_rows=4000, false_alarms_per_day=6, jobs=2
         )
         fitted = self._engine.train(
-            NAMESPACE, timedelta(hours=HISTORY), options=small, thorough=False, listen=self._unless_stopped
+            NAMESPACE, timedelta(hours=hours), options=small, thorough=False, listen=self._unless_stopped
         )
         line = fitted.report.model
         judged = f"PR-AUC {line.pr_auc:.2f} on held-out time, {fitted.report.verdict}"
-        words = f"{fitted.name} on {HISTORY:g} h: {judged}"
+        words = f"{fitted.name} on {hours:g} h: {judged}"
         self._narrate(Chapter(2, "train", words))
         return fitted
 

@@ -15,8 +15,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -127,6 +128,34 @@ def _started(folder: Path, lock: BinaryIO, arguments: Mapping[str, object], stop
         if not isinstance(error, CannotStart):  # else somebody wants to read its log
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def lent(
+    *,
+    speed: float = 1.0,
+    seed: int = 7,
+    story: str = "quiet",
+    history: float = 0.0,
+    stop: Stop | None = None,
+) -> Iterator[Simulation]:
+    """A simulator for as long as the block lasts; it and all that lay beside its kubeconfig are gone then.
+
+    Raises:
+        UnknownName: there is no such story.
+        CannotStart: it ended or did not get ready; the message ends with what it said last.
+        Interrupted: `stop` was set meanwhile.
+    """
+    with tempfile.TemporaryDirectory(prefix="chaoskit-sim-") as state:
+        folder = Path(state) / "sim"
+        try:
+            running = up(folder, speed=speed, seed=seed, story=story, history=history, stop=stop)
+        except CannotStart as error:
+            raise CannotStart(error.message) from error  # the log that its hint names goes with the folder
+        try:
+            yield running
+        finally:
+            down(folder)
 
 
 def set_pace(cluster: Cluster, rate: float, *, wall: Clock, stop: Stop | None = None) -> None:

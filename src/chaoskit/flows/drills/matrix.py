@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -103,25 +102,17 @@ def _told(done: Callable[[Drilled], None], results: Iterator[Drilled]) -> Iterat
 def _one(cell: Cell, connect: Connect, speed: float, listen: Listener, stop: Stop) -> Drilled:
     refuse_when_stopped(stop)
     story = BUSY if cell.story is None else "quiet"
-    with tempfile.TemporaryDirectory(prefix="chaoskit-drill-") as state:
-        folder = Path(state) / "sim"
-        try:
-            running = simulation.up(
-                folder,
-                speed=HEALTHY_SPEED if cell.story is None else speed,
-                seed=cell.seed,
-                story=story,
-                history=HISTORY,
-                stop=stop,
-            )
-            with connect(running.kubeconfig, Path(state)) as world:
-                return _drilled(cell, world, listen, stop)
-        except Interrupted:
-            raise
-        except ChaoskitError as error:
-            return Drilled(cell.name, cell.app, cell.seed, _truth(cell), error=error.message)
-        finally:
-            simulation.down(folder)
+    pace = HEALTHY_SPEED if cell.story is None else speed
+    try:
+        with (
+            simulation.lent(speed=pace, seed=cell.seed, story=story, history=HISTORY, stop=stop) as running,
+            connect(running.kubeconfig, running.kubeconfig.parent) as world,
+        ):
+            return _drilled(cell, world, listen, stop)
+    except Interrupted:
+        raise
+    except ChaoskitError as error:
+        return Drilled(cell.name, cell.app, cell.seed, _truth(cell), error=error.message)
 
 
 def _drilled(cell: Cell, world: World, listen: Listener, stop: Stop) -> Drilled:
