@@ -24,6 +24,28 @@ ON_THE_REAL_NODE = {
 }
 """Files with tests on the real Kubernetes: it has one node, and some of them drain it."""
 
+PACED = (
+    "tests/adapters/test_prometheus.py",
+    "tests/attached/",
+    "tests/cli/",
+    "tests/contract/test_cluster.py",
+    "tests/examples/",
+    *(f"tests/experiments/test_{name}.py" for name in ("direct", "direct_real", "exporting")),
+    *(f"tests/experiments/test_{name}.py" for name in ("killed_runs", "native_runs", "recorded_documents")),
+    *(f"tests/flows/test_{name}.py" for name in ("drills", "library", "nights", "notifying", "restoring")),
+    *(f"tests/recovery/test_{name}.py" for name in ("executor", "killed_recoveries", "remedies")),
+    *(f"tests/recovery/test_{name}.py" for name in ("servers", "shop_real", "simulated")),
+    "tests/test_readme.py",
+)
+"""Tests that follow the pace of a running cluster: one that came late on a busy machine is tried once more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A second try is a mark of those tests alone; it is counted and can be listed (``-rR``)."""
+    for item in items:
+        if item.nodeid.startswith(PACED):
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=3))
+
 
 class OneRealNode(LoadFileScheduling):  # type: ignore[misc]
     """The tests of a file stay on one worker, and those on the real node stay on one worker together."""
