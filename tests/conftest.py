@@ -37,7 +37,7 @@ PACED = (
     *(f"tests/recovery/test_{name}.py" for name in ("servers", "shop_real", "simulated")),
     "tests/test_readme.py",
 )
-"""Tests that follow the pace of a running cluster: one that came late on a busy machine is tried once more."""
+"""Tests that follow the pace of a running cluster: one that is late on a busy machine gets a second try."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
