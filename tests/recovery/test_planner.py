@@ -152,6 +152,13 @@ def test_an_effect_is_not_acted_on_and_is_no_refusal_either() -> None:
     assert refused.outcome is Outcome.NOTHING_TO_DO
 
 
+@pytest.mark.parametrize("kind", ["errors", "cut-off", "edge-gap", "pool-errors"])
+def test_what_is_read_from_rates_is_an_echo_just_after_the_recovery(kind: str) -> None:
+    seen = made.chain("frontend", "cart")
+    refused = _refused(_plan(seen, symptom(kind, "frontend"), history=(_attempt(2),)))
+    assert refused.why == "deployment/cart was recovered 2 min ago: this may be its echo"
+
+
 def test_errors_of_callers_are_an_echo_just_after_the_recovery_of_what_they_call() -> None:
     seen = made.chain("frontend", "cart")
     refused = _refused(_plan(seen, symptom("errors", "frontend"), history=(_attempt(2),)))

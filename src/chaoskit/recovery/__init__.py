@@ -25,6 +25,7 @@ from chaoskit.recovery.classification import Vote, classify
 from chaoskit.recovery.detection import Sight, detect_in, observe
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 from chaoskit.recovery.planner import Decision, Past, Plan
 from chaoskit.recovery.reach import Options, Reach
 from chaoskit.recovery.runbook import Runbook
@@ -106,6 +107,8 @@ def plan_for(
     seen = seen or observe(reach.cluster, None, reach.clock, namespace)
     books = (*runbooks, *runbook.defaults())
     homes = {namespace, *(issue.target.namespace or HOME for issue in issues)} if namespace else {""}
+    if namespace and any(place == DNS_NAMESPACE for place, _ in seen.topology.workloads):
+        homes.add(DNS_NAMESPACE)  # whoever answers for names is needed by all
     ledgers = [each for place in sorted(homes) for each in reach.governor.accounts(place)]
     past = Past(remembered(ledgers), tuple(history))
     decided = planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)

@@ -14,7 +14,7 @@ from chaoskit.documents import duration
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery.attempts import Attempt
-from chaoskit.recovery.issues import PASSED_ON, Issue
+from chaoskit.recovery.issues import ECHOES, Issue
 from chaoskit.recovery.remedies import Step
 from chaoskit.recovery.roots import needs
 from chaoskit.recovery.runbook import Guards
@@ -169,7 +169,7 @@ def _nodes(roots: Sequence[Issue], topology: Topology) -> Storm | None:
 
 def aftermath(issue: Issue, topology: Topology, past: Sequence[Attempt], now: datetime) -> Refusal | None:
     """Errors and delays outlive their cause in rates and queues: not acted on just after its recovery."""
-    if not issue.kinds <= PASSED_ON:
+    if not issue.kinds <= ECHOES:
         return None
     for attempt in past:
         until = attempt.ended_at + AFTERMATH

@@ -63,6 +63,9 @@ BROKEN = frozenset(PRECEDENCE) - {
 PASSED_ON = frozenset({"errors", "latency"})
 """What callers show of the same troubles in what they call."""
 
+ECHOES = PASSED_ON | {"cut-off", "edge-gap", "pool-errors"}
+"""What is read from rates, which look back some minutes: it outlives its cause."""
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
