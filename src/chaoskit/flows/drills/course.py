@@ -23,6 +23,7 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Decision, Issue, Plan, Refusal
+from chaoskit.recovery.guards import AFTERMATH
 from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 
 LOOK = 2.0
@@ -93,6 +94,7 @@ class _Course:
             with Night(self.world, self.namespace, self.listen) as self.night:
                 self._watch(patience)
                 self._watch_quietly()
+            self.mended = self._good is not None and self._gets_whole()
         return self._scored(before)
 
     # ------------------------------------------------------------ watching
@@ -125,6 +127,24 @@ class _Course:
         while self.world.clock.monotonic() < until or self.night.recovers:
             self.night.check()
             self._pause(LOOK)
+
+    def _gets_whole(self) -> bool:
+        """Whether what was at fault shows it no more, though the fault is not taken back: rates look back."""
+        until = self.world.clock.monotonic() + AFTERMATH.total_seconds()
+        while broken := self._still_broken():
+            if self.world.clock.monotonic() >= until:
+                break
+            self._pause(LOOK)
+        return not broken
+
+    @property
+    def _good(self) -> RecoveryRecord | None:
+        """The recovery that helped, else the one that found it healed."""
+        mine = [each for each in self._acted() if self._is_right(each)]
+        return next(
+            (each for want in (Outcome.RECOVERED, Outcome.HEALED) for each in mine if each.outcome is want),
+            None,
+        )
 
     def _acted(self) -> list[RecoveryRecord]:
         """The recoveries that changed something or tried to; the others told people, or were refused."""
@@ -173,14 +193,12 @@ class _Course:
     def _scored(self, before: dict[str, str]) -> Drilled:
         acted = self._acted()
         mine = [each for each in acted if self._is_right(each)]
-        good = next(
-            (r for want in (Outcome.RECOVERED, Outcome.HEALED) for r in mine if r.outcome is want), None
-        )
+        good = self._good
         done = [(r, s) for r in acted for s in r.steps if s["done"] and s["action"] != "notify"]
         wrong = [_act(s) for r, s in done if self._is_false(r, s["targets"])]
         return replace(
             self._decided_by(acted, mine),
-            recovered=good is not None and not self._still_broken(),
+            recovered=self.mended,
             recovery=None if good is None else good.seconds_to_recover,
             whole=None if good is None else self._since(good.ended_at),
             outcome=(mine or acted)[-1].outcome.value if acted else "",
