@@ -295,6 +295,26 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
     assert world.ours(namespace) == []
 
 
+def test_two_mutations_of_one_setting_exclude_each_other_whoever_ends_first(world: World) -> None:
+    namespace = "direct-one-setting"
+    furnish(world, namespace)
+    twin(world, namespace, "api")
+    before = dump(world, namespace)
+    others: list[RunRecord] = []
+
+    def mutation(workload: str, value: str) -> Trial:
+        parameters = {"configMap": "settings", "key": "LEVEL", "value": value, "restart": False}
+        targets = {"workloads": [f"deployment/{workload}"]}
+        return trial(namespace, "config-mutation", parameters=parameters, targets=targets, duration="3s")
+
+    listen = Until("injected", lambda: others.append(world.run(mutation("api", "theirs"))))
+    record = world.run(mutation("web", "ours"), listen=listen)
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert [each.outcome for each in others] == [Outcome.REFUSED]
+    assert "works on configmap/settings" in others[0].reason
+    assert dump(world, namespace) == before
+
+
 # ---------------------------------------------------------------- what forbids one
 
 

@@ -80,6 +80,7 @@ class Direct:
     With `measured` that is looked for in Prometheus, so not at every tick, and not before so many seconds;
     `unseen` says why it could not be seen of these targets.
     `hits` is how many pods of a workload it disturbs where that is not for the targets to say.
+    `shares` is what it changes beside workloads and pods, by the namespace and its parameters alone.
     """
 
     kind: str
@@ -94,6 +95,7 @@ class Direct:
     measured: float = 0.0
     unseen: Callable[[Scene], Iterable[str]] = nothing
     applied: Callable[[Scene], bool] = no
+    shares: Callable[[str, Mapping[str, str]], Iterable[ObjectRef]] = lambda _namespace, _parameters: ()
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name."""

@@ -114,9 +114,14 @@ def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
 
 
 def _holder(scene: Scene) -> ObjectRef:
-    if scene.parameters["secret"]:
-        return ObjectRef(kube.SECRET, scene.namespace, scene.parameters["secret"])
-    return ObjectRef(kube.CONFIG_MAP, scene.namespace, scene.parameters["configMap"])
+    return next(_holders(scene.namespace, scene.parameters))
+
+
+def _holders(namespace: str, parameters: Mapping[str, str]) -> Iterator[ObjectRef]:
+    if parameters["secret"]:
+        yield ObjectRef(kube.SECRET, namespace, parameters["secret"])
+    else:
+        yield ObjectRef(kube.CONFIG_MAP, namespace, parameters["configMap"])
 
 
 def _unmutable(scene: Scene) -> Iterator[str]:
@@ -182,6 +187,7 @@ MUTATING = Direct(
     _unmutable,
     lambda scene, workload: len(workload.pods) if scene.true("restart") else 0,
     applied=lambda scene: not scene.true("restart"),
+    shares=_holders,
 )
 
 
