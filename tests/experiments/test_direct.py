@@ -39,7 +39,7 @@ from chaoskit.experiments.direct.network import share_left
 from chaoskit.experiments.direct.preparing import SHOWS
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
 
@@ -351,16 +351,62 @@ def test_what_would_not_work_is_said_before(
     assert words in told
 
 
-def test_what_somebody_else_keeps_is_refused(lab: World) -> None:
-    deployment = ObjectRef(kube.DEPLOYMENT, "direct-lab", "web")
+SETTING = {"configMap": "settings", "key": "LEVEL", "value": "x"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept", "name", "parameters", "words"),
+    [
+        ("scale-down", kube.DEPLOYMENT, "web", {}, "spec.replicas of web"),
+        ("service-blackhole", kube.SERVICE, "web", {}, "spec.selector of web"),
+        ("config-mutation", kube.CONFIG_MAP, "settings", SETTING, "data.LEVEL of settings"),
+        ("config-mutation", kube.DEPLOYMENT, "web", SETTING, "spec.template of web"),
+        (
+            "config-mutation",
+            kube.SECRET,
+            "credentials",
+            {"secret": "credentials", "key": "PASSWORD", "value": "x"},
+            "data.PASSWORD of credentials",
+        ),
+    ],
+)
+def test_what_somebody_else_keeps_is_refused(
+    lab: World, kind: str, kept: Kind, name: str, parameters: dict[str, Any], words: str
+) -> None:
+    ref = ObjectRef(kept, "direct-lab", name)
     note = {"argocd.argoproj.io/tracking-id": "web"}
-    lab.cluster.patch(deployment, {"metadata": {"annotations": note}})
+    lab.cluster.patch(ref, {"metadata": {"annotations": note}})
     try:
-        found, words = outcome(lab, trial("direct-lab", "scale-down"))
+        found, told = outcome(lab, trial("direct-lab", kind, parameters=parameters))
     finally:
-        lab.cluster.patch(deployment, {"metadata": {"annotations": dict.fromkeys(note)}})
+        lab.cluster.patch(ref, {"metadata": {"annotations": dict.fromkeys(note)}})
     assert found is Outcome.REFUSED
-    assert "Argo CD keeps spec.replicas" in words
+    assert f"Argo CD keeps {words}" in told
+
+
+def test_litmus_scales_nothing_that_an_autoscaler_keeps(lab: World) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "minReplicas": 3, "maxReplicas": 9}
+    meta = {"name": "web", "namespace": "direct-lab"}
+    body = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": meta,
+        "spec": spec,
+    }
+    deployment = ObjectRef(kube.DEPLOYMENT, "direct-lab", "web")
+    lab.cluster.patch(deployment, {"metadata": {"labels": {"app": "web"}}})  # Litmus takes it by a label
+    made = trial("direct-lab", "pod-autoscaler", engine="litmus")
+    before, _ = outcome(lab, made)
+    lab.cluster.create(body)
+    try:
+        found, words = outcome(lab, made)
+    finally:
+        lab.cluster.delete(ObjectRef(kube.HPA, "direct-lab", "web"))
+        lab.cluster.patch(deployment, {"metadata": {"labels": {"app": None}}})
+    assert before is Outcome.CANNOT_START  # parts of Litmus are missing there; that is said after it
+    assert found is Outcome.REFUSED
+    assert "HPA web keeps spec.replicas of web" in words
 
 
 def test_a_plan_says_what_exactly_would_change_and_changes_nothing(lab: World) -> None:

@@ -68,6 +68,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
             *checks.account(cluster, trial, account),
             *checks.engine(cluster, trial),
             *checks.targets(selections),
+            *checks.kept(cluster, selections, seen),
             *checks.rights_of_account(cluster, trial, account, selections),
             *checks.permitted(cluster, needs, trial.namespace),
             *checks.lost_without(cluster, trial, selections),

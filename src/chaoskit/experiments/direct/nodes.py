@@ -12,7 +12,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import CORDON, TAINTS
 from chaoskit.errors import Forbidden, NotFound
 from chaoskit.experiments.direct.pods import going
-from chaoskit.experiments.direct.scene import Direct, Scene, access, yes
+from chaoskit.experiments.direct.scene import Direct, Scene, access, field, yes
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.taints import taint_of
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
@@ -26,7 +26,7 @@ def _nodes(scene: Scene) -> Iterator[Object]:
 def _cordon(scene: Scene) -> Iterator[Change]:
     for node in _nodes(scene):
         ref = kube.ref_of(node, kube.NODE)
-        yield changes.field(scene.cluster, scene.clock, node, ref, CORDON, True)
+        yield field(scene, node, ref, CORDON, True)
 
 
 def _cordoned(scene: Scene, _done: Sequence[ObjectRef]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from chaoskit.acts import changes, fields
 from chaoskit.acts.changes import Change
+from chaoskit.acts.fields import Path
 from chaoskit.clock import Clock
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.selection import Selection, picked
@@ -52,6 +54,18 @@ class Scene:
     def true(self, name: str) -> bool:
         """A parameter that is true or false."""
         return self.parameters.get(name) == "true"
+
+
+def field(
+    scene: Scene, body: Object, ref: ObjectRef, path: Path, after: Any, *, secret: bool = False
+) -> Change:
+    """The field of a target gets another value, which nobody else keeps as it is.
+
+    Raises:
+        Refused: Argo CD, Flux or an autoscaler would put it back (guard ``ownership``).
+    """
+    fields.refuse_when_kept(scene.cluster, body, path)
+    return changes.field(scene.cluster, scene.clock, body, ref, path, after, secret=secret)
 
 
 def nothing(_scene: Scene) -> Iterable[str]:
