@@ -315,6 +315,46 @@ def test_two_mutations_of_one_setting_exclude_each_other_whoever_ends_first(worl
     assert dump(world, namespace) == before
 
 
+CHANGED = {
+    "node-cordon": {"unschedulable": True},
+    "node-taint": {"taints": [{"key": "chaos", "value": "yes", "effect": "NoSchedule"}]},
+}
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_a_node_that_is_so_already_is_no_target(world: World, kind: str) -> None:
+    furnish(world, f"direct-already-{kind}")
+    made = trial(f"direct-already-{kind}", kind, **{**FAULTS[kind], "targets": {"nodes": ["node-1"]}})
+    node = ObjectRef(kube.NODE, "", "node-1")
+    world.cluster.patch(node, {"spec": CHANGED[kind]})
+    try:
+        found, words = outcome(world, made)
+        record = world.run(made, preflight=False)
+    finally:
+        world.cluster.patch(node, {"spec": dict.fromkeys(CHANGED[kind])})
+    assert found is Outcome.CANNOT_START
+    assert "would change nothing: node/node-1" in words
+    assert (record.outcome, record.injected_at) == (Outcome.CANNOT_START, None), record.reason
+
+
+def test_a_change_that_somebody_else_makes_first_proves_nothing(world: World) -> None:
+    furnish(world, "direct-overtaken")
+    node = ObjectRef(kube.NODE, "", "node-1")
+
+    def cordon(event: Event) -> None:
+        if (getattr(event, "name", ""), getattr(event, "mark", "")) == ("node-cordon", "begun"):
+            world.cluster.patch(node, {"spec": {"unschedulable": True}})
+
+    made = trial("direct-overtaken", "node-cordon", duration="1s", targets={"nodes": ["node-1"]})
+    try:
+        record = world.run(made, listen=cordon)
+    finally:
+        world.cluster.patch(node, {"spec": {"unschedulable": None}})
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert "changed nothing" in record.reason
+    assert record.injected_at is None
+
+
 # ---------------------------------------------------------------- what forbids one
 
 
@@ -330,6 +370,9 @@ def test_a_first_process_without_a_handler_would_ignore_the_signal(lab: World) -
     assert "would ignore the signal" in words
 
 
+SETTING = {"configMap": "settings", "key": "LEVEL", "value": "x"}
+
+
 @pytest.mark.parametrize(
     ("kind", "parameters", "words"),
     [
@@ -341,6 +384,12 @@ def test_a_first_process_without_a_handler_would_ignore_the_signal(lab: World) -
         ("service-blackhole", {"service": "other"}, "no service other"),
         ("resource-squeeze", {"memory": 50}, "has no limit"),
         ("container-kill", {"container": "sidecar"}, "has no container sidecar"),
+        ("config-mutation", SETTING | {"value": "info"}, "would change nothing: deployment/web"),
+        (
+            "config-mutation",
+            SETTING | {"value": "info", "restart": False},
+            "would change nothing: configmap/settings",
+        ),
     ],
 )
 def test_what_would_not_work_is_said_before(
@@ -349,9 +398,6 @@ def test_what_would_not_work_is_said_before(
     found, told = outcome(lab, trial("direct-lab", kind, parameters=parameters))
     assert found is Outcome.CANNOT_START
     assert words in told
-
-
-SETTING = {"configMap": "settings", "key": "LEVEL", "value": "x"}
 
 
 @pytest.mark.parametrize(

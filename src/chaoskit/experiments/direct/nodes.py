@@ -23,14 +23,19 @@ def _nodes(scene: Scene) -> Iterator[Object]:
         yield scene.cluster.get(ObjectRef(kube.NODE, "", name))
 
 
+def _at(scene: Scene, done: Sequence[ObjectRef]) -> Iterator[Object]:
+    """Those of them that were changed, as they are now."""
+    return (node for node in _nodes(scene) if kube.ref_of(node, kube.NODE) in done)
+
+
 def _cordon(scene: Scene) -> Iterator[Change]:
     for node in _nodes(scene):
         ref = kube.ref_of(node, kube.NODE)
         yield field(scene, node, ref, CORDON, True)
 
 
-def _cordoned(scene: Scene, _done: Sequence[ObjectRef]) -> str:
-    found = [each["metadata"]["name"] for each in _nodes(scene) if each["spec"].get("unschedulable")]
+def _cordoned(scene: Scene, done: Sequence[ObjectRef]) -> str:
+    found = [each["metadata"]["name"] for each in _at(scene, done) if each["spec"].get("unschedulable")]
     return f"node {', '.join(found)} takes no pods" if found else ""
 
 
@@ -50,14 +55,14 @@ def _taint(scene: Scene) -> Iterator[Change]:
         yield changes.element(scene.cluster, scene.clock, node, ref, TAINTS, taint)
 
 
-def _tainted(scene: Scene, _done: Sequence[ObjectRef]) -> str:
+def _tainted(scene: Scene, done: Sequence[ObjectRef]) -> str:
     """The taint is there; where it puts pods out, the first of them goes."""
     if scene.selection.pods:
         return _left(scene, [kube.ref_of(pod, kube.POD) for pod in scene.selection.pods])
     taint = taint_of(scene.parameters["taints"])
     found = [
         each["metadata"]["name"]
-        for each in _nodes(scene)
+        for each in _at(scene, done)
         if any(taint.items() <= own.items() for own in each["spec"].get("taints") or ())
     ]
     return f"node {', '.join(found)} has the taint {taint['key']}" if found else ""

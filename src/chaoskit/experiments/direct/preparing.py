@@ -8,7 +8,7 @@ from dataclasses import replace
 from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, InvalidInput, Refused
+from chaoskit.errors import CannotStart, ChaoskitError, InvalidInput, Refused
 from chaoskit.experiments import checks, onnodes, targets
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
@@ -174,11 +174,28 @@ _SEE = "--prometheus URL of one that scrapes the nodes, and traffic on the targe
 def _previewed(fault: Direct, scene: Scene, previewed: list[Change]) -> Iterator[Check]:
     """What would be changed is in `previewed`; whoever else keeps it as it is says no."""
     try:
-        previewed += fault.changes(scene)
+        previewed += changes_of(fault, scene)
     except Refused as error:
         yield Check(error.guard, "refused", error.message, error.hint)
     except ChaoskitError as error:
         yield Check("fault", "blocked", error.message, error.hint)
+
+
+def changes_of(fault: Direct, scene: Scene) -> tuple[Change, ...]:
+    """One round of it.
+
+    Raises:
+        CannotStart: there is nothing to do it to, or everything is as it would make it.
+        ChaoskitError: what it raises itself.
+    """
+    found = tuple(fault.changes(scene))
+    if not found:
+        raise CannotStart(f"{fault.kind}: there is nothing left to do it to")
+    if all(each.idle for each in found):
+        named = ", ".join(dict.fromkeys(str(each.target) for each in found))
+        message = f"{fault.kind} would change nothing: {named} is already as it would make it"
+        raise CannotStart(message, hint="other targets, or another value")
+    return found
 
 
 def _changed(changes: Iterable[Change]) -> Iterator[ObjectRef]:

@@ -109,7 +109,7 @@ def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
         rollout.change(scene.cluster, now, template)
 
     words = f"{mutation.words}, and {workload.ref} restarted"
-    return Change(workload.ref, words, both, (entry, *mutation.entries))
+    return Change(workload.ref, words, both, (entry, *mutation.entries), idle=mutation.idle)
 
 
 def _holder(scene: Scene) -> ObjectRef:
