@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from math import nan
 from typing import Any, cast
@@ -32,10 +32,10 @@ from chaoskit.acts.accounts import accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, Stop
 from chaoskit.errors import Unavailable
-from chaoskit.events import Event
+from chaoskit.events import Event, Step
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.direct import DIRECT
-from chaoskit.experiments.direct.network import share_left
+from chaoskit.experiments.direct.network import PARTITION, share_left
 from chaoskit.experiments.direct.preparing import SHOWS
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
@@ -194,6 +194,41 @@ def test_a_policy_that_nobody_is_seen_to_feel_proves_nothing(world: World) -> No
     assert whole_again(world, "direct-unfelt") == before
 
 
+class Marked(Until):
+    """A listener that acts once, when a step of this name has got this mark."""
+
+    def __init__(self, name: str, act: Callable[[], None], *, mark: str) -> None:
+        super().__init__(name, act)
+        self.mark = mark
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Step) and event.mark == self.mark:
+            super().__call__(event)
+
+
+def without_label(world: World, namespace: str, label: str) -> None:
+    """The pods that lack the label are gone."""
+    for pod in world.cluster.list(kube.POD, namespace).items:
+        if label not in kube.labels_of(pod):
+            world.cluster.delete(kube.ref_of(pod, kube.POD), grace=0)
+
+
+def test_what_becomes_of_pods_that_were_not_chosen_proves_nothing(world: World) -> None:
+    furnish(world, "direct-others")
+    listen = Marked("injected", lambda: without_label(world, "direct-others", PARTITION), mark="done")
+    record = world.run(trial("direct-others", "network-partition", duration="1s"), listen=listen)
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert "no effect of it was seen" in record.reason
+
+
+def test_pods_that_somebody_else_took_first_prove_nothing(world: World) -> None:
+    furnish(world, "direct-taken")
+    listen = Marked("pod-delete", lambda: without_label(world, "direct-taken", "none has it"), mark="begun")
+    record = world.run(trial("direct-taken", "pod-delete", duration="1s"), listen=listen)
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert "changed nothing" in record.reason
+
+
 class Traffic:
     """Prometheus of pods that have traffic, until a policy of ours cuts them off."""
 
@@ -315,7 +350,7 @@ def test_two_mutations_of_one_setting_exclude_each_other_whoever_ends_first(worl
     assert dump(world, namespace) == before
 
 
-CHANGED = {
+CHANGED: dict[str, dict[str, Any]] = {
     "node-cordon": {"unschedulable": True},
     "node-taint": {"taints": [{"key": "chaos", "value": "yes", "effect": "NoSchedule"}]},
 }
@@ -341,13 +376,12 @@ def test_a_change_that_somebody_else_makes_first_proves_nothing(world: World) ->
     furnish(world, "direct-overtaken")
     node = ObjectRef(kube.NODE, "", "node-1")
 
-    def cordon(event: Event) -> None:
-        if (getattr(event, "name", ""), getattr(event, "mark", "")) == ("node-cordon", "begun"):
-            world.cluster.patch(node, {"spec": {"unschedulable": True}})
+    def cordon() -> None:
+        world.cluster.patch(node, {"spec": {"unschedulable": True}})
 
     made = trial("direct-overtaken", "node-cordon", duration="1s", targets={"nodes": ["node-1"]})
     try:
-        record = world.run(made, listen=cordon)
+        record = world.run(made, listen=Marked("node-cordon", cordon, mark="begun"))
     finally:
         world.cluster.patch(node, {"spec": {"unschedulable": None}})
     assert record.outcome is Outcome.ERRORED, record.reason

@@ -74,10 +74,9 @@ class DirectCourse:
             TimedOut: `timeout` seconds are over.
             ChaoskitError: what `meanwhile` raises.
         """
-        pods = self._scene.selection.pods
-        evidence = Evidence(self._cluster, self._clock, "", pods)
+        evidence = Evidence(self._cluster, self._clock, "", ())
         self._course.evidence = evidence
-        places = {pod["metadata"]["namespace"] for pod in pods}
+        places = {pod["metadata"]["namespace"] for pod in self._scene.selection.pods}
         with Watching(
             self._cluster, [Interest(kube.POD, place) for place in places], self._clock
         ) as watching:
@@ -104,6 +103,8 @@ class DirectCourse:
 
     def _round(self, meanwhile: Meanwhile) -> None:
         changes = changes_of(self._fault, self._scene)
+        if self._course.evidence is not None:
+            self._course.evidence.also(self._hit())
         self._ledger.write(*(entry for each in changes for entry in each.entries))
         self._admit()
         self._last = self._clock.monotonic()
@@ -112,6 +113,10 @@ class DirectCourse:
             if not self._do(each):
                 self._put_off.append(each)
             meanwhile()
+
+    def _hit(self) -> tuple[Object, ...]:
+        """The pods that the fault hits: what becomes of any other is not its doing."""
+        return self._scene.chosen if self._fault.scope == "pod" else self._scene.selection.pods
 
     def _do(self, change: Change) -> bool:
         """Whether it was done; a disruption budget puts it off."""

@@ -86,15 +86,17 @@ def _drain(scene: Scene) -> Iterator[Change]:
         yield Change(ref, f"{ref} in {ref.namespace} evicted", partial(_evict, scene.cluster, ref))
 
 
-def _evict(cluster: Cluster, ref: ObjectRef) -> None:
-    """The pod is on its way out; so it is already when it, or its whole namespace, is going."""
+def _evict(cluster: Cluster, ref: ObjectRef) -> bool:
+    """The pod is on its way out, by us unless it, or its whole namespace, is going already: False."""
     try:
         cluster.evict(ref)
     except NotFound:
-        return
+        return False
     except Forbidden:
         if not kube.is_deleting(cluster.get(ObjectRef(kube.NAMESPACE, "", ref.namespace))):
             raise
+        return False
+    return True
 
 
 def _left(scene: Scene, done: Sequence[ObjectRef]) -> str:
