@@ -265,7 +265,7 @@ class _Run:
     def _still_wanted(self, pulse: Pulse) -> None:
         """Right before something is done to a target: the cluster was asked, nobody wants an end."""
         refuse_when_stopped(self.stop)
-        pulse.ask()
+        pulse.ask(begun=self.course.disturbed)
 
     def _wanted(self, pulse: Pulse) -> None:
         """The run may go on: neither its user nor a halt wants an end."""
