@@ -65,6 +65,23 @@ def test_a_halt_of_a_namespace_is_for_that_namespace_alone() -> None:
     desk.admit("recovery")
 
 
+def test_a_halt_of_the_namespace_of_halts_is_for_that_namespace_alone_too() -> None:
+    desk = Desk()
+    halt.halt(desk.cluster, desk.clock, ["chaos"], "incident", namespace=halt.HOME)
+    desk.admit()
+    refused = desk.refused(namespace=halt.HOME)
+    assert "halted in namespace default" in refused.message
+    assert refused.hint == "chaoskit resume -n default lifts it"
+    halt.halt(desk.cluster, desk.clock, ["chaos"], "flood")
+    assert "halted in this cluster" in desk.refused(namespace=halt.HOME).message
+    assert halt.resume(desk.cluster, ["chaos", "recovery"], namespace=halt.HOME) == ("chaos",)
+    assert "halted in this cluster" in desk.refused().message
+    assert halt.resume(desk.cluster, ["chaos"], namespace=halt.HOME) == ()
+    assert halt.resume(desk.cluster, ["chaos", "recovery"]) == ("chaos",)
+    desk.admit(namespace=halt.HOME)
+    assert (kube.CONFIG_MAP, halt.HOME, halt.NAME) not in desk.cluster.objects
+
+
 def test_lifting_one_act_leaves_the_other_halted() -> None:
     desk = Desk()
     halt.halt(desk.cluster, desk.clock, ["chaos", "recovery"], "incident")

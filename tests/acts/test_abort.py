@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.acts.fake import FakeCluster
 
@@ -11,7 +13,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Kind, Listing, ObjectRef
 
 
 def test_an_act_that_has_just_ended_keeps_no_other_from_being_asked() -> None:
@@ -29,6 +31,56 @@ def test_an_act_that_has_just_ended_keeps_no_other_from_being_asked() -> None:
     ended = abort(cluster, clock, wanted, "incident 7")
     assert {each.account.id for each in ended} == {"run1", "run2"}
     assert heard == ["incident 7"]
+
+
+def two(cluster: FakeCluster, clock: ManualClock) -> list[Ledger]:
+    return [
+        Ledger.open(cluster, clock, id=id_, act="chaos", namespace="shop", targets=(), trace_id="t")
+        for id_ in ("run1", "run2")
+    ]
+
+
+def test_acts_of_one_namespace_are_awaited_by_who_may_see_it_alone() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledgers, wanted = two(cluster, clock), accounts(cluster, "shop")
+    cluster.hidden.add(("leases", ""))
+    for ledger in ledgers:
+        clock.call_at(2.5, partial(ledger.close, Outcome.INTERRUPTED))
+    ended = abort(cluster, clock, wanted, "incident 7")
+    assert {each.account.id for each in ended} == {"run1", "run2"}
+
+
+class Silent(FakeCluster):
+    """A cluster that answers no list before `until`."""
+
+    def __init__(self, clock: ManualClock, until: float) -> None:
+        super().__init__()
+        self.clock, self.until = clock, until
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        if self.until > self.clock.monotonic() >= 1:
+            raise Unavailable("no answer", service="kubernetes")
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def test_a_server_that_is_away_for_a_while_takes_no_act_for_dead() -> None:
+    clock = ManualClock()
+    cluster = Silent(clock, clock.monotonic() + 60)
+    ledgers, wanted = two(cluster, clock), accounts(cluster, "shop")
+    for ledger in ledgers:
+        clock.call_at(70, partial(ledger.close, Outcome.INTERRUPTED))
+    ended = abort(cluster, clock, wanted, "incident 7")
+    assert clock.monotonic() >= 70
+    assert [each.undo.state for each in ended] == ["confirmed", "confirmed"]
+
+
+def test_a_server_that_stays_away_is_not_waited_for_for_ever() -> None:
+    clock = ManualClock()
+    cluster = Silent(clock, float("inf"))
+    two(cluster, clock)
+    wanted = accounts(cluster, "shop")
+    with pytest.raises(Unavailable):
+        abort(cluster, clock, wanted, "incident 7")
 
 
 def test_one_that_cannot_be_asked_keeps_no_other_from_it() -> None:

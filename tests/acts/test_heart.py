@@ -108,6 +108,30 @@ def test_a_server_that_does_not_answer_is_trouble_until_it_does() -> None:
         assert pulse.trouble == ""
 
 
+def test_what_cannot_be_read_refuses_a_beginning_and_ends_nothing_that_has_begun() -> None:
+    cluster, clock = Unreadable(), ManualClock()
+    with Heart(cluster, clock) as heart, heart.attending(opened(cluster, clock)) as pulse:
+        pulse.ask(begun=False)
+        cluster.silent = True
+        with pytest.raises(Refused, match="halts cannot be read: no answer") as caught:
+            pulse.ask(begun=False)
+        assert caught.value.guard == "halt"
+        pulse.ask(begun=True)
+        cluster.silent = False
+        pulse.ask(begun=False)
+
+
+class Unreadable(FakeCluster):
+    """A cluster whose ConfigMaps cannot be read while it is `silent`."""
+
+    silent = False
+
+    def get(self, ref: ObjectRef) -> Object:
+        if self.silent and ref.kind == kube.CONFIG_MAP:
+            raise Unavailable("no answer", service="kubernetes")
+        return super().get(ref)
+
+
 def test_a_ledger_that_is_not_attended_any_more_is_left_alone() -> None:
     cluster, clock = FakeCluster(), ManualClock()
     with Heart(cluster, clock) as heart:

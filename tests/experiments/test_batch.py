@@ -122,6 +122,28 @@ def test_what_one_run_makes_and_removes_is_not_for_another_beside_it(
     assert disjoint(claims(beside("a", *ours)), claims(beside("b", *theirs))) is apart
 
 
+def mutation(workload: str, **parameters: str) -> Trial:
+    fault = {"kind": "config-mutation", "parameters": {"key": "HOST", "value": "none", **parameters}}
+    meta = {"name": workload, "namespace": "shop"}
+    spec = {"fault": fault, "targets": {"workloads": [workload]}}
+    return Trial("t.yaml", experiment=Experiment.model_validate({"metadata": meta, "spec": spec}))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "apart"),
+    [
+        ({"configMap": "app"}, {"CONFIG_MAP": "app"}, False),
+        ({"secret": "app"}, {"secret": "app"}, False),
+        ({"secret": "app"}, {"configMap": "app"}, True),
+        ({"configMap": "app"}, {"configMap": "other"}, True),
+    ],
+)
+def test_settings_of_two_workloads_in_one_place_are_not_changed_side_by_side(
+    ours: dict[str, str], theirs: dict[str, str], *, apart: bool
+) -> None:
+    assert disjoint(claims(mutation("cart", **ours)), claims(mutation("orders", **theirs))) is apart
+
+
 def test_a_fault_on_nodes_runs_beside_nobody() -> None:
     spec = {"fault": {"kind": "node-drain"}, "targets": {"nodes": ["node-1"]}}
     meta = {"name": "drain", "namespace": "lab"}

@@ -10,18 +10,26 @@ from chaoskit.acts.accounts import ABORT, Account, unended
 from chaoskit.acts.handover import withdraw
 from chaoskit.acts.rescue import Rescued, finish
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.errors import ChaoskitError, NotFound, Unavailable
 from chaoskit.events import Listener, ignore
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
 
+PATIENCE = 120.0
+"""Seconds for which a server that does not answer is asked again."""
+
 
 @dataclass(slots=True)
 class _Watched:
-    """An act that was asked to end: its version and since when that has stood."""
+    """An act that was asked to end: its version, since when that has stood, and when it was last looked at.
+
+    `silent`: the last look got no answer.
+    """
 
     account: Account
     since: float
+    looked: float
+    silent: bool = False
 
 
 def abort(
@@ -43,11 +51,11 @@ def abort(
     begun = [each for each in wanted if each.id not in {one.account.id for one in found}]
     asked = _asked(cluster, begun, reason)
     found += [Rescued(each, Undo("confirmed")) for each in begun if each not in asked]
-    watched = {each.id: _Watched(each, clock.monotonic()) for each in asked}
+    watched = {each.id: _Watched(each, clock.monotonic(), clock.monotonic()) for each in asked}
     while watched:
-        now = {each.id: each for each in unended(cluster)} if len(watched) > 1 else _one(cluster, watched)
+        now = _now(cluster, clock, watched)
         for id_, one in list(watched.items()):
-            done = _ended(cluster, clock, one, now.get(id_), listen)
+            done = None if one.silent else _ended(cluster, clock, one, now.get(id_), listen)
             if done is not None:
                 found.append(done)
                 del watched[id_]
@@ -77,9 +85,29 @@ def _asked(cluster: Cluster, begun: Sequence[Account], reason: str) -> list[Acco
     return told
 
 
-def _one(cluster: Cluster, watched: dict[str, _Watched]) -> dict[str, Account]:
-    (one,) = watched.values()
-    return {each.id: each for each in unended(cluster, one.account.ref.namespace)}
+def _now(cluster: Cluster, clock: Clock, watched: dict[str, _Watched]) -> dict[str, Account]:
+    """The acts that have not ended, of the namespaces of those that are watched alone.
+
+    A server that does not answer is asked again for a while: meanwhile nothing is known of their Leases, so
+    the time for which they stand still begins anew.
+
+    Raises:
+        Unavailable: it has not answered for `PATIENCE`.
+    """
+    found: dict[str, Account] = {}
+    for place in sorted({one.account.ref.namespace for one in watched.values()}):
+        here = [one for one in watched.values() if one.account.ref.namespace == place]
+        try:
+            found |= {each.id: each for each in unended(cluster, place)}
+        except Unavailable:
+            if clock.monotonic() - min(one.looked for one in here) >= PATIENCE:
+                raise
+            for one in here:
+                one.since, one.silent = clock.monotonic(), True
+        else:
+            for one in here:
+                one.looked, one.silent = clock.monotonic(), False
+    return found
 
 
 def _ended(

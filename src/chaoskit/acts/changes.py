@@ -17,12 +17,16 @@ from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done to `target`, in `words`; its `entries` are to be in a ledger before `do` is called."""
+    """What is done to `target`, in `words`; its `entries` are to be in a ledger before `do` is called.
+
+    `do` answers False when there was nothing to change any more; `idle`: so it was when it was planned.
+    """
 
     target: ObjectRef
     words: str
     do: Callable[[], object]
     entries: tuple[Entry, ...] = ()
+    idle: bool = False
 
 
 def field(
@@ -46,7 +50,13 @@ def field(
 
     words = f"{ref} {name}" if secret else f"{ref} {name} {_shown(before)} to {_shown(after)}"
     entry = Entry("field", ref, path, before, after, secret=secret)
-    return Change(ref, words, lambda: fields.set_at(cluster, clock, ref, path, wanted), (entry,))
+    return Change(
+        ref,
+        words,
+        lambda: fields.set_at(cluster, clock, ref, path, wanted),
+        (entry,),
+        idle=before == after,
+    )
 
 
 def element(
@@ -61,8 +71,9 @@ def element(
         return present if has(present) else [*(present or ()), dict(added)]
 
     words = f"{ref} {'.'.join(path)} gets {' '.join(map(str, added.values()))}"
-    entries = () if has(fields.value_at(body, path)) else (Entry("element", ref, path, after=dict(added)),)
-    return Change(ref, words, lambda: fields.set_at(cluster, clock, ref, path, wanted), entries)
+    idle = has(fields.value_at(body, path))
+    entries = () if idle else (Entry("element", ref, path, after=dict(added)),)
+    return Change(ref, words, lambda: fields.set_at(cluster, clock, ref, path, wanted), entries, idle=idle)
 
 
 def made(cluster: Cluster, body: Object, run: str) -> Change:

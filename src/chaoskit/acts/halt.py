@@ -15,27 +15,31 @@ Act = Literal["chaos", "recovery"]
 
 NAME = "chaoskit-halt"
 HOME = "default"
-"""Where a halt of the whole cluster stands; one that stands elsewhere is for that namespace alone."""
+"""Where a halt of the whole cluster stands, beside that of this namespace, which has keys of its own."""
+
+CLUSTER = ""
+"""In place of a namespace: the whole cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """What is halted, why, since when (ISO 8601), and the ConfigMap that says so."""
+    """What is halted, why, since when (ISO 8601), where ("": in the cluster), and what says so."""
 
     act: Act
     reason: str
     since: str
+    namespace: str
     ref: ObjectRef
 
     def __str__(self) -> str:
         """``chaos is halted in this cluster since 2026-01-01T00:00:00Z: incident 42``."""
-        where = "in this cluster" if self.ref.namespace == HOME else f"in namespace {self.ref.namespace}"
+        where = f"in namespace {self.namespace}" if self.namespace else "in this cluster"
         since = f" since {self.since}" if self.since else ""
         return f"{self.act} is halted {where}{since}: {self.reason or 'no reason given'}"
 
     def refusal(self) -> Refused:
         """What who asks is told."""
-        elsewhere = "" if self.ref.namespace == HOME else f" -n {self.ref.namespace}"
+        elsewhere = f" -n {self.namespace}" if self.namespace else ""
         return Refused(str(self), guard="halt", limit="none", hint=f"chaoskit resume{elsewhere} lifts it")
 
 
@@ -45,11 +49,21 @@ def halted(cluster: Cluster, act: Act, *namespaces: str) -> Halt | None:
     A halt that the caller may not read is not seen: `unseen` says whether there is such a place.
     """
     for body in _maps(cluster, (HOME, *namespaces)):
-        reason = (body.get("data") or {}).get(act)
-        if reason is not None:
-            since = kube.annotations_of(body).get("chaoskit.io/since", "")
-            return Halt(act, reason, since, kube.ref_of(body, kube.CONFIG_MAP))
+        ref, data = kube.ref_of(body, kube.CONFIG_MAP), body.get("data") or {}
+        for place in (CLUSTER, HOME) if ref.namespace == HOME else (ref.namespace,):
+            reason = data.get(_key(act, place))
+            if reason is not None and place in {CLUSTER, *namespaces}:
+                return Halt(act, reason, kube.annotations_of(body).get(_since(place), ""), place, ref)
     return None
+
+
+def _key(act: Act, place: str) -> str:
+    """The act's key in the ConfigMap: at home, that of the cluster is the plain one."""
+    return f"{act}.{HOME}" if place == HOME else act
+
+
+def _since(place: str) -> str:
+    return f"chaoskit.io/since-{HOME}" if place == HOME else "chaoskit.io/since"
 
 
 def refuse_when_halted(cluster: Cluster, act: Act, *namespaces: str) -> None:
@@ -78,35 +92,36 @@ def _unreadable(cluster: Cluster, places: Sequence[str]) -> Iterator[str]:
             yield f"a halt in namespace {place} would not be seen: {error.message}"
 
 
-def halt(cluster: Cluster, clock: Clock, acts: Sequence[Act], reason: str, *, namespace: str = HOME) -> None:
+def halt(
+    cluster: Cluster, clock: Clock, acts: Sequence[Act], reason: str, *, namespace: str = CLUSTER
+) -> None:
     """No process of chaoskit starts these acts any more, and those under way stop and undo."""
-    data: dict[str, str] = dict.fromkeys(acts, reason)
-    since = kube.timestamp(clock.now())
+    data: dict[str, str] = {_key(act, namespace): reason for act in acts}
     meta = {
         "name": NAME,
-        "namespace": namespace,
+        "namespace": namespace or HOME,
         "labels": {kube.MANAGED_BY: "chaoskit"},
-        "annotations": {"chaoskit.io/since": since},
+        "annotations": {_since(namespace): kube.timestamp(clock.now())},
     }
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
     try:
         cluster.create(body)
     except Conflict:
         patch = {"metadata": {"annotations": meta["annotations"]}, "data": data}
-        cluster.patch(ObjectRef(kube.CONFIG_MAP, namespace, NAME), patch)
+        cluster.patch(ObjectRef(kube.CONFIG_MAP, namespace or HOME, NAME), patch)
 
 
-def resume(cluster: Cluster, acts: Sequence[Act], *, namespace: str = HOME) -> tuple[Act, ...]:
+def resume(cluster: Cluster, acts: Sequence[Act], *, namespace: str = CLUSTER) -> tuple[Act, ...]:
     """These acts may start again; answers those that had been halted in the cluster, or in `namespace`."""
-    body = next(_maps(cluster, (namespace,)), None)
+    body = next(_maps(cluster, (namespace or HOME,)), None)
     data = {} if body is None else body.get("data") or {}
-    here = tuple(act for act in acts if act in data)
-    ref = ObjectRef(kube.CONFIG_MAP, namespace, NAME)
-    if here and set(data) <= set(acts):
+    here = {_key(act, namespace): act for act in acts if _key(act, namespace) in data}
+    ref = ObjectRef(kube.CONFIG_MAP, namespace or HOME, NAME)
+    if here and set(data) <= set(here):
         cluster.delete(ref)
     elif here:
         cluster.patch(ref, {"data": dict.fromkeys(here)})
-    return here
+    return tuple(here.values())
 
 
 def _maps(cluster: Cluster, places: Sequence[str]) -> Iterator[Object]:

@@ -17,7 +17,7 @@ from chaoskit.acts import halt
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Forbidden, Interrupted, TakenOver
+from chaoskit.errors import ChaoskitError, Forbidden, Interrupted, Refused, TakenOver
 from chaoskit.ports.cluster import Cluster, ObjectRef
 
 PULSE = 1.0
@@ -58,10 +58,26 @@ class Pulse:
         if self._halted is not None:
             raise self._halted.refusal()
 
-    def ask(self) -> None:
-        """The act may go on, as the cluster says right now: for the moment before it does something."""
+    def ask(self, *, begun: bool = True) -> None:
+        """The act may go on, as the cluster says right now: for the moment before it does something.
+
+        Unless it has `begun`, what cannot be read keeps it from it: nothing is lost by that yet.
+
+        Raises:
+            Refused: as in `check`, and when it has not begun and nobody knows whether it is halted.
+            TakenOver: as in `check`.
+            Interrupted: as in `check`.
+        """
         self.feel(_Glance(self._heart.cluster, (self,)))
+        trouble = self.trouble
         self.check()
+        if trouble and not begun:
+            raise Refused(
+                f"nothing is begun in the dark: {trouble}",
+                guard="halt",
+                limit="a halt and a Lease that can be read",
+                hint="again, when the server answers",
+            )
 
     def held(self) -> None:
         """This process still holds the ledger, halted or not: an undo goes on in a halt.

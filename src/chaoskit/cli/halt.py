@@ -38,13 +38,12 @@ def halt(
     reason: Annotated[str, typer.Option(help="Why; everybody who is refused reads it.")] = "",
 ) -> None:
     """Stop all chaos and recovery, and block new ones, in the cluster or in one namespace (-n)."""
-    from chaoskit.acts.halt import HOME
     from chaoskit.acts.halt import halt as put_halt
 
     acts = chosen(only)
     with session.connected() as runtime:
         place = session.asked_namespace
-        put_halt(runtime.cluster, runtime.clock, acts, reason, namespace=place or HOME)
+        put_halt(runtime.cluster, runtime.clock, acts, reason, namespace=place)
     where = f"in namespace {place}" if place else "in the cluster"
     words = f"halted   {' and '.join(acts)} {where}; {_lifting(place)} lifts it"
     document = {"halted": list(acts), "namespace": place, "reason": reason}

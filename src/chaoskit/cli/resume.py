@@ -21,9 +21,10 @@ def resume(
 
     acts = chosen(only)
     with session.connected() as runtime:
-        place = session.asked_namespace or HOME
+        place = session.asked_namespace
         lifted = lift_halt(runtime.cluster, acts, namespace=place)
-        calm = "recovery" in acts and breaker.close(runtime.cluster, place)
+        # what stands in HOME is the breaker of the cluster
+        calm = "recovery" in acts and place != HOME and breaker.close(runtime.cluster, place or HOME)
     words = "closed   the storm breaker\n" if calm else ""
     words += f"resumed  {' and '.join(lifted)}" if lifted else "resumed  nothing was halted"
     document = {"resumed": list(lifted), "namespace": session.asked_namespace, "breaker_closed": bool(calm)}

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from chaoskit import kube
 from chaoskit.clock import interruption
 from chaoskit.experiments import targets
-from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.direct.faults import DIRECT, EVERY
+from chaoskit.experiments.direct.preparing import chosen
+from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.trials import Trial
 from chaoskit.records import RunRecord
 
@@ -46,13 +48,21 @@ def claims(trial: Trial) -> frozenset[Claim]:
     """
     if any(EVERY[fault].scope == "node" for fault in trial.faults if fault in EVERY):
         return frozenset({(_ANY, _ANY)})
-    return _workloads(trial) | _beside(trial)
+    return _workloads(trial) | _shared(trial) | _beside(trial)
 
 
 def _beside(trial: Trial) -> frozenset[Claim]:
     """What one run makes and removes again is no ground for another to stand on."""
     refs = map(kube.ref_of, trial.beside)
     return frozenset((f"{_BESIDE}{ref.namespace}", str(ref)) for ref in refs)
+
+
+def _shared(trial: Trial) -> frozenset[Claim]:
+    """What a direct fault changes beside workloads: two on one key would mix up each other's values."""
+    if trial.experiment is None or (fault := DIRECT.get(trial.experiment.spec.fault.kind)) is None:
+        return frozenset()
+    parameters = chosen(trial.experiment, fault) if fault.kind not in CATALOGUE else {}
+    return frozenset((ref.namespace, str(ref)) for ref in fault.shares(trial.namespace, parameters))
 
 
 def _workloads(trial: Trial) -> frozenset[Claim]:

@@ -13,14 +13,16 @@ from itertools import chain
 from typing import Literal
 
 from chaoskit import kube
+from chaoskit.acts import fields
 from chaoskit.acts.engine import ENDED, status
 from chaoskit.documents import closest
-from chaoskit.errors import Forbidden, NotFound
+from chaoskit.errors import Forbidden, NotFound, Refused
 from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
+from chaoskit.topology import Topology
 
 State = Literal["ok", "warning", "blocked", "refused"]
 _LITMUS = "litmuschaos.io"
@@ -187,6 +189,20 @@ def targets(selections: Mapping[str, Selection]) -> Iterator[Check]:
         else:
             of = f"{selection.hit} of {selection.total} {'nodes' if selection.nodes else 'pods'}"
             yield Check("targets", "ok", f"{name}: {of}")
+
+
+def kept(
+    cluster: Cluster, selections: Mapping[str, Selection], topologies: Mapping[str, Topology]
+) -> Iterator[Check]:
+    """Nobody else keeps the replicas that Litmus would change: who does puts them back under the fault."""
+    scaled = selections.get("pod-autoscaler")
+    for ref in scaled.workloads if scaled is not None else ():
+        known = topologies[ref.namespace].workloads.get((ref.namespace, str(ref)))
+        try:
+            if known is not None:
+                fields.refuse_when_kept(cluster, {"kind": ref.kind.name, **known.body}, fields.REPLICAS)
+        except Refused as error:
+            yield Check(error.guard, "refused", error.message, error.hint)
 
 
 def rights_of_account(

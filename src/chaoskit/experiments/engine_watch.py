@@ -130,6 +130,13 @@ def interests(plan: Plan, engine: Object) -> Iterator[Interest]:
         yield Interest(kube.POD, place)
 
 
+def _hit(plan: Plan, run: str) -> Iterator[Object]:
+    """The pods that Litmus was told by name, or all that it may choose."""
+    for each in plan.selections.values():
+        names = picked(each, run) if plan.trial.experiment is not None else ()
+        yield from (pod for pod in each.pods if not names or pod["metadata"]["name"] in names)
+
+
 class EngineWatch:
     """The watch on one engine; what it sees is known to the course and told in the journal."""
 
@@ -143,9 +150,8 @@ class EngineWatch:
         journal: Journal,
         watching: Watching,
     ) -> None:
-        chosen = [pod for each in plan.selections.values() for pod in each.pods]
         self.seen = made
-        self.evidence = Evidence(cluster, clock, made.uid, chosen)
+        self.evidence = Evidence(cluster, clock, made.uid, _hit(plan, journal.run))
         self._signs = Signs(cluster, clock, plan, made.uid)
         self._own: set[str] = set()
         self._cluster = cluster

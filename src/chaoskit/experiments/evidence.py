@@ -27,9 +27,15 @@ class Evidence:
         self._cluster = cluster
         self._clock = clock
         self._uid = uid
-        self._restarts = {_key(pod): kube.restarts(pod) for pod in targets}
+        self._restarts: dict[tuple[str, str], int] = {}
         self._kept: set[tuple[str, str]] = set()
         self._gone: set[tuple[str, str]] = set()
+        self.also(targets)
+
+    def also(self, targets: Iterable[Object]) -> None:
+        """These pods are targets as well, as they are now; those that are known stay as they were."""
+        for pod in targets:
+            self._restarts.setdefault(_key(pod), kube.restarts(pod))
 
     @property
     def affected(self) -> bool:

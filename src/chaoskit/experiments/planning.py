@@ -22,7 +22,7 @@ from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.governor import Governor, within_radius
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.steadystate.conditions import Condition, WorkloadCondition, WorkloadElsewhere
 
@@ -89,6 +89,12 @@ class Plan:
     def selection(self) -> Selection:
         """The first fault's targets."""
         return next(iter(self.selections.values()))
+
+    @property
+    def touched(self) -> tuple[ObjectRef, ...]:
+        """What nobody else may work on meanwhile: the workloads, and what is changed beside them."""
+        workloads = (ref for each in self.selections.values() for ref in each.workloads)
+        return tuple(dict.fromkeys((*workloads, *self.prepared.changed)))
 
     @property
     def timeout(self) -> float:
@@ -167,7 +173,7 @@ def plan(
     found = (
         *prepared.checks,
         *impact.checks(trial, after),
-        *_guards(trial, prepared.selections, governor),
+        *_guards(trial, prepared, governor),
     )
     made = Plan(trial, prepared, found, _hash(trial, prepared), after)
     return replace(made, checks=(*found, *_too_short(made)))
@@ -257,14 +263,14 @@ def refuse_short(hash_: str) -> None:
         raise InvalidInput(message, hint="chaoskit plan shows it")
 
 
-def _guards(trial: Trial, selections: Mapping[str, Selection], governor: Governor | None) -> list[Check]:
+def _guards(trial: Trial, prepared: Prepared, governor: Governor | None) -> list[Check]:
     """What the document's own radius and the governor say."""
     found: list[Check] = []
-    for selection in selections.values():
+    for selection in prepared.selections.values():
         if selection.missing:
             continue
         try:
-            admitted(trial, selection, governor)
+            admitted(trial, selection, governor, prepared.changed)
         except Refused as error:
             words = error.message + (f" until {error.until}" if error.until else "")
             found.append(Check(error.guard, "refused", words, error.hint))
@@ -272,7 +278,7 @@ def _guards(trial: Trial, selections: Mapping[str, Selection], governor: Governo
             found.append(Check("guards", "refused", str(error), "without it no guard can be asked"))
         except CannotStart as error:
             found.append(Check("guards", "blocked", error.message, error.hint))
-    return [*found, *_blind(selections, governor)]
+    return [*found, *_blind(prepared.selections, governor)]
 
 
 def _blind(selections: Mapping[str, Selection], governor: Governor | None) -> list[Check]:
@@ -291,8 +297,10 @@ def _blind(selections: Mapping[str, Selection], governor: Governor | None) -> li
     return [Check("guards", "warning", words) for words in dict.fromkeys(unseen)]
 
 
-def admitted(trial: Trial, selection: Selection, governor: Governor | None) -> None:
-    """The document's radius and the governor allow it.
+def admitted(
+    trial: Trial, selection: Selection, governor: Governor | None, changed: tuple[ObjectRef, ...] = ()
+) -> None:
+    """The document's radius and the governor allow it; `changed` is what is changed beside the workloads.
 
     Raises:
         Refused: with the guard that says no.
@@ -307,7 +315,7 @@ def admitted(trial: Trial, selection: Selection, governor: Governor | None) -> N
     for namespace in selection.namespaces:
         governor.admit(
             "chaos",
-            selection.workloads,
+            tuple(dict.fromkeys((*selection.workloads, *changed))),
             namespace,
             at_once=selection.at_once,
             hits=selection.hits,

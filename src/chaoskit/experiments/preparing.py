@@ -12,7 +12,7 @@ from chaoskit.experiments import checks, litmus, onnodes, targets
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
-from chaoskit.ports.cluster import Access, Cluster, Object
+from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 from chaoskit.sharing import SharedCluster
 from chaoskit.topology import Topology
 
@@ -25,7 +25,7 @@ class Prepared:
     """A trial as one way would inject it. `identity` is what its hash covers beside documents and targets.
 
     `needs` is what the caller must be allowed to do. `changes` says in words what the way itself will change,
-    where that is known before.
+    where that is known before, `changed` has those of it that are neither pods nor made anew.
     """
 
     way: Way
@@ -39,6 +39,7 @@ class Prepared:
     account: str = ""
     env: Mapping[str, litmus.Env] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
+    changed: tuple[ObjectRef, ...] = ()
 
 
 def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
@@ -67,6 +68,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
             *checks.account(cluster, trial, account),
             *checks.engine(cluster, trial),
             *checks.targets(selections),
+            *checks.kept(cluster, selections, seen),
             *checks.rights_of_account(cluster, trial, account, selections),
             *checks.permitted(cluster, needs, trial.namespace),
             *checks.lost_without(cluster, trial, selections),

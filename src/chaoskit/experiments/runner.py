@@ -161,7 +161,7 @@ class _Run:
     def _admitted(self, made: Plan) -> None:
         """The guards allow it; where nothing was found to hit, too: Litmus may find what we did not."""
         for selection in made.selections.values():
-            planning.admitted(self.trial, selection, self.governor)
+            planning.admitted(self.trial, selection, self.governor, made.prepared.changed)
         refuse_when_stopped(self.stop)
 
     # ------------------------------------------------------------------ under the ledger
@@ -182,10 +182,9 @@ class _Run:
                 raise
 
     def _ledger(self, made: Plan) -> Ledger:
-        targets = tuple(dict.fromkeys(r for each in made.selections.values() for r in each.workloads))
         keep_for = self.governor.remembers("chaos")
         if self.handed is not None:
-            self.handed.activate(targets, keep_for=keep_for)
+            self.handed.activate(made.touched, keep_for=keep_for)
             return self.handed
         return Ledger.open(
             self.cluster,
@@ -193,7 +192,7 @@ class _Run:
             id=self.journal.run,
             act="chaos",
             namespace=self.trial.namespace,
-            targets=targets,
+            targets=made.touched,
             trace_id=self.journal.trace_id,
             name=self.trial.name,
             what=",".join(self.trial.faults),
@@ -266,7 +265,7 @@ class _Run:
     def _still_wanted(self, pulse: Pulse) -> None:
         """Right before something is done to a target: the cluster was asked, nobody wants an end."""
         refuse_when_stopped(self.stop)
-        pulse.ask()
+        pulse.ask(begun=self.course.disturbed)
 
     def _wanted(self, pulse: Pulse) -> None:
         """The run may go on: neither its user nor a halt wants an end."""

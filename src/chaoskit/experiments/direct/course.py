@@ -8,10 +8,10 @@ from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, ChaoskitError, NotFound, Refused, TimedOut, Unavailable
+from chaoskit.errors import ChaoskitError, NotFound, Refused, TimedOut, Unavailable
 from chaoskit.experiments.course import Course
 from chaoskit.experiments.direct.faults import DIRECT
-from chaoskit.experiments.direct.preparing import SHOWS, scene_of, seconds_of
+from chaoskit.experiments.direct.preparing import SHOWS, changes_of, scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.spec import Experiment
@@ -74,10 +74,9 @@ class DirectCourse:
             TimedOut: `timeout` seconds are over.
             ChaoskitError: what `meanwhile` raises.
         """
-        pods = self._scene.selection.pods
-        evidence = Evidence(self._cluster, self._clock, "", pods)
+        evidence = Evidence(self._cluster, self._clock, "", ())
         self._course.evidence = evidence
-        places = {pod["metadata"]["namespace"] for pod in pods}
+        places = {pod["metadata"]["namespace"] for pod in self._scene.selection.pods}
         with Watching(
             self._cluster, [Interest(kube.POD, place) for place in places], self._clock
         ) as watching:
@@ -103,9 +102,9 @@ class DirectCourse:
     # ------------------------------------------------------------------ doing
 
     def _round(self, meanwhile: Meanwhile) -> None:
-        changes = tuple(self._fault.changes(self._scene))
-        if not changes:
-            raise CannotStart(f"{self._fault.kind}: there is nothing left to do it to")
+        changes = changes_of(self._fault, self._scene)
+        if self._course.evidence is not None:
+            self._course.evidence.also(self._hit())
         self._ledger.write(*(entry for each in changes for entry in each.entries))
         self._admit()
         self._last = self._clock.monotonic()
@@ -115,10 +114,16 @@ class DirectCourse:
                 self._put_off.append(each)
             meanwhile()
 
+    def _hit(self) -> tuple[Object, ...]:
+        """The pods that the fault hits: what becomes of any other is not its doing."""
+        return self._scene.chosen if self._fault.scope == "pod" else self._scene.selection.pods
+
     def _do(self, change: Change) -> bool:
         """Whether it was done; a disruption budget puts it off."""
         try:
-            change.do()
+            if change.do() is False:
+                self._warn_once(f"{change.words}: so it was already, nothing was changed")
+                return True
         except Refused as error:
             self._why = error.message
             self._warn_once(f"put off: {change.words}: {error.message}")
@@ -160,7 +165,8 @@ class DirectCourse:
         """While its time is not over, and a little longer while nothing of it can be seen."""
         gone, lasting = self._clock.monotonic() - began, seconds_of(self._experiment)
         self._journal.progress(self._fault.kind, min(gone, lasting), lasting)
-        return gone < lasting or (not self._affected() and gone < lasting + SHOWS)
+        waits = bool(self._done) and not self._affected()
+        return gone < lasting or (waits and gone < lasting + SHOWS)
 
     def _hear(self, watching: Watching, evidence: Evidence) -> None:
         for kind, pod in _pods(watching):
@@ -169,7 +175,7 @@ class DirectCourse:
                 self._journal.heard(f"pod/{pod['metadata']['name']}", "Changed", words)
 
     def _look_for_effect(self) -> None:
-        if self._seen:
+        if self._seen or not self._done:
             return
         try:
             self._seen = self._fault.seen(self._scene, self._done)
@@ -204,18 +210,25 @@ class DirectCourse:
         kind, held = self._fault.kind, held_words(steady=bool(self._experiment.spec.steady_state))
         if self._put_off and self._done:
             return self._half_done()
+        if not self._done:
+            return self._nothing_done()
         if self._seen:
             applied = " was applied" if self._fault.applied(self._scene) else ""
             return Judged(Outcome.PASSED, f"{kind}{applied}: {self._seen}{held}")
         if self._affected():
             return Judged(Outcome.PASSED, f"{kind} hit its targets{held}")
-        if not self._done:
-            why = f": {self._why}" if self._why else ""
-            return Judged(Outcome.CANNOT_START, f"{kind}: nothing could be done to its targets{why}")
         hint = (
             "what a fault does not do to a system it does not prove: see its parameters and the plugin's work"
         )
         return Judged(Outcome.ERRORED, f"{kind} was injected, but no effect of it was seen", hint)
+
+    def _nothing_done(self) -> Judged:
+        """Whatever else happened to the targets meanwhile was not this fault."""
+        kind = self._fault.kind
+        if self._put_off:
+            return Judged(Outcome.CANNOT_START, f"{kind}: nothing could be done to its targets: {self._why}")
+        words = "its targets were gone, or as it would make them, before it came to them"
+        return Judged(Outcome.ERRORED, f"{kind} changed nothing: {words}")
 
     def _half_done(self) -> Judged:
         """What was put off to the end was never tried: the fault was not there as it was asked for."""

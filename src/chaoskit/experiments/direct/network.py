@@ -10,7 +10,7 @@ from chaoskit import kube
 from chaoskit.acts import changes
 from chaoskit.acts.changes import Change
 from chaoskit.errors import ChaoskitError
-from chaoskit.experiments.direct.scene import Direct, Scene, access
+from chaoskit.experiments.direct.scene import Direct, Scene, access, field
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.ports.metrics import Series
@@ -116,7 +116,7 @@ def _blackhole(scene: Scene) -> Iterator[Change]:
     for service in _services(scene):
         ref = kube.ref_of(service, kube.SERVICE)
         selector = {**service["spec"]["selector"], BLACKHOLE: scene.run}
-        yield changes.field(scene.cluster, scene.clock, service, ref, ("spec", "selector"), selector)
+        yield field(scene, service, ref, ("spec", "selector"), selector)
 
 
 def _services(scene: Scene) -> Iterator[Object]:

@@ -12,7 +12,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import CORDON, TAINTS
 from chaoskit.errors import Forbidden, NotFound
 from chaoskit.experiments.direct.pods import going
-from chaoskit.experiments.direct.scene import Direct, Scene, access, yes
+from chaoskit.experiments.direct.scene import Direct, Scene, access, field, yes
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.taints import taint_of
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
@@ -23,14 +23,19 @@ def _nodes(scene: Scene) -> Iterator[Object]:
         yield scene.cluster.get(ObjectRef(kube.NODE, "", name))
 
 
+def _at(scene: Scene, done: Sequence[ObjectRef]) -> Iterator[Object]:
+    """Those of them that were changed, as they are now."""
+    return (node for node in _nodes(scene) if kube.ref_of(node, kube.NODE) in done)
+
+
 def _cordon(scene: Scene) -> Iterator[Change]:
     for node in _nodes(scene):
         ref = kube.ref_of(node, kube.NODE)
-        yield changes.field(scene.cluster, scene.clock, node, ref, CORDON, True)
+        yield field(scene, node, ref, CORDON, True)
 
 
-def _cordoned(scene: Scene, _done: Sequence[ObjectRef]) -> str:
-    found = [each["metadata"]["name"] for each in _nodes(scene) if each["spec"].get("unschedulable")]
+def _cordoned(scene: Scene, done: Sequence[ObjectRef]) -> str:
+    found = [each["metadata"]["name"] for each in _at(scene, done) if each["spec"].get("unschedulable")]
     return f"node {', '.join(found)} takes no pods" if found else ""
 
 
@@ -50,14 +55,14 @@ def _taint(scene: Scene) -> Iterator[Change]:
         yield changes.element(scene.cluster, scene.clock, node, ref, TAINTS, taint)
 
 
-def _tainted(scene: Scene, _done: Sequence[ObjectRef]) -> str:
+def _tainted(scene: Scene, done: Sequence[ObjectRef]) -> str:
     """The taint is there; where it puts pods out, the first of them goes."""
     if scene.selection.pods:
         return _left(scene, [kube.ref_of(pod, kube.POD) for pod in scene.selection.pods])
     taint = taint_of(scene.parameters["taints"])
     found = [
         each["metadata"]["name"]
-        for each in _nodes(scene)
+        for each in _at(scene, done)
         if any(taint.items() <= own.items() for own in each["spec"].get("taints") or ())
     ]
     return f"node {', '.join(found)} has the taint {taint['key']}" if found else ""
@@ -81,15 +86,17 @@ def _drain(scene: Scene) -> Iterator[Change]:
         yield Change(ref, f"{ref} in {ref.namespace} evicted", partial(_evict, scene.cluster, ref))
 
 
-def _evict(cluster: Cluster, ref: ObjectRef) -> None:
-    """The pod is on its way out; so it is already when it, or its whole namespace, is going."""
+def _evict(cluster: Cluster, ref: ObjectRef) -> bool:
+    """The pod is on its way out, by us unless it, or its whole namespace, is going already: False."""
     try:
         cluster.evict(ref)
     except NotFound:
-        return
+        return False
     except Forbidden:
         if not kube.is_deleting(cluster.get(ObjectRef(kube.NAMESPACE, "", ref.namespace))):
             raise
+        return False
+    return True
 
 
 def _left(scene: Scene, done: Sequence[ObjectRef]) -> str:

@@ -11,7 +11,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.errors import ChaoskitError, NotFound
 from chaoskit.experiments.direct.scene import Direct, Scene, access
 from chaoskit.experiments.faults import Parameter
-from chaoskit.ports.cluster import Access, Object, ObjectRef
+from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 
 SIGNALS = {"SIGTERM": 15, "SIGINT": 2, "SIGQUIT": 3, "SIGHUP": 1, "SIGABRT": 6, "SIGUSR1": 10}
 """Signals that a program may have a handler for. SIGKILL does not reach a container's first process from
@@ -22,7 +22,19 @@ def _delete(scene: Scene) -> Iterator[Change]:
     grace = 0 if scene.true("force") else None
     for pod in scene.chosen:
         ref = kube.ref_of(pod, kube.POD)
-        yield Change(ref, f"{ref} deleted", partial(scene.cluster.delete, ref, grace=grace))
+        yield Change(ref, f"{ref} deleted", partial(_take, scene.cluster, ref, grace))
+
+
+def _take(cluster: Cluster, ref: ObjectRef, grace: int | None) -> bool:
+    """The pod is on its way out, by us; whether it was not before.
+
+    Raises:
+        NotFound: somebody else took it a moment earlier.
+    """
+    if kube.is_deleting(cluster.get(ref)):
+        return False
+    cluster.delete(ref, grace=grace)
+    return True
 
 
 def _gone(scene: Scene, done: Sequence[ObjectRef]) -> str:

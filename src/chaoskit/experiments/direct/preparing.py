@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from chaoskit import kube
+from chaoskit.acts.changes import Change
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, InvalidInput, Refused
+from chaoskit.errors import CannotStart, ChaoskitError, InvalidInput, Refused
 from chaoskit.experiments import checks, onnodes, targets
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
@@ -17,7 +19,7 @@ from chaoskit.experiments.selection import Selection, share
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.trials import Trial
 from chaoskit.governor import Hit
-from chaoskit.ports.cluster import Access, Cluster
+from chaoskit.ports.cluster import Access, Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.topology import Topology
 
@@ -38,12 +40,12 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
     scene = scene_of(experiment, cluster, clock, metrics, "000000")
     fault, selection = DIRECT[experiment.spec.fault.kind], scene.selection
     found = list(checks.targets({fault.kind: selection}))
-    words: list[str] = []
+    changes: list[Change] = []
     lasting = seconds_of(experiment)
     if not selection.missing:
         found += _forbidden(fault, scene)
         if all(each.state == "ok" for each in found):
-            found += _previewed(fault, scene, words)
+            found += _previewed(fault, scene, changes)
         found += _unseen(fault, scene, lasting)
     needed = () if selection.missing else fault.needs(scene)
     needs = tuple(dict.fromkeys((*_own_needs(trial.namespace), *needed)))
@@ -56,7 +58,8 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         expected_seconds=lasting + OVERHEAD,
         identity={"parameters": dict(scene.parameters)},
         needs=needs,
-        changes=tuple(words),
+        changes=tuple(each.words for each in changes),
+        changed=tuple(dict.fromkeys((*fault.shares(scene.namespace, scene.parameters), *_changed(changes)))),
     )
 
 
@@ -168,14 +171,37 @@ def _unseen(fault: Direct, scene: Scene, lasting: float) -> Iterator[Check]:
 _SEE = "--prometheus URL of one that scrapes the nodes, and traffic on the targets"
 
 
-def _previewed(fault: Direct, scene: Scene, words: list[str]) -> Iterator[Check]:
-    """What would be changed is in `words`; whoever else keeps it as it is says no."""
+def _previewed(fault: Direct, scene: Scene, previewed: list[Change]) -> Iterator[Check]:
+    """What would be changed is in `previewed`; whoever else keeps it as it is says no."""
     try:
-        words += [each.words for each in fault.changes(scene)]
+        previewed += changes_of(fault, scene)
     except Refused as error:
         yield Check(error.guard, "refused", error.message, error.hint)
     except ChaoskitError as error:
         yield Check("fault", "blocked", error.message, error.hint)
+
+
+def changes_of(fault: Direct, scene: Scene) -> tuple[Change, ...]:
+    """One round of it.
+
+    Raises:
+        CannotStart: there is nothing to do it to, or everything is as it would make it.
+        ChaoskitError: what it raises itself.
+    """
+    found = tuple(fault.changes(scene))
+    if not found:
+        raise CannotStart(f"{fault.kind}: there is nothing left to do it to")
+    if all(each.idle for each in found):
+        named = ", ".join(dict.fromkeys(str(each.target) for each in found))
+        message = f"{fault.kind} would change nothing: {named} is already as it would make it"
+        raise CannotStart(message, hint="other targets, or another value")
+    return found
+
+
+def _changed(changes: Iterable[Change]) -> Iterator[ObjectRef]:
+    """What is changed and is no pod: a pod belongs to its workload, which is a target already."""
+    for each in changes:
+        yield from (e.target for e in each.entries if e.kind != "created" and e.target.kind != kube.POD)
 
 
 def _own_needs(namespace: str) -> Iterable[Access]:

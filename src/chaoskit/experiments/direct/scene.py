@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from chaoskit.acts import changes, fields
 from chaoskit.acts.changes import Change
+from chaoskit.acts.fields import Path
 from chaoskit.clock import Clock
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.selection import Selection, picked
@@ -54,6 +56,18 @@ class Scene:
         return self.parameters.get(name) == "true"
 
 
+def field(
+    scene: Scene, body: Object, ref: ObjectRef, path: Path, after: Any, *, secret: bool = False
+) -> Change:
+    """The field of a target gets another value, which nobody else keeps as it is.
+
+    Raises:
+        Refused: Argo CD, Flux or an autoscaler would put it back (guard ``ownership``).
+    """
+    fields.refuse_when_kept(scene.cluster, body, path)
+    return changes.field(scene.cluster, scene.clock, body, ref, path, after, secret=secret)
+
+
 def nothing(_scene: Scene) -> Iterable[str]:
     """Nothing forbids it."""
     return ()
@@ -80,6 +94,7 @@ class Direct:
     With `measured` that is looked for in Prometheus, so not at every tick, and not before so many seconds;
     `unseen` says why it could not be seen of these targets.
     `hits` is how many pods of a workload it disturbs where that is not for the targets to say.
+    `shares` is what it changes beside workloads and pods, by the namespace and its parameters alone.
     """
 
     kind: str
@@ -94,6 +109,7 @@ class Direct:
     measured: float = 0.0
     unseen: Callable[[Scene], Iterable[str]] = nothing
     applied: Callable[[Scene], bool] = no
+    shares: Callable[[str, Mapping[str, str]], Iterable[ObjectRef]] = lambda _namespace, _parameters: ()
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name."""

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from chaoskit import kube, rollouts
-from chaoskit.acts import changes, fields, resize, rollout
+from chaoskit.acts import fields, resize, rollout
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
 from chaoskit.experiments.direct.pods import going
-from chaoskit.experiments.direct.scene import Direct, Scene, access, on
+from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.topology import Workload
@@ -25,9 +25,7 @@ TEMPLATE = ("spec", "template")
 def _scale_down(scene: Scene) -> Iterator[Change]:
     for workload in scene.workloads:
         body = _body(workload)
-        fields.refuse_when_kept(scene.cluster, body, REPLICAS)
-        after = _asked(scene, workload)
-        yield changes.field(scene.cluster, scene.clock, body, workload.ref, REPLICAS, after)
+        yield field(scene, body, workload.ref, REPLICAS, _asked(scene, workload))
 
 
 def _asked(scene: Scene, workload: Workload) -> int:
@@ -84,7 +82,7 @@ def _mutate(scene: Scene) -> Iterator[Change]:
     value = None if scene.true("remove") else scene.parameters["value"]
     if value is not None and secret:
         value = base64.b64encode(value.encode()).decode()
-    mutation = changes.field(scene.cluster, scene.clock, body, holder, ("data", key), value, secret=secret)
+    mutation = field(scene, body, holder, ("data", key), value, secret=secret)
     if not scene.true("restart"):
         yield mutation
         return
@@ -95,6 +93,7 @@ def _mutate(scene: Scene) -> Iterator[Change]:
 def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
     """Its pods are made anew with the setting; the undo puts the setting back first, then the pods."""
     deployment = scene.cluster.get(workload.ref)
+    fields.refuse_when_kept(scene.cluster, deployment, TEMPLATE)
     before = rollouts.fingerprint(deployment["spec"]["template"])
     template = copy.deepcopy(deployment["spec"]["template"])
     meta = template.setdefault("metadata", {})
@@ -110,13 +109,18 @@ def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
         rollout.change(scene.cluster, now, template)
 
     words = f"{mutation.words}, and {workload.ref} restarted"
-    return Change(workload.ref, words, both, (entry, *mutation.entries))
+    return Change(workload.ref, words, both, (entry, *mutation.entries), idle=mutation.idle)
 
 
 def _holder(scene: Scene) -> ObjectRef:
-    if scene.parameters["secret"]:
-        return ObjectRef(kube.SECRET, scene.namespace, scene.parameters["secret"])
-    return ObjectRef(kube.CONFIG_MAP, scene.namespace, scene.parameters["configMap"])
+    return next(_holders(scene.namespace, scene.parameters))
+
+
+def _holders(namespace: str, parameters: Mapping[str, str]) -> Iterator[ObjectRef]:
+    if parameters["secret"]:
+        yield ObjectRef(kube.SECRET, namespace, parameters["secret"])
+    else:
+        yield ObjectRef(kube.CONFIG_MAP, namespace, parameters["configMap"])
 
 
 def _unmutable(scene: Scene) -> Iterator[str]:
@@ -182,6 +186,7 @@ MUTATING = Direct(
     _unmutable,
     lambda scene, workload: len(workload.pods) if scene.true("restart") else 0,
     applied=lambda scene: not scene.true("restart"),
+    shares=_holders,
 )
 
 
