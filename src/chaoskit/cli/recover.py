@@ -72,7 +72,12 @@ def recover(
             help="What these runbooks, asked before the shipped, would have decided: --replay ID, or all."
         ),
     ] = None,
-    confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
+    confirm: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Seconds in which signals must confirm it, not the runbook's (2 min by default)."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Detect what is wrong in a namespace, and recover from it step by step until it is verified."""
@@ -113,7 +118,7 @@ def recover(
             raise typer.Exit(outcome.exit_code)
         _ask(session, decisions, now, yes=yes or approval, everywhere=everywhere)
         with session.listening() as listen, stopping() as stop:
-            patience = timedelta(seconds=confirm)
+            patience = None if confirm is None else timedelta(seconds=confirm)
             done = [
                 flow.recover(each, listen=listen, stop=stop, confirm=patience)
                 for each in decisions
