@@ -12,8 +12,9 @@ from chaoskit.cli import decisions as deciding
 from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
-from chaoskit.outcome import Outcome, gravest
+from chaoskit.clock import interruption
+from chaoskit.errors import Interrupted, InvalidInput, NotFound, UnknownName, cause
+from chaoskit.outcome import Outcome, gravest, of_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,9 @@ def recover(
                 for each in decisions
                 if not stop.is_set()
             ]
-    _finish(session, done)
+            left = decisions[len(done) :]
+            stopped = interruption(stop) if left else None
+    _finish(session, done, left, stopped)
 
 
 def _alerts(path: Path) -> Sequence[Alert]:
@@ -271,13 +274,22 @@ def _compare(session: Session, differences: Sequence[Difference]) -> None:
     emit(session, "what-if", {"decisions": rows}, table)
 
 
-def _finish(session: Session, records: Sequence[RecoveryRecord]) -> None:
-    """The records are shown, and the process ends with the gravest outcome's code."""
-    outcome = gravest(record.outcome for record in records)
+def _finish(
+    session: Session,
+    records: Sequence[RecoveryRecord],
+    left: Sequence[Decision] = (),
+    stopped: Interrupted | None = None,
+) -> None:
+    """The records are shown, and the process ends with the gravest outcome's code.
+
+    `left` were not begun, for `stopped` came before their turn: that is no good end.
+    """
+    outcome = gravest([*(each.outcome for each in records), *([of_error(stopped)] if stopped else ())])
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "recoveries": [record.document() for record in records],
+        "not_begun": [{"issue": each.issue.name, "target": str(each.issue.target)} for each in left],
     }
 
     def table(out: Console) -> None:
@@ -286,6 +298,9 @@ def _finish(session: Session, records: Sequence[RecoveryRecord]) -> None:
             what = f"{record.issue.replace('-', ' ')} of {record.target}{fast}"
             outcome_line(out, record.outcome.words, record.outcome.exit_code, what)
             out.print(f"  {record.reason}")
+        for each in left:
+            what = f"{each.issue.kind.replace('-', ' ')} of {each.issue.target}"
+            outcome_line(out, Outcome.NOT_BEGUN.words, Outcome.NOT_BEGUN.exit_code, f"{what}: {stopped}")
         if records:
             next_step(out, f"chaoskit show {records[-1].id} --trace")
 
