@@ -33,8 +33,10 @@ class Talkative(FakeCluster):
     ids=["short", "long", "of letters of two bytes"],
 )
 def test_of_a_long_log_the_end_is_kept(said: str, kept: str) -> None:
+    helper = made.pod("helper")
+    helper["metadata"]["labels"][UID_LABEL] = "u1"
     cluster = Talkative()
     cluster.said = said
     evidence = Evidence(cluster, ManualClock(), "u1", ())
-    evidence.everything([made.pod("helper", **{UID_LABEL: "u1"})])
+    evidence.everything([helper])
     assert list(evidence.logs.values()) == [kept]

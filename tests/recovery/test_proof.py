@@ -24,6 +24,10 @@ from chaoskit.recovery.verification import Verdict
 HOLD = 5.0
 
 
+def _within(time: str) -> Verification:
+    return Verification.model_validate({"signalsWithin": time})
+
+
 def _proven(
     *kinds: str, wanted: Verification | None = None, confirm: timedelta | None = None
 ) -> tuple[Verdict, float]:
@@ -39,8 +43,8 @@ def _proven(
 
 @pytest.mark.parametrize("kinds", [("latency",), ("crash-loop", "errors")], ids=["signals alone", "mixed"])
 def test_signals_have_the_time_of_the_runbook(kinds: tuple[str, ...]) -> None:
-    _, short = _proven(*kinds, wanted=Verification(signals_within="30s"))
-    _, long = _proven(*kinds, wanted=Verification(signals_within="10m"))
+    _, short = _proven(*kinds, wanted=_within("30s"))
+    _, long = _proven(*kinds, wanted=_within("10m"))
     assert HOLD + 30 <= short < 60
     assert HOLD + 600 <= long < 660
 
@@ -51,7 +55,7 @@ def test_signals_have_two_minutes_where_a_runbook_says_nothing() -> None:
 
 
 def test_a_time_that_somebody_names_goes_before_that_of_the_runbook() -> None:
-    _, took = _proven("latency", wanted=Verification(signals_within="10m"), confirm=timedelta(seconds=30))
+    _, took = _proven("latency", wanted=_within("10m"), confirm=timedelta(seconds=30))
     assert HOLD + 30 <= took < 60
 
 
