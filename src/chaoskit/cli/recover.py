@@ -99,7 +99,7 @@ def recover(
             _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
             return
         place = "" if everywhere else runtime.namespace
-        _is_there(session, runtime)
+        _is_there(runtime, place)
         seen = flow.observe(place)
         _known(seen.topology, workloads or ())
         issues = flow.classify(
@@ -142,16 +142,16 @@ def _alerts(path: Path) -> Sequence[Alert]:
         raise InvalidInput(f"{path} cannot be read: {cause(error)}") from error
 
 
-def _is_there(session: Session, runtime: Runtime) -> None:
-    """The namespace that ``-n`` names exists.
+def _is_there(runtime: Runtime, namespace: str) -> None:
+    """The namespace exists, whoever named it: a flag, a variable, the settings or the context; "" is all.
 
     Raises:
         NotFound: the server says that it does not.
     """
     from chaoskit.flows.doctor import absent
 
-    if session.asked_namespace and absent(runtime.cluster, session.asked_namespace):
-        raise NotFound(f"there is no namespace {session.asked_namespace}", hint="-n names another")
+    if namespace and absent(runtime.cluster, namespace):
+        raise NotFound(f"there is no namespace {namespace}", hint="-n names another")
 
 
 def _known(topology: Topology, workloads: Sequence[str]) -> None:
