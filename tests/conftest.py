@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Any
 
 import hypothesis
@@ -53,6 +55,14 @@ class OneRealNode(LoadFileScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
         return "the real node" if file in ON_THE_REAL_NODE else file
+
+
+def pytest_configure() -> None:
+    """Signals that a shell's background ignores are heard here, and by every process that tests begin."""
+    if threading.current_thread() is threading.main_thread():
+        for number, heard in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, heard)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneRealNode | None:

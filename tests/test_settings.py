@@ -37,6 +37,30 @@ def test_a_store_in_the_users_home_lies_there(file: Path, monkeypatch: pytest.Mo
     assert settings.load({"store": "mongodb://h/~x"}, environment={}).settings.store == "mongodb://h/~x"
 
 
+def test_a_home_in_the_environment_goes_before_that_of_the_file(file: Path) -> None:
+    file.write_text("home: /from-file\n", encoding="utf-8")
+    loaded = settings.load({}, environment={"CHAOSKIT_HOME": "/from-env"}, file=file)
+    assert (loaded.settings.home, loaded.origins["home"]) == (Path("/from-env"), "CHAOSKIT_HOME")
+    loaded = settings.load({}, environment={"CHAOSKIT_HOME": ""}, file=file)
+    assert (loaded.settings.home, loaded.origins["home"]) == (Path("/from-file"), str(file))
+
+
+@pytest.mark.parametrize("name", ["home", "store", "prometheus_ca", "store_ca", "store_certificate"])
+def test_a_path_in_the_users_home_lies_there(file: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    file.write_text(f"{name}: ~/x\nsignals: [~/mine.yaml, other.yaml]\n", encoding="utf-8")
+    found = settings.load({}, environment={}, file=file).settings
+    assert str(getattr(found, name)) == "/home/ada/x"
+    assert found.signals == ("/home/ada/mine.yaml", "other.yaml")
+
+
+def test_a_path_in_nobodys_home_is_named(file: Path) -> None:
+    file.write_text("home: ~nobody-of-that-name/x\n", encoding="utf-8")
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({}, environment={}, file=file)
+    assert caught.value.problems[0].expected == "a path in the home of a user who exists"
+
+
 def test_each_layer_wins_over_the_one_before(file: Path) -> None:
     env = {"CHAOSKIT_NAMESPACE": "from-env", "CHAOSKIT_MAX_PODS": "4", "CHAOSKIT_HOME": "/h"}
     loaded = settings.load({"namespace": "from-flag", "store": None}, environment=env, file=file)

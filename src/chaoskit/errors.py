@@ -7,6 +7,7 @@
     ├── Refused                 a guard said no: which guard, which limit, until when
     ├── CannotStart             something needed is missing or busy; nothing was injected
     │   ├── Unavailable         a service cannot be reached or does not answer
+    │   ├── NotTaken            a store does not take this very document, now or later
     │   ├── NotFound            an object of the cluster does not exist
     │   ├── Conflict            somebody else changed it, or it exists already
     │   │   └── TakenOver       another process holds this run's ledger: it acts now, this one must not
@@ -116,6 +117,10 @@ class Unavailable(CannotStart):
         super().__init__(message, hint=hint)
         self.service = service
         self.address = address
+
+
+class NotTaken(CannotStart):
+    """A store does not take this very document, now or later: it is too large, or nothing the store knows."""
 
 
 class NotFound(CannotStart):

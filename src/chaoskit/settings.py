@@ -23,8 +23,8 @@ SHORTEST_KEY = 16
 
 def state_folder(environment: Mapping[str, str]) -> Path:
     """Where this user's state lies: ``CHAOSKIT_HOME``, or chaoskit's folder in the XDG state folder."""
-    if environment.get("CHAOSKIT_HOME"):
-        return Path(environment["CHAOSKIT_HOME"])
+    if home := environment.get("CHAOSKIT_HOME", "").strip():
+        return Path(home)
     base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "chaoskit"
 
@@ -110,11 +110,21 @@ class Settings(BaseModel):
         default=(), description="files and folders with signals of your own (kind: Signals)"
     )
 
-    @field_validator("store")
+    @field_validator("store", "prometheus_ca", "store_ca", "store_certificate")
     @classmethod
-    def _at_home(cls, store: str) -> str:
+    def _at_home(cls, path: str) -> str:
         """``~`` is the user's home, as a shell would have it."""
-        return str(Path(store).expanduser()) if store.startswith("~") else store
+        return str(_expanded(Path(path))) if path.startswith("~") else path
+
+    @field_validator("home")
+    @classmethod
+    def _home_at_home(cls, home: Path) -> Path:
+        return _expanded(home)
+
+    @field_validator("signals")
+    @classmethod
+    def _signals_at_home(cls, signals: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(cls._at_home, signals))
 
     @field_validator("model_key")
     @classmethod
@@ -122,6 +132,13 @@ class Settings(BaseModel):
         if key and len(key) < SHORTEST_KEY:
             raise ValueError(f"{SHORTEST_KEY} characters or more")
         return key
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as nobody:
+        raise ValueError("a path in the home of a user who exists") from nobody
 
 
 class Loaded(BaseModel):
@@ -163,8 +180,7 @@ def load(
     refuse([problem for document in given for problem in _wrong(document)])
     refuse([Problem("flag", name, "empty", "a value") for name in _CLUSTER if flags.get(name) == ""])
     values = {"home": state_folder(env)} | {n: value for each in given for n, value in each.value.items()}
-    origins = {"home": f"{PREFIX}HOME"} if env.get(f"{PREFIX}HOME") else {}
-    origins |= {name: document.path for document in given for name in document.value}
+    origins = {name: document.path for document in given for name in document.value}
     return Loaded(
         settings=Settings.model_validate(values),
         origins={name: origins.get(name, "default") for name in Settings.model_fields},
@@ -258,8 +274,9 @@ def _wrong(document: Document) -> Iterator[Problem]:
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     """The variables that say something: an empty one is not set."""
-    names = (name for name in Settings.model_fields if name != "home")
-    found = {name: text for name in names if (text := env.get(PREFIX + name.upper(), "").strip())}
+    found = {
+        name: text for name in Settings.model_fields if (text := env.get(PREFIX + name.upper(), "").strip())
+    }
     return {name: _listed(v) if name in _LISTS else v for name, v in found.items()}
 
 

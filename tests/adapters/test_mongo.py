@@ -12,7 +12,7 @@ import trustme
 from tests.mongo import MongoServer
 
 from chaoskit.adapters.mongo import MongoStore
-from chaoskit.errors import InvalidInput, Unavailable
+from chaoskit.errors import InvalidInput, NotTaken, Unavailable
 
 pytestmark = pytest.mark.real
 
@@ -159,3 +159,17 @@ def test_what_tls_lacks_is_said(private: Authority, given: dict[str, str], words
 def test_a_certificate_that_is_not_there_is_invalid(mongo_server: MongoServer) -> None:
     with pytest.raises(InvalidInput, match="the certificate /nowhere of the store is not there"):
         MongoStore(mongo_server.uri, ca="/nowhere")
+
+
+@pytest.mark.parametrize("field", ["x" * 17_000_000, 2**70, "\ud800"], ids=["17 MB", "int", "surrogate"])
+def test_what_no_server_can_keep_is_told_in_few_words_and_the_next_is_kept(
+    mongo_server: MongoServer, field: object
+) -> None:
+    store = MongoStore(mongo_server.uri)
+    at = "2026-01-01T00:00:00+00:00"
+    with pytest.raises(NotTaken, match="does not take the run huge: ") as caught:
+        store.put({"kind": "run", "id": "huge", "at": at, "field": field})
+    assert len(caught.value.message) < 400
+    store.put({"kind": "run", "id": "next", "at": at})
+    assert store.get("run", "next")["id"] == "next"
+    store.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
-from chaoskit.errors import Unavailable
+from chaoskit.errors import NotTaken, Unavailable
 from chaoskit.ports.store import Document, Store
 
 
@@ -25,6 +25,8 @@ class Place:
         self.folder = folder
         self.down = False
         self.unreadable = False
+        self.too_large: set[str] = set()
+        self.fails_at = ""
         self.asked = 0
         self.read = 0
         self.now = 0.0
@@ -48,8 +50,8 @@ class Place:
         if self.unreadable:
             raise Unavailable("the store does not answer", service="store")
 
-    def kept(self) -> list[Any]:
-        store = SqliteStore(self.folder / "main.db")
+    def kept(self, file: str = "main.db") -> list[Any]:
+        store = SqliteStore(self.folder / file)
         try:
             return [each["id"] for each in store.dump()]
         finally:
@@ -64,12 +66,11 @@ class Breakable(SqliteStore):
         self.place = place
 
     def put(self, document: Document) -> None:
+        self.place.down |= document["id"] == self.place.fails_at
         self.place.fail_when_down()
+        if document["id"] in self.place.too_large:
+            raise NotTaken("the store does not take it: too large")
         super().put(document)
-
-    def load(self, documents: Iterable[Document]) -> int:
-        self.place.fail_when_down()
-        return super().load(documents)
 
     def find(self, kind: str = "", *more: Any, **options: Any) -> tuple[Document, ...]:
         self.place.fail_when_unreadable()
@@ -208,3 +209,39 @@ def test_a_store_that_cannot_be_read_is_still_written(place: Place) -> None:
     store.put(document("r1"))
     store.close()
     assert place.kept() == ["r1"]
+
+
+def test_what_the_store_does_not_take_stays_here_and_the_store_is_asked_on(place: Place) -> None:
+    place.too_large = {"r1"}
+    store = place.opened()
+    with pytest.raises(NotTaken, match="too large; it stays here, in the spool"):
+        store.put(document("r1"))
+    store.put(document("r2"))
+    store.close()
+    assert (place.kept(), place.kept("spool.db")) == (["r2"], ["r1"])
+
+
+def test_what_waited_and_is_not_taken_holds_up_nothing_behind_it(place: Place) -> None:
+    place.down, place.too_large = True, {"r1"}
+    store = place.opened()
+    for key in ("r1", "r2"):
+        with pytest.raises(Unavailable, match="waits here"):
+            store.put(document(key))
+    place.down, place.now = False, RETRY
+    store.put(document("r3"))
+    store.put(document("r4"))
+    store.close()
+    assert (place.kept(), place.kept("spool.db")) == (["r2", "r3", "r4"], ["r1"])
+
+
+def test_what_was_delivered_before_the_store_failed_again_does_not_wait_any_more(place: Place) -> None:
+    place.down = True
+    store = place.opened()
+    for key in ("r1", "r2"):
+        with pytest.raises(Unavailable):
+            store.put(document(key))
+    place.down, place.now, place.fails_at = False, RETRY, "r2"
+    with pytest.raises(Unavailable, match="waits here"):
+        store.put(document("r3"))
+    store.close()
+    assert (place.kept(), place.kept("spool.db")) == (["r1"], ["r2", "r3"])

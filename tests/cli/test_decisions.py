@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import pytest
+import typer
 from rich.console import Console
 from tests.recovery import made
 from tests.recovery.made import NOW
@@ -13,10 +15,13 @@ from tests.recovery.made import NOW
 from chaoskit import kube
 from chaoskit.cli import decisions as deciding
 from chaoskit.cli.decisions import Shown
-from chaoskit.errors import InvalidInput
+from chaoskit.cli.recover import _finish
+from chaoskit.cli.session import Format, ProgressFormat, Session
+from chaoskit.errors import ALARM, Interrupted, InvalidInput
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery import Plan, classify, planner, runbook
+from chaoskit.settings import load as load_settings
 
 
 def _here(namespace: str) -> Plan:
@@ -77,3 +82,25 @@ def test_an_issue_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(InvalidInput, match="there is no issue nope") as caught:
         deciding.chosen([_here("shop")], (), "nope")
     assert caught.value.hint == "issues: shop/cart-pod-crash"
+
+
+@pytest.mark.parametrize(
+    ("signal", "code", "outcome"),
+    [(2, 130, "interrupted"), (15, 143, "terminated"), (ALARM, 6, "timed-out")],
+)
+@pytest.mark.parametrize("form", [Format.TABLE, Format.JSON])
+def test_recoveries_whose_turn_did_not_come_are_named_and_never_end_green(
+    capsys: pytest.CaptureFixture[str], form: Format, signal: int, code: int, outcome: str
+) -> None:
+    settings = load_settings({}, environment={})
+    session = Session(settings, form, ProgressFormat.PLAIN, False, False, True)
+    with pytest.raises(typer.Exit) as ended:
+        _finish(session, [], [_here("shop"), _here("other")], Interrupted(signal=signal))
+    out = capsys.readouterr().out
+    assert ended.value.exit_code == code
+    if form is Format.TABLE:
+        assert out.count("not begun  pod crash of deployment/cart: ") == 2
+        return
+    told = json.loads(out)
+    assert (told["outcome"], told["exit"]) == (outcome, code)
+    assert [each["issue"] for each in told["not_begun"]] == ["shop/cart-pod-crash", "other/cart-pod-crash"]

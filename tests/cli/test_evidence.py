@@ -145,8 +145,27 @@ def test_open_weaknesses_are_listed_and_gated_on(keeper: CommandLine) -> None:
     assert [each["experiment"] for each in listed.json["weaknesses"]] == ["orders", "cart"]
     assert [keeper("history", "--weaknesses", "--fail-above", n).code for n in (0, 1, 2)] == [1, 1, 0]
     for place in (("-n", "elsewhere"), ("--cluster", "production")):
-        assert keeper("history", "--weaknesses", *place, "--fail-above", 0).out == "no open weakness\n"
+        ended = keeper("history", "--weaknesses", *place, "--fail-above", 0)
+        assert (ended.code, ended.out) == (4, "nothing to judge: no run here was judged\n")
     assert keeper("history", "--weaknesses", "--cluster", "kind-dev", "--fail-above", 0).code == 1
+
+
+def test_a_gate_on_weaknesses_passes_only_what_was_judged(stranger: CommandLine) -> None:
+    gate = ("history", "--weaknesses", "--fail-above", 0, "-o", "json")
+
+    def keep(**more: Any) -> None:
+        store = SqliteStore(stranger.home / "state/store.db")
+        store.put(run(id=PASSED, **more))
+        store.close()
+
+    empty = stranger(*gate)
+    assert (empty.code, empty.json["outcome"]) == (4, "cannot-start")
+    assert stranger("history", "--weaknesses").code == 0
+    keep(outcome="refused")
+    assert stranger(*gate).code == 4
+    keep(outcome="passed")
+    ended = stranger(*gate)
+    assert (ended.code, ended.json["outcome"]) == (0, "below-threshold")
 
 
 def test_a_limit_without_what_it_counts_is_2(keeper: CommandLine) -> None:

@@ -260,3 +260,16 @@ def test_what_is_to_be_recovered_must_be_there(chaoskit: CommandLine) -> None:
     assert (ended.code, "did you mean deployment/cart?" in ended.err) == (2, True)
     ended = chaoskit("recover", "-n", "nowhere", "--dry-run")
     assert (ended.code, "there is no namespace nowhere" in ended.err) == (4, True)
+
+
+def test_a_namespace_that_is_gone_is_4_whoever_named_it(chaoskit: CommandLine, write: Write) -> None:
+    gone = {"CHAOSKIT_NAMESPACE": "shpo"}
+    settings = write("gone.yaml", "namespace: shpo\n")
+    for ended in (
+        chaoskit("recover", "-n", "shpo", "--yes"),
+        chaoskit("recover", "--yes", env=gone),
+        chaoskit("recover", "--config", settings, "--yes"),
+    ):
+        assert (ended.code, "there is no namespace shpo" in ended.err) == (4, True)
+    everywhere = chaoskit("recover", "-A", "--issue", "nothing", "--yes", env=gone)
+    assert (everywhere.code, "there is no issue nothing" in everywhere.err) == (2, True)

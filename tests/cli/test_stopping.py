@@ -15,6 +15,7 @@ from tests.commandline import CommandLine, Watched, read_until
 from tests.servers import until
 
 from chaoskit import kube
+from chaoskit.cli.stopping import stopping, undisturbed
 from chaoskit.errors import NotFound
 from chaoskit.flows import simulation
 
@@ -231,3 +232,29 @@ def test_nothing_to_abort_under_that_name_is_2(chaoskit: CommandLine) -> None:
     assert ended.code == 2
     assert "nothing with the id nothing is under way" in ended.err
     assert chaoskit("abort").code == 2
+
+
+@pytest.fixture(params=[signal.SIGHUP, signal.SIGINT])
+def ignored(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """This signal is ignored from the beginning, as after ``nohup`` or in a shell's background."""
+    before = signal.signal(request.param, signal.SIG_IGN)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+def test_a_signal_that_was_ignored_from_the_beginning_stops_nothing(ignored: signal.Signals) -> None:
+    with undisturbed(), stopping() as stop:
+        signal.raise_signal(ignored)
+        assert not stop.is_set()
+        signal.raise_signal(signal.SIGTERM)
+        assert (stop.is_set(), stop.signal) == (True, signal.SIGTERM)
+    assert signal.getsignal(ignored) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
+def test_any_other_stops_and_is_handled_as_before_afterwards(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stopping() as stop:
+        signal.raise_signal(number)
+        assert (stop.is_set(), stop.signal) == (True, number)
+    assert signal.getsignal(number) is before

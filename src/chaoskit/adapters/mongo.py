@@ -11,14 +11,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pymongo
+from bson.errors import BSONError
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
-from chaoskit.errors import InvalidInput, Unavailable, UnknownName
+from chaoskit.errors import InvalidInput, NotTaken, Unavailable, UnknownName
 from chaoskit.ports.store import Ages, Document
 
 _WRONG_PASSWORD = 18
 _NOT_ALLOWED = 13
 _DISK_FULL = 14031
+_TOO_LARGE = {10334, 17280, 17419}
+_WORDS = 200
+"""So much of what the driver says of a document is told: it may hold the document itself."""
 
 
 class MongoStore:
@@ -69,7 +73,7 @@ class MongoStore:
         """The document is kept; one of the same kind and id is replaced."""
         key, kept = self._kept(document)
         self._index()
-        with self._translated():
+        with self._translated(), self._taken(f"{key['kind']} {key['id']}"):
             self._documents.replace_one(key, kept, upsert=True)
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
@@ -101,7 +105,7 @@ class MongoStore:
     def append(self, kind: str, id: str, field: str, entries: Iterable[Any]) -> None:  # noqa: A002
         """The list in `field` of a kept document has these at its end."""
         key = {"kind": kind, "id": self._one(kind, id)["id"]}
-        with self._translated():
+        with self._translated(), self._taken(f"{kind} {key['id']}"):
             self._documents.update_one(key, {"$push": {field: {"$each": list(entries)}}})
 
     def dump(self) -> Iterator[Document]:
@@ -115,7 +119,7 @@ class MongoStore:
         writes = [pymongo.ReplaceOne(*self._kept(document), upsert=True) for document in documents]
         if writes:
             self._index()
-            with self._translated():
+            with self._translated(), self._taken("documents"):
                 self._documents.bulk_write(writes)
         return len(writes)
 
@@ -159,6 +163,26 @@ class MongoStore:
             what = f"more than one {kind} begins with {wanted}" if exact else f"there is no {kind} {wanted}"
             raise UnknownName(what, hint="chaoskit history lists what is kept")
         return exact[0]
+
+    @contextmanager
+    def _taken(self, what: str) -> Iterator[None]:
+        """What is written inside is taken; the driver and the server refuse some documents for what they are.
+
+        Raises:
+            NotTaken: one is too large, or has what BSON has no form for; what the driver raises then is no
+                `PyMongoError`.
+        """
+        try:
+            yield
+        except (BSONError, OverflowError, UnicodeError) as error:
+            raise self._not_taken(what, error) from error
+        except OperationFailure as error:
+            if error.code not in _TOO_LARGE:
+                raise
+            raise self._not_taken(what, error) from error
+
+    def _not_taken(self, what: str, error: Exception) -> NotTaken:
+        return NotTaken(f"the store {self.name} does not take the {what}: {str(error)[:_WORDS]}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

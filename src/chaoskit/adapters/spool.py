@@ -10,7 +10,7 @@ from datetime import datetime
 from math import inf
 from typing import Any, Protocol
 
-from chaoskit.errors import Unavailable
+from chaoskit.errors import NotTaken, Unavailable
 from chaoskit.ports.store import Document, Store
 
 RETRY = 30.0
@@ -65,8 +65,9 @@ class SpoolingStore:
 
     `open_main` connects. What cannot be put waits in the spool (`put` says so by raising `Unavailable`), and
     is delivered, once by kind and id, as soon as the main store answers: to this object, which tries again
-    every half minute, or to the next. Reads need the main store; one that fails is the last for half a minute
-    too, while a store that only takes nothing is still read.
+    every half minute, or to the next. What the main store does not take (`NotTaken`) stays in the spool, and
+    holds up nothing that came after it. Reads need the main store; one that fails is the last for half a
+    minute too, while a store that only takes nothing is still read.
     """
 
     def __init__(
@@ -90,10 +91,14 @@ class SpoolingStore:
 
         Raises:
             Unavailable: it is not yet: it waits in the spool, which the message names.
+            NotTaken: it never will be: it stays in the spool.
         """
         try:
             with self._asked(self._writes) as main:
                 main.put(document)
+        except NotTaken as error:
+            self._spool(document)
+            raise NotTaken(f"{error.message}; it stays here, in the spool", hint=error.hint) from error
         except Unavailable as error:
             self._waits = True
             raise self._spooled(document, error) from error
@@ -171,24 +176,36 @@ class SpoolingStore:
         except Unavailable:
             return  # where nothing can be written, nothing waits: no reason to fail a store that answers
         try:
-            waiting = list(spool.dump())
-            main.load(waiting)
-            spool.forget(waiting)
+            for each in list(spool.dump()):
+                if _takes(main, each):
+                    spool.forget([each])
             self._waits = False
         except Unavailable as error:
             self._writes.begin(error)  # who reads needs none of it
         finally:
             spool.close()
 
-    def _spooled(self, document: Document, error: Unavailable) -> Unavailable:
+    def _spool(self, document: Document) -> None:
         spool = self._open_spool()
         try:
             spool.put(document)
         finally:
             spool.close()
+
+    def _spooled(self, document: Document, error: Unavailable) -> Unavailable:
+        self._spool(document)
         return Unavailable(
             f"{error.message}; the {document['kind']} waits here and is delivered when it answers",
             service=error.service,
             address=error.address,
             hint=error.hint,
         )
+
+
+def _takes(main: Store, document: Document) -> bool:
+    """The document is in the store; False when that does not take it."""
+    try:
+        main.put(document)
+    except NotTaken:
+        return False
+    return True

@@ -49,7 +49,12 @@ def controller(
     runbooks: Annotated[
         list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
     ] = None,
-    confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
+    confirm: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Seconds in which signals must confirm it, not the runbook's (2 min by default)."
+        ),
+    ] = None,
 ) -> None:
     """Keep watch: recover what breaks, predict what will, take up detached runs, finish dead ones."""
     from chaoskit.acts.leader import Leadership
@@ -71,7 +76,7 @@ def controller(
             namespace=namespace,
             duties=(only.value,) if only else DUTIES,
             runbooks=books,
-            confirm=timedelta(seconds=confirm),
+            confirm=None if confirm is None else timedelta(seconds=confirm),
             listen=both(show, shown),
             stop=stop,
         )

@@ -44,7 +44,10 @@ def history(
     ] = False,
     fail_above: Annotated[
         int | None,
-        typer.Option(min=0, help="With --weaknesses: end with 1 when there are more than so many."),
+        typer.Option(
+            min=0,
+            help="With --weaknesses: end with 1 when there are more than so many, 4 without a judged run.",
+        ),
     ] = None,
     cluster: Annotated[
         str, typer.Option(metavar="NAME", help="Only of the cluster of that name, as records tell it.")
@@ -68,14 +71,16 @@ def history(
 
 
 def _weaknesses(session: Session, where: dict[str, str], start: datetime | None, most: int | None) -> None:
-    """The open weaknesses; ends with 1 when there are more than `most`."""
-    from chaoskit.reports.weaknesses import open_weaknesses
+    """The open weaknesses; ends with 1 when there are more than `most`, with 4 when no run could show any."""
+    from chaoskit.reports.weaknesses import judged, open_weaknesses
 
     with session.history() as store:
-        found = open_weaknesses(store.find("run", where, since=start))
+        runs = store.find("run", where, since=start)
+    found, known = open_weaknesses(runs), judged(runs)
     outcome = Outcome.DONE
     if most is not None:
-        outcome = Outcome.WEAKNESS_FOUND if len(found) > most else Outcome.BELOW_THRESHOLD
+        outcome = Outcome.BELOW_THRESHOLD if known else Outcome.CANNOT_START
+        outcome = Outcome.WEAKNESS_FOUND if len(found) > most else outcome
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
@@ -84,7 +89,7 @@ def _weaknesses(session: Session, where: dict[str, str], start: datetime | None,
 
     def table(out: Any) -> None:
         if not found:
-            out.print("no open weakness")
+            out.print("no open weakness" if known else "nothing to judge: no run here was judged")
             return
         heads = ("last found", "times", "experiment", "fault", "targets", "run", "reason")
         rows = [

@@ -12,8 +12,9 @@ from chaoskit.cli import decisions as deciding
 from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
-from chaoskit.outcome import Outcome, gravest
+from chaoskit.clock import interruption
+from chaoskit.errors import Interrupted, InvalidInput, NotFound, UnknownName, cause
+from chaoskit.outcome import Outcome, gravest, of_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +73,12 @@ def recover(
             help="What these runbooks, asked before the shipped, would have decided: --replay ID, or all."
         ),
     ] = None,
-    confirm: Annotated[float, typer.Option(min=0, help="Seconds in which signals must confirm it.")] = 120.0,
+    confirm: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Seconds in which signals must confirm it, not the runbook's (2 min by default)."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Detect what is wrong in a namespace, and recover from it step by step until it is verified."""
@@ -93,7 +99,7 @@ def recover(
             _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
             return
         place = "" if everywhere else runtime.namespace
-        _is_there(session, runtime)
+        _is_there(runtime, place)
         seen = flow.observe(place)
         _known(seen.topology, workloads or ())
         issues = flow.classify(
@@ -113,13 +119,15 @@ def recover(
             raise typer.Exit(outcome.exit_code)
         _ask(session, decisions, now, yes=yes or approval, everywhere=everywhere)
         with session.listening() as listen, stopping() as stop:
-            patience = timedelta(seconds=confirm)
+            patience = None if confirm is None else timedelta(seconds=confirm)
             done = [
                 flow.recover(each, listen=listen, stop=stop, confirm=patience)
                 for each in decisions
                 if not stop.is_set()
             ]
-    _finish(session, done)
+            left = decisions[len(done) :]
+            stopped = interruption(stop) if left else None
+    _finish(session, done, left, stopped)
 
 
 def _alerts(path: Path) -> Sequence[Alert]:
@@ -134,16 +142,16 @@ def _alerts(path: Path) -> Sequence[Alert]:
         raise InvalidInput(f"{path} cannot be read: {cause(error)}") from error
 
 
-def _is_there(session: Session, runtime: Runtime) -> None:
-    """The namespace that ``-n`` names exists.
+def _is_there(runtime: Runtime, namespace: str) -> None:
+    """The namespace exists, whoever named it: a flag, a variable, the settings or the context; "" is all.
 
     Raises:
         NotFound: the server says that it does not.
     """
     from chaoskit.flows.doctor import absent
 
-    if session.asked_namespace and absent(runtime.cluster, session.asked_namespace):
-        raise NotFound(f"there is no namespace {session.asked_namespace}", hint="-n names another")
+    if namespace and absent(runtime.cluster, namespace):
+        raise NotFound(f"there is no namespace {namespace}", hint="-n names another")
 
 
 def _known(topology: Topology, workloads: Sequence[str]) -> None:
@@ -266,13 +274,22 @@ def _compare(session: Session, differences: Sequence[Difference]) -> None:
     emit(session, "what-if", {"decisions": rows}, table)
 
 
-def _finish(session: Session, records: Sequence[RecoveryRecord]) -> None:
-    """The records are shown, and the process ends with the gravest outcome's code."""
-    outcome = gravest(record.outcome for record in records)
+def _finish(
+    session: Session,
+    records: Sequence[RecoveryRecord],
+    left: Sequence[Decision] = (),
+    stopped: Interrupted | None = None,
+) -> None:
+    """The records are shown, and the process ends with the gravest outcome's code.
+
+    `left` were not begun, for `stopped` came before their turn: that is no good end.
+    """
+    outcome = gravest([*(each.outcome for each in records), *([of_error(stopped)] if stopped else ())])
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "recoveries": [record.document() for record in records],
+        "not_begun": [{"issue": each.issue.name, "target": str(each.issue.target)} for each in left],
     }
 
     def table(out: Console) -> None:
@@ -281,6 +298,9 @@ def _finish(session: Session, records: Sequence[RecoveryRecord]) -> None:
             what = f"{record.issue.replace('-', ' ')} of {record.target}{fast}"
             outcome_line(out, record.outcome.words, record.outcome.exit_code, what)
             out.print(f"  {record.reason}")
+        for each in left:
+            what = f"{each.issue.kind.replace('-', ' ')} of {each.issue.target}"
+            outcome_line(out, Outcome.NOT_BEGUN.words, Outcome.NOT_BEGUN.exit_code, f"{what}: {stopped}")
         if records:
             next_step(out, f"chaoskit show {records[-1].id} --trace")
 

@@ -83,9 +83,17 @@ def within(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in NUMBERS}
+    before = {number: signal.signal(number, handler) for number in NUMBERS if not _is_ignored(number)}
     try:
         yield
     finally:
         for number, handled in before.items():
             signal.signal(number, handled)
+
+
+def _is_ignored(number: int) -> bool:
+    """Whoever began the process wants it to outlast this signal: ``nohup``, or a shell's background.
+
+    The alarm is our own.
+    """
+    return number != signal.SIGALRM and signal.getsignal(number) is signal.SIG_IGN

@@ -14,6 +14,8 @@ from chaoskit.ports.cluster import Cluster, Object
 TAIL = 200
 MOST = 40
 """Logs kept in one run, so that a fault on hundreds of pods does not fill the store."""
+LARGEST = 64 * 1024
+"""Bytes kept of one log, its end: a document of the store has 16 MB at most."""
 LONGEST = 10.0
 """Seconds in which logs are read at the end: the undo comes after it."""
 
@@ -94,11 +96,16 @@ class Evidence:
             except ChaoskitError as error:
                 text = f"(not kept: {error})" if name not in self.logs else ""
             if text:
-                self.logs[name] = text
+                self.logs[name] = _end(text)
 
 
 def _key(pod: Object) -> tuple[str, str]:
     return pod["metadata"].get("namespace", ""), pod["metadata"].get("uid") or pod["metadata"]["name"]
+
+
+def _end(text: str) -> str:
+    """The last of a log, without the half of a character at its beginning."""
+    return text.encode()[-LARGEST:].decode(errors="ignore")
 
 
 def _why(pod: Object) -> str:

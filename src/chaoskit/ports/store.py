@@ -15,7 +15,10 @@ Ages = Mapping[str, timedelta]
 
 
 class Store(Protocol):
-    """Keeps documents by kind and id. Raises `Unavailable` when the store cannot be reached."""
+    """Keeps documents by kind and id.
+
+    Raises `Unavailable` when the store cannot be reached, `NotTaken` when it does not take a document.
+    """
 
     @property
     def name(self) -> str:

@@ -40,9 +40,10 @@ def recover(
 ) -> RecoveryRecord:
     """The plan was carried out as far as guards, the cluster and a stop let it; the record says how it ended.
 
-    What only signals show is confirmed by signals, within the runbook's time; a contradiction of theirs
-    reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what did not help is undone,
-    people are told), refused, interrupted, undo not confirmed. Never raises for those.
+    What signals show is confirmed by signals, within the runbook's time unless the options name another; a
+    contradiction of theirs reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what
+    did not help is undone, people are told), refused, interrupted, undo not confirmed. Never raises for
+    those.
     """
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()

@@ -36,7 +36,7 @@ def _nothing() -> None:
 class Proof:
     """Looks at one issue as a runbook wants it, from the moment `began` (monotonic seconds) on.
 
-    `confirm` is for how long signals are asked besides; None: only where nothing else shows the issue.
+    `confirm` is for how long signals are asked besides; None: for as long as the runbook wants.
     """
 
     issue: Issue
@@ -62,9 +62,11 @@ class Proof:
             if not left.holds:
                 return Verdict(False, f"{verdict.words}, but {left.words}")
         self.reached()
+        if self.issue.kinds.isdisjoint(SIGNAL_OF):
+            return verdict
         within = self._signals_within()
         if not within:
-            return verdict
+            return Verdict(True, f"{verdict.words}; not confirmed by signals", verdict.at)
         self.journal.step("ready", "held", verdict.words)
         return self._confirmed(verdict, after, within, keep)
 
@@ -127,8 +129,4 @@ class Proof:
 
     def _signals_within(self) -> float:
         """How long signals may take to confirm; 0 when they are not asked."""
-        if not self.issue.kinds & SIGNAL_OF.keys():
-            return 0.0
-        if self.confirm is not None:
-            return self.confirm.total_seconds()
-        return self.wanted.signals_within if self._only_signals_show_it else 0.0
+        return self.wanted.signals_within if self.confirm is None else self.confirm.total_seconds()

@@ -41,7 +41,7 @@ class Reach:
 class Options:
     """How a recovery is carried out: who listens, what stops it, which lineage it belongs to.
 
-    `confirm` is for how long signals are asked besides, None: only where nothing else shows the issue. In a
+    `confirm` is for how long signals are asked besides, None: as long as the runbook wants. In a
     `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
     Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
     """

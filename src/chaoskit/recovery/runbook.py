@@ -61,7 +61,7 @@ class Verification(Written):
     """What proves that it helped: readiness held for so long, then signals gone within so long."""
 
     ready_for: Duration = 5.0
-    signals_within: Duration = 90.0
+    signals_within: Duration = 120.0
 
 
 class OnFailure(Written):

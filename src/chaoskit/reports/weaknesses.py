@@ -49,6 +49,11 @@ def open_weaknesses(runs: Iterable[Document]) -> tuple[Weakness, ...]:
     return tuple(sorted(found.values(), key=lambda each: (each.last, each.run), reverse=True))
 
 
+def judged(runs: Iterable[Document]) -> bool:
+    """Whether any of these runs says something either way; without one no weakness could be known."""
+    return any(case.state in {"pass", "failure"} for run in runs for case in cases(run))
+
+
 def _seen(before: Weakness | None, key: Identity, run: Document, reason: str) -> Weakness:
     first, times = (before.first, before.times) if before is not None else (run["at"], 0)
     return Weakness(*key, first=first, last=run["at"], times=times + 1, run=run["id"], reason=reason)

@@ -1,0 +1,70 @@
+"""For how long signals are asked whether an issue is over, and what is said when nobody asks them."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import NOW
+from tests.recovery.staged import Watched, cart
+
+from chaoskit.events import ignore
+from chaoskit.governor import Governor, Limits
+from chaoskit.journal import Journal
+from chaoskit.recovery import Reach
+from chaoskit.recovery.classification import classify
+from chaoskit.recovery.proof import Proof
+from chaoskit.recovery.remedies import Rung
+from chaoskit.recovery.remedies.pods import RestartPod
+from chaoskit.recovery.runbook import Verification
+from chaoskit.recovery.verification import Verdict
+
+HOLD = 5.0
+
+
+def _within(time: str) -> Verification:
+    return Verification.model_validate({"signalsWithin": time})
+
+
+def _proven(
+    *kinds: str, wanted: Verification | None = None, confirm: timedelta | None = None
+) -> tuple[Verdict, float]:
+    """(verdict, seconds that it took) where no signal has a sample that could confirm anything."""
+    cluster: Watched = cart("a", "b")
+    (issue,) = classify([made.symptom(kind) for kind in kinds], now=NOW)
+    reach = Reach(cluster, None, cluster.clock, Governor(cluster, cluster.clock, Limits()))
+    journal = Journal(cluster.clock, ignore)
+    proof = Proof(issue, reach, wanted or Verification(), journal, threading.Event(), 0.0, confirm)
+    rung = Rung(RestartPod(action="restart-pod"), (issue.target,), "why")
+    return proof.verify(rung, NOW, lambda: None), cluster.clock.monotonic()
+
+
+@pytest.mark.parametrize("kinds", [("latency",), ("crash-loop", "errors")], ids=["signals alone", "mixed"])
+def test_signals_have_the_time_of_the_runbook(kinds: tuple[str, ...]) -> None:
+    _, short = _proven(*kinds, wanted=_within("30s"))
+    _, long = _proven(*kinds, wanted=_within("10m"))
+    assert HOLD + 30 <= short < 60
+    assert HOLD + 600 <= long < 660
+
+
+def test_signals_have_two_minutes_where_a_runbook_says_nothing() -> None:
+    _, took = _proven("latency")
+    assert HOLD + 120 <= took < 150
+
+
+def test_a_time_that_somebody_names_goes_before_that_of_the_runbook() -> None:
+    _, took = _proven("latency", wanted=_within("10m"), confirm=timedelta(seconds=30))
+    assert HOLD + 30 <= took < 60
+
+
+def test_where_signals_are_not_asked_nothing_is_said_to_be_confirmed() -> None:
+    verdict, _ = _proven("latency", confirm=timedelta())
+    assert verdict == Verdict(True, "2 of 2 ready for 5 s; not confirmed by signals", verdict.at)
+
+
+def test_what_no_signal_shows_needs_none() -> None:
+    verdict, took = _proven("crash-loop")
+    assert (verdict.holds, verdict.words) == (True, "2 of 2 ready for 5 s")
+    assert took < 30
