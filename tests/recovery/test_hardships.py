@@ -170,6 +170,26 @@ def test_a_conflict_with_our_own_patch_whose_answer_was_lost_is_no_conflict(shop
     assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
 
 
+def test_one_more_replica_is_one_more_though_the_answer_is_lost_and_the_server_away(shop: Shop) -> None:
+    asked: list[int] = []
+
+    def lost(target: ObjectRef) -> None:
+        if target.name != "cart":
+            return
+        asked.append(shop.get(CART)["spec"]["replicas"])
+        if asked == [2]:
+            shop.goes(20)
+            raise Unavailable("the answer is lost", service="kubernetes")
+
+    shop.after_patch = lost
+    plan = shop.plan({"action": "scale"})
+    rungs = tuple(replace(rung, expects={"from": "1", "to": "2"}) for rung in plan.rungs)
+    record = shop.recover(replace(plan, rungs=rungs))
+    assert record.outcome is Outcome.NOT_RECOVERED
+    assert asked == [2, 1]
+    assert record.undo.state == "confirmed"
+
+
 @pytest.mark.parametrize("seconds", [20, 50])
 def test_readiness_is_watched_again_when_the_server_is_back(shop: Shop, seconds: float) -> None:
     record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(seconds)))

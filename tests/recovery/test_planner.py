@@ -305,7 +305,7 @@ def test_a_memory_limit_is_raised_up_to_the_cap() -> None:
     step = {"action": "raise-memory-limit", "factor": 2, "cap": "1Gi"}
     decision = _own_plan(seen, symptom("oom-killed"), **step)
     assert isinstance(decision, Plan)
-    assert decision.rungs[0].why == "memory limit times 2, at most 1Gi"
+    assert decision.rungs[0].why == "memory limit cart 256Mi to 512Mi"
     assert "at the cap" in _refused(_own_plan(seen, symptom("oom-killed"), **{**step, "cap": "256Mi"})).why
 
 
