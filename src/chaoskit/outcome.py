@@ -93,7 +93,9 @@ TABLE: dict[Outcome, Row] = {
         5, 500, "error", "error", "the target may still be disturbed: run chaoskit rescue"
     ),
     Outcome.TIMED_OUT: Row(6, 504, "error", "warning", "the time allowed ran out; undone"),
-    Outcome.ERRORED: Row(7, 502, "error", "warning", "something was injected but cannot be judged; undone"),
+    Outcome.ERRORED: Row(
+        7, 502, "error", "warning", "what was injected or done cannot be judged; a fault is undone"
+    ),
     Outcome.NO_BASELINE: Row(
         8, 409, "error", "warning", "the steady state did not hold, or the data cannot support a judgement"
     ),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
+from tests.wire import Answer, Asked, scripted
 
-from chaoskit.acts import rollout
+from chaoskit.acts import fields, rollout
+from chaoskit.adapters.kubernetes import connect
+from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 ORDINARY = {"metadata": {"labels": {"app": "cart"}}, "spec": {"containers": [{"name": "c", "image": "a:1"}]}}
 
@@ -59,3 +64,68 @@ def test_what_never_stands_still_is_a_conflict_in_the_end() -> None:
     cluster = _busy(1000, _status)
     with pytest.raises(Conflict, match="changes faster than it can be written"):
         rollout.change(cluster, cluster.get(CART), _image("a:2"))
+
+
+# ---------------------------------------------------------------- the answer to a patch is lost
+
+APPS = {"name": "apps", "versions": [{"version": "v1"}], "preferredVersion": {"version": "v1"}}
+DEPLOYMENTS = {"resources": [{"name": "deployments", "kind": "Deployment", "namespaced": True}]}
+
+
+class _Lossy:
+    """A server with one deployment: it keeps the first patch and cuts its answer."""
+
+    def __init__(self, stored: FakeCluster) -> None:
+        self.stored = stored
+        self.patches = 0
+
+    def __call__(self, asked: Asked) -> Answer:
+        path = asked.path.partition("?")[0]
+        if path == "/apis":
+            return Answer(body={"groups": [APPS]})
+        if path == "/apis/apps/v1":
+            return Answer(body=DEPLOYMENTS)
+        if asked.method == "PATCH":
+            return self._patched(json.loads(asked.body))
+        return Answer(body=self.stored.get(CART))
+
+    def _patched(self, patch: Object) -> Answer:
+        self.patches += 1
+        try:
+            body = self.stored.patch(CART, patch, type="json")
+        except Conflict:
+            return Answer(
+                409, {"kind": "Status", "code": 409, "reason": "Conflict", "message": "has changed"}
+            )
+        return Answer(cut=self.patches == 1, body=body)
+
+
+def _rolls(cluster: Cluster) -> None:
+    rollout.change(cluster, cluster.get(CART), _image("a:2"))
+    assert cluster.get(CART)["spec"]["template"] == _image("a:2")
+
+
+def _scales(cluster: Cluster) -> None:
+    assert fields.set_at(cluster, ManualClock(), CART, fields.REPLICAS, lambda present: present + 1)
+    assert cluster.get(CART)["spec"]["replicas"] == 4
+
+
+@pytest.mark.parametrize("act", [_rolls, _scales])
+def test_a_patch_whose_answer_was_lost_is_done_and_done_once(
+    tmp_path: Path, act: Callable[[Cluster], None]
+) -> None:
+    server = _Lossy(_busy(0, _status))
+    document = {
+        "current-context": "wire",
+        "clusters": [{"name": "wire", "cluster": {"server": ""}}],
+        "users": [{"name": "wire", "user": {"token": "t"}}],
+        "contexts": [{"name": "wire", "context": {"cluster": "wire", "user": "wire"}}],
+    }
+    with scripted(server) as wire:
+        document["clusters"][0]["cluster"]["server"] = wire.url  # type: ignore[index]
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(json.dumps(document))
+        with connect(kubeconfig, clock=ManualClock()) as cluster:
+            act(cluster)
+    assert server.patches == 2
+    assert server.stored.wrote == ["patch deployment/cart"]

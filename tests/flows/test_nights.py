@@ -315,6 +315,18 @@ def test_what_fails_here_and_there_is_no_storm(tmp_path: Path) -> None:
     assert len(kept.records) == 4
 
 
+@pytest.mark.parametrize("scope", ["", "shop"])
+def test_what_has_been_broken_for_weeks_keeps_nobody_from_recovering(tmp_path: Path, scope: str) -> None:
+    abandoned = [each for i in range(10) for each in imageless(f"old-{i}", since=30 * 24 * HOURS)]
+    serving = [each for i in range(15) for each in app(f"w-{i}")]
+    kept = night(tmp_path, node("node-1"), *abandoned, *serving, *crashing("cart"), notifier=Pager())
+    kept.run(["recover"], at_most=600, namespace=scope)
+    assert not _opened(kept)
+    assert not _opened(kept, "shop")
+    (cart,) = (each for each in kept.records if each["target"] == "deployment/cart")
+    assert cart["outcome"] == "recovered"
+
+
 def test_what_every_namespace_needs_fails_once_for_all_of_them(tmp_path: Path) -> None:
     names = list(crashing("coredns", namespace="kube-system"))
     for body in (names[0], names[0]["spec"]["template"], *names[2:]):

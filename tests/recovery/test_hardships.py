@@ -19,7 +19,7 @@ from chaoskit import kube, recovery
 from chaoskit.acts.accounts import EVIDENCE, Account, accounts
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
-from chaoskit.errors import NotFound, Unavailable
+from chaoskit.errors import Conflict, NotFound, Unavailable
 from chaoskit.events import Event, Step, Warned
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.rescuing import rescue
@@ -152,6 +152,42 @@ def test_what_was_done_without_an_answer_is_verified_and_neither_done_twice_nor_
     assert (shop.broken, shop.rolled) == (False, 1)
     assert record.undo.state == "none needed"
     assert "server: note" in [f"{each.name}: {each.mark}" for each in record.timeline]
+
+
+def test_a_conflict_with_our_own_patch_whose_answer_was_lost_is_no_conflict(shop: Shop) -> None:
+    """What the adapter says of a patch that it sent again: the first one was stored."""
+
+    def met_itself(target: ObjectRef) -> None:
+        if target.name == "cart":
+            shop.after_patch = shop.rolls_out
+            shop.clock.call_at(10, partial(shop.rolls_out, target))
+            raise Conflict("deployment/cart has changed")
+
+    shop.after_patch = met_itself
+    record = shop.recover()
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert [step["action"] for step in record.steps] == ["roll-back"]
+    assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
+
+
+def test_one_more_replica_is_one_more_though_the_answer_is_lost_and_the_server_away(shop: Shop) -> None:
+    asked: list[int] = []
+
+    def lost(target: ObjectRef) -> None:
+        if target.name != "cart":
+            return
+        asked.append(shop.get(CART)["spec"]["replicas"])
+        if asked == [2]:
+            shop.goes(20)
+            raise Unavailable("the answer is lost", service="kubernetes")
+
+    shop.after_patch = lost
+    plan = shop.plan({"action": "scale"})
+    rungs = tuple(replace(rung, expects={"from": "1", "to": "2"}) for rung in plan.rungs)
+    record = shop.recover(replace(plan, rungs=rungs))
+    assert record.outcome is Outcome.NOT_RECOVERED
+    assert asked == [2, 1]
+    assert record.undo.state == "confirmed"
 
 
 @pytest.mark.parametrize("seconds", [20, 50])

@@ -236,6 +236,21 @@ def test_a_mass_failure_is_refused_as_a_whole() -> None:
     assert {_refused(d).guard for d in planner.plan_all(many, BOOKS, seen, now=NOW)} == {"storm"}
 
 
+@pytest.mark.parametrize(
+    ("minutes", "namespace", "places"),
+    [(5, "shop", {"shop"}), (5, "", {""}), (43200, "shop", set()), (43200, "", set())],
+)
+def test_ten_that_began_to_fail_of_late_are_a_storm_where_was_looked_and_old_ones_are_none(
+    minutes: float, namespace: str, places: set[str]
+) -> None:
+    seen = made.topology(deployments=[made.deployment(f"w{i}") for i in range(25)])
+    since = NOW - timedelta(minutes=minutes)
+    found = classify([replace(symptom("image-pull", f"w{i}"), since=since) for i in range(10)], now=NOW)
+    decided = planner.plan_all(found, BOOKS, seen, now=NOW, namespace=namespace)
+    assert {each.storm for each in decided if isinstance(each, Refusal)} == places
+    assert all(isinstance(each, Plan) for each in decided) == (not places)
+
+
 @given(st.lists(st.floats(min_value=0, max_value=180), max_size=12))
 def test_no_history_lets_a_target_be_acted_on_within_its_cool_down_or_too_often(ages: list[float]) -> None:
     history = tuple(_attempt(age) for age in ages)
@@ -312,7 +327,7 @@ def test_a_memory_limit_is_raised_up_to_the_cap() -> None:
     step = {"action": "raise-memory-limit", "factor": 2, "cap": "1Gi"}
     decision = _own_plan(seen, symptom("oom-killed"), **step)
     assert isinstance(decision, Plan)
-    assert decision.rungs[0].why == "memory limit times 2, at most 1Gi"
+    assert decision.rungs[0].why == "memory limit cart 256Mi to 512Mi"
     assert "at the cap" in _refused(_own_plan(seen, symptom("oom-killed"), **{**step, "cap": "256Mi"})).why
 
 

@@ -15,7 +15,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Refused, TakenOver
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-from chaoskit.recovery import classify, remedies, runbook, verification
+from chaoskit.recovery import classify, observe, remedies, runbook, verification
 from chaoskit.recovery.remedies import Hands, Rung
 
 
@@ -68,6 +68,16 @@ def _rung(
         {"matches": {"issue": "pod-crash"}, "remediations": [{"action": action, **more}]}
     )
     return Rung(spec.remediations[0], (ref("cart"),), "", pods, expects or {})
+
+
+def _planned(shop: Scene, action: str, **more: Any) -> Rung:
+    """The rung as it is planned for the cart as it stands."""
+    seen = observe(shop.cluster, None, shop.clock, "shop").topology
+    (issue,) = classify([made.symptom("memory-high")], now=shop.clock.now())
+    where = remedies.Scene(issue, seen.workloads["shop", "deployment/cart"], seen)
+    found = remedies.plan(_rung(action, **more).step, where)
+    assert isinstance(found, Rung), found
+    return found
 
 
 def _hands(shop: Scene, cluster: Cluster, symptom: str) -> Hands:
@@ -130,7 +140,7 @@ def test_pods_that_are_gone_already_are_not_restarted(shop: Scene, ledger: Ledge
 
 def test_more_replicas_are_taken_back_by_the_undo(shop: Scene, ledger: Ledger) -> None:
     before = shop.deployment("cart")["spec"]["replicas"]
-    words = _apply(_rung("scale", by=2), shop, ledger)
+    words = _apply(_planned(shop, "scale", by=2), shop, ledger)
     assert words == f"deployment/cart spec.replicas {before} to {before + 2}"
     assert shop.deployment("cart")["spec"]["replicas"] == before + 2
     assert ledger.undo().state == "confirmed"
@@ -138,15 +148,20 @@ def test_more_replicas_are_taken_back_by_the_undo(shop: Scene, ledger: Ledger) -
 
 
 def test_the_undo_leaves_a_value_that_somebody_else_set_since(shop: Scene, ledger: Ledger) -> None:
-    _apply(_rung("scale", by=1), shop, ledger)
+    _apply(_planned(shop, "scale", by=1), shop, ledger)
     shop.cluster.patch(ref("cart"), {"spec": {"replicas": 5}})
     ledger.undo()
     assert shop.deployment("cart")["spec"]["replicas"] == 5
 
 
-def test_at_the_maximum_there_is_nothing_to_scale(shop: Scene, ledger: Ledger) -> None:
-    with pytest.raises(CannotStart, match="already"):
-        _apply(_rung("scale", by=1, max=2), shop, ledger)
+def test_done_again_it_is_not_one_more_replica(shop: Scene, ledger: Ledger) -> None:
+    before = shop.deployment("cart")["spec"]["replicas"]
+    rung = _planned(shop, "scale", by=1)
+    _apply(rung, shop, ledger)
+    with pytest.raises(CannotStart, match="has 3 replicas already"):
+        _apply(rung, shop, ledger)
+    assert shop.deployment("cart")["spec"]["replicas"] == before + 1
+    assert len(ledger.account.entries) == 1
 
 
 def _limit(shop: Scene) -> str:
@@ -156,7 +171,7 @@ def _limit(shop: Scene) -> str:
 
 def test_a_memory_limit_is_raised_within_its_cap_and_lowered_by_the_undo(shop: Scene, ledger: Ledger) -> None:
     before = _limit(shop)
-    words = _apply(_rung("raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
+    words = _apply(_planned(shop, "raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
     assert words.endswith("to 300Mi")
     assert _limit(shop) == "300Mi"
     assert ledger.account.entries[0].kind == "rollout"
@@ -173,7 +188,7 @@ def test_where_the_server_resizes_running_pods_they_alone_get_more_memory(
     shop: Scene, ledger: Ledger
 ) -> None:
     template, before = _limit(shop), _pod_limits(shop)
-    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
+    _apply(_planned(shop, "raise-memory-limit", factor=4, cap="300Mi"), shop, ledger)
     assert _pod_limits(shop) == dict.fromkeys(before, "300Mi")
     assert _limit(shop) == template
     assert ledger.undo().state == "confirmed"
@@ -181,14 +196,14 @@ def test_where_the_server_resizes_running_pods_they_alone_get_more_memory(
 
 
 def test_the_undo_leaves_a_template_that_somebody_else_changed_since(shop: Scene, ledger: Ledger) -> None:
-    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
+    _apply(_planned(shop, "raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
     shop.roll_out("cart", RELEASE="hotfix")
     assert ledger.undo().state == "confirmed"
     assert _limit(shop) == "300Mi"
 
 
 def test_an_undo_whose_old_template_is_gone_says_so_and_is_still_owed(shop: Scene, ledger: Ledger) -> None:
-    _apply(_rung("raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
+    _apply(_planned(shop, "raise-memory-limit", factor=4, cap="300Mi", inPlace=False), shop, ledger)
     old = ObjectRef(kube.REPLICA_SET, "shop", str(ledger.account.entries[0].before))
     shop.cluster.delete(old)
     while [s for s in shop.cluster.list(kube.REPLICA_SET, "shop").items if s["metadata"]["name"] == old.name]:
@@ -199,16 +214,42 @@ def test_an_undo_whose_old_template_is_gone_says_so_and_is_still_owed(shop: Scen
     assert len(ledger.account.entries) == 1
 
 
-def test_a_limit_at_the_cap_is_left(shop: Scene, ledger: Ledger) -> None:
-    with pytest.raises(CannotStart, match="under the cap"):
-        _apply(_rung("raise-memory-limit", cap="1Mi"), shop, ledger)
+@pytest.mark.parametrize("in_place", [True, False])
+def test_done_again_it_is_not_once_more_memory(shop: Scene, ledger: Ledger, in_place: bool) -> None:
+    rung = _planned(shop, "raise-memory-limit", factor=2, inPlace=in_place)
+    _apply(rung, shop, ledger)
+    raised, owed = (_limit(shop), _pod_limits(shop)), ledger.account.entries
+    with pytest.raises(CannotStart, match="the planned memory limit already"):
+        _apply(rung, shop, ledger)
+    assert (_limit(shop), ledger.account.entries) == (raised[0], owed)
+    assert not in_place or _pod_limits(shop) == raised[1]
+
+
+def test_a_memory_limit_that_was_changed_since_the_plan_is_left(shop: Scene, ledger: Ledger) -> None:
+    rung = _planned(shop, "raise-memory-limit", inPlace=False)
+    limit = [
+        {"op": "replace", "path": "/spec/template/spec/containers/0/resources/limits/memory", "value": "99Mi"}
+    ]
+    shop.cluster.patch(ref("cart"), limit, type="json")
+    with pytest.raises(CannotStart, match="is not the planned"):
+        _apply(rung, shop, ledger)
+    assert _limit(shop) == "99Mi"
+
+
+def test_pods_that_got_more_memory_in_place_get_more_than_that(shop: Scene, ledger: Ledger) -> None:
+    _apply(_planned(shop, "raise-memory-limit", factor=2), shop, ledger)
+    once = {kube.quantity(each) for each in _pod_limits(shop).values()}
+    _apply(_planned(shop, "raise-memory-limit", factor=2), shop, ledger)
+    assert {kube.quantity(each) for each in _pod_limits(shop).values()} == {2 * each for each in once}
+    ledger.undo()
 
 
 def test_a_template_that_git_keeps_is_refused_on_the_live_object(shop: Scene, ledger: Ledger) -> None:
+    rung = _planned(shop, "raise-memory-limit")
     mark = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/cart"}
     shop.cluster.patch(ref("cart"), {"metadata": {"annotations": mark}})
     with pytest.raises(Refused) as caught:
-        _apply(_rung("raise-memory-limit"), shop, ledger)
+        _apply(rung, shop, ledger)
     assert caught.value.guard == "ownership"
     assert ledger.account.entries == ()
 
@@ -270,7 +311,7 @@ def test_a_ledger_that_another_process_took_over_stops_the_act(shop: Scene, ledg
     before = shop.deployment("cart")["spec"]["replicas"]
     Ledger.take_over(shop.cluster, shop.clock, ledger.account)
     with pytest.raises(TakenOver):
-        _apply(_rung("scale", by=1), shop, ledger)
+        _apply(_planned(shop, "scale", by=1), shop, ledger)
     assert shop.deployment("cart")["spec"]["replicas"] == before
 
 
@@ -317,7 +358,7 @@ def test_a_deployment_whose_status_changed_in_between_is_still_rolled_back(
     assert len(ledger.account.entries) == 1
 
 
-def test_the_undo_of_an_act_that_met_a_conflict_restores_what_somebody_else_set(
+def test_replicas_that_somebody_set_since_the_plan_are_left_and_nothing_is_owed(
     shop: Scene, ledger: Ledger
 ) -> None:
     before = shop.deployment("cart")["spec"]["replicas"]
@@ -325,10 +366,10 @@ def test_the_undo_of_an_act_that_met_a_conflict_restores_what_somebody_else_set(
     def theirs() -> None:
         shop.cluster.patch(ref("cart"), {"spec": {"replicas": before + 2}})
 
-    _while_busy(_rung("scale", by=1, max=9), shop, ledger, theirs)
-    assert shop.deployment("cart")["spec"]["replicas"] == before + 3
-    ledger.undo()
+    with pytest.raises(CannotStart, match="has 4 replicas by now, not the 2 of the plan"):
+        _while_busy(_planned(shop, "scale", by=1, max=9), shop, ledger, theirs)
     assert shop.deployment("cart")["spec"]["replicas"] == before + 2
+    assert ledger.account.entries == ()
 
 
 def test_a_policy_whose_engine_works_in_another_namespace_is_in_use(shop: Scene, ledger: Ledger) -> None:

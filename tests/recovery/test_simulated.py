@@ -265,6 +265,28 @@ def test_one_more_replica_that_does_not_help_is_taken_back_before_wild_processes
         assert shop.deployment("catalog")["spec"]["replicas"] == before
 
 
+def test_signals_that_are_missing_are_no_proof_that_it_did_not_help(tmp_path: Path) -> None:
+    with scene(tmp_path, history=40, workload="catalog", hurt=_burn) as shop:
+        before = shop.deployment("catalog")["spec"]["replicas"]
+        decision = shop.decide(shop.wait_for("cpu-saturation"))
+
+        def goes_away(event: object) -> None:
+            if (getattr(event, "name", ""), getattr(event, "mark", "")) == ("scale", "done"):
+                shop.sim.prometheus.stop()
+                shop.metrics.close()
+
+        pager = _Pager()
+        record = shop.recover(decision, confirm=timedelta(seconds=20), listen=goes_away, notifier=pager)
+        assert record.outcome is Outcome.ERRORED, record.reason
+        assert record.reason.startswith("scale was done and stays: ")
+        assert "signals could not be read" in record.reason
+        assert [(s["action"], s["helped"], s["undone"]) for s in record.steps] == [("scale", False, False)]
+        assert record.undo.state == "none needed"
+        assert shop.deployment("catalog")["spec"]["replicas"] == before + 1
+        assert len(pager.notices) == 1
+        assert set(_settled(shop)) == {"done"}
+
+
 def test_a_database_that_crashes_is_the_root_of_all_errors_and_recovered_first(tmp_path: Path) -> None:
     with scene(tmp_path, history=40) as shop:
         shop.roll_out("db", FAULT="exit=3")

@@ -39,14 +39,15 @@ def set_at(
 ) -> bool:
     """The value at `path` is what `wanted` makes of the present one; whether that changed anything.
 
-    None is absent. The object is read again whenever somebody else wrote it in between.
+    None is absent. The object is read again whenever somebody else wrote it in between, and also when the
+    patch met itself: it is sent again when its answer was lost.
 
     Raises:
         NotFound: the object is gone.
         Conflict: it changes faster than it can be written.
     """
+    body = cluster.get(ref)
     for _ in range(_TRIES):
-        body = cluster.get(ref)
         present = value_at(body, path)
         value = wanted(present)
         if value == present:
@@ -56,7 +57,9 @@ def set_at(
             cluster.patch(ref, patch, type="json", subresource=subresource)
         except Conflict:
             clock.sleep(_PAUSE)
-            continue
+            body = cluster.get(ref)
+            if value_at(body, path) != value:
+                continue
         return True
     raise Conflict(f"{'.'.join(path)} changes faster than it can be written")
 

@@ -62,6 +62,12 @@ def _resources(pod: Object) -> dict[str, Mapping[str, Any]]:
     return {each["name"]: each.get("resources") or {} for each in pod["spec"]["containers"]}
 
 
+def stands(pod: Object, after: Resources) -> bool:
+    """Whether all these containers of the pod have such limits."""
+    present = _resources(pod)
+    return all(same(present.get(name), each) for name, each in after.items())
+
+
 def same(present: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> bool:
     """Whether the limits are the same amounts; the server may write them differently."""
     limits = (present or {}).get("limits") or {}

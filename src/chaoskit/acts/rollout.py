@@ -40,10 +40,12 @@ def prepare(cluster: Cluster, deployment: Object, template: Object) -> Entry:
     return Entry(KIND, ref, ("spec", "template"), before=running.name, after=after)
 
 
-def change(cluster: Cluster, deployment: Object, template: Object) -> Object:
+def change(cluster: Cluster, deployment: Object, template: Object, stored: str = "") -> Object:
     """The deployment has the template, in place of the one that it was read with.
 
     While it rolls out its controller writes its status several times a second: that alone is no conflict.
+    Nor is ours: a patch whose answer was lost is sent again, and meets what it wrote. `stored` is the digest
+    of the template as the server keeps it, which may spell amounts differently.
 
     Raises:
         NotFound: the deployment is gone.
@@ -51,12 +53,16 @@ def change(cluster: Cluster, deployment: Object, template: Object) -> Object:
     """
     ref = kube.ref_of(deployment, kube.DEPLOYMENT)
     read = rollouts.fingerprint(deployment["spec"]["template"])
+    ours = {rollouts.fingerprint(template), stored}
     for _ in range(_TRIES):
         try:
             return cluster.patch(ref, _replace(deployment, template), type="json")
         except Conflict:
             deployment = cluster.get(ref)
-            if rollouts.fingerprint(deployment["spec"]["template"]) != read:
+            present = rollouts.fingerprint(deployment["spec"]["template"])
+            if present in ours:
+                return deployment
+            if present != read:
                 raise
     raise Conflict(f"{ref} changes faster than it can be written")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-from chaoskit import kube
+from chaoskit import kube, rollouts
 from chaoskit.acts import engine, fields, resize, rollout
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
@@ -57,6 +57,25 @@ def undo(
             return _left(entry, f"its entry cannot be read ({type(error).__name__}: {error})")
         clock.sleep(_AGAIN)
         keep()
+
+
+def stands(cluster: Cluster, entry: Entry) -> bool:
+    """Whether the target holds now what the entry is the undo of."""
+    if entry.kind == "created":
+        return _there(cluster, entry)
+    try:
+        body = cluster.get(entry.target)
+    except NotFound:
+        return False
+    found = fields.value_at(body, entry.path)
+    match entry.kind:
+        case "field":
+            return bool(found == entry.after)
+        case "element":
+            return any(entry.after.items() <= each.items() for each in found or ())
+        case rollout.KIND:
+            return rollouts.fingerprint(found) == str(entry.after)
+    return entry.kind == resize.KIND and resize.stands(body, entry.after)
 
 
 def _left(entry: Entry, why: str) -> Undone:

@@ -139,7 +139,7 @@ class Weather:
                 del self._lately[old]
             counts = self._failing.values() if self._complete and len(self._failing) > 1 else ()
             failing, total = sum(each for each, _ in counts), sum(each for _, each in counts)
-            wide = guards.spanning(list(self._lately.values()), failing, total)
+            wide = guards.spanning(self._lately.values(), failing, total, now=now)
             if self._wide and wide is not None:
                 found[wide.namespace] = wide
             self._storms[namespace] = frozenset(found)

@@ -42,8 +42,8 @@ def recover(
 
     What signals show is confirmed by signals, within the runbook's time unless the options name another; a
     contradiction of theirs reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what
-    did not help is undone, people are told), refused, interrupted, undo not confirmed. Never raises for
-    those.
+    did not help is undone, people are told), errored (what was done stays: the signals that alone could judge
+    it are missing, people are told), refused, interrupted, undo not confirmed. Never raises for those.
     """
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
@@ -239,10 +239,10 @@ class _Recovery:
         return of_error(interruption(self.stop))
 
     def _finish(self, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
-        """What did not help is undone, what helped stays, and the cluster knows that we are done."""
+        """What did not help is undone, what helped or cannot be judged stays; the cluster knows the end."""
 
         def end() -> bool:
-            if outcome is Outcome.RECOVERED:
+            if outcome in {Outcome.RECOVERED, Outcome.ERRORED}:
                 for entry in ledger.account.entries:
                     ledger.settle(entry)
             else:
@@ -319,7 +319,7 @@ class _Recovery:
             if known is not None:
                 self._try_to_tell(lambda: self.reach.people.all_clear(known, outcome.words))
         elif (
-            outcome in {Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED}
+            outcome in {Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED, Outcome.ERRORED}
             and failure.escalate
             and not self.asked
         ):

@@ -37,7 +37,7 @@ TROUBLE = timedelta(minutes=1)
 
 STORM_AT_ONCE = 10
 STORM_WITHIN = timedelta(minutes=10)
-"""So many workloads that began to fail within so long are a storm, in however large a cluster."""
+"""So many workloads that began to fail within the last so long are a storm, in however large a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,11 @@ class Storm:
 # ---------------------------------------------------------------- mass failure
 
 
-def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> Storm | None:
+def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "", *, now: datetime) -> Storm | None:
     """The mass failure that the issues amount to, or None; `namespace` is what was looked at ("": all).
 
-    Counted are roots: a database that takes all its callers down is one failure. Nodes count apart.
+    Counted are roots: a database that takes all its callers down is one failure. Nodes count apart. What
+    fails in one namespace is a storm there, whatever it is for the whole cluster.
     """
     roots = [each for each in issues if not each.root and each.kind != "unexplained"]
     failing = failing_roots(issues)
@@ -86,7 +87,7 @@ def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> S
         found = _share(place, [ref for ref in failing if place in {"", ref.namespace}], every)
         if found is not None:
             return found
-    return _at_once(list(failing.values())) or _nodes(roots, topology)
+    return _at_once(failing.values(), now, namespace) or _nodes(roots, topology)
 
 
 def failing_roots(issues: Iterable[Issue]) -> Mapping[ObjectRef, Issue]:
@@ -98,7 +99,7 @@ def failing_roots(issues: Iterable[Issue]) -> Mapping[ObjectRef, Issue]:
     }
 
 
-def spanning(lately: Sequence[Issue], failing: int, total: int) -> Storm | None:
+def spanning(lately: Iterable[Issue], failing: int, total: int, *, now: datetime) -> Storm | None:
     """The mass failure of a whole cluster that is looked at namespace by namespace, or None.
 
     `lately` are the roots that began of late, mended by now or not; `failing` of `total` workloads fail now,
@@ -107,7 +108,7 @@ def spanning(lately: Sequence[Issue], failing: int, total: int) -> Storm | None:
     if total and failing >= max(STORM_AT_LEAST, STORM_SHARE * total):
         why = f"{failing} of {total} workloads fail at once: one cause, for a person"
         return Storm("", why, f"fewer than {STORM_SHARE:.0%}")
-    return _at_once(lately)
+    return _at_once(lately, now)
 
 
 def gathering(issues: Sequence[Issue], topology: Topology, *, now: datetime, namespace: str = "") -> str:
@@ -146,14 +147,13 @@ def _share(place: str, failing: Sequence[ObjectRef], every: Sequence[ObjectRef])
     return Storm(place, why, f"fewer than {STORM_SHARE:.0%}")
 
 
-def _at_once(failing: Sequence[Issue]) -> Storm | None:
-    began = sorted(each.since for each in failing)
-    for first, last in zip(began, began[STORM_AT_ONCE - 1 :], strict=False):
-        if last - first <= STORM_WITHIN:
-            span = duration(STORM_WITHIN.total_seconds())
-            why = f"{STORM_AT_ONCE} workloads began to fail within {span}: one cause, for a person"
-            return Storm("", why, f"fewer than {STORM_AT_ONCE} in {span}")
-    return None
+def _at_once(failing: Iterable[Issue], now: datetime, place: str = "") -> Storm | None:
+    """Only what began of late counts: what has been broken for weeks, and for one reason, is no storm."""
+    if sum(now - each.since <= STORM_WITHIN for each in failing) < STORM_AT_ONCE:
+        return None
+    span = duration(STORM_WITHIN.total_seconds())
+    why = f"{STORM_AT_ONCE} workloads began to fail within {span}: one cause, for a person"
+    return Storm(place, why, f"fewer than {STORM_AT_ONCE} in {span}")
 
 
 def _nodes(roots: Sequence[Issue], topology: Topology) -> Storm | None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from chaoskit.acts.heart import Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Conflict, Forbidden, Interrupted, Refused, TakenOver, Unavailable
+from chaoskit.events import Mark
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
@@ -64,8 +65,11 @@ class Ladder:
                 raise Interrupted
             if index and rung.action != "notify" and self._patiently(self.proof.healed, keep):
                 return self._late(index)
-            if self._try(rung, pulse):
+            verdict = self._try(rung, pulse)
+            if verdict.holds:
                 return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
+            if not verdict.known:  # no reason to take it back, nor to do more: a person is told
+                return Outcome.ERRORED, f"{rung.action} was done and stays: {self.steps[-1]['detail']}"
             if pulse is not None and pulse.ledger.account.entries:
                 self.steps[-1]["undone"] = True
                 if self.undo(pulse.ledger).state == "not confirmed":
@@ -81,7 +85,7 @@ class Ladder:
         self.proof.reached()
         return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
 
-    def _try(self, rung: Rung, pulse: Pulse | None) -> bool:
+    def _try(self, rung: Rung, pulse: Pulse | None) -> Verdict:
         step = plain.step(rung, self.reach.clock.now())
         self.steps.append(step)
         self.journal.step(rung.action, "begun", rung.why)
@@ -91,8 +95,9 @@ class Ladder:
             helped=verdict.holds,
             detail="; ".join(filter(None, (step["detail"], verdict.words))),
         )
-        self.journal.step(rung.action, "held" if verdict.holds else "failed", step["detail"])
-        return verdict.holds
+        mark: Mark = "held" if verdict.holds else "failed" if verdict.known else "note"
+        self.journal.step(rung.action, mark, step["detail"])
+        return verdict
 
     def _tried(self, rung: Rung, pulse: Pulse | None, step: dict[str, Any]) -> Verdict:
         """What came of the rung; what forbids this one alone leaves the next to be tried."""

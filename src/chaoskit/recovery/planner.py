@@ -14,7 +14,7 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery import guards, patterns, remedies
 from chaoskit.recovery.attempts import Attempt
-from chaoskit.recovery.guards import Refusal, Storm
+from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.remedies import Radius, Rung, Scene, Step
 from chaoskit.recovery.roots import needed_by
@@ -95,7 +95,7 @@ def plan_all(
     namespace: str = "",
 ) -> tuple[Decision, ...]:
     """A plan or refusal for each issue; when most of what was looked at fails at once, refusals alone."""
-    if (found := storm(issues, topology, namespace)) is not None:
+    if (found := guards.storm(issues, topology, namespace, now=now)) is not None:
         return tuple(found.refusal(issue) for issue in issues)
     decisions = tuple(plan(issue, runbooks, topology, past, now=now) for issue in issues)
     words = guards.gathering(issues, topology, now=now, namespace=namespace)
@@ -107,11 +107,6 @@ def _waiting(decision: Decision, words: str) -> Decision:
     if isinstance(decision, Refusal) or not decision.acts:
         return decision
     return Refusal(decision.issue, "storm", f"fewer than {guards.STORM_SHARE:.0%} in trouble", words)
-
-
-def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "") -> Storm | None:
-    """The mass failure that the issues amount to; None: there is none."""
-    return guards.storm(issues, topology, namespace)
 
 
 def plan(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chaoskit.journal import Journal
@@ -49,11 +49,14 @@ class Proof:
     took: float | None = None
 
     def verify(self, rung: Rung, after: datetime, keep: Keep) -> Verdict:
-        """Whether the rung, done since `after`, has helped."""
+        """Whether the rung, done since `after`, has helped.
+
+        Not known is only what signals alone could tell and did not, though the target stands well.
+        """
         targets = rung.proof or (self.issue.target,)
         verdict = self.hold(targets, self._seconds(rung), rung.step.timeout, keep)
         if not verdict.holds:
-            return verdict
+            return replace(verdict, known=True)
         if not rung.proof:
             left = verification.gone(
                 self.issue, self.reach.cluster, self.reach.clock,
@@ -103,6 +106,8 @@ class Proof:
         said = self._asked(after, within, keep)
         if self._only_signals_show_it:
             self.reached()
+            if not said.known:
+                return replace(said, words=f"{ready.words}, but signals could not be read: {said.words}")
         elif not said.known:
             return Verdict(True, f"{ready.words}; signals cannot confirm it: {said.words}")
         elif not said.holds:

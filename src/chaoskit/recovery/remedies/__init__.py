@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from chaoskit.acts import undo
 from chaoskit.acts.changes import Change
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Conflict, Refused, TakenOver
-from chaoskit.ports.cluster import Access, ObjectRef
+from chaoskit.ports.cluster import Access, Cluster, ObjectRef
 from chaoskit.recovery.remedies.jobs import CLEAR_JOB, RUN_JOB, ClearJob, RunJob
 from chaoskit.recovery.remedies.leftovers import REMOVE_NETWORK_POLICY, RemoveNetworkPolicy
 from chaoskit.recovery.remedies.nodes import (
@@ -114,7 +115,7 @@ def apply(
         try:
             for change in changes(rung, target, hands):
                 ask()
-                _do(change, ledger)
+                _do(change, hands.cluster, ledger)
                 done.append(change.words)
         except TakenOver:
             raise
@@ -139,8 +140,11 @@ def rehearse(rung: Rung, target: ObjectRef, hands: Hands) -> str:
     return ""
 
 
-def _do(change: Change, ledger: Ledger) -> None:
-    """The change is done and owed; owed no more when the server said that it was not done."""
+def _do(change: Change, cluster: Cluster, ledger: Ledger) -> None:
+    """The change is done and owed; owed no more when the server said that it was not done.
+
+    A conflict alone does not say so: it may be with ourselves, when the first answer was lost.
+    """
     owed = ledger.account.entries
     ledger.write(*change.entries)
     try:
@@ -148,6 +152,8 @@ def _do(change: Change, ledger: Ledger) -> None:
     except TakenOver:
         raise
     except Conflict:
+        if change.entries and all(undo.stands(cluster, entry) for entry in change.entries):
+            return
         _disown(ledger, owed)
         raise
 

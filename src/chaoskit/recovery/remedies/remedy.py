@@ -61,9 +61,9 @@ class Rung:
 
     `uids` are those of the pods: another one of the same name is a successor, and left alone; empty: any.
     `serving` is how many pods of the target served when it was planned. `expects` is what it was planned for
-    (names of replica sets): where that has changed, it is not done. `proof` is what must stand well
-    afterwards; empty: what the issue is about. `leaving` are the very pods that leave a node, of whichever
-    namespaces: no other one is touched. `radius` is what it takes at a time.
+    and comes to (names of replica sets, numbers, limits): where that has changed, it is not done. `proof` is
+    what must stand well afterwards; empty: what the issue is about. `leaving` are the very pods that leave a
+    node, of whichever namespaces: no other one is touched. `radius` is what it takes at a time.
     """
 
     step: Any

@@ -42,17 +42,22 @@ def _plan_scale(step: Scale, scene: Scene) -> Rung | str:
     wanted = step.after(present)
     if wanted == present or (wanted > present) != (step.by > 0):
         return f"{present} replicas is the limit already"
-    return Rung(step, (workload.ref,), f"{present} to {wanted} replicas")
+    expects = {"from": str(present), "to": str(wanted)}
+    return Rung(step, (workload.ref,), f"{present} to {wanted} replicas", expects=expects)
 
 
-def _scale(step: Scale, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+def _scale(_step: Scale, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+    """What was planned is what is set: asked for again, it is not one more."""
     body = hands.whole(target)
     fields.refuse_when_kept(hands.cluster, body, REPLICAS)
-    before = kube.desired_replicas(body)
-    after = step.after(before)
-    if after == before:
-        raise CannotStart(f"{target} has {before} replicas already")
-    yield changes.field(hands.cluster, hands.clock, body, target, REPLICAS, after)
+    present, wanted = kube.desired_replicas(body), int(rung.expects["to"])
+    if present == wanted:
+        raise CannotStart(f"{target} has {present} replicas already")
+    if present != int(rung.expects["from"]):
+        raise CannotStart(
+            f"{target} has {present} replicas by now, not the {rung.expects['from']} of the plan"
+        )
+    yield changes.field(hands.cluster, hands.clock, body, target, REPLICAS, wanted)
 
 
 def _takes(step: Scale, _rung: Rung, scene: Scene) -> Radius:
@@ -98,58 +103,97 @@ def _plan_memory(step: RaiseMemoryLimit, scene: Scene) -> Rung | str:
         return "only for deployments"
     if keeper := kept(workload, *TEMPLATE):
         return keeper
-    containers = workload.body["spec"]["template"]["spec"]["containers"]
-    if not any(kube.limit(each, "memory") is not None for each in containers):
+    limited = [each for each in _containers(workload.body) if kube.limit(each, "memory") is not None]
+    if not limited:
         return "it has no memory limit"
-    if not any(step.after(each) for each in containers):
+    running = [each for pod in workload.pods if _runs(pod) for each in pod["spec"]["containers"]]
+    expects = {
+        each["name"]: f"{each['resources']['limits']['memory']} to {after}"
+        for each in limited
+        if (after := step.after(_roomiest(each, running)))
+    }
+    if not expects:
         return "its limit is at the cap already"
-    return Rung(step, (workload.ref,), f"memory limit times {step.factor:g}, at most {step.cap}")
+    why = "memory limit " + ", ".join(f"{name} {words}" for name, words in expects.items())
+    return Rung(step, (workload.ref,), why, expects=expects)
 
 
-def _raise_memory(step: RaiseMemoryLimit, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+def _containers(workload: Object) -> Sequence[Object]:
+    found: Sequence[Object] = workload["spec"]["template"]["spec"]["containers"]
+    return found
+
+
+def _runs(pod: Object) -> bool:
+    return kube.phase(pod) == "Running" and not kube.is_deleting(pod)
+
+
+def _roomiest(container: Object, running: Sequence[Object]) -> Object:
+    """The container with the highest limit: a running one may have got more than the template says."""
+    same = [each for each in running if each["name"] == container["name"]]
+    return max((container, *same), key=lambda each: kube.limit(each, "memory") or 0)
+
+
+def _raise_memory(step: RaiseMemoryLimit, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+    """What was planned is what is set: asked for again, it is not once more."""
     body = hands.whole(target)
     fields.refuse_when_kept(hands.cluster, body, TEMPLATE)
-    if step.in_place and (wanted := _resizable(step, body, hands)):
-        for pod, resources in wanted:
+    if step.in_place and (short := _short(rung, body, target, hands)):
+        for pod, resources in short:
             yield resize.change(hands.cluster, pod, resources)
         return
     template = copy.deepcopy(body["spec"]["template"])
-    words = [_raised(step, container) for container in template["spec"]["containers"]]
+    limited = [each for each in template["spec"]["containers"] if each["name"] in rung.expects]
+    words = [_raised(container, rung, target) for container in limited]
     if not any(words):
-        raise CannotStart(f"no container of {target} has a memory limit under the cap")
+        raise CannotStart(f"{target} has the planned memory limit already")
     told = f"raised the memory limit of {target}: " + ", ".join(filter(None, words))
     yield changed_template(body, target, template, told, hands)
 
 
-def _resizable(
-    step: RaiseMemoryLimit, body: Object, hands: Hands
+def _planned(rung: Rung, container: Object) -> tuple[str, str]:
+    """The container's limit as it was when planned, and as it is to be; "" twice when it is to stay."""
+    before, _, after = rung.expects.get(container["name"], "").partition(" to ")
+    return before, after
+
+
+def _short(
+    rung: Rung, body: Object, target: ObjectRef, hands: Hands
 ) -> Sequence[tuple[Object, resize.Resources]]:
-    """The running pods with what they shall have, where the server would do that to all; else nothing."""
+    """The running pods with what they shall have, where the server would do that to all; else nothing.
+
+    Raises:
+        CannotStart: all have it already.
+    """
     namespace = body["metadata"]["namespace"]
     pods = hands.cluster.list(kube.POD, namespace, labels=kube.selector_of(body)).items
-    alive = [pod for pod in pods if kube.phase(pod) == "Running" and not kube.is_deleting(pod)]
-    wanted = [(pod, found) for pod in alive if (found := _more(step, pod))]
+    running = [pod for pod in pods if _runs(pod)]
+    wanted = [(pod, found) for pod in running if (found := _more(rung, pod))]
+    if running and not wanted:
+        raise CannotStart(f"the running pods of {target} have the planned memory limit already")
     if any(resize.refusal(hands.cluster, pod, resources) for pod, resources in wanted):
         return ()
     return wanted
 
 
-def _more(step: RaiseMemoryLimit, pod: Object) -> dict[str, Mapping[str, Any]]:
+def _more(rung: Rung, pod: Object) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for container in pod["spec"]["containers"]:
-        if after := step.after(container):
+        before, (_, after) = kube.limit(container, "memory"), _planned(rung, container)
+        if after and before is not None and before < kube.quantity(after):
             present = container.get("resources") or {}
             limits = {**(present.get("limits") or {}), "memory": after}
             found[container["name"]] = {**present, "limits": limits}
     return found
 
 
-def _raised(step: RaiseMemoryLimit, container: Object) -> str:
-    before, after = kube.limit(container, "memory"), step.after(container)
-    if not after or before is None:
+def _raised(container: Object, rung: Rung, target: ObjectRef) -> str:
+    present, (before, after) = kube.limit(container, "memory"), _planned(rung, container)
+    if present == kube.quantity(after):
         return ""
+    if present != kube.quantity(before):
+        raise CannotStart(f"the memory limit of {container['name']} of {target} is not the planned {before}")
     container["resources"]["limits"]["memory"] = after
-    return f"{container['name']} {before / 2**20:.0f}Mi to {after}"
+    return f"{container['name']} {before} to {after}"
 
 
 def _may_raise(step: RaiseMemoryLimit, target: ObjectRef) -> Iterator[Access]:

@@ -153,7 +153,8 @@ def changed_template(body: Object, target: ObjectRef, template: Object, words: s
     """
     fields.refuse_when_kept(hands.cluster, body, TEMPLATE)
     entry = rollout.prepare(hands.cluster, body, template)
-    return Change(target, words, partial(rollout.change, hands.cluster, body, template), (entry,))
+    change = partial(rollout.change, hands.cluster, body, template, entry.after)
+    return Change(target, words, change, (entry,))
 
 
 def _may_roll_back(_step: Step, target: ObjectRef) -> Iterator[Access]:
