@@ -118,8 +118,8 @@ _ADVICE: dict[Outcome, tuple[str, ...]] = {
         "give it longer: {again} --timeout 30m",
     ),
     Outcome.ERRORED: (
-        "see the logs of the experiment: chaoskit report {id} --html report.html",
-        "see whether Litmus is in order: chaoskit doctor -n {namespace}",
+        "see what was there to judge by, logs included: chaoskit show {id}",
+        "see whether Litmus and Prometheus answer: chaoskit doctor -n {namespace}",
         "then: {again}",
     ),
     Outcome.BUG: ("report it with the traceback that was named",),
