@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,17 @@ class MongoServer:
     def index_names(self) -> list[str]:
         with self.admin() as client:
             return list(client["chaoskit"]["documents"].index_information())
+
+    @contextmanager
+    def watched(self, database: str) -> Iterator[list[dict[str, Any]]]:
+        """What the server notes of each query of the block: its plan, how much it read, whether it sorted."""
+        notes: list[dict[str, Any]] = []
+        with self.admin() as client:
+            client[database].drop_collection("system.profile")
+            client[database].command("profile", 2)
+            yield notes
+            client[database].command("profile", 0)
+            notes += client[database]["system.profile"].find({"op": "query", "ns": f"{database}.documents"})
 
     def cut_next_write(self) -> None:
         """The connection of the next update is closed before it is done, once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +33,30 @@ def test_indexes_are_made_before_the_first_write(mongo_server: MongoServer) -> N
     store = MongoStore(mongo_server.uri)
     store.put({"kind": "run", "id": "r0", "at": "2026-01-01T00:00:00+00:00"})
     store.close()
-    assert {"by_id", "by_time", "by_lineage"} <= set(mongo_server.index_names())
+    assert {"by_id", "by_kind_and_time", "by_lineage_and_time"} <= set(mongo_server.index_names())
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        pytest.param(lambda store: store.find("run", limit=3), 3, id="the newest of a kind"),
+        pytest.param(lambda store: store.find(where={"trace_id": "t1"}, limit=3), 3, id="of a lineage"),
+        pytest.param(lambda store: store.find(limit=3), 3, id="of all"),
+        pytest.param(lambda store: tuple(store.dump()), 50, id="all, oldest first"),
+    ],
+)
+def test_order_comes_from_an_index_and_no_more_is_read_than_given(
+    mongo_server: MongoServer, asked: Callable[[MongoStore], Sequence[object]], given: int
+) -> None:
+    """The server sorts in at most 100 MB of memory: a long history would be refused."""
+    store = MongoStore(mongo_server.uri_of("ordered"))
+    store.load(
+        {"kind": "run", "id": f"r{n}", "at": "2026-01-01T00:00:00+00:00", "trace_id": "t1"} for n in range(50)
+    )
+    with mongo_server.watched("ordered") as notes:
+        assert len(asked(store)) == given
+    store.close()
+    assert [(note.get("hasSortStage", False), note["docsExamined"]) for note in notes] == [(False, given)]
 
 
 def test_writes_are_retryable(mongo_server: MongoServer) -> None:
