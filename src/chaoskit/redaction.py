@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 HIDDEN = "(hidden)"
 SHORTEST = 6
@@ -39,6 +40,14 @@ def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text
+
+
+def host_of(url: str) -> str:
+    """Where a webhook's address leads, without the rest of it: whoever knows that may post."""
+    try:
+        return urlsplit(url).hostname or "no host"
+    except ValueError:
+        return "no host"
 
 
 def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:

@@ -136,11 +136,11 @@ class Runtime:
             return None
         from chaoskit.adapters.notify import Alertmanager, PagerDuty, Several, Webhook
 
-        named: list[Notifier] = [Webhook(settings.webhook)] if settings.webhook else []
+        named: list[Notifier] = [Webhook(settings.webhook, self.http)] if settings.webhook else []
         if settings.pagerduty_key:
-            named.append(PagerDuty(settings.pagerduty_key, settings.pagerduty_url))
+            named.append(PagerDuty(settings.pagerduty_key, settings.pagerduty_url, self.http))
         if settings.alertmanager:
-            named.append(Alertmanager(settings.alertmanager))
+            named.append(Alertmanager(settings.alertmanager, self.http))
         return Several(named)
 
     @cached_property
@@ -290,9 +290,10 @@ def endpoints(
 
 def alertmanager(address: str) -> Alertmanager:
     """Takes the alarms of predictions."""
+    from chaoskit.adapters.http import RequestsHttp
     from chaoskit.adapters.notify import Alertmanager
 
-    return Alertmanager(address)
+    return Alertmanager(address, RequestsHttp())
 
 
 @contextmanager

@@ -10,10 +10,12 @@ import pytest
 from tests.servers import free_port
 from tests.wire import Answer, Scripted, scripted
 
+from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager, PagerDuty, Several, Webhook
 from chaoskit.errors import Unavailable
 from chaoskit.ports.notifier import Notice, Notifier
 
+HTTP = RequestsHttp()
 SECRET = "/services/T0/B0/s3cret"
 NOTICE = Notice(
     "pod-crash of deployment/cart in shop", "3 restarts\ntried roll-back", "critical", {"issue": "i1"}
@@ -28,14 +30,14 @@ def wire() -> Iterator[Scripted]:
 
 def _failed(url: str) -> Unavailable:
     with pytest.raises(Unavailable) as caught:
-        Webhook(url).send(NOTICE)
+        Webhook(url, HTTP).send(NOTICE)
     assert "s3cret" not in str(caught.value)
     assert "s3cret" not in caught.value.address
     return caught.value
 
 
 def test_a_notice_is_posted_whole_and_its_text_says_everything_to_a_chat(wire: Scripted) -> None:
-    notifier: Notifier = Webhook(wire.url + SECRET)
+    notifier: Notifier = Webhook(wire.url + SECRET, HTTP)
     notifier.send(NOTICE)
     (asked,) = wire.asked
     assert (asked.method, asked.path) == ("POST", SECRET)
@@ -49,7 +51,7 @@ def test_a_notice_is_posted_whole_and_its_text_says_everything_to_a_chat(wire: S
 
 
 def test_a_notice_without_text_is_its_title(wire: Scripted) -> None:
-    Webhook(wire.url).send(Notice("done", ""))
+    Webhook(wire.url, HTTP).send(Notice("done", ""))
     assert json.loads(wire.asked[0].body)["text"] == "done"
 
 
@@ -74,7 +76,7 @@ KEYED = replace(NOTICE, key="chaoskit/prod/shop/deployment/cart/pod-crash")
 
 
 def test_an_incident_is_opened_and_closed_by_its_key(wire: Scripted) -> None:
-    pager = PagerDuty("routing", f"{wire.url}/v2/enqueue")
+    pager = PagerDuty("routing", f"{wire.url}/v2/enqueue", HTTP)
     pager.send(KEYED)
     pager.send(replace(KEYED, resolved=True))
     opened, closed = (json.loads(each.body) for each in wire.asked)
@@ -86,7 +88,7 @@ def test_an_incident_is_opened_and_closed_by_its_key(wire: Scripted) -> None:
 
 def test_an_alert_is_raised_and_ended_with_whichever_severity_it_had(wire: Scripted) -> None:
     raised = replace(NOTICE, labels={"target": "deployment/cart", "recovery": "r1"})
-    manager = Alertmanager(f"{wire.url}/")
+    manager = Alertmanager(f"{wire.url}/", HTTP)
     manager.send(raised)
     manager.send(replace(raised, severity="info", resolved=True))
     (fired,), ended = (json.loads(each.body) for each in wire.asked)
@@ -103,8 +105,8 @@ def test_an_alert_is_raised_and_ended_with_whichever_severity_it_had(wire: Scrip
 
 
 def test_of_several_one_that_takes_it_is_enough_and_none_is_told_with_every_reason(wire: Scripted) -> None:
-    dead = Webhook(f"http://127.0.0.1:{free_port()}")
-    Several([dead, Webhook(wire.url)]).send(NOTICE)
+    dead = Webhook(f"http://127.0.0.1:{free_port()}", HTTP)
+    Several([dead, Webhook(wire.url, HTTP)]).send(NOTICE)
     assert len(wire.asked) == 1
-    with pytest.raises(Unavailable, match=r"did not take.*; .*did not take"):
+    with pytest.raises(Unavailable, match=r"gave no answer.*; .*gave no answer"):
         Several([dead, dead]).send(NOTICE)

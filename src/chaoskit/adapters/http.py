@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 
 from chaoskit.errors import Unavailable, cause
 from chaoskit.ports.http import Response
-from chaoskit.redaction import scrubbed
+from chaoskit.redaction import host_of, scrubbed
 
 KEEP = 64 * 1024
 """Bytes of the body that are read; the rest is left on the wire."""
@@ -46,9 +45,8 @@ class RequestsHttp:
                 text = _read(answer, began + timeout).decode("utf-8", "replace")
                 return Response(answer.status_code, text, time.perf_counter() - began)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            host = urlsplit(url).hostname or "no host"
-            message = f"the webhook at {host} gave no answer ({type(error).__name__})"
-            raise Unavailable(message, service="webhook", address=host) from error
+            message = f"the webhook at {host_of(url)} gave no answer ({type(error).__name__})"
+            raise Unavailable(message, service="webhook", address=host_of(url)) from error
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

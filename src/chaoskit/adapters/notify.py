@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from chaoskit.errors import Unavailable
+from chaoskit.ports.http import Hooks
 from chaoskit.ports.notifier import Notice, Notifier, Raised
+from chaoskit.redaction import host_of
 
 TIMEOUT = 10.0
 """Seconds of the wall that the receiver has to take a notice."""
@@ -20,8 +22,8 @@ class Webhook:
     The address is a secret (whoever knows it may post): no message names more of it than its host.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, hooks: Hooks) -> None:
+        self._url, self._hooks = url, hooks
 
     def send(self, notice: Notice) -> None:
         """The receiver answered with 2xx; `Unavailable` for any other answer, or for none in time."""
@@ -31,15 +33,14 @@ class Webhook:
             "severity": notice.severity,
             "labels": dict(notice.labels),
         }
-        _post(self._url, body, "webhook")
+        _post(self._hooks, self._url, body, "webhook")
 
 
 class PagerDuty:
     """Opens an incident with the notice's key, and closes it when the notice says that it is over."""
 
-    def __init__(self, key: str, url: str) -> None:
-        self._key = key
-        self._url = url
+    def __init__(self, key: str, url: str, hooks: Hooks) -> None:
+        self._key, self._url, self._hooks = key, url, hooks
 
     def send(self, notice: Notice) -> None:
         """PagerDuty took the event; `Unavailable` for any other answer, or for none in time."""
@@ -55,23 +56,23 @@ class PagerDuty:
         }
         if notice.key:
             event["dedup_key"] = notice.key[:255]
-        _post(self._url, event, "pagerduty_key")
+        _post(self._hooks, self._url, event, "pagerduty_key")
 
 
 class Alertmanager:
     """Raises an alert by Alertmanager's API (v2), and ends it when the notice says that it is over."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/") + "/api/v2/alerts"
+    def __init__(self, url: str, hooks: Hooks) -> None:
+        self._url, self._hooks = url.rstrip("/") + "/api/v2/alerts", hooks
 
     def send(self, notice: Notice) -> None:
         """Alertmanager took the alert; `Unavailable` for any other answer, or for none in time."""
-        _post(self._url, list(_alerts(notice)), "alertmanager")
+        _post(self._hooks, self._url, list(_alerts(notice)), "alertmanager")
 
     def push(self, alerts: Sequence[Raised]) -> None:
         """The alerts stand as they say; `Unavailable` for any other answer than yes, or for none in time."""
         if alerts:
-            _post(self._url, [_raised(each) for each in alerts], "alertmanager")
+            _post(self._hooks, self._url, [_raised(each) for each in alerts], "alertmanager")
 
 
 def _raised(alert: Raised) -> Mapping[str, Any]:
@@ -114,27 +115,12 @@ class Several:
             raise Unavailable(reasons, service="notifier", hint=failed[0].hint)
 
 
-def _post(url: str, body: object, setting: str) -> None:
-    import requests
-    import urllib3.exceptions
-
-    host = _host(url)
-    try:
-        answer = requests.post(url, json=body, timeout=TIMEOUT, allow_redirects=False)
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        raise _unavailable(host, f"did not take the notice ({type(error).__name__})", setting) from error
-    if not 200 <= answer.status_code < 300:
-        raise _unavailable(host, f"answered with {answer.status_code}", setting)
-
-
-def _unavailable(host: str, what: str, setting: str) -> Unavailable:
+def _post(hooks: Hooks, url: str, body: object, setting: str) -> None:
     hint = f"look at the setting {setting}"
-    return Unavailable(f"the webhook at {host} {what}", service="webhook", address=host, hint=hint)
-
-
-def _host(url: str) -> str:
-    """Where it is sent, without what may be secret."""
     try:
-        return urlsplit(url).hostname or "no host"
-    except ValueError:
-        return "no host"
+        answer = hooks.post(url, json.dumps(body), timeout=TIMEOUT)
+    except Unavailable as error:
+        raise Unavailable(error.message, service="webhook", address=error.address, hint=hint) from error
+    if not 200 <= answer.status < 300:
+        words = f"the webhook at {host_of(url)} answered with {answer.status}"
+        raise Unavailable(words, service="webhook", address=host_of(url), hint=hint)
