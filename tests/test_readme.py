@@ -131,7 +131,7 @@ def test_each_of_the_two_first_commands_sets_everything_up_in_one_line() -> None
     demo, tests = (line.strip().split(" && ") for line in lines)
     assert demo[0] == tests[0] == "python3 -m venv .venv"
     assert demo[-1] == ".venv/bin/chaoskit demo"
-    assert tests[-1] == ".venv/bin/python -m pytest -q"
+    assert tests[-1] == ".venv/bin/python -m pytest -q -n 4 --dist loadfile"
 
 
 def test_the_gate_runs_the_test_command_that_is_shown() -> None:
@@ -141,7 +141,7 @@ def test_the_gate_runs_the_test_command_that_is_shown() -> None:
     done = subprocess.run(
         ["bash", "-c", found[1]], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout
-    assert done.strip().endswith(".venv/bin/python -m pytest -q")
+    assert done.strip().endswith(".venv/bin/python -m pytest -q -n 4 --dist loadfile")
     assert f"    {done}" in README
 
 
