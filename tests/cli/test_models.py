@@ -215,6 +215,8 @@ def test_what_was_predicted_is_kept(chaoskit: CommandLine) -> None:
     predictions = chaoskit("predict", "-n", "shop", "-o", "json").json["predictions"]
     kept = chaoskit("history", "--kind", "prediction", "--limit", 100, "-o", "json").json["records"]
     assert {each["id"] for each in kept} == {each["id"] for each in predictions}
+    among_all = chaoskit("history", "--limit", 100, "-o", "json").json["records"]
+    assert {each["id"] for each in among_all} == {each["id"] for each in predictions if each["alarmed"]}
 
 
 def test_experiments_from_predictions_carry_their_lineage(chaoskit: CommandLine) -> None:

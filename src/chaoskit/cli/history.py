@@ -25,7 +25,8 @@ class Kind(StrEnum):
     PREDICTION = "prediction"
 
 
-_KINDS = tuple(each.value for each in Kind if each is not Kind.ALL)
+_ALL: dict[str, dict[str, Any]] = {"run": {}, "recovery": {}, "prediction": {"alarmed": True}}
+"""What is shown of each kind. A look predicts for every workload: the quiet ones would hide all others."""
 
 
 @command(
@@ -36,7 +37,9 @@ _KINDS = tuple(each.value for each in Kind if each is not Kind.ALL)
 )
 def history(
     session: Session,
-    kind: Annotated[Kind, typer.Option(help="Only records of this kind.")] = Kind.ALL,
+    kind: Annotated[
+        Kind, typer.Option(help="Only records of this kind; of predictions, all shows only alarms.")
+    ] = Kind.ALL,
     since: Annotated[float, typer.Option(min=0, help="Only the last so many hours; 0: all.")] = 0.0,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
     weaknesses: Annotated[
@@ -54,7 +57,7 @@ def history(
     ] = "",
 ) -> None:
     """List past runs, recoveries and predictions, the newest first; or the weaknesses that are open."""
-    kinds = _KINDS if kind is Kind.ALL else (kind.value,)
+    kinds = _ALL if kind is Kind.ALL else {kind.value: {}}
     if fail_above is not None and not weaknesses:
         raise typer.BadParameter("--fail-above counts weaknesses: add --weaknesses")
     start = datetime.now(UTC) - timedelta(hours=since) if since else None
@@ -64,7 +67,11 @@ def history(
         _weaknesses(session, where, start, fail_above)
         return
     with session.history() as store:
-        found = [each for one in kinds for each in store.find(one, where, since=start, limit=limit)]
+        found = [
+            each
+            for one, only in kinds.items()
+            for each in store.find(one, where | only, since=start, limit=limit)
+        ]
     found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
     newest = found[:limit]
     emit(session, "history", {"records": newest}, lambda out: _table(out, newest))
