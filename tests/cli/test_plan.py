@@ -249,8 +249,12 @@ def test_the_least_rights_are_enough(
 def test_the_least_rights_are_enough_for_litmus_logs_and_undo(
     chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
 ) -> None:
-    """Nothing is missed: no warning of it, the logs are kept, and what was ours is gone."""
-    file = write("x.yaml", experiment("x", steadyState=[READY]))
+    """Nothing is missed: no warning of it, the logs are kept, and what was ours is gone.
+
+    The target is nobody else's: one that others have just hit would have to rest.
+    """
+    ready = READY | {"kubernetes": {"workload": "deployment/search"}}
+    file = write("x.yaml", experiment("x", target="search", steadyState=[ready]))
     with _least(chaoskit, simulated, file, tmp_path / "least") as least:
         planned = least("plan", file, "-o", "json").json["plans"][0]
         ended = least("run", file, "--yes", "-o", "json")
