@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from chaoskit import kube
+from chaoskit import kube, rollouts
 from chaoskit.clock import Clock
 from chaoskit.errors import Interrupted, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -89,14 +89,16 @@ def _job_standing(job: Object, pods: Iterable[Object], now: datetime) -> Verdict
 
 
 def _rolled_out(workload: Object) -> bool:
+    """Whether its controller has done all that its strategy lets it do."""
     status, wanted = workload.get("status") or {}, kube.desired_replicas(workload)
     if int(status.get("observedGeneration", 0)) < int(workload["metadata"].get("generation", 0)):
         return False
     if "desiredNumberScheduled" in status:
-        return int(status.get("updatedNumberScheduled", 0)) >= wanted
+        return int(status.get("updatedNumberScheduled", 0)) >= rollouts.replaced(workload, wanted)
     updated = int(status.get("updatedReplicas", 0))
     if "currentRevision" in status:
-        return status["currentRevision"] == status.get("updateRevision") or updated >= wanted
+        all_alike = status["currentRevision"] == status.get("updateRevision")
+        return all_alike or updated >= rollouts.replaced(workload, wanted)
     return updated == wanted == int(status.get("replicas", 0))
 
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from chaoskit import kube
+from chaoskit import kube, rollouts
 from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery.remedies.remedy import Radius, Rung, Scene, Step
@@ -74,11 +74,8 @@ def _at_a_time(workload: Workload) -> int:
         if strategy.get("type") == "Recreate":
             return ready
         return max(0, min(ready, ready - wanted + _deployment_may_lack(strategy, wanted)))
-    strategy = spec.get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
-        return 0
-    said = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
-    return min(ready, _number(said, wanted, math.ceil))
+    said = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("maxUnavailable", 1)
+    return min(ready, rollouts.replaced(workload.body, wanted), _number(said, wanted, math.ceil))
 
 
 def _deployment_may_lack(strategy: Object, wanted: int) -> int:
