@@ -1,4 +1,4 @@
-"""Rollouts: a deployment's revisions, which one runs, which was healthy; which pods a set's rollout leaves."""
+"""Rollouts: a deployment's revisions, which one runs, which was healthy; which pods a set's leaves alone."""
 
 from __future__ import annotations
 

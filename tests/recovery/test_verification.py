@@ -17,7 +17,8 @@ from chaoskit import kube
 from chaoskit.errors import Refused
 from chaoskit.ports.cluster import Change
 from chaoskit.recovery import verification
-from chaoskit.recovery.verification import Verdict
+from chaoskit.recovery.patience import Deadline
+from chaoskit.recovery.verification import Answer, Verdict
 
 
 def _standing(*pods: dict[str, Any], status: dict[str, Any] | None = None, **body: Any) -> Verdict:
@@ -27,7 +28,7 @@ def _standing(*pods: dict[str, Any], status: dict[str, Any] | None = None, **bod
 
 
 def test_all_ready_and_rolled_out_is_well() -> None:
-    assert _standing(made.pod("a"), made.pod("b")) == Verdict(True, "2 of 2 ready")
+    assert _standing(made.pod("a"), made.pod("b")) == Verdict(Answer.YES, "2 of 2 ready")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_all_ready_and_rolled_out_is_well() -> None:
 )
 def test_a_rollout_under_way_is_not_well(status: dict[str, Any]) -> None:
     assert _standing(made.pod("a"), made.pod("b"), status=status) == Verdict(
-        False, "2 of 2 ready, rolling out"
+        Answer.NO, "2 of 2 ready, rolling out"
     )
 
 
@@ -89,8 +90,9 @@ def test_other_workloads_roll_out_by_their_own_counts(status: dict[str, Any], we
 def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None) -> Verdict:
     """Whether cart stood well for five seconds within thirty."""
     return verification.hold(
-        cluster, cluster.clock, (made.ref("cart"),), seconds=5, within=30, stop=threading.Event(), keep=keep
-    )
+        cluster, cluster.clock, (made.ref("cart"),),
+        seconds=5, deadline=Deadline(cluster.clock, 30), stop=threading.Event(), keep=keep,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_what_stands_well_for_long_enough_is_proven(watched: Watched) -> None:
 def test_readiness_that_nobody_saw_is_not_proven(watched: Watched) -> None:
     watched.at(1, partial(watched.say, kube.POD, LOST))
     found = _hold(watched)
-    assert (found.holds, found.known) == (False, False)
+    assert found.answer is Answer.UNKNOWN
     assert found.words == "the server does not say how it stands after 90 s"
 
 

@@ -32,6 +32,7 @@ from chaoskit.recovery import (
 )
 from chaoskit.recovery import alerts as alerting
 from chaoskit.recovery.attempts import FIELDS
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook, defaults
@@ -185,8 +186,8 @@ class AutoRecovery:
             "rehearsal",
             self._world.clock.now(),
             plan.issue,
+            Deadline(self._world.clock, 0.0),
             hooks=self._world.hooks,
-            patience=0.0,
             rehearsal=True,
         )
         return tuple(
