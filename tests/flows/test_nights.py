@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.acts.fake import FakeCluster
-from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, night, node, stuck
+from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, night, node, of, stuck
+from tests.recovery import made
 
 from chaoskit import kube
 from chaoskit.acts import approvals, breaker, halt
@@ -64,6 +65,19 @@ def test_what_a_guard_refuses_is_told_once_and_not_tried_again_and_again(tmp_pat
     kept.run(["recover"], at_most=600)
     assert len(kept.steps("refused")) == 1
     assert list(kept.records) == []
+
+
+def test_a_workload_is_recovered_though_another_kind_of_its_name_fails_as_well(tmp_path: Path) -> None:
+    body, pod = made.deployment("web", replicas=1), made.pod("web-0", ready=False, unready_for=600)
+    body["spec"]["selector"]["matchLabels"] = pod["metadata"]["labels"] = {"set": "web"}
+    pod["metadata"]["ownerReferences"][0].update(kind="StatefulSet", name="web", uid="shop-uid-web-set")
+    stateful = of(kube.STATEFUL_SET, {**body, "kind": "StatefulSet"})
+    stateful["metadata"]["uid"] = "shop-uid-web-set"
+    others = (each for name in ("a", "b", "c") for each in app(name))
+    graver = imageless("web")[:-1]
+    kept = night(tmp_path, *graver, stateful, of(kube.POD, pod), *others)
+    kept.run(["recover"], at_most=120)
+    assert {each["target"] for each in kept.records} == {"deployment/web", "statefulset/web"}
 
 
 # ---------------------------------------------------------------- pods that leave a node
