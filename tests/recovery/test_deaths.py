@@ -166,6 +166,15 @@ def _ill(mends: str = "", **more: Any) -> Town:
     return Town(*_cart(2, **more), made.crashing("cart-0"), made.pod("cart-1"), mends=mends)
 
 
+def _little() -> Town:
+    """Both pods of cart may take little memory, and one crashes; the server gives more to running ones."""
+    town = _ill(memory="256Mi")
+    for pod in ("cart-0", "cart-1"):
+        body = town.objects[kube.POD, "shop", pod]
+        body["spec"]["containers"][0]["resources"] = {"limits": {"memory": "256Mi"}}
+    return town
+
+
 def _three(*pods: Object) -> Town:
     return Town(*_cart(3, revision=1), *pods, mends="new pods")
 
@@ -183,9 +192,9 @@ def _left_over(mends: str = "") -> Town:
     return town
 
 
-def _node(*, cordoned: bool = False, well: bool = True) -> Town:
-    """Two pods of cart and one of orders on a node that has too little memory, or that chaos cordoned."""
-    body = {"apiVersion": "v1", "kind": "Node", **made.node("node-1", cordoned=cordoned)}
+def _node(*, cordoned: bool = False, well: bool = True, ready: str = "True") -> Town:
+    """Two pods of cart and one of orders on a node that has too little memory, is lost, or chaos cordoned."""
+    body = {"apiVersion": "v1", "kind": "Node", **made.node("node-1", cordoned=cordoned, ready=ready)}
     if cordoned:
         body["metadata"]["labels"] = {kube.RUN_LABEL: "r0"}
     else:
@@ -205,6 +214,8 @@ STORIES: Mapping[str, Story] = {
     "scale in vain": Story(_ill, "scale"),
     "memory": Story(lambda: _ill("patch deployment/cart", memory="256Mi"), "raise-memory-limit", step=RAISED),
     "memory in vain": Story(lambda: _ill(memory="256Mi"), "raise-memory-limit", step=RAISED),
+    "memory of pods in vain": Story(_little, "raise-memory-limit", step={"factor": 2}),
+    "restart": Story(lambda: _ill("patch deployment/cart"), "rolling-restart"),
     "ailing pods": Story(
         lambda: _three(*map(made.crashing, ("cart-0", "cart-1", "cart-2"))),
         "restart-pod", pods=("cart-0", "cart-1", "cart-2"),
@@ -217,6 +228,7 @@ STORIES: Mapping[str, Story] = {
     "policy in vain": Story(_left_over, "remove-network-policy", stays=True),
     "drain": Story(_node, "drain", "node-pressure", NODE),
     "drain in vain": Story(lambda: _node(well=False), "drain", "node-pressure", NODE),
+    "evacuate": Story(lambda: _node(ready="Unknown"), "evacuate", "node-lost", NODE),
     "uncordon": Story(lambda: _node(cordoned=True), "uncordon", "node-cordoned", NODE, facts={"ours": True}),
 }  # fmt: skip
 """What is tried, by a name; in vain it is undone."""
@@ -288,10 +300,14 @@ def _on_targets(wrote: Iterable[str]) -> list[str]:
 
 
 def wanted(town: Town) -> dict[str, Any]:
-    """What is wanted of every object, but when it was restarted; of pods that go and come nothing."""
-    found = {}
+    """What is wanted of every object, but when it was restarted; of pods what memory they may take."""
+    found: dict[str, Any] = {}
     for (kind, place, name), body in town.objects.items():
-        if kind in (*OWN, kube.POD) or kube.labels_of(body).get(kube.MANAGED_BY) == "chaoskit":
+        if kind in OWN or kube.labels_of(body).get(kube.MANAGED_BY) == "chaoskit":
+            continue
+        if kind == kube.POD:
+            limits = [each["resources"] for each in body["spec"]["containers"] if "resources" in each]
+            found |= {f"{kind} {place}/{name}": limits} if limits else {}
             continue
         spec = copy.deepcopy(body.get("spec"))
         notes = (((spec or {}).get("template") or {}).get("metadata") or {}).get("annotations") or {}
