@@ -129,6 +129,18 @@ def test_pods_that_crashed_while_the_watch_was_dead_are_not_well(watched: Watche
     assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
 
 
+def test_when_time_is_over_it_is_looked_at_once_all_the_same(watched: Watched) -> None:
+    watched.puts(made.crashing("a"))
+    for seconds in (10, 0):
+        over = Deadline(watched.clock, seconds)
+        watched.clock.turn(10)
+        found = verification.hold(
+            watched, watched.clock, (made.ref("cart"),), seconds=5, deadline=over, stop=threading.Event()
+        )
+        assert found.answer is Answer.NO
+        assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
+
+
 def test_a_halt_is_heard_while_nothing_is_seen(watched: Watched) -> None:
     watched.at(1, partial(watched.say, kube.POD, LOST))
 

@@ -16,7 +16,7 @@ from chaoskit.ports.metrics import MetricsSource
 from chaoskit.recovery import detection, podsymptoms
 from chaoskit.recovery.detection import Sight
 from chaoskit.recovery.issues import CLASS_OF, Issue
-from chaoskit.recovery.patience import Deadline, patiently
+from chaoskit.recovery.patience import OUTAGE, Deadline, patiently
 from chaoskit.recovery.readings import SIGNAL_OF, has_data
 from chaoskit.watching import Interest, Sighting, Watching
 
@@ -178,7 +178,7 @@ def hold(
         )
     except Unavailable as error:
         return Verdict(Answer.UNKNOWN, error.message)
-    last = clock.monotonic()
+    last, looked = clock.monotonic(), False
     since: tuple[float, datetime] | None = None
     with Watching(cluster, whose, clock) as watching:
         while True:
@@ -198,7 +198,8 @@ def hold(
             since = (since or (now, clock.now())) if verdict.holds else None
             if since is not None and now - since[0] >= seconds:
                 return Verdict(Answer.YES, f"{verdict.words} for {seconds:g} s", since[1])
-            if not deadline.left:
+            looked = looked or seen or now - began >= OUTAGE  # once, though the time may be over already
+            if looked and not deadline.left:
                 answer = Answer.NO if seen else Answer.UNKNOWN
                 return Verdict(answer, f"{verdict.words} after {now - began:.0f} s")
 
