@@ -14,8 +14,9 @@ from chaoskit import kube, recovery
 from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Object, ObjectRef
-from chaoskit.recovery import Plan, Reach, planner, runbook, verification
+from chaoskit.recovery import Plan, Reach, planner, runbook
 from chaoskit.recovery.classification import classify
+from chaoskit.recovery.standing import standing
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
@@ -62,7 +63,7 @@ def _pods(kind: Kind, *ill: int) -> list[Object]:
 def test_a_set_is_rolled_out_when_its_controller_has_done_what_its_strategy_promises(
     kind: Kind, strategy: Object, status: Object, *, well: bool
 ) -> None:
-    found = verification.standing(_set(kind, strategy, status), _pods(kind), NOW)
+    found = standing(_set(kind, strategy, status), _pods(kind), NOW)
     assert found.words == ("3 of 3 ready" if well else "3 of 3 ready, rolling out")
 
 

@@ -20,7 +20,7 @@ from chaoskit.recovery.proof import Proof
 from chaoskit.recovery.remedies import Rung
 from chaoskit.recovery.remedies.pods import RestartPod
 from chaoskit.recovery.runbook import Verification
-from chaoskit.recovery.verification import Answer, Verdict
+from chaoskit.recovery.standing import Answer, Verdict
 
 HOLD = 5.0
 

@@ -18,13 +18,13 @@ from chaoskit.errors import Refused
 from chaoskit.ports.cluster import Change
 from chaoskit.recovery import verification
 from chaoskit.recovery.patience import Deadline
-from chaoskit.recovery.verification import Answer, Verdict
+from chaoskit.recovery.standing import Answer, Verdict, standing
 
 
 def _standing(*pods: dict[str, Any], status: dict[str, Any] | None = None, **body: Any) -> Verdict:
     workload = made.deployment("cart", **body)
     workload["status"].update(status or {})
-    return verification.standing(workload, pods, NOW)
+    return standing(workload, pods, NOW)
 
 
 def test_all_ready_and_rolled_out_is_well() -> None:
@@ -67,7 +67,7 @@ def test_a_workload_scaled_to_nothing_is_well_without_pods() -> None:
 )
 def test_a_node_is_well_when_it_is_ready_and_takes_pods(ready: str, cordoned: bool, well: bool) -> None:
     body = {"kind": "Node", **made.node("node-1", ready=ready, cordoned=cordoned)}
-    assert verification.standing(body, (), NOW).holds is well
+    assert standing(body, (), NOW).holds is well
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ from chaoskit.recovery import (
 )
 from chaoskit.recovery import alerts as alerting
 from chaoskit.recovery.attempts import FIELDS
-from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook, defaults
@@ -186,7 +185,7 @@ class AutoRecovery:
             "rehearsal",
             self._world.clock.now(),
             plan.issue,
-            Deadline(self._world.clock, 0.0),
+            remedies.Deadline(self._world.clock, 0.0),
             hooks=self._world.hooks,
             rehearsal=True,
         )

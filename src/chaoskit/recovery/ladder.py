@@ -24,7 +24,7 @@ from chaoskit.recovery.planner import Plan
 from chaoskit.recovery.proof import Keep, Proof
 from chaoskit.recovery.reach import Reach
 from chaoskit.recovery.remedies import Hands, Rung
-from chaoskit.recovery.verification import Answer, Verdict
+from chaoskit.recovery.standing import Answer, Verdict
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from chaoskit.recovery.reach import Reach
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import Rung
 from chaoskit.recovery.runbook import Verification
-from chaoskit.recovery.verification import Answer, Verdict
+from chaoskit.recovery.standing import Answer, Verdict
 
 LOOKS = 3
 STARTING = 20.0
