@@ -1,10 +1,10 @@
-"""The revisions of a deployment, read from its replica sets: which one runs, which one was healthy."""
+"""Rollouts: a deployment's revisions, which one runs, which was healthy; which pods a set's leaves alone."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -95,6 +95,38 @@ def number_of(body: Object) -> int:
     """The revision number of a deployment or replica set; 0 when it has none yet."""
     text = kube.annotations_of(body).get(REVISION, "")
     return int(text) if text.isdigit() else 0
+
+
+def replaced(workload: Object, wanted: int) -> int:
+    """How many of so many pods the workload's own controller makes anew when their template changes.
+
+    None of a set whose strategy is OnDelete; those of a partitioned one whose ordinals reach the partition.
+    """
+    return 0 if _on_delete(workload) else max(0, wanted - _partition(workload))
+
+
+def held(workload: Object, pods: Collection[str]) -> str:
+    """Why a changed template would not make these pods anew (without any: no pod at all); "" if it would."""
+    if _on_delete(workload):
+        return "its strategy is OnDelete"
+    first = _partition(workload)
+    below = sorted(pod for pod in pods if _ordinal(pod) < first) if first else ()
+    if below or first >= kube.desired_replicas(workload) > 0:
+        return f"its partition of {first} holds {', '.join(below) or 'all of them'}"
+    return ""
+
+
+def _on_delete(workload: Object) -> bool:
+    return bool((workload["spec"].get("updateStrategy") or {}).get("type") == "OnDelete")
+
+
+def _partition(workload: Object) -> int:
+    rolling = (workload["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
+    return int(rolling.get("partition") or 0)
+
+
+def _ordinal(pod: str) -> int:
+    return int(pod.rpartition("-")[2])
 
 
 def _owns(deployment: Object, replica_set: Object) -> bool:

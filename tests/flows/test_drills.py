@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.recovery import made
 from tests.servers import pace
 
 import chaoskit
@@ -18,11 +19,14 @@ from chaoskit.events import ignore
 from chaoskit.flows.drills import matrix
 from chaoskit.flows.drills.course import drill, specs
 from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Played, Truth
+from chaoskit.flows.drills.judging import Judge
 from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled, Gates, Times, report
 from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.notifier import Notice
+from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import told
 from chaoskit.simulator.cluster import SimulatedCluster
 
@@ -98,6 +102,42 @@ def test_the_right_target_may_be_every_object_of_a_kind() -> None:
     assert truth.concerns("node/node-3")
     assert truth.concerns("deployment/cart")
     assert not truth.concerns("deployment/cart-2")
+
+
+def _record(target: str = "deployment/cart", namespace: str = "shop") -> RecoveryRecord:
+    at = made.NOW
+    return RecoveryRecord(
+        id="r1", at=at, trace_id="t", issue="pod-crash", target=target, namespace=namespace, cluster="x",
+        outcome=Outcome.RECOVERED, reason="", ended_at=at,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "issue", "blamed", "false"),
+    [
+        ("roll-back", "pod-crash", "cart-bad", False),
+        ("roll-back", "pod-crash", "cart-good", True),
+        ("restart-pod", "pod-crash", "", False),
+        ("roll-back", "memory-leak", "cart-bad", True),
+        ("scale", "memory-leak", "", True),
+        ("raise-memory-limit", "memory-leak", "", False),
+        ("restart-pod", "", "", True),
+    ],
+)
+def test_a_remedy_for_something_else_is_a_false_action(
+    action: str, issue: str, blamed: str, *, false: bool
+) -> None:
+    judge = Judge(Truth(issue, frozenset({"deployment/cart"})), "shop", frozenset({"cart-good"}))
+    step = {"action": action, "targets": ["deployment/cart"], "expects": {"from": blamed}}
+    assert judge.is_false(_record(), step) is false
+
+
+def test_what_is_done_elsewhere_or_to_something_else_is_a_false_action() -> None:
+    judge = Judge(Truth("pod-crash", frozenset({"deployment/cart"})), "shop")
+    step = {"action": "restart-pod", "targets": ["deployment/orders"], "expects": {}}
+    assert judge.is_false(_record("deployment/orders"), step)
+    assert judge.is_false(_record(namespace="other"), step)
+    assert not judge.is_false(_record(), step)
 
 
 # ---------------------------------------------------------------- the matrix

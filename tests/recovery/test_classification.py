@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
 
+from chaoskit import kube
+from chaoskit.ports.cluster import Kind, ObjectRef
 from chaoskit.recovery import Issue, Vote, classify, nodesymptoms, podsymptoms
-from chaoskit.recovery.issues import CLASS_OF, PRECEDENCE
+from chaoskit.recovery.issues import CLASS_OF, CLASSES, PRECEDENCE, called
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
 
@@ -38,6 +44,34 @@ def _by_id(*symptoms: Symptom, topology: Topology) -> dict[str, Issue]:
 )
 def test_the_cause_among_the_symptoms_names_the_class(kinds: tuple[str, ...], issue: str) -> None:
     assert _one(*(symptom(kind) for kind in kinds)).kind == issue
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "symptom_", "id_"),
+    [
+        (kube.DEPLOYMENT, "web", "crash-loop", "web-pod-crash"),
+        (kube.STATEFUL_SET, "web", "crash-loop", "web-pod-crash-statefulset"),
+        (kube.DAEMON_SET, "web", "crash-loop", "web-pod-crash-daemonset"),
+        (kube.NODE, "node-1", "node-lost", "node-1-node"),
+        (kube.NODE, "node-1", "disk-pressure", "node-1-disk-full-node"),
+        (kube.JOB, "backup", "job-stuck", "backup-job"),
+    ],
+)
+def test_an_issue_is_called_by_its_target_whatever_else_is_there(
+    kind: Kind, name: str, symptom_: str, id_: str
+) -> None:
+    assert _one(replace(symptom(symptom_), target=ObjectRef(kind, "shop", name))).id == id_
+
+
+_WORDS = ["web", "node", "job", "statefulset", "daemonset", "deployment", *CLASSES]
+_NAMES = st.lists(st.sampled_from(_WORDS), min_size=1, max_size=3).map("-".join)
+_CALLED = st.tuples(st.sampled_from(sorted(CLASSES)), st.sampled_from(kube.WORKLOADS), _NAMES)
+
+
+@given(_CALLED, _CALLED)
+def test_no_two_workloads_share_an_issue(one: tuple[str, Kind, str], other: tuple[str, Kind, str]) -> None:
+    ids = {called(issue, ObjectRef(kind, "shop", name)) for issue, kind, name in (one, other)}
+    assert len(ids) == len({one, other})
 
 
 def test_every_symptom_has_a_class_and_a_rank() -> None:

@@ -16,6 +16,7 @@ from chaoskit.clock import Stop
 from chaoskit.errors import Interrupted, Refused
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery import classify, remedies
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.remedies import Hands, Rung, Scene
 from chaoskit.recovery.remedies.nodes import Drain
 from chaoskit.recovery.symptoms import Severity, Symptom
@@ -48,7 +49,8 @@ class Node(Watched):
         return remedies.apply(self.rung, NODE, self.hands(**more), self.ledger)
 
     def hands(self, **more: Any) -> Hands:
-        return Hands(self, self.clock, "r1", self.clock.now(), _issue(), **{"patience": 300.0, **more})
+        deadline = Deadline(self.clock, 300)
+        return Hands(self, self.clock, "r1", self.clock.now(), _issue(), deadline, **more)
 
     @property
     def rung(self) -> Rung:

@@ -27,10 +27,12 @@ from chaoskit.flows.world import World
 from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.notifier import Notice
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import Decision, Options, Plan, Reach, runbook
+from chaoskit.recovery import Decision, Options, Plan, Reach, classify, runbook
 from chaoskit.recovery.remedies import Rung
+from chaoskit.recovery.runbook import Verification
 
 CART = ref("cart")
 
@@ -138,12 +140,15 @@ def test_without_hardships_it_is_rolled_back(shop: Shop) -> None:
 # ---------------------------------------------------------------- the server does not answer
 
 
-def test_what_was_done_without_an_answer_is_verified_and_neither_done_twice_nor_undone(shop: Shop) -> None:
+@pytest.mark.parametrize("seconds", [20, 50])
+def test_what_was_done_without_an_answer_is_verified_and_neither_done_twice_nor_undone(
+    shop: Shop, seconds: float
+) -> None:
     def lost(target: ObjectRef) -> None:
         shop.rolls_out(target)
         if target.name == "cart":
             shop.after_patch = shop.rolls_out
-            shop.goes(20)
+            shop.goes(seconds)
             raise Unavailable("the answer is lost", service="kubernetes")
 
     shop.after_patch = lost
@@ -199,6 +204,13 @@ def test_readiness_is_watched_again_when_the_server_is_back(shop: Shop, seconds:
     assert record.seconds_to_recover >= seconds + 5
 
 
+def test_what_nobody_could_see_is_neither_taken_back_nor_followed_by_more(shop: Shop) -> None:
+    record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(95)))
+    assert record.outcome is Outcome.ERRORED
+    assert record.reason.startswith("roll-back was done and stays"), record.reason
+    assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
+
+
 @pytest.mark.parametrize("mark", ["begun", "failed"])
 def test_a_server_that_is_away_before_a_rung_ends_no_ladder(shop: Shop, mark: str) -> None:
     record = shop.recover(
@@ -232,6 +244,59 @@ def test_a_workload_that_does_not_come_back_keeps_the_next_one_from_its_restart(
     assert record.outcome is Outcome.NOT_RECOVERED
     assert "deployment/orders did not come back: 0 of 1 ready" in record.reason
     assert "patch deployment/search" not in shop.wrote
+
+
+def test_all_workloads_of_a_rung_together_have_its_time(shop: Shop) -> None:
+    def restarted(target: ObjectRef) -> None:
+        if target.name in {"orders", "search"}:
+            name, of = f"{target.name}-0", f"{target.name}-h1"
+            shop.puts(made.pod(name, of=of, ready=False))
+            shop.clock.call_at(20, lambda: shop.puts(made.pod(name, of=of)))
+
+    shop.after_patch = restarted
+    step = {"action": "recycle-connections", "timeout": "30s"}
+    record = shop.recover(shop.plan(step, targets=("orders", "search")))
+    assert "deployment/search did not come back: 0 of 1 ready" in record.reason
+    assert record.steps[0]["ended_at"] - record.steps[0]["at"] == timedelta(seconds=30)
+
+
+# ---------------------------------------------------------------- what cannot be proven
+
+
+@pytest.mark.parametrize("way", ["option", "runbook"])
+def test_what_only_signals_could_prove_is_not_done_when_they_are_not_waited_for(shop: Shop, way: str) -> None:
+    (issue,) = classify([made.symptom("cpu-saturated", "orders")], now=shop.clock.now())
+    plan = shop.plan({"action": "rolling-restart"}, targets=("orders",))
+    if way == "runbook":
+        verification = Verification.model_validate({"signalsWithin": "0s"})
+        spec = plan.runbook.spec.model_copy(update={"verification": verification})
+        plan = replace(plan, runbook=plan.runbook.model_copy(update={"spec": spec}))
+    more = {"confirm": timedelta()} if way == "option" else {}
+    record = shop.recover(replace(plan, issue=issue), **more)
+    assert record.outcome is Outcome.REFUSED
+    assert record.reason.startswith("verification: only signals can tell"), record.reason
+    assert shop.wrote == []
+
+
+# ---------------------------------------------------------------- people
+
+
+def test_a_person_who_could_not_be_told_the_first_time_is_told_in_the_end(shop: Shop) -> None:
+    heard: list[Notice] = []
+
+    class Pager:
+        tries = 0
+
+        def send(self, notice: Notice) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise Unavailable("nobody answers", service="pager")
+            heard.append(notice)
+
+    plan = shop.plan({"action": "restart-dns"}, {"action": "notify"})
+    record = recovery.recover(plan, replace(shop.reach(), notifier=Pager()))
+    assert record.outcome is Outcome.NOT_RECOVERED
+    assert len(heard) == 1
 
 
 # ---------------------------------------------------------------- the clock is set

@@ -16,14 +16,16 @@ from chaoskit.clock import Stop
 from chaoskit.errors import CannotStart, Interrupted, Refused
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery import classify, remedies, runbook
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.remedies import Hands, Rung, Scene
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
 
-def _hands(cluster: Watched, rung_of: str = "disk-full", **more: Any) -> Hands:
+def _hands(cluster: Watched, rung_of: str = "disk-full", patience: float = 30, **more: Any) -> Hands:
     (issue,) = classify([made.symptom(rung_of)], now=cluster.clock.now())
-    return Hands(cluster, cluster.clock, "r1", cluster.clock.now(), issue, **more)
+    deadline = Deadline(cluster.clock, patience)
+    return Hands(cluster, cluster.clock, "r1", cluster.clock.now(), issue, deadline, **more)
 
 
 def _rung(cluster: Watched, action: str, *pods: str, **more: Any) -> Rung:
@@ -91,6 +93,16 @@ def test_the_next_pod_goes_when_the_successor_serves_whatever_an_old_status_says
     assert _apply(three, rung) == "evicted pod/a, evicted pod/b"
     assert left[0] == 0
     assert left[1] >= 12
+
+
+def test_all_pods_together_have_the_time_of_the_rung(three: Watched) -> None:
+    rung = _rung(three, "restart-pod", "a", "b", "c")
+    for second, name in ((12, "d"), (24, "e"), (36, "f")):
+        three.at(second, partial(three.puts, made.pod(name)))
+    with pytest.raises(CannotStart, match="only 2 of 3"):
+        _apply(three, rung, patience=20)
+    assert _went(three) == ["evict pod/a", "evict pod/b"]
+    assert three.clock.monotonic() == 20
 
 
 def test_a_pod_that_serves_again_meanwhile_is_evicted_and_not_deleted(three: Watched) -> None:

@@ -21,6 +21,7 @@ from chaoskit.errors import CannotStart
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.http import Response
 from chaoskit.recovery import classify, remedies, runbook
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.remedies import Hands, Rung, Scene
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
@@ -66,7 +67,7 @@ class Bench:
         (issue,) = classify([symptom("crash-loop")], now=self.clock.now())
         hands = Hands(
             self.cluster, self.clock, "r1", self.clock.now(), issue,
-            hooks=self.hooks, patience=rung.step.timeout, keep=keep,
+            Deadline(self.clock, rung.step.timeout), hooks=self.hooks, keep=keep,
         )  # fmt: skip
         return remedies.apply(rung, rung.targets[0], hands, self.ledger)
 

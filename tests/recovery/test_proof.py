@@ -15,11 +15,12 @@ from chaoskit.governor import Governor, Limits
 from chaoskit.journal import Journal
 from chaoskit.recovery import Reach
 from chaoskit.recovery.classification import classify
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.proof import Proof
 from chaoskit.recovery.remedies import Rung
 from chaoskit.recovery.remedies.pods import RestartPod
 from chaoskit.recovery.runbook import Verification
-from chaoskit.recovery.verification import Verdict
+from chaoskit.recovery.standing import Answer, Verdict
 
 HOLD = 5.0
 
@@ -38,7 +39,8 @@ def _proven(
     journal = Journal(cluster.clock, ignore)
     proof = Proof(issue, reach, wanted or Verification(), journal, threading.Event(), 0.0, confirm)
     rung = Rung(RestartPod(action="restart-pod"), (issue.target,), "why")
-    return proof.verify(rung, NOW, lambda: None), cluster.clock.monotonic()
+    deadline = Deadline(cluster.clock, 30)
+    return proof.verify(rung, NOW, deadline, lambda: None), cluster.clock.monotonic()
 
 
 @pytest.mark.parametrize("kinds", [("latency",), ("crash-loop", "errors")], ids=["signals alone", "mixed"])
@@ -60,8 +62,14 @@ def test_a_time_that_somebody_names_goes_before_that_of_the_runbook() -> None:
 
 
 def test_where_signals_are_not_asked_nothing_is_said_to_be_confirmed() -> None:
+    verdict, _ = _proven("crash-loop", "errors", confirm=timedelta())
+    assert verdict == Verdict(Answer.YES, "2 of 2 ready for 5 s; not confirmed by signals", verdict.at)
+
+
+def test_what_only_signals_show_is_not_known_to_be_over_when_nobody_waits_for_them() -> None:
     verdict, _ = _proven("latency", confirm=timedelta())
-    assert verdict == Verdict(True, "2 of 2 ready for 5 s; not confirmed by signals", verdict.at)
+    assert verdict.answer is Answer.UNKNOWN
+    assert "signals could not be read" in verdict.words
 
 
 def test_what_no_signal_shows_needs_none() -> None:

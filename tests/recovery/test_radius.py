@@ -88,7 +88,7 @@ def test_a_rollout_takes_what_its_strategy_allows(
     ("kind", "strategy", "at_once"),
     [
         (kube.STATEFUL_SET, {}, 1),
-        (kube.STATEFUL_SET, {"type": "OnDelete"}, 0),
+        (kube.STATEFUL_SET, {"rollingUpdate": {"partition": 2, "maxUnavailable": 2}}, 1),
         (kube.DAEMON_SET, {"rollingUpdate": {"maxUnavailable": "34%"}}, 2),
         (kube.DAEMON_SET, {"rollingUpdate": {"maxUnavailable": 0}}, 0),
     ],

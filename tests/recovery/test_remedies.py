@@ -16,6 +16,7 @@ from chaoskit.errors import CannotStart, Refused, TakenOver
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery import classify, observe, remedies, runbook, verification
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.remedies import Hands, Rung
 
 
@@ -39,8 +40,9 @@ def shop(stage: Scene) -> Iterator[Scene]:
         for each in stage.cluster.list(kind, "shop").items:
             stage.cluster.delete(kube.ref_of(each, kind))
     stands = verification.hold(
-        stage.cluster, stage.clock, tuple(map(ref, before)), seconds=0, within=120, stop=threading.Event()
-    )
+        stage.cluster, stage.clock, tuple(map(ref, before)),
+        seconds=0, deadline=Deadline(stage.clock, 120), stop=threading.Event(),
+    )  # fmt: skip
     assert stands.holds, stands.words
 
 
@@ -82,7 +84,7 @@ def _planned(shop: Scene, action: str, **more: Any) -> Rung:
 
 def _hands(shop: Scene, cluster: Cluster, symptom: str) -> Hands:
     (issue,) = classify([made.symptom(symptom)], now=shop.clock.now())
-    return Hands(cluster, shop.clock, "r1", shop.clock.now(), issue)
+    return Hands(cluster, shop.clock, "r1", shop.clock.now(), issue, Deadline(shop.clock, 30))
 
 
 def _apply(

@@ -17,17 +17,18 @@ from chaoskit import kube
 from chaoskit.errors import Refused
 from chaoskit.ports.cluster import Change
 from chaoskit.recovery import verification
-from chaoskit.recovery.verification import Verdict
+from chaoskit.recovery.patience import Deadline
+from chaoskit.recovery.standing import Answer, Verdict, standing
 
 
 def _standing(*pods: dict[str, Any], status: dict[str, Any] | None = None, **body: Any) -> Verdict:
     workload = made.deployment("cart", **body)
     workload["status"].update(status or {})
-    return verification.standing(workload, pods, NOW)
+    return standing(workload, pods, NOW)
 
 
 def test_all_ready_and_rolled_out_is_well() -> None:
-    assert _standing(made.pod("a"), made.pod("b")) == Verdict(True, "2 of 2 ready")
+    assert _standing(made.pod("a"), made.pod("b")) == Verdict(Answer.YES, "2 of 2 ready")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_all_ready_and_rolled_out_is_well() -> None:
 )
 def test_a_rollout_under_way_is_not_well(status: dict[str, Any]) -> None:
     assert _standing(made.pod("a"), made.pod("b"), status=status) == Verdict(
-        False, "2 of 2 ready, rolling out"
+        Answer.NO, "2 of 2 ready, rolling out"
     )
 
 
@@ -66,7 +67,7 @@ def test_a_workload_scaled_to_nothing_is_well_without_pods() -> None:
 )
 def test_a_node_is_well_when_it_is_ready_and_takes_pods(ready: str, cordoned: bool, well: bool) -> None:
     body = {"kind": "Node", **made.node("node-1", ready=ready, cordoned=cordoned)}
-    assert verification.standing(body, (), NOW).holds is well
+    assert standing(body, (), NOW).holds is well
 
 
 @pytest.mark.parametrize(
@@ -89,8 +90,9 @@ def test_other_workloads_roll_out_by_their_own_counts(status: dict[str, Any], we
 def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None) -> Verdict:
     """Whether cart stood well for five seconds within thirty."""
     return verification.hold(
-        cluster, cluster.clock, (made.ref("cart"),), seconds=5, within=30, stop=threading.Event(), keep=keep
-    )
+        cluster, cluster.clock, (made.ref("cart"),),
+        seconds=5, deadline=Deadline(cluster.clock, 30), stop=threading.Event(), keep=keep,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_what_stands_well_for_long_enough_is_proven(watched: Watched) -> None:
 def test_readiness_that_nobody_saw_is_not_proven(watched: Watched) -> None:
     watched.at(1, partial(watched.say, kube.POD, LOST))
     found = _hold(watched)
-    assert (found.holds, found.known) == (False, False)
+    assert found.answer is Answer.UNKNOWN
     assert found.words == "the server does not say how it stands after 90 s"
 
 
@@ -125,6 +127,18 @@ def test_pods_that_crashed_while_the_watch_was_dead_are_not_well(watched: Watche
     found = _hold(watched)
     assert not found.holds
     assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
+
+
+def test_when_time_is_over_it_is_looked_at_once_all_the_same(watched: Watched) -> None:
+    watched.puts(made.crashing("a"))
+    for seconds in (10, 0):
+        over = Deadline(watched.clock, seconds)
+        watched.clock.turn(10)
+        found = verification.hold(
+            watched, watched.clock, (made.ref("cart"),), seconds=5, deadline=over, stop=threading.Event()
+        )
+        assert found.answer is Answer.NO
+        assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
 
 
 def test_a_halt_is_heard_while_nothing_is_seen(watched: Watched) -> None:

@@ -185,8 +185,8 @@ class AutoRecovery:
             "rehearsal",
             self._world.clock.now(),
             plan.issue,
+            remedies.Deadline(self._world.clock, 0.0),
             hooks=self._world.hooks,
-            patience=0.0,
             rehearsal=True,
         )
         return tuple(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.recovery.issues import CLASS_OF, CLASSES, PRECEDENCE, Issue
+from chaoskit.recovery.issues import CLASS_OF, CLASSES, PRECEDENCE, Issue, called
 from chaoskit.recovery.roots import rooted
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
@@ -47,7 +47,7 @@ def _issue(symptoms: list[Symptom], votes: Sequence[Vote], now: datetime) -> Iss
     ranked = sorted(symptoms, key=lambda s: (PRECEDENCE.index(s.kind), -s.severity))
     kind, target = CLASS_OF[ranked[0].kind], ranked[0].target
     issue = Issue(
-        id=f"{target.name}-{kind}",
+        id=called(kind, target),
         kind=kind,
         target=target,
         at=now,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from chaoskit import kube
-from chaoskit.recovery.symptoms import Samples, Severity, Symptom
-from chaoskit.topology import Topology, Workload, looks_like_database, workload_name
+from chaoskit.recovery.symptoms import Samples, Severity, Symptom, unavailable_since
+from chaoskit.topology import Topology, looks_like_database, workload_name
 
 
 def detect(topology: Topology, samples: Samples, *, now: datetime) -> tuple[Symptom, ...]:
@@ -25,11 +25,5 @@ def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Sympt
             continue
         words = f"0 of {wanted} pods of the database are ready" if wanted else "scaled to 0"
         if wanted or topology.callers_of(workload):
-            since, facts = _down_since(workload, now), {"wanted": wanted}
+            since, facts = unavailable_since(workload.body, now), {"wanted": wanted}
             yield Symptom("database-down", workload.ref, since, Severity.CRITICAL, words, facts=facts)
-
-
-def _down_since(workload: Workload, now: datetime) -> datetime:
-    said: Mapping[str, str] = kube.condition(workload.body, "Available") or {}
-    unavailable = said.get("status") == "False"
-    return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now

@@ -106,6 +106,7 @@ class _Recovery:
             return Outcome.HEALED, "the symptom went away before anything was done"
         if not plan.acts:
             return self._climb(plan, None)
+        self._provable(plan)
         self._admitted(plan)
         if asks(plan, self.reach):
             self._approved(plan)
@@ -129,6 +130,15 @@ class _Recovery:
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
             return self._with_ledger(plan, pulse)
+
+    def _provable(self, plan: Plan) -> None:
+        """Something will tell whether it helped; what never can be judged is not done."""
+        if not self._proof(plan).can_tell:
+            raise Refused(
+                f"only signals can tell whether {self.issue.kind} is over, and they are not waited for",
+                guard="verification",
+                limit="signalsWithin (--confirm) above 0",
+            )
 
     def _admitted(self, plan: Plan) -> None:
         """Every guard lets the plan pass now; a dead process that stood in the way was cleared away first."""
@@ -304,10 +314,11 @@ class _Recovery:
 
     def _told(self, plan: Plan, severity: Severity, steps: escalation.Steps) -> str:
         """People know of the issue and what was tried; says so in words."""
-        self.asked = True
         again = plan.runbook.spec.on_failure.tell_again
         text = escalation.text_of(self.issue, steps)
-        return self.reach.people.tell(self.matter, text, severity, self.id, again=again)
+        said = self.reach.people.tell(self.matter, text, severity, self.id, again=again)
+        self.asked = True
+        return said
 
     def _spread(self, plan: Plan, outcome: Outcome, reason: str) -> None:
         """Who is to know of the end knows it: the target's events, and people."""

@@ -67,11 +67,21 @@ ECHOES = PASSED_ON | {"cut-off", "edge-gap", "pool-errors"}
 """What is read from rates, which look back some minutes: it outlives its cause."""
 
 
+def called(kind: str, target: ObjectRef) -> str:
+    """``cart-pod-crash``; of a stateful set ``cart-pod-crash-statefulset``, since both may be there.
+
+    Whatever else is there, a target and a class are always called the same: people, runbooks' tests and
+    records go by it. A deployment is the usual target; of a node or job the class says that it is one.
+    """
+    owner = str(target.kind)
+    return f"{target.name}-{kind}" if owner in {"deployment", kind} else f"{target.name}-{kind}-{owner}"
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One thing to recover from.
 
-    `id` is what it is called in its namespace (``cart-pod-crash``); `root` is the issue that it follows from,
+    `id` is what it is called in its namespace (see `called`); `root` is the issue that it follows from,
     by its `name` where that is in another namespace, "" for a root itself; `model` says in words what the
     model thinks, "" without a vote.
     """

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, assert_never
 
 from chaoskit.acts.heart import Pulse
 from chaoskit.acts.ledger import Ledger
@@ -20,14 +19,16 @@ from chaoskit.ports.notifier import Severity
 from chaoskit.records import Undo
 from chaoskit.recovery import escalation, plain, remedies
 from chaoskit.recovery.issues import Issue
-from chaoskit.recovery.patience import patiently
+from chaoskit.recovery.patience import Deadline, patiently
 from chaoskit.recovery.planner import Plan
 from chaoskit.recovery.proof import Keep, Proof
 from chaoskit.recovery.reach import Reach
 from chaoskit.recovery.remedies import Hands, Rung
-from chaoskit.recovery.verification import Verdict
+from chaoskit.recovery.standing import Answer, Verdict
 
 T = TypeVar("T")
+
+_MARKS: Mapping[Answer, Mark] = {Answer.YES: "held", Answer.NO: "failed", Answer.UNKNOWN: "note"}
 
 ASKED = 1.0
 """Seconds for which the cluster's last answer to whether acts may go on is good enough."""
@@ -65,16 +66,24 @@ class Ladder:
                 raise Interrupted
             if index and rung.action != "notify" and self._patiently(self.proof.healed, keep):
                 return self._late(index)
-            verdict = self._try(rung, pulse)
-            if verdict.holds:
-                return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
-            if not verdict.known:  # no reason to take it back, nor to do more: a person is told
-                return Outcome.ERRORED, f"{rung.action} was done and stays: {self.steps[-1]['detail']}"
-            if pulse is not None and pulse.ledger.account.entries:
-                self.steps[-1]["undone"] = True
-                if self.undo(pulse.ledger).state == "not confirmed":
-                    break  # nothing is built on what may still be half changed
+            match self._try(rung, pulse):
+                case Answer.YES:
+                    return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
+                case Answer.UNKNOWN:  # no reason to take it back, nor to do more: a person is told
+                    return Outcome.ERRORED, f"{rung.action} was done and stays: {self.steps[-1]['detail']}"
+                case Answer.NO:
+                    if not self._is_taken_back(pulse):
+                        break  # nothing is built on what may still be half changed
+                case never:
+                    assert_never(never)
         return Outcome.NOT_RECOVERED, "; ".join(f"{s['action']}: {s['detail']}" for s in self.steps)
+
+    def _is_taken_back(self, pulse: Pulse | None) -> bool:
+        """What the last rung changed is as before, as far as that can be said."""
+        if pulse is None or not pulse.ledger.account.entries:
+            return True
+        self.steps[-1]["undone"] = True
+        return self.undo(pulse.ledger).state != "not confirmed"
 
     def _late(self, index: int) -> tuple[Outcome, str]:
         """The symptom is gone after the time of an act was up: the act helped if it was done and still is."""
@@ -85,7 +94,7 @@ class Ladder:
         self.proof.reached()
         return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
 
-    def _try(self, rung: Rung, pulse: Pulse | None) -> Verdict:
+    def _try(self, rung: Rung, pulse: Pulse | None) -> Answer:
         step = plain.step(rung, self.reach.clock.now())
         self.steps.append(step)
         self.journal.step(rung.action, "begun", rung.why)
@@ -95,9 +104,8 @@ class Ladder:
             helped=verdict.holds,
             detail="; ".join(filter(None, (step["detail"], verdict.words))),
         )
-        mark: Mark = "held" if verdict.holds else "failed" if verdict.known else "note"
-        self.journal.step(rung.action, mark, step["detail"])
-        return verdict
+        self.journal.step(rung.action, _MARKS[verdict.answer], step["detail"])
+        return verdict.answer
 
     def _tried(self, rung: Rung, pulse: Pulse | None, step: dict[str, Any]) -> Verdict:
         """What came of the rung; what forbids this one alone leaves the next to be tried."""
@@ -110,37 +118,36 @@ class Ladder:
         except (Refused, CannotStart) as error:
             if isinstance(error, Refused) and error.guard == "halt":
                 raise
-            return Verdict(False, error.message)
+            return Verdict(Answer.NO, error.message)
 
     def _ask_a_person(self, rung: Rung, step: dict[str, Any]) -> Verdict:
         said = self.tell(rung.step.severity or escalation.severity_of(self.issue), self.steps[:-1])
         step["done"] = self.reach.notifier is not None
-        return Verdict(False, said)
+        return Verdict(Answer.NO, said)
 
     def _act(self, rung: Rung, pulse: Pulse, step: dict[str, Any]) -> Verdict:
         if denied := self._patiently(lambda: self._denied(rung), pulse.check):
-            return Verdict(False, f"you may not {', '.join(denied)}")
-        began = self.reach.clock.now()
-        hands = self._hands(rung, began, pulse)
+            return Verdict(Answer.NO, f"you may not {', '.join(denied)}")
+        hands = self._hands(rung, pulse)
         for target in rung.targets:
             words = self._do(rung, target, hands, pulse, step)
             step.update(detail="; ".join(filter(None, (step["detail"], words))))
             self.journal.step(rung.action, "done", words)
             if len(rung.targets) > 1:
-                stands = self.proof.hold((target,), 0.0, rung.step.timeout, pulse.check)
+                stands = self.proof.hold((target,), 0.0, hands.deadline, pulse.check)
                 if not stands.holds:
-                    return Verdict(False, f"{target} did not come back: {stands.words}")
-        return self.proof.verify(rung, began, pulse.check)
+                    return replace(stands, words=f"{target} did not come back: {stands.words}")
+        return self.proof.verify(rung, hands.began, hands.deadline, pulse.check)
 
-    def _hands(self, rung: Rung, began: datetime, pulse: Pulse) -> Hands:
+    def _hands(self, rung: Rung, pulse: Pulse) -> Hands:
         return Hands(
             self.reach.cluster,
             self.reach.clock,
             self.journal.run,
-            began,
+            self.reach.clock.now(),
             self.issue,
+            Deadline(self.reach.clock, rung.step.timeout),
             hooks=self.reach.hooks,
-            patience=rung.step.timeout,
             keep=pulse.check,
             stop=self.stop,
         )
@@ -173,13 +180,13 @@ class Ladder:
                     raise
                 return error.message  # what got no answer was done, so that nothing is left to do: that shows
 
-        return self._patiently(act, pulse.check)
+        return self._patiently(act, pulse.check, hands.deadline)
 
-    def _patiently(self, ask: Callable[[], T], keep: Keep) -> T:
+    def _patiently(self, ask: Callable[[], T], keep: Keep, deadline: Deadline | None = None) -> T:
         def note(words: str) -> None:
             self.journal.step("server", "note", words)
 
-        return patiently(ask, self.reach.clock, self.stop, note=note, keep=keep)
+        return patiently(ask, self.reach.clock, self.stop, note=note, keep=keep, deadline=deadline)
 
     def _denied(self, rung: Rung) -> list[str]:
         """What of the rung's needs the server denies to this caller."""

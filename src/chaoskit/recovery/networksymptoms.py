@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object, ObjectRef
-from chaoskit.recovery.symptoms import Severity, Symptom, minutes
+from chaoskit.recovery.symptoms import Severity, Symptom, minutes, unavailable_since
 from chaoskit.topology import Topology, Workload
 
 DNS_NAMESPACE = "kube-system"
@@ -51,14 +51,8 @@ def _dns(topology: Topology, now: datetime) -> Iterator[Symptom]:
                 f"0 of {wanted} pods answer for names" if wanted else "nobody answers for names: scaled to 0"
             )
             yield Symptom(
-                "dns-down", workload.ref, _unavailable_since(workload, now), Severity.CRITICAL, words
+                "dns-down", workload.ref, unavailable_since(workload.body, now), Severity.CRITICAL, words
             )
-
-
-def _unavailable_since(workload: Workload, now: datetime) -> datetime:
-    said: Mapping[str, str] = kube.condition(workload.body, "Available") or {}
-    unavailable = said.get("status") == "False"
-    return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now
 
 
 # ---------------------------------------------------------------- policies

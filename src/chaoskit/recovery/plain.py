@@ -105,6 +105,7 @@ def rung(found: Rung) -> Plain:
         "targets": [str(target) for target in found.targets],
         "pods": [*found.pods, *(f"{pod.namespace}/{pod.name}" for pod in found.leaving)],
         "timeout": found.step.timeout,
+        "expects": dict(found.expects),
         "why": found.why,
     }
 

@@ -11,11 +11,12 @@ from chaoskit.journal import Journal
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery import verification
 from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.reach import Reach
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import Rung
 from chaoskit.recovery.runbook import Verification
-from chaoskit.recovery.verification import Verdict
+from chaoskit.recovery.standing import Answer, Verdict
 
 LOOKS = 3
 STARTING = 20.0
@@ -48,38 +49,43 @@ class Proof:
     confirm: timedelta | None = None
     took: float | None = None
 
-    def verify(self, rung: Rung, after: datetime, keep: Keep) -> Verdict:
-        """Whether the rung, done since `after`, has helped.
+    @property
+    def can_tell(self) -> bool:
+        """Whether anything that is looked at can show that the issue is over."""
+        return not self._only_signals_show_it or self.signals_within > 0
 
-        Not known is only what signals alone could tell and did not, though the target stands well.
+    def verify(self, rung: Rung, after: datetime, deadline: Deadline, keep: Keep) -> Verdict:
+        """Whether the rung, done since `after`, has helped by its deadline; signals have time of their own.
+
+        Unknown is what nobody could see: the server did not say, or signals that alone could tell did not.
         """
         targets = rung.proof or (self.issue.target,)
-        verdict = self.hold(targets, self._seconds(rung), rung.step.timeout, keep)
+        verdict = self.hold(targets, self._seconds(rung), deadline, keep)
         if not verdict.holds:
-            return replace(verdict, known=True)
+            return verdict
         if not rung.proof:
             left = verification.gone(
                 self.issue, self.reach.cluster, self.reach.clock,
-                within=rung.step.timeout, stop=self.stop, keep=keep,
+                deadline=deadline, stop=self.stop, keep=keep,
             )  # fmt: skip
             if not left.holds:
-                return Verdict(False, f"{verdict.words}, but {left.words}")
+                return replace(left, words=f"{verdict.words}, but {left.words}")
         self.reached()
         if self.issue.kinds.isdisjoint(SIGNAL_OF):
             return verdict
-        within = self._signals_within()
-        if not within:
-            return Verdict(True, f"{verdict.words}; not confirmed by signals", verdict.at)
+        within = self.signals_within
+        if not within and not self._only_signals_show_it:
+            return replace(verdict, words=f"{verdict.words}; not confirmed by signals")
         self.journal.step("ready", "held", verdict.words)
         return self._confirmed(verdict, after, within, keep)
 
     def hold(
-        self, targets: Sequence[ObjectRef], seconds: float, within: float, keep: Keep = _nothing
+        self, targets: Sequence[ObjectRef], seconds: float, deadline: Deadline, keep: Keep = _nothing
     ) -> Verdict:
         """Whether all targets stand well for so many seconds, within the time."""
         reach = self.reach
         return verification.hold(
-            reach.cluster, reach.clock, targets, seconds=seconds, within=within, stop=self.stop, keep=keep
+            reach.cluster, reach.clock, targets, seconds=seconds, deadline=deadline, stop=self.stop, keep=keep
         )
 
     def healed(self) -> bool:
@@ -90,7 +96,7 @@ class Proof:
                 return False
             if self._only_signals_show_it:
                 return self._has_signals()
-            if self.hold((self.issue.target,), least, least + STARTING).holds:
+            if self.hold((self.issue.target,), least, Deadline(self.reach.clock, least + STARTING)).holds:
                 return True
         return False
 
@@ -106,13 +112,13 @@ class Proof:
         said = self._asked(after, within, keep)
         if self._only_signals_show_it:
             self.reached()
-            if not said.known:
+            if said.answer is Answer.UNKNOWN:
                 return replace(said, words=f"{ready.words}, but signals could not be read: {said.words}")
-        elif not said.known:
-            return Verdict(True, f"{ready.words}; signals cannot confirm it: {said.words}")
-        elif not said.holds:
+        elif said.answer is Answer.UNKNOWN:
+            return replace(ready, words=f"{ready.words}; signals cannot confirm it: {said.words}")
+        elif said.answer is Answer.NO:
             self.journal.step("reopened", "broken", said.words)
-        return Verdict(said.holds, f"{ready.words}; {said.words}")
+        return replace(said, words=f"{ready.words}; {said.words}")
 
     def _asked(self, after: datetime, within: float, keep: Keep = _nothing) -> Verdict:
         reach = self.reach
@@ -132,6 +138,7 @@ class Proof:
             return self.wanted.ready_for
         return max(self.wanted.ready_for, ran + 2 if ran else 0)
 
-    def _signals_within(self) -> float:
-        """How long signals may take to confirm; 0 when they are not asked."""
+    @property
+    def signals_within(self) -> float:
+        """How long signals may take to confirm, in seconds; 0 when they are not waited for."""
         return self.wanted.signals_within if self.confirm is None else self.confirm.total_seconds()

@@ -123,6 +123,12 @@ def defaults() -> tuple[Runbook, ...]:
     return made(d for f in files for d in documents.parse(f.read_text(encoding="utf-8"), f.name))
 
 
+def remedies_of(issue: str) -> frozenset[str]:
+    """The actions that chaoskit's own runbooks have for a class of issue."""
+    books = (each.spec for each in defaults() if each.spec.matches.issue == issue)
+    return frozenset(step.action for spec in books for step in spec.remediations)
+
+
 def made(found: Iterable[Document]) -> tuple[Runbook, ...]:
     """The documents as runbooks.
 

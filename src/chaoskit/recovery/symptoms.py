@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit import kube
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.metrics import Sample, Series
 
 Samples = Mapping[str, Sequence[Sample]]
@@ -47,6 +48,13 @@ class Symptom:
     evidence: str
     pods: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unavailable_since(workload: Object, now: datetime) -> datetime:
+    """Since when its controller says that it is not available; `now` where it does not say so."""
+    said: Mapping[str, str] = kube.condition(workload, "Available") or {}
+    unavailable = said.get("status") == "False"
+    return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now
 
 
 def minutes(seconds: float) -> str:

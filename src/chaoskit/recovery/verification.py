@@ -4,100 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chaoskit import kube
-from chaoskit.clock import Clock
-from chaoskit.errors import Interrupted, Unavailable
+from chaoskit.clock import Clock, interruption
+from chaoskit.errors import Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.recovery import detection, podsymptoms
+from chaoskit.recovery import detection
 from chaoskit.recovery.detection import Sight
 from chaoskit.recovery.issues import CLASS_OF, Issue
+from chaoskit.recovery.patience import OUTAGE, Deadline, patiently
 from chaoskit.recovery.readings import SIGNAL_OF, has_data
+from chaoskit.recovery.standing import STANDING, Answer, Verdict, standing
 from chaoskit.watching import Interest, Sighting, Watching
 
 TICK = 0.5
 """Seconds between two looks while nothing changes."""
 
-STANDING = frozenset({
-    "bad-rollout", "crash-loop", "error-exit", "oom-killed", "image-pull", "config-error", "unschedulable",
-    "not-ready", "stuck-starting", "probe-failed", "on-lost-node", "database-down", "dns-down",
-})  # fmt: skip
-"""Symptoms that cannot be there while a workload stands well: that it does, says that they are gone."""
-
 LOOK = 5.0
 """Seconds between two looks at the signals: they have a step of 15."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether it holds, and how things stand in words; `at` is when it began to hold.
-
-    `known` is False where nothing could be seen: then it is neither a yes nor a no.
-    """
-
-    holds: bool
-    words: str
-    at: datetime | None = None
-    known: bool = True
-
-
-AWAY = 60.0
-"""Seconds for which a server that does not answer keeps a proof waiting at most."""
-
-UNSEEN = Verdict(False, "the server does not say how it stands", known=False)
+UNSEEN = Verdict(Answer.UNKNOWN, "the server does not say how it stands")
 """Of what a watch has not told yet, or not since it broke."""
-
-
-def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
-    """Whether a workload, node or job is as it should be: rolled out, all pods ready, no complaint. Pure."""
-    if target.get("kind") == "Node":
-        return _node_standing(target)
-    if target.get("kind") == "Job":
-        return _job_standing(target, pods, now)
-    alive = [
-        pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) not in {"Succeeded", "Failed"}
-    ]
-    ready, wanted = sum(kube.is_ready(pod) for pod in alive), kube.desired_replicas(target)
-    words = f"{ready} of {wanted} ready"
-    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now))), None)
-    if ill is not None:
-        return Verdict(False, f"{words}; {ill.pod}: {ill.words}")
-    if not _rolled_out(target):
-        return Verdict(False, f"{words}, rolling out")
-    return Verdict(ready == wanted == len(alive), words)
-
-
-def _node_standing(node: Object) -> Verdict:
-    cordoned = bool((node.get("spec") or {}).get("unschedulable"))
-    ready = kube.is_true(node, "Ready")
-    return Verdict(ready and not cordoned, f"ready {ready}, cordoned {cordoned}".lower())
-
-
-def _job_standing(job: Object, pods: Iterable[Object], now: datetime) -> Verdict:
-    """It has done its work, or its pods are at it."""
-    if kube.is_true(job, "Complete"):
-        return Verdict(True, "complete")
-    if kube.is_true(job, "Failed"):
-        return Verdict(False, "failed")
-    alive = [pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) != "Failed"]
-    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now))), None)
-    words = f"{len(alive)} pods at it" if ill is None else f"{ill.pod}: {ill.words}"
-    return Verdict(bool(alive) and ill is None and any(map(kube.is_ready, alive)), words)
-
-
-def _rolled_out(workload: Object) -> bool:
-    status, wanted = workload.get("status") or {}, kube.desired_replicas(workload)
-    if int(status.get("observedGeneration", 0)) < int(workload["metadata"].get("generation", 0)):
-        return False
-    if "desiredNumberScheduled" in status:
-        return int(status.get("updatedNumberScheduled", 0)) >= wanted
-    updated = int(status.get("updatedReplicas", 0))
-    if "currentRevision" in status:
-        return status["currentRevision"] == status.get("updateRevision") or updated >= wanted
-    return updated == wanted == int(status.get("replicas", 0))
 
 
 @dataclass
@@ -130,7 +61,7 @@ class _View:
     def verdict(self, now: datetime) -> Verdict:
         if self.body is None or self.gone:
             cleared = self.target.kind == kube.JOB and self.gone
-            return Verdict(cleared, f"{self.target} is gone")
+            return Verdict(Answer.of(cleared), f"{self.target} is gone")
         return standing(self.body, self.pods.values(), now)
 
 
@@ -140,26 +71,30 @@ def hold(
     targets: Sequence[ObjectRef],
     *,
     seconds: float,
-    within: float,
+    deadline: Deadline,
     stop: threading.Event,
     keep: Callable[[], None] = lambda: None,
 ) -> Verdict:
     """All targets were seen to stand well for so many seconds without a break, or were not within the time.
 
     `keep` is called again and again meanwhile, to renew a lease. A server that does not answer is waited for:
-    what nobody saw is no proof, so the seconds count anew from when it is seen again, and the time for it is
-    longer by as long as it was away.
+    what nobody saw is no proof, so the seconds count anew from when it is seen again, and the deadline is put
+    off.
 
     Raises:
         Interrupted: `stop` was set.
         NotFound: there is no such target.
     """
     began = clock.monotonic()
-    most = began + within + AWAY
     views = {ref: _View(ref) for ref in targets}
-    whose = _interests(cluster, clock, targets, most, stop)
-    last = clock.monotonic()
-    deadline = min(most, last + within)
+    try:
+        whose = _interests(
+            targets,
+            lambda ref: patiently(lambda: cluster.get(ref), clock, stop, keep=keep, deadline=deadline),
+        )
+    except Unavailable as error:
+        return Verdict(Answer.UNKNOWN, error.message)
+    last, looked = clock.monotonic(), False
     since: tuple[float, datetime] | None = None
     with Watching(cluster, whose, clock) as watching:
         while True:
@@ -168,55 +103,42 @@ def hold(
                 for ref in whose[sighting.interest]:
                     views[ref].see(sighting)
             if stop.is_set():
-                raise Interrupted
+                raise interruption(stop)
             keep()
             seen = sum(len(view.synced) for view in views.values()) == sum(map(len, whose.values()))
             verdict = _together(views.values(), clock.now()) if seen else UNSEEN
             now = clock.monotonic()
             if not seen:
-                deadline = min(most, deadline + now - last)
+                deadline.put_off(now - last)
             last = now
             since = (since or (now, clock.now())) if verdict.holds else None
             if since is not None and now - since[0] >= seconds:
-                return Verdict(True, f"{verdict.words} for {seconds:g} s", since[1])
-            if now >= deadline:
-                return replace(verdict, holds=False, words=f"{verdict.words} after {now - began:.0f} s")
+                return Verdict(Answer.YES, f"{verdict.words} for {seconds:g} s", since[1])
+            looked = looked or seen or now - began >= OUTAGE  # once, though the time may be over already
+            if looked and not deadline.left:
+                answer = Answer.NO if seen else Answer.UNKNOWN
+                return Verdict(answer, f"{verdict.words} after {now - began:.0f} s")
 
 
 def _together(views: Iterable[_View], now: datetime) -> Verdict:
     """The first that does not stand well; when all do, how they do."""
     found = [view.verdict(now) for view in views]
     broken = next((each for each in found if not each.holds), None)
-    return broken or Verdict(True, "; ".join(each.words for each in found))
+    return broken or Verdict(Answer.YES, "; ".join(each.words for each in found))
 
 
 def _interests(
-    cluster: Cluster, clock: Clock, targets: Sequence[ObjectRef], deadline: float, stop: threading.Event
+    targets: Iterable[ObjectRef], read: Callable[[ObjectRef], Object]
 ) -> dict[Interest, list[ObjectRef]]:
     """What to watch, and for whom."""
     found: dict[Interest, list[ObjectRef]] = {}
     for ref in targets:
-        for interest in _interests_of(cluster, clock, ref, deadline, stop):
-            found.setdefault(interest, []).append(ref)
+        itself = Interest(ref.kind, ref.namespace, fields=f"metadata.name={ref.name}")
+        found.setdefault(itself, []).append(ref)
+        if ref.kind in (*kube.WORKLOADS, kube.JOB):
+            pods = Interest(kube.POD, ref.namespace, labels=kube.selector_of(read(ref)))
+            found.setdefault(pods, []).append(ref)
     return found
-
-
-def _interests_of(
-    cluster: Cluster, clock: Clock, target: ObjectRef, deadline: float, stop: threading.Event
-) -> tuple[Interest, ...]:
-    itself = Interest(target.kind, target.namespace, fields=f"metadata.name={target.name}")
-    if target.kind not in (*kube.WORKLOADS, kube.JOB):
-        return (itself,)
-    while True:
-        try:
-            body = cluster.get(target)
-        except Unavailable:
-            if clock.monotonic() >= deadline:
-                raise
-            if clock.sleep(TICK, stop):
-                raise Interrupted from None
-        else:
-            return itself, Interest(kube.POD, target.namespace, labels=kube.selector_of(body))
 
 
 # ---------------------------------------------------------------- signals
@@ -240,16 +162,30 @@ def confirm(
     Raises:
         Interrupted: `stop` was set.
     """
-    deadline = clock.monotonic() + within
+    return _looked(
+        lambda: _signals(issue, cluster, metrics, clock, after), LOOK, Deadline(clock, within),
+        clock, stop, keep,
+    )  # fmt: skip
+
+
+def _looked(
+    look: Callable[[], Verdict],
+    pause: float,
+    deadline: Deadline,
+    clock: Clock,
+    stop: threading.Event,
+    keep: Callable[[], None],
+) -> Verdict:
+    """What one of several looks says: the first that is a yes, else the last one in time."""
     while True:
         try:
-            verdict = _signals(issue, cluster, metrics, clock, after)
+            verdict = patiently(look, clock, stop, keep=keep, deadline=deadline)
         except Unavailable as error:
-            verdict = Verdict(False, error.message, known=False)
-        if verdict.holds or clock.monotonic() >= deadline:
+            verdict = Verdict(Answer.UNKNOWN, error.message)
+        if verdict.holds or not deadline.left:
             return verdict
-        if clock.sleep(LOOK, stop):
-            raise Interrupted
+        if clock.sleep(pause, stop):
+            raise interruption(stop)
         keep()
 
 
@@ -259,19 +195,19 @@ def _signals(
     seen = detection.observe(cluster, metrics, clock, issue.target.namespace)
     workload = seen.topology.workloads.get((issue.target.namespace, str(issue.target)))
     if seen.blind or workload is None:
-        return Verdict(False, seen.blind or f"{issue.target} is gone", known=False)
+        return Verdict(Answer.UNKNOWN, seen.blind or f"{issue.target} is gone")
     kinds = issue.kinds & SIGNAL_OF.keys()
     still = [s for s in detection.detect_in(seen) if s.target == issue.target and s.kind in kinds]
     if still:
-        return Verdict(False, "; ".join(symptom.evidence for symptom in still))
+        return Verdict(Answer.NO, "; ".join(symptom.evidence for symptom in still))
     missing = [
         name
         for name in sorted({SIGNAL_OF[kind] for kind in kinds})
         if not has_data(workload, seen.samples, name, after=after, now=seen.at)
     ]
     if missing:
-        return Verdict(False, f"no new sample of {', '.join(missing)} yet", known=False)
-    return Verdict(True, "signals are back to normal", seen.at)
+        return Verdict(Answer.UNKNOWN, f"no new sample of {', '.join(missing)} yet")
+    return Verdict(Answer.YES, "signals are back to normal", seen.at)
 
 
 def gone(
@@ -279,36 +215,26 @@ def gone(
     cluster: Cluster,
     clock: Clock,
     *,
-    within: float,
+    deadline: Deadline,
     stop: threading.Event,
     keep: Callable[[], None] = lambda: None,
 ) -> Verdict:
-    """What objects showed of the issue is not to be seen any more, or still is after so many seconds.
+    """What objects showed of the issue is not to be seen any more, or still is when the time is over.
 
     Raises:
         Interrupted: `stop` was set.
     """
-    deadline = clock.monotonic() + within
-    while True:
-        left = _left(issue, cluster, clock)
-        if not left or clock.monotonic() >= deadline:
-            return Verdict(not left, left)
-        if clock.sleep(TICK, stop):
-            raise Interrupted
-        keep()
+    return _looked(lambda: _left(issue, cluster, clock), TICK, deadline, clock, stop, keep)
 
 
-def _left(issue: Issue, cluster: Cluster, clock: Clock) -> str:
-    """What is still to be seen of the issue without any signal, in words; "" for nothing."""
+def _left(issue: Issue, cluster: Cluster, clock: Clock) -> Verdict:
+    """Whether objects show nothing of the issue any more; what standing well excludes is not looked for."""
     wanted = issue.kinds - SIGNAL_OF.keys() - STANDING
     if not wanted:
-        return ""
-    try:
-        seen = detection.observe(cluster, None, clock, issue.target.namespace)
-    except Unavailable as error:
-        return error.message
-    found = (s for s in detection.detect_in(seen) if s.target == issue.target and s.kind in wanted)
-    return "; ".join(symptom.evidence for symptom in found)
+        return Verdict(Answer.YES, "")
+    seen = detection.observe(cluster, None, clock, issue.target.namespace)
+    found = [s.evidence for s in detection.detect_in(seen) if s.target == issue.target and s.kind in wanted]
+    return Verdict(Answer.of(not found), "; ".join(found))
 
 
 def is_present(issue: Issue, cluster: Cluster, metrics: MetricsSource | None, clock: Clock) -> bool:

@@ -16,6 +16,7 @@ from chaoskit.errors import CannotStart, ChaoskitError, Unavailable
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.drills.injections import Injection, Truth
+from chaoskit.flows.drills.judging import Judge, running
 from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import NONE, STORM, Drilled
 from chaoskit.flows.world import World
@@ -24,7 +25,6 @@ from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Decision, Issue, Plan, Refusal
 from chaoskit.recovery.guards import AFTERMATH
-from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 
 LOOK = 2.0
 """Seconds between two looks."""
@@ -88,6 +88,8 @@ class _Course:
         if any(isinstance(each, Plan) and each.acts for each in self._decisions()[1]):
             raise CannotStart("something is wrong already: no drill before it is mended")
         before = specs(self.world.cluster, self.namespace)
+        ran = frozenset(running(self.world.cluster, self.namespace))
+        self.judge = Judge(self.truth, self.namespace, ran)
         with self.injection.injected():
             self.began = self.world.clock.now()
             self._tell("injected", self.injection.workload)
@@ -140,7 +142,7 @@ class _Course:
     @property
     def _good(self) -> RecoveryRecord | None:
         """The recovery that helped, else the one that found it healed."""
-        mine = [each for each in self._acted() if self._is_right(each)]
+        mine = [each for each in self._acted() if self.judge.is_about_it(each)]
         return next(
             (each for want in (Outcome.RECOVERED, Outcome.HEALED) for each in mine if each.outcome is want),
             None,
@@ -153,12 +155,8 @@ class _Course:
 
     def _is_over(self) -> bool:
         """Whether what is at fault was recovered, or nothing more can be done about it."""
-        mine = [each for each in self._acted() if self._is_right(each)]
+        mine = [each for each in self._acted() if self.judge.is_about_it(each)]
         return bool(mine) and mine[-1].outcome is not Outcome.REFUSED
-
-    def _is_right(self, record: RecoveryRecord) -> bool:
-        """Whether it was about what is at fault; not about another one of that name."""
-        return record.namespace in {"", self.namespace, DNS_NAMESPACE} and self.truth.concerns(record.target)
 
     def _decisions(self) -> tuple[datetime, Sequence[Decision]]:
         for _ in range(5):
@@ -192,10 +190,10 @@ class _Course:
 
     def _scored(self, before: dict[str, str]) -> Drilled:
         acted = self._acted()
-        mine = [each for each in acted if self._is_right(each)]
+        mine = [each for each in acted if self.judge.is_about_it(each)]
         good = self._good
         done = [(r, s) for r in acted for s in r.steps if s["done"] and s["action"] != "notify"]
-        wrong = [_act(s) for r, s in done if self._is_false(r, s["targets"])]
+        wrong = [_act(s) for r, s in done if self.judge.is_false(r, s)]
         return replace(
             self._decided_by(acted, mine),
             recovered=self.mended,
@@ -217,12 +215,6 @@ class _Course:
         main = min(soon, key=lambda each: each.at, default=first)
         evidence = tuple(each["evidence"] for each in main.symptoms)
         return replace(self.score, decided=self._since(main.at), found=main.issue, evidence=evidence)
-
-    def _is_false(self, record: RecoveryRecord, targets: Sequence[str]) -> bool:
-        """Whether it was done to what is not at fault, or where nothing may be touched."""
-        here = record.namespace in {"", self.namespace, DNS_NAMESPACE}
-        right = here and (self.truth.concerns(record.target) or any(map(self.truth.concerns, targets)))
-        return self.truth.storm or not self.truth.issue or not right
 
     def _still_broken(self) -> bool:
         """Whether what was at fault shows its class still; a lost node stays lost, its pods are elsewhere."""

@@ -21,8 +21,8 @@ class Drilled:
     `truth` is the class that was injected, `found` the one that was acted on, or told to a person. `detected`
     is from the injection to the first sign, `decided` to the decision, `whole` to the verified recovery;
     `recovery` is what the recovery itself took, verification included. `false_actions` are acts on what was
-    not at fault, `side_effects` what else is not as before. `error` says why it cannot be judged, "" when it
-    can be.
+    not at fault, and acts that are no remedy for it; `side_effects` what else is not as before. `error` says
+    why it cannot be judged, "" when it can be.
     """
 
     fault: str

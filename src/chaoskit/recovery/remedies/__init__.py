@@ -16,6 +16,7 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Conflict, Refused, TakenOver
 from chaoskit.ports.cluster import Access, Cluster, ObjectRef
+from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.remedies.jobs import CLEAR_JOB, RUN_JOB, ClearJob, RunJob
 from chaoskit.recovery.remedies.leftovers import REMOVE_NETWORK_POLICY, RemoveNetworkPolicy
 from chaoskit.recovery.remedies.nodes import (
@@ -48,6 +49,7 @@ from chaoskit.recovery.remedies.templates import (
 __all__ = [
     "EVERY",
     "AnyStep",
+    "Deadline",
     "Hands",
     "Radius",
     "Remedy",

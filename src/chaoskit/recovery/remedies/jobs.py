@@ -91,7 +91,7 @@ def _run(step: RunJob, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterator
     def run() -> None:
         made.do()
         if not hands.rehearsal and not hands.until(lambda: _ended(hands, made.target)):
-            raise CannotStart(f"{made.target} did not end within {hands.patience:g} s")
+            raise CannotStart(f"{made.target} did not end within {hands.deadline.seconds:g} s")
 
     yield Change(made.target, f"{made.target} ran", run, made.entries)
 

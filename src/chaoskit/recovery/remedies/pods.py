@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Literal
@@ -39,7 +39,7 @@ def _plan(step: RestartPod, scene: Scene) -> Rung | str:
 
 def _rung(step: Step, workload: Workload, pods: tuple[str, ...], why: str) -> Rung:
     meant = frozenset(p["metadata"].get("uid", "") for p in workload.pods if p["metadata"]["name"] in pods)
-    return Rung(step, (workload.ref,), why, pods, uids=meant, serving=len(_serving(workload.pods)))
+    return Rung(step, (workload.ref,), why, pods, uids=meant, serving=workload.ready)
 
 
 def _changes(_step: RestartPod, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
@@ -95,19 +95,16 @@ def _wait_for_successors(rung: Rung, target: ObjectRef, hands: Hands) -> None:
     def enough() -> bool:
         nonlocal serving, wanted
         body = hands.whole(target)
-        serving, wanted = len(_serving(_pods(body, target, hands))), kube.desired_replicas(body)
+        serving, wanted = len(_serving(body, target, hands)), kube.desired_replicas(body)
         return serving >= min(rung.serving, wanted)
 
     if not hands.until(enough):
         raise CannotStart(f"only {serving} of {wanted} pods of {target} serve: none of them is taken away")
 
 
-def _serving(pods: Iterable[Object]) -> list[Object]:
-    return [pod for pod in pods if kube.is_ready(pod) and not kube.is_deleting(pod)]
-
-
-def _pods(body: Object, target: ObjectRef, hands: Hands) -> Sequence[Object]:
-    return hands.cluster.list(kube.POD, target.namespace, labels=kube.selector_of(body)).items
+def _serving(body: Object, target: ObjectRef, hands: Hands) -> Sequence[Object]:
+    pods = hands.cluster.list(kube.POD, target.namespace, labels=kube.selector_of(body)).items
+    return [pod for pod in pods if kube.is_ready(pod)]
 
 
 def _still_ill(pod: Object, hands: Hands) -> bool:
@@ -144,7 +141,7 @@ def _plan_fail_over(step: FailOver, scene: Scene) -> Rung | str:
     if workload is None or workload.ref.kind != kube.STATEFUL_SET:
         return "only for stateful sets"
     ill = set(scene.issue.pods) or {p["metadata"]["name"] for p in workload.pods if not kube.is_ready(p)}
-    others = sorted({p["metadata"]["name"] for p in _serving(workload.pods)} - ill)
+    others = sorted({p["metadata"]["name"] for p in workload.pods if kube.is_ready(p)} - ill)
     if not ill:
         return "no pod has the symptom"
     if not others:
@@ -180,8 +177,7 @@ def _refuse_without_heir(rung: Rung, target: ObjectRef, hands: Hands) -> None:
     Raises:
         CannotStart: none does any more.
     """
-    serving = _serving(_pods(hands.whole(target), target, hands))
-    if all(rung.means(pod) for pod in serving):
+    if all(map(rung.means, _serving(hands.whole(target), target, hands))):
         raise CannotStart(f"no other pod of {target} is ready to take over by now")
 
 

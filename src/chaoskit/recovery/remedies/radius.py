@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from chaoskit import kube
+from chaoskit import kube, rollouts
 from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery.remedies.remedy import Radius, Rung, Scene, Step
@@ -21,7 +21,7 @@ def one_by_one(_step: Step, rung: Rung, scene: Scene) -> Radius:
     workload = scene.workload
     if workload is None:
         return Radius()
-    serves = any(pod["metadata"]["name"] in rung.pods for pod in _serving(workload.pods))
+    serves = any(pod["metadata"]["name"] in rung.pods and kube.is_ready(pod) for pod in workload.pods)
     return _largest((_hit(workload, int(serves)),))
 
 
@@ -44,7 +44,7 @@ def leaving(_step: Step, rung: Rung, scene: Scene) -> Radius:
 
 def down_to(wanted: int, workload: Workload) -> Radius:
     """What serves beyond so many."""
-    return _largest((_hit(workload, max(0, len(_serving(workload.pods)) - wanted)),))
+    return _largest((_hit(workload, max(0, workload.ready - wanted)),))
 
 
 def _largest(hits: Iterable[Hit]) -> Radius:
@@ -58,27 +58,16 @@ def _hit(workload: Workload, number: int) -> Hit:
     return Hit(f"pods of {where}", number, len(workload.pods))
 
 
-def _serving(pods: Iterable[Object]) -> list[Object]:
-    return [pod for pod in pods if kube.is_ready(pod) and not kube.is_deleting(pod)]
-
-
 def _at_a_time(workload: Workload) -> int:
     """How many pods that serve a rollout takes away at most before others serve in their place."""
-    ready, wanted, spec = (
-        len(_serving(workload.pods)),
-        kube.desired_replicas(workload.body),
-        workload.body["spec"],
-    )
+    ready, wanted, spec = workload.ready, kube.desired_replicas(workload.body), workload.body["spec"]
     if workload.ref.kind == kube.DEPLOYMENT:
         strategy = spec.get("strategy") or {}
         if strategy.get("type") == "Recreate":
             return ready
         return max(0, min(ready, ready - wanted + _deployment_may_lack(strategy, wanted)))
-    strategy = spec.get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
-        return 0
-    said = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
-    return min(ready, _number(said, wanted, math.ceil))
+    said = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("maxUnavailable", 1)
+    return min(ready, rollouts.replaced(workload.body, wanted), _number(said, wanted, math.ceil))
 
 
 def _deployment_may_lack(strategy: Object, wanted: int) -> int:

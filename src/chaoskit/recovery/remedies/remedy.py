@@ -20,6 +20,7 @@ from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 from chaoskit.ports.http import Hooks
 from chaoskit.recovery.issues import CLASS_OF, Issue
+from chaoskit.recovery.patience import Deadline
 from chaoskit.topology import Topology, Workload
 
 LOOK = 0.5
@@ -27,7 +28,10 @@ LOOK = 0.5
 
 
 class Step(Written):
-    """What every remediation has: how long it may take, and the symptoms it is for (empty: all)."""
+    """What every remediation has: how long it may take, and the symptoms it is for (empty: all).
+
+    The time is for all of it, on all its targets, from the first act until readiness has held.
+    """
 
     timeout: Duration = 30.0
     when: tuple[str, ...] = ()
@@ -101,9 +105,9 @@ class Scene:
 class Hands:
     """What a remediation works with: the cluster, time, the recovery's id, when its rung began.
 
-    `keep` is called while something is waited for, for `patience` seconds at most, and raises what ends the
-    recovery; `stop` ends it too. `hooks` reaches addresses of the user's. In a `rehearsal` nothing is waited
-    for or told outside.
+    The `deadline` is that of the whole rung, however often something is waited for. `keep` is called
+    meanwhile, and raises what ends the recovery; `stop` ends it too. `hooks` reaches addresses of the user's.
+    In a `rehearsal` nothing is waited for or told outside.
     """
 
     cluster: Cluster
@@ -111,8 +115,8 @@ class Hands:
     run: str
     began: datetime
     issue: Issue
+    deadline: Deadline
     hooks: Hooks | None = None
-    patience: float = 30.0
     keep: Callable[[], None] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     rehearsal: bool = False
@@ -132,14 +136,13 @@ class Hands:
                 yield pod
 
     def until(self, done: Callable[[], bool]) -> bool:
-        """Whether it was done in time; in a rehearsal it is asked once.
+        """Whether it was done in the time that is left; in a rehearsal it is asked once.
 
         Raises:
             Interrupted: `stop` was set.
         """
-        end = self.clock.monotonic() + self.patience
         while not done():
-            if self.rehearsal or self.clock.monotonic() >= end:
+            if self.rehearsal or not self.deadline.left:
                 return False
             self.keep()
             if self.clock.sleep(LOOK, self.stop):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Literal
 
@@ -29,7 +29,24 @@ class RollingRestart(Step):
 def _plan_restart(step: RollingRestart, scene: Scene) -> Rung | str:
     if scene.workload is None:
         return "there is no workload to restart"
-    return Rung(step, (scene.workload.ref,), "replaces its pods a few at a time")
+    return _restarts(step, (scene.workload,), scene, "replaces its pods a few at a time")
+
+
+def _restarts(step: Step, workloads: Iterable[Workload], scene: Scene, why: str) -> Rung | str:
+    """The rung that restarts them one after another, but for those whose pods nobody would replace then."""
+    ill, refs, left = frozenset(scene.issue.pods), list[ObjectRef](), list[str]()
+    for each in workloads:
+        mine = ill & {pod["metadata"]["name"] for pod in each.pods}
+        if reason := rollouts.held(each.body, mine):
+            left.append(_nobody_would(each.ref, reason))
+        else:
+            refs.append(each.ref)
+    words = why.format(", ".join(map(str, refs)))
+    return Rung(step, tuple(refs), "; ".join((words, *left))) if refs else "; ".join(left)
+
+
+def _nobody_would(target: ObjectRef, reason: str) -> str:
+    return f"nobody would replace the pods of {target}: {reason}"
 
 
 def _restart(_step: Step, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
@@ -37,6 +54,8 @@ def _restart(_step: Step, _rung: Rung, target: ObjectRef, hands: Hands) -> Itera
 
     The annotation has the time at which the rung began: asked for twice, it is one restart.
     """
+    if reason := rollouts.held(hands.cluster.get(target), ()):
+        raise CannotStart(_nobody_would(target, reason))
     at = hands.began.replace(microsecond=0).isoformat().replace("+00:00", "Z")
     template = {"metadata": {"annotations": {RESTARTED_AT: at}}}
     patch = partial(hands.cluster.patch, target, {"spec": {"template": template}})
@@ -64,8 +83,7 @@ def _plan_recycle(step: RecycleConnections, scene: Scene) -> Rung | str:
         clients = scene.topology.callers_of(scene.workload)
     if not clients:
         return "nobody is known to call this database"
-    refs = tuple(client.ref for client in clients)
-    return Rung(step, refs, "gives the connections of " + ", ".join(map(str, refs)) + " back")
+    return _restarts(step, clients, scene, "gives the connections of {} back")
 
 
 RECYCLE_CONNECTIONS = Remedy(RecycleConnections, _plan_recycle, _restart, _may_restart, radius.rollout)
@@ -84,7 +102,7 @@ def _plan_dependency(step: RestartDependency, scene: Scene) -> Rung | str:
     found = [w for w in known if looks_like_database(w) and scene.workload in scene.topology.callers_of(w)]
     if not found:
         return "no database is known that it calls"
-    return Rung(step, tuple(w.ref for w in found), "restarts the database behind it")
+    return _restarts(step, found, scene, "restarts the database behind it")
 
 
 RESTART_DEPENDENCY = Remedy(RestartDependency, _plan_dependency, _restart, _may_restart, radius.rollout)
@@ -100,7 +118,7 @@ def _plan_dns(step: RestartDns, scene: Scene) -> Rung | str:
     found = [w for w in scene.topology.workloads.values() if is_dns(w)]
     if not found:
         return "nobody is known who answers for names"
-    return Rung(step, tuple(w.ref for w in found), "makes the pods anew that answer for names")
+    return _restarts(step, found, scene, "makes the pods anew that answer for names")
 
 
 RESTART_DNS = Remedy(RestartDns, _plan_dns, _restart, _may_restart, radius.rollout)
