@@ -49,6 +49,20 @@ def test_a_job_with_several_completions_runs_as_many_at_once_as_allowed() -> Non
     assert len(world.all("Pod")) == 4
 
 
+def test_the_first_success_of_a_work_queue_lets_its_other_pods_finish_and_begins_none() -> None:
+    world = World()
+    job(world, "sleep 6", parallelism=3)
+    world.run(2)
+    first, *_ = world.all("Pod")
+    world.kubelet.kill_container(NAMESPACE, first["metadata"]["name"], "main", reason="Completed", exit_code=0)
+    world.run(4)
+    assert world.get("Job.batch", "work")["status"]["active"] == 2
+    world.run(15)
+    done = world.get("Job.batch", "work")
+    assert (done["status"]["succeeded"], len(world.all("Pod"))) == (3, 3)
+    assert conditions(done)["Complete"][0] == "True"
+
+
 def test_a_job_is_ended_by_its_deadline() -> None:
     world = World()
     job(world, "trap 'exit 1' TERM; sleep 3600 & wait", activeDeadlineSeconds=10)

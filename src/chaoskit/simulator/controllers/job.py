@@ -100,7 +100,8 @@ class Jobs:
         failed = [pod for pod in done if _failed(pod)]
         active = [pod for pod in mine if pods.is_active(pod)]
         good, bad = status.get("succeeded", 0) + len(succeeded), status.get("failed", 0) + len(failed)
-        ending = _ending(job, good, bad, parse_time(status["startTime"]).timestamp(), now)
+        running = any(not pods.is_finished(pod) for pod in mine)
+        ending = _ending(job, good, bad, parse_time(status["startTime"]).timestamp(), now, running=running)
         self._look_again(job, status, now)
         if ending is not None:
             self._delete(job, active)
@@ -125,7 +126,10 @@ class Jobs:
         """Makes the pods that are missing, unless a failure lies too short a time back; their number."""
         spec = job["spec"]
         parallel = spec.get("parallelism", 1)
-        left = spec["completions"] - good if spec.get("completions") is not None else parallel
+        if spec.get("completions") is not None:
+            left = spec["completions"] - good
+        else:  # the first success says that there is no work left: what runs may end, nothing new begins
+            left = len(active) if good else parallel
         missing = int(min(parallel, left)) - len(active)
         if spec.get("suspend") or missing <= 0:
             self._delete(job, active[: max(0, -missing)])
@@ -231,15 +235,19 @@ def finished_at(job: Object) -> float | None:
     return None
 
 
-def _ending(job: Object, good: int, bad: int, started: float, now: float) -> Ending | None:
+def _ending(
+    job: Object, good: int, bad: int, started: float, now: float, *, running: bool
+) -> Ending | None:
+    """How the job ends now, if it does; without a number of completions, when all its pods have ended."""
     spec = job["spec"]
     deadline = spec.get("activeDeadlineSeconds")
     if bad > spec.get("backoffLimit", 6):
         return TOO_MANY_FAILED
     if deadline is not None and now >= started + deadline:
         return TOO_LATE
-    enough = spec.get("completions") or 1
-    return SUCCEEDED if good >= enough else None
+    wanted = spec.get("completions")
+    done = good >= wanted if wanted is not None else good > 0 and not running
+    return SUCCEEDED if done else None
 
 
 def _failed(pod: Object) -> bool:
