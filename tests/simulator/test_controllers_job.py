@@ -54,7 +54,9 @@ def test_the_first_success_of_a_work_queue_lets_its_other_pods_finish_and_begins
     job(world, "sleep 6", parallelism=3)
     world.run(2)
     first, *_ = world.all("Pod")
-    world.kubelet.kill_container(NAMESPACE, first["metadata"]["name"], "main", reason="Completed", exit_code=0)
+    world.kubelet.kill_container(
+        NAMESPACE, first["metadata"]["name"], "main", reason="Completed", exit_code=0
+    )
     world.run(4)
     assert world.get("Job.batch", "work")["status"]["active"] == 2
     world.run(15)

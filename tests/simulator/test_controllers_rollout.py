@@ -99,6 +99,7 @@ def test_a_failure_that_lasts_keeps_the_time_at_which_it_began() -> None:
     body["status"], _ = progress.status(body, owned, [owned], 1000.0)
     later, _ = progress.status(body, owned, [owned], 2000.0)
     (before,), (after,) = (
-        [c for c in status["conditions"] if c["type"] == "ReplicaFailure"] for status in (body["status"], later)
+        [c for c in status["conditions"] if c["type"] == "ReplicaFailure"]
+        for status in (body["status"], later)
     )
     assert after["lastTransitionTime"] == before["lastTransitionTime"]

@@ -567,7 +567,12 @@ def test_a_role_for_the_engines_name_alone_is_enough_for_that_engine() -> None:
     lab = town()
     role = lab.read("Role.rbac.authorization.k8s.io", NAMESPACE, ACCOUNT)
     named = [
-        {"apiGroups": ["litmuschaos.io"], "resources": ["chaosengines"], "verbs": ["*"], "resourceNames": [name]}
+        {
+            "apiGroups": ["litmuschaos.io"],
+            "resources": ["chaosengines"],
+            "verbs": ["*"],
+            "resourceNames": [name],
+        }
         for name in ("e", "other")
     ]
     others = [rule for rule in role["rules"] if "chaosengines" not in rule["resources"]]

@@ -235,9 +235,7 @@ def finished_at(job: Object) -> float | None:
     return None
 
 
-def _ending(
-    job: Object, good: int, bad: int, started: float, now: float, *, running: bool
-) -> Ending | None:
+def _ending(job: Object, good: int, bad: int, started: float, now: float, *, running: bool) -> Ending | None:
     """How the job ends now, if it does; without a number of completions, when all its pods have ended."""
     spec = job["spec"]
     deadline = spec.get("activeDeadlineSeconds")

@@ -374,8 +374,9 @@ class Traffic:
         self._use_network(state)
         kept = 90 + state.arriving * _LOG_BYTES * (14 if state.connections else 1)
         rates[meters.WRITTEN] = kept + state.wrong.writes
-        state.disk = 0.06 * DISK + state.meter.values[meters.WRITTEN] % _ROTATED_LOG + state.filled
-        state.disk = min(DISK, state.disk + state.wrong.used)
+        state.stored = 0.06 * DISK + state.meter.values[meters.WRITTEN] % _ROTATED_LOG + state.filled
+        state.stored += state.wrong.used
+        state.disk = min(DISK, state.stored)
 
     def _use_network(self, state: PodState) -> None:
         rates, wrong = state.meter.rates, state.wrong.network

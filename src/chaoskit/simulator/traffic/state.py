@@ -31,6 +31,7 @@ class Disturbed:
     disk: float = 0.0
     used: float = 0.0
     writes: float = 0.0
+    processes: float = 0.0
     refused_login: bool = False
     network: tuple[Effect, ...] = ()
     proxy: tuple[Effect, ...] = ()
@@ -66,6 +67,7 @@ def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
         disk=sums.get("disk", 0.0),
         used=sums.get("disk-used", 0.0),
         writes=sums.get("disk-writes", 0.0),
+        processes=sums.get("processes", 0.0),
         refused_login="refused-login" in sums,
         network=tuple(network),
         proxy=tuple(proxy),
@@ -137,6 +139,8 @@ class PodState:
     size: float = 1.0
     memory: float = 0.0
     disk: float = 0.0
+    stored: float = 0.0
+    """What the pod takes of its node's disk; `disk` is what its container's file system shows of that."""
     filled: float = 0.0
     drift: float = 0.0
     wrong: Disturbed = QUIET
