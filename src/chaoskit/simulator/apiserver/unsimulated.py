@@ -48,7 +48,6 @@ _TERM = ("namespaceSelector", "matchLabelKeys", "mismatchLabelKeys")
 _CONSTRAINT = ("minDomains", "matchLabelKeys")
 _RETAINED = _other_than("Retain")
 _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
-    "DaemonSet.apps": {"spec.updateStrategy.rollingUpdate.maxSurge": _other_than(0, "0%")},
     "StatefulSet.apps": {
         "spec.ordinals.start": _other_than(0),
         "spec.persistentVolumeClaimRetentionPolicy.whenDeleted": _RETAINED,
