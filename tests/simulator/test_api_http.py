@@ -265,6 +265,7 @@ INDEXED = {
     "spec": {
         "completionMode": "Indexed",
         "completions": 2,
+        "backoffLimitPerIndex": 1,
         "template": {"spec": pod("p", restartPolicy="Never")["spec"]},
     },
 }
@@ -279,7 +280,7 @@ INDEXED = {
          "spec.affinity.podAntiAffinity.namespaceSelector of pods"),
         ("/api/v1/namespaces/{ns}/pods", pod("p", topologySpreadConstraints=SPREAD),
          "spec.topologySpreadConstraints.minDomains of pods"),
-        ("/apis/batch/v1/namespaces/{ns}/jobs", INDEXED, "spec.completionMode of jobs"),
+        ("/apis/batch/v1/namespaces/{ns}/jobs", INDEXED, "spec.backoffLimitPerIndex of jobs"),
         ("/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
          {"metadata": {"name": "b"}, "spec": {"unhealthyPodEvictionPolicy": "AlwaysAllow"}},
          "spec.unhealthyPodEvictionPolicy of poddisruptionbudgets"),

@@ -54,8 +54,11 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "spec.persistentVolumeClaimRetentionPolicy.whenScaled": _RETAINED,
     },
     "Job.batch": {
-        "spec.completionMode": _other_than("NonIndexed"),
+        "spec.backoffLimitPerIndex": _other_than(),
+        "spec.maxFailedIndexes": _other_than(),
         "spec.podFailurePolicy": _other_than(),
+        "spec.podReplacementPolicy": _other_than("TerminatingOrFailed"),
+        "spec.successPolicy": _other_than(),
         "spec.managedBy": _other_than(),
     },
     "PodDisruptionBudget.policy": {"spec.unhealthyPodEvictionPolicy": _other_than("IfHealthyBudget")},

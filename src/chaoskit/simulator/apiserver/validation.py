@@ -58,11 +58,25 @@ def check_update(resource: Resource, old: Object, new: Object, subresource: str 
         causes.extend(_pod_resize(old["spec"], new["spec"]))
     elif resource.key == "Pod":
         causes.extend(_pod_update(old["spec"], new["spec"]))
+    elif resource.key == "Job.batch":
+        causes.extend(_completions_update(old["spec"], new["spec"]))
     for field in _IMMUTABLE.get(resource.key, ()):
         before, after = dig(old, *field.split(".")), dig(new, *field.split("."))
         if before != after and before is not None:
             causes.append(wrong(field, printed(after), "field is immutable"))
     return causes
+
+
+def _completions_update(old: Object, new: Object) -> Iterator[Cause]:
+    """An Indexed job may grow and shrink, with as many pods at once as it has indexes; others may not."""
+    wanted = new.get("completions")
+    if wanted == old.get("completions"):
+        return
+    if new.get("completionMode") != "Indexed":
+        yield wrong("spec.completions", printed(wanted), "field is immutable")
+    elif wanted != new.get("parallelism"):
+        detail = "can only be modified in tandem with spec.parallelism"
+        yield wrong("spec.completions", printed(wanted), detail)
 
 
 _IMMUTABLE = {
@@ -205,6 +219,11 @@ def _job(job: Object) -> Iterator[Cause]:
     spec = job["spec"]
     for field in ("backoffLimit", "completions", "parallelism", "ttlSecondsAfterFinished"):
         yield from _not_negative(spec, field, f"spec.{field}")
+    mode = spec.get("completionMode")
+    if mode not in {"Indexed", "NonIndexed"}:
+        yield unsupported("spec.completionMode", str(mode), ("Indexed", "NonIndexed"))
+    elif mode == "Indexed" and spec.get("completions") is None:
+        yield required("spec.completions", "when completion mode is Indexed")
     template = spec["template"]["spec"]
     if template.get("restartPolicy") == "Always":
         field = "spec.template.spec.restartPolicy"

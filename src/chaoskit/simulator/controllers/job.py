@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from chaoskit.simulator.api import Api, Object
-from chaoskit.simulator.controllers import pods
+from chaoskit.simulator.controllers import indexes, pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
@@ -98,8 +98,12 @@ class Jobs:
         done = [pod for pod in mine if TRACKING in (pod["metadata"].get("finalizers") or ())]
         succeeded = [pod for pod in done if pod["status"].get("phase") == "Succeeded"]
         failed = [pod for pod in done if _failed(pod)]
-        active = [pod for pod in mine if pods.is_active(pod)]
+        active = self._without_strays(job, [pod for pod in mine if pods.is_active(pod)])
+        done = indexes.done(job, succeeded)
         good, bad = status.get("succeeded", 0) + len(succeeded), status.get("failed", 0) + len(failed)
+        if done:
+            good = len(done)
+            status |= {"succeeded": good, "completedIndexes": indexes.written(done)}
         running = any(not pods.is_finished(pod) for pod in mine)
         ending = _ending(job, good, bad, parse_time(status["startTime"]).timestamp(), now, running=running)
         self._look_again(job, status, now)
@@ -107,7 +111,7 @@ class Jobs:
             self._delete(job, active)
             active = []
         else:
-            made = self._make(job, active, good, bad, failed)
+            made = self._make(job, active, good, bad, failed, done)
             status["active"] = len(active) + made
         status |= _counts(mine, active)
         if not status.get("active") or ending is not None:
@@ -120,8 +124,22 @@ class Jobs:
             left = parse_time(status["startTime"]).timestamp() + deadline - now
             self._queue.enqueue(key_of(job), max(left, _BATCH))
 
+    def _without_strays(self, job: Object, active: list[Object]) -> list[Object]:
+        """The pods that work on what the job is to do; those of indexes that it no longer has go."""
+        if not indexes.are_counted(job):
+            return active
+        strays = [pod for pod in active if indexes.index_of(pod, job["spec"]["completions"]) is None]
+        self._delete(job, strays)
+        return [pod for pod in active if pod not in strays]
+
     def _make(
-        self, job: Object, active: Sequence[Object], good: int, bad: int, failed: Sequence[Object]
+        self,
+        job: Object,
+        active: Sequence[Object],
+        good: int,
+        bad: int,
+        failed: Sequence[Object],
+        done: Collection[int],
     ) -> int:
         """Makes the pods that are missing, unless a failure lies too short a time back; their number."""
         spec = job["spec"]
@@ -138,11 +156,13 @@ class Jobs:
         if wait > 0:
             self._queue.enqueue(key_of(job), wait)
             return 0
-        for _ in range(missing):
-            template = job["spec"]["template"]
-            prefix = job["metadata"]["name"] + "-"
-            pod = pods.from_template(job, template, generateName=prefix, finalizers=[TRACKING])
-            self._control.create(job, pod)
+        if indexes.are_counted(job):
+            taken = {*done, *indexes.of(active, spec["completions"])}
+            for index in indexes.missing(spec["completions"], taken, missing):
+                self._control.create(job, _pod(job, index))
+        else:
+            for _ in range(missing):
+                self._control.create(job, _pod(job))
         return missing
 
     def _back_off(self, job: Object, bad: int, failed: Sequence[Object]) -> float:
@@ -168,18 +188,17 @@ class Jobs:
         ending: Ending | None,
     ) -> None:
         """Each ended pod is counted once: noted by uid, released, and only then added to the sum."""
-        uncounted = {
-            name: [pod["metadata"]["uid"] for pod in ended]
-            for name, ended in (("succeeded", succeeded), ("failed", failed))
-            if ended
-        }
-        if uncounted:
+        by_uid = [("failed", failed)]
+        if not indexes.are_counted(job):  # whose successes are told by their indexes
+            by_uid.insert(0, ("succeeded", succeeded))
+        uncounted = {name: [pod["metadata"]["uid"] for pod in ended] for name, ended in by_uid if ended}
+        if succeeded or failed:
             if ending is not None:
                 _add_condition(status, ending, ending.target, timestamp(self._engine.now()))
             job = self._write(job, status | {"uncountedTerminatedPods": uncounted})
             for pod in (*succeeded, *failed):
                 self._release(pod)
-        for name, ended in (("succeeded", succeeded), ("failed", failed)):
+        for name, ended in by_uid:
             if ended:
                 status[name] = status.get(name, 0) + len(ended)
         status["uncountedTerminatedPods"] = {}
@@ -224,6 +243,16 @@ class Jobs:
         else:
             uid = job["metadata"]["uid"]
             self._api.delete(KIND, *key_of(job), propagation="Foreground", uid=uid)
+
+
+def _pod(job: Object, index: int | None = None) -> Object:
+    """A new pod of the job, on that index if it has any."""
+    name = job["metadata"]["name"]
+    prefix = f"{name}-" if index is None else indexes.prefix(name, index)
+    pod = pods.from_template(job, job["spec"]["template"], generateName=prefix, finalizers=[TRACKING])
+    if index is not None:
+        indexes.mark(pod, name, index)
+    return pod
 
 
 def finished_at(job: Object) -> float | None:

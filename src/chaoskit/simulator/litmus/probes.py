@@ -102,7 +102,7 @@ def trial(probe: Probe, api: Access, reach: Reach) -> Trial:
 def _in_time(probe: Probe, evaluation: Trial) -> Trial:
     """The evaluation's answer, if it came within the probe's timeout: Litmus asks so only afterwards.
 
-    An httpProbe hands its timeout to its client, for which 0 means for ever; to the others 0 is no time at all.
+    An httpProbe hands its timeout to its client, where 0 means for ever; to the others 0 is no time.
     """
     spent = 0.0
     while True:

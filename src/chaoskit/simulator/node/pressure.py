@@ -1,4 +1,4 @@
-"""Node pressure: a node that runs out of memory, disk or processes says so, takes no more pods, and evicts."""
+"""Node pressure: a node short of memory, disk or processes says so, takes no more pods, and evicts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "ephemeral-storage": Threshold("DiskPressure", share=0.1),
     "pids": Threshold("PIDPressure", share=0.1),
 }
-"""A kubelet's defaults, and for processes, where there is none, what managed clusters set (``pid.available``).
+"""A kubelet's defaults; for processes, where it has none, what managed clusters set as ``pid.available``.
 
 In the order in which a kubelet reclaims them.
 """
