@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -179,7 +179,7 @@ def test_comparators_decide_as_litmus_does(
     [
         probe("k8sProbe", PODS | {"operation": "present"}, timeout=0.0),
         probe("promProbe", PROM, timeout=0.0),
-        probe("cmdProbe", command("echo 42", "==", "42", "int").inputs, timeout=0.0),
+        replace(command("echo 42", "==", "42", "int"), timeout=0.0),
     ],
     ids=lambda wanted: wanted.type,
 )

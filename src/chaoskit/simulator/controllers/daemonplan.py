@@ -122,4 +122,4 @@ def _surge(pairs: Mapping[str, Pair], most: int, available: Available) -> Plan:
 
 
 def _is_new(pod: Object, digest: str) -> bool:
-    return pod["metadata"]["labels"].get(HASH) == digest
+    return bool(pod["metadata"]["labels"].get(HASH) == digest)

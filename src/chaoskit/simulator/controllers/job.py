@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from chaoskit.simulator.api import Api, Object
-from chaoskit.simulator.controllers import indexes, pods
+from chaoskit.simulator.controllers import indexes, jobstatus, pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.jobstatus import SUCCEEDED, Ending, finished_at
 from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone, owner_of, parse_time, timestamp
@@ -19,36 +19,6 @@ _BATCH = 1.0
 """Seconds after a change of its pods until a job looks at them."""
 _FIRST_BACK_OFF = 10.0
 _LONGEST_BACK_OFF = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a job ends: the two conditions that say so, one after the other, with reason and message."""
-
-    target: str
-    final: str
-    reason: str
-    message: str
-
-
-SUCCEEDED = Ending(
-    "SuccessCriteriaMet",
-    "Complete",
-    "CompletionsReached",
-    "Reached expected number of succeeded pods",
-)
-TOO_MANY_FAILED = Ending(
-    "FailureTarget",
-    "Failed",
-    "BackoffLimitExceeded",
-    "Job has reached the specified backoff limit",
-)
-TOO_LATE = Ending(
-    "FailureTarget",
-    "Failed",
-    "DeadlineExceeded",
-    "Job was active longer than specified deadline",
-)
 
 
 class Jobs:
@@ -95,9 +65,9 @@ class Jobs:
         before = job.get("status") or {}
         status = clone(before)
         status.setdefault("startTime", timestamp(now))
-        done = [pod for pod in mine if TRACKING in (pod["metadata"].get("finalizers") or ())]
-        succeeded = [pod for pod in done if pod["status"].get("phase") == "Succeeded"]
-        failed = [pod for pod in done if _failed(pod)]
+        held = [pod for pod in mine if TRACKING in (pod["metadata"].get("finalizers") or ())]
+        succeeded = [pod for pod in held if pod["status"].get("phase") == "Succeeded"]
+        failed = [pod for pod in held if jobstatus.has_failed(pod)]
         active = self._without_strays(job, [pod for pod in mine if pods.is_active(pod)])
         done = indexes.done(job, succeeded)
         good, bad = status.get("succeeded", 0) + len(succeeded), status.get("failed", 0) + len(failed)
@@ -105,7 +75,9 @@ class Jobs:
             good = len(done)
             status |= {"succeeded": good, "completedIndexes": indexes.written(done)}
         running = any(not pods.is_finished(pod) for pod in mine)
-        ending = _ending(job, good, bad, parse_time(status["startTime"]).timestamp(), now, running=running)
+        ending = jobstatus.how_it_ends(
+            job, good, bad, parse_time(status["startTime"]).timestamp(), now, running=running
+        )
         self._look_again(job, status, now)
         if ending is not None:
             self._delete(job, active)
@@ -113,7 +85,7 @@ class Jobs:
         else:
             made = self._make(job, active, good, bad, failed, done)
             status["active"] = len(active) + made
-        status |= _counts(mine, active)
+        status |= jobstatus.counts(mine, active)
         if not status.get("active") or ending is not None:
             status.pop("active", None)
         self._count(job, status, succeeded, failed, ending)
@@ -169,7 +141,7 @@ class Jobs:
         if not bad:
             return 0.0
         mine = self._pods.find("controller", job["metadata"]["uid"])
-        ends = [_ended_at(pod) for pod in [*failed, *mine] if _failed(pod)]
+        ends = [jobstatus.ended_at(pod) for pod in [*failed, *mine] if jobstatus.has_failed(pod)]
         wait: float = min(_FIRST_BACK_OFF * 2 ** (bad - 1), _LONGEST_BACK_OFF)
         return max(ends, default=0.0) + wait - self._engine.now()
 
@@ -194,7 +166,7 @@ class Jobs:
         uncounted = {name: [pod["metadata"]["uid"] for pod in ended] for name, ended in by_uid if ended}
         if succeeded or failed:
             if ending is not None:
-                _add_condition(status, ending, ending.target, timestamp(self._engine.now()))
+                jobstatus.add_condition(status, ending, ending.target, timestamp(self._engine.now()))
             job = self._write(job, status | {"uncountedTerminatedPods": uncounted})
             for pod in (*succeeded, *failed):
                 self._release(pod)
@@ -210,8 +182,8 @@ class Jobs:
     def _end(self, job: Object, status: Object, ending: Ending) -> None:
         now = timestamp(self._engine.now())
         if not any(c["type"] == ending.target for c in status.get("conditions") or ()):
-            _add_condition(status, ending, ending.target, now)
-        _add_condition(status, ending, ending.final, now)
+            jobstatus.add_condition(status, ending, ending.target, now)
+        jobstatus.add_condition(status, ending, ending.final, now)
         if ending is SUCCEEDED:
             status["completionTime"] = now
         job = self._write(job, status)
@@ -253,61 +225,3 @@ def _pod(job: Object, index: int | None = None) -> Object:
     if index is not None:
         indexes.mark(pod, name, index)
     return pod
-
-
-def finished_at(job: Object) -> float | None:
-    """When the job completed or failed for good (Unix seconds); None while it has not."""
-    for kind in ("Complete", "Failed"):
-        found = pods.condition(job, kind)
-        if found is not None and found["status"] == "True":
-            return parse_time(found["lastTransitionTime"]).timestamp()
-    return None
-
-
-def _ending(job: Object, good: int, bad: int, started: float, now: float, *, running: bool) -> Ending | None:
-    """How the job ends now, if it does; without a number of completions, when all its pods have ended."""
-    spec = job["spec"]
-    deadline = spec.get("activeDeadlineSeconds")
-    if bad > spec.get("backoffLimit", 6):
-        return TOO_MANY_FAILED
-    if deadline is not None and now >= started + deadline:
-        return TOO_LATE
-    wanted = spec.get("completions")
-    done = good >= wanted if wanted is not None else good > 0 and not running
-    return SUCCEEDED if done else None
-
-
-def _failed(pod: Object) -> bool:
-    """True for a pod that counts as failed: ended so, or deleted before it could succeed."""
-    phase = pod["status"].get("phase")
-    return phase == "Failed" or (pods.is_terminating(pod) and phase != "Succeeded")
-
-
-def _ended_at(pod: Object) -> float:
-    ends = [
-        (status.get("state") or {}).get("terminated", {}).get("finishedAt")
-        for status in pod["status"].get("containerStatuses") or ()
-    ]
-    known = [parse_time(end).timestamp() for end in ends if end]
-    return max(known, default=parse_time(pod["metadata"]["creationTimestamp"]).timestamp())
-
-
-def _counts(mine: Sequence[Object], active: Sequence[Object]) -> Object:
-    going = sum(pods.is_terminating(pod) and not pods.is_finished(pod) for pod in mine)
-    return {
-        "terminating": going,
-        "ready": sum(map(pods.is_ready, active)),
-        "uncountedTerminatedPods": {},
-    }
-
-
-def _add_condition(status: Object, ending: Ending, kind: str, now: str) -> None:
-    made = {
-        "type": kind,
-        "status": "True",
-        "lastProbeTime": now,
-        "lastTransitionTime": now,
-        "reason": ending.reason,
-        "message": ending.message,
-    }
-    status["conditions"] = [*(status.get("conditions") or []), made]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Network
 from typing import Literal
 
 from chaoskit.simulator.api import Api, Change, Object
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Engine, Task
 from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node.addresses import Addresses
 from chaoskit.simulator.node.container import Line, Node, Runner
 from chaoskit.simulator.node.eviction import Key
 from chaoskit.simulator.node.heartbeat import heartbeat
@@ -34,7 +34,7 @@ class Kubelet:
         self._effects = effects
         self._nodes: dict[str, Node] = {}
         self._beats: dict[str, Task] = {}
-        self._addresses: dict[str, _Addresses] = {}
+        self._addresses: dict[str, Addresses] = {}
         self._workers: dict[Key, PodWorker] = {}
         self._early: dict[str, dict[Key, Object]] = {}
         self._muted: dict[str, list[Effect]] = {}
@@ -191,7 +191,7 @@ class Kubelet:
             programs=self.programs,
             recorder=Recorder(self._api, self._engine, "kubelet", name),
         )
-        self._addresses[name] = _Addresses(body["spec"].get("podCIDR", "10.244.255.0/24"))
+        self._addresses[name] = Addresses(body["spec"].get("podCIDR", "10.244.255.0/24"))
         self._pressures[name] = Pressure(self._api, self._engine, name, self._evict)
         self._beats[name] = self._beating(name)
         for pod in self._early.pop(name, {}).values():
@@ -280,24 +280,3 @@ class Kubelet:
 def _node_of(pod: Object) -> str:
     node: str = pod["spec"].get("nodeName", "")
     return node
-
-
-class _Addresses:
-    """The pod addresses of one node, given out in turn; the first two are the network's and the bridge's."""
-
-    def __init__(self, block: str) -> None:
-        network = IPv4Network(block)
-        self._free = {str(host): None for host in list(network.hosts())[1:]}
-
-    def take(self) -> str:
-        """An address that nobody has, the one longest unused; RuntimeError when all are taken."""
-        if not self._free:
-            raise RuntimeError("no addresses left on the node; it takes more pods than its range has")
-        address = next(iter(self._free))
-        del self._free[address]
-        return address
-
-    def give_back(self, address: str) -> None:
-        """The address may be given out again."""
-        if address:
-            self._free[address] = None
