@@ -6,7 +6,7 @@ are entries under its key in `defaults`, `validation` and `tables`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class Resource:
     singular: str = ""
     list_kind: str = ""
     columns: tuple[tuple[str, str, int], ...] = ()
+    key: str = field(init=False)
+    """``Pod`` or ``Deployment.apps``, as actors name it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.kind}.{self.group}" if self.group else self.kind)
 
     @property
     def api_version(self) -> str:
@@ -53,11 +58,6 @@ class Resource:
     def qualified(self) -> str:
         """``pods`` or ``deployments.apps``, as messages name it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
-
-    @property
-    def key(self) -> str:
-        """``Pod`` or ``Deployment.apps``, as actors name it."""
-        return f"{self.kind}.{self.group}" if self.group else self.kind
 
     @property
     def has_status(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import ip_address, ip_network
@@ -41,8 +41,10 @@ class Disturbed:
 QUIET = Disturbed()
 
 
-def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
+def disturbed(effects: Sequence[Effect], role: Role | None) -> Disturbed:
     """What is wrong with a pod, from the effects in force and the faults its environment asks for."""
+    if not effects and not (role and role.faults):
+        return QUIET
     sums: dict[str, float] = {}
     network: list[Effect] = []
     proxy: list[Effect] = []
