@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from chaoskit.simulator.apiserver.resources import BUILT_IN, Resource
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
+from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.cluster import SimulatedCluster
 
 from .conftest import Client

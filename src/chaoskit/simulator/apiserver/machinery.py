@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit.simulator.apiserver import (
     apierrors,
     apply,
-    defaults,
     definitions,
     patches,
     schemas,
@@ -23,6 +22,7 @@ from chaoskit.simulator.apiserver import (
     validation,
 )
 from chaoskit.simulator.apiserver.admission import Admission
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
 from chaoskit.simulator.apiserver.resources import Registry, Resource
 from chaoskit.simulator.apiserver.store import Store, Version, dumps
 from chaoskit.simulator.engine import Engine
@@ -72,10 +72,10 @@ class Deleted:
 class Machinery:
     """The API server's inside: one store, the resources served, and the rules of writing."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, kinds: Iterable[Resource] = BUILT_IN) -> None:
         self.engine = engine
         self.store = Store()
-        self.registry = Registry()
+        self.registry = Registry(kinds)
         self.random = random.Random(f"names {engine.seed}")
         self._admission = Admission(self.store, self.random)
 
@@ -292,7 +292,8 @@ class Machinery:
         """`obj` with defaults, and without the empty maps that a server does not keep."""
         _drop_empty(obj["metadata"], "labels", "annotations", "finalizers", "ownerReferences")
         if resource.schema is None:
-            defaults.fill(resource.key, obj)
+            if resource.defaults is not None:
+                resource.defaults(obj)
             return obj
         completed: Object = schemas.fill(resource.schema, obj)
         self._refuse_wrong(resource, completed, schemas.validate(resource.schema, completed))
@@ -394,7 +395,7 @@ def _same(old: Object, new: Object) -> bool:
 
 
 def _refuse_unsimulated(resource: Resource, obj: Object) -> None:
-    path = unsimulated.field(resource.key, obj)
+    path = unsimulated.field(resource, obj)
     if path is not None:
         raise apierrors.not_simulated(f"{path} of {resource.plural}")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaoskit.simulator.api import Access, ApiError, Object
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
 from chaoskit.simulator.apiserver.definitions import stored_key
-from chaoskit.simulator.apiserver.resources import BUILT_IN
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 
 _ACTIONS = {"Eviction.policy": "pods/eviction", "PodExecOptions": "pods/exec"}
