@@ -32,6 +32,12 @@ _NOWHERE: Object = dict.fromkeys(
 )
 _RETAINED = other_than("Retain")
 
+
+def _of_others(metrics: list[Object]) -> bool:
+    """True for metrics of other things than CPU and memory of the target's pods."""
+    return any(metric.get("type") != "Resource" for metric in metrics)
+
+
 BUILT_IN = (
     Resource(
         "", "v1", "ConfigMap", "configmaps", short_names=("cm",), rules=rules.config_map,
@@ -115,7 +121,9 @@ BUILT_IN = (
     ),
     Resource(
         "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers",
-        short_names=("hpa",), categories=_ALL, subresources=_STATUS, defaults=defaults.with_status,
+        short_names=("hpa",), categories=_ALL, subresources=_STATUS, defaults=defaults.autoscaler,
+        rules=rules.autoscaler, begins={"desiredReplicas": 0}, table=columns.AUTOSCALER,
+        unsimulated={"spec.metrics": _of_others},
     ),
     Resource(
         "batch", "v1", "Job", "jobs", categories=_ALL, subresources=_STATUS,

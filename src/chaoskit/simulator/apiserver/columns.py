@@ -141,6 +141,22 @@ def _slice_endpoints(obj: Object, _: float) -> Cell:
     return ",".join(found[:3]) or "<unset>"
 
 
+def _scaled(obj: Object, _: float) -> Cell:
+    reference = obj["spec"]["scaleTargetRef"]
+    return f"{reference['kind']}/{reference['name']}"
+
+
+def _targets(obj: Object, _: float) -> Cell:
+    return ", ".join(_wanted(metric["resource"]) for metric in obj["spec"].get("metrics") or ()) or "<none>"
+
+
+def _wanted(resource: Object) -> str:
+    target = resource["target"]
+    if target["type"] == "Utilization":
+        return f"{resource['name']}: <unknown>/{target.get('averageUtilization')}%"
+    return f"{resource['name']}: <unknown>/{target.get('averageValue') or target.get('value')}"
+
+
 def _role(obj: Object, _: float) -> Cell:
     reference: Any = obj.get("roleRef") or {}
     return f"{reference.get('kind')}/{reference.get('name')}"
@@ -248,6 +264,14 @@ NETWORK_POLICY = (
         "Pod-Selector",
         lambda o, _: selectors.text_of(dig(o, "spec", "podSelector") or {}) or "<none>",
     ),
+    AGE,
+)
+AUTOSCALER = (
+    Column("Reference", _scaled),
+    Column("Targets", _targets),
+    number("MinPods", "spec", "minReplicas"),
+    number("MaxPods", "spec", "maxReplicas"),
+    number("Replicas", "status", "currentReplicas"),
     AGE,
 )
 BINDING = (Column("Role", _role), AGE)

@@ -240,6 +240,8 @@ def budget(budget: Object) -> None:
     budget["status"] = {**counts, **(budget.get("status") or {})}
 
 
-def with_status(obj: Object) -> None:
-    """It has a status, if an empty one."""
-    obj.setdefault("status", {})
+def autoscaler(autoscaler: Object) -> None:
+    """One pod at least, and as many as keep CPU at 80 % of what was asked for."""
+    target = {"type": "Utilization", "averageUtilization": 80}
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+    _set(autoscaler.setdefault("spec", {}), minReplicas=1, metrics=[cpu])

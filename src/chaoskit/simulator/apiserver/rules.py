@@ -149,6 +149,19 @@ def budget(budget: Object) -> Iterator[Cause]:
         yield wrong("spec", shown, "minAvailable and maxUnavailable cannot be both set")
 
 
+def autoscaler(autoscaler: Object) -> Iterator[Cause]:
+    """It scales something, between limits."""
+    spec = autoscaler["spec"]
+    for field in ("kind", "name"):
+        if not dig(spec, "scaleTargetRef", field):
+            yield required(f"spec.scaleTargetRef.{field}")
+    most = spec.get("maxReplicas") or 0
+    if most < 1:
+        yield wrong("spec.maxReplicas", str(most), "must be greater than 0")
+    elif most < spec["minReplicas"]:
+        yield wrong("spec.maxReplicas", str(most), "must be greater than or equal to `minReplicas`")
+
+
 def service(service: Object) -> Iterator[Cause]:
     """It has ports, with names where there are several."""
     spec = service["spec"]
