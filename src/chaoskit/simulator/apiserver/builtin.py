@@ -33,9 +33,9 @@ _NOWHERE: Object = dict.fromkeys(
 _RETAINED = other_than("Retain")
 
 
-def _of_others(metrics: list[Object]) -> bool:
+def _of_others(metrics: list[Object] | None) -> bool:
     """True for metrics of other things than CPU and memory of the target's pods."""
-    return any(metric.get("type") != "Resource" for metric in metrics)
+    return any(metric.get("type") != "Resource" for metric in metrics or ())
 
 
 BUILT_IN = (

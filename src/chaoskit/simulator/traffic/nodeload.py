@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from chaoskit.simulator.node.nodes import MOST_PROCESSES
 from chaoskit.simulator.traffic import meters
 from chaoskit.simulator.traffic.meters import Counters
 from chaoskit.simulator.traffic.state import PodState
@@ -16,7 +17,6 @@ _SYSTEM_DISK = 38 * 2.0**30
 """Images, logs and the system itself."""
 _SYSTEM_PROCESSES = 280.0
 _POD_PROCESSES = 12.0
-_MOST_PROCESSES = 32768.0
 _SEGMENTS = 40.0
 _RESENT = 0.0008
 CPU, SEGMENTS, RESENT = range(3)
@@ -52,7 +52,7 @@ class NodeLoad(Counters):
         return (
             Use("memory", self.capacity, self.memory, lambda state: state.memory),
             Use("ephemeral-storage", self.storage, self.disk, lambda state: state.stored),
-            Use("pids", _MOST_PROCESSES, self.processes, _processes),
+            Use("pids", MOST_PROCESSES, self.processes, _processes),
         )
 
 
@@ -103,7 +103,7 @@ class NodeLoads:
         for load in self.by_name.values():
             load.memory = min(load.memory, load.capacity)
             load.disk = min(load.disk, load.storage)
-            load.processes = min(load.processes, _MOST_PROCESSES)
+            load.processes = min(load.processes, MOST_PROCESSES)
             load.rates[CPU] = min(load.rates[CPU], load.cores)
             load.rates[RESENT] = min(load.rates[RESENT], load.rates[SEGMENTS])
 
