@@ -37,6 +37,7 @@ PACED = (
     *(f"tests/flows/test_{name}.py" for name in ("drills", "library", "nights", "notifying", "restoring")),
     *(f"tests/recovery/test_{name}.py" for name in ("executor", "killed_recoveries", "remedies")),
     *(f"tests/recovery/test_{name}.py" for name in ("servers", "shop_real", "simulated")),
+    "tests/simulator/test_scraped.py",
     "tests/test_readme.py",
 )
 """Tests that follow the pace of a running cluster: one that is late on a busy machine gets a second try."""

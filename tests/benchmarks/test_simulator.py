@@ -46,13 +46,15 @@ class Size:
     requests: int
     watchers: int
     changes: int
+    pause: float
+    """Seconds between two changes: they are spread over more than one step of the shop's traffic."""
     seconds: float
     churned: int
     rounds: int
 
 
-FULL = Size(True, 1000, timedelta(days=1), 10_000, 100, 50, 20.0, 300, 10)
-SMALL = Size(False, 30, timedelta(minutes=10), 20, 5, 3, 0.2, 5, 2)
+FULL = Size(True, 1000, timedelta(days=1), 10_000, 100, 300, 0.06, 20.0, 300, 10)
+SMALL = Size(False, 30, timedelta(minutes=10), 20, 5, 3, 0.0, 0.2, 5, 2)
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +225,7 @@ def _lags(
     """Seconds from each answered write until each watcher has read of it."""
     path, lags = "/api/v1/namespaces/default/configmaps", []
     for number in range(size.changes):
+        time.sleep(size.pause)
         name = f"watched-{time.monotonic_ns()}-{number}"
         begun = time.monotonic()
         living.ask(connection, "POST", path, {"metadata": {"name": name}})

@@ -110,7 +110,7 @@ class InstantCluster:
         self.api = InstantApi(self.engine)
         self.effects = Effects()
         self.numbers = count(1)
-        self.short_of_memory: dict[str, float] = {}
+        self.left: dict[tuple[str, str], float] = {}
         present = START.timestamp() + hours * 3600
         for number in (1, 2, 3):
             capacity = {"cpu": "4", "memory": "8Gi"}
@@ -180,8 +180,10 @@ class InstantCluster:
                 if pod["spec"].get("nodeName") == node and effect.kind == "network-loss":
                     self.effects.end(effect)
 
-    def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
-        self.short_of_memory[node] = available
+    def node_usage(
+        self, node: str, resource: str, available: float, used: Mapping[tuple[str, str], float]
+    ) -> None:
+        self.left[node, resource] = available
 
     def deployed(self, body: Object) -> None:
         meta, spec = body["metadata"], body["spec"]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from chaoskit.simulator.apiserver.resources import BUILT_IN, Resource
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
+from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.cluster import SimulatedCluster
 
 from .conftest import Client
@@ -231,15 +232,14 @@ def test_a_deployment_that_no_server_takes_is_refused(call: Client, ns: str, bod
     assert call("PATCH", f"{path}/d", {"spec": body["spec"]}, Content_Type=MERGE).status == 422
 
 
-NONE, BOTH, SURGE = (
+NONE, BOTH = (
     {"rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge}}
-    for unavailable, surge in ((0, 0), (1, 1), (0, 1))
+    for unavailable, surge in ((0, 0), (1, 1))
 )
 SETS = [
     ("daemonsets", {"updateStrategy": NONE}, 422, "cannot be 0 when maxSurge"),
     ("daemonsets", {"updateStrategy": BOTH}, 422, "may not be set when maxUnavailable is non-zero"),
     ("daemonsets", {"updateStrategy": {"type": "Never"}}, 422, "spec.updateStrategy.type: Unsupported value"),
-    ("daemonsets", {"updateStrategy": SURGE}, 501, "maxSurge"),
     ("statefulsets", {"updateStrategy": {"rollingUpdate": {"partition": -1}}}, 422, "partition"),
     ("statefulsets", {"podManagementPolicy": "Random"}, 422, "spec.podManagementPolicy"),
     ("statefulsets", {"ordinals": {"start": 3}}, 501, "spec.ordinals.start"),
@@ -266,6 +266,7 @@ INDEXED = {
     "spec": {
         "completionMode": "Indexed",
         "completions": 2,
+        "backoffLimitPerIndex": 1,
         "template": {"spec": pod("p", restartPolicy="Never")["spec"]},
     },
 }
@@ -280,7 +281,7 @@ INDEXED = {
          "spec.affinity.podAntiAffinity.namespaceSelector of pods"),
         ("/api/v1/namespaces/{ns}/pods", pod("p", topologySpreadConstraints=SPREAD),
          "spec.topologySpreadConstraints.minDomains of pods"),
-        ("/apis/batch/v1/namespaces/{ns}/jobs", INDEXED, "spec.completionMode of jobs"),
+        ("/apis/batch/v1/namespaces/{ns}/jobs", INDEXED, "spec.backoffLimitPerIndex of jobs"),
         ("/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
          {"metadata": {"name": "b"}, "spec": {"unhealthyPodEvictionPolicy": "AlwaysAllow"}},
          "spec.unhealthyPodEvictionPolicy of poddisruptionbudgets"),

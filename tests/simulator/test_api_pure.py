@@ -11,7 +11,7 @@ from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import apply, certificates, paging, patches, schemas, tables, typed
 from chaoskit.simulator.apiserver.apierrors import Refusal
 from chaoskit.simulator.apiserver.requests import Route, route_of
-from chaoskit.simulator.quantities import parse
+from chaoskit.simulator.quantities import binary, parse
 
 
 @pytest.mark.parametrize(
@@ -274,6 +274,22 @@ def test_the_certificate_is_one_that_openssl_accepts_for_loopback() -> None:
 )
 def test_a_quantity_is_a_number(text: str, number: float) -> None:
     assert parse(text) == number
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "0"),
+        (1023, "1023"),
+        (1024, "1Ki"),
+        (100 * 2**20, "100Mi"),
+        (1.5 * 2**30, "1536Mi"),
+        (2**41, "2Ti"),
+    ],
+)
+def test_bytes_are_written_in_the_largest_whole_unit(amount: float, text: str) -> None:
+    assert binary(amount) == text
+    assert parse(text) == amount
 
 
 @pytest.mark.parametrize("text", ["", "lots", "K", "1KiB"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chaoskit.simulator.controllers import progress
 from chaoskit.simulator.controllers.rollout import (
     Bounds,
     Set,
@@ -88,3 +89,17 @@ def test_a_scale_in_mid_rollout_is_shared_by_size() -> None:
 def test_a_scale_to_nothing_in_mid_rollout_leaves_nothing() -> None:
     sets = [Set("new", 1, 1), Set("old", 3, 3)]
     assert proportional(0, 4, Bounds(1, 0), sets) == {"new": 0, "old": 0}
+
+
+def test_a_failure_that_lasts_keeps_the_time_at_which_it_began() -> None:
+    failing = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "no"}
+    owned = {"metadata": {"name": "d-1"}, "spec": {"replicas": 2}, "status": {"conditions": [failing]}}
+    body: dict[str, Any] = deployment(2) | {"metadata": {"name": "d", "generation": 1}}
+    body["spec"]["progressDeadlineSeconds"] = 600
+    body["status"], _ = progress.status(body, owned, [owned], 1000.0)
+    later, _ = progress.status(body, owned, [owned], 2000.0)
+    (before,), (after,) = (
+        [c for c in status["conditions"] if c["type"] == "ReplicaFailure"]
+        for status in (body["status"], later)
+    )
+    assert after["lastTransitionTime"] == before["lastTransitionTime"]

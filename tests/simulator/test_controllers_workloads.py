@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.simulator.world import NAMESPACE, SERVE, World, conditions, pod_spec, workload
+from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec, workload
 
 from chaoskit.simulator.api import Object
 
@@ -260,6 +260,79 @@ def test_a_daemon_set_replaces_its_pods_one_by_one() -> None:
         world.run(0.1)
         assert len(world.ready()) >= 2
     assert world.get("DaemonSet.apps", "agent")["status"]["updatedNumberScheduled"] == 3
+
+
+def daemons(command: list[str] | None = None, **spec: Any) -> Object:
+    made = workload("agent", 0, command) | spec
+    del made["replicas"]
+    return made
+
+
+def test_a_daemon_set_that_surges_is_whole_all_the_time() -> None:
+    world = World()
+    rolling = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    world.make("DaemonSet", "agent", daemons(updateStrategy=rolling))
+    world.run(5)
+    world.patch("DaemonSet.apps", "agent", spec=template(x="1"))
+    most = 0
+    for _ in range(200):
+        world.run(0.1)
+        assert {world.get("Pod", name)["spec"]["nodeName"] for name in world.ready()} == {
+            "node-1", "node-2", "node-3",
+        }  # fmt: skip
+        most = max(most, sum("deletionTimestamp" not in pod["metadata"] for pod in world.all("Pod")))
+    assert (most, len(world.all("Pod"))) == (4, 3)
+    status = world.get("DaemonSet.apps", "agent")["status"]
+    assert (status["updatedNumberScheduled"], status["numberAvailable"]) == (3, 3)
+
+
+def test_a_surge_that_does_not_get_ready_stays_on_as_many_nodes_as_allowed() -> None:
+    world = World()
+    rolling = {"rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0}}
+    world.make("DaemonSet", "agent", daemons(updateStrategy=rolling))
+    world.run(5)
+    before = world.ready()
+    world.patch("DaemonSet.apps", "agent", spec={"template": daemons(RUN)["template"]})
+    world.run(60)
+    assert world.ready() == before
+    assert len(world.all("Pod")) == 5
+    status = world.get("DaemonSet.apps", "agent")["status"]
+    assert (status["numberAvailable"], status.get("updatedNumberScheduled")) == (3, None)
+
+
+def test_an_old_pod_that_is_no_good_does_not_count_against_the_surge() -> None:
+    world = World()
+    rolling = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    world.make("DaemonSet", "agent", daemons(RUN, updateStrategy=rolling))
+    world.run(5)
+    world.patch("DaemonSet.apps", "agent", spec={"template": daemons()["template"]})
+    world.run(10)
+    assert len(world.ready()) == len(world.all("Pod")) == 3
+
+
+def test_daemons_stay_where_no_new_one_would_be_put() -> None:
+    world = World()
+    world.make("DaemonSet", "agent", daemons())
+    world.run(5)
+    taint = {"key": "reserved", "effect": "NoSchedule"}
+    world.api.patch("Node", None, "node-2", {"spec": {"taints": [taint]}})
+    world.run(10)
+    status = world.get("DaemonSet.apps", "agent")["status"]
+    assert (status["desiredNumberScheduled"], status["numberMisscheduled"]) == (2, 1)
+    assert len(world.ready()) == 3
+    world.api.patch("Node", None, "node-2", {"spec": {"taints": [taint | {"effect": "NoExecute"}]}})
+    world.run(10)
+    assert len(world.ready()) == 2
+
+
+def test_daemons_that_a_node_rejects_are_made_again_later_and_later() -> None:
+    world = World(count=1)
+    world.kubelet.node_usage("node-1", "ephemeral-storage", 0.0, {})
+    world.make("DaemonSet", "agent", daemons())
+    world.run(60)
+    killed = world.messages("agent", "FailedDaemonPod")
+    assert all(told.endswith("on node node-1, will try to kill it") for told in killed)
+    assert 5 <= len(killed) <= 7
 
 
 @pytest.mark.parametrize(

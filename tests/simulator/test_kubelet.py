@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec, workload
 
+from chaoskit.simulator.api import Object
 from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.node.container import BackOff
 from chaoskit.simulator.node.programs import Process
@@ -331,37 +332,118 @@ def test_two_runs_from_one_seed_are_the_same() -> None:
     assert history(3) == history(3)
 
 
-def test_a_node_short_of_memory_says_so_and_evicts_who_uses_too_much() -> None:
+GIB = 2.0**30
+SHORT = [
+    ("memory", 50 * 2.0**20, "MemoryPressure", "HasInsufficientMemory", "100Mi, available: 50Mi"),
+    ("ephemeral-storage", 9 * GIB, "DiskPressure", "HasDiskPressure", "10Gi, available: 9Gi"),
+    ("pids", 3000.0, "PIDPressure", "HasInsufficientPID", "3276, available: 3000"),
+]
+
+
+@pytest.mark.parametrize(("resource", "available", "condition", "reason", "told"), SHORT)
+def test_a_node_that_runs_short_says_so_takes_no_more_and_evicts_who_uses_too_much(
+    resource: str, available: float, condition: str, reason: str, told: str
+) -> None:
     world = World(count=1)
-    for name, asked in (("modest", "400Mi"), ("greedy", "10Mi")):
-        world.pod(name, SERVE, resources={"requests": {"memory": asked}})
+    world.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
+    for name, asked in (("modest", "4Gi"), ("greedy", "10Mi")):
+        world.pod(name, SERVE, resources={} if resource == "pids" else {"requests": {resource: asked}})
     world.run(5)
-    used = {(NAMESPACE, "modest"): 300.0 * 2**20, (NAMESPACE, "greedy"): 200.0 * 2**20}
-    world.kubelet.node_memory("node-1", 50.0 * 2**20, used)
+    used = {(NAMESPACE, "modest"): 2 * GIB, (NAMESPACE, "greedy"): GIB}
+    if resource == "pids":
+        used = {(NAMESPACE, "modest"): 20.0, (NAMESPACE, "greedy"): 29000.0}
+    world.kubelet.node_usage("node-1", resource, available, used)
     world.run(5)
+    node = world.api.get("Node", None, "node-1") or {}
+    assert {kind for kind, (status, _) in conditions(node).items() if status == "True"} == {
+        condition,
+        "Ready",
+    }
+    assert conditions(node)[condition] == ("True", f"Kubelet{reason}")
     status = world.get("Pod", "greedy")["status"]
     assert (status["phase"], status["reason"]) == ("Failed", "Evicted")
-    assert "The node was low on resource: memory." in status["message"]
+    assert status["message"].startswith(
+        f"The node was low on resource: {resource}. Threshold quantity: {told}. "
+    )
+    using = "Container main was using 1Gi, request is 10Mi, has larger consumption of "
+    assert (using + resource in status["message"]) is (resource != "pids")
+    assert conditions(world.get("Pod", "greedy"))["DisruptionTarget"] == ("True", "TerminationByKubelet")
+    assert world.messages("greedy", "Evicted") == [status["message"]]
     assert world.get("Pod", "modest")["status"]["phase"] == "Running"
-    found = world.api.get("Node", None, "node-1")
-    assert found is not None
-    assert conditions(found)["MemoryPressure"] == ("True", "KubeletHasInsufficientMemory")
-    assert [taint["key"] for taint in found["spec"]["taints"]] == ["node.kubernetes.io/memory-pressure"]
-    assert "Evicted" in world.reasons("greedy")
+    events = {e["reason"]: e["message"] for e in world.api.list("Event", "default")}
+    assert events[f"Node{reason}"] == f"Node node-1 status is now: Node{reason}"
+    assert events["EvictionThresholdMet"] == f"Attempting to reclaim {resource}"
+    taint = {"DiskPressure": "disk", "MemoryPressure": "memory", "PIDPressure": "pid"}[condition]
+    world.pod("late")
+    world.run(5)
+    (why,) = world.messages("late", "FailedScheduling")
+    assert f"1 node(s) had untolerated taint {{node.kubernetes.io/{taint}-pressure: }}" in why
+
+
+def test_the_lowest_priority_goes_first_and_what_is_critical_stays() -> None:
+    world = World(count=1)
+    for name, priority in (("system", 2_000_000_000), ("shop", 100), ("batch", -5)):
+        spec = pod_spec(SERVE, resources={"requests": {"memory": "10Mi"}}) | {"priority": priority}
+        world.make("Pod", name, spec)
+    world.run(5)
+    used = {(NAMESPACE, name): (9 - size) * GIB for size, name in enumerate(("system", "shop", "batch"))}
+    gone = []
+    for _ in range(3):
+        world.kubelet.node_usage("node-1", "memory", 0.0, used)
+        world.run(11)
+        gone = [pod["metadata"]["name"] for pod in world.all("Pod") if pod["status"]["phase"] == "Failed"]
+        used = {key: amount for key, amount in used.items() if key[1] not in gone}
+    assert gone == ["batch", "shop"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "resources", "phase"),
+    [
+        ("memory", {}, "Failed"),
+        ("memory", {"requests": {"memory": "10Mi"}}, "Running"),
+        ("ephemeral-storage", {"requests": {"memory": "10Mi"}}, "Failed"),
+    ],
+)
+def test_a_node_under_pressure_rejects_what_was_put_on_it_all_the_same(
+    resource: str, resources: Object, phase: str
+) -> None:
+    world = World(count=1)
+    world.kubelet.node_usage("node-1", resource, 0.0, {})
+    world.run(2)
+    world.make("Pod", "forced", pod_spec(SERVE, resources=resources) | {"nodeName": "node-1"})
+    world.run(5)
+    status = world.get("Pod", "forced")["status"]
+    assert status["phase"] == phase
+    if phase == "Failed":
+        condition = "MemoryPressure" if resource == "memory" else "DiskPressure"
+        assert status["reason"] == "Evicted"
+        assert status["message"] == f"Pod was rejected: The node had condition: [{condition}]. "
+        assert "Evicted" in world.reasons("forced")
 
 
 def test_a_node_that_has_enough_again_says_so_after_five_minutes() -> None:
     world = World(count=1)
-    world.kubelet.node_memory("node-1", 0.0, {})
+    world.kubelet.node_usage("node-1", "memory", 0.0, {})
     world.run(290)
-    world.kubelet.node_memory("node-1", 2.0**30, {})
+    world.kubelet.node_usage("node-1", "memory", GIB, {})
     assert conditions(world.api.get("Node", None, "node-1") or {})["MemoryPressure"][0] == "True"
     world.run(20)
-    world.kubelet.node_memory("node-1", 2.0**30, {})
+    world.kubelet.node_usage("node-1", "memory", GIB, {})
     world.run(1)
     found = world.api.get("Node", None, "node-1") or {}
     assert conditions(found)["MemoryPressure"] == ("False", "KubeletHasSufficientMemory")
     assert "taints" not in found["spec"]
+
+
+def test_a_node_that_was_lost_says_again_what_it_is_short_of() -> None:
+    world = World(count=2)
+    world.kubelet.node_usage("node-1", "ephemeral-storage", 0.0, {})
+    world.kubelet.pause("node-1")
+    world.run(60)
+    assert conditions(world.api.get("Node", None, "node-1") or {})["DiskPressure"][0] == "Unknown"
+    world.kubelet.revive("node-1")
+    world.run(30)
+    assert conditions(world.api.get("Node", None, "node-1") or {})["DiskPressure"][0] == "True"
 
 
 def test_a_container_that_writes_more_than_it_may_has_its_pod_evicted_and_replaced() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.simulator.instant import LACKING, InstantCluster
 
 from chaoskit.signals import CATALOGUE
-from chaoskit.simulator.prometheus.signals import Matcher, Signals
+from chaoskit.simulator.prometheus.signals import Matcher, Row, Signals
 
 CART = (("pod", "cart-1"), ("workload", "cart"))
 START = 1_000_000.0
@@ -35,6 +35,33 @@ def test_a_series_has_its_values_on_the_grid_and_gaps_between() -> None:
     assert series.at(0) == 1.0
     assert math.isnan(series.at(1))
     assert series.at(2) == 3.0
+
+
+def test_a_row_has_gaps_where_a_name_or_a_step_was_left_out() -> None:
+    signals = Signals(START)
+    row = Row(signals, CART)
+    for step, samples in (
+        (0, {"a": 1.0, "b": 2.0}),
+        (1, {"a": 3.0}),
+        (2, {"a": 4.0, "b": 5.0}),
+        (4, {"a": 6.0, "b": 7.0}),
+    ):
+        signals.begin(START + 15 * step)
+        row.record(samples)
+    found = {name: series for name in "ab" for series in signals.latest(f"chaoskit:{name}")}
+    gap = pytest.approx(math.nan, nan_ok=True)
+    assert [found["a"].at(step) for step in range(5)] == [1.0, 3.0, 4.0, gap, 6.0]
+    assert [found["b"].at(step) for step in range(5)] == [2.0, gap, 5.0, gap, 7.0]
+
+
+def test_a_row_that_was_trimmed_goes_on() -> None:
+    signals = Signals(START, retention=60.0)
+    row = Row(signals, CART)
+    for step in range(1000):
+        signals.begin(START + 15 * step)
+        row.record({"a": float(step)})
+    (series,) = signals.latest("chaoskit:a")
+    assert (series.at(999), math.isnan(series.at(0)), len(series.values) < 300) == (999.0, True, True)
 
 
 def test_a_series_without_a_newest_value_is_not_looked_back_for() -> None:

@@ -186,6 +186,23 @@ def test_held_connections_fill_the_pool_and_then_fail_requests(cluster: InstantC
     assert latest(cluster, "errors:ratio", pod=sick)[0] > 0.9
 
 
+@pytest.mark.parametrize(
+    ("kind", "amount", "resource", "left"),
+    [
+        ("disk-used", 56.0 * 2**30, "ephemeral-storage", 10 * 2.0**30),
+        ("processes", 31000.0, "pids", 2000.0),
+    ],
+)
+def test_the_kubelet_is_told_of_what_a_node_runs_short_of(
+    cluster: InstantCluster, kind: Kind, amount: float, resource: str, left: float
+) -> None:
+    assert cluster.left == {}
+    disturb(cluster, kind, "orders", amount)
+    cluster.run(30)
+    (short,) = (there for (_, name), there in cluster.left.items() if name == resource)
+    assert 0 <= short < left
+
+
 def test_memory_over_the_limit_is_killed_by_the_kubelet_and_starts_low(
     cluster: InstantCluster,
 ) -> None:

@@ -4,7 +4,7 @@ It imports nothing of chaoskit: the product's adapters talk to it over HTTP as t
 
     cluster.py    composes one and starts it; engine.py is its time, api.py what every actor reaches it by,
                   knobs.py what can be made to go wrong on purpose
-    apiserver/    the objects and everything that requests do to them
+    apiserver/    the objects and everything that requests do to them; builtin.py is the table of kinds
     controllers/  what makes objects follow one another, the scheduler included
     node/         kubelets: pods, containers and the programs in them
     litmus/       LitmusChaos, on this cluster or (remote.py) on a real one

@@ -8,8 +8,8 @@ from typing import Literal
 
 Kind = Literal[
     "cpu", "memory", "leak", "disk", "disk-used", "disk-writes", "errors", "slow", "hold-connections",
-    "refused-login", "network-loss", "network-latency", "network-duplication", "network-rate", "dns",
-    "http-latency", "http-status", "http-reset", "http-content",
+    "refused-login", "processes", "network-loss", "network-latency", "network-duplication", "network-rate",
+    "dns", "http-latency", "http-status", "http-reset", "http-content",
 ]  # fmt: skip
 
 
@@ -18,12 +18,12 @@ class Effect:
     """One disturbance of one pod.
 
     `amount` is in cores (cpu), bytes (memory, disk-used), bytes per second (leak, disk, disk-writes,
-    network-rate), seconds (network-latency, http-latency, slow), connections (hold-connections), an HTTP
-    status (http-status) or percent 0 to 100 (the others); a refused-login has none. What disk writes stays,
-    what disk-writes does is written over again. `peers` limits a network effect to traffic with those
-    ``host`` (a name, an address, a network), ``host|port`` or ``|port`` (``|!80,443``: all but), and dns to
-    those names, which may end in ``*``; empty means all. `share` is the part of the requests to the pod that
-    an http effect hits.
+    network-rate), seconds (network-latency, http-latency, slow), connections (hold-connections), a number
+    (processes), an HTTP status (http-status) or percent 0 to 100 (the others); a refused-login has none. What
+    disk writes stays, what disk-writes does is written over again. `peers` limits a network effect to traffic
+    with those ``host`` (a name, an address, a network), ``host|port`` or ``|port`` (``|!80,443``: all but),
+    and dns to those names, which may end in ``*``; empty means all. `share` is the part of the requests to
+    the pod that an http effect hits.
     """
 
     kind: Kind

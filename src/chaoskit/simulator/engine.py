@@ -15,7 +15,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 Work = Callable[[], None]
@@ -27,13 +27,13 @@ _OTHERS_TURN = 0.001
 """Wall seconds: an engine that is behind its time works so long, then lets waiting requests at the lock."""
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class Due:
     """Work that falls due at `at` (simulated Unix seconds); `cancel` takes it back."""
 
     at: float
     order: int
-    work: Work | None = field(compare=False)
+    work: Work | None
 
     def cancel(self) -> None:
         """The work is never done, if it has not begun."""
@@ -94,7 +94,7 @@ class Engine:
         self.rate = rate
         self._now = start.timestamp()
         self._anchor: tuple[float, float] | None = None
-        self._queue: list[Due] = []
+        self._queue: list[tuple[float, int, Due]] = []
         self._order = itertools.count()
         self._changed = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
@@ -115,7 +115,7 @@ class Engine:
         """`work` is called once simulated time reaches `at` (seconds since the epoch)."""
         with self.lock:
             due = Due(at, next(self._order), work)
-            heapq.heappush(self._queue, due)
+            heapq.heappush(self._queue, (at, due.order, due))
             self._changed.notify_all()
             return due
 
@@ -130,8 +130,8 @@ class Engine:
     def run_until(self, at: float) -> None:
         """Everything due up to `at` is done, as fast as it goes; then it is `at`. Not while live."""
         with self.lock:
-            while self._queue and self._queue[0].at <= at:
-                self._do(heapq.heappop(self._queue))
+            while self._queue and self._queue[0][0] <= at:
+                self._do(heapq.heappop(self._queue)[-1])
             self._now = max(self._now, at)
 
     def run_for(self, seconds: float) -> None:
@@ -177,11 +177,11 @@ class Engine:
             taken = time.monotonic()
             while not self._stopping:
                 now = self._flowing()
-                due = bool(self._queue) and self._queue[0].at <= now
+                due = bool(self._queue) and self._queue[0][0] <= now
                 if due and time.monotonic() - taken < _LONGEST_TURN:
-                    self._do(heapq.heappop(self._queue))
+                    self._do(heapq.heappop(self._queue)[-1])
                     continue
-                wait = (self._queue[0].at - now) / self.rate if self._queue else None
+                wait = (self._queue[0][0] - now) / self.rate if self._queue else None
                 self._changed.wait(_OTHERS_TURN if due else wait)
                 taken = time.monotonic()
 

@@ -15,10 +15,10 @@ LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 def clone(value: Any) -> Any:
     """A deep copy of JSON-like data, some ten times faster than `copy.deepcopy`."""
-    if isinstance(value, dict):
-        return {key: clone(item) for key, item in value.items()}
+    if isinstance(value, dict):  # most of it is texts: each that is not asked about again counts
+        return {key: item if item.__class__ is str else clone(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [clone(item) for item in value]
+        return [item if item.__class__ is str else clone(item) for item in value]
     return value
 
 

@@ -33,3 +33,12 @@ def parse(quantity: str | float) -> float:
     if suffix not in _SUFFIXES:
         raise ValueError(f"not a quantity: {quantity!r}")
     return float(digits) * _SUFFIXES[suffix]
+
+
+def binary(amount: float) -> str:
+    """A whole number as Kubernetes writes bytes: in the largest unit of 1024 that leaves no rest."""
+    whole, units = int(amount), iter(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))
+    unit = ""
+    while whole and whole % 1024 == 0:
+        whole, unit = whole // 1024, next(units)
+    return f"{whole}{unit}"

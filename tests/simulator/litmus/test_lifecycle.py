@@ -563,6 +563,30 @@ def test_an_account_that_may_not_make_results_ends_without_one() -> None:
     assert lab.get(RESULT, NAMESPACE, "e-pod-delete") is None
 
 
+def test_a_role_for_the_engines_name_alone_is_enough_for_that_engine() -> None:
+    lab = town()
+    role = lab.read("Role.rbac.authorization.k8s.io", NAMESPACE, ACCOUNT)
+    named = [
+        {
+            "apiGroups": ["litmuschaos.io"],
+            "resources": ["chaosengines"],
+            "verbs": ["*"],
+            "resourceNames": [name],
+        }
+        for name in ("e", "other")
+    ]
+    others = [rule for rule in role["rules"] if "chaosengines" not in rule["resources"]]
+    shared = [
+        rule | {"resources": [each for each in rule["resources"] if each != "chaosengines"]}
+        for rule in role["rules"]
+        if "chaosengines" in rule["resources"]
+    ]
+    lab.api.update(role | {"rules": [*others, *shared, *named]})
+    lab.api.create(chaos("pod-delete"))
+    lab.engine.run_for(60)
+    assert verdict(lab, "pod-delete")[:2] == ("Completed", "Pass")
+
+
 def test_targets_in_a_namespace_where_the_account_has_no_rights_are_an_error() -> None:
     lab = town()
     info = {"appns": "litmus", "applabel": "name=chaos-operator", "appkind": "deployment"}
@@ -626,6 +650,15 @@ def test_a_probe_during_chaos_that_breaks_fails_the_run_in_the_end() -> None:
     lab.engine.run_for(120)
     told = ("Completed_With_Probe_Failure", "Fail", "0")
     assert verdict(lab, "pod-network-loss") == told
+
+
+def test_a_delayed_probe_during_chaos_has_no_time_left_and_passes() -> None:
+    lab = town()
+    nothing = {"version": "v1", "resource": "pods", "namespace": NAMESPACE, "labelSelector": "app=nobody"}
+    wanted = probe("k8sProbe", "OnChaos", nothing | {"operation": "present"}, initialDelay="1s")
+    lab.api.create(chaos("pod-delete", probe=[wanted]))
+    lab.engine.run_for(120)
+    assert verdict(lab, "pod-delete") == ("Completed", "Pass", "100")
 
 
 def test_a_probe_that_cannot_reach_its_prometheus_makes_the_run_an_error() -> None:

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -172,6 +172,21 @@ def test_comparators_decide_as_litmus_does(
     kind: str, criteria: str, actual: str, wanted: str, holds: bool
 ) -> None:
     assert probes.compare(kind, criteria, actual, wanted) is holds
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        probe("k8sProbe", PODS | {"operation": "present"}, timeout=0.0),
+        probe("promProbe", PROM, timeout=0.0),
+        replace(command("echo 42", "==", "42", "int"), timeout=0.0),
+    ],
+    ids=lambda wanted: wanted.type,
+)
+def test_without_a_timeout_every_success_is_too_late(wanted: Probe) -> None:
+    with pytest.raises(NotHeldError, match="timeout"):
+        run(wanted, place({"metadata": {}}, values=(0.25,)))
+    assert run(probe("httpProbe", GET, timeout=0.0), place())[1] == 1.0
 
 
 def test_probes_are_read_from_the_experiment_of_that_name() -> None:

@@ -12,15 +12,6 @@ from chaoskit.simulator.objects import Object, dig, suffix
 
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _EVICTING_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_NO_REPLICAS: dict[str, Object] = {
-    "ReplicaSet.apps": {"replicas": 0},
-    "StatefulSet.apps": {"replicas": 0, "availableReplicas": 0},
-    "DaemonSet.apps": dict.fromkeys(
-        ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"), 0
-    ),
-    "Deployment.apps": {},
-    "Job.batch": {},
-}
 
 
 class Admission:
@@ -57,8 +48,8 @@ class Admission:
 
     def complete(self, resource: Resource, obj: Object) -> None:
         """`obj`, about to be created, has what the cluster's state adds to it."""
-        if resource.key in _NO_REPLICAS:
-            obj["status"] = dict(_NO_REPLICAS[resource.key])
+        if resource.begins is not None:
+            obj["status"] = dict(resource.begins)
         step = self._steps.get(resource.key)
         if step is not None:
             step(resource, obj)

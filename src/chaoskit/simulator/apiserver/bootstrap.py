@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chaoskit.simulator.api import Api, Object
-from chaoskit.simulator.apiserver.resources import BUILT_IN, Resource
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
+from chaoskit.simulator.apiserver.resources import Resource
 
 NAMESPACES = (
     "default", "kube-node-lease", "kube-public", "kube-system", "litmus", "monitoring", "shop",
@@ -14,10 +15,6 @@ NAMESPACES = (
 _RBAC = "rbac.authorization.k8s.io"
 _READ = ("get", "list", "watch")
 _WRITE = ("create", "delete", "deletecollection", "patch", "update")
-_GUARDED = frozenset({"leases", "rolebindings", "roles", "secrets"})
-"""What lives in namespaces and is not for everybody who may look around in one."""
-_BY_THE_CLUSTER = frozenset({"controllerrevisions", "endpointslices", "events"})
-"""What the cluster's own actors write, and people only read."""
 _HEALTH = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_HEALTH)
 _REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
@@ -83,14 +80,14 @@ def _writable() -> dict[str, list[str]]:
     """What ``edit`` lets change beside, by group."""
     found: dict[str, list[str]] = {}
     for resource in _open():
-        if resource.plural not in _BY_THE_CLUSTER:
+        if resource.people == "write":
             below = [f"{resource.plural}/scale"] if "scale" in resource.subresources else []
             found.setdefault(resource.group, []).extend((resource.plural, *below))
     return found
 
 
 def _open() -> Iterator[Resource]:
-    return (kind for kind in BUILT_IN if kind.namespaced and kind.plural not in _GUARDED)
+    return (kind for kind in BUILT_IN if kind.namespaced and kind.people != "nothing")
 
 
 def _bindings() -> Iterator[Object]:

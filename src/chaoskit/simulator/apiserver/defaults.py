@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from typing import Any
 
 from chaoskit.simulator.objects import Object, dig
-
-
-def fill(key: str, obj: Object) -> None:
-    """`obj`, of the resource `key` (``Pod``, ``Deployment.apps``), has its defaults."""
-    defaulter = _DEFAULTERS.get(key)
-    if defaulter is not None:
-        defaulter(obj)
 
 
 def qos_class(spec: Object) -> str:
@@ -39,7 +31,8 @@ def _set(target: Object, **values: Any) -> None:
             target[key] = value
 
 
-def _pod(pod: Object) -> None:
+def pod(pod: Object) -> None:
+    """A pod's spec, containers, probes and volumes say what they leave open."""
     spec = pod.setdefault("spec", {})
     _pod_spec(spec)
     _set(spec, enableServiceLinks=True)
@@ -111,7 +104,8 @@ def _template(workload: Object) -> None:
     _pod_spec(template.setdefault("spec", {}))
 
 
-def _deployment(deployment: Object) -> None:
+def deployment(deployment: Object) -> None:
+    """One pod, rolling updates by quarters, ten revisions, ten minutes to progress."""
     _template(deployment)
     spec = deployment["spec"]
     _set(spec, replicas=1, strategy={}, revisionHistoryLimit=10, progressDeadlineSeconds=600)
@@ -121,12 +115,14 @@ def _deployment(deployment: Object) -> None:
         _set(spec["strategy"]["rollingUpdate"], maxUnavailable="25%", maxSurge="25%")
 
 
-def _replica_set(replica_set: Object) -> None:
+def replica_set(replica_set: Object) -> None:
+    """One pod, with the labels of its template."""
     _template(replica_set)
     _set(replica_set["spec"], replicas=1)
 
 
-def _stateful_set(stateful_set: Object) -> None:
+def stateful_set(stateful_set: Object) -> None:
+    """Pods in order, replaced one after the other."""
     _template(stateful_set)
     spec = stateful_set["spec"]
     _set(spec, replicas=1, podManagementPolicy="OrderedReady", updateStrategy={}, revisionHistoryLimit=10)
@@ -136,7 +132,8 @@ def _stateful_set(stateful_set: Object) -> None:
         _set(spec["updateStrategy"], rollingUpdate={"partition": 0})
 
 
-def _daemon_set(daemon_set: Object) -> None:
+def daemon_set(daemon_set: Object) -> None:
+    """Nodes are replaced one by one."""
     _template(daemon_set)
     spec = daemon_set["spec"]
     _set(spec, updateStrategy={}, revisionHistoryLimit=10)
@@ -145,7 +142,8 @@ def _daemon_set(daemon_set: Object) -> None:
         _set(spec["updateStrategy"], rollingUpdate={"maxUnavailable": 1, "maxSurge": 0})
 
 
-def _job(job: Object) -> None:
+def job(job: Object) -> None:
+    """One completion, one pod at once, six failures."""
     _template(job)
     spec = job["spec"]
     if spec.get("completions") is None and spec.get("parallelism") is None:
@@ -161,7 +159,8 @@ def _job(job: Object) -> None:
     )
 
 
-def _service(service: Object) -> None:
+def service(service: Object) -> None:
+    """Inside the cluster, over TCP, to the ports of the same numbers."""
     spec = service.setdefault("spec", {})
     _set(spec, type="ClusterIP", sessionAffinity="None")
     for port in spec.get("ports") or ():
@@ -172,7 +171,8 @@ def _service(service: Object) -> None:
     service.setdefault("status", {}).setdefault("loadBalancer", {})
 
 
-def _namespace(namespace: Object) -> None:
+def namespace(namespace: Object) -> None:
+    """It carries its name as a label."""
     metadata = namespace["metadata"]
     if metadata.get("name"):
         metadata["labels"] = {
@@ -181,7 +181,8 @@ def _namespace(namespace: Object) -> None:
         }
 
 
-def _secret(secret: Object) -> None:
+def secret(secret: Object) -> None:
+    """Its plain texts are encoded, and it has a type."""
     plain = secret.pop("stringData", None) or {}
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
     if encoded:
@@ -189,13 +190,15 @@ def _secret(secret: Object) -> None:
     _set(secret, type="Opaque")
 
 
-def _event(event: Object) -> None:
+def event(event: Object) -> None:
+    """The fields of the newer form are there."""
     event.setdefault("eventTime", None)
     _set(event, reportingComponent="", reportingInstance="")
     event.setdefault("source", {})
 
 
-def _network_policy(policy: Object) -> None:
+def network_policy(policy: Object) -> None:
+    """Its types follow from its rules, its ports are TCP."""
     spec = policy.setdefault("spec", {})
     spec.setdefault("podSelector", {})
     egress = ["Egress"] if spec.get("egress") is not None else []
@@ -205,7 +208,8 @@ def _network_policy(policy: Object) -> None:
             _set(port, protocol="TCP")
 
 
-def _binding(binding: Object) -> None:
+def binding(binding: Object) -> None:
+    """Users and groups are of the RBAC group, accounts of the core one."""
     group = "rbac.authorization.k8s.io"
     for subject in binding.get("subjects") or ():
         if subject.get("kind") in {"User", "Group"}:
@@ -213,13 +217,15 @@ def _binding(binding: Object) -> None:
     _set(binding.setdefault("roleRef", {}), apiGroup=group)
 
 
-def _node(node: Object) -> None:
+def node(node: Object) -> None:
+    """It is schedulable without saying so."""
     if dig(node, "spec", "unschedulable") is False:
         del node["spec"]["unschedulable"]
     node.setdefault("spec", {})
 
 
-def _definition(definition: Object) -> None:
+def definition(definition: Object) -> None:
+    """Its names, list kind and versions are filled in."""
     spec = definition.setdefault("spec", {})
     names = spec.setdefault("names", {})
     kind = names.get("kind") or ""
@@ -227,32 +233,15 @@ def _definition(definition: Object) -> None:
     _set(spec, conversion={"strategy": "None"})
 
 
-def _budget(budget: Object) -> None:
+def budget(budget: Object) -> None:
+    """Its status counts nothing yet."""
     budget.setdefault("spec", {})
     counts = dict.fromkeys(("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"), 0)
     budget["status"] = {**counts, **(budget.get("status") or {})}
 
 
-def _with_status(obj: Object) -> None:
-    obj.setdefault("status", {})
-
-
-_DEFAULTERS: dict[str, Callable[[Object], None]] = {
-    "Pod": _pod,
-    "Service": _service,
-    "Namespace": _namespace,
-    "Secret": _secret,
-    "Event": _event,
-    "Node": _node,
-    "Deployment.apps": _deployment,
-    "ReplicaSet.apps": _replica_set,
-    "StatefulSet.apps": _stateful_set,
-    "DaemonSet.apps": _daemon_set,
-    "Job.batch": _job,
-    "NetworkPolicy.networking.k8s.io": _network_policy,
-    "RoleBinding.rbac.authorization.k8s.io": _binding,
-    "ClusterRoleBinding.rbac.authorization.k8s.io": _binding,
-    "CustomResourceDefinition.apiextensions.k8s.io": _definition,
-    "PodDisruptionBudget.policy": _budget,
-    "HorizontalPodAutoscaler.autoscaling": _with_status,
-}
+def autoscaler(autoscaler: Object) -> None:
+    """One pod at least, and as many as keep CPU at 80 % of what was asked for."""
+    target = {"type": "Utilization", "averageUtilization": 80}
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+    _set(autoscaler.setdefault("spec", {}), minReplicas=1, metrics=[cpu])

@@ -9,7 +9,8 @@ from typing import Any
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import apierrors, paging, patches, subresources
-from chaoskit.simulator.apiserver.machinery import Deletion, Machinery, Options
+from chaoskit.simulator.apiserver.deletion import Deletion
+from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.podaccess import (
     Containers,
     LogOptions,

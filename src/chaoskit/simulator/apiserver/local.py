@@ -9,7 +9,8 @@ from typing import Any
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import ApiError, Seen
 from chaoskit.simulator.apiserver import apierrors, rbac, reviews, subresources
-from chaoskit.simulator.apiserver.machinery import Deletion, Machinery, Options
+from chaoskit.simulator.apiserver.deletion import Deletion
+from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Changed
 from chaoskit.simulator.engine import Engine

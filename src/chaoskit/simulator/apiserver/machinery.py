@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit.simulator.apiserver import (
     apierrors,
     apply,
-    defaults,
     definitions,
+    deletion,
+    merging,
     patches,
     schemas,
     typed,
@@ -23,16 +24,14 @@ from chaoskit.simulator.apiserver import (
     validation,
 )
 from chaoskit.simulator.apiserver.admission import Admission
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
+from chaoskit.simulator.apiserver.deletion import Deletion
 from chaoskit.simulator.apiserver.resources import Registry, Resource
 from chaoskit.simulator.apiserver.store import Store, Version, dumps
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import Object, clone, dig, suffix, timestamp, without
+from chaoskit.simulator.objects import Object, clone, dig, suffix, timestamp
 
 Transform = Callable[[Object], Object]
-
-_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
-_FINISHED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +50,6 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
-    """How an object is to be deleted: grace in seconds (None: as the object says) and preconditions."""
-
-    grace: int | None = None
-    propagation: str = "Background"
-    uid: str | None = None
-    version: str | None = None
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Deleted:
     """The object as it was left: `gone` at once, or only marked."""
 
@@ -72,10 +60,10 @@ class Deleted:
 class Machinery:
     """The API server's inside: one store, the resources served, and the rules of writing."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, kinds: Iterable[Resource] = BUILT_IN) -> None:
         self.engine = engine
         self.store = Store()
-        self.registry = Registry()
+        self.registry = Registry(kinds)
         self.random = random.Random(f"names {engine.seed}")
         self._admission = Admission(self.store, self.random)
 
@@ -141,19 +129,19 @@ class Machinery:
         wanted = clone(transform(current.object))
         wanted = self._decoded(resource, wanted, options, patched=patched)
         self._check_identity(resource, current, wanted)
-        new = _merged(resource, current.object, wanted, subresource)
+        new = merging.merged(resource, current.object, wanted, subresource)
         if not subresource:
             new = self._completed(resource, new)
             self._admission.keep_allocated(resource, current.object, new)
         if options.manager or current.object["metadata"].get("managedFields"):
             apply.record(current.object, new, options.manager, self.now(), subresource)
-        if _same(current.object, new):
+        if merging.same(current.object, new):
             return current
         causes = [] if subresource == "status" else validation.check(resource, new)
         causes += validation.check_update(resource, current.object, new, subresource)
         self._refuse_wrong(resource, new, causes)
         _refuse_unsimulated(resource, new)
-        _count_generation(resource, current.object, new)
+        merging.count_generation(resource, current.object, new)
         return self._store(resource, new, options.dry_run)
 
     def patch(
@@ -199,26 +187,13 @@ class Machinery:
     def delete(self, resource: Resource, namespace: str, name: str, how: Deletion) -> Deleted:
         """The object is gone, or marked for whoever must still act: finalizers, the kubelet."""
         current = self.get(resource, namespace, name)
-        self._check_preconditions(resource, current, how)
+        deletion.check_preconditions(resource, current, how)
         obj = clone(current.object)
-        metadata = obj["metadata"]
-        grace = _grace(resource, obj, how)
-        marked = metadata.get("deletionTimestamp") is not None
-        if resource.key == "Namespace":
-            obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
-        _add_finalizer(metadata, how.propagation)
-        held = _held(resource, obj) or grace > 0
-        if not held:
+        if deletion.mark(resource, obj, how, self.engine.now()):
             if resource.key == "Pod" and not how.dry_run:
                 current = self._last_marked(resource, obj)
             return Deleted(self._drop(resource, current, how.dry_run), gone=True)
-        if not marked or grace < int(metadata.get("deletionGracePeriodSeconds") or 0):
-            metadata["deletionTimestamp"] = timestamp(self.engine.now() + grace)
-            if resource.key != "Namespace":
-                metadata["deletionGracePeriodSeconds"] = grace
-            if resource.counts_generation:
-                metadata["generation"] = metadata.get("generation", 0) + 1
-        if _same(obj, current.object):
+        if merging.same(obj, current.object):
             return Deleted(current, gone=False)
         return Deleted(self._store(resource, obj, how.dry_run), gone=False)
 
@@ -290,9 +265,10 @@ class Machinery:
 
     def _completed(self, resource: Resource, obj: Object) -> Object:
         """`obj` with defaults, and without the empty maps that a server does not keep."""
-        _drop_empty(obj["metadata"], "labels", "annotations", "finalizers", "ownerReferences")
+        merging.drop_empty(obj["metadata"], "labels", "annotations", "finalizers", "ownerReferences")
         if resource.schema is None:
-            defaults.fill(resource.key, obj)
+            if resource.defaults is not None:
+                resource.defaults(obj)
             return obj
         completed: Object = schemas.fill(resource.schema, obj)
         self._refuse_wrong(resource, completed, schemas.validate(resource.schema, completed))
@@ -312,15 +288,6 @@ class Machinery:
         if metadata.get("uid") and metadata["uid"] != current.object["metadata"]["uid"]:
             raise apierrors.conflict(resource, current.name)
 
-    def _check_preconditions(self, resource: Resource, current: Version, how: Deletion) -> None:
-        uid = current.object["metadata"]["uid"]
-        if how.uid is not None and how.uid != uid:
-            raise apierrors.precondition_failed(resource, current.name, "UID", how.uid, uid)
-        if how.version is not None and how.version != str(current.revision):
-            raise apierrors.precondition_failed(
-                resource, current.name, "ResourceVersion", how.version, str(current.revision)
-            )
-
     @staticmethod
     def _refuse_wrong(resource: Resource, obj: Object, causes: list[apierrors.Cause]) -> None:
         if causes:
@@ -332,7 +299,7 @@ class Machinery:
         if dry_run:
             return Version(obj, int(metadata.get("resourceVersion") or 0))
         graceful = int(metadata.get("deletionGracePeriodSeconds") or 0) > 0
-        if metadata.get("deletionTimestamp") and not graceful and not _held(resource, obj):
+        if metadata.get("deletionTimestamp") and not graceful and not deletion.held(resource, obj):
             # watchers see it go as it was: no version without its last finalizer is ever kept
             kept = self.get(resource, metadata.get("namespace") or "", metadata["name"])
             return Version(obj, self._drop(resource, kept, dry_run=False).revision)
@@ -356,85 +323,10 @@ class Machinery:
         definitions.withdraw(self.registry, definition)
 
 
-def _merged(resource: Resource, old: Object, wanted: Object, subresource: str) -> Object:
-    """`wanted` with what only the server sets; of the object or of its status, as the path says."""
-    if subresource == "status":
-        metadata = dict(old["metadata"])
-        if resource.schema is None and wanted["metadata"].get("annotations"):
-            metadata["annotations"] = wanted["metadata"]["annotations"]  # as built-in kinds let it
-        return {**old, "metadata": metadata, "status": wanted.get("status") or {}}
-    new = {**wanted, "apiVersion": resource.api_version, "kind": resource.kind}
-    metadata = dict(wanted["metadata"])
-    for key in (*_KEPT, "namespace", "resourceVersion"):
-        metadata.pop(key, None)
-        if key in old["metadata"]:
-            metadata[key] = old["metadata"][key]
-    if "generateName" in old["metadata"]:
-        metadata["generateName"] = old["metadata"]["generateName"]
-    if subresource == "finalize":
-        return {**old, "metadata": metadata, "spec": wanted.get("spec") or {}}
-    new["metadata"] = metadata
-    if "managedFields" not in metadata and "managedFields" in old["metadata"]:
-        metadata["managedFields"] = old["metadata"]["managedFields"]
-    if resource.has_status:
-        new.pop("status", None)
-        if "status" in old:
-            new["status"] = old["status"]
-    return new
-
-
-def _same(old: Object, new: Object) -> bool:
-    """True when nothing but the time of a managed field would be written."""
-    ignored = ("resourceVersion", "managedFields")
-    if without(old, "metadata") != without(new, "metadata"):
-        return False
-    if without(old["metadata"], *ignored) != without(new["metadata"], *ignored):
-        return False
-    return apply.same_owners(old["metadata"], new["metadata"])
-
-
 def _refuse_unsimulated(resource: Resource, obj: Object) -> None:
-    path = unsimulated.field(resource.key, obj)
+    path = unsimulated.field(resource, obj)
     if path is not None:
         raise apierrors.not_simulated(f"{path} of {resource.plural}")
-
-
-def _count_generation(resource: Resource, old: Object, new: Object) -> None:
-    if not resource.counts_generation:
-        return
-    ignored = ("metadata", "status") if resource.has_status or not resource.schema else ("metadata",)
-    if without(old, *ignored) != without(new, *ignored):
-        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-
-
-def _grace(resource: Resource, obj: Object, how: Deletion) -> int:
-    """Seconds until the object may vanish; only a pod on a node that still runs has any."""
-    if resource.key != "Pod":
-        return 0
-    if not obj["spec"].get("nodeName") or dig(obj, "status", "phase") in _FINISHED:
-        return 0
-    if how.grace is not None:
-        return max(how.grace, 0)
-    return int(obj["spec"].get("terminationGracePeriodSeconds") or 0)
-
-
-def _held(resource: Resource, obj: Object) -> bool:
-    if resource.key == "Namespace" and dig(obj, "spec", "finalizers"):
-        return True
-    return bool(obj["metadata"].get("finalizers"))
-
-
-def _add_finalizer(metadata: Object, propagation: str) -> None:
-    finalizer = _FINALIZERS.get(propagation)
-    present = metadata.get("finalizers") or []
-    if finalizer and finalizer not in present and not metadata.get("deletionTimestamp"):
-        metadata["finalizers"] = [*present, finalizer]
-
-
-def _drop_empty(mapping: Object, *keys: str) -> None:
-    for key in keys:
-        if key in mapping and not mapping[key]:
-            del mapping[key]
 
 
 def _undecodable(resource: Resource, why: str) -> str:

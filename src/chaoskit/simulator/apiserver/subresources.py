@@ -7,7 +7,8 @@ from typing import Any
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import apierrors
-from chaoskit.simulator.apiserver.machinery import Deletion, Machinery, Options
+from chaoskit.simulator.apiserver.deletion import Deletion
+from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Version
 from chaoskit.simulator.objects import Object, clone, dig, timestamp

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.objects import Object, dig
 
 
-def field(key: str, obj: Object) -> str | None:
-    """The path of the first field of an object of that kind that is not simulated; None without one."""
-    template = ("spec",) if key == "Pod" else ("spec", "template", "spec")
-    pod = dig(obj, *template) if key in _WITH_PODS else None
-    found = _in_pod(pod, ".".join(template)) if pod else iter(())
-    own = (
-        path for path, is_set in _FIELDS.get(key, {}).items() if is_set(dig(obj, *path.split("."))) is True
-    )
+def field(resource: Resource, obj: Object) -> str | None:
+    """The path of the first field of such an object that is not simulated; None without one."""
+    pod = dig(obj, *resource.template) if resource.template else None
+    found = _in_pod(pod, ".".join(resource.template)) if pod else iter(())
+    own = (p for p, is_set in resource.unsimulated.items() if is_set(dig(obj, *p.split("."))) is True)
     return next(found, None) or next(own, None)
 
 
@@ -40,28 +38,10 @@ def _set_in(items: Iterable[Mapping[str, Any]], names: tuple[str, ...], path: st
         yield from (f"{path}.{name}" for name in names if item.get(name))
 
 
-def _other_than(*usual: Any) -> Callable[[Any], bool]:
+def other_than(*usual: Any) -> Callable[[Any], bool]:
+    """True for a value that is there, and none of the usual ones."""
     return lambda value: value is not None and value not in usual
 
 
 _TERM = ("namespaceSelector", "matchLabelKeys", "mismatchLabelKeys")
 _CONSTRAINT = ("minDomains", "matchLabelKeys")
-_RETAINED = _other_than("Retain")
-_FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
-    "DaemonSet.apps": {"spec.updateStrategy.rollingUpdate.maxSurge": _other_than(0, "0%")},
-    "StatefulSet.apps": {
-        "spec.ordinals.start": _other_than(0),
-        "spec.persistentVolumeClaimRetentionPolicy.whenDeleted": _RETAINED,
-        "spec.persistentVolumeClaimRetentionPolicy.whenScaled": _RETAINED,
-    },
-    "Job.batch": {
-        "spec.completionMode": _other_than("NonIndexed"),
-        "spec.podFailurePolicy": _other_than(),
-        "spec.managedBy": _other_than(),
-    },
-    "PodDisruptionBudget.policy": {"spec.unhealthyPodEvictionPolicy": _other_than("IfHealthyBudget")},
-}
-"""Which values of which fields are not simulated, by kind."""
-_WITH_PODS = frozenset(
-    {"Pod", "Deployment.apps", "ReplicaSet.apps", "StatefulSet.apps", "DaemonSet.apps", "Job.batch"}
-)

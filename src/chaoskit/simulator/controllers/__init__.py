@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api
+from chaoskit.simulator.controllers.autoscaler import Autoscalers
 from chaoskit.simulator.controllers.base import Informers
 from chaoskit.simulator.controllers.daemonset import DaemonSets
 from chaoskit.simulator.controllers.deployment import Deployments
@@ -34,6 +35,7 @@ def start_all(api: Api, engine: Engine) -> None:
         Disruption,
         ServiceAccounts,
         NodeLifecycle,
+        Autoscalers,
     ):
         controller(api, engine, informers)
     Namespaces(api, engine, informers, kinds)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from chaoskit.simulator.api import Api, Object
-from chaoskit.simulator.controllers import pods, rollout
+from chaoskit.simulator.controllers import daemonplan, pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.daemonplan import Places
 from chaoskit.simulator.controllers.placement import fits_labels, tolerates_all
 from chaoskit.simulator.controllers.podcontrol import PodControl, look_when_available
 from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.recorder import Recorder
+from chaoskit.simulator.tolerations import tolerated
 
 KIND = "DaemonSet.apps"
+_FIRST_PATIENCE = 1.0
+_LONGEST_PATIENCE = 900.0
 _TOLERATED = (
     ("node.kubernetes.io/not-ready", "NoExecute"),
     ("node.kubernetes.io/unreachable", "NoExecute"),
@@ -33,7 +40,9 @@ class DaemonSets:
         self._nodes = informers.of("Node")
         self._queue = Reconciler(engine, self._reconcile)
         self._revisions = Revisions(api, informers)
-        self._control = PodControl(api, Recorder(api, engine, "daemonset-controller"))
+        self._events = Recorder(api, engine, "daemonset-controller")
+        self._control = PodControl(api, self._events)
+        self._patience: dict[tuple[str, str], Patience] = {}
         self._pods.index("controller", pods.controller_uid)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
@@ -56,42 +65,66 @@ class DaemonSets:
             return
         digest = pods.template_hash(daemon_set["spec"]["template"])
         mine = self._pods.find("controller", daemon_set["metadata"]["uid"])
-        wanted = {
-            node["metadata"]["name"] for node in self._nodes.all() if _takes(node, _pod_spec(daemon_set))
-        }
+        places, spec = daemonplan.by_node(mine, _target), _pod_spec(daemon_set)
+        nodes = {node["metadata"]["name"]: node for node in self._nodes.all()}
+        wanted = {name for name, node in nodes.items() if _takes(node, spec)}
         if "deletionTimestamp" not in daemon_set["metadata"]:
             self._revisions.keep(daemon_set, digest, digest, mine)
-            self._place(daemon_set, mine, wanted, digest)
-            self._replace_outdated(daemon_set, mine, wanted, digest)
+            kept = wanted | {name for name in places if name in nodes and _keeps(nodes[name], spec)}
+            self._sync(daemon_set, places, wanted, kept, digest)
         now = self._engine.now()
-        status = counted(daemon_set, mine, wanted, digest, now)
+        status = counted(daemon_set, places, wanted, digest, now)
         if status != daemon_set.get("status"):
             self._api.update({**daemon_set, "status": status}, "status")
         look_when_available(self._queue, daemon_set, mine, now)
 
-    def _place(self, daemon_set: Object, mine: list[Object], wanted: set[str], digest: str) -> None:
-        placed = {_target(pod) for pod in mine if not pods.is_finished(pod)}
-        for pod in mine:
-            if not pods.is_terminating(pod) and (_target(pod) not in wanted or pods.is_finished(pod)):
-                self._control.delete(daemon_set, pod)
-        for node in sorted(wanted - placed):
+    def _sync(
+        self, daemon_set: Object, places: Places, wanted: set[str], kept: set[str], digest: str
+    ) -> None:
+        """What is missing is made, and what has ended, is too much or outdated goes."""
+        least, now = daemon_set["spec"].get("minReadySeconds", 0), self._engine.now()
+        limits = daemonplan.limits(daemon_set, len(wanted))
+
+        def available(pod: Object) -> bool:
+            return pods.is_available(pod, least, now)
+
+        surging = limits.surge > 0
+        plan = daemonplan.manage(places, wanted, kept, digest, surging=surging, available=available)
+        if _rolls(daemon_set) and not plan.delete:
+            there = {node: places.get(node, ()) for node in wanted}
+            more = daemonplan.update(there, digest, limits, available)
+            plan.create += more.create
+            plan.delete += more.delete
+        for node in sorted(kept & places.keys()):
+            self._remove_ended(daemon_set, node, places[node])
+        for pod in plan.delete:
+            self._control.delete(daemon_set, pod)
+        for node in plan.create:
             self._create(daemon_set, node, digest)
 
-    def _replace_outdated(
-        self, daemon_set: Object, mine: list[Object], wanted: set[str], digest: str
-    ) -> None:
-        strategy = daemon_set["spec"].get("updateStrategy") or {}
-        if strategy.get("type", "RollingUpdate") != "RollingUpdate":
-            return
-        limit = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
-        room = max(1, rollout.scaled(limit, len(wanted), up=True))
-        now, least = self._engine.now(), daemon_set["spec"].get("minReadySeconds", 0)
-        up = [p for p in mine if pods.is_available(p, least, now) and not pods.is_terminating(p)]
-        room -= len(wanted) - len(up)
-        old = [p for p in mine if pods.is_active(p) and p["metadata"]["labels"].get(HASH) != digest]
-        broken = [pod for pod in old if not pods.is_ready(pod)]
-        for pod in [*broken, *[p for p in old if p not in broken][: max(0, room)]]:
+    def _remove_ended(self, daemon_set: Object, node: str, here: Sequence[Object]) -> None:
+        """Pods that have ended go: those that succeeded at once, those that failed later and later."""
+        for pod in here:
+            if not pods.is_finished(pod) or pods.is_terminating(pod):
+                continue
+            where = f"{'/'.join(key_of(pod))} on node {node}"
+            if pod["status"]["phase"] == "Succeeded":
+                told = f"Found succeeded daemon pod {where}, will try to delete it"
+                self._events.event(daemon_set, "Normal", "SucceededDaemonPod", told)
+            elif not self._waits(daemon_set, node):
+                told = f"Found failed daemon pod {where}, will try to kill it"
+                self._events.event(daemon_set, "Warning", "FailedDaemonPod", told)
+            else:
+                continue
             self._control.delete(daemon_set, pod)
+
+    def _waits(self, daemon_set: Object, node: str) -> bool:
+        """True while it is too early for the next failed pod there to go; the set is then looked at again."""
+        patience = self._patience.setdefault((daemon_set["metadata"]["uid"], node), Patience())
+        left = patience.wait(self._engine.now())
+        if left > 0:
+            self._queue.enqueue(key_of(daemon_set), left)
+        return left > 0
 
     def _create(self, daemon_set: Object, node: str, digest: str) -> None:
         template = daemon_set["spec"]["template"]
@@ -102,15 +135,34 @@ class DaemonSets:
         self._control.create(daemon_set, pod)
 
 
-def counted(daemon_set: Object, mine: list[Object], wanted: set[str], digest: str, now: float) -> Object:
-    """The counts of a daemon set's status."""
-    live = [pod for pod in mine if pods.is_active(pod)]
-    there = [pod for pod in live if _target(pod) in wanted]
+@dataclass(slots=True)
+class Patience:
+    """How long failed pods of one daemon set stay on one node: not at all, then a second, doubling."""
+
+    seconds: float = 0.0
+    since: float = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next one may go; 0 for now, and it is reckoned as gone."""
+        if now - self.since > 2 * _LONGEST_PATIENCE:
+            self.seconds = 0.0
+        left = self.since + self.seconds - now
+        if self.seconds and left > 0:
+            return left
+        self.seconds = min(2 * self.seconds, _LONGEST_PATIENCE) or _FIRST_PATIENCE
+        self.since = now
+        return 0.0
+
+
+def counted(daemon_set: Object, places: Places, wanted: set[str], digest: str, now: float) -> Object:
+    """The counts of a daemon set's status: of nodes, each judged by its oldest pod."""
+    there = [here[0] for node, here in places.items() if node in wanted]
+    misplaced = [here for node, here in places.items() if node not in wanted]
     min_ready = daemon_set["spec"].get("minReadySeconds", 0)
     available = sum(pods.is_available(pod, min_ready, now) for pod in there)
     found = {
         "currentNumberScheduled": len(there),
-        "numberMisscheduled": len(live) - len(there),
+        "numberMisscheduled": len(misplaced),
         "desiredNumberScheduled": len(wanted),
         "numberReady": sum(map(pods.is_ready, there)),
         "observedGeneration": daemon_set["metadata"]["generation"],
@@ -135,6 +187,17 @@ def _pod_spec(daemon_set: Object) -> Object:
 
 def _takes(node: Object, spec: Object) -> bool:
     return fits_labels(spec, node) and tolerates_all(spec, node)
+
+
+def _keeps(node: Object, spec: Object) -> bool:
+    """True when a daemon that runs there may stay, though none would be made there."""
+    taints = [taint for taint in node["spec"].get("taints") or () if taint["effect"] == "NoExecute"]
+    return fits_labels(spec, node) and all(tolerated(spec, taint) for taint in taints)
+
+
+def _rolls(daemon_set: Object) -> bool:
+    strategy = daemon_set["spec"].get("updateStrategy") or {}
+    return bool(strategy.get("type", "RollingUpdate") == "RollingUpdate")
 
 
 def _only_on(node: str) -> Object:

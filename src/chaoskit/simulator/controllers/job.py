@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 from chaoskit.simulator.api import Api, Object
-from chaoskit.simulator.controllers import pods
+from chaoskit.simulator.controllers import indexes, jobstatus, pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.jobstatus import SUCCEEDED, Ending, finished_at
 from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone, owner_of, parse_time, timestamp
@@ -19,36 +19,6 @@ _BATCH = 1.0
 """Seconds after a change of its pods until a job looks at them."""
 _FIRST_BACK_OFF = 10.0
 _LONGEST_BACK_OFF = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a job ends: the two conditions that say so, one after the other, with reason and message."""
-
-    target: str
-    final: str
-    reason: str
-    message: str
-
-
-SUCCEEDED = Ending(
-    "SuccessCriteriaMet",
-    "Complete",
-    "CompletionsReached",
-    "Reached expected number of succeeded pods",
-)
-TOO_MANY_FAILED = Ending(
-    "FailureTarget",
-    "Failed",
-    "BackoffLimitExceeded",
-    "Job has reached the specified backoff limit",
-)
-TOO_LATE = Ending(
-    "FailureTarget",
-    "Failed",
-    "DeadlineExceeded",
-    "Job was active longer than specified deadline",
-)
 
 
 class Jobs:
@@ -95,20 +65,27 @@ class Jobs:
         before = job.get("status") or {}
         status = clone(before)
         status.setdefault("startTime", timestamp(now))
-        done = [pod for pod in mine if TRACKING in (pod["metadata"].get("finalizers") or ())]
-        succeeded = [pod for pod in done if pod["status"].get("phase") == "Succeeded"]
-        failed = [pod for pod in done if _failed(pod)]
-        active = [pod for pod in mine if pods.is_active(pod)]
+        held = [pod for pod in mine if TRACKING in (pod["metadata"].get("finalizers") or ())]
+        succeeded = [pod for pod in held if pod["status"].get("phase") == "Succeeded"]
+        failed = [pod for pod in held if jobstatus.has_failed(pod)]
+        active = self._without_strays(job, [pod for pod in mine if pods.is_active(pod)])
+        done = indexes.done(job, succeeded)
         good, bad = status.get("succeeded", 0) + len(succeeded), status.get("failed", 0) + len(failed)
-        ending = _ending(job, good, bad, parse_time(status["startTime"]).timestamp(), now)
+        if done:
+            good = len(done)
+            status |= {"succeeded": good, "completedIndexes": indexes.written(done)}
+        running = any(not pods.is_finished(pod) for pod in mine)
+        ending = jobstatus.how_it_ends(
+            job, good, bad, parse_time(status["startTime"]).timestamp(), now, running=running
+        )
         self._look_again(job, status, now)
         if ending is not None:
             self._delete(job, active)
             active = []
         else:
-            made = self._make(job, active, good, bad, failed)
+            made = self._make(job, active, good, bad, failed, done)
             status["active"] = len(active) + made
-        status |= _counts(mine, active)
+        status |= jobstatus.counts(mine, active)
         if not status.get("active") or ending is not None:
             status.pop("active", None)
         self._count(job, status, succeeded, failed, ending)
@@ -119,13 +96,30 @@ class Jobs:
             left = parse_time(status["startTime"]).timestamp() + deadline - now
             self._queue.enqueue(key_of(job), max(left, _BATCH))
 
+    def _without_strays(self, job: Object, active: list[Object]) -> list[Object]:
+        """The pods that work on what the job is to do; those of indexes that it no longer has go."""
+        if not indexes.are_counted(job):
+            return active
+        strays = [pod for pod in active if indexes.index_of(pod, job["spec"]["completions"]) is None]
+        self._delete(job, strays)
+        return [pod for pod in active if pod not in strays]
+
     def _make(
-        self, job: Object, active: Sequence[Object], good: int, bad: int, failed: Sequence[Object]
+        self,
+        job: Object,
+        active: Sequence[Object],
+        good: int,
+        bad: int,
+        failed: Sequence[Object],
+        done: Collection[int],
     ) -> int:
         """Makes the pods that are missing, unless a failure lies too short a time back; their number."""
         spec = job["spec"]
         parallel = spec.get("parallelism", 1)
-        left = spec["completions"] - good if spec.get("completions") is not None else parallel
+        if spec.get("completions") is not None:
+            left = spec["completions"] - good
+        else:  # the first success says that there is no work left: what runs may end, nothing new begins
+            left = len(active) if good else parallel
         missing = int(min(parallel, left)) - len(active)
         if spec.get("suspend") or missing <= 0:
             self._delete(job, active[: max(0, -missing)])
@@ -134,18 +128,20 @@ class Jobs:
         if wait > 0:
             self._queue.enqueue(key_of(job), wait)
             return 0
-        for _ in range(missing):
-            template = job["spec"]["template"]
-            prefix = job["metadata"]["name"] + "-"
-            pod = pods.from_template(job, template, generateName=prefix, finalizers=[TRACKING])
-            self._control.create(job, pod)
+        if indexes.are_counted(job):
+            taken = {*done, *indexes.of(active, spec["completions"])}
+            for index in indexes.missing(spec["completions"], taken, missing):
+                self._control.create(job, _pod(job, index))
+        else:
+            for _ in range(missing):
+                self._control.create(job, _pod(job))
         return missing
 
     def _back_off(self, job: Object, bad: int, failed: Sequence[Object]) -> float:
         if not bad:
             return 0.0
         mine = self._pods.find("controller", job["metadata"]["uid"])
-        ends = [_ended_at(pod) for pod in [*failed, *mine] if _failed(pod)]
+        ends = [jobstatus.ended_at(pod) for pod in [*failed, *mine] if jobstatus.has_failed(pod)]
         wait: float = min(_FIRST_BACK_OFF * 2 ** (bad - 1), _LONGEST_BACK_OFF)
         return max(ends, default=0.0) + wait - self._engine.now()
 
@@ -164,18 +160,17 @@ class Jobs:
         ending: Ending | None,
     ) -> None:
         """Each ended pod is counted once: noted by uid, released, and only then added to the sum."""
-        uncounted = {
-            name: [pod["metadata"]["uid"] for pod in ended]
-            for name, ended in (("succeeded", succeeded), ("failed", failed))
-            if ended
-        }
-        if uncounted:
+        by_uid = [("failed", failed)]
+        if not indexes.are_counted(job):  # whose successes are told by their indexes
+            by_uid.insert(0, ("succeeded", succeeded))
+        uncounted = {name: [pod["metadata"]["uid"] for pod in ended] for name, ended in by_uid if ended}
+        if succeeded or failed:
             if ending is not None:
-                _add_condition(status, ending, ending.target, timestamp(self._engine.now()))
+                jobstatus.add_condition(status, ending, ending.target, timestamp(self._engine.now()))
             job = self._write(job, status | {"uncountedTerminatedPods": uncounted})
             for pod in (*succeeded, *failed):
                 self._release(pod)
-        for name, ended in (("succeeded", succeeded), ("failed", failed)):
+        for name, ended in by_uid:
             if ended:
                 status[name] = status.get(name, 0) + len(ended)
         status["uncountedTerminatedPods"] = {}
@@ -187,8 +182,8 @@ class Jobs:
     def _end(self, job: Object, status: Object, ending: Ending) -> None:
         now = timestamp(self._engine.now())
         if not any(c["type"] == ending.target for c in status.get("conditions") or ()):
-            _add_condition(status, ending, ending.target, now)
-        _add_condition(status, ending, ending.final, now)
+            jobstatus.add_condition(status, ending, ending.target, now)
+        jobstatus.add_condition(status, ending, ending.final, now)
         if ending is SUCCEEDED:
             status["completionTime"] = now
         job = self._write(job, status)
@@ -222,57 +217,11 @@ class Jobs:
             self._api.delete(KIND, *key_of(job), propagation="Foreground", uid=uid)
 
 
-def finished_at(job: Object) -> float | None:
-    """When the job completed or failed for good (Unix seconds); None while it has not."""
-    for kind in ("Complete", "Failed"):
-        found = pods.condition(job, kind)
-        if found is not None and found["status"] == "True":
-            return parse_time(found["lastTransitionTime"]).timestamp()
-    return None
-
-
-def _ending(job: Object, good: int, bad: int, started: float, now: float) -> Ending | None:
-    spec = job["spec"]
-    deadline = spec.get("activeDeadlineSeconds")
-    if bad > spec.get("backoffLimit", 6):
-        return TOO_MANY_FAILED
-    if deadline is not None and now >= started + deadline:
-        return TOO_LATE
-    enough = spec.get("completions") or 1
-    return SUCCEEDED if good >= enough else None
-
-
-def _failed(pod: Object) -> bool:
-    """True for a pod that counts as failed: ended so, or deleted before it could succeed."""
-    phase = pod["status"].get("phase")
-    return phase == "Failed" or (pods.is_terminating(pod) and phase != "Succeeded")
-
-
-def _ended_at(pod: Object) -> float:
-    ends = [
-        (status.get("state") or {}).get("terminated", {}).get("finishedAt")
-        for status in pod["status"].get("containerStatuses") or ()
-    ]
-    known = [parse_time(end).timestamp() for end in ends if end]
-    return max(known, default=parse_time(pod["metadata"]["creationTimestamp"]).timestamp())
-
-
-def _counts(mine: Sequence[Object], active: Sequence[Object]) -> Object:
-    going = sum(pods.is_terminating(pod) and not pods.is_finished(pod) for pod in mine)
-    return {
-        "terminating": going,
-        "ready": sum(map(pods.is_ready, active)),
-        "uncountedTerminatedPods": {},
-    }
-
-
-def _add_condition(status: Object, ending: Ending, kind: str, now: str) -> None:
-    made = {
-        "type": kind,
-        "status": "True",
-        "lastProbeTime": now,
-        "lastTransitionTime": now,
-        "reason": ending.reason,
-        "message": ending.message,
-    }
-    status["conditions"] = [*(status.get("conditions") or []), made]
+def _pod(job: Object, index: int | None = None) -> Object:
+    """A new pod of the job, on that index if it has any."""
+    name = job["metadata"]["name"]
+    prefix = f"{name}-" if index is None else indexes.prefix(name, index)
+    pod = pods.from_template(job, job["spec"]["template"], generateName=prefix, finalizers=[TRACKING])
+    if index is not None:
+        indexes.mark(pod, name, index)
+    return pod

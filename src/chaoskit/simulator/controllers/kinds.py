@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
 from chaoskit.simulator.apiserver.definitions import DEFINITION, stored_key
-from chaoskit.simulator.apiserver.resources import BUILT_IN
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
-from chaoskit.simulator.controllers.placement import tolerates
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import parse_time, timestamp
 from chaoskit.simulator.recorder import Recorder
+from chaoskit.simulator.tolerations import tolerates
 
 _CORDONED = "node.kubernetes.io/unschedulable"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
-_SHORT = "node.kubernetes.io/memory-pressure"
-_OURS = frozenset({_CORDONED, _UNREACHABLE, _SHORT})
+_SHORT = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+}
+"""The taint of each condition that says what a node is short of."""
+_OURS = frozenset({_CORDONED, _UNREACHABLE, *_SHORT.values()})
 _LEASE = "Lease.coordination.k8s.io"
 _GRACE = 50.0
 """Seconds without a renewed lease after which a node is lost."""
@@ -149,8 +154,7 @@ def _wanted(node: Object) -> list[tuple[str, str]]:
     found = []
     if node["spec"].get("unschedulable"):
         found.append((_CORDONED, "NoSchedule"))
-    if pods.is_true(node, "MemoryPressure"):
-        found.append((_SHORT, "NoSchedule"))
+    found += [(taint, "NoSchedule") for kind, taint in _SHORT.items() if pods.is_true(node, kind)]
     if _is_lost(node):
         found += [(_UNREACHABLE, "NoSchedule"), (_UNREACHABLE, "NoExecute")]
     return found

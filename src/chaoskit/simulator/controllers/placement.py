@@ -9,6 +9,7 @@ from typing import Any
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.quantities import parse
+from chaoskit.simulator.tolerations import tolerated
 
 UNSCHEDULABLE = "node(s) were unschedulable"
 AFFINITY = "node(s) didn't match Pod's node affinity/selector"
@@ -16,7 +17,7 @@ TOO_MANY = "Too many pods"
 _HOPELESS = "Preemption is not helpful for scheduling"
 _NO_VICTIMS = "No preemption victims found for incoming pod"
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
-_CORDONED = "node.kubernetes.io/unschedulable"
+_CORDONED: Mapping[str, str] = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
 @dataclass(slots=True)
@@ -59,12 +60,12 @@ class Refusal:
 
 def refusal(spec: Mapping[str, Any], node: Object, used: Used) -> Refusal | None:
     """Why the pod cannot go on the node, by the first filter that says so; None when it can."""
-    if node["spec"].get("unschedulable") and not _tolerates(spec, _CORDONED, "", "NoSchedule"):
+    if node["spec"].get("unschedulable") and not tolerated(spec, _CORDONED):
         return Refusal((UNSCHEDULABLE,))
     for taint in node["spec"].get("taints") or ():
-        key, value, effect = taint["key"], taint.get("value", ""), taint["effect"]
-        if effect != "PreferNoSchedule" and not _tolerates(spec, key, value, effect):
-            return Refusal((f"node(s) had untolerated taint {{{key}: {value}}}",))
+        if taint["effect"] != "PreferNoSchedule" and not tolerated(spec, taint):
+            told = f"{{{taint['key']}: {taint.get('value', '')}}}"
+            return Refusal((f"node(s) had untolerated taint {told}",))
     if not fits_labels(spec, node):
         return Refusal((AFFINITY,))
     return _lacking(requests(spec), node["status"].get("allocatable") or {}, used)
@@ -142,26 +143,9 @@ def _holds(  # noqa: PLR0911 - one line for each operator
 def tolerates_all(spec: Mapping[str, Any], node: Object) -> bool:
     """True when no taint of the node keeps the pod away."""
     return all(
-        taint["effect"] == "PreferNoSchedule"
-        or _tolerates(spec, taint["key"], taint.get("value", ""), taint["effect"])
+        taint["effect"] == "PreferNoSchedule" or tolerated(spec, taint)
         for taint in node["spec"].get("taints") or ()
     )
-
-
-def _tolerates(spec: Mapping[str, Any], key: str, value: str, effect: str) -> bool:
-    taint = {"key": key, "value": value, "effect": effect}
-    return any(tolerates(toleration, taint) for toleration in spec.get("tolerations") or ())
-
-
-def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    """True when a pod with this toleration puts up with the taint."""
-    if toleration.get("effect") not in {None, "", taint["effect"]}:
-        return False
-    if toleration.get("key") not in {None, "", taint["key"]}:
-        return False
-    if toleration.get("operator", "Equal") == "Exists":
-        return True
-    return bool(toleration.get("key")) and toleration.get("value", "") == taint.get("value", "")
 
 
 def score(spec: Mapping[str, Any], node: Object, used: Used, siblings: int) -> tuple[float, float]:

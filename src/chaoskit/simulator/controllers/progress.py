@@ -149,8 +149,9 @@ def _note_failure(found: Object, sets: Sequence[Object], now: str) -> None:
     """``ReplicaFailure`` is copied from a replica set that cannot make its pods."""
     failures = (pods.condition(item, "ReplicaFailure") for item in sets)
     failure = next(filter(None, failures), None)
-    _drop(found, "ReplicaFailure")
-    if failure is not None:
+    if failure is None:
+        _drop(found, "ReplicaFailure")
+    else:
         set_condition(found, "ReplicaFailure", "True", failure["reason"], failure["message"], now)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaoskit.simulator.api import Access, ApiError, Object
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
 from chaoskit.simulator.apiserver.definitions import stored_key
-from chaoskit.simulator.apiserver.resources import BUILT_IN
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 
 _ACTIONS = {"Eviction.policy": "pods/eviction", "PodExecOptions": "pods/exec"}
@@ -33,7 +33,7 @@ class Account:
 
     def get(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """As `Api.get`; 403 without the right."""
-        self.require("get", kind, namespace)
+        self.require("get", kind, namespace, name)
         return self._api.get(kind, namespace, name)
 
     def list(self, kind: str, namespace: str | None = None, labels: str = "") -> tuple[Object, ...]:
@@ -43,12 +43,14 @@ class Account:
 
     def create(self, body: Object) -> Object:
         """As `Api.create`; 403 without the right."""
-        self.require("create", kind_of(body), body["metadata"].get("namespace"))
+        kind, meta = kind_of(body), body["metadata"]
+        self.require("create", kind, meta.get("namespace"), meta["name"] if kind in _ACTIONS else "")
         return self._api.create(body)
 
     def update(self, body: Object, subresource: str = "") -> Object:
         """As `Api.update`; 403 without the right."""
-        self.require("update", kind_of(body), body["metadata"].get("namespace"))
+        meta = body["metadata"]
+        self.require("update", kind_of(body), meta.get("namespace"), meta["name"])
         return self._api.update(body, subresource)
 
     def patch(
@@ -60,7 +62,7 @@ class Account:
         subresource: str = "",
     ) -> Object:
         """As `Api.patch`; 403 without the right."""
-        self.require("patch", kind, namespace)
+        self.require("patch", kind, namespace, name)
         return self._api.patch(kind, namespace, name, patch, subresource)
 
     def delete(
@@ -74,15 +76,16 @@ class Account:
         uid: str | None = None,
     ) -> None:
         """As `Api.delete`; 403 without the right."""
-        self.require("delete", kind, namespace)
+        self.require("delete", kind, namespace, name)
         self._api.delete(kind, namespace, name, grace=grace, propagation=propagation, uid=uid)
 
-    def require(self, verb: str, kind: str, namespace: str | None) -> None:
-        """Returns if the account may; raises `ApiError` 403 in the API server's words otherwise."""
+    def require(self, verb: str, kind: str, namespace: str | None, name: str = "") -> None:
+        """Returns if the account may do that to what has this name, or to any; `ApiError` 403 otherwise."""
         resource, _, below = RESOURCES[kind].partition("/")
         group = "" if resource == "pods" else kind.partition(".")[2]
         attributes = {"verb": verb, "group": group, "resource": resource, "subresource": below}
         attributes |= {"namespace": namespace} if namespace else {}
+        attributes |= {"name": name} if name else {}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
@@ -95,9 +98,11 @@ class Account:
         }
         if not self._api.create(review)["status"]["allowed"]:
             where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+            what = f"{resource}.{group}" if group else resource
+            what += f' "{name}"' if name else ""
             message = (
-                f'{resource}{"." + group if group else ""} is forbidden: User "{self._user}" '
-                f'cannot {verb} resource "{resource}" in API group "{group}" {where}'
+                f'{what} is forbidden: User "{self._user}" cannot {verb} resource "{resource}" '
+                f'in API group "{group}" {where}'
             )
             raise ApiError(403, "Forbidden", message)
 

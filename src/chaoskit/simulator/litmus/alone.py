@@ -152,7 +152,8 @@ def by_exec(chaos: Chaos) -> Script:
 
 def _begin(chaos: Chaos, pod: Object) -> None:
     me, meta = chaos.me, pod["metadata"]
-    Account(me.world.api, me.namespace, me.account).require("create", "PodExecOptions", meta["namespace"])
+    account = Account(me.world.api, me.namespace, me.account)
+    account.require("create", "PodExecOptions", meta["namespace"], meta["name"])
     container = me.env.get("TARGET_CONTAINER") or pod["spec"]["containers"][0]["name"]
     victim = Victim(meta["name"], meta["namespace"], container)
     me.tell_engine("ChaosInject", f"Injecting {me.experiment} chaos on {meta['name']} pod")

@@ -155,7 +155,9 @@ class Experiment:
         duration = self._chaos.integer("TOTAL_CHAOS_DURATION")
         for probe in self._probes:
             if probe.mode == "OnChaos":
-                self._watch(probe, self._me.now() + duration)
+                # of a delayed one Litmus takes seconds from nanoseconds: no time is left, and it just passes
+                lasts = 0 if probe.delay and probe.type in {"k8sProbe", "promProbe"} else duration
+                self._watch(probe, self._me.now() + lasts)
 
     def _watch(self, probe: Probe, until: float) -> None:
         task = self._me.world.engine.spawn(self._watched(probe, until))

@@ -91,12 +91,31 @@ def trial(probe: Probe, api: Access, reach: Reach) -> Trial:
     yield probe.delay
     for left in range(probe.attempts - 1, -1, -1):
         try:
-            return (yield from _evaluate(probe, api, reach))
+            return (yield from _in_time(probe, _evaluate(probe, api, reach)))
         except (NotHeldError, ChaosError):
             if not left:
                 raise
         yield probe.interval
     raise ChaosError(f"{probe.code}_PROBE_ERROR", "no attempts")
+
+
+def _in_time(probe: Probe, evaluation: Trial) -> Trial:
+    """The evaluation's answer, if it came within the probe's timeout: Litmus asks so only afterwards.
+
+    An httpProbe hands its timeout to its client, where 0 means for ever; to the others 0 is no time.
+    """
+    spent = 0.0
+    while True:
+        try:
+            wait = next(evaluation)
+        except StopIteration as done:
+            told: str = done.value
+            break
+        spent += wait
+        yield wait
+    if probe.type != "httpProbe" and spent >= probe.timeout:
+        raise NotHeldError("probe is failed due to timeout")
+    return told
 
 
 def _evaluate(probe: Probe, api: Access, reach: Reach) -> Trial:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.engine import Engine, Script
 from chaoskit.simulator.node import nodes
-from chaoskit.simulator.objects import micro_timestamp, timestamp
+from chaoskit.simulator.objects import micro_timestamp
 
 _RENEW = 10.0
 _REPORT = 300.0
 _DURATION = 40
 
 
-def heartbeat(api: Api, engine: Engine, node: str) -> Script:
-    """The script that keeps `node` alive; whoever cancels it lets the node fall silent."""
-    _report(api, engine, node)
+def heartbeat(api: Api, engine: Engine, node: str, short: Callable[[], Collection[str]]) -> Script:
+    """The script that keeps `node` alive; whoever cancels it lets the node fall silent.
+
+    `short` gives the conditions that say what the node is short of.
+    """
+    _report(api, engine, node, short())
     reported = engine.now()
     while True:
         _renew(api, engine, node)
         yield _RENEW
         if engine.now() - reported >= _REPORT:
-            _report(api, engine, node)
+            _report(api, engine, node, short())
             reported = engine.now()
 
 
@@ -57,19 +62,7 @@ def _first(api: Api, node: str, now: str) -> None:
             raise
 
 
-def _report(api: Api, engine: Engine, node: str) -> None:
-    """The node's own conditions are true as of now; one that turned keeps the time it turned at."""
+def _report(api: Api, engine: Engine, node: str, short: Collection[str]) -> None:
     body = api.get("Node", None, node)
-    if body is None:
-        return
-    before = {c["type"]: c for c in body.get("status", {}).get("conditions") or ()}
-    found = nodes.conditions(engine.now())
-    for condition in found:
-        old = before.pop(condition["type"], None)
-        if old is not None and condition["type"] == "MemoryPressure":
-            condition.update(old)  # whoever watches the node's memory says so
-        if old is not None and old["status"] == condition["status"]:
-            condition["lastTransitionTime"] = old["lastTransitionTime"]
-        condition["lastHeartbeatTime"] = timestamp(engine.now())
-    status = {"conditions": found + list(before.values())}
-    api.patch("Node", None, node, {"status": status}, "status")
+    if body is not None:
+        nodes.report(api, body, engine.now(), short)

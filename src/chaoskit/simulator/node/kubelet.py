@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Network
 from typing import Literal
 
 from chaoskit.simulator.api import Api, Change, Object
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Engine, Task
 from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node.addresses import Addresses
 from chaoskit.simulator.node.container import Line, Node, Runner
+from chaoskit.simulator.node.eviction import Key
 from chaoskit.simulator.node.heartbeat import heartbeat
 from chaoskit.simulator.node.podworker import PodWorker
 from chaoskit.simulator.node.pressure import Pressure
@@ -33,9 +34,9 @@ class Kubelet:
         self._effects = effects
         self._nodes: dict[str, Node] = {}
         self._beats: dict[str, Task] = {}
-        self._addresses: dict[str, _Addresses] = {}
-        self._workers: dict[tuple[str, str], PodWorker] = {}
-        self._early: dict[str, dict[tuple[str, str], Object]] = {}
+        self._addresses: dict[str, Addresses] = {}
+        self._workers: dict[Key, PodWorker] = {}
+        self._early: dict[str, dict[Key, Object]] = {}
         self._muted: dict[str, list[Effect]] = {}
         self._pressures: dict[str, Pressure] = {}
 
@@ -104,15 +105,20 @@ class Kubelet:
         worker = self._workers.get((namespace, pod))
         return worker is not None and worker.runner(container).running
 
-    def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
-        """`available` bytes of memory are left on the node, of which its pods use so much each."""
-        if node in self._beats:
-            self._pressures[node].told(available, {key: n for key, n in used.items() if key in self._workers})
+    def node_usage(self, node: str, resource: str, available: float, used: Mapping[Key, float]) -> None:
+        """So much of a resource (``memory``, ``ephemeral-storage``, ``pids``) is left on the node.
 
-    def _evict(self, key: tuple[str, str], why: str) -> None:
+        Its pods use so much of it each.
+        """
+        if node in self._beats:
+            here = {key: amount for key, amount in used.items() if key in self._workers}
+            self._pressures[node].told(resource, available, here)
+
+    def _evict(self, key: Key, why: str) -> None:
+        """The pod goes for want of what its node has."""
         worker = self._workers.get(key)
         if worker is not None:
-            worker.evict(why)
+            worker.evict(why, disrupted=True)
 
     def execute(
         self,
@@ -153,7 +159,7 @@ class Kubelet:
             self._effects.end(effect)
         if node in self._nodes and node not in self._beats:
             self._nodes[node].away = False
-            self._beats[node] = self._engine.spawn(heartbeat(self._api, self._engine, node))
+            self._beats[node] = self._beating(node)
             for pod in self._api.list("Pod"):
                 self._pod_changed("MODIFIED", pod)
             for worker in self._workers.values():
@@ -185,11 +191,15 @@ class Kubelet:
             programs=self.programs,
             recorder=Recorder(self._api, self._engine, "kubelet", name),
         )
-        self._addresses[name] = _Addresses(body["spec"].get("podCIDR", "10.244.255.0/24"))
+        self._addresses[name] = Addresses(body["spec"].get("podCIDR", "10.244.255.0/24"))
         self._pressures[name] = Pressure(self._api, self._engine, name, self._evict)
-        self._beats[name] = self._engine.spawn(heartbeat(self._api, self._engine, name))
+        self._beats[name] = self._beating(name)
         for pod in self._early.pop(name, {}).values():
             self._pod_changed("ADDED", pod)
+
+    def _beating(self, node: str) -> Task:
+        pressure = self._pressures[node]
+        return self._engine.spawn(heartbeat(self._api, self._engine, node, lambda: pressure.conditions))
 
     def _pod_changed(self, change: Change, pod: Object) -> None:
         key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
@@ -209,8 +219,12 @@ class Kubelet:
         elif node in self._beats:
             self._accept(key, pod, node)
 
-    def _accept(self, key: tuple[str, str], pod: Object, node: str) -> None:
+    def _accept(self, key: Key, pod: Object, node: str) -> None:
         if pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
+            return
+        refusal = self._pressures[node].refusal(pod)
+        if refusal:
+            self._reject(key, pod, node, refusal)
             return
         addresses = self._addresses[node]
         host_network = pod["spec"].get("hostNetwork", False)
@@ -220,7 +234,13 @@ class Kubelet:
         worker.start()
         worker.changed(pod)
 
-    def _forget(self, key: tuple[str, str]) -> None:
+    def _reject(self, key: Key, pod: Object, node: str, why: str) -> None:
+        """The pod has failed before anything of it ran."""
+        self._nodes[node].recorder.event(pod, "Warning", "Evicted", why)
+        failed = {"phase": "Failed", "reason": "Evicted", "message": f"Pod was rejected: {why}"}
+        self._api.patch("Pod", *key, {"status": failed}, "status")
+
+    def _forget(self, key: Key) -> None:
         worker = self._workers.pop(key, None)
         if worker is not None:
             worker.removed()
@@ -241,12 +261,14 @@ class Kubelet:
         key = (effect.namespace, effect.pod)
         worker = self._workers.get(key)
         written = sum(e.amount for e in self._effects.on(*key) if e.kind == "disk-used")
-        for runner in worker.main if worker is not None else ():
+        if worker is None:
+            return
+        for runner in worker.main:
             limits = (runner.container.spec.get("resources") or {}).get("limits") or {}
             limit = limits.get("ephemeral-storage")
             if runner.container.name == effect.container and limit is not None and written > parse(limit):
                 why = f'Container {effect.container} exceeded its local ephemeral storage limit "{limit}". '
-                self._evict(key, why)
+                worker.evict(why)
 
     def _runner(self, namespace: str, pod: str, container: str) -> Runner:
         worker = self._workers.get((namespace, pod))
@@ -258,24 +280,3 @@ class Kubelet:
 def _node_of(pod: Object) -> str:
     node: str = pod["spec"].get("nodeName", "")
     return node
-
-
-class _Addresses:
-    """The pod addresses of one node, given out in turn; the first two are the network's and the bridge's."""
-
-    def __init__(self, block: str) -> None:
-        network = IPv4Network(block)
-        self._free = {str(host): None for host in list(network.hosts())[1:]}
-
-    def take(self) -> str:
-        """An address that nobody has, the one longest unused; RuntimeError when all are taken."""
-        if not self._free:
-            raise RuntimeError("no addresses left on the node; it takes more pods than its range has")
-        address = next(iter(self._free))
-        del self._free[address]
-        return address
-
-    def give_back(self, address: str) -> None:
-        """The address may be given out again."""
-        if address:
-            self._free[address] = None

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.objects import timestamp
 
 LEASES = "kube-node-lease"
+MOST_PROCESSES = 32768
+"""How many processes a node can have."""
 _READY = ("Ready", "True", "KubeletReady", "kubelet is posting ready status")
-_PRESSURES = (
-    ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-)
+_PRESSURES = {
+    "MemoryPressure": (
+        ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    ),
+    "DiskPressure": (
+        ("False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    "PIDPressure": (
+        ("False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("True", "KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
+}
+"""What a node says of what it can run short of: while it has enough, and while it is short."""
 
 
 def create(
@@ -86,9 +100,27 @@ def _status(number: int, now: float, resources: dict[str, str]) -> Object:
     }
 
 
-def conditions(now: float) -> list[Object]:
-    """The four conditions of a healthy node, all since `now`."""
+def report(api: Api, body: Object, now: float, short: Collection[str]) -> None:
+    """The node's conditions are true as of `now`; what did not turn keeps the time at which it last did."""
+    before = {c["type"]: c for c in body.get("status", {}).get("conditions") or ()}
+    found = conditions(now, short)
+    for condition in found:
+        old = before.pop(condition["type"], None)
+        if old is not None and old["status"] == condition["status"]:
+            condition["lastTransitionTime"] = old["lastTransitionTime"]
+    status = {"conditions": found + list(before.values())}
+    api.patch("Node", None, body["metadata"]["name"], {"status": status}, "status")
+
+
+def reason(condition: str, *, short: bool) -> str:
+    """The reason of a condition about what a node can run short of."""
+    return _PRESSURES[condition][short][1]
+
+
+def conditions(now: float, short: Collection[str] = ()) -> list[Object]:
+    """The conditions of a node that is ready, and under the pressures of `short`, all since `now`."""
     stamp = timestamp(now)
+    pressures = [(kind, *told[kind in short]) for kind, told in _PRESSURES.items()]
     return [
         {
             "type": kind,
@@ -98,7 +130,7 @@ def conditions(now: float) -> list[Object]:
             "reason": reason,
             "message": message,
         }
-        for kind, status, reason, message in (*_PRESSURES, _READY)
+        for kind, status, reason, message in (*pressures, _READY)
     ]
 
 

@@ -94,6 +94,21 @@ def status(
     return found | _amounts(pod)
 
 
+def disrupted(conditions: Sequence[Object], why: str, now: float) -> list[Object]:
+    """The conditions of a pod that its kubelet has put out."""
+    if any(condition["type"] == "DisruptionTarget" for condition in conditions):
+        return list(conditions)
+    made = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": timestamp(now),
+        "reason": "TerminationByKubelet",
+        "message": why,
+    }
+    return [made, *conditions]
+
+
 def _amounts(pod: Object) -> Object:
     """What the pod as a whole asks for and may have: its only container's share, as that is written.
 

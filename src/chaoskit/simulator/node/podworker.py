@@ -51,6 +51,7 @@ class PodWorker:
         self._due: Due | None = None
         self._over = False
         self._evicted = ""
+        self._disrupted = False
 
     @property
     def runners(self) -> tuple[Runner, ...]:
@@ -78,12 +79,15 @@ class PodWorker:
         if "deletionTimestamp" in pod["metadata"]:
             self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 
-    def evict(self, why: str) -> None:
-        """The pod is being stopped for want of what its node has; it fails, and its object stays."""
+    def evict(self, why: str, *, disrupted: bool = False) -> None:
+        """The pod is being stopped; it fails, and its object stays.
+
+        `disrupted` pods go for want of what their node has, and not for what they did themselves.
+        """
         if self._over or self._stopping is not None or self._evicted:
             return
         self._node.recorder.event(self.object, "Warning", "Evicted", why)
-        self._evicted, self._policy = why, "Never"
+        self._evicted, self._policy, self._disrupted = why, "Never", disrupted
         if self._task is not None:
             self._task.cancel()
         for runner in self.runners:
@@ -125,6 +129,9 @@ class PodWorker:
         status = podstatus.status(self.object, init, main, facts, self._node.engine.now())
         if self._evicted and self._phase:
             status |= {"reason": "Evicted", "message": self._evicted}
+            if self._disrupted:
+                now = self._node.engine.now()
+                status["conditions"] = podstatus.disrupted(status["conditions"], self._evicted, now)
         before = self.object.get("status") or {}
         if any(before.get(key) != value for key, value in status.items()):
             self._write(status)

@@ -1,25 +1,46 @@
-"""Memory pressure: a node that runs out says so, takes no more pods, and evicts those that use too much."""
+"""Node pressure: a node short of memory, disk or processes says so, takes no more pods, and evicts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import timestamp
+from chaoskit.simulator.node import eviction, nodes
+from chaoskit.simulator.node.eviction import Key
 from chaoskit.simulator.quantities import parse
 from chaoskit.simulator.recorder import Recorder
+from chaoskit.simulator.tolerations import tolerated
 
-Key = tuple[str, str]
-"""Namespace and name of a pod."""
-
-_THRESHOLD = 100 * 2.0**20
-"""Bytes that must stay available on a node."""
 _BETWEEN_EVICTIONS = 10.0
 _TRANSITION = 300.0
 """Seconds that a node goes on saying so after it had enough again."""
-_SHORT = ("True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
-_ENOUGH = ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available")
+_SHORT_OF_MEMORY: Mapping[str, str] = {"key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"}
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What must stay available of a resource: `share` of what the node has, or `least`."""
+
+    condition: str
+    least: float = 0.0
+    share: float = 0.0
+
+    def of(self, capacity: float) -> float:
+        """The amount, on a node that has so much."""
+        return self.least or float(int(self.share * capacity))
+
+
+THRESHOLDS: Mapping[str, Threshold] = {
+    "memory": Threshold("MemoryPressure", least=100 * 2.0**20),
+    "ephemeral-storage": Threshold("DiskPressure", share=0.1),
+    "pids": Threshold("PIDPressure", share=0.1),
+}
+"""A kubelet's defaults; for processes, where it has none, what managed clusters set as ``pid.available``.
+
+In the order in which a kubelet reclaims them.
+"""
 
 
 class Pressure:
@@ -32,61 +53,59 @@ class Pressure:
         self._evict = evict
         self._events = Recorder(api, engine, "kubelet", node)
         self._evicted_at = float("-inf")
-        self._short_at: float | None = None
+        self._short_at: dict[str, float] = {}
 
     @property
-    def here(self) -> bool:
-        """True while the node says that its memory is short."""
-        return self._short_at is not None
+    def conditions(self) -> tuple[str, ...]:
+        """The conditions that say what the node is short of now."""
+        return tuple(one.condition for name, one in THRESHOLDS.items() if name in self._short_at)
 
-    def told(self, available: float, used: Mapping[Key, float]) -> None:
-        """`available` bytes are left on the node, whose pods use so much each."""
-        now = self._engine.now()
-        if available < _THRESHOLD:
-            if not self.here:
-                self._turn(*_SHORT)
-            self._short_at = now
+    def told(self, resource: str, available: float, used: Mapping[Key, float]) -> None:
+        """So much of a resource is left on the node, whose pods use so much each."""
+        node, now = self._api.get("Node", None, self._node), self._engine.now()
+        if node is None:
+            return
+        threshold = THRESHOLDS[resource].of(_capacity(node, resource))
+        since = self._short_at.get(resource)
+        if available < threshold:
+            self._short_at[resource] = now
+            if since is None:
+                self._tell(node, THRESHOLDS[resource].condition)
             if used and now - self._evicted_at >= _BETWEEN_EVICTIONS:
                 self._evicted_at = now
-                self._reclaim(used)
-        elif self._short_at is not None and now - self._short_at >= _TRANSITION:
-            self._short_at = None
-            self._turn(*_ENOUGH)
+                self._reclaim(node, resource, used, threshold, available)
+        elif since is not None and now - since >= _TRANSITION:
+            del self._short_at[resource]
+            self._tell(node, THRESHOLDS[resource].condition)
 
-    def _reclaim(self, used: Mapping[Key, float]) -> None:
-        """The pod that is furthest above its request goes."""
-        node = self._api.get("Node", None, self._node)
-        if node is None:
-            return
-        self._events.event(node, "Warning", "EvictionThresholdMet", "Attempting to reclaim memory")
-        above = {key: amount - self._requested(key) for key, amount in used.items()}
-        victim = max(sorted(above), key=lambda key: above[key])
-        wanted, usage = f"{int(self._requested(victim) / 1024)}Ki", f"{int(used[victim] / 1024)}Ki"
-        self._evict(
-            victim,
-            "The node was low on resource: memory. Threshold quantity: 100Mi. "
-            f"The pod was using {usage}, request is {wanted}, has larger consumption of memory. ",
-        )
+    def refusal(self, pod: Object) -> str:
+        """Why the node takes no such pod now; empty when it does."""
+        if not self.conditions or eviction.is_critical(pod):
+            return ""
+        modest = pod["status"].get("qosClass") != "BestEffort" or tolerated(pod["spec"], _SHORT_OF_MEMORY)
+        if self.conditions == ("MemoryPressure",) and modest:
+            return ""
+        return f"The node had condition: [{' '.join(self.conditions)}]. "
 
-    def _requested(self, key: Key) -> float:
-        pod = self._api.get("Pod", *key)
-        containers = pod["spec"]["containers"] if pod else ()
-        asked = (((c.get("resources") or {}).get("requests") or {}).get("memory", "0") for c in containers)
-        return sum(parse(amount) for amount in asked)
+    def _reclaim(
+        self, node: Object, resource: str, used: Mapping[Key, float], threshold: float, available: float
+    ) -> None:
+        told = f"Attempting to reclaim {resource}"
+        self._events.event(node, "Warning", "EvictionThresholdMet", told)
+        pods = {key: pod for key in used if (pod := self._api.get("Pod", *key)) is not None}
+        chosen = eviction.victim(resource, pods, {key: used[key] for key in pods})
+        if chosen is not None:
+            why = eviction.message(resource, pods[chosen], used[chosen], threshold, available)
+            self._evict(chosen, why)
 
-    def _turn(self, verdict: str, reason: str, message: str) -> None:
-        node = self._api.get("Node", None, self._node)
-        if node is None:
-            return
-        now = timestamp(self._engine.now())
-        self._events.event(node, "Normal", reason.replace("Kubelet", "Node"), _status_of(self._node, reason))
-        turned: Object = {"status": verdict, "reason": reason, "message": message}
-        turned |= {"lastTransitionTime": now, "lastHeartbeatTime": now}
-        conditions = [
-            c | turned if c["type"] == "MemoryPressure" else c for c in node["status"]["conditions"]
-        ]
-        self._api.patch("Node", None, self._node, {"status": {"conditions": conditions}}, "status")
+    def _tell(self, node: Object, condition: str) -> None:
+        """The node's conditions and an event say what has turned."""
+        nodes.report(self._api, node, self._engine.now(), self.conditions)
+        reason = nodes.reason(condition, short=condition in self.conditions).replace("Kubelet", "Node")
+        self._events.event(node, "Normal", reason, f"Node {self._node} status is now: {reason}")
 
 
-def _status_of(node: str, reason: str) -> str:
-    return f"Node {node} status is now: {reason.replace('Kubelet', 'Node')}"
+def _capacity(node: Object, resource: str) -> float:
+    if resource == "pids":
+        return float(nodes.MOST_PROCESSES)
+    return parse(node["status"]["capacity"].get(resource, "0"))

@@ -16,6 +16,7 @@ from chaoskit.simulator.api import Object
 from chaoskit.simulator.engine import Due, Engine, Script
 from chaoskit.simulator.node.commands import COMMANDS
 from chaoskit.simulator.node.shell import OutOfMemoryError, Shell, World
+from chaoskit.simulator.objects import dig
 
 _OUT_OF_MEMORY_AFTER = 0.5
 """Seconds that a command takes to fill the memory it may have."""
@@ -42,6 +43,11 @@ class Invocation:
         """The pod's labels."""
         labels: dict[str, str] = self.object["metadata"].get("labels") or {}
         return labels
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment with the name that its runtime gives the host."""
+        return self.env | {"HOSTNAME": dig(self.object, "spec", "hostname") or self.pod}
 
 
 class Process:
@@ -193,7 +199,7 @@ def command(process: Process) -> Script:
     words = list(process.invocation.command)
     world = World(
         files=process.files,
-        variables=process.invocation.env | {"HOSTNAME": process.invocation.pod},
+        variables=process.invocation.variables,
         out=_lines(process.log),
         err=_lines(process.log),
     )
@@ -250,7 +256,7 @@ def execute(process: Process, words: list[str], read: Callable[[], str | None] =
     err: list[str] = []
     world = World(
         files=process.files,
-        variables=process.invocation.env | {"HOSTNAME": process.invocation.pod},
+        variables=process.invocation.variables,
         out=out.append,
         err=err.append,
         read=read,

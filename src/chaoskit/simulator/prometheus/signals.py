@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -53,11 +53,14 @@ class Series:
 
     def put(self, step: int, value: float) -> None:
         """`value` is the sample of `step`; steps left out since the last one are gaps."""
-        values = self.values
-        missing = step - self.first - len(values)
+        self.reach(step)
+        self.values.append(value)
+
+    def reach(self, step: int) -> None:
+        """The next value belongs to `step`; steps left out since the last one are gaps."""
+        missing = step - self.first - len(self.values)
         if missing:
-            values.extend([_GAP] * missing)
-        values.append(value)
+            self.values.extend([_GAP] * missing)
 
     def at(self, step: int) -> float:
         """The value at `step`; NaN when there is none."""
@@ -132,6 +135,29 @@ class Signals:
         for family in self._by_name.values():
             for labels in [key for key, series in family.items() if series.forget_before(first)]:
                 del family[labels]
+
+
+class Row:
+    """Series that differ in their names alone and are recorded together, most steps the same ones."""
+
+    def __init__(self, signals: Signals, labels: Labels) -> None:
+        self._signals = signals
+        self._labels = labels
+        self._step = -1
+        self._names: tuple[str, ...] = ()
+        self._appends: list[Callable[[float], None]] = []
+
+    def record(self, samples: Mapping[str, float]) -> None:
+        """``chaoskit:<name>`` has these values at the present step."""
+        names, step = tuple(samples), self._signals.step
+        if names != self._names or step != self._step + 1:
+            series = [self._signals.series(f"chaoskit:{name}", self._labels) for name in names]
+            for one in series:
+                one.reach(step)
+            self._names, self._appends = names, [one.values.append for one in series]
+        self._step = step
+        for append, value in zip(self._appends, samples.values(), strict=True):
+            append(value)
 
 
 def _meets(labels: Mapping[str, str], conditions: list[Matcher]) -> bool:

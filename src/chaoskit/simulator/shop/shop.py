@@ -24,6 +24,7 @@ from chaoskit.simulator.traffic.view import ClusterView
 _SOON = 1.0
 """Seconds after a change of pods or effects until traffic has found its new balance."""
 _NEAR_LIMIT = 0.9
+_NODE_NEAR_LIMIT = 0.85
 _SLOW = frozenset({"leak", "hold-connections"})
 """Effects that take minutes to be felt: the next step is soon enough."""
 
@@ -131,12 +132,14 @@ class Shop:
             self._report_node(name, load)
 
     def _report_node(self, name: str, load: NodeLoad) -> None:
-        """The kubelet knows of a node whose memory runs short, and from then on how it goes on."""
-        near = load.memory > _NEAR_LIMIT * load.capacity
-        if near or load.reported:
+        """The kubelet knows of a node that runs short of something, and from then on how it goes on."""
+        uses = load.uses
+        if load.reported or any(use.taken > _NODE_NEAR_LIMIT * use.whole for use in uses):
             load.reported = True
-            there = (s for s in self.traffic.states.values() if s.pod.node == name and s.running)
-            self._kubelet.node_memory(name, load.capacity - load.memory, {s.pod.key: s.memory for s in there})
+            there = [s for s in self.traffic.states.values() if s.pod.node == name and s.running]
+            for use in uses:
+                used = {state.pod.key: use.of(state) for state in there}
+                self._kubelet.node_usage(name, use.resource, use.whole - use.taken, used)
 
     def _report(self, state: PodState) -> None:
         """The kubelet knows of memory near the limit, and once more when it is no longer near it."""

@@ -48,8 +48,10 @@ class Kubelet(Protocol):
         """A node that was lost is back."""
         ...
 
-    def node_memory(self, node: str, available: float, used: Mapping[tuple[str, str], float]) -> None:
-        """So many bytes are left on the node, of which its pods use so much each."""
+    def node_usage(
+        self, node: str, resource: str, available: float, used: Mapping[tuple[str, str], float]
+    ) -> None:
+        """So much of a resource is left on the node, of which its pods use so much each."""
         ...
 
 

@@ -6,9 +6,11 @@ minute, quantiles from histogram buckets, and no sample where a rule would find 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from operator import add
 from typing import Any
 
-from chaoskit.simulator.prometheus.signals import Labels, Series, Signals
+from chaoskit.simulator.prometheus.signals import Labels, Row, Signals
 from chaoskit.simulator.traffic import meters, queueing
 from chaoskit.simulator.traffic.flow import Traffic
 from chaoskit.simulator.traffic.state import DISK, PodState
@@ -17,27 +19,21 @@ from chaoskit.simulator.traffic.view import BAD_WAITING, ClusterView, Pod
 _OOM_WINDOW = 300.0
 
 
-class PodRecorder:
-    """The series of one pod, found once; absent values leave gaps."""
+class _Seen:
+    """One pod's series, and what its object tells, read once for each version of it."""
 
-    def __init__(self, signals: Signals, pod: Pod) -> None:
-        self._signals = signals
-        self._labels: Labels = (
-            ("namespace", pod.namespace),
-            ("pod", pod.name),
-            ("workload", pod.workload),
-            ("workload_kind", pod.workload_kind),
-        )
-        self._series: dict[str, Series] = {}
-        self.step = signals.step
+    __slots__ = ("_pod", "_told", "row")
 
-    def put(self, name: str, value: float) -> None:
-        """``chaoskit:<name>`` of this pod has `value` at `step`."""
-        series = self._series.get(name)
-        if series is None:
-            series = self._signals.series(f"chaoskit:{name}", self._labels)
-            self._series[name] = series
-        series.put(self.step, value)
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self._pod: Pod | None = None
+        self._told: Mapping[str, float] = {}
+
+    def told(self, pod: Pod) -> Mapping[str, float]:
+        """The samples that follow from the pod's object alone."""
+        if pod is not self._pod:
+            self._pod, self._told = pod, _of_its_status(pod)
+        return self._told
 
 
 class Measurement:
@@ -47,78 +43,27 @@ class Measurement:
         self._signals = signals
         self._view = view
         self._traffic = traffic
-        self._recorders: dict[str, PodRecorder] = {}
+        self._rows: dict[str, _Seen] = {}
 
     def record(self, now: float) -> None:
         """All signals have their sample of `now`."""
         self._signals.begin(now)
         served: dict[tuple[str, str], list[float]] = {}
         called: dict[tuple[str, str, str], list[float]] = {}
-        recorders = {}
+        rows = {}
         for state in self._traffic.states.values():
-            recorder = self._recorders.get(state.pod.uid) or PodRecorder(self._signals, state.pod)
-            recorders[state.pod.uid] = recorder
-            recorder.step = self._signals.step
+            uid = state.pod.uid
+            seen = rows[uid] = self._rows.get(uid) or _Seen(Row(self._signals, _labels(state.pod)))
             rates = state.meter.sample(now)
-            self._pod(recorder, state, now)
+            samples = _of_the_pod(state, seen.told(state.pod), now)
             if state.running and rates is not None:
-                self._rates(recorder, state, rates)
+                samples |= _of_its_counters(state, rates)
                 _collect(state, rates, served, called)
-        self._recorders = recorders
+            seen.row.record(samples)
+        self._rows = rows
         self._edges(served, called)
         self._workloads()
         self._nodes(now)
-
-    def _pod(self, recorder: PodRecorder, state: PodState, now: float) -> None:
-        put, pod = recorder.put, state.pod
-        put("ready:bool", float(pod.ready))
-        if pod.phase == "Pending" and not any(c.restarts or c.waiting for c in pod.containers):
-            return
-        put("restarts:total", sum(one.restarts for one in pod.containers))
-        put("waiting_bad:bool", float(any(one.waiting in BAD_WAITING for one in pod.containers)))
-        reasons = {one.last_reason for one in pod.containers}
-        put("last_terminated_oom:bool", float("OOMKilled" in reasons))
-        put("last_terminated_error:bool", float("Error" in reasons))
-        if not state.running:
-            return
-        state.ooms = [at for at in state.ooms if at > now - _OOM_WINDOW] if state.ooms else []
-        put("oom_events:increase5m", float(len(state.ooms)))
-        put("memory_working_set:bytes", state.memory)
-        limit = pod.containers[0].memory_limit
-        if limit:
-            put("memory_usage:ratio", state.memory / limit)
-        put("fs_usage:ratio", state.disk / DISK)
-        role = pod.role
-        if role and role.database:
-            put("db_pool_usage:ratio", state.pool_in_use / role.pool)
-            put("db_pool_pending:count", state.pool_pending)
-        if role and role.max_connections:
-            put("db_connections:ratio", state.connections / role.max_connections)
-
-    def _rates(self, recorder: PodRecorder, state: PodState, rates: list[float]) -> None:
-        put, main = recorder.put, state.pod.containers[0]
-        put("cpu_usage:cores", rates[meters.CPU])
-        if main.cpu_limit:
-            put("cpu_limit:ratio", rates[meters.CPU] / main.cpu_limit)
-        if rates[meters.PERIODS] > 0:
-            put("cpu_throttled:ratio", rates[meters.THROTTLED] / rates[meters.PERIODS])
-        put("network_receive:bytes_rate", rates[meters.RECEIVED])
-        put("network_transmit:bytes_rate", rates[meters.SENT])
-        put("network_dropped:rate", rates[meters.DROPPED])
-        put("fs_write:bytes_rate", rates[meters.WRITTEN])
-        role = state.pod.role
-        if role is None:
-            return
-        if role.database:
-            put("db_pool_errors:rate", rates[meters.POOL_ERRORS])
-        requests = sum(rates[at] for at, _ in meters.CODES)
-        put("requests:rate", requests)
-        if requests > 0:
-            put("errors:ratio", 1 - rates[meters.OK] / requests)
-            served = rates[meters.SERVED : meters.SERVED + meters.WIDTH - 1]
-            late = queueing.quantile(0.95, served)
-            if late is not None:
-                put("latency_p95:seconds", late)
 
     def _edges(
         self,
@@ -163,6 +108,77 @@ class Measurement:
                 self._signals.record("chaoskit:tcp_retransmits:ratio", labels, ratio)
 
 
+def _labels(pod: Pod) -> Labels:
+    return (
+        ("namespace", pod.namespace),
+        ("pod", pod.name),
+        ("workload", pod.workload),
+        ("workload_kind", pod.workload_kind),
+    )
+
+
+def _of_its_status(pod: Pod) -> dict[str, float]:
+    """What a pod's object tells."""
+    ready = {"ready:bool": float(pod.ready)}
+    if pod.phase == "Pending" and not any(c.restarts or c.waiting for c in pod.containers):
+        return ready
+    reasons = {one.last_reason for one in pod.containers}
+    return ready | {
+        "restarts:total": sum(one.restarts for one in pod.containers),
+        "waiting_bad:bool": float(any(one.waiting in BAD_WAITING for one in pod.containers)),
+        "last_terminated_oom:bool": float("OOMKilled" in reasons),
+        "last_terminated_error:bool": float("Error" in reasons),
+    }
+
+
+def _of_the_pod(state: PodState, told: Mapping[str, float], now: float) -> dict[str, float]:
+    """What is seen of a pod at one look, beside what its object has `told`."""
+    pod, found = state.pod, dict(told)
+    if not state.running:
+        return found
+    state.ooms = [at for at in state.ooms if at > now - _OOM_WINDOW] if state.ooms else []
+    found["oom_events:increase5m"] = float(len(state.ooms))
+    found["memory_working_set:bytes"] = state.memory
+    limit = pod.containers[0].memory_limit
+    if limit:
+        found["memory_usage:ratio"] = state.memory / limit
+    found["fs_usage:ratio"] = state.disk / DISK
+    role = pod.role
+    if role and role.database:
+        found["db_pool_usage:ratio"] = state.pool_in_use / role.pool
+        found["db_pool_pending:count"] = state.pool_pending
+    if role and role.max_connections:
+        found["db_connections:ratio"] = state.connections / role.max_connections
+    return found
+
+
+def _of_its_counters(state: PodState, rates: list[float]) -> dict[str, float]:
+    """What follows from how fast the counters of a running pod grow."""
+    main, role = state.pod.containers[0], state.pod.role
+    found = {"cpu_usage:cores": rates[meters.CPU]}
+    if main.cpu_limit:
+        found["cpu_limit:ratio"] = rates[meters.CPU] / main.cpu_limit
+    if rates[meters.PERIODS] > 0:
+        found["cpu_throttled:ratio"] = rates[meters.THROTTLED] / rates[meters.PERIODS]
+    found["network_receive:bytes_rate"] = rates[meters.RECEIVED]
+    found["network_transmit:bytes_rate"] = rates[meters.SENT]
+    found["network_dropped:rate"] = rates[meters.DROPPED]
+    found["fs_write:bytes_rate"] = rates[meters.WRITTEN]
+    if role is None:
+        return found
+    if role.database:
+        found["db_pool_errors:rate"] = rates[meters.POOL_ERRORS]
+    requests = sum(rates[meters.OK : meters.REFUSED + 1])
+    found["requests:rate"] = requests
+    if requests > 0:
+        found["errors:ratio"] = 1 - rates[meters.OK] / requests
+        served = rates[meters.SERVED : meters.SERVED + meters.WIDTH - 1]
+        late = queueing.quantile(0.95, served)
+        if late is not None:
+            found["latency_p95:seconds"] = late
+    return found
+
+
 def _collect(
     state: PodState,
     rates: list[float],
@@ -181,4 +197,4 @@ def _collect(
 
 def _add(sums: dict[Any, list[float]], key: tuple[str, ...], more: list[float]) -> None:
     known = sums.get(key)
-    sums[key] = more if known is None else [a + b for a, b in zip(known, more, strict=True)]
+    sums[key] = more if known is None else [*map(add, known, more)]

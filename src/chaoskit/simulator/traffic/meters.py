@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import repeat
+from operator import add, mul, sub, truediv
 
 from chaoskit.simulator.traffic.queueing import BUCKETS
 
@@ -50,7 +52,7 @@ class Counters:
 
     def at(self, seconds: float) -> list[float]:
         """What the counters are `seconds` after the last advance."""
-        return [v + r * seconds for v, r in zip(self.values, self.rates, strict=False)]
+        return [*map(add, self.values, map(mul, self.rates, repeat(seconds)))]
 
     def sample(self, at: float) -> list[float] | None:
         """The rates per second over the last minute's samples, this one included; None for the first."""
@@ -60,7 +62,7 @@ class Counters:
         span = at - since
         if span <= 0:
             return None
-        rates = [(new - old) / span for new, old in zip(values, before, strict=False)]
+        rates = [*map(truediv, map(sub, values, before), repeat(span))]
         rates += [value / span for value in values[len(rates) :]]
         return rates
 
@@ -87,10 +89,7 @@ class Meter(Counters):
 
     def histogram(self, at: int, rate: float, shares: Sequence[float], seconds: float) -> None:
         """The histogram at `at` grows by `rate` requests a second, spread as `shares`."""
-        rates = self.rates
-        for bucket, share in enumerate(shares):
-            rates[at + bucket] = rate * share
-        rates[at + WIDTH - 1] = rate * seconds
+        self.rates[at : at + WIDTH] = [*map(mul, repeat(rate), shares), rate * seconds]
 
     def restart(self) -> None:
         """The container's process is a new one: what it counts begins at zero."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from math import erf, log
 from typing import NamedTuple
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -14,6 +16,7 @@ CLIENT_TIMEOUT = 5.0
 SATURATED = 0.97
 _LOGARITHMS = tuple(math.log(bound) for bound in BUCKETS)
 _ROOT_TWO = math.sqrt(2)
+_FAR = 3.0
 
 
 class Part(NamedTuple):
@@ -31,12 +34,14 @@ def cumulative(parts: Iterable[Part]) -> list[float]:
         if share < 1e-7:
             continue
         total[-1] += share
-        centre = math.log(median)
+        centre = log(median)
         scale = 1 / (sigma * _ROOT_TWO) if sigma else 1e9
-        for at, bound in enumerate(_LOGARITHMS):
-            z = (bound - centre) * scale
-            if z > -3:
-                total[at] += share * 0.5 * (1 + math.erf(z)) if z < 3 else share
+        first = bisect_right(_LOGARITHMS, centre - _FAR / scale)  # what lies below is as good as nothing
+        last = bisect_left(_LOGARITHMS, centre + _FAR / scale)  # and above as good as all
+        for at in range(first, last):
+            total[at] += share * 0.5 * (1 + erf((_LOGARITHMS[at] - centre) * scale))
+        for at in range(last, len(_LOGARITHMS)):
+            total[at] += share
     return total
 
 

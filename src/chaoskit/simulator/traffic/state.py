@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import ip_address, ip_network
@@ -31,6 +31,7 @@ class Disturbed:
     disk: float = 0.0
     used: float = 0.0
     writes: float = 0.0
+    processes: float = 0.0
     refused_login: bool = False
     network: tuple[Effect, ...] = ()
     proxy: tuple[Effect, ...] = ()
@@ -40,8 +41,10 @@ class Disturbed:
 QUIET = Disturbed()
 
 
-def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
+def disturbed(effects: Sequence[Effect], role: Role | None) -> Disturbed:
     """What is wrong with a pod, from the effects in force and the faults its environment asks for."""
+    if not effects and not (role and role.faults):
+        return QUIET
     sums: dict[str, float] = {}
     network: list[Effect] = []
     proxy: list[Effect] = []
@@ -66,6 +69,7 @@ def disturbed(effects: Iterable[Effect], role: Role | None) -> Disturbed:
         disk=sums.get("disk", 0.0),
         used=sums.get("disk-used", 0.0),
         writes=sums.get("disk-writes", 0.0),
+        processes=sums.get("processes", 0.0),
         refused_login="refused-login" in sums,
         network=tuple(network),
         proxy=tuple(proxy),
@@ -137,6 +141,8 @@ class PodState:
     size: float = 1.0
     memory: float = 0.0
     disk: float = 0.0
+    stored: float = 0.0
+    """What the pod takes of its node's disk; `disk` is what its container's file system shows of that."""
     filled: float = 0.0
     drift: float = 0.0
     wrong: Disturbed = QUIET

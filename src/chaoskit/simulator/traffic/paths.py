@@ -1,0 +1,73 @@
+"""The ways between pods: who finds whom, what is lost on the way, and what a caller sees of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chaoskit.simulator.effects import Effect
+from chaoskit.simulator.traffic.callgraph import Node
+from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, Part
+from chaoskit.simulator.traffic.state import PodState, network_fault, unresolved
+from chaoskit.simulator.traffic.view import ClusterView
+
+HOP = 0.0006
+"""Seconds that a call spends on a healthy network."""
+_RARE = 0.004
+
+
+class Paths:
+    """The network between the pods of a cluster, with its names and policies; `names` while DNS answers."""
+
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
+        self.names = True
+
+    def finds(self, state: PodState, callee: Node) -> bool:
+        """Whether a pod can resolve the names of a service."""
+        network = state.wrong.network
+        return self.names and not (network and unresolved(network, callee.names))
+
+    def towards(self, state: PodState, callee: Node) -> tuple[float, float]:
+        """The share of a pod's calls to a service that is lost on the way, and the seconds added."""
+        network = state.wrong.network
+        lost = delay = 0.0
+        if network:
+            lost, delay = network_fault(network, callee.names, state.sending, callee.ports)
+        if self._view.policies and callee.serving:
+            service = self._view.services.get(callee.key)
+            shut = sum(not self._view.lets(state.pod, there.pod, service) for there in callee.serving)
+            lost = 1 - (1 - lost) * (1 - shut / len(callee.serving))
+        return lost, delay
+
+
+def outwards(state: PodState) -> tuple[float, float]:
+    """The share of a pod's answers that is lost on the way, and the seconds added."""
+    network = state.wrong.network
+    return network_fault(network, None, state.sending) if network else (0.0, 0.0)
+
+
+def on_the_wire(
+    parts: Sequence[Part], weight: float = 1.0, lost: float = 0.0, delay: float = 0.0
+) -> list[Part]:
+    """What is seen of a pod that gets this share of the calls; rare answers count as usual ones."""
+    rest, found = 1.0, []
+    for share, median, sigma in parts[1:]:
+        if share > _RARE:
+            rest -= share
+            found.append(Part(share * weight * (1 - lost), median + delay, sigma))
+    _, median, sigma = parts[0]
+    found.append(Part(rest * weight * (1 - lost), median + delay, sigma))
+    if lost:
+        found.append(Part(weight * lost, CLIENT_TIMEOUT + 0.01, 0.0))
+    return found
+
+
+def by_proxy(proxy: Iterable[Effect]) -> tuple[float, list[tuple[float, float]]]:
+    """The share of answers that callers get as failures, and the shares that are late by so many seconds."""
+    fine, held = 1.0, []
+    for effect in proxy:
+        if effect.kind == "http-reset" or (effect.kind == "http-status" and effect.amount >= 400):
+            fine *= 1 - effect.share
+        elif effect.kind == "http-latency":
+            held.append((effect.share, effect.amount))
+    return 1 - fine, held

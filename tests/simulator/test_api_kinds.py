@@ -1,0 +1,99 @@
+"""A kind is one row: all that the server does with its objects follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chaoskit.simulator.api import ApiError, Object
+from chaoskit.simulator.apiserver import bootstrap, typed
+from chaoskit.simulator.apiserver.apierrors import Cause, wrong
+from chaoskit.simulator.apiserver.builtin import BUILT_IN
+from chaoskit.simulator.apiserver.local import LocalApi
+from chaoskit.simulator.apiserver.machinery import Machinery
+from chaoskit.simulator.apiserver.resources import Resource
+from chaoskit.simulator.apiserver.tables import AGE, columns_of, number
+from chaoskit.simulator.apiserver.unsimulated import other_than
+from chaoskit.simulator.engine import Engine
+
+KIND = "Kite.toys.io"
+
+
+def coloured(kite: Object) -> None:
+    kite["spec"].setdefault("colour", "red")
+
+
+def tailed(kite: Object) -> Iterator[Cause]:
+    if kite["spec"].get("tails", 0) < 0:
+        yield wrong("spec.tails", str(kite["spec"]["tails"]), "must not be negative")
+
+
+def longer(old: Object, new: Object) -> Iterator[Cause]:
+    if new.get("string", 0) < old.get("string", 0):
+        yield wrong("spec.string", str(new.get("string")), "may not get shorter")
+
+
+KITE = Resource(
+    "toys.io", "v1", "Kite", "kites", subresources=("status",), counts_generation=True, names="label",
+    defaults=coloured, rules=tailed, changes=longer, fixed=("spec.colour",), begins={"flying": False},
+    unsimulated={"spec.engine": other_than()}, table=(number("Tails", "spec", "tails"), AGE),
+)  # fmt: skip
+
+
+@pytest.fixture
+def api() -> LocalApi:
+    engine = Engine(start=datetime(2026, 11, 27, tzinfo=UTC))
+    api = LocalApi(engine, Machinery(engine, (*BUILT_IN, KITE)))
+    bootstrap.fill(api)
+    return api
+
+
+def kite(name: str = "milan", **spec: Any) -> Object:
+    meta = {"name": name, "namespace": "default"}
+    return {"apiVersion": "toys.io/v1", "kind": "Kite", "metadata": meta, "spec": spec}
+
+
+def test_every_row_has_the_fields_of_its_objects() -> None:
+    assert {resource.kind for resource in BUILT_IN} <= typed.types().keys()
+
+
+def test_an_object_is_completed_and_begins_as_its_row_says(api: LocalApi) -> None:
+    made = api.create(kite(tails=2))
+    assert (made["spec"], made["status"]) == ({"tails": 2, "colour": "red"}, {"flying": False})
+    assert made["metadata"]["generation"] == 1
+    shown = {column.name: column.read(made, api.engine.now()) for column in columns_of(KITE)}
+    assert shown == {"Name": "milan", "Tails": 2, "Age": "0s"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        (kite(tails=-1), 422, "spec.tails: Invalid value: -1: must not be negative"),
+        (kite("Milan.1"), 422, "a lowercase RFC 1123 label"),
+        (kite(engine="diesel"), 501, "spec.engine of kites is not simulated"),
+    ],
+)
+def test_what_its_row_forbids_is_refused(api: LocalApi, body: Object, code: int, said: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        api.create(body)
+    assert refused.value.code == code
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"colour": "blue"}, "spec.colour: Invalid value"), ({"string": 3}, "may not get shorter")],
+)
+def test_what_may_not_change_stays(api: LocalApi, change: Object, said: str) -> None:
+    api.create(kite(string=5))
+    with pytest.raises(ApiError, match=said):
+        api.patch(KIND, "default", "milan", {"spec": change})
+
+
+def test_only_its_status_is_written_through_its_status(api: LocalApi) -> None:
+    api.create(kite())
+    body = api.patch(KIND, "default", "milan", {"status": {"flying": True}, "spec": {"tails": 9}}, "status")
+    assert (body["status"], body["spec"]) == ({"flying": True}, {"colour": "red"})
