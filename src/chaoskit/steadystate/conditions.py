@@ -141,6 +141,10 @@ class CommandCondition(Written):
         return self.run if isinstance(self.run, str) else shlex.join(self.run)
 
 
+READS = 10.0
+"""Wall seconds in which a cluster or Prometheus answers; a look at it that takes twice that is given up."""
+
+
 class Condition(Written):
     """One thing that must hold: what, when, how often it is looked at, and whether to abort without it.
 
@@ -216,3 +220,31 @@ class Condition(Written):
     def during(self) -> bool:
         """Whether it must hold while the fault is there."""
         return self.mode == "continuous"
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether it may be broken while the fault is there: then it is seen, and not judged."""
+        return False
+
+    @property
+    def answers_within(self) -> float:
+        """Wall seconds that whatever it looks at takes at most to be reached, and again to answer."""
+        source = self.http or self.command
+        return READS if source is None else source.timeout
+
+
+class Wholeness(Condition):
+    """What a fault breaks by what it does, and must come back; nobody writes it.
+
+    A run looks so at its targets, under the fault as well: for how long it was broken is known only so.
+    """
+
+    @property
+    def during(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def tolerated(self) -> bool:
+        """That it breaks is what the fault is for."""
+        return True
