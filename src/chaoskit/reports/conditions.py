@@ -141,7 +141,8 @@ class Course:
             found = [each for each in looks if each.under_fault]
             return Course(self.title, self.expected, tuple(found), self.unit, self.least, self.most).worst
         judged = [each for each in looks if not each.tolerated]
-        return (judged or looks or [None])[-1]
+        shown = judged or looks
+        return shown[-1] if shown else None
 
 
 def courses(run: Document) -> tuple[Course, ...]:
