@@ -14,6 +14,7 @@ import pytest
 from tests.experiments.conftest import Until, World
 from tests.experiments.directly import (
     FAULTS,
+    LASTING,
     LISTENS,
     container,
     dump,
@@ -71,7 +72,7 @@ def test_a_fault_is_felt_and_leaves_nothing(world: World, kind: str) -> None:
     assert whole_again(world, namespace) == before
 
 
-@pytest.mark.parametrize("kind", [k for k in FAULTS if k not in {"pod-delete", "container-kill"}])
+@pytest.mark.parametrize("kind", LASTING)
 @pytest.mark.parametrize("step", ["undo written", "begun", "injected", "undo"])
 def test_after_a_kill_at_any_step_a_rescue_puts_everything_back(world: World, kind: str, step: str) -> None:
     class Killed(BaseException):
