@@ -1,6 +1,6 @@
 """A hundred runs at once in a process of its own, which says what they cost: its time and memory are theirs.
 
-``python many.py KUBECONFIG HOME`` writes seconds, of the wall and of the CPU, megabytes, what one bare request
+``python many.py KUBECONFIG HOME`` writes seconds, of the wall and of the CPU, megabytes, what a bare request
 costs here and now, and the reasons of those that did not pass.
 """
 

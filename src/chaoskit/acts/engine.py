@@ -11,7 +11,7 @@ from chaoskit import kube
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.replacing import Hands, replace
 from chaoskit.clock import Clock
-from chaoskit.errors import Forbidden, NotFound
+from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 UID_LABEL = "chaosUID"
@@ -97,9 +97,8 @@ def works(engine: Object) -> bool:
 def find(cluster: Cluster, trail: Trail) -> Object | None:
     """The run's engine; None when it is gone, or when another has taken its name."""
     ref = trail.engine
-    try:
-        body = cluster.get(ObjectRef(ref.kind, ref.namespace, ref.name))
-    except NotFound:
+    body = kube.found(cluster, ObjectRef(ref.kind, ref.namespace, ref.name))
+    if body is None:
         return None
     mine = kube.labels_of(body).get(kube.RUN_LABEL) == trail.run
     return body if mine or (ref.uid and body["metadata"].get("uid") == ref.uid) else None
@@ -222,10 +221,9 @@ def _injected_pods(cluster: Cluster, trail: Trail) -> Iterator[Object]:
     named = [name for result in results for name in injected(result)]
     for name in dict.fromkeys((*named, *_by_command(cluster, trail, results))):
         for namespace in trail.namespaces:
-            try:
-                yield cluster.get(ObjectRef(kube.POD, namespace, name))
-            except NotFound:
-                continue
+            pod = kube.found(cluster, ObjectRef(kube.POD, namespace, name))
+            if pod is not None:
+                yield pod
 
 
 def _by_command(cluster: Cluster, trail: Trail, results: Iterable[Object]) -> Iterator[str]:
