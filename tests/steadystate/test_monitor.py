@@ -13,13 +13,7 @@ from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Measured
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.steadystate.conditions import (
-    AlertCondition,
-    Condition,
-    HttpCondition,
-    SignalCondition,
-    Wholeness,
-)
+from chaoskit.steadystate.conditions import AlertCondition, Condition, HttpCondition, SignalCondition
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources, measure
 
@@ -237,11 +231,11 @@ def test_a_bug_in_a_look_is_raised_where_its_answer_is_taken() -> None:
 
 
 def test_what_a_fault_breaks_is_looked_at_under_it_though_it_need_not_hold_there() -> None:
-    whole = Wholeness(http=HttpCondition(url="http://cart"), mode="after")
-    monitor = Monitor([whole], "shop", Sources(FakeCluster(), ManualClock(), http=Site(500)))
-    assert monitor.before() == ()
+    whole = build_workload("none").model_copy(update={"mode": "after"})
+    edges = URL.model_copy(update={"mode": "edges"})
+    monitor = Monitor([whole, edges], "shop", Sources(FakeCluster(), ManualClock(), http=Site(500)))
     (found,) = monitor.during(injected=True)
-    assert (found.held, found.tolerated) == (False, True)
+    assert (found.condition, found.held, found.tolerated) == (whole, False, True)
 
 
 def test_while_something_else_is_done_what_is_continuous_is_looked_at_and_told_afterwards() -> None:

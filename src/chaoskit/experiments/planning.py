@@ -24,7 +24,7 @@ from chaoskit.governor import Governor, within_radius
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.steadystate.conditions import Condition, Wholeness, WorkloadCondition, WorkloadElsewhere
+from chaoskit.steadystate.conditions import Condition, WorkloadCondition, WorkloadElsewhere
 
 HASH_CHARACTERS = 8
 """So many of a plan's hash at least tell one plan from another."""
@@ -221,7 +221,7 @@ def _whole_again(after: After, interval: float) -> Condition:
     there, where = WorkloadCondition(**wanted), ""
     if after.namespace:
         there, where = WorkloadElsewhere(**wanted, namespace=after.namespace), f" in {after.namespace}"
-    return Wholeness(
+    return Condition(
         name=f"{after.workload}{where} whole again",
         kubernetes=there,
         mode="after",

@@ -222,29 +222,15 @@ class Condition(Written):
         return self.mode == "continuous"
 
     @property
-    def tolerated(self) -> bool:
-        """Whether it may be broken while the fault is there: then it is seen, and not judged."""
-        return False
+    def watched(self) -> bool:
+        """Whether it is looked at while the fault is there.
+
+        Pods are, though they need not be ready then: for how long they were not is known only so.
+        """
+        return self.during or (self.after and self.kubernetes is not None)
 
     @property
     def answers_within(self) -> float:
         """Wall seconds that whatever it looks at takes at most to be reached, and again to answer."""
         source = self.http or self.command
         return READS if source is None else source.timeout
-
-
-class Wholeness(Condition):
-    """What a fault breaks by what it does, and must come back; nobody writes it.
-
-    A run looks so at its targets, under the fault as well: for how long it was broken is known only so.
-    """
-
-    @property
-    def during(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def tolerated(self) -> bool:
-        """That it breaks is what the fault is for."""
-        return True

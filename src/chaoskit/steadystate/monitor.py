@@ -58,7 +58,7 @@ class Monitor:
         return self._awaited("before", until, lambda: None, stop or threading.Event())
 
     def during(self, *, injected: bool = False) -> tuple[Observation, ...]:
-        """What is back by now; a look at every continuous condition whose interval has passed is begun.
+        """What is back by now; a look at every watched condition whose interval has passed is begun.
 
         `injected` says whether an injection has been seen so far; each look remembers it.
         """
@@ -88,7 +88,7 @@ class Monitor:
 
     @contextmanager
     def looking_on(self, stage: Stage) -> Iterator[None]:
-        """Inside, what is continuous is looked at, without being judged; it is told when that is over."""
+        """Inside, what is watched is looked at, without being judged; it is told when that is over."""
         if not self._clock.real(1.0):
             yield  # a clock turned by hand stands still unless whoever is inside turns it
             return
@@ -150,11 +150,10 @@ class Monitor:
     def _begin_due(self, stage: Stage, *, injected: bool, tolerated: bool = False) -> None:
         now = self._clock.monotonic()
         for place, each in enumerate(self.conditions):
-            if each.during and now >= self._due.get(place, 0.0):
+            if each.watched and now >= self._due.get(place, 0.0):
                 self._due[place] = now + each.interval
-                self._looks.begin(
-                    place, each, stage, injected=injected, tolerated=tolerated or each.tolerated
-                )
+                may_break = tolerated or not each.during
+                self._looks.begin(place, each, stage, injected=injected, tolerated=may_break)
 
     def _kept(self, back: Back) -> Observation:
         """The look is remembered and told; a bug that it met is raised."""
