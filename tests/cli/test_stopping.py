@@ -161,6 +161,8 @@ def test_what_kill_9_left_is_as_before_after_a_rescue_from_another_state_directo
     assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
     assert simulated.left() == []
     until(lambda: standing(simulated) == before, 60, "the shop is not as before")
+    for pod in simulated.cluster.list(kube.POD, "shop", labels="chaosUID").items:
+        simulated.cluster.delete(kube.ref_of(pod, kube.POD))  # ended ones, which Litmus keeps
 
 
 def standing(simulated: Watched) -> dict[str, Object]:
