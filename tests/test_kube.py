@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.acts.fake import FakeCluster, deployment
 
 from chaoskit import kube
+from chaoskit.errors import Forbidden
+
+
+def test_an_object_is_found_or_is_not_there_and_every_other_answer_is_an_error() -> None:
+    ref = kube.ref_of(deployment(), kube.DEPLOYMENT)
+    cluster = FakeCluster(deployment())
+    there = kube.found(cluster, ref)
+    assert there is not None
+    assert there["metadata"]["name"] == ref.name
+    assert kube.found(cluster, replace(ref, name="other")) is None
+
+    cluster.hidden.add((ref.kind.plural, ref.namespace))
+    with pytest.raises(Forbidden):
+        kube.found(cluster, ref)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pure reading of Kubernetes objects: which kind, who owns it, is it ready, how often did it restart."""
+"""Reading of Kubernetes objects: is it there, which kind, who owns it, is it ready, its restarts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chaoskit.ports.cluster import Kind, Object, ObjectRef
+from chaoskit.errors import NotFound
+from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
 POD = Kind("", "Pod", "pods")
 NODE = Kind("", "Node", "nodes", namespaced=False)
@@ -74,6 +75,14 @@ def ref_of(body: Object, kind: Kind | None = None) -> ObjectRef:
     """Which object it is, its uid included; `kind` for items of lists, which lack their own."""
     meta = body["metadata"]
     return ObjectRef(kind or kind_of(body), meta.get("namespace", ""), meta["name"], meta.get("uid", ""))
+
+
+def found(cluster: Cluster, ref: ObjectRef) -> Object | None:
+    """The object as it is now; None when it is not there."""
+    try:
+        return cluster.get(ref)
+    except NotFound:
+        return None
 
 
 def labels_of(body: Object) -> Mapping[str, str]:

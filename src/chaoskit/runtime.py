@@ -192,6 +192,8 @@ class Runtime:
         from chaoskit.adapters.commands import LocalCommands
         from chaoskit.flows.world import World
 
+        commands = LocalCommands()
+        self._stack.callback(commands.close)
         return World(
             cluster=self.cluster,
             metrics=self.metrics,
@@ -202,7 +204,7 @@ class Runtime:
             models=self.settings.home / "models",
             description=self.description,
             notifier=self.notifier,
-            commands=LocalCommands(),
+            commands=commands,
             hooks=self.http,
             model_key=self.settings.model_key.encode(),
         )

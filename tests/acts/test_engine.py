@@ -264,6 +264,40 @@ def test_a_successor_of_the_same_name_carries_no_fault() -> None:
     assert replaced(cluster, ManualClock()) == ["pod/cart-0 still carried the fault: evicted"]
 
 
+def by_command(verdict: str, message: str) -> FakeCluster:
+    """An engine that has ended, whose fault was a command in a pod, as the event of its beginning says."""
+    ended = result()
+    ended["spec"] = {"experiment": "pod-cpu-hog-exec"}
+    ended["status"] = {"experimentStatus": {"verdict": verdict}}
+    event = {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "shop"},
+        "involvedObject": {"uid": "uid-engine"}, "reason": "ChaosInject", "message": message,
+    }  # fmt: skip
+    return FakeCluster(chaos_engine("completed"), ended, event, serving("cart-a"), replica_set(1))
+
+
+def test_a_command_whose_killer_died_goes_with_the_pod_that_its_event_names() -> None:
+    told = "Injecting pod-cpu-hog-exec chaos on cart-a pod"
+    cluster, clock = by_command("Awaited", told), ManualClock()
+    assert replaced(cluster, clock) == ["pod/cart-a still carried the fault: evicted"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "message"),
+    [
+        ("Pass", "Injecting pod-cpu-hog-exec chaos on cart-a pod"),
+        ("Stopped", "Injecting pod-cpu-hog-exec chaos on cart-a pod"),
+        ("Awaited", "Injecting pod-cpu-hog-exec chaos on application pod"),
+        ("Awaited", "Injecting other-fault chaos on cart-a pod"),
+    ],
+)
+def test_a_command_that_litmus_has_killed_or_never_started_there_costs_no_pod(
+    verdict: str, message: str
+) -> None:
+    cluster, clock = by_command(verdict, message), ManualClock()
+    assert replaced(cluster, clock) == []
+
+
 def test_a_disturbed_pod_that_does_not_go_is_told_and_left() -> None:
     cluster = disturbed()
     cluster.evicting = lambda _ref: None

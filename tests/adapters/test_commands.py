@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -38,6 +39,19 @@ def test_what_it_left_in_the_background_ends_with_it(tmp_path: Path) -> None:
 
 def test_it_has_no_input_to_wait_for() -> None:
     assert LocalCommands().run(["cat"], timeout=10).stdout == ""
+
+
+def test_none_outlives_the_process_that_waits_for_it_in_another_thread(tmp_path: Path) -> None:
+    started, commands = tmp_path / "started", LocalCommands()
+    os.mkfifo(started)
+    line = ["sh", "-c", f"echo $$ > {started}; sleep 600"]
+    thread = threading.Thread(target=commands.run, args=(line,), kwargs={"timeout": 60.0})
+    thread.start()
+    pid = int(started.read_text())
+    commands.close()
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+    assert gone(pid)
 
 
 def gone(pid: int) -> bool:

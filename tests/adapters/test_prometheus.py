@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -265,6 +267,27 @@ def test_a_prometheus_that_is_not_there_is_unavailable(clock: ManualClock) -> No
     with PrometheusMetrics(url, clock=clock) as metrics, pytest.raises(Unavailable) as raised:
         metrics.instant(MEMORY)
     assert (raised.value.service, raised.value.address) == ("Prometheus", url)
+
+
+def test_a_prometheus_that_does_not_answer_in_time_is_asked_once(clock: ManualClock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with PrometheusMetrics(url, clock=clock, timeout=0.3) as metrics:
+            with pytest.raises(Unavailable, match="in time"):
+                metrics.instant(MEMORY)
+            with pytest.raises(Unavailable, match="in time"):
+                metrics.alerts()
+        silent.setblocking(False)
+        assert len(list(_waiting(silent))) == 2
+
+
+def _waiting(server: socket.socket) -> Iterator[object]:
+    """Connections that nobody has accepted yet."""
+    with suppress(BlockingIOError):
+        while True:
+            connection, _ = server.accept()
+            connection.close()
+            yield connection
 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b'{"status": "ok"}', b"[]"])

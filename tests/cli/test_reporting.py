@@ -44,7 +44,8 @@ def test_of_a_verdict(chaoskit: CommandLine, simulated: Watched, write: Write) -
     _assert_written(chaoskit.home, 0, "", "passed")
     assert ended.json["score"] == 100.0
     (run,) = ended.json["runs"]
-    assert (run["path"], run["line"], run["score"], run["seconds_to_recover"]) == ("cart.yaml", 1, 100.0, 0.0)
+    assert (run["path"], run["line"], run["score"]) == ("cart.yaml", 1, 100.0)
+    assert 0 <= run["seconds_to_recover"] < 60  # the cart was looked at under the fault, too
     assert set(run["versions"]) == {"chaoskit", "kubernetes", "litmus"}
     assert {(each["signal"], each["of"]) for each in run["evidence"]["signals"]} >= {
         ("error_ratio", "deployment/cart"),

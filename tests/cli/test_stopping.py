@@ -6,18 +6,24 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import parse
 
 import pytest
 from tests.cli.made import READY, experiment
 from tests.commandline import CommandLine, Watched, read_until
+from tests.experiments.conftest import World
+from tests.experiments.directly import dump
 from tests.servers import until
 
 from chaoskit import kube
 from chaoskit.cli.stopping import stopping, undisturbed
+from chaoskit.clock import WallClock
 from chaoskit.errors import NotFound
 from chaoskit.flows import simulation
+from chaoskit.ports.cluster import Object
 
 Write = Callable[[str, str], Path]
 
@@ -128,6 +134,41 @@ def test_a_killed_run_is_finished_by_a_rescue(
     assert (record["name"], record["fault"], record["outcome"]) == ("x", "pod-delete", "errored")
     assert "died before it had a verdict" in record["reason"]
     assert chaoskit("rescue", "-o", "json").json["outcome"] == "nothing-to-do"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("scale-down", {"parameters": {"replicas": 1}}),
+        ("service-blackhole", {}),
+        ("pod-network-loss", {"engine": "litmus"}),
+    ],
+)
+def test_what_kill_9_left_is_as_before_after_a_rescue_from_another_state_directory(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path, kind: str, spec: dict[str, Any]
+) -> None:
+    before = standing(simulated)
+    file = write("x.yaml", experiment("x", fault=kind, duration="600s", blastRadius={"maxPods": 9}, **spec))
+    with chaoskit.start("run", file, "--yes") as process:
+        read_until(process, "injected")
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = replace(chaoskit, home=tmp_path / "elsewhere")
+    ended = elsewhere("rescue", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
+    assert simulated.left() == []
+    until(lambda: standing(simulated) == before, 60, "the shop is not as before")
+    for pod in simulated.cluster.list(kube.POD, "shop", labels="chaosUID").items:
+        simulated.cluster.delete(kube.ref_of(pod, kube.POD))  # ended ones, which Litmus keeps
+
+
+def standing(simulated: Watched) -> dict[str, Object]:
+    """What people asked for in the shop; Leases of ended runs stay a while for guards."""
+    found = dump(World(simulated.cluster, WallClock()), "shop")
+    return {key: body for key, body in found.items() if not key.startswith("lease")}
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ class World:
 
     cluster: Cluster
     clock: Clock
+    simulated: SimulatedCluster | None = None
+    """The one behind it, which knows what is wrong inside pods; a real cluster does not tell."""
 
     def run(self, trial: Trial, *, limits: Limits | None = None, **options: Any) -> RunRecord:
         governor = Governor(self.cluster, self.clock, limits or Limits())
@@ -78,6 +80,15 @@ class World:
         pods = self.cluster.list(kube.POD, namespace, labels="chaosUID").items
         return [p["metadata"]["name"] for p in pods if kube.phase(p) in {"Pending", "Running"}]
 
+    def disturbed(self, namespace: str) -> dict[str, list[str]]:
+        """What is wrong inside pods of the namespace that are there now, by their names."""
+        assert self.simulated is not None
+        names = [body["metadata"]["name"] for body in self.cluster.list(kube.POD, namespace).items]
+        found = {
+            name: [str(each.kind) for each in self.simulated.effects.on(namespace, name)] for name in names
+        }
+        return {name: kinds for name, kinds in found.items() if kinds}
+
     def engine(self, namespace: str, name: str = "web-chaos") -> Object:
         return self.cluster.get(ObjectRef(kube.CHAOS_ENGINE, namespace, name))
 
@@ -111,5 +122,5 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             anchor_wall=float(data["anchorWall"]),
             anchor_simulated=float(data["anchorSimulated"]),
         )
-        yield World(cluster, clock)
+        yield World(cluster, clock, simulated)
         cluster.close()

@@ -135,6 +135,13 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 """Faults whose effect the simulated cluster shows without traffic, with what they need."""
 
+LASTING: dict[str, dict[str, Any]] = {
+    kind: needs
+    for kind, needs in {**FAULTS, "network-partition": {}}.items()
+    if kind not in {"pod-delete", "container-kill"}
+}
+"""Faults that stay until somebody takes them back."""
+
 
 def unprotected(world: World, namespace: str) -> dict[str, Any]:
     """Targets: a node that has pods of the namespace, and none of a protected one."""
@@ -147,7 +154,7 @@ def unprotected(world: World, namespace: str) -> dict[str, Any]:
 def given(world: World, namespace: str, kind: str) -> Trial:
     """The fault with what it needs there, on a node that may be emptied where that is what it does."""
     where = unprotected(world, namespace) if kind == "node-drain" else {}
-    return trial(namespace, kind, **FAULTS[kind], **where)
+    return trial(namespace, kind, **{**FAULTS, **LASTING}[kind], **where)
 
 
 def outcome(world: World, made: Trial) -> tuple[Outcome | None, str]:

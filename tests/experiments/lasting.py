@@ -20,6 +20,17 @@ LASTING: dict[str, dict[str, Any]] = {
 }
 """Litmus' faults that change what is no pod, so that something stays when whoever would put it back dies."""
 
+IN_PODS: dict[str, dict[str, Any]] = {
+    "pod-network-loss": {},
+    "pod-dns-error": {},
+    "pod-http-latency": {},
+    "disk-fill": {"mebibytes": 10},
+    "pod-cpu-hog-exec": {},
+    "pod-memory-hog-exec": {"megabytes": 1},
+    "pod-network-partition": {},
+}
+"""Litmus' faults that leave something in pods, or beside them, when whoever would take it away dies."""
+
 
 def lasting(world: World, namespace: str, kind: str, duration: str = "60s") -> Trial:
     """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
@@ -27,7 +38,7 @@ def lasting(world: World, namespace: str, kind: str, duration: str = "60s") -> T
     own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
     world.cluster.patch(ObjectRef(kube.DEPLOYMENT, namespace, "web"), own)
     spec = {
-        "fault": {"kind": kind, "parameters": LASTING.get(kind, {})},
+        "fault": {"kind": kind, "parameters": {**LASTING, **IN_PODS}.get(kind, {})},
         "targets": {"workloads": ["deployment/web"]},
         "engine": "litmus",
         "duration": duration,

@@ -14,6 +14,7 @@ import pytest
 from tests.experiments.conftest import Until, World
 from tests.experiments.directly import (
     FAULTS,
+    LASTING,
     LISTENS,
     container,
     dump,
@@ -40,8 +41,10 @@ from chaoskit.experiments.direct.preparing import SHOWS
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
+from chaoskit.reports.conditions import seconds_to_recover
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +72,7 @@ def test_a_fault_is_felt_and_leaves_nothing(world: World, kind: str) -> None:
     assert whole_again(world, namespace) == before
 
 
-@pytest.mark.parametrize("kind", [k for k in FAULTS if k not in {"pod-delete", "container-kill"}])
+@pytest.mark.parametrize("kind", LASTING)
 @pytest.mark.parametrize("step", ["undo written", "begun", "injected", "undo"])
 def test_after_a_kill_at_any_step_a_rescue_puts_everything_back(world: World, kind: str, step: str) -> None:
     class Killed(BaseException):
@@ -109,6 +112,42 @@ def test_a_stop_takes_the_fault_back_at_once(world: World) -> None:
     assert (record.outcome, record.undo.state) == (Outcome.INTERRUPTED, "confirmed")
     assert record.ended_at - record.at < timedelta(minutes=5)  # of the ten that it was to last
     assert whole_again(world, "direct-stopped") == before
+
+
+SITE = {"http": {"url": "http://web"}, "interval": "1s", "recoversWithin": "5s"}
+
+
+class Up:
+    def get(self, url: str, **_: Any) -> Response:
+        return Response(200, "", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stages"),
+    [
+        ("pod-delete", {"before", "during", "after", "after undo"}),
+        ("scale-down", {"before", "during", "after undo"}),  # it ends with its undo
+    ],
+)
+def test_the_steady_state_is_looked_at_before_during_after_and_after_the_undo(
+    world: World, kind: str, stages: set[str]
+) -> None:
+    namespace = f"direct-stages-{kind}"
+    furnish(world, namespace)
+    record = world.run(trial(namespace, kind, **FAULTS[kind], steadyState=[SITE]), http=Up())
+    assert record.outcome is Outcome.PASSED, record.reason
+    judged = {each["stage"] for each in record.steady_state if not each["tolerated"]}
+    assert judged == stages
+
+
+def test_how_long_a_workload_was_not_whole_is_seen_however_long_the_fault_lasts(world: World) -> None:
+    furnish(world, "direct-recovers")
+    once = {"duration": "60s", "parameters": {"interval": 100}}
+    record = world.run(trial("direct-recovers", "pod-delete", **once))
+    assert record.outcome is Outcome.PASSED, record.reason
+    took = seconds_to_recover(record.document())
+    assert took is not None
+    assert 0 < took < 30  # of the sixty that the fault lasts
 
 
 def test_pods_go_in_rounds_and_the_next_waits_until_the_workload_is_whole(world: World) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from tests.experiments.made import deployment, pod, replica_set, topology
 from chaoskit import kube
 from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput, NotFound
+from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.generation import Proposal, propose, reproduce
 from chaoskit.experiments.trials import trials
@@ -297,7 +299,8 @@ def test_of_an_only_pod_the_callers_tell_because_it_measures_nothing_while_it_is
 
 ISSUES = (
     "memory-leak", "pod-crash", "network", "database-connection", "cpu-saturation", "disk-full", "disk",
-    "dns", "unschedulable", "node", "unexplained", "failing-upstream", "slow-upstream", "",
+    "dns", "unschedulable", "node", "unexplained", "capacity", "configuration",
+    "failing-upstream", "slow-upstream", "",
 )  # fmt: skip
 
 
@@ -320,11 +323,21 @@ def rich() -> Topology:
                    nodes=(node("node-1"), node("node-2")))  # fmt: skip
 
 
+def furnished(nodes: str = "v1.33.1", **container: Any) -> Topology:
+    """The rich shop on nodes of this version; each container has this as well."""
+    known = rich()
+    bodies = copy.deepcopy(known.workload_bodies)
+    for _, body in bodies:
+        body["spec"]["template"]["spec"]["containers"][0].update(container)
+    versions = {"status": {"nodeInfo": {"kubeletVersion": nodes}}}
+    return replace(known, workload_bodies=bodies, nodes=tuple({**each, **versions} for each in known.nodes))
+
+
 @pytest.mark.parametrize("issue", ISSUES)
-@pytest.mark.parametrize("known", [shop(), rich()], ids=["plain", "rich"])
+@pytest.mark.parametrize("known", [shop(), rich(), furnished()], ids=["plain", "rich", "furnished"])
 def test_every_proposal_is_a_valid_experiment_without_a_trap(known: Topology, issue: str) -> None:
     for severity in ("low", "critical"):
-        history = tuple(run(fault, "passed", days=30, severity=severity) for fault in CATALOGUE)
+        history = tuple(run(fault, "passed", days=30, severity=severity) for fault in EVERY)
         found = propose([prediction("cart", 0.9, issue)], known, history, nodes=True, top=60, now=NOW)
         assert found
         for proposal in found:
@@ -337,5 +350,70 @@ def test_faults_are_put_where_the_topology_lets_them_be() -> None:
     assert {kind for _, kind in found} == {
         "pod-delete", "pod-memory-hog", "pod-cpu-hog", "disk-fill", "database-connection-loss",
         "pod-network-loss", "pod-dns-error", "pod-http-status-code", "pod-http-latency", "node-drain",
+        "scale-down", "service-blackhole",
     }  # fmt: skip
     assert ("deployment/db", "pod-http-latency") not in found
+    assert ("deployment/cart", "scale-down") in found
+    assert ("deployment/db", "service-blackhole") in found  # Litmus' own way needs HTTP
+
+
+def on_cart(issue: str, known: Topology, **more: Any) -> tuple[str, dict[str, Any]]:
+    """What is tried on cart without Litmus when this is foreseen: the fault, and the experiment."""
+    found = propose([prediction("cart", 0.9, issue)], known, installed=set(), now=NOW, **more)[0]
+    return found.experiment["spec"]["fault"]["kind"], found.experiment
+
+
+def test_without_litmus_what_chaoskit_injects_itself_goes_before_what_is_missing() -> None:
+    measured = {("lab", "deployment/cart"): {"error_ratio": 0.0}}
+    assert on_cart("network", furnished(), measured=measured)[0] == "network-partition"
+    kind, made = on_cart("cpu-saturation", furnished())
+    assert (kind, made["spec"]["fault"]["parameters"]) == ("resource-squeeze", {"cpu": 50, "memory": 0})
+    kind, made = on_cart("failing-upstream", furnished())
+    assert (kind, made["spec"]["blastRadius"]) == ("service-blackhole", {"maxPods": 2, "maxPercent": 100})
+
+
+def test_a_partition_is_proposed_only_where_it_can_be_seen() -> None:
+    assert on_cart("network", furnished())[0] != "network-partition"
+
+
+@pytest.mark.parametrize("version", ["v1.32.9", "v1.20.15", "", "strange"])
+def test_pods_are_squeezed_only_where_they_are_resized_while_they_run(version: str) -> None:
+    assert on_cart("cpu-saturation", furnished(version))[0] != "resource-squeeze"
+
+
+def test_a_setting_is_changed_that_a_container_reads() -> None:
+    source = {"configMapKeyRef": {"name": "settings", "key": "LEVEL"}}
+    kind, made = on_cart("configuration", furnished(env=[{"name": "LEVEL", "valueFrom": source}]))
+    assert kind == "config-mutation"
+    expected = {"configMap": "settings", "key": "LEVEL", "value": "wrong"}
+    assert made["spec"]["fault"]["parameters"] == expected
+    assert made["spec"]["blastRadius"] == {"maxPods": 2, "maxPercent": 100}
+
+
+def test_fewer_replicas_stay_when_it_is_tried_harder() -> None:
+    many = replace(shop(pods="abcdef"), workload_bodies=tuple(
+        (kind, {**body, "spec": {**body["spec"], "replicas": 6}}) for kind, body in shop().workload_bodies
+    ))  # fmt: skip
+
+    def after(severity: str) -> tuple[int, int]:
+        history = (run("scale-down", "passed", days=20, severity=severity),)
+        (found,) = [
+            each
+            for each in propose([prediction("cart", 0.9, "capacity")], many, history, top=50, now=NOW)
+            if kinds(each) == [("deployment/cart", "scale-down")]
+        ]
+        spec = found.experiment["spec"]
+        return spec["fault"]["parameters"]["replicas"], spec["blastRadius"]["maxPods"]
+
+    assert (after("low"), after("medium"), after("high")) == ((5, 1), (3, 3), (1, 5))
+
+
+def test_a_node_that_was_emptied_lately_is_cordoned_next() -> None:
+    drained = tuple(run("node-drain", "passed", days=1, target=f"node/node-{n}") for n in (1, 2))
+    found = propose((), rich(), drained, nodes=True, top=100, now=NOW)
+    assert [kind for target, kind in kinds(*found) if target.startswith("node/")] == ["node-cordon"]
+
+
+def test_for_litmus_nothing_is_proposed_that_it_does_not_have() -> None:
+    found = kinds(*propose((), furnished(), nodes=True, direct=False, top=100, now=NOW))
+    assert not {kind for _, kind in found} - set(CATALOGUE)

@@ -110,7 +110,7 @@ def test_after_a_kill_of_a_fault_that_lasts_a_rescue_puts_everything_back(
     before = dump(world, namespace)
     with pytest.raises(Killed):
         world.run(trial, listen=Until(kind if step == "begun" else step, killed))
-    _rescued(world, namespace, before)
+    rescued(world, namespace, before)
 
 
 @pytest.mark.parametrize("kind", LASTING)
@@ -126,16 +126,16 @@ def test_after_a_kill_while_it_is_felt_it_is_put_back_with_litmus_or_without(
     def felt() -> None:
         until_changed(world, namespace, before)
         if not alive:
-            _take_litmus_away(world, trial)
+            take_litmus_away(world, trial)
         raise Killed
 
     with pytest.raises(Killed):
         world.run(trial, listen=Until(kind, felt))
     assert _changed(world, namespace, before)
-    _rescued(world, namespace, before)
+    rescued(world, namespace, before)
 
 
-def _take_litmus_away(world: World, trial: Trial) -> None:
+def take_litmus_away(world: World, trial: Trial) -> None:
     for body in trial.beside:
         if body["kind"].endswith("RoleBinding"):
             world.cluster.delete(kube.ref_of(body))
@@ -151,7 +151,7 @@ def until_changed(world: World, namespace: str, before: dict[str, Object]) -> No
     raise AssertionError("the fault never shows")
 
 
-def _rescued(world: World, namespace: str, before: dict[str, Object]) -> None:
+def rescued(world: World, namespace: str, before: dict[str, Object]) -> None:
     (done,) = rescue(world.cluster, world.clock, namespace=namespace)
     assert done.undo.left == ()
     assert whole_again(world, namespace) == before

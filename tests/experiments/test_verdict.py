@@ -18,7 +18,7 @@ from chaoskit.records import Undo
 from chaoskit.reports.conditions import courses
 from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import AlertCondition, Condition
-from chaoskit.steadystate.monitor import Observation, Stage
+from chaoskit.steadystate.looks import Observation, Stage
 
 SETTLED = Ending("settled")
 
@@ -124,10 +124,18 @@ def test_a_weakness_that_was_found_stands_though_another_experiment_never_starts
     assert found.outcome is Outcome.WEAKNESS_FOUND
 
 
-def look(stage: Stage, *, held: bool | None, injected: bool = True) -> Observation:
+def look(stage: Stage, *, held: bool | None, injected: bool = True, tolerated: bool = False) -> Observation:
     condition = Condition(name="errors", alert=AlertCondition(name="Down"))
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Observation(condition, stage, at, Judgement(held, "7", "below 5"), injected)
+    return Observation(condition, stage, at, Judgement(held, "7", "below 5"), injected, tolerated)
+
+
+def test_what_is_tolerated_is_not_judged() -> None:
+    seen = [look("during", held=False, tolerated=True), look("after", held=None, tolerated=True)]
+    assert of_steady_state([*seen, look("after undo", held=True)], injected=True) is None
+    lost = of_steady_state([*seen, look("after undo", held=False)], injected=True)
+    assert lost is not None
+    assert lost.outcome is Outcome.WEAKNESS_FOUND
 
 
 def test_a_baseline_that_is_broken_or_unknown_forbids_the_fault() -> None:

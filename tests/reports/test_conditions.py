@@ -21,10 +21,30 @@ def test_a_relapse_counts_to_its_end() -> None:
     assert seconds_to_recover(run(steady_state=looks)) == 20.0
 
 
-def test_what_nobody_looked_at_during_the_fault_counts_from_the_injection() -> None:
+def test_what_nobody_looked_at_during_the_fault_was_broken_nobody_knows_how_long() -> None:
     looks = [look(1, True, 0.0, stage="before"), look(60, False, 0.09, stage="after")]
     looks.append(look(70, True, 0.01, stage="after"))
-    assert seconds_to_recover(run(steady_state=looks)) == 50.0
+    (course,) = courses(run(steady_state=looks))
+    assert (course.broken_at, course.seconds_to_recover, course.at_most) == (None, None, 50.0)
+    assert seconds_to_recover(run(steady_state=looks)) is None
+
+
+def test_what_held_afterwards_and_was_not_looked_at_before_may_have_been_broken() -> None:
+    looks = [look(1, True, 0.0, stage="before"), look(60, True, 0.01, stage="after")]
+    assert seconds_to_recover(run(steady_state=looks)) is None
+    other = [look(25, True, 0.01, condition="b")]
+    assert seconds_to_recover(run(steady_state=[*looks, *other])) == 0.0  # by what was looked at
+
+
+def test_what_may_be_broken_under_the_fault_is_no_weakness_but_its_time_counts() -> None:
+    looks = [
+        look(1, True, stage="before"), look(21, False, tolerated=True), look(25, None, tolerated=True),
+        look(24, True, tolerated=True), look(50, False, stage="after", tolerated=True),
+        look(55, True, stage="after undo"),
+    ]  # fmt: skip
+    (course,) = courses(run(steady_state=looks))
+    assert (course.lost, course.dark, course.unsteady) == (False, None, None)
+    assert course.seconds_to_recover == 34.0
 
 
 def test_what_never_broke_took_no_time_and_what_did_not_come_back_has_none() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.reports.made import at, probe, probed, recovery, run, several, weak
+from tests.reports.made import at, look, probe, probed, recovery, run, several, weak
 
 from chaoskit.outcome import Outcome
 from chaoskit.reports.comparing import differences
@@ -76,9 +76,17 @@ def test_a_tenth_of_a_long_recovery_is_no_regression() -> None:
 
 def test_what_did_not_come_back_at_all_is_a_regression() -> None:
     history = _took(20, 22, 18, 21, 19, None)
-    judged = judge(history[-1], history)
+    lost = {**history[-1], "steady_state": [look(25, False, 0.08)]}
+    judged = judge(lost, history)
     assert judged.outcome is Outcome.REGRESSED
     assert judged.words.startswith("it did not recover; 5 earlier runs took 20.0 s (median)")
+
+
+def test_what_came_back_nobody_knows_when_is_not_judged() -> None:
+    history = _took(20, 22, 18, 21, 19, None, outcome="passed")
+    judged = judge(history[-1], history)
+    assert judged.outcome is Outcome.NO_BASELINE
+    assert judged.words == "how long it took to recover is not known"
 
 
 def test_with_too_few_earlier_runs_nothing_is_judged() -> None:

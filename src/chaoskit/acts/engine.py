@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from chaoskit import kube
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.replacing import Hands, replace
 from chaoskit.clock import Clock
-from chaoskit.errors import Forbidden, NotFound
+from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 UID_LABEL = "chaosUID"
@@ -96,9 +97,8 @@ def works(engine: Object) -> bool:
 def find(cluster: Cluster, trail: Trail) -> Object | None:
     """The run's engine; None when it is gone, or when another has taken its name."""
     ref = trail.engine
-    try:
-        body = cluster.get(ObjectRef(ref.kind, ref.namespace, ref.name))
-    except NotFound:
+    body = kube.found(cluster, ObjectRef(ref.kind, ref.namespace, ref.name))
+    if body is None:
         return None
     mine = kube.labels_of(body).get(kube.RUN_LABEL) == trail.run
     return body if mine or (ref.uid and body["metadata"].get("uid") == ref.uid) else None
@@ -217,13 +217,41 @@ def _policies(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
 
 def _injected_pods(cluster: Cluster, trail: Trail) -> Iterator[Object]:
     """Pods that Litmus says are injected and that still exist: what is in a pod goes with the pod."""
-    for result in cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items:
-        for name in injected(result):
-            for namespace in trail.namespaces:
-                try:
-                    yield cluster.get(ObjectRef(kube.POD, namespace, name))
-                except NotFound:
-                    continue
+    results = cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items
+    named = [name for result in results for name in injected(result)]
+    for name in dict.fromkeys((*named, *_by_command(cluster, trail, results))):
+        for namespace in trail.namespaces:
+            pod = kube.found(cluster, ObjectRef(kube.POD, namespace, name))
+            if pod is not None:
+                yield pod
+
+
+def _by_command(cluster: Cluster, trail: Trail, results: Iterable[Object]) -> Iterator[str]:
+    """Names of the pods in which commands were started for a result that was never settled.
+
+    Litmus notes them only when it has killed them; before that an event alone tells where they run.
+    """
+    open_ = {str((each.get("spec") or {}).get("experiment")) for each in results if not _settled(each)}
+    if not open_ or not trail.engine.uid:
+        return
+    about = f"involvedObject.uid={trail.engine.uid}"
+    try:
+        events = cluster.list(kube.EVENT, trail.engine.namespace, fields=about).items
+    except Forbidden:
+        return  # who may not see events did not see any under the fault either
+    for event in events:
+        told = _IN_POD.fullmatch(str(event.get("message")))
+        if told is not None and event.get("reason") == "ChaosInject" and told["fault"] in open_:
+            yield told["pod"]
+
+
+_IN_POD = re.compile(r"Injecting (?P<fault>\S+) chaos on (?P<pod>\S+) pod")
+"""What Litmus says of commands in a pod; of all other faults it says "application pod"."""
+
+
+def _settled(result: Object) -> bool:
+    told = ((result.get("status") or {}).get("experimentStatus") or {}).get("verdict")
+    return told not in {None, "", "Awaited"}
 
 
 def injected(result: Object) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def replace(hands: Hands, pod: Object) -> bool:
     """Whether the pod is gone; its successor had its time to serve."""
     ref, serving = kube.ref_of(pod, kube.POD), _serving(hands, pod)
     hands.tell(f"{ref} still carried the fault: {_replaced(hands, pod, ref)}")
-    if not hands.until(lambda: _gone(hands, ref)):
+    if not hands.until(lambda: kube.found(hands.cluster, ref) is None):
         return False
     hands.until(lambda: _serving(hands, pod) >= serving)
     return True
@@ -71,14 +71,6 @@ def _evicted(hands: Hands, ref: ObjectRef) -> bool:
     except NotFound:
         return True
     return True
-
-
-def _gone(hands: Hands, ref: ObjectRef) -> bool:
-    try:
-        hands.cluster.get(ref)
-    except NotFound:
-        return True
-    return False
 
 
 def _serving(hands: Hands, pod: Object) -> int:

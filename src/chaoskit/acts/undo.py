@@ -63,9 +63,8 @@ def stands(cluster: Cluster, entry: Entry) -> bool:
     """Whether the target holds now what the entry is the undo of."""
     if entry.kind == "created":
         return _there(cluster, entry)
-    try:
-        body = cluster.get(entry.target)
-    except NotFound:
+    body = kube.found(cluster, entry.target)
+    if body is None:
         return False
     found = fields.value_at(body, entry.path)
     match entry.kind:

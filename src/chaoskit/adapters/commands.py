@@ -18,6 +18,17 @@ KEEP = 64 * 1024
 class LocalCommands:
     """Runs commands as this user, with this environment."""
 
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[str]] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """None of its commands runs any more, whoever waits for them in another thread."""
+        self._closed = True
+        for process in tuple(self._running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
     def run(self, command: Sequence[str], *, timeout: float) -> ExecResult:
         """What it wrote and how it ended; a signal that killed it is a negative exit code."""
         try:
@@ -27,11 +38,15 @@ class LocalCommands:
             )  # fmt: skip
         except OSError as error:
             raise NotFound(f"{command[0]} cannot be run: {error.strerror}") from error
+        self._running.add(process)
+        if self._closed:
+            self.close()
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired as error:
             raise TimedOut(f"{command[0]} did not end within {timeout:g} s") from error
         finally:
+            self._running.discard(process)
             _end(process)
         return ExecResult(out[:KEEP], err[:KEEP], process.returncode)
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import requests
 from prometheus_api_client import PrometheusConnect
+from urllib3.exceptions import ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from chaoskit.clock import Clock
@@ -37,6 +38,8 @@ class PrometheusMetrics:
     `staleness`: seconds after its sampling in which a recorded value still counts as present, or two and a
     half of the signal's steps where these are longer. Raw PromQL has no such bound: Prometheus itself holds
     a gauge for five minutes unless its target went away.
+    `timeout`: wall seconds that an answer may take, those of a moment a third of it: what takes longer comes
+    too late for whoever asks how things stand.
     `verify`: whether to check the server's certificate, or the path of a CA bundle to check it with.
     `pace` is called before each question and may wait.
     """
@@ -65,6 +68,7 @@ class PrometheusMetrics:
         self._session.headers.update(_headers(token, headers or {}))
         self._session.hooks["response"].append(self._check)
         self._timeout = (min(5.0, timeout), timeout)
+        self._soon = (min(5.0, timeout / 3), timeout / 3)
         self._client = PrometheusConnect(
             self.url, session=self._session, timeout=self._timeout, retry=_retry()
         )
@@ -122,7 +126,7 @@ class PrometheusMetrics:
     def alerts(self) -> tuple[Alert, ...]:
         """All pending and firing alerts."""
         with self._translated("list alerts"):
-            answer = self._session.get(f"{self.url}/api/v1/alerts", timeout=self._timeout)
+            answer = self._session.get(f"{self.url}/api/v1/alerts", timeout=self._soon)
             return tuple(_alert(each) for each in answer.json()["data"]["alerts"])
 
     def query(self, promql: str, *, at: datetime | None = None) -> tuple[Sample, ...]:
@@ -197,7 +201,7 @@ class PrometheusMetrics:
         self._pace()
         moment = {"time": f"{at.timestamp():.3f}"} if at else {}
         with self._translated(query):
-            return list(self._client.custom_query(query, params=moment))
+            return list(self._client.custom_query(query, params=moment, timeout=self._soon))
 
     def _matrix(self, query: str, start: datetime, step: int, count: int) -> list[Row]:
         rows: list[Row] = []
@@ -264,8 +268,20 @@ def _headers(token: str, headers: Mapping[str, str]) -> dict[str, str]:
     return {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}
 
 
+class _Retry(Retry):
+    """Once more for what may pass at once; who did not answer in time would not the next time either."""
+
+    def increment(
+        self, method: str | None = None, url: str | None = None, response: Any = None,
+        error: Exception | None = None, *rest: Any, **more: Any,
+    ) -> Self:  # fmt: skip
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        return super().increment(method, url, response, error, *rest, **more)
+
+
 def _retry() -> Retry:
-    return Retry(
+    return _Retry(
         total=2,
         backoff_factor=0.2,
         status_forcelist=(429, 502, 503, 504),

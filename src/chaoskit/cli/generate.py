@@ -80,14 +80,15 @@ def generate(
     """Rank experiments by probability, impact and what was not tested lately; each with its reason."""
     if bool(incident) != (source is Origin.INCIDENT):
         raise InvalidInput("--from incident and the id of a run or recovery belong together")
+    native = kind is Kind.NATIVE
     with session.connected() as runtime:
         if source is Origin.INCIDENT:
-            found = _reproduced(runtime, incident, top)
+            found = _reproduced(runtime, incident, top, direct=native)
         else:
             place = "" if all_namespaces else runtime.namespace
             predictions = _predictions(session, runtime, place, model) if source is Origin.PREDICTIONS else []
-            found = _ranked(runtime, place, predictions, source, selector, top)
-        made = _exported(session, runtime, found, probe_prometheus) if kind is Kind.LITMUS else {}
+            found = _ranked(runtime, place, predictions, source, selector, top, direct=native)
+        made = {} if native else _exported(session, runtime, found, probe_prometheus)
     if not found:
         session.say(f"! nothing to propose: {_NOTHING[source]}")
     if not out and session.output is Format.TABLE:
@@ -105,11 +106,13 @@ _NOTHING = {
 }
 
 
-def _reproduced(runtime: Runtime, incident: str, top: int) -> Sequence[Proposal]:
+def _reproduced(runtime: Runtime, incident: str, top: int, *, direct: bool) -> Sequence[Proposal]:
     from chaoskit.cli.show import find_record
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
-    return AIChaosEngine(runtime.world).reproduce(find_record(runtime.store, incident), top=top)
+    return AIChaosEngine(runtime.world).reproduce(
+        find_record(runtime.store, incident), top=top, direct=direct
+    )
 
 
 def _ranked(
@@ -119,11 +122,14 @@ def _ranked(
     source: Origin,
     selector: str,
     top: int,
+    *,
+    direct: bool,
 ) -> Sequence[Proposal]:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     flow = AIChaosEngine(runtime.world)
-    return flow.generate(place, predictions, top=top, selector=selector, source=cast("Source", source.value))
+    kind = cast("Source", source.value)
+    return flow.generate(place, predictions, top=top, selector=selector, source=kind, direct=direct)
 
 
 def _namespaces(runtime: Runtime) -> list[str]:

@@ -6,7 +6,7 @@ from chaoskit import kube
 from chaoskit.acts.accounts import accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.errors import CannotStart, Conflict, Forbidden, NotFound
+from chaoskit.errors import CannotStart, Conflict, Forbidden
 from chaoskit.journal import Journal
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
@@ -18,7 +18,7 @@ def make(body: Object, cluster: Cluster, journal: Journal, ledger: Ledger) -> No
         CannotStart: another run made it, is under way, and will take it away.
     """
     ref = kube.ref_of(body)
-    there = _found(cluster, ref)
+    there = kube.found(cluster, ref)
     if there is None:
         ledger.write(Entry("created", ref, after=journal.run))
         try:
@@ -29,13 +29,6 @@ def make(body: Object, cluster: Cluster, journal: Journal, ledger: Ledger) -> No
             return
     _refuse_what_goes(cluster, there, ref, journal.run, ledger.account.ref.namespace)
     journal.warn(f"{ref} exists already: the one in the cluster is used and left")
-
-
-def _found(cluster: Cluster, ref: ObjectRef) -> Object | None:
-    try:
-        return cluster.get(ref)
-    except NotFound:
-        return None
 
 
 def _refuse_what_goes(cluster: Cluster, body: Object, ref: ObjectRef, run: str, home: str) -> None:

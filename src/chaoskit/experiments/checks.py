@@ -16,7 +16,7 @@ from chaoskit import kube
 from chaoskit.acts import fields
 from chaoskit.acts.engine import ENDED, status
 from chaoskit.documents import closest
-from chaoskit.errors import Forbidden, NotFound, Refused
+from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.selection import Selection
@@ -45,9 +45,7 @@ class Check:
 def found(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Object | Literal["unknown"] | None:
     """The object, None when it is absent, "unknown" when the caller may not read it."""
     try:
-        return cluster.get(ObjectRef(kind, namespace, name))
-    except NotFound:
-        return None
+        return kube.found(cluster, ObjectRef(kind, namespace, name))
     except Forbidden:
         return "unknown"
 

@@ -15,7 +15,7 @@ from chaoskit.experiments.trials import Trial
 from chaoskit.experiments.verdict import Judged
 from chaoskit.journal import Journal
 from chaoskit.records import RunRecord, Undo
-from chaoskit.steadystate.monitor import Observation
+from chaoskit.steadystate.looks import Observation
 
 
 @dataclass(slots=True)

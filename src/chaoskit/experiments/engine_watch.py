@@ -10,12 +10,12 @@ from chaoskit import kube
 from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status, tell_to_stop
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, ChaoskitError, NotFound, TakenOver, TimedOut
+from chaoskit.errors import CannotStart, ChaoskitError, TakenOver, TimedOut
 from chaoskit.experiments import beside, checks, litmus, originals, terminal
 from chaoskit.experiments.course import Course
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.planning import Plan
-from chaoskit.experiments.selection import picked
+from chaoskit.experiments.selection import picked, struck
 from chaoskit.experiments.signs import Signs
 from chaoskit.experiments.terminal import Ending, Observed
 from chaoskit.experiments.trials import Trial
@@ -89,27 +89,18 @@ def body_of(trial: Trial, plan: Plan, run: str) -> Object:
 
 
 def _clear_the_name(ref: ObjectRef, cluster: Cluster, clock: Clock, wanted: Meanwhile) -> None:
-    try:
-        existing = cluster.get(ref)
-    except NotFound:
+    existing = kube.found(cluster, ref)
+    if existing is None:
         return
     if checks.runs(existing):
         raise CannotStart(f"engine {ref.name} runs already in namespace {ref.namespace}")
     cluster.delete(kube.ref_of(existing, kube.CHAOS_ENGINE))
     until = clock.monotonic() + CLEARS
-    while _there(cluster, ref):
+    while kube.found(cluster, ref) is not None:
         if clock.monotonic() >= until:
             raise CannotStart(f"the ended engine {ref.name} does not go away: its operator holds it")
         wanted()
         clock.sleep(0.5)
-
-
-def _there(cluster: Cluster, ref: ObjectRef) -> bool:
-    try:
-        cluster.get(ref)
-    except NotFound:
-        return False
-    return True
 
 
 def _results_before(cluster: Cluster, namespace: str) -> Mapping[str, str]:
@@ -130,13 +121,6 @@ def interests(plan: Plan, engine: Object) -> Iterator[Interest]:
         yield Interest(kube.POD, place)
 
 
-def _hit(plan: Plan, run: str) -> Iterator[Object]:
-    """The pods that Litmus was told by name, or all that it may choose."""
-    for each in plan.selections.values():
-        names = picked(each, run) if plan.trial.experiment is not None else ()
-        yield from (pod for pod in each.pods if not names or pod["metadata"]["name"] in names)
-
-
 class EngineWatch:
     """The watch on one engine; what it sees is known to the course and told in the journal."""
 
@@ -151,7 +135,9 @@ class EngineWatch:
         watching: Watching,
     ) -> None:
         self.seen = made
-        self.evidence = Evidence(cluster, clock, made.uid, _hit(plan, journal.run))
+        seed = journal.run if plan.trial.experiment is not None else ""
+        hit = (pod for each in plan.selections.values() for pod in struck(each, seed))
+        self.evidence = Evidence(cluster, clock, made.uid, hit)
         self._signs = Signs(cluster, clock, plan, made.uid)
         self._own: set[str] = set()
         self._cluster = cluster

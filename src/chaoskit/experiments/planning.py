@@ -32,6 +32,9 @@ HASH_CHARACTERS = 8
 ENGINE_WAIT = 2 * 180.0 + 120.0
 """Seconds that Litmus may take beside the fault before it is late: two status checks, and slack."""
 
+LOOKS_A_SECOND = 10
+"""So many workloads are looked at in a second to see whether they are whole, however many were hit."""
+
 HEALS = 120.0
 """Seconds in which a workload that was hit directly must have as many ready pods as before."""
 
@@ -205,14 +208,15 @@ def wholeness(made: Plan) -> tuple[Condition, ...]:
     if made.way == "litmus" and not any(each.nodes for each in made.selections.values()):
         return ()
     named = {each.kubernetes.workload for each in made.trial.conditions if each.kubernetes is not None}
-    return tuple(
-        _whole_again(each)
+    hit = [
+        each
         for each in made.afterwards
         if each.serving and (each.namespace or not named & {each.workload, each.workload.rpartition("/")[2]})
-    )
+    ]
+    return tuple(_whole_again(each, max(1.0, len(hit) / LOOKS_A_SECOND)) for each in hit)
 
 
-def _whole_again(after: After) -> Condition:
+def _whole_again(after: After, interval: float) -> Condition:
     wanted: dict[str, Any] = {"workload": after.workload, "ready": after.serving}
     there, where = WorkloadCondition(**wanted), ""
     if after.namespace:
@@ -221,7 +225,7 @@ def _whole_again(after: After) -> Condition:
         name=f"{after.workload}{where} whole again",
         kubernetes=there,
         mode="after",
-        interval=1.0,
+        interval=interval,
         recovers_within=HEALS,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chaoskit import kube
 from chaoskit.documents import dump
-from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.errors import ChaoskitError, Conflict
 from chaoskit.experiments import engine_watch, litmus
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.spec import Experiment
@@ -78,10 +78,8 @@ def difference(bodies: Iterable[Object], cluster: Cluster) -> str:
 
 def _difference(body: Object, cluster: Cluster) -> str:
     ref = kube.ref_of(body)
-    try:
-        present = dump(_wanted(cluster.get(ref)))
-    except NotFound:
-        present = ""
+    there = kube.found(cluster, ref)
+    present = "" if there is None else dump(_wanted(there))
     name = f"{ref} in {ref.namespace}" if ref.namespace else str(ref)
     lines = difflib.unified_diff(
         present.splitlines(keepends=True), dump(_wanted(body)).splitlines(keepends=True),

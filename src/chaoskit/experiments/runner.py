@@ -28,6 +28,7 @@ from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.records import RunRecord, Undo
+from chaoskit.steadystate.looks import Stage
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
 from chaoskit.watching import Watching
@@ -103,20 +104,30 @@ class _Run:
         for each in self.trial.warnings:
             self.journal.warn(str(each))
         try:
-            made = self._planned(preflight=preflight, expected_hash=expected_hash)
-            self.course.plan = made
-            self.monitor.expect(planning.wholeness(made))
-            self._baseline()
-            self._admitted(made)
-            judged = self._under_ledger(made, timeout or made.timeout)
+            judged = self._course(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
         except ChaoskitError as error:
             judged = self._judged(error)
+        self.monitor.end()
         self.journal.step("verdict", _mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
         return recorded(self.journal, self.trial, self.course, self.monitor.seen, judged, self.cluster.name)
 
+    def _course(self, *, preflight: bool, timeout: float | None, expected_hash: str) -> Judged:
+        """What the run came to, however far it came."""
+        made = self._planned(expected_hash)
+        stuck = _stuck(made) if preflight else None
+        if stuck is not None:
+            return stuck
+        self.course.plan = made
+        self.monitor.expect(planning.wholeness(made))
+        broken = self._baseline()
+        if broken is not None:
+            return broken
+        self._admitted(made)
+        return self._under_ledger(made, timeout or made.timeout)
+
     # ------------------------------------------------------------------ before anything is written
 
-    def _planned(self, *, preflight: bool, expected_hash: str) -> Plan:
+    def _planned(self, expected_hash: str) -> Plan:
         if expected_hash:
             planning.refuse_short(expected_hash)
         made = self._plan()
@@ -132,9 +143,6 @@ class _Run:
         for check in made.checks:
             if check.state == "warning":
                 self.journal.warn(check.words)
-        found = made.problem
-        if preflight and found is not None and made.outcome is not None:
-            raise _Decided(Judged(made.outcome, found.words, found.mend))
         return made
 
     def _plan(self) -> Plan:
@@ -149,14 +157,13 @@ class _Run:
         refuse_when_stopped(self.stop)
         return bool(done)
 
-    def _baseline(self) -> None:
-        seen = self.monitor.before()
+    def _baseline(self) -> Judged | None:
+        """What the steady state before the fault forbids; None when it holds."""
+        seen = self.monitor.before(stop=self.stop)
         for each in seen:
             self.journal.step("steady before", "held" if each.held else "broken", each.words())
-        broken = verdict.of_baseline(seen)
-        if broken is not None:
-            raise _Decided(broken)
         refuse_when_stopped(self.stop)
+        return verdict.of_baseline(seen)
 
     def _admitted(self, made: Plan) -> None:
         """The guards allow it; where nothing was found to hit, too: Litmus may find what we did not."""
@@ -203,6 +210,8 @@ class _Run:
         """What the act means by itself; what ended it on the way is a judgement, too."""
         try:
             return act()
+        except _Aborted:
+            return ()  # the steady state is judged by every look at it, once the undo is done
         except ChaoskitError as error:
             return (self._judged(error),)
 
@@ -214,9 +223,15 @@ class _Run:
         self.journal.step("undo written", "done", where)
         ledger.note(",".join(self.trial.faults))
         if made.way == "direct":
-            return (self._direct(pulse).judged(timeout, lambda: self._meanwhile(pulse)),)
+            return self._by_itself(pulse, timeout)
         self._still_wanted(pulse)
         return self._by_litmus(made, pulse, timeout)
+
+    def _by_itself(self, pulse: Pulse, timeout: float) -> tuple[Judged, ...]:
+        """What ends by itself is looked at once more before the undo; what lasts ends only with it."""
+        judged = self._direct(pulse).judged(timeout, lambda: self._meanwhile(pulse))
+        lasts = bool(pulse.ledger.account.entries)
+        return (judged,) if lasts else (judged, *self._tried(lambda: self._regain(pulse)))
 
     def _direct(self, pulse: Pulse) -> DirectCourse:
         assert self.trial.experiment is not None
@@ -257,8 +272,7 @@ class _Run:
 
     def _completed(self, engine: EngineWatch, pulse: Pulse) -> tuple[Judged, ...]:
         """The steady state had its time after the fault, and Litmus has ended its engine: no judgement."""
-        if self.course.disturbed:
-            self._regain(pulse)
+        self._regain(pulse)
         engine.completed(lambda: self._wanted(pulse))
         return ()
 
@@ -278,19 +292,27 @@ class _Run:
         Raises:
             Interrupted: the user wants an end.
             Refused: it was halted meanwhile.
-            _Decided: the steady state broke and the experiment asks for an abort.
+            _Aborted: the steady state broke and the experiment asks for an abort.
         """
         self._wanted(pulse)
         for each in self.monitor.during(injected=self.course.disturbed):
             if each.held is False and each.condition.abort:
                 self.journal.step("aborting", "broken", each.words())
-                judged = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
-                raise _Decided(judged or Judged(Outcome.ERRORED, each.words()))
+                raise _Aborted(each.words())
 
-    def _regain(self, pulse: Pulse) -> None:
-        """The steady state after the fault was looked at; a halt or a stop goes straight to the undo."""
-        for each in self.monitor.after("after", keep=lambda: self._go_on(pulse), stop=self.stop):
-            self.journal.step("steady after", "held" if each.held else "broken", each.words())
+    def _regain(self, pulse: Pulse) -> tuple[Judged, ...]:
+        """The steady state had its time after the fault: no judgement by itself.
+
+        A halt or a stop goes straight to the undo.
+        """
+        self._looked("after", lambda: self._go_on(pulse))
+        return ()
+
+    def _looked(self, stage: Stage, keep: Callable[[], None]) -> None:
+        """The steady state was looked at, where there was a fault; a stop is raised."""
+        if self.course.disturbed:
+            for each in self.monitor.after(stage, keep=keep, stop=self.stop):
+                self.journal.step(f"steady {stage}", "held" if each.held else "broken", each.words())
         refuse_when_stopped(self.stop)
 
     def _go_on(self, pulse: Pulse) -> None:
@@ -309,8 +331,10 @@ class _Run:
 
         A stop is a judgement unless every look was had: who cancels a run is not told that it passed.
         """
-        self._undo(pulse.ledger)
+        with self.monitor.looking_on("after") if self.course.disturbed else nullcontext():
+            self._undo(pulse.ledger)
         found = (*told, *self._tried(lambda: self._regained(pulse)))
+        self.monitor.end()
         steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
         found = found if steady is None else (*found, steady)
         judged = verdict.final(found, self.course.undone)
@@ -330,11 +354,8 @@ class _Run:
             self.course.injected_until = self.clock.now()
 
     def _regained(self, pulse: Pulse) -> tuple[Judged, ...]:
-        """The steady state after the undo was looked at, where there was a fault: no judgement by itself."""
-        if self.course.disturbed:
-            for each in self.monitor.after("after undo", keep=lambda: self._hold(pulse), stop=self.stop):
-                self.journal.step("steady after undo", "held" if each.held else "broken", each.words())
-        refuse_when_stopped(self.stop)
+        """The steady state had its time once more after the undo: no judgement by itself."""
+        self._looked("after undo", lambda: self._hold(pulse))
         return ()
 
     def _hold(self, pulse: Pulse) -> None:
@@ -356,8 +377,6 @@ class _Run:
 
     def _judged(self, error: ChaoskitError) -> Judged:
         """An error as an outcome: after an injection nothing is refused or never started any more."""
-        if isinstance(error, _Decided):
-            return error.judged
         outcome, late = of_error(error), self.course.disturbed
         if late and outcome in {Outcome.CANNOT_START, Outcome.REFUSED, Outcome.INVALID_INPUT}:
             outcome = Outcome.ERRORED
@@ -369,12 +388,16 @@ class _Run:
         return Judged(outcome, words, error.hint)
 
 
-class _Decided(ChaoskitError):
-    """The run is judged already, on the way."""
+class _Aborted(ChaoskitError):
+    """The steady state broke, and the experiment is not to go on without it."""
 
-    def __init__(self, judged: Judged) -> None:
-        super().__init__(judged.reason, hint=judged.hint)
-        self.judged = judged
+
+def _stuck(made: Plan) -> Judged | None:
+    """Why the run may not start; None when it may."""
+    found = made.problem
+    if found is None or made.outcome is None:
+        return None
+    return Judged(made.outcome, found.words, found.mend)
 
 
 def _mark(outcome: Outcome) -> Mark:

@@ -117,3 +117,12 @@ def picked(selection: Selection, seed: str) -> tuple[str, ...]:
     random.Random(seed).shuffle(ordered)
     ordered.sort(key=lambda pod: not kube.is_ready(pod))
     return tuple(pod["metadata"]["name"] for pod in ordered[: selection.hit])
+
+
+def struck(selection: Selection, seed: str) -> tuple[Object, ...]:
+    """The pods that a run by this seed pins by name; all that may be chosen where it pins none.
+
+    Somebody's own engine has no seed: what it names is among its candidates, and nothing of it is ours.
+    """
+    names = picked(selection, seed) if seed else ()
+    return tuple(pod for pod in selection.pods if not names or pod["metadata"]["name"] in names)

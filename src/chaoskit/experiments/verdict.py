@@ -12,7 +12,7 @@ from chaoskit.experiments.terminal import SETTLED, Ending, Observed, injected_of
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.records import Undo
 from chaoskit.steadystate.gaps import dark
-from chaoskit.steadystate.monitor import Observation
+from chaoskit.steadystate.looks import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,11 @@ def of_baseline(before: Iterable[Observation]) -> Judged | None:
 
 
 def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | None:
-    """What our own conditions say about the time during and after the fault; None when all held."""
+    """What our own conditions say about the time during and after the fault; None when all held.
+
+    What was seen while it was tolerated says nothing here: it tells since when something was broken.
+    """
+    seen = [each for each in seen if not each.tolerated]
     early = [each for each in seen if each.stage == "during" and not each.injected]
     during = [each for each in seen if each.stage == "during" and each.injected]
     unsteady = [each for each in early if each.held is False]

@@ -126,12 +126,14 @@ class AIChaosEngine:
         top: int = 5,
         selector: str = "",
         source: Source = "predictions",
+        direct: bool = True,
     ) -> tuple[Proposal, ...]:
         """The `top` experiments most worth doing, ranked, each with its reason and cost.
 
         `namespace` "" means all of them; protected ones are left out. `selector` takes workloads by their
         labels, as kubectl does. From ``history`` comes what was tested before, from ``topology`` nodes too.
-        Of a store that several clusters share, only what was tested in this one counts.
+        Of a store that several clusters share, only what was tested in this one counts. Without `direct` only
+        what Litmus can inject is proposed.
 
         Raises:
             InvalidInput: the selector is none.
@@ -147,12 +149,15 @@ class AIChaosEngine:
             only=self._wanted(seen, namespace, selector),
             source=source,
             nodes=source == "topology" and not selector,
+            direct=direct,
             top=top,
             now=world.clock.now(),
         )
 
-    def reproduce(self, incident: Document, *, top: int = 1) -> tuple[Proposal, ...]:
+    def reproduce(self, incident: Document, *, top: int = 1, direct: bool = True) -> tuple[Proposal, ...]:
         """At most `top` experiments that bring about what a kept run or recovery was about.
+
+        Without `direct` only what Litmus can inject is proposed.
 
         Raises:
             InvalidInput: the record is neither.
@@ -164,6 +169,7 @@ class AIChaosEngine:
             topology.snapshot(self._world.cluster, namespace),
             measured=self._measured(namespace),
             installed=self._installed(namespace),
+            direct=direct,
             top=top,
             now=self._world.clock.now(),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -25,6 +25,8 @@ class Look:
     held: bool | None
     observed: str
     value: float | None = None
+    tolerated: bool = False
+    """Whether it might be broken then: a fault's targets under it, everything while it is taken back."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +57,32 @@ class Course:
     @property
     def unsteady(self) -> Look | None:
         """The first look before the injection that forbids a verdict: broken, or unknown when it counted."""
-        early = (each for each in self.looks if not each.under_fault)
+        early = (each for each in self.looks if not each.under_fault and not each.tolerated)
         bad = (each for each in early if each.held is False or (each.held is None and each.stage == "before"))
         return next(bad, None)
 
     @property
     def lost(self) -> bool:
         """Whether it broke during the fault, or had not come back when its time to recover was over."""
-        last = {each.stage: each.held for each in self.under_fault if each.stage != "during"}
-        return any(each.stage == "during" for each in self.broken) or False in last.values()
+        last = {each.stage: each.held for each in self._judged if each.stage != "during"}
+        return any(each.stage == "during" and each.held is False for each in self._judged) or (
+            False in last.values()
+        )
 
     @property
     def dark(self) -> Look | None:
         """The look that leaves open whether it held: in the dark during the fault, or the last of a stage."""
-        during = [each for each in self.under_fault if each.stage == "during"]
+        during = [each for each in self._judged if each.stage == "during"]
         first = dark([each.held for each in during])
         if first is not None:
             return during[first]
-        last = {each.stage: each for each in self.under_fault if each.stage != "during"}
+        last = {each.stage: each for each in self._judged if each.stage != "during"}
         return next((each for each in last.values() if each.held is None), None)
+
+    @property
+    def _judged(self) -> Iterator[Look]:
+        """The looks under the fault at which it had to hold."""
+        return (each for each in self.under_fault if not each.tolerated)
 
     @property
     def worst(self) -> Look | None:
@@ -86,12 +95,14 @@ class Course:
         return next((each for each in seen if each.held is False), seen[-1] if seen else None)
 
     @property
+    def watched(self) -> bool:
+        """Whether it was looked at during the fault: else nobody knows when it broke, or whether it did."""
+        return any(each.stage == "during" for each in self.under_fault)
+
+    @property
     def broken_at(self) -> datetime | None:
-        """Since when it was broken: first seen so, or the injection where nobody looked in between."""
-        if not self.broken:
-            return None
-        looked = any(each.stage == "during" for each in self.under_fault)
-        return self.broken[0].at if looked or self.injected_at is None else self.injected_at
+        """Since when it was seen to be broken; None where it never was, or nobody looked in between."""
+        return self.broken[0].at if self.broken and self.watched else None
 
     @property
     def regained_at(self) -> datetime | None:
@@ -102,8 +113,22 @@ class Course:
         return next((each.at for each in self.under_fault if each.at > last and each.held), None)
 
     @property
+    def stays_broken(self) -> bool:
+        """Whether it was broken and has not come back since, as far as anybody looked."""
+        return bool(self.broken) and self.regained_at is None
+
+    @property
+    def at_most(self) -> float | None:
+        """Seconds from the injection until it held again, where nobody looked in between: no more it took."""
+        if self.watched or self.injected_at is None or self.regained_at is None:
+            return None
+        return (self.regained_at - self.injected_at).total_seconds()
+
+    @property
     def seconds_to_recover(self) -> float | None:
         """How long it was broken; 0 where it never was, None where that is not known or it stayed so."""
+        if not self.watched:
+            return None
         if not self.broken:
             return 0.0 if any(each.held for each in self.under_fault) else None
         start, end = self.broken_at, self.regained_at
@@ -115,7 +140,9 @@ class Course:
         if stage == "during":
             found = [each for each in looks if each.under_fault]
             return Course(self.title, self.expected, tuple(found), self.unit, self.least, self.most).worst
-        return looks[-1] if looks else None
+        judged = [each for each in looks if not each.tolerated]
+        shown = judged or looks
+        return shown[-1] if shown else None
 
 
 def courses(run: Document) -> tuple[Course, ...]:
@@ -129,10 +156,16 @@ def courses(run: Document) -> tuple[Course, ...]:
 def seconds_to_recover(run: Document) -> float | None:
     """How long the run's steady state was broken under the fault: the longest of its conditions.
 
-    0 where nothing broke; None without conditions, without an injection, or where one did not come back.
+    0 where nothing broke. None without an injection, where nobody looked in between, where that was too late
+    to say when one broke, or where one did not come back.
     """
-    known = [each.seconds_to_recover for each in courses(run) if each.under_fault]
+    known = [each.seconds_to_recover for each in courses(run) if each.watched or each.broken]
     return max((each for each in known if each is not None), default=None) if None not in known else None
+
+
+def stayed_broken(run: Document) -> bool:
+    """Whether a condition that broke under the run's fault was not seen to hold again."""
+    return any(each.stays_broken for each in courses(run))
 
 
 def _course(title: str, looks: Sequence[Mapping[str, Any]], injected_at: datetime | None) -> Course:
@@ -163,6 +196,7 @@ def _look(observation: Mapping[str, Any]) -> Look:
         held=observation["held"],
         observed=observation["observed"],
         value=(observation.get("measured") or {}).get("value"),
+        tolerated=bool(observation.get("tolerated")),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
+from chaoskit.reports.conditions import stayed_broken
 from chaoskit.reports.reading import counted, disturbed, whom
 
 LEAST, MOST = 5, 30
@@ -62,7 +63,7 @@ def judge(run: Document, history: Iterable[Document]) -> Judgement:
         words = f"{counted(len(known), 'earlier run')} with a time to recover, {LEAST} are needed"
         return Judgement(Outcome.NO_BASELINE, words, seconds, known)
     middle, mad, limit = _limit(known)
-    if seconds is None and run["outcome"] not in {Outcome.PASSED, Outcome.WEAKNESS_FOUND}:
+    if seconds is None and not stayed_broken(run):
         words = "how long it took to recover is not known"
         return Judgement(Outcome.NO_BASELINE, words, seconds, known, middle, mad, limit)
     took = "it did not recover" if seconds is None else f"it took {seconds:.1f} s to recover"

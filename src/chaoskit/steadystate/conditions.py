@@ -141,6 +141,10 @@ class CommandCondition(Written):
         return self.run if isinstance(self.run, str) else shlex.join(self.run)
 
 
+READS = 10.0
+"""Wall seconds in which a cluster or Prometheus answers; a look at it that takes twice that is given up."""
+
+
 class Condition(Written):
     """One thing that must hold: what, when, how often it is looked at, and whether to abort without it.
 
@@ -216,3 +220,17 @@ class Condition(Written):
     def during(self) -> bool:
         """Whether it must hold while the fault is there."""
         return self.mode == "continuous"
+
+    @property
+    def watched(self) -> bool:
+        """Whether it is looked at while the fault is there.
+
+        Pods are, though they need not be ready then: for how long they were not is known only so.
+        """
+        return self.during or (self.after and self.kubernetes is not None)
+
+    @property
+    def answers_within(self) -> float:
+        """Wall seconds that whatever it looks at takes at most to be reached, and again to answer."""
+        source = self.http or self.command
+        return READS if source is None else source.timeout

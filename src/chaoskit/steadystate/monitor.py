@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from chaoskit.events import Listener, Measured, ignore
-from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import Condition
+from chaoskit.steadystate.looks import Back, Looks, Observation, Stage, Start
 from chaoskit.steadystate.readers import Sources, measure
 
-Stage = Literal["before", "during", "after", "after undo"]
+TICK = 0.5
+"""Seconds for which looks are waited for before whoever waits is asked whether to go on."""
 
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One condition at one moment of one stage; `injected`: whether an injection had been seen by then."""
-
-    condition: Condition
-    stage: Stage
-    at: datetime
-    judgement: Judgement
-    injected: bool = False
-
-    @property
-    def held(self) -> bool | None:
-        """Whether it held; None when it could not be evaluated."""
-        return self.judgement.held
-
-    def words(self) -> str:
-        """``error_ratio 0.081 at cart-x, expected below 0.05``."""
-        return f"{self.condition.title} {self.judgement.observed}, expected {self.judgement.expected}"
-
-    def document(self) -> dict[str, Any]:
-        """The observation as JSON."""
-        measured = self.judgement.measured
-        return {
-            "condition": self.condition.title,
-            "stage": self.stage,
-            "injected": self.injected,
-            "at": self.at.isoformat(),
-            "held": self.held,
-            "observed": self.judgement.observed,
-            "expected": self.judgement.expected,
-            "measured": None if measured is None else dataclasses.asdict(measured),
-        }
+Keep = Callable[[], None]
+"""Called at least once a tick while looks are waited for; what it raises is the end of that."""
 
 
 class Monitor:
-    """The steady state of one run. Every evaluation is reported and remembered in `seen`."""
+    """The steady state of one run. Every evaluation is reported and remembered in `seen`.
+
+    Nobody waits for a slow source but who wants its answer, and is asked meanwhile whether to go on. A look
+    that was begun and is not back when the run ends is in `seen` as one that could not be evaluated.
+    `start` has a look taken: in a thread when not said.
+    """
 
     def __init__(
         self,
@@ -62,11 +35,14 @@ class Monitor:
         *,
         run: str = "",
         listen: Listener = ignore,
+        start: Start | None = None,
     ) -> None:
         self.conditions = tuple(conditions)
         self.seen: list[Observation] = []
-        self._namespace = namespace
-        self._sources = sources
+        self._clock = sources.clock
+        self._looks = Looks(
+            partial(measure, namespace=namespace, sources=sources), sources.clock, start=start
+        )
         self._run = run
         self._listen = listen
         self._due: dict[int, float] = {}
@@ -76,28 +52,25 @@ class Monitor:
         """These must hold as well."""
         self.conditions += tuple(conditions)
 
-    def before(self) -> tuple[Observation, ...]:
-        """Every condition that must hold before, looked at once."""
-        return tuple(self._look(each, "before") for each in self.conditions if each.before)
+    def before(self, *, stop: threading.Event | None = None) -> tuple[Observation, ...]:
+        """Every condition that must hold before, looked at once; what is back by the time of a `stop`."""
+        until = {place: 0.0 for place, each in enumerate(self.conditions) if each.before}
+        return self._awaited("before", until, lambda: None, stop or threading.Event())
 
     def during(self, *, injected: bool = False) -> tuple[Observation, ...]:
-        """Every continuous condition whose interval has passed, looked at once.
+        """What is back by now; a look at every watched condition whose interval has passed is begun.
 
         `injected` says whether an injection has been seen so far; each look remembers it.
         """
-        now = self._sources.clock.monotonic()
-        found: list[Observation] = []
-        for index, condition in enumerate(self.conditions):
-            if condition.during and now >= self._due.get(index, 0.0):
-                self._due[index] = now + condition.interval
-                found.append(self._look(condition, "during", injected=injected))
-        return tuple(found)
+        found = [self._kept(each) for each in self._looks.back()]
+        self._begin_due("during", injected=injected)
+        return (*found, *(self._kept(each) for each in self._looks.back()))
 
     def after(
         self,
         stage: Stage = "after",
         *,
-        keep: Callable[[], None] = lambda: None,
+        keep: Keep = lambda: None,
         stop: threading.Event | None = None,
     ) -> tuple[Observation, ...]:
         """The last look at every condition that must hold afterwards; each had its time to recover.
@@ -105,43 +78,95 @@ class Monitor:
         All have it at once, from now on, and only once: what did not come back in its time is not waited
         for at a later stage. Once `stop` is set nothing more is looked at. `keep` is called while waiting.
         """
-        began = self._sources.clock.monotonic()
-        stop = stop or threading.Event()
-        found: list[Observation] = []
-        for index, condition in enumerate(self.conditions):
-            if condition.after and not stop.is_set():
-                patience = 0.0 if index in self._given_up else condition.recovers_within
-                found.append(self._regained(condition, stage, began + patience, keep, stop))
-                if found[-1].held is not True:
-                    self._given_up.add(index)
-        return tuple(found)
+        now = self._clock.monotonic()
+        until = {
+            place: now + (0.0 if place in self._given_up else each.recovers_within)
+            for place, each in enumerate(self.conditions)
+            if each.after
+        }
+        return self._awaited(stage, until, keep, stop or threading.Event())
 
-    def _regained(
-        self,
-        condition: Condition,
-        stage: Stage,
-        until: float,
-        keep: Callable[[], None],
-        stop: threading.Event,
-    ) -> Observation:
-        clock = self._sources.clock
-        found = self._look(condition, stage, injected=True)
-        while found.held is not True and clock.monotonic() < until:
-            if clock.sleep(min(condition.interval, max(0.1, until - clock.monotonic())), stop):
-                break
-            keep()
-            found = self._look(condition, stage, injected=True)
-        return found
+    @contextmanager
+    def looking_on(self, stage: Stage) -> Iterator[None]:
+        """Inside, what is watched is looked at, without being judged; it is told when that is over."""
+        if not self._clock.real(1.0):
+            yield  # a clock turned by hand stands still unless whoever is inside turns it
+            return
+        over, seen = threading.Event(), list[Back]()
+        thread = threading.Thread(target=self._look_on, args=(stage, over, seen), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+        for each in seen:
+            self._kept(each)
 
-    def _look(self, condition: Condition, stage: Stage, *, injected: bool = False) -> Observation:
-        judgement = measure(condition, self._namespace, self._sources)
-        found = Observation(condition, stage, self._sources.clock.now(), judgement, injected)
+    def end(self) -> None:
+        """Nothing is looked at any more; what is not back is in `seen` as missing."""
+        for each in self._looks.end():
+            self._kept(each)
+
+    # ------------------------------------------------------------------ waiting
+
+    def _awaited(
+        self, stage: Stage, until: dict[int, float], keep: Keep, stop: threading.Event
+    ) -> tuple[Observation, ...]:
+        """The look at each of these that held, or that was begun when its time was over."""
+        found: dict[int, Observation] = {}
+        due = dict.fromkeys(until, 0.0)
+        while len(found) < len(until) and not stop.is_set():
+            now = self._clock.monotonic()
+            for place in [each for each in due if each not in found and now >= due[each]]:
+                self._looks.begin(place, self.conditions[place], stage, injected=stage != "before")
+            for look, judged in self._looks.back(TICK):
+                seen = self._kept((look, judged))
+                if look.stage != stage or look.tolerated:
+                    continue
+                if seen.held is True or look.began >= until[look.place]:
+                    found[look.place] = seen
+                else:
+                    due[look.place] = min(look.began + look.condition.interval, until[look.place])
+            if len(found) < len(until):
+                self._pause([due[each] for each in due if each not in found], stop)
+                keep()
+        self._given_up |= {place for place, seen in found.items() if stage != "before" and not seen.held}
+        return tuple(found[place] for place in sorted(found))
+
+    def _pause(self, due: list[float], stop: threading.Event) -> None:
+        """The next look is due, or a tick is over; nothing is waited for where nothing is due later."""
+        wait = min(due) - self._clock.monotonic()
+        if wait > 0:
+            self._clock.sleep(min(TICK, wait), stop)
+
+    def _look_on(self, stage: Stage, over: threading.Event, seen: list[Back]) -> None:
+        while not self._clock.sleep(TICK, over):
+            self._begin_due(stage, injected=True, tolerated=True)
+            seen += self._looks.back()
+
+    # ------------------------------------------------------------------ looking
+
+    def _begin_due(self, stage: Stage, *, injected: bool, tolerated: bool = False) -> None:
+        now = self._clock.monotonic()
+        for place, each in enumerate(self.conditions):
+            if each.watched and now >= self._due.get(place, 0.0):
+                self._due[place] = now + each.interval
+                may_break = tolerated or not each.during
+                self._looks.begin(place, each, stage, injected=injected, tolerated=may_break)
+
+    def _kept(self, back: Back) -> Observation:
+        """The look is remembered and told; a bug that it met is raised."""
+        look, judgement = back
+        if isinstance(judgement, Exception):
+            raise judgement
+        found = look.seen(judgement)
         self.seen.append(found)
         self._listen(
             Measured(
                 found.at,
                 run=self._run,
-                condition=condition.title,
+                condition=look.condition.title,
                 held=judgement.held,
                 observed=judgement.observed,
                 expected=judgement.expected,

@@ -79,10 +79,9 @@ def workload(cluster: Cluster, namespace: str, name: str) -> Object | None:
     wanted, _, short = name.rpartition("/")
     for kind in kube.WORKLOADS:
         if wanted in {"", str(kind)}:
-            try:
-                return {"kind": kind.name, **cluster.get(ObjectRef(kind, namespace, short))}
-            except NotFound:
-                continue
+            body = kube.found(cluster, ObjectRef(kind, namespace, short))
+            if body is not None:
+                return {"kind": kind.name, **body}
     return None
 
 

@@ -199,10 +199,8 @@ class DirectCourse:
         return next((ref for ref in self._done if ref in bare and self._gone(ref)), None)
 
     def _gone(self, ref: ObjectRef) -> bool:
-        try:
-            return kube.is_deleting(self._cluster.get(ref))
-        except NotFound:
-            return True
+        body = kube.found(self._cluster, ref)
+        return body is None or kube.is_deleting(body)
 
     def _judgement(self) -> Judged:
         if lost := self._lost():

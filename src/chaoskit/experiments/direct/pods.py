@@ -8,7 +8,7 @@ from functools import partial
 
 from chaoskit import kube
 from chaoskit.acts.changes import Change
-from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.errors import ChaoskitError
 from chaoskit.experiments.direct.scene import Direct, Scene, access
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
@@ -43,9 +43,8 @@ def _gone(scene: Scene, done: Sequence[ObjectRef]) -> str:
 
 def going(scene: Scene, ref: ObjectRef) -> str:
     """Whether that very pod is gone or on its way, in words; "" while it stays."""
-    try:
-        body = scene.cluster.get(ref)
-    except NotFound:
+    body = kube.found(scene.cluster, ref)
+    if body is None:
         return f"{ref} is gone"
     return f"{ref} is being deleted" if kube.is_deleting(body) else ""
 
@@ -84,10 +83,10 @@ def _container(pod: Object, scene: Scene) -> str:
 def _restarted(scene: Scene, done: Sequence[ObjectRef]) -> str:
     before = {kube.ref_of(pod, kube.POD): kube.restarts(pod) for pod in scene.selection.pods}
     for ref in done:
-        try:
-            times = kube.restarts(scene.cluster.get(ref)) - before.get(ref, 0)
-        except NotFound:
+        body = kube.found(scene.cluster, ref)
+        if body is None:
             return f"{ref} is gone"
+        times = kube.restarts(body) - before.get(ref, 0)
         if times > 0:
             return f"{ref} restarted {times} time{'' if times == 1 else 's'}"
     return ""

@@ -12,7 +12,7 @@ from chaoskit import kube, rollouts
 from chaoskit.acts import fields, resize, rollout
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
-from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.errors import ChaoskitError, Conflict
 from chaoskit.experiments.direct.pods import going
 from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on
 from chaoskit.experiments.faults import Parameter
@@ -235,9 +235,8 @@ def _less(scene: Scene, done: Sequence[ObjectRef]) -> str:
         ref = kube.ref_of(pod, kube.POD)
         if ref not in done:
             continue
-        try:
-            body = scene.cluster.get(ref)
-        except NotFound:
+        body = kube.found(scene.cluster, ref)
+        if body is None:
             return f"{ref} is gone"
         if kube.restarts(body) > kube.restarts(pod):
             return f"{ref} restarted with less"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.experiments.direct.faults import DIRECT
-from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.generation.fitting import FAULTS, SAME, Case, faults_for, fit
+from chaoskit.experiments.direct.faults import DIRECT, EVERY, OWN
+from chaoskit.experiments.generation.fitting import FAULTS, OF_NODES, SAME, Case, Fit, faults_for, fit
 from chaoskit.experiments.generation.past import History, Past
 from chaoskit.ports.cluster import Object
 from chaoskit.records import PredictionRecord
@@ -18,7 +17,8 @@ from chaoskit.topology import Topology, Workload
 
 RISKS: Mapping[str, float] = {
     "replica-loss": 0.05, "memory-leak": 0.03, "database-connection": 0.03, "network": 0.03,
-    "cpu-saturation": 0.02, "disk-full": 0.02, "failing-upstream": 0.015, "slow-upstream": 0.015, "dns": 0.01,
+    "cpu-saturation": 0.02, "disk-full": 0.02, "failing-upstream": 0.015, "slow-upstream": 0.015,
+    "capacity": 0.015, "configuration": 0.01, "dns": 0.01,
 }  # fmt: skip
 """The probabilities taken for workloads that nobody has predicted anything for."""
 
@@ -38,8 +38,8 @@ class Candidate:
     """A fault that would prove a failure of the `subject`: ``deployment/cart`` or ``node/node-1``.
 
     `target` is hit (a caller of the subject, where the fault is on the way between them), `hit` are the
-    workloads that this disturbs, `of` the pods or nodes of which one is hit. `prediction` is what was said
-    of the subject, and `foreseen` whether it is this failure that it said.
+    workloads that this disturbs, `of` the pods or nodes of which `number` are hit. `prediction` is what was
+    said of the subject, and `foreseen` whether it is this failure that it said.
     """
 
     subject: str
@@ -53,6 +53,7 @@ class Candidate:
     past: Past
     hit: tuple[Workload, ...]
     of: int
+    number: int
     targets: Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     because: str = ""
@@ -74,13 +75,16 @@ class World:
     """What candidates are made of.
 
     `installed` are faults (namespace, name) that Litmus can run at once, `only` workloads that may be hit;
-    None: all.
+    None: all. Without `direct`, faults that only chaoskit itself injects are left out; where pods' traffic is
+    `measured`, it can be seen to end.
     """
 
     topology: Topology
     history: History
     installed: Collection[tuple[str, str]] | None = None
     only: Collection[tuple[str, str]] | None = None
+    direct: bool = True
+    measured: bool = False
 
     @property
     def workloads(self) -> Iterator[tuple[tuple[str, str], Workload]]:
@@ -100,14 +104,14 @@ class World:
         self, workload: Workload, failure: str, risk: float, prediction: PredictionRecord | None
     ) -> Iterator[Candidate]:
         """Every fault that fits and would prove the failure, the nearest first."""
-        for place, fault in enumerate(faults_for(failure)):
-            case = Case(workload, self.topology, prediction=prediction)
+        for place, fault in enumerate(self._possible(faults_for(failure))):
+            case = Case(workload, self.topology, prediction=prediction, measured=self.measured)
             found = fit(fault, case)
             if found is None:
                 continue
             ref, target = workload.ref, str(found.target.ref)
             tried = self.history.of(fault, ref.namespace, target)
-            fitted = fit(fault, Case(workload, self.topology, tried.severity, prediction)) or found
+            fitted = fit(fault, replace(case, severity=tried.severity)) or found
             yield Candidate(
                 subject=str(ref),
                 target=target,
@@ -120,6 +124,7 @@ class World:
                 past=tried,
                 hit=(fitted.target,),
                 of=max(1, len(fitted.target.pods)),
+                number=_number(fault, fitted),
                 targets={"workloads": [target]},
                 parameters=fitted.parameters,
                 because=fitted.because,
@@ -130,16 +135,26 @@ class World:
             )
 
     def of_nodes(self) -> Iterator[Candidate]:
-        """Emptying a node on which pods of these workloads run, where another one can take them."""
+        """The best fault on each node on which pods of these workloads run, where another can take them."""
         usable = [each for each in self.topology.nodes if _schedulable(each)]
         for node in usable if len(usable) > 1 else ():
             other = next(each for each in usable if each is not node)
             there = Counter(workload.ref.namespace for workload in self._on(node))
             for namespace, _ in there.most_common(1):
-                yield self._of_node(node, other, namespace, len(usable))
+                found = (
+                    self._of_node(node, other, namespace, len(usable), place, fault)
+                    for place, fault in enumerate(self._possible(OF_NODES))
+                )
+                yield max(found, key=lambda each: each.score)
 
-    def _of_node(self, node: Object, other: Object, namespace: str, of: int) -> Candidate:
-        name, fault = node["metadata"]["name"], "node-drain"
+    def _possible(self, faults: Iterable[str]) -> Iterator[str]:
+        """Those of the faults that may be proposed."""
+        return (each for each in faults if self.direct or each not in OWN)
+
+    def _of_node(
+        self, node: Object, other: Object, namespace: str, of: int, place: int, fault: str
+    ) -> Candidate:
+        name = node["metadata"]["name"]
         there = tuple(each for each in self._on(node) if each.ref.namespace == namespace)
         wholly = [each for each in there if all(_runs_on(pod, name) for pod in each.pods)]
         peers = [each for each in self.topology.workloads.values() if each.ref.namespace == namespace]
@@ -151,14 +166,15 @@ class World:
             failure="node",
             risk=_NODE_RISK,
             impact=(len(there) + len(wholly)) / (2 * len(peers)),
-            nearness=1.0,
+            nearness=_NEARNESS[place],
             past=self.history.of(fault, namespace, f"node/{name}"),
             hit=there,
             of=of,
+            number=1,
             targets={"nodes": [name]},
             because=f"{len(wholly)} workloads run on it alone",
             noticed=f"{len(there)} workloads have pods on it",
-            litmus={"nodeSelector": {_HOSTNAME: kube.labels_of(other).get(_HOSTNAME, _name(other))}},
+            litmus={} if fault in OWN else {"nodeSelector": {_HOSTNAME: _hostname(other)}},
             installed=self._is_installed(namespace, fault),
         )
 
@@ -168,7 +184,17 @@ class World:
 
     def _is_installed(self, namespace: str, fault: str) -> bool:
         known = self.installed is None or fault in DIRECT
-        return known or (namespace, CATALOGUE[fault].litmus) in (self.installed or ())
+        return known or (namespace, EVERY[fault].litmus) in (self.installed or ())
+
+
+def _number(fault: str, fitted: Fit) -> int:
+    """How many pods of the target it hits; faults that are told labels take all."""
+    pods = max(1, len(fitted.target.pods))
+    return pods if EVERY[fault].scope in {"label", "workload"} else min(pods, fitted.hit)
+
+
+def _hostname(node: Object) -> str:
+    return kube.labels_of(node).get(_HOSTNAME, _name(node))
 
 
 def _name(body: Object) -> str:

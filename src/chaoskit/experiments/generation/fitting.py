@@ -18,16 +18,21 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "replica-loss": ("pod-delete", "container-kill"),
     "pod-crash": ("container-kill", "pod-delete"),
     "memory-leak": ("pod-memory-hog", "pod-delete"),
-    "cpu-saturation": ("pod-cpu-hog", "pod-delete"),
-    "network": ("pod-network-loss", "pod-network-latency", "pod-delete"),
+    "cpu-saturation": ("pod-cpu-hog", "resource-squeeze", "pod-delete"),
+    "network": ("pod-network-loss", "network-partition", "pod-network-latency", "pod-delete"),
     "database-connection": ("database-connection-loss", "pod-dns-error", "pod-delete"),
     "dns": ("pod-dns-error",),
     "disk-full": ("disk-fill", "pod-io-stress", "pod-delete"),
     "slow-upstream": ("pod-http-latency",),
-    "failing-upstream": ("pod-http-status-code",),
+    "failing-upstream": ("pod-http-status-code", "service-blackhole"),
     "unschedulable": ("pod-autoscaler", "pod-delete"),
+    "capacity": ("scale-down",),
+    "configuration": ("config-mutation",),
 }
 """Which faults prove which class of failure, the nearest first; any other class is tried with pod-delete."""
+
+OF_NODES = ("node-drain", "node-cordon")
+"""What is tried on nodes, the nearest proof of a node's failure first."""
 
 SAME = {"disk": "disk-full"}
 """Classes that others call by another name."""
@@ -35,25 +40,37 @@ SAME = {"disk": "disk-full"}
 _DATABASE_PORTS = frozenset({1433, 1521, 3306, 5432, 6379, 9042, 27017})
 _PRESSURE: Mapping[Severity, float] = {"low": 0.6, "medium": 1.1, "high": 1.5, "critical": 2.0}
 """How much of the memory that is free of the limit is taken."""
+_SQUEEZED: Mapping[Severity, int] = {"low": 75, "medium": 50, "high": 25, "critical": 10}
+"""What stays of a pod's CPU limit, in percent."""
+_RESIZES = (1, 33)
+"""The first Kubernetes whose pods are resized while they run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fault that fits: on whom, with what, and which fact of the topology speaks for it."""
+    """A fault that fits: on whom, with what, and which fact of the topology speaks for it.
+
+    `hit` is how many of the target's pods it disturbs, where its scope alone does not say it.
+    """
 
     target: Workload
     parameters: Mapping[str, Any] = field(default_factory=dict)
     because: str = ""
+    hit: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a fit is made of: whom the failure would befall, how hard to try, what is foreseen."""
+    """What a fit is made of: whom the failure would befall, how hard to try, what is foreseen.
+
+    `measured`: there is a Prometheus in which the traffic of pods can be seen to end.
+    """
 
     subject: Workload
     topology: Topology
     severity: Severity = "medium"
     prediction: PredictionRecord | None = None
+    measured: bool = False
 
 
 def faults_for(failure: str) -> tuple[str, ...]:
@@ -154,6 +171,60 @@ def _scaling(case: Case) -> Fit | None:
     return Fit(case.subject, {"replicas": max(2, 2 * wanted)}, f"has {wanted} replicas")
 
 
+def _fewer(case: Case) -> Fit | None:
+    """One replica less at first, then half of them, at last all but one."""
+    wanted = kube.desired_replicas({"kind": case.subject.ref.kind.name, **case.subject.body})
+    if case.subject.ref.kind == kube.DAEMON_SET or wanted < 2:
+        return None
+    stay = {"high": max(1, wanted // 2), "critical": 1}.get(case.severity, wanted - 1)
+    return Fit(case.subject, {"replicas": stay}, f"has {wanted} replicas", hit=wanted - stay)
+
+
+def _setting(case: Case) -> Fit | None:
+    """A setting that a container reads from a ConfigMap when it starts; only a deployment has a way back."""
+    if case.subject.ref.kind != kube.DEPLOYMENT:
+        return None
+    for container in _containers(case.subject):
+        for each in container.get("env") or ():
+            source = (each.get("valueFrom") or {}).get("configMapKeyRef")
+            if source:
+                parameters = {"configMap": source["name"], "key": source["key"], "value": "wrong"}
+                because = f"reads {source['key']} from ConfigMap {source['name']}"
+                return Fit(case.subject, parameters, because, hit=len(case.subject.pods))
+    return None
+
+
+def _squeeze(case: Case) -> Fit | None:
+    """Where every kubelet is new enough; one that is not known is not."""
+    limit = _limit(case.subject, "cpu")
+    if limit is None or not case.topology.nodes or not all(map(_resizes, case.topology.nodes)):
+        return None
+    left = {"cpu": _SQUEEZED[case.severity], "memory": 0}
+    return Fit(case.subject, left, f"limited to {limit:g} cores")
+
+
+def _resizes(node: Object) -> bool:
+    version = (((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or "").lstrip("v")
+    numbers = version.split(".")[:2]
+    return len(numbers) == 2 and all(map(str.isdigit, numbers)) and tuple(map(int, numbers)) >= _RESIZES
+
+
+def _cut_off(case: Case) -> Fit | None:
+    """Where it can be seen: a policy that a network ignores proves nothing."""
+    calls = len(case.topology.callers_of(case.subject)) + len(case.subject.calls)
+    if not case.measured or not calls:
+        return None
+    return Fit(case.subject, because=f"talks to {calls} workloads" if calls > 1 else "talks to 1 workload")
+
+
+def _hidden(case: Case) -> Fit | None:
+    """What others call by a service; all of its pods are out of their sight."""
+    if not case.subject.services or not case.topology.callers_of(case.subject):
+        return None
+    name = case.subject.services[0]["metadata"]["name"]
+    return Fit(case.subject, {"service": name}, f"called by service {name}", hit=len(case.subject.pods))
+
+
 _FITS: Mapping[str, Callable[[Case], Fit | None]] = {
     "pod-delete": _itself,
     "container-kill": _itself,
@@ -168,6 +239,11 @@ _FITS: Mapping[str, Callable[[Case], Fit | None]] = {
     "pod-http-latency": _http,
     "pod-http-status-code": _http,
     "pod-autoscaler": _scaling,
+    "scale-down": _fewer,
+    "config-mutation": _setting,
+    "resource-squeeze": _squeeze,
+    "network-partition": _cut_off,
+    "service-blackhole": _hidden,
 }
 
 

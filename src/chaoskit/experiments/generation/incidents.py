@@ -23,10 +23,13 @@ def reproduce(
     *,
     measured: Measured | None = None,
     installed: Collection[tuple[str, str]] | None = None,
+    direct: bool = True,
     top: int = 1,
     now: datetime,
 ) -> tuple[Proposal, ...]:
     """At most `top` experiments that bring about what a kept run or recovery was about, the nearest first.
+
+    Without `direct` only what Litmus can inject is proposed.
 
     Raises:
         NotFound: the workload of the recovery is not there any more.
@@ -36,7 +39,7 @@ def reproduce(
         case "run":
             return (_again(incident),)
         case "recovery":
-            world = World(topology, History((), now), installed)
+            world = World(topology, History((), now), installed, direct=direct, measured=bool(measured))
             return _of_recovery(incident, world, measured or {}, top)
         case kind:
             raise InvalidInput(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaoskit.documents import dump, duration
-from chaoskit.experiments.faults import CATALOGUE, Severity
+from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.faults import Severity
 from chaoskit.experiments.generation.candidates import Candidate
 from chaoskit.experiments.generation.steady import Measured, conditions
 from chaoskit.experiments.spec import API_VERSION, KIND
@@ -19,7 +20,7 @@ PREDICTION = "chaoskit.io/prediction"
 TRACE = "chaoskit.io/trace"
 INCIDENT = "chaoskit.io/incident"
 
-_LENGTHS = {"pod-delete": 15, "container-kill": 20}
+_LENGTHS = {"pod-delete": 15, "container-kill": 20, "network-partition": 60}
 _USUAL = 30
 _WORDS: Mapping[str, str] = {
     "pod-delete": "one of its pods is gone",
@@ -36,6 +37,12 @@ _WORDS: Mapping[str, str] = {
     "pod-http-status-code": "one of its pods answers with errors",
     "pod-autoscaler": "it is scaled out",
     "node-drain": "a node is emptied",
+    "scale-down": "it has fewer pods",
+    "config-mutation": "one of its settings is wrong",
+    "resource-squeeze": "one of its pods has less CPU to live on",
+    "network-partition": "one of its pods is cut off from the network",
+    "service-blackhole": "its service leads to nobody",
+    "node-cordon": "a node takes no new pods",
 }
 
 
@@ -133,19 +140,14 @@ def marked(experiment: Mapping[str, Any], marks: Mapping[str, str]) -> dict[str,
 
 
 def _cost(candidate: Candidate) -> Cost:
-    fault = CATALOGUE[candidate.fault]
+    fault = EVERY[candidate.fault]
     seconds = _length(fault.kind, candidate.past.severity) + fault.overhead
     what = "nodes" if fault.scope == "node" else "pods"
-    return Cost(seconds, _hit(candidate), candidate.of, what, fault.helper)
-
-
-def _hit(candidate: Candidate) -> int:
-    """One at a time; faults that are told labels take all."""
-    return candidate.of if CATALOGUE[candidate.fault].scope in {"label", "workload"} else 1
+    return Cost(seconds, candidate.number, candidate.of, what, fault.helper)
 
 
 def _length(fault: str, severity: Severity) -> int:
-    preset = CATALOGUE[fault].preset(severity).get("duration")
+    preset = EVERY[fault].preset(severity).get("duration")
     return int(preset) if preset else _LENGTHS.get(fault, _USUAL)
 
 
@@ -177,10 +179,9 @@ def _radius(candidate: Candidate, topology: Topology) -> dict[str, int]:
     """Just as wide as it takes; with a node go all the pods that are known to leave it."""
     nodes = candidate.targets.get("nodes", ())
     if not nodes:
-        hit = _hit(candidate)
-        return {"maxPods": hit, "maxPercent": -(-100 * hit // candidate.of)}
+        return {"maxPods": candidate.number, "maxPercent": -(-100 * candidate.number // candidate.of)}
     found = nodes_named(candidate.fault, nodes, candidate.namespace, topology)
-    worst = max(-(-100 * each.number // each.total) for each in found.hits)
+    worst = max((-(-100 * each.number // each.total) for each in found.hits), default=0)
     return {"maxPods": found.at_once, "maxPercent": worst}
 
 

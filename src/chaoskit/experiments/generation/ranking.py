@@ -30,6 +30,7 @@ def propose(
     only: Collection[tuple[str, str]] | None = None,
     source: Source = "predictions",
     nodes: bool = False,
+    direct: bool = True,
     top: int = 5,
     now: datetime,
 ) -> tuple[Proposal, ...]:
@@ -37,10 +38,11 @@ def propose(
 
     `history` are run records as documents, newest first. `measured` are values of signals now. `installed`
     are the faults (namespace, name) whose ChaosExperiments are there, None when that is not known. `only`
-    leaves other workloads (namespace, ``deployment/cart``) out, `nodes` takes nodes in. From ``history``
+    leaves other workloads (namespace, ``deployment/cart``) out, `nodes` takes nodes in; without `direct` only
+    what Litmus can inject is proposed. From ``history``
     comes only what was judged before. Severity rises only after a pass.
     """
-    world = World(topology, History(history, now), installed, only)
+    world = World(topology, History(history, now), installed, only, direct=direct, measured=bool(measured))
     foreseen = {(each.namespace, each.target): each for each in predictions}
     candidates = [
         candidate

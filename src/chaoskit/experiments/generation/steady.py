@@ -19,9 +19,11 @@ _RETURNS: Mapping[str, tuple[str, float]] = {
 }
 """Signals of the target that the fault drives up, and under what they must be before it and after it."""
 
-_SLOWS = frozenset({"pod-cpu-hog", "pod-cpu-hog-exec", "pod-network-latency", "pod-http-latency"})
-_ANSWERS_ITSELF = frozenset({"pod-http-status-code", "pod-http-latency"})
-"""Faults that change the target's own answers: only its callers can hold then."""
+_SLOWS = frozenset(
+    {"pod-cpu-hog", "pod-cpu-hog-exec", "resource-squeeze", "pod-network-latency", "pod-http-latency"}
+)
+_ANSWERS_ITSELF = frozenset({"pod-http-status-code", "pod-http-latency", "service-blackhole"})
+"""Faults after which nobody gets the target's own answers: only its callers can hold then."""
 
 WITHIN = "1m30s"
 

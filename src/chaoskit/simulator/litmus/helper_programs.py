@@ -37,6 +37,7 @@ class HelperProgram:
         self._victims = [Victim(*entry.split(":")) for entry in entries if entry]
         self._effects: list[Effect] = []
         self._injected: list[Victim] = []
+        self._aborting = False
         arguments = " ".join(me.pod["spec"]["containers"][0].get("args", ()))
         self._program = arguments.rpartition("-name ")[2]
 
@@ -63,7 +64,8 @@ class HelperProgram:
             yield from self._kill()
         else:
             yield _UNTIL_READY[self._program]
-            yield from self._disturb()
+            if not self._aborting:  # whoever is told to end before it has injected does not begin
+                yield from self._disturb()
 
     def _refuse_wrong_runtime(self) -> None:
         """Raises when the node's container runtime is not the one that the helper was told of."""
@@ -169,6 +171,7 @@ class HelperProgram:
         self._me.process.exit(1)
 
     def _abort_soon(self) -> None:
+        self._aborting = True
         self._me.world.engine.spawn(self._abort())
 
     def _abort(self) -> Script:

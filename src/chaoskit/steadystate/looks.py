@@ -1,0 +1,165 @@
+"""Looks at conditions, each in a thread of its own: whoever must hear a halt waits for no slow source."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from chaoskit.clock import Clock
+from chaoskit.steadystate.comparing import Judgement
+from chaoskit.steadystate.conditions import Condition
+
+Stage = Literal["before", "during", "after", "after undo"]
+
+SLACK = 1.0
+"""Wall seconds beside a source's own time in which a look is back, or is given up."""
+
+Start = Callable[[Callable[[], None]], None]
+"""Has a look taken, now or by and by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One condition at one moment of one stage; `injected`: whether an injection had been seen by then.
+
+    `at` is when it was begun: what was found is of then, however late the answer. It may be `tolerated` that
+    it does not hold yet, or not any more: then it is seen, and not judged.
+    """
+
+    condition: Condition
+    stage: Stage
+    at: datetime
+    judgement: Judgement
+    injected: bool = False
+    tolerated: bool = False
+
+    @property
+    def held(self) -> bool | None:
+        """Whether it held; None when it could not be evaluated."""
+        return self.judgement.held
+
+    def words(self) -> str:
+        """``error_ratio 0.081 at cart-x, expected below 0.05``."""
+        return f"{self.condition.title} {self.judgement.observed}, expected {self.judgement.expected}"
+
+    def document(self) -> dict[str, Any]:
+        """The observation as JSON."""
+        measured = self.judgement.measured
+        return {
+            "condition": self.condition.title,
+            "stage": self.stage,
+            "injected": self.injected,
+            "tolerated": self.tolerated,
+            "at": self.at.isoformat(),
+            "held": self.held,
+            "observed": self.judgement.observed,
+            "expected": self.judgement.expected,
+            "measured": None if measured is None else dataclasses.asdict(measured),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One that is under way: at the condition of this `place`, since `began` of the clock."""
+
+    place: int
+    condition: Condition
+    stage: Stage
+    at: datetime
+    began: float
+    injected: bool = False
+    tolerated: bool = False
+
+    def seen(self, judgement: Judgement) -> Observation:
+        """What came of it."""
+        return Observation(self.condition, self.stage, self.at, judgement, self.injected, self.tolerated)
+
+
+Back = tuple[Look, Judgement | Exception]
+"""A look that is back, with what it found, or the bug that it met."""
+
+
+class Looks:
+    """The looks under way, one at each condition at most; to begin one takes no time.
+
+    With a clock that tests turn by hand there is no thread: a look is back at once.
+    """
+
+    def __init__(
+        self, judge: Callable[[Condition], Judgement], clock: Clock, *, start: Start | None = None
+    ) -> None:
+        self._judge = judge
+        self._clock = clock
+        self._start = start or (_in_a_thread if clock.real(1.0) else _at_once)
+        self._answers: queue.Queue[Back] = queue.Queue()
+        self._under_way: dict[int, Look] = {}
+
+    def begin(
+        self,
+        place: int,
+        condition: Condition,
+        stage: Stage,
+        *,
+        injected: bool = False,
+        tolerated: bool = False,
+    ) -> None:
+        """The condition is looked at, unless the last look at it is not back yet."""
+        if place in self._under_way:
+            return
+        now, began = self._clock.now(), self._clock.monotonic()
+        look = Look(place, condition, stage, now, began, injected, tolerated)
+        self._under_way[place] = look
+        self._start(lambda: self._answers.put((look, self._found(condition))))
+
+    def back(self, seconds: float = 0.0) -> Iterator[Back]:
+        """What is back, or overdue and given up; the first is waited for, so many seconds of the clock."""
+        while (found := self._next(seconds)) is not None:
+            seconds = 0.0
+            if self._under_way.get(found[0].place) is found[0]:  # else it was given up, and that is known
+                del self._under_way[found[0].place]
+                yield found
+        yield from self._given_up(self._overdue, "no answer in time")
+
+    def _next(self, seconds: float) -> Back | None:
+        wait = self._clock.real(seconds) if self._under_way else 0.0
+        try:
+            return self._answers.get(timeout=wait) if wait else self._answers.get_nowait()
+        except queue.Empty:
+            if self._under_way and not self._clock.real(1.0):
+                self._clock.sleep(seconds)  # a clock turned by hand moves only so
+            return None
+
+    def end(self) -> Iterator[Back]:
+        """What is back, and of every other that it is missing: nobody waits for it any more."""
+        yield from self.back()
+        yield from self._given_up(lambda _: True, "no answer yet when the run ended")
+
+    def _given_up(self, which: Callable[[Look], bool], words: str) -> Iterator[Back]:
+        for look in [each for each in self._under_way.values() if which(each)]:
+            del self._under_way[look.place]
+            yield look, Judgement(None, words, "an answer")
+
+    def _overdue(self, look: Look) -> bool:
+        """Sources keep to their own time, twice at most: to be reached, and to answer."""
+        rate = self._clock.real(1.0) or 1.0
+        gone = (self._clock.monotonic() - look.began) * rate
+        return gone > 2 * look.condition.answers_within + SLACK
+
+    def _found(self, condition: Condition) -> Judgement | Exception:
+        try:
+            return self._judge(condition)
+        except Exception as error:  # noqa: BLE001 - a bug: raised by whoever takes the answer
+            return error
+
+
+def _in_a_thread(look: Callable[[], None]) -> None:
+    threading.Thread(target=look, name="look", daemon=True).start()
+
+
+def _at_once(look: Callable[[], None]) -> None:
+    look()

@@ -1,0 +1,69 @@
+"""What a run that died left in pods or beside them is taken out by a rescue, whether Litmus lives or not."""
+
+from __future__ import annotations
+
+import pytest
+from tests.experiments.conftest import Until, World
+from tests.experiments.directly import dump
+from tests.experiments.lasting import IN_PODS, lasting
+from tests.experiments.test_killed_runs import Killed, killed, rescued, take_litmus_away
+
+from chaoskit import kube
+from chaoskit.acts.engine import injected
+
+
+@pytest.mark.parametrize("kind", IN_PODS)
+@pytest.mark.parametrize("step", ["undo written", "begun", "undo"])
+def test_after_a_kill_of_a_fault_in_pods_a_rescue_leaves_none_in_them(
+    world: World, kind: str, step: str
+) -> None:
+    namespace = f"in-pods-{kind}-{step.replace(' ', '-')}"
+    trial = lasting(world, namespace, kind, duration="10s")
+    before = dump(world, namespace)
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(kind if step == "begun" else step, killed))
+    rescued(world, namespace, before)
+    assert world.disturbed(namespace) == {}
+
+
+@pytest.mark.parametrize("kind", IN_PODS)
+@pytest.mark.parametrize("alive", [True, False])
+def test_after_a_kill_while_it_is_in_a_pod_it_is_taken_out_with_litmus_or_without(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch, *, alive: bool
+) -> None:
+    """A helper that lives takes it back when it is told to; one that dies leaves it in the pod."""
+    assert world.simulated is not None
+    knobs = world.simulated.knobs
+    namespace = f"in-pods-{kind}-{'felt' if alive else 'alone'}"
+    trial = lasting(world, namespace, kind, duration="5m")
+    before = dump(world, namespace)
+
+    def felt() -> None:
+        until_felt(world, namespace)
+        if not alive:
+            monkeypatch.setattr(knobs, "sloppy_abort", True)
+            take_litmus_away(world, trial)
+        raise Killed
+
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(kind, felt))
+    assert in_or_beside(world, namespace)
+    rescued(world, namespace, before)
+    assert not in_or_beside(world, namespace)
+
+
+def in_or_beside(world: World, namespace: str) -> bool:
+    """Whether something is wrong inside a pod, or a policy keeps pods apart."""
+    policies = world.cluster.list(kube.NETWORK_POLICY, namespace).items
+    return bool(world.disturbed(namespace) or policies)
+
+
+def until_felt(world: World, namespace: str) -> None:
+    """A policy is there, or something is wrong in a pod and Litmus has noted which."""
+    for _ in range(300):
+        results = world.cluster.list(kube.CHAOS_RESULT, namespace).items
+        noted = any(map(injected, results)) or "exec" in namespace
+        if in_or_beside(world, namespace) and (not world.disturbed(namespace) or noted):
+            return
+        world.clock.sleep(0.2)
+    raise AssertionError("the fault never shows")
