@@ -17,12 +17,16 @@ from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
-    from chaoskit.adapters.exposition import Endpoints, Exposition
+    from wsgiref.types import WSGIApplication
+
+    from chaoskit.adapters.endpoints import Endpoints, Take
+    from chaoskit.adapters.exposition import Exposition
     from chaoskit.adapters.http import RequestsHttp
     from chaoskit.adapters.kubernetes import KubernetesCluster
     from chaoskit.adapters.notify import Alertmanager
     from chaoskit.flows.world import World
     from chaoskit.governor import Limits
+    from chaoskit.ports.alerts import AlertSource
     from chaoskit.ports.metrics import Queries
     from chaoskit.ports.notifier import Notifier
     from chaoskit.ports.store import Ages, Store
@@ -262,7 +266,7 @@ def check_address(address: str) -> None:
     Raises:
         InvalidInput: it is no ``host:port``.
     """
-    from chaoskit.adapters.exposition import listening
+    from chaoskit.adapters.endpoints import listening
 
     listening(address)
 
@@ -294,6 +298,13 @@ def alertmanager(address: str) -> Alertmanager:
     from chaoskit.adapters.notify import Alertmanager
 
     return Alertmanager(address, RequestsHttp())
+
+
+def alerts_of(address: str) -> AlertSource:
+    """What fires in the Alertmanager at this address."""
+    from chaoskit.adapters.alertmanager import AlertmanagerAlerts
+
+    return AlertmanagerAlerts(address)
 
 
 @contextmanager

@@ -219,7 +219,7 @@ def imageless(name: str, *, namespace: str = "shop", since: float = 240.0) -> tu
     """A deployment one of whose pods finds no image: for a person."""
     own = f"{name}-h1"
     ill = made.pod(
-        f"{own}-a", of=own, ready=False, phase="Pending", age=since,
+        f"{own}-a", of=own, ready=False, phase="Pending", age=since, unready_for=since,
         state=made.waiting("ImagePullBackOff", "no such image"),
     )  # fmt: skip
     return app(name, ill, made.pod(f"{own}-b", of=own), namespace=namespace)
