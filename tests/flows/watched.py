@@ -105,10 +105,12 @@ class Kept:
         clock: ManualClock | None = None,
         limits: Limits | None = None,
         notifier: Any = None,
+        alerts: Any = None,
     ) -> None:
         self.cluster = cluster
         self.clock = clock or FairClock()
         self.stop = threading.Event()
+        self.alerts = alerts
         self.heard: list[Event] = []
         self.until: Callable[[Event], bool] = lambda _event: False
         self._ends = -1.0
@@ -137,9 +139,11 @@ class Kept:
         self.until, self._ends = until or before, ends
         self.clock.call_at(at_most, lambda: self._end(ends))
         leadership = Leadership(self.cluster, self.clock, LEADER)
-        Controller(
-            self.world, leadership, namespace=namespace, duties=duties, listen=self.listen, stop=self.stop
-        ).run()
+        self.controller = Controller(
+            self.world, leadership, namespace=namespace, duties=duties, listen=self.listen, stop=self.stop,
+            alerts=self.alerts,
+        )  # fmt: skip
+        self.controller.run()
         self.until, self._ends = before, -1.0
 
     def _end(self, at: float) -> None:

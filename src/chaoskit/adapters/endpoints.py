@@ -116,17 +116,24 @@ class _Refusal(Exception):
 class Endpoints:
     """A context in which the endpoints are served on ``host:port``; port 0 takes any free one.
 
-    `pages` answer for paths of their own.
+    `pages` answer for paths of their own. Who says nothing for `patience` seconds is not waited for.
     """
 
     def __init__(
-        self, address: str, pages: Mapping[str, WSGIApplication], *, health: Trouble, readiness: Trouble
+        self,
+        address: str,
+        pages: Mapping[str, WSGIApplication],
+        *,
+        health: Trouble,
+        readiness: Trouble,
+        patience: float = 10.0,
     ) -> None:
         self._pages = dict(pages)
         self._probes = {"/healthz": health, "/readyz": readiness}
         host, port = listening(address)
         try:
             self._server = make_server(host, port, self._answer, _Server, _Quiet)
+            self._server.patience = patience
         except (OSError, UnicodeError) as error:
             raise CannotStart(
                 f"cannot listen on {address}: {cause(error)}", hint="--listen HOST:PORT"
@@ -173,12 +180,18 @@ class _Server(ThreadingMixIn, WSGIServer):
     """One slow client keeps no other waiting."""
 
     daemon_threads = True
+    patience: float
 
 
 class _Quiet(WSGIRequestHandler):
     """Requests are not logged: scrapes would drown what matters."""
 
-    timeout = 10
+    server: _Server
+
+    def setup(self) -> None:
+        """It waits as long as the server has patience."""
+        super().setup()
+        self.connection.settimeout(self.server.patience)
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from math import inf
+
 from chaoskit import prediction
 from chaoskit.errors import ChaoskitError
 from chaoskit.flows.chaos_engine import AIChaosEngine
@@ -21,28 +24,17 @@ class Predicting:
 
     def __init__(self, world: World, say: Saying) -> None:
         self._world, self._say = world, say
-        self._people = People(world.cluster, world.clock, world.notifier)
+        self._alarms = Alarms(world, say)
         self._lookouts: dict[str, Lookout] = {}
-        self._alarmed: dict[str, frozenset[str]] = {}
-        self._told: dict[str, float] = {}
 
     def look(self, namespace: str) -> None:
         """Alarms in the namespace are known to whoever is to know them."""
-        outlook = self._lookout(namespace).look()
-        alarmed = [each for each in outlook.predictions if each.alarmed]
-        before = self._alarmed.get(namespace, frozenset())
-        self._alarmed[namespace] = frozenset(each.target for each in alarmed)
-        for each in alarmed:
-            if each.target not in before:
-                self._say.step("predicted", "broken", f"{_title(each)}: {'; '.join(each.reasons)}")
-        if self._world.notifier is not None:
-            self._tell(namespace, alarmed)
-            self._clear(namespace, outlook)
+        self._alarms.heed(namespace, self._lookout(namespace).look())
 
     def forget(self, namespace: str) -> None:
         """Nothing is left there."""
         self._lookouts.pop(namespace, None)
-        self._alarmed.pop(namespace, None)
+        self._alarms.forget(namespace)
 
     def _lookout(self, namespace: str) -> Lookout:
         """What looks at this namespace, with what it has measured so far; anew when another model answers."""
@@ -53,26 +45,48 @@ class Predicting:
             self._lookouts[namespace] = known
         return known
 
-    def _tell(self, namespace: str, alarmed: list[PredictionRecord]) -> None:
-        """Whoever is on call knows of them: the cluster remembers it, or else this process."""
-        now = self._world.clock.monotonic()
-        keys = {_matter(each, self._world.cluster.name).key: each for each in alarmed}
-        for known in [each for each in self._told if each.split("/")[2] == namespace and each not in keys]:
-            del self._told[known]
-        for key, each in keys.items():
-            if now - self._told.get(key, -AGAIN) < AGAIN:
-                continue
-            matter = _matter(each, self._world.cluster.name)
-            try:
-                self._people.tell(matter, "; ".join(each.reasons), "warning", "", again=AGAIN)
-                self._told[key] = now
-            except ChaoskitError as error:
-                self._say.warn(f"nobody was told: {error.message}")
 
-    def _clear(self, namespace: str, outlook: Outlook) -> None:
+class Alarms:
+    """Tells of each alarm once while it lasts: on screen in each process, people once in all of them."""
+
+    def __init__(self, world: World, say: Saying) -> None:
+        self._cluster, self._clock, self._say = world.cluster, world.clock, say
+        self._people = People(world.cluster, world.clock, world.notifier)
+        self._told: dict[str, dict[str, float]] = {}
+
+    def heed(self, namespace: str, outlook: Outlook) -> None:
+        """Whoever is to know knows of the alarms of this look, and of the end of others."""
+        alarmed = {each.target: each for each in outlook.predictions if each.alarmed}
+        before = self._told.get(namespace, {})
+        for target, each in alarmed.items():
+            if target not in before:
+                self._say.step("predicted", "broken", f"{_title(each)}: {'; '.join(each.reasons)}")
+        told = {target: self._tell(each, before.get(target, -inf)) for target, each in alarmed.items()}
+        self._told[namespace] = told
+        if self._people.notifier is not None:
+            self._clear(namespace, alarmed.keys(), {each.target for each in outlook.silent})
+
+    def forget(self, namespace: str) -> None:
+        """Nothing is left there."""
+        self._told.pop(namespace, None)
+
+    def _tell(self, each: PredictionRecord, before: float) -> float:
+        """When people were told, by this process (monotonic seconds); the cluster remembers who else did."""
+        now = self._clock.monotonic()
+        if self._people.notifier is None or now - before < AGAIN:
+            return before
+        matter = Matter.of_prediction(
+            each.namespace, each.target, each.issue, _title(each), self._cluster.name
+        )
+        try:
+            self._people.tell(matter, "; ".join(each.reasons), "warning", "", again=AGAIN)
+        except ChaoskitError as error:
+            self._say.warn(f"nobody was told: {error.message}")
+            return before
+        return now
+
+    def _clear(self, namespace: str, alarmed: Collection[str], silent: Collection[str]) -> None:
         """What people were told of and is over, they know to be over; of what fell silent nobody knows."""
-        alarmed = self._alarmed[namespace]
-        silent = {each.target for each in outlook.silent}
 
         def stands(told: Told) -> bool | None:
             target = told.matter.labels["target"]
@@ -81,10 +95,6 @@ class Predicting:
             return target in alarmed
 
         self._people.review({namespace}, stands, self._say.listen)
-
-
-def _matter(each: PredictionRecord, cluster: str) -> Matter:
-    return Matter.of_prediction(each.namespace, each.target, each.issue, _title(each), cluster)
 
 
 def _title(each: PredictionRecord) -> str:
