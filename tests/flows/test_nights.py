@@ -18,7 +18,7 @@ from chaoskit.acts import approvals, breaker, halt
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
 from chaoskit.events import Ended, Event, Step
-from chaoskit.flows.controller import WORKERS
+from chaoskit.flows.hands import WORKERS
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef

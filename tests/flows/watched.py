@@ -17,7 +17,8 @@ from chaoskit.acts.leader import Leadership
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.events import Ended, Event, Step, Warned
-from chaoskit.flows.controller import DUTIES, Controller, Duty, Job
+from chaoskit.flows.controller import DUTIES, Controller, Duty
+from chaoskit.flows.hands import Job
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef

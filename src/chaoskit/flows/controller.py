@@ -7,27 +7,25 @@ Of several controllers one leads and acts; what each act may do, guards in the c
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from chaoskit import kube
 from chaoskit.acts.accounts import SELECTOR, Account, account_of
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.leader import Leadership
-from chaoskit.errors import CannotStart, ChaoskitError, Conflict, NotFound, Unavailable
+from chaoskit.errors import CannotStart, Conflict, Unavailable
 from chaoskit.events import Listener
 from chaoskit.flows.deaths import Deaths
 from chaoskit.flows.duties.predicting import Predicting
 from chaoskit.flows.duties.recovering import SPACING, Recovering
 from chaoskit.flows.duties.runs import Runs
 from chaoskit.flows.duties.saying import Saying
+from chaoskit.flows.hands import Hands, InVain, Job, words_of
 from chaoskit.flows.hearing import Hearing
-from chaoskit.flows.workqueue import WorkQueue
 from chaoskit.flows.world import World
 from chaoskit.ports.alerts import AlertSource
 from chaoskit.ports.cluster import Kind, ObjectRef
@@ -39,20 +37,11 @@ from chaoskit.watching import Interest, Sighting, Watching
 Duty = Literal["predict", "recover", "runs"]
 DUTIES: tuple[Duty, ...] = ("predict", "recover", "runs")
 
-WORKERS = 8
-"""Pieces of work at a time; a recovery keeps one busy until signals have confirmed it.
-
-One of them does nothing but finish the dead: an undo never waits for the end of a run.
-"""
-
 BATCH = 1000
 """Changes that are taken in at most before the loop goes round, however fast they come."""
 
 STALLED = 10.0
 """Seconds without a round of the loop, as while the server is away: what was not seen proves no death."""
-
-QUARANTINE = 300.0
-"""Seconds for which work that met a bug is kept away: what is odd in one place stops no other."""
 
 SETTLE = 1.0
 """Seconds that a namespace which has changed is given to change further, before it is looked at."""
@@ -67,18 +56,6 @@ SHOWN: tuple[Kind, ...] = (kube.POD, kube.DEPLOYMENT, kube.STATEFUL_SET, kube.DA
 """Kinds whose changes make a namespace worth a look."""
 
 
-class Job(NamedTuple):
-    """A piece of work: which kind, and about which namespace and issue, or which Lease in which version.
-
-    A look at namespace "" is at the nodes, and at what is on them in all namespaces.
-    """
-
-    kind: Literal["run", "dead", "look", "recovery", "predict", "alerts"]
-    namespace: str
-    about: str = ""
-    version: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class State:
     """How a controller is: `silent` is the seconds since its loop last went round."""
@@ -89,10 +66,6 @@ class State:
     silent: float
     recovering: bool = False
     trouble: str = ""
-
-
-class _InVain(Exception):
-    """A recovery came to nothing: the next one of that issue comes later and later."""
 
 
 class Controller:
@@ -131,12 +104,10 @@ class Controller:
         )  # fmt: skip
         self._predicting = Predicting(world, self._say)
         self._runs = Runs(world, self._say, stop)
-        self._queue: WorkQueue[Job] = WorkQueue(world.clock)
+        self._hands = Hands(world.clock, self._say)
         self._deaths = Deaths(world.clock)
         self._looked: dict[str, float] = {}
         self._shown: dict[str, set[str]] = {}
-        self._quarantined: dict[Job, float] = {}
-        self._at_work: set[threading.Thread] = set()
         self._unsynced = set(self._interests)
         self._led = False
         self._turned = world.clock.monotonic()
@@ -147,9 +118,9 @@ class Controller:
         return State(
             leads=self._leadership.leads,
             synced=not self._unsynced,
-            depth=self._queue.depth,
+            depth=self._hands.depth,
             silent=self._clock.monotonic() - self._turned,
-            recovering=any(job.kind == "recovery" for job in self._queue.taken),
+            recovering=self._hands.recovering,
             trouble=self._leadership.trouble,
         )
 
@@ -164,7 +135,7 @@ class Controller:
         excess = self._hearing.post(alerts)
         if excess:
             self._say.warn(f"too many alerts fire at once: the {excess} oldest are not heeded")
-        self._add(Job("alerts", ""))
+        self._hands.add(Job("alerts", ""))
         return f"heard {len(alerts)} alert{'' if len(alerts) == 1 else 's'}"
 
     def run(self) -> None:
@@ -181,8 +152,7 @@ class Controller:
                     self._turn(watching, heart)
             finally:
                 self._stop.set()  # whatever ends the loop ends the workers, in order
-                for worker in self._at_work:
-                    worker.join()
+                self._hands.join()
                 self._leadership.resign()
 
     @property
@@ -201,14 +171,11 @@ class Controller:
         heart.ask()
         if leads and not self._stop.is_set():
             self._bury()
-            while (job := self._queue.take(self._has_a_hand)) is not None:
-                worker = threading.Thread(target=self._done, args=(job, heart), name=job.kind, daemon=True)
-                self._at_work.add(worker)
-                worker.start()
+            self._hands.begin(lambda job: self._work(job, heart))
 
     def _hear(self, watching: Watching) -> None:
         """What has come in was taken in; at first it is waited for, until work may be due."""
-        sighting = watching.next(min(1.0, self._queue.wait) if self._led and self._free > 1 else 0.5)
+        sighting = watching.next(min(1.0, self._hands.wait) if self._led and self._hands.free > 1 else 0.5)
         for _ in range(BATCH):
             if sighting is None or self._stop.is_set():
                 return
@@ -225,23 +192,9 @@ class Controller:
         """The dead are to be finished; a run that was being prepared is prepared anew, if that is a duty."""
         for each in self._deaths.dead():
             if each.state == "active":
-                self._add(Job("dead", each.ref.namespace, each.ref.name, each.version))
+                self._hands.add(Job("dead", each.ref.namespace, each.ref.name, each.version))
             elif "runs" in self._duties:
-                self._add(Job("run", each.ref.namespace, each.ref.name, each.version))
-
-    def _add(self, job: Job, *, after: float = 0.0) -> None:
-        """The job is due in so many seconds, or when the quarantine of what it is about is over."""
-        until = self._quarantined.get(job._replace(version=""), -inf)
-        self._queue.add(job, after=max(after, until - self._clock.monotonic()))
-
-    @property
-    def _free(self) -> int:
-        """How many hands are."""
-        self._at_work = {each for each in self._at_work if each.is_alive()}
-        return WORKERS - len(self._at_work)
-
-    def _has_a_hand(self, job: Job) -> bool:
-        return self._free > (0 if job.kind == "dead" else 1)
+                self._hands.add(Job("run", each.ref.namespace, each.ref.name, each.version))
 
     def _leading(self) -> bool:
         """Whether this process acts; who begins to lead looks at everything that it has seen so far."""
@@ -252,7 +205,7 @@ class Controller:
             if not leads:
                 self._hearing.forget()
             elif self._hearing.source is not None and "recover" in self._duties:
-                self._add(Job("alerts", ""))
+                self._hands.add(Job("alerts", ""))
             for namespace in tuple(self._looked) if leads else ():
                 self._look_at(namespace)
         return leads
@@ -264,7 +217,7 @@ class Controller:
         except Exception as bug:  # noqa: BLE001 - what somebody put into a cluster ends no controller
             meta = sighting.change.object.get("metadata") or {}
             where = f"{sighting.interest.kind.plural} {meta.get('namespace')}/{meta.get('name')}"
-            self._say.warn(f"{where}: {_bug(bug)}; it is left alone")
+            self._say.warn(f"{where}: {words_of(bug)}; it is left alone")
 
     def _saw(self, sighting: Sighting) -> None:
         interest, change = sighting.interest, sighting.change
@@ -286,7 +239,7 @@ class Controller:
             return
         self._deaths.saw(account)
         if account.state == "handed" and not account.holder and "runs" in self._duties:
-            self._add(Job("run", account.ref.namespace, account.ref.name, account.version))
+            self._hands.add(Job("run", account.ref.namespace, account.ref.name, account.version))
 
     def _saw_workload(self, namespace: str, uid: str, *, gone: bool) -> None:
         if namespace in self._world.limits.protected:
@@ -315,32 +268,15 @@ class Controller:
     def _look_soon(self, namespace: str) -> None:
         """There is a look at the namespace, but not too soon after the last one."""
         again = self._looked.get(namespace, -inf) + SPACING - self._clock.monotonic()
-        self._add(Job("look", namespace), after=max(SETTLE, again))
+        self._hands.add(Job("look", namespace), after=max(SETTLE, again))
 
     def _look_at(self, namespace: str) -> None:
         if "recover" in self._duties:
-            self._add(Job("look", namespace), after=SETTLE)
+            self._hands.add(Job("look", namespace), after=SETTLE)
         if "predict" in self._duties and self._world.metrics is not None:
-            self._add(Job("predict", namespace), after=SETTLE)
+            self._hands.add(Job("predict", namespace), after=SETTLE)
 
     # ------------------------------------------------------------------ the work, in threads of the pool
-
-    def _done(self, job: Job, heart: Heart) -> None:
-        """The job was done, or comes again; after a bug in it not before its quarantine is over."""
-        try:
-            self._queue.done(job, again=self._work(job, heart))
-        except _InVain:
-            self._queue.failed(job)
-        except ChaoskitError as error:
-            if job.version and isinstance(error, Conflict | NotFound):
-                self._queue.done(job)  # another process was quicker, or it is gone
-                return
-            wait = self._queue.failed(job)
-            self._say.warn(f"{' '.join(filter(None, job[:3]))}: {error.message}; again in {wait:g} s")
-        except Exception as bug:  # noqa: BLE001 - what somebody put into a cluster ends no controller
-            self._quarantined[job._replace(version="")] = self._clock.monotonic() + QUARANTINE
-            wait = self._queue.failed(job, least=QUARANTINE)
-            self._say.warn(f"{' '.join(filter(None, job[:3]))}: {_bug(bug)}; kept away for {wait:g} s")
 
     def _work(self, job: Job, heart: Heart) -> float | None:
         """Seconds after which the job comes again; None: when something asks for it."""
@@ -374,7 +310,7 @@ class Controller:
         self._looked[namespace] = self._clock.monotonic()
 
         def busy(issue: str) -> bool:
-            return self._queue.holds(Job("recovery", namespace, issue))
+            return self._hands.hold(Job("recovery", namespace, issue))
 
         found = self._recovering.look(namespace, tuple(self._shown), busy)
         if found is None:
@@ -384,16 +320,16 @@ class Controller:
             self._look_soon(self._namespace)
         for issue in found.plans:
             if not busy(issue):  # one that came to nothing waits longer than until the next look
-                self._add(Job("recovery", namespace, issue))
+                self._hands.add(Job("recovery", namespace, issue))
         return found.again
 
     def _recover(self, namespace: str, issue: str) -> None:
         record = self._recovering.recover(namespace, issue, tuple(self._shown))
         if record is None:
             return
-        self._add(Job("look", namespace), after=SETTLE)
+        self._hands.add(Job("look", namespace), after=SETTLE)
         if record.outcome.exit_code:
-            raise _InVain
+            raise InVain
 
     def _predict(self, namespace: str) -> float | None:
         if namespace not in self._shown:
@@ -418,9 +354,3 @@ class Controller:
         if away is not None:
             raise away
         return None if self._hearing.source is None else ASK
-
-
-def _bug(error: Exception) -> str:
-    """What a bug says of itself, and where it is."""
-    *_, last = traceback.extract_tb(error.__traceback__)
-    return f"a bug in chaoskit: {error!r} at {Path(last.filename).name}:{last.lineno}"
