@@ -279,17 +279,28 @@ def exposition() -> Exposition:
 
 
 def endpoints(
-    address: str, shown: Exposition, *, health: Callable[[], str] = str, readiness: Callable[[], str] = str
+    address: str,
+    shown: Exposition,
+    *,
+    health: Callable[[], str] = str,
+    readiness: Callable[[], str] = str,
+    alerts: tuple[Take, str] | None = None,
 ) -> Endpoints:
     """A context in which metrics, health and readiness ("" is well) are served at ``host:port``.
+
+    `alerts` takes what Alertmanager posts to ``/alerts``, from whoever shows the token.
 
     Raises:
         InvalidInput: it is no such address.
         CannotStart: nobody can listen there.
     """
-    from chaoskit.adapters.exposition import Endpoints
+    from chaoskit.adapters.endpoints import Endpoints, Hook
 
-    return Endpoints(address, shown, health=health, readiness=readiness)
+    pages: dict[str, WSGIApplication] = {"/metrics": shown.page}
+    if alerts is not None:
+        take, token = alerts
+        pages["/alerts"] = Hook(take, token, "alerts_token")
+    return Endpoints(address, pages, health=health, readiness=readiness)
 
 
 def alertmanager(address: str) -> Alertmanager:

@@ -10,7 +10,9 @@ import pytest
 from tests.servers import AlertmanagerServer, until
 from tests.wire import Answer, scripted
 
+from chaoskit.adapters.alertmanager import AlertmanagerAlerts
 from chaoskit.adapters.endpoints import Endpoints, Hook
+from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.alertmanager import posted
 from chaoskit.errors import Unavailable
@@ -54,8 +56,9 @@ def hook(book: Book) -> Iterator[str]:
 def test_what_fires_there_is_posted_and_read_and_its_end_as_well(
     real_alertmanager: Callable[[str, str], AlertmanagerServer], book: Book, hook: str
 ) -> None:
-    server = Alertmanager(real_alertmanager(hook, TOKEN).url)
-    source: AlertSource = server
+    address = real_alertmanager(hook, TOKEN).url
+    server = Alertmanager(address, RequestsHttp())
+    source: AlertSource = AlertmanagerAlerts(address)
     assert source.firing() == ()
     server.send(NOTICE)
     (read,) = until(source.firing, 20, "nothing fires")
@@ -79,12 +82,12 @@ def test_what_fires_there_is_posted_and_read_and_its_end_as_well(
 )
 def test_an_answer_that_is_none_is_no_silence(answer: Answer, words: str) -> None:
     with scripted(lambda _asked: answer) as server, pytest.raises(Unavailable, match=words):
-        Alertmanager(server.url).firing()
+        AlertmanagerAlerts(server.url).firing()
 
 
 def test_only_what_nobody_silenced_is_asked_for() -> None:
     with scripted(lambda _asked: Answer(200, [])) as server:
-        assert Alertmanager(server.url).firing() == ()
+        assert AlertmanagerAlerts(server.url).firing() == ()
         assert server.asked[0].path == (
             "/api/v2/alerts?active=true&silenced=false&inhibited=false&unprocessed=false"
         )
