@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.flows.watched import Kept, Pager, Town, app, crashing, night, node
 from tests.recovery.made import NOW
 
+from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.ports.cluster import Change, Kind, Object
 from chaoskit.ports.metrics import Alert
 
 
@@ -108,6 +112,21 @@ def test_who_does_not_lead_takes_no_alert(tmp_path: Path) -> None:
         kept.controller.hear([FULL])
 
 
+class Slow(Town):
+    """Its watches tell nothing until it is ready."""
+
+    def __init__(self, *objects: Object) -> None:
+        self.ready: Callable[[], bool] = lambda: True
+        super().__init__(*objects)
+
+    def watch(
+        self, kind: Kind, namespace: str = "", *, stop: threading.Event, labels: str = "", fields: str = ""
+    ) -> Iterator[Change]:
+        while not (self.ready() or stop.wait(0.01)):
+            pass
+        yield from super().watch(kind, namespace, stop=stop, labels=labels, fields=fields)
+
+
 class Manager:
     """An Alertmanager that does not answer at first, and then with what fires."""
 
@@ -127,6 +146,15 @@ def test_an_alertmanager_is_asked_again_and_again_and_heeded(tmp_path: Path) -> 
     kept = night(tmp_path, node("node-1"), *app("cart"), alerts=manager, notifier=Pager())
     kept.run(["recover"], until=lambda _event: bool(kept.records))
     assert kept.told("alerts: Alertmanager at am gave no answer; again in 5 s")
+    assert kept.records[0]["issue"] == "database-connection"
+
+
+def test_what_fires_when_a_controller_begins_waits_until_it_knows_its_namespaces(tmp_path: Path) -> None:
+    town, clock = Slow(node("node-1"), *app("cart")), ManualClock(NOW)
+    town.ready = lambda: clock.now() - NOW > timedelta(seconds=20)
+    kept = Kept(town, tmp_path, clock=clock, alerts=Manager(0, [FULL]), notifier=Pager())
+    kept.run(["recover"], until=lambda _event: bool(kept.records), namespace="")
+    assert kept.steps("alert") == []
     assert kept.records[0]["issue"] == "database-connection"
 
 

@@ -344,6 +344,8 @@ class Controller:
         Raises:
             Unavailable: Alertmanager does not answer; what was posted is heeded all the same.
         """
+        if self._unsynced:
+            return SETTLE  # which namespaces there are is not known yet
         away: Unavailable | None = None
         try:
             self._hearing.ask()
