@@ -19,7 +19,7 @@ from chaoskit.recovery import alerts, classify, given, issues_in, planner, runbo
 from chaoskit.recovery.detection import Sight
 from chaoskit.recovery.given import Given
 from chaoskit.recovery.guards import Refusal
-from chaoskit.recovery.symptoms import Symptom
+from chaoskit.recovery.issues import Issue
 
 SHOP = Sight(
     NOW,
@@ -39,18 +39,13 @@ def posted(name: str, status: str = "firing", **labels: str) -> dict[str, Any]:
     return {"status": status, "labels": {"alertname": name, "namespace": "shop", **labels}, "startsAt": at}
 
 
-def unsure(seen: Sight, *bodies: dict[str, Any]) -> list[tuple[str, bool]]:
-    """The issues that the alerts and the observation amount to, and whether each is mere hearsay."""
-    found = alerts.symptoms(alertmanager.posted({"version": "4", "alerts": list(bodies)}), seen)
-    return [(each.id, each.hearsay) for each in issues_in(seen, heard=found.symptoms)]
+def heard(*bodies: dict[str, Any], seen: Sight = SHOP) -> alerts.Heard:
+    return alerts.symptoms(alertmanager.posted({"version": "4", "alerts": list(bodies)}), seen)
 
 
-def heard(*bodies: dict[str, Any]) -> alerts.Heard:
-    return alerts.symptoms(alertmanager.posted({"version": "4", "alerts": list(bodies)}), SHOP)
-
-
-def heard_of(*bodies: dict[str, Any]) -> tuple[Symptom, ...]:
-    return heard(*bodies).symptoms
+def issues(seen: Sight, *bodies: dict[str, Any]) -> tuple[Issue, ...]:
+    """What the observation and the alerts amount to."""
+    return issues_in(seen, heard=heard(*bodies, seen=seen).symptoms)
 
 
 @pytest.mark.parametrize(
@@ -94,21 +89,22 @@ CRASHING = replace(SHOP, topology=made.topology(made.crashing("cart-h1-a"), made
 
 def test_an_alert_makes_surer_of_what_the_cluster_shows() -> None:
     alert = posted("KubePodImagePullBackOff", deployment="cart")
-    (before,), (after,) = (
-        issues_in(CRASHING),
-        issues_in(
-            CRASHING, heard=alerts.symptoms(alertmanager.posted({"alerts": [alert]}), CRASHING).symptoms
-        ),
-    )
+    (before,), (after,) = issues_in(CRASHING), issues(CRASHING, alert)
     assert (after.id, after.hearsay) == (before.id, False)
     assert after.confidence > before.confidence
     assert "alert KubePodImagePullBackOff fires" in after.evidence
 
 
+def test_an_alert_of_an_earlier_trouble_makes_this_one_no_older() -> None:
+    alert = posted("KubePodCrashLooping", deployment="cart")
+    old = {**alert, "startsAt": (NOW - timedelta(days=2)).isoformat()}
+    (before,), (after,) = issues_in(CRASHING), issues(CRASHING, old)
+    assert after.since == before.since
+
+
 def test_what_only_an_alert_says_and_the_cluster_should_show_is_told_and_not_acted_on() -> None:
     alert = posted("PostgresqlDown", workload="db")
-    heard = alerts.symptoms(alertmanager.posted({"alerts": [alert]}), SHOP).symptoms
-    (issue,) = issues_in(SHOP, heard=heard)
+    (issue,) = issues(SHOP, alert)
     decision = planner.plan(issue, runbook.defaults(), SHOP.topology, now=NOW)
     assert isinstance(decision, Refusal)
     assert (decision.guard, decision.outcome) == ("evidence", Outcome.NOTHING_TO_DO)
@@ -119,24 +115,24 @@ def test_hearsay_explains_nobody_elses_trouble_and_is_no_part_of_a_storm() -> No
     calling = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
     pods = made.crashing("cart-h1-a"), made.pod("db-h1-a", of="db-h1")
     seen = replace(SHOP, topology=made.topology(*pods, deployments=(calling, made.deployment("db"))))
-    said = heard_of(posted("PostgresqlDown", workload="db"))
-    crash, _ = sorted((e.id, e.root) for e in issues_in(seen, given=said))
-    assert crash == ("cart-pod-crash", "db-database-connection")
-    assert sorted((e.id, e.root) for e in issues_in(seen, heard=said)) == [
+    down = posted("PostgresqlDown", workload="db")
+    believed = issues_in(seen, given=heard(down, seen=seen).symptoms)
+    assert ("cart-pod-crash", "db-database-connection") in [(e.id, e.root) for e in believed]
+    assert sorted((e.id, e.root) for e in issues(seen, down)) == [
         ("cart-pod-crash", ""),
         ("db-database-connection-unseen", ""),
     ]
     many = [posted("KubePodCrashLooping", deployment=name) for name in ("cart", "db")]
-    assert not storms.roots(issues_in(SHOP, heard=heard_of(*many)))
+    assert not storms.roots(issues(SHOP, *many))
 
 
 def test_without_signals_an_alert_counts_for_what_only_a_signal_could_show() -> None:
     high = posted("MemoryNearLimit", deployment="cart")
-    assert unsure(SHOP, high) == [("cart-memory-leak", False)]
+    (alone,) = issues(SHOP, high)
+    assert (alone.id, alone.hearsay) == ("cart-memory-leak", False)
     sample = Sample({"namespace": "shop", "workload": "cart", "pod": "cart-h1-a"}, 0.4, NOW)
-    assert unsure(replace(SHOP, blind="", samples={"memory_usage": (sample,)}), high) == [
-        ("cart-memory-leak-unseen", True)
-    ]
+    (contradicted,) = issues(replace(SHOP, blind="", samples={"memory_usage": (sample,)}), high)
+    assert (contradicted.id, contradicted.hearsay) == ("cart-memory-leak-unseen", True)
 
 
 def test_every_wrong_field_of_every_alert_is_told() -> None:

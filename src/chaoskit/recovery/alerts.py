@@ -117,14 +117,22 @@ def symptoms(alerts: Iterable[Alert], seen: Sight) -> Heard:
 
 
 def weighed(heard: Iterable[Symptom], own: Iterable[Symptom], seen: Sight) -> tuple[Symptom, ...]:
-    """What was heard, marked `UNSEEN` where the observation could show it and shows nothing at all there."""
-    ill = {each.target for each in own}
-    return tuple(
-        each
-        if each.target in ill or _out_of_sight(each, seen)
-        else replace(each, facts={**each.facts, UNSEEN: True})
-        for each in heard
-    )
+    """What was heard, marked `UNSEEN` where the observation could show it and shows nothing at all there.
+
+    An alert may fire since an earlier trouble: what is seen says when this one began.
+    """
+    began: dict[ObjectRef, datetime] = {}
+    for each in own:
+        began[each.target] = min(each.since, began.get(each.target, each.since))
+    return tuple(_weighed(each, began, seen) for each in heard)
+
+
+def _weighed(symptom: Symptom, began: Mapping[ObjectRef, datetime], seen: Sight) -> Symptom:
+    if symptom.target in began:
+        return replace(symptom, since=max(symptom.since, began[symptom.target]))
+    if _out_of_sight(symptom, seen):
+        return symptom
+    return replace(symptom, facts={**symptom.facts, UNSEEN: True})
 
 
 def _out_of_sight(symptom: Symptom, seen: Sight) -> bool:
