@@ -1,4 +1,4 @@
-"""Servers for tests: Kubernetes 1.20 and Prometheus where they are installed, a simulated cluster always."""
+"""Servers for tests: Kubernetes, Prometheus, Alertmanager where installed; a simulated cluster always."""
 
 from __future__ import annotations
 
@@ -134,6 +134,63 @@ def real_prometheus(tmp_path: Path) -> Iterator[Callable[..., PrometheusServer]]
         place = folder or tmp_path / f"prometheus-{len(started)}"
         place.mkdir(exist_ok=True)
         server = PrometheusServer(place, configuration, rules)
+        started.append(server)
+        server.wait()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+class AlertmanagerServer:
+    """A real Alertmanager on a folder of its own, which posts to `hook`; `url` answers while it runs."""
+
+    def __init__(self, folder: Path, hook: str, token: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(hook=hook, token=token))
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            ["prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml",
+             f"--storage.path={folder}/data", f"--web.listen-address=127.0.0.1:{self.port}",
+             "--cluster.listen-address="],
+            stdout=self._log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def wait(self) -> None:
+        """It answers."""
+        until(lambda: _answers(f"{self.url}/-/ready"), 30, "Alertmanager is not ready")
+
+    def stop(self) -> None:
+        """It has ended."""
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+
+_ALERTMANAGER = """\
+route: {{receiver: chaoskit, group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
+receivers:
+  - name: chaoskit
+    webhook_configs:
+      - url: {hook}
+        send_resolved: true
+        http_config: {{authorization: {{type: Bearer, credentials: {token}}}}}
+"""
+
+
+@pytest.fixture
+def real_alertmanager(tmp_path: Path) -> Iterator[Callable[[str, str], AlertmanagerServer]]:
+    """Starts real Alertmanagers that post to a hook; they end with the test. Skips where there is none."""
+    if shutil.which("prometheus-alertmanager") is None:
+        pytest.skip("no real Alertmanager: prometheus-alertmanager is not installed")
+    started: list[AlertmanagerServer] = []
+
+    def start(hook: str, token: str) -> AlertmanagerServer:
+        place = tmp_path / f"alertmanager-{len(started)}"
+        place.mkdir()
+        server = AlertmanagerServer(place, hook, token)
         started.append(server)
         server.wait()
         return server

@@ -4,7 +4,7 @@ The library in few names::
 
     with chaoskit.connect(namespace="shop") as world:
         chaoskit.AIChaosEngine(world)     # train (with Options), predict, generate, run
-        chaoskit.AutoRecovery(world)      # detect, classify, plan, recover, history, patterns
+        chaoskit.AutoRecovery(world)      # detect (also from what is Given), plan, recover, patterns
 
 What was generated can be run, and so can what `load` reads from files. Whatever goes wrong is a
 `ChaoskitError`, whatever ends has an `Outcome`.
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from chaoskit.flows.world import World as World
     from chaoskit.outcome import Outcome as Outcome
     from chaoskit.prediction import Options as Options
+    from chaoskit.recovery.given import Given as Given
 
 _HOME = {
     "AIChaosEngine": "chaoskit.flows.chaos_engine",
     "AutoRecovery": "chaoskit.flows.auto_recovery",
     "ChaoskitError": "chaoskit.errors",
+    "Given": "chaoskit.recovery.given",
     "Options": "chaoskit.prediction",
     "Outcome": "chaoskit.outcome",
     "World": "chaoskit.flows.world",
@@ -43,6 +45,7 @@ __all__ = [
     "AIChaosEngine",
     "AutoRecovery",
     "ChaoskitError",
+    "Given",
     "Options",
     "Outcome",
     "World",

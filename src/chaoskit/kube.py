@@ -134,6 +134,14 @@ def is_ready(pod: Object) -> bool:
     return phase(pod) == "Running" and is_true(pod, "Ready") and not is_deleting(pod)
 
 
+def unready_since(pod: Object) -> datetime | None:
+    """Since when the pod has not been Ready: from its start, when it never was; None while it is."""
+    found = condition(pod, "Ready") or {}
+    if found.get("status") == "True":
+        return None
+    return time_of(found.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp"))
+
+
 def container_statuses(pod: Object) -> tuple[Mapping[str, Any], ...]:
     """What the kubelet says of each container; `init_container_statuses` has the others."""
     return tuple((pod.get("status") or {}).get("containerStatuses") or ())

@@ -94,7 +94,7 @@ TABLE: dict[Outcome, Row] = {
     ),
     Outcome.TIMED_OUT: Row(6, 504, "error", "warning", "the time allowed ran out; undone"),
     Outcome.ERRORED: Row(
-        7, 502, "error", "warning", "what was injected or done cannot be judged; a fault is undone"
+        7, 502, "error", "warning", "it cannot be judged: a fault is undone, what a recovery did stays"
     ),
     Outcome.NO_BASELINE: Row(
         8, 409, "error", "warning", "the steady state did not hold, or the data cannot support a judgement"

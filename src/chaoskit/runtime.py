@@ -17,12 +17,16 @@ from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
-    from chaoskit.adapters.exposition import Endpoints, Exposition
+    from wsgiref.types import WSGIApplication
+
+    from chaoskit.adapters.endpoints import Endpoints, Take
+    from chaoskit.adapters.exposition import Exposition
     from chaoskit.adapters.http import RequestsHttp
     from chaoskit.adapters.kubernetes import KubernetesCluster
     from chaoskit.adapters.notify import Alertmanager
     from chaoskit.flows.world import World
     from chaoskit.governor import Limits
+    from chaoskit.ports.alerts import AlertSource
     from chaoskit.ports.metrics import Queries
     from chaoskit.ports.notifier import Notifier
     from chaoskit.ports.store import Ages, Store
@@ -264,7 +268,7 @@ def check_address(address: str) -> None:
     Raises:
         InvalidInput: it is no ``host:port``.
     """
-    from chaoskit.adapters.exposition import listening
+    from chaoskit.adapters.endpoints import listening
 
     listening(address)
 
@@ -277,17 +281,28 @@ def exposition() -> Exposition:
 
 
 def endpoints(
-    address: str, shown: Exposition, *, health: Callable[[], str] = str, readiness: Callable[[], str] = str
+    address: str,
+    shown: Exposition,
+    *,
+    health: Callable[[], str] = str,
+    readiness: Callable[[], str] = str,
+    alerts: tuple[Take, str] | None = None,
 ) -> Endpoints:
     """A context in which metrics, health and readiness ("" is well) are served at ``host:port``.
+
+    `alerts` takes what Alertmanager posts to ``/alerts``, from whoever shows the token.
 
     Raises:
         InvalidInput: it is no such address.
         CannotStart: nobody can listen there.
     """
-    from chaoskit.adapters.exposition import Endpoints
+    from chaoskit.adapters.endpoints import Endpoints, Hook
 
-    return Endpoints(address, shown, health=health, readiness=readiness)
+    pages: dict[str, WSGIApplication] = {"/metrics": shown.page}
+    if alerts is not None:
+        take, token = alerts
+        pages["/alerts"] = Hook(take, token, "alerts_token")
+    return Endpoints(address, pages, health=health, readiness=readiness)
 
 
 def alertmanager(address: str) -> Alertmanager:
@@ -296,6 +311,13 @@ def alertmanager(address: str) -> Alertmanager:
     from chaoskit.adapters.notify import Alertmanager
 
     return Alertmanager(address, RequestsHttp())
+
+
+def alerts_of(address: str) -> AlertSource:
+    """What fires in the Alertmanager at this address."""
+    from chaoskit.adapters.alertmanager import AlertmanagerAlerts
+
+    return AlertmanagerAlerts(address)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from chaoskit.redaction import HIDDEN, scrubbed
 PREFIX = "CHAOSKIT_"
 
 SHORTEST_KEY = 16
-"""A shorter key can be guessed, and whoever guesses it has models of his own loaded."""
+"""A shorter key can be guessed: whoever guesses it has models loaded, or alerts believed, of his own."""
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
@@ -56,6 +56,12 @@ class Settings(BaseModel):
     )
     alertmanager: str = Field(
         default="", description="address of an Alertmanager in which an alert is raised as well"
+    )
+    alerts_token: str = Field(
+        default="",
+        description="bearer token of whoever posts alerts to the controller: 16 characters or more; "
+        "empty: nobody may",
+        repr=False,
     )
     store: str = Field(
         default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"
@@ -126,7 +132,7 @@ class Settings(BaseModel):
     def _signals_at_home(cls, signals: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(cls._at_home, signals))
 
-    @field_validator("model_key")
+    @field_validator("model_key", "alerts_token")
     @classmethod
     def _long_enough(cls, key: str) -> str:
         if key and len(key) < SHORTEST_KEY:

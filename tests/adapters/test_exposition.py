@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chaoskit.adapters.exposition import Endpoints, Exposition
+from chaoskit.adapters.endpoints import Endpoints
+from chaoskit.adapters.exposition import Exposition
 from chaoskit.errors import CannotStart, InvalidInput
 from chaoskit.events import Doubted, Ended, Foreseen, Warned
 
@@ -34,7 +35,9 @@ def health() -> Health:
 @pytest.fixture
 def served(health: Health) -> Iterator[tuple[Exposition, Endpoints]]:
     exposition = Exposition()
-    with Endpoints("127.0.0.1:0", exposition, health=health, readiness=health) as endpoints:
+    with Endpoints(
+        "127.0.0.1:0", {"/metrics": exposition.page}, health=health, readiness=health
+    ) as endpoints:
         yield exposition, endpoints
 
 
@@ -79,19 +82,19 @@ def test_there_is_nothing_else(served: tuple[Exposition, Endpoints]) -> None:
 @pytest.mark.parametrize("address", ["192.0.2.1:80"])
 def test_an_address_that_cannot_be_listened_on_is_said(address: str) -> None:
     with pytest.raises(CannotStart, match="cannot listen on"):
-        Endpoints(address, Exposition(), health=Health(), readiness=Health())
+        Endpoints(address, {}, health=Health(), readiness=Health())
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999", "foo"])
 def test_an_address_that_is_none_is_said(address: str) -> None:
     with pytest.raises(InvalidInput, match="is no HOST:PORT"):
-        Endpoints(address, Exposition(), health=Health(), readiness=Health())
+        Endpoints(address, {}, health=Health(), readiness=Health())
 
 
 def test_a_port_that_is_taken_is_said(served: tuple[Exposition, Endpoints]) -> None:
     taken = served[1].url.removeprefix("http://")
     with pytest.raises(CannotStart, match="cannot listen on"):
-        Endpoints(taken, Exposition(), health=Health(), readiness=Health())
+        Endpoints(taken, {}, health=Health(), readiness=Health())
 
 
 def test_predictions_are_metrics_and_a_later_look_takes_their_place(

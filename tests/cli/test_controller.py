@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -207,3 +209,58 @@ def test_all_are_looked_at_before_the_first_is_handed_over(
         ended = chaoskit("run", one, other, "--yes", "--detach")
     assert (ended.code, ended.out) == (4, ""), ended.err
     assert "service account payments" in ended.err
+
+
+TOKEN = "a-token-of-sixteen"
+
+
+def _post(url: str, token: str, *names: str) -> tuple[int, str]:
+    alerts = [
+        {"status": "firing", "labels": {"alertname": each}, "startsAt": "2026-01-01T00:00:00Z"}
+        for each in names
+    ]
+    body = json.dumps({"version": "4", "alerts": alerts}).encode()
+    wanted = urllib.request.Request(f"{url}/alerts", body, {"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(wanted, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def _served(process: subprocess.Popen[str]) -> str:
+    said = read_until(process, "serving")
+    return next(word for word in said.split() if word.startswith("http://"))
+
+
+def test_what_alertmanager_posts_is_heard_by_the_one_that_leads(simulated: Watched, tmp_path: Path) -> None:
+    more = {"CHAOSKIT_ALERTS_TOKEN": TOKEN}
+    homes = [CommandLine(tmp_path / name, simulated.kubeconfig, more) for name in ("one", "two")]
+    for each in homes:
+        each.home.mkdir()
+    here = ("controller", "-n", "shop", "--only", "recover")
+    with homes[0].start(*here, "--progress", "json") as first:
+        url = _served(first)
+        read_until(first, "leader")
+        assert _post(url, "wrong" * 4, "Watchdog")[0] == 401
+        assert _post(url, TOKEN, "Watchdog", "Odd") == (200, "heard 2 alerts\n")
+        told = read_until(first, "Watchdog") + read_until(first, "Odd")
+        assert '"name": "alert"' in told
+        with homes[1].start(*here) as second:
+            status, words = _post(_served(second), TOKEN, "Watchdog")
+        assert (status, "does not lead: post it again" in words) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--alerts", "http://am:9093", "--only", "runs"), "--alerts and --only runs do not go together"),
+        (("--alerts", "alerts.json"), "--alerts alerts.json is no address"),
+    ],
+)
+def test_alerts_that_nobody_would_heed_are_2(
+    stranger: CommandLine, options: tuple[str, ...], words: str
+) -> None:
+    ended = stranger("controller", *options)
+    assert (ended.code, words in ended.err) == (2, True), ended.err

@@ -15,7 +15,7 @@ from tests.recovery.made import NOW
 from chaoskit import kube
 from chaoskit.cli import decisions as deciding
 from chaoskit.cli.decisions import Shown
-from chaoskit.cli.recover import _finish
+from chaoskit.cli.recoveries import finish
 from chaoskit.cli.session import Format, ProgressFormat, Session
 from chaoskit.errors import ALARM, Interrupted, InvalidInput
 from chaoskit.outcome import Outcome
@@ -95,7 +95,7 @@ def test_recoveries_whose_turn_did_not_come_are_named_and_never_end_green(
     settings = load_settings({}, environment={})
     session = Session(settings, form, ProgressFormat.PLAIN, False, False, True)
     with pytest.raises(typer.Exit) as ended:
-        _finish(session, [], [_here("shop"), _here("other")], Interrupted(signal=signal))
+        finish(session, [], left=[_here("shop"), _here("other")], stopped=Interrupted(signal=signal))
     out = capsys.readouterr().out
     assert ended.value.exit_code == code
     if form is Format.TABLE:

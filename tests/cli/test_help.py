@@ -51,6 +51,7 @@ def test_no_command_file_is_without_a_place_in_the_table() -> None:
         "outlooks",
         "failurepatterns",
         "decisions",
+        "recoveries",
     }
     assert files - helpers == set(NAMES)
 

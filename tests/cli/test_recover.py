@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.commandline import PROJECT, CommandLine, Watched
 from tests.servers import until
+from tests.wire import Answer, scripted
 
 Write = Callable[[str, str], Path]
 HERE = ("-n", "shop")
@@ -123,7 +127,9 @@ def test_a_replay_on_the_simulator_needs_no_cluster_and_no_yes(
     after_a_recovery: tuple[CommandLine, str],
 ) -> None:
     chaoskit, record = after_a_recovery
-    ended = CommandLine(chaoskit.home)("recover", "--replay", record, "--on", "sim", "-o", "json")
+    ended = CommandLine(chaoskit.home)(
+        "recover", "--replay", record, "--on", "sim", "--confirm", 5, "-o", "json"
+    )
     assert ended.code == 0, ended.err
     (again,) = ended.json["recoveries"]
     assert (again["outcome"], again["replay_of"]) == ("recovered", record)
@@ -210,15 +216,86 @@ def test_a_selector_that_is_none_is_2(chaoskit: CommandLine) -> None:
     assert chaoskit("recover", *HERE, "-l", "app==,(", "--dry-run").code == 2
 
 
-def test_alerts_are_evidence(chaoskit: CommandLine, write: Write) -> None:
-    labels = {"alertname": "KubeContainerWaiting", "namespace": "shop", "deployment": "recommendations"}
-    alert = {"status": "firing", "labels": labels, "startsAt": "2026-01-01T00:00:00Z"}
-    file = write("alerts.json", json.dumps({"version": "4", "alerts": [alert]}))
-    issues = chaoskit("recover", *HERE, "--alerts", file, "--dry-run", "-o", "json").json["issues"]
-    (found,) = [each for each in issues if each["target"] == "deployment/recommendations"]
-    assert found["evidence"] == ["alert KubeContainerWaiting fires"]
-    ended = chaoskit("recover", *HERE, "--alerts", write("none.json", "{"), "--dry-run")
-    assert (ended.code, "none.json cannot be read" in ended.err) == (2, True)
+def _posted(*names: str, **labels: str) -> str:
+    alerts = [
+        {
+            "status": "firing",
+            "labels": {"alertname": name, "namespace": "shop", **labels},
+            "startsAt": "2026-01-01T00:00:00Z",
+        }
+        for name in names
+    ]
+    return json.dumps({"version": "4", "alerts": alerts})
+
+
+STUCK = _posted("KubeContainerWaiting", deployment="recommendations")
+
+
+def _issue(document: dict[str, Any]) -> dict[str, Any]:
+    (found,) = (each for each in document["issues"] if each["target"] == "deployment/recommendations")
+    return dict(found)
+
+
+def test_what_only_an_alert_says_is_told_with_why_it_is_not_acted_on(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    file = write("alerts.json", STUCK)
+    issue = _issue(chaoskit("recover", *HERE, "--alerts", file, "--dry-run", "-o", "json").json)
+    assert issue["evidence"] == ["alert KubeContainerWaiting fires"]
+    assert (issue["refused"]["guard"], issue["steps"]) == ("evidence", [])
+    done = chaoskit("recover", *HERE, "recommendations", "--alerts", file, "--yes", "-o", "json")
+    assert [each["outcome"] for each in done.json["recoveries"]] == ["nothing-to-do"]
+
+
+def test_alerts_are_read_from_stdin_and_from_an_alertmanager(chaoskit: CommandLine) -> None:
+    here = ("recover", *HERE, "--dry-run", "-o", "json", "--alerts")
+    piped = subprocess.run(
+        [sys.executable, "-m", "chaoskit", *here, "-"],
+        env=chaoskit.environment, cwd=chaoskit.home, input=STUCK, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert _issue(json.loads(piped.stdout))["refused"]["guard"] == "evidence"
+    active = [{**each, "status": {"state": "active"}} for each in json.loads(STUCK)["alerts"]]
+    with scripted(lambda _asked: Answer(200, active)) as server:
+        assert _issue(chaoskit(*here, server.url).json)["refused"]["guard"] == "evidence"
+    ended = chaoskit(*here, server.url)
+    assert (ended.code, "Alertmanager at 127.0.0.1 gave no answer" in ended.err) == (4, True)
+
+
+def test_alerts_that_nobody_can_place_are_told(chaoskit: CommandLine, write: Write) -> None:
+    file = write("alerts.json", _posted("Watchdog"))
+    here = ("recover", "-n", "monitoring", "--alerts", file)
+    shown = chaoskit(*here, "--dry-run", "-o", "json").json["unplaced_alerts"]
+    assert [(each["name"], each["labels"]["namespace"]) for each in shown] == [("Watchdog", "shop")]
+    assert "no symptom is known for it" in shown[0]["why"]
+    assert "! alert Watchdog in shop: no symptom" in chaoskit(*here, "--yes").out
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '"x"'])
+def test_alerts_that_are_none_are_2(chaoskit: CommandLine, write: Write, text: str) -> None:
+    ended = chaoskit("recover", *HERE, "--alerts", write("none.json", text), "--dry-run")
+    assert ended.code == 2, ended.err
+    assert ended.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "others"),
+    [
+        (("--what-if", RUNBOOK, "--confirm", 3), "--confirm and --what-if"),
+        (("--what-if", RUNBOOK, "-A", "-l", "app=cart"), "-A, -l and --what-if"),
+        (("--what-if", RUNBOOK, "--runbooks", RUNBOOK), "--runbooks and --what-if"),
+        (("--what-if", RUNBOOK, "--replay", "x", "--on", "sim"), "--on sim and --what-if"),
+        (("--replay", "x", "--alerts", "-"), "--alerts and --replay"),
+        (("--replay", "x", "deployment/cart", "--issue", "y"), "workloads, --issue and --replay"),
+        (("--replay", "x", "--dry-run"), "--dry-run and --replay"),
+        (("--replay", "x", "--on", "sim", "-A"), "-A and --on sim"),
+        (("--replay", "x", "--on", "sim", "--require-approval"), "--require-approval and --on sim"),
+    ],
+)
+def test_options_that_do_not_go_together_are_2(
+    stranger: CommandLine, options: tuple[object, ...], others: str
+) -> None:
+    ended = stranger("recover", *options, "--yes")
+    assert (ended.code, f"{others} do not go together" in ended.err) == (2, True), ended.err
 
 
 def test_a_store_that_cannot_be_used_is_4_and_named(chaoskit: CommandLine, write: Write) -> None:

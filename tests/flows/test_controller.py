@@ -18,7 +18,8 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
 from chaoskit.events import Ended, Event, Warned
-from chaoskit.flows.controller import WORKERS, Duty
+from chaoskit.flows.controller import Duty
+from chaoskit.flows.hands import WORKERS
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
 
 DEAD = "chaoskit-dead"

@@ -18,7 +18,7 @@ from chaoskit.acts import approvals, breaker, halt
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
 from chaoskit.events import Ended, Event, Step
-from chaoskit.flows.controller import WORKERS
+from chaoskit.flows.hands import WORKERS
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
@@ -330,10 +330,12 @@ def test_what_fails_here_and_there_is_no_storm(tmp_path: Path) -> None:
     assert len(kept.records) == 4
 
 
-@pytest.mark.parametrize("scope", ["", "shop"])
-def test_what_has_been_broken_for_weeks_keeps_nobody_from_recovering(tmp_path: Path, scope: str) -> None:
+@pytest.mark.parametrize(("scope", "others"), [("", 15), ("shop", 15), ("", 4), ("shop", 4)])
+def test_what_has_been_broken_for_weeks_keeps_nobody_from_recovering(
+    tmp_path: Path, scope: str, others: int
+) -> None:
     abandoned = [each for i in range(10) for each in imageless(f"old-{i}", since=30 * 24 * HOURS)]
-    serving = [each for i in range(15) for each in app(f"w-{i}")]
+    serving = [each for i in range(others) for each in app(f"w-{i}")]
     kept = night(tmp_path, node("node-1"), *abandoned, *serving, *crashing("cart"), notifier=Pager())
     kept.run(["recover"], at_most=600, namespace=scope)
     assert not _opened(kept)

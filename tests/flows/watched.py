@@ -17,7 +17,8 @@ from chaoskit.acts.leader import Leadership
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.events import Ended, Event, Step, Warned
-from chaoskit.flows.controller import DUTIES, Controller, Duty, Job
+from chaoskit.flows.controller import DUTIES, Controller, Duty
+from chaoskit.flows.hands import Job
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
@@ -105,10 +106,12 @@ class Kept:
         clock: ManualClock | None = None,
         limits: Limits | None = None,
         notifier: Any = None,
+        alerts: Any = None,
     ) -> None:
         self.cluster = cluster
         self.clock = clock or FairClock()
         self.stop = threading.Event()
+        self.alerts = alerts
         self.heard: list[Event] = []
         self.until: Callable[[Event], bool] = lambda _event: False
         self._ends = -1.0
@@ -137,9 +140,11 @@ class Kept:
         self.until, self._ends = until or before, ends
         self.clock.call_at(at_most, lambda: self._end(ends))
         leadership = Leadership(self.cluster, self.clock, LEADER)
-        Controller(
-            self.world, leadership, namespace=namespace, duties=duties, listen=self.listen, stop=self.stop
-        ).run()
+        self.controller = Controller(
+            self.world, leadership, namespace=namespace, duties=duties, listen=self.listen, stop=self.stop,
+            alerts=self.alerts,
+        )  # fmt: skip
+        self.controller.run()
         self.until, self._ends = before, -1.0
 
     def _end(self, at: float) -> None:
@@ -219,7 +224,7 @@ def imageless(name: str, *, namespace: str = "shop", since: float = 240.0) -> tu
     """A deployment one of whose pods finds no image: for a person."""
     own = f"{name}-h1"
     ill = made.pod(
-        f"{own}-a", of=own, ready=False, phase="Pending", age=since,
+        f"{own}-a", of=own, ready=False, phase="Pending", age=since, unready_for=since,
         state=made.waiting("ImagePullBackOff", "no such image"),
     )  # fmt: skip
     return app(name, ill, made.pod(f"{own}-b", of=own), namespace=namespace)

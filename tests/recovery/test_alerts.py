@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +11,26 @@ from pydantic import ValidationError
 from tests.recovery import made
 from tests.recovery.made import NOW
 
+from chaoskit import alertmanager
 from chaoskit.errors import InvalidInput
-from chaoskit.recovery import alerts, classify, given
+from chaoskit.outcome import Outcome
+from chaoskit.ports.metrics import Sample
+from chaoskit.recovery import alerts, classify, given, issues_in, planner, runbook, storms
+from chaoskit.recovery.detection import Sight
 from chaoskit.recovery.given import Given
+from chaoskit.recovery.guards import Refusal
+from chaoskit.recovery.issues import Issue
 
-SHOP = made.topology(
-    made.pod("cart-h1-a"),
-    made.pod("db-h1-a", of="db-h1"),
-    deployments=(made.deployment("cart"), made.deployment("db")),
-    nodes=(made.node("node-1"),),
+SHOP = Sight(
+    NOW,
+    made.topology(
+        made.pod("cart-h1-a"),
+        made.pod("db-h1-a", of="db-h1"),
+        deployments=(made.deployment("cart"), made.deployment("db")),
+        nodes=(made.node("node-1"),),
+    ),
+    blind="no metrics source is configured",
+    jobs=({"metadata": made.meta("nightly")},),
 )
 
 
@@ -27,8 +39,13 @@ def posted(name: str, status: str = "firing", **labels: str) -> dict[str, Any]:
     return {"status": status, "labels": {"alertname": name, "namespace": "shop", **labels}, "startsAt": at}
 
 
-def heard(*bodies: dict[str, Any]) -> alerts.Heard:
-    return alerts.symptoms(alerts.posted({"version": "4", "alerts": list(bodies)}), SHOP, now=NOW)
+def heard(*bodies: dict[str, Any], seen: Sight = SHOP) -> alerts.Heard:
+    return alerts.symptoms(alertmanager.posted({"version": "4", "alerts": list(bodies)}), seen)
+
+
+def issues(seen: Sight, *bodies: dict[str, Any]) -> tuple[Issue, ...]:
+    """What the observation and the alerts amount to."""
+    return issues_in(seen, heard=heard(*bodies, seen=seen).symptoms)
 
 
 @pytest.mark.parametrize(
@@ -55,15 +72,73 @@ def test_what_is_over_or_cannot_be_put_anywhere_is_no_symptom() -> None:
         posted("KubePodCrashLooping", status="resolved", pod="cart-h1-a"),
         posted("Watchdog"),
         posted("KubePodCrashLooping", pod="stranger"),
+        posted("KubeJobFailed", job_name="gone"),
+        posted("ChaoskitNeedsYou", workload="cart", chaoskit_symptom="crash-loop"),
     )
     assert said.symptoms == ()
-    assert [each.name for each in said.unmatched] == ["Watchdog", "KubePodCrashLooping"]
+    nowhere = "its labels name no workload, job or node that is there"
+    assert list(map(str, said.unplaced)) == [
+        "Watchdog in shop: no symptom is known for it; label chaoskit_symptom can name one",
+        f"KubePodCrashLooping in shop: {nowhere}",
+        f"KubeJobFailed in shop: {nowhere}",
+    ]
+
+
+CRASHING = replace(SHOP, topology=made.topology(made.crashing("cart-h1-a"), made.pod("cart-h1-b")))
+
+
+def test_an_alert_makes_surer_of_what_the_cluster_shows() -> None:
+    alert = posted("KubePodImagePullBackOff", deployment="cart")
+    (before,), (after,) = issues_in(CRASHING), issues(CRASHING, alert)
+    assert (after.id, after.hearsay) == (before.id, False)
+    assert after.confidence > before.confidence
+    assert "alert KubePodImagePullBackOff fires" in after.evidence
+
+
+def test_an_alert_of_an_earlier_trouble_makes_this_one_no_older() -> None:
+    alert = posted("KubePodCrashLooping", deployment="cart")
+    old = {**alert, "startsAt": (NOW - timedelta(days=2)).isoformat()}
+    (before,), (after,) = issues_in(CRASHING), issues(CRASHING, old)
+    assert after.since == before.since
+
+
+def test_what_only_an_alert_says_and_the_cluster_should_show_is_told_and_not_acted_on() -> None:
+    alert = posted("PostgresqlDown", workload="db")
+    (issue,) = issues(SHOP, alert)
+    decision = planner.plan(issue, runbook.defaults(), SHOP.topology, now=NOW)
+    assert isinstance(decision, Refusal)
+    assert (decision.guard, decision.outcome) == ("evidence", Outcome.NOTHING_TO_DO)
+    assert decision.why == "alert PostgresqlDown fires; neither the cluster nor a signal shows it"
+
+
+def test_hearsay_explains_nobody_elses_trouble_and_is_no_part_of_a_storm() -> None:
+    calling = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+    pods = made.crashing("cart-h1-a"), made.pod("db-h1-a", of="db-h1")
+    seen = replace(SHOP, topology=made.topology(*pods, deployments=(calling, made.deployment("db"))))
+    down = posted("PostgresqlDown", workload="db")
+    believed = issues_in(seen, given=heard(down, seen=seen).symptoms)
+    assert ("cart-pod-crash", "db-database-connection") in [(e.id, e.root) for e in believed]
+    assert sorted((e.id, e.root) for e in issues(seen, down)) == [
+        ("cart-pod-crash", ""),
+        ("db-database-connection-unseen", ""),
+    ]
+    many = [posted("KubePodCrashLooping", deployment=name) for name in ("cart", "db")]
+    assert not storms.roots(issues(SHOP, *many))
+
+
+def test_without_signals_an_alert_counts_for_what_only_a_signal_could_show() -> None:
+    high = posted("MemoryNearLimit", deployment="cart")
+    (alone,) = issues(SHOP, high)
+    assert (alone.id, alone.hearsay) == ("cart-memory-leak", False)
+    sample = Sample({"namespace": "shop", "workload": "cart", "pod": "cart-h1-a"}, 0.4, NOW)
+    (contradicted,) = issues(replace(SHOP, blind="", samples={"memory_usage": (sample,)}), high)
+    assert (contradicted.id, contradicted.hearsay) == ("cart-memory-leak-unseen", True)
 
 
 def test_every_wrong_field_of_every_alert_is_told() -> None:
     bodies = [posted("A"), {"labels": {}}, {**posted("B"), "startsAt": "noon"}, "alert"]
     with pytest.raises(InvalidInput) as caught:
-        alerts.posted({"alerts": bodies})
+        alertmanager.posted({"alerts": bodies})
     assert [(each.field, each.found) for each in caught.value.problems] == [
         ("alerts[1].labels.alertname", "missing"),
         ("alerts[2].startsAt", "'noon'"),
@@ -74,14 +149,27 @@ def test_every_wrong_field_of_every_alert_is_told() -> None:
 @pytest.mark.parametrize("payload", [None, [], {}, {"alerts": {}}, "x"])
 def test_what_no_webhook_posts_is_refused(payload: object) -> None:
     with pytest.raises(InvalidInput, match="no payload"):
-        alerts.posted(payload)
+        alertmanager.posted(payload)
+
+
+def test_labels_that_are_too_long_are_refused() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        alertmanager.posted({"alerts": [posted("A", why="x" * alertmanager.LARGEST)]})
+    assert caught.value.problems[0].expected == "labels of 16384 characters at most"
+
+
+def test_either_document_is_read() -> None:
+    alert = posted("A")
+    assert alertmanager.read([alert]) == alertmanager.read({"alerts": [alert]})
+    with pytest.raises(InvalidInput, match="no payload"):
+        alertmanager.read("x")
 
 
 def test_the_answer_of_the_api_is_read_as_well() -> None:
     body = {**posted("KubePodCrashLooping", pod="cart-h1-a"), "status": {"state": "suppressed"}}
-    assert [each.state for each in alerts.answered([body])] == ["suppressed"]
+    assert [each.state for each in alertmanager.answered([body])] == ["suppressed"]
     with pytest.raises(InvalidInput, match="no answer"):
-        alerts.answered({"alerts": []})
+        alertmanager.answered({"alerts": []})
 
 
 # ---------------------------------------------------------------- metrics

@@ -84,7 +84,12 @@ def test_a_job_that_failed_is_news_for_a_while() -> None:
 
 def test_a_job_whose_pods_all_get_nowhere_is_stuck_and_knows_its_cron_job() -> None:
     pod = made.pod(
-        "nightly-1", ready=False, phase="Pending", age=7200, state=made.waiting("ImagePullBackOff")
+        "nightly-1",
+        ready=False,
+        phase="Pending",
+        age=7200,
+        unready_for=7200,
+        state=made.waiting("ImagePullBackOff"),
     )
     pod["metadata"]["ownerReferences"] = [
         {"apiVersion": "batch/v1", "kind": "Job", "name": "nightly", "uid": "uid-nightly", "controller": True}

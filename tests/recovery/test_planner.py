@@ -25,6 +25,7 @@ from chaoskit.recovery import (
     planner,
     podsymptoms,
     runbook,
+    storms,
 )
 from chaoskit.recovery.planner import Decision
 from chaoskit.recovery.remedies import Radius
@@ -249,6 +250,32 @@ def test_ten_that_began_to_fail_of_late_are_a_storm_where_was_looked_and_old_one
     decided = planner.plan_all(found, BOOKS, seen, now=NOW, namespace=namespace)
     assert {each.storm for each in decided if isinstance(each, Refusal)} == places
     assert all(isinstance(each, Plan) for each in decided) == (not places)
+
+
+@pytest.mark.parametrize(("old", "new", "rests"), [(5, 1, False), (5, 3, True), (3, 3, False), (0, 5, True)])
+def test_what_failed_long_ago_neither_makes_a_share_of_a_namespace_nor_hides_one(
+    old: int, new: int, rests: bool
+) -> None:
+    names = [f"w{i}" for i in range(10)]
+    seen = made.topology(deployments=[made.deployment(name) for name in names])
+    hours = timedelta(hours=2)
+    ill = [replace(symptom("image-pull", name), since=NOW - hours) for name in names[:old]]
+    ill += [symptom("image-pull", name) for name in names[old : old + new]]
+    decided = planner.plan_all(classify(ill, now=NOW), BOOKS, seen, now=NOW, namespace="shop")
+    assert all(isinstance(each, Refusal) and each.guard == "storm" for each in decided) == rests
+    assert all(isinstance(each, Plan) for each in decided) == (not rests)
+
+
+def test_pods_that_have_been_unready_for_long_gather_no_storm() -> None:
+    names = [f"w{i}" for i in range(6)]
+    pods = [made.pod(f"{n}-h1-a", of=f"{n}-h1", ready=False, age=9000, unready_for=9000) for n in names[:4]]
+    seen = made.topology(*pods, deployments=[made.deployment(name) for name in names])
+    mine = seen.workloads["shop", f"deployment/{names[5]}"].ref
+    found = classify([replace(symptom("crash-loop"), target=mine)], now=NOW)
+    assert storms.gathering(found, seen, now=NOW, namespace="shop") == ""
+    fresh = [made.pod(f"{n}-h1-b", of=f"{n}-h1", ready=False, unready_for=30) for n in names[:4]]
+    seen = made.topology(*fresh, deployments=[made.deployment(name) for name in names])
+    assert "5 of 6 workloads have pods in trouble" in storms.gathering(found, seen, now=NOW, namespace="shop")
 
 
 @given(st.lists(st.floats(min_value=0, max_value=180), max_size=12))

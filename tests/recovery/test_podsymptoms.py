@@ -166,3 +166,20 @@ def test_a_pod_that_is_being_deleted_is_no_symptom() -> None:
     leaving = made.crashing("a")
     leaving["metadata"]["deletionTimestamp"] = made.ago(1)
     assert not _found(made.topology(leaving, made.pod("b")))
+
+
+@pytest.mark.parametrize("reason", ["ImagePullBackOff", "CreateContainerConfigError"])
+def test_what_keeps_an_old_pod_from_starting_again_began_when_it_stopped_serving(reason: str) -> None:
+    ill = made.pod("cart-a", ready=False, age=86400, unready_for=120, state=made.waiting(reason))
+    found = podsymptoms.complaint(ill, NOW)
+    assert found is not None
+    assert NOW - found.since == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(("ran", "minutes"), [(5, 36), (86400, 1)])
+def test_what_ran_for_long_before_its_last_end_was_held_back_for_nothing(ran: float, minutes: float) -> None:
+    last = made.ended(1, seconds_ago=60, ran=ran)
+    ill = made.pod("cart-a", ready=False, state=made.waiting("CrashLoopBackOff"), last=last, restarts=12)
+    found = podsymptoms.complaint(ill, NOW)
+    assert found is not None
+    assert (NOW - found.since).total_seconds() // 60 == minutes

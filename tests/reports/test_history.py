@@ -176,3 +176,11 @@ def test_a_recovery_is_explained_by_its_steps() -> None:
     told = explain(recovery("not-recovered", seconds_to_recover=None))
     assert "Tried, in order: restart, then roll back." in told.what
     assert "try again as it is now: chaoskit recover --replay v1" in told.next
+
+
+def test_a_recovery_that_cannot_be_judged_is_not_called_undone() -> None:
+    told = explain(recovery("errored", seconds_to_recover=None))
+    assert told.why[0] == (
+        "errored (exit 7) means: it cannot be judged: a fault is undone, what a recovery did stays."
+    )
+    assert told.next[-1] == "then: chaoskit recover --replay v1"

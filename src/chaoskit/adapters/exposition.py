@@ -1,14 +1,11 @@
-"""A long-running process's own health and metrics over HTTP: ``/healthz``, ``/readyz``, ``/metrics``."""
+"""Metrics of a long-running process, as Prometheus reads them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,17 +20,13 @@ from prometheus_client.exposition import generate_latest, make_wsgi_app
 from prometheus_client.registry import Collector
 
 from chaoskit import files
-from chaoskit.errors import CannotStart, InvalidInput, cause
 from chaoskit.events import Doubted, Ended, Event, Foreseen, Warned
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
 BUCKETS = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 """Seconds; a pod-level recovery takes five at least, an experiment minutes."""
-
-Trouble = Callable[[], str]
-"""What is wrong in words; "" when nothing is."""
 
 
 class Exposition:
@@ -54,6 +47,11 @@ class Exposition:
         self._warnings = Counter("chaoskit_warnings", "Warnings told.", registry=self.registry)
         self.predictions = Predictions()
         self.registry.register(self.predictions)
+
+    @property
+    def page(self) -> WSGIApplication:
+        """Answers with all of them."""
+        return make_wsgi_app(self.registry)
 
     def __call__(self, event: Event) -> None:
         """What has ended and what is warned of is counted."""
@@ -139,84 +137,3 @@ def _doubtful(doubts: Iterable[Doubted]) -> Iterator[Metric]:
 
 def _probability(event: Foreseen) -> float | None:
     return event.probability
-
-
-def listening(address: str) -> tuple[str, int]:
-    """``host:port`` apart; loopback where no host is named.
-
-    Raises:
-        InvalidInput: it is no such address.
-    """
-    host, _, port = address.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) <= _HIGHEST) or (not host and ":" not in address):
-        raise InvalidInput(
-            f"--listen {address} is no HOST:PORT", hint="127.0.0.1:8080, or port 0 for any that is free"
-        )
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-_HIGHEST = 65535
-
-
-class Endpoints:
-    """A context in which the endpoints are served on ``host:port``; port 0 takes any free one."""
-
-    def __init__(self, address: str, exposition: Exposition, *, health: Trouble, readiness: Trouble) -> None:
-        self._metrics = make_wsgi_app(exposition.registry)
-        self._answers = {"/healthz": health, "/readyz": readiness}
-        host, port = listening(address)
-        try:
-            self._server = make_server(host, port, self._answer, _Server, _Quiet)
-        except (OSError, UnicodeError) as error:
-            raise CannotStart(
-                f"cannot listen on {address}: {cause(error)}", hint="--listen HOST:PORT"
-            ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="endpoints", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where they are."""
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=5)
-
-    def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
-            page: Iterable[bytes] = self._metrics(environ, start)
-            return page
-        ask = self._answers.get(path)
-        if ask is None:
-            return _text(start, "404 Not Found", "healthz, readyz and metrics are here")
-        trouble = ask()
-        return _text(start, "503 Service Unavailable" if trouble else "200 OK", trouble or "ok")
-
-
-def _text(start: StartResponse, status: str, words: str) -> Iterable[bytes]:
-    start(status, [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")])
-    return [f"{words}\n".encode()]
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    """One slow client keeps no other waiting."""
-
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    """Requests are not logged: scrapes would drown what matters."""
-
-    timeout = 10
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""

@@ -11,6 +11,7 @@ import typer
 
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
+from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ class Only(StrEnum):
 @command(
     app,
     epilog="Examples: chaoskit controller -n shop; chaoskit controller -A --listen 0.0.0.0:8080; "
-    "chaoskit controller -A --only predict",
+    "chaoskit controller -A --only predict; chaoskit controller -A --alerts http://alertmanager:9093",
 )
 def controller(
     session: Session,
@@ -49,6 +50,9 @@ def controller(
     runbooks: Annotated[
         list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
     ] = None,
+    alerts: Annotated[
+        str, typer.Option(metavar="URL", help="An Alertmanager that is asked what fires, as evidence.")
+    ] = "",
     confirm: Annotated[
         float | None,
         typer.Option(
@@ -56,15 +60,21 @@ def controller(
         ),
     ] = None,
 ) -> None:
-    """Keep watch: recover what breaks, predict what will, take up detached runs, finish dead ones."""
+    """Keep watch: recover what breaks, predict what will, take up detached runs, finish dead ones.
+
+    What Alertmanager posts to /alerts is evidence as well, with the bearer token of the setting alerts_token.
+    """
     from chaoskit.acts.leader import Leadership
+    from chaoskit.alertmanager import posted
     from chaoskit.clock import refuse_when_stopped
     from chaoskit.events import both
     from chaoskit.flows.controller import DUTIES, Controller
     from chaoskit.recovery import runbook
-    from chaoskit.runtime import check_address, endpoints, exposition
+    from chaoskit.runtime import alerts_of, check_address, endpoints, exposition
 
     check_address(listen)  # before anything is connected
+    recovers = only in {None, Only.RECOVER}
+    _check_alerts(alerts, only, recovers=recovers)
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
     with session.connected() as runtime, session.listening() as show, stopping() as stop:
         shown = exposition()
@@ -77,16 +87,34 @@ def controller(
             duties=(only.value,) if only else DUTIES,
             runbooks=books,
             confirm=None if confirm is None else timedelta(seconds=confirm),
+            alerts=alerts_of(alerts) if alerts else None,
             listen=both(show, shown),
             stop=stop,
         )
         _gauges(shown.gauge, running)
+        hook = (lambda payload: running.hear(posted(payload)), runtime.settings.alerts_token)
         with endpoints(
-            listen, shown, health=lambda: _stuck(running), readiness=lambda: _unready(running)
+            listen,
+            shown,
+            health=lambda: _stuck(running),
+            readiness=lambda: _unready(running),
+            alerts=hook if recovers else None,
         ) as served:
-            session.say(f"serving  {served.url}  (healthz, readyz, metrics)")
+            session.say(f"serving  {served.url}  (healthz, readyz, metrics{', alerts' if recovers else ''})")
             running.run()
         refuse_when_stopped(stop)
+
+
+def _check_alerts(alerts: str, only: Only | None, *, recovers: bool) -> None:
+    """Somebody can be asked there, by somebody who heeds the answer.
+
+    Raises:
+        InvalidInput: nobody can, or nobody does.
+    """
+    if alerts and not recovers:
+        raise InvalidInput(f"--alerts and --only {only} do not go together: alerts are evidence for recovery")
+    if alerts and not alerts.startswith(("http://", "https://")):
+        raise InvalidInput(f"--alerts {alerts} is no address", hint="--alerts http://localhost:9093")
 
 
 def _lease(namespace: str, only: Only | None) -> ObjectRef:

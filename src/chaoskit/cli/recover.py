@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from chaoskit.cli import decisions as deciding
-from chaoskit.cli.render import emit, next_step, outcome_line
+from chaoskit.cli import recoveries
+from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.clock import interruption
-from chaoskit.errors import Interrupted, InvalidInput, NotFound, UnknownName, cause
-from chaoskit.outcome import Outcome, gravest, of_error
+from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
+from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +28,8 @@ if TYPE_CHECKING:
 
     from chaoskit.flows.auto_recovery import AutoRecovery
     from chaoskit.ports.metrics import Alert
-    from chaoskit.records import RecoveryRecord
     from chaoskit.recovery import Decision, Runbook
-    from chaoskit.recovery.replay import Difference
+    from chaoskit.recovery.alerts import Unplaced
     from chaoskit.runtime import Runtime
     from chaoskit.topology import Topology
 
@@ -41,7 +44,9 @@ HISTORY = 0.25
     app,
     epilog="Examples: chaoskit recover -n shop --dry-run; chaoskit recover -n shop --issue cart-pod-crash; "
     "chaoskit recover -A -l tier=backend --require-approval; "
-    "chaoskit recover -A --issue shop/cart-pod-crash; chaoskit recover --replay 1m8csdww --on sim",
+    "chaoskit recover -A --issue shop/cart-pod-crash; "
+    "chaoskit recover -n shop --alerts http://localhost:9093 --dry-run; "
+    "chaoskit recover --replay 1m8csdww --on sim",
 )
 def recover(
     session: Session,
@@ -52,8 +57,13 @@ def recover(
         str, typer.Option("--selector", "-l", help="Only workloads with these labels: app=cart.")
     ] = "",
     alerts: Annotated[
-        Path | None, typer.Option(help="What Alertmanager posted to a webhook (JSON), as evidence.")
-    ] = None,
+        str,
+        typer.Option(
+            metavar="URL|FILE|-",
+            help="Alerts as evidence: an Alertmanager's address, or what it posts or answers, as JSON "
+            "in a file or on stdin.",
+        ),
+    ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show issues, plans and what the server says; do nothing.")
     ] = False,
@@ -82,64 +92,197 @@ def recover(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Detect what is wrong in a namespace, and recover from it step by step until it is verified."""
+    asked = Asked(
+        workloads=tuple(workloads or ()),
+        issue=issue,
+        everywhere=everywhere,
+        selector=selector,
+        alerts=alerts,
+        dry_run=dry_run,
+        require_approval=require_approval,
+        runbooks=tuple(map(str, runbooks or ())),
+        replay=replay,
+        on=on,
+        what_if=tuple(map(str, what_if or ())),
+        confirm=confirm,
+        yes=yes,
+    )
+    asked.mode(session, asked)
+
+
+class Asked(NamedTuple):
+    """What the command line says."""
+
+    workloads: tuple[str, ...]
+    issue: str
+    everywhere: bool
+    selector: str
+    alerts: str
+    dry_run: bool
+    require_approval: bool
+    runbooks: tuple[str, ...]
+    replay: str
+    on: str
+    what_if: tuple[str, ...]
+    confirm: float | None
+    yes: bool
+
+    @property
+    def mode(self) -> Callable[[Session, Asked], None]:
+        """Which of the four ways it is.
+
+        Raises:
+            InvalidInput: it says something that the way does not heed.
+        """
+        if self.what_if:
+            return self._only("--what-if", _compare, "what_if", "replay")
+        if self.on and (self.on != "sim" or not self.replay):
+            raise InvalidInput("--on sim goes with --replay ID", hint="chaoskit recover --replay ID --on sim")
+        if self.on:
+            return self._only("--on sim", _replay_on_simulator, "on", "replay", "runbooks", "confirm")
+        if self.replay:
+            heeded = ("replay", "runbooks", "confirm", "require_approval")
+            return self._only("--replay", _replay, *heeded)
+        return _recover
+
+    def _only(
+        self, flag: str, mode: Callable[[Session, Asked], None], *heeded: str
+    ) -> Callable[[Session, Asked], None]:
+        """The mode, when nothing but what it heeds is said; ``--yes`` goes with everything."""
+        said = {name for name, value in self._asdict().items() if value not in (None, "", False, ())}
+        others = [_FLAGS[name] for name in self._fields if name in said - {*heeded, "yes"}]
+        if others:
+            raise InvalidInput(
+                f"{', '.join(others)} and {flag} do not go together",
+                hint=f"with {flag}: {', '.join(_FLAGS[name] for name in heeded)}",
+            )
+        return mode
+
+    @property
+    def patience(self) -> timedelta | None:
+        """For how long signals may confirm it, None: as the runbook says."""
+        return None if self.confirm is None else timedelta(seconds=self.confirm)
+
+    @property
+    def books(self) -> tuple[Runbook, ...]:
+        """The user's own runbooks."""
+        from chaoskit.recovery import runbook
+
+        return runbook.load(list(self.runbooks)) if self.runbooks else ()
+
+
+_FLAGS = {
+    "workloads": "workloads", "issue": "--issue", "everywhere": "-A", "selector": "-l", "alerts": "--alerts",
+    "dry_run": "--dry-run", "require_approval": "--require-approval", "runbooks": "--runbooks",
+    "replay": "--replay ID", "on": "--on sim", "what_if": "--what-if", "confirm": "--confirm", "yes": "--yes",
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- one function for each mode
+
+
+def _compare(session: Session, asked: Asked) -> None:
+    """What other runbooks would have decided is shown; nothing is done."""
     from chaoskit.flows.auto_recovery import AutoRecovery
     from chaoskit.recovery import runbook
 
-    books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
-    if on:
-        _finish(session, [_replayed_on_simulator(session, on, replay, books)])
+    others = runbook.load(list(asked.what_if))
     with session.connected() as runtime:
-        approval = require_approval or runtime.settings.require_approval
+        recoveries.compare(session, AutoRecovery(runtime.world).what_if(others, asked.replay))
+
+
+def _replay(session: Session, asked: Asked) -> None:
+    """A recorded recovery's target is recovered again as it is now."""
+    from chaoskit.flows.auto_recovery import AutoRecovery
+
+    books = asked.books
+    with session.connected() as runtime:
+        approval = asked.require_approval or runtime.settings.require_approval
         flow = AutoRecovery(runtime.world, runbooks=books, approval=approval)
-        if what_if:
-            others = runbook.load([str(path) for path in what_if])
-            _compare(session, flow.what_if(others, replay))
-            return
-        if replay:
-            _finish(session, [_replayed(session, flow, runtime.store.get("recovery", replay), yes=yes)])
-            return
-        place = "" if everywhere else runtime.namespace
+        record = runtime.store.get("recovery", asked.replay)
+        session.ask(f"Recover {record['target']} again, as it is now?", yes=asked.yes)
+        with session.listening() as listen, stopping() as stop:
+            done = flow.replay(record, listen=listen, stop=stop, confirm=asked.patience)
+    recoveries.finish(session, [done])
+
+
+def _replay_on_simulator(session: Session, asked: Asked) -> None:
+    """A recorded recovery is done again in a simulated cluster of its own; no other cluster is reached."""
+    from chaoskit.flows import restoring, simulation
+    from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.runtime import connected
+
+    books = asked.books
+    with stopping() as stop, simulation.lent(speed=SPEED, history=HISTORY, stop=stop) as running:
+        here = {"kubeconfig": str(running.kubeconfig), "context": "", "prometheus": ""}
+        with connected(session.loaded.settings.model_copy(update=here)) as runtime:
+            session.say(f"cluster  {runtime.description}")
+            flow = AutoRecovery(runtime.world, runbooks=books)
+            kept = runtime.store.get("recovery", asked.replay)
+            with session.listening() as listen:
+                done = restoring.replay(
+                    runtime.world, kept, flow, listen=listen, stop=stop, confirm=asked.patience
+                )
+    recoveries.finish(session, [done])
+
+
+def _recover(session: Session, asked: Asked) -> None:
+    """What is wrong now is recovered from, or shown with what would be done."""
+    from chaoskit.flows.auto_recovery import AutoRecovery
+
+    books = asked.books
+    with session.connected() as runtime:
+        approval = asked.require_approval or runtime.settings.require_approval
+        flow = AutoRecovery(runtime.world, runbooks=books, approval=approval)
+        place = "" if asked.everywhere else runtime.namespace
         _is_there(runtime, place)
         seen = flow.observe(place)
-        _known(seen.topology, workloads or ())
-        issues = flow.classify(
-            seen,
-            flow.recent_predictions(place),
-            namespace=place,
-            labels=selector,
-            alerts=_alerts(alerts) if alerts else (),
-        )
-        decisions = deciding.chosen(flow.plan(issues, seen, namespace=place), workloads or [], issue)
-        now = runtime.clock.now()
-        if dry_run or not decisions:
+        _known(seen.topology, asked.workloads)
+        heard = flow.hear(_alerts(asked.alerts), seen)
+        predictions = flow.recent_predictions(place)
+        issues = flow.classify(seen, predictions, namespace=place, labels=asked.selector, heard=heard)
+        planned = flow.plan(issues, seen, namespace=place)
+        decisions = deciding.chosen(planned, asked.workloads, asked.issue)
+        if asked.dry_run or not decisions:
             unseen = bool(seen.blind) and runtime.metrics is not None and not decisions
             outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
             outcome = Outcome.NO_BASELINE if unseen else outcome
-            _show(session, flow, decisions, seen.blind, now, outcome, everywhere=everywhere)
+            found = Found(decisions, seen.blind, heard.unplaced, runtime.clock.now(), asked.everywhere)
+            _show(session, flow, found, outcome)
             raise typer.Exit(outcome.exit_code)
-        _ask(session, decisions, now, yes=yes or approval, everywhere=everywhere)
+        _ask(session, decisions, runtime.clock.now(), yes=asked.yes or approval, everywhere=asked.everywhere)
         with session.listening() as listen, stopping() as stop:
-            patience = None if confirm is None else timedelta(seconds=confirm)
+            notes = tuple(map(str, heard.unplaced))
             done = [
-                flow.recover(each, listen=listen, stop=stop, confirm=patience)
+                flow.recover(each, listen=listen, stop=stop, confirm=asked.patience, notes=notes)
                 for each in decisions
                 if not stop.is_set()
             ]
             left = decisions[len(done) :]
             stopped = interruption(stop) if left else None
-    _finish(session, done, left, stopped)
+    recoveries.finish(session, done, left=left, stopped=stopped, unplaced=heard.unplaced)
 
 
-def _alerts(path: Path) -> Sequence[Alert]:
-    """The alerts of the file; `InvalidInput` when it is no payload of Alertmanager's."""
-    import json
+def _alerts(where: str) -> Sequence[Alert]:
+    """The alerts of the file, of stdin (``-``) or of the Alertmanager at this address; none of "".
 
-    from chaoskit.recovery.alerts import posted
+    Raises:
+        InvalidInput: they are neither what Alertmanager posts nor what it answers.
+        Unavailable: nobody answers there.
+    """
+    from chaoskit import alertmanager
+    from chaoskit.runtime import alerts_of
 
+    if not where:
+        return ()
+    if where.startswith(("http://", "https://")):
+        return alerts_of(where).firing()
     try:
-        return posted(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {cause(error)}") from error
+        text = sys.stdin.read() if where == "-" else Path(where).read_text(encoding="utf-8")
+        payload = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{where} cannot be read: {cause(error)}") from error
+    return alertmanager.read(payload)
 
 
 def _is_there(runtime: Runtime, namespace: str) -> None:
@@ -170,25 +313,29 @@ def _known(topology: Topology, workloads: Sequence[str]) -> None:
             raise UnknownName(f"there is no workload {each}", hint=near)
 
 
-def _show(
-    session: Session,
-    flow: AutoRecovery,
-    decisions: Sequence[Decision],
-    blind: str,
-    now: datetime,
-    outcome: Outcome,
-    *,
-    everywhere: bool,
-) -> None:
+class Found(NamedTuple):
+    """What was found, to be shown: decisions, why signals are not seen, alerts that could not be placed."""
+
+    decisions: Sequence[Decision]
+    blind: str
+    unplaced: Sequence[Unplaced]
+    at: datetime
+    everywhere: bool
+
+
+def _show(session: Session, flow: AutoRecovery, found: Found, outcome: Outcome) -> None:
     """What would be done: the guards were asked, and each step was tried on the server as a dry run."""
-    shown = [_rehearsed(flow, flow.admitted(each)) for each in decisions]
+    shown = [_rehearsed(flow, flow.admitted(each)) for each in found.decisions]
 
     def table(out: Console) -> None:
-        if blind:
-            out.print(f"! signals are not seen: {blind}", style="yellow")
-        deciding.table(out, shown, now, everywhere=everywhere)
+        if found.blind:
+            out.print(f"! signals are not seen: {found.blind}", style="yellow")
+        recoveries.print_alerts(out, found.unplaced)
+        deciding.table(out, shown, found.at, everywhere=found.everywhere)
 
-    emit(session, "recovery-plan", deciding.plain(shown, blind, outcome), table)
+    document = deciding.plain(shown, found.blind, outcome)
+    document |= {"unplaced_alerts": recoveries.plain_alerts(found.unplaced)}
+    emit(session, "recovery-plan", document, table)
 
 
 def _rehearsed(flow: AutoRecovery, decision: Decision) -> deciding.Shown:
@@ -210,99 +357,3 @@ def _ask(
         console(session, stderr=True), list(map(deciding.Shown, decisions)), now, everywhere=everywhere
     )
     session.ask(f"Carry out {len(plans)} plan{'s' if len(plans) > 1 else ''}?", yes=yes)
-
-
-def _replayed(session: Session, flow: AutoRecovery, record: dict[str, Any], *, yes: bool) -> RecoveryRecord:
-    session.ask(f"Recover {record['target']} again, as it is now?", yes=yes)
-    with session.listening() as listen, stopping() as stop:
-        return flow.replay(record, listen=listen, stop=stop)
-
-
-def _replayed_on_simulator(
-    session: Session, on: str, record: str, books: Sequence[Runbook]
-) -> RecoveryRecord:
-    """The record's recovery, done again in a simulated cluster of its own; no other cluster is reached."""
-    import tempfile
-
-    from chaoskit.flows import restoring, simulation
-    from chaoskit.flows.auto_recovery import AutoRecovery
-    from chaoskit.runtime import connected
-
-    if on != "sim" or not record:
-        raise InvalidInput("--on sim goes with --replay ID", hint="chaoskit recover --replay ID --on sim")
-    with tempfile.TemporaryDirectory(prefix="chaoskit-replay-") as state, stopping() as stop:
-        folder = Path(state) / "sim"
-        try:
-            running = simulation.up(folder, speed=SPEED, history=HISTORY, stop=stop)
-            here = {"kubeconfig": str(running.kubeconfig), "context": "", "prometheus": ""}
-            with connected(session.loaded.settings.model_copy(update=here)) as runtime:
-                session.say(f"cluster  {runtime.description}")
-                flow = AutoRecovery(runtime.world, runbooks=books)
-                kept = runtime.store.get("recovery", record)
-                with session.listening() as listen:
-                    return restoring.replay(runtime.world, kept, flow, listen=listen, stop=stop)
-        finally:
-            simulation.down(folder)
-
-
-def _compare(session: Session, differences: Sequence[Difference]) -> None:
-    from collections import Counter
-
-    rows = [
-        {
-            "id": each.record,
-            "issue": each.issue,
-            "target": each.target,
-            "then": list(each.then),
-            "now": list(each.now),
-            "changed": each.changed,
-            "unclear": each.unclear,
-        }
-        for each in differences
-    ]
-
-    def table(out: Console) -> None:
-        changed = sum(each.changed for each in differences)
-        compared = sum(not each.unclear for each in differences)
-        out.print(f"{changed} of {compared} decisions would change")
-        for each in differences:
-            if each.changed:
-                out.print(f"{each.issue} {each.target}: {' > '.join(each.then)}  now  {' > '.join(each.now)}")
-        for why, times in Counter(each.unclear for each in differences if each.unclear).items():
-            out.print(f"{times} cannot be compared: {why}")
-
-    emit(session, "what-if", {"decisions": rows}, table)
-
-
-def _finish(
-    session: Session,
-    records: Sequence[RecoveryRecord],
-    left: Sequence[Decision] = (),
-    stopped: Interrupted | None = None,
-) -> None:
-    """The records are shown, and the process ends with the gravest outcome's code.
-
-    `left` were not begun, for `stopped` came before their turn: that is no good end.
-    """
-    outcome = gravest([*(each.outcome for each in records), *([of_error(stopped)] if stopped else ())])
-    document = {
-        "outcome": outcome.value,
-        "exit": outcome.exit_code,
-        "recoveries": [record.document() for record in records],
-        "not_begun": [{"issue": each.issue.name, "target": str(each.issue.target)} for each in left],
-    }
-
-    def table(out: Console) -> None:
-        for record in records:
-            fast = "" if record.seconds_to_recover is None else f" in {record.seconds_to_recover:.1f} s"
-            what = f"{record.issue.replace('-', ' ')} of {record.target}{fast}"
-            outcome_line(out, record.outcome.words, record.outcome.exit_code, what)
-            out.print(f"  {record.reason}")
-        for each in left:
-            what = f"{each.issue.kind.replace('-', ' ')} of {each.issue.target}"
-            outcome_line(out, Outcome.NOT_BEGUN.words, Outcome.NOT_BEGUN.exit_code, f"{what}: {stopped}")
-        if records:
-            next_step(out, f"chaoskit show {records[-1].id} --trace")
-
-    emit(session, "recovery", document, table)
-    raise typer.Exit(outcome.exit_code)

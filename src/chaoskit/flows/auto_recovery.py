@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import inf
+from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
@@ -20,6 +21,7 @@ from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import (
     Attempt,
     Decision,
+    Heard,
     Issue,
     Options,
     Plan,
@@ -28,10 +30,12 @@ from chaoskit.recovery import (
     Told,
     Vote,
     remedies,
-    told,
 )
 from chaoskit.recovery import alerts as alerting
+from chaoskit.recovery import given as measuring
+from chaoskit.recovery.alerts import SILENCE
 from chaoskit.recovery.attempts import FIELDS
+from chaoskit.recovery.given import Given
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook, defaults
@@ -93,16 +97,27 @@ class AutoRecovery:
         *,
         labels: str = "",
         alerts: Sequence[Alert] = (),
+        given: Mapping[str, Given] = MappingProxyType({}),
+        listen: Listener = ignore,
     ) -> tuple[Issue, ...]:
         """What there is to recover from now, roots first; `predictions` are heard as the model's votes.
 
-        `labels` takes workloads by their labels, as kubectl does. `alerts` are evidence as well.
+        `labels` takes workloads by their labels, as kubectl does. `alerts` are evidence as well; `listen`
+        is told of those that could not be placed. `given` is what the caller has measured, by workload of
+        the namespace (``deployment/cart``, or ``cart``).
 
         Raises:
-            InvalidInput: the labels are no selector.
+            InvalidInput: the labels are no selector, or metrics are given of no workload there.
         """
         seen = self.observe(namespace)
-        return self.classify(seen, predictions, namespace=namespace, labels=labels, alerts=alerts)
+        heard = self.hear(alerts, seen)
+        for each in heard.unplaced:
+            listen(Step(seen.at, "alert", "note", str(each)))
+        return self.classify(seen, predictions, namespace=namespace, labels=labels, heard=heard, given=given)
+
+    def hear(self, alerts: Sequence[Alert], seen: Sight) -> Heard:
+        """What alerts say of the observation, and those that nothing could be made of."""
+        return alerting.symptoms(alerts, seen)
 
     def classify(
         self,
@@ -111,13 +126,14 @@ class AutoRecovery:
         *,
         namespace: str = "",
         labels: str = "",
-        alerts: Sequence[Alert] = (),
+        heard: Heard = SILENCE,
+        given: Mapping[str, Given] = MappingProxyType({}),
     ) -> tuple[Issue, ...]:
-        """The issues in an observation, roots first, then the gravest."""
+        """The issues in an observation, roots first, then the gravest; see `detect`."""
         kinds = (*kube.WORKLOADS, kube.JOB)
         only = topology.labelled(self._world.cluster, namespace, labels, kinds) if labels else None
-        heard = alerting.symptoms(alerts, seen.topology, now=seen.at).symptoms
-        return recovery.issues_in(seen, votes(predictions), only, heard)
+        measured = measuring.placed(given, seen.topology, namespace, now=seen.at)
+        return recovery.issues_in(seen, votes(predictions), only, heard=heard.symptoms, given=measured)
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
         """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""
@@ -165,17 +181,7 @@ class AutoRecovery:
         `stands` says of each whether it is still to be seen, None where that cannot be told. It is over when
         it was not to be seen for some minutes.
         """
-        cluster, clock = self._world.cluster, self._world.clock
-        for each in told.known(cluster, namespaces):
-            seen = stands(each)
-            try:
-                if seen is not None and told.seen(cluster, clock, each, stands=seen):
-                    self._reach.people.all_clear(each, "over")
-                    listen(Step(clock.now(), "cleared", "done", each.matter.title))
-            except ChaoskitError as error:
-                listen(
-                    Warned(clock.now(), f"{each.matter.title} is over, but nobody was told: {error.message}")
-                )
+        self._reach.people.review(namespaces, stands, listen)
 
     def rehearse(self, plan: Plan) -> tuple[str, ...]:
         """What the server says against each rung of the plan, tried as a dry run; "" for nothing."""
@@ -204,23 +210,36 @@ class AutoRecovery:
         confirm: timedelta | None = None,
         drill: bool = False,
         wait: bool = True,
+        notes: Sequence[str] = (),
     ) -> RecoveryRecord:
         """The plan was carried out and verified, or refused; the record is kept.
 
-        Without `wait` a question to a person is left standing: recover again after the yes.
+        Without `wait` a question to a person is left standing: recover again after the yes. `notes` is what
+        else is known, for its timeline.
         """
-        options = _options(listen, stop)
-        options = replace(options, trace_id=trace_id, confirm=confirm, drill=drill, wait=wait)
+        options = replace(
+            _options(listen, stop),
+            trace_id=trace_id,
+            confirm=confirm,
+            drill=drill,
+            wait=wait,
+            notes=tuple(notes),
+        )
         return self._kept(recovery.recover(decision, self._reach, options), listen)
 
     def replay(
-        self, record: Document, *, listen: Listener = ignore, stop: threading.Event | None = None
+        self,
+        record: Document,
+        *,
+        listen: Listener = ignore,
+        stop: threading.Event | None = None,
+        confirm: timedelta | None = None,
     ) -> RecoveryRecord:
         """A kept recovery's target was recovered again as it is now, with today's runbooks and guards."""
         again = recovery.replay(
             record,
             self._reach,
-            _options(listen, stop),
+            replace(_options(listen, stop), confirm=confirm),
             runbooks=self._runbooks,
             history=self.history(),
         )
@@ -242,7 +261,7 @@ class AutoRecovery:
         """
         now = self._world.clock.monotonic()
         if now - self._read >= STALE:
-            known = remembered(self._world)
+            known = kept_attempts(self._world)
             if known is not None:
                 self._known, self._read = known, now
         return self._known
@@ -259,7 +278,7 @@ class AutoRecovery:
         return record
 
 
-def remembered(world: World) -> tuple[Attempt, ...] | None:
+def kept_attempts(world: World) -> tuple[Attempt, ...] | None:
     """The last recoveries that the store remembers, oldest first; None when it does not answer soon."""
     kept = soon(lambda: world.kept("recovery", limit=LOOKED_BACK, fields=FIELDS))
     return None if kept is None else recovery.attempts(kept)

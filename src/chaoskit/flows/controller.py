@@ -7,43 +7,35 @@ Of several controllers one leads and acts; what each act may do, guards in the c
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import inf
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from chaoskit import kube, prediction
+from chaoskit import kube
 from chaoskit.acts.accounts import SELECTOR, Account, account_of
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.leader import Leadership
-from chaoskit.errors import ChaoskitError, Conflict, NotFound
-from chaoskit.events import Ended, Listener, Mark, Step, Warned
-from chaoskit.flows import detached, rescuing
-from chaoskit.flows.auto_recovery import AutoRecovery
-from chaoskit.flows.chaos_engine import AIChaosEngine
+from chaoskit.errors import CannotStart, Conflict, Unavailable
+from chaoskit.events import Listener
 from chaoskit.flows.deaths import Deaths
-from chaoskit.flows.foreseeing import Lookout
-from chaoskit.flows.rounds import Rounds
-from chaoskit.flows.workqueue import WorkQueue
+from chaoskit.flows.duties.predicting import Predicting
+from chaoskit.flows.duties.recovering import SPACING, Recovering
+from chaoskit.flows.duties.runs import Runs
+from chaoskit.flows.duties.saying import Saying
+from chaoskit.flows.hands import Hands, InVain, Job, words_of
+from chaoskit.flows.hearing import Hearing
 from chaoskit.flows.world import World
-from chaoskit.outcome import Outcome
+from chaoskit.ports.alerts import AlertSource
 from chaoskit.ports.cluster import Kind, ObjectRef
-from chaoskit.ports.notifier import Notice
-from chaoskit.records import PredictionRecord, RecoveryRecord
-from chaoskit.recovery import Plan, Refusal, Runbook, refusal_words
+from chaoskit.ports.metrics import Alert
+from chaoskit.records import RecoveryRecord
+from chaoskit.recovery import Runbook
 from chaoskit.watching import Interest, Sighting, Watching
 
 Duty = Literal["predict", "recover", "runs"]
 DUTIES: tuple[Duty, ...] = ("predict", "recover", "runs")
-
-WORKERS = 8
-"""Pieces of work at a time; a recovery keeps one busy until signals have confirmed it.
-
-One of them does nothing but finish the dead: an undo never waits for the end of a run.
-"""
 
 BATCH = 1000
 """Changes that are taken in at most before the loop goes round, however fast they come."""
@@ -51,35 +43,17 @@ BATCH = 1000
 STALLED = 10.0
 """Seconds without a round of the loop, as while the server is away: what was not seen proves no death."""
 
-QUARANTINE = 300.0
-"""Seconds for which work that met a bug is kept away: what is odd in one place stops no other."""
-
 SETTLE = 1.0
 """Seconds that a namespace which has changed is given to change further, before it is looked at."""
-
-SPACING = 5.0
-"""Seconds between two looks at one namespace, however often it changes."""
-
-LEVEL = 30.0
-"""Seconds after which a namespace is looked at though nothing changed: signals cannot be watched."""
 
 PREDICT = 60.0
 """Seconds between two predictions for a namespace."""
 
+ASK = 15.0
+"""Seconds between two questions to Alertmanager, where there is one."""
+
 SHOWN: tuple[Kind, ...] = (kube.POD, kube.DEPLOYMENT, kube.STATEFUL_SET, kube.DAEMON_SET)
 """Kinds whose changes make a namespace worth a look."""
-
-
-class Job(NamedTuple):
-    """A piece of work: which kind, and about which namespace and issue, or which Lease in which version.
-
-    A look at namespace "" is at the nodes, and at what is on them in all namespaces.
-    """
-
-    kind: Literal["run", "dead", "look", "recovery", "predict"]
-    namespace: str
-    about: str = ""
-    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +68,11 @@ class State:
     trouble: str = ""
 
 
-class _InVain(Exception):
-    """A recovery came to nothing: the next one of that issue comes later and later."""
-
-
 class Controller:
     """One process's part; `namespace` "" is all of them, `duties` what it does while it leads.
 
-    `done` is told of each recovery that ended. In a `drill` it may repair what the chaos under test disturbs.
+    `alerts` is an Alertmanager that is asked. `done` is told of each recovery that ended. In a `drill` it may
+    repair what the chaos under test disturbs.
     """
 
     def __init__(
@@ -113,6 +84,7 @@ class Controller:
         duties: Sequence[Duty] = DUTIES,
         runbooks: Sequence[Runbook] = (),
         confirm: timedelta | None = None,
+        alerts: AlertSource | None = None,
         listen: Listener,
         stop: threading.Event,
         done: Callable[[RecoveryRecord], object] = lambda _record: None,
@@ -123,21 +95,19 @@ class Controller:
         self._leadership = leadership
         self._namespace = namespace
         self._duties = frozenset(duties)
-        self._confirm = confirm
-        self._listen = listen
+        self._say = Saying(world.clock, listen)
         self._stop = stop
-        self._recovery = AutoRecovery(world, runbooks=runbooks)
-        self._rounds = Rounds(self._recovery, world, namespace, listen, drill=drill)
-        self._done_with, self._drill = done, drill
-        self._queue: WorkQueue[Job] = WorkQueue(world.clock)
+        self._hearing = Hearing(world.clock, alerts)
+        self._recovering = Recovering(
+            world, namespace, self._say, stop, self._hearing,
+            runbooks=runbooks, confirm=confirm, done=done, drill=drill,
+        )  # fmt: skip
+        self._predicting = Predicting(world, self._say)
+        self._runs = Runs(world, self._say, stop)
+        self._hands = Hands(world.clock, self._say)
         self._deaths = Deaths(world.clock)
-        self._refused: dict[str, dict[str, str]] = {}
-        self._alarmed: dict[str, set[str]] = {}
         self._looked: dict[str, float] = {}
         self._shown: dict[str, set[str]] = {}
-        self._lookouts: dict[str, Lookout] = {}
-        self._quarantined: dict[Job, float] = {}
-        self._at_work: set[threading.Thread] = set()
         self._unsynced = set(self._interests)
         self._led = False
         self._turned = world.clock.monotonic()
@@ -148,11 +118,25 @@ class Controller:
         return State(
             leads=self._leadership.leads,
             synced=not self._unsynced,
-            depth=self._queue.depth,
+            depth=self._hands.depth,
             silent=self._clock.monotonic() - self._turned,
-            recovering=any(job.kind == "recovery" for job in self._queue.taken),
+            recovering=self._hands.recovering,
             trouble=self._leadership.trouble,
         )
+
+    def hear(self, alerts: Sequence[Alert]) -> str:
+        """The alerts that were posted are known; any thread tells. Says so in words.
+
+        Raises:
+            CannotStart: this process does not lead, or does not recover: it is to be posted once more.
+        """
+        if not self._leadership.leads or "recover" not in self._duties:
+            raise CannotStart("this controller does not lead: post it again, to the one that does")
+        excess = self._hearing.post(alerts)
+        if excess:
+            self._say.warn(f"too many alerts fire at once: the {excess} oldest are not heeded")
+        self._hands.add(Job("alerts", ""))
+        return f"heard {len(alerts)} alert{'' if len(alerts) == 1 else 's'}"
 
     def run(self) -> None:
         """It kept watch until `stop` was set; what was under way then has been undone.
@@ -168,8 +152,7 @@ class Controller:
                     self._turn(watching, heart)
             finally:
                 self._stop.set()  # whatever ends the loop ends the workers, in order
-                for worker in self._at_work:
-                    worker.join()
+                self._hands.join()
                 self._leadership.resign()
 
     @property
@@ -188,14 +171,11 @@ class Controller:
         heart.ask()
         if leads and not self._stop.is_set():
             self._bury()
-            while (job := self._queue.take(self._has_a_hand)) is not None:
-                worker = threading.Thread(target=self._done, args=(job, heart), name=job.kind, daemon=True)
-                self._at_work.add(worker)
-                worker.start()
+            self._hands.begin(lambda job: self._work(job, heart))
 
     def _hear(self, watching: Watching) -> None:
         """What has come in was taken in; at first it is waited for, until work may be due."""
-        sighting = watching.next(min(1.0, self._queue.wait) if self._led and self._free > 1 else 0.5)
+        sighting = watching.next(min(1.0, self._hands.wait) if self._led and self._hands.free > 1 else 0.5)
         for _ in range(BATCH):
             if sighting is None or self._stop.is_set():
                 return
@@ -212,30 +192,20 @@ class Controller:
         """The dead are to be finished; a run that was being prepared is prepared anew, if that is a duty."""
         for each in self._deaths.dead():
             if each.state == "active":
-                self._add(Job("dead", each.ref.namespace, each.ref.name, each.version))
+                self._hands.add(Job("dead", each.ref.namespace, each.ref.name, each.version))
             elif "runs" in self._duties:
-                self._add(Job("run", each.ref.namespace, each.ref.name, each.version))
-
-    def _add(self, job: Job, *, after: float = 0.0) -> None:
-        """The job is due in so many seconds, or when the quarantine of what it is about is over."""
-        until = self._quarantined.get(job._replace(version=""), -inf)
-        self._queue.add(job, after=max(after, until - self._clock.monotonic()))
-
-    @property
-    def _free(self) -> int:
-        """How many hands are."""
-        self._at_work = {each for each in self._at_work if each.is_alive()}
-        return WORKERS - len(self._at_work)
-
-    def _has_a_hand(self, job: Job) -> bool:
-        return self._free > (0 if job.kind == "dead" else 1)
+                self._hands.add(Job("run", each.ref.namespace, each.ref.name, each.version))
 
     def _leading(self) -> bool:
         """Whether this process acts; who begins to lead looks at everything that it has seen so far."""
         leads = self._leadership.seek()
         if leads != self._led:
             self._led = leads
-            self._step("leader", "begun" if leads else "done", self._leadership.identity)
+            self._say.step("leader", "begun" if leads else "done", self._leadership.identity)
+            if not leads:
+                self._hearing.forget()
+            elif self._hearing.source is not None and "recover" in self._duties:
+                self._hands.add(Job("alerts", ""))
             for namespace in tuple(self._looked) if leads else ():
                 self._look_at(namespace)
         return leads
@@ -247,7 +217,7 @@ class Controller:
         except Exception as bug:  # noqa: BLE001 - what somebody put into a cluster ends no controller
             meta = sighting.change.object.get("metadata") or {}
             where = f"{sighting.interest.kind.plural} {meta.get('namespace')}/{meta.get('name')}"
-            self._warn(f"{where}: {_bug(bug)}; it is left alone")
+            self._say.warn(f"{where}: {words_of(bug)}; it is left alone")
 
     def _saw(self, sighting: Sighting) -> None:
         interest, change = sighting.interest, sighting.change
@@ -269,7 +239,7 @@ class Controller:
             return
         self._deaths.saw(account)
         if account.state == "handed" and not account.holder and "runs" in self._duties:
-            self._add(Job("run", account.ref.namespace, account.ref.name, account.version))
+            self._hands.add(Job("run", account.ref.namespace, account.ref.name, account.version))
 
     def _saw_workload(self, namespace: str, uid: str, *, gone: bool) -> None:
         if namespace in self._world.limits.protected:
@@ -290,39 +260,23 @@ class Controller:
 
     def _forget(self, namespace: str) -> None:
         """Nothing is left in the namespace: it is looked at when there is something again."""
-        for known in (self._shown, self._looked, self._refused, self._alarmed):
-            known.pop(namespace, None)
-        self._rounds.forget(namespace)
+        self._shown.pop(namespace, None)
+        self._looked.pop(namespace, None)
+        self._recovering.forget(namespace)
+        self._predicting.forget(namespace)
 
     def _look_soon(self, namespace: str) -> None:
         """There is a look at the namespace, but not too soon after the last one."""
         again = self._looked.get(namespace, -inf) + SPACING - self._clock.monotonic()
-        self._add(Job("look", namespace), after=max(SETTLE, again))
+        self._hands.add(Job("look", namespace), after=max(SETTLE, again))
 
     def _look_at(self, namespace: str) -> None:
         if "recover" in self._duties:
-            self._add(Job("look", namespace), after=SETTLE)
+            self._hands.add(Job("look", namespace), after=SETTLE)
         if "predict" in self._duties and self._world.metrics is not None:
-            self._add(Job("predict", namespace), after=SETTLE)
+            self._hands.add(Job("predict", namespace), after=SETTLE)
 
     # ------------------------------------------------------------------ the work, in threads of the pool
-
-    def _done(self, job: Job, heart: Heart) -> None:
-        """The job was done, or comes again; after a bug in it not before its quarantine is over."""
-        try:
-            self._queue.done(job, again=self._work(job, heart))
-        except _InVain:
-            self._queue.failed(job)
-        except ChaoskitError as error:
-            if job.version and isinstance(error, Conflict | NotFound):
-                self._queue.done(job)  # another process was quicker, or it is gone
-                return
-            wait = self._queue.failed(job)
-            self._warn(f"{' '.join(filter(None, job[:3]))}: {error.message}; again in {wait:g} s")
-        except Exception as bug:  # noqa: BLE001 - what somebody put into a cluster ends no controller
-            self._quarantined[job._replace(version="")] = self._clock.monotonic() + QUARANTINE
-            wait = self._queue.failed(job, least=QUARANTINE)
-            self._warn(f"{' '.join(filter(None, job[:3]))}: {_bug(bug)}; kept away for {wait:g} s")
 
     def _work(self, job: Job, heart: Heart) -> float | None:
         """Seconds after which the job comes again; None: when something asks for it."""
@@ -333,12 +287,14 @@ class Controller:
                 return self._look(job.namespace)
             case "predict":
                 return self._predict(job.namespace)
+            case "alerts":
+                return self._heed()
             case "recovery":
                 self._recover(job.namespace, job.about)
             case "run":
-                self._take_up(self._account(job), heart)
+                self._runs.take_up(self._account(job), heart)
             case "dead":
-                self._finish(self._account(job))
+                self._runs.finish(self._account(job))
         return None
 
     def _account(self, job: Job) -> Account:
@@ -352,116 +308,51 @@ class Controller:
     def _look(self, namespace: str) -> float | None:
         """Issues for which there is a plan are worked on, and refusals are told, once."""
         self._looked[namespace] = self._clock.monotonic()
-        found = self._rounds.look(namespace, tuple(self._shown))
+
+        def busy(issue: str) -> bool:
+            return self._hands.hold(Job("recovery", namespace, issue))
+
+        found = self._recovering.look(namespace, tuple(self._shown), busy)
         if found is None:
             self._looked.pop(namespace, None)
             return None
         if found.nodes and namespace != self._namespace:
             self._look_soon(self._namespace)
-        for plan in (each for each in found.decisions if isinstance(each, Plan)):
-            job = Job("recovery", namespace, plan.issue.id)
-            if not self._queue.holds(job):  # one that came to nothing waits longer than until the next look
-                self._add(job)
-        refusals = [
-            each
-            for each in found.decisions
-            if isinstance(each, Refusal) and not self._queue.holds(Job("recovery", namespace, each.issue.id))
-        ]  # what is being recovered is busy with that alone
-        self._tell_refusals(namespace, refusals)
-        if any(each.guard == "approval" for each in refusals):
-            return SPACING  # an answer is no change of what is watched
-        return LEVEL if namespace or found.decisions else None
-
-    def _tell_refusals(self, namespace: str, refusals: Sequence[Refusal]) -> None:
-        before, now = self._refused.get(namespace, {}), {each.issue.id: each.guard for each in refusals}
-        self._refused[namespace] = now
-        for each in refusals:
-            if before.get(each.issue.id) != each.guard:
-                self._step("refused", "note", f"{each.issue.id}: {refusal_words(each)}")
+        for issue in found.plans:
+            if not busy(issue):  # one that came to nothing waits longer than until the next look
+                self._hands.add(Job("recovery", namespace, issue))
+        return found.again
 
     def _recover(self, namespace: str, issue: str) -> None:
-        """The plan for the issue as it is by now was carried out."""
-        found = self._rounds.look(namespace, tuple(self._shown))
-        now = () if found is None else found.decisions
-        plan = next((each for each in now if each.issue.id == issue), None)
-        if not isinstance(plan, Plan):
+        record = self._recovering.recover(namespace, issue, tuple(self._shown))
+        if record is None:
             return
-        record = self._recovery.recover(
-            plan,
-            listen=self._listen,
-            stop=self._stop,
-            confirm=self._confirm,
-            wait=False,
-            drill=self._drill,
-        )
-        self._done_with(record)
-        self._ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
-        self._add(Job("look", namespace), after=SETTLE)
+        self._hands.add(Job("look", namespace), after=SETTLE)
         if record.outcome.exit_code:
-            raise _InVain
-
-    def _take_up(self, account: Account, heart: Heart) -> None:
-        record = detached.take_up(self._world, account, heart=heart, listen=self._listen, stop=self._stop)
-        if record is not None:
-            self._ended("run", record.fault, record.outcome, record.at, record.ended_at)
-
-    def _finish(self, account: Account) -> None:
-        """A dead act is undone."""
-        began = self._clock.now()
-        done = rescuing.finish(self._world, account, self._listen)
-        if done is not None:
-            outcome = Outcome.UNDO_UNCONFIRMED if done.undo.left else Outcome.DONE
-            self._ended("rescue", account.what, outcome, began, self._clock.now())
-
-    def _lookout(self, namespace: str) -> Lookout:
-        """What looks at this namespace, with what it has measured so far; anew when another model answers."""
-        known = self._lookouts.get(namespace)
-        answers = prediction.promoted(self._world.models)
-        if known is None or (known.model[0] if known.model else "") != answers:
-            known = AIChaosEngine(self._world).lookout(namespace, listen=self._listen)
-            self._lookouts[namespace] = known
-        return known
+            raise InVain
 
     def _predict(self, namespace: str) -> float | None:
         if namespace not in self._shown:
-            self._lookouts.pop(namespace, None)
+            self._predicting.forget(namespace)
             return None
-        found = self._lookout(namespace).look().predictions
-        alarmed = [each for each in found if each.alarmed]
-        before = self._alarmed.get(namespace, set())
-        self._alarmed[namespace] = {each.target for each in alarmed}
-        for each in alarmed:
-            if each.target not in before:
-                self._alarm(each)
+        self._predicting.look(namespace)
         return PREDICT
 
-    def _alarm(self, prediction: PredictionRecord) -> None:
-        """Whoever is on call knows of it, once while it lasts."""
-        words = f"{prediction.target} in {prediction.namespace} is likely to fail"
-        why = "; ".join(prediction.reasons)
-        self._step("predicted", "broken", f"{words}: {why}")
-        if self._world.notifier is None:
-            return
-        labels = {"namespace": prediction.namespace, "target": prediction.target, "class": prediction.issue}
+    def _heed(self) -> float | None:
+        """Alerts that came or went have the namespaces that they are about looked at.
+
+        Raises:
+            Unavailable: Alertmanager does not answer; what was posted is heeded all the same.
+        """
+        if self._unsynced:
+            return SETTLE  # which namespaces there are is not known yet
+        away: Unavailable | None = None
         try:
-            self._world.notifier.send(Notice(words, why, "warning", labels))
-        except ChaoskitError as error:
-            self._warn(f"nobody was told: {error.message}")
-
-    # ------------------------------------------------------------------ telling
-
-    def _ended(self, work: str, about: str, outcome: Outcome, began: datetime, ended: datetime) -> None:
-        seconds = (ended - began).total_seconds()
-        self._listen(Ended(self._clock.now(), work, about, outcome.value, seconds))
-
-    def _step(self, name: str, mark: Mark, detail: str) -> None:
-        self._listen(Step(self._clock.now(), name, mark, detail))
-
-    def _warn(self, message: str) -> None:
-        self._listen(Warned(self._clock.now(), message))
-
-
-def _bug(error: Exception) -> str:
-    """What a bug says of itself, and where it is."""
-    *_, last = traceback.extract_tb(error.__traceback__)
-    return f"a bug in chaoskit: {error!r} at {Path(last.filename).name}:{last.lineno}"
+            self._hearing.ask()
+        except Unavailable as error:
+            away = error
+        for namespace in self._recovering.heed(tuple(self._shown)):
+            self._look_soon(namespace)
+        if away is not None:
+            raise away
+        return None if self._hearing.source is None else ASK

@@ -12,7 +12,7 @@ from chaoskit import kube, prediction, signals
 from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
-from chaoskit.flows.auto_recovery import remembered
+from chaoskit.flows.auto_recovery import kept_attempts
 from chaoskit.flows.world import World
 from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
@@ -231,7 +231,7 @@ class Lookout:
         """With what helped in the incidents that they are like."""
         if not any(each.similar for each in found):
             return tuple(found)
-        attempts = [each for each in remembered(self.world) or () if each.helped]
+        attempts = [each for each in kept_attempts(self.world) or () if each.helped]
 
         def helped(incident: Mapping[str, Any]) -> str:
             who, at = (incident["namespace"], incident["target"]), datetime.fromisoformat(incident["at"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from chaoskit import kube
@@ -49,10 +50,12 @@ def replay(
     *,
     listen: Listener = ignore,
     stop: Stop | None = None,
+    confirm: timedelta | None = None,
 ) -> RecoveryRecord:
     """The recovery was done again in this simulated cluster, and is kept as a replay of the record.
 
-    `world` is a fresh simulated cluster, `flow` its recovery, with the runbooks to try.
+    `world` is a fresh simulated cluster, `flow` its recovery, with the runbooks to try; `confirm` is for how
+    long signals are asked.
 
     Raises:
         InvalidInput: it is no record of a recovery.
@@ -69,7 +72,7 @@ def replay(
     order = f"{kind}:{issue.target.namespace}/{issue.target.name}" + (f"@{seconds}" if seconds else "")
     world.cluster.patch(STORIES, {"data": {f"replay-{uuid.uuid4().hex[:8]}": order}})
     _until_failing(world, flow, issue, stop)
-    return flow.replay(record, listen=listen, stop=stop)
+    return flow.replay(record, listen=listen, stop=stop, confirm=confirm)
 
 
 def story_of(issue: Issue) -> str:

@@ -16,15 +16,15 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import approving, escalation, executor, planner, runbook
+from chaoskit.recovery import alerts, approving, escalation, executor, planner, runbook
 from chaoskit.recovery import replay as replaying
-from chaoskit.recovery.admission import admitted
-from chaoskit.recovery.admission import words as refusal_words
-from chaoskit.recovery.attempts import Attempt, attempts, remembered
+from chaoskit.recovery.admission import admitted, refusal_words
+from chaoskit.recovery.alerts import Heard
+from chaoskit.recovery.attempts import Attempt, attempts, ledgered
 from chaoskit.recovery.classification import Vote, classify
 from chaoskit.recovery.detection import Sight, detect_in, observe
 from chaoskit.recovery.guards import Refusal
-from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.issues import UNSEEN, Issue
 from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 from chaoskit.recovery.planner import Decision, Past, Plan
 from chaoskit.recovery.reach import Options, Reach
@@ -35,6 +35,7 @@ from chaoskit.recovery.told import Matter, Told
 __all__ = [
     "Attempt",
     "Decision",
+    "Heard",
     "Issue",
     "Options",
     "Past",
@@ -73,18 +74,28 @@ def issues_in(
     seen: Sight,
     votes: Sequence[Vote] = (),
     only: Collection[ObjectRef] | None = None,
-    more: Sequence[Symptom] = (),
+    *,
+    heard: Sequence[Symptom] = (),
+    given: Sequence[Symptom] = (),
 ) -> tuple[Issue, ...]:
     """What there is to recover from in an observation, roots first, then the gravest.
 
-    `only` leaves out the issues of others; what they are the roots of still says so. `more` is what somebody
-    else saw: alerts, metrics handed in.
+    `only` leaves out the issues of others; what they are the roots of still says so. `heard` is what alerts
+    say: what of it is not to be seen comes last, explains nothing and is not acted on. `given` is what
+    whoever asks has measured.
     """
-    found = classify((*detect_in(seen), *more), votes, topology=seen.topology, now=seen.at)
-    if only is None:
-        return found
-    wanted = {(each.namespace, str(each)) for each in only}
-    return tuple(each for each in found if (each.target.namespace, str(each.target)) in wanted)
+    own = detect_in(seen)
+    weighed = alerts.weighed(heard, own, seen)
+    believed = [each for each in weighed if UNSEEN not in each.facts]
+    unseen = [each for each in weighed if UNSEEN in each.facts]
+    found = classify((*own, *believed, *given), votes, topology=seen.topology, now=seen.at)
+    rest = (replace(each, id=f"{each.id}-unseen") for each in classify(unseen, now=seen.at))
+    wanted = None if only is None else {(each.namespace, str(each)) for each in only}
+    return tuple(
+        each
+        for each in (*found, *rest)
+        if wanted is None or (each.target.namespace, str(each.target)) in wanted
+    )
 
 
 def plan_for(
@@ -110,7 +121,7 @@ def plan_for(
     if namespace and any(place == DNS_NAMESPACE for place, _ in seen.topology.workloads):
         homes.add(DNS_NAMESPACE)  # whoever answers for names is needed by all
     ledgers = [each for place in sorted(homes) for each in reach.governor.accounts(place)]
-    past = Past(remembered(ledgers), tuple(history))
+    past = Past(ledgered(ledgers), tuple(history))
     decided = planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)
     return tuple(_asked(_told(each, reach), reach) for each in decided)
 
@@ -130,7 +141,7 @@ def _told(decision: Decision, reach: Reach) -> Decision:
     known = reach.people.known(Matter.of(decision.issue, reach.cluster.name), again)
     if known is None:
         return decision
-    why = escalation.words(known, reach.clock.now())
+    why = escalation.known_words(known, reach.clock.now())
     until = None if known.at is None else known.at + timedelta(seconds=again)
     return Refusal(decision.issue, "told", f"again after {duration(again)}", why, until)
 

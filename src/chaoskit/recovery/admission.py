@@ -55,7 +55,7 @@ def error_of(refusal: Refusal) -> Refused:
     return Refused(refusal.why, guard=refusal.guard, limit=refusal.limit, until=until)
 
 
-def words(refusal: Refusal) -> str:
+def refusal_words(refusal: Refusal) -> str:
     """``cool-down until 12:31 UTC: the last recovery of it ended 40 s ago (limit: 2m)``."""
     until = "" if refusal.until is None else f" until {refusal.until:%H:%M} UTC"
     limit = f" (limit: {refusal.limit})" if refusal.limit else ""

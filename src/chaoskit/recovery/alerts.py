@@ -1,24 +1,25 @@
-"""Alerts as evidence: what Alertmanager posts or answers, and what Prometheus says is firing; pure.
+"""Alerts as evidence; pure.
 
 An alert is old news: it fires some time after what it is about, and is resolved some time after. It says
-where to look; whether to act, the cluster itself says just before.
+where to look; what is wrong there, the cluster and its signals say themselves. Where they cannot, as
+without a Prometheus, the alert alone counts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.errors import InvalidInput, Problem
-from chaoskit.ports.cluster import Kind, ObjectRef
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Alert
-from chaoskit.recovery.issues import CLASS_OF
+from chaoskit.recovery.detection import Sight
+from chaoskit.recovery.issues import CLASS_OF, UNSEEN
+from chaoskit.recovery.readings import SIGNAL_OF, has_data
 from chaoskit.recovery.symptoms import Severity, Symptom
-from chaoskit.topology import Topology
 
 SYMPTOM = "chaoskit_symptom"
 """Label of an alert that says by itself which symptom it is about."""
@@ -60,10 +61,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
 )
 """What other names of alerts usually mean, most certain first."""
 
-_WORKLOADS = {
-    "deployment": kube.DEPLOYMENT, "statefulset": kube.STATEFUL_SET, "daemonset": kube.DAEMON_SET,
-    "job_name": kube.JOB,
-}  # fmt: skip
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _GRAVE = {
     "critical": Severity.HIGH, "page": Severity.HIGH, "error": Severity.HIGH, "warning": Severity.MEDIUM,
@@ -71,27 +69,79 @@ _GRAVE = {
 }  # fmt: skip
 
 
+OWN = "Chaoskit"
+"""How the names of alerts begin that chaoskit itself raises: they are evidence of nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """An alert that nothing could be made of, and why; whoever reads it may know more."""
+
+    alert: Alert
+    why: str
+
+    def __str__(self) -> str:
+        """``Watchdog: no symptom is known for it``."""
+        labels = self.alert.labels
+        place = f" in {labels['namespace']}" if labels.get("namespace") else ""
+        return f"{self.alert.name}{place}: {self.why}"
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What alerts amount to: symptoms, and the alerts that could be put to no symptom or no target."""
 
-    symptoms: tuple[Symptom, ...]
-    unmatched: tuple[Alert, ...]
+    symptoms: tuple[Symptom, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
 
 
-def symptoms(alerts: Iterable[Alert], topology: Topology, *, now: datetime) -> Heard:
-    """What firing alerts say to be wrong with workloads and nodes of the snapshot."""
+SILENCE = Heard()
+"""Nothing was heard."""
+
+
+def symptoms(alerts: Iterable[Alert], seen: Sight) -> Heard:
+    """What firing alerts say to be wrong with workloads, jobs and nodes of the observation."""
     found: list[Symptom] = []
-    unmatched: list[Alert] = []
+    unplaced: list[Unplaced] = []
     for alert in alerts:
-        if alert.state != "firing":
+        if alert.state != "firing" or alert.name.startswith(OWN):
             continue
-        kind, target = _kind(alert), _target(alert.labels, topology)
-        if not kind or target is None:
-            unmatched.append(alert)
+        kind, target = _kind(alert), _target(alert.labels, seen)
+        if not kind:
+            unplaced.append(Unplaced(alert, f"no symptom is known for it; label {SYMPTOM} can name one"))
+        elif target is None:
+            unplaced.append(Unplaced(alert, "its labels name no workload, job or node that is there"))
         else:
-            found.append(_symptom(alert, kind, target, now))
-    return Heard(tuple(found), tuple(unmatched))
+            found.append(_symptom(alert, kind, target, seen.at))
+    return Heard(tuple(found), tuple(unplaced))
+
+
+def weighed(heard: Iterable[Symptom], own: Iterable[Symptom], seen: Sight) -> tuple[Symptom, ...]:
+    """What was heard, marked `UNSEEN` where the observation could show it and shows nothing at all there.
+
+    An alert may fire since an earlier trouble: what is seen says when this one began.
+    """
+    began: dict[ObjectRef, datetime] = {}
+    for each in own:
+        began[each.target] = min(each.since, began.get(each.target, each.since))
+    return tuple(_weighed(each, began, seen) for each in heard)
+
+
+def _weighed(symptom: Symptom, began: Mapping[ObjectRef, datetime], seen: Sight) -> Symptom:
+    if symptom.target in began:
+        return replace(symptom, since=max(symptom.since, began[symptom.target]))
+    if _out_of_sight(symptom, seen):
+        return symptom
+    return replace(symptom, facts={**symptom.facts, UNSEEN: True})
+
+
+def _out_of_sight(symptom: Symptom, seen: Sight) -> bool:
+    """Whether only a signal could show it, of which there is no sample."""
+    workload = seen.topology.workloads.get((symptom.target.namespace, str(symptom.target)))
+    signal = SIGNAL_OF.get(symptom.kind)
+    if signal is None or workload is None:
+        return False
+    return not has_data(workload, seen.samples, signal, after=LONG_AGO, now=seen.at)
 
 
 def _symptom(alert: Alert, kind: str, target: ObjectRef, now: datetime) -> Symptom:
@@ -111,111 +161,32 @@ def _kind(alert: Alert) -> str:
     return next((kind for words, kind in _WORDS if re.search(words, alert.name, re.IGNORECASE)), "")
 
 
-def _target(labels: Mapping[str, str], topology: Topology) -> ObjectRef | None:
-    """The workload, job or node that the labels name; None when the snapshot has none such."""
-    namespace = labels.get("namespace", "")
-    for ref in _named(labels, namespace):
-        if ref.kind == kube.JOB or (namespace, str(ref)) in topology.workloads:
-            return ref
-    pod = next((p for p in topology.pods if _is(p, namespace, labels.get("pod", ""))), None)
-    owner = None if pod is None else topology.workload_of(pod)
-    if owner is not None:
+def _target(labels: Mapping[str, str], seen: Sight) -> ObjectRef | None:
+    """The workload, job or node that the labels name; None when there is none such."""
+    namespace, whole = labels.get("namespace", ""), seen.topology
+    for name in _named(labels):
+        if (workload := whole.workloads.get((namespace, name))) is not None:
+            return workload.ref
+    pod = next((p for p in whole.pods if _is(p, namespace, labels.get("pod", ""))), None)
+    if pod is not None and (owner := whole.workload_of(pod)) is not None:
         return owner.ref
-    nodes = {each["metadata"]["name"] for each in topology.nodes}
+    job = next((j for j in seen.jobs if _is(j, namespace, labels.get("job_name", ""))), None)
+    if job is not None:
+        return kube.ref_of(job, kube.JOB)
     node = labels.get("node") or labels.get("instance", "").partition(":")[0]
-    return ObjectRef(kube.NODE, "", node) if node in nodes else None
+    found = next((each for each in whole.nodes if node and each["metadata"]["name"] == node), None)
+    return None if found is None else kube.ref_of(found, kube.NODE)
 
 
-def _named(labels: Mapping[str, str], namespace: str) -> Iterator[ObjectRef]:
-    for label, kind in _WORKLOADS.items():
-        if labels.get(label):
-            yield ObjectRef(kind, namespace, labels[label])
-    if labels.get("workload"):
-        kinds: Mapping[str, Kind] = {str(kind): kind for kind in kube.WORKLOADS}
-        yield ObjectRef(
-            kinds.get(labels.get("workload_kind", ""), kube.DEPLOYMENT), namespace, labels["workload"]
-        )
+def _named(labels: Mapping[str, str]) -> Iterator[str]:
+    """What they may call a workload, as in ``deployment/cart``."""
+    yield from (
+        f"{kind}/{labels[kind]}" for kind in ("deployment", "statefulset", "daemonset") if labels.get(kind)
+    )
+    if name := labels.get("workload"):
+        kind, _, short = name.rpartition("/")
+        yield f"{(kind or labels.get('workload_kind') or 'deployment').lower()}/{short}"
 
 
 def _is(pod: Mapping[str, Any], namespace: str, name: str) -> bool:
     return bool(name) and (pod["metadata"]["namespace"], pod["metadata"]["name"]) == (namespace, name)
-
-
-# ---------------------------------------------------------------- what Alertmanager sends
-
-
-def posted(payload: object) -> tuple[Alert, ...]:
-    """The alerts of a webhook's payload (version 4).
-
-    Raises:
-        InvalidInput: it is none; every problem is in it, with its field.
-    """
-    alerts = payload.get("alerts") if isinstance(payload, Mapping) else None
-    if not isinstance(alerts, list):
-        problem = Problem("alerts", "alerts", _shown(alerts), "a list, as Alertmanager posts it")
-        raise InvalidInput("this is no payload of Alertmanager's webhook", problems=(problem,))
-    return _read(alerts, "alerts")
-
-
-def answered(payload: object) -> tuple[Alert, ...]:
-    """The alerts of ``GET /api/v2/alerts``.
-
-    Raises:
-        InvalidInput: it is no such answer; every problem is in it, with its field.
-    """
-    if not isinstance(payload, list):
-        problem = Problem("alerts", "document", _shown(payload), "a list of alerts")
-        raise InvalidInput("this is no answer of Alertmanager's", problems=(problem,))
-    return _read(payload, "")
-
-
-def _read(bodies: Sequence[object], prefix: str) -> tuple[Alert, ...]:
-    problems: list[Problem] = []
-    found: list[Alert] = []
-    for index, body in enumerate(bodies):
-        place = f"{prefix}[{index}]"
-        try:
-            found.append(_alert(body, place))
-        except _Wrong as wrong:
-            problems.append(wrong.problem)
-    if problems:
-        raise InvalidInput(f"{len(problems)} of {len(bodies)} alerts cannot be read", problems=problems)
-    return tuple(found)
-
-
-class _Wrong(Exception):
-    """One field of one alert is not as it should be."""
-
-    def __init__(self, place: str, found: object, expected: str) -> None:
-        super().__init__(place)
-        self.problem = Problem("alerts", place, _shown(found), expected)
-
-
-def _alert(body: object, place: str) -> Alert:
-    if not isinstance(body, Mapping):
-        raise _Wrong(place, body, "an alert")
-    labels = body.get("labels")
-    if not isinstance(labels, Mapping) or not all(isinstance(value, str) for value in labels.values()):
-        raise _Wrong(f"{place}.labels", labels, "labels, each a text")
-    if not labels.get("alertname"):
-        raise _Wrong(f"{place}.labels.alertname", labels.get("alertname"), "the alert's name")
-    status = body.get("status", "firing")
-    state = status.get("state") if isinstance(status, Mapping) else status
-    own = {str(name): str(value) for name, value in labels.items()}
-    firing = state in {"firing", "active"}
-    return Alert(own["alertname"], own, "firing" if firing else str(state), _time(body, f"{place}.startsAt"))
-
-
-def _time(body: Mapping[str, Any], place: str) -> datetime:
-    text = body.get("startsAt")
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError as error:
-        raise _Wrong(place, text, "a time (RFC 3339)") from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "missing"
-    return type(value).__name__ if isinstance(value, (Mapping, list)) else repr(value)[:60]

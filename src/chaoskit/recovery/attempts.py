@@ -43,17 +43,17 @@ class Attempt:
         return same and self.issue in {"", issue}
 
 
-def remembered(ledgers: Iterable[Account]) -> tuple[Attempt, ...]:
+def ledgered(ledgers: Iterable[Account]) -> tuple[Attempt, ...]:
     """The recoveries that ended ledgers in the cluster tell of, oldest first: what guards look back at."""
     made = (
-        _ledgered(each, each.targets[0], each.ended)
+        _of_account(each, each.targets[0], each.ended)
         for each in ledgers
         if each.act == "recovery" and each.ended is not None and each.targets
     )
     return tuple(sorted(made, key=lambda attempt: attempt.at))
 
 
-def _ledgered(account: Account, target: ObjectRef, ended: datetime) -> Attempt:
+def _of_account(account: Account, target: ObjectRef, ended: datetime) -> Attempt:
     return Attempt(
         namespace=target.namespace,
         target=str(target),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from typing import Any
 from chaoskit import kube
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError
+from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.notifier import Notice, Notifier, Severity
@@ -50,7 +51,7 @@ class People:
             Unavailable: nobody took the notice: they do not know.
         """
         if (already := self.known(matter, again)) is not None:
-            return words(already, self.clock.now())
+            return known_words(already, self.clock.now())
         if self.notifier is not None:
             labels = {**matter.labels, "recovery": run}
             self.notifier.send(Notice(matter.title, text, severity, labels, matter.key))
@@ -75,8 +76,25 @@ class People:
             self.notifier.send(Notice(title, "", "info", matter.labels, matter.key, resolved=True))
         told.forget(self.cluster, known)
 
+    def review(
+        self, namespaces: Collection[str], stands: Callable[[Told], bool | None], listen: Listener = ignore
+    ) -> None:
+        """They know what is over of what they were told of in these namespaces.
 
-def words(known: Told, now: datetime) -> str:
+        `stands` says of each whether it is still to be seen, None where that cannot be told. It is over when
+        it was not to be seen for some minutes.
+        """
+        for each in told.known(self.cluster, namespaces):
+            seen, title = stands(each), each.matter.title
+            try:
+                if seen is not None and told.seen(self.cluster, self.clock, each, stands=seen):
+                    self.all_clear(each, "over")
+                    listen(Step(self.clock.now(), "cleared", "done", title))
+            except ChaoskitError as error:
+                listen(Warned(self.clock.now(), f"{title} is over, but nobody was told: {error.message}"))
+
+
+def known_words(known: Told, now: datetime) -> str:
     """``a person was told 12 min ago``."""
     ago = "" if known.at is None else f" {minutes((now - known.at).total_seconds())} ago"
     return f"a person was told{ago}" if known.heard else f"it was written down{ago}; nobody was there to tell"

@@ -21,7 +21,7 @@ from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.notifier import Notice, Severity
 from chaoskit.records import RecoveryRecord, Undo
 from chaoskit.recovery import admission, approving, escalation, guards, plain, told, verification
-from chaoskit.recovery.attempts import remembered
+from chaoskit.recovery.attempts import ledgered
 from chaoskit.recovery.detection import observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
 from chaoskit.recovery.ladder import Ladder
@@ -81,14 +81,16 @@ class _Recovery:
     def run(self) -> tuple[Outcome, str]:
         """How it ended, and why in words."""
         if isinstance(self.decision, Refusal):
-            return self.decision.outcome, admission.words(self.decision)
+            return self.decision.outcome, admission.refusal_words(self.decision)
+        for note in self.options.notes:
+            self.journal.step("alert", "note", note)
         self.journal.step(
             "issue", "note", f"{self.issue.kind} of {self.issue.target}: {self.issue.evidence[0]}"
         )
         try:
             outcome, reason = self._carry_out(self.decision)
         except Refused as error:
-            return Outcome.REFUSED, admission.words(admission.refusal_of(self.issue, error))
+            return Outcome.REFUSED, admission.refusal_words(admission.refusal_of(self.issue, error))
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
@@ -155,7 +157,7 @@ class _Recovery:
 
     def _rested(self, plan: Plan) -> None:
         """What ended since the plan was made does not forbid it: somebody else may have been faster."""
-        past = remembered(self.reach.governor.accounts(self.issue.target.namespace))
+        past = ledgered(self.reach.governor.accounts(self.issue.target.namespace))
         found = guards.guarded(self.issue, plan.runbook.spec.guards, past, self.reach.clock.now())
         if found is not None:
             raise admission.error_of(found)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from chaoskit import kube
-from chaoskit.documents import Written
+from chaoskit.documents import Written, closest
 from chaoskit.documents import seconds as spelled
+from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery.callsymptoms import SLOW_SECONDS
 from chaoskit.recovery.signalsymptoms import MEMORY_HIGH, MEMORY_SURE
 from chaoskit.recovery.symptoms import Severity, Symptom
+from chaoskit.topology import Topology
 
 _STATUSES = {
     "crashloopbackoff": "crash-loop", "error": "error-exit", "oomkilled": "oom-killed",
@@ -68,6 +70,34 @@ SOME_ERRORS = 3.0
 def symptoms(given: Given, target: ObjectRef, *, now: datetime) -> tuple[Symptom, ...]:
     """What the metrics say to be wrong with the target at `now`."""
     return tuple(_found(given, target, now))
+
+
+def placed(
+    given: Mapping[str, Given], topology: Topology, namespace: str, *, now: datetime
+) -> tuple[Symptom, ...]:
+    """What metrics of several workloads say, by their names in the namespace (``deployment/cart``, ``cart``).
+
+    Raises:
+        InvalidInput: metrics are given of something that is no workload of one namespace.
+        UnknownName: there is no such workload.
+    """
+    return tuple(
+        s for name, each in given.items() for s in symptoms(each, _target(name, topology, namespace), now=now)
+    )
+
+
+def _target(name: str, topology: Topology, namespace: str) -> ObjectRef:
+    if not namespace:
+        raise InvalidInput(f"metrics of {name} are given without a namespace", hint="name one")
+    try:
+        target = target_of(namespace, name)
+    except ValueError as error:
+        raise InvalidInput(f"metrics are given of {name}, expected {error}") from error
+    if (workload := topology.workloads.get((namespace, str(target)))) is None:
+        known = sorted(text for place, text in topology.workloads if place == namespace)
+        near = closest(str(target), known) or f"there is {', '.join(known) or 'none'}"
+        raise UnknownName(f"there is no workload {target} in {namespace}", hint=near)
+    return workload.ref
 
 
 def _found(given: Given, target: ObjectRef, now: datetime) -> Iterator[Symptom]:

@@ -5,39 +5,25 @@ What was done before is what the cluster's ledgers remember: the history is for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chaoskit import kube
 from chaoskit.documents import duration
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.issues import ECHOES, Issue
 from chaoskit.recovery.remedies import Step
 from chaoskit.recovery.roots import needs
 from chaoskit.recovery.runbook import Guards
 from chaoskit.recovery.symptoms import minutes
-from chaoskit.topology import Topology, Workload
+from chaoskit.topology import Topology
 
 LOOP_WINDOW = timedelta(hours=6)
 """The same fix on the same target counts against `sameFixAtMost` for so long."""
 
 AFTERMATH = timedelta(minutes=3)
 """Callers may still show errors and delays for so long after what they call was recovered."""
-
-STORM_SHARE = 0.5
-STORM_AT_LEAST = 3
-"""When so large a share of a namespace, or of the cluster, fails at once, and at least so many workloads, it
-is one thing that no restart mends."""
-
-TROUBLE = timedelta(minutes=1)
-"""A pod that ended with an error so lately is in trouble, whatever becomes of it."""
-
-STORM_AT_ONCE = 10
-STORM_WITHIN = timedelta(minutes=10)
-"""So many workloads that began to fail within the last so long are a storm, in however large a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,116 +41,6 @@ class Refusal:
     until: datetime | None = None
     outcome: Outcome = Outcome.REFUSED
     storm: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Storm:
-    """A mass failure: where (a namespace, "" is the whole cluster), and in words."""
-
-    namespace: str
-    why: str
-    limit: str
-
-    def refusal(self, issue: Issue) -> Refusal:
-        """Nothing is done about this issue while it goes on."""
-        return Refusal(issue, "storm", self.limit, self.why, storm=self.namespace)
-
-
-# ---------------------------------------------------------------- mass failure
-
-
-def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "", *, now: datetime) -> Storm | None:
-    """The mass failure that the issues amount to, or None; `namespace` is what was looked at ("": all).
-
-    Counted are roots: a database that takes all its callers down is one failure. Nodes count apart. What
-    fails in one namespace is a storm there, whatever it is for the whole cluster.
-    """
-    roots = [each for each in issues if not each.root and each.kind != "unexplained"]
-    failing = failing_roots(issues)
-    every = [workload.ref for workload in topology.workloads.values()]
-    places = (namespace,) if namespace else ("", *sorted({ref.namespace for ref in every}))
-    for place in places:
-        found = _share(place, [ref for ref in failing if place in {"", ref.namespace}], every)
-        if found is not None:
-            return found
-    return _at_once(failing.values(), now, namespace) or _nodes(roots, topology)
-
-
-def failing_roots(issues: Iterable[Issue]) -> Mapping[ObjectRef, Issue]:
-    """The workloads that fail for a reason of their own, each with its issue."""
-    return {
-        each.target: each
-        for each in issues
-        if not each.root and each.kind != "unexplained" and each.target.kind in kube.WORKLOADS
-    }
-
-
-def spanning(lately: Iterable[Issue], failing: int, total: int, *, now: datetime) -> Storm | None:
-    """The mass failure of a whole cluster that is looked at namespace by namespace, or None.
-
-    `lately` are the roots that began of late, mended by now or not; `failing` of `total` workloads fail now,
-    0 of 0 where not all have been looked at.
-    """
-    if total and failing >= max(STORM_AT_LEAST, STORM_SHARE * total):
-        why = f"{failing} of {total} workloads fail at once: one cause, for a person"
-        return Storm("", why, f"fewer than {STORM_SHARE:.0%}")
-    return _at_once(lately, now)
-
-
-def gathering(issues: Sequence[Issue], topology: Topology, *, now: datetime, namespace: str = "") -> str:
-    """Why to wait for a moment, in words: so many workloads have pods in trouble that a storm may gather.
-
-    "" when not. Workloads whose trouble another issue explains are left out.
-    """
-    explained = {each.target for each in issues if each.root}
-    failing = {each.target for each in issues if not each.root and each.target.kind in kube.WORKLOADS}
-    members = [w for w in topology.workloads.values() if namespace in {"", w.ref.namespace}]
-    troubled = {w.ref for w in members if w.ref not in explained and _troubled(w, now)}
-    together = (failing | troubled) & {w.ref for w in members}
-    if not failing or len(together) < max(STORM_AT_LEAST, STORM_SHARE * len(members)):
-        return ""
-    return f"{len(together)} of {len(members)} workloads have pods in trouble: perhaps a storm gathers"
-
-
-def _troubled(workload: Workload, now: datetime) -> bool:
-    """Whether a pod of it is unready, or has just ended with an error."""
-    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
-    return any(not kube.is_ready(pod) or _just_failed(pod, now) for pod in alive)
-
-
-def _just_failed(pod: Object, now: datetime) -> bool:
-    ends = [end for _, end in kube.last_terminations(pod) if end.get("exitCode")]
-    times = [kube.time_of(end.get("finishedAt")) for end in ends]
-    return any(at is not None and now - at <= TROUBLE for at in times)
-
-
-def _share(place: str, failing: Sequence[ObjectRef], every: Sequence[ObjectRef]) -> Storm | None:
-    total = sum(place in {"", ref.namespace} for ref in every)
-    if len(failing) < max(STORM_AT_LEAST, STORM_SHARE * total):
-        return None
-    where = f" of namespace {place}" if place else ""
-    why = f"{len(failing)} of {total} workloads{where} fail at once: one cause, for a person"
-    return Storm(place, why, f"fewer than {STORM_SHARE:.0%}")
-
-
-def _at_once(failing: Iterable[Issue], now: datetime, place: str = "") -> Storm | None:
-    """Only what began of late counts: what has been broken for weeks, and for one reason, is no storm."""
-    if sum(now - each.since <= STORM_WITHIN for each in failing) < STORM_AT_ONCE:
-        return None
-    span = duration(STORM_WITHIN.total_seconds())
-    why = f"{STORM_AT_ONCE} workloads began to fail within {span}: one cause, for a person"
-    return Storm(place, why, f"fewer than {STORM_AT_ONCE} in {span}")
-
-
-def _nodes(roots: Sequence[Issue], topology: Topology) -> Storm | None:
-    lost = [each.target for each in roots if each.target.kind == kube.NODE and "node-lost" in each.kinds]
-    if len(lost) < 2 or len(lost) < STORM_SHARE * len(topology.nodes):
-        return None
-    why = f"{len(lost)} of {len(topology.nodes)} nodes are lost at once: rather their network than they"
-    return Storm("", why, f"fewer than {STORM_SHARE:.0%} of the nodes")
-
-
-# ---------------------------------------------------------------- one issue
 
 
 def aftermath(issue: Issue, topology: Topology, past: Sequence[Attempt], now: datetime) -> Refusal | None:
@@ -186,6 +62,14 @@ def _concerns(attempt: Attempt, issue: Issue, topology: Topology) -> bool:
     if workload is None:
         return False
     return attempt.on(issue.target, attempt.issue) or needs(issue.target, workload.ref, topology)
+
+
+def hearsay(issue: Issue) -> Refusal | None:
+    """What alerts alone say, and the cluster does not show, is not acted on: it may be over."""
+    if not issue.hearsay:
+        return None
+    why = "; ".join((*issue.evidence, "neither the cluster nor a signal shows it"))
+    return Refusal(issue, "evidence", "what is seen", why, outcome=Outcome.NOTHING_TO_DO)
 
 
 def guarded(issue: Issue, guards: Guards, past: Sequence[Attempt], now: datetime) -> Refusal | None:

@@ -66,6 +66,9 @@ PASSED_ON = frozenset({"errors", "latency"})
 ECHOES = PASSED_ON | {"cut-off", "edge-gap", "pool-errors"}
 """What is read from rates, which look back some minutes: it outlives its cause."""
 
+UNSEEN = "unseen"
+"""The fact of a symptom that somebody told of, and that is not to be seen where it should be."""
+
 
 def called(kind: str, target: ObjectRef) -> str:
     """``cart-pod-crash``; of a stateful set ``cart-pod-crash-statefulset``, since both may be there.
@@ -112,6 +115,11 @@ class Issue:
     def kinds(self) -> frozenset[str]:
         """The kinds of its symptoms."""
         return frozenset(symptom.kind for symptom in self.symptoms)
+
+    @property
+    def hearsay(self) -> bool:
+        """Whether somebody told of it, and nothing of it is seen."""
+        return all(UNSEEN in symptom.facts for symptom in self.symptoms)
 
     @property
     def pods(self) -> tuple[str, ...]:

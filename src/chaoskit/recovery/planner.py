@@ -12,7 +12,7 @@ from chaoskit import kube
 from chaoskit.governor import Domain, Hit
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.recovery import guards, patterns, remedies
+from chaoskit.recovery import guards, patterns, remedies, storms
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
@@ -94,19 +94,18 @@ def plan_all(
     now: datetime,
     namespace: str = "",
 ) -> tuple[Decision, ...]:
-    """A plan or refusal for each issue; when most of what was looked at fails at once, refusals alone."""
-    if (found := guards.storm(issues, topology, namespace, now=now)) is not None:
+    """A plan or refusal for each issue; when most of what was looked at fails at once, refusals alone.
+
+    While a storm may gather, plans that would act wait; what tells a person alone does not.
+    """
+    if (found := storms.storm(issues, topology, namespace, now=now)) is not None:
         return tuple(found.refusal(issue) for issue in issues)
-    decisions = tuple(plan(issue, runbooks, topology, past, now=now) for issue in issues)
-    words = guards.gathering(issues, topology, now=now, namespace=namespace)
-    return tuple(_waiting(each, words) for each in decisions) if words else decisions
-
-
-def _waiting(decision: Decision, words: str) -> Decision:
-    """Plans that would act wait until it is known what gathers; what tells a person alone does not."""
-    if isinstance(decision, Refusal) or not decision.acts:
-        return decision
-    return Refusal(decision.issue, "storm", f"fewer than {guards.STORM_SHARE:.0%} in trouble", words)
+    decisions = (plan(issue, runbooks, topology, past, now=now) for issue in issues)
+    words = storms.gathering(issues, topology, now=now, namespace=namespace)
+    return tuple(
+        storms.waiting(each.issue, words) if words and isinstance(each, Plan) and each.acts else each
+        for each in decisions
+    )
 
 
 def plan(
@@ -122,8 +121,9 @@ def plan(
     `runbooks` are asked in order: users' own before the defaults. Guards that need the cluster's own
     state (halt, storm breaker, interlock, budgets) are asked by the governor when the plan is carried out.
     """
-    if (recovered := guards.aftermath(issue, topology, past.ledgers, now)) is not None:
-        return recovered
+    untouched = guards.hearsay(issue) or guards.aftermath(issue, topology, past.ledgers, now)
+    if untouched is not None:
+        return untouched
     if issue.root:
         why = f"follows from {issue.root}, not acted on"
         return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)

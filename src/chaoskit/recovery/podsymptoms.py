@@ -30,6 +30,9 @@ STARTING = timedelta(seconds=60)
 UNSCHEDULED = timedelta(seconds=15)
 """The scheduler may need so long before an unschedulable pod counts."""
 
+FORGIVEN = 600.0
+"""A container that ran for so many seconds is no longer held back for how it ended before."""
+
 ROLLOUT_BLAME = timedelta(minutes=10)
 """Crashes that begin within this time after a rollout are blamed on it."""
 
@@ -106,7 +109,7 @@ def complaint(pod: Object, now: datetime) -> Complaint | None:
 def _of_container(status: Mapping[str, Any], pod: Object, now: datetime) -> Complaint | None:
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason, name = waiting.get("reason", ""), pod["metadata"]["name"]
-    began = kube.time_of(pod["metadata"].get("creationTimestamp")) or now
+    began = kube.unready_since(pod) or now
     if reason in IMAGE_REASONS:
         words = f"{reason} of {status.get('image', 'the image')} for {_for(began, now)}"
         return Complaint("image-pull", name, began, words)
@@ -124,8 +127,9 @@ def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> C
     stopped = bool(state.get("terminated")) and code != 0
     if at is None or not (looping or (stopped and (count or now - at > FIRST_CRASH))):
         return None
-    started, since = kube.time_of(ended.get("startedAt")), at - _backed_off(count)
+    started = kube.time_of(ended.get("startedAt"))
     ran = (at - started).total_seconds() if started else 0.0
+    since = at - (_backed_off(count) if ran < FORGIVEN else timedelta())
     times = f"for {_for(since, now)}, {_restarts(count)}"
     if ended.get("reason") == "OOMKilled":
         return Complaint("oom-killed", pod, since, f"OOMKilled {times}", ran)

@@ -43,6 +43,7 @@ class Options:
 
     `confirm` is for how long signals are asked besides, None: as long as the runbook wants. In a
     `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
+    `notes` is what else was known when it began, for its timeline.
     Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
     """
 
@@ -53,3 +54,4 @@ class Options:
     drill: bool = False
     replay_of: str = ""
     wait: bool = True
+    notes: tuple[str, ...] = ()

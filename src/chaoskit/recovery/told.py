@@ -29,6 +29,7 @@ NOBODY = "chaoskit.io/told-nobody"
 """On what was only written down, because nobody was configured to be told."""
 
 STORM = "storm"
+FORESEEN = "foreseen"
 QUIET = timedelta(minutes=5)
 """What people were told of is over when nothing was seen of it for so long: crash loops pause."""
 
@@ -72,6 +73,23 @@ class Matter:
             severity=Severity.CRITICAL,
             labels={"issue": STORM, "class": STORM, "namespace": namespace, "target": STORM},
         )
+
+    @classmethod
+    def of_prediction(cls, namespace: str, target: str, issue: str, title: str, cluster: str) -> Matter:
+        """A workload that is likely to fail, in this way."""
+        return cls(
+            key=f"chaoskit/{cluster}/{namespace}/{target}/{FORESEEN}",
+            title=title,
+            namespace=namespace,
+            kinds=frozenset({FORESEEN}),
+            severity=Severity.MEDIUM,
+            labels={"issue": FORESEEN, "class": issue, "namespace": namespace, "target": target},
+        )
+
+    @property
+    def is_foreseen(self) -> bool:
+        """Whether it has not come to pass yet."""
+        return FORESEEN in self.kinds
 
     @property
     def is_storm(self) -> bool:

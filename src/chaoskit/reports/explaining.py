@@ -127,7 +127,7 @@ _ADVICE: dict[Outcome, tuple[str, ...]] = {
     Outcome.TERMINATED: ("everything was undone; again: {again}",),
     Outcome.NOT_RECOVERED: (
         "a person must look: chaoskit show {id} --trace",
-        "try again as it is now: chaoskit recover --replay {id}",
+        "try again as it is now: {again}",
     ),
 }
 
@@ -136,12 +136,18 @@ def _next(record: Document) -> Iterator[str]:
     hint = (record.get("evidence") or {}).get("hint")
     if hint:
         yield str(hint)
-    place = place_of(record)
     known = {
         "id": record["id"],
         "namespace": record["namespace"],
-        "again": f"chaoskit run {place[0]}" if place else "run it again",
+        "again": _again(record),
         "left": ", ".join((record.get("undo") or {}).get("left") or ()) or "see chaoskit show",
     }
     for advice in _ADVICE.get(outcome_of(record), (f"chaoskit show {record['id']} --trace",)):
         yield advice.format(**known)
+
+
+def _again(record: Document) -> str:
+    if record["kind"] == "recovery":
+        return f"chaoskit recover --replay {record['id']}"
+    place = place_of(record)
+    return f"chaoskit run {place[0]}" if place else "run it again"

@@ -1,0 +1,101 @@
+"""The duty to foresee: alarms are told, people know of each once while it lasts, and when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import inf
+
+from chaoskit import prediction
+from chaoskit.errors import ChaoskitError
+from chaoskit.flows.chaos_engine import AIChaosEngine
+from chaoskit.flows.duties.saying import Saying
+from chaoskit.flows.foreseeing import Lookout, Outlook
+from chaoskit.flows.world import World
+from chaoskit.records import PredictionRecord
+from chaoskit.recovery.escalation import People
+from chaoskit.recovery.told import Matter, Told
+
+AGAIN = 4 * 3600.0
+"""Seconds after which people are told once more of an alarm that lasts."""
+
+
+class Predicting:
+    """Looks at one namespace after the other, with what was measured of it so far."""
+
+    def __init__(self, world: World, say: Saying) -> None:
+        self._world, self._say = world, say
+        self._alarms = Alarms(world, say)
+        self._lookouts: dict[str, Lookout] = {}
+
+    def look(self, namespace: str) -> None:
+        """Alarms in the namespace are known to whoever is to know them."""
+        self._alarms.heed(namespace, self._lookout(namespace).look())
+
+    def forget(self, namespace: str) -> None:
+        """Nothing is left there."""
+        self._lookouts.pop(namespace, None)
+        self._alarms.forget(namespace)
+
+    def _lookout(self, namespace: str) -> Lookout:
+        """What looks at this namespace, with what it has measured so far; anew when another model answers."""
+        known = self._lookouts.get(namespace)
+        answers = prediction.promoted(self._world.models)
+        if known is None or (known.model[0] if known.model else "") != answers:
+            known = AIChaosEngine(self._world).lookout(namespace, listen=self._say.listen)
+            self._lookouts[namespace] = known
+        return known
+
+
+class Alarms:
+    """Tells of each alarm once while it lasts: on screen in each process, people once in all of them."""
+
+    def __init__(self, world: World, say: Saying) -> None:
+        self._cluster, self._clock, self._say = world.cluster, world.clock, say
+        self._people = People(world.cluster, world.clock, world.notifier)
+        self._told: dict[str, dict[str, float]] = {}
+
+    def heed(self, namespace: str, outlook: Outlook) -> None:
+        """Whoever is to know knows of the alarms of this look, and of the end of others."""
+        alarmed = {each.target: each for each in outlook.predictions if each.alarmed}
+        before = self._told.get(namespace, {})
+        for target, each in alarmed.items():
+            if target not in before:
+                self._say.step("predicted", "broken", f"{_title(each)}: {'; '.join(each.reasons)}")
+        told = {target: self._tell(each, before.get(target, -inf)) for target, each in alarmed.items()}
+        self._told[namespace] = told
+        if self._people.notifier is not None:
+            self._clear(namespace, alarmed.keys(), {each.target for each in outlook.silent})
+
+    def forget(self, namespace: str) -> None:
+        """Nothing is left there."""
+        self._told.pop(namespace, None)
+
+    def _tell(self, each: PredictionRecord, before: float) -> float:
+        """When people were told, by this process (monotonic seconds); the cluster remembers who else did."""
+        now = self._clock.monotonic()
+        if self._people.notifier is None or now - before < AGAIN:
+            return before
+        matter = Matter.of_prediction(
+            each.namespace, each.target, each.issue, _title(each), self._cluster.name
+        )
+        try:
+            self._people.tell(matter, "; ".join(each.reasons), "warning", "", again=AGAIN)
+        except ChaoskitError as error:
+            self._say.warn(f"nobody was told: {error.message}")
+            return before
+        return now
+
+    def _clear(self, namespace: str, alarmed: Collection[str], silent: Collection[str]) -> None:
+        """What people were told of and is over, they know to be over; of what fell silent nobody knows."""
+
+        def stands(told: Told) -> bool | None:
+            target = told.matter.labels["target"]
+            if not told.matter.is_foreseen or target in silent:
+                return None
+            return target in alarmed
+
+        self._people.review({namespace}, stands, self._say.listen)
+
+
+def _title(each: PredictionRecord) -> str:
+    return f"{each.target} in {each.namespace} is likely to fail"

@@ -1,0 +1,139 @@
+"""The duty to recover: where there is a plan it is carried out, refusals and odd alerts are told once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from chaoskit.flows.auto_recovery import AutoRecovery
+from chaoskit.flows.duties.saying import Saying
+from chaoskit.flows.hearing import Hearing, home, key_of
+from chaoskit.flows.rounds import Rounds
+from chaoskit.flows.world import World
+from chaoskit.records import RecoveryRecord
+from chaoskit.recovery import Plan, Refusal, Runbook, refusal_words
+from chaoskit.recovery.alerts import Unplaced
+
+SPACING = 5.0
+"""Seconds between two looks at one namespace, however often it changes."""
+
+LEVEL = 30.0
+"""Seconds after which a namespace is looked at though nothing changed: signals cannot be watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look came to: which issues have a plan, whether nodes are in trouble, when to look again."""
+
+    plans: tuple[str, ...]
+    nodes: bool
+    again: float | None
+
+
+class Recovering:
+    """Recovers within a scope: one namespace, "" for all but protected ones. `done` is told of each end."""
+
+    def __init__(
+        self,
+        world: World,
+        scope: str,
+        say: Saying,
+        stop: threading.Event,
+        hearing: Hearing,
+        *,
+        runbooks: Sequence[Runbook] = (),
+        confirm: timedelta | None = None,
+        done: Callable[[RecoveryRecord], object] = lambda _record: None,
+        drill: bool = False,
+    ) -> None:
+        self._scope, self._say, self._stop, self._hearing = scope, say, stop, hearing
+        self._confirm, self._done, self._drill = confirm, done, drill
+        self._recovery = AutoRecovery(world, runbooks=runbooks)
+        self._rounds = Rounds(self._recovery, world, scope, say.listen, hearing, drill=drill)
+        self._refused = Once()
+        self._unplaced = Once()
+        self._heard: frozenset[Any] = frozenset()
+
+    def look(self, namespace: str, every: Collection[str], busy: Callable[[str], bool]) -> Looked | None:
+        """What is to be done in the namespace, None when nothing is left there; no word of what is `busy`."""
+        found = self._rounds.look(namespace, every)
+        if found is None:
+            self.forget(namespace)
+            return None
+        plans = tuple(each.issue.id for each in found.decisions if isinstance(each, Plan))
+        refusals = [
+            each for each in found.decisions if isinstance(each, Refusal) and not busy(each.issue.id)
+        ]  # what is being recovered is busy with that alone
+        for refusal in self._refused.news(
+            namespace, {(each.issue.id, each.guard): each for each in refusals}
+        ):
+            self._say.step("refused", "note", f"{refusal.issue.id}: {refusal_words(refusal)}")
+        self._tell_unplaced(namespace, found.unplaced)
+        asked = any(
+            each.guard == "approval" for each in refusals
+        )  # an answer is no change of what is watched
+        level = LEVEL if namespace or found.decisions else None
+        return Looked(plans, found.nodes, SPACING if asked else level)
+
+    def recover(self, namespace: str, issue: str, every: Collection[str]) -> RecoveryRecord | None:
+        """The plan for the issue as it is by now was carried out; None: there is none any more."""
+        found = self._rounds.look(namespace, every)
+        now = () if found is None else found.decisions
+        plan = next((each for each in now if each.issue.id == issue), None)
+        if found is None or not isinstance(plan, Plan):
+            return None
+        record = self._recovery.recover(
+            plan,
+            listen=self._say.listen,
+            stop=self._stop,
+            confirm=self._confirm,
+            wait=False,
+            drill=self._drill,
+            notes=tuple(map(str, found.unplaced)),
+        )
+        self._done(record)
+        self._say.ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
+        return record
+
+    def heed(self, every: Collection[str]) -> frozenset[str]:
+        """The namespaces to look at, since an alert about them came or went; `every` are those watched."""
+        firing = {key_of(each): each for each in self._hearing.firing()}
+        homes = {key: home(each, self._scope, every) for key, each in firing.items()}
+        elsewhere = [firing[key] for key, place in homes.items() if place is None]
+        self._tell_unplaced(None, [Unplaced(each, "its namespace is not watched here") for each in elsewhere])
+        known = {key_of(each): each for each in self._hearing.over()} | firing
+        news = self._heard ^ firing.keys()
+        self._heard = frozenset(firing)
+        places = (home(known[key], self._scope, every) for key in news if key in known)
+        return frozenset(each for each in places if each is not None)
+
+    def forget(self, namespace: str) -> None:
+        """Nothing is left there."""
+        self._refused.forget(namespace)
+        self._unplaced.forget(namespace)
+        self._rounds.forget(namespace)
+
+    def _tell_unplaced(self, namespace: str | None, unplaced: Sequence[Unplaced]) -> None:
+        """Alerts that nothing could be made of are told, each once while it fires."""
+        for each in self._unplaced.news(namespace, {key_of(one.alert): one for one in unplaced}):
+            self._say.step("alert", "note", str(each))
+
+
+class Once:
+    """What was told of each place: told again only after it was gone."""
+
+    def __init__(self) -> None:
+        self._told: dict[str | None, frozenset[Any]] = {}
+
+    def news(self, place: str | None, now: Mapping[Any, Any]) -> list[Any]:
+        """What of it was not told yet."""
+        before = self._told.get(place, frozenset())
+        self._told[place] = frozenset(now)
+        return [each for key, each in now.items() if key not in before]
+
+    def forget(self, place: str) -> None:
+        """Nothing was told of it."""
+        self._told.pop(place, None)

@@ -1,0 +1,124 @@
+"""The alerts that fire now, as they were posted and as Alertmanager answers: levels, kept while they last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chaoskit.clock import Clock
+from chaoskit.ports.alerts import AlertSource
+from chaoskit.ports.metrics import Alert
+from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
+
+MOST = 2000
+"""So many posted alerts are kept at most."""
+
+FORGOTTEN = timedelta(hours=24).total_seconds()
+"""Seconds after which a posted alert that was not posted again is over: receivers repeat what still fires."""
+
+OLD = 120.0
+"""Seconds for which Alertmanager's last answer is good while it does not answer."""
+
+OVER = timedelta(minutes=15).total_seconds()
+"""Seconds for which it is known that an alert is over."""
+
+Key = frozenset[tuple[str, str]]
+
+
+def key_of(alert: Alert) -> Key:
+    """What makes it the same alert: its labels."""
+    return frozenset(alert.labels.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    alert: Alert
+    at: float
+
+
+class Hearing:
+    """What is known of alerts; any thread posts and asks."""
+
+    def __init__(self, clock: Clock, source: AlertSource | None = None) -> None:
+        self.source = source
+        self._clock = clock
+        self._posted: dict[Key, _Known] = {}
+        self._read: dict[Key, _Known] = {}
+        self._over: dict[Key, _Known] = {}
+        self._lock = threading.Lock()
+
+    def post(self, alerts: Iterable[Alert]) -> int:
+        """What fires is known, what does not any more is over; how many were too many, and are not kept."""
+        now = self._clock.monotonic()
+        with self._lock:
+            for alert in alerts:
+                key = key_of(alert)
+                self._posted.pop(key, None)  # what was heard last comes last
+                if alert.state == "firing":
+                    self._posted[key] = _Known(alert, now)
+                    self._over.pop(key, None)
+                else:
+                    self._read.pop(key, None)
+                    self._end(key, alert, now)
+            excess = list(self._posted)[: max(0, len(self._posted) - MOST)]
+            for key in excess:
+                del self._posted[key]
+        return len(excess)
+
+    def ask(self) -> None:
+        """What Alertmanager says is known; `Unavailable` when it does not answer."""
+        if self.source is None:
+            return
+        found = self.source.firing()
+        now = self._clock.monotonic()
+        with self._lock:
+            read = {key_of(each): _Known(each, now) for each in found if each.state == "firing"}
+            for key in self._read.keys() - read.keys() - self._posted.keys():
+                self._end(key, self._read[key].alert, now)
+            self._read = read
+            for key in read:
+                self._over.pop(key, None)
+
+    def firing(self) -> tuple[Alert, ...]:
+        """All that fire."""
+        with self._lock:
+            self._age(self._posted, FORGOTTEN)
+            self._age(self._read, OLD)
+            return tuple(each.alert for each in {**self._read, **self._posted}.values())
+
+    def over(self) -> tuple[Alert, ...]:
+        """Those that have ended of late, as they were while they fired."""
+        with self._lock:
+            self._age(self._over, OVER)
+            return tuple(each.alert for each in self._over.values())
+
+    def forget(self) -> None:
+        """Nothing is known: another process hears from now on."""
+        with self._lock:
+            for each in (self._posted, self._read, self._over):
+                each.clear()
+
+    def _end(self, key: Key, alert: Alert, now: float) -> None:
+        self._over.pop(key, None)
+        self._over[key] = _Known(Alert(alert.name, alert.labels, "firing", alert.since), now)
+        for oldest in list(self._over)[: max(0, len(self._over) - MOST)]:
+            del self._over[oldest]
+
+    def _age(self, known: dict[Key, _Known], most: float) -> None:
+        now = self._clock.monotonic()
+        for key in [key for key, each in known.items() if now - each.at > most]:
+            del known[key]
+
+
+def home(alert: Alert, scope: str, every: Collection[str]) -> str | None:
+    """The namespace whose look the alert belongs to, of those watched; None: it is about another.
+
+    What names none is about nodes, which belong to the scope as a whole; what all need is seen by all, and
+    belongs to the first.
+    """
+    place = alert.labels.get("namespace", "")
+    if place in every or place in {"", scope}:
+        return place or scope
+    return min(every, default=None) if place == DNS_NAMESPACE else None
