@@ -54,8 +54,13 @@ class Split:
         every = folds.everything(labelled)
         return cls(every, every, out_of_fold=True)
 
-    def words(self, holdout: float, table: Table) -> str:
-        """How it was split."""
+    def words(self, holdout: float, table: Table, count: int) -> str:
+        """How it was split, out of fold into so many parts."""
+        if self.out_of_fold and folds.short(table.labelled, self.early, count, table.spec.window):
+            return (
+                f"by time, every failure with the time about it held out in turn, in {count} parts,"
+                f" {folds.EDGE_MINUTES} min apart; thresholds from the others"
+            )
         if self.out_of_fold:
             return "by time, whole events and stretches held out in turn, thresholds from the others"
         if folds.whole_runs(table.labelled):
@@ -111,10 +116,10 @@ def build(
     split = Split.of(labelled, holdout, table.spec.recipe)
     model = training.train(labelled, options, table=table, chosen=split.early, now=now, listen=listen)
     fitted = baselines.fit(table, split.early, options)
-    half = folds.turns(labelled, every, 2, table.spec.window)[0] if split.out_of_fold else None
+    half = folds.halves(labelled, table.spec.window) if split.out_of_fold else None
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
-    words, notes = split.words(holdout, table), split.notes(found.trials)
+    words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
     report = judged.out_of_fold(options, words, notes) if split.out_of_fold else judged.report(words, notes)
     report = replace(report, trials=found.trials)
     if refit and not split.out_of_fold:
