@@ -165,6 +165,27 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     return judging.report(f"{data}; thresholds as they were trained", [])
 
 
+def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
+    """How a model that came from elsewhere, without its baselines, does on half of this data.
+
+    The baselines are fitted on the other half. What the model learned from is not known here: whoever gives
+    the data says that it is not this.
+
+    Raises:
+        NoBaseline: the half has no failure to catch.
+    """
+    table = tables.tabulate(labelled, model.spec)
+    taught, examined = folds.halves(labelled, table.spec.window)
+    if not Judge(labelled, examined).due:
+        raise errors.NoBaseline("the data has no failure to catch", hint="give an events file")
+    options = Options(false_alarms_per_day=model.false_alarms_per_day, seed=model.seed)
+    judging = Judging(table, examined, model, baselines.fit(table, taught, options), None)
+    return judging.report("half of the data, thresholds as they came", [_FITTED_ON_HALF])
+
+
+_FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half of the data"
+
+
 _SET_ANEW = "each run's thresholds from the healthy time of the others"
 
 

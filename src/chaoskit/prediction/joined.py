@@ -92,7 +92,7 @@ class Join:
 
 
 def always(recipe: str) -> tuple[str, ...]:
-    """Who joins whatever it catches at home: the forest; where a model is to carry, what needs no learning too.
+    """Who joins whatever it catches at home: the forest; of one that is to carry also what needs no learning.
 
     What such a member catches here says little of another cluster.
     """
