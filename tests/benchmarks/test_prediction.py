@@ -163,17 +163,16 @@ LOOKED = Spec("window", STEP, tuple(each for each in known() if each.scope != "n
 def model() -> Model:
     """One that costs what a trained one does: its forests are as large, whatever they say."""
     random = np.random.default_rng(2)
-    told = len(LOOKED.names) + len(Spec("evidence", STEP, LOOKED.signals).names)
-    rows = random.random((4000, told), dtype=np.float32)
+    rows = random.random((4000, len(LOOKED.names)), dtype=np.float32)
     y = (rows[:, 0] + 0.3 * random.random(4000) > 1.1).astype(np.int8)
     names = np.array(["pod-crash", "memory-leak", "network"])[random.integers(0, 3, 600)]
-    mine = rows[:, : len(LOOKED.names)]
+    told = rows[:600, : len(Spec("evidence", STEP, LOOKED.signals).names) + SIGNALS]
     return Model(
         spec=LOOKED,
         target=Target(),
-        failure=fit(Lesson(mine, y, np.ones(4000), mine[:0]), Options(trees=200)),
+        failure=fit(Lesson(rows, y, np.ones(4000), rows[:0]), Options(trees=200)),
         calibration=Curve(1.0, 0.0),
-        issues=fit(Lesson(rows[:600], names, np.ones(600), rows[:0]), Options(trees=200, leaf=1)),
+        issues=fit(Lesson(told, names, np.ones(600), told[:0]), Options(trees=200, splits=0.3)),
         evidence=Evidence({}),
         join=Join({"random forest": 2.0, "static rule": 2.0}),
         alone=Join({"random forest": 2.0}),

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import folds
+from chaoskit.prediction import features, folds
 from chaoskit.prediction.alarms import Judge, Judgement
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
@@ -123,3 +124,44 @@ def test_folds_hold_whole_events_and_keep_their_distance(world: World) -> None:
     teaches, examines = folds.apart(numbers, 1, 15)
     distance = np.abs(np.flatnonzero(teaches[0])[:, None] - np.flatnonzero(examines[0])[None]).min()
     assert distance == 16
+
+
+def short_day(world: World) -> Labelled:
+    """Twenty-four failures of four minutes in four hours: less than a gap of an hour leaves anything of."""
+    return labelled_at(world, *((at, at + 3) for at in range(10, 298, 12)))
+
+
+def test_where_gaps_would_eat_what_teaches_whole_failures_are_dealt_out_in_turn(world: World) -> None:
+    labelled = short_day(world)
+    every = folds.everything(labelled)
+    assert folds.short(labelled, every, 4, 66)
+    assert not folds.short(labelled, every, 4, 5)
+    sides = folds.turns(labelled, every, 4, 66)
+    assert len(sides) == 4
+    assert np.sum([examines[0] for _, examines in sides], axis=0).tolist() == [1] * 300
+    for teaches, examines in sides:
+        assert teaches[0].sum() > 180
+        for event in labelled.events:
+            during = slice(event.first, event.last + 1)
+            assert examines[0][during].all() or not examines[0][during].any()
+        near = np.convolve(examines[0], np.ones(5), mode="same") > 0
+        assert not (teaches[0] & near).any()
+
+
+def test_failures_under_way_together_are_held_out_together(world: World) -> None:
+    labelled = labelled_at(world, (50, 80), (70, 75), (78, 90), (150, 160), (200, 210))
+    for _, examines in folds.turns(labelled, folds.everything(labelled), 3, 100):
+        assert len(set(examines[0][51:91].tolist())) == 1
+
+
+def test_the_minutes_of_grace_count_neither_way(world: World) -> None:
+    labelled = labelled_at(world, (100, 105))
+    table = tabulate(labelled, features.spec(labelled.dataset))
+    judge = Judge(labelled, folds.everything(labelled))
+    every = table.samples(folds.everything(labelled))
+    left = judge.clear(every)
+    out = {(row, at) for row, at in zip(every.row, every.moment, strict=True)} - {
+        (row, at) for row, at in zip(left.row, left.moment, strict=True)
+    }
+    assert out == {(0, at) for at in range(107, 112)}
+    assert left.failing == every.failing

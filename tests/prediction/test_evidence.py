@@ -14,6 +14,7 @@ from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrate
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.joined import EVIDENCE
 from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.plain import STATIC
 from chaoskit.prediction.predictor import predict
 from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
@@ -95,14 +96,16 @@ def test_a_spread_lies_beyond_the_most_that_healthy_time_showed() -> None:
     assert evidence.limits(seen)[0] == pytest.approx(0.6 + 0.3 * 0.4)
 
 
-def test_signs_are_in_units_of_their_spread_and_the_strongest_speaks(home: Labelled) -> None:
+def test_signs_are_in_units_of_their_spread_and_add_up(home: Labelled) -> None:
     table = tabulate(home, features.spec(home.dataset, "evidence"))
     found = evidence.fit(home, folds.everything(home), table.sign_spec, table.signs)
     assert not any(name.endswith("saturation") for name in found.spreads)
+    made, healthy = found.signs(table.sign_spec, table.signs[0]), home.truths[0].y == 0
+    assert made[healthy].max() < 1
+    assert made[0, 115].max() > 1
     scores = found.scores(table.sign_spec, table.signs[0])
-    healthy = home.truths[0].y == 0
-    assert scores[healthy].max() < 1
-    assert scores[0, 115] > 1
+    assert scores[0, 115] > 1.1 * scores[healthy].max()
+    np.testing.assert_allclose(scores**2, (made**2).sum(axis=-1), rtol=1e-5)
     signs = dict(zip(found.spreads, found.signs(table.sign_spec, table.signs[0][0, 115]), strict=True))
     assert max(signs, key=lambda name: signs[name]).startswith("memory.")
 
@@ -138,8 +141,7 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
     assert found.report.kept is not None
     assert "thresholds were set anew" in found.report.kept.words
     assert not found.report.beats_baselines
-    if EVIDENCE in model.join.thresholds:
-        assert found.model.join.thresholds[EVIDENCE] == pytest.approx(1, abs=1e-3)
+    assert {EVIDENCE, STATIC} <= set(model.join.thresholds)
 
 
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:

@@ -104,3 +104,33 @@ def test_absence_is_the_silent_share_and_there_is_none_when_nobody_is_silent(wor
     cpu[1, 17:] = np.nan
     found = plain.rules(world({"cpu_usage": cpu}))[ABSENCE][0]
     assert found[:, -1].tolist() == pytest.approx([0, 0.6])
+
+
+def quiet(world: World) -> Labelled:
+    return label(world({"memory_usage": np.full((2, 300), 0.4)}), Target("detect", timedelta(0)))
+
+
+@pytest.mark.parametrize(
+    ("member", "most", "limit"),
+    [(FOREST, 0.9, 9.9 / 10.9), (FOREST, 1.0, joined.BEYOND), (STATIC, 0.5, 0.55), (ABSENCE, 0.2, 0.6)],
+)
+def test_a_threshold_from_healthy_time_lies_a_margin_above_it(
+    world: World, member: str, most: float, limit: float
+) -> None:
+    labelled = quiet(world)
+    found = joined.above_healthy(labelled, folds.everything(labelled), member, scores((1, 20, most)))
+    assert found == pytest.approx(limit)
+
+
+def test_a_rule_that_must_carry_elsewhere_joins_whatever_it_caught_here(world: World) -> None:
+    labelled, every = failing(world), folds.everything(failing(world))
+    members = {FOREST: scores((0, 51, 0.9)), STATIC: scores((1, 20, 0.8))}
+    join = joined.fit(labelled, every, members, 1, (FOREST, STATIC, ABSENCE))
+    assert join.thresholds[STATIC] == pytest.approx(0.88, rel=1e-3)
+    assert ABSENCE not in join.thresholds
+    assert Judge(labelled, every).judge(join.over(members), ALARM).false == 0
+
+
+def test_only_a_forest_may_be_without_an_alarm_of_its_own() -> None:
+    told = Join({FOREST: joined.BEYOND, joined.EVIDENCE: 2.7}).told
+    assert told == {FOREST: None, joined.EVIDENCE: 2.7}

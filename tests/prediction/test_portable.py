@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.prediction.conftest import leaking
+from tests.prediction.test_verdicts import later
 
 from chaoskit import errors
-from chaoskit.prediction import artifact, portable, trees
+from chaoskit.flows import learning
+from chaoskit.prediction import artifact, portable, registry, trees
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.forest import Lesson, Options, fit
 from chaoskit.prediction.labels import Labelled
@@ -162,3 +165,29 @@ def test_a_walk_that_would_not_end_is_no_forest(trained: Trained) -> None:
     found["f.children_left"] = np.zeros_like(found["f.children_left"])
     with pytest.raises(errors.InvalidInput, match="a child before its parent"):
         trees.forest(found, "f", whole=True)
+
+
+def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Path, tmp_path: Path) -> None:
+    portable.install(written, tmp_path / "theirs")
+    with pytest.raises(errors.Refused, match="claim of whoever made it") as refused:
+        registry.promote(tmp_path, "theirs")
+    assert "chaoskit evaluate --model theirs" in refused.value.hint
+    report = learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="theirs")
+    assert "fitted on the other half of the data" in report.notes[0]
+    assert len(report.lines) > 3
+    assert report.beats_baselines
+    assert registry.promote(tmp_path, "theirs")
+
+
+def test_a_model_from_elsewhere_that_is_no_better_here_stays_back(written: Path, tmp_path: Path) -> None:
+    portable.install(written, tmp_path / "theirs")
+    report = learning.judged(later(leaking(seed=12), 10), models=tmp_path, model="theirs")
+    assert not report.beats_baselines
+    with pytest.raises(errors.Refused, match="does not beat"):
+        registry.promote(tmp_path, "theirs")
+
+
+def test_a_model_from_elsewhere_is_fitted_to_no_cluster_here(written: Path, tmp_path: Path) -> None:
+    portable.install(written, tmp_path / "theirs")
+    with pytest.raises(errors.Refused, match="thresholds stay as they came"):
+        learning.judged(leaking(), models=tmp_path, model="theirs", calibrated=True)

@@ -90,7 +90,7 @@ def test_a_model_that_was_held_back_at_home_may_earn_its_place_where_it_is_fitte
     assert registry.promote(tmp_path, found.name)
 
 
-@pytest.mark.parametrize(("seed", "beats"), [(13, True), (12, False)])
+@pytest.mark.parametrize(("seed", "beats"), [(15, True), (12, False)])
 def test_an_evaluation_on_unseen_data_is_the_verdict_from_then_on(
     trained: Trained, tmp_path: Path, seed: int, beats: bool
 ) -> None:

@@ -94,22 +94,38 @@ def judged(
 
     That is its verdict from now on, where there were failures enough. With `calibrated`, by thresholds that
     each run of the data gets from the healthy time of the others: what a calibration would be worth, and no
-    verdict on the model. `target` is what the data is written for, where that is known.
+    verdict on the model. One without pickle, from elsewhere, is judged too, beside baselines that are fitted
+    on half of the data: its card is a claim, the verdict is made here.
+
+    `target` is what the data is written for, where that is known.
 
     Raises:
         InvalidInput: the data is written for something else than the model says.
         NoBaseline: the model learned from all of the data, or it has no failure.
     """
     folder = _folder(models, model)
-    trained = prediction.load(folder, state=models, key=key, witnesses=True)
-    says = trained.model.target
+    foreign = prediction.is_portable(folder)
+    if foreign and calibrated:
+        raise Refused(
+            f"{folder.name} came without what fits it to a cluster: its thresholds stay as they came",
+            guard="model form",
+            limit="calibrated where it was trained",
+            hint=f"judge it as it is: chaoskit evaluate --model {folder.name}",
+        )
+    trained = None if foreign else prediction.load(folder, state=models, key=key, witnesses=True)
+    model_ = trained.model if trained else prediction.load_model(folder, state=models, key=key)
+    says = model_.target
     if target not in {None, says}:
         raise InvalidInput(
             f"the data is written for a model that says whether a workload {target.words}"
             f"{_confirmed(target)}; {folder.name} says whether it {says.words}{_confirmed(says)}",
             hint="leave `target` out of the mapping: the model's own then counts",
         )
-    report = prediction.evaluate(trained, prediction.label(dataset, says, extra=extra), calibrated=calibrated)
+    labelled = prediction.label(dataset, says, extra=extra)
+    if trained is None:
+        report = prediction.evaluate_foreign(model_, labelled)
+    else:
+        report = prediction.evaluate(trained, labelled, calibrated=calibrated)
     if not calibrated and report.decides:
         prediction.judge(models, folder, report)
     return report

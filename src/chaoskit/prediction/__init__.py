@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.evaluation import Trained as Trained
     from chaoskit.prediction.evaluation import build as build
     from chaoskit.prediction.evaluation import evaluate as evaluate
+    from chaoskit.prediction.evaluation import evaluate_foreign as evaluate_foreign
     from chaoskit.prediction.evaluation import recalibrated as recalibrated
     from chaoskit.prediction.failures import Objectives as Objectives
     from chaoskit.prediction.forest import Options as Options
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.outside import from_runs as from_runs
     from chaoskit.prediction.page import markdown as markdown
     from chaoskit.prediction.page import notes as notes
+    from chaoskit.prediction.portable import is_portable as is_portable
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
@@ -60,7 +62,7 @@ _HOME = {
     "artifact": ("load", "load_model", "save"),
     "card": ("document", "rows"),
     "dataset": ("Dataset", "collect"),
-    "evaluation": ("Trained", "build", "evaluate", "recalibrated"),
+    "evaluation": ("Trained", "build", "evaluate", "evaluate_foreign", "recalibrated"),
     "failures": ("Objectives",),
     "forest": ("Options",),
     "health": ("Health", "health_of"),
@@ -68,6 +70,7 @@ _HOME = {
     "mapping": ("Mapping", "load_mapping"),
     "outside": ("from_recoveries", "from_runs"),
     "page": ("markdown", "notes"),
+    "portable": ("is_portable",),
     "predictor": ("history", "predict"),
     "registry": ("Listed", "judge", "names", "next_name", "promote", "promoted", "rollback"),
     "report": ("Report",),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Event, Labelled
+from chaoskit.prediction.table import Samples
 
 BRIDGE_MINUTES, RECOUNT_MINUTES, GRACE_MINUTES = 5, 30, 5
 
@@ -118,7 +119,10 @@ def confirmed(scores: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
 
 
 class Judge:
-    """Judges thresholds over scores of one labelled dataset at chosen moments; `due` are its events there."""
+    """Judges thresholds over scores of one labelled dataset at chosen moments; `due` are its events there.
+
+    `quiet` [row, moment] per block is where an alarm is false: healthy, and not in the minutes of grace.
+    """
 
     def __init__(self, labelled: Labelled, chosen: Moments) -> None:
         self._labelled = labelled
@@ -129,9 +133,9 @@ class Judge:
             (truth.y >= 0) & moments for truth, moments in zip(labelled.truths, chosen, strict=True)
         )
         self.due = [event for event in labelled.events if self._counts(event)]
-        self._quiet, self._beside = self._outside()
-        self.hours = sum(int(quiet.any(axis=0).sum()) for quiet in self._quiet) * self._step / 3600
-        self.pod_days = sum(int(quiet.sum()) for quiet in self._quiet) * self._step / 86400
+        self.quiet, self._beside = self._outside()
+        self.hours = sum(int(quiet.any(axis=0).sum()) for quiet in self.quiet) * self._step / 3600
+        self.pod_days = sum(int(quiet.sum()) for quiet in self.quiet) * self._step / 86400
 
     def _counts(self, event: Event) -> bool:
         """Whether any sample in which the event may be caught is scored."""
@@ -162,6 +166,14 @@ class Judge:
         during = [moments & u & ~m for moments, u, m in zip(self._chosen, under_way, mine, strict=True)]
         return quiet, during
 
+    def clear(self, samples: Samples) -> Samples:
+        """Those that fail or are healthy; not the minutes of grace, in which an alarm is neither."""
+        found = samples.y == 1
+        for index, quiet in enumerate(self.quiet):
+            here = samples.block == index
+            found[here] |= quiet[samples.row[here], samples.moment[here]]
+        return samples.pick(found)
+
     def judge(self, scores: Scores, threshold: float) -> Judgement:
         """What alarms at scores of at least `threshold` would have meant."""
         return self._judge([confirmed(block, self._confirm) for block in scores], threshold)
@@ -169,7 +181,7 @@ class Judge:
     def _judge(self, held: Scores, threshold: float) -> Judgement:
         alarmed = [np.nan_to_num(block, nan=-np.inf) >= threshold for block in held]
         catches = tuple(self._catch(event, alarmed[event.block]) for event in self.due)
-        false = tuple(self._episodes(alarmed, self._quiet))
+        false = tuple(self._episodes(alarmed, self.quiet))
         beside = sum(1 for _ in self._episodes(alarmed, self._beside))
         return Judgement(threshold, catches, false, beside, self.hours, self.pod_days)
 
@@ -204,9 +216,9 @@ class Judge:
     def best(self, scores: Scores, false_alarms_per_day: float) -> Judgement:
         """Of all thresholds within the budget of false alarms the one with the best event F1.
 
-        Of equals the one in the middle of its range: furthest from both mistakes; for ramps the earliest
-        alarms, that is the lowest, with a margin. With no event to learn from, the lowest threshold within
-        the budget.
+        Of equals the one in the middle of its range: furthest from both mistakes. For ramps the lowest within
+        the budget, with a margin, for their lead counts and not only the catch; with no event to learn from,
+        the lowest.
         """
         allowed = max(false_alarms_per_day * self.hours / 24, 0)
         held = [confirmed(block, self._confirm) for block in scores]
@@ -216,18 +228,17 @@ class Judge:
             if found.false > allowed:
                 break
             within.append(found)
-        if not self.due:
-            return within[-1]
+        if not self.due or any(event.ramp for event in self.due):
+            lowest = within[-1].threshold * (MARGIN if self.due else 1)
+            return min(within, key=lambda found: abs(found.threshold - lowest))
         top = max(found.f1 for found in within)
         equals = [found for found in within if found.f1 == top]
         wanted = (equals[0].threshold + equals[-1].threshold) / 2
-        if any(event.ramp for event in self.due):
-            wanted = min(equals[0].threshold, equals[-1].threshold * MARGIN)
         return min(equals, key=lambda found: abs(found.threshold - wanted))
 
     def _candidates(self, scores: Scores) -> NDArray[np.float32]:
         """Thresholds from above every score down: each event's highest, many where false alarms begin."""
-        quiet = np.concatenate([s[q] for s, q in zip(scores, self._quiet, strict=True)])
+        quiet = np.concatenate([s[q] for s, q in zip(scores, self.quiet, strict=True)])
         due = [scores[e.block][list(e.rows), self._due_in(e)].ravel() for e in self.due]
         values = np.concatenate([np.sort(quiet[~np.isnan(quiet)])[-2000:], *due])
         values = values[np.isfinite(values)]

@@ -106,7 +106,7 @@ def load(folder: Path, *, state: Path, key: bytes = b"", witnesses: bool = False
     if portable.is_portable(folder):
         raise errors.InvalidInput(
             f"{folder} came without pickle: it answers, but what judges it stayed where it was trained",
-            hint="evaluate and calibrate it there",
+            hint="chaoskit evaluate judges it on your data; calibrate it where it was trained",
         )
     if not (folder / DATA).is_file():
         raise errors.NotFound(f"no model in {folder}", hint="chaoskit train makes one")

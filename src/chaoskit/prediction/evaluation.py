@@ -54,8 +54,13 @@ class Split:
         every = folds.everything(labelled)
         return cls(every, every, out_of_fold=True)
 
-    def words(self, holdout: float, table: Table) -> str:
-        """How it was split."""
+    def words(self, holdout: float, table: Table, count: int) -> str:
+        """How it was split, out of fold into so many parts."""
+        if self.out_of_fold and folds.short(table.labelled, self.early, count, table.spec.window):
+            return (
+                f"by time, every failure with the time about it held out in turn, in {count} parts,"
+                f" {folds.EDGE_MINUTES} min apart; thresholds from the others"
+            )
         if self.out_of_fold:
             return "by time, whole events and stretches held out in turn, thresholds from the others"
         if folds.whole_runs(table.labelled):
@@ -111,10 +116,10 @@ def build(
     split = Split.of(labelled, holdout, table.spec.recipe)
     model = training.train(labelled, options, table=table, chosen=split.early, now=now, listen=listen)
     fitted = baselines.fit(table, split.early, options)
-    half = folds.turns(labelled, every, 2, table.spec.window)[0] if split.out_of_fold else None
+    half = folds.halves(labelled, table.spec.window) if split.out_of_fold else None
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
-    words, notes = split.words(holdout, table), split.notes(found.trials)
+    words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
     report = judged.out_of_fold(options, words, notes) if split.out_of_fold else judged.report(words, notes)
     report = replace(report, trials=found.trials)
     if refit and not split.out_of_fold:
@@ -158,6 +163,27 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     if calibrated:
         return judging.calibrated(f"{data}; {_SET_ANEW}")
     return judging.report(f"{data}; thresholds as they were trained", [])
+
+
+def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
+    """How a model that came from elsewhere, without its baselines, does on half of this data.
+
+    The baselines are fitted on the other half. What the model learned from is not known here: whoever gives
+    the data says that it is not this.
+
+    Raises:
+        NoBaseline: the half has no failure to catch.
+    """
+    table = tables.tabulate(labelled, model.spec)
+    taught, examined = folds.halves(labelled, table.spec.window)
+    if not Judge(labelled, examined).due:
+        raise errors.NoBaseline("the data has no failure to catch", hint="give an events file")
+    options = Options(false_alarms_per_day=model.false_alarms_per_day, seed=model.seed)
+    judging = Judging(table, examined, model, baselines.fit(table, taught, options), None)
+    return judging.report("half of the data, thresholds as they came", [_FITTED_ON_HALF])
+
+
+_FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half of the data"
 
 
 _SET_ANEW = "each run's thresholds from the healthy time of the others"

@@ -1,4 +1,4 @@
-"""Evidence as an alarm of its own: each sign in units of what healthy pods of this cluster show at most.
+"""Evidence as an alarm of its own: all signs, in units of what healthy pods of this cluster show at most.
 
 Nothing is learned from failures here, so nothing of one cluster's failures is carried to another; only the
 spread of healthy time is measured, and `calibrate` measures it anew where the model is to work.
@@ -48,8 +48,12 @@ class Evidence:
         return np.asarray(rows[..., chosen] / units, dtype=np.float32)
 
     def scores(self, spec: Spec, rows: Floats) -> Floats:
-        """The strongest sign of each row of features [...]; 1 is more than healthy pods show."""
-        return np.asarray(self.signs(spec, rows).max(axis=-1), dtype=np.float32)
+        """How strong the signs of each row of features are together [...]: the root of their squares' sum.
+
+        The strongest speaks, several beside it count too, and the hum of many weak ones hardly does. From
+        where on that is an alarm is not said by the spreads.
+        """
+        return np.asarray(np.sqrt((self.signs(spec, rows) ** 2).sum(axis=-1)), dtype=np.float32)
 
 
 def fit(labelled: Labelled, chosen: Moments, spec: Spec, blocks: tuple[Floats, ...]) -> Evidence:

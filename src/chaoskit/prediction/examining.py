@@ -72,6 +72,10 @@ class Examiner:
             **_of_events(judged),
         )
 
+    def precision(self, scores: Scores) -> float:
+        """PR-AUC of these scores; NaN without any failing sample."""
+        return precision(self._asked.y == 1, self._ranked(scores))
+
     def _by_class(self, ranked: NDArray[np.float32]) -> dict[str, float]:
         found = {}
         for issue in sorted(set(self._issues[self._asked.y == 1].tolist())):

@@ -55,14 +55,62 @@ def everything(labelled: Labelled) -> Moments:
     return tuple(np.ones(block.length, dtype=bool) for block in labelled.dataset.blocks)
 
 
-def turns(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tuple[Moments, Moments]]:
-    """Each stretch of the chosen time in turn: (what teaches, what examines), nothing within `gap` of it.
+MOST_LOST = 0.25
+"""Gaps may take so much of what teaches: with more, what is left makes another model than the one kept."""
 
-    Of many runs each is a stretch, up to ten; else there are `count` of even length, cut between events.
+EDGE_MINUTES = 2
+"""Between failures that are held out in turn, each with the time about it, there is at least so much."""
+
+
+def turns(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tuple[Moments, Moments]]:
+    """Each part of the chosen time in turn: (what teaches, what examines), nothing within `gap` of it.
+
+    Of many runs each is a part, up to ten; else there are `count` stretches of even length, cut between
+    events. Where the time is `short` for that, the parts are whole events with the time about each, dealt out
+    in turn, and the gap is `EDGE_MINUTES`.
     """
+    if short(labelled, chosen, count, gap):
+        edge = round(EDGE_MINUTES * 60 / labelled.dataset.step)
+        return _each(_dealt(labelled, chosen, count), min(gap, edge))
+    return _each(number(labelled, chosen, count), gap)
+
+
+def halves(labelled: Labelled, gap: int) -> tuple[Moments, Moments]:
+    """Half of all the time and the other one, whole stretches of it, `gap` apart as long as that is."""
+    return _each(number(labelled, everything(labelled), 2), gap)[0]
+
+
+def short(labelled: Labelled, chosen: Moments, count: int, gap: int) -> bool:
+    """Whether gaps so long between so many stretches would take more than `MOST_LOST` of what teaches."""
     numbers = number(labelled, chosen, count)
+    kept = wanted = 0
+    for held, (teaches, _) in enumerate(_each(numbers, gap)):
+        kept += sum(int(each.sum()) for each in teaches)
+        wanted += sum(int(((each >= 0) & (each != held)).sum()) for each in numbers)
+    return kept < (1 - MOST_LOST) * wanted
+
+
+def _each(numbers: Sequence[NDArray[np.int8]], gap: int) -> list[tuple[Moments, Moments]]:
+    """Every fold held out in turn."""
     last = max((int(each.max()) for each in numbers if len(each)), default=-1)
     return [apart(numbers, held, gap) for held in range(last + 1)]
+
+
+def _dealt(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:
+    """The fold of each chosen moment when events, cut apart midway between them, are dealt out in turn."""
+    found = []
+    for index, moments in enumerate(chosen):
+        mine = sorted((e.first, e.last) for e in labelled.events if e.block == index)
+        if len(mine) < 2:
+            found.append(_stretches(labelled, index, moments, count))
+            continue
+        ends = np.maximum.accumulate([last for _, last in mine])
+        starts = np.array([first for first, _ in mine])
+        free = starts[1:] > ends[:-1]  # those under way together stay together
+        cuts = (ends[:-1] + starts[1:])[free] // 2 + 1
+        fold = (np.searchsorted(cuts, np.arange(len(moments)), side="right") + index) % count
+        found.append(np.where(moments, fold, -1).astype(np.int8))
+    return tuple(found)
 
 
 def onward(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tuple[Moments, Moments]]:

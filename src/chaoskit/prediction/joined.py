@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction import evidence, folds, plain
-from chaoskit.prediction.alarms import Judge, Judgement, Scores
+from chaoskit.prediction.alarms import MARGIN, Judge, Judgement, Scores
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
@@ -44,6 +44,9 @@ that lies on its threshold is an alarm however it was rounded."""
 MORE = 2
 """So many more events evidence or a plain forecast has to catch to join: one more may be chance."""
 
+SILENT = 0.6
+"""Absence means something from three silent minutes of five on: a single scrape may fail."""
+
 FEW = 3
 """So few false alarms in the time that was seen set no threshold: one more or less decides everything."""
 
@@ -62,7 +65,10 @@ class Join:
     @property
     def told(self) -> dict[str, float | None]:
         """The thresholds as they are told: None for a forest that makes no alarm by itself."""
-        return {name: None if limit >= BEYOND else limit for name, limit in self.thresholds.items()}
+        return {
+            name: None if name == FOREST and limit >= BEYOND else limit
+            for name, limit in self.thresholds.items()
+        }
 
     def units(self, member: str, scores: Floats) -> Floats:
         """A member's scores in units of its threshold: 1 and more is an alarm; NaN stays."""
@@ -86,8 +92,11 @@ class Join:
 
 
 def always(recipe: str) -> tuple[str, ...]:
-    """Who joins without asking: the forest, and evidence where a model is to carry to other clusters."""
-    return (FOREST, EVIDENCE) if recipe == "evidence" else (FOREST,)
+    """Who joins whatever it catches at home: the forest; of one that is to carry also what needs no learning.
+
+    What such a member catches here says little of another cluster.
+    """
+    return (FOREST, EVIDENCE, STATIC, ABSENCE) if recipe == "evidence" else (FOREST,)
 
 
 def members(table: Table, forest: Scores, signs: Scores) -> dict[str, Scores]:
@@ -106,16 +115,18 @@ def fit(
     """The join with the best event F1 within `budget` false alarms per day at the chosen moments.
 
     Each member first gets the threshold that suits it best with the whole budget to itself. Those of
-    `always` are joined; a plain rule that catches something joins, the best first, when the alarms together
-    are no worse for it (it may know what has not failed yet); evidence or a plain forecast when they catch
-    at least two more. One factor on all thresholds keeps them within the budget, and the forest's own is set
-    anew beside the others'. The scores are to be out of fold: a forest's on what it has learned would
-    promise too much.
+    `always` are joined, plain rules among them from above all that healthy time shows; another plain rule
+    that catches something joins, the best first, when the alarms together are no worse for it (it may know
+    what has not failed yet); evidence or a plain forecast when they catch at least two more. One factor on
+    all thresholds keeps them within the budget, and the forest's own is set anew beside the others'. The
+    scores are to be out of fold: a forest's on what it has learned would promise too much.
     """
     judge = Judge(labelled, chosen)
     alone = {name: judge.best(scores, budget) for name, scores in members.items()}
+    for name in {STATIC, ABSENCE} & set(always) & set(members):
+        alone[name] = judge.judge(members[name], above_healthy(labelled, chosen, name, members[name]))
     ranked = sorted((name for name in alone if name not in always), key=lambda name: -alone[name].f1)
-    best, found = _joined(judge, alone, members, always, budget)
+    best, found = _joined(judge, alone, members, [name for name in always if name in members], budget)
     for name in ranked:
         if alone[name].caught and alone[name].threshold > 0:
             join, judged = _joined(judge, alone, members, (*best.thresholds, name), budget)
@@ -165,24 +176,27 @@ def reset(
     """The same members with the lowest thresholds that the healthy time at these moments allows.
 
     `labelled` has no event: what is alarmed is false. Where the budget allows a few false alarms in that
-    time, it decides; else each threshold lies beyond the most that was seen. Evidence is in units of that
-    already.
+    time, it decides; else each threshold lies beyond the most that was seen.
     """
     judge = Judge(labelled, chosen)
-    few = budget * judge.hours / 24 < FEW
-
-    def limit(name: str) -> float:
-        if not few:
-            return judge.best(members[name], budget).threshold
-        if name == EVIDENCE:
-            return 1.0
-        return float(evidence.limits(evidence.tops(labelled, chosen, members[name])))
-
-    each = Join({name: max(LEAST, limit(name)) for name in join.thresholds if name in members})
-    if few:
-        return each
+    names = [name for name in join.thresholds if name in members]
+    if budget * judge.hours / 24 < FEW:
+        return Join({name: above_healthy(labelled, chosen, name, members[name]) for name in names})
+    each = Join({name: max(LEAST, judge.best(members[name], budget).threshold) for name in names})
     factor = max(LEAST, judge.best(each.over(members), budget).threshold) * (1 - LEAST)
     return Join({name: value * factor for name, value in each.thresholds.items()})
+
+
+def above_healthy(labelled: Labelled, chosen: Moments, member: str, scores: Scores) -> float:
+    """The threshold that lies by a margin above all that healthy time shows of this member.
+
+    The forest's is a share, which ends at 1: its margin is one of its odds.
+    """
+    seen = evidence.tops(labelled, chosen, scores)
+    most = max(float(seen.max()) if len(seen) else 1.0, LEAST)
+    if member == FOREST:
+        return BEYOND if most >= 1 else 1 / (1 + (1 / most - 1) / MARGIN)
+    return max(most * MARGIN, SILENT if member == ABSENCE else LEAST)
 
 
 def in_turn(

@@ -199,8 +199,10 @@ class _Seen:
 
     def told_by(self, rows: Sequence[int]) -> Floats:
         """What tells the class of these rows now."""
-        signs: Floats = self.signs[rows, -1]
-        return signs if self.rows is self.signs else np.concatenate([signs, self.rows[rows, -1]], axis=1)
+        spec = Spec("window", self.model.spec.step, self.model.spec.signals)
+        recent = self.block.cut(max(0, self.block.length - spec.shape.reach), self.block.length)
+        few = replace(recent, rows=tuple(recent.rows[row] for row in rows), values=recent.values[list(rows)])
+        return features.told_by(self.signs[rows, -1], features.unusual(few, spec)[:, :, -1])
 
     @property
     def recent(self) -> Block:

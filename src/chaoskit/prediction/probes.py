@@ -10,9 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from chaoskit.prediction import forest as forests
 from chaoskit.prediction import witnesses
-from chaoskit.prediction.alarms import Scores
+from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.labels import Event
 from chaoskit.prediction.report import ClassReport, Line, Probe
 from chaoskit.prediction.table import Samples, Table
 from chaoskit.prediction.witnesses import Witnesses
@@ -29,13 +28,12 @@ def probe(
     asked: Samples,
     scores: Scores,
     alone: Line,
-    due: list[Event],
     made: Witnesses | None,
     told: ClassReport | None,
 ) -> tuple[Probe, ...]:
     """All probes that this data allows."""
     found = list(_without_signals(table, late, asked, made)) if made is not None else []
-    if table.labelled.target.mode == "detect" and (before := _before(table, late, scores, due)):
+    if table.labelled.target.mode == "detect" and (before := _before(table, late, scores)):
         found.append(before)
     if told is not None and told.before_accuracy is not None:
         warning = "the class is known before anything happens: the sessions differ, not the failures"
@@ -85,17 +83,21 @@ def _probe(name: str, guess: NDArray[np.float64], asked: Samples, warning: str, 
     return Probe(name, "ROC-AUC", score, 0.5, warning if score > limit else "")
 
 
-def _before(table: Table, late: Moments, scores: Scores, due: list[Event]) -> Probe | None:
-    """Whether a model that detects tells the coming victim apart in the quarter-hour before the event."""
+def _before(table: Table, late: Moments, scores: Scores) -> Probe | None:
+    """Whether a model that detects tells the coming victim apart in the quarter-hour before the event.
+
+    What lingers of the victim's last failure, in the minutes of grace, tells nothing of the next.
+    """
     step = table.labelled.dataset.step
+    judge = Judge(table.labelled, late)
     marks, guess = [], []
-    for event in due:
+    for event in judge.due:
         last = event.first - 1
         span = slice(max(0, last - round(BEFORE_SECONDS / step)), max(0, last))
-        block, truth = scores[event.block][:, span], table.labelled.truths[event.block].y[:, span]
+        block = scores[event.block][:, span]
         victim = np.zeros(block.shape, dtype=bool)
         victim[list(event.rows)] = True
-        known = ~np.isnan(block) & (truth == 0) & late[event.block][span]
+        known = ~np.isnan(block) & judge.quiet[event.block][:, span]
         marks.append(victim[known])
         guess.append(block[known])
     mark = np.concatenate(marks) if marks else np.zeros(0, dtype=bool)

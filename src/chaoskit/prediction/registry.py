@@ -130,9 +130,8 @@ def promote(root: Path, name: str) -> bool:
 
 def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
     """The verdict is one that promotes."""
-    name, judging = folder.name, f"name it: chaoskit predict --model {folder.name}"
-    if not (folder / PORTABLE).is_file():  # of that form what judges it stayed behind
-        judging = f"judge it: chaoskit evaluate --model {name}; or {judging}"
+    name = folder.name
+    judging = f"judge it: chaoskit evaluate --model {name}; or name it: chaoskit predict --model {name}"
     if verdict is None:
         raise errors.Refused(
             f"nobody has judged {name} here: its card is the claim of whoever made it",

@@ -96,11 +96,10 @@ class Table:
         return _gather([np.moveaxis(block, 1, -1) for block in self.unusual], samples)
 
     def told_by(self, samples: Samples) -> Floats:
-        """What the class of a failure is told by: the signs, and the features where they are others."""
-        parts = [_gather(self.signs, samples)]
-        if self.spec != self.sign_spec:
-            parts.append(self.features(samples))
-        return np.concatenate(parts, axis=1)
+        """What the class of a failure is told by, whatever the recipe: see `features.told_by`."""
+        apart = self.apart(samples)
+        mine = [self.labelled.dataset.names.index(signal.name) for signal in self.spec.signals]
+        return features.told_by(_gather(self.signs, samples), apart[:, mine])
 
     def spread(self, samples: Samples, values: NDArray[np.floating]) -> list[Floats]:
         """One value per sample as an array [row, moment] per block, NaN elsewhere."""

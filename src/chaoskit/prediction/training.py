@@ -211,7 +211,7 @@ def fit_classes(
     of = [table.labelled.events[number] for number in failing.event]
     rows = table.told_by(failing)
     empty = np.zeros((0, rows.shape[1]), dtype=np.float32)
-    trees = replace(options, leaf=1)
+    trees = replace(options, splits=0.3)  # there are few of these features, and every one means something
 
     def forest(names: list[str]) -> RandomForestClassifier:
         return fit(Lesson(rows, np.array(names), weights(failing), empty), trees)

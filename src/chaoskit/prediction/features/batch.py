@@ -59,6 +59,15 @@ def unusual(block: Block, wanted: Spec) -> Floats:
     return out
 
 
+def told_by(signs: Floats, apart: Floats) -> Floats:
+    """What tells the class of a failure [..., feature]: its signs, and how far each signal is from usual.
+
+    The latter as `unusual` gives it, [..., signal], but bounded: -1 far below, 1 far above.
+    """
+    signed = evidence.bounded(apart.astype(np.float64)) - evidence.bounded(-apart.astype(np.float64))
+    return np.concatenate([signs, signed.astype(np.float32)], axis=-1)
+
+
 def _deviations(gauges: Array, block: Block, wanted: Spec) -> Array:
     base = _baselines(gauges, block, wanted.shape)
     floor = window.floors([wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")])

@@ -14,7 +14,7 @@ from chaoskit.prediction.dataset import Dataset
 
 Recipe = Literal["window", "evidence"]
 
-VERSION = 3
+VERSION = 4
 """Counts up with every change of meaning; part of the fingerprint."""
 
 FORBIDDEN = re.compile(
