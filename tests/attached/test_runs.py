@@ -35,12 +35,13 @@ FIRST = "pod-delete-pass"
 """What keeps the operator busy with an abort begins when this has ended: it has one worker."""
 WATCHED = (FIRST, "pod-delete-probe-fails")
 """Held against their recordings."""
-BESIDE = ("cleanup-delete", "container-kill-pass", "pod-cpu-hog-pass", "probe-sot-stop-on-failure")
+NO_BASELINE = ("probe-sot-fails", "probe-sot-stop-on-failure")
+BESIDE = ("cleanup-delete", "container-kill-pass", "pod-cpu-hog-pass", *NO_BASELINE)
 IN_VAIN = ("no-target-pods", "missing-experiment", "missing-serviceaccount", "sa-without-rights")
 """Run side by side by one process, with the checks before, and then without."""
 UNPULLED = "experiment-image-missing"
 NATIVE, LIBRARY = "force-delete-pass", "two-experiments"
-"""Scenarios whose namespaces serve for what is no recorded scenario."""
+"""Scenarios whose namespaces serve for what is no recorded scenario; the second is run there, too."""
 STOPPED, KILLED = "abort-midway", "delete-midway"
 """Scenarios with a fault that lasts a minute, so that it can be ended midway."""
 
@@ -66,7 +67,7 @@ class Runs:
         checked = self._begin("checked", self._run, *in_vain)
         self._after(checked, "unchecked", self._run, *in_vain, "--no-preflight")
         self._begin("native", self._run, self._native())
-        self._begin("library", self._library)
+        self._after(self._begin("library", self._library), LIBRARY, self._run, document(LIBRARY))
         self._after(first, "again", self._run, document(FIRST))
         self._after(first, "stopped", self._stopped)
         self._after(first, "killed", self._killed)
@@ -317,12 +318,23 @@ def test_an_image_that_no_node_can_pull_is_named(runs: Runs) -> None:
     assert runs.laboratory.left(namespace_of(UNPULLED)) == []
 
 
-def test_a_baseline_that_is_broken_before_the_fault_is_none(runs: Runs) -> None:
-    record = runs.record("probe-sot-stop-on-failure")
+@pytest.mark.parametrize("scenario", NO_BASELINE)
+def test_a_baseline_that_is_broken_before_the_fault_is_none(runs: Runs, scenario: str) -> None:
+    """Litmus injects all the same, unless it is told to stop."""
+    record = runs.record(scenario)
     assert (record["exit"], record["outcome"]) == (8, "no-baseline")
-    assert record["injected_at"] is None
-    now = set(runs.laboratory.web_pods(namespace_of("probe-sot-stop-on-failure")))
-    assert runs.before["probe-sot-stop-on-failure"] == now
+    stops = scenario == "probe-sot-stop-on-failure"
+    assert (record["injected_at"] is None) == stops
+    now = set(runs.laboratory.web_pods(namespace_of(scenario)))
+    assert (runs.before[scenario] == now) == stops
+
+
+def test_both_faults_of_an_engine_are_brought_about_and_judged(runs: Runs) -> None:
+    record = runs.record(LIBRARY)
+    assert (record["exit"], record["outcome"], record["undo"]["state"]) == (0, "passed", "confirmed")
+    results = runs.laboratory.cluster.list(kube.CHAOS_RESULT, namespace_of(LIBRARY)).items
+    mine = [each for each in results if each["metadata"]["name"].startswith(f"{record['name']}-")]
+    assert [each["status"]["experimentStatus"]["verdict"] for each in mine] == ["Pass", "Pass"]
 
 
 def test_the_library_runs_the_same(runs: Runs) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.commandline import CommandLine
 
+from chaoskit import kube
+from chaoskit.adapters import kubernetes
+from chaoskit.clock import WallClock
 from chaoskit.flows import simulation
 
 
@@ -27,6 +32,19 @@ def test_a_simulator_comes_stays_and_goes(stranger: CommandLine) -> None:
     assert simulation.status(stranger.home / "state/sim") is None
     assert not (stranger.home / "state/sim").exists()
     assert stranger("sim", "down").err == "simulator  none was running\n"
+
+
+def test_a_larger_shop_is_drawn_from_the_seed(stranger: CommandLine) -> None:
+    shop = ("--history", 0, "--story", "quiet", "--speed", 10, "--pods", 40)
+    up = stranger("sim", "up", *shop)
+    try:
+        status = stranger("sim", "status", "-o", "json").json
+        with kubernetes.connect(Path(up.out.strip()), clock=WallClock()) as cluster:
+            pods = cluster.list(kube.POD, "shop").items
+    finally:
+        stranger("sim", "down")
+    assert status["pods"] == 40
+    assert len(pods) == 40
 
 
 def test_a_story_that_does_not_exist_is_2_with_those_that_do(stranger: CommandLine) -> None:

@@ -14,7 +14,7 @@ from chaoskit.errors import CannotStart
 from chaoskit.flows import simulation
 
 app = new_app(__doc__, no_args_is_help=True)
-_USUAL: dict[str, Any] = {"speed": 1.0, "seed": 7, "story": "demo", "history": 6.0}
+_USUAL: dict[str, Any] = {"speed": 1.0, "seed": 7, "story": "demo", "history": 6.0, "pods": 0}
 
 
 def _folder(session: Session) -> Path:
@@ -40,9 +40,13 @@ def up(
     history: Annotated[
         float | None, typer.Option(min=0, max=168, help="Hours of past it is given first (6).")
     ] = None,
+    pods: Annotated[
+        int | None,
+        typer.Option(min=12, max=1000, help="A shop of so many pods, drawn from the seed; its past takes longer to make."),
+    ] = None,
 ) -> None:
     """Start it, or find it running; print the path of its kubeconfig, alone, on stdout."""
-    asked = {"speed": speed, "seed": seed, "story": story, "history": history}
+    asked = {"speed": speed, "seed": seed, "story": story, "history": history, "pods": pods}
     wanted: dict[str, Any] = _USUAL | {name: each for name, each in asked.items() if each is not None}
     with stopping() as stop:
         found = simulation.up(_folder(session), **wanted, stop=stop)
@@ -84,5 +88,6 @@ def _document(found: simulation.Simulation) -> dict[str, Any]:
         "speed": found.rate,
         "story": found.story,
         "history": found.history,
+        "pods": found.pods,
         "startedAt": found.started_at.isoformat(),
     }

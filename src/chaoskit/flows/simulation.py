@@ -30,7 +30,8 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 
 PUBLISHED = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
 """Where a simulated cluster says what it is, and how its time follows the wall's."""
-_PATIENCE = 120.0
+_PATIENCE, _PAST = 120.0, 0.1
+"""Seconds in which a simulator is ready, and so many more for each hour of past of each pod of a drawn shop."""
 _GRACE = 5.0
 """Seconds for a process to end in order."""
 _STATUS, _LOCK = "status.json", "lock"
@@ -40,7 +41,10 @@ _MISUSED = 2
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """A running simulator: where its kubeconfig lies, how fast its time flows, its hours of past."""
+    """A running simulator: where its kubeconfig lies, how fast its time flows, its hours of past.
+
+    `pods` is how many its drawn shop was asked to have, 0 for the usual shop.
+    """
 
     pid: int
     kubeconfig: Path
@@ -50,6 +54,7 @@ class Simulation:
     rate: float
     story: str
     history: float
+    pods: int
     started_at: datetime
 
 
@@ -70,6 +75,7 @@ def status(folder: Path) -> Simulation | None:
         rate=found["rate"],
         story=found["story"],
         history=found["history"],
+        pods=found["pods"],
         started_at=datetime.fromisoformat(found["startedAt"]),
     )
 
@@ -81,12 +87,13 @@ def up(
     seed: int = 7,
     story: str = "quiet",
     history: float = 0.0,
+    pods: int = 0,
     stop: Stop | None = None,
 ) -> Simulation:
     """A simulator runs, detached from this process; one that ran already, or starts, is left as it is.
 
     `speed` is how many times faster than the wall its time flows, `history` how many hours of past it
-    is given first.
+    is given first. With `pods` its shop is a drawn one of that many.
 
     Raises:
         UnknownName: there is no such story; those that there are stand in the message.
@@ -94,12 +101,19 @@ def up(
         Interrupted: `stop` was set meanwhile; the process and its files are gone.
     """
     stop = stop or Stop()
-    arguments = {"state": folder, "speed": speed, "seed": seed, "story": story, "history": history}
-    deadline = time.monotonic() + _PATIENCE
+    arguments = {
+        "state": folder,
+        "speed": speed,
+        "seed": seed,
+        "story": story,
+        "history": history,
+        "pods": pods,
+    }
+    deadline = time.monotonic() + _PATIENCE + _PAST * pods * history
     while time.monotonic() < deadline:
         with contextlib.closing(_open(folder)) as lock:
             if _taken(lock, folder):
-                return _started(folder, lock, arguments, stop)
+                return _started(folder, lock, arguments, deadline, stop)
         running = status(folder)
         if running is not None:
             return running
@@ -108,7 +122,9 @@ def up(
     raise CannotStart("another simulator starts there, and does not get ready", hint="chaoskit sim down")
 
 
-def _started(folder: Path, lock: BinaryIO, arguments: Mapping[str, object], stop: Stop) -> Simulation:
+def _started(
+    folder: Path, lock: BinaryIO, arguments: Mapping[str, object], deadline: float, stop: Stop
+) -> Simulation:
     (folder / _STATUS).unlink(missing_ok=True)  # of one that was killed
     flags = [part for name, value in arguments.items() for part in (f"--{name}", str(value))]
     with (folder / "log").open("wb") as out:
@@ -121,7 +137,7 @@ def _started(folder: Path, lock: BinaryIO, arguments: Mapping[str, object], stop
             pass_fds=[lock.fileno()],
         )
     try:
-        return _ready(process, folder, stop)
+        return _ready(process, folder, deadline, stop)
     except BaseException as error:
         process.terminate()
         _wait(process)
@@ -189,8 +205,7 @@ def down(folder: Path) -> bool:
     return running is not None
 
 
-def _ready(process: subprocess.Popen[bytes], folder: Path, stop: Stop) -> Simulation:
-    deadline = time.monotonic() + _PATIENCE
+def _ready(process: subprocess.Popen[bytes], folder: Path, deadline: float, stop: Stop) -> Simulation:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

@@ -93,6 +93,7 @@ def _tell(given: argparse.Namespace, cluster: SimulatedCluster) -> None:
         "rate": cluster.engine.rate,
         "story": given.story,
         "history": given.history,
+        "pods": given.pods,
         "startedAt": datetime.now(UTC).isoformat(),
     }
     draft = state / ".status.json.draft"
