@@ -42,7 +42,9 @@ def up(
     ] = None,
     pods: Annotated[
         int | None,
-        typer.Option(min=12, max=1000, help="A shop of so many pods, drawn from the seed; its past takes longer to make."),
+        typer.Option(
+            min=12, max=1000, help="A shop of so many pods, drawn from the seed; its past takes longer."
+        ),
     ] = None,
 ) -> None:
     """Start it, or find it running; print the path of its kubeconfig, alone, on stdout."""

@@ -31,7 +31,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 PUBLISHED = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator")
 """Where a simulated cluster says what it is, and how its time follows the wall's."""
 _PATIENCE, _PAST = 120.0, 0.1
-"""Seconds in which a simulator is ready, and so many more for each hour of past of each pod of a drawn shop."""
+"""Seconds in which one is ready, and so many more for each hour of past of each pod of a drawn shop."""
 _GRACE = 5.0
 """Seconds for a process to end in order."""
 _STATUS, _LOCK = "status.json", "lock"
