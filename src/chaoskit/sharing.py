@@ -138,9 +138,17 @@ class SharedCluster:
         """As the cluster does."""
         self._cluster.evict(ref, grace=grace, dry_run=dry_run)
 
-    def logs(self, ref: ObjectRef, *, container: str = "", tail: int = 200, previous: bool = False) -> str:
+    def logs(
+        self,
+        ref: ObjectRef,
+        *,
+        container: str = "",
+        tail: int = 200,
+        previous: bool = False,
+        within: float = 0,
+    ) -> str:
         """As the cluster does."""
-        return self._cluster.logs(ref, container=container, tail=tail, previous=previous)
+        return self._cluster.logs(ref, container=container, tail=tail, previous=previous, within=within)
 
     def exec(
         self, ref: ObjectRef, command: Sequence[str], *, container: str = "", timeout: float = 30.0

@@ -536,6 +536,8 @@ def test_logs_and_commands_of_a_running_pod(cluster: KubernetesCluster, namespac
     ref = running(cluster, pod(namespace, "talks", "echo one; echo two; sleep 3600 & wait"))
     until(lambda: cluster.logs(ref) == "one\ntwo\n", PATIENCE, "the log is not there")
     assert cluster.logs(ref, container="main", tail=1) == "two\n"
+    assert cluster.logs(ref, within=3600) == "one\ntwo\n"
+    until(lambda: cluster.logs(ref, within=1) == "", PATIENCE, "what was written before is there still")
     said = cluster.exec(ref, ["sh", "-c", "echo out; echo err >&2; exit 3"])
     assert said == ("out\n", "err\n", 3)
     assert cluster.exec(ref, ["echo", "a b"], container="main") == ("a b\n", "", 0)

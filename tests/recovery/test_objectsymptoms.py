@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.acts.fake import FakeCluster
 from tests.recovery import made
 from tests.recovery.made import NOW, ago, symptom
 
-from chaoskit.ports.cluster import Object
+from chaoskit import kube
+from chaoskit.clock import ManualClock
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 from chaoskit.recovery import (
     databasesymptoms,
+    detection,
     eventsymptoms,
     jobsymptoms,
     logsymptoms,
@@ -129,6 +133,43 @@ def test_an_address_with_its_password_is_not_told() -> None:
 
 def test_a_log_that_says_nothing_known_is_no_symptom() -> None:
     assert logsymptoms.detect(CART, {("shop", "a"): "GET /cart 200"}, now=NOW) == ()
+
+
+class Talking(FakeCluster):
+    """The cart, one of whose pods is ill; it notes which logs are asked for, and how much of them."""
+
+    def __init__(self, *pods: Object) -> None:
+        super().__init__()
+        self.bodies = {
+            kube.DEPLOYMENT: (made.deployment("cart"),),
+            kube.REPLICA_SET: (made.replica_set("cart", 1, ready=2),),
+            kube.POD: pods,
+        }
+        self.asked: list[tuple[str, bool, float]] = []
+
+    def list(self, kind: Kind, namespace: str = "", **_: Any) -> Listing:
+        return Listing(self.bodies.get(kind, ()), "1")
+
+    def logs(self, ref: ObjectRef, **how: Any) -> str:
+        self.asked.append((ref.name, how["previous"], how["within"]))
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("pod", "previous", "within"),
+    [
+        pytest.param(ILL, False, 260, id="running on: since shortly before"),
+        pytest.param(
+            made.pod("a", ready=False, unready_for=200, restarts=1, last=made.ended(1, seconds_ago=9000)),
+            False, 260, id="that it crashed once, long ago, is over",
+        ),
+        pytest.param(made.crashing("a"), True, 0, id="crashing: the whole of the run that ended"),
+    ],
+)  # fmt: skip
+def test_what_was_said_long_before_is_no_cause(pod: Object, previous: bool, within: float) -> None:
+    cluster = Talking(pod, made.pod("b"))
+    detection.observe(cluster, None, ManualClock(NOW), "shop")
+    assert cluster.asked[0] == ("a", previous, within)
 
 
 # ---------------------------------------------------------------- nodes

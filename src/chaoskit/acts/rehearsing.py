@@ -78,9 +78,17 @@ class Rehearsing:
         """The server would let it go now."""
         self._cluster.evict(ref, grace=grace, dry_run=True)
 
-    def logs(self, ref: ObjectRef, *, container: str = "", tail: int = 200, previous: bool = False) -> str:
+    def logs(
+        self,
+        ref: ObjectRef,
+        *,
+        container: str = "",
+        tail: int = 200,
+        previous: bool = False,
+        within: float = 0,
+    ) -> str:
         """As the cluster has it."""
-        return self._cluster.logs(ref, container=container, tail=tail, previous=previous)
+        return self._cluster.logs(ref, container=container, tail=tail, previous=previous, within=within)
 
     def exec(
         self,

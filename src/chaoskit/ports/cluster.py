@@ -164,8 +164,16 @@ class Cluster(Protocol):
         """The pod is evicted; `Refused` when a disruption budget forbids it now."""
         ...
 
-    def logs(self, ref: ObjectRef, *, container: str = "", tail: int = 200, previous: bool = False) -> str:
-        """The last `tail` lines of a container's log."""
+    def logs(
+        self,
+        ref: ObjectRef,
+        *,
+        container: str = "",
+        tail: int = 200,
+        previous: bool = False,
+        within: float = 0,
+    ) -> str:
+        """The last `tail` lines of a container's log, of the last `within` seconds where that is not 0."""
         ...
 
     def exec(

@@ -41,6 +41,9 @@ SPOKEN_FOR = frozenset({
 LOGS = 12
 """So many logs are read in one look at most, two of each workload."""
 
+SHORTLY_BEFORE = timedelta(seconds=60)
+"""What was said so long before a trouble began may be of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -122,28 +125,43 @@ def _measured(seen: Sight, metrics: MetricsSource | None, namespace: str) -> Sig
 
 
 def _logs(seen: Sight, cluster: Cluster) -> Logs:
-    """The last lines of pods that have something wrong whose cause they may name."""
+    """The last lines of pods that have something wrong whose cause they may name.
+
+    Of one that goes on running only what it wrote since shortly before: what it said when it started, as
+    that its database was not there yet, is no cause of what is wrong now.
+    """
     found: dict[tuple[str, str], str] = {}
-    for ref, name in list(_ailing(seen))[:LOGS]:
-        pod = ObjectRef(kube.POD, ref.namespace, name)
-        crashed = any(
-            p["metadata"]["name"] == name and not kube.is_ready(p) and kube.restarts(p)
-            for p in seen.topology.pods
-        )
+    for pod, since in list(_ailing(seen))[:LOGS]:
+        crashed = _crashed(pod, since)
+        within = 0.0 if crashed else max(seen.at - since, timedelta()).total_seconds()
+        ref = kube.ref_of(pod, kube.POD)
         try:
-            found[ref.namespace, name] = cluster.logs(pod, tail=LINES, previous=crashed)
+            found[ref.namespace, ref.name] = cluster.logs(ref, tail=LINES, previous=crashed, within=within)
         except ChaoskitError:
             continue  # no such log yet, or not for this caller
     return found
 
 
-def _ailing(seen: Sight) -> Iterator[tuple[ObjectRef, str]]:
-    targets = dict.fromkeys(s.target for s in _without_logs(seen) if s.kind in SPOKEN_FOR)
-    for target in targets:
+def _crashed(pod: Object, since: datetime) -> bool:
+    """Whether the pod is not ready, and a container of it has ended since then."""
+    ended = (
+        kube.time_of(((each.get("lastState") or {}).get("terminated") or {}).get("finishedAt"))
+        for each in kube.container_statuses(pod)
+    )
+    return not kube.is_ready(pod) and any(at is not None and at >= since for at in ended)
+
+
+def _ailing(seen: Sight) -> Iterator[tuple[Object, datetime]]:
+    """The pods whose logs may name a cause, and from when on."""
+    troubles: dict[ObjectRef, datetime] = {}
+    for each in _without_logs(seen):
+        if each.kind in SPOKEN_FOR:
+            troubles[each.target] = min(each.since, troubles.get(each.target, each.since))
+    for target, since in troubles.items():
         workload = seen.topology.workloads.get((target.namespace, str(target)))
         if workload is not None:
             ready_last = sorted(workload.pods, key=kube.is_ready)
-            yield from ((target, pod["metadata"]["name"]) for pod in ready_last[:2])
+            yield from ((pod, since - SHORTLY_BEFORE) for pod in ready_last[:2])
 
 
 def detect_in(seen: Sight) -> tuple[Symptom, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -217,14 +218,24 @@ class KubernetesCluster:
 
     # ------------------------------------------------------------------ containers
 
-    def logs(self, ref: ObjectRef, *, container: str = "", tail: int = 200, previous: bool = False) -> str:
+    def logs(
+        self,
+        ref: ObjectRef,
+        *,
+        container: str = "",
+        tail: int = 200,
+        previous: bool = False,
+        within: float = 0,
+    ) -> str:
         """The last `tail` lines of a container's log; `NotFound` when it has not started yet.
 
+        With `within` only what was written in so many last seconds, as its node dates the lines.
         A node that does not hand it out in five seconds is not waited for.
         """
         query = [("tailLines", str(tail))]
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
+        query += [("sinceSeconds", str(math.ceil(within)))] if within else []
         path = self._resource(ref.kind).path(ref.namespace, ref.name, "log")
         attempted = f"read the log of {_place(ref)}"
         request = Request(attempted, "GET", path, tuple(query), repeat="unsent", seconds=_LOG)
