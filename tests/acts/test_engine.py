@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +9,8 @@ from tests.acts.fake import FakeCluster
 
 from chaoskit import kube
 from chaoskit.acts import engine
-from chaoskit.acts.engine import Trail
+from chaoskit.acts.accounts import entry_from, plain_entry
+from chaoskit.acts.engine import Struck, Trail
 from chaoskit.acts.replacing import EVICTION
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Refused
@@ -154,7 +157,14 @@ def test_another_engine_of_the_same_name_is_not_touched() -> None:
 
 
 def test_a_trail_survives_the_ledger() -> None:
-    assert Trail.of(TRAIL.entry()) == TRAIL
+    for trail in (TRAIL, replace(TRAIL, struck=(Struck("pod-cpu-hog-exec", "shop", "cart-a"),))):
+        assert Trail.of(entry_from(json.loads(json.dumps(plain_entry(trail.entry()))))) == trail
+
+
+def test_a_trail_of_a_ledger_that_is_older_than_this_version_knows_no_pods() -> None:
+    entry = TRAIL.entry()
+    before = {key: value for key, value in entry.before.items() if key != "struck"}
+    assert Trail.of(replace(entry, before=before)) == TRAIL
 
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart-1", "uid": "rs", "controller": True}
@@ -287,15 +297,89 @@ def test_a_command_whose_killer_died_goes_with_the_pod_that_its_event_names() ->
     [
         ("Pass", "Injecting pod-cpu-hog-exec chaos on cart-a pod"),
         ("Stopped", "Injecting pod-cpu-hog-exec chaos on cart-a pod"),
-        ("Awaited", "Injecting pod-cpu-hog-exec chaos on application pod"),
-        ("Awaited", "Injecting other-fault chaos on cart-a pod"),
     ],
 )
-def test_a_command_that_litmus_has_killed_or_never_started_there_costs_no_pod(
-    verdict: str, message: str
-) -> None:
-    cluster, clock = by_command(verdict, message), ManualClock()
-    assert replaced(cluster, clock) == []
+def test_a_command_that_litmus_has_killed_costs_no_pod(verdict: str, message: str) -> None:
+    for trail in (THEIRS, in_pods("cart-a")):
+        cluster = by_command(verdict, message)
+        assert engine.end(cluster, ManualClock(), trail) == ()
+        assert len(cluster.list(kube.POD).items) == 1
+        assert len(cluster.list(kube.CHAOS_RESULT).items) == 1
+
+
+def in_pods(*names: str) -> Trail:
+    return replace(THEIRS, struck=tuple(Struck("pod-cpu-hog-exec", "shop", each) for each in names))
+
+
+def without_events(*more: Object) -> FakeCluster:
+    """The commands of an engine that died, an hour ago: three pods serve, in each of them one may run."""
+    cluster = by_command("Awaited", "")
+    cluster.delete(ObjectRef(kube.EVENT, "shop", "e"))
+    for body in (serving("cart-b"), serving("cart-c"), *more):
+        cluster.create(body)
+    cluster.wrote.clear()
+    return cluster
+
+
+def test_commands_go_with_all_pods_of_the_trail_though_no_event_tells_of_them() -> None:
+    cluster, told = without_events(serving("cart-d")), list[str]()
+    trail = in_pods("cart-a", "cart-b", "cart-c", "cart-gone")
+    assert engine.end(cluster, ManualClock(), trail, tell=told.append) == ()
+    assert told == [f"pod/cart-{each} still carried the fault: evicted" for each in "abc"]
+    assert [each["metadata"]["name"] for each in cluster.list(kube.POD).items] == ["cart-d"]
+
+
+def test_a_pod_that_only_the_event_names_goes_with_those_of_the_trail() -> None:
+    cluster = by_command("Awaited", "Injecting pod-cpu-hog-exec chaos on cart-a pod")
+    cluster.create(serving("cart-b"))
+    assert engine.end(cluster, ManualClock(), in_pods("cart-b")) == ()
+    assert cluster.list(kube.POD).items == ()
+
+
+def test_no_undo_is_confirmed_while_a_command_may_run_in_pods_that_nobody_knows() -> None:
+    for forbidden in (False, True):
+        cluster = without_events()
+        if forbidden:
+            cluster.hidden.add(("events", "shop"))
+        (left,) = engine.end(cluster, ManualClock(), TRAIL)
+        assert left.startswith("chaosresult web-chaos-pod-network-loss was never settled")
+        assert len(cluster.list(kube.POD).items) == 3
+        cluster.delete(ObjectRef(kube.CHAOS_RESULT, "shop", "web-chaos-pod-network-loss"))
+        assert engine.end(cluster, ManualClock(), TRAIL) == ()
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Injecting pod-cpu-hog-exec chaos on application pod", "Injecting other-fault chaos on cart-a pod"],
+)
+def test_an_event_that_names_no_pod_of_the_fault_costs_none_and_confirms_nothing(message: str) -> None:
+    cluster = by_command("Awaited", message)
+    assert "in which pods is not known" in engine.end(cluster, ManualClock(), THEIRS)[0]
+    assert len(cluster.list(kube.POD).items) == 1
+
+
+def test_an_event_that_was_counted_up_names_only_the_last_of_its_pods() -> None:
+    cluster = by_command("Awaited", "Injecting pod-cpu-hog-exec chaos on cart-a pod")
+    cluster.patch(ObjectRef(kube.EVENT, "shop", "e"), {"count": 3})
+    (left,) = engine.end(cluster, ManualClock(), THEIRS)
+    assert "in which pods is not known" in left
+    assert "evict pod/cart-a" in cluster.wrote
+
+
+def test_what_an_earlier_run_of_the_same_name_took_back_is_in_doubt_again() -> None:
+    cluster = without_events()
+    before = {"targets": [{"name": "cart-a", "kind": "pod", "chaosStatus": "reverted"}]}
+    cluster.patch(
+        ObjectRef(kube.CHAOS_RESULT, "shop", "web-chaos-pod-network-loss"), {"status": {"history": before}}
+    )
+    assert engine.end(cluster, ManualClock(), in_pods("cart-a")) == ()
+    assert "evict pod/cart-a" in cluster.wrote
+
+
+def test_a_result_that_nobody_will_settle_goes_when_its_commands_were_ended() -> None:
+    cluster = without_events()
+    assert engine.end(cluster, ManualClock(), in_pods("cart-a", "cart-b", "cart-c")) == ()
+    assert cluster.list(kube.CHAOS_RESULT).items == ()
 
 
 def test_a_disturbed_pod_that_does_not_go_is_told_and_left() -> None:

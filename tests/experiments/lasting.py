@@ -32,14 +32,14 @@ IN_PODS: dict[str, dict[str, Any]] = {
 """Litmus' faults that leave something in pods, or beside them, when whoever would take it away dies."""
 
 
-def lasting(world: World, namespace: str, kind: str, duration: str = "60s") -> Trial:
+def lasting(world: World, namespace: str, kind: str, duration: str = "60s", pods: int = 1) -> Trial:
     """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
     furnish(world, namespace)
     own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
     world.cluster.patch(ObjectRef(kube.DEPLOYMENT, namespace, "web"), own)
     spec = {
         "fault": {"kind": kind, "parameters": {**LASTING, **IN_PODS}.get(kind, {})},
-        "targets": {"workloads": ["deployment/web"]},
+        "targets": {"workloads": ["deployment/web"], "pods": pods},
         "engine": "litmus",
         "duration": duration,
         "blastRadius": {"maxPods": 0},

@@ -52,18 +52,45 @@ def test_after_a_kill_while_it_is_in_a_pod_it_is_taken_out_with_litmus_or_withou
     assert not in_or_beside(world, namespace)
 
 
+@pytest.mark.parametrize("kind", ["pod-cpu-hog-exec", "pod-fio-stress"])
+def test_commands_in_several_pods_are_ended_in_all_of_them_though_no_event_is_left(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.simulated is not None
+    knobs = world.simulated.knobs
+    namespace = f"in-three-{kind}"
+    trial = lasting(world, namespace, kind, duration="5m", pods=3)
+    before = dump(world, namespace)
+
+    def felt() -> None:
+        until_felt(world, namespace, pods=3)
+        monkeypatch.setattr(knobs, "sloppy_abort", True)
+        take_litmus_away(world, trial)
+        for event in world.cluster.list(kube.EVENT, namespace).items:
+            world.cluster.delete(kube.ref_of(event, kube.EVENT))
+        raise Killed
+
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(kind, felt))
+    assert len(world.disturbed(namespace)) == 3
+    rescued(world, namespace, before)
+    assert world.disturbed(namespace) == {}
+
+
 def in_or_beside(world: World, namespace: str) -> bool:
     """Whether something is wrong inside a pod, or a policy keeps pods apart."""
     policies = world.cluster.list(kube.NETWORK_POLICY, namespace).items
     return bool(world.disturbed(namespace) or policies)
 
 
-def until_felt(world: World, namespace: str) -> None:
-    """A policy is there, or something is wrong in a pod and Litmus has noted which."""
+def until_felt(world: World, namespace: str, pods: int = 0) -> None:
+    """A policy is there, or something is wrong in a pod and Litmus has noted which; in so many if said."""
     for _ in range(300):
         results = world.cluster.list(kube.CHAOS_RESULT, namespace).items
         noted = any(map(injected, results)) or "exec" in namespace
-        if in_or_beside(world, namespace) and (not world.disturbed(namespace) or noted):
+        if pods and len(world.disturbed(namespace)) == pods:
+            return
+        if not pods and in_or_beside(world, namespace) and (not world.disturbed(namespace) or noted):
             return
         world.clock.sleep(0.2)
     raise AssertionError("the fault never shows")

@@ -14,6 +14,7 @@ from chaoskit import kube
 from chaoskit.acts import halt
 from chaoskit.clock import Clock
 from chaoskit.errors import NotFound
+from chaoskit.events import Event
 from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.litmus import manifests
 from chaoskit.experiments.spec import Experiment
@@ -175,6 +176,30 @@ def test_a_halt_stops_a_run_under_way(world: World) -> None:
     assert record.outcome.exit_code == 7
     assert "incident" in record.reason
     assert world.at_work("native") == []
+
+
+def test_a_halt_while_the_steady_state_has_time_to_recover_is_no_weakness(world: World) -> None:
+    site = Site()
+
+    def breaks_and_halts() -> None:
+        site.broken.set()
+        halt.halt(world.cluster, world.clock, ["chaos"], "incident")
+
+    halting, mending = Until("litmus", breaks_and_halts), Until("undo", site.broken.clear)
+
+    def listen(event: Event) -> None:
+        halting(event)
+        mending(event)
+
+    condition = {**HTTP, "mode": "edges", "recoversWithin": "60s"}
+    try:
+        record = world.run(native(world, "native", steadyState=[condition]), http=site, listen=listen)
+    finally:
+        halt.resume(world.cluster, ["chaos"])
+    assert record.outcome.exit_code == 7, record.reason
+    assert "weakness" not in record.reason
+    broken = [each for each in record.steady_state if each["held"] is False]
+    assert {(each["stage"], each["tolerated"]) for each in broken} == {("after", True)}
 
 
 def test_a_radius_that_is_too_small_refuses(world: World) -> None:

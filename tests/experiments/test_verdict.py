@@ -173,6 +173,28 @@ def test_a_look_before_the_injection_is_never_under_the_fault() -> None:
     assert found.outcome is Outcome.NO_BASELINE
 
 
+def astride(like: Observation, *, held: bool) -> Observation:
+    early = look("during", held=held, injected=False, tolerated=True)
+    return dataclasses.replace(early, condition=like.condition, astride=True)
+
+
+def test_what_broke_astride_of_the_injection_is_neither_baseline_nor_weakness() -> None:
+    after, during = look("after", held=True), look("during", held=True)
+    found = of_steady_state([astride(after, held=False), after], injected=True)
+    assert found is not None
+    assert found.outcome is Outcome.ERRORED
+    under = [astride(during, held=False), during]
+    assert of_steady_state(under, injected=True) is None
+    assert of_steady_state([astride(after, held=True), after], injected=True) is None
+
+
+def test_what_breaks_under_the_fault_as_well_as_astride_of_it_is_a_weakness() -> None:
+    broken = look("during", held=False)
+    found = of_steady_state([astride(broken, held=False), broken], injected=True)
+    assert found is not None
+    assert found.outcome is Outcome.WEAKNESS_FOUND
+
+
 def test_a_condition_that_is_regained_in_its_time_is_no_weakness() -> None:
     lost, regained = look("after", held=False), look("after", held=True)
     again = [dataclasses.replace(each, condition=lost.condition) for each in (lost, regained)]

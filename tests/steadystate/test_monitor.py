@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -210,6 +210,88 @@ def test_whoever_waits_for_looks_is_asked_whether_to_go_on() -> None:
     with pytest.raises(Unavailable):
         monitor.after(keep=keep)
     assert clock.monotonic() < 4
+
+
+def test_what_has_not_held_yet_when_the_wait_is_cut_short_is_seen_and_not_judged() -> None:
+    monitor, clock, _ = monitored(*[0.9] * 5)
+
+    def keep() -> None:
+        if clock.monotonic() >= 6:
+            raise Unavailable("halted", service="test")
+
+    with pytest.raises(Unavailable):
+        monitor.after(keep=keep)
+    assert [(each.held, each.tolerated) for each in monitor.seen] == [(False, True)] * 2
+
+
+def test_the_look_at_the_end_of_its_time_and_one_that_holds_before_are_judged() -> None:
+    monitor, _, _ = monitored(*[0.9] * 3, condition=ERRORS.model_copy(update={"recovers_within": 10.0}))
+    monitor.after()
+    assert [each.tolerated for each in monitor.seen] == [True, True, False]
+    monitor, _, _ = monitored(0.9, 0.01)
+    monitor.after()
+    assert [(each.held, each.tolerated) for each in monitor.seen] == [(False, True), (True, False)]
+
+
+def test_a_look_within_its_time_that_is_back_only_after_the_undo_is_not_judged_either() -> None:
+    monitor, clock, later = lasting(ERRORS, values=(0.9, 0.01))
+
+    def keep() -> None:
+        if clock.monotonic() >= 2:
+            raise Unavailable("halted", service="test")
+
+    with pytest.raises(Unavailable):
+        monitor.after(keep=keep)
+    clock.call_at(3, later.answer)
+    clock.call_at(9, later.answer)
+    monitor.after("after undo")
+    assert [(each.stage, each.held, each.tolerated) for each in monitor.seen] == [
+        ("after", False, True),
+        ("after undo", True, False),
+    ]
+
+
+def divided(began: float, back: float, seen: float, said: float | None = None) -> tuple[bool, bool]:
+    """Whether a look from then to then is astride of, or under, a fault seen at `seen`, said to be of `said`.
+
+    Times are seconds.
+    """
+    monitor, clock, later = lasting(ERRORS, values=(0.9,))
+    start = clock.now()
+    for moment in sorted({began, back, seen}):
+        clock.turn(moment - clock.monotonic())
+        if moment == back and later.waiting:
+            later.answer()
+        monitor.during(injected=moment >= seen)
+    monitor.divide(None if said is None else start + timedelta(seconds=said))
+    look = monitor.seen[0]
+    assert look.astride == look.tolerated
+    return look.astride, look.injected
+
+
+@pytest.mark.parametrize(
+    ("began", "back", "seen", "said", "found"),
+    [
+        (1, 2, 10, None, (False, False)),
+        (1, 12, 10, None, (True, False)),
+        (1, 9, 10, None, (True, False)),  # felt before it was seen
+        (1, 6, 10, 5, (True, False)),  # told of late
+        (1, 6, 10, 50, (False, False)),  # by a clock that is ahead
+        (11, 12, 10, None, (False, True)),
+        (11, 12, 10, 11.5, (False, True)),
+    ],
+)
+def test_only_a_look_that_lies_wholly_on_one_side_of_the_injection_says_something(
+    began: float, back: float, seen: float, said: float | None, found: tuple[bool, bool]
+) -> None:
+    assert divided(began, back, seen, said) == found
+
+
+def test_where_nothing_was_injected_every_look_was_before() -> None:
+    monitor, _, _ = monitored(0.9)
+    monitor.during()
+    monitor.divide(None)
+    assert [each.astride for each in monitor.seen] == [False]
 
 
 def test_a_stop_ends_the_wait_for_the_first_looks_too() -> None:

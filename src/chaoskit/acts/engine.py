@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ ENDED = frozenset({"completed", "stopped"})
 INJECTED = "injected"
 """What a ChaosResult calls a target whose fault was not taken back."""
 
+BY_COMMAND = frozenset({"pod-cpu-hog-exec", "pod-memory-hog-exec", "pod-fio-stress"})
+"""Litmus' faults that are commands in their targets: it notes no pod before it has killed them all."""
+
 PATIENCE = 240.0
 """Seconds for the operator to end an engine: it works on one at a time and waits up to 180 s for each."""
 
@@ -34,26 +38,39 @@ OPERATOR_ANSWERS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
+class Struck:
+    """A pod in which a fault by command may run, as it was known before there was an engine."""
+
+    fault: str
+    namespace: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trail:
     """How to find what an engine made: its name and uid, our run's label, where its targets are.
 
     An engine that is `ours` is removed once it has ended; somebody's own YAML stays as Litmus leaves it.
+    `struck` has every pod that its faults by command may run in; none of a fault whose pods are not known.
     """
 
     engine: ObjectRef
     run: str
     namespaces: tuple[str, ...]
     ours: bool
+    struck: tuple[Struck, ...] = ()
 
     @classmethod
     def of(cls, entry: Entry) -> Trail:
         """The trail that a ``litmus-engine`` entry remembers."""
         kept = entry.before
-        return cls(entry.target, kept["run"], tuple(kept["namespaces"]), bool(kept["ours"]))
+        struck = tuple(Struck(*each) for each in kept.get("struck") or ())
+        return cls(entry.target, kept["run"], tuple(kept["namespaces"]), bool(kept["ours"]), struck)
 
     def entry(self) -> Entry:
         """The trail as a ledger's entry."""
-        before = {"run": self.run, "namespaces": list(self.namespaces), "ours": self.ours}
+        struck = [list(dataclasses.astuple(each)) for each in self.struck]
+        before = {"run": self.run, "namespaces": list(self.namespaces), "ours": self.ours, "struck": struck}
         return Entry("litmus-engine", self.engine, before=before)
 
     @property
@@ -69,14 +86,21 @@ _LEFT = {
     "job": "job {} still runs",
     "policy": "network policy {} is still there",
     "target": "fault still on pod {}",
+    "command": (
+        "chaosresult {} was never settled: its command may still run, and in which pods is not known; "
+        "when it runs in none, delete that result"
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """One thing that an engine left: itself, a pod or job of its own, a policy, a target with its fault."""
+    """One thing that an engine left: itself, a pod or job of its own, a policy, a target with its fault.
 
-    kind: Literal["engine", "pod", "job", "policy", "target"]
+    A ``command`` is a result whose fault may still run in pods that nobody can name.
+    """
+
+    kind: Literal["engine", "pod", "job", "policy", "target", "command"]
     name: str
 
     def __str__(self) -> str:
@@ -115,20 +139,22 @@ def end(
     """The engine has ended and this is what is left of it, in words: empty when the undo is confirmed.
 
     `tell` hears of each pod of the application that had to be replaced because its fault was left in it.
-    With an engine of ours go its ChaosResults, which Litmus would keep for ever.
+    With an engine of ours go its ChaosResults, which Litmus would keep for ever; of somebody's own those that
+    nobody will settle any more, of commands that were ended here: else they would be looked for again.
     """
     engine = find(cluster, trail)
     if engine is not None:
-        trail = Trail(kube.ref_of(engine, kube.CHAOS_ENGINE), trail.run, trail.namespaces, trail.ours)
+        trail = dataclasses.replace(trail, engine=kube.ref_of(engine, kube.CHAOS_ENGINE))
         _stop(cluster, engine, trail.engine)
     left = _wait(cluster, clock, trail, keep)
     replaced = _replace_disturbed_pods(Hands(cluster, clock, keep, tell), trail) if left else frozenset()
     if replaced:
         left = _wait(cluster, clock, trail, keep, replaced)
-    if left or not trail.ours:
+    if left:
         return tuple(map(str, left))
-    stays = _remove(cluster, clock, trail, keep)
-    _remove_results(cluster, trail, tell)
+    stays = _remove(cluster, clock, trail, keep) if trail.ours else ()
+    results = _results(cluster, trail)
+    _remove_results(cluster, results if trail.ours else filter(_open, results), tell)
     return stays
 
 
@@ -165,7 +191,7 @@ def _wait(
     helped = False
     while left := _unfinished(cluster, trail, replaced):
         waited = clock.monotonic() - began
-        if waited >= PATIENCE or all(each.kind == "target" for each in left):
+        if waited >= PATIENCE or all(each.kind in {"target", "command"} for each in left):
             return left
         if waited >= OPERATOR_ANSWERS and not helped:
             helped = True
@@ -192,6 +218,7 @@ def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozens
         *_working(cluster, trail),
         *_policies(cluster, trail),
         *(Leftover("target", each["metadata"]["name"]) for each in disturbed),
+        *(Leftover("command", name) for name in _unnamed(cluster, trail)),
     )
 
 
@@ -215,43 +242,75 @@ def _policies(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
             yield Leftover("policy", policy["metadata"]["name"])
 
 
+def _results(cluster: Cluster, trail: Trail) -> tuple[Object, ...]:
+    return cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items
+
+
 def _injected_pods(cluster: Cluster, trail: Trail) -> Iterator[Object]:
-    """Pods that Litmus says are injected and that still exist: what is in a pod goes with the pod."""
-    results = cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items
-    named = [name for result in results for name in injected(result)]
-    for name in dict.fromkeys((*named, *_by_command(cluster, trail, results))):
-        for namespace in trail.namespaces:
-            pod = kube.found(cluster, ObjectRef(kube.POD, namespace, name))
-            if pod is not None:
-                yield pod
+    """Pods that the fault is in, or may be, and that still exist: what is in a pod goes with the pod."""
+    results = _results(cluster, trail)
+    noted = [name for result in results for name in injected(result)]
+    told = [name for each in filter(_open, results) for name in _told(cluster, trail, _fault(each))]
+    struck = [(each.namespace, each.pod) for each in _struck(trail, results)]
+    places = [(namespace, name) for name in (*noted, *told) for namespace in trail.namespaces]
+    for namespace, name in dict.fromkeys((*places, *struck)):
+        pod = kube.found(cluster, ObjectRef(kube.POD, namespace, name))
+        if pod is not None:
+            yield pod
 
 
-def _by_command(cluster: Cluster, trail: Trail, results: Iterable[Object]) -> Iterator[str]:
-    """Names of the pods in which commands were started for a result that was never settled.
+def _open(result: Object) -> bool:
+    """Whether it is of commands that Litmus has not told to have killed.
 
-    Litmus notes them only when it has killed them; before that an event alone tells where they run.
+    Without any result nothing was begun: Litmus makes it first. What an earlier run of the same name has left
+    in the history of one that is open says nothing of this run.
     """
-    open_ = {str((each.get("spec") or {}).get("experiment")) for each in results if not _settled(each)}
-    if not open_ or not trail.engine.uid:
-        return
+    told = ((result.get("status") or {}).get("experimentStatus") or {}).get("verdict")
+    return _fault(result) in BY_COMMAND and told in {None, "", "Awaited"}
+
+
+def _fault(result: Object) -> str:
+    return str((result.get("spec") or {}).get("experiment"))
+
+
+def _struck(trail: Trail, results: Iterable[Object]) -> Iterator[Struck]:
+    """Those in which a command may still run, by name: a successor of that name may have been chosen, too."""
+    faults = {_fault(each) for each in results if _open(each)}
+    return (each for each in trail.struck if each.fault in faults)
+
+
+def _unnamed(cluster: Cluster, trail: Trail) -> Iterator[str]:
+    """Names of the results whose commands may run in pods of which neither the trail nor an event tells."""
+    known = {each.fault for each in trail.struck}
+    for each in filter(_open, _results(cluster, trail)):
+        if _fault(each) not in known and not _told(cluster, trail, _fault(each), whole=True):
+            yield each["metadata"]["name"]
+
+
+def _told(cluster: Cluster, trail: Trail, fault: str, *, whole: bool = False) -> tuple[str, ...]:
+    """The pods that events name as those of a fault by command; with `whole` only when these are all.
+
+    Litmus has one event for each engine and fault, names in it the last pod alone, and counts the others. It
+    goes after an hour.
+    """
+    if not trail.engine.uid:
+        return ()
     about = f"involvedObject.uid={trail.engine.uid}"
     try:
         events = cluster.list(kube.EVENT, trail.engine.namespace, fields=about).items
     except Forbidden:
-        return  # who may not see events did not see any under the fault either
-    for event in events:
-        told = _IN_POD.fullmatch(str(event.get("message")))
-        if told is not None and event.get("reason") == "ChaosInject" and told["fault"] in open_:
-            yield told["pod"]
+        return ()
+    begun = [each for each in events if each.get("reason") == "ChaosInject"]
+    named = [(each, _IN_POD.fullmatch(str(each.get("message")))) for each in begun]
+    return tuple(
+        told["pod"]
+        for each, told in named
+        if told is not None and told["fault"] == fault and not (whole and (each.get("count") or 1) > 1)
+    )
 
 
-_IN_POD = re.compile(r"Injecting (?P<fault>\S+) chaos on (?P<pod>\S+) pod")
+_IN_POD = re.compile(r"Injecting (?P<fault>\S+) chaos on (?!application pod)(?P<pod>\S+) pod")
 """What Litmus says of commands in a pod; of all other faults it says "application pod"."""
-
-
-def _settled(result: Object) -> bool:
-    told = ((result.get("status") or {}).get("experimentStatus") or {}).get("verdict")
-    return told not in {None, "", "Awaited"}
 
 
 def injected(result: Object) -> tuple[str, ...]:
@@ -314,8 +373,8 @@ def _remove(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], Non
     return ()
 
 
-def _remove_results(cluster: Cluster, trail: Trail, tell: Callable[[str], None]) -> None:
-    for body in cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items:
+def _remove_results(cluster: Cluster, results: Iterable[Object], tell: Callable[[str], None]) -> None:
+    for body in results:
         ref = kube.ref_of(body, kube.CHAOS_RESULT)
         try:
             cluster.delete(ref)

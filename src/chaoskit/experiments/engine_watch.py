@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from chaoskit import kube
-from chaoskit.acts.engine import ENDED, UID_LABEL, Trail, status, tell_to_stop
+from chaoskit.acts.engine import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, status, tell_to_stop
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, TakenOver, TimedOut
@@ -57,7 +57,7 @@ def make(
     _clear_the_name(ref, cluster, clock, wanted)
     for entry in originals.owed(plan, cluster):
         ledger.write(entry)
-    trail = Trail(ref, journal.run, plan.selection.namespaces, trial.experiment is not None)
+    trail = trail_of(ref, plan, journal.run)
     ledger.write(trail.entry())
     old = _results_before(cluster, ref.namespace)
     wanted()
@@ -69,6 +69,18 @@ def make(
     ledger.amend(trail.entry(), course.trail.entry())
     journal.step(trial.faults[0], "begun", f"engine {ref.name} in namespace {ref.namespace}")
     return made
+
+
+def trail_of(ref: ObjectRef, plan: Plan, run: str) -> Trail:
+    """How to find all that comes of the engine, the pods included in which it may run commands."""
+    ours = plan.trial.experiment is not None
+    pods = (
+        Struck(fault, pod["metadata"]["namespace"], pod["metadata"]["name"])
+        for fault, selection in plan.selections.items()
+        if fault in BY_COMMAND
+        for pod in struck(selection, run if ours else "")
+    )
+    return Trail(ref, run, plan.selection.namespaces, ours, tuple(pods))
 
 
 def body_of(trial: Trial, plan: Plan, run: str) -> Object:

@@ -335,8 +335,10 @@ class _Run:
             self._undo(pulse.ledger)
         found = (*told, *self._tried(lambda: self._regained(pulse)))
         self.monitor.end()
+        if self.course.disturbed:
+            self.monitor.divide(self.course.injected_at)
         steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
-        found = found if steady is None else (*found, steady)
+        found = (*found, steady) if steady is not None else (found or (verdict.of_abort(),))
         judged = verdict.final(found, self.course.undone)
         self._close(pulse.ledger, verdict.once_undone(found, self.course.undone), judged.reason)
         return judged

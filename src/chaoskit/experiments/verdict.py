@@ -184,8 +184,10 @@ def of_baseline(before: Iterable[Observation]) -> Judged | None:
 def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | None:
     """What our own conditions say about the time during and after the fault; None when all held.
 
-    What was seen while it was tolerated says nothing here: it tells since when something was broken.
+    What was seen while it was tolerated says nothing here: it tells since when something was broken. What
+    broke astride of the injection leaves open why, unless it was looked at under the fault as well.
     """
+    astride = [each for each in seen if each.astride and each.held is False]
     seen = [each for each in seen if not each.tolerated]
     early = [each for each in seen if each.stage == "during" and not each.injected]
     during = [each for each in seen if each.stage == "during" and each.injected]
@@ -200,10 +202,20 @@ def of_steady_state(seen: Sequence[Observation], *, injected: bool) -> Judged | 
         return Judged(Outcome.WEAKNESS_FOUND, f"{broken[0].words()} under the fault")
     if lost and injected:
         return Judged(Outcome.WEAKNESS_FOUND, f"{lost[0].words()} after the fault")
+    open_ = [each for each in astride if all(each.condition is not other.condition for other in during)]
+    if open_ and injected:
+        reason = f"{open_[0].words()} when the fault was injected: before it or by it is not known"
+        return Judged(Outcome.ERRORED, reason)
     unknown = [*_dark(during), *(each for each in last if each.held is None)]
     if unknown and injected:
         return Judged(Outcome.ERRORED, f"the steady state cannot be known: {unknown[0].words()}")
     return None
+
+
+def of_abort() -> Judged:
+    """What a run comes to that was aborted, when no look that could be judged was broken."""
+    reason = "aborted: the steady state broke when the fault was injected, but was not seen to break under it"
+    return Judged(Outcome.ERRORED, reason)
 
 
 def _last_looks(looks: Iterable[Observation]) -> tuple[Observation, ...]:

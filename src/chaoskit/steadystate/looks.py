@@ -27,8 +27,9 @@ Start = Callable[[Callable[[], None]], None]
 class Observation:
     """One condition at one moment of one stage; `injected`: whether an injection had been seen by then.
 
-    `at` is when it was begun: what was found is of then, however late the answer. It may be `tolerated` that
-    it does not hold yet, or not any more: then it is seen, and not judged.
+    `at` is when it was begun, and `back` by when its answer was there: what was found is of some moment
+    between them. It may be `tolerated` that it does not hold yet, or not any more: then it is seen, and not
+    judged. So is one that may lie `astride` of the injection, since nobody knows of which side it tells.
     """
 
     condition: Condition
@@ -37,6 +38,8 @@ class Observation:
     judgement: Judgement
     injected: bool = False
     tolerated: bool = False
+    back: datetime | None = None
+    astride: bool = False
 
     @property
     def held(self) -> bool | None:
@@ -65,7 +68,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One that is under way: at the condition of this `place`, since `began` of the clock."""
+    """One that is under way: at the condition of this `place`, since `began` of the clock.
+
+    One whose condition `has_time` yet is judged only if it holds: there will be a later one, unless the run
+    is cut short.
+    """
 
     place: int
     condition: Condition
@@ -74,10 +81,12 @@ class Look:
     began: float
     injected: bool = False
     tolerated: bool = False
+    has_time: bool = False
 
-    def seen(self, judgement: Judgement) -> Observation:
-        """What came of it."""
-        return Observation(self.condition, self.stage, self.at, judgement, self.injected, self.tolerated)
+    def seen(self, judgement: Judgement, back: datetime) -> Observation:
+        """What came of it, now that it is back."""
+        tolerated = self.tolerated or (self.has_time and judgement.held is not True)
+        return Observation(self.condition, self.stage, self.at, judgement, self.injected, tolerated, back)
 
 
 Back = tuple[Look, Judgement | Exception]
@@ -107,12 +116,13 @@ class Looks:
         *,
         injected: bool = False,
         tolerated: bool = False,
+        has_time: bool = False,
     ) -> None:
         """The condition is looked at, unless the last look at it is not back yet."""
         if place in self._under_way:
             return
         now, began = self._clock.now(), self._clock.monotonic()
-        look = Look(place, condition, stage, now, began, injected, tolerated)
+        look = Look(place, condition, stage, now, began, injected, tolerated, has_time)
         self._under_way[place] = look
         self._start(lambda: self._answers.put((look, self._found(condition))))
 

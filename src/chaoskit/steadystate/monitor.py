@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import partial
 
 from chaoskit.events import Listener, Measured, ignore
@@ -14,6 +16,9 @@ from chaoskit.steadystate.readers import Sources, measure
 
 TICK = 0.5
 """Seconds for which looks are waited for before whoever waits is asked whether to go on."""
+
+UNSEEN = timedelta(seconds=2)
+"""For so long a fault may be felt before it is seen: Litmus' helpers tell of it after they have begun it."""
 
 Keep = Callable[[], None]
 """Called at least once a tick while looks are waited for; what it raises is the end of that."""
@@ -47,6 +52,7 @@ class Monitor:
         self._listen = listen
         self._due: dict[int, float] = {}
         self._given_up: set[int] = set()
+        self._injected: datetime | None = None
 
     def expect(self, conditions: Iterable[Condition]) -> None:
         """These must hold as well."""
@@ -103,6 +109,17 @@ class Monitor:
         for each in seen:
             self._kept(each)
 
+    def divide(self, injected_at: datetime | None) -> None:
+        """Looks of `seen` that may lie astride of the injection say nothing: call it when all are back.
+
+        Before it are those that were back some time before it was seen, and before `injected_at`, when it is
+        said to have been by whatever clock; under it those that were begun when it had been seen.
+        """
+        known = [each for each in (injected_at, self._injected) if each is not None]
+        if known:
+            before = min(known) - UNSEEN
+            self.seen = [_divided(each, before) for each in self.seen]
+
     def end(self) -> None:
         """Nothing is looked at any more; what is not back is in `seen` as missing."""
         for each in self._looks.end():
@@ -119,12 +136,12 @@ class Monitor:
         while len(found) < len(until) and not stop.is_set():
             now = self._clock.monotonic()
             for place in [each for each in due if each not in found and now >= due[each]]:
-                self._looks.begin(place, self.conditions[place], stage, injected=stage != "before")
+                self._begin(place, stage, injected=stage != "before", has_time=now < until[place])
             for look, judged in self._looks.back(TICK):
                 seen = self._kept((look, judged))
                 if look.stage != stage or look.tolerated:
                     continue
-                if seen.held is True or look.began >= until[look.place]:
+                if seen.held is True or not look.has_time:
                     found[look.place] = seen
                 else:
                     due[look.place] = min(look.began + look.condition.interval, until[look.place])
@@ -149,18 +166,27 @@ class Monitor:
 
     def _begin_due(self, stage: Stage, *, injected: bool, tolerated: bool = False) -> None:
         now = self._clock.monotonic()
+        self._known(injected=injected)
         for place, each in enumerate(self.conditions):
             if each.watched and now >= self._due.get(place, 0.0):
                 self._due[place] = now + each.interval
                 may_break = tolerated or not each.during
-                self._looks.begin(place, each, stage, injected=injected, tolerated=may_break)
+                self._begin(place, stage, injected=injected, tolerated=may_break)
+
+    def _begin(self, place: int, stage: Stage, *, injected: bool, **more: bool) -> None:
+        self._known(injected=injected)
+        self._looks.begin(place, self.conditions[place], stage, injected=injected, **more)
+
+    def _known(self, *, injected: bool) -> None:
+        if injected and self._injected is None:
+            self._injected = self._clock.now()
 
     def _kept(self, back: Back) -> Observation:
         """The look is remembered and told; a bug that it met is raised."""
         look, judgement = back
         if isinstance(judgement, Exception):
             raise judgement
-        found = look.seen(judgement)
+        found = look.seen(judgement, self._clock.now())
         self.seen.append(found)
         self._listen(
             Measured(
@@ -173,3 +199,10 @@ class Monitor:
             )
         )
         return found
+
+
+def _divided(seen: Observation, before: datetime) -> Observation:
+    early = seen.stage == "during" and not seen.injected and not seen.tolerated
+    if not early or (seen.back or seen.at) < before:
+        return seen
+    return dataclasses.replace(seen, tolerated=True, astride=True)
