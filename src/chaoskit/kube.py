@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaoskit.errors import NotFound
@@ -140,6 +140,28 @@ def unready_since(pod: Object) -> datetime | None:
     if found.get("status") == "True":
         return None
     return time_of(found.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp"))
+
+
+def start_budget(pod: Object) -> timedelta:
+    """How long the pod's own spec lets it start, from when its containers run; 0 where it names nothing."""
+    containers = pod["spec"].get("containers") or ()
+    return timedelta(seconds=max(map(_start_budget, containers), default=0.0))
+
+
+def _start_budget(container: Mapping[str, Any]) -> float:
+    """Until the kubelet would kill a container that does not come up, or first asks whether it is ready."""
+    ready = container.get("readinessProbe") or {}
+    fatal = container.get("startupProbe") or container.get("livenessProbe")
+    alive = 0.0 if fatal is None else _delay(fatal) + _seconds(fatal, "failureThreshold", 3)
+    return max(alive, _delay(ready)) + (_seconds(ready, "successThreshold", 1) if ready else 0.0)
+
+
+def _delay(probe: Mapping[str, Any]) -> float:
+    return float(probe.get("initialDelaySeconds") or 0)
+
+
+def _seconds(probe: Mapping[str, Any], threshold: str, default: int) -> float:
+    return float(probe.get("periodSeconds") or 10) * float(probe.get(threshold) or default)
 
 
 def container_statuses(pod: Object) -> tuple[Mapping[str, Any], ...]:

@@ -66,6 +66,17 @@ def current(deployment: Object, found: Sequence[Revision]) -> Revision | None:
     return next((each for each in found if fingerprint(each.template) == wanted), None)
 
 
+def under_way(workload: Object) -> bool:
+    """Whether a deployment's rollout goes on, and its `progressDeadlineSeconds` are not over."""
+    progress = kube.condition(workload, "Progressing") or {}
+    return progress.get("status") == "True" and progress.get("reason") != "NewReplicaSetAvailable"
+
+
+def ran_out_of_time(workload: Object) -> bool:
+    """Whether a deployment's rollout has stood still for longer than its `progressDeadlineSeconds`."""
+    return (kube.condition(workload, "Progressing") or {}).get("reason") == "ProgressDeadlineExceeded"
+
+
 def last_healthy(deployment: Object, found: Sequence[Revision]) -> Revision | None:
     """The revision to go back to: the newest earlier one that still serves, else the one before; or None.
 

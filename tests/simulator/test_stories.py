@@ -189,6 +189,14 @@ def test_a_quiet_day_has_rollouts_restarts_and_batch_jobs_and_no_incident() -> N
     assert any(name.startswith("batch-") for name in names)
 
 
+def test_a_busy_hour_has_a_release_that_starts_slowly_and_succeeds() -> None:
+    cluster = InstantCluster(seed=3, story="busy").run(30 * 60)
+    deployments = [body for key, body in cluster.api.objects.items() if key[0] == "Deployment.apps"]
+    (slow,) = (d for d in deployments if "startupProbe" in d["spec"]["template"]["spec"]["containers"][0])
+    reasons = {each["type"]: each["reason"] for each in slow["status"]["conditions"]}
+    assert reasons["Progressing"] == "NewReplicaSetAvailable"
+
+
 def test_without_a_story_nothing_happens() -> None:
     cluster = InstantCluster(seed=1)
     before = {pod["metadata"]["name"] for pod in cluster.api.list("Pod", "shop")}

@@ -20,7 +20,7 @@ from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Issue, Plan
 from chaoskit.recovery.replay import recorded_issue
 
-STARTING = 120.0
+STARTING = 120
 FAILING = 420.0
 """Seconds for the workloads to get ready, and then for the failure to show as it did."""
 LOOK = 2.0
@@ -137,6 +137,7 @@ def _stand_in(body: Object, namespace: str, calls: Sequence[str], spoilt: Collec
         "spec": {
             "replicas": max(1, int(spec.get("replicas", 1))),
             "selector": spec["selector"],
+            "progressDeadlineSeconds": STARTING,
             "template": {"metadata": meta, "spec": {"containers": containers}},
         },
     }

@@ -1,4 +1,4 @@
-"""Symptoms of databases that objects show: one that is down, whoever calls it."""
+"""Symptoms of databases that objects show: one that is down or still starts, whoever calls it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from chaoskit import kube
+from chaoskit.recovery import podsymptoms
 from chaoskit.recovery.symptoms import Samples, Severity, Symptom, unavailable_since
 from chaoskit.topology import Topology, looks_like_database, workload_name
 
@@ -23,7 +24,12 @@ def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Sympt
         wanted = kube.desired_replicas(workload.body)
         if workload.ready or not (key in measured or looks_like_database(workload)):
             continue
+        since = unavailable_since(workload.body, now)
+        if any(podsymptoms.starting(pod, now) for pod in workload.pods if not kube.is_deleting(pod)):
+            words = f"0 of {wanted} pods of the database are ready, but it is starting"
+            yield Symptom("database-starting", workload.ref, since, Severity.MEDIUM, words)
+            continue
         words = f"0 of {wanted} pods of the database are ready" if wanted else "scaled to 0"
         if wanted or topology.callers_of(workload):
-            since, facts = unavailable_since(workload.body, now), {"wanted": wanted}
+            facts = {"wanted": wanted}
             yield Symptom("database-down", workload.ref, since, Severity.CRITICAL, words, facts=facts)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
-from chaoskit.recovery.podsymptoms import complaint
+from chaoskit.recovery.podsymptoms import complaints
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology, Workload
 
@@ -31,18 +31,16 @@ def detect(topology: Topology, events: Sequence[Object], *, now: datetime) -> tu
 def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) -> Iterator[Symptom]:
     pods = {each["metadata"]["name"]: each for each in workload.pods}
     about = [each for each in events if _subject(each) in pods and _place(each) == workload.ref.namespace]
-    failed = [
-        each
-        for each in about
-        if each.get("reason") == "Unhealthy" and _suffers(pods[_subject(each)], each, now)
-    ]
+    ill = {each.pod for each in complaints(workload, now)}
+    unhealthy = (each for each in about if each.get("reason") == "Unhealthy")
+    failed = [each for each in unhealthy if _suffers(pods[_subject(each)], each, ill)]
     if failed:
         yield _probe_failed(workload, failed, now)
     evicted = [each for each in workload.pods if _evicted_lately(each, now)]
     yield from _evictions(workload, evicted, now)
 
 
-def _suffers(pod: Object, event: Object, now: datetime) -> bool:
+def _suffers(pod: Object, event: Object, ill: Collection[str]) -> bool:
     """Whether the probe has failed for long enough to matter, and the pod still shows it.
 
     An application that starts fails its probes until it is up: it has the time that every pod has.
@@ -51,7 +49,7 @@ def _suffers(pod: Object, event: Object, now: datetime) -> bool:
     if probe is None or int(event.get("count") or 1) < OFTEN or kube.is_deleting(pod) or kube.is_ready(pod):
         return False
     killed = probe[1] == "Liveness" and kube.restarts(pod) > 0
-    return killed or complaint(pod, now) is not None
+    return killed or pod["metadata"]["name"] in ill
 
 
 def _probe_failed(workload: Workload, failed: Sequence[Object], now: datetime) -> Symptom:

@@ -23,6 +23,7 @@ CLASSES: Mapping[str, Mapping[str, float]] = {
     "database-connection": {
         "database-down": 0.95, "database-auth": 0.9, "pool-exhausted": 0.85, "database-full": 0.85,
         "database-refusing": 0.85, "database-refused": 0.75, "pool-errors": 0.7, "database-slow": 0.6,
+        "database-starting": 0.4,
     },
     "network": {
         "dns-down": 0.95, "network-cut": 0.85, "no-endpoints": 0.85, "edge-gap": 0.75, "dns-failure": 0.75,
@@ -43,8 +44,8 @@ PRECEDENCE = (
     "bad-rollout", "dns-down", "database-down", "oom-killed", "image-pull", "config-error", "unschedulable",
     "database-auth", "no-space", "heap-exhausted", "dns-failure", "database-full", "database-refusing",
     "database-refused", "on-lost-node", "crash-loop", "error-exit", "network-cut", "no-endpoints", "edge-gap",
-    "pool-exhausted", "pool-errors", "database-slow", "node-lost", "disk-pressure", "node-pressure",
-    "node-tainted", "node-cordoned", "disk-evicted", "pressure-evicted", "probe-failed",
+    "pool-exhausted", "pool-errors", "database-slow", "database-starting", "node-lost", "disk-pressure",
+    "node-pressure", "node-tainted", "node-cordoned", "disk-evicted", "pressure-evicted", "probe-failed",
     "memory-growth", "memory-high", "not-ready", "stuck-starting", "disk-full", "cpu-saturated", "cut-off",
     "memory-rising", "job-stuck", "job-failed", "errors", "latency",
 )  # fmt: skip
@@ -59,6 +60,9 @@ BROKEN = frozenset(PRECEDENCE) - {
     "disk-full", "disk-pressure", "disk-evicted", "pressure-evicted", "job-stuck", "job-failed",
 }  # fmt: skip
 """Symptoms that callers feel."""
+
+FAINT = frozenset(kind for kinds in CLASSES.values() for kind, weight in kinds.items() if weight < 0.5)
+"""Symptoms that are watched and not acted on when nothing else is seen."""
 
 PASSED_ON = frozenset({"errors", "latency"})
 """What callers show of the same troubles in what they call."""

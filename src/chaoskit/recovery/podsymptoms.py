@@ -9,6 +9,7 @@ from typing import Any
 
 from chaoskit import kube, rollouts
 from chaoskit.ports.cluster import Object
+from chaoskit.recovery import starts
 from chaoskit.recovery.symptoms import Severity, Symptom, minutes
 from chaoskit.topology import Topology, Workload
 
@@ -17,15 +18,14 @@ IMAGE_REASONS = frozenset(
 )
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
+OF_REVISIONS = frozenset({"crash-loop", "error-exit", "oom-killed", "image-pull", "config-error"})
+"""What a revision is blamed for. Being slow is no fault: how long is too long, its deployment says."""
+
 STABLE = timedelta(seconds=60)
 """A container that crashed at least twice is believed to be well after having run for so long."""
 
 FIRST_CRASH = timedelta(seconds=10)
 """The first end of a container is the kubelet's to mend: it counts when nothing came of it for so long."""
-
-UNREADY = timedelta(seconds=20)
-STARTING = timedelta(seconds=60)
-"""A pod may be unready for so long: once it was ready, and before it ever was."""
 
 UNSCHEDULED = timedelta(seconds=15)
 """The scheduler may need so long before an unschedulable pod counts."""
@@ -44,7 +44,8 @@ RECENT = timedelta(minutes=10)
 class Complaint:
     """One pod's complaint: what (a symptom's kind), since when, in words.
 
-    `ran` is how many seconds its container ran before its last end, 0 when that is not the matter.
+    `ran` is how many seconds its container ran before its last end, 0 when that is not the matter. `slow` is
+    whether no more is wrong than that it never was ready.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Complaint:
     since: datetime
     words: str
     ran: float = 0.0
+    slow: bool = False
 
 
 def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
@@ -62,7 +64,7 @@ def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
 
 def _of_workload(workload: Workload, topology: Topology, lost: set[str], now: datetime) -> Iterator[Symptom]:
     alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
-    ill = [each for pod in alive if (each := complaint(pod, now)) is not None]
+    ill = complaints(workload, now)
     by_kind: dict[str, list[Complaint]] = {}
     for each in ill:
         by_kind.setdefault(each.kind, []).append(each)
@@ -90,6 +92,19 @@ def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom
         pods=tuple(sorted(each.pod for each in members)),
         facts={"ready": workload.ready, "wanted": wanted, "ran": max(each.ran for each in members)},
     )
+
+
+def complaints(workload: Workload, now: datetime) -> list[Complaint]:
+    """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them."""
+    alive = (pod for pod in workload.pods if not kube.is_deleting(pod))
+    found = [each for pod in alive if (each := complaint(pod, now)) is not None]
+    return [each for each in found if not (each.slow and _is_waited_for(workload, each, now))]
+
+
+def _is_waited_for(workload: Workload, slow: Complaint, now: datetime) -> bool:
+    """Whether the rollout that the pod belongs to goes on, or its `minReadySeconds` are not even over."""
+    least = timedelta(seconds=int(workload.body["spec"].get("minReadySeconds") or 0))
+    return rollouts.under_way(workload.body) or now - slow.since < least
 
 
 # ---------------------------------------------------------------- one pod
@@ -162,18 +177,20 @@ def unscheduled(pod: Object, now: datetime) -> Complaint | None:
 
 
 def _unready(pod: Object, now: datetime) -> Complaint | None:
-    found = kube.condition(pod, "Ready") or {}
-    since = kube.time_of(found.get("lastTransitionTime"))
-    if found.get("status") == "True" or since is None:
+    since = kube.unready_since(pod)
+    if since is None or kube.condition(pod, "Ready") is None or starts.has_time(pod, since, now):
         return None
-    running, name = kube.phase(pod) == "Running", pod["metadata"]["name"]
-    began = kube.time_of(pod["metadata"].get("creationTimestamp")) or since
-    starting = not running or since - began < timedelta(seconds=5)
-    if now - since < (STARTING if starting else UNREADY):
-        return None
-    if running:
-        return Complaint("not-ready", name, since, f"running but not ready for {_for(since, now)}")
-    return Complaint("stuck-starting", name, since, f"{kube.phase(pod)} for {_for(since, now)}")
+    name, phase, slow = pod["metadata"]["name"], kube.phase(pod), starts.is_new(pod, since)
+    if phase == "Running":
+        words = f"running but not ready for {_for(since, now)}"
+        return Complaint("not-ready", name, since, words, slow=slow)
+    return Complaint("stuck-starting", name, since, f"{phase} for {_for(since, now)}", slow=slow)
+
+
+def starting(pod: Object, now: datetime) -> bool:
+    """Whether the pod comes up for the first time, and nothing is wrong with it so far."""
+    since = kube.unready_since(pod)
+    return since is not None and starts.is_new(pod, since) and complaint(pod, now) is None
 
 
 def _restarts(count: int) -> str:
@@ -200,8 +217,8 @@ def _bad_rollout(
         return None
     of_new = {p["metadata"]["name"] for p in workload.pods if _owned_by(p, running.replica_set)}
     failing = [each for each in ill if each.pod in of_new and each.kind != "unschedulable"]
-    stuck = (kube.condition(workload.body, "Progressing") or {}).get("reason") == "ProgressDeadlineExceeded"
-    blamed = _blamed(running, healthy, failing)
+    stuck = rollouts.ran_out_of_time(workload.body)
+    blamed = _blamed(running, healthy, [each for each in failing if each.kind in OF_REVISIONS])
     if not (stuck or blamed):
         return None
     began = running.began or min((each.since for each in failing), default=now)

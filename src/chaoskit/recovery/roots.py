@@ -27,7 +27,9 @@ CRASHED = frozenset(
 )
 """What an application shows besides that cannot start without its database, or without names."""
 
-DATABASE = frozenset({"database-down", "database-full", "database-slow", "database-refusing"})
+DATABASE = frozenset(
+    {"database-down", "database-starting", "database-full", "database-slow", "database-refusing"}
+)
 
 HEAD_START = timedelta(minutes=2)
 """An effect may be seen so long before its cause, mere errors and delays five times as long: rates have

@@ -13,7 +13,8 @@ from chaoskit.recovery import podsymptoms
 
 STANDING = frozenset({
     "bad-rollout", "crash-loop", "error-exit", "oom-killed", "image-pull", "config-error", "unschedulable",
-    "not-ready", "stuck-starting", "probe-failed", "on-lost-node", "database-down", "dns-down",
+    "not-ready", "stuck-starting", "probe-failed", "on-lost-node", "database-down", "database-starting",
+    "dns-down",
 })  # fmt: skip
 """Symptoms that cannot be there while a workload stands well: that it does, says that they are gone."""
 

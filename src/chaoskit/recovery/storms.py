@@ -14,7 +14,7 @@ from chaoskit import kube
 from chaoskit.documents import duration
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery.guards import Refusal
-from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.issues import BROKEN, FAINT, Issue
 from chaoskit.topology import Topology, Workload
 
 SHARE = 0.5
@@ -77,13 +77,13 @@ def lately(issues: Iterable[Issue], now: datetime, within: timedelta) -> tuple[I
 
 
 def roots(issues: Iterable[Issue]) -> Mapping[ObjectRef, Issue]:
-    """The workloads that are seen to fail for a reason of their own, each with its issue."""
+    """The workloads that are seen to be broken for a reason of their own, each with its issue."""
     return {
         each.target: each
         for each in issues
         if not each.root
         and not each.hearsay
-        and each.kind != "unexplained"
+        and not (each.kinds - FAINT).isdisjoint(BROKEN)
         and each.target.kind in kube.WORKLOADS
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Literal
@@ -11,7 +11,7 @@ from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
-from chaoskit.recovery.podsymptoms import complaint
+from chaoskit.recovery.podsymptoms import complaint, starting
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import radius
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, on
@@ -30,11 +30,17 @@ class RestartPod(Step):
 def _plan(step: RestartPod, scene: Scene) -> Rung | str:
     if scene.workload is None:
         return "no workload would replace the pods"
-    unready = [p for p in scene.workload.pods if not kube.is_ready(p) and not kube.is_deleting(p)]
-    pods = scene.issue.pods or tuple(p["metadata"]["name"] for p in unready)
+    alive = [p for p in scene.workload.pods if not kube.is_deleting(p)]
+    pods = scene.issue.pods or _unready(alive, scene)
     if not pods:
         return "no pod has the symptom"
     return _rung(step, scene.workload, pods, f"replaces {', '.join(pods)}")
+
+
+def _unready(pods: Iterable[Object], scene: Scene) -> tuple[str, ...]:
+    """Those that do not serve; the ones that still start are on their way to it."""
+    down = (pod for pod in pods if not kube.is_ready(pod) and not starting(pod, scene.issue.at))
+    return tuple(pod["metadata"]["name"] for pod in down)
 
 
 def _rung(step: Step, workload: Workload, pods: tuple[str, ...], why: str) -> Rung:
@@ -140,7 +146,7 @@ def _plan_fail_over(step: FailOver, scene: Scene) -> Rung | str:
     workload = scene.workload
     if workload is None or workload.ref.kind != kube.STATEFUL_SET:
         return "only for stateful sets"
-    ill = set(scene.issue.pods) or {p["metadata"]["name"] for p in workload.pods if not kube.is_ready(p)}
+    ill = set(scene.issue.pods) or set(_unready(workload.pods, scene))
     others = sorted({p["metadata"]["name"] for p in workload.pods if kube.is_ready(p)} - ill)
     if not ill:
         return "no pod has the symptom"

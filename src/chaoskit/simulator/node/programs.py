@@ -182,16 +182,26 @@ def crash(process: Process) -> Script:
     process.exit(code)
 
 
-def serve(process: Process) -> None:
+def serve(process: Process) -> Script | None:
     """A well-behaved server: it answers 200 everywhere and ends with 0 on SIGTERM.
 
-    With ``FAULT=unready=1`` it fails its readiness probe, with ``dead=1`` its liveness probe.
+    With ``FAULT=unready=1`` it fails its readiness probe, with ``dead=1`` its liveness probe; with
+    ``STARTS_IN=N`` it gets ready after N seconds.
     """
     process.answer(200)
     for name, path in (("unready", "/readyz"), ("dead", "/healthz")):
         if re.search(rf"(?:^|&){name}=1", process.invocation.env.get("FAULT", "")):
             process.answer(503, path)
     process.on_term = lambda: process.exit(0)
+    seconds = process.invocation.env.get("STARTS_IN")
+    return _gets_ready(process, float(seconds)) if seconds else None
+
+
+def _gets_ready(process: Process, seconds: float) -> Script:
+    process.answer(503, "/readyz")
+    yield seconds
+    process.answer(200, "/readyz")
+    yield math.inf
 
 
 def command(process: Process) -> Script:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from chaoskit.simulator.api import ApiError, Change, Object
 from chaoskit.simulator.engine import Script
 from chaoskit.simulator.shop.faults import FAULTS
-from chaoskit.simulator.shop.harmless import EVENTS, WITH_JOBS, Harmless
+from chaoskit.simulator.shop.harmless import EVENTS, WITH_JOBS, Harmless, slow_start
 from chaoskit.simulator.shop.stage import Incident, Stage
 from chaoskit.simulator.shop.stories import STORIES, TRAINING
 from chaoskit.simulator.traffic.view import Pod
@@ -104,6 +104,7 @@ class Director:
             yield self._harmless(_QUIET_GAP, float("inf"), WITH_JOBS)
         elif name == "busy":
             yield self._harmless(_BUSY_GAP, float("inf"), WITH_JOBS)
+            yield self._slow_start()
         elif name in _EVERY:
             yield self._single(name, workload)
         elif name:
@@ -139,6 +140,13 @@ class Director:
             if pods:
                 pod = self._stage.random.choice(pods)
                 self._stage.engine.spawn(event(self._stage, pod))
+
+    def _slow_start(self) -> Script:
+        """One release that takes its time, soon after the present."""
+        yield max(_SETTLE, self._present - self._stage.engine.now()) + self._stage.minutes(2, 10)
+        pods = [pod for pod in self._candidates() if self._free(pod)]
+        if pods:
+            self._stage.engine.spawn(slow_start(self._stage, self._stage.random.choice(pods)))
 
     def _fresh_leak(self) -> Script:
         """A leak that began before the present and fails some time after it."""

@@ -23,6 +23,20 @@ def rollout(stage: Stage, pod: Pod) -> Script:
     yield 60.0
 
 
+def slow_start(stage: Stage, pod: Pod) -> Script:
+    """A good revision of the pod's deployment is rolled out; its pods take long to start, and say so."""
+    seconds = stage.random.randrange(75, 100)
+    probe = {"httpGet": {"path": "/readyz", "port": "http", "scheme": "HTTP"}, "periodSeconds": 5}
+    variables = stage.container(pod.namespace, pod.workload).get("env") or ()
+    others = [each for each in variables if each["name"] != "STARTS_IN"]
+    change = {
+        "env": [*others, {"name": "STARTS_IN", "value": str(seconds)}],
+        "startupProbe": {**probe, "failureThreshold": 24},
+    }
+    stage.change_container(pod.namespace, pod.workload, "release with a cache to fill", change)
+    yield 60.0
+
+
 def rescheduled(stage: Stage, pod: Pod) -> Script:
     """The pod was deleted, as by a drain, and another took its place."""
     stage.replace(pod)

@@ -116,6 +116,7 @@ def _deployment(service: Service) -> Manifest:
     called = [name for name, _ in service.calls] + ([service.database] if service.database else [])
     spec: dict[str, Any] = {
         "replicas": service.replicas,
+        "progressDeadlineSeconds": 120,
         "selector": {"matchLabels": {"app": service.name}},
         "template": {
             "metadata": {

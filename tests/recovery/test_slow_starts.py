@@ -1,0 +1,214 @@
+"""Slow starts are no failures: who starts has the time that its own spec and its rollout give it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import NOW, symptom
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Object
+from chaoskit.recovery import (
+    Decision,
+    Issue,
+    Plan,
+    classify,
+    databasesymptoms,
+    eventsymptoms,
+    planner,
+    podsymptoms,
+    runbook,
+    storms,
+)
+from chaoskit.topology import Topology
+
+FOUR_MINUTES: dict[str, Any] = {"startupProbe": {"periodSeconds": 10, "failureThreshold": 24}}
+"""What the spec of an application says that may need four minutes to start."""
+UNDER_WAY = {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}
+COMPLETE = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+TOO_LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+
+
+def _starting(name: str, age: float, *, of: str = "cart-h8", **container: Any) -> Object:
+    """A pod that runs and never was ready."""
+    pod = made.pod(name, of=of, ready=False, age=age, unready_for=age)
+    pod["spec"]["containers"][0].update(container)
+    return pod
+
+
+def _release(*new: Object, progress: Object = UNDER_WAY) -> Topology:
+    """Revision 8 is rolled out beside 7, which serves still."""
+    body = made.deployment("cart", revision=8)
+    body["status"]["conditions"] = [progress]
+    sets = (made.replica_set("cart", 7, ready=1, age=9e4), made.replica_set("cart", 8, age=300))
+    return made.topology(*new, made.pod("old", of="cart-h7"), deployments=(body,), replica_sets=sets)
+
+
+def _set(*pods: Object, **spec: Any) -> Topology:
+    """A stateful set of these pods."""
+    body = made.deployment("kafka", replicas=len(pods))
+    body["spec"].update(spec)
+    for pod in pods:
+        (owner,) = pod["metadata"]["ownerReferences"]
+        owner.update(kind="StatefulSet", name="kafka")
+    return Topology(pods, ((kube.STATEFUL_SET, body),), (), (), ())
+
+
+def _issues(seen: Topology, *events: Object) -> tuple[Issue, ...]:
+    found = (
+        *podsymptoms.detect(seen, now=NOW),
+        *eventsymptoms.detect(seen, events, now=NOW),
+        *databasesymptoms.detect(seen, {}, now=NOW),
+    )
+    return classify(found, topology=seen, now=NOW)
+
+
+def _unhealthy(pod: str) -> Object:
+    subject = {"kind": "Pod", "name": pod, "namespace": "shop"}
+    times = {"firstTimestamp": made.ago(60), "lastTimestamp": made.ago(2)}
+    message = "Readiness probe failed: connection refused"
+    return {"reason": "Unhealthy", "message": message, "count": 20, "involvedObject": subject, **times}
+
+
+def _decided(seen: Topology) -> Decision:
+    return planner.plan(_issues(seen)[0], runbook.defaults(), seen, now=NOW)
+
+
+def _actions(seen: Topology) -> list[str]:
+    found = _decided(seen)
+    assert isinstance(found, Plan), found
+    return [rung.action for rung in found.rungs]
+
+
+# ---------------------------------------------------------------- releases
+
+
+@pytest.mark.parametrize("age", [75, 235])
+@pytest.mark.parametrize("probes", [FOUR_MINUTES, {}], ids=["startupProbe", "no probe"])
+def test_a_release_whose_pods_are_slow_to_start_is_left_alone(age: float, probes: dict[str, Any]) -> None:
+    seen = _release(_starting("new", age, **probes))
+    assert _issues(seen, _unhealthy("new")) == ()
+
+
+def test_a_release_whose_image_is_large_is_left_alone() -> None:
+    pulling = made.pod("new", of="cart-h8", ready=False, phase="Pending", age=200, unready_for=200)
+    assert _issues(_release(pulling)) == ()
+
+
+@pytest.mark.parametrize("age", [75, 235])
+def test_a_revision_is_not_blamed_for_a_pod_that_takes_long_after_the_rollout(age: float) -> None:
+    found = _issues(_release(_starting("new", age), progress=COMPLETE))
+    assert [each.kinds for each in found] == [frozenset({"not-ready"})]
+    assert _issues(_release(_starting("new", age, **FOUR_MINUTES), progress=COMPLETE)) == ()
+
+
+def test_a_release_that_hangs_for_longer_than_its_deployment_allows_is_rolled_back() -> None:
+    seen = _release(_starting("new", 630, **FOUR_MINUTES), progress=TOO_LATE)
+    assert _actions(seen)[0] == "roll-back"
+    (issue,) = _issues(seen, _unhealthy("new"))
+    assert {"bad-rollout", "not-ready", "probe-failed"} == issue.kinds
+
+
+@pytest.mark.parametrize(
+    "state", ["CrashLoopBackOff", "ImagePullBackOff", "CreateContainerConfigError"], ids=str
+)
+def test_a_release_that_is_broken_is_rolled_back_however_long_it_may_start(state: str) -> None:
+    broken = _starting("new", 30, **FOUR_MINUTES)
+    (status,) = broken["status"]["containerStatuses"]
+    status.update(state=made.waiting(state), lastState=made.ended(1, seconds_ago=20), restartCount=2)
+    assert _actions(_release(broken))[0] == "roll-back"
+
+
+# ---------------------------------------------------------------- sets, storms
+
+
+@pytest.mark.parametrize(
+    "probes",
+    [
+        FOUR_MINUTES,
+        {"livenessProbe": {"initialDelaySeconds": 210}},
+        {"readinessProbe": {"initialDelaySeconds": 235}},
+    ],
+    ids=lambda probes: next(iter(probes)),
+)
+def test_a_pod_of_a_stateful_set_has_the_time_that_its_probes_give_it(probes: dict[str, Any]) -> None:
+    ready = made.pod("kafka-1")
+    assert _issues(_set(_starting("kafka-0", 235, **probes), ready)) == ()
+    assert _actions(_set(_starting("kafka-0", 260, **probes), ready))[0] == "fail-over"
+
+
+def test_min_ready_seconds_are_time_to_start_too() -> None:
+    assert _issues(_set(_starting("kafka-0", 110), made.pod("kafka-1"), minReadySeconds=120)) == ()
+    assert _issues(_set(_starting("kafka-0", 130), made.pod("kafka-1"), minReadySeconds=120))
+
+
+def test_what_a_pod_waited_for_before_its_containers_ran_is_not_its_start() -> None:
+    waited = _starting("kafka-0", 300)
+    waited["status"]["containerStatuses"][0]["state"] = {"running": {"startedAt": made.ago(50)}}
+    assert _issues(_set(waited, made.pod("kafka-1"))) == ()
+    placed_late = made.pod("kafka-0", ready=False, age=900, unready_for=50)
+    placed_late["status"]["conditions"][1]["lastTransitionTime"] = made.ago(52)
+    assert _issues(_set(placed_late, made.pod("kafka-1"))) == ()
+
+
+def test_a_database_that_starts_explains_its_callers_and_is_neither_replaced_nor_paged_about() -> None:
+    body = made.deployment("db", replicas=1)
+    body["status"]["readyReplicas"] = 0
+    caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+    young = _starting("db-h1-a", 75, of="db-h1", **FOUR_MINUTES)
+    seen = made.topology(made.pod("a"), young, deployments=(caller, body))
+    (issue,) = _issues(seen)
+    assert issue.kinds == {"database-starting"}
+    assert not isinstance(_decided(seen), Plan)
+    found = classify((*issue.symptoms, symptom("pool-errors", since=30)), topology=seen, now=NOW)
+    assert {(each.target.name, each.root) for each in found} == {("db", ""), ("cart", issue.id)}
+    late = _starting("db-h1-a", 300, of="db-h1", **FOUR_MINUTES)
+    (down,) = _issues(made.topology(made.pod("a"), late, deployments=(caller, body)))
+    assert "database-down" in down.kinds
+
+
+def _three(pods: list[Object]) -> Topology:
+    bodies = [made.deployment(name) for name in ("a", "b", "c", "d")]
+    return made.topology(*pods, deployments=bodies)
+
+
+def test_three_workloads_that_start_slowly_are_no_storm() -> None:
+    slow = [_starting(f"{name}-h1-a", 75, of=f"{name}-h1", **FOUR_MINUTES) for name in "abc"]
+    seen = _three(slow)
+    assert storms.storm(_issues(seen), seen, now=NOW) is None
+    assert storms.gathering(_issues(seen), seen, now=NOW) == ""
+    broken = _three([made.crashing(f"{name}-h1-a", of=f"{name}-h1") for name in "abc"])
+    assert storms.storm(_issues(broken), broken, now=NOW) is not None
+
+
+@pytest.mark.parametrize("kind", ["stuck-starting", "memory-rising", "database-starting", "disk-full"])
+def test_what_is_merely_watched_is_no_part_of_a_storm(kind: str) -> None:
+    assert not storms.roots(classify([symptom(kind)], now=NOW))
+    assert storms.roots(classify([symptom(kind), symptom("crash-loop")], now=NOW))
+
+
+# ---------------------------------------------------------------- what was ready
+
+
+@pytest.mark.parametrize("progress", [UNDER_WAY, COMPLETE])
+def test_a_pod_that_was_ready_and_lost_readiness_is_found_in_time_whatever_its_start_may_take(
+    progress: Object,
+) -> None:
+    lost = made.pod("new", of="cart-h8", ready=False, age=250, unready_for=21)
+    lost["spec"]["containers"][0].update(FOUR_MINUTES)
+    (issue,) = _issues(_release(lost, progress=progress))
+    assert (set(issue.kinds), issue.pods) == ({"not-ready"}, ("new",))
+    assert issue.since == NOW - timedelta(seconds=21)
+
+
+def test_a_container_that_was_restarted_has_the_time_of_its_startup_probe_again() -> None:
+    again = made.pod("kafka-0", ready=False, age=9000, unready_for=90, restarts=1)
+    again["spec"]["containers"][0].update(FOUR_MINUTES)
+    (status,) = again["status"]["containerStatuses"]
+    status.update(state={"running": {"startedAt": made.ago(88)}}, lastState=made.ended(137, seconds_ago=90))
+    assert _issues(_set({**again}, made.pod("kafka-1")))
+    status["started"] = False
+    assert _issues(_set({**again}, made.pod("kafka-1"))) == ()
