@@ -1,4 +1,7 @@
-"""What Alertmanager posts to a webhook (payload version 4) and what its API (v2) answers, as alerts; pure."""
+"""What Alertmanager posts to a webhook (payload version 4) and what its API (v2) answers, as alerts; pure.
+
+One alert that cannot be read keeps nobody from hearing the others: it is an `Unread`, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.ports.metrics import Alert
+from chaoskit.ports.metrics import Alert, Unread
 
 LARGEST = 16 * 1024
 """Characters that the labels of one alert may have: what is heard is kept while it fires."""
+
+NAME = 253
+"""Characters that are kept of a label of an alert that cannot be read."""
+
+UNNAMED = "an alert without a name"
+"""How it is called: Alertmanager wants some label of it, and not that one."""
 
 
 def read(payload: object) -> tuple[Alert, ...]:
@@ -26,7 +35,7 @@ def posted(payload: object) -> tuple[Alert, ...]:
     """The alerts of a webhook's payload (version 4).
 
     Raises:
-        InvalidInput: it is none; every problem is in it, with its field.
+        InvalidInput: it is none.
     """
     alerts = payload.get("alerts") if isinstance(payload, Mapping) else None
     if not isinstance(alerts, list):
@@ -39,7 +48,7 @@ def answered(payload: object) -> tuple[Alert, ...]:
     """The alerts of ``GET /api/v2/alerts``.
 
     Raises:
-        InvalidInput: it is no such answer; every problem is in it, with its field.
+        InvalidInput: it is no such answer.
     """
     if not isinstance(payload, list):
         problem = Problem("alerts", "document", _shown(payload), "a list of alerts")
@@ -48,51 +57,58 @@ def answered(payload: object) -> tuple[Alert, ...]:
 
 
 def _read(bodies: Sequence[object], prefix: str) -> tuple[Alert, ...]:
-    problems: list[Problem] = []
-    found: list[Alert] = []
-    for index, body in enumerate(bodies):
-        place = f"{prefix}[{index}]"
-        try:
-            found.append(_alert(body, place))
-        except _Wrong as wrong:
-            problems.append(wrong.problem)
-    if problems:
-        raise InvalidInput(f"{len(problems)} of {len(bodies)} alerts cannot be read", problems=problems)
-    return tuple(found)
+    return tuple(_alert(body, f"{prefix}[{index}]") for index, body in enumerate(bodies))
+
+
+def _alert(body: object, place: str) -> Alert:
+    try:
+        return _whole(body, place)
+    except _Wrong as wrong:
+        return _unread(body if isinstance(body, Mapping) else {}, str(wrong))
 
 
 class _Wrong(Exception):
     """One field of one alert is not as it should be."""
 
     def __init__(self, place: str, found: object, expected: str) -> None:
-        super().__init__(place)
-        self.problem = Problem("alerts", place, _shown(found), expected)
+        super().__init__(f"{place} is {_shown(found)}, expected {expected}")
 
 
-def _alert(body: object, place: str) -> Alert:
+def _whole(body: object, place: str) -> Alert:
     if not isinstance(body, Mapping):
         raise _Wrong(place, body, "an alert")
     labels = body.get("labels")
     if not isinstance(labels, Mapping) or not all(isinstance(value, str) for value in labels.values()):
         raise _Wrong(f"{place}.labels", labels, "labels, each a text")
-    if not labels.get("alertname"):
-        raise _Wrong(f"{place}.labels.alertname", labels.get("alertname"), "the alert's name")
-    status = body.get("status", "firing")
-    state = status.get("state") if isinstance(status, Mapping) else status
     own = {str(name): str(value) for name, value in labels.items()}
     if sum(len(name) + len(value) for name, value in own.items()) > LARGEST:
         raise _Wrong(f"{place}.labels", "larger", f"labels of {LARGEST} characters at most")
-    firing = state in {"firing", "active"}
-    return Alert(own["alertname"], own, "firing" if firing else str(state), _time(body, f"{place}.startsAt"))
+    return Alert(own.get("alertname") or UNNAMED, own, _state(body), _time(body, f"{place}.startsAt"))
+
+
+def _unread(body: Mapping[str, Any], trouble: str) -> Unread:
+    """What can be said of it; nobody knows since when it fires."""
+    labels = body.get("labels")
+    known = labels if isinstance(labels, Mapping) else {}
+    own = {name: str(known[name])[:NAME] for name in ("alertname", "namespace") if name in known}
+    return Unread(
+        own.get("alertname") or UNNAMED, own, _state(body), datetime.min.replace(tzinfo=UTC), trouble
+    )
+
+
+def _state(body: Mapping[str, Any]) -> str:
+    status = body.get("status", "firing")
+    state = str(status.get("state") if isinstance(status, Mapping) else status)
+    return "firing" if state == "active" else state
 
 
 def _time(body: Mapping[str, Any], place: str) -> datetime:
     text = body.get("startsAt")
     try:
         found = datetime.fromisoformat(str(text))
-    except ValueError as error:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise _Wrong(place, text, "a time (RFC 3339)") from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _shown(value: object) -> str:

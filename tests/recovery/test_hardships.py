@@ -299,6 +299,34 @@ def test_a_person_who_could_not_be_told_the_first_time_is_told_in_the_end(shop: 
     assert len(heard) == 1
 
 
+def _called(shop: Shop, then: Callable[[], object]) -> tuple[RecoveryRecord, int]:
+    """(record, notices) of a plan whose last resort is a person, whose only remedy did not help in time."""
+    heard: list[Notice] = []
+
+    class Pager:
+        def send(self, notice: Notice) -> None:
+            heard.append(notice)
+
+    plan = shop.plan({"action": "restart-dns"}, {"action": "notify"})
+    options = Options(listen=at("restart-dns", "failed", then))
+    return recovery.recover(plan, replace(shop.reach(), notifier=Pager()), options), len(heard)
+
+
+def test_nobody_is_called_for_what_has_healed_before(shop: Shop) -> None:
+    def heal() -> None:
+        shop.gone(ObjectRef(kube.POD, "shop", "cart-bad"))
+        shop.puts(made.pod("cart-good", of="cart-h1"))
+
+    record, notices = _called(shop, heal)
+    assert (record.reason, notices) == ("restart-dns helped, later than expected", 0)
+
+
+def test_somebody_is_called_though_nobody_can_say_whether_it_healed(shop: Shop) -> None:
+    record, notices = _called(shop, partial(shop.goes, 70))
+    assert [step["action"] for step in record.steps] == ["restart-dns", "notify"]
+    assert (record.outcome, notices) == (Outcome.NOT_RECOVERED, 1)
+
+
 # ---------------------------------------------------------------- the clock is set
 
 

@@ -105,6 +105,24 @@ def test_what_stands_well_for_long_enough_is_proven(watched: Watched) -> None:
     assert (found.holds, found.words) == (True, "2 of 2 ready for 5 s")
 
 
+def test_what_began_to_hold_in_time_may_hold_on_after_it(watched: Watched) -> None:
+    watched.puts(made.pod("a", ready=False, unready_for=1))
+    watched.at(28, partial(watched.puts, made.pod("a")))
+    found = _hold(watched)
+    assert (found.holds, found.words) == (True, "2 of 2 ready for 5 s")
+    assert watched.clock.monotonic() >= 33
+
+
+def test_what_breaks_after_the_time_is_up_has_no_other_try(watched: Watched) -> None:
+    watched.puts(made.pod("a", ready=False, unready_for=1))
+    watched.at(28, partial(watched.puts, made.pod("a")))
+    watched.at(31, partial(watched.puts, made.crashing("a")))
+    watched.at(32, partial(watched.puts, made.pod("a")))
+    found = _hold(watched)
+    assert found.answer is Answer.NO
+    assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
+
+
 def test_readiness_that_nobody_saw_is_not_proven(watched: Watched) -> None:
     watched.at(1, partial(watched.say, kube.POD, LOST))
     found = _hold(watched)

@@ -77,6 +77,13 @@ class Alert:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Unread(Alert):
+    """An alert that could not be read: `trouble` says why; known are its name and place at most."""
+
+    trouble: str = ""
+
+
 class MetricsSource(Protocol):
     """Where signals come from. Raises `Unavailable` when it cannot be reached or does not answer."""
 

@@ -8,14 +8,13 @@ without a Prometheus, the alert alone counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
-from chaoskit import kube
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.ports.metrics import Alert
+from chaoskit.ports.metrics import Alert, Unread
+from chaoskit.recovery import placing
 from chaoskit.recovery.detection import Sight
 from chaoskit.recovery.issues import CLASS_OF, UNSEEN
 from chaoskit.recovery.readings import SIGNAL_OF, has_data
@@ -40,26 +39,28 @@ _NAMES: Mapping[str, str] = {
 }  # fmt: skip
 """Alerts of the usual rule sets, and chaoskit's own."""
 
+_DATABASES = r"\b(postgre\w*|my ?sql|maria\w*|mongo\w*|redis|database|db)\b"
+
 _WORDS: tuple[tuple[str, str], ...] = (
-    (r"oom.?kill|out.?of.?memory", "oom-killed"),
+    (r"\boom.?kill|out.?of.?memory", "oom-killed"),
     (r"crash.?loop", "crash-loop"),
     (r"image.?pull", "image-pull"),
-    (
-        r"(postgres\w*|mysql|maria\w*|mongo\w*|redis|database|db).*(down|unavailable|unreachable)",
-        "database-down",
-    ),
-    (r"(postgres\w*|mysql|maria\w*|mongo\w*|redis|database|db).*(too.?many|connections)", "database-full"),
-    (r"pool.*(exhaust|full)", "pool-exhausted"),
-    (r"memory.*(high|limit|leak|usage)", "memory-high"),
-    (r"(disk|filesystem|volume).*(full|space|fill)", "disk-full"),
-    (r"cpu.*(high|throttl|satur)", "cpu-saturated"),
-    (r"unschedul|pending", "unschedulable"),
-    (r"dns.*(down|error|fail)", "dns-down"),
-    (r"(packet.?loss|network).*", "edge-gap"),
-    (r"latency|slow|p9\d", "latency"),
-    (r"error|5xx|burn", "errors"),
+    (rf"{_DATABASES}.*\b(down|unavailable|unreachable)", "database-down"),
+    (rf"{_DATABASES}.*(too.?many|connections)", "database-full"),
+    (r"\bpool.*(exhaust|full)", "pool-exhausted"),
+    (r"\bmemory.*(high|limit|leak|usage)", "memory-high"),
+    (r"\b(disk|file ?system|volume).*(full|space|fill)", "disk-full"),
+    (r"\bcpu.*(high|throttl|satur)|\bhigh cpu\b", "cpu-saturated"),
+    (r"unschedul|\bpending", "unschedulable"),
+    (r"\bdns.*(down|error|fail)", "dns-down"),
+    (r"packet.?loss|\bnetwork", "edge-gap"),
+    (r"latency|\bslow|\bp9\d", "latency"),
+    (r"\berror|5xx|\bburn", "errors"),
 )
-"""What other names of alerts usually mean, most certain first."""
+"""What the words of other names of alerts usually mean, most certain first."""
+
+_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
+"""Between two words of a name."""
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -106,13 +107,16 @@ def symptoms(alerts: Iterable[Alert], seen: Sight) -> Heard:
     for alert in alerts:
         if alert.state != "firing" or alert.name.startswith(OWN):
             continue
-        kind, target = _kind(alert), _target(alert.labels, seen)
-        if not kind:
+        kind = _kind(alert)
+        target = placing.target(kind, alert, seen)
+        if isinstance(alert, Unread):
+            unplaced.append(Unplaced(alert, f"it cannot be read: {alert.trouble}"))
+        elif not kind:
             unplaced.append(Unplaced(alert, f"no symptom is known for it; label {SYMPTOM} can name one"))
         elif target is None:
-            unplaced.append(Unplaced(alert, "its labels name no workload, job or node that is there"))
+            unplaced.append(Unplaced(alert, placing.nowhere(alert)))
         else:
-            found.append(_symptom(alert, kind, target, seen.at))
+            found.append(_symptom(alert, kind, target, placing.pod(alert, target, seen), seen.at))
     return Heard(tuple(found), tuple(unplaced))
 
 
@@ -144,9 +148,8 @@ def _out_of_sight(symptom: Symptom, seen: Sight) -> bool:
     return not has_data(workload, seen.samples, signal, after=LONG_AGO, now=seen.at)
 
 
-def _symptom(alert: Alert, kind: str, target: ObjectRef, now: datetime) -> Symptom:
+def _symptom(alert: Alert, kind: str, target: ObjectRef, pod: str, now: datetime) -> Symptom:
     severity = _GRAVE.get(alert.labels.get("severity", ""), Severity.MEDIUM)
-    pod = alert.labels.get("pod", "") if target.kind in kube.WORKLOADS else ""
     pods = (pod,) if pod else ()
     facts = {"alert": alert.name}
     return Symptom(kind, target, min(alert.since, now), severity, f"alert {alert.name} fires", pods, facts)
@@ -158,35 +161,10 @@ def _kind(alert: Alert) -> str:
         return said
     if alert.name in _NAMES:
         return _NAMES[alert.name]
-    return next((kind for words, kind in _WORDS if re.search(words, alert.name, re.IGNORECASE)), "")
+    name = _BORDER.sub(" ", alert.name)
+    return next((kind for words, kind in _WORDS if re.search(words, name, re.IGNORECASE)), "")
 
 
-def _target(labels: Mapping[str, str], seen: Sight) -> ObjectRef | None:
-    """The workload, job or node that the labels name; None when there is none such."""
-    namespace, whole = labels.get("namespace", ""), seen.topology
-    for name in _named(labels):
-        if (workload := whole.workloads.get((namespace, name))) is not None:
-            return workload.ref
-    pod = next((p for p in whole.pods if _is(p, namespace, labels.get("pod", ""))), None)
-    if pod is not None and (owner := whole.workload_of(pod)) is not None:
-        return owner.ref
-    job = next((j for j in seen.jobs if _is(j, namespace, labels.get("job_name", ""))), None)
-    if job is not None:
-        return kube.ref_of(job, kube.JOB)
-    node = labels.get("node") or labels.get("instance", "").partition(":")[0]
-    found = next((each for each in whole.nodes if node and each["metadata"]["name"] == node), None)
-    return None if found is None else kube.ref_of(found, kube.NODE)
-
-
-def _named(labels: Mapping[str, str]) -> Iterator[str]:
-    """What they may call a workload, as in ``deployment/cart``."""
-    yield from (
-        f"{kind}/{labels[kind]}" for kind in ("deployment", "statefulset", "daemonset") if labels.get(kind)
-    )
-    if name := labels.get("workload"):
-        kind, _, short = name.rpartition("/")
-        yield f"{(kind or labels.get('workload_kind') or 'deployment').lower()}/{short}"
-
-
-def _is(pod: Mapping[str, Any], namespace: str, name: str) -> bool:
-    return bool(name) and (pod["metadata"]["namespace"], pod["metadata"]["name"]) == (namespace, name)
+def is_of_nodes(alert: Alert) -> bool:
+    """Whether it is about nodes, whatever namespace its labels name."""
+    return placing.is_of_nodes(_kind(alert), alert)

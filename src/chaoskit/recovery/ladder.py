@@ -64,7 +64,7 @@ class Ladder:
         for index, rung in enumerate(self.plan.rungs):
             if self.stop.is_set():
                 raise Interrupted
-            if index and rung.action != "notify" and self._patiently(self.proof.healed, keep):
+            if index and self._has_healed(rung, keep):
                 return self._late(index)
             match self._try(rung, pulse):
                 case Answer.YES:
@@ -77,6 +77,15 @@ class Ladder:
                 case never:
                     assert_never(never)
         return Outcome.NOT_RECOVERED, "; ".join(f"{s['action']}: {s['detail']}" for s in self.steps)
+
+    def _has_healed(self, rung: Rung, keep: Keep) -> bool:
+        """Nothing is left of the issue, so that the rung is not needed; people are told if nobody can say."""
+        try:
+            return self._patiently(self.proof.healed, keep)
+        except Unavailable:
+            if rung.action == "notify":
+                return False
+            raise
 
     def _is_taken_back(self, pulse: Pulse | None) -> bool:
         """What the last rung changed is as before, as far as that can be said."""

@@ -60,13 +60,12 @@ def patiently(
         Unavailable: it did not for a minute.
         Interrupted: `stop` was set meanwhile.
     """
-    end = clock.monotonic() + OUTAGE
-    away: float | None = None
+    away = clock.monotonic()
+    end = away + OUTAGE
     while True:
         try:
             return ask()
         except Unavailable as error:
-            away = clock.monotonic() if away is None else away
             if clock.monotonic() >= end:
                 raise
             note(f"{error.message}; trying again")

@@ -96,7 +96,7 @@ class Proof:
                 return False
             if self._only_signals_show_it:
                 return self._has_signals()
-            if self.hold((self.issue.target,), least, Deadline(self.reach.clock, least + STARTING)).holds:
+            if self.hold((self.issue.target,), least, Deadline(self.reach.clock, STARTING)).holds:
                 return True
         return False
 

@@ -75,7 +75,7 @@ def hold(
     stop: threading.Event,
     keep: Callable[[], None] = lambda: None,
 ) -> Verdict:
-    """All targets were seen to stand well for so many seconds without a break, or were not within the time.
+    """All targets were seen to stand well for so many seconds without a break, or did not begin to in time.
 
     `keep` is called again and again meanwhile, to renew a lease. A server that does not answer is waited for:
     what nobody saw is no proof, so the seconds count anew from when it is seen again, and the deadline is put
@@ -115,7 +115,7 @@ def hold(
             if since is not None and now - since[0] >= seconds:
                 return Verdict(Answer.YES, f"{verdict.words} for {seconds:g} s", since[1])
             looked = looked or seen or now - began >= OUTAGE  # once, though the time may be over already
-            if looked and not deadline.left:
+            if looked and since is None and not deadline.left:
                 answer = Answer.NO if seen else Answer.UNKNOWN
                 return Verdict(answer, f"{verdict.words} after {now - began:.0f} s")
 
