@@ -203,3 +203,20 @@ def test_a_suspended_job_starts_nothing() -> None:
     job(world, "true", suspend=True)
     world.run(5)
     assert world.all("Pod") == ()
+
+
+def test_a_job_that_is_suspended_stops_and_begins_anew_when_it_is_resumed() -> None:
+    world = World()
+    job(world, "sleep 20", activeDeadlineSeconds=30, backoffLimit=0)
+    world.run(8)
+    world.patch("Job.batch", "work", spec={"suspend": True})
+    world.run(40)
+    found = world.get("Job.batch", "work")
+    assert world.all("Pod") == ()
+    assert conditions(found) == {"Suspended": ("True", "JobSuspended")}
+    assert not {"startTime", "active", "failed"} & set(found["status"])
+    world.patch("Job.batch", "work", spec={"suspend": False})
+    world.run(28)
+    found = conditions(world.get("Job.batch", "work"))
+    assert (found["Suspended"], found["Complete"][0]) == (("False", "JobResumed"), "True")
+    assert [r for r in world.reasons("work") if r in {"Suspended", "Resumed"}] == ["Suspended", "Resumed"]

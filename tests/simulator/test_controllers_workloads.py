@@ -222,6 +222,43 @@ def test_a_stateful_set_rolls_from_the_last_pod_to_the_first() -> None:
     assert status["currentRevision"] == status["updateRevision"]
 
 
+def test_a_pod_below_the_partition_comes_back_as_it_was() -> None:
+    world = World()
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    spec = {"serviceName": "db", "updateStrategy": strategy}
+    world.make("StatefulSet", "db", workload("db", 2) | spec)
+    world.until(lambda: len(world.ready()) == 2)
+    world.patch("StatefulSet.apps", "db", spec=template(x="1"))
+    world.run(20)
+    world.api.delete("Pod", NAMESPACE, "db-0")
+    world.run(10)
+    assert world.ready() == ["db-0", "db-1"]
+    status = world.get("StatefulSet.apps", "db")["status"]
+    before, after = (world.get("Pod", name)["metadata"] for name in ("db-0", "db-1"))
+    assert before["labels"]["controller-revision-hash"] == status["currentRevision"]
+    assert after["labels"]["controller-revision-hash"] == status["updateRevision"]
+    assert [(meta.get("annotations") or {}).get("x") for meta in (before, after)] == [None, "1"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "ready"), [({"type": "RollingUpdate"}, ["db-0", "db-1"]), ({}, ["db-1"])]
+)
+def test_a_pod_that_an_update_did_not_reach_comes_back_as_it_was_if_no_partition_says_otherwise(
+    strategy: dict[str, Any], ready: list[str]
+) -> None:
+    world = World()
+    spec = {"serviceName": "db", "updateStrategy": strategy}
+    world.make("StatefulSet", "db", workload("db", 3) | spec)
+    world.until(lambda: len(world.ready()) == 3)
+    absent = {"name": "settings", "configMap": {"name": "absent"}}
+    world.patch("StatefulSet.apps", "db", spec={"template": {"spec": {"volumes": [absent]}}})
+    world.run(10)
+    assert world.ready() == ["db-0", "db-1"]
+    world.api.delete("Pod", NAMESPACE, "db-0")
+    world.run(10)
+    assert world.ready() == ready
+
+
 def test_a_pod_of_a_stateful_set_comes_back_under_its_name() -> None:
     world = World()
     world.make("StatefulSet", "db", workload("db", 2) | {"serviceName": "db"})

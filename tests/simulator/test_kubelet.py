@@ -460,3 +460,115 @@ def test_a_container_that_writes_more_than_it_may_has_its_pod_evicted_and_replac
     assert world.get("Pod", name)["status"]["reason"] == "Evicted"
     (other,) = world.ready()
     assert other != name
+
+
+def config_map(world: World, name: str, **data: str) -> None:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    world.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+
+@pytest.mark.parametrize(
+    ("volume", "why"),
+    [
+        ({"configMap": {"name": "rates"}}, 'configmap "rates" not found'),
+        ({"secret": {"secretName": "login"}}, 'secret "login" not found'),
+        (
+            {"configMap": {"name": "there", "items": [{"key": "b", "path": "b"}]}},
+            "configmap references non-existent config key: b",
+        ),
+        ({"projected": {"sources": [{"secret": {"name": "login"}}]}}, 'secret "login" not found'),
+        (
+            {"projected": {"sources": [{"secret": {"name": "login"}}, {"configMap": {"name": "rates"}}]}},
+            '[secret "login" not found, configmap "rates" not found]',
+        ),
+    ],
+)
+def test_a_pod_does_not_start_without_what_its_volumes_are_made_of(volume: Object, why: str) -> None:
+    world = World()
+    config_map(world, "there", a="1")
+    world.make("Pod", "cart", pod_spec() | {"volumes": [{"name": "files", **volume}]})
+    world.run(30)
+    assert world.get("Pod", "cart")["status"]["phase"] == "Pending"
+    assert world.container("cart")["state"] == {"waiting": {"reason": "ContainerCreating"}}
+    (told,) = world.messages("cart", "FailedMount")
+    assert told == f'MountVolume.SetUp failed for volume "files" : {why}'
+
+
+def test_a_pod_starts_when_its_volumes_can_be_mounted_or_need_not_be() -> None:
+    world = World()
+    optional = {"name": "more", "secret": {"secretName": "login", "optional": True}}
+    rates = {"name": "files", "configMap": {"name": "rates"}}
+    world.make("Pod", "cart", pod_spec() | {"volumes": [rates, optional]})
+    world.run(10)
+    assert world.ready() == []
+    config_map(world, "rates")
+    world.run(20)
+    assert world.ready() == ["cart"]
+
+
+def test_a_pod_that_waits_for_a_volume_can_be_deleted() -> None:
+    world = World()
+    world.make("Pod", "cart", pod_spec() | {"volumes": [{"name": "files", "configMap": {"name": "rates"}}]})
+    world.run(10)
+    world.api.delete("Pod", NAMESPACE, "cart")
+    world.run(10)
+    assert world.gone("Pod", "cart")
+
+
+def test_a_pod_fails_when_it_has_been_active_for_as_long_as_it_may() -> None:
+    world = World()
+    world.make("Pod", "cart", pod_spec() | {"activeDeadlineSeconds": 10})
+    world.run(8)
+    assert world.get("Pod", "cart")["status"]["phase"] == "Running"
+    world.run(10)
+    status = world.get("Pod", "cart")["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
+    assert status["message"] == "Pod was active on the node longer than the specified deadline"
+    assert "terminated" in world.container("cart")["state"]
+    assert world.messages("cart", "DeadlineExceeded") == [status["message"]]
+
+
+def test_the_deadline_of_a_pod_that_runs_may_come_nearer() -> None:
+    world = World()
+    world.make("Pod", "cart", pod_spec() | {"activeDeadlineSeconds": 600})
+    world.run(5)
+    world.patch("Pod", "cart", spec={"activeDeadlineSeconds": 6})
+    world.run(6)
+    assert world.get("Pod", "cart")["status"]["reason"] == "DeadlineExceeded"
+
+
+def test_a_pod_that_ended_in_time_is_not_failed_by_its_deadline() -> None:
+    world = World()
+    once = pod_spec(["sleep", "3"]) | {"restartPolicy": "Never", "activeDeadlineSeconds": 10}
+    world.make("Pod", "cart", once)
+    world.run(20)
+    assert world.get("Pod", "cart")["status"]["phase"] == "Succeeded"
+
+
+def test_what_is_wrong_with_a_pod_ends_with_it() -> None:
+    world = World()
+    world.make("StatefulSet", "db", workload("db", 1) | {"serviceName": "db"})
+    world.until(lambda: world.ready() == ["db-0"])
+    loss = Effect("network-loss", NAMESPACE, "db-0", 100)
+    world.effects.start(loss)
+    world.run(5)
+    assert world.ready() == []
+    world.api.delete("Pod", NAMESPACE, "db-0")
+    world.until(lambda: world.ready() == ["db-0"])
+    again = Effect("network-loss", NAMESPACE, "db-0", 100)
+    world.effects.start(again)
+    world.effects.end(loss)  # whoever began the first knows nothing of the other
+    assert [one is again for one in world.effects.on(NAMESPACE, "db-0")] == [True]
+
+
+def test_a_pod_deleted_by_force_from_a_lost_node_is_up_again_on_another() -> None:
+    world = World()
+    world.make("StatefulSet", "db", workload("db", 1) | {"serviceName": "db"})
+    world.until(lambda: world.ready() == ["db-0"])
+    node = world.get("Pod", "db-0")["spec"]["nodeName"]
+    world.api.patch("Node", None, node, {"spec": {"unschedulable": True}})
+    world.kubelet.silence(node)
+    world.run(5)
+    world.api.delete("Pod", NAMESPACE, "db-0", grace=0)
+    world.until(lambda: world.ready() == ["db-0"])
+    assert world.get("Pod", "db-0")["spec"]["nodeName"] != node

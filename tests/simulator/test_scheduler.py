@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.simulator.world import NAMESPACE, World, pod_spec, workload
+from tests.simulator.world import NAMESPACE, World, conditions, pod_spec, workload
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.controllers.placement import Refusal, Used, explain, refusal, requests
@@ -205,3 +205,18 @@ def test_pods_are_spread_as_evenly_as_they_ask() -> None:
         term("web", maxSkew=1, whenUnsatisfiable="DoNotSchedule")
     ])  # fmt: skip
     assert nodes_of(world, "web") == ["", "", "node-1", "node-2"]
+
+
+def test_a_pod_waits_for_its_claim() -> None:
+    world = World()
+    volume = {"name": "files", "persistentVolumeClaim": {"claimName": "data"}}
+    world.make("Pod", "db", pod_spec() | {"volumes": [volume]})
+    world.run(5)
+    assert world.messages("db", "FailedScheduling") == [
+        '0/3 nodes are available: persistentvolumeclaim "data" not found. not found'
+    ]
+    assert conditions(world.get("Pod", "db"))["PodScheduled"] == ("False", "Unschedulable")
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    world.make("PersistentVolumeClaim", "data", spec)
+    world.run(5)
+    assert world.ready() == ["db"]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+from dataclasses import replace
+from random import Random
 
 import pytest
 from tests.simulator.instant import InstantCluster
@@ -10,7 +12,7 @@ from tests.simulator.world import World
 
 from chaoskit.simulator.shop.director import LOG, ORDERS
 from chaoskit.simulator.shop.shop import Shop
-from chaoskit.simulator.shop.stage import Incident
+from chaoskit.simulator.shop.stage import Incident, Stage
 from chaoskit.simulator.shop.stories import STORIES, TRAINING
 
 
@@ -260,3 +262,16 @@ def test_stories_come_with_a_warning_or_without() -> None:
 def test_everything_shows_more_than_training_does() -> None:
     cluster = InstantCluster(seed=4, story="everything", hours=2).run(2 * 3600)
     assert {one.kind for one in cluster.shop.incidents} - set(TRAINING) != set()
+
+
+def test_what_grows_on_a_pod_is_not_handed_on_to_another_of_its_name() -> None:
+    cluster = InstantCluster()
+    shop = cluster.shop
+    stage = Stage(cluster.api, cluster.engine, cluster.effects, cluster, shop.view, shop.traffic, Random(1))
+    pod = stage.pods("shop", "cart")[0]
+    leak = stage.growing("leak", pod)
+    leak.set(1.0)
+    assert [one.amount for one in cluster.effects.on(*pod.key)] == [1.0]
+    shop.view.pods[pod.key] = replace(pod, uid="another")
+    leak.set(2.0)
+    assert cluster.effects.on(*pod.key) == ()

@@ -36,7 +36,7 @@ class Effect:
 
 
 class Effects:
-    """The effects in force; whoever starts one ends it."""
+    """The effects in force; whoever starts one ends it, and what is left ends with the pod."""
 
     def __init__(self) -> None:
         self._by_pod: dict[tuple[str, str], list[Effect]] = {}
@@ -54,8 +54,14 @@ class Effects:
     def end(self, effect: Effect) -> None:
         """`effect` is no longer in force; does nothing when it was ended already."""
         here = self._by_pod.get((effect.namespace, effect.pod), [])
-        if effect in here:
-            here.remove(effect)
+        at = next((number for number, one in enumerate(here) if one is effect), None)
+        if at is not None:  # an equal one that somebody else began is another
+            del here[at]
+            self._tell(effect)
+
+    def forget(self, namespace: str, pod: str) -> None:
+        """The pod is gone: nothing is in force on it, nor on another that takes its name."""
+        for effect in self._by_pod.pop((namespace, pod), ()):
             self._tell(effect)
 
     def on(self, namespace: str, pod: str) -> tuple[Effect, ...]:

@@ -127,9 +127,11 @@ def stateful_set(stateful_set: Object) -> None:
     spec = stateful_set["spec"]
     _set(spec, replicas=1, podManagementPolicy="OrderedReady", updateStrategy={}, revisionHistoryLimit=10)
     _set(spec, persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain", "whenScaled": "Retain"})
-    _set(spec["updateStrategy"], type="RollingUpdate")
-    if spec["updateStrategy"]["type"] == "RollingUpdate":
-        _set(spec["updateStrategy"], rollingUpdate={"partition": 0})
+    strategy = spec["updateStrategy"]
+    if strategy.get("type") is None:  # who names the type alone has no partition, which is not the same as 0
+        _set(strategy, type="RollingUpdate", rollingUpdate={})
+    if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
+        _set(strategy["rollingUpdate"], partition=0)
 
 
 def daemon_set(daemon_set: Object) -> None:

@@ -64,7 +64,11 @@ class Jobs:
         now = self._engine.now()
         before = job.get("status") or {}
         status = clone(before)
-        status.setdefault("startTime", timestamp(now))
+        suspended = bool(job["spec"].get("suspend"))
+        if suspended:  # its time begins anew when it is resumed
+            status.pop("startTime", None)
+        else:
+            status.setdefault("startTime", timestamp(now))
         held = [pod for pod in mine if TRACKING in (pod["metadata"].get("finalizers") or ())]
         succeeded = [pod for pod in held if pod["status"].get("phase") == "Succeeded"]
         failed = [pod for pod in held if jobstatus.has_failed(pod)]
@@ -75,26 +79,32 @@ class Jobs:
             good = len(done)
             status |= {"succeeded": good, "completedIndexes": indexes.written(done)}
         running = any(not pods.is_finished(pod) for pod in mine)
-        ending = jobstatus.how_it_ends(
-            job, good, bad, parse_time(status["startTime"]).timestamp(), now, running=running
-        )
-        self._look_again(job, status, now)
+        started = None if suspended else parse_time(status["startTime"]).timestamp()
+        ending = jobstatus.how_it_ends(job, good, bad, started, now, running=running)
+        self._look_again(job, started, now)
+        made = 0
         if ending is not None:
             self._delete(job, active)
             active = []
+        elif suspended:
+            self._withdraw(job, active)
+            active = []
         else:
             made = self._make(job, active, good, bad, failed, done)
-            status["active"] = len(active) + made
-        status |= jobstatus.counts(mine, active)
-        if not status.get("active") or ending is not None:
-            status.pop("active", None)
+        turned = ""
+        if ending is None:
+            turned = jobstatus.tell_suspension(status, timestamp(now), suspended=suspended)
+        status |= jobstatus.counts(mine, active) | {"active": len(active) + made}
+        if not status["active"]:
+            del status["active"]
         self._count(job, status, succeeded, failed, ending)
+        if turned:
+            self._events.event(job, "Normal", turned, f"Job {turned.lower()}")
 
-    def _look_again(self, job: Object, status: Object, now: float) -> None:
+    def _look_again(self, job: Object, started: float | None, now: float) -> None:
         deadline = job["spec"].get("activeDeadlineSeconds")
-        if deadline is not None:
-            left = parse_time(status["startTime"]).timestamp() + deadline - now
-            self._queue.enqueue(key_of(job), max(left, _BATCH))
+        if deadline is not None and started is not None:
+            self._queue.enqueue(key_of(job), max(started + deadline - now, _BATCH))
 
     def _without_strays(self, job: Object, active: list[Object]) -> list[Object]:
         """The pods that work on what the job is to do; those of indexes that it no longer has go."""
@@ -121,7 +131,7 @@ class Jobs:
         else:  # the first success says that there is no work left: what runs may end, nothing new begins
             left = len(active) if good else parallel
         missing = int(min(parallel, left)) - len(active)
-        if spec.get("suspend") or missing <= 0:
+        if missing <= 0:
             self._delete(job, active[: max(0, -missing)])
             return 0
         wait = self._back_off(job, bad, failed)
@@ -147,6 +157,12 @@ class Jobs:
 
     def _delete(self, job: Object, surplus: Sequence[Object]) -> None:
         for pod in surplus:
+            self._control.delete(job, pod)
+
+    def _withdraw(self, job: Object, surplus: Sequence[Object]) -> None:
+        """The pods go, and count neither as succeeded nor as failed."""
+        for pod in surplus:
+            self._release(pod)
             self._control.delete(job, pod)
 
     # ------------------------------------------------------------------ counting

@@ -50,14 +50,17 @@ def finished_at(job: Object) -> float | None:
 
 
 def how_it_ends(
-    job: Object, good: int, bad: int, started: float, now: float, *, running: bool
+    job: Object, good: int, bad: int, started: float | None, now: float, *, running: bool
 ) -> Ending | None:
-    """How the job ends now, if it does; without a number of completions, when all its pods have ended."""
+    """How the job ends now, if it does; without a number of completions, when all its pods have ended.
+
+    `started` is None while the job is suspended.
+    """
     spec = job["spec"]
     deadline = spec.get("activeDeadlineSeconds")
     if bad > spec.get("backoffLimit", 6):
         return TOO_MANY_FAILED
-    if deadline is not None and now >= started + deadline:
+    if deadline is not None and started is not None and now >= started + deadline:
         return TOO_LATE
     wanted = spec.get("completions")
     done = good >= wanted if wanted is not None else good > 0 and not running
@@ -92,12 +95,32 @@ def counts(mine: Sequence[Object], active: Sequence[Object]) -> Object:
 
 def add_condition(status: Object, ending: Ending, kind: str, now: str) -> None:
     """The status says so of the ending, last of its conditions."""
-    made = {
+    made = _condition(kind, "True", ending.reason, ending.message, now)
+    status["conditions"] = [*(status.get("conditions") or []), made]
+
+
+def tell_suspension(status: Object, now: str, *, suspended: bool) -> str:
+    """The status says whether the job is suspended; ``Suspended`` or ``Resumed`` if that turned, else empty.
+
+    Of a job that never was it says nothing.
+    """
+    conditions = status.get("conditions") or []
+    old = next((condition for condition in conditions if condition["type"] == "Suspended"), None)
+    if (old is not None and old["status"] == "True") == suspended:
+        return ""
+    turned = "Suspended" if suspended else "Resumed"
+    made = _condition("Suspended", str(suspended), f"Job{turned}", f"Job {turned.lower()}", now)
+    others = [condition for condition in conditions if condition is not old]
+    status["conditions"] = [*others, made]
+    return turned
+
+
+def _condition(kind: str, verdict: str, reason: str, message: str, now: str) -> Object:
+    return {
         "type": kind,
-        "status": "True",
+        "status": verdict,
         "lastProbeTime": now,
         "lastTransitionTime": now,
-        "reason": ending.reason,
-        "message": ending.message,
+        "reason": reason,
+        "message": message,
     }
-    status["conditions"] = [*(status.get("conditions") or []), made]

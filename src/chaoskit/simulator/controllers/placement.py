@@ -83,6 +83,17 @@ def _lacking(asked: Mapping[str, float], there: Mapping[str, str], used: Used) -
     return Refusal(tuple(found), final) if found else None
 
 
+def claims(spec: Mapping[str, Any]) -> list[str]:
+    """The persistent volume claims that the pod's volumes are."""
+    found = (volume.get("persistentVolumeClaim") for volume in spec.get("volumes") or ())
+    return [claim["claimName"] for claim in found if claim is not None]
+
+
+def without_claim(claim: str, nodes: int) -> str:
+    """The FailedScheduling message of a pod whose claim is missing: no node is looked at then."""
+    return f'0/{nodes} nodes are available: persistentvolumeclaim "{claim}" not found. not found'
+
+
 def explain(refusals: Sequence[Refusal]) -> str:
     """The FailedScheduling message, from why each node was refused."""
     total = len(refusals)

@@ -31,8 +31,17 @@ class Revisions:
             self._create(revision(workload, name, label, newest + 1))
         elif found["revision"] < newest:  # rolled back to
             self._api.patch(KIND, *key_of(found), {"revision": newest + 1})
-        used = {label, *(pod["metadata"]["labels"].get(HASH) for pod in mine)}
+        current = (workload.get("status") or {}).get("currentRevision")
+        used = {label, current, *(pod["metadata"]["labels"].get(HASH) for pod in mine)}
         self._forget(workload, [one for one in known if one["metadata"]["labels"].get(HASH) not in used])
+
+    def template(self, workload: Object, label: str) -> Object | None:
+        """The template of the revision that pods call `label`; None when it is forgotten."""
+        for one in self._known.find("controller", workload["metadata"]["uid"]):
+            if one["metadata"]["labels"].get(HASH) == label:
+                template: Object = one["data"]["spec"]["template"]
+                return {name: value for name, value in template.items() if name != "$patch"}
+        return None
 
     def _create(self, body: Object) -> None:
         try:

@@ -36,6 +36,7 @@ class Scheduler:
         """Every pod without a node, now and later, gets one as soon as one suits."""
         self._api.watch("Node", self._node_changed)
         self._api.watch("Pod", self._pod_changed)
+        self._api.watch("PersistentVolumeClaim", self._claim_changed)
 
     def _node_changed(self, change: Change, node: Object) -> None:
         name = node["metadata"]["name"]
@@ -45,6 +46,10 @@ class Scheduler:
             if old is not None and _offers(old) == _offers(node):
                 return
         self._retry()
+
+    def _claim_changed(self, change: Change, _: Object) -> None:
+        if change == "ADDED":
+            self._retry()
 
     def _pod_changed(self, change: Change, pod: Object) -> None:
         key = key_of(pod)
@@ -98,6 +103,10 @@ class Scheduler:
         pod = self._waiting.get(key)
         if pod is None:
             return
+        missing = self._missing_claim(pod)
+        if missing is not None and self._nodes:
+            self._refuse(key, pod, placement.without_claim(missing, len(self._nodes)))
+            return
         refusals = {
             name: placement.refusal(pod["spec"], node, self._used.setdefault(name, Used()))
             for name, node in sorted(self._nodes.items())
@@ -110,6 +119,12 @@ class Scheduler:
         else:
             why = [refused for refused in refusals.values() if refused is not None]
             self._refuse(key, pod, placement.explain(why))
+
+    def _missing_claim(self, pod: Object) -> str | None:
+        for claim in placement.claims(pod["spec"]):
+            if self._api.get("PersistentVolumeClaim", pod["metadata"]["namespace"], claim) is None:
+                return claim
+        return None
 
     def _beside(self, pod: Object) -> dict[str, str]:
         """Why the pods that are there keep this one from some nodes."""

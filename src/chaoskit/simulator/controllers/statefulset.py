@@ -89,12 +89,13 @@ class StatefulSets:
     def _create(self, stateful_set: Object, ordinal: int, newest: str) -> None:
         meta, spec = stateful_set["metadata"], stateful_set["spec"]
         name = f"{meta['name']}-{ordinal}"
-        labels = ((spec["template"].get("metadata") or {}).get("labels") or {}) | {
-            HASH: newest,
+        revision, template = self._made_from(stateful_set, ordinal, newest)
+        labels = ((template.get("metadata") or {}).get("labels") or {}) | {
+            HASH: revision,
             "apps.kubernetes.io/pod-index": str(ordinal),
             "statefulset.kubernetes.io/pod-name": name,
         }
-        pod = pods.from_template(stateful_set, spec["template"], name=name, labels=labels)
+        pod = pods.from_template(stateful_set, template, name=name, labels=labels)
         pod["spec"]["hostname"] = name
         if spec.get("serviceName"):
             pod["spec"]["subdomain"] = spec["serviceName"]
@@ -109,6 +110,15 @@ class StatefulSets:
             raise
         told = f"create Pod {name} in StatefulSet {meta['name']} successful"
         self._events.event(stateful_set, "Normal", "SuccessfulCreate", told)
+
+    def _made_from(self, stateful_set: Object, ordinal: int, newest: str) -> tuple[str, Object]:
+        """The revision that the pod is made from, and its template."""
+        if _keeps(stateful_set, ordinal):
+            current = (stateful_set.get("status") or {}).get("currentRevision", newest)
+            template = self._revisions.template(stateful_set, current)
+            if template is not None:
+                return current, template
+        return newest, stateful_set["spec"]["template"]
 
     def _claim(self, stateful_set: Object, pod: Object, name: str) -> None:
         """The pod's volumes are its own claims, which outlive it."""
@@ -167,6 +177,20 @@ def counted(stateful_set: Object, mine: list[Object], newest: str, now: float) -
     }
     optional = {"readyReplicas", "currentReplicas", "updatedReplicas"}
     return {name: value for name, value in found.items() if value or name not in optional}
+
+
+def _keeps(stateful_set: Object, ordinal: int) -> bool:
+    """True for a pod that comes back as it was before an update: below the partition.
+
+    Where none is written, not even as a default, below the number of those that the update did not reach.
+    """
+    strategy = stateful_set["spec"].get("updateStrategy") or {}
+    if strategy.get("type", "RollingUpdate") != "RollingUpdate":
+        return False
+    rolling = strategy.get("rollingUpdate")
+    if rolling is None:
+        return bool(ordinal < (stateful_set.get("status") or {}).get("currentReplicas", 0))
+    return bool(ordinal < rolling.get("partition", 0))
 
 
 def _ordinal(pod: Object) -> int:

@@ -246,6 +246,7 @@ class Kubelet:
             worker.removed()
             if _node_of(worker.object) in self._addresses:
                 self._addresses[_node_of(worker.object)].give_back(worker.ip)
+        self._effects.forget(*key)
 
     def _affected(self, effect: Effect) -> None:
         worker = self._workers.get((effect.namespace, effect.pod))

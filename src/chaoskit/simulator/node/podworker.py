@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chaoskit.simulator.api import ApiError, Object
 from chaoskit.simulator.engine import Due, Script, Task
-from chaoskit.simulator.node import podstatus
+from chaoskit.simulator.node import podstatus, volumes
 from chaoskit.simulator.node.container import Node, Runner
 from chaoskit.simulator.node.podstatus import Container, Facts
 
@@ -14,12 +14,16 @@ _SEEN = 0.03
 _SANDBOX = 0.42
 _SCATTER = 0.12
 """A network takes up to so much longer to set up: pods made together do not start at one instant."""
+_FIRST_MOUNT = 0.5
+_LONGEST_MOUNT = 122.0
+"""Seconds after which a volume that could not be mounted is tried again: doubling from the first on."""
 _GONE = 0.7
 """Until the kubelet tells that the last container of a pod it stops has ended."""
 _DELETED = 0.5
 """From that to the deletion of the object."""
 _CLEANED = 1.1
 """From the end of the last container to the pod's own end, when nobody stopped it."""
+_TOO_LONG = "Pod was active on the node longer than the specified deadline"
 
 
 class PodWorker:
@@ -50,8 +54,10 @@ class PodWorker:
         self._stopping: float | None = None
         self._due: Due | None = None
         self._over = False
-        self._evicted = ""
+        self._failure: tuple[str, str] | None = None
+        """Reason and message of a pod that its kubelet ends."""
         self._disrupted = False
+        self._deadline: Due | None = None
 
     @property
     def runners(self) -> tuple[Runner, ...]:
@@ -76,6 +82,7 @@ class PodWorker:
             specs = (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"])
             for runner, spec in zip(self.runners, specs, strict=True):
                 runner.respecify(spec)
+            self._limit()
         if "deletionTimestamp" in pod["metadata"]:
             self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 
@@ -84,14 +91,10 @@ class PodWorker:
 
         `disrupted` pods go for want of what their node has, and not for what they did themselves.
         """
-        if self._over or self._stopping is not None or self._evicted:
-            return
-        self._node.recorder.event(self.object, "Warning", "Evicted", why)
-        self._evicted, self._policy, self._disrupted = why, "Never", disrupted
-        if self._task is not None:
-            self._task.cancel()
-        for runner in self.runners:
-            runner.stop(0)
+        if not self._ends:
+            self._node.recorder.event(self.object, "Warning", "Evicted", why)
+            self._disrupted = disrupted
+            self._fail("Evicted", why, 0)
 
     def removed(self) -> None:
         """The object is gone: whatever still runs is killed, and an event tells of it."""
@@ -107,8 +110,9 @@ class PodWorker:
         self._over = True
         if self._task is not None:
             self._task.cancel()
-        if self._due is not None:
-            self._due.cancel()
+        for due in (self._due, self._deadline):
+            if due is not None:
+                due.cancel()
         for runner in self.runners:
             runner.vanish()
 
@@ -127,11 +131,12 @@ class PodWorker:
             initialized=self._initialized,
         )
         status = podstatus.status(self.object, init, main, facts, self._node.engine.now())
-        if self._evicted and self._phase:
-            status |= {"reason": "Evicted", "message": self._evicted}
+        if self._failure is not None and self._phase:
+            reason, message = self._failure
+            status |= {"reason": reason, "message": message}
             if self._disrupted:
                 now = self._node.engine.now()
-                status["conditions"] = podstatus.disrupted(status["conditions"], self._evicted, now)
+                status["conditions"] = podstatus.disrupted(status["conditions"], message, now)
         before = self.object.get("status") or {}
         if any(before.get(key) != value for key, value in status.items()):
             self._write(status)
@@ -143,7 +148,7 @@ class PodWorker:
         if self._stopping is not None:
             if not any(r.running for r in self.runners):
                 self._after(_GONE, self._tell_end)
-        elif self._evicted:
+        elif self._failure is not None:
             if not any(r.running for r in self.runners):
                 self._after(_CLEANED, self._finish)
         elif runner in self.init and runner.container.exit_code == 0:
@@ -156,11 +161,22 @@ class PodWorker:
     def _set_up(self) -> Script:
         yield _SEEN
         self._began = self._node.engine.now()
+        self._limit()
         self.publish()
+        yield from self._mounted()
         yield _SANDBOX + _SCATTER * self._node.engine.random.random()
         self.ip = self._address()
         self._sandbox = True
         self._proceed()
+
+    def _mounted(self) -> Script:
+        """Ends once every volume can be mounted; until then events tell which cannot."""
+        wait = _FIRST_MOUNT
+        while lacking := volumes.unmountable(self._node.api, self.object):
+            for why in lacking:
+                self._node.recorder.event(self.object, "Warning", "FailedMount", why)
+            yield wait
+            wait = min(2 * wait, _LONGEST_MOUNT)
 
     @property
     def _initialized(self) -> bool:
@@ -179,9 +195,37 @@ class PodWorker:
     def _finished(self) -> str:
         return podstatus.finished([r.container for r in self.main], self._policy)
 
+    @property
+    def _ends(self) -> bool:
+        """True for a pod that has ended, or is being stopped."""
+        return bool(self._over or self._phase or self._stopping is not None or self._failure is not None)
+
+    def _limit(self) -> None:
+        """The pod fails once it has been on its node for as long as it may."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        seconds = self.object["spec"].get("activeDeadlineSeconds")
+        if seconds is not None and self._began:
+            left = self._began + seconds - self._node.engine.now()
+            self._deadline = self._node.engine.call_later(max(0.0, left), self._exceed)
+
+    def _exceed(self) -> None:
+        if not self._ends:
+            self._node.recorder.event(self.object, "Normal", "DeadlineExceeded", _TOO_LONG)
+            grace = self.object["spec"].get("terminationGracePeriodSeconds", 30)
+            self._fail("DeadlineExceeded", _TOO_LONG, float(grace))
+
+    def _fail(self, reason: str, message: str, grace: float) -> None:
+        self._failure, self._policy = (reason, message), "Never"
+        if self._task is not None:
+            self._task.cancel()
+        for runner in self.runners:
+            runner.stop(grace)
+
     def _finish(self) -> None:
         """The pod has ended by itself."""
-        self._phase, self._sandbox = "Failed" if self._evicted else self._finished or "Failed", False
+        failed = self._failure is not None
+        self._phase, self._sandbox = "Failed" if failed else self._finished or "Failed", False
         self.publish()
 
     def _stop(self, grace: float) -> None:

@@ -87,24 +87,25 @@ class Incident:
 class Growing:
     """One effect on one pod whose amount changes over time."""
 
-    def __init__(self, effects: Effects, kind: Kind, pod: Pod) -> None:
-        self._effects = effects
+    def __init__(self, stage: Stage, kind: Kind, pod: Pod) -> None:
+        self._stage = stage
         self._kind = kind
         self.pod = pod
         self._effect: Effect | None = None
 
     def set(self, amount: float) -> None:
-        """The effect is in force with this amount, instead of an earlier one."""
+        """The effect is in force with this amount, instead of an earlier one; on no pod but this very one."""
         if self._effect is not None and self._effect.amount == amount:
             return
         self.end()
-        self._effect = Effect(self._kind, self.pod.namespace, self.pod.name, amount)
-        self._effects.start(self._effect)
+        if self._stage.there(self.pod):
+            self._effect = Effect(self._kind, self.pod.namespace, self.pod.name, amount)
+            self._stage.effects.start(self._effect)
 
     def end(self) -> None:
         """The effect is no longer in force."""
         if self._effect is not None:
-            self._effects.end(self._effect)
+            self._stage.effects.end(self._effect)
             self._effect = None
 
 
@@ -149,10 +150,14 @@ class Stage:
         state = self.traffic.states.get(pod.key)
         return state if state is not None and state.pod.uid == pod.uid else None
 
+    def there(self, pod: Pod) -> bool:
+        """Whether this very pod is still there."""
+        now = self.view.pods.get(pod.key)
+        return now is not None and now.uid == pod.uid
+
     def present(self, pod: Pod) -> bool:
         """Whether this very pod is still there and not being deleted."""
-        now = self.view.pods.get(pod.key)
-        return now is not None and now.uid == pod.uid and not now.deleting
+        return self.there(pod) and not self.view.pods[pod.key].deleting
 
     def same_process(self, pod: Pod) -> bool:
         """Whether this very pod is still there, and its process is the one that it had."""
@@ -163,7 +168,7 @@ class Stage:
 
     def growing(self, kind: Kind, pod: Pod) -> Growing:
         """An effect on `pod` that can be set to an amount."""
-        return Growing(self.effects, kind, pod)
+        return Growing(self, kind, pod)
 
     def minutes(self, low: float, high: float) -> float:
         """A random time in seconds, between so many minutes."""
