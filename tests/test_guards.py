@@ -184,6 +184,32 @@ def test_a_breaker_opened_again_lasts_longer_and_can_be_closed() -> None:
     assert admitted(cluster, clock) is None
 
 
+def test_a_breaker_knows_since_when_the_storm_goes_on_until_somebody_sees_it_over() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    governor, began = Governor(cluster, clock), clock.now()
+    for _ in range(20):
+        governor.trip("8 of 9 workloads fail at once", "shop")
+        clock.turn(500)
+    governor.calm("shop")  # it is open still: whoever sees the storm again may be right
+    assert governor.raging({"shop", "other", ""}) == {"shop": began}
+    clock.turn(3600)
+    assert governor.raging({"shop"}) == {"shop": began}
+    governor.calm("shop")
+    governor.calm("other")
+    assert governor.raging({"shop"}) == {}
+    governor.trip("3 of 3 workloads fail at once", "shop")
+    assert governor.raging({"shop"}) == {"shop": clock.now()}
+    clock.turn(600 + breaker.REMEMBERED.total_seconds())
+    assert governor.raging({"shop"}) == {}
+
+
+def test_a_breaker_that_somebody_spoilt_knows_of_no_storm() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    opened = breaker.trip(cluster, clock, "why", timedelta(minutes=10))
+    cluster.patch(opened.ref, {"metadata": {"annotations": {breaker.SINCE: "long ago"}}})
+    assert breaker.raging(cluster, clock.now(), opened.ref.namespace) == {}
+
+
 @pytest.mark.parametrize("text", ["", "soon"])
 def test_a_breaker_whose_time_cannot_be_read_is_open_for_good(text: str) -> None:
     cluster, clock = FakeCluster(), ManualClock()

@@ -63,6 +63,40 @@ def test_what_was_posted_and_is_read_as_well_is_one() -> None:
     assert hearing.firing() == ()
 
 
+def test_what_alertmanager_had_and_has_no_more_is_over_though_its_end_was_not_posted() -> None:
+    clock, manager = ManualClock(), Manager(alert("A"), alert("B"))
+    hearing = Hearing(clock, manager)
+    hearing.post([alert("A"), alert("Other")])
+    hearing.ask()
+    hearing.post([alert("B")])
+    manager.alerts = ()
+    clock.turn(15)
+    hearing.ask()
+    assert names(hearing.firing()) == ["Other"]  # somebody else posts that
+    assert names(hearing.over()) == ["A", "B"]
+
+
+def test_it_is_known_when_an_alert_was_heard_last() -> None:
+    clock = ManualClock(AT)
+    hearing = Hearing(clock, Manager(alert("Read")))
+    hearing.post([alert("Posted")])
+    clock.turn(60)
+    hearing.ask()
+    assert {e.name: (clock.now() - e.heard).total_seconds() for e in hearing.firing() if e.heard} == {
+        "Read": 0, "Posted": 60
+    }  # fmt: skip
+
+
+def test_whether_an_alert_fires_and_whether_its_end_will_be_heard() -> None:
+    hearing = Hearing(ManualClock())
+    hearing.post([alert("A"), alert("B")])
+    before = hearing.hears_ends
+    hearing.post([alert("B", "resolved")])
+    assert (before, hearing.hears_ends) == (False, True)
+    assert [hearing.fires({"alertname": name}) for name in "ABC"] == [True, False, None]
+    assert Hearing(ManualClock(), Manager()).hears_ends
+
+
 def test_while_alertmanager_is_away_its_last_answer_is_good_for_a_while() -> None:
     clock, manager = ManualClock(), Manager(alert("A"))
     hearing = Hearing(clock, manager)

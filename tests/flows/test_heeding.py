@@ -42,6 +42,19 @@ def test_without_signals_an_alert_begins_what_only_a_signal_could_show(tmp_path:
     assert [each["evidence"] for each in record["symptoms"]] == ["alert DatabasePoolExhausted fires"]
 
 
+def test_without_anybody_who_hears_its_end_a_person_is_told_of_it_once_and_nothing_is_done(
+    tmp_path: Path,
+) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *app("cart"), notifier=pager)
+    post(kept, 60, FULL)
+    kept.run(["recover"], at_most=3600)
+    assert pager.pages == ["database-connection of deployment/cart in shop"]
+    assert [[step["action"] for step in each["steps"]] for each in kept.records] == [["notify"]]
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == []
+
+
 def test_its_end_is_the_end_of_what_it_began(tmp_path: Path) -> None:
     pager = Pager()
     kept = night(tmp_path, node("node-1"), *app("cart"), notifier=pager)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -364,6 +364,44 @@ def test_a_storm_that_is_over_is_said_to_be_over(tmp_path: Path) -> None:
     _mended(kept, *"bcdef")
     kept.run(["recover"], at_most=900)
     assert pager.cleared == ["chaoskit/fake/shop/storm"]
+
+
+def _outage_in(places: Sequence[str]) -> Iterator[Object]:
+    """Three of four workloads in each of these namespaces find no image since a minute ago."""
+    for place in places:
+        yield from imageless("cart", namespace=place, since=60.0)
+        yield from imageless("b", namespace=place, since=60.0)
+        yield from imageless("c", namespace=place, since=60.0)
+        yield from app("a", namespace=place)
+
+
+@pytest.mark.parametrize(("scope", "places"), [("shop", ["shop"]), ("", ["p", "q"])])
+def test_a_mass_failure_is_not_over_because_hours_went_by_nor_for_who_leads_next(
+    tmp_path: Path, scope: str, places: list[str]
+) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *_outage_in(places), notifier=pager)
+    kept.run(["recover"], at_most=1.3 * HOURS, namespace=scope)
+    told = list(pager.pages)
+    kept.run(["recover"], at_most=400, namespace=scope)  # another process, that remembers nothing
+    kept.clock.turn(2 * HOURS)  # nobody leads
+    kept.run(["recover"], at_most=400, namespace=scope)
+    assert set(pager.pages) == set(told)
+    assert all("mass failure" in each for each in told)
+    assert pager.cleared == []
+    assert list(kept.records) == []
+    assert all(_opened(kept, place) for place in places)
+
+
+def test_a_mass_failure_that_is_over_is_remembered_no_more(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *_outage_in(["shop"]), notifier=pager)
+    kept.run(["recover"], at_most=300)
+    _mended(kept, "b", "c")
+    kept.run(["recover"], at_most=1200)
+    assert pager.cleared == ["chaoskit/fake/shop/storm"]
+    assert breaker.raging(kept.cluster, kept.clock.now(), "shop") == {}
+    assert {each["target"] for each in kept.records} == {"deployment/cart"}
 
 
 # ---------------------------------------------------------------- the blast radius

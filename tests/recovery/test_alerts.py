@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from tests.acts.fake import FakeCluster
 from tests.recovery import made
 from tests.recovery.made import NOW
 
 from chaoskit import alertmanager
+from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput
+from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.metrics import Sample
-from chaoskit.recovery import alerts, classify, given, issues_in, planner, runbook, storms
+from chaoskit.recovery import (
+    Plan,
+    Reach,
+    alerts,
+    classify,
+    given,
+    issues_in,
+    plan_for,
+    planner,
+    runbook,
+    storms,
+)
 from chaoskit.recovery.detection import Sight
 from chaoskit.recovery.given import Given
 from chaoskit.recovery.guards import Refusal
@@ -93,6 +108,83 @@ def test_an_alert_makes_surer_of_what_the_cluster_shows() -> None:
     assert (after.id, after.hearsay) == (before.id, False)
     assert after.confidence > before.confidence
     assert "alert KubePodImagePullBackOff fires" in after.evidence
+
+
+def test_an_alert_of_what_is_not_seen_changes_neither_class_nor_runbook_nor_remedy() -> None:
+    alert = posted("KubePodImagePullBackOff", deployment="cart")
+    (before,), (after,) = issues_in(CRASHING), issues(CRASHING, alert)
+    assert (after.kind, after.kinds, after.pods) == (before.kind, before.kinds, before.pods)
+    assert _planned(after, CRASHING) == _planned(before, CRASHING) != ("image-cannot-be-pulled", ["notify"])
+
+
+def test_a_busy_pod_is_not_taken_for_a_crashing_one_because_an_alert_says_so() -> None:
+    cart = {"namespace": "shop", "workload": "cart", "pod": "cart-h1-a"}
+    samples = {
+        "cpu_limit_ratio": (Sample(cart, 0.99, NOW),),
+        "cpu_throttled_ratio": (Sample(cart, 0.9, NOW),),
+    }
+    busy = replace(SHOP, blind="", samples=samples)
+    alert = posted("KubePodCrashLooping", pod="cart-h1-a")
+    (before,), (after,) = issues_in(busy), issues(busy, alert)
+    assert (
+        (after.kind, [*after.kinds])
+        == (before.kind, [*before.kinds])
+        == ("cpu-saturation", ["cpu-saturated"])
+    )
+    assert after.confidence == before.confidence
+    assert "alert KubePodCrashLooping fires" in after.evidence
+
+
+def test_a_node_under_pressure_stays_one_whatever_its_network_is_said_to_be() -> None:
+    pressed = made.node("node-1")
+    pressed["status"]["conditions"].append(
+        {"type": "MemoryPressure", "status": "True", "lastTransitionTime": made.ago(60)}
+    )
+    seen = replace(SHOP, topology=made.topology(made.pod("cart-h1-a"), nodes=(pressed,)))
+    alert = posted("NodeNetworkReceiveErrs", node="node-1")
+    (node,) = (each for each in issues(seen, alert) if str(each.target) == "node/node-1")
+    assert (node.kind, [*node.kinds]) == ("node", ["node-pressure"])
+
+
+def _planned(issue: Issue, seen: Sight) -> tuple[str, list[str]]:
+    """The runbook, and what it does."""
+    decision = planner.plan(issue, runbook.defaults(), seen.topology, now=NOW)
+    assert isinstance(decision, Plan)
+    return decision.runbook.name, [rung.action for rung in decision.rungs]
+
+
+def test_what_an_alert_alone_says_is_as_old_as_its_last_word() -> None:
+    said = alertmanager.posted({"alerts": [posted("MemoryNearLimit", deployment="cart")]})
+    old = [replace(each, heard=NOW - timedelta(minutes=6)) for each in said]
+    (issue,) = issues_in(SHOP, heard=alerts.symptoms(old, SHOP).symptoms)
+    decision = planner.plan(issue, runbook.defaults(), SHOP.topology, now=NOW)
+    assert isinstance(decision, Refusal)
+    assert (issue.alerts_alone, decision.guard) == (True, "evidence")
+
+
+class Ends:
+    """Whoever hears of the ends of alerts, or does not."""
+
+    def __init__(self, *, hears: bool) -> None:
+        self.hears_ends = hears
+
+    def fires(self, labels: Mapping[str, str]) -> bool | None:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("ends", "acts"), [(None, False), (Ends(hears=False), False), (Ends(hears=True), True)]
+)
+def test_what_only_an_alert_shows_is_acted_on_where_its_end_is_heard_else_told(
+    ends: Ends | None, acts: bool
+) -> None:
+    cluster = FakeCluster()
+    clock = ManualClock(NOW)
+    reach = Reach(cluster, None, clock, Governor(cluster, clock, Limits()), alerts=ends)
+    (decision,) = plan_for(issues(SHOP, posted("MemoryNearLimit", deployment="cart")), reach, seen=SHOP)
+    assert isinstance(decision, Plan)
+    assert decision.acts == acts
+    assert decision.rungs[-1].action == "notify"
 
 
 def test_an_alert_of_an_earlier_trouble_makes_this_one_no_older() -> None:

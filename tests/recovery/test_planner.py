@@ -266,6 +266,38 @@ def test_what_failed_long_ago_neither_makes_a_share_of_a_namespace_nor_hides_one
     assert all(isinstance(each, Plan) for each in decided) == (not rests)
 
 
+@pytest.mark.parametrize(("ill", "rests"), [(10, True), (5, True), (4, False)])
+def test_a_mass_failure_lasts_until_its_members_are_well_however_old_they_grow(ill: int, rests: bool) -> None:
+    names = [f"w{i}" for i in range(10)]
+    seen = made.topology(deployments=[made.deployment(name) for name in names])
+    began = NOW - timedelta(hours=5)
+    found = classify([replace(symptom("image-pull", name), since=began) for name in names[:ill]], now=NOW)
+    for raging in ({"shop": began + timedelta(minutes=1)}, {}):
+        decided = planner.plan_all(found, BOOKS, seen, now=NOW, namespace="shop", raging=raging)
+        stormy = all(isinstance(each, Refusal) and each.guard == "storm" for each in decided)
+        assert stormy == (rests and bool(raging))
+
+
+def test_what_had_failed_for_weeks_when_a_mass_failure_began_is_no_part_of_it() -> None:
+    names = [f"w{i}" for i in range(10)]
+    seen = made.topology(deployments=[made.deployment(name) for name in names])
+    weeks = NOW - timedelta(weeks=2)
+    found = classify([replace(symptom("image-pull", name), since=weeks) for name in names], now=NOW)
+    raging = {"shop": NOW - timedelta(hours=5)}
+    decided = planner.plan_all(found, BOOKS, seen, now=NOW, namespace="shop", raging=raging)
+    assert all(isinstance(each, Plan) for each in decided)
+
+
+@pytest.mark.parametrize(("ill", "rests"), [(10, True), (5, True), (4, False)])
+def test_so_many_that_fail_by_number_are_one_until_half_of_them_are_well(ill: int, rests: bool) -> None:
+    seen = made.topology(deployments=[made.deployment(f"w{i}") for i in range(50)])
+    began = NOW - timedelta(hours=1)
+    found = classify([replace(symptom("image-pull", f"w{i}"), since=began) for i in range(ill)], now=NOW)
+    raging = {"shop": began + timedelta(minutes=5)}
+    decided = planner.plan_all(found, BOOKS, seen, now=NOW, namespace="shop", raging=raging)
+    assert all(isinstance(each, Refusal) for each in decided) == rests
+
+
 def test_pods_that_have_been_unready_for_long_gather_no_storm() -> None:
     names = [f"w{i}" for i in range(6)]
     pods = [made.pod(f"{n}-h1-a", of=f"{n}-h1", ready=False, age=9000, unready_for=9000) for n in names[:4]]

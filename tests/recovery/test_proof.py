@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +19,7 @@ from chaoskit.recovery import Reach
 from chaoskit.recovery.classification import classify
 from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.proof import Proof
+from chaoskit.recovery.reach import Ends
 from chaoskit.recovery.remedies import Rung
 from chaoskit.recovery.remedies.pods import RestartPod
 from chaoskit.recovery.runbook import Verification
@@ -76,3 +79,40 @@ def test_what_no_signal_shows_needs_none() -> None:
     verdict, took = _proven("crash-loop")
     assert (verdict.holds, verdict.words) == (True, "2 of 2 ready for 5 s")
     assert took < 30
+
+
+# ---------------------------------------------------------------- alerts alone
+
+
+class Heard:
+    """Says whether an alert fires."""
+
+    hears_ends = True
+
+    def __init__(self, *, fires: bool | None) -> None:
+        self._fires = fires
+
+    def fires(self, labels: Mapping[str, str]) -> bool | None:
+        return self._fires
+
+
+def _alerted(alerts: Ends | None) -> Proof:
+    cluster: Watched = cart("a", "b")
+    (issue,) = classify([replace(made.symptom("memory-high"), heard=NOW)], now=NOW)
+    reach = Reach(cluster, None, cluster.clock, Governor(cluster, cluster.clock, Limits()), alerts=alerts)
+    return Proof(issue, reach, Verification(), Journal(cluster.clock, ignore), threading.Event(), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("fires", "answer"), [(False, Answer.YES), (True, Answer.NO), (None, Answer.UNKNOWN)]
+)
+def test_the_end_of_an_alert_is_the_proof_of_what_it_alone_tells(fires: bool | None, answer: Answer) -> None:
+    proof = _alerted(Heard(fires=fires))
+    rung = Rung(RestartPod(action="restart-pod"), (proof.issue.target,), "why")
+    verdict = proof.verify(rung, NOW, Deadline(proof.reach.clock, 30), lambda: None)
+    assert (verdict.answer, proof.can_tell) == (answer, True)
+    assert proof.healed() == (answer is Answer.YES)
+
+
+def test_without_anybody_who_hears_its_end_nothing_can_tell() -> None:
+    assert not _alerted(None).can_tell

@@ -1,12 +1,13 @@
 """The storm breaker: a ConfigMap that keeps every process from recovering after a mass failure was seen.
 
 It closes by itself when its time is up. Whoever sees the storm go on opens it anew; what was seen before is
-nobody's backlog: issues are detected afresh.
+nobody's backlog: issues are detected afresh. It remembers since when the storm goes on, until somebody sees
+that it is over: whoever looks next knows by that who belongs to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,10 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 
 NAME = "chaoskit-storm-breaker"
 UNTIL = "chaoskit.io/open-until"
+SINCE = "chaoskit.io/storm-since"
+
+REMEMBERED = timedelta(hours=24)
+"""So long after it closed a breaker still says since when the storm goes on, where nobody saw its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,14 @@ def opened(cluster: Cluster, now: datetime, *namespaces: str) -> Breaker | None:
 
 def trip(cluster: Cluster, clock: Clock, why: str, rest: timedelta, *, namespace: str = HOME) -> Breaker:
     """No process of chaoskit begins a recovery there for so long."""
-    until = clock.now() + rest
+    now = clock.now()
+    until = now + rest
+    since = raging(cluster, now, namespace).get(namespace, now)
     meta = {
         "name": NAME,
         "namespace": namespace,
         "labels": {kube.MANAGED_BY: "chaoskit"},
-        "annotations": {UNTIL: kube.timestamp(until)},
+        "annotations": {UNTIL: kube.timestamp(until), SINCE: kube.timestamp(since)},
     }
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"why": why}}
     ref = ObjectRef(kube.CONFIG_MAP, namespace, NAME)
@@ -67,6 +74,19 @@ def trip(cluster: Cluster, clock: Clock, why: str, rest: timedelta, *, namespace
     except Conflict:
         cluster.patch(ref, {"metadata": {"annotations": meta["annotations"]}, "data": body["data"]})
     return Breaker(why, until, ref)
+
+
+def raging(cluster: Cluster, now: datetime, *namespaces: str) -> Mapping[str, datetime]:
+    """Since when a mass failure goes on, of those of these namespaces in which one does."""
+    found = {place: _storm(cluster, place) for place in dict.fromkeys(namespaces)}
+    return {p: since for p, (since, until) in found.items() if since and now - REMEMBERED < until}
+
+
+def over(cluster: Cluster, now: datetime, namespace: str = HOME) -> None:
+    """The mass failure there is over, and nothing remembers it, if the breaker has closed by itself."""
+    since, until = _storm(cluster, namespace)
+    if since is not None and until <= now:
+        close(cluster, namespace)
 
 
 def close(cluster: Cluster, namespace: str = HOME) -> bool:
@@ -88,6 +108,15 @@ def _found(cluster: Cluster, places: Sequence[str]) -> Iterator[tuple[ObjectRef,
         except (NotFound, Forbidden):
             continue
         yield ref, (body.get("data") or {}).get("why", ""), _until(kube.annotations_of(body).get(UNTIL))
+
+
+def _storm(cluster: Cluster, place: str) -> tuple[datetime | None, datetime]:
+    """Since when there is a storm, None where no breaker says so, and until when its breaker is open."""
+    try:
+        notes = kube.annotations_of(cluster.get(ObjectRef(kube.CONFIG_MAP, place, NAME)))
+        return kube.time_of(notes.get(SINCE)), _until(notes.get(UNTIL))
+    except (NotFound, Forbidden, ValueError):
+        return None, _NEVER
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 from types import MappingProxyType
 
@@ -37,6 +37,7 @@ from chaoskit.recovery.alerts import SILENCE
 from chaoskit.recovery.attempts import FIELDS
 from chaoskit.recovery.given import Given
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
+from chaoskit.recovery.reach import Ends
 from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import Runbook, defaults
 from chaoskit.recovery.told import Matter
@@ -69,9 +70,17 @@ class AutoRecovery:
 
     `runbooks` are asked before the shipped ones. With `approval`, or where the world's limits say so, a
     person is asked in the cluster before anything is done. Every recovery is kept in the world's store.
+    `alerts` hears when they end; without, nothing is done about what only an alert shows.
     """
 
-    def __init__(self, world: World, *, runbooks: Sequence[Runbook] = (), approval: bool = False) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        runbooks: Sequence[Runbook] = (),
+        approval: bool = False,
+        alerts: Ends | None = None,
+    ) -> None:
         self._world = world
         self._runbooks = tuple(runbooks)
         self._reach = Reach(
@@ -82,6 +91,7 @@ class AutoRecovery:
             notifier=world.notifier,
             hooks=world.hooks,
             approval=approval or world.limits.require_approval,
+            alerts=alerts,
         )
         self._known: tuple[Attempt, ...] = ()
         self._read = -inf
@@ -168,6 +178,14 @@ class AutoRecovery:
             people.tell(matter, why, "critical", "", again=STORM_AGAIN)
         except ChaoskitError as error:
             listen(Warned(world.clock.now(), f"{why}; not everybody knows: {error.message}"))
+
+    def raging(self, namespace: str) -> Mapping[str, datetime]:
+        """Since when a mass failure goes on in the namespace, and in the whole cluster (""); if one does."""
+        return self._world.governor.raging({namespace, ""})
+
+    def calm(self, namespace: str = "") -> None:
+        """The mass failure in the namespace ("" is the whole cluster) was seen to be over."""
+        self._world.governor.calm(namespace)
 
     def clear(
         self,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chaoskit.clock import Clock
@@ -35,8 +35,11 @@ def key_of(alert: Alert) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    """An alert, when it was heard last (monotonic seconds), and whether a posted one was read as well."""
+
     alert: Alert
     at: float
+    read: bool = False
 
 
 class Hearing:
@@ -48,6 +51,7 @@ class Hearing:
         self._posted: dict[Key, _Known] = {}
         self._read: dict[Key, _Known] = {}
         self._over: dict[Key, _Known] = {}
+        self._ends = False
         self._lock = threading.Lock()
 
     def post(self, alerts: Iterable[Alert]) -> int:
@@ -61,6 +65,7 @@ class Hearing:
                     self._posted[key] = _Known(alert, now)
                     self._over.pop(key, None)
                 else:
+                    self._ends = True
                     self._read.pop(key, None)
                     self._end(key, alert, now)
             excess = list(self._posted)[: max(0, len(self._posted) - MOST)]
@@ -69,25 +74,52 @@ class Hearing:
         return len(excess)
 
     def ask(self) -> None:
-        """What Alertmanager says is known; `Unavailable` when it does not answer."""
+        """What Alertmanager says is known; `Unavailable` when it does not answer.
+
+        Its answer goes before what was posted: what it had, and has no more, is over. What it never had comes
+        from somebody else.
+        """
         if self.source is None:
             return
+        asked = self._clock.monotonic()
         found = self.source.firing()
         now = self._clock.monotonic()
         with self._lock:
             read = {key_of(each): _Known(each, now) for each in found if each.state == "firing"}
-            for key in self._read.keys() - read.keys() - self._posted.keys():
-                self._end(key, self._read[key].alert, now)
+            for key, each in {**self._read, **self._posted}.items():
+                had = key in self._read or each.read
+                if had and key not in read and each.at <= asked:
+                    self._posted.pop(key, None)
+                    self._end(key, each.alert, now)
             self._read = read
-            for key in read:
+            for key, each in read.items():
                 self._over.pop(key, None)
+                if key in self._posted:
+                    self._posted[key] = replace(each, read=True)
 
     def firing(self) -> tuple[Alert, ...]:
         """All that fire."""
         with self._lock:
             self._age(self._posted, FORGOTTEN)
             self._age(self._read, OLD)
-            return tuple(each.alert for each in {**self._read, **self._posted}.values())
+            known = {**self._posted, **self._read}
+            now, wall = self._clock.monotonic(), self._clock.now()
+            return tuple(
+                replace(each.alert, heard=wall - timedelta(seconds=now - each.at)) for each in known.values()
+            )
+
+    @property
+    def hears_ends(self) -> bool:
+        """Whether the end of an alert will be heard: Alertmanager is asked, or an end was posted before."""
+        with self._lock:
+            return self.source is not None or self._ends
+
+    def fires(self, labels: Mapping[str, str]) -> bool | None:
+        """Whether the alert with these labels fires, False: it has ended; None: nobody says."""
+        key = frozenset(labels.items())
+        if any(key_of(each) == key for each in self.firing()):
+            return True
+        return False if any(key_of(each) == key for each in self.over()) else None
 
     def over(self) -> tuple[Alert, ...]:
         """Those that have ended of late, as they were while they fired."""
@@ -100,6 +132,7 @@ class Hearing:
         with self._lock:
             for each in (self._posted, self._read, self._over):
                 each.clear()
+            self._ends = False
 
     def _end(self, key: Key, alert: Alert, now: float) -> None:
         self._over.pop(key, None)

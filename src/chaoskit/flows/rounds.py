@@ -71,11 +71,15 @@ class Rounds:
         decided = self._recovery.plan(issues, seen, namespace=namespace)
         if namespace:
             known = [place for place, _ in seen.topology.workloads if place == namespace]
-            self._weather.saw(namespace, issues, len(known), every, seen.at)
-        storms = self._weather.storms(namespace, decided, seen.at)
+            self._weather.saw(namespace, issues, len(known), every)
+        raging = self._recovery.raging(namespace)
+        storms = self._weather.storms(namespace, decided, seen.at, raging)
         for storm in storms.values():
             self._recovery.rest(storm.why, storm.namespace, listen=self._listen)
-        if (wide := storms.get("")) is not None:
+        for place in raging:
+            if self._weather.is_over(place):
+                self._recovery.calm(place)
+        if (wide := storms.get("") or self._weather.unsure(raging)) is not None:
             decided = tuple(wide.refusal(each.issue) if _acts(each) else each for each in decided)
         over = self._recovery.hear(self._about(namespace, every, self._hearing.over()), seen)
         self._clear(namespace, seen, issues, {_name(each.target) for each in over.symptoms})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from chaoskit import kube
@@ -91,6 +91,16 @@ class Governor:
         """The storm breaker is open for the namespace ("" is the whole cluster), as long as limits say."""
         rest = timedelta(seconds=self.limits.storm_rest)
         return breaker.trip(self._cluster, self._clock, why, rest, namespace=namespace or HOME)
+
+    def raging(self, namespaces: Iterable[str]) -> Mapping[str, datetime]:
+        """Since when a mass failure goes on, of these namespaces ("" is the whole cluster) where one does."""
+        places = {place or HOME: place for place in namespaces}
+        found = breaker.raging(self._cluster, self._clock.now(), *places)
+        return {places[home]: since for home, since in found.items()}
+
+    def calm(self, namespace: str = "") -> None:
+        """The mass failure there was seen to be over; an open breaker stays so until its time is up."""
+        breaker.over(self._cluster, self._clock.now(), namespace or HOME)
 
     def remembers(self, act: Act) -> float:
         """Seconds for which an ended ledger of this kind is needed by any guard; 0: not at all."""

@@ -69,12 +69,16 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert that Prometheus reports: its labels, state (pending or firing) and since when."""
+    """An alert that Prometheus reports: its labels, state (pending or firing) and since when.
+
+    `heard` is when it was last said to be so, None: just now.
+    """
 
     name: str
     labels: Mapping[str, str]
     state: str
     since: datetime
+    heard: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

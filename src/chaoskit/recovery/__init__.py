@@ -16,7 +16,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import alerts, approving, escalation, executor, planner, runbook
+from chaoskit.recovery import admission, alerts, approving, escalation, executor, planner, runbook
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.admission import admitted, refusal_words
 from chaoskit.recovery.alerts import Heard
@@ -81,14 +81,16 @@ def issues_in(
     """What there is to recover from in an observation, roots first, then the gravest.
 
     `only` leaves out the issues of others; what they are the roots of still says so. `heard` is what alerts
-    say: what of it is not to be seen comes last, explains nothing and is not acted on. `given` is what
-    whoever asks has measured.
+    say: what of it is not to be seen makes surer of what is; where nothing is, it comes last, explains
+    nothing and is not acted on. `given` is what whoever asks has measured.
     """
     own = detect_in(seen)
     weighed = alerts.weighed(heard, own, seen)
     believed = [each for each in weighed if UNSEEN not in each.facts]
-    unseen = [each for each in weighed if UNSEEN in each.facts]
-    found = classify((*own, *believed, *given), votes, topology=seen.topology, now=seen.at)
+    known = {each.target for each in (*own, *believed, *given)}
+    besides = [each for each in weighed if UNSEEN in each.facts and each.target in known]
+    unseen = [each for each in weighed if each.target not in known]
+    found = classify((*own, *believed, *given, *besides), votes, topology=seen.topology, now=seen.at)
     rest = (replace(each, id=f"{each.id}-unseen") for each in classify(unseen, now=seen.at))
     wanted = None if only is None else {(each.namespace, str(each)) for each in only}
     return tuple(
@@ -122,8 +124,12 @@ def plan_for(
         homes.add(DNS_NAMESPACE)  # whoever answers for names is needed by all
     ledgers = [each for place in sorted(homes) for each in reach.governor.accounts(place)]
     past = Past(ledgered(ledgers), tuple(history))
-    decided = planner.plan_all(issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace)
-    return tuple(_asked(_told(each, reach), reach) for each in decided)
+    raging = reach.governor.raging({namespace, *(issue.target.namespace for issue in issues)})
+    decided = planner.plan_all(
+        issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace, raging=raging
+    )
+    judged = (admission.provable(each, reach) for each in decided)
+    return tuple(_asked(_told(each, reach), reach) for each in judged)
 
 
 def _asked(decision: Decision, reach: Reach) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from chaoskit.errors import Refused
@@ -9,6 +10,7 @@ from chaoskit.governor import Governor
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Plan
+from chaoskit.recovery.reach import Reach
 
 
 def admit(plan: Plan, governor: Governor, *, drill: bool = False) -> None:
@@ -41,6 +43,20 @@ def admitted(decision: Decision, governor: Governor, *, drill: bool = False) -> 
     except Refused as error:
         return refusal_of(decision.issue, error)
     return decision
+
+
+def provable(decision: Decision, reach: Reach) -> Decision:
+    """What only an alert shows, whose end nobody would hear, is told to a person: nothing else is done."""
+    if not isinstance(decision, Plan) or not decision.acts:
+        return decision
+    if not decision.issue.alerts_alone or reach.hears_ends:
+        return decision
+    why = "only an alert shows it, and nobody would hear whether it is over"
+    telling = tuple(rung for rung in decision.rungs if rung.action == "notify")
+    if not telling:
+        return Refusal(decision.issue, "verification", "an end that can be seen", why)
+    others = (f"{rung.action}: {why}" for rung in decision.rungs if rung.action != "notify")
+    return replace(decision, rungs=telling, left_out=(*decision.left_out, *others))
 
 
 def refusal_of(issue: Issue, error: Refused) -> Refusal:

@@ -2,7 +2,7 @@
 
 An alert is old news: it fires some time after what it is about, and is resolved some time after. It says
 where to look; what is wrong there, the cluster and its signals say themselves. Where they cannot, as
-without a Prometheus, the alert alone counts.
+without a Prometheus, the alert alone counts. What they could show and do not makes surer at most.
 """
 
 from __future__ import annotations
@@ -121,20 +121,28 @@ def symptoms(alerts: Iterable[Alert], seen: Sight) -> Heard:
 
 
 def weighed(heard: Iterable[Symptom], own: Iterable[Symptom], seen: Sight) -> tuple[Symptom, ...]:
-    """What was heard, marked `UNSEEN` where the observation could show it and shows nothing at all there.
+    """What was heard, marked `UNSEEN` where the observation could show that kind there and does not.
 
-    An alert may fire since an earlier trouble: what is seen says when this one began.
+    An alert may fire since an earlier trouble: what is seen says when this one began, and of which pods.
     """
     began: dict[ObjectRef, datetime] = {}
+    shown = set()
     for each in own:
         began[each.target] = min(each.since, began.get(each.target, each.since))
-    return tuple(_weighed(each, began, seen) for each in heard)
+        shown.add((each.target, each.kind))
+    return tuple(
+        _weighed(_besides(each, began), seen, shown=(each.target, each.kind) in shown) for each in heard
+    )
 
 
-def _weighed(symptom: Symptom, began: Mapping[ObjectRef, datetime], seen: Sight) -> Symptom:
-    if symptom.target in began:
-        return replace(symptom, since=max(symptom.since, began[symptom.target]))
-    if _out_of_sight(symptom, seen):
+def _besides(symptom: Symptom, began: Mapping[ObjectRef, datetime]) -> Symptom:
+    if symptom.target not in began:
+        return symptom
+    return replace(symptom, since=max(symptom.since, began[symptom.target]), pods=())
+
+
+def _weighed(symptom: Symptom, seen: Sight, *, shown: bool) -> Symptom:
+    if shown or _out_of_sight(symptom, seen):
         return symptom
     return replace(symptom, facts={**symptom.facts, UNSEEN: True})
 
@@ -151,8 +159,9 @@ def _out_of_sight(symptom: Symptom, seen: Sight) -> bool:
 def _symptom(alert: Alert, kind: str, target: ObjectRef, pod: str, now: datetime) -> Symptom:
     severity = _GRAVE.get(alert.labels.get("severity", ""), Severity.MEDIUM)
     pods = (pod,) if pod else ()
-    facts = {"alert": alert.name}
-    return Symptom(kind, target, min(alert.since, now), severity, f"alert {alert.name} fires", pods, facts)
+    facts = {"alert": alert.name, "labels": dict(alert.labels)}
+    since, words = min(alert.since, now), f"alert {alert.name} fires"
+    return Symptom(kind, target, since, severity, words, pods, facts, heard=alert.heard or now)
 
 
 def _kind(alert: Alert) -> str:

@@ -137,10 +137,14 @@ class _Recovery:
         """Something will tell whether it helped; what never can be judged is not done."""
         if not self._proof(plan).can_tell:
             raise Refused(
-                f"only signals can tell whether {self.issue.kind} is over, and they are not waited for",
+                f"only {self._judges} can tell whether {self.issue.kind} is over; they are not waited for",
                 guard="verification",
                 limit="signalsWithin (--confirm) above 0",
             )
+
+    @property
+    def _judges(self) -> str:
+        return "alerts" if self.issue.alerts_alone else "signals"
 
     def _admitted(self, plan: Plan) -> None:
         """Every guard lets the plan pass now; a dead process that stood in the way was cleared away first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,11 @@ UNSEEN = "unseen"
 """The fact of a symptom that somebody told of, and that is not to be seen where it should be."""
 
 
+def believed(symptoms: Sequence[Symptom]) -> tuple[Symptom, ...]:
+    """Those that are seen, or that nothing could show; where there are none, all."""
+    return tuple(each for each in symptoms if UNSEEN not in each.facts) or tuple(symptoms)
+
+
 def called(kind: str, target: ObjectRef) -> str:
     """``cart-pod-crash``; of a stateful set ``cart-pod-crash-statefulset``, since both may be there.
 
@@ -117,8 +122,8 @@ class Issue:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """The kinds of its symptoms."""
-        return frozenset(symptom.kind for symptom in self.symptoms)
+        """The kinds of its symptoms; not of what somebody tells of besides, and is not to be seen."""
+        return frozenset(symptom.kind for symptom in believed(self.symptoms))
 
     @property
     def hearsay(self) -> bool:
@@ -126,9 +131,14 @@ class Issue:
         return all(UNSEEN in symptom.facts for symptom in self.symptoms)
 
     @property
+    def alerts_alone(self) -> bool:
+        """Whether nothing but alerts tells of it, since nothing else could show it."""
+        return not self.hearsay and all(each.heard is not None for each in believed(self.symptoms))
+
+    @property
     def pods(self) -> tuple[str, ...]:
         """The pods that have symptoms."""
-        return tuple(sorted({pod for symptom in self.symptoms for pod in symptom.pods}))
+        return tuple(sorted({pod for symptom in believed(self.symptoms) for pod in symptom.pods}))
 
     def fact(self, name: str) -> Any:
         """A fact of the first symptom that has it; None when none has."""

@@ -93,15 +93,17 @@ def plan_all(
     *,
     now: datetime,
     namespace: str = "",
+    raging: storms.Raging = storms.CALM,
 ) -> tuple[Decision, ...]:
     """A plan or refusal for each issue; when most of what was looked at fails at once, refusals alone.
 
-    While a storm may gather, plans that would act wait; what tells a person alone does not.
+    While a storm may gather, plans that would act wait; what tells a person alone does not. `raging` says
+    since when a mass failure goes on, of each place where one does.
     """
-    if (found := storms.storm(issues, topology, namespace, now=now)) is not None:
+    if (found := storms.storm(issues, topology, namespace, now=now, raging=raging)) is not None:
         return tuple(found.refusal(issue) for issue in issues)
     decisions = (plan(issue, runbooks, topology, past, now=now) for issue in issues)
-    words = storms.gathering(issues, topology, now=now, namespace=namespace)
+    words = storms.gathering(issues, topology, now=now, namespace=namespace, raging=raging)
     return tuple(
         storms.waiting(each.issue, words) if words and isinstance(each, Plan) and each.acts else each
         for each in decisions

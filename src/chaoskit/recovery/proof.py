@@ -52,6 +52,8 @@ class Proof:
     @property
     def can_tell(self) -> bool:
         """Whether anything that is looked at can show that the issue is over."""
+        if self.issue.alerts_alone:
+            return self.reach.hears_ends and self.signals_within > 0
         return not self._only_signals_show_it or self.signals_within > 0
 
     def verify(self, rung: Rung, after: datetime, deadline: Deadline, keep: Keep) -> Verdict:
@@ -122,6 +124,10 @@ class Proof:
 
     def _asked(self, after: datetime, within: float, keep: Keep = _nothing) -> Verdict:
         reach = self.reach
+        if self.issue.alerts_alone:
+            return verification.ended(
+                self.issue, reach.alerts, reach.clock, within=within, stop=self.stop, keep=keep
+            )
         return verification.confirm(
             self.issue, reach.cluster, reach.metrics, reach.clock,
             after=after, within=within, stop=self.stop, keep=keep,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from chaoskit.clock import Clock
 from chaoskit.events import Listener, ignore
@@ -16,11 +18,23 @@ from chaoskit.ports.notifier import Notifier
 from chaoskit.recovery import escalation
 
 
+class Ends(Protocol):
+    """Whoever hears of alerts, and of their ends."""
+
+    @property
+    def hears_ends(self) -> bool:
+        """Whether the end of an alert will be heard."""
+
+    def fires(self, labels: Mapping[str, str]) -> bool | None:
+        """Whether the alert with these labels fires, False: it has ended; None: nobody says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What a recovery reaches: the cluster, its signals (None: there are none), time and the governor.
 
     `hooks` reaches the user's own webhooks. With `approval` a person is asked before anything is done.
+    `alerts` says whether what only an alert shows is over; None: nobody does.
     """
 
     cluster: Cluster
@@ -30,6 +44,12 @@ class Reach:
     notifier: Notifier | None = None
     hooks: Hooks | None = None
     approval: bool = False
+    alerts: Ends | None = None
+
+    @property
+    def hears_ends(self) -> bool:
+        """Whether somebody will say that an alert has ended."""
+        return self.alerts is not None and self.alerts.hears_ends
 
     @property
     def people(self) -> escalation.People:

@@ -1,7 +1,8 @@
 """Mass failure: what fails at once in so many places has one cause, for a person; recovery rests. Pure.
 
 At once is what began of late: what has been broken for long is one trouble each, whose owners know of it, and
-neither fails nor stands by with the others.
+neither fails nor stands by with the others. Age decides who joins, not how long it lasts: whoever belongs to
+a storm that rages counts until it is well. `raging` says since when one does, of each place where one does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from chaoskit import kube
 from chaoskit.documents import duration
@@ -26,6 +28,10 @@ longer than this, it is a mass failure."""
 MANY = 10
 WITHIN = timedelta(minutes=10)
 """So many workloads that began to fail within the last so long are one, in however large a cluster."""
+
+Raging = Mapping[str, datetime]
+CALM: Raging = MappingProxyType({})
+"""Nowhere."""
 
 TROUBLE = timedelta(minutes=1)
 """A pod that ended with an error so lately is in trouble, whatever becomes of it."""
@@ -52,10 +58,10 @@ class Struck:
     of: int = 0
 
     @classmethod
-    def in_(cls, place: str, total: int, failing: Iterable[Issue], now: datetime) -> Struck:
-        """Of so many workloads in this namespace, "" in all."""
+    def in_(cls, place: str, total: int, failing: Iterable[Issue], at: datetime) -> Struck:
+        """Of so many workloads in this namespace, "" in all; `at` is now, or when the storm there began."""
         mine = [each for each in failing if place in {"", each.target.namespace}]
-        fresh = len(lately(mine, now, LASTS))
+        fresh = len(lately(mine, at, LASTS))
         return cls(fresh, total - (len(mine) - fresh))
 
     def __add__(self, other: Struck) -> Struck:
@@ -71,9 +77,9 @@ class Struck:
         return Storm(place, why, f"fewer than {SHARE:.0%}")
 
 
-def lately(issues: Iterable[Issue], now: datetime, within: timedelta) -> tuple[Issue, ...]:
-    """Those that began within so long."""
-    return tuple(each for each in issues if now - each.since <= within)
+def lately(issues: Iterable[Issue], at: datetime, within: timedelta) -> tuple[Issue, ...]:
+    """Those that began within so long before `at`, or since then."""
+    return tuple(each for each in issues if at - each.since <= within)
 
 
 def roots(issues: Iterable[Issue]) -> Mapping[ObjectRef, Issue]:
@@ -88,7 +94,14 @@ def roots(issues: Iterable[Issue]) -> Mapping[ObjectRef, Issue]:
     }
 
 
-def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "", *, now: datetime) -> Storm | None:
+def storm(
+    issues: Sequence[Issue],
+    topology: Topology,
+    namespace: str = "",
+    *,
+    now: datetime,
+    raging: Raging = CALM,
+) -> Storm | None:
     """The mass failure that the issues amount to, or None; `namespace` is what was looked at ("": all).
 
     Counted are roots: a database that takes all its callers down is one failure. Nodes count apart. What
@@ -98,9 +111,13 @@ def storm(issues: Sequence[Issue], topology: Topology, namespace: str = "", *, n
     homes = [place for place, _ in topology.workloads]
     for place in (namespace,) if namespace else ("", *sorted(set(homes))):
         total = homes.count(place) if place else len(homes)
-        if (found := Struck.in_(place, total, failing, now).storm(place)) is not None:
+        if (found := Struck.in_(place, total, failing, raging.get(place, now)).storm(place)) is not None:
             return found
-    return many(failing, namespace, now=now) or _nodes(issues, topology)
+    return (
+        many(failing, namespace, now=now)
+        or still_many(failing, namespace, raging)
+        or _nodes(issues, topology)
+    )
 
 
 def many(failing: Iterable[Issue], place: str = "", *, now: datetime) -> Storm | None:
@@ -110,6 +127,14 @@ def many(failing: Iterable[Issue], place: str = "", *, now: datetime) -> Storm |
     span = duration(WITHIN.total_seconds())
     why = f"{MANY} workloads began to fail within {span}: one cause, for a person"
     return Storm(place, why, f"fewer than {MANY} in {span}")
+
+
+def still_many(failing: Iterable[Issue], place: str, raging: Raging) -> Storm | None:
+    """The mass failure that began with so many by number, while a share of so many has not got well."""
+    if place not in raging or (ill := len(lately(failing, raging[place], WITHIN))) < SHARE * MANY:
+        return None
+    why = f"{ill} workloads that began to fail together still do: one cause, for a person"
+    return Storm(place, why, f"fewer than {SHARE * MANY:.0f} of them")
 
 
 def _nodes(issues: Iterable[Issue], topology: Topology) -> Storm | None:
@@ -124,19 +149,27 @@ def _nodes(issues: Iterable[Issue], topology: Topology) -> Storm | None:
 # ---------------------------------------------------------------- before it is one
 
 
-def gathering(issues: Sequence[Issue], topology: Topology, *, now: datetime, namespace: str = "") -> str:
+def gathering(
+    issues: Sequence[Issue],
+    topology: Topology,
+    *,
+    now: datetime,
+    namespace: str = "",
+    raging: Raging = CALM,
+) -> str:
     """Why to wait for a moment, in words: so many workloads have pods in trouble that a storm may gather.
 
     "" when not. Left out are workloads whose trouble another issue explains, and what has failed for long.
     """
+    began = raging.get(namespace, now)
     explained = {each.target for each in issues if each.root}
     own = [each for each in issues if not each.root and not each.hearsay]
-    failing = {each.target for each in lately(own, now, LASTS)}
+    failing = {each.target for each in lately(own, began, LASTS)}
     known = {each.target for each in own} - failing
     members = [
         w for w in topology.workloads.values() if namespace in {"", w.ref.namespace} and w.ref not in known
     ]
-    troubled = {w.ref for w in members if w.ref not in explained and _troubled(w, now)}
+    troubled = {w.ref for w in members if w.ref not in explained and _troubled(w, now, began)}
     together = (failing | troubled) & {w.ref for w in members}
     if not failing or len(together) < max(AT_LEAST, SHARE * len(members)):
         return ""
@@ -148,15 +181,15 @@ def waiting(issue: Issue, words: str) -> Refusal:
     return Refusal(issue, "storm", f"fewer than {SHARE:.0%} in trouble", words)
 
 
-def _troubled(workload: Workload, now: datetime) -> bool:
+def _troubled(workload: Workload, now: datetime, began: datetime) -> bool:
     """Whether a pod of it is unready of late, or has just ended with an error."""
     alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
-    return any(_unready(pod, now) or _just_failed(pod, now) for pod in alive)
+    return any(_unready(pod, began) or _just_failed(pod, now) for pod in alive)
 
 
-def _unready(pod: Object, now: datetime) -> bool:
+def _unready(pod: Object, at: datetime) -> bool:
     since = kube.unready_since(pod)
-    return since is not None and now - since <= LASTS
+    return since is not None and at - since <= LASTS
 
 
 def _just_failed(pod: Object, now: datetime) -> bool:

@@ -39,6 +39,7 @@ class Symptom:
 
     `kind` is a word such as ``crash-loop``; `evidence` says it in words with units; `since` is when it
     began as far as can be seen; `facts` carry what later decisions need (a revision, a rate, a caller).
+    `heard` is when somebody last told of it, None: it is seen.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Symptom:
     evidence: str
     pods: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    heard: datetime | None = None
 
 
 def unavailable_since(workload: Object, now: datetime) -> datetime:

@@ -14,8 +14,9 @@ from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.recovery import detection
 from chaoskit.recovery.detection import Sight
-from chaoskit.recovery.issues import CLASS_OF, Issue
+from chaoskit.recovery.issues import CLASS_OF, Issue, believed
 from chaoskit.recovery.patience import OUTAGE, Deadline, patiently
+from chaoskit.recovery.reach import Ends
 from chaoskit.recovery.readings import SIGNAL_OF, has_data
 from chaoskit.recovery.standing import STANDING, Answer, Verdict, standing
 from chaoskit.watching import Interest, Sighting, Watching
@@ -166,6 +167,33 @@ def confirm(
         lambda: _signals(issue, cluster, metrics, clock, after), LOOK, Deadline(clock, within),
         clock, stop, keep,
     )  # fmt: skip
+
+
+def ended(
+    issue: Issue,
+    alerts: Ends | None,
+    clock: Clock,
+    *,
+    within: float,
+    stop: threading.Event,
+    keep: Callable[[], None] = lambda: None,
+) -> Verdict:
+    """All alerts that tell of the issue have ended, or did not within so many seconds.
+
+    Raises:
+        Interrupted: `stop` was set.
+    """
+    return _looked(lambda: _firing(issue, alerts, clock), LOOK, Deadline(clock, within), clock, stop, keep)
+
+
+def _firing(issue: Issue, alerts: Ends | None, clock: Clock) -> Verdict:
+    told = [each for each in believed(issue.symptoms) if each.heard is not None]
+    fires = [None if alerts is None else alerts.fires(each.facts.get("labels", {})) for each in told]
+    if True in fires:
+        return Verdict(Answer.NO, "; ".join(e.evidence for e, f in zip(told, fires, strict=True) if f))
+    if None in fires:
+        return Verdict(Answer.UNKNOWN, "nobody says whether the alert has ended")
+    return Verdict(Answer.YES, "the alert has ended", clock.now())
 
 
 def _looked(

@@ -51,7 +51,7 @@ class Recovering:
     ) -> None:
         self._scope, self._say, self._stop, self._hearing = scope, say, stop, hearing
         self._confirm, self._done, self._drill = confirm, done, drill
-        self._recovery = AutoRecovery(world, runbooks=runbooks)
+        self._recovery = AutoRecovery(world, runbooks=runbooks, alerts=hearing)
         self._rounds = Rounds(self._recovery, world, scope, say.listen, hearing, drill=drill)
         self._refused = Once()
         self._unplaced = Once()
