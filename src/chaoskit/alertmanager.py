@@ -92,7 +92,7 @@ def _unread(body: Mapping[str, Any], trouble: str) -> Unread:
     known = labels if isinstance(labels, Mapping) else {}
     own = {name: str(known[name])[:NAME] for name in ("alertname", "namespace") if name in known}
     return Unread(
-        own.get("alertname") or UNNAMED, own, _state(body), datetime.min.replace(tzinfo=UTC), trouble
+        own.get("alertname") or UNNAMED, own, _state(body), datetime.min.replace(tzinfo=UTC), trouble=trouble
     )
 
 
