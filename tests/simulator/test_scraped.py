@@ -21,7 +21,11 @@ from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.prometheus.signals import Signals
 
 TOLD = [signal for signal in CATALOGUE if signal.name not in LACKING]
-IN_FORCE = (("shipping", "errors", 30.0), ("payments", "network-latency", 0.2), ("catalog", "hold-connections", 5.0))
+IN_FORCE = (
+    ("shipping", "errors", 30.0),
+    ("payments", "network-latency", 0.2),
+    ("catalog", "hold-connections", 5.0),
+)
 """What is wrong meanwhile with one pod of each: errors, latency and connections that are never given back."""
 WINDOW = 230
 """Seconds in which the longest window of the rules, two minutes, fills with scrapes, and some steps more."""

@@ -182,7 +182,8 @@ def test_an_unknown_story_is_refused_at_the_start() -> None:
     ("story", "able"), [("memory-leak:crat", "cart, catalog"), ("db-connections:cache", "cart, catalog")]
 )
 def test_a_story_that_cannot_befall_its_workload_is_refused_at_the_start(story: str, able: str) -> None:
-    with pytest.raises(ValueError, match=f"cannot befall shop/{story.partition(':')[2]}, only one of .*{able}"):
+    workload = story.partition(":")[2]
+    with pytest.raises(ValueError, match=f"cannot befall shop/{workload}, only one of .*{able}"):
         InstantCluster(story=story)
 
 

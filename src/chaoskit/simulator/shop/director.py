@@ -62,7 +62,7 @@ class Director:
         self.incidents: list[Incident] = []
 
     def start(self) -> None:
-        """The story that was asked for is under way, once the shop is deployed; orders by ConfigMap are heard.
+        """The story that was asked for is under way in the deployed shop; orders by ConfigMap are heard.
 
         Raises:
             NoSuchStoryError: there is no such story, or no such workload in the shop.
@@ -120,7 +120,7 @@ class Director:
             raise NoSuchStoryError(unknown(name))
 
     def _require(self, kind: str, workload: str) -> None:
-        """Returns when the story can befall the workload, or any; where nothing is deployed, it yet may be."""
+        """Returns when the story can befall the workload, or may once something is deployed."""
         deployed = self._stage.api.list("Deployment.apps", "shop")
         fitting = [body["metadata"]["name"] for body in deployed if _EVERY[kind].fits(_planned(body))]
         if workload and deployed and workload not in fitting:
