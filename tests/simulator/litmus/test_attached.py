@@ -276,14 +276,14 @@ def test_a_container_that_only_starts_when_its_pod_is_going_ends_as_by_sigterm()
     assert told == [("late", "c", "/stub", "end", "143")]
 
 
-def fails() -> Script:
+def panics() -> Script:
     yield 1.0
     raise LookupError("no such thing")
 
 
 def in_the_simulator(engine: Engine, codes: list[int]) -> None:
     start = Invocation(NAMESPACE, "p", "c", "image", (), {}, {})
-    Process(start, engine, lambda _: None, lambda code, _: codes.append(code)).run(fails())
+    Process(start, engine, lambda _: None, lambda code, _: codes.append(code)).run(panics())
 
 
 def in_a_real_container(engine: Engine, codes: list[int]) -> None:
@@ -291,7 +291,7 @@ def in_a_real_container(engine: Engine, codes: list[int]) -> None:
         codes.append(int(command[-1]))
         return Executed(0)
 
-    stubs.StubProcess(cast(stubs.StubContainer, container), engine).run(fails())
+    stubs.StubProcess(cast(stubs.StubContainer, container), engine).run(panics())
 
 
 @pytest.mark.parametrize("binding", [in_the_simulator, in_a_real_container])

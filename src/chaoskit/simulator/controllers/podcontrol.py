@@ -80,10 +80,9 @@ class Claims:
         for one in mine:
             if one not in kept and not pods.is_terminating(one):
                 self._own(one, None)
-        for orphan in self._dependents.find("orphans", workload["metadata"]["namespace"]):
-            if selects(orphan) and self._fits(workload, orphan):
-                kept.append(self._own(orphan, [owned_by(workload)]))
-        return kept
+        orphans = self._dependents.find("orphans", workload["metadata"]["namespace"])
+        fitting = [one for one in orphans if selects(one) and self._fits(workload, one)]
+        return kept + [self._own(one, [owned_by(workload)]) for one in fitting]
 
     def _own(self, one: Object, owners: list[Object] | None) -> Object:
         return self._api.patch(self._kind, *key_of(one), {"metadata": {"ownerReferences": owners}})
