@@ -19,7 +19,8 @@ class Revisions:
 
     def __init__(self, api: Api, informers: Informers) -> None:
         self._api = api
-        self._claims = Claims(api, KIND, informers.of(KIND), pods.stays)
+        self._known = informers.of(KIND)
+        self._claims = Claims(api, KIND, self._known, pods.stays)
 
     def keep(self, workload: Object, digest: str, label: str, mine: Iterable[Object]) -> None:
         """The present template, of that digest, is the newest revision; `label` is what pods say of it."""
