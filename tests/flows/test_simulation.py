@@ -104,9 +104,16 @@ def test_a_simulator_that_was_killed_is_not_running_and_can_be_started_again(tmp
         simulation.down(tmp_path / "sim")
 
 
-def test_a_story_that_does_not_exist_is_said_with_those_that_do(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"no story is called 'frob'; there are .*memory-leak.*quiet"):
-        simulation.up(tmp_path / "sim", story="frob")
+@pytest.mark.parametrize(
+    ("story", "said"),
+    [
+        ("frob", r"no story is called 'frob'; there are .*memory-leak.*quiet"),
+        ("memory-leak:crat", r"memory-leak cannot befall shop/crat, only one of .*cart, catalog, .*shipping"),
+    ],
+)
+def test_a_story_that_cannot_be_is_said_with_those_that_can(tmp_path: Path, story: str, said: str) -> None:
+    with pytest.raises(UnknownName, match=said):
+        simulation.up(tmp_path / "sim", story=story)
     assert not (tmp_path / "sim").exists()
 
 

@@ -83,6 +83,41 @@ def test_what_its_row_forbids_is_refused(api: LocalApi, body: Object, code: int,
     assert said in refused.value.message
 
 
+EXCEPT = "spec.egress[0].to[0].ipBlock.except[0]: Invalid value: "
+NO_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+
+
+@pytest.mark.parametrize(
+    ("cidr", "but", "said"),
+    [
+        ("10.0.0.0/8", "10.1.0.0/16", ""),
+        ("10.0.0.7/8", "10.1.0.7/16", ""),
+        ("fd00::/8", "fd00:1::/32", ""),
+        ("", "10.1.0.0/16", "spec.egress[0].to[0].ipBlock.cidr: Required value"),
+        ("10.0.0.5", "10.0.0.5/32", f'ipBlock.cidr: Invalid value: "10.0.0.5": {NO_CIDR}'),
+        ("10.0.0.0/255.0.0.0", "10.0.0.5/32", NO_CIDR),
+        ("10.0.0.0/33", "10.0.0.5/32", NO_CIDR),
+        ("0.0.0.0/0", "cart/32", f'{EXCEPT}"cart/32": {NO_CIDR}'),
+        ("0.0.0.0/0", "10.0.0.1|5432/32", NO_CIDR),
+        ("10.0.0.0/8", "11.0.0.0/16", f'{EXCEPT}"11.0.0.0/16": must be a strict subset of `cidr`'),
+        ("10.0.0.0/8", "10.0.0.0/8", "must be a strict subset"),
+        ("0.0.0.0/0", "fd00::1/128", "must be a strict subset"),
+    ],
+)
+def test_a_policy_is_about_addresses(api: LocalApi, cidr: str, but: str, said: str) -> None:
+    block = {"cidr": cidr, "except": [but]}
+    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"ipBlock": block}]}]}
+    meta = {"name": "out", "namespace": "default"}
+    body = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}
+    if not said:
+        api.create(body)
+        return
+    with pytest.raises(ApiError) as refused:
+        api.create(body)
+    assert refused.value.code == 422
+    assert said in refused.value.message
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [({"colour": "blue"}, "spec.colour: Invalid value"), ({"string": 3}, "may not get shorter")],

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.engine import Engine, Script
 from chaoskit.simulator.node.programs import Invocation, Process, Programs, execute
 
 RUN = "trap 'exit 0' TERM; echo ready; sleep 3600 & wait"
@@ -100,6 +100,19 @@ def test_the_fault_variable_ends_an_application_with_its_code() -> None:
     started = Started(FAULT="leak=4&exit=3")
     started.engine.run_for(10)
     assert started.ended == (3, "Error", 3.0)
+
+
+def test_a_program_that_fails_ends_as_by_a_panic_and_its_error_is_told() -> None:
+    def fails(_: Process) -> Script:
+        yield 1.0
+        raise LookupError("no such thing")
+
+    programs = Programs()
+    programs.register(lambda _: True, fails)
+    started = Started(programs=programs)
+    with pytest.raises(LookupError):
+        started.engine.run_for(10)
+    assert started.ended == (2, "Error", 1.0)
 
 
 def test_the_program_registered_last_wins() -> None:

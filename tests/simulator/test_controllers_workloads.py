@@ -169,6 +169,53 @@ def test_a_pod_that_fits_is_adopted_instead_of_a_new_one() -> None:
     assert world.get("Pod", "lone")["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet"
 
 
+def uids(world: World, kind: str = "Pod") -> set[str]:
+    return {body["metadata"]["uid"] for body in world.all(kind)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "count"),
+    [("Deployment", {"replicas": 2}, 2), ("StatefulSet", {"replicas": 2, "serviceName": "web"}, 2),
+     ("DaemonSet", {}, 3)],
+)  # fmt: skip
+def test_what_was_orphaned_belongs_to_the_next_of_the_same_selector(
+    kind: str, more: dict[str, Any], count: int
+) -> None:
+    world, spec = World(), workload("web", 2)
+    del spec["replicas"]
+    world.make(kind, "web", spec | more)
+    world.until(lambda: len(world.ready()) == count)
+    world.run(1)
+    dependent = "ReplicaSet.apps" if kind == "Deployment" else "Pod"
+    before, owned = uids(world), uids(world, dependent)
+    world.api.delete(f"{kind}.apps", NAMESPACE, "web", propagation="Orphan")
+    world.run(1)
+    assert world.gone(f"{kind}.apps", "web")
+    uid = world.make(kind, "web", spec | more)["metadata"]["uid"]
+    world.run(10)
+    assert (uids(world), uids(world, dependent)) == (before, owned)
+    owners = [body["metadata"]["ownerReferences"] for body in world.all(dependent)]
+    assert [reference["uid"] for (reference,) in owners] == [uid] * len(owned)
+    status = world.get(f"{kind}.apps", "web")["status"]
+    assert status.get("readyReplicas", status.get("numberReady")) == count
+    assert status.get("updatedReplicas", status.get("updatedNumberScheduled")) == count
+
+
+def test_a_replica_set_of_that_name_that_is_not_selected_is_left_alone() -> None:
+    world = World()
+    world.deployment("web", 1)
+    world.run(3)
+    (first,) = world.all("ReplicaSet.apps")
+    world.api.delete("Deployment.apps", NAMESPACE, "web", propagation="Orphan")
+    world.run(1)
+    world.patch("ReplicaSet.apps", first["metadata"]["name"], metadata={"labels": {"app": "other"}})
+    world.deployment("web", 1)
+    world.until(lambda: rolled_out(world, "web"))
+    assert world.get("Deployment.apps", "web")["status"]["collisionCount"] == 1
+    assert "ownerReferences" not in world.get("ReplicaSet.apps", first["metadata"]["name"])["metadata"]
+    assert len(world.ready()) == 2
+
+
 def test_a_scale_down_takes_the_pods_that_do_not_work_first() -> None:
     world = World()
     world.deployment("cart", 3)

@@ -178,6 +178,15 @@ def test_an_unknown_story_is_refused_at_the_start() -> None:
         InstantCluster(story="meteor")
 
 
+@pytest.mark.parametrize(
+    ("story", "able"), [("memory-leak:crat", "cart, catalog"), ("db-connections:cache", "cart, catalog")]
+)
+def test_a_story_that_cannot_befall_its_workload_is_refused_at_the_start(story: str, able: str) -> None:
+    workload = story.partition(":")[2]
+    with pytest.raises(ValueError, match=f"cannot befall shop/{workload}, only one of .*{able}"):
+        InstantCluster(story=story)
+
+
 def test_a_quiet_day_has_rollouts_restarts_and_batch_jobs_and_no_incident() -> None:
     cluster = InstantCluster(seed=3, story="busy", hours=3)
     names: set[str] = set()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from chaoskit.simulator.cluster import SimulatedCluster
-from chaoskit.simulator.shop.director import unknown
+from chaoskit.simulator.shop.director import NoSuchStoryError, unknown
 
 QUIET = "quiet"
 """The story in which nothing goes wrong."""
@@ -23,7 +23,8 @@ _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """A cluster has run from the moment its status file was written until SIGTERM or SIGINT came."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
     for number in _ENDING:
         signal.signal(number, _end)
     cluster = SimulatedCluster(
@@ -35,14 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         history=timedelta(hours=given.history),
         pods=given.pods,
     )
-    with cluster:
-        try:
-            _keep()
-            _tell(given, cluster)
+    try:
+        with cluster:
+            _live(given, cluster)
+    except NoSuchStoryError as refusal:
+        parser.error(f"argument --story: {refusal}")
+
+
+def _live(given: argparse.Namespace, cluster: SimulatedCluster) -> NoReturn:
+    """Until a signal comes, the state folder says where the cluster is."""
+    try:
+        _keep()
+        _tell(given, cluster)
+        while True:
             threading.Event().wait()
-        finally:
-            for name in ("status.json", "kubeconfig"):
-                (given.state / name).unlink(missing_ok=True)
+    finally:
+        for name in ("status.json", "kubeconfig"):
+            (given.state / name).unlink(missing_ok=True)
 
 
 def _keep() -> None:

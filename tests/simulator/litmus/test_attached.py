@@ -14,13 +14,14 @@ from chaoskit.simulator import controllers
 from chaoskit.simulator.api import Access, ApiError, Change, Object
 from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.controllers.scheduler import Scheduler
-from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.engine import Engine, Script
 from chaoskit.simulator.execution import Executed
 from chaoskit.simulator.litmus import attached, stubs
 from chaoskit.simulator.litmus.account import Account
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 from chaoskit.simulator.litmus.manifests import install
 from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node.programs import Invocation, Process
 from chaoskit.simulator.objects import timestamp
 
 Answer = Callable[[Sequence[str]], Executed]
@@ -273,3 +274,33 @@ def test_a_container_that_only_starts_when_its_pod_is_going_ends_as_by_sigterm()
     stubs.StubProcesses(cast(stubs.Remote, Late()), engine).start(never)
     engine.run_for(1)
     assert told == [("late", "c", "/stub", "end", "143")]
+
+
+def panics() -> Script:
+    yield 1.0
+    raise LookupError("no such thing")
+
+
+def in_the_simulator(engine: Engine, codes: list[int]) -> None:
+    start = Invocation(NAMESPACE, "p", "c", "image", (), {}, {})
+    Process(start, engine, lambda _: None, lambda code, _: codes.append(code)).run(panics())
+
+
+def in_a_real_container(engine: Engine, codes: list[int]) -> None:
+    def container(*command: str) -> Executed:
+        codes.append(int(command[-1]))
+        return Executed(0)
+
+    stubs.StubProcess(cast(stubs.StubContainer, container), engine).run(panics())
+
+
+@pytest.mark.parametrize("binding", [in_the_simulator, in_a_real_container])
+def test_a_program_that_fails_ends_with_2_wherever_it_runs(
+    binding: Callable[[Engine, list[int]], None],
+) -> None:
+    engine, codes = Engine(start=START), list[int]()
+    binding(engine, codes)
+    with pytest.raises(LookupError):
+        engine.run_for(2)
+    engine.run_for(2)
+    assert codes == [2]

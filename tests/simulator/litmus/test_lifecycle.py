@@ -258,6 +258,37 @@ def test_a_partition_is_a_network_policy_with_the_engines_uid_until_it_ends() ->
     assert [t["chaosStatus"] for t in targets] == ["reverted", "reverted"]
 
 
+@pytest.mark.parametrize(
+    ("env", "code", "said"),
+    [
+        ({"DESTINATION_IPS": "cart"}, "CHAOS_INJECT_ERROR", "cart/32"),
+        ({"DESTINATION_IPS": "10.0.0.1|5432"}, "CHAOS_INJECT_ERROR", "10.0.0.1|5432/32"),
+        ({"DESTINATION_IPS": "fd00::1"}, "CHAOS_INJECT_ERROR", "strict subset"),
+        ({"PORTS": "tcp: 5432"}, "GENERIC_ERROR", "tcp has no list of numbers but 5432"),
+        ({"PORTS": "tcp: [http]"}, "GENERIC_ERROR", "tcp has no list of numbers"),
+    ],
+)
+def test_a_partition_from_what_is_no_address_is_an_error(env: dict[str, str], code: str, said: str) -> None:
+    lab = town()
+    lab.api.create(chaos("pod-network-partition", env))
+    lab.engine.run_for(60)
+    assert verdict(lab, "pod-network-partition")[1] == "Error"
+    told = result(lab, "pod-network-partition")["status"]["experimentStatus"]["errorOutput"]
+    assert told["errorCode"] == code
+    assert said in told["reason"]
+    assert lab.api.list(POLICY, NAMESPACE) == ()
+
+
+def test_a_probe_whose_expression_is_none_is_an_error_and_no_endless_run() -> None:
+    lab = town()
+    comparator = {"type": "string", "criteria": "matches", "value": "["}
+    wanted = probe("cmdProbe", "SOT", {"command": "echo well", "comparator": comparator})
+    lab.api.create(chaos("pod-delete", probe=[wanted]))
+    lab.engine.run_for(60)
+    assert verdict(lab, "pod-delete")[1] == "Error"
+    assert status(lab)["engineStatus"] == "completed"
+
+
 @pytest.mark.parametrize(("sloppy", "left"), [(False, 0), (True, 1)])
 def test_an_aborted_partition_goes_unless_the_abort_is_sloppy(sloppy: bool, left: int) -> None:
     lab = town(Knobs(sloppy_abort=sloppy))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import podspecs
@@ -18,6 +19,7 @@ _IMMUTABLE_POD = (
     "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
     "previously negative)"
 )
+_NO_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
 def pod(pod: Object) -> Iterator[Cause]:
@@ -133,11 +135,45 @@ def _not_negative(spec: Object, key: str, path: str) -> Iterator[Cause]:
 
 
 def network_policy(policy: Object) -> Iterator[Cause]:
-    """It selects pods, for directions that there are."""
-    yield from _selector(policy["spec"].get("podSelector"), "spec.podSelector")
-    for index, kind in enumerate(policy["spec"]["policyTypes"]):
+    """It selects pods, for directions that there are, and its blocks of addresses are some."""
+    spec = policy["spec"]
+    yield from _selector(spec.get("podSelector"), "spec.podSelector")
+    for index, kind in enumerate(spec["policyTypes"]):
         if kind not in {"Ingress", "Egress"}:
             yield unsupported(f"spec.policyTypes[{index}]", kind, ("Ingress", "Egress"))
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
+        for index, rule in enumerate(spec.get(direction) or ()):
+            for place, peer in enumerate(rule.get(peers) or ()):
+                if peer.get("ipBlock") is not None:
+                    path = f"spec.{direction}[{index}].{peers}[{place}].ipBlock"
+                    yield from _ip_block(peer["ipBlock"], path)
+
+
+def _ip_block(block: Object, path: str) -> Iterator[Cause]:
+    """Addresses as a CIDR, and smaller ones within it that are excepted."""
+    if not block.get("cidr"):
+        yield required(f"{path}.cidr")
+        return
+    whole = _network(block["cidr"])
+    if whole is None:
+        yield wrong(f"{path}.cidr", printed(block["cidr"]), _NO_CIDR)
+        return
+    for index, text in enumerate(block.get("except") or ()):
+        part, field = _network(text), f"{path}.except[{index}]"
+        if part is None:
+            yield wrong(field, printed(text), _NO_CIDR)
+        elif part.network_address not in whole or part.prefixlen <= whole.prefixlen:
+            yield wrong(field, printed(str(part)), "must be a strict subset of `cidr`")
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    """The addresses of a CIDR; None for what is none, as an address without the length of its prefix."""
+    if not re.fullmatch(r"[0-9A-Fa-f.:]+/\d{1,3}", text):
+        return None
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
 
 
 def budget(budget: Object) -> Iterator[Cause]:

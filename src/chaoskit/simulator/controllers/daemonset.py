@@ -10,7 +10,7 @@ from chaoskit.simulator.controllers import daemonplan, pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.daemonplan import Places
 from chaoskit.simulator.controllers.placement import fits_labels, tolerates_all
-from chaoskit.simulator.controllers.podcontrol import PodControl, look_when_available
+from chaoskit.simulator.controllers.podcontrol import Claims, PodControl, look_when_available
 from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.recorder import Recorder
@@ -43,9 +43,10 @@ class DaemonSets:
         self._events = Recorder(api, engine, "daemonset-controller")
         self._control = PodControl(api, self._events)
         self._patience: dict[tuple[str, str], Patience] = {}
-        self._pods.index("controller", pods.controller_uid)
+        self._claims = Claims(api, "Pod", self._pods)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
+        self._claims.wake(self._queue, self._sets)
         self._nodes.on_change(self._node_changed)
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
@@ -64,7 +65,7 @@ class DaemonSets:
         if daemon_set is None:
             return
         digest = pods.template_hash(daemon_set["spec"]["template"])
-        mine = self._pods.find("controller", daemon_set["metadata"]["uid"])
+        mine = self._claims.of(daemon_set)
         places, spec = daemonplan.by_node(mine, _target), _pod_spec(daemon_set)
         nodes = {node["metadata"]["name"]: node for node in self._nodes.all()}
         wanted = {name for name, node in nodes.items() if _takes(node, spec)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods, progress, rollout
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
+from chaoskit.simulator.controllers.podcontrol import Claims
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone, owned_by, timestamp
 from chaoskit.simulator.recorder import Recorder
@@ -40,9 +41,10 @@ class Deployments:
         self._sets = informers.of("ReplicaSet.apps")
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "deployment-controller")
-        self._sets.index("controller", pods.controller_uid)
+        self._claims = Claims(api, "ReplicaSet.apps", self._sets, pods.stays)
         self._deployments.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._sets.on_change(self._set_changed)
+        self._claims.wake(self._queue, self._deployments)
 
     def _set_changed(self, old: Object | None, new: Object | None) -> None:
         for replica_set in (old, new):
@@ -53,7 +55,7 @@ class Deployments:
         deployment = self._deployments.get(key)
         if deployment is None:
             return
-        sets = self._sets.find("controller", deployment["metadata"]["uid"])
+        sets = self._claims.of(deployment)
         sets.sort(key=lambda item: (item["metadata"]["creationTimestamp"], _revision(item)))
         new = _newest_matching(deployment, sets)
         if "deletionTimestamp" in deployment["metadata"]:
@@ -185,7 +187,21 @@ class Deployments:
         }
         if spec.get("minReadySeconds"):
             body["spec"]["minReadySeconds"] = spec["minReadySeconds"]
-        return self._api.create(body)
+        try:
+            return self._api.create(body)
+        except ApiError as error:
+            if error.reason == "AlreadyExists":
+                self._collided(deployment, body)
+            raise
+
+    def _collided(self, deployment: Object, body: Object) -> None:
+        """Another replica set's name was met: the next try, after the refusal, is made under another one."""
+        there = self._api.get("ReplicaSet.apps", *key_of(body))
+        if there is None or pods.controller_uid(there) == (deployment["metadata"]["uid"],):
+            return  # it is gone, or our own, of which the informer has not heard yet
+        status = clone(deployment.get("status") or {})
+        status["collisionCount"] = status.get("collisionCount", 0) + 1
+        self._api.update({**deployment, "status": status}, "status")
 
     def _adjusted(self, deployment: Object, new: Object, revision: int) -> Object:
         """The replica set found for the template bears the newest revision, and remembers its older ones."""

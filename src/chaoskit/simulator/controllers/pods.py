@@ -41,6 +41,11 @@ def is_terminating(pod: Object) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
 
+def stays(_: Object, orphan: Object) -> bool:
+    """True when a workload may adopt the object: it is not on its way out."""
+    return not is_terminating(orphan)
+
+
 def is_active(pod: Object) -> bool:
     """True for a pod that counts as a replica: neither ended nor deleted."""
     return not is_finished(pod) and not is_terminating(pod)

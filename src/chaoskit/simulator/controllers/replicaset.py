@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
-from chaoskit.simulator.controllers.podcontrol import PodControl, look_when_available
+from chaoskit.simulator.controllers.podcontrol import Claims, PodControl, look_when_available
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import owned_by, timestamp
+from chaoskit.simulator.objects import timestamp
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "ReplicaSet.apps"
@@ -27,55 +26,27 @@ class ReplicaSets:
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "replicaset-controller")
         self._control = PodControl(api, self._events)
-        self._pods.index("controller", pods.controller_uid)
-        self._pods.index("orphans", pods.orphan_namespace)
-        self._sets.index("namespace", pods.namespace_of)
+        self._claims = Claims(api, "Pod", self._pods)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
+        self._claims.wake(self._queue, self._sets)
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         for pod in (old, new):
             if pod is not None:
                 self._queue.owner("ReplicaSet", pod)
-        if new is not None and pods.orphan_namespace(new) and pods.is_active(new):
-            self._offer(new)
-
-    def _offer(self, orphan: Object) -> None:
-        labels = orphan["metadata"].get("labels") or {}
-        for replica_set in self._sets.find("namespace", orphan["metadata"]["namespace"]):
-            if selectors.of(replica_set["spec"]["selector"])(labels):
-                self._queue.enqueue(key_of(replica_set))
 
     def _reconcile(self, key: Key) -> None:
         replica_set = self._sets.get(key)
         if replica_set is None:
             return
-        mine = self._claim(replica_set)
+        mine = self._claims.of(replica_set)
         failure = None
         if "deletionTimestamp" not in replica_set["metadata"]:
             failure = self._scale(replica_set, [pod for pod in mine if pods.is_active(pod)])
         self._publish(replica_set, mine, failure)
         if failure is not None:
             raise failure
-
-    def _claim(self, replica_set: Object) -> list[Object]:
-        """Its pods: those it released or adopted just now included as they will be."""
-        selects = selectors.of(replica_set["spec"]["selector"])
-        mine = self._pods.find("controller", replica_set["metadata"]["uid"])
-        kept = [p for p in mine if selects(p["metadata"].get("labels") or {})]
-        if "deletionTimestamp" in replica_set["metadata"]:
-            return kept
-        for pod in mine:
-            if pod not in kept and not pods.is_terminating(pod):
-                self._set_owners(pod, None)
-        for orphan in self._pods.find("orphans", replica_set["metadata"]["namespace"]):
-            if selects(orphan["metadata"].get("labels") or {}) and pods.is_active(orphan):
-                self._set_owners(orphan, [owned_by(replica_set)])
-                kept.append(orphan)
-        return kept
-
-    def _set_owners(self, pod: Object, owners: list[Object] | None) -> None:
-        self._api.patch("Pod", *key_of(pod), {"metadata": {"ownerReferences": owners}})
 
     def _scale(self, replica_set: Object, active: list[Object]) -> ApiError | None:
         missing = replica_set["spec"].get("replicas", 1) - len(active)

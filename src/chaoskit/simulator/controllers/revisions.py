@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, key_of
+from chaoskit.simulator.controllers.podcontrol import Claims
 from chaoskit.simulator.objects import clone, owned_by
 
 KIND = "ControllerRevision.apps"
@@ -19,11 +20,11 @@ class Revisions:
     def __init__(self, api: Api, informers: Informers) -> None:
         self._api = api
         self._known = informers.of(KIND)
-        self._known.index("controller", pods.controller_uid)
+        self._claims = Claims(api, KIND, self._known, pods.stays)
 
     def keep(self, workload: Object, digest: str, label: str, mine: Iterable[Object]) -> None:
         """The present template, of that digest, is the newest revision; `label` is what pods say of it."""
-        known = self._known.find("controller", workload["metadata"]["uid"])
+        known = self._claims.of(workload)
         name = f"{workload['metadata']['name']}-{digest}"
         newest = max((one["revision"] for one in known), default=0)
         found = next((one for one in known if one["metadata"]["name"] == name), None)

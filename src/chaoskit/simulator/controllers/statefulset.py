@@ -7,7 +7,7 @@ import re
 from chaoskit.simulator.api import Api, ApiError, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
-from chaoskit.simulator.controllers.podcontrol import look_when_available
+from chaoskit.simulator.controllers.podcontrol import Claims, look_when_available
 from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import clone
@@ -27,9 +27,10 @@ class StatefulSets:
         self._queue = Reconciler(engine, self._reconcile)
         self._events = Recorder(api, engine, "statefulset-controller")
         self._revisions = Revisions(api, informers)
-        self._pods.index("controller", pods.controller_uid)
+        self._claims = Claims(api, "Pod", self._pods, _is_member)
         self._sets.on_change(lambda old, new: self._queue.enqueue(key_of(new or old or {})))
         self._pods.on_change(self._pod_changed)
+        self._claims.wake(self._queue, self._sets)
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         pod = new or old
@@ -43,7 +44,7 @@ class StatefulSets:
         meta = stateful_set["metadata"]
         digest = pods.template_hash(stateful_set["spec"]["template"])
         newest = f"{meta['name']}-{digest}"
-        mine = {_ordinal(pod): pod for pod in self._pods.find("controller", meta["uid"])}
+        mine = {_ordinal(pod): pod for pod in self._claims.of(stateful_set)}
         if "deletionTimestamp" not in meta:
             self._revisions.keep(stateful_set, digest, newest, mine.values())
             self._step(stateful_set, mine, newest)
@@ -191,6 +192,12 @@ def _keeps(stateful_set: Object, ordinal: int) -> bool:
     if rolling is None:
         return bool(ordinal < (stateful_set.get("status") or {}).get("currentReplicas", 0))
     return bool(ordinal < rolling.get("partition", 0))
+
+
+def _is_member(stateful_set: Object, pod: Object) -> bool:
+    """True for a pod that stays, under a name that the set gives."""
+    name = f"{stateful_set['metadata']['name']}-{_ordinal(pod)}"
+    return pod["metadata"]["name"] == name and pods.stays(stateful_set, pod)
 
 
 def _ordinal(pod: Object) -> int:

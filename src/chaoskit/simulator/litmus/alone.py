@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from chaoskit.simulator.api import Object
+from chaoskit.simulator.api import ApiError, Object
 from chaoskit.simulator.engine import Script
 from chaoskit.simulator.litmus import disturbances, targets
 from chaoskit.simulator.litmus.account import Account
@@ -84,7 +84,11 @@ def partition(chaos: Chaos) -> Script:
     pods = targets.resolve(chaos.me.api, [wanted], 100, chaos.me.world.engine.random)
     body = policy(chaos.me.env, f"{chaos.me.experiment}-np-{run_id(chaos.me.world.engine.random)}", wanted)
     yield from chaos.begin_probes()
-    chaos.me.api.create(body)
+    try:
+        chaos.me.api.create(body)
+    except ApiError as error:
+        reason = f"failed to create network policy: {error.message}"
+        raise ChaosError("CHAOS_INJECT_ERROR", reason) from error
 
     def undo() -> None:
         chaos.me.api.delete(_POLICY, wanted.namespace, body["metadata"]["name"])
@@ -134,7 +138,13 @@ def _ports(text: str) -> list[Object]:
         told: Any = yaml.safe_load("{" + text.strip().strip("{}") + "}")
     except yaml.YAMLError as error:
         raise ChaosError("GENERIC_ERROR", f"failed to unmarshal the ports: {error}") from error
-    return [{"protocol": name.upper(), "port": port} for name, ports in told.items() for port in ports or ()]
+    for name, ports in told.items():
+        if not isinstance(ports or [], list) or not all(isinstance(port, int) for port in ports or ()):
+            reason = f"failed to unmarshal the ports: {name} has no list of numbers but {ports!r}"
+            raise ChaosError("GENERIC_ERROR", reason)
+    return [
+        {"protocol": str(name).upper(), "port": port} for name, ports in told.items() for port in ports or ()
+    ]
 
 
 def by_exec(chaos: Chaos) -> Script:

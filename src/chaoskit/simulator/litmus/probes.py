@@ -250,9 +250,17 @@ _TEXT: Mapping[str, Callable[[str, str], bool]] = {
     "equal": operator.eq,
     "notEqual": operator.ne,
     "contains": operator.contains,
-    "matches": lambda actual, wanted: re.search(wanted, actual) is not None,
-    "notMatches": lambda actual, wanted: re.search(wanted, actual) is None,
+    "matches": lambda actual, wanted: _matches(wanted, actual),
+    "notMatches": lambda actual, wanted: not _matches(wanted, actual),
 }
+
+
+def _matches(expression: str, text: str) -> bool:
+    try:
+        return re.search(expression, text) is not None
+    except re.error as error:
+        reason = f"The probe regex '{expression}' is not a valid expression"
+        raise ChaosError("GENERIC_ERROR", reason) from error
 
 
 def compare(kind: str, criteria: str, actual: str, wanted: str) -> bool:

@@ -29,7 +29,7 @@ class Process(Protocol):
 
 
 Program = Callable[[Object, Process], Script | None]
-"""Called with the pod when its container starts; the end of the script is exit code 0."""
+"""Called with the pod when its container starts; the end of the script is exit code 0, of a failing one 2."""
 
 
 class Processes(Protocol):

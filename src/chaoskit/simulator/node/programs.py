@@ -111,7 +111,10 @@ class Process:
             self.on_term()
 
     def run(self, script: Script) -> None:
-        """`script` is under way, instead of any earlier one; its end is an exit with 0, or out of memory."""
+        """`script` is under way, instead of any earlier one.
+
+        Its end is an exit with 0, a failing one's with 2, as of a panic, or out of memory.
+        """
         self._stop()
         self._script = script
         self._advance()
@@ -126,6 +129,9 @@ class Process:
             self.exit(0)
         except OutOfMemoryError:
             self._due = self._engine.call_later(_OUT_OF_MEMORY_AFTER, self._out_of_memory)
+        except Exception:
+            self.exit(2)
+            raise
         else:
             self.changed()
             if wait != math.inf and not self.over:

@@ -17,7 +17,7 @@ from chaoskit.simulator.shop.faults import FAULTS
 from chaoskit.simulator.shop.harmless import EVENTS, WITH_JOBS, Harmless, slow_start
 from chaoskit.simulator.shop.stage import Incident, Stage
 from chaoskit.simulator.shop.stories import STORIES, TRAINING
-from chaoskit.simulator.traffic.view import Pod
+from chaoskit.simulator.traffic.view import Pod, read_pod
 
 NAMESPACE = "kube-system"
 ORDERS = "simulator-stories"
@@ -39,6 +39,10 @@ _SETTLE = 8.0 * 60
 _logger = logging.getLogger(__name__)
 
 
+class NoSuchStoryError(ValueError):
+    """There is no story of that name, or it cannot befall the workload that was named with it."""
+
+
 def unknown(story: str) -> str:
     """What is wrong with the story's name, and those that there are; "" of one that there is."""
     name = story.partition(":")[0]
@@ -58,7 +62,11 @@ class Director:
         self.incidents: list[Incident] = []
 
     def start(self) -> None:
-        """The story that was asked for is under way; orders by ConfigMap are heard."""
+        """The story that was asked for is under way in the deployed shop; orders by ConfigMap are heard.
+
+        Raises:
+            NoSuchStoryError: there is no such story, or no such workload in the shop.
+        """
         self._config_map(ORDERS, {})
         self._stage.api.watch("ConfigMap", self._ordered)
         for script in self._scripts():
@@ -106,9 +114,18 @@ class Director:
             yield self._harmless(_BUSY_GAP, float("inf"), WITH_JOBS)
             yield self._slow_start()
         elif name in _EVERY:
+            self._require(name, workload)
             yield self._single(name, workload)
         elif name:
-            raise ValueError(unknown(name))
+            raise NoSuchStoryError(unknown(name))
+
+    def _require(self, kind: str, workload: str) -> None:
+        """Returns when the story can befall the workload, or may once something is deployed."""
+        deployed = self._stage.api.list("Deployment.apps", "shop")
+        fitting = [body["metadata"]["name"] for body in deployed if _EVERY[kind].fits(_planned(body))]
+        if workload and deployed and workload not in fitting:
+            able = ", ".join(sorted(fitting))
+            raise NoSuchStoryError(f"{kind} cannot befall shop/{workload}, only one of {able}")
 
     def _incidents(self, until: float, kinds: tuple[str, ...] = TRAINING) -> Script:
         bag: list[str] = []
@@ -216,6 +233,13 @@ class Director:
                 api.patch("ConfigMap", NAMESPACE, name, {"data": data})
         except ApiError as refusal:  # the story goes on without its log
             _logger.warning("cannot write %s: %s", name, refusal)
+
+
+def _planned(deployment: Object) -> Pod:
+    """A pod of the deployment as it will be."""
+    meta, template = deployment["metadata"], deployment["spec"]["template"]
+    named = template["metadata"] | {"name": meta["name"], "namespace": meta["namespace"]}
+    return read_pod({"metadata": named, "spec": template["spec"]}, lambda *_: None)
 
 
 def incident_log(incidents: list[Incident]) -> str:
