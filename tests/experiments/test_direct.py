@@ -40,7 +40,7 @@ from chaoskit.experiments.direct.network import PARTITION, share_left
 from chaoskit.experiments.direct.preparing import SHOWS
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, ExecResult, Kind, Object, ObjectRef
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
@@ -728,6 +728,42 @@ class IsSlow:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cluster, name)
+
+
+class Kills:
+    """A cluster in whose containers `kill` ends so; `works`: after the signal was sent all the same."""
+
+    def __init__(self, cluster: Cluster, ended: ExecResult, *, works: bool) -> None:
+        self._cluster = cluster
+        self._ended = ended
+        self._works = works
+
+    def exec(self, ref: ObjectRef, command: Any, **more: Any) -> ExecResult:
+        if not command[-1].startswith("kill "):
+            return self._cluster.exec(ref, command, **more)
+        if self._works:
+            self._cluster.exec(ref, command, **more)
+        return self._ended
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster, name)
+
+
+def test_a_signal_that_could_not_be_sent_is_no_injection(world: World) -> None:
+    furnish(world, "direct-unkilled")
+    ended = ExecResult("", "sh: kill: Operation not permitted", 1)
+    made = World(cast("Cluster", Kills(world.cluster, ended, works=False)), world.clock)
+    record = made.run(trial("direct-unkilled", "container-kill", duration="1s"))
+    assert record.outcome is Outcome.CANNOT_START, record.reason
+    assert "kill: Operation not permitted" in record.reason
+    assert record.injected_at is None
+
+
+def test_a_shell_that_goes_with_its_container_has_sent_the_signal(world: World) -> None:
+    furnish(world, "direct-gone-too")
+    made = World(cast("Cluster", Kills(world.cluster, ExecResult("", "", 137), works=True)), world.clock)
+    record = made.run(trial("direct-gone-too", "container-kill"))
+    assert record.outcome is Outcome.PASSED, record.reason
 
 
 def test_the_time_of_a_fault_begins_when_all_of_it_is_done(world: World) -> None:

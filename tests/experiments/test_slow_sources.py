@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.experiments.conftest import Until, World
@@ -21,7 +21,9 @@ from chaoskit.errors import Unavailable
 from chaoskit.events import Event
 from chaoskit.experiments import Trial
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.http import Response
+from chaoskit.ports.metrics import Alert, Sample, Series
 
 SLOW = [
     {
@@ -54,8 +56,12 @@ class Slow:
         self.asked.add(url)
         if len(self.asked) == len(SLOW):
             self.when_all_wait()
-        self.in_time &= self.let_go.wait(timeout=15)
+        self.wait()
         raise Unavailable("no answer", service="HTTP")
+
+    def wait(self) -> None:
+        """It is let go."""
+        self.in_time &= self.let_go.wait(timeout=15)
 
 
 class Told:
@@ -67,6 +73,40 @@ class Told:
     def __call__(self, event: Event) -> None:
         for one in self.each:
             one(event)
+
+
+class SlowMetrics:
+    """Prometheus that the fault cuts off: asked for what was, it is as slow as the site."""
+
+    def __init__(self, site: Slow) -> None:
+        self.site = site
+
+    def instant(self, *_: object, **__: object) -> tuple[Sample, ...]:
+        return ()
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        self.site.when_all_wait()
+        self.site.wait()
+        raise Unavailable("no answer", service="Prometheus")
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return ()
+
+
+class SlowLogs:
+    """A cluster whose logs are as slow as the site, and which is quick otherwise."""
+
+    def __init__(self, cluster: Cluster, site: Slow) -> None:
+        self.cluster = cluster
+        self.site = site
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cluster, name)
+
+    def logs(self, *_: object, **__: object) -> str:
+        self.site.when_all_wait()
+        self.site.wait()
+        return "the last words"
 
 
 def directly(world: World, namespace: str, *conditions: Any) -> Trial:
@@ -108,6 +148,45 @@ def test_a_condition_that_aborts_is_heard_while_the_others_are_slow(world: World
     assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
     assert "broken status 500" in record.reason
     assert "aborting" in [each.name for each in record.timeline]
+
+
+def test_a_halt_is_heard_while_prometheus_is_cut_off(world: World) -> None:
+    def put() -> None:
+        halt.halt(world.cluster, world.clock, ["chaos"], "incident")
+
+    site = Slow(put)
+    furnish(world, "slow-prometheus")
+    made = trial("slow-prometheus", "network-partition", duration="10m")
+    try:
+        record = world.run(made, metrics=SlowMetrics(site), listen=Told(site, "undo"))
+    finally:
+        halt.resume(world.cluster, ["chaos"])
+    assert site.in_time
+    assert "chaos is halted in this cluster" in record.reason
+    assert record.undo.state == "confirmed"
+
+
+def test_a_stop_is_heard_while_logs_are_read(world: World) -> None:
+    stop = Stop()
+    stop.signal = 15
+    site = Slow(stop.set)
+    slow = World(cast("Cluster", SlowLogs(world.cluster, site)), world.clock)
+    record = slow.run(directly(world, "slow-logs"), listen=Told(site, "undo"), stop=stop)
+    assert site.in_time
+    assert (record.outcome, record.undo.state) == (Outcome.TERMINATED, "confirmed")
+
+
+def test_a_prometheus_that_does_not_answer_shows_no_effect(world: World) -> None:
+    """Its time is over, nothing was seen: that proves nothing, and why it was not seen is told."""
+    site = Slow()
+    site.let_go.set()
+    furnish(world, "slow-dark")
+    made = trial("slow-dark", "network-partition", duration="1s")
+    record = world.run(made, metrics=SlowMetrics(site))
+    assert record.outcome is Outcome.ERRORED
+    assert "no effect of it was seen" in record.reason
+    warned = [each.detail for each in record.timeline if "cannot be looked for" in each.detail]
+    assert warned == ["its effect cannot be looked for: no answer"]
 
 
 def test_the_verdict_is_told_while_looks_are_under_way_and_they_count_when_they_are_back(

@@ -47,6 +47,19 @@ def test_what_may_be_broken_under_the_fault_is_no_weakness_but_its_time_counts()
     assert course.seconds_to_recover == 34.0
 
 
+def test_what_was_dark_meanwhile_may_have_been_broken_nobody_knows_how_long() -> None:
+    unseen = [look(n, None, tolerated=True) for n in (21, 25, 30)]
+    back = look(60, True, 0.01, stage="after")
+    for during in (unseen, unseen[:1], [look(20, True, 0.01), *unseen], [look(20, False, 0.2), *unseen]):
+        (course,) = courses(run(steady_state=[*during, back]))
+        assert (course.broken_at, course.seconds_to_recover) == (None, None)
+        assert seconds_to_recover(run(steady_state=[*during, back])) is None
+    seen = look(25, True, 0.01, condition="b")
+    assert seconds_to_recover(run(steady_state=[*unseen, back, seen])) is None
+    gap = [look(20, True, 0.01), *unseen[:2], look(35, True, 0.01), back]
+    assert seconds_to_recover(run(steady_state=gap)) == 0.0
+
+
 def test_what_never_broke_took_no_time_and_what_did_not_come_back_has_none() -> None:
     assert seconds_to_recover(run(steady_state=[look(25, True, 0.01)])) == 0.0
     assert seconds_to_recover(run(steady_state=[look(25, True, 0.01), look(40, False, 0.2)])) is None

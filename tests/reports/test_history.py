@@ -102,6 +102,47 @@ def test_where_nothing_was_injected_there_is_nothing_to_judge() -> None:
     assert judge(_at(9, run("interrupted")), history).outcome is Outcome.NO_BASELINE
 
 
+@pytest.mark.parametrize(
+    "outcome", ["errored", "no-baseline", "timed-out", "interrupted", "terminated", "undo-not-confirmed"]
+)
+def test_a_run_that_proved_nothing_is_not_judged(outcome: str) -> None:
+    history = _took(20, 22, 18, 21, 19)
+    for seconds in (0.0, 900.0):
+        stopped = _at(9, weak(seconds_to_recover=seconds) | {"outcome": outcome})
+        judged = judge(stopped, history)
+        assert judged.outcome is Outcome.NO_BASELINE
+        assert judged.words.startswith(f"the run is {outcome.replace('-', ' ')}: ")
+
+
+def _how(**spec: Any) -> dict[str, Any]:
+    return {"experiment": {"kind": "Experiment", "spec": {"fault": {"kind": "pod-delete"}, **spec}}}
+
+
+@pytest.mark.parametrize(
+    "harder",
+    [
+        {"severity": "high"},
+        {"duration": 120.0},
+        {"fault": {"kind": "pod-delete", "parameters": {"force": True}}},
+        {"experiments": [{"name": "pod-delete", "spec": {"components": {"env": [{"name": "FORCE"}]}}}]},
+    ],
+)
+def test_a_harder_experiment_is_another_one_and_no_regression(harder: dict[str, Any]) -> None:
+    usual = _took(20, 22, 18, 21, 19, **_how(duration=30.0))
+    slow = _at(9, weak(seconds_to_recover=90.0, **_how(duration=30.0)))
+    assert judge(slow, usual).outcome is Outcome.REGRESSED
+    escalated = {**slow, **_how(**{"duration": 30.0, **harder})}
+    assert judge(escalated, usual).outcome is Outcome.NO_BASELINE
+    same = [{**each, "experiment": escalated["experiment"]} for each in usual]
+    assert judge(escalated, same).outcome is Outcome.REGRESSED
+
+
+def test_what_else_a_document_says_makes_no_other_experiment() -> None:
+    usual = _took(20, 22, 18, 21, 19, **_how())
+    renamed = _at(9, weak(seconds_to_recover=20.0, **_how(hypothesis="The cart stays.", timeout=600.0)))
+    assert judge(renamed, usual).outcome is Outcome.PASSED
+
+
 def test_only_earlier_runs_of_the_same_experiment_on_the_same_targets_count() -> None:
     others = [
         *_took(*[20] * 5, name="x"), *_took(*[20] * 5, fault="x"), *_took(*[20] * 5, targets=["x"]),

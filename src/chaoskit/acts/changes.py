@@ -1,4 +1,4 @@
-"""One thing to be done to one target: its undo is said before; to do it twice is as good as once."""
+"""One thing to be done to one target: its undo is said before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 class Change:
     """What is done to `target`, in `words`; its `entries` are to be in a ledger before `do` is called.
 
-    `do` answers False when there was nothing to change any more; `idle`: so it was when it was planned.
+    `do` answers False when there was nothing to change any more, and raises when it could not be done; what
+    is written here may be done twice, a signal that is sent may not. `idle`: so it was when it was planned.
     """
 
     target: ObjectRef

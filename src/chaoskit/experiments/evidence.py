@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from chaoskit import kube
@@ -19,16 +20,31 @@ LARGEST = 64 * 1024
 LONGEST = 10.0
 """Seconds in which logs are read at the end: the undo comes after it."""
 
+Aside = Callable[[Callable[[], None]], None]
+"""Has something read, now or by and by."""
+
 
 class Evidence:
-    """What one run keeps. `uid` is the engine's; `targets` are the pods as they were before it."""
+    """What one run keeps. `uid` is the engine's; `targets` are the pods as they were before it.
 
-    def __init__(self, cluster: Cluster, clock: Clock, uid: str, targets: Iterable[Object]) -> None:
+    `aside` has a log read: at once when not said.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        uid: str,
+        targets: Iterable[Object],
+        *,
+        aside: Aside = lambda read: read(),
+    ) -> None:
         self.logs: dict[str, str] = {}
         self.changes: list[str] = []
         self._cluster = cluster
         self._clock = clock
         self._uid = uid
+        self._aside = aside
         self._restarts: dict[tuple[str, str], int] = {}
         self._kept: set[tuple[str, str]] = set()
         self._gone: set[tuple[str, str]] = set()
@@ -83,12 +99,15 @@ class Evidence:
         return ""
 
     def _keep(self, pod: Object, *, previous: bool = False, again: bool = False) -> None:
-        meta = pod["metadata"]
-        if (_key(pod) in self._kept and not again) or len(self.logs) >= MOST:
+        if _key(pod) not in self._kept or again:
+            self._kept.add(_key(pod))
+            self._aside(partial(self._read, pod, previous=previous))
+
+    def _read(self, pod: Object, *, previous: bool) -> None:
+        if len(self.logs) >= MOST:
             return
-        self._kept.add(_key(pod))
         for container in pod["spec"]["containers"]:
-            name = f"{meta['name']}/{container['name']}"
+            name = f"{pod['metadata']['name']}/{container['name']}"
             try:
                 text = self._cluster.logs(
                     kube.ref_of(pod, kube.POD), container=container["name"], tail=TAIL, previous=previous

@@ -94,14 +94,19 @@ class Course:
             return min(measured, key=lambda each: sign * (each.value or 0.0))
         return next((each for each in seen if each.held is False), seen[-1] if seen else None)
 
+    @cached_property
+    def during(self) -> tuple[Look, ...]:
+        """The looks while the fault lasted."""
+        return tuple(each for each in self.under_fault if each.stage == "during")
+
     @property
     def watched(self) -> bool:
-        """Whether it was looked at during the fault: else nobody knows when it broke, or whether it did."""
-        return any(each.stage == "during" for each in self.under_fault)
+        """Whether it was seen during the fault, without a dark stretch: else nobody knows when it broke."""
+        return bool(self.during) and dark([each.held for each in self.during]) is None
 
     @property
     def broken_at(self) -> datetime | None:
-        """Since when it was seen to be broken; None where it never was, or nobody looked in between."""
+        """Since when it was seen to be broken; None where it never was, or was not seen in between."""
         return self.broken[0].at if self.broken and self.watched else None
 
     @property
@@ -119,7 +124,7 @@ class Course:
 
     @property
     def at_most(self) -> float | None:
-        """Seconds from the injection until it held again, where nobody looked in between: no more it took."""
+        """Seconds from the injection until it held again, where nobody saw it in between: no more it took."""
         if self.watched or self.injected_at is None or self.regained_at is None:
             return None
         return (self.regained_at - self.injected_at).total_seconds()
@@ -157,9 +162,9 @@ def seconds_to_recover(run: Document) -> float | None:
     """How long the run's steady state was broken under the fault: the longest of its conditions.
 
     0 where nothing broke. None without an injection, where nobody looked in between, where that was too late
-    to say when one broke, or where one did not come back.
+    to say when one broke, where one was dark meanwhile, or where one did not come back.
     """
-    known = [each.seconds_to_recover for each in courses(run) if each.watched or each.broken]
+    known = [each.seconds_to_recover for each in courses(run) if each.during or each.broken]
     return max((each for each in known if each is not None), default=None) if None not in known else None
 
 

@@ -2,7 +2,7 @@
 
 A run regressed when it took longer than the median of the earlier ones by more than the greatest of: three
 scaled median absolute deviations, a tenth of the median, and five seconds (how often a condition is looked
-at). With fewer than five earlier runs nothing is judged.
+at). With fewer than five earlier runs nothing is judged, and nothing is of a run that proved nothing itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.reports.conditions import stayed_broken
-from chaoskit.reports.reading import counted, disturbed, whom
+from chaoskit.reports.reading import counted, disturbed, outcome_of, whom
 
 LEAST, MOST = 5, 30
 """So many earlier runs at least, and the newest of them at most."""
@@ -23,6 +23,8 @@ DEVIATIONS = 3.0
 NORMAL = 1.4826
 """What makes the MAD of a normal distribution its standard deviation."""
 SHARE, LOOKS = 0.1, 5.0
+PROVED = frozenset({Outcome.PASSED, Outcome.WEAKNESS_FOUND})
+"""What a run ends with that was judged itself; only such runs are judged here, or compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ def judge(run: Document, history: Iterable[Document]) -> Judgement:
         return Judgement(
             Outcome.NO_BASELINE, "nothing was injected: there is nothing to recover from", seconds
         )
+    if outcome_of(run) not in PROVED:
+        words = f"the run is {outcome_of(run).words}: what it took to recover proves nothing"
+        return Judgement(Outcome.NO_BASELINE, words, seconds, known)
     if len(known) < LEAST:
         words = f"{counted(len(known), 'earlier run')} with a time to recover, {LEAST} are needed"
         return Judgement(Outcome.NO_BASELINE, words, seconds, known)
@@ -81,14 +86,21 @@ def earlier(run: Document, history: Iterable[Document]) -> list[Document]:
         if each["kind"] == "run"
         and (each["at"], each["id"]) < (run["at"], run["id"])
         and _identity(each) == _identity(run)
-        and each["outcome"] in {Outcome.PASSED, Outcome.WEAKNESS_FOUND}
+        and outcome_of(each) in PROVED
         and each.get("seconds_to_recover") is not None
     ]
     return sorted(same, key=lambda each: (each["at"], each["id"]), reverse=True)[:MOST]
 
 
 def _identity(run: Document) -> tuple[object, ...]:
-    return (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
+    """What must be the same of two runs for their times to be comparable: whom it hit, and how hard."""
+    where = (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
+    spec = (run.get("experiment") or {}).get("spec") or {}
+    return (*where, *(spec.get(each) for each in _HOW))
+
+
+_HOW = ("fault", "severity", "duration", "experiments")
+"""What says how hard in a spec: the fault with its parameters; an engine of Litmus has experiments."""
 
 
 def _limit(known: tuple[float, ...]) -> tuple[float, float, float]:

@@ -8,8 +8,9 @@ from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, NotFound, Refused, TimedOut, Unavailable
+from chaoskit.errors import NotFound, Refused, TimedOut, Unavailable
 from chaoskit.experiments.course import Course
+from chaoskit.experiments.direct.asides import Asides
 from chaoskit.experiments.direct.faults import DIRECT
 from chaoskit.experiments.direct.preparing import SHOWS, changes_of, scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
@@ -62,6 +63,7 @@ class DirectCourse:
         self._told: set[str] = set()
         self._next = clock.monotonic()
         self._seen = ""
+        self._asides = Asides(lambda: self._fault.seen(self._scene, tuple(self._done)), clock)
 
     def judged(self, timeout: float, meanwhile: Meanwhile) -> Judged:
         """The fault was there for its time, and what that says; taking it back is the ledger's.
@@ -74,7 +76,7 @@ class DirectCourse:
             TimedOut: `timeout` seconds are over.
             ChaoskitError: what `meanwhile` raises.
         """
-        evidence = Evidence(self._cluster, self._clock, "", ())
+        evidence = Evidence(self._cluster, self._clock, "", (), aside=self._asides.keep)
         self._course.evidence = evidence
         places = {pod["metadata"]["namespace"] for pod in self._scene.selection.pods}
         with Watching(
@@ -85,17 +87,17 @@ class DirectCourse:
             began = self._clock.monotonic()
             while self._goes_on(began):
                 self._hear(watching, evidence)
-                if self._clock.monotonic() >= self._next:
+                due = self._clock.monotonic() >= self._next
+                if due:
                     self._next = self._clock.monotonic() + AGAIN
                     self._put_off = [each for each in self._put_off if not self._do(each)]
-                    self._look_for_effect()
-                elif not self._fault.measured:
-                    self._look_for_effect()
+                self._look_for_effect(due=due or not self._fault.measured)
                 meanwhile()
                 self._again(began, meanwhile)
                 if self._clock.monotonic() - started >= timeout:
                     raise TimedOut(f"the run did not end within {timeout:.0f} s")
         self._course.injected_until = self._clock.now()
+        self._settle(began, meanwhile)
         self._journal.step(self._fault.kind, "done", self._seen or "its time is over")
         return self._judgement()
 
@@ -174,16 +176,27 @@ class DirectCourse:
             if words:
                 self._journal.heard(f"pod/{pod['metadata']['name']}", "Changed", words)
 
-    def _look_for_effect(self) -> None:
-        if self._seen or not self._done:
-            return
-        try:
-            self._seen = self._fault.seen(self._scene, self._done)
-        except ChaoskitError as error:
-            self._warn_once(error.message)
-        if self._seen:
-            name = "applied" if self._fault.applied(self._scene) else "effect"
-            self._journal.step(name, "done", self._seen)
+    def _look_for_effect(self, *, due: bool) -> None:
+        if due and self._done and not self._seen:
+            self._asides.look()
+        self._take_in()
+
+    def _take_in(self, seconds: float = 0.0) -> None:
+        """What is back is known; the first is waited for, so many seconds."""
+        for found in self._asides.back(seconds):
+            if found.held is None:
+                self._warn_once(f"its effect cannot be looked for: {found.observed}")
+            elif found.held and not self._seen:
+                self._seen = found.observed
+                name = "applied" if self._fault.applied(self._scene) else "effect"
+                self._journal.step(name, "done", self._seen)
+
+    def _settle(self, began: float, meanwhile: Meanwhile) -> None:
+        """What is being read is back, or is not waited for any longer: the undo comes after it."""
+        until = began + seconds_of(self._experiment) + SHOWS
+        while self._asides.busy and self._clock.monotonic() < until:
+            self._take_in(TICK)
+            meanwhile()
 
     def _warn_once(self, words: str) -> None:
         if words not in self._told:

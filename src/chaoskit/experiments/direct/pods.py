@@ -8,7 +8,7 @@ from functools import partial
 
 from chaoskit import kube
 from chaoskit.acts.changes import Change
-from chaoskit.errors import ChaoskitError
+from chaoskit.errors import CannotStart, ChaoskitError
 from chaoskit.experiments.direct.scene import Direct, Scene, access
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
@@ -69,11 +69,27 @@ DELETE = Direct(
 
 def _kill(scene: Scene) -> Iterator[Change]:
     signal = scene.parameters["signal"]
-    command = ("sh", "-c", f"kill -{signal.removeprefix('SIG')} 1")
     for pod in scene.chosen:
         ref, container = kube.ref_of(pod, kube.POD), _container(pod, scene)
-        kill = partial(scene.cluster.exec, ref, command, container=container, timeout=5.0)
-        yield Change(ref, f"{ref} container {container} gets {signal}", kill)
+        send = partial(_send, scene.cluster, ref, container, signal)
+        yield Change(ref, f"{ref} container {container} gets {signal}", send)
+
+
+_WENT_WITH_IT = 137
+"""What a shell ends with (128 and SIGKILL) that the kernel ends together with its container."""
+
+
+def _send(cluster: Cluster, ref: ObjectRef, container: str, signal: str) -> None:
+    """The first process of the container was sent the signal.
+
+    Raises:
+        CannotStart: it was not: `kill` says why.
+    """
+    command = ("sh", "-c", f"kill -{signal.removeprefix('SIG')} 1")
+    ended = cluster.exec(ref, command, container=container, timeout=5.0)
+    if ended.exit_code not in {0, _WENT_WITH_IT}:
+        why = ended.stderr.strip() or f"kill ends with {ended.exit_code}"
+        raise CannotStart(f"{signal} cannot be sent to container {container} of {ref}: {why}")
 
 
 def _container(pod: Object, scene: Scene) -> str:
