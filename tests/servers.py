@@ -78,30 +78,40 @@ def simulated_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         yield simulated.kubeconfig(tmp_path_factory.mktemp("simulated") / "kubeconfig")
 
 
-class PrometheusServer:
-    """A real Prometheus on a folder of its own; `url` answers while it runs."""
+class _Program:
+    """A real server on a folder of its own; `url` answers while it runs."""
 
-    def __init__(self, folder: Path, configuration: str, rules: str = "") -> None:
+    def __init__(self, folder: Path, program: str, *flags: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        (folder / "rules.yml").write_text(rules or "groups: []\n")
-        (folder / "prometheus.yml").write_text(f"rule_files: [rules.yml]\n{configuration}")
+        self._name = program
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(
-            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-             f"--web.listen-address=127.0.0.1:{self.port}", "--storage.tsdb.retention.time=10y"],
+            [program, f"--web.listen-address=127.0.0.1:{self.port}", *flags],
             stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def wait(self) -> None:
-        """It answers queries."""
-        until(lambda: _answers(f"{self.url}/-/ready"), 30, "Prometheus is not ready")
+        """It answers."""
+        until(lambda: _answers(f"{self.url}/-/ready"), 30, f"{self._name} is not ready")
 
     def stop(self) -> None:
         """It has ended."""
         self._process.terminate()
         self._process.wait(20)
         self._log.close()
+
+
+class PrometheusServer(_Program):
+    """A real Prometheus."""
+
+    def __init__(self, folder: Path, configuration: str, rules: str = "") -> None:
+        (folder / "rules.yml").write_text(rules or "groups: []\n")
+        (folder / "prometheus.yml").write_text(f"rule_files: [rules.yml]\n{configuration}")
+        super().__init__(
+            folder, "prometheus", f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/data", "--storage.tsdb.retention.time=10y",
+        )  # fmt: skip
 
 
 def _answers(url: str) -> bool:
@@ -143,30 +153,15 @@ def real_prometheus(tmp_path: Path) -> Iterator[Callable[..., PrometheusServer]]
         server.stop()
 
 
-class AlertmanagerServer:
-    """A real Alertmanager on a folder of its own, which posts to `hook`; `url` answers while it runs."""
+class AlertmanagerServer(_Program):
+    """A real Alertmanager, which posts to `hook`."""
 
     def __init__(self, folder: Path, hook: str, token: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
         (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(hook=hook, token=token))
-        self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            ["prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml",
-             f"--storage.path={folder}/data", f"--web.listen-address=127.0.0.1:{self.port}",
-             "--cluster.listen-address="],
-            stdout=self._log, stderr=subprocess.STDOUT,
+        super().__init__(
+            folder, "prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml",
+            f"--storage.path={folder}/data", "--cluster.listen-address=",
         )  # fmt: skip
-
-    def wait(self) -> None:
-        """It answers."""
-        until(lambda: _answers(f"{self.url}/-/ready"), 30, "Alertmanager is not ready")
-
-    def stop(self) -> None:
-        """It has ended."""
-        self._process.terminate()
-        self._process.wait(20)
-        self._log.close()
 
 
 _ALERTMANAGER = """\
