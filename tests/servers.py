@@ -122,12 +122,12 @@ def _answers(url: str) -> bool:
         return False
 
 
-def until(holds: Callable[[], T | None], seconds: float, complaint: str) -> T:
+def until(holds: Callable[[], T | None], seconds: float, complaint: str | Callable[[], str]) -> T:
     """What `holds()` answered when it was true; the test fails when it is not within so many seconds."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         if time.monotonic() > deadline:
-            pytest.fail(f"{complaint} after {seconds:g} s")
+            pytest.fail(f"{complaint if isinstance(complaint, str) else complaint()} after {seconds:g} s")
         time.sleep(0.05)
     return found
 

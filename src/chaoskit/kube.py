@@ -156,6 +156,17 @@ def _start_budget(container: Mapping[str, Any]) -> float:
     return max(alive, _delay(ready)) + (_seconds(ready, "successThreshold", 1) if ready else 0.0)
 
 
+def probed_for(pod: Object) -> timedelta:
+    """How long a readiness probe of the pod fails until the kubelet calls it unready; 0 where it has none."""
+    probes = [
+        each["readinessProbe"] for each in pod["spec"].get("containers") or () if "readinessProbe" in each
+    ]
+    longest = (
+        _seconds(probe, "failureThreshold", 3) + float(probe.get("timeoutSeconds") or 1) for probe in probes
+    )
+    return timedelta(seconds=max(longest, default=0.0))
+
+
 def _delay(probe: Mapping[str, Any]) -> float:
     return float(probe.get("initialDelaySeconds") or 0)
 

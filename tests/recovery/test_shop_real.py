@@ -80,20 +80,22 @@ class Shop:
         found = self.cluster.list(kube.DEPLOYMENT, self.namespace).items
         return all(kube.ready_replicas(each) == kube.desired_replicas(each) for each in found)
 
+    def has_its_database(self) -> bool:
+        return any(kube.is_ready(pod) for pod in self.pods("db"))
+
     def issues(self) -> tuple[Issue, ...]:
         return recovery.detect_issues(self.cluster, self.metrics, self.clock, self.namespace)
 
     def wait_for(self, kind: str, app: str) -> Issue:
         """The app's issue of this kind, once it is likely."""
-        found: list[Issue] = []
+        looks: list[tuple[Issue, ...]] = [()]
 
-        def seen() -> bool:
-            of_app = (i for i in self.issues() if i.target.name == app and i.kind == kind)
-            found[:] = [issue for issue in of_app if issue.confidence >= 0.7]
-            return bool(found)
+        def seen() -> Issue | None:
+            looks.append(self.issues())
+            likely = (i for i in looks[-1] if i.target.name == app and i.kind == kind and i.confidence >= 0.7)
+            return next(likely, None)
 
-        until(seen, 240, f"no {kind} of {app}")
-        return found[0]
+        return until(seen, 240, lambda: f"no {kind} of {app}, last seen {looks[-1]}")
 
     def recover(self, issue: Issue) -> RecoveryRecord:
         governor = Governor(self.cluster, self.clock, Limits())
@@ -126,6 +128,21 @@ def _state(cluster: KubernetesCluster, namespace: str) -> str:
     return "".join(lines)
 
 
+def _bodies(file: Path, namespace: str) -> Iterator[Object]:
+    """The shop's objects in that namespace; payments has room to leak for minutes."""
+    for body in yaml.safe_load_all(file.read_text().replace("namespace: shop", f"namespace: {namespace}")):
+        if body["kind"] == "Namespace":
+            body["metadata"]["name"] = namespace
+        if (body["kind"], body["metadata"]["name"]) == ("Deployment", "payments"):
+            body["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = "192Mi"
+        yield body
+
+
+def _after_the_database(body: Object) -> bool:
+    """Clients that are there before it would say so in their logs, and be believed for a minute."""
+    return bool(body["kind"] == "Deployment")
+
+
 @pytest.fixture(scope="module")
 def state() -> Iterator[tuple[str, list[Callable[[], str]]]]:
     """The address of a page for Prometheus, and who writes it."""
@@ -152,7 +169,7 @@ def shop(
     state: tuple[str, list[Callable[[], str]]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Shop]:
-    """The shop, every pod ready and under traffic; payments has room to leak for minutes."""
+    """The shop, every pod ready and under traffic."""
     source = shared_folder() / "cluster" / "shop"
     if shutil.which("prometheus") is None:
         pytest.skip("no real Prometheus: prometheus is not installed")
@@ -166,15 +183,11 @@ def shop(
     writers.append(lambda: _state(cluster, name))
     try:
         prometheus.wait()
-        for body in yaml.safe_load_all(
-            (source / "shop.yaml").read_text().replace("namespace: shop", f"namespace: {name}")
-        ):
-            if body["kind"] == "Namespace":
-                body["metadata"]["name"] = name
-            if (body["kind"], body["metadata"]["name"]) == ("Deployment", "payments"):
-                body["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = "192Mi"
-            cluster.create(body)
         found = Shop(cluster, PrometheusMetrics(prometheus.url, clock=WallClock()), name)
+        for body in sorted(_bodies(source / "shop.yaml", name), key=_after_the_database):
+            if _after_the_database(body):
+                until(found.has_its_database, 120, "the database is not ready")
+            cluster.create(body)
         until(found.is_whole, 120, "the shop is not ready")
         yield found
     finally:
@@ -192,7 +205,13 @@ def calm_shop(shop: Shop) -> Shop:
 
 @pytest.fixture(autouse=True)
 def rested(shop: Shop) -> None:
-    """Nobody remembers the stories before: guards would refuse so many recoveries in ten minutes."""
+    """Nobody remembers the stories before: guards would refuse so many recoveries in ten minutes.
+
+    What a story that failed left behind is put right here: it shall not fail those after it.
+    """
+    for pod in shop.cluster.list(kube.POD, shop.namespace).items:
+        if not kube.is_ready(pod):
+            shop.cluster.delete(kube.ref_of(pod, kube.POD))
     until(shop.is_whole, 120, "the shop is not whole again")
     for lease in shop.cluster.list(kube.LEASE, shop.namespace).items:
         shop.cluster.delete(ObjectRef(kube.LEASE, shop.namespace, lease["metadata"]["name"]))

@@ -42,7 +42,10 @@ LOGS = 12
 """So many logs are read in one look at most, two of each workload."""
 
 SHORTLY_BEFORE = timedelta(seconds=60)
-"""What was said so long before a trouble began may be of it."""
+"""What was said so long before a trouble that signals show may be of it."""
+
+JUST_BEFORE = timedelta(seconds=5)
+"""And so long before the probe first failed that made a pod unready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +134,9 @@ def _logs(seen: Sight, cluster: Cluster) -> Logs:
     that its database was not there yet, is no cause of what is wrong now.
     """
     found: dict[tuple[str, str], str] = {}
-    for pod, since in list(_ailing(seen))[:LOGS]:
-        crashed = _crashed(pod, since)
-        within = 0.0 if crashed else max(seen.at - since, timedelta()).total_seconds()
+    for pod, trouble in list(_ailing(seen))[:LOGS]:
+        crashed = _crashed(pod, trouble - SHORTLY_BEFORE)
+        within = 0.0 if crashed else max(seen.at - _may_tell_from(pod, trouble), timedelta()).total_seconds()
         ref = kube.ref_of(pod, kube.POD)
         try:
             found[ref.namespace, ref.name] = cluster.logs(ref, tail=LINES, previous=crashed, within=within)
@@ -152,16 +155,27 @@ def _crashed(pod: Object, since: datetime) -> bool:
 
 
 def _ailing(seen: Sight) -> Iterator[tuple[Object, datetime]]:
-    """The pods whose logs may name a cause, and from when on."""
-    troubles: dict[ObjectRef, datetime] = {}
+    """The pods whose logs may name a cause, the unready first, and since when they are in trouble."""
+    troubles: dict[ObjectRef, list[Symptom]] = {}
     for each in _without_logs(seen):
         if each.kind in SPOKEN_FOR:
-            troubles[each.target] = min(each.since, troubles.get(each.target, each.since))
-    for target, since in troubles.items():
+            troubles.setdefault(each.target, []).append(each)
+    for target, symptoms in troubles.items():
         workload = seen.topology.workloads.get((target.namespace, str(target)))
-        if workload is not None:
-            ready_last = sorted(workload.pods, key=kube.is_ready)
-            yield from ((pod, since - SHORTLY_BEFORE) for pod in ready_last[:2])
+        pods = sorted(workload.pods, key=kube.is_ready) if workload else ()
+        named = ((pod, [s.since for s in symptoms if _concerns(s, pod)]) for pod in pods)
+        yield from [(pod, min(since)) for pod, since in named if since][:2]
+
+
+def _concerns(symptom: Symptom, pod: Object) -> bool:
+    """Whether it is the pod's, too: signals name no pods."""
+    return not symptom.pods or pod["metadata"]["name"] in symptom.pods
+
+
+def _may_tell_from(pod: Object, trouble: datetime) -> datetime:
+    """From when on what the pod says may be of its workload's trouble: of its own, where it is unready."""
+    unready = kube.unready_since(pod)
+    return trouble - SHORTLY_BEFORE if unready is None else unready - kube.probed_for(pod) - JUST_BEFORE
 
 
 def detect_in(seen: Sight) -> tuple[Symptom, ...]:
