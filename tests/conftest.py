@@ -26,9 +26,6 @@ ON_THE_REAL_NODE = {
 }
 """Files with tests on the real Kubernetes: it has one node, and some of them drain it."""
 
-LONG_ALONE = {"tests/simulator/test_scraped.py": "tests/simulator/test_exposition.py"}
-"""A file of one test comes last; where that takes minutes, nobody else has anything left to do meanwhile."""
-
 PACED = (
     "tests/adapters/test_prometheus.py",
     "tests/attached/",
@@ -47,11 +44,24 @@ PACED = (
 """Tests that follow the pace of a running cluster: one that is late on a busy machine gets a second try."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LONG = (*PACED, "tests/benchmarks/", "tests/prediction/", "tests/simulator/")
+"""Files that take minutes: last, one worker would still be at them when the others have nothing left."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A second try is a mark of those tests alone; it is counted and can be listed (``-rR``)."""
     for item in items:
         if item.nodeid.startswith(PACED):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=3))
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """What the real node does in turn comes first, then what takes long."""
+    if item.nodeid.partition("::")[0] in ON_THE_REAL_NODE:
+        return 0
+    return 1 if item.nodeid.startswith(LONG) else 2
 
 
 class OneRealNode(LoadFileScheduling):  # type: ignore[misc]
@@ -59,7 +69,7 @@ class OneRealNode(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "the real node" if file in ON_THE_REAL_NODE else LONG_ALONE.get(file, file)
+        return "the real node" if file in ON_THE_REAL_NODE else file
 
 
 def pytest_configure() -> None:
@@ -72,4 +82,7 @@ def pytest_configure() -> None:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneRealNode | None:
     """Where ``--dist loadfile`` is asked for, files that share the real node are taken for one."""
-    return OneRealNode(config, log) if config.getvalue("dist") == "loadfile" else None
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # in the order of the collection: the long ones first
+    return OneRealNode(config, log)
