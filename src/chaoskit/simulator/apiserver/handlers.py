@@ -10,6 +10,7 @@ from typing import Any
 from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import apierrors, paging, patches, subresources
 from chaoskit.simulator.apiserver.deletion import Deletion
+from chaoskit.simulator.apiserver.escalation import Writer
 from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.podaccess import (
     Containers,
@@ -18,6 +19,7 @@ from chaoskit.simulator.apiserver.podaccess import (
     container_of,
     since,
 )  # fmt: skip
+from chaoskit.simulator.apiserver.rbac import Authorizer
 from chaoskit.simulator.apiserver.representations import Renderer, form_of
 from chaoskit.simulator.apiserver.requests import PROTOBUF, Request, Response, Route, Stream
 from chaoskit.simulator.apiserver.resources import Resource
@@ -42,8 +44,16 @@ _PATCHES = (_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH, _APPLY_PATCH)
 class Handlers:
     """Answers requests to resources. Locks the engine for each operation on the store, not longer."""
 
-    def __init__(self, machinery: Machinery, tokens: Tokens, stopping: Stopping, knobs: Knobs) -> None:
+    def __init__(
+        self,
+        machinery: Machinery,
+        authorizer: Authorizer,
+        tokens: Tokens,
+        stopping: Stopping,
+        knobs: Knobs,
+    ) -> None:
         self._machinery = machinery
+        self._authorizer = authorizer
         self._tokens = tokens
         self._stopping = stopping
         self._knobs = knobs
@@ -143,21 +153,21 @@ class Handlers:
 
     def _create(self, request: Request, route: Route, resource: Resource) -> Answer:
         body = _body(request, resource)
-        options = _options(request)
+        options = self._options(request, route)
         with self._machinery.engine.lock:
             version = self._machinery.create(resource, route.namespace, body, options)
         return self._written(request, resource, 201, version, options)
 
     def _update(self, request: Request, route: Route, resource: Resource) -> Answer:
         body = _body(request, resource)
-        options = _options(request)
+        options = self._options(request, route)
         where = route.namespace, route.name
         with self._machinery.engine.lock:
             version = self._machinery.update(resource, *where, body, options, route.subresource)
         return self._written(request, resource, 200, version, options)
 
     def _patch(self, request: Request, route: Route, resource: Resource) -> Answer:
-        options, status = _options(request), 200
+        options, status = self._options(request, route), 200
         where = route.namespace, route.name
         transform = _transform(request, resource)
         with self._machinery.engine.lock:
@@ -235,7 +245,7 @@ class Handlers:
         return Response.of(200, subresources.scale_of(version.object))
 
     def _rescale(self, request: Request, route: Route, resource: Resource) -> Answer:
-        options = _options(request)
+        options = self._options(request, route)
         patch = _transform(request, resource) if request.method == "PATCH" else None
         given = request.json("Scale") if patch is None else {}
 
@@ -253,13 +263,17 @@ class Handlers:
     def _evict(self, request: Request, route: Route, _: Resource) -> Answer:
         body = request.json("Eviction")
         with self._machinery.engine.lock:
-            subresources.evict(self._machinery, route.namespace, route.name, body, _options(request))
+            subresources.evict(
+                self._machinery, route.namespace, route.name, body, self._options(request, route)
+            )
         return Response.of(201, _SUCCESS | {"code": 201})
 
     def _bind(self, request: Request, route: Route, _: Resource) -> Answer:
         body = request.json("Binding")
         with self._machinery.engine.lock:
-            subresources.bind(self._machinery, route.namespace, route.name, body, _options(request))
+            subresources.bind(
+                self._machinery, route.namespace, route.name, body, self._options(request, route)
+            )
         return Response.of(201, _SUCCESS | {"code": 201})
 
     def _token(self, request: Request, route: Route, resource: Resource) -> Answer:
@@ -298,6 +312,15 @@ class Handlers:
             raise apierrors.not_simulated("a kubelet in this cluster")
         return self.containers
 
+    def _options(self, request: Request, route: Route) -> Options:
+        return Options(
+            dry_run=request.dry_run,
+            manager=request.manager,
+            validation=request.get("fieldValidation") or "Warn",
+            force=request.flag("force"),
+            check=Writer(self._authorizer, request.user, route.name).check,
+        )
+
     def _renderer(self, request: Request, resource: Resource) -> Renderer:
         form = form_of(request.headers.get("Accept") or "")
         return Renderer(resource, form, self._machinery.engine.now(), request.get("includeObject"))
@@ -310,15 +333,6 @@ class Handlers:
 
 
 _SUCCESS: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-
-
-def _options(request: Request) -> Options:
-    return Options(
-        dry_run=request.dry_run,
-        manager=request.manager,
-        validation=request.get("fieldValidation") or "Warn",
-        force=request.flag("force"),
-    )
 
 
 def _body(request: Request, resource: Resource) -> Object:
