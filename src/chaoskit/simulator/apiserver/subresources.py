@@ -11,6 +11,7 @@ from chaoskit.simulator.apiserver.deletion import Deletion
 from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Version
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.objects import Object, clone, dig, timestamp
 
 
@@ -111,14 +112,8 @@ def _spend_budget(machinery: Machinery, pod: Version, *, dry_run: bool) -> None:
 
 def _announce(machinery: Machinery, pods: Resource, pod: Version) -> None:
     """The pod's conditions say that it goes because it was evicted."""
-    condition = {
-        "type": "DisruptionTarget",
-        "status": "True",
-        "lastProbeTime": None,
-        "lastTransitionTime": machinery.now(),
-        "reason": "EvictionByEvictionAPI",
-        "message": "Eviction API: evicting",
-    }
+    said = ("DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting")
+    condition = turned(None, *said, machinery.now(), lastProbeTime=None)
     told: Object = clone(pod.object)
     told["status"]["conditions"] = [condition, *(dig(told, "status", "conditions") or ())]
     machinery.store.put(pods.key, told)

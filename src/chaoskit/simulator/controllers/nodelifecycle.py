@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.engine import Engine
@@ -90,8 +91,8 @@ class NodeLifecycle:
             if condition["type"] != "Ready" and verdict != "Unknown":
                 conditions.append({**condition, "status": "False", "lastTransitionTime": now})
             else:
-                turned = {"status": verdict, "reason": reason, "message": message}
-                conditions.append({**condition, **turned, "lastTransitionTime": now})
+                kind = condition["type"]
+                conditions.append(condition | turned(condition, kind, verdict, reason, message, now))
         status = {"conditions": conditions}
         return self._api.patch("Node", None, node["metadata"]["name"], {"status": status}, "status")
 

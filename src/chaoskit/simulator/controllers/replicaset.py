@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from chaoskit.simulator.api import Api, ApiError, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.podcontrol import Claims, PodControl, look_when_available
@@ -105,12 +106,4 @@ def _conditions(replica_set: Object, failure: ApiError | None, now: str) -> list
     if failure is None:
         return []
     old = pods.condition(replica_set, "ReplicaFailure")
-    return [
-        {
-            "type": "ReplicaFailure",
-            "status": "True",
-            "lastTransitionTime": old["lastTransitionTime"] if old else now,
-            "reason": "FailedCreate",
-            "message": str(failure),
-        }
-    ]
+    return [turned(old, "ReplicaFailure", "True", "FailedCreate", str(failure), now)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api, ApiError, Change, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import neighbours, placement
 from chaoskit.simulator.controllers.base import Key, Reconciler, key_of
 from chaoskit.simulator.controllers.neighbours import Neighbour
@@ -171,15 +172,8 @@ class Scheduler:
             return
         now = timestamp(self._engine.now())
         others = [c for c in pod["status"].get("conditions") or () if c["type"] != "PodScheduled"]
-        made = {
-            "type": "PodScheduled",
-            "observedGeneration": pod["metadata"].get("generation", 1),
-            "status": "False",
-            "lastProbeTime": None,
-            "lastTransitionTime": old["lastTransitionTime"] if old is not None else now,
-            "reason": "Unschedulable",
-            "message": message,
-        }
+        more = {"observedGeneration": pod["metadata"].get("generation", 1), "lastProbeTime": None}
+        made = turned(old, "PodScheduled", "False", "Unschedulable", message, now, **more)
         self._api.patch("Pod", *key, {"status": {"conditions": [*others, made]}}, "status")
 
 
