@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import apierrors, paging, patches, subresources
@@ -30,7 +30,7 @@ from chaoskit.simulator.knobs import Knobs
 from chaoskit.simulator.objects import Object, dig
 
 Answer = Response | Stream
-Handler = Callable[[Request, Route, Resource], Answer]
+Handler = Callable[["Handlers", Request, Route, Resource], Answer]
 Stopping = Callable[[], bool]
 
 _EVERYWHERE_FIELDS = ("metadata.name", "metadata.namespace")
@@ -63,19 +63,12 @@ class Handlers:
         """What the verb does to the resource; refusals are raised."""
         if route.subresource:
             return self._below(request, route, resource)
-        named = bool(route.name)
-        handler = {
-            ("GET", False): self._list,
-            ("GET", True): self._get,
-            ("POST", False): self._create,
-            ("PUT", True): self._update,
-            ("PATCH", True): self._patch,
-            ("DELETE", True): self._delete,
-            ("DELETE", False): self._delete_collection,
-        }.get((request.method, named))
+        return self._done(self._ITSELF.get((request.method, bool(route.name))), request, route, resource)
+
+    def _done(self, handler: Handler | None, request: Request, route: Route, resource: Resource) -> Answer:
         if handler is None:
             raise apierrors.method_not_allowed()
-        return handler(request, route, resource)
+        return handler(self, request, route, resource)
 
     # ------------------------------------------------------------------ reading
 
@@ -219,25 +212,8 @@ class Handlers:
             if resource.schema is None:
                 raise apierrors.no_such_resource()
             raise apierrors.not_found(resource, route.name)
-        itself: dict[str, Handler] = {
-            "GET": self._get,
-            "PUT": self._update,
-            "PATCH": self._patch,
-        }
-        below: dict[str, dict[str, Handler]] = {
-            "binding": {"POST": self._bind},
-            "eviction": {"POST": self._evict},
-            "finalize": itself,
-            "log": {"GET": self._log},
-            "resize": itself,
-            "scale": {"GET": self._scale, "PUT": self._rescale, "PATCH": self._rescale},
-            "status": itself,
-            "token": {"POST": self._token},
-        }
-        handler = below[route.subresource].get(request.method)
-        if handler is None:
-            raise apierrors.method_not_allowed()
-        return handler(request, route, resource)
+        handler = self._BELOW[route.subresource].get(request.method)
+        return self._done(handler, request, route, resource)
 
     def _scale(self, _: Request, route: Route, resource: Resource) -> Answer:
         with self._machinery.engine.lock:
@@ -330,6 +306,29 @@ class Handlers:
     ) -> Response:
         headers = tuple(("Warning", f"299 - {json.dumps(text)}") for text in options.warnings)
         return Response(status, self._renderer(request, resource).one(version), headers=headers)
+
+    _ITSELF: ClassVar[Mapping[tuple[str, bool], Handler]] = {
+        ("GET", False): _list,
+        ("GET", True): _get,
+        ("POST", False): _create,
+        ("PUT", True): _update,
+        ("PATCH", True): _patch,
+        ("DELETE", True): _delete,
+        ("DELETE", False): _delete_collection,
+    }
+    """By method, and whether the request names an object."""
+    _WRITTEN: ClassVar[Mapping[str, Handler]] = {"GET": _get, "PUT": _update, "PATCH": _patch}
+    _BELOW: ClassVar[Mapping[str, Mapping[str, Handler]]] = {
+        "binding": {"POST": _bind},
+        "eviction": {"POST": _evict},
+        "finalize": _WRITTEN,
+        "log": {"GET": _log},
+        "resize": _WRITTEN,
+        "scale": {"GET": _scale, "PUT": _rescale, "PATCH": _rescale},
+        "status": _WRITTEN,
+        "token": {"POST": _token},
+    }
+    """By subresource and method."""
 
 
 _SUCCESS: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}

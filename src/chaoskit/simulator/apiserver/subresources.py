@@ -12,7 +12,7 @@ from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Version
 from chaoskit.simulator.conditions import turned
-from chaoskit.simulator.objects import Object, clone, dig, timestamp
+from chaoskit.simulator.objects import Object, clone, dig, is_finished, timestamp
 
 
 def scale_of(workload: Object) -> Object:
@@ -88,7 +88,7 @@ def evict(machinery: Machinery, namespace: str, name: str, body: Object, options
 
 
 def _spend_budget(machinery: Machinery, pod: Version, *, dry_run: bool) -> None:
-    if dig(pod.object, "status", "phase") in {"Pending", "Succeeded", "Failed"}:
+    if is_finished(pod.object) or pod.object["status"].get("phase") == "Pending":
         return
     budgets = _budgets(machinery, pod)
     if len(budgets) > 1:

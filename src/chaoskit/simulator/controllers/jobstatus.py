@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
-from chaoskit.simulator.objects import parse_time
+from chaoskit.simulator.objects import is_finished, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def ended_at(pod: Object) -> float:
 
 def counts(mine: Sequence[Object], active: Sequence[Object]) -> Object:
     """The counts of a status that are not sums over the job's life."""
-    going = sum(pods.is_terminating(pod) and not pods.is_finished(pod) for pod in mine)
+    going = sum(pods.is_terminating(pod) and not is_finished(pod) for pod in mine)
     return {
         "terminating": going,
         "ready": sum(map(pods.is_ready, active)),

@@ -7,7 +7,7 @@ from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import parse_time, timestamp
+from chaoskit.simulator.objects import is_finished, parse_time, timestamp
 from chaoskit.simulator.recorder import Recorder
 from chaoskit.simulator.tolerations import tolerates
 
@@ -111,7 +111,7 @@ class NodeLifecycle:
         taints = self._expelling(node)
         for pod in self._pods.find("node", node["metadata"]["name"]) if taints else ():
             until = [at for at in (_tolerated(pod, *taint) for taint in taints) if at is not None]
-            if not until or pods.is_terminating(pod) or pods.is_finished(pod):
+            if not until or pods.is_terminating(pod) or is_finished(pod):
                 continue
             left = min(until) - self._engine.now()
             if left > 0:

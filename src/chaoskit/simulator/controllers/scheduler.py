@@ -8,9 +8,9 @@ from chaoskit.simulator.controllers import neighbours, placement
 from chaoskit.simulator.controllers.base import Key, Reconciler, key_of
 from chaoskit.simulator.controllers.neighbours import Neighbour
 from chaoskit.simulator.controllers.placement import Refusal, Used
-from chaoskit.simulator.controllers.pods import condition, is_finished
+from chaoskit.simulator.controllers.pods import condition
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import owner_of, timestamp
+from chaoskit.simulator.objects import is_finished, owner_of, timestamp
 from chaoskit.simulator.recorder import SchedulerRecorder
 
 _AGAIN = 300.0

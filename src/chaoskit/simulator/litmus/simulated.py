@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chaoskit.simulator.api import Access, Api, Object
 from chaoskit.simulator.effects import Effect, Effects
@@ -21,13 +21,13 @@ from chaoskit.simulator.litmus.services import ServiceNetwork, no_prometheus
 from chaoskit.simulator.node.commands import COMMANDS
 from chaoskit.simulator.node.shell import Shell
 from chaoskit.simulator.node.shell import World as ShellWorld
+from chaoskit.simulator.objects import Reason
 
 if TYPE_CHECKING:
     from chaoskit.simulator.node.programs import Invocation, Programs
 
 _BOOT = 50.0
 """Seconds from a node's restart until its kubelet is back."""
-Reason = Literal["Error", "OOMKilled", "Completed"]
 
 
 class Kubelet(Protocol):
