@@ -13,6 +13,7 @@ from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import is_finished, owner_of, timestamp
 from chaoskit.simulator.recorder import SchedulerRecorder
 
+_NAME = "default-scheduler"
 _AGAIN = 300.0
 """Seconds after which a pod that fits nowhere is tried again though nothing changed."""
 
@@ -64,7 +65,7 @@ class Scheduler:
         elif pod["spec"].get("nodeName"):
             self._waiting.pop(key, None)
             self._count(key, pod, pod["spec"]["nodeName"])
-        elif "deletionTimestamp" not in pod["metadata"] and not pod["spec"].get("schedulingGates"):
+        elif "deletionTimestamp" not in pod["metadata"] and _is_ours(pod["spec"]):
             self._wait(key, pod)
 
     def _wait(self, key: Key, pod: Object) -> None:
@@ -187,6 +188,11 @@ class _Placed:
         self.owner = owner
         self.asked = asked
         self.pod = pod
+
+
+def _is_ours(spec: Object) -> bool:
+    """True when nothing holds the pod back, and no other scheduler is asked for: there is none."""
+    return not spec.get("schedulingGates") and spec.get("schedulerName", _NAME) == _NAME
 
 
 def _owner(pod: Object) -> str:
