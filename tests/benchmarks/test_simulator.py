@@ -54,7 +54,7 @@ class Size:
     rounds: int
 
 
-FULL = Size(True, 1000, timedelta(days=1), 10_000, 100, 300, 0.06, 20.0, 300, 10)
+FULL = Size(True, 1000, timedelta(days=1), 10_000, 100, 300, 0.06, 20.0, 100, 6)
 SMALL = Size(False, 30, timedelta(minutes=10), 20, 5, 3, 0.0, 0.2, 5, 1)
 MAY_STAY = 10_000
 """Bytes of each pod that ran: its series, until their retention ends."""
@@ -273,5 +273,5 @@ def _until_run(living: Living, connection: http.client.HTTPConnection, path: str
         pods = living.ask(connection, "GET", path)["items"]
         if sum(pod["status"].get("phase") == "Running" for pod in pods) >= count:
             return
-        time.sleep(0.1)
+        time.sleep(0.5)
     pytest.fail("the pods did not run in time")
