@@ -164,6 +164,9 @@ def test_gaps_in_the_rights_of_charts_are_filled() -> None:
         ("pod-network-loss", "destinationPorts", ["80", "!80,443"], ["http", "80-90"]),
         ("pod-network-rate-limit", "bandwidth", ["1mbit", "1.5gbit", "100kbps"], ["1", "fast", "1 mbit"]),
         ("database-connection-loss", "database", ["db.svc|5432"], ["db.svc", "db.svc|", ""]),
+        ("pod-network-partition", "addresses", ["10.0.0.0/8, 1.2.3.4"], ["1.2.3.4|5432", "::1"]),
+        ("pod-network-partition", "addresses", ["255.0.0.1/32"], ["256.0.0.1", "1.2.3.4/33", "0.0.0.0/0"]),
+        ("pod-network-partition", "hosts", ["db.lab.svc, a"], ["db.lab.svc|5432"]),
         ("pod-network-partition", "ports", ["tcp: [5432], udp: [53]"], ["5432", "tcp: 5432"]),
         ("pod-dns-error", "hosts", ['["db.svc"]'], ["db.svc", '{"a": "b"}', "[1]"]),
         ("pod-dns-spoof", "map", ['{"a": "b"}'], ["a=b", '["a"]', '{"a": 1}']),
@@ -179,3 +182,9 @@ def test_a_value_is_accepted_only_in_the_form_that_litmus_reads(
     assert [each for each in good if not parameter.accepts(each)] == []
     assert [each for each in bad if parameter.accepts(each)] == []
     assert parameter.expected
+
+
+def test_what_a_network_policy_cannot_say_is_refused_in_words() -> None:
+    addresses = CATALOGUE["pod-network-partition"].parameter("addresses")
+    assert addresses is not None
+    assert addresses.expected == "text such as 10.0.0.0/8 (IPv4 addresses or CIDRs, without ports)"

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.simulator.litmus.lab import network
+
 from chaoskit.simulator import controllers, litmus
 from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.apiserver import apierrors, bootstrap
@@ -97,7 +99,8 @@ class Server:
         effects = Effects()
         kubelet = Kubelet(self.api, self.engine, effects)
         kubelet.start()
-        simulated.operator(self.api, self.engine, effects, kubelet).start()
+        http = network(self.api, self.engine, effects)
+        simulated.operator(self.api, self.engine, effects, kubelet, http=http).start()
         self._server = ApiServer(machinery)
         self._server._handlers.containers = kubelet
         self.administrator = f"Bearer {self._server.token}"

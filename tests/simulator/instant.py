@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from chaoskit.simulator.api import ApiError, Object, Seen
-from chaoskit.simulator.effects import Effect, Effects
+from chaoskit.simulator.effects import Effect, Effects, Kind
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.shop.shop import Shop
 
@@ -18,6 +18,12 @@ LACKING = {
     "db_pool_waits", "db_refused", "db_up", "node_load", "node_pressure",
 }  # fmt: skip
 """Signals of the catalogue that the shop cannot tell: it has no page faults, volumes or exporters."""
+
+DISTURBED: tuple[tuple[str, Kind, float], ...] = (
+    ("search", "cpu", 1.0), ("shipping", "errors", 30),
+    ("payments", "network-latency", 0.2), ("catalog", "hold-connections", 9),
+)  # fmt: skip
+"""What may be wrong with a pod of these workloads, so that every kind of signal has something to tell."""
 
 KINDS = {"Deployment": "Deployment.apps", "ReplicaSet": "ReplicaSet.apps"}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulator.instant import LACKING, InstantCluster
+from tests.simulator.instant import DISTURBED, LACKING, InstantCluster
 
 from chaoskit.ports.metrics import Signal
 from chaoskit.signals import CATALOGUE
@@ -119,14 +119,8 @@ def story() -> tuple[str, Signals]:
     lines: list[str] = []
     for minute in range(20):
         if minute == 6:
-            for app, kind, amount in (
-                ("search", "cpu", 1.0),
-                ("shipping", "errors", 30),
-                ("payments", "network-latency", 0.2),
-                ("catalog", "hold-connections", 9),
-            ):
-                effect = Effect(kind, "shop", cluster.pod(app), amount)  # type: ignore[arg-type]
-                cluster.effects.start(effect)
+            for app, kind, amount in DISTURBED:
+                cluster.effects.start(Effect(kind, "shop", cluster.pod(app), amount))
         if minute == 12:
             cluster.kill_container("shop", cluster.pod("cart"), "cart", reason="OOMKilled")
         for _ in range(4):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 Object = dict[str, Any]
+Reason = Literal["Error", "OOMKilled", "Completed"]
+"""Why a container ended, as its status says."""
 
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """The letters of generated names: no vowels, so that no words arise."""
@@ -47,6 +49,11 @@ def dig(obj: Any, *path: str) -> Any:
             return None
         obj = obj.get(key)
     return obj
+
+
+def is_finished(pod: Mapping[str, Any]) -> bool:
+    """True when the pod has ended and will not run again."""
+    return dig(pod, "status", "phase") in {"Succeeded", "Failed"}
 
 
 def without(mapping: Mapping[str, Any], *keys: str) -> Object:

@@ -17,6 +17,9 @@ from chaoskit.simulator.litmus import Knobs, simulated
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 from chaoskit.simulator.node import nodes
 from chaoskit.simulator.node.kubelet import Kubelet
+from chaoskit.simulator.traffic.flow import Traffic
+from chaoskit.simulator.traffic.network import Network
+from chaoskit.simulator.traffic.view import ClusterView
 
 START = datetime(2026, 11, 23, 5, 40, tzinfo=UTC)
 KINDS = ("ChaosEngine.litmuschaos.io", "ChaosResult.litmuschaos.io", "Pod", "Job.batch", "Event")
@@ -31,6 +34,13 @@ class Seen:
     kind: str
     type: str
     object: Object
+
+
+def network(api: LocalApi, engine: Engine, effects: Effects) -> Network:
+    """Services answer by their pods; none of them takes part in traffic."""
+    view = ClusterView(api)
+    view.start()
+    return Network(view, Traffic(view, effects, seed=7, now=engine.now()), seed=7)
 
 
 class Lab:
@@ -49,7 +59,10 @@ class Lab:
         controllers.start_all(self.api, self.engine)
         Scheduler(self.api, self.engine).start()
         self.kubelet.start()
-        self.operator = simulated.operator(self.api, self.engine, self.effects, self.kubelet, knobs=knobs)
+        http = network(self.api, self.engine, self.effects)
+        self.operator = simulated.operator(
+            self.api, self.engine, self.effects, self.kubelet, http=http, knobs=knobs
+        )
         self.operator.start()
 
     def _namespace(self, name: str) -> None:

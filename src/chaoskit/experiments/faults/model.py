@@ -78,7 +78,7 @@ class Parameter:
             case "list" | "map":
                 return f"a JSON {'list' if self.type == 'list' else 'object'} such as {self.example}"
             case _:
-                return f"text such as {self.example}" if self.example else "text" + unit
+                return (f"text such as {self.example}" if self.example else "text") + unit
 
     def accepts(self, value: Value) -> bool:
         """Whether Litmus would understand the value; digits only, since it reads ``60s`` as 0."""

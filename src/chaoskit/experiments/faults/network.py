@@ -13,6 +13,8 @@ from chaoskit.experiments.faults.parts import (
     INTERFACE,
     ISOLATING,
     LABELS,
+    NAMES,
+    NETWORKS,
     ON_PODS,
     PORTS,
     PROTOCOL_PORTS,
@@ -35,7 +37,8 @@ SCOPING = ("DESTINATION_HOSTS", "DESTINATION_IPS", "DESTINATION_PORTS", "SOURCE_
 """ENV that keep a network fault to part of a pod's traffic; each is a filter of its own: any of them hits."""
 
 _WITH_PORT = "3.20"
-_HOST_EXAMPLE = "db.shop.svc.cluster.local|5432"
+_HOST_ALONE = "db.shop.svc.cluster.local"
+_HOST_EXAMPLE = f"{_HOST_ALONE}|5432"
 _HOSTS = text("hosts", "DESTINATION_HOSTS", "", "only to these: host or host|port", HOSTS, _HOST_EXAMPLE)
 _ADDRESSES = text(
     "addresses", "DESTINATION_IPS", "", "only to these: ip, cidr or ip|port", ADDRESSES, "10.0.0.0/8"
@@ -129,8 +132,14 @@ FAULTS = (
             text("ports", "PORTS", "", "still allowed", PROTOCOL_PORTS, "tcp: [5432], udp: [53]"),
             text("podSelector", "POD_SELECTOR", "", "peers still allowed", LABELS, "app=db"),
             text("namespaceSelector", "NAMESPACE_SELECTOR", "", "namespaces still allowed", LABELS, "team=a"),
-            text("addresses", "DESTINATION_IPS", "", "all but these are allowed", ADDRESSES, "10.0.0.0/8"),
-            text("hosts", "DESTINATION_HOSTS", "", "all but these are allowed", HOSTS, _HOST_EXAMPLE),
+            replace(  # they are what a NetworkPolicy leaves out of 0.0.0.0/0: no ports, no IPv6
+                text("addresses", "DESTINATION_IPS", "", "all but these are allowed", NETWORKS, "10.0.0.0/8"),
+                unit="IPv4 addresses or CIDRs, without ports",
+            ),
+            replace(
+                text("hosts", "DESTINATION_HOSTS", "", "all but these are allowed", NAMES, _HOST_ALONE),
+                unit="without ports",
+            ),
             RAMP,
         ),
         ISOLATING, "the network policy is deleted", "a NetworkPolicy with the label chaosUID",

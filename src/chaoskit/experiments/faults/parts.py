@@ -70,11 +70,13 @@ def _joined(part: str) -> str:
 _PORT = r"\d{1,5}"
 _HOST = r"[A-Za-z0-9_][-A-Za-z0-9_.]*"
 _ADDRESS = r"(\d{1,3}(\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)(/\d{1,3})?"
+_BYTE = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _LABEL = r"([a-z0-9.-]+/)?[A-Za-z0-9][-A-Za-z0-9_.]*"
 _VALUE = r"[-A-Za-z0-9_.]*"
 HOSTS = _joined(rf"{_HOST}(\|{_PORT})?")
 HOSTS_WITH_PORTS = _joined(rf"{_HOST}\|{_PORT}")
 ADDRESSES = _joined(rf"{_ADDRESS}(\|{_PORT})?")
+NETWORKS = _joined(rf"{_BYTE}(\.{_BYTE}){{3}}(/([1-9]|[12]\d|3[0-2]))?")
 PORTS = rf"!?{_joined(_PORT)}"
 LABEL = rf"{_LABEL}={_VALUE}"
 LABELS = _joined(rf"{_LABEL}={_VALUE}")

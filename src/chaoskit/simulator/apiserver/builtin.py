@@ -77,6 +77,12 @@ BUILT_IN = (
         "", "v1", "Service", "services", short_names=("svc",), categories=_ALL,
         subresources=_STATUS, fields=("spec.clusterIP", "spec.type"), returns_deleted=True, names="label",
         defaults=defaults.service, rules=rules.service, fixed=("spec.clusterIP",), table=columns.SERVICE,
+        unsimulated={
+            "spec.internalTrafficPolicy": other_than("Cluster"),
+            "spec.publishNotReadyAddresses": other_than(False),
+            "spec.sessionAffinity": other_than("None"),
+            "spec.trafficDistribution": other_than(),
+        },
     ),
     Resource(
         "", "v1", "ServiceAccount", "serviceaccounts", short_names=("sa",), subresources=("token",),
@@ -137,6 +143,7 @@ BUILT_IN = (
             "spec.podReplacementPolicy": other_than("TerminatingOrFailed"),
             "spec.successPolicy": other_than(),
             "spec.managedBy": other_than(),
+            "spec.scheduling": other_than(),
         },
     ),
     Resource("coordination.k8s.io", "v1", "Lease", "leases", people="nothing", table=columns.LEASE),

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from chaoskit.simulator.apiserver import apierrors
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Version
-from chaoskit.simulator.objects import Object, dig, timestamp
+from chaoskit.simulator.objects import Object, dig, is_finished, timestamp
 
 _FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
-_FINISHED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def grace(resource: Resource, obj: Object, how: Deletion) -> int:
     """Seconds until the object may vanish; only a pod on a node that still runs has any."""
     if resource.key != "Pod":
         return 0
-    if not obj["spec"].get("nodeName") or dig(obj, "status", "phase") in _FINISHED:
+    if not obj["spec"].get("nodeName") or is_finished(obj):
         return 0
     if how.grace is not None:
         return max(how.grace, 0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.apiserver import apierrors, paging, patches, subresources
 from chaoskit.simulator.apiserver.deletion import Deletion
+from chaoskit.simulator.apiserver.escalation import Writer
 from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.podaccess import (
     Containers,
@@ -18,6 +19,7 @@ from chaoskit.simulator.apiserver.podaccess import (
     container_of,
     since,
 )  # fmt: skip
+from chaoskit.simulator.apiserver.rbac import Authorizer
 from chaoskit.simulator.apiserver.representations import Renderer, form_of
 from chaoskit.simulator.apiserver.requests import PROTOBUF, Request, Response, Route, Stream
 from chaoskit.simulator.apiserver.resources import Resource
@@ -28,7 +30,7 @@ from chaoskit.simulator.knobs import Knobs
 from chaoskit.simulator.objects import Object, dig
 
 Answer = Response | Stream
-Handler = Callable[[Request, Route, Resource], Answer]
+Handler = Callable[["Handlers", Request, Route, Resource], Answer]
 Stopping = Callable[[], bool]
 
 _EVERYWHERE_FIELDS = ("metadata.name", "metadata.namespace")
@@ -42,8 +44,16 @@ _PATCHES = (_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH, _APPLY_PATCH)
 class Handlers:
     """Answers requests to resources. Locks the engine for each operation on the store, not longer."""
 
-    def __init__(self, machinery: Machinery, tokens: Tokens, stopping: Stopping, knobs: Knobs) -> None:
+    def __init__(
+        self,
+        machinery: Machinery,
+        authorizer: Authorizer,
+        tokens: Tokens,
+        stopping: Stopping,
+        knobs: Knobs,
+    ) -> None:
         self._machinery = machinery
+        self._authorizer = authorizer
         self._tokens = tokens
         self._stopping = stopping
         self._knobs = knobs
@@ -53,19 +63,12 @@ class Handlers:
         """What the verb does to the resource; refusals are raised."""
         if route.subresource:
             return self._below(request, route, resource)
-        named = bool(route.name)
-        handler = {
-            ("GET", False): self._list,
-            ("GET", True): self._get,
-            ("POST", False): self._create,
-            ("PUT", True): self._update,
-            ("PATCH", True): self._patch,
-            ("DELETE", True): self._delete,
-            ("DELETE", False): self._delete_collection,
-        }.get((request.method, named))
+        return self._done(self._ITSELF.get((request.method, bool(route.name))), request, route, resource)
+
+    def _done(self, handler: Handler | None, request: Request, route: Route, resource: Resource) -> Answer:
         if handler is None:
             raise apierrors.method_not_allowed()
-        return handler(request, route, resource)
+        return handler(self, request, route, resource)
 
     # ------------------------------------------------------------------ reading
 
@@ -143,21 +146,21 @@ class Handlers:
 
     def _create(self, request: Request, route: Route, resource: Resource) -> Answer:
         body = _body(request, resource)
-        options = _options(request)
+        options = self._options(request, route)
         with self._machinery.engine.lock:
             version = self._machinery.create(resource, route.namespace, body, options)
         return self._written(request, resource, 201, version, options)
 
     def _update(self, request: Request, route: Route, resource: Resource) -> Answer:
         body = _body(request, resource)
-        options = _options(request)
+        options = self._options(request, route)
         where = route.namespace, route.name
         with self._machinery.engine.lock:
             version = self._machinery.update(resource, *where, body, options, route.subresource)
         return self._written(request, resource, 200, version, options)
 
     def _patch(self, request: Request, route: Route, resource: Resource) -> Answer:
-        options, status = _options(request), 200
+        options, status = self._options(request, route), 200
         where = route.namespace, route.name
         transform = _transform(request, resource)
         with self._machinery.engine.lock:
@@ -209,25 +212,8 @@ class Handlers:
             if resource.schema is None:
                 raise apierrors.no_such_resource()
             raise apierrors.not_found(resource, route.name)
-        itself: dict[str, Handler] = {
-            "GET": self._get,
-            "PUT": self._update,
-            "PATCH": self._patch,
-        }
-        below: dict[str, dict[str, Handler]] = {
-            "binding": {"POST": self._bind},
-            "eviction": {"POST": self._evict},
-            "finalize": itself,
-            "log": {"GET": self._log},
-            "resize": itself,
-            "scale": {"GET": self._scale, "PUT": self._rescale, "PATCH": self._rescale},
-            "status": itself,
-            "token": {"POST": self._token},
-        }
-        handler = below[route.subresource].get(request.method)
-        if handler is None:
-            raise apierrors.method_not_allowed()
-        return handler(request, route, resource)
+        handler = self._BELOW[route.subresource].get(request.method)
+        return self._done(handler, request, route, resource)
 
     def _scale(self, _: Request, route: Route, resource: Resource) -> Answer:
         with self._machinery.engine.lock:
@@ -235,7 +221,7 @@ class Handlers:
         return Response.of(200, subresources.scale_of(version.object))
 
     def _rescale(self, request: Request, route: Route, resource: Resource) -> Answer:
-        options = _options(request)
+        options = self._options(request, route)
         patch = _transform(request, resource) if request.method == "PATCH" else None
         given = request.json("Scale") if patch is None else {}
 
@@ -253,13 +239,17 @@ class Handlers:
     def _evict(self, request: Request, route: Route, _: Resource) -> Answer:
         body = request.json("Eviction")
         with self._machinery.engine.lock:
-            subresources.evict(self._machinery, route.namespace, route.name, body, _options(request))
+            subresources.evict(
+                self._machinery, route.namespace, route.name, body, self._options(request, route)
+            )
         return Response.of(201, _SUCCESS | {"code": 201})
 
     def _bind(self, request: Request, route: Route, _: Resource) -> Answer:
         body = request.json("Binding")
         with self._machinery.engine.lock:
-            subresources.bind(self._machinery, route.namespace, route.name, body, _options(request))
+            subresources.bind(
+                self._machinery, route.namespace, route.name, body, self._options(request, route)
+            )
         return Response.of(201, _SUCCESS | {"code": 201})
 
     def _token(self, request: Request, route: Route, resource: Resource) -> Answer:
@@ -298,6 +288,15 @@ class Handlers:
             raise apierrors.not_simulated("a kubelet in this cluster")
         return self.containers
 
+    def _options(self, request: Request, route: Route) -> Options:
+        return Options(
+            dry_run=request.dry_run,
+            manager=request.manager,
+            validation=request.get("fieldValidation") or "Warn",
+            force=request.flag("force"),
+            check=Writer(self._authorizer, request.user, route.name).check,
+        )
+
     def _renderer(self, request: Request, resource: Resource) -> Renderer:
         form = form_of(request.headers.get("Accept") or "")
         return Renderer(resource, form, self._machinery.engine.now(), request.get("includeObject"))
@@ -308,17 +307,31 @@ class Handlers:
         headers = tuple(("Warning", f"299 - {json.dumps(text)}") for text in options.warnings)
         return Response(status, self._renderer(request, resource).one(version), headers=headers)
 
+    _ITSELF: ClassVar[Mapping[tuple[str, bool], Handler]] = {
+        ("GET", False): _list,
+        ("GET", True): _get,
+        ("POST", False): _create,
+        ("PUT", True): _update,
+        ("PATCH", True): _patch,
+        ("DELETE", True): _delete,
+        ("DELETE", False): _delete_collection,
+    }
+    """By method, and whether the request names an object."""
+    _WRITTEN: ClassVar[Mapping[str, Handler]] = {"GET": _get, "PUT": _update, "PATCH": _patch}
+    _BELOW: ClassVar[Mapping[str, Mapping[str, Handler]]] = {
+        "binding": {"POST": _bind},
+        "eviction": {"POST": _evict},
+        "finalize": _WRITTEN,
+        "log": {"GET": _log},
+        "resize": _WRITTEN,
+        "scale": {"GET": _scale, "PUT": _rescale, "PATCH": _rescale},
+        "status": _WRITTEN,
+        "token": {"POST": _token},
+    }
+    """By subresource and method."""
+
 
 _SUCCESS: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-
-
-def _options(request: Request) -> Options:
-    return Options(
-        dry_run=request.dry_run,
-        manager=request.manager,
-        validation=request.get("fieldValidation") or "Warn",
-        force=request.flag("force"),
-    )
 
 
 def _body(request: Request, resource: Resource) -> Object:

@@ -32,12 +32,15 @@ from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import Object, clone, dig, suffix, timestamp
 
 Transform = Callable[[Object], Object]
+Check = Callable[[Resource, Object | None, Object], None]
+"""Refuses that an object (None: there is none yet) becomes another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a write is to be done. `trusted` bodies (an actor's own) are not checked field by field.
 
+    `check` refuses what its caller may not write, though it may write such objects.
     `warnings` collects what the caller should be told although the write succeeds.
     """
 
@@ -46,6 +49,7 @@ class Options:
     validation: str = "Warn"
     force: bool = False
     trusted: bool = False
+    check: Check = lambda *_: None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -81,6 +85,7 @@ class Machinery:
         name: str = metadata["name"]
         if resource.namespaced:
             self._admission.check_namespace(resource, namespace, name)
+        options.check(resource, None, obj)
         if self.store.get(resource.key, namespace, name) is not None:
             raise apierrors.already_exists(resource, name)
         if resource.has_status:
@@ -130,6 +135,7 @@ class Machinery:
         wanted = self._decoded(resource, wanted, options, patched=patched)
         self._check_identity(resource, current, wanted)
         new = merging.merged(resource, current.object, wanted, subresource)
+        options.check(resource, current.object, new)
         if not subresource:
             new = self._completed(resource, new)
             self._admission.keep_allocated(resource, current.object, new)

@@ -82,6 +82,11 @@ class Authorizer:
                     target.append(rule)
         return resource_rules, path_rules
 
+    def role(self, kind: str, namespace: str, name: str) -> list[Object] | None:
+        """The rules of a Role of `namespace`, or of a ClusterRole; None when there is no such role."""
+        found = self._store.get(f"{kind}.{GROUP}", namespace if kind == "Role" else "", name)
+        return None if found is None else list(found.object.get("rules") or ())
+
     def _granted(self, user: User, namespace: str) -> Iterator[tuple[Object, Object, list[Object]]]:
         """Bindings that name `user`, the subject by which they do, and their role's rules."""
         bindings = self._store.list(f"ClusterRoleBinding.{GROUP}")
@@ -91,14 +96,10 @@ class Authorizer:
             binding = version.object
             for subject in binding.get("subjects") or ():
                 if _is(subject, user, version.namespace):
-                    yield binding, subject, self._rules(binding["roleRef"], version.namespace)
+                    reference = binding["roleRef"]
+                    rules = self.role(reference["kind"], version.namespace, reference["name"])
+                    yield binding, subject, rules or []
                     break
-
-    def _rules(self, reference: Object, namespace: str) -> list[Object]:
-        kind = reference["kind"]
-        where = namespace if kind == "Role" else ""
-        role = self._store.get(f"{kind}.{GROUP}", where, reference["name"])
-        return list((role.object.get("rules") if role else None) or [])
 
 
 def _is(subject: Object, user: User, namespace: str) -> bool:

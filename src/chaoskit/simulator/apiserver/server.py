@@ -56,7 +56,9 @@ class ApiServer:
         self._stopping = threading.Event()
         self._knobs = knobs or Knobs()
         self._sleep = sleep
-        self._handlers = Handlers(machinery, self._tokens, self._stopping.is_set, self._knobs)
+        self._handlers = Handlers(
+            machinery, self._authorizer, self._tokens, self._stopping.is_set, self._knobs
+        )
         self.certificate = certificates.for_loopback()
         self._http = Server(("127.0.0.1", port), self, tls_context(self.certificate))
         self._thread: threading.Thread | None = None

@@ -11,7 +11,8 @@ from chaoskit.simulator.apiserver.deletion import Deletion
 from chaoskit.simulator.apiserver.machinery import Machinery, Options
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.store import Version
-from chaoskit.simulator.objects import Object, clone, dig, timestamp
+from chaoskit.simulator.conditions import turned
+from chaoskit.simulator.objects import Object, clone, dig, is_finished, timestamp
 
 
 def scale_of(workload: Object) -> Object:
@@ -87,7 +88,7 @@ def evict(machinery: Machinery, namespace: str, name: str, body: Object, options
 
 
 def _spend_budget(machinery: Machinery, pod: Version, *, dry_run: bool) -> None:
-    if dig(pod.object, "status", "phase") in {"Pending", "Succeeded", "Failed"}:
+    if is_finished(pod.object) or pod.object["status"].get("phase") == "Pending":
         return
     budgets = _budgets(machinery, pod)
     if len(budgets) > 1:
@@ -111,14 +112,8 @@ def _spend_budget(machinery: Machinery, pod: Version, *, dry_run: bool) -> None:
 
 def _announce(machinery: Machinery, pods: Resource, pod: Version) -> None:
     """The pod's conditions say that it goes because it was evicted."""
-    condition = {
-        "type": "DisruptionTarget",
-        "status": "True",
-        "lastProbeTime": None,
-        "lastTransitionTime": machinery.now(),
-        "reason": "EvictionByEvictionAPI",
-        "message": "Eviction API: evicting",
-    }
+    said = ("DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting")
+    condition = turned(None, *said, machinery.now(), lastProbeTime=None)
     told: Object = clone(pod.object)
     told["status"]["conditions"] = [condition, *(dig(told, "status", "conditions") or ())]
     machinery.store.put(pods.key, told)

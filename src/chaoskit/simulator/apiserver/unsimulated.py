@@ -23,14 +23,20 @@ def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
         yield from _set_in(terms or (), _TERM, f"{path}.affinity.{kind}")
     spread = spec.get("topologySpreadConstraints") or ()
     yield from _set_in(spread, _CONSTRAINT, f"{path}.topologySpreadConstraints")
-    if spec.get("readinessGates"):
-        yield f"{path}.readinessGates"
-    for index, container in enumerate(spec.get("initContainers") or ()):
-        if container.get("restartPolicy"):
-            yield f"{path}.initContainers[{index}].restartPolicy"
-    for index, container in enumerate(spec.get("containers") or ()):
-        if container.get("lifecycle"):
-            yield f"{path}.containers[{index}].lifecycle"
+    yield from _set_in([spec], POD, path)
+    if dig(spec, "os", "name") not in {None, "linux"}:
+        yield f"{path}.os"
+    for kind in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(kind) or ()):
+            yield from _in_container(container, f"{path}.{kind}[{index}]")
+
+
+def _in_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield from (f"{path}.{name}" for name in CONTAINER if container.get(name))
+    if any(
+        policy.get("restartPolicy") == "RestartContainer" for policy in container.get("resizePolicy") or ()
+    ):
+        yield f"{path}.resizePolicy"
 
 
 def _set_in(items: Iterable[Mapping[str, Any]], names: tuple[str, ...], path: str) -> Iterator[str]:
@@ -43,5 +49,10 @@ def other_than(*usual: Any) -> Callable[[Any], bool]:
     return lambda value: value is not None and value not in usual
 
 
+POD = (
+    "ephemeralContainers", "evictionResponders", "overhead", "readinessGates", "resourceClaims",
+    "resources", "runtimeClassName", "schedulingGroup",
+)  # fmt: skip
+CONTAINER = ("lifecycle", "restartPolicy", "restartPolicyRules", "volumeDevices")
 _TERM = ("namespaceSelector", "matchLabelKeys", "mismatchLabelKeys")
 _CONSTRAINT = ("minDomains", "matchLabelKeys")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.objects import timestamp
@@ -112,15 +113,7 @@ class Autoscalers:
 
     def _conditions(self, before: list[Object], told: dict[str, Told]) -> list[Object]:
         found = {condition["type"]: condition for condition in before}
-        for kind, (verdict, reason, message) in told.items():
-            old = found.get(kind)
-            same = old is not None and old["status"] == verdict
-            since = old["lastTransitionTime"] if old and same else timestamp(self._engine.now())
-            found[kind] = {
-                "type": kind,
-                "status": verdict,
-                "lastTransitionTime": since,
-                "reason": reason,
-                "message": message,
-            }
+        now = timestamp(self._engine.now())
+        for kind, said in told.items():
+            found[kind] = turned(found.get(kind), kind, *said, now)
         return list(found.values())

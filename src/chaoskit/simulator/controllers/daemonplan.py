@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.controllers import pods, rollout
 from chaoskit.simulator.controllers.revisions import HASH
+from chaoskit.simulator.objects import is_finished
 
 Available = Callable[[Object], bool]
 Places = Mapping[str, Sequence[Object]]
@@ -25,7 +26,7 @@ class Plan:
 def by_node(mine: Iterable[Object], node_of: Callable[[Object], str]) -> dict[str, list[Object]]:
     """The pods of each node, oldest first, those that have ended last."""
     found: dict[str, list[Object]] = {}
-    for pod in sorted(mine, key=lambda p: (pods.is_finished(p), p["metadata"]["creationTimestamp"])):
+    for pod in sorted(mine, key=lambda p: (is_finished(p), p["metadata"]["creationTimestamp"])):
         found.setdefault(node_of(pod), []).append(pod)
     return found
 

@@ -13,6 +13,7 @@ from chaoskit.simulator.controllers.placement import fits_labels, tolerates_all
 from chaoskit.simulator.controllers.podcontrol import Claims, PodControl, look_when_available
 from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.objects import is_finished
 from chaoskit.simulator.recorder import Recorder
 from chaoskit.simulator.tolerations import tolerated
 
@@ -106,7 +107,7 @@ class DaemonSets:
     def _remove_ended(self, daemon_set: Object, node: str, here: Sequence[Object]) -> None:
         """Pods that have ended go: those that succeeded at once, those that failed later and later."""
         for pod in here:
-            if not pods.is_finished(pod) or pods.is_terminating(pod):
+            if not is_finished(pod) or pods.is_terminating(pod):
                 continue
             where = f"{'/'.join(key_of(pod))} on node {node}"
             if pod["status"]["phase"] == "Succeeded":

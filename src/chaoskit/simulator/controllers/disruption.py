@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.rollout import scaled
@@ -134,17 +135,9 @@ def judge(budget: Object, covered: Sequence[Object], disrupted: dict[str, str], 
 def _status(budget: Object, numbers: Budget, disrupted: dict[str, str], now: str) -> Object:
     generation = budget["metadata"]["generation"]
     enough = numbers.allowed > 0
-    old = pods.condition(budget, "DisruptionAllowed")
-    verdict = "True" if enough else "False"
-    same = old is not None and old["status"] == verdict
-    condition = {
-        "type": "DisruptionAllowed",
-        "status": verdict,
-        "observedGeneration": generation,
-        "lastTransitionTime": old["lastTransitionTime"] if old is not None and same else now,
-        "reason": "SufficientPods" if enough else "InsufficientPods",
-        "message": "",
-    }
+    kind, reason = "DisruptionAllowed", "SufficientPods" if enough else "InsufficientPods"
+    old = pods.condition(budget, kind)
+    condition = turned(old, kind, str(enough), reason, "", now, observedGeneration=generation)
     found: Object = {"observedGeneration": generation}
     if disrupted:
         found["disruptedPods"] = disrupted

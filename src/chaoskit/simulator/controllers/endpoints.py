@@ -8,7 +8,7 @@ from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import owned_by, suffix
+from chaoskit.simulator.objects import is_finished, owned_by, suffix
 
 _SERVICE_LABEL = "kubernetes.io/service-name"
 _SLICE = "EndpointSlice.discovery.k8s.io"
@@ -51,7 +51,7 @@ class Endpoints:
         behind = [
             pod
             for pod in pods.selected(self._pods, key[0], selector)
-            if pod["status"].get("podIP") and not pods.is_finished(pod)
+            if pod["status"].get("podIP") and not is_finished(pod)
         ]
         self._write_slice(service, behind)
         self._write_endpoints(service, behind)
@@ -115,7 +115,7 @@ def _shown(pod: Object) -> tuple[object, ...]:
         status.get("podIP"),
         pods.is_ready(pod),
         pods.is_terminating(pod),
-        pods.is_finished(pod),
+        is_finished(pod),
     )
 
 

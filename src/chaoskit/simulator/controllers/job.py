@@ -10,7 +10,7 @@ from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_
 from chaoskit.simulator.controllers.jobstatus import SUCCEEDED, Ending, finished_at
 from chaoskit.simulator.controllers.podcontrol import PodControl
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import clone, owner_of, parse_time, timestamp
+from chaoskit.simulator.objects import clone, is_finished, owner_of, parse_time, timestamp
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "Job.batch"
@@ -78,7 +78,7 @@ class Jobs:
         if done:
             good = len(done)
             status |= {"succeeded": good, "completedIndexes": indexes.written(done)}
-        running = any(not pods.is_finished(pod) for pod in mine)
+        running = any(not is_finished(pod) for pod in mine)
         started = None if suspended else parse_time(status["startTime"]).timestamp()
         ending = jobstatus.how_it_ends(job, good, bad, started, now, running=running)
         self._look_again(job, started, now)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
-from chaoskit.simulator.objects import parse_time
+from chaoskit.simulator.objects import is_finished, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def ended_at(pod: Object) -> float:
 
 def counts(mine: Sequence[Object], active: Sequence[Object]) -> Object:
     """The counts of a status that are not sums over the job's life."""
-    going = sum(pods.is_terminating(pod) and not pods.is_finished(pod) for pod in mine)
+    going = sum(pods.is_terminating(pod) and not is_finished(pod) for pod in mine)
     return {
         "terminating": going,
         "ready": sum(map(pods.is_ready, active)),
@@ -95,7 +96,7 @@ def counts(mine: Sequence[Object], active: Sequence[Object]) -> Object:
 
 def add_condition(status: Object, ending: Ending, kind: str, now: str) -> None:
     """The status says so of the ending, last of its conditions."""
-    made = _condition(kind, "True", ending.reason, ending.message, now)
+    made = turned(None, kind, "True", ending.reason, ending.message, now, lastProbeTime=now)
     status["conditions"] = [*(status.get("conditions") or []), made]
 
 
@@ -108,19 +109,9 @@ def tell_suspension(status: Object, now: str, *, suspended: bool) -> str:
     old = next((condition for condition in conditions if condition["type"] == "Suspended"), None)
     if (old is not None and old["status"] == "True") == suspended:
         return ""
-    turned = "Suspended" if suspended else "Resumed"
-    made = _condition("Suspended", str(suspended), f"Job{turned}", f"Job {turned.lower()}", now)
+    what = "Suspended" if suspended else "Resumed"
+    told = (str(suspended), f"Job{what}", f"Job {what.lower()}")
+    made = turned(old, "Suspended", *told, now, lastProbeTime=now)
     others = [condition for condition in conditions if condition is not old]
     status["conditions"] = [*others, made]
-    return turned
-
-
-def _condition(kind: str, verdict: str, reason: str, message: str, now: str) -> Object:
-    return {
-        "type": kind,
-        "status": verdict,
-        "lastProbeTime": now,
-        "lastTransitionTime": now,
-        "reason": reason,
-        "message": message,
-    }
+    return what

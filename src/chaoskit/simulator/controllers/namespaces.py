@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from chaoskit.simulator.api import Api, ApiError, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.kinds import Kinds
 from chaoskit.simulator.engine import Engine
@@ -100,18 +101,9 @@ class Namespaces:
     def _write(self, namespace: Object, values: list[tuple[str, str, str, str]]) -> None:
         now = timestamp(self._engine.now())
         old = {c["type"]: c for c in namespace["status"].get("conditions") or ()}
-        conditions = []
-        for kind, verdict, reason, message in values:
-            before = old.get(kind)
-            same = before is not None and before["status"] == verdict
-            conditions.append(
-                {
-                    "type": kind,
-                    "status": verdict,
-                    "lastTransitionTime": before["lastTransitionTime"] if before and same else now,
-                    "reason": reason,
-                    "message": message,
-                }
-            )
+        conditions = [
+            turned(old.get(kind), kind, verdict, reason, message, now)
+            for kind, verdict, reason, message in values
+        ]
         status = {**namespace["status"], "conditions": conditions}
         self._api.patch("Namespace", None, namespace["metadata"]["name"], {"status": status}, "status")

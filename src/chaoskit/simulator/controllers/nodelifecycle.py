@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import parse_time, timestamp
+from chaoskit.simulator.objects import is_finished, parse_time, timestamp
 from chaoskit.simulator.recorder import Recorder
 from chaoskit.simulator.tolerations import tolerates
 
@@ -90,8 +91,8 @@ class NodeLifecycle:
             if condition["type"] != "Ready" and verdict != "Unknown":
                 conditions.append({**condition, "status": "False", "lastTransitionTime": now})
             else:
-                turned = {"status": verdict, "reason": reason, "message": message}
-                conditions.append({**condition, **turned, "lastTransitionTime": now})
+                kind = condition["type"]
+                conditions.append(condition | turned(condition, kind, verdict, reason, message, now))
         status = {"conditions": conditions}
         return self._api.patch("Node", None, node["metadata"]["name"], {"status": status}, "status")
 
@@ -110,7 +111,7 @@ class NodeLifecycle:
         taints = self._expelling(node)
         for pod in self._pods.find("node", node["metadata"]["name"]) if taints else ():
             until = [at for at in (_tolerated(pod, *taint) for taint in taints) if at is not None]
-            if not until or pods.is_terminating(pod) or pods.is_finished(pod):
+            if not until or pods.is_terminating(pod) or is_finished(pod):
                 continue
             left = min(until) - self._engine.now()
             if left > 0:

@@ -9,9 +9,7 @@ from typing import Any
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.controllers.base import Informer
-from chaoskit.simulator.objects import LETTERS, clone, owned_by, owner_of, parse_time
-
-FINISHED = frozenset({"Succeeded", "Failed"})
+from chaoskit.simulator.objects import LETTERS, clone, is_finished, owned_by, owner_of, parse_time
 
 
 def condition(body: Mapping[str, Any], kind: str) -> Object | None:
@@ -29,11 +27,6 @@ def is_true(body: Mapping[str, Any], kind: str) -> bool:
 def is_ready(pod: Object) -> bool:
     """True when the pod's Ready condition is True."""
     return is_true(pod, "Ready")
-
-
-def is_finished(pod: Object) -> bool:
-    """True when the pod has ended and will not run again."""
-    return pod["status"].get("phase") in FINISHED
 
 
 def is_terminating(pod: Object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods, rollout
 from chaoskit.simulator.objects import clone, parse_time, timestamp
 
@@ -51,15 +52,7 @@ def set_condition(found: Object, kind: str, verdict: str, reason: str, message: 
     old = next((item for item in conditions if item["type"] == kind), None)
     if old is not None and (old["status"], old["reason"]) == (verdict, reason):
         return
-    turned = old["lastTransitionTime"] if old is not None and old["status"] == verdict else now
-    made = {
-        "type": kind,
-        "status": verdict,
-        "lastUpdateTime": now,
-        "lastTransitionTime": turned,
-        "reason": reason,
-        "message": message,
-    }
+    made = turned(old, kind, verdict, reason, message, now, lastUpdateTime=now)
     found["conditions"] = [item for item in conditions if item["type"] != kind] + [made]
 
 

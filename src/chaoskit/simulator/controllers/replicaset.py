@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from chaoskit.simulator.api import Api, ApiError, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import pods
 from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_of
 from chaoskit.simulator.controllers.podcontrol import Claims, PodControl, look_when_available
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import timestamp
+from chaoskit.simulator.objects import is_finished, timestamp
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "ReplicaSet.apps"
@@ -89,7 +90,7 @@ def counted(replica_set: Object, mine: list[Object], now: float) -> Object:
         "readyReplicas": sum(map(pods.is_ready, active)),
         "availableReplicas": sum(pods.is_available(pod, min_ready, now) for pod in active),
     }
-    going = sum(pods.is_terminating(pod) and not pods.is_finished(pod) for pod in mine)
+    going = sum(pods.is_terminating(pod) and not is_finished(pod) for pod in mine)
     return (
         {"replicas": len(active)}
         | {name: count for name, count in counts.items() if count}
@@ -105,12 +106,4 @@ def _conditions(replica_set: Object, failure: ApiError | None, now: str) -> list
     if failure is None:
         return []
     old = pods.condition(replica_set, "ReplicaFailure")
-    return [
-        {
-            "type": "ReplicaFailure",
-            "status": "True",
-            "lastTransitionTime": old["lastTransitionTime"] if old else now,
-            "reason": "FailedCreate",
-            "message": str(failure),
-        }
-    ]
+    return [turned(old, "ReplicaFailure", "True", "FailedCreate", str(failure), now)]

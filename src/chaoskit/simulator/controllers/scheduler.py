@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api, ApiError, Change, Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.controllers import neighbours, placement
 from chaoskit.simulator.controllers.base import Key, Reconciler, key_of
 from chaoskit.simulator.controllers.neighbours import Neighbour
 from chaoskit.simulator.controllers.placement import Refusal, Used
-from chaoskit.simulator.controllers.pods import condition, is_finished
+from chaoskit.simulator.controllers.pods import condition
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import owner_of, timestamp
+from chaoskit.simulator.objects import is_finished, owner_of, timestamp
 from chaoskit.simulator.recorder import SchedulerRecorder
 
+_NAME = "default-scheduler"
 _AGAIN = 300.0
 """Seconds after which a pod that fits nowhere is tried again though nothing changed."""
 
@@ -63,7 +65,7 @@ class Scheduler:
         elif pod["spec"].get("nodeName"):
             self._waiting.pop(key, None)
             self._count(key, pod, pod["spec"]["nodeName"])
-        elif "deletionTimestamp" not in pod["metadata"] and not pod["spec"].get("schedulingGates"):
+        elif "deletionTimestamp" not in pod["metadata"] and _is_ours(pod["spec"]):
             self._wait(key, pod)
 
     def _wait(self, key: Key, pod: Object) -> None:
@@ -171,15 +173,8 @@ class Scheduler:
             return
         now = timestamp(self._engine.now())
         others = [c for c in pod["status"].get("conditions") or () if c["type"] != "PodScheduled"]
-        made = {
-            "type": "PodScheduled",
-            "observedGeneration": pod["metadata"].get("generation", 1),
-            "status": "False",
-            "lastProbeTime": None,
-            "lastTransitionTime": old["lastTransitionTime"] if old is not None else now,
-            "reason": "Unschedulable",
-            "message": message,
-        }
+        more = {"observedGeneration": pod["metadata"].get("generation", 1), "lastProbeTime": None}
+        made = turned(old, "PodScheduled", "False", "Unschedulable", message, now, **more)
         self._api.patch("Pod", *key, {"status": {"conditions": [*others, made]}}, "status")
 
 
@@ -193,6 +188,11 @@ class _Placed:
         self.owner = owner
         self.asked = asked
         self.pod = pod
+
+
+def _is_ours(spec: Object) -> bool:
+    """True when nothing holds the pod back, and no other scheduler is asked for: there is none."""
+    return not spec.get("schedulingGates") and spec.get("schedulerName", _NAME) == _NAME
 
 
 def _owner(pod: Object) -> str:

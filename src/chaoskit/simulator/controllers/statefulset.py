@@ -10,7 +10,7 @@ from chaoskit.simulator.controllers.base import Informers, Key, Reconciler, key_
 from chaoskit.simulator.controllers.podcontrol import Claims, look_when_available
 from chaoskit.simulator.controllers.revisions import HASH, Revisions
 from chaoskit.simulator.engine import Engine
-from chaoskit.simulator.objects import clone
+from chaoskit.simulator.objects import clone, is_finished
 from chaoskit.simulator.recorder import Recorder
 
 KIND = "StatefulSet.apps"
@@ -58,7 +58,7 @@ class StatefulSets:
             pod = mine.get(ordinal)
             if pod is None:
                 self._create(stateful_set, ordinal, newest)
-            elif pods.is_finished(pod) and not pods.is_terminating(pod):
+            elif is_finished(pod) and not pods.is_terminating(pod):
                 self._delete(stateful_set, pod)
             elif self._available(stateful_set, pod) and not pods.is_terminating(pod):
                 continue
@@ -159,7 +159,7 @@ class StatefulSets:
 
 def counted(stateful_set: Object, mine: list[Object], newest: str, now: float) -> Object:
     """The counts and revisions of a stateful set's status."""
-    live = [pod for pod in mine if not pods.is_finished(pod)]
+    live = [pod for pod in mine if not is_finished(pod)]
     min_ready = stateful_set["spec"].get("minReadySeconds", 0)
     updated = [pod for pod in live if pod["metadata"]["labels"].get(HASH) == newest]
     before = (stateful_set.get("status") or {}).get("currentRevision", newest)

@@ -23,8 +23,7 @@ from chaoskit.simulator.engine import Engine
 from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.inside import World
 from chaoskit.simulator.litmus.operator import Operator
-from chaoskit.simulator.litmus.reach import Halted, Prom, Ran, Victim
-from chaoskit.simulator.litmus.services import no_prometheus
+from chaoskit.simulator.litmus.reach import Halted, Prom, Ran, Victim, no_prometheus
 from chaoskit.simulator.litmus.stubs import Remote, StubContainer, StubProcesses
 
 _T = TypeVar("_T")

@@ -15,6 +15,7 @@ from chaoskit.simulator.litmus.inside import STEP, Inside
 from chaoskit.simulator.litmus.kinds import VERSION
 from chaoskit.simulator.litmus.status import terminated
 from chaoskit.simulator.litmus.targets import number
+from chaoskit.simulator.objects import dig, is_finished
 
 _POLL = 1.0
 Env = Callable[[Inside], Mapping[str, str]]
@@ -83,62 +84,59 @@ def _create(me: Inside, helper: Helper, label: str, node: str, pods: Sequence[Ob
 
 def manifest(me: Inside, helper: Helper, label: str, node: str, pods: Sequence[Object]) -> Object:
     """The helper pod for targets on one node."""
-    own = me.pod["metadata"].get("labels", {})
-    inherited = {k: v for k, v in own.items() if not k.endswith(("job-name", "controller-uid"))}
     socket = me.env.get("SOCKET_PATH", "/run/containerd/containerd.sock")
     volumes = {name: path or socket for name, path in helper.volumes.items()}
-    grace = number(me.env.get("TERMINATION_GRACE_PERIOD_SECONDS", ""))
-    spec = {
-        "serviceAccountName": me.account,
-        "restartPolicy": "Never",
-        "nodeName": node,
-        "terminationGracePeriodSeconds": grace,
-        "volumes": [{"name": n, "hostPath": {"path": p, "type": ""}} for n, p in volumes.items()],
-        "containers": [_container(me, helper, pods, volumes)],
+    container = {
+        "command": ["/bin/bash"],
+        "args": ["-c", f"./helpers -name {helper.program}"],
+        "env": _environment(me, helper, pods),
+        "volumeMounts": [{"name": n, "mountPath": p} for n, p in volumes.items()],
+        "securityContext": dict(helper.security),
     }
+    spec: Object = {"volumes": [{"name": n, "hostPath": {"path": p, "type": ""}} for n, p in volumes.items()]}
     spec |= {"hostPID": True} if helper.host_pid else {}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "generateName": f"{me.experiment}-helper-",
-            "namespace": me.namespace,
-            "labels": inherited | {"app": label.removeprefix("app=")},
-        },
-        "spec": spec,
-    }
+    made = _pod(me, label.removeprefix("app="), container, spec | {"nodeName": node})
+    made["metadata"]["generateName"] = f"{me.experiment}-helper-"
+    return made
 
 
 def node_pod(
     me: Inside, label: str, command: list[str], args: list[str], *, node: str = "", privileged: bool = False
 ) -> Object:
     """The helper pod of a fault on a node: pinned to it, or to be placed anywhere."""
+    container: Object = {"command": command, "args": args}
+    container |= {"securityContext": {"privileged": True}} if privileged else {}
+    made = _pod(me, label, container, {"nodeName": node} if node else {})
+    made["metadata"]["name"] = f"{me.experiment}-helper-{run_id(me.world.engine.random)}"
+    return made
+
+
+def _pod(me: Inside, app: str, container: Object, spec: Object) -> Object:
+    """What all helper pods are alike in; `container` and `spec` say what else is in them."""
     own = me.pod["metadata"].get("labels", {})
     inherited = {k: v for k, v in own.items() if not k.endswith(("job-name", "controller-uid"))}
-    container: Object = {
+    alike = {
         "name": me.experiment,
         "image": me.env.get("LIB_IMAGE") or f"litmuschaos/go-runner:{VERSION}",
         "imagePullPolicy": me.env.get("LIB_IMAGE_PULL_POLICY", "Always"),
-        "command": command,
-        "args": args,
         "resources": me.pod["spec"]["containers"][0].get("resources", {}),
     }
-    spec: Object = {
-        "serviceAccountName": me.account,
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": number(me.env.get("TERMINATION_GRACE_PERIOD_SECONDS", "")),
-        "containers": [container],
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": me.namespace, "labels": inherited | {"app": app}},
+        "spec": {
+            "serviceAccountName": me.account,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": number(me.env.get("TERMINATION_GRACE_PERIOD_SECONDS", "")),
+            "containers": [alike | container],
+            **spec,
+        },
     }
-    if node:
-        spec["nodeName"] = node
-    if privileged:
-        container["securityContext"] = {"privileged": True}
-    name = f"{me.experiment}-helper-{run_id(me.world.engine.random)}"
-    meta = {"name": name, "namespace": me.namespace, "labels": inherited | {"app": label}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
-def _container(me: Inside, helper: Helper, pods: Sequence[Object], volumes: Mapping[str, str]) -> Object:
+def _environment(me: Inside, helper: Helper, pods: Sequence[Object]) -> list[Object]:
+    """What all helpers hear, and this one beside."""
     env = {
         "TARGETS": ";".join(target for pod in pods for target in _targets(me, helper, pod)),
         "TOTAL_CHAOS_DURATION": str(number(me.env.get("TOTAL_CHAOS_DURATION", ""))),
@@ -152,17 +150,7 @@ def _container(me: Inside, helper: Helper, pods: Sequence[Object], volumes: Mapp
     } | dict(helper.env(me))
     own_name = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
     entries: list[Object] = [{"name": k, "value": v} for k, v in env.items() if v]
-    return {
-        "name": me.experiment,
-        "image": me.env.get("LIB_IMAGE") or f"litmuschaos/go-runner:{VERSION}",
-        "imagePullPolicy": me.env.get("LIB_IMAGE_PULL_POLICY", "Always"),
-        "command": ["/bin/bash"],
-        "args": ["-c", f"./helpers -name {helper.program}"],
-        "env": [*entries, {"name": "POD_NAME", "valueFrom": own_name}],
-        "resources": me.pod["spec"]["containers"][0].get("resources", {}),
-        "volumeMounts": [{"name": n, "mountPath": p} for n, p in volumes.items()],
-        "securityContext": dict(helper.security),
-    }
+    return [*entries, {"name": "POD_NAME", "valueFrom": own_name}]
 
 
 def _targets(me: Inside, helper: Helper, pod: Object) -> Iterable[str]:
@@ -196,11 +184,11 @@ def _until(me: Inside, label: str, done: Callable[[Object], bool], pause: float,
 
 
 def _begun(pod: Object) -> bool:
-    return pod.get("status", {}).get("phase") in {"Running", "Succeeded", "Failed"}
+    return is_finished(pod) or dig(pod, "status", "phase") == "Running"
 
 
 def _ended(pod: Object) -> bool:
-    return bool(terminated(pod)) or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+    return bool(terminated(pod)) or is_finished(pod)
 
 
 def _raise_if_failed(me: Inside, label: str) -> None:

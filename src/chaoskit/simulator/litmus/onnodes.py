@@ -16,6 +16,7 @@ from chaoskit.simulator.litmus.helpers import follow, node_pod, run_id
 from chaoskit.simulator.litmus.inside import STEP
 from chaoskit.simulator.litmus.status import until_whole
 from chaoskit.simulator.litmus.targets import number
+from chaoskit.simulator.objects import is_finished
 
 # ------------------------------------------------------------------ which nodes
 
@@ -86,9 +87,8 @@ def _emptied(chaos: Chaos, node: str, deadline: float) -> Script:
 def _drained(chaos: Chaos, node: str) -> Iterable[Object]:
     for pod in chaos.me.api.list("Pod"):
         owners = pod["metadata"].get("ownerReferences") or ()
-        ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
         daemon = any(owner["kind"] == "DaemonSet" for owner in owners)
-        if pod["spec"].get("nodeName") == node and not ended and not daemon:
+        if pod["spec"].get("nodeName") == node and not is_finished(pod) and not daemon:
             yield pod
 
 

@@ -52,6 +52,11 @@ class Prom(Protocol):
         ...
 
 
+def no_prometheus(endpoint: str, query: str) -> Sequence[float]:  # noqa: ARG001 - nothing is asked
+    """Raises: nobody told this Litmus how to reach a Prometheus."""
+    raise ConnectionError(f"unable to reach the Prometheus at {endpoint}")
+
+
 class Reach(Protocol):
     """What can be done from inside one chaos pod."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chaoskit.simulator.api import Access, Api, Object
 from chaoskit.simulator.effects import Effect, Effects
@@ -16,18 +16,17 @@ from chaoskit.simulator.litmus.errors import ChaosError
 from chaoskit.simulator.litmus.inside import World
 from chaoskit.simulator.litmus.operator import Operator
 from chaoskit.simulator.litmus.processes import Process, Program
-from chaoskit.simulator.litmus.reach import Halted, Http, Prom, Ran, Victim
-from chaoskit.simulator.litmus.services import ServiceNetwork, no_prometheus
+from chaoskit.simulator.litmus.reach import Halted, Http, Prom, Ran, Victim, no_prometheus
 from chaoskit.simulator.node.commands import COMMANDS
 from chaoskit.simulator.node.shell import Shell
 from chaoskit.simulator.node.shell import World as ShellWorld
+from chaoskit.simulator.objects import Reason
 
 if TYPE_CHECKING:
     from chaoskit.simulator.node.programs import Invocation, Programs
 
 _BOOT = 50.0
 """Seconds from a node's restart until its kubelet is back."""
-Reason = Literal["Error", "OOMKilled", "Completed"]
 
 
 class Kubelet(Protocol):
@@ -63,7 +62,7 @@ def operator(
     effects: Effects,
     kubelet: Kubelet,
     *,
-    http: Http | None = None,
+    http: Http,
     prom: Prom = no_prometheus,
     knobs: Knobs | None = None,
 ) -> Operator:
@@ -71,11 +70,10 @@ def operator(
 
     `http` and `prom` are what probes reach; `effects` is where faults are felt.
     """
-    network = http or ServiceNetwork(api, effects)
 
     def reach(pod: Object, _: Access) -> SimulatedReach:
         meta = pod["metadata"]
-        return SimulatedReach(network, prom, effects, kubelet, engine, (meta["namespace"], meta["name"]))
+        return SimulatedReach(http, prom, effects, kubelet, engine, (meta["namespace"], meta["name"]))
 
     def account(namespace: str, name: str) -> Access:
         return Account(api, namespace, name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 from chaoskit.simulator.api import Api, Change, Object
 from chaoskit.simulator.effects import Effect, Effects
@@ -16,12 +15,12 @@ from chaoskit.simulator.node.heartbeat import heartbeat
 from chaoskit.simulator.node.podworker import PodWorker
 from chaoskit.simulator.node.pressure import Pressure
 from chaoskit.simulator.node.programs import Executed, Programs, execute
+from chaoskit.simulator.objects import Reason, is_finished
 from chaoskit.simulator.quantities import parse
 from chaoskit.simulator.recorder import Recorder
 
 _HOUSEKEEPING = 10.0
 """Seconds after which a kubelet sees what a container has written."""
-Reason = Literal["Error", "OOMKilled", "Completed"]
 
 
 class Kubelet:
@@ -220,7 +219,7 @@ class Kubelet:
             self._accept(key, pod, node)
 
     def _accept(self, key: Key, pod: Object, node: str) -> None:
-        if pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
+        if is_finished(pod):
             return
         refusal = self._pressures[node].refusal(pod)
         if refusal:

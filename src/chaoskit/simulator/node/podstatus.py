@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.conditions import turned
 from chaoskit.simulator.objects import clone, timestamp
 
 _TYPES = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
@@ -98,15 +99,8 @@ def disrupted(conditions: Sequence[Object], why: str, now: float) -> list[Object
     """The conditions of a pod that its kubelet has put out."""
     if any(condition["type"] == "DisruptionTarget" for condition in conditions):
         return list(conditions)
-    made = {
-        "type": "DisruptionTarget",
-        "status": "True",
-        "lastProbeTime": None,
-        "lastTransitionTime": timestamp(now),
-        "reason": "TerminationByKubelet",
-        "message": why,
-    }
-    return [made, *conditions]
+    told = ("DisruptionTarget", "True", "TerminationByKubelet", why)
+    return [turned(None, *told, timestamp(now), lastProbeTime=None), *conditions]
 
 
 def _amounts(pod: Object) -> Object:
@@ -139,7 +133,7 @@ def _conditions(
     }
     kept = [condition for kind, condition in old.items() if kind not in values]
     made = [_condition(old.get(kind), kind, values[kind], generation, now) for kind in _TYPES]
-    return made + [c | _head(c["type"], generation) for c in kept]
+    return made + [c | {"observedGeneration": generation} for c in kept]
 
 
 def _verdict(*, true: bool, reason: str = "", message: str = "") -> tuple[str, str, str]:
@@ -177,22 +171,8 @@ def _initialized(
 def _condition(
     old: Object | None, kind: str, value: tuple[str, str, str], generation: int, now: str
 ) -> Object:
-    verdict, reason, message = value
-    same = old is not None and old["status"] == verdict
-    found = _head(kind, generation) | {
-        "status": verdict,
-        "lastProbeTime": None,
-        "lastTransitionTime": old["lastTransitionTime"] if old is not None and same else now,
-    }
-    if reason:
-        found["reason"] = reason
-    if message:
-        found["message"] = message
-    return found
-
-
-def _head(kind: str, generation: int) -> Object:
-    return {"type": kind, "observedGeneration": generation}
+    made = turned(old, kind, *value, now, observedGeneration=generation, lastProbeTime=None)
+    return {name: told for name, told in made.items() if told or name not in {"reason", "message"}}
 
 
 def _container_status(container: Container) -> Object:

@@ -7,11 +7,12 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from chaoskit.simulator.api import Api, ApiError
 from chaoskit.simulator.effects import Effect, Effects, Kind
 from chaoskit.simulator.engine import Engine
+from chaoskit.simulator.objects import Reason
 from chaoskit.simulator.traffic.flow import Traffic
 from chaoskit.simulator.traffic.state import PodState
 from chaoskit.simulator.traffic.view import ClusterView, Pod
@@ -26,7 +27,7 @@ class Kubelet(Protocol):
         pod: str,
         container: str,
         *,
-        reason: Literal["Error", "OOMKilled", "Completed"] = ...,
+        reason: Reason = ...,
         exit_code: int = ...,
     ) -> bool:
         """The container's process has ended so; the restart policy applies. False if it did not run."""
