@@ -220,6 +220,24 @@ def test_a_pod_that_is_not_ready_gets_no_traffic() -> None:
     assert "addresses" not in world.get("Endpoints", "cart")["subsets"][0]
 
 
+def test_a_service_may_tell_of_pods_that_are_not_ready() -> None:
+    world = World()
+    world.api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "cart", "namespace": NAMESPACE},
+            "spec": {"clusterIP": "None", "selector": {"app": "cart"}, "publishNotReadyAddresses": True},
+        }
+    )
+    world.pod("cart", ["sh", "-c", "sleep 100"], readinessProbe={"httpGet": {"port": 8080}})
+    world.run(3)
+    assert endpoints(world)[0]["conditions"] == {"ready": True, "serving": False, "terminating": False}
+    (subset,) = world.get("Endpoints", "cart")["subsets"]
+    assert "notReadyAddresses" not in subset
+    assert subset["addresses"][0]["targetRef"]["name"] == "cart"
+
+
 def test_a_pod_that_is_being_deleted_gets_no_traffic() -> None:
     world = World()
     service(world, 8080)

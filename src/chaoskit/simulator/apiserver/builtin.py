@@ -79,7 +79,6 @@ BUILT_IN = (
         defaults=defaults.service, rules=rules.service, fixed=("spec.clusterIP",), table=columns.SERVICE,
         unsimulated={
             "spec.internalTrafficPolicy": other_than("Cluster"),
-            "spec.publishNotReadyAddresses": other_than(False),
             "spec.sessionAffinity": other_than("None"),
             "spec.trafficDistribution": other_than(),
         },

@@ -59,7 +59,7 @@ class Endpoints:
     def _write_slice(self, service: Object, behind: Sequence[Object]) -> None:
         meta = service["metadata"]
         ports = _ports(service, behind)
-        made = {"endpoints": [_endpoint(pod) for pod in behind] or None, "ports": ports or None}
+        made = {"endpoints": [_endpoint(service, pod) for pod in behind] or None, "ports": ports or None}
         found = self._slices.find("service", f"{meta['namespace']}/{meta['name']}")
         if found:
             if {name: found[0].get(name) for name in made} != made:
@@ -119,11 +119,17 @@ def _shown(pod: Object) -> tuple[object, ...]:
     )
 
 
-def _endpoint(pod: Object) -> Object:
-    ready, going = pods.is_ready(pod), pods.is_terminating(pod)
+def _takes_all(service: Object) -> bool:
+    """Whether pods are told, ready or not: members of a database find each other before they are."""
+    return bool(service["spec"].get("publishNotReadyAddresses"))
+
+
+def _endpoint(service: Object, pod: Object) -> Object:
+    serving, going = pods.is_ready(pod), pods.is_terminating(pod)
+    ready = _takes_all(service) or (serving and not going)
     return {
         "addresses": [pod["status"]["podIP"]],
-        "conditions": {"ready": ready and not going, "serving": ready, "terminating": going},
+        "conditions": {"ready": ready, "serving": serving, "terminating": going},
         "nodeName": pod["spec"].get("nodeName"),
         "targetRef": _target(pod),
     }
@@ -168,18 +174,19 @@ def _number(port: Object, behind: Sequence[Object]) -> int | None:
 
 
 def _subsets(service: Object, behind: Sequence[Object]) -> list[Object]:
-    def addresses(*, ready: bool) -> list[Object]:
-        return [
-            {
-                "ip": pod["status"]["podIP"],
-                "nodeName": pod["spec"].get("nodeName"),
-                "targetRef": _target(pod),
-            }
-            for pod in behind
-            if not pods.is_terminating(pod) and pods.is_ready(pod) is ready
-        ]
+    def shown(pod: Object) -> Object:
+        return {
+            "ip": pod["status"]["podIP"],
+            "nodeName": pod["spec"].get("nodeName"),
+            "targetRef": _target(pod),
+        }
 
-    found: Object = {"addresses": addresses(ready=True), "notReadyAddresses": addresses(ready=False)}
+    told = behind if _takes_all(service) else [pod for pod in behind if not pods.is_terminating(pod)]
+    ready = [pod for pod in told if _takes_all(service) or pods.is_ready(pod)]
+    found: Object = {
+        "addresses": [shown(pod) for pod in ready],
+        "notReadyAddresses": [shown(pod) for pod in told if pod not in ready],
+    }
     subset = {name: items for name, items in found.items() if items}
     if not subset:
         return []
