@@ -100,8 +100,8 @@ def test_a_release_whose_image_is_large_is_left_alone() -> None:
 
 @pytest.mark.parametrize("age", [75, 235])
 def test_a_revision_is_not_blamed_for_a_pod_that_takes_long_after_the_rollout(age: float) -> None:
-    found = _issues(_release(_starting("new", age), progress=COMPLETE))
-    assert [each.kinds for each in found] == [frozenset({"not-ready"})]
+    (found,) = _issues(_release(_starting("new", age), progress=COMPLETE))
+    assert found.kinds == {"not-ready"}
     assert _issues(_release(_starting("new", age, **FOUR_MINUTES), progress=COMPLETE)) == ()
 
 
@@ -188,6 +188,82 @@ def test_three_workloads_that_start_slowly_are_no_storm() -> None:
 def test_what_is_merely_watched_is_no_part_of_a_storm(kind: str) -> None:
     assert not storms.roots(classify([symptom(kind)], now=NOW))
     assert storms.roots(classify([symptom(kind), symptom("crash-loop")], now=NOW))
+
+
+# ---------------------------------------------------------------- specs that name no time
+
+
+def _sibling(name: str, took: float, **more: Any) -> Object:
+    """A pod that serves, and was ready so many seconds after its containers ran."""
+    pod = made.pod(name, age=9000, **more)
+    pod["status"]["conditions"][0]["lastTransitionTime"] = made.ago(9000 - took)
+    return pod
+
+
+def _kinds(seen: Topology, *events: Object) -> list[set[str]]:
+    return [set(each.kinds) for each in _issues(seen, *events)]
+
+
+@pytest.mark.parametrize("age", [75, 590])
+def test_a_pod_of_a_set_that_names_no_time_is_watched_and_not_replaced(age: float) -> None:
+    seen = _set(_starting("kafka-0", age), _sibling("kafka-1", took=5))
+    assert _kinds(seen, _unhealthy("kafka-0")) == [{"stuck-starting"}]
+    decided = _decided(seen)
+    assert not isinstance(decided, Plan)
+    assert decided.guard == "confidence"
+
+
+def test_a_pod_of_a_set_that_is_far_beyond_is_replaced() -> None:
+    seen = _set(_starting("kafka-0", 610), _sibling("kafka-1", took=5))
+    assert _kinds(seen, _unhealthy("kafka-0")) == [{"not-ready", "probe-failed"}]
+    assert _actions(seen)[0] == "fail-over"
+
+
+def test_what_is_replaced_beside_a_pod_that_starts_leaves_that_alone() -> None:
+    crashing = made.crashing("kafka-1")
+    (issue,) = _issues(_set(_starting("kafka-0", 75), crashing, _sibling("kafka-2", took=5)))
+    assert {"crash-loop", "stuck-starting"} == issue.kinds
+    assert issue.pods == ("kafka-1",)
+
+
+def _after_release(*pods: Object) -> Topology:
+    """Pods of a deployment that was rolled out long ago."""
+    sets = (made.replica_set("cart", 8, ready=1, age=9e4),)
+    return made.topology(*pods, deployments=(made.deployment("cart", revision=8),), replica_sets=sets)
+
+
+@pytest.mark.parametrize(
+    ("took", "age", "kind"),
+    [
+        (90, 170, "stuck-starting"),
+        (90, 190, "not-ready"),
+        (5, 75, "not-ready"),
+        (8000, 590, "stuck-starting"),  # it was unready meanwhile: how long it took to start is not known
+        (8000, 610, "not-ready"),
+    ],
+)
+def test_a_pod_may_take_twice_as_long_as_those_beside_it_took(took: float, age: float, kind: str) -> None:
+    beside = _sibling("old", took, of="cart-h8")
+    assert _kinds(_after_release(_starting("new", age), beside)) == [{kind}]
+
+
+def test_who_has_none_beside_it_is_watched_until_it_is_far_beyond() -> None:
+    assert _kinds(_after_release(_starting("new", 590))) == [{"stuck-starting"}]
+    assert _kinds(_after_release(_starting("new", 610))) == [{"not-ready"}]
+
+
+def test_a_database_that_names_no_time_is_starting_until_it_is_far_beyond() -> None:
+    body = made.deployment("db", replicas=1)
+    body["status"]["readyReplicas"] = 0
+    caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+
+    def kinds(age: float) -> set[str]:
+        pods = (made.pod("a"), _starting("db-h1-a", age, of="db-h1"))
+        (found,) = _kinds(made.topology(*pods, deployments=(caller, body)))
+        return found
+
+    assert kinds(590) == {"stuck-starting", "database-starting"}
+    assert "database-down" in kinds(610)
 
 
 # ---------------------------------------------------------------- what was ready
