@@ -233,23 +233,44 @@ def _after_release(*pods: Object) -> Topology:
 
 
 @pytest.mark.parametrize(
-    ("took", "age", "kind"),
+    ("took", "age", "kinds"),
     [
-        (90, 170, "stuck-starting"),
-        (90, 190, "not-ready"),
-        (5, 75, "not-ready"),
-        (8000, 590, "stuck-starting"),  # it was unready meanwhile: how long it took to start is not known
-        (8000, 610, "not-ready"),
+        (90, 260, []),
+        (90, 280, [{"not-ready"}]),
+        (5, 75, [{"not-ready"}]),
+        (8000, 590, [{"stuck-starting"}]),  # it was unready meanwhile: how long it took to start is not known
+        (8000, 610, [{"not-ready"}]),
     ],
 )
-def test_a_pod_may_take_twice_as_long_as_those_beside_it_took(took: float, age: float, kind: str) -> None:
-    beside = _sibling("old", took, of="cart-h8")
-    assert _kinds(_after_release(_starting("new", age), beside)) == [{kind}]
+def test_a_pod_may_take_a_few_times_as_long_as_one_beside_it_took(
+    took: float, age: float, kinds: list[set[str]]
+) -> None:
+    beside = (_sibling("old", took, of="cart-h8"), _sibling("flapped", 8500, of="cart-h8"))
+    assert _kinds(_after_release(_starting("new", age), *beside)) == kinds
+
+
+def test_a_set_whose_others_took_as_long_is_left_alone() -> None:
+    assert _kinds(_set(_starting("kafka-0", 260), _sibling("kafka-1", took=90))) == []
+    assert _kinds(_set(_starting("kafka-0", 280), _sibling("kafka-1", took=90))) == [{"stuck-starting"}]
 
 
 def test_who_has_none_beside_it_is_watched_until_it_is_far_beyond() -> None:
     assert _kinds(_after_release(_starting("new", 590))) == [{"stuck-starting"}]
     assert _kinds(_after_release(_starting("new", 610))) == [{"not-ready"}]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_container_that_ended_once_has_the_time_to_start_again_that_others_took(kind: str) -> None:
+    def again(unready: float) -> list[set[str]]:
+        pod = made.pod("kafka-0", of="cart-h8", ready=False, age=9000, unready_for=unready, restarts=1)
+        (status,) = pod["status"]["containerStatuses"]
+        running = {"running": {"startedAt": made.ago(unready - 2)}}
+        status.update(state=running, lastState=made.ended(137, ran=8000, seconds_ago=unready))
+        beside = _sibling("kafka-1", took=90, of="cart-h8")
+        return _kinds((_after_release if kind == "Deployment" else _set)(pod, beside))
+
+    assert again(80) == []
+    assert again(280) == [{"not-ready" if kind == "Deployment" else "stuck-starting"}]
 
 
 def test_a_database_that_names_no_time_is_starting_until_it_is_far_beyond() -> None:

@@ -45,7 +45,7 @@ class Complaint:
     """One pod's complaint: what (a symptom's kind), since when, in words.
 
     `ran` is how many seconds its container ran before its last end, 0 when that is not the matter. `slow` is
-    whether no more is wrong than that it never was ready, `watched` whether it may come up yet.
+    whether no more is wrong than that it is not ready yet, `watched` whether it may come up yet.
     """
 
     kind: str
@@ -105,18 +105,19 @@ def complaints(workload: Workload, now: datetime) -> list[Complaint]:
     return [
         replace(each, kind="stuck-starting", watched=True) if _may_come(pod, each, alive, now) else each
         for pod, each in found
-        if not (each.slow and _is_waited_for(workload, each, now))
+        if not (each.slow and _is_waited_for(workload, pod, each.since, now))
     ]
 
 
-def _may_come(pod: Object, slow: Complaint, alive: Iterable[Object], now: datetime) -> bool:
-    return slow.slow and starts.may_come(pod, slow.since, alive, now)
-
-
-def _is_waited_for(workload: Workload, slow: Complaint, now: datetime) -> bool:
-    """Whether the rollout that the pod belongs to goes on, or its `minReadySeconds` are not even over."""
+def _is_waited_for(workload: Workload, pod: Object, since: datetime, now: datetime) -> bool:
+    """Whether a pod that starts has time: its rollout goes on, or others took as long to be available."""
     least = timedelta(seconds=int(workload.body["spec"].get("minReadySeconds") or 0))
-    return rollouts.under_way(workload.body) or now - slow.since < least
+    usual = starts.is_usual(pod, since, workload.pods, now)
+    return usual or rollouts.under_way(workload.body) or now - since < least
+
+
+def _may_come(pod: Object, found: Complaint, alive: Iterable[Object], now: datetime) -> bool:
+    return found.slow and starts.may_come(pod, found.since, alive, now)
 
 
 # ---------------------------------------------------------------- one pod
@@ -192,7 +193,7 @@ def _unready(pod: Object, now: datetime) -> Complaint | None:
     since = kube.unready_since(pod)
     if since is None or kube.condition(pod, "Ready") is None or starts.has_time(pod, since, now):
         return None
-    name, phase, slow = pod["metadata"]["name"], kube.phase(pod), starts.is_new(pod, since)
+    name, phase, slow = pod["metadata"]["name"], kube.phase(pod), starts.simply_starts(pod, since)
     if phase == "Running":
         words = f"running but not ready for {_for(since, now)}"
         return Complaint("not-ready", name, since, words, slow=slow)
@@ -209,7 +210,8 @@ def _starts(pod: Object, alive: Iterable[Object], now: datetime) -> bool:
     since, found = kube.unready_since(pod), complaint(pod, now)
     if since is None or not starts.is_new(pod, since):
         return False
-    return found is None or _may_come(pod, found, alive, now)
+    usual = starts.is_usual(pod, since, alive, now)
+    return found is None or (found.slow and usual) or _may_come(pod, found, alive, now)
 
 
 def _restarts(count: int) -> str:
