@@ -10,7 +10,7 @@ from datetime import timedelta
 from chaoskit.clock import Clock
 from chaoskit.ports.alerts import AlertSource
 from chaoskit.ports.metrics import Alert
-from chaoskit.recovery.alerts import is_of_nodes
+from chaoskit.recovery.alerts import is_clusterwide
 from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 
 MOST = 2000
@@ -152,7 +152,7 @@ def home(alert: Alert, scope: str, every: Collection[str]) -> str | None:
     What is about nodes belongs to the scope as a whole; what all need is seen by all, and belongs to the
     first.
     """
-    place = "" if is_of_nodes(alert) else alert.labels["namespace"]
+    place = "" if is_clusterwide(alert) else alert.labels["namespace"]
     if place in every or place in {"", scope}:
         return place or scope
     return min(every, default=None) if place == DNS_NAMESPACE else None

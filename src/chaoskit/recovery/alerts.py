@@ -31,7 +31,11 @@ _NAMES: Mapping[str, str] = {
     "KubeDeploymentRolloutStuck": "bad-rollout", "KubeDeploymentGenerationMismatch": "bad-rollout",
     "KubeContainerWaiting": "stuck-starting", "KubePodImagePullBackOff": "image-pull",
     "KubeNodeNotReady": "node-lost", "KubeNodeUnreachable": "node-lost", "KubeNodePressure": "node-pressure",
-    "KubeJobFailed": "job-failed", "KubeJobNotCompleted": "job-stuck",
+    "KubeHpaReplicasMismatch": "not-ready", "KubePdbNotEnoughHealthyPods": "not-ready",
+    "KubeDaemonSetNotScheduled": "unschedulable",
+    "KubeJobFailed": "job-failed", "KubernetesJobFailed": "job-failed",
+    "KubeJobNotCompleted": "job-stuck", "KubernetesJobSlowCompletion": "job-stuck",
+    "KubeCronJobRunning": "job-stuck", "KubernetesCronJobTooLong": "job-stuck",
     "CPUThrottlingHigh": "cpu-saturated", "KubePersistentVolumeFillingUp": "disk-full",
     "NodeFilesystemAlmostOutOfSpace": "disk-pressure", "NodeFilesystemSpaceFillingUp": "disk-pressure",
     "CoreDNSDown": "dns-down", "KubeDNSDown": "dns-down",
@@ -112,12 +116,17 @@ def symptoms(alerts: Iterable[Alert], seen: Sight) -> Heard:
         if isinstance(alert, Unread):
             unplaced.append(Unplaced(alert, f"it cannot be read: {alert.trouble}"))
         elif not kind:
-            unplaced.append(Unplaced(alert, f"no symptom is known for it; label {SYMPTOM} can name one"))
+            unplaced.append(Unplaced(alert, _unknown(placing.concerned(alert, seen))))
         elif target is None:
             unplaced.append(Unplaced(alert, placing.nowhere(alert)))
         else:
             found.append(_symptom(alert, kind, target, placing.pod(alert, target, seen), seen.at))
     return Heard(tuple(found), tuple(unplaced))
+
+
+def _unknown(concerned: ObjectRef | None) -> str:
+    words = f"no symptom is known for it; label {SYMPTOM} can name one"
+    return words if concerned is None else f"it is about {concerned}, {words}"
 
 
 def weighed(heard: Iterable[Symptom], own: Iterable[Symptom], seen: Sight) -> tuple[Symptom, ...]:
@@ -174,6 +183,6 @@ def _kind(alert: Alert) -> str:
     return next((kind for words, kind in _WORDS if re.search(words, name, re.IGNORECASE)), "")
 
 
-def is_of_nodes(alert: Alert) -> bool:
-    """Whether it is about nodes, whatever namespace its labels name."""
-    return placing.is_of_nodes(_kind(alert), alert)
+def is_clusterwide(alert: Alert) -> bool:
+    """Whether it is about nodes or volumes, whatever namespace its labels name."""
+    return placing.is_clusterwide(_kind(alert), alert)
