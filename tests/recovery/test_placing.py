@@ -12,7 +12,7 @@ from tests.recovery import made
 from tests.recovery.made import NOW
 
 from chaoskit import alertmanager, kube
-from chaoskit.flows.hearing import home
+from chaoskit.flows.belonging import home
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import alerts
 from chaoskit.recovery.detection import Sight
