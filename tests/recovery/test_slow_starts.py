@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
+from tests.simulator.world import World
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
@@ -285,6 +286,57 @@ def test_a_database_that_names_no_time_is_starting_until_it_is_far_beyond() -> N
 
     assert kinds(590) == {"stuck-starting", "database-starting"}
     assert "database-down" in kinds(610)
+
+
+# ---------------------------------------------------------------- a cluster in which pods start slowly
+
+
+def _run(world: World, kind: str) -> None:
+    """A workload of three pods that need ninety seconds each, and say nothing of it."""
+    labels = {"app": "slow"}
+    container = {
+        "name": "app",
+        "image": "registry.example/app:1",
+        "env": [{"name": "STARTS_IN", "value": "90"}],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 2},
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    world.make(kind, "slow", {"replicas": 3, "selector": {"matchLabels": labels}, "template": template})
+
+
+def _shown(world: World, seconds: int) -> tuple[set[str], float]:
+    """The kinds of symptoms that are seen meanwhile, and for how long a pod was unready at most."""
+    kinds: set[str] = set()
+    longest = 0.0
+    for _ in range(0, seconds, 5):
+        world.run(5)
+        now = datetime.fromtimestamp(world.engine.now(), UTC)
+        pods = world.api.list("Pod", "shop")
+        bodies = [
+            (each, body)
+            for each, name in ((kube.DEPLOYMENT, "Deployment.apps"), (kube.STATEFUL_SET, "StatefulSet.apps"))
+            for body in world.api.list(name, "shop")
+        ]
+        seen = Topology(pods, tuple(bodies), world.api.list("ReplicaSet.apps", "shop"), (), ())
+        kinds |= {each.kind for each in podsymptoms.detect(seen, now=now)}
+        unready = [now - since for pod in pods if (since := kube.unready_since(pod)) is not None]
+        longest = max(longest, *(each.total_seconds() for each in unready), 0.0)
+    return kinds, longest
+
+
+@pytest.mark.parametrize(("kind", "first"), [("Deployment", set()), ("StatefulSet", {"stuck-starting"})])
+def test_pods_that_start_slowly_come_up_untouched_and_one_made_anew_as_well(
+    kind: str, first: set[str]
+) -> None:
+    world = World()
+    _run(world, kind)
+    kinds, longest = _shown(world, 300)
+    assert (kinds, longest > 80) == (first, True)  # of the first pod of a set nobody knows how long it takes
+    pod = world.api.list("Pod", "shop")[0]
+    world.api.delete("Pod", "shop", pod["metadata"]["name"])
+    kinds, longest = _shown(world, 150)
+    assert (kinds, longest > 80) == (set(), True)
+    assert all(map(kube.is_ready, world.api.list("Pod", "shop")))
 
 
 # ---------------------------------------------------------------- what was ready
