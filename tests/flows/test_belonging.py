@@ -28,6 +28,8 @@ def alert(name: str, **labels: str) -> Alert:
         ({"namespace": "shop"}, "shop", (), "shop"),
         ({}, "shop", ("shop",), "shop"),
         ({"node": "n"}, "", ("a",), ""),
+        ({"namespace": "monitoring", "persistentvolume": "v"}, "", ("a",), ""),
+        ({"namespace": "a", "persistentvolume": "v", "persistentvolumeclaim": "c"}, "", ("a",), "a"),
         ({"namespace": "b"}, "shop", ("shop",), None),
         ({"namespace": "kube-system"}, "", ("a", "b"), "a"),
         ({"namespace": "kube-system"}, "", (), None),

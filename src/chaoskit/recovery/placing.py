@@ -35,7 +35,8 @@ _STRANGERS = (VOLUME, "resourcequota")
 
 def is_clusterwide(kind: str, alert: Alert) -> bool:
     """Whether it is about something that is in no namespace, wherever that was measured."""
-    return bool(alert.labels.get(VOLUME)) or _is_of_nodes(kind, alert)
+    volume = bool(alert.labels.get(VOLUME)) and not alert.labels.get(CLAIM)
+    return volume or _is_of_nodes(kind, alert)
 
 
 def _is_of_nodes(kind: str, alert: Alert) -> bool:
