@@ -45,7 +45,13 @@ def test_a_home_in_the_environment_goes_before_that_of_the_file(file: Path) -> N
     assert (loaded.settings.home, loaded.origins["home"]) == (Path("/from-file"), str(file))
 
 
-@pytest.mark.parametrize("name", ["home", "store", "prometheus_ca", "store_ca", "store_certificate"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "home", "store", "prometheus_ca", "store_ca", "store_certificate", "alerts_from_ca",
+        "alerts_from_token_file",
+    ],
+)  # fmt: skip
 def test_a_path_in_the_users_home_lies_there(file: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     file.write_text(f"{name}: ~/x\nsignals: [~/mine.yaml, other.yaml]\n", encoding="utf-8")

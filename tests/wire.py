@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -49,7 +50,7 @@ def _bytes(body: Any) -> bytes:
 class Scripted:
     """An HTTP server that answers from a queue, and when that is empty by a function of the request."""
 
-    def __init__(self, otherwise: Callable[[Asked], Answer]) -> None:
+    def __init__(self, otherwise: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
         self.queue: deque[Answer] = deque()
         self._otherwise = otherwise
@@ -74,12 +75,15 @@ class Scripted:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def will(self, *answers: Answer) -> None:
         """These are the next answers, whatever is asked."""
@@ -138,9 +142,11 @@ def _reset(connection: socket.socket) -> None:
 
 
 @contextmanager
-def scripted(otherwise: Callable[[Asked], Answer]) -> Iterator[Scripted]:
+def scripted(
+    otherwise: Callable[[Asked], Answer], *, tls: ssl.SSLContext | None = None
+) -> Iterator[Scripted]:
     """Inside, a scripted server listens."""
-    server = Scripted(otherwise)
+    server = Scripted(otherwise, tls)
     try:
         yield server
     finally:

@@ -313,11 +313,18 @@ def alertmanager(address: str) -> Alertmanager:
     return Alertmanager(address, RequestsHttp())
 
 
-def alerts_of(address: str) -> AlertSource:
-    """What fires in the Alertmanager at this address."""
+def alerts_of(settings: Settings, address: str = "") -> AlertSource | None:
+    """What fires in the Alertmanager at this address, or else in the one that is set; None: none is.
+
+    Raises:
+        InvalidInput: its CA bundle or the file of its token cannot be read.
+    """
+    address = address or settings.alerts_from
+    if not address:
+        return None
     from chaoskit.adapters.alertmanager import AlertmanagerAlerts
 
-    return AlertmanagerAlerts(address)
+    return AlertmanagerAlerts(address, ca=settings.alerts_from_ca, token_file=settings.alerts_from_token_file)
 
 
 @contextmanager

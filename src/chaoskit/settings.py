@@ -63,6 +63,15 @@ class Settings(BaseModel):
         "empty: nobody may",
         repr=False,
     )
+    alerts_from: str = Field(
+        default="",
+        description="address of an Alertmanager that the controller asks what fires, as evidence; "
+        "for example http://localhost:9093",
+    )
+    alerts_from_ca: str = Field(default="", description="CA bundle to check its certificate with")
+    alerts_from_token_file: str = Field(
+        default="", description="file with the bearer token that it is shown, read anew for each question"
+    )
     store: str = Field(
         default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"
     )
@@ -116,7 +125,9 @@ class Settings(BaseModel):
         default=(), description="files and folders with signals of your own (kind: Signals)"
     )
 
-    @field_validator("store", "prometheus_ca", "store_ca", "store_certificate")
+    @field_validator(
+        "store", "prometheus_ca", "alerts_from_ca", "alerts_from_token_file", "store_ca", "store_certificate"
+    )
     @classmethod
     def _at_home(cls, path: str) -> str:
         """``~`` is the user's home, as a shell would have it."""

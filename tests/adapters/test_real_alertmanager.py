@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.servers import AlertmanagerServer, until
-from tests.wire import Answer, scripted
 
 from chaoskit.adapters.alertmanager import AlertmanagerAlerts
 from chaoskit.adapters.endpoints import Endpoints, Hook
 from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.alertmanager import posted
-from chaoskit.errors import Unavailable
 from chaoskit.ports.alerts import AlertSource
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.notifier import Notice
@@ -69,25 +67,3 @@ def test_what_fires_there_is_posted_and_read_and_its_end_as_well(
     server.send(Notice(NOTICE.title, "", "info", NOTICE.labels, resolved=True))
     until(lambda: "resolved" in book.states("ChaoskitNeedsYou"), 20, "no end is posted")
     assert source.firing() == ()
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (Answer(500), "answered with 500"),
-        (Answer(200, {"alerts": []}), "answered otherwise: this is no answer of Alertmanager's"),
-        (Answer(200, b"<html>"), "gave no answer"),
-        (Answer(cut=True), "gave no answer"),
-    ],
-)
-def test_an_answer_that_is_none_is_no_silence(answer: Answer, words: str) -> None:
-    with scripted(lambda _asked: answer) as server, pytest.raises(Unavailable, match=words):
-        AlertmanagerAlerts(server.url).firing()
-
-
-def test_only_what_nobody_silenced_is_asked_for() -> None:
-    with scripted(lambda _asked: Answer(200, [])) as server:
-        assert AlertmanagerAlerts(server.url).firing() == ()
-        assert server.asked[0].path == (
-            "/api/v2/alerts?active=true&silenced=false&inhibited=false&unprocessed=false"
-        )

@@ -241,6 +241,7 @@ def test_what_alertmanager_posts_is_heard_by_the_one_that_leads(simulated: Watch
         each.home.mkdir()
     here = ("controller", "-n", "shop", "--only", "recover")
     with homes[0].start(*here, "--progress", "json") as first:
+        assert "Warned" in read_until(first, "who leads next knows of none")
         url = _served(first)
         read_until(first, "leader")
         assert _post(url, "wrong" * 4, "Watchdog")[0] == 401
@@ -257,10 +258,14 @@ def test_what_alertmanager_posts_is_heard_by_the_one_that_leads(simulated: Watch
     [
         (("--alerts", "http://am:9093", "--only", "runs"), "--alerts and --only runs do not go together"),
         (("--alerts", "alerts.json"), "--alerts alerts.json is no address"),
+        (("--config", "alerts_from: am"), "alerts_from am is no address"),
+        (("--config", "{alerts_from: 'http://am', alerts_from_ca: none.pem}"), "none.pem cannot be read"),
     ],
 )
 def test_alerts_that_nobody_would_heed_are_2(
-    stranger: CommandLine, options: tuple[str, ...], words: str
+    stranger: CommandLine, write: Write, options: tuple[str, ...], words: str
 ) -> None:
+    if options[0] == "--config":
+        options = ("--config", str(write("settings.yaml", options[1])))
     ended = stranger("controller", *options)
     assert (ended.code, words in ended.err) == (2, True), ended.err

@@ -8,7 +8,7 @@ import pytest
 
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable
-from chaoskit.flows.hearing import FORGOTTEN, MOST, OLD, OVER, Hearing, home
+from chaoskit.flows.hearing import FORGOTTEN, MOST, OLD, OVER, Hearing
 from chaoskit.ports.metrics import Alert
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -141,21 +141,3 @@ def test_who_does_not_lead_any_more_knows_nothing() -> None:
     hearing.post([alert("A"), alert("B", "resolved")])
     hearing.forget()
     assert (hearing.firing(), hearing.over()) == ((), ())
-
-
-@pytest.mark.parametrize(
-    ("labels", "scope", "every", "place"),
-    [
-        ({"namespace": "shop"}, "", ("a", "shop"), "shop"),
-        ({"namespace": "shop"}, "shop", (), "shop"),
-        ({}, "shop", ("shop",), "shop"),
-        ({"node": "n"}, "", ("a",), ""),
-        ({"namespace": "b"}, "shop", ("shop",), None),
-        ({"namespace": "kube-system"}, "", ("a", "b"), "a"),
-        ({"namespace": "kube-system"}, "", (), None),
-    ],
-)
-def test_an_alert_belongs_to_one_look(
-    labels: dict[str, str], scope: str, every: tuple[str, ...], place: str | None
-) -> None:
-    assert home(alert("A", **labels), scope, every) == place

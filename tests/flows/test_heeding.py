@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.flows.watched import Kept, Pager, Town, app, crashing, night, node
+from tests.flows.watched import Kept, Pager, Town, app, crashing, night, node, of
+from tests.recovery import made
 from tests.recovery.made import NOW
 
+from chaoskit import alertmanager, kube
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, Unavailable
 from chaoskit.ports.cluster import Change, Kind, Object
@@ -116,6 +119,40 @@ def test_a_recovery_remembers_the_alerts_that_nobody_could_place(tmp_path: Path)
     kept.run(["recover"], until=lambda _event: bool(kept.records))
     notes = [each["detail"] for each in kept.records[0]["timeline"] if each["name"] == "alert"]
     assert notes == ["Odd in shop: no symptom is known for it; label chaoskit_symptom can name one"]
+
+
+PAYLOAD = json.loads(
+    (Path(__file__).parents[1] / "recovery/kube-prometheus.json").read_text(encoding="utf-8")
+)
+"""What Alertmanager posts, with the labels that kube-prometheus gives to its alerts."""
+
+
+def _scaler() -> Object:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "cart"}
+    return of(kube.HPA, {"metadata": made.meta("cart-scaler"), "spec": {"scaleTargetRef": target}})
+
+
+def test_what_kube_prometheus_posts_is_decided_on(tmp_path: Path) -> None:
+    kept = night(tmp_path, node("hive-01"), node("hive-02"), *crashing("cart"), _scaler())
+    post(kept, 1, *alertmanager.posted(PAYLOAD))
+    kept.run(["recover"], at_most=300, namespace="")
+    (record,) = kept.records
+    assert (record["issue"], record["target"]) == ("pod-crash", "deployment/cart")
+    assert [each["evidence"] for each in record["symptoms"][1:]] == [
+        f"alert {name} fires"
+        for name in ("KubePodCrashLooping", "KubeDeploymentReplicasMismatch", "KubeHpaReplicasMismatch")
+    ]
+    assert [step["action"] for step in record["steps"]] == ["restart-pod"]
+    unseen = {each.partition(":")[0] for each in kept.steps("refused")}
+    assert unseen == {"hive-02-node-unseen", "hive-01-cpu-saturation-node-unseen", "cart-pod-crash-unseen"}
+    unknown = "no symptom is known for it; label chaoskit_symptom can name one"
+    assert set(kept.steps("alert")) >= {
+        f"KubeHpaMaxedOut in shop: it is about deployment/cart, {unknown}",
+        "KubePdbNotEnoughHealthyPods in shop: no workload that is there is meant by the budget db-budget",
+        "KubePersistentVolumeErrors in monitoring: nothing here mends the volume pvc-0d1f",
+        f"KubeQuotaFullyUsed in shop: {unknown}",
+        f"Watchdog: {unknown}",
+    }
 
 
 def test_who_does_not_lead_takes_no_alert(tmp_path: Path) -> None:

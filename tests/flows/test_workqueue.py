@@ -17,9 +17,9 @@ def test_a_key_added_twice_is_taken_once_when_it_is_first_due() -> None:
     queue.add("a", after=9)
     queue.add("a", after=2)
     queue.add("a", after=5)
-    assert (queue.take(), queue.wait) == (None, 2)
+    assert (queue.take(), queue.wait()) == (None, 2)
     clock.turn(2)
-    assert (queue.take(), queue.take(), queue.wait) == ("a", None, inf)
+    assert (queue.take(), queue.take(), queue.wait()) == ("a", None, inf)
 
 
 def test_what_is_added_while_it_is_worked_on_comes_when_that_is_done() -> None:
@@ -99,6 +99,7 @@ def test_only_a_key_that_fits_is_taken() -> None:
     queue.add("b")
     assert queue.take(lambda key: key == "b") == "b"
     assert queue.take(lambda key: key == "b") is None
+    assert (queue.wait(lambda key: key == "b"), queue.wait()) == (inf, 0)
     assert queue.take() == "a"
 
 
@@ -106,4 +107,4 @@ def test_a_failure_may_ask_for_a_longer_wait() -> None:
     queue: WorkQueue[str] = WorkQueue(ManualClock())
     queue.add("a")
     queue.take()
-    assert queue.failed("a", least=77) == queue.wait == 77
+    assert queue.failed("a", least=77) == queue.wait() == 77

@@ -12,7 +12,7 @@ from tests.recovery import made
 from tests.recovery.made import NOW
 
 from chaoskit import alertmanager, kube
-from chaoskit.flows.hearing import home
+from chaoskit.flows.belonging import home
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import alerts
 from chaoskit.recovery.detection import Sight
@@ -58,9 +58,25 @@ def _sight(*pods: Object) -> Sight:
         replica_sets=(made.replica_set("cart", 1), _elsewhere(made.replica_set(ksm, 1))),
         nodes=(_addressed("hive-01", "192.168.7.11"), _addressed("hive-02", "192.168.7.12")),
     )
-    bodies = (*whole.workload_bodies, (kube.STATEFUL_SET, _stateful("db")))
-    jobs = ({"metadata": made.meta("nightly")},)
-    return Sight(NOW, replace(whole, workload_bodies=bodies), blind="no metrics", jobs=jobs)
+    logs: Object = {**made.deployment("logs"), "kind": "DaemonSet"}
+    bodies = (*whole.workload_bodies, (kube.STATEFUL_SET, _stateful("db")), (kube.DAEMON_SET, logs))
+    budget = {"metadata": made.meta("db-budget"), "spec": {"selector": {"matchLabels": {"app": "db"}}}}
+    jobs = ({"metadata": made.meta("nightly")}, _report("reports-1", 7200), _report("reports-2", 3600))
+    scaler = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "cart"}}
+    return Sight(
+        NOW,
+        replace(whole, workload_bodies=bodies, budgets=(budget,)),
+        blind="no metrics",
+        jobs=jobs,
+        autoscalers=({"metadata": made.meta("cart-scaler"), "spec": scaler},),
+    )
+
+
+def _report(name: str, age: float) -> Object:
+    """A job that the cron job has made."""
+    meta: Object = made.meta(name, ("CronJob", "reports"), creationTimestamp=made.ago(age))
+    meta["ownerReferences"][0]["apiVersion"] = "batch/v1"
+    return {"metadata": meta}
 
 
 SEEN = _sight(_member("db-0", "data-db-0"))
@@ -82,6 +98,10 @@ def test_each_alert_is_put_to_what_it_is_about() -> None:
         "KubePersistentVolumeFillingUp": ("disk-full", "statefulset/db", ()),
         "NodeFilesystemSpaceFillingUp": ("disk-pressure", "node/hive-02", ()),
         "HostHighCpuLoad": ("cpu-saturated", "node/hive-01", ()),
+        "KubeHpaReplicasMismatch": ("not-ready", "deployment/cart", ()),
+        "KubePdbNotEnoughHealthyPods": ("not-ready", "statefulset/db", ()),
+        "KubeCronJobRunning": ("job-stuck", "job/reports-2", ()),
+        "KubeDaemonSetNotScheduled": ("unschedulable", "daemonset/logs", ()),
     }
 
 
@@ -89,11 +109,40 @@ def test_what_is_put_nowhere_is_told_with_the_reason() -> None:
     unknown = "no symptom is known for it; label chaoskit_symptom can name one"
     assert list(map(str, alerts.symptoms(alertmanager.posted(PAYLOAD), SEEN).unplaced)) == [
         "KubePersistentVolumeFillingUp in shop: no workload that is there mounts the claim left-over",
-        "KubePersistentVolumeErrors in monitoring: its labels name no workload, job or node that is there",
+        "KubePersistentVolumeErrors in monitoring: nothing here mends the volume pvc-0d1f",
+        f"KubeHpaMaxedOut in shop: it is about deployment/cart, {unknown}",
+        f"KubeQuotaFullyUsed in shop: {unknown}",
         f"TargetDown in shop: {unknown}",
         f"SandboxDown in shop: {unknown}",
         f"Watchdog: {unknown}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("horizontalpodautoscaler", "no workload that is there is scaled by the autoscaler gone"),
+        ("poddisruptionbudget", "no workload that is there is meant by the budget gone"),
+        ("cronjob", "no job is there of the cron job gone"),
+    ],
+)
+def test_what_leads_nowhere_is_told_by_its_name(label: str, words: str) -> None:
+    labels = {"alertname": "KubeHpaReplicasMismatch", "namespace": "shop", "pod": EXPORTER, label: "gone"}
+    one = {"status": "firing", "labels": labels, "startsAt": made.ago(60)}
+    (found,) = alerts.symptoms(alertmanager.posted({"alerts": [one]}), SEEN).unplaced
+    assert found.why == words
+
+
+def test_of_several_workloads_of_a_budget_the_one_that_lacks_pods_is_meant() -> None:
+    whole = made.topology(
+        made.pod("a-h1-a", of="a-h1"),
+        made.pod("b-h1-a", of="b-h1", ready=False),
+        deployments=(made.deployment("a", replicas=1), made.deployment("b", replicas=1)),
+        replica_sets=(made.replica_set("a", 1), made.replica_set("b", 1)),
+    )
+    both = {"metadata": made.meta("db-budget"), "spec": {"selector": {}}}
+    heard = alerts.symptoms(alertmanager.posted(PAYLOAD), Sight(NOW, replace(whole, budgets=(both,))))
+    assert [str(each.target) for each in heard.symptoms] == ["deployment/b"]
 
 
 def test_a_claim_belongs_to_its_stateful_set_though_no_pod_is_there() -> None:
@@ -114,11 +163,10 @@ def test_a_claim_belongs_to_whoever_mounts_it() -> None:
 
 
 @pytest.mark.parametrize("scope", ["", "shop"])
-def test_an_alert_about_a_node_belongs_to_the_scope_whoever_measured_it(scope: str) -> None:
+def test_an_alert_about_a_node_or_a_volume_belongs_to_the_scope_whoever_measured_it(scope: str) -> None:
     homes = {each.name: home(each, scope, ("shop",)) for each in alertmanager.posted(PAYLOAD)}
     nodes = {"KubeNodeNotReady", "NodeFilesystemSpaceFillingUp", "HostHighCpuLoad", "Watchdog"}
-    assert {name for name, place in homes.items() if place == scope} >= nodes
-    assert homes["KubePersistentVolumeErrors"] is None
+    assert {name for name, place in homes.items() if place == scope} >= nodes | {"KubePersistentVolumeErrors"}
     assert homes["KubePersistentVolumeFillingUp"] == homes["KubePodCrashLooping"] == "shop"
 
 

@@ -77,7 +77,7 @@ def test_what_only_signals_show_is_not_known_to_be_over_when_nobody_waits_for_th
 
 def test_what_no_signal_shows_needs_none() -> None:
     verdict, took = _proven("crash-loop")
-    assert (verdict.holds, verdict.words) == (True, "2 of 2 ready for 5 s")
+    assert (verdict.answer, verdict.words) == (Answer.YES, "2 of 2 ready for 5 s")
     assert took < 30
 
 

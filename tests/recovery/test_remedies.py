@@ -15,9 +15,10 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Refused, TakenOver
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-from chaoskit.recovery import classify, observe, remedies, runbook, verification
+from chaoskit.recovery import classify, holding, observe, remedies, runbook
 from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.remedies import Hands, Rung
+from chaoskit.recovery.standing import Answer
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,11 @@ def shop(stage: Scene) -> Iterator[Scene]:
     for kind in (kube.LEASE, kube.NETWORK_POLICY):
         for each in stage.cluster.list(kind, "shop").items:
             stage.cluster.delete(kube.ref_of(each, kind))
-    stands = verification.hold(
+    stands = holding.hold(
         stage.cluster, stage.clock, tuple(map(ref, before)),
         seconds=0, deadline=Deadline(stage.clock, 120), stop=threading.Event(),
     )  # fmt: skip
-    assert stands.holds, stands.words
+    assert stands.answer is Answer.YES, stands.words
 
 
 NODE = ObjectRef(kube.NODE, "", "node-1")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
+from tests.simulator.world import World
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
@@ -100,8 +101,8 @@ def test_a_release_whose_image_is_large_is_left_alone() -> None:
 
 @pytest.mark.parametrize("age", [75, 235])
 def test_a_revision_is_not_blamed_for_a_pod_that_takes_long_after_the_rollout(age: float) -> None:
-    found = _issues(_release(_starting("new", age), progress=COMPLETE))
-    assert [each.kinds for each in found] == [frozenset({"not-ready"})]
+    (found,) = _issues(_release(_starting("new", age), progress=COMPLETE))
+    assert found.kinds == {"not-ready"}
     assert _issues(_release(_starting("new", age, **FOUR_MINUTES), progress=COMPLETE)) == ()
 
 
@@ -188,6 +189,154 @@ def test_three_workloads_that_start_slowly_are_no_storm() -> None:
 def test_what_is_merely_watched_is_no_part_of_a_storm(kind: str) -> None:
     assert not storms.roots(classify([symptom(kind)], now=NOW))
     assert storms.roots(classify([symptom(kind), symptom("crash-loop")], now=NOW))
+
+
+# ---------------------------------------------------------------- specs that name no time
+
+
+def _sibling(name: str, took: float, **more: Any) -> Object:
+    """A pod that serves, and was ready so many seconds after its containers ran."""
+    pod = made.pod(name, age=9000, **more)
+    pod["status"]["conditions"][0]["lastTransitionTime"] = made.ago(9000 - took)
+    return pod
+
+
+def _kinds(seen: Topology, *events: Object) -> list[set[str]]:
+    return [set(each.kinds) for each in _issues(seen, *events)]
+
+
+@pytest.mark.parametrize("age", [75, 590])
+def test_a_pod_of_a_set_that_names_no_time_is_watched_and_not_replaced(age: float) -> None:
+    seen = _set(_starting("kafka-0", age), _sibling("kafka-1", took=5))
+    assert _kinds(seen, _unhealthy("kafka-0")) == [{"stuck-starting"}]
+    decided = _decided(seen)
+    assert not isinstance(decided, Plan)
+    assert decided.guard == "confidence"
+
+
+def test_a_pod_of_a_set_that_is_far_beyond_is_replaced() -> None:
+    seen = _set(_starting("kafka-0", 610), _sibling("kafka-1", took=5))
+    assert _kinds(seen, _unhealthy("kafka-0")) == [{"not-ready", "probe-failed"}]
+    assert _actions(seen)[0] == "fail-over"
+
+
+def test_what_is_replaced_beside_a_pod_that_starts_leaves_that_alone() -> None:
+    crashing = made.crashing("kafka-1")
+    (issue,) = _issues(_set(_starting("kafka-0", 75), crashing, _sibling("kafka-2", took=5)))
+    assert {"crash-loop", "stuck-starting"} == issue.kinds
+    assert issue.pods == ("kafka-1",)
+
+
+def _after_release(*pods: Object) -> Topology:
+    """Pods of a deployment that was rolled out long ago."""
+    sets = (made.replica_set("cart", 8, ready=1, age=9e4),)
+    return made.topology(*pods, deployments=(made.deployment("cart", revision=8),), replica_sets=sets)
+
+
+@pytest.mark.parametrize(
+    ("took", "age", "kinds"),
+    [
+        (90, 260, []),
+        (90, 280, [{"not-ready"}]),
+        (5, 75, [{"not-ready"}]),
+        (8000, 590, [{"stuck-starting"}]),  # it was unready meanwhile: how long it took to start is not known
+        (8000, 610, [{"not-ready"}]),
+    ],
+)
+def test_a_pod_may_take_a_few_times_as_long_as_one_beside_it_took(
+    took: float, age: float, kinds: list[set[str]]
+) -> None:
+    beside = (_sibling("old", took, of="cart-h8"), _sibling("flapped", 8500, of="cart-h8"))
+    assert _kinds(_after_release(_starting("new", age), *beside)) == kinds
+
+
+def test_a_set_whose_others_took_as_long_is_left_alone() -> None:
+    assert _kinds(_set(_starting("kafka-0", 260), _sibling("kafka-1", took=90))) == []
+    assert _kinds(_set(_starting("kafka-0", 280), _sibling("kafka-1", took=90))) == [{"stuck-starting"}]
+
+
+def test_who_has_none_beside_it_is_watched_until_it_is_far_beyond() -> None:
+    assert _kinds(_after_release(_starting("new", 590))) == [{"stuck-starting"}]
+    assert _kinds(_after_release(_starting("new", 610))) == [{"not-ready"}]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_container_that_ended_once_has_the_time_to_start_again_that_others_took(kind: str) -> None:
+    def again(unready: float) -> list[set[str]]:
+        pod = made.pod("kafka-0", of="cart-h8", ready=False, age=9000, unready_for=unready, restarts=1)
+        (status,) = pod["status"]["containerStatuses"]
+        running = {"running": {"startedAt": made.ago(unready - 2)}}
+        status.update(state=running, lastState=made.ended(137, ran=8000, seconds_ago=unready))
+        beside = _sibling("kafka-1", took=90, of="cart-h8")
+        return _kinds((_after_release if kind == "Deployment" else _set)(pod, beside))
+
+    assert again(80) == []
+    assert again(280) == [{"not-ready" if kind == "Deployment" else "stuck-starting"}]
+
+
+def test_a_database_that_names_no_time_is_starting_until_it_is_far_beyond() -> None:
+    body = made.deployment("db", replicas=1)
+    body["status"]["readyReplicas"] = 0
+    caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+
+    def kinds(age: float) -> set[str]:
+        pods = (made.pod("a"), _starting("db-h1-a", age, of="db-h1"))
+        (found,) = _kinds(made.topology(*pods, deployments=(caller, body)))
+        return found
+
+    assert kinds(590) == {"stuck-starting", "database-starting"}
+    assert "database-down" in kinds(610)
+
+
+# ---------------------------------------------------------------- a cluster in which pods start slowly
+
+
+def _run(world: World, kind: str) -> None:
+    """A workload of three pods that need ninety seconds each, and say nothing of it."""
+    labels = {"app": "slow"}
+    container = {
+        "name": "app",
+        "image": "registry.example/app:1",
+        "env": [{"name": "STARTS_IN", "value": "90"}],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 2},
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    world.make(kind, "slow", {"replicas": 3, "selector": {"matchLabels": labels}, "template": template})
+
+
+def _shown(world: World, seconds: int) -> tuple[set[str], float]:
+    """The kinds of symptoms that are seen meanwhile, and for how long a pod was unready at most."""
+    kinds: set[str] = set()
+    longest = 0.0
+    for _ in range(0, seconds, 5):
+        world.run(5)
+        now = datetime.fromtimestamp(world.engine.now(), UTC)
+        pods = world.api.list("Pod", "shop")
+        bodies = [
+            (each, body)
+            for each, name in ((kube.DEPLOYMENT, "Deployment.apps"), (kube.STATEFUL_SET, "StatefulSet.apps"))
+            for body in world.api.list(name, "shop")
+        ]
+        seen = Topology(pods, tuple(bodies), world.api.list("ReplicaSet.apps", "shop"), (), ())
+        kinds |= {each.kind for each in podsymptoms.detect(seen, now=now)}
+        unready = [now - since for pod in pods if (since := kube.unready_since(pod)) is not None]
+        longest = max(longest, *(each.total_seconds() for each in unready), 0.0)
+    return kinds, longest
+
+
+@pytest.mark.parametrize(("kind", "first"), [("Deployment", set()), ("StatefulSet", {"stuck-starting"})])
+def test_pods_that_start_slowly_come_up_untouched_and_one_made_anew_as_well(
+    kind: str, first: set[str]
+) -> None:
+    world = World()
+    _run(world, kind)
+    kinds, longest = _shown(world, 300)
+    assert (kinds, longest > 80) == (first, True)  # of the first pod of a set nobody knows how long it takes
+    pod = world.api.list("Pod", "shop")[0]
+    world.api.delete("Pod", "shop", pod["metadata"]["name"])
+    kinds, longest = _shown(world, 150)
+    assert (kinds, longest > 80) == (set(), True)
+    assert all(map(kube.is_ready, world.api.list("Pod", "shop")))
 
 
 # ---------------------------------------------------------------- what was ready

@@ -14,9 +14,10 @@ from tests.recovery.made import NOW
 from tests.recovery.staged import LOST, SYNCED, Watched, cart
 
 from chaoskit import kube
+from chaoskit.clock import ManualClock
 from chaoskit.errors import Refused
 from chaoskit.ports.cluster import Change
-from chaoskit.recovery import verification
+from chaoskit.recovery import holding
 from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.standing import Answer, Verdict, standing
 
@@ -43,23 +44,23 @@ def test_a_rollout_under_way_is_not_well(status: dict[str, Any]) -> None:
 
 
 def test_an_unready_pod_is_not_well_although_it_is_no_symptom_yet() -> None:
-    assert not _standing(made.pod("a"), made.pod("b", ready=False, unready_for=1)).holds
+    assert _standing(made.pod("a"), made.pod("b", ready=False, unready_for=1)).answer is Answer.NO
 
 
 def test_a_pod_with_a_complaint_is_named() -> None:
     found = _standing(made.pod("a"), made.crashing("b"))
-    assert not found.holds
+    assert found.answer is Answer.NO
     assert found.words.startswith("1 of 2 ready; b: CrashLoopBackOff")
 
 
 def test_a_pod_on_its_way_out_is_not_counted() -> None:
     leaving = made.pod("c")
     leaving["metadata"]["deletionTimestamp"] = made.ago(1)
-    assert _standing(made.pod("a"), made.pod("b"), leaving).holds
+    assert _standing(made.pod("a"), made.pod("b"), leaving).answer is Answer.YES
 
 
 def test_a_workload_scaled_to_nothing_is_well_without_pods() -> None:
-    assert _standing(replicas=0).holds
+    assert _standing(replicas=0).answer is Answer.YES
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_workload_scaled_to_nothing_is_well_without_pods() -> None:
 )
 def test_a_node_is_well_when_it_is_ready_and_takes_pods(ready: str, cordoned: bool, well: bool) -> None:
     body = {"kind": "Node", **made.node("node-1", ready=ready, cordoned=cordoned)}
-    assert standing(body, (), NOW).holds is well
+    assert standing(body, (), NOW).answer is Answer.of(well)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +82,54 @@ def test_a_node_is_well_when_it_is_ready_and_takes_pods(ready: str, cordoned: bo
     ids=["daemon set", "daemon set under way", "stateful set under way", "stateful set"],
 )
 def test_other_workloads_roll_out_by_their_own_counts(status: dict[str, Any], well: bool) -> None:
-    assert _standing(made.pod("a"), made.pod("b"), status=status).holds is well
+    assert _standing(made.pod("a"), made.pod("b"), status=status).answer is Answer.of(well)
 
 
 # ---------------------------------------------------------------- watched for some seconds
 
 
+YES, NO, UNKNOWN = (Verdict(each, each.value) for each in Answer)
+
+
+def _fed(*looks: tuple[float, Verdict], within: float = 10) -> list[tuple[float, Verdict]]:
+    """What these looks at these times prove of five seconds without a break that begin in time."""
+    clock = ManualClock(NOW)
+    stand = holding.Stand(5, Deadline(clock, within), clock.monotonic())
+    found = []
+    for at, verdict in looks:
+        clock.turn(at - clock.monotonic())
+        proven = stand.feed(verdict, clock.monotonic(), clock.now())
+        if proven is not None:
+            found.append((at, proven))
+    return found
+
+
+def test_a_stand_is_proven_from_when_it_began() -> None:
+    since = NOW + timedelta(seconds=2)
+    looks = [(1.0, NO), (2.0, YES), (6.9, YES), (7.0, YES)]
+    assert _fed(*looks) == [(7.0, Verdict(Answer.YES, "yes for 5 s", since))]
+
+
+def test_a_break_has_the_seconds_counted_anew() -> None:
+    assert _fed((1, YES), (5, NO), (6, YES), (10, YES)) == []
+    assert [at for at, _ in _fed((1, YES), (5, NO), (6, YES), (11, YES))] == [11]
+
+
+def test_when_the_time_is_up_the_last_look_is_the_answer() -> None:
+    assert _fed((9, NO), (10, NO)) == [(10, Verdict(Answer.NO, "no after 10 s"))]
+    assert _fed((9, YES), (11, NO)) == [(11, Verdict(Answer.NO, "no after 11 s"))]
+
+
+def test_time_in_which_nothing_was_seen_puts_the_deadline_off() -> None:
+    assert _fed((1, NO), (9, UNKNOWN), (12, NO), (17, NO)) == []
+    assert _fed((1, NO), (9, UNKNOWN), (12, NO), (18, NO)) == [(18, Verdict(Answer.NO, "no after 18 s"))]
+    ((at, never),) = _fed(*((float(at), UNKNOWN) for at in range(1, 71)))
+    assert (at, never.answer) == (70, Answer.UNKNOWN)  # a minute more at most
+
+
 def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None) -> Verdict:
     """Whether cart stood well for five seconds within thirty."""
-    return verification.hold(
+    return holding.hold(
         cluster, cluster.clock, (made.ref("cart"),),
         seconds=5, deadline=Deadline(cluster.clock, 30), stop=threading.Event(), keep=keep,
     )  # fmt: skip
@@ -102,14 +142,14 @@ def watched() -> Watched:
 
 def test_what_stands_well_for_long_enough_is_proven(watched: Watched) -> None:
     found = _hold(watched)
-    assert (found.holds, found.words) == (True, "2 of 2 ready for 5 s")
+    assert (found.answer, found.words) == (Answer.YES, "2 of 2 ready for 5 s")
 
 
 def test_what_began_to_hold_in_time_may_hold_on_after_it(watched: Watched) -> None:
     watched.puts(made.pod("a", ready=False, unready_for=1))
     watched.at(28, partial(watched.puts, made.pod("a")))
     found = _hold(watched)
-    assert (found.holds, found.words) == (True, "2 of 2 ready for 5 s")
+    assert (found.answer, found.words) == (Answer.YES, "2 of 2 ready for 5 s")
     assert watched.clock.monotonic() >= 33
 
 
@@ -134,7 +174,7 @@ def test_the_seconds_count_anew_from_when_it_is_seen_again(watched: Watched) -> 
     watched.at(3, partial(watched.say, kube.DEPLOYMENT, LOST))
     watched.at(12, partial(watched.say, kube.DEPLOYMENT, SYNCED))
     found = _hold(watched)
-    assert found.holds
+    assert found.answer is Answer.YES
     assert found.at is not None
     assert found.at >= NOW + timedelta(seconds=12)
 
@@ -143,7 +183,7 @@ def test_pods_that_crashed_while_the_watch_was_dead_are_not_well(watched: Watche
     watched.at(1, partial(watched.say, kube.POD, LOST))
     watched.at(20, partial(watched.say, kube.POD, Change("MODIFIED", made.crashing("a")), SYNCED))
     found = _hold(watched)
-    assert not found.holds
+    assert found.answer is Answer.NO
     assert found.words.startswith("1 of 2 ready; a: CrashLoopBackOff")
 
 
@@ -152,7 +192,7 @@ def test_when_time_is_over_it_is_looked_at_once_all_the_same(watched: Watched) -
     for seconds in (10, 0):
         over = Deadline(watched.clock, seconds)
         watched.clock.turn(10)
-        found = verification.hold(
+        found = holding.hold(
             watched, watched.clock, (made.ref("cart"),), seconds=5, deadline=over, stop=threading.Event()
         )
         assert found.answer is Answer.NO

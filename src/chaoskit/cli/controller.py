@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 app = new_app(__doc__)
 
+DEAF = (
+    "what is posted to /alerts is known to the leader alone: who leads next knows of none until Alertmanager "
+    "posts it again (repeat_interval); --alerts URL or the setting alerts_from names one that is asked"
+)
+"""Said to whoever lets alerts be posted, and names no Alertmanager."""
+
 STUCK = 30.0
 """Seconds after which a loop that has not gone round is not healthy any more."""
 
@@ -51,7 +57,11 @@ def controller(
         list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")
     ] = None,
     alerts: Annotated[
-        str, typer.Option(metavar="URL", help="An Alertmanager that is asked what fires, as evidence.")
+        str,
+        typer.Option(
+            metavar="URL",
+            help="An Alertmanager that is asked what fires, as evidence; not that of the settings.",
+        ),
     ] = "",
     confirm: Annotated[
         float | None,
@@ -63,18 +73,21 @@ def controller(
     """Keep watch: recover what breaks, predict what will, take up detached runs, finish dead ones.
 
     What Alertmanager posts to /alerts is evidence as well, with the bearer token of the setting alerts_token.
+    Who leads next knows what fires when an Alertmanager is asked, by --alerts or the setting alerts_from.
     """
     from chaoskit.acts.leader import Leadership
     from chaoskit.alertmanager import posted
     from chaoskit.clock import refuse_when_stopped
-    from chaoskit.events import both
+    from chaoskit.events import Warned, both
     from chaoskit.flows.controller import DUTIES, Controller
     from chaoskit.recovery import runbook
     from chaoskit.runtime import alerts_of, check_address, endpoints, exposition
 
     check_address(listen)  # before anything is connected
     recovers = only in {None, Only.RECOVER}
-    _check_alerts(alerts, only, recovers=recovers)
+    settings = session.loaded.settings
+    _check_alerts(alerts, settings.alerts_from, only, recovers=recovers)
+    source = alerts_of(settings, alerts) if recovers else None
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
     with session.connected() as runtime, session.listening() as show, stopping() as stop:
         shown = exposition()
@@ -87,12 +100,14 @@ def controller(
             duties=(only.value,) if only else DUTIES,
             runbooks=books,
             confirm=None if confirm is None else timedelta(seconds=confirm),
-            alerts=alerts_of(alerts) if alerts else None,
+            alerts=source,
             listen=both(show, shown),
             stop=stop,
         )
         _gauges(shown.gauge, running)
-        hook = (lambda payload: running.hear(posted(payload)), runtime.settings.alerts_token)
+        hook = (lambda payload: running.hear(posted(payload)), settings.alerts_token)
+        if recovers and settings.alerts_token and source is None:
+            show(Warned(runtime.clock.now(), DEAF))
         with endpoints(
             listen,
             shown,
@@ -105,16 +120,17 @@ def controller(
         refuse_when_stopped(stop)
 
 
-def _check_alerts(alerts: str, only: Only | None, *, recovers: bool) -> None:
+def _check_alerts(flag: str, setting: str, only: Only | None, *, recovers: bool) -> None:
     """Somebody can be asked there, by somebody who heeds the answer.
 
     Raises:
         InvalidInput: nobody can, or nobody does.
     """
-    if alerts and not recovers:
+    if flag and not recovers:
         raise InvalidInput(f"--alerts and --only {only} do not go together: alerts are evidence for recovery")
-    if alerts and not alerts.startswith(("http://", "https://")):
-        raise InvalidInput(f"--alerts {alerts} is no address", hint="--alerts http://localhost:9093")
+    name, address = ("--alerts", flag) if flag else ("alerts_from", setting)
+    if address and not address.startswith(("http://", "https://")):
+        raise InvalidInput(f"{name} {address} is no address", hint="one is like http://localhost:9093")
 
 
 def _lease(namespace: str, only: Only | None) -> ObjectRef:

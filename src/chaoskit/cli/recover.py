@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chaoskit.recovery import Decision, Runbook
     from chaoskit.recovery.alerts import Unplaced
     from chaoskit.runtime import Runtime
+    from chaoskit.settings import Settings
     from chaoskit.topology import Topology
 
 app = new_app(__doc__)
@@ -238,7 +239,7 @@ def _recover(session: Session, asked: Asked) -> None:
         _is_there(runtime, place)
         seen = flow.observe(place)
         _known(seen.topology, asked.workloads)
-        heard = flow.hear(_alerts(asked.alerts), seen)
+        heard = flow.hear(_alerts(asked.alerts, runtime.settings), seen)
         predictions = flow.recent_predictions(place)
         issues = flow.classify(seen, predictions, namespace=place, labels=asked.selector, heard=heard)
         planned = flow.plan(issues, seen, namespace=place)
@@ -263,7 +264,7 @@ def _recover(session: Session, asked: Asked) -> None:
     recoveries.finish(session, done, left=left, stopped=stopped, unplaced=heard.unplaced)
 
 
-def _alerts(where: str) -> Sequence[Alert]:
+def _alerts(where: str, settings: Settings) -> Sequence[Alert]:
     """The alerts of the file, of stdin (``-``) or of the Alertmanager at this address; none of "".
 
     Raises:
@@ -275,8 +276,8 @@ def _alerts(where: str) -> Sequence[Alert]:
 
     if not where:
         return ()
-    if where.startswith(("http://", "https://")):
-        return alerts_of(where).firing()
+    if where.startswith(("http://", "https://")) and (source := alerts_of(settings, where)) is not None:
+        return source.firing()
     try:
         text = sys.stdin.read() if where == "-" else Path(where).read_text(encoding="utf-8")
         payload = json.loads(text)

@@ -29,6 +29,8 @@ from chaoskit.recovery import (
     Sight,
     Told,
     Vote,
+    detection,
+    placing,
     remedies,
 )
 from chaoskit.recovery import alerts as alerting
@@ -127,6 +129,10 @@ class AutoRecovery:
 
     def hear(self, alerts: Sequence[Alert], seen: Sight) -> Heard:
         """What alerts say of the observation, and those that nothing could be made of."""
+        places = {each.labels.get("namespace", "") for each in alerts if placing.AUTOSCALER in each.labels}
+        if places:
+            asked = places.pop() if len(places) == 1 else ""
+            seen = detection.with_autoscalers(seen, self._world.cluster, asked)
         return alerting.symptoms(alerts, seen)
 
     def classify(

@@ -175,7 +175,8 @@ class Controller:
 
     def _hear(self, watching: Watching) -> None:
         """What has come in was taken in; at first it is waited for, until work may be due."""
-        sighting = watching.next(min(1.0, self._hands.wait) if self._led and self._hands.free > 1 else 0.5)
+        most = 1.0 if self._led and self._hands.free > 1 else 0.5
+        sighting = watching.next(min(most, self._hands.wait) if self._led else most)
         for _ in range(BATCH):
             if sighting is None or self._stop.is_set():
                 return

@@ -15,9 +15,15 @@ from chaoskit.flows.duties.saying import Saying
 from chaoskit.flows.workqueue import WorkQueue
 
 WORKERS = 8
-"""Pieces of work at a time; a recovery keeps one busy until signals have confirmed it.
+"""Pieces of work at a time."""
 
-One of them does nothing but finish the dead: an undo never waits for the end of a run.
+LASTING = frozenset({"recovery", "run"})
+"""Kinds of work that keep a hand busy for minutes, until signals have confirmed it."""
+
+LASTING_MOST = WORKERS - 3
+"""So many of these at a time: when most is broken, somebody has to look whether a storm gathers.
+
+One of the others does nothing but finish the dead: an undo never waits for the end of a run.
 """
 
 QUARANTINE = 300.0
@@ -73,8 +79,8 @@ class Hands:
 
     @property
     def wait(self) -> float:
-        """Seconds until the next job is due; infinite when none is."""
-        return self._queue.wait
+        """Seconds until the next job is due that has a hand; infinite when none is."""
+        return self._queue.wait(self._has_a_hand)
 
     @property
     def recovering(self) -> bool:
@@ -100,6 +106,8 @@ class Hands:
             worker.join()
 
     def _has_a_hand(self, job: Job) -> bool:
+        if job.kind in LASTING and sum(each.kind in LASTING for each in self._queue.taken) >= LASTING_MOST:
+            return False
         return self.free > (0 if job.kind == "dead" else 1)
 
     def _done(self, job: Job, work: Work) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chaoskit.clock import Clock
 from chaoskit.ports.alerts import AlertSource
 from chaoskit.ports.metrics import Alert
-from chaoskit.recovery.alerts import is_of_nodes
-from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 
 MOST = 2000
 """So many posted alerts are kept at most."""
@@ -144,15 +142,3 @@ class Hearing:
         now = self._clock.monotonic()
         for key in [key for key, each in known.items() if now - each.at > most]:
             del known[key]
-
-
-def home(alert: Alert, scope: str, every: Collection[str]) -> str | None:
-    """The namespace whose look the alert belongs to, of those watched; None: it is about another.
-
-    What is about nodes belongs to the scope as a whole; what all need is seen by all, and belongs to the
-    first.
-    """
-    place = "" if is_of_nodes(alert) else alert.labels["namespace"]
-    if place in every or place in {"", scope}:
-        return place or scope
-    return min(every, default=None) if place == DNS_NAMESPACE else None

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from chaoskit import kube
 from chaoskit.events import Listener
 from chaoskit.flows.auto_recovery import AutoRecovery
-from chaoskit.flows.hearing import Hearing, home
+from chaoskit.flows.belonging import Look, home, look_of, stands
+from chaoskit.flows.hearing import Hearing
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Alert
-from chaoskit.recovery import Decision, Issue, Plan, Sight, Told
+from chaoskit.recovery import Decision, Issue, Plan, Sight
 from chaoskit.recovery.alerts import Unplaced
 from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
-from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.weather import Weather
 
 
@@ -82,7 +82,7 @@ class Rounds:
         if (wide := storms.get("") or self._weather.unsure(raging)) is not None:
             decided = tuple(wide.refusal(each.issue) if _acts(each) else each for each in decided)
         over = self._recovery.hear(self._about(namespace, every, self._hearing.over()), seen)
-        self._clear(namespace, seen, issues, {_name(each.target) for each in over.symptoms})
+        self._clear(namespace, seen, issues, frozenset(_name(each.target) for each in over.symptoms))
         if not seen.topology.pods and not seen.topology.workload_bodies:
             self._weather.forget(namespace)
             return None
@@ -101,38 +101,24 @@ class Rounds:
         self._weather.forget(namespace)
 
     def _belongs(self, issue: Issue, namespace: str, every: Collection[str]) -> bool:
-        """Whether this look decides on the issue: what all need is seen by all, and mended once."""
-        if issue.target.kind == kube.NODE or not namespace:
-            return issue.target.kind == kube.NODE and namespace == self._scope
-        return issue.target.namespace == namespace or namespace == min(every, default=namespace)
+        """Whether this look decides on the issue."""
+        return look_of(issue.target.namespace, self._scope, every) == namespace
 
     def _clear(
-        self, namespace: str, seen: Sight, issues: Sequence[Issue], over: Collection[tuple[str, str]]
+        self, namespace: str, seen: Sight, issues: Sequence[Issue], over: frozenset[tuple[str, str]]
     ) -> None:
         """What people were told of and is over, they know to be over; alerts about `over` have ended."""
-        ill = {_name(each.target) for each in issues if not each.hearsay}
-
-        def stands(told: Told) -> bool | None:
-            place, target = told.matter.namespace, told.matter.labels["target"]
-            if told.matter.is_foreseen:
-                return None
-            if told.matter.is_storm:
-                return self._weather.rages(place) if place in {namespace, self._scope} else None
-            if (place, target) in ill:
-                return True
-            if target.startswith("node/"):
-                known = namespace == self._scope
-            else:
-                known = place == namespace or (bool(namespace) and (place, target) in seen.topology.workloads)
-            felt = (
-                bool(seen.blind)
-                and (place, target) not in over
-                and not told.matter.kinds.isdisjoint(SIGNAL_OF)
-            )
-            return False if known and not felt else None
-
+        look = Look(
+            namespace,
+            self._scope,
+            ill=frozenset(_name(each.target) for each in issues if not each.hearsay),
+            workloads=seen.topology.workloads.keys(),
+            blind=bool(seen.blind),
+            over=over,
+            rages={place: self._weather.rages(place) for place in (namespace, self._scope)},
+        )
         places = {namespace, DNS_NAMESPACE} | ({""} if self._scope in {"", namespace} else set())
-        self._recovery.clear(places, stands, listen=self._listen)
+        self._recovery.clear(places, lambda told: stands(told, look), listen=self._listen)
 
 
 def _name(target: ObjectRef) -> tuple[str, str]:

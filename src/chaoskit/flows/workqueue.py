@@ -29,7 +29,7 @@ class WorkQueue(Generic[Key]):
         self._due: dict[Key, float] = {}
         self._taken: set[Key] = set()
         self._failures: dict[Key, int] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # who fits may be asked of the queue itself
 
     def add(self, key: Key, *, after: float = 0.0) -> None:
         """The key is due in so many seconds, or sooner if it was already; while worked on, when that ends."""
@@ -78,11 +78,10 @@ class WorkQueue(Generic[Key]):
         with self._lock:
             return frozenset(self._taken)
 
-    @property
-    def wait(self) -> float:
-        """Seconds until the next key is due; infinite when none is."""
+    def wait(self, fits: Callable[[Key], bool] = lambda _key: True) -> float:
+        """Seconds until the next key that `fits` is due; infinite when none is."""
         with self._lock:
-            due = [at for key, at in self._due.items() if key not in self._taken]
+            due = [at for key, at in self._due.items() if key not in self._taken and fits(key)]
         return max(0.0, min(due, default=inf) - self._clock.monotonic())
 
     @property

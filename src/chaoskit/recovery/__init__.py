@@ -16,7 +16,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import admission, alerts, approving, escalation, executor, planner, runbook
+from chaoskit.recovery import admission, approving, escalation, executor, planner, runbook
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.admission import admitted, refusal_words
 from chaoskit.recovery.alerts import Heard
@@ -24,13 +24,14 @@ from chaoskit.recovery.attempts import Attempt, attempts, ledgered
 from chaoskit.recovery.classification import Vote, classify
 from chaoskit.recovery.detection import Sight, detect_in, observe
 from chaoskit.recovery.guards import Refusal
-from chaoskit.recovery.issues import UNSEEN, Issue
+from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 from chaoskit.recovery.planner import Decision, Past, Plan
 from chaoskit.recovery.reach import Options, Reach
 from chaoskit.recovery.runbook import Runbook
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.recovery.told import Matter, Told
+from chaoskit.recovery.weighing import weighed
 
 __all__ = [
     "Attempt",
@@ -85,13 +86,13 @@ def issues_in(
     nothing and is not acted on. `given` is what whoever asks has measured.
     """
     own = detect_in(seen)
-    weighed = alerts.weighed(heard, own, seen)
-    believed = [each for each in weighed if UNSEEN not in each.facts]
+    told = weighed(heard, own, seen)
+    believed = [each for each in told if not each.unseen]
     known = {each.target for each in (*own, *believed, *given)}
-    besides = [each for each in weighed if UNSEEN in each.facts and each.target in known]
-    unseen = [each for each in weighed if each.target not in known]
+    besides = [each for each in told if each.unseen and each.target in known]
+    unseen = [each for each in told if each.target not in known]
     found = classify((*own, *believed, *given, *besides), votes, topology=seen.topology, now=seen.at)
-    rest = (replace(each, id=f"{each.id}-unseen") for each in classify(unseen, now=seen.at))
+    rest = classify(unseen, now=seen.at)
     wanted = None if only is None else {(each.namespace, str(each)) for each in only}
     return tuple(
         each
@@ -128,7 +129,7 @@ def plan_for(
     decided = planner.plan_all(
         issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace, raging=raging
     )
-    judged = (admission.provable(each, reach) for each in decided)
+    judged = (admission.provable(each, hears_ends=reach.hears_ends) for each in decided)
     return tuple(_asked(_told(each, reach), reach) for each in judged)
 
 

@@ -10,7 +10,6 @@ from chaoskit.governor import Governor
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Plan
-from chaoskit.recovery.reach import Reach
 
 
 def admit(plan: Plan, governor: Governor, *, drill: bool = False) -> None:
@@ -45,17 +44,20 @@ def admitted(decision: Decision, governor: Governor, *, drill: bool = False) -> 
     return decision
 
 
-def provable(decision: Decision, reach: Reach) -> Decision:
+UNHEARD = "only an alert shows it, and nobody would hear whether it is over"
+"""Why what an alert shows is left to a person."""
+
+
+def provable(decision: Decision, *, hears_ends: bool) -> Decision:
     """What only an alert shows, whose end nobody would hear, is told to a person: nothing else is done."""
     if not isinstance(decision, Plan) or not decision.acts:
         return decision
-    if not decision.issue.alerts_alone or reach.hears_ends:
+    if not decision.issue.alerts_alone or hears_ends:
         return decision
-    why = "only an alert shows it, and nobody would hear whether it is over"
     telling = tuple(rung for rung in decision.rungs if rung.action == "notify")
     if not telling:
-        return Refusal(decision.issue, "verification", "an end that can be seen", why)
-    others = (f"{rung.action}: {why}" for rung in decision.rungs if rung.action != "notify")
+        return Refusal(decision.issue, "verification", "an end that can be seen", UNHEARD)
+    others = (f"{rung.action}: {UNHEARD}" for rung in decision.rungs if rung.action != "notify")
     return replace(decision, rungs=telling, left_out=(*decision.left_out, *others))
 
 

@@ -52,7 +52,7 @@ def _issue(symptoms: list[Symptom], votes: Sequence[Vote], now: datetime) -> Iss
     told = [each for each in symptoms if each not in ranked]
     kind, target = CLASS_OF[ranked[0].kind], ranked[0].target
     issue = Issue(
-        id=called(kind, target),
+        id=called(kind, target, hearsay=all(each.unseen for each in symptoms)),
         kind=kind,
         target=target,
         at=max(symptom.heard or now for symptom in ranked),

@@ -25,7 +25,7 @@ def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Sympt
         if workload.ready or not (key in measured or looks_like_database(workload)):
             continue
         since = unavailable_since(workload.body, now)
-        if any(podsymptoms.starting(pod, now) for pod in workload.pods if not kube.is_deleting(pod)):
+        if podsymptoms.starting(workload, now):
             words = f"0 of {wanted} pods of the database are ready, but it is starting"
             yield Symptom("database-starting", workload.ref, since, Severity.MEDIUM, words)
             continue

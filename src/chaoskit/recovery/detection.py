@@ -53,6 +53,7 @@ class Sight:
     """A cluster as it was at `at`; `blind` says why there are no signals, "" when there are.
 
     What the caller may not read (policies, jobs, warnings, logs) is empty: nothing is concluded from it.
+    `autoscalers` are there where something asks for them (see `with_autoscalers`).
     """
 
     at: datetime
@@ -64,6 +65,7 @@ class Sight:
     jobs: tuple[Object, ...] = ()
     warnings: tuple[Object, ...] = ()
     logs: Logs = field(default_factory=dict)
+    autoscalers: tuple[Object, ...] = ()
 
 
 def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, namespace: str = "") -> Sight:
@@ -78,6 +80,11 @@ def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, names
     )
     seen = _measured(seen, metrics, namespace)
     return replace(seen, logs=_logs(seen, cluster))
+
+
+def with_autoscalers(seen: Sight, cluster: Cluster, namespace: str = "") -> Sight:
+    """The observation with the autoscalers of the namespace ("" is all) as they are now."""
+    return replace(seen, autoscalers=_items(cluster, kube.HPA, namespace))
 
 
 def _items(

@@ -31,7 +31,7 @@ def detect(topology: Topology, events: Sequence[Object], *, now: datetime) -> tu
 def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) -> Iterator[Symptom]:
     pods = {each["metadata"]["name"]: each for each in workload.pods}
     about = [each for each in events if _subject(each) in pods and _place(each) == workload.ref.namespace]
-    ill = {each.pod for each in complaints(workload, now)}
+    ill = {each.pod for each in complaints(workload, now) if not each.watched}
     unhealthy = (each for each in about if each.get("reason") == "Unhealthy")
     failed = [each for each in unhealthy if _suffers(pods[_subject(each)], each, ill)]
     if failed:

@@ -70,23 +70,23 @@ PASSED_ON = frozenset({"errors", "latency"})
 ECHOES = PASSED_ON | {"cut-off", "edge-gap", "pool-errors"}
 """What is read from rates, which look back some minutes: it outlives its cause."""
 
-UNSEEN = "unseen"
-"""The fact of a symptom that somebody told of, and that is not to be seen where it should be."""
-
 
 def believed(symptoms: Sequence[Symptom]) -> tuple[Symptom, ...]:
     """Those that are seen, or that nothing could show; where there are none, all."""
-    return tuple(each for each in symptoms if UNSEEN not in each.facts) or tuple(symptoms)
+    return tuple(each for each in symptoms if not each.unseen) or tuple(symptoms)
 
 
-def called(kind: str, target: ObjectRef) -> str:
+def called(kind: str, target: ObjectRef, *, hearsay: bool = False) -> str:
     """``cart-pod-crash``; of a stateful set ``cart-pod-crash-statefulset``, since both may be there.
+
+    What is merely told is another thing than what is seen: ``cart-pod-crash-unseen``.
 
     Whatever else is there, a target and a class are always called the same: people, runbooks' tests and
     records go by it. A deployment is the usual target; of a node or job the class says that it is one.
     """
     owner = str(target.kind)
-    return f"{target.name}-{kind}" if owner in {"deployment", kind} else f"{target.name}-{kind}-{owner}"
+    parts = [target.name, kind, "" if owner in {"deployment", kind} else owner, "unseen" if hearsay else ""]
+    return "-".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Issue:
     @property
     def hearsay(self) -> bool:
         """Whether somebody told of it, and nothing of it is seen."""
-        return all(UNSEEN in symptom.facts for symptom in self.symptoms)
+        return all(symptom.unseen for symptom in self.symptoms)
 
     @property
     def alerts_alone(self) -> bool:

@@ -110,7 +110,7 @@ class Ladder:
         verdict = self._tried(rung, pulse, step)
         step.update(
             ended_at=self.reach.clock.now(),
-            helped=verdict.holds,
+            helped=verdict.answer is Answer.YES,
             detail="; ".join(filter(None, (step["detail"], verdict.words))),
         )
         self.journal.step(rung.action, _MARKS[verdict.answer], step["detail"])
@@ -144,7 +144,7 @@ class Ladder:
             self.journal.step(rung.action, "done", words)
             if len(rung.targets) > 1:
                 stands = self.proof.hold((target,), 0.0, hands.deadline, pulse.check)
-                if not stands.holds:
+                if stands.answer is not Answer.YES:
                     return replace(stands, words=f"{target} did not come back: {stands.words}")
         return self.proof.verify(rung, hands.began, hands.deadline, pulse.check)
 

@@ -7,7 +7,7 @@ of kube-state-metrics or of a kubelet. So what the alert is about says which of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chaoskit import kube
@@ -26,14 +26,20 @@ _NODE = re.compile(r"(Kube|Kubernetes)?(Node|Host)(?![a-z]|J[sS])")
 
 _WORKLOADS = ("deployment", "statefulset", "daemonset")
 
-_STRANGERS = (
-    "persistentvolume", "horizontalpodautoscaler", "poddisruptionbudget", "resourcequota", "cronjob",
-)  # fmt: skip
-"""What is no object that can be recovered: the pod beside it is that of who told of it."""
+AUTOSCALER, BUDGET, CRON_JOB = "horizontalpodautoscaler", "poddisruptionbudget", "cronjob"
+VOLUME = "persistentvolume"
+
+_STRANGERS = (VOLUME, "resourcequota")
+"""What leads to no object that can be recovered: the pod beside it is that of who told of it."""
 
 
-def is_of_nodes(kind: str, alert: Alert) -> bool:
-    """Whether it is about a node, in whatever namespace that was measured."""
+def is_clusterwide(kind: str, alert: Alert) -> bool:
+    """Whether it is about something that is in no namespace, wherever that was measured."""
+    volume = bool(alert.labels.get(VOLUME)) and not alert.labels.get(CLAIM)
+    return volume or _is_of_nodes(kind, alert)
+
+
+def _is_of_nodes(kind: str, alert: Alert) -> bool:
     labels = alert.labels
     if kind in OF_NODES or not labels.get("namespace"):
         return True
@@ -44,10 +50,11 @@ def target(kind: str, alert: Alert, seen: Sight) -> ObjectRef | None:
     """The workload, job or node that is there and that it is about; None when there is none such."""
     labels, whole = alert.labels, seen.topology
     namespace = labels.get("namespace", "")
-    if is_of_nodes(kind, alert):
+    if _is_of_nodes(kind, alert):
         return _node(labels, whole)
-    if claim := labels.get(CLAIM):
-        return _mounting(claim, namespace, whole)
+    for label, leads in _LEADS.items():
+        if name := labels.get(label):
+            return leads(name, namespace, seen)
     if any(labels.get(name) for name in _STRANGERS):
         return None
     if names := tuple(_named(labels)):
@@ -69,11 +76,28 @@ def pod(alert: Alert, target: ObjectRef, seen: Sight) -> str:
     return name if mine else ""
 
 
+def concerned(alert: Alert, seen: Sight) -> ObjectRef | None:
+    """The workload or job whose claim, autoscaler, budget or cron job it names; None when it names none."""
+    named = ((label, alert.labels[label]) for label in _LEADS if alert.labels.get(label))
+    found = (_LEADS[label](name, alert.labels.get("namespace", ""), seen) for label, name in named)
+    return next(filter(None, found), None)
+
+
 def nowhere(alert: Alert) -> str:
     """Why it has no target, in words."""
-    if claim := alert.labels.get(CLAIM):
-        return f"no workload that is there mounts the claim {claim}"
+    for label, words in _NOBODY.items():
+        if name := alert.labels.get(label):
+            return f"{words} {name}"
     return "its labels name no workload, job or node that is there"
+
+
+_NOBODY = {
+    CLAIM: "no workload that is there mounts the claim",
+    AUTOSCALER: "no workload that is there is scaled by the autoscaler",
+    BUDGET: "no workload that is there is meant by the budget",
+    CRON_JOB: "no job is there of the cron job",
+    VOLUME: "nothing here mends the volume",
+}
 
 
 def _node(labels: Mapping[str, str], whole: Topology) -> ObjectRef | None:
@@ -98,8 +122,9 @@ def _named(labels: Mapping[str, str]) -> Iterator[str]:
         yield from (f"{each}/{short}" for each in ((said,) if said else _WORKLOADS))
 
 
-def _mounting(claim: str, namespace: str, whole: Topology) -> ObjectRef | None:
+def _mounting(claim: str, namespace: str, seen: Sight) -> ObjectRef | None:
     """The workload whose pods mount the claim, or would."""
+    whole = seen.topology
     mounting = (p for p in whole.pods if p["metadata"]["namespace"] == namespace and claim in _claims(p))
     owners = map(whole.workload_of, mounting)
     if (owner := next(filter(None, owners), None)) is not None:
@@ -108,6 +133,46 @@ def _mounting(claim: str, namespace: str, whole: Topology) -> ObjectRef | None:
         if body["metadata"]["namespace"] == namespace and _would_mount(body, claim):
             return kube.ref_of(body, kind)
     return None
+
+
+def _scaled(name: str, namespace: str, seen: Sight) -> ObjectRef | None:
+    """The workload that the autoscaler scales."""
+    scaler = next((each for each in seen.autoscalers if _is(each, namespace, name)), None)
+    wanted = {} if scaler is None else scaler["spec"].get("scaleTargetRef") or {}
+    key = f"{str(wanted.get('kind', '')).lower()}/{wanted.get('name', '')}"
+    found = seen.topology.workloads.get((namespace, key))
+    return None if found is None else found.ref
+
+
+def _budgeted(name: str, namespace: str, seen: Sight) -> ObjectRef | None:
+    """The workload whose pods the budget is about; of several the first that has too few ready."""
+    about = [
+        each
+        for each in seen.topology.workloads.values()
+        if any(_is(budget, namespace, name) for budget in each.budgets)
+    ]
+    short = (each for each in about if each.ready < kube.desired_replicas(each.body))
+    found = next(short, about[0] if about else None)
+    return None if found is None else found.ref
+
+
+def _last_job(name: str, namespace: str, seen: Sight) -> ObjectRef | None:
+    """The newest job that the cron job has made."""
+    mine = [
+        each
+        for each in seen.jobs
+        if each["metadata"]["namespace"] == namespace
+        and (owner := kube.owner(each)) is not None
+        and (owner.kind.name, owner.name) == ("CronJob", name)
+    ]
+    newest = max(mine, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), default=None)
+    return None if newest is None else kube.ref_of(newest, kube.JOB)
+
+
+_LEADS: Mapping[str, Callable[[str, str, Sight], ObjectRef | None]] = {
+    CLAIM: _mounting, AUTOSCALER: _scaled, BUDGET: _budgeted, CRON_JOB: _last_job,
+}  # fmt: skip
+"""Labels that name what leads to a workload or job."""
 
 
 def _claims(pod: Object) -> Iterator[str]:

@@ -29,11 +29,14 @@ def symptom(found: Symptom) -> Plain:
         "evidence": found.evidence,
         "pods": list(found.pods),
         "facts": dict(found.facts),
+        "heard": None if found.heard is None else found.heard.isoformat(),
+        "unseen": found.unseen,
     }
 
 
 def symptom_of(found: Mapping[str, Any]) -> Symptom:
-    """The symptom that was written so."""
+    """The symptom that was written so; in older records nobody wrote who had told of it."""
+    heard = found.get("heard")
     return Symptom(
         kind=found["kind"],
         target=ref_of(found["namespace"], found["target"]),
@@ -42,6 +45,8 @@ def symptom_of(found: Mapping[str, Any]) -> Symptom:
         evidence=found["evidence"],
         pods=tuple(found["pods"]),
         facts=dict(found["facts"]),
+        heard=None if heard is None else datetime.fromisoformat(heard),
+        unseen=found.get("unseen", False),
     )
 
 

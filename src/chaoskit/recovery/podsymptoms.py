@@ -45,7 +45,7 @@ class Complaint:
     """One pod's complaint: what (a symptom's kind), since when, in words.
 
     `ran` is how many seconds its container ran before its last end, 0 when that is not the matter. `slow` is
-    whether no more is wrong than that it never was ready.
+    whether no more is wrong than that it is not ready yet, `watched` whether it may come up yet.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class Complaint:
     words: str
     ran: float = 0.0
     slow: bool = False
+    watched: bool = False
 
 
 def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
@@ -89,22 +90,34 @@ def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom
         since=first.since,
         severity=severity,
         evidence=count + first.words,
-        pods=tuple(sorted(each.pod for each in members)),
+        pods=tuple(sorted(each.pod for each in members if not each.watched)),
         facts={"ready": workload.ready, "wanted": wanted, "ran": max(each.ran for each in members)},
     )
 
 
 def complaints(workload: Workload, now: datetime) -> list[Complaint]:
-    """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them."""
-    alive = (pod for pod in workload.pods if not kube.is_deleting(pod))
-    found = [each for pod in alive if (each := complaint(pod, now)) is not None]
-    return [each for each in found if not (each.slow and _is_waited_for(workload, each, now))]
+    """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them.
+
+    One that may still come up is watched: it counts for less than one that is not ready.
+    """
+    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
+    found = ((pod, each) for pod in alive if (each := complaint(pod, now)) is not None)
+    return [
+        replace(each, kind="stuck-starting", watched=True) if _may_come(pod, each, alive, now) else each
+        for pod, each in found
+        if not (each.slow and _is_waited_for(workload, pod, each.since, now))
+    ]
 
 
-def _is_waited_for(workload: Workload, slow: Complaint, now: datetime) -> bool:
-    """Whether the rollout that the pod belongs to goes on, or its `minReadySeconds` are not even over."""
+def _is_waited_for(workload: Workload, pod: Object, since: datetime, now: datetime) -> bool:
+    """Whether a pod that starts has time: its rollout goes on, or others took as long to be available."""
     least = timedelta(seconds=int(workload.body["spec"].get("minReadySeconds") or 0))
-    return rollouts.under_way(workload.body) or now - slow.since < least
+    usual = starts.is_usual(pod, since, workload.pods, now)
+    return usual or rollouts.under_way(workload.body) or now - since < least
+
+
+def _may_come(pod: Object, found: Complaint, alive: Iterable[Object], now: datetime) -> bool:
+    return found.slow and starts.may_come(pod, found.since, alive, now)
 
 
 # ---------------------------------------------------------------- one pod
@@ -180,17 +193,25 @@ def _unready(pod: Object, now: datetime) -> Complaint | None:
     since = kube.unready_since(pod)
     if since is None or kube.condition(pod, "Ready") is None or starts.has_time(pod, since, now):
         return None
-    name, phase, slow = pod["metadata"]["name"], kube.phase(pod), starts.is_new(pod, since)
+    name, phase, slow = pod["metadata"]["name"], kube.phase(pod), starts.simply_starts(pod, since)
     if phase == "Running":
         words = f"running but not ready for {_for(since, now)}"
         return Complaint("not-ready", name, since, words, slow=slow)
     return Complaint("stuck-starting", name, since, f"{phase} for {_for(since, now)}", slow=slow)
 
 
-def starting(pod: Object, now: datetime) -> bool:
-    """Whether the pod comes up for the first time, and nothing is wrong with it so far."""
-    since = kube.unready_since(pod)
-    return since is not None and starts.is_new(pod, since) and complaint(pod, now) is None
+def starting(workload: Workload, now: datetime) -> frozenset[str]:
+    """Its pods that come up for the first time, with nothing wrong so far but the time that it takes."""
+    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
+    return frozenset(pod["metadata"]["name"] for pod in alive if _starts(pod, alive, now))
+
+
+def _starts(pod: Object, alive: Iterable[Object], now: datetime) -> bool:
+    since, found = kube.unready_since(pod), complaint(pod, now)
+    if since is None or not starts.is_new(pod, since):
+        return False
+    usual = starts.is_usual(pod, since, alive, now)
+    return found is None or (found.slow and usual) or _may_come(pod, found, alive, now)
 
 
 def _restarts(count: int) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from chaoskit.journal import Journal
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.recovery import verification
+from chaoskit.recovery import holding, verification
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.reach import Reach
@@ -63,14 +63,14 @@ class Proof:
         """
         targets = rung.proof or (self.issue.target,)
         verdict = self.hold(targets, self._seconds(rung), deadline, keep)
-        if not verdict.holds:
+        if verdict.answer is not Answer.YES:
             return verdict
         if not rung.proof:
             left = verification.gone(
                 self.issue, self.reach.cluster, self.reach.clock,
                 deadline=deadline, stop=self.stop, keep=keep,
             )  # fmt: skip
-            if not left.holds:
+            if left.answer is not Answer.YES:
                 return replace(left, words=f"{verdict.words}, but {left.words}")
         self.reached()
         if self.issue.kinds.isdisjoint(SIGNAL_OF):
@@ -86,7 +86,7 @@ class Proof:
     ) -> Verdict:
         """Whether all targets stand well for so many seconds, within the time."""
         reach = self.reach
-        return verification.hold(
+        return holding.hold(
             reach.cluster, reach.clock, targets, seconds=seconds, deadline=deadline, stop=self.stop, keep=keep
         )
 
@@ -98,7 +98,8 @@ class Proof:
                 return False
             if self._only_signals_show_it:
                 return self._has_signals()
-            if self.hold((self.issue.target,), least, Deadline(self.reach.clock, STARTING)).holds:
+            stands = self.hold((self.issue.target,), least, Deadline(self.reach.clock, STARTING))
+            if stands.answer is Answer.YES:  # what nobody could see is looked for again
                 return True
         return False
 
@@ -135,7 +136,7 @@ class Proof:
 
     def _has_signals(self) -> bool:
         """A signal that is gone proves nothing: only one that is there and normal does."""
-        return self._asked(self.issue.at - timedelta(minutes=2), 0).holds
+        return self._asked(self.issue.at - timedelta(minutes=2), 0).answer is Answer.YES
 
     def _seconds(self, rung: Rung) -> float:
         """How long readiness must hold: longer than the same pods ran before they crashed."""

@@ -139,7 +139,9 @@ LATELY = tuple(dict.fromkeys(SIGNAL_OF.values()))
 """The signals whose last minutes are read as well."""
 
 
-def has_data(workload: Workload, samples: Samples, signal: str, *, after: datetime, now: datetime) -> bool:
-    """Whether a living pod of the workload has a fresh sample of the signal that is newer than `after`."""
+def has_data(
+    workload: Workload, samples: Samples, signal: str, *, after: datetime | None = None, now: datetime
+) -> bool:
+    """Whether a living pod of the workload has a fresh sample of the signal, one newer than `after`."""
     readings = View.of(workload, samples, {}, now).readings(signal)
-    return any(reading.sample.at > after for reading in readings)
+    return any(after is None or reading.sample.at > after for reading in readings)

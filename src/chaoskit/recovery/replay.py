@@ -10,7 +10,7 @@ from chaoskit import kube
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
-from chaoskit.recovery import plain, planner
+from chaoskit.recovery import admission, plain, planner
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Plan
@@ -56,7 +56,10 @@ def what_if(record: Document, runbooks: Sequence[Runbook]) -> Difference:
     if unclear := _unclear(record, issue):
         return replace(then, unclear=unclear)
     seen = plain.topology_of(record.get("snapshot") or {})
-    return replace(then, now=_now(planner.plan(issue, runbooks, seen, now=issue.at)))
+    decided = planner.plan(issue, runbooks, seen, now=issue.at)
+    return replace(
+        then, now=_now(admission.provable(decided, hears_ends=_heard_ends(record["plan"]) is True))
+    )
 
 
 def _unclear(record: Document, issue: Issue) -> str:
@@ -64,9 +67,18 @@ def _unclear(record: Document, issue: Issue) -> str:
     guard = (record["plan"].get("refused") or {}).get("guard", "")
     if guard and guard not in WHAT:
         return f"{guard} forbade it, which says when and not what"
+    if issue.alerts_alone and not guard and _heard_ends(record["plan"]) is None:
+        return "whether the end of its alerts would have been heard is not kept"
     if issue.target.kind in kube.WORKLOADS and not guard and not record.get("snapshot"):
         return "the cluster as it was is not kept"
     return ""
+
+
+def _heard_ends(kept: Mapping[str, Any]) -> bool | None:
+    """Whether the end of alerts was going to be heard, as what was left out tells; None: nothing tells."""
+    if any(rung["action"] != "notify" for rung in kept.get("rungs") or ()):
+        return True
+    return False if any(admission.UNHEARD in words for words in kept.get("leftOut") or ()) else None
 
 
 def recorded_issue(record: Document) -> Issue:

@@ -40,11 +40,6 @@ class Verdict:
     words: str
     at: datetime | None = None
 
-    @property
-    def holds(self) -> bool:
-        """Whether it was seen to hold."""
-        return self.answer is Answer.YES
-
 
 def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
     """Whether a workload, node or job is as it should be: rolled out, all pods ready, no complaint. Pure."""

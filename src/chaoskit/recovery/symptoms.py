@@ -39,7 +39,8 @@ class Symptom:
 
     `kind` is a word such as ``crash-loop``; `evidence` says it in words with units; `since` is when it
     began as far as can be seen; `facts` carry what later decisions need (a revision, a rate, a caller).
-    `heard` is when somebody last told of it, None: it is seen.
+    `heard` is when somebody last told of it, None: it is seen. `unseen` is whether somebody told of it, and
+    it is not to be seen where it should be.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Symptom:
     pods: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     heard: datetime | None = None
+    unseen: bool = False
 
 
 def unavailable_since(workload: Object, now: datetime) -> datetime:

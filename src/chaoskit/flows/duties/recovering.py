@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from chaoskit.flows.auto_recovery import AutoRecovery
+from chaoskit.flows.belonging import home
 from chaoskit.flows.duties.saying import Saying
-from chaoskit.flows.hearing import Hearing, home, key_of
+from chaoskit.flows.hearing import Hearing, key_of
 from chaoskit.flows.rounds import Rounds
 from chaoskit.flows.world import World
 from chaoskit.records import RecoveryRecord

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
@@ -31,16 +32,16 @@ def _plan(step: RestartPod, scene: Scene) -> Rung | str:
     if scene.workload is None:
         return "no workload would replace the pods"
     alive = [p for p in scene.workload.pods if not kube.is_deleting(p)]
-    pods = scene.issue.pods or _unready(alive, scene)
+    pods = scene.issue.pods or _unready(scene.workload, alive, scene.issue.at)
     if not pods:
         return "no pod has the symptom"
     return _rung(step, scene.workload, pods, f"replaces {', '.join(pods)}")
 
 
-def _unready(pods: Iterable[Object], scene: Scene) -> tuple[str, ...]:
+def _unready(workload: Workload, pods: Iterable[Object], at: datetime) -> tuple[str, ...]:
     """Those that do not serve; the ones that still start are on their way to it."""
-    down = (pod for pod in pods if not kube.is_ready(pod) and not starting(pod, scene.issue.at))
-    return tuple(pod["metadata"]["name"] for pod in down)
+    down = (pod["metadata"]["name"] for pod in pods if not kube.is_ready(pod))
+    return tuple(name for name in down if name not in starting(workload, at))
 
 
 def _rung(step: Step, workload: Workload, pods: tuple[str, ...], why: str) -> Rung:
@@ -146,7 +147,7 @@ def _plan_fail_over(step: FailOver, scene: Scene) -> Rung | str:
     workload = scene.workload
     if workload is None or workload.ref.kind != kube.STATEFUL_SET:
         return "only for stateful sets"
-    ill = set(scene.issue.pods) or set(_unready(workload.pods, scene))
+    ill = set(scene.issue.pods) or set(_unready(workload, workload.pods, scene.issue.at))
     others = sorted({p["metadata"]["name"] for p in workload.pods if kube.is_ready(p)} - ill)
     if not ill:
         return "no pod has the symptom"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from chaoskit.simulator.api import ApiError, Change, Object
 from chaoskit.simulator.engine import Script
 from chaoskit.simulator.shop.faults import FAULTS
-from chaoskit.simulator.shop.harmless import EVENTS, WITH_JOBS, Harmless, slow_start
+from chaoskit.simulator.shop.harmless import EVENTS, WITH_JOBS, Harmless, slow_start, unannounced
 from chaoskit.simulator.shop.stage import Incident, Stage
 from chaoskit.simulator.shop.stories import STORIES, TRAINING
 from chaoskit.simulator.traffic.view import Pod, read_pod
@@ -112,7 +113,7 @@ class Director:
             yield self._harmless(_QUIET_GAP, float("inf"), WITH_JOBS)
         elif name == "busy":
             yield self._harmless(_BUSY_GAP, float("inf"), WITH_JOBS)
-            yield self._slow_start()
+            yield self._slow_starts()
         elif name in _EVERY:
             self._require(name, workload)
             yield self._single(name, workload)
@@ -158,12 +159,18 @@ class Director:
                 pod = self._stage.random.choice(pods)
                 self._stage.engine.spawn(event(self._stage, pod))
 
-    def _slow_start(self) -> Script:
-        """One release that takes its time, soon after the present."""
+    def _slow_starts(self) -> Script:
+        """Releases that take their time, soon after the present: one that says so, and one that does not."""
         yield max(_SETTLE, self._present - self._stage.engine.now()) + self._stage.minutes(2, 10)
         pods = [pod for pod in self._candidates() if self._free(pod)]
-        if pods:
-            self._stage.engine.spawn(slow_start(self._stage, self._stage.random.choice(pods)))
+        sizes = Counter(map(_workload, pods))
+        largest = max(
+            sorted(sizes), key=sizes.__getitem__, default=None
+        )  # one that can spare a pod for so long
+        for script, of_it in ((unannounced, True), (slow_start, False)):
+            fitting = [pod for pod in pods if (_workload(pod) == largest) is of_it]
+            if fitting:
+                self._stage.engine.spawn(script(self._stage, self._stage.random.choice(fitting)))
 
     def _fresh_leak(self) -> Script:
         """A leak that began before the present and fails some time after it."""
@@ -233,6 +240,10 @@ class Director:
                 api.patch("ConfigMap", NAMESPACE, name, {"data": data})
         except ApiError as refusal:  # the story goes on without its log
             _logger.warning("cannot write %s: %s", name, refusal)
+
+
+def _workload(pod: Pod) -> tuple[str, str]:
+    return pod.namespace, pod.workload
 
 
 def _planned(deployment: Object) -> Pod:

@@ -25,16 +25,27 @@ def rollout(stage: Stage, pod: Pod) -> Script:
 
 def slow_start(stage: Stage, pod: Pod) -> Script:
     """A good revision of the pod's deployment is rolled out; its pods take long to start, and say so."""
-    seconds = stage.random.randrange(75, 100)
     probe = {"httpGet": {"path": "/readyz", "port": "http", "scheme": "HTTP"}, "periodSeconds": 5}
+    _slowed(stage, pod, startupProbe={**probe, "failureThreshold": 24})
+    yield 60.0
+
+
+def unannounced(stage: Stage, pod: Pod) -> Script:
+    """The same, but nothing says so; some time after the rollout one of the pods is made anew."""
+    _slowed(stage, pod)
+    yield 900.0
+    others = [each for each in stage.pods(pod.namespace, pod.workload) if each.ready]
+    if len(others) > 1:
+        stage.replace(stage.random.choice(others))
+    yield 120.0
+
+
+def _slowed(stage: Stage, pod: Pod, **more: object) -> None:
+    seconds = stage.random.randrange(75, 100)
     variables = stage.container(pod.namespace, pod.workload).get("env") or ()
     others = [each for each in variables if each["name"] != "STARTS_IN"]
-    change = {
-        "env": [*others, {"name": "STARTS_IN", "value": str(seconds)}],
-        "startupProbe": {**probe, "failureThreshold": 24},
-    }
+    change = {"env": [*others, {"name": "STARTS_IN", "value": str(seconds)}], **more}
     stage.change_container(pod.namespace, pod.workload, "release with a cache to fill", change)
-    yield 60.0
 
 
 def rescheduled(stage: Stage, pod: Pod) -> Script:
