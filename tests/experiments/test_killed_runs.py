@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.experiments.conftest import Until, World
 from tests.experiments.directly import dump, twin, whole_again
-from tests.experiments.lasting import LASTING, lasting
+from tests.experiments.lasting import LASTING, NODE_DOWN, lasting
 
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
@@ -132,6 +132,27 @@ def test_after_a_kill_while_it_is_felt_it_is_put_back_with_litmus_or_without(
     with pytest.raises(Killed):
         world.run(trial, listen=Until(kind, felt))
     assert _changed(world, namespace, before)
+    rescued(world, namespace, before)
+
+
+def test_a_node_whose_kubelet_stays_stopped_is_owed_until_it_is_ready_again(world: World) -> None:
+    assert world.simulated is not None
+    namespace = "lasting-node-down"
+    trial = lasting(world, namespace, NODE_DOWN, duration="5m")
+    before = dump(world, namespace)
+    (name,) = trial.experiment.spec.targets.nodes if trial.experiment is not None else ()
+
+    def felt() -> None:
+        until_changed(world, namespace, before)
+        take_litmus_away(world, trial)
+        raise Killed
+
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(NODE_DOWN, felt))
+    (done,) = rescue(world.cluster, world.clock, namespace=namespace)
+    assert done.outcome is Outcome.UNDO_UNCONFIRMED
+    assert done.undo.left == (f"node/{name} is not Ready: log in and run systemctl start kubelet",)
+    world.simulated.kubelet.revive(name)
     rescued(world, namespace, before)
 
 
