@@ -145,7 +145,11 @@ def test_a_node_that_is_still_called_ready_is_believed_when_it_would_have_been_m
 
     clock = ManualClock()
     missed = {"type": "Ready", "status": "Unknown", "lastTransitionTime": "09:06"}
-    clock.call_at(40, lambda: cluster.patch(NODE, {"status": {"conditions": [missed]}}))
+
+    def miss() -> None:
+        cluster.patch(NODE, {"status": {"conditions": [missed]}})
+
+    clock.call_at(40, miss)
     assert undo(cluster, clock, STOPPED).fate == "left"
 
 
