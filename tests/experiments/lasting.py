@@ -49,7 +49,7 @@ def lasting(
         "duration": duration,
         "blastRadius": {"maxPods": 0},
     }
-    if kind.startswith("node-"):
+    if kind.startswith("node-") or kind == NODE_DOWN:
         found = unprotected(world, namespace)
         (node,) = found["targets"]["nodes"]
         spec |= found | {"litmus": {"nodeSelector": {"kubernetes.io/hostname": other_than(world, node)}}}

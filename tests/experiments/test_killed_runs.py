@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ def test_what_litmus_leaves_on_nodes_and_workloads_is_undone_by_it_when_it_lives
 
 
 @pytest.mark.parametrize("kind", LASTING)
-@pytest.mark.parametrize("step", ["undo written", "begun", "litmus", "undo"])
+@pytest.mark.parametrize("step", ["begun", "litmus", "undo"])
 def test_after_a_kill_of_a_fault_that_lasts_a_rescue_puts_everything_back(
     world: World, kind: str, step: str
 ) -> None:
@@ -152,7 +153,8 @@ def test_a_node_whose_kubelet_stays_stopped_is_owed_until_it_is_ready_again(worl
     (done,) = rescue(world.cluster, world.clock, namespace=namespace)
     assert done.outcome is Outcome.UNDO_UNCONFIRMED
     assert done.undo.left == (f"node/{name} is not Ready: log in and run systemctl start kubelet",)
-    world.simulated.kubelet.revive(name)
+    revive = partial(world.simulated.kubelet.revive, name)
+    world.simulated.engine.call_later(0, revive)
     rescued(world, namespace, before)
 
 
