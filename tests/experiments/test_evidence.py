@@ -8,7 +8,7 @@ import pytest
 from tests.acts.fake import FakeCluster
 from tests.experiments import made
 
-from chaoskit.acts.engine import UID_LABEL
+from chaoskit.acts.trail import UID_LABEL
 from chaoskit.experiments.evidence import LARGEST, Evidence
 from chaoskit.ports.cluster import ObjectRef
 

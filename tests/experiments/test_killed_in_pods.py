@@ -11,7 +11,7 @@ from tests.experiments.lasting import IN_PODS, lasting
 from tests.experiments.test_killed_runs import Killed, killed, rescued, take_litmus_away
 
 from chaoskit import kube
-from chaoskit.acts.engine import injected
+from chaoskit.acts.leftovers import injected
 
 
 @pytest.mark.parametrize("kind", IN_PODS)

@@ -10,6 +10,7 @@ from chaoskit import kube, rollouts
 from chaoskit.acts import engine, fields, readiness, resize, rollout
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
+from chaoskit.acts.trail import Trail
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -172,7 +173,7 @@ def _ready(hands: Hands, entry: Entry) -> Undone:
 
 
 def _engine(hands: Hands, entry: Entry) -> Undone:
-    trail = engine.Trail.of(entry)
+    trail = Trail.of(entry)
     left = engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell)
     if left:
         return Undone("left", "; ".join(left))

@@ -14,7 +14,7 @@ from typing import Literal
 
 from chaoskit import kube
 from chaoskit.acts import fields
-from chaoskit.acts.engine import ENDED, status
+from chaoskit.acts.trail import ENDED, status
 from chaoskit.documents import closest
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from chaoskit import kube
-from chaoskit.acts.engine import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, status, tell_to_stop
+from chaoskit.acts.engine import tell_to_stop
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.trail import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, status
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, TakenOver, TimedOut
 from chaoskit.experiments import beside, checks, litmus, originals, terminal

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.acts.engine import UID_LABEL
+from chaoskit.acts.trail import UID_LABEL
 from chaoskit.errors import ChaoskitError
 from chaoskit.ports.cluster import Cluster, Object
 
