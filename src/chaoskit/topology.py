@@ -222,7 +222,17 @@ def snapshot(
 
 
 def _without_values(config_map: Object) -> Object:
-    return {**config_map, "data": dict.fromkeys(config_map.get("data") or (), "")}
+    """Whose it is, which keys it has and whether they may change; kubectl notes all values beside them."""
+    meta = config_map["metadata"]
+    notes = {key: value for key, value in kube.annotations_of(config_map).items() if key != _APPLIED}
+    return {
+        "metadata": {**meta, "annotations": notes},
+        "immutable": bool(config_map.get("immutable")),
+        "data": dict.fromkeys(config_map.get("data") or (), ""),
+    }
+
+
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def labelled(
