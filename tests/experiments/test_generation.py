@@ -464,6 +464,10 @@ def test_nothing_is_proposed_that_changes_what_argo_cd_keeps() -> None:
     assert told("cart", free) >= changes
     assert not told("cart", kept) & changes
     assert "pod-delete" in told("cart", kept)
+    measured = {("lab", "deployment/cart"): {"error_ratio": 0.0}}
+    pods = replace(free, pods=tuple(map(tracked, free.pods)))
+    assert "network-partition" in told("cart", free, measured=measured)
+    assert "network-partition" not in told("cart", pods, measured=measured)
 
 
 def two_services(known: Topology) -> Topology:

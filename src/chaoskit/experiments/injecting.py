@@ -50,9 +50,8 @@ class Injecting:
         self.ledger = pulse.ledger
         self.keep = keep
         self.trial, self.course, self.monitor = parts.trial, parts.course, parts.monitor
-        self.cluster, self.clock, self.metrics = (
-            parts.sources.cluster, parts.sources.clock, parts.sources.metrics,
-        )  # fmt: skip
+        sources = parts.sources
+        self.cluster, self.clock, self.metrics = sources.cluster, sources.clock, sources.metrics
         self.governor, self.journal, self.stop = parts.governor, parts.journal, parts.stop
         self.told: list[Judged] = []
 
