@@ -112,11 +112,10 @@ def until_felt(world: World, namespace: str, pods: int = 0) -> None:
     """A policy is there, or something is wrong in a pod and Litmus has noted which; in so many if said."""
 
     def felt() -> bool:
-        there = world.disturbed(namespace)
-        if pods:
-            return len(there) == pods
         known = bool(noted(world, namespace)) or "exec" in namespace
-        return in_or_beside(world, namespace) and (not there or known)
+        if pods:
+            return len(world.disturbed(namespace)) == pods
+        return in_or_beside(world, namespace) and (not world.disturbed(namespace) or known)
 
     until(world, felt)
 
