@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from chaoskit import kube
+from chaoskit.configmaps import Setting, read_by
 from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
@@ -33,6 +34,11 @@ class Workload:
     def ready(self) -> int:
         """How many of its pods are ready."""
         return sum(kube.is_ready(pod) for pod in self.pods)
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What its pods read from ConfigMaps: keys by name, then ConfigMaps as a whole."""
+        return read_by(self.body["spec"]["template"])
 
 
 @dataclass(frozen=True)

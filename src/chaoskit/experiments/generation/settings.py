@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 from chaoskit import kube, ownership
+from chaoskit.configmaps import Setting
 from chaoskit.experiments.direct.workloads import TEMPLATE
 from chaoskit.experiments.generation.fitting import Case, Fit
 from chaoskit.ports.cluster import Object
 from chaoskit.topology import Topology, Workload
-
-
-class Setting(NamedTuple):
-    """A key of a ConfigMap."""
-
-    config_map: str
-    key: str
 
 
 def setting(case: Case) -> Fit | None:
@@ -24,9 +17,11 @@ def setting(case: Case) -> Fit | None:
     subject = case.subject
     if subject.ref.kind != kube.DEPLOYMENT or case.keeper(TEMPLATE):
         return None
-    readers = {each: _others(each, case) for each in _free(subject, case.topology)}
-    if not readers:
+    free = tuple(_free(subject, case.topology))
+    if not free:
         return None
+    reading = _peers(case)
+    readers = {each: _others(each, reading) for each in free}
     best = min(readers, key=lambda each: len(readers[each]))  # of equals, the one that it names first
     others = readers[best]
     also = f", as {_named(others)} {'does' if len(others) == 1 else 'do'}" if others else ""
@@ -46,7 +41,7 @@ def _named(others: tuple[Workload, ...]) -> str:
 def _free(workload: Workload, topology: Topology) -> Iterator[Setting]:
     """The settings that it reads, that are there and may change, and that nobody keeps as they are."""
     known = _config_maps(workload.ref.namespace, topology)
-    for name, key in _read(workload):
+    for name, key in workload.settings:
         if known is None:
             yield from [Setting(name, key)] if key else ()
         elif (body := known.get(name)) is not None and not body.get("immutable"):
@@ -62,38 +57,19 @@ def _config_maps(namespace: str, topology: Topology) -> dict[str, Object] | None
     return {each["metadata"]["name"]: each for each in there}
 
 
-def _others(wanted: Setting, case: Case) -> tuple[Workload, ...]:
-    """The other workloads that read it; who reads a whole ConfigMap reads each of its keys."""
-    whole = Setting(wanted.config_map, "")
-    return tuple(
-        each
-        for each in case.topology.workloads.values()
-        if each.ref != case.subject.ref
-        and each.ref.namespace == case.subject.ref.namespace
-        and any(read in {wanted, whole} for read in _read(each))
-    )
+def _peers(case: Case) -> list[tuple[Workload, tuple[Setting, ...]]]:
+    """The other workloads of its namespace that read any of its ConfigMaps, with what each reads."""
+    own, maps = case.subject.ref, {each.config_map for each in case.subject.settings}
+    return [
+        (each, each.settings)
+        for (namespace, _), each in case.topology.workloads.items()
+        if namespace == own.namespace
+        and each.ref != own
+        and any(read.config_map in maps for read in each.settings)
+    ]
 
 
-def _read(workload: Workload) -> Iterator[Setting]:
-    """What its pods read from ConfigMaps: keys by name, then ConfigMaps as a whole (key "")."""
-    spec = workload.body["spec"]["template"]["spec"]
-    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    found = [each for container in containers for each in _by_environment(container)]
-    found += [each for volume in spec.get("volumes") or () for each in _by_volume(volume)]
-    yield from dict.fromkeys(sorted(found, key=lambda each: not each.key))
-
-
-def _by_environment(container: Object) -> Iterator[Setting]:
-    for each in container.get("env") or ():
-        if source := (each.get("valueFrom") or {}).get("configMapKeyRef"):
-            yield Setting(source["name"], source["key"])
-    for each in container.get("envFrom") or ():
-        if source := each.get("configMapRef"):
-            yield Setting(source["name"], "")
-
-
-def _by_volume(volume: Object) -> Iterator[Setting]:
-    sources = (volume, *((volume.get("projected") or {}).get("sources") or ()))
-    for source in (found for each in sources if (found := each.get("configMap"))):
-        items = source.get("items") or ({"key": ""},)
-        yield from (Setting(source["name"], item["key"]) for item in items)
+def _others(wanted: Setting, reading: Iterable[tuple[Workload, tuple[Setting, ...]]]) -> tuple[Workload, ...]:
+    """Those that read it; who reads a whole ConfigMap reads each of its keys."""
+    ways = {wanted, Setting(wanted.config_map, "")}
+    return tuple(each for each, read in reading if ways.intersection(read))
