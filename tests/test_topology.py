@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.acts.fake import FakeCluster
 
 from chaoskit import kube, topology
 from chaoskit.topology import Topology
@@ -80,3 +81,19 @@ def test_callers_are_those_that_say_they_call() -> None:
 )
 def test_a_series_belongs_to_a_workload_by_its_labels(labels: dict[str, str], name: str) -> None:
     assert topology.workload_name(labels) == name
+
+
+def test_settings_are_known_by_their_keys_alone_where_they_may_be_read() -> None:
+    scaler = _object("HorizontalPodAutoscaler", "cart", apiVersion="autoscaling/v2", spec={})
+    settings = _object("ConfigMap", "settings", data={"PASSWORD": "canary"})
+    settings["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "canary"}
+    cluster = FakeCluster(scaler, settings)
+    assert topology.snapshot(cluster, "shop").config_maps is None
+    seen = topology.snapshot(cluster, "shop", settings=True)
+    assert [each["metadata"]["name"] for each in seen.autoscalers] == ["cart"]
+    assert [each["data"] for each in seen.config_maps or ()] == [{"PASSWORD": ""}]
+    assert "canary" not in str(seen.config_maps)
+    assert (seen.without({"shop"}).autoscalers, seen.without({"shop"}).config_maps) == ((), ())
+    cluster.hidden |= {("configmaps", "shop"), ("horizontalpodautoscalers", "shop")}
+    hidden = topology.snapshot(cluster, "shop", settings=True)
+    assert (hidden.autoscalers, hidden.config_maps) == ((), None)

@@ -111,7 +111,8 @@ class RunRecord(Record):
 
     `path` and `line` say where its document stands ("" and 0: nowhere); `versions` which chaoskit,
     Kubernetes and Litmus it was. `score` is the resilience score (0 to 100, None where nothing was tried),
-    `seconds_to_recover` how long the steady state was broken (None: not known, or it stayed broken).
+    `seconds_to_recover` how long the steady state took to hold again, once the fault was over if it was
+    broken till then, `seconds_broken` how long it did not hold (None: not known, or it stayed broken).
     """
 
     kind: ClassVar[str] = "run"
@@ -137,6 +138,7 @@ class RunRecord(Record):
     versions: Mapping[str, str] = field(default_factory=dict)
     score: float | None = None
     seconds_to_recover: float | None = None
+    seconds_broken: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

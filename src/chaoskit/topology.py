@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from chaoskit import kube
+from chaoskit.configmaps import Setting, read_by
 from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
@@ -34,6 +35,11 @@ class Workload:
         """How many of its pods are ready."""
         return sum(kube.is_ready(pod) for pod in self.pods)
 
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What its pods read from ConfigMaps: keys by name, then ConfigMaps as a whole."""
+        return read_by(self.body["spec"]["template"])
+
 
 @dataclass(frozen=True)
 class Topology:
@@ -46,6 +52,9 @@ class Topology:
     budgets: tuple[Object, ...]
     nodes: tuple[Object, ...] = ()
     events: tuple[Object, ...] = field(default=(), repr=False)
+    autoscalers: tuple[Object, ...] = ()
+    config_maps: tuple[Object, ...] | None = field(default=None, repr=False)
+    """Which keys ConfigMaps have, without values; None: that is not known."""
 
     @cached_property
     def workloads(self) -> Mapping[tuple[str, str], Workload]:
@@ -73,6 +82,8 @@ class Topology:
             replica_sets=others(self.replica_sets),
             services=others(self.services),
             budgets=others(self.budgets),
+            autoscalers=others(self.autoscalers),
+            config_maps=None if self.config_maps is None else others(self.config_maps),
         )
 
     def owner_of(self, pod: Object) -> ObjectRef | None:
@@ -185,27 +196,49 @@ def looks_like_database(workload: Workload) -> bool:
     return any(image.startswith(_IMAGES) for image in images) or name.rpartition("-")[2] in _NAMES
 
 
-def snapshot(cluster: Cluster, namespace: str = "", *, events: bool = False) -> Topology:
-    """The topology of a namespace ("" is all) as it is now; `events` adds what the cluster said lately."""
+def snapshot(
+    cluster: Cluster, namespace: str = "", *, events: bool = False, settings: bool = False
+) -> Topology:
+    """The topology of a namespace ("" is all) as it is now; `events` adds what the cluster said lately.
+
+    `settings` adds what else decides on workloads: autoscalers, and ConfigMaps without their values.
+    """
 
     def items(kind: Kind) -> tuple[Object, ...]:
         return cluster.list(kind, namespace if kind.namespaced else "").items
 
-    def nodes() -> tuple[Object, ...]:
+    def readable(kind: Kind) -> tuple[Object, ...] | None:
         try:
-            return items(kube.NODE)
+            return items(kind)
         except Forbidden:
-            return ()  # who may only look into a namespace sees no nodes; that is no reason to see nothing
+            return None  # who may only look into a namespace sees no nodes: no reason to see nothing
 
+    maps = readable(kube.CONFIG_MAP) if settings else None
     return Topology(
         pods=items(kube.POD),
         workload_bodies=tuple((kind, body) for kind in kube.WORKLOADS for body in items(kind)),
         replica_sets=items(kube.REPLICA_SET),
         services=items(kube.SERVICE),
         budgets=items(kube.PDB),
-        nodes=nodes(),
+        nodes=readable(kube.NODE) or (),
         events=items(kube.EVENT) if events else (),
+        autoscalers=(readable(kube.HPA) or ()) if settings else (),
+        config_maps=None if maps is None else tuple(map(_without_values, maps)),
     )
+
+
+def _without_values(config_map: Object) -> Object:
+    """Whose it is, which keys it has and whether they may change; kubectl notes all values beside them."""
+    meta = config_map["metadata"]
+    notes = {key: value for key, value in kube.annotations_of(config_map).items() if key != _APPLIED}
+    return {
+        "metadata": {**meta, "annotations": notes},
+        "immutable": bool(config_map.get("immutable")),
+        "data": dict.fromkeys(config_map.get("data") or (), ""),
+    }
+
+
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def labelled(

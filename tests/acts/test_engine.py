@@ -10,8 +10,8 @@ from tests.acts.fake import FakeCluster
 from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.accounts import entry_from, plain_entry
-from chaoskit.acts.engine import Struck, Trail
 from chaoskit.acts.replacing import EVICTION
+from chaoskit.acts.trail import Struck, Trail
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.ports.cluster import Object, ObjectRef

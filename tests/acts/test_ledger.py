@@ -7,9 +7,9 @@ from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
 from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, account_of, accounts, prune
-from chaoskit.acts.engine import Trail
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import OUTAGE, Ledger
+from chaoskit.acts.trail import Trail
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step

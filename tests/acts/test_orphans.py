@@ -8,9 +8,9 @@ from tests.acts.test_engine import chaos_engine, pod, result
 
 from chaoskit import kube
 from chaoskit.acts.accounts import account_of
-from chaoskit.acts.engine import Trail
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.orphans import Orphan, adopt, orphans
+from chaoskit.acts.trail import Trail
 from chaoskit.clock import ManualClock, Stop
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 

@@ -114,3 +114,44 @@ def test_a_list_without_its_last_element_is_absent() -> None:
 def test_a_field_of_an_object_that_is_gone_was_not_put_back() -> None:
     assert undo(FakeCluster(), ManualClock(), REPLICAS) == Undone("gone", "deployment/cart is not there")
     assert undo(FakeCluster(), ManualClock(), TAINTED).fate == "gone"
+
+
+NODE = ObjectRef(kube.NODE, "", "node-1")
+STOPPED = Entry("ready", NODE, before="09:00", after="kubelet")
+
+
+def ready(status: str, since: str) -> FakeCluster:
+    conditions = [{"type": "Ready", "status": status, "lastTransitionTime": since}]
+    return FakeCluster({**node(), "status": {"conditions": conditions}})
+
+
+def test_a_node_that_was_away_and_is_ready_again_is_owed_no_more() -> None:
+    clock = ManualClock()
+    assert undo(ready("True", "09:05"), clock, STOPPED).fate == "restored"
+    assert clock.monotonic() == 0
+
+
+def test_a_node_that_is_not_ready_is_owed_and_how_to_start_it_is_said() -> None:
+    found = undo(ready("Unknown", "09:05"), ManualClock(), STOPPED)
+    words = "node/node-1 is not Ready: log in and run systemctl start kubelet"
+    assert found == Undone("left", words)
+
+
+def test_a_node_that_is_still_called_ready_is_believed_when_it_would_have_been_missed() -> None:
+    """For 50 s after its kubelet fell silent nobody knows it."""
+    cluster, clock = ready("True", "09:00"), ManualClock()
+    assert undo(cluster, clock, STOPPED).fate == "restored"
+    assert clock.monotonic() >= 50
+
+    clock = ManualClock()
+    missed = {"type": "Ready", "status": "Unknown", "lastTransitionTime": "09:06"}
+
+    def miss() -> None:
+        cluster.patch(NODE, {"status": {"conditions": [missed]}})
+
+    clock.call_at(40, miss)
+    assert undo(cluster, clock, STOPPED).fate == "left"
+
+
+def test_a_node_that_is_no_more_is_owed_no_more() -> None:
+    assert undo(FakeCluster(), ManualClock(), STOPPED).fate == "gone"

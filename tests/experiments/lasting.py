@@ -31,20 +31,25 @@ IN_PODS: dict[str, dict[str, Any]] = {
 }
 """Litmus' faults that leave something in pods, or beside them, when whoever would take it away dies."""
 
+NODE_DOWN = "kubelet-service-kill"
+"""Litmus' fault that nobody takes back from afar: docker-service-kill is the same with another service."""
 
-def lasting(world: World, namespace: str, kind: str, duration: str = "60s", pods: int = 1) -> Trial:
+
+def lasting(
+    world: World, namespace: str, kind: str, duration: str = "60s", pods: int = 1, **parameters: Any
+) -> Trial:
     """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
     furnish(world, namespace)
     own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
     world.cluster.patch(ObjectRef(kube.DEPLOYMENT, namespace, "web"), own)
     spec = {
-        "fault": {"kind": kind, "parameters": {**LASTING, **IN_PODS}.get(kind, {})},
+        "fault": {"kind": kind, "parameters": {**LASTING, **IN_PODS}.get(kind, {}) | parameters},
         "targets": {"workloads": ["deployment/web"], "pods": pods},
         "engine": "litmus",
         "duration": duration,
         "blastRadius": {"maxPods": 0},
     }
-    if kind.startswith("node-"):
+    if kind.startswith("node-") or kind == NODE_DOWN:
         found = unprotected(world, namespace)
         (node,) = found["targets"]["nodes"]
         spec |= found | {"litmus": {"nodeSelector": {"kubernetes.io/hostname": other_than(world, node)}}}

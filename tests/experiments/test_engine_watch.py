@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.acts.test_engine import ENGINE, serving
 
-from chaoskit.acts.engine import BY_COMMAND, Struck
+from chaoskit.acts.trail import BY_COMMAND, Struck
 from chaoskit.experiments.engine_watch import trail_of
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.planning import Plan

@@ -8,8 +8,7 @@ import pytest
 from tests.acts.fake import FakeCluster
 from tests.experiments import made
 
-from chaoskit.acts.engine import UID_LABEL
-from chaoskit.clock import ManualClock
+from chaoskit.acts.trail import UID_LABEL
 from chaoskit.experiments.evidence import LARGEST, Evidence
 from chaoskit.ports.cluster import ObjectRef
 
@@ -37,6 +36,6 @@ def test_of_a_long_log_the_end_is_kept(said: str, kept: str) -> None:
     helper["metadata"]["labels"][UID_LABEL] = "u1"
     cluster = Talkative()
     cluster.said = said
-    evidence = Evidence(cluster, ManualClock(), "u1", ())
+    evidence = Evidence(cluster, "u1", ())
     evidence.everything([helper])
     assert list(evidence.logs.values()) == [kept]

@@ -14,8 +14,10 @@ from chaoskit.errors import InvalidInput, NotFound
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.generation import Proposal, propose, reproduce
+from chaoskit.experiments.generation.repertoire import FAULTS, OF_NODES, PROPOSABLE
 from chaoskit.experiments.trials import trials
 from chaoskit.records import PredictionRecord
+from chaoskit.signals import BY_NAME
 from chaoskit.topology import CALLS, Topology
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
@@ -383,7 +385,8 @@ def test_pods_are_squeezed_only_where_they_are_resized_while_they_run(version: s
 
 def test_a_setting_is_changed_that_a_container_reads() -> None:
     source = {"configMapKeyRef": {"name": "settings", "key": "LEVEL"}}
-    kind, made = on_cart("configuration", furnished(env=[{"name": "LEVEL", "valueFrom": source}]))
+    reads = {"containers": [{"name": "x", "env": [{"name": "LEVEL", "valueFrom": source}]}]}
+    kind, made = on_cart("configuration", dressed(furnished(), "cart", **reads))
     assert kind == "config-mutation"
     expected = {"configMap": "settings", "key": "LEVEL", "value": "wrong"}
     assert made["spec"]["fault"]["parameters"] == expected
@@ -417,3 +420,140 @@ def test_a_node_that_was_emptied_lately_is_cordoned_next() -> None:
 def test_for_litmus_nothing_is_proposed_that_it_does_not_have() -> None:
     found = kinds(*propose((), furnished(), nodes=True, direct=False, top=100, now=NOW))
     assert not {kind for _, kind in found} - set(CATALOGUE)
+
+
+def dressed(known: Topology, name: str, **spec: Any) -> Topology:
+    """The same, but this workload's pods have this spec as well."""
+    bodies = copy.deepcopy(known.workload_bodies)
+    for _, body in bodies:
+        if body["metadata"]["name"] == name:
+            body["spec"]["template"]["spec"].update(spec)
+    return replace(known, workload_bodies=bodies)
+
+
+def told(name: str, known: Topology, **more: Any) -> set[str]:
+    """Every fault that is proposed on the workload where Litmus has none."""
+    found = propose([prediction(name, 0.9)], known, installed=set(), top=100, now=NOW, **more)
+    return {fault for target, fault in kinds(*found) if target == f"deployment/{name}"}
+
+
+def test_no_other_number_of_replicas_is_proposed_where_an_autoscaler_keeps_it() -> None:
+    target = {"kind": "Deployment", "name": "cart"}
+    scaler = {"metadata": {"name": "x", "namespace": "lab"}, "spec": {"scaleTargetRef": target}}
+    kept = replace(furnished(), autoscalers=(scaler,))
+    assert "scale-down" in told("cart", furnished())
+    assert "scale-down" not in told("cart", kept)
+    assert "scale-down" in told("front", kept)
+    (found,) = reproduce(recovery("unschedulable"), kept, now=NOW)
+    assert kinds(found) == [("deployment/cart", "pod-delete")]
+
+
+TRACKED = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:lab/cart"}
+
+
+def tracked(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "metadata": {**body["metadata"], "annotations": TRACKED}}
+
+
+def test_nothing_is_proposed_that_changes_what_argo_cd_keeps() -> None:
+    reads = [{"name": "L", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "L"}}}]
+    free = furnished(env=reads)
+    bodies = tuple((kind, tracked(body)) for kind, body in free.workload_bodies)
+    kept = replace(free, workload_bodies=bodies, services=tuple(map(tracked, free.services)))
+    changes = {"scale-down", "config-mutation", "service-blackhole"}
+    assert told("cart", free) >= changes
+    assert not told("cart", kept) & changes
+    assert "pod-delete" in told("cart", kept)
+    measured = {("lab", "deployment/cart"): {"error_ratio": 0.0}}
+    pods = replace(free, pods=tuple(map(tracked, free.pods)))
+    assert "network-partition" in told("cart", free, measured=measured)
+    assert "network-partition" not in told("cart", pods, measured=measured)
+
+
+def two_services(known: Topology) -> Topology:
+    metrics = {
+        "metadata": {"name": "cart-metrics", "namespace": "lab"},
+        "spec": {"selector": {"app": "cart"}, "ports": [{"port": 9090}]},
+    }
+    return replace(known, services=(metrics, *known.services))
+
+
+def test_of_several_services_the_one_that_callers_call_is_hidden() -> None:
+    kind, made = on_cart("failing-upstream", two_services(furnished()))
+    assert kind == "service-blackhole"
+    assert made["spec"]["fault"]["parameters"] == {"service": "cart"}
+
+
+def test_on_the_way_to_it_the_service_is_lost_that_the_client_calls() -> None:
+    only = dressed(two_services(furnished()), "cart")
+    only.workload_bodies[1][1]["spec"]["template"]["metadata"]["annotations"][CALLS] = ""
+    found = propose([prediction("cart", 0.9, "network")], only, now=NOW)[0]
+    assert kinds(found) == [("deployment/front", "pod-network-loss")]
+    hosts = found.experiment["spec"]["fault"]["parameters"]["hosts"]
+    assert hosts == "cart.lab.svc.cluster.local"
+
+
+def config_map(name: str, *keys: str, **more: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "lab"}, "data": dict.fromkeys(keys, ""), **more}
+
+
+def whole(name: str) -> dict[str, Any]:
+    """Containers that read all of a ConfigMap."""
+    return {"containers": [{"name": "x", "envFrom": [{"configMapRef": {"name": name}}]}]}
+
+
+def mounted(name: str, *keys: str) -> dict[str, Any]:
+    items = {"items": [{"key": key, "path": key} for key in keys]} if keys else {}
+    return {"volumes": [{"name": "v", "configMap": {"name": name, **items}}]}
+
+
+def projected(name: str) -> dict[str, Any]:
+    return {"volumes": [{"name": "v", "projected": {"sources": [{"configMap": {"name": name}}]}}]}
+
+
+@pytest.mark.parametrize("reading", [whole("own"), mounted("own"), projected("own"), mounted("own", "b")])
+def test_a_setting_is_found_however_the_pods_read_it(reading: dict[str, Any]) -> None:
+    known = replace(dressed(furnished(), "cart", **reading), config_maps=(config_map("own", "b", "c"),))
+    kind, made = on_cart("configuration", known)
+    assert kind == "config-mutation"
+    expected = {"configMap": "own", "key": "b", "value": "wrong"}
+    assert made["spec"]["fault"]["parameters"] == expected
+
+
+@pytest.mark.parametrize(
+    "known",
+    [None, (), (config_map("own"),), (config_map("own", "b", immutable=True),)],
+    ids=["not known", "not there", "empty", "immutable"],
+)
+def test_no_setting_is_changed_that_cannot_be(known: tuple[dict[str, Any], ...] | None) -> None:
+    seen = replace(dressed(furnished(), "cart", **whole("own")), config_maps=known)
+    assert "config-mutation" not in told("cart", seen)
+
+
+def test_a_setting_is_taken_that_nobody_shares() -> None:
+    seen = dressed(dressed(furnished(), "cart", **whole("all"), **mounted("own")), "front", **whole("all"))
+    maps = (config_map("all", "a"), config_map("own", "b"))
+    kind, made = on_cart("configuration", replace(seen, config_maps=maps))
+    assert (kind, made["spec"]["fault"]["parameters"]["configMap"]) == ("config-mutation", "own")
+
+
+def test_who_else_reads_a_setting_is_counted_and_said() -> None:
+    seen = dressed(dressed(furnished(), "cart", **whole("all")), "front", **mounted("all", "a"))
+    known = replace(seen, config_maps=(config_map("all", "a"),))
+    found = propose([prediction("cart", 0.9, "configuration")], known, installed=set(), now=NOW)[0]
+    spec = found.experiment["spec"]
+    assert kinds(found) == [("deployment/cart", "config-mutation")]
+    assert "reads a from ConfigMap all, as deployment/front does" in found.reason
+    assert spec["blastRadius"] == {"maxPods": 4, "maxPercent": 100}
+    watched = {each["kubernetes"]["workload"] for each in spec["steadyState"] if "kubernetes" in each}
+    assert watched == {"deployment/cart", "deployment/front"}
+
+
+def test_each_fault_that_is_proposed_has_its_row_and_no_other_has_one() -> None:
+    of_workloads = {fault for faults in FAULTS.values() for fault in faults}
+    assert set(PROPOSABLE) == of_workloads | set(OF_NODES)
+    assert {kind for kind, row in PROPOSABLE.items() if row.fit is not None} == of_workloads
+    for kind, row in PROPOSABLE.items():
+        assert row.words, kind
+        assert row.seconds > 0, kind
+        assert row.returns is None or row.returns[0] in BY_NAME, kind

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from tests.experiments.conftest import Until, World
 from tests.experiments.directly import dump
@@ -9,11 +11,11 @@ from tests.experiments.lasting import IN_PODS, lasting
 from tests.experiments.test_killed_runs import Killed, killed, rescued, take_litmus_away
 
 from chaoskit import kube
-from chaoskit.acts.engine import injected
+from chaoskit.acts.leftovers import injected
 
 
 @pytest.mark.parametrize("kind", IN_PODS)
-@pytest.mark.parametrize("step", ["undo written", "begun", "undo"])
+@pytest.mark.parametrize("step", ["begun", "undo"])
 def test_after_a_kill_of_a_fault_in_pods_a_rescue_leaves_none_in_them(
     world: World, kind: str, step: str
 ) -> None:
@@ -77,6 +79,29 @@ def test_commands_in_several_pods_are_ended_in_all_of_them_though_no_event_is_le
     assert world.disturbed(namespace) == {}
 
 
+def test_a_kill_while_the_second_pod_has_its_turn_leaves_the_fault_in_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.simulated is not None
+    knobs, kind, namespace = world.simulated.knobs, "pod-network-loss", "in-pods-one-by-one"
+    trial = lasting(world, namespace, kind, duration="10s", pods=2, sequence="serial")
+    before = dump(world, namespace)
+
+    def felt() -> None:
+        until_felt(world, namespace)
+        first = set(world.disturbed(namespace))
+        until(world, lambda: bool(noted(world, namespace) & set(world.disturbed(namespace)) - first))
+        assert not first & set(world.disturbed(namespace))
+        monkeypatch.setattr(knobs, "sloppy_abort", True)
+        take_litmus_away(world, trial)
+        raise Killed
+
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until(kind, felt))
+    rescued(world, namespace, before)
+    assert world.disturbed(namespace) == {}
+
+
 def in_or_beside(world: World, namespace: str) -> bool:
     """Whether something is wrong inside a pod, or a policy keeps pods apart."""
     policies = world.cluster.list(kube.NETWORK_POLICY, namespace).items
@@ -85,12 +110,25 @@ def in_or_beside(world: World, namespace: str) -> bool:
 
 def until_felt(world: World, namespace: str, pods: int = 0) -> None:
     """A policy is there, or something is wrong in a pod and Litmus has noted which; in so many if said."""
+
+    def felt() -> bool:
+        known = bool(noted(world, namespace)) or "exec" in namespace
+        if pods:
+            return len(world.disturbed(namespace)) == pods
+        return in_or_beside(world, namespace) and (not world.disturbed(namespace) or known)
+
+    until(world, felt)
+
+
+def noted(world: World, namespace: str) -> set[str]:
+    """The pods that Litmus calls injected now."""
+    results = world.cluster.list(kube.CHAOS_RESULT, namespace).items
+    return {name for result in results for name in injected(result)}
+
+
+def until(world: World, done: Callable[[], bool]) -> None:
     for _ in range(300):
-        results = world.cluster.list(kube.CHAOS_RESULT, namespace).items
-        noted = any(map(injected, results)) or "exec" in namespace
-        if pods and len(world.disturbed(namespace)) == pods:
-            return
-        if not pods and in_or_beside(world, namespace) and (not world.disturbed(namespace) or noted):
+        if done():
             return
         world.clock.sleep(0.2)
     raise AssertionError("the fault never shows")

@@ -14,7 +14,7 @@ from chaoskit.experiments.preparing import Prepared
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.taints import taint_of
 from chaoskit.experiments.trials import Trial
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Object, ObjectRef
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
 
@@ -60,6 +60,17 @@ def test_an_autoscaler_fault_owes_the_replicas_that_it_changes() -> None:
     (found,) = entries(planned("pod-autoscaler", {"REPLICA_COUNT": "5"}, workloads=(CART,)), cluster)
     assert (found.target, found.before, found.after) == (CART, 3, 5)
     assert entries(planned("pod-autoscaler", {"REPLICA_COUNT": "3"}, workloads=(CART,)), cluster) == []
+
+
+@pytest.mark.parametrize("service", ["kubelet", "docker"])
+def test_a_killed_service_owes_the_nodes_that_are_ready(service: str) -> None:
+    def known(name: str, status: str) -> Object:
+        return {**node(name), "status": {"conditions": [{"type": "Ready", "status": status}]}}
+
+    cluster = FakeCluster(known("node-1", "True"), known("node-2", "Unknown"), known("node-3", "True"))
+    plan = planned(f"{service}-service-kill", {}, nodes=("node-1", "node-2"))
+    (found,) = entries(plan, cluster)
+    assert (found.kind, found.target.name, found.after) == ("ready", "node-1", service)
 
 
 def test_an_original_that_cannot_be_read_forbids_the_fault() -> None:

@@ -513,7 +513,6 @@ def test_on_the_way_out_the_engine_is_stopped_before_any_log_is_read() -> None:
         def logs(self, ref: ObjectRef, **_: Any) -> str:
             state = self.get(ObjectRef(kube.CHAOS_ENGINE, "lab", "web-chaos"))["spec"]["engineState"]
             seen.append(state)
-            self.clock.turn(8)
             return "a log"
 
     def runner(name: str) -> Callable[[], Object]:
@@ -525,8 +524,7 @@ def test_on_the_way_out_the_engine_is_stopped_before_any_log_is_read() -> None:
     clock.call_at(15, stop.set)
     record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock), stop=stop)
     assert record.outcome in {Outcome.INTERRUPTED, Outcome.UNDO_UNCONFIRMED}
-    assert set(seen) == {"stop"}
-    assert len(seen) == 2  # ten seconds are enough for two of them: the undo does not wait for the others
+    assert seen == ["stop"] * len(pods)
 
 
 def test_a_guards_no_comes_before_what_is_missing() -> None:

@@ -166,12 +166,15 @@ def test_a_halt_is_heard_while_prometheus_is_cut_off(world: World) -> None:
     assert record.undo.state == "confirmed"
 
 
-def test_a_stop_is_heard_while_logs_are_read(world: World) -> None:
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_stop_is_heard_while_logs_are_read(world: World, *, direct: bool) -> None:
     stop = Stop()
     stop.signal = 15
     site = Slow(stop.set)
     slow = World(cast("Cluster", SlowLogs(world.cluster, site)), world.clock)
-    record = slow.run(directly(world, "slow-logs"), listen=Told(site, "undo"), stop=stop)
+    namespace = f"slow-logs-{'direct' if direct else 'litmus'}"
+    made = directly(world, namespace) if direct else native(world, namespace, duration="5m")
+    record = slow.run(made, listen=Told(site, "undo"), stop=stop)
     assert site.in_time
     assert (record.outcome, record.undo.state) == (Outcome.TERMINATED, "confirmed")
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from tests.experiments.made import INJECTED, RUNS, event, observed, result
@@ -18,7 +18,7 @@ from chaoskit.records import Undo
 from chaoskit.reports.conditions import courses
 from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import AlertCondition, Condition
-from chaoskit.steadystate.looks import Observation, Stage
+from chaoskit.steadystate.looks import Look, Observation, Stage
 
 SETTLED = Ending("settled")
 
@@ -124,10 +124,18 @@ def test_a_weakness_that_was_found_stands_though_another_experiment_never_starts
     assert found.outcome is Outcome.WEAKNESS_FOUND
 
 
-def look(stage: Stage, *, held: bool | None, injected: bool = True, tolerated: bool = False) -> Observation:
-    condition = Condition(name="errors", alert=AlertCondition(name="Down"))
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Observation(condition, stage, at, Judgement(held, "7", "below 5"), injected, tolerated)
+def condition() -> Condition:
+    return Condition(name="errors", alert=AlertCondition(name="Down"))
+
+
+def look(
+    stage: Stage, *, held: bool | None, injected: bool = True, tolerated: bool = False,
+    of: Condition | None = None, second: int = 0,
+) -> Observation:  # fmt: skip
+    """One at a condition of its own, unless it is `of` another's."""
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
+    begun = Look(0, of or condition(), stage, at, 0.0, injected, tolerated)
+    return Observation(begun, Judgement(held, "7", "below 5"), at)
 
 
 def test_what_is_tolerated_is_not_judged() -> None:
@@ -174,8 +182,7 @@ def test_a_look_before_the_injection_is_never_under_the_fault() -> None:
 
 
 def astride(like: Observation, *, held: bool) -> Observation:
-    early = look("during", held=held, injected=False, tolerated=True)
-    return dataclasses.replace(early, condition=like.condition, astride=True)
+    return dataclasses.replace(look("during", held=held, injected=False, of=like.condition), astride=True)
 
 
 def test_what_broke_astride_of_the_injection_is_neither_baseline_nor_weakness() -> None:
@@ -196,23 +203,23 @@ def test_what_breaks_under_the_fault_as_well_as_astride_of_it_is_a_weakness() ->
 
 
 def test_a_condition_that_is_regained_in_its_time_is_no_weakness() -> None:
-    lost, regained = look("after", held=False), look("after", held=True)
-    again = [dataclasses.replace(each, condition=lost.condition) for each in (lost, regained)]
+    lost = look("after", held=False)
+    again = [lost, look("after", held=True, of=lost.condition)]
     assert of_steady_state(again, injected=True) is None
     assert of_steady_state(again[::-1], injected=True) is not None
 
 
 def test_one_look_that_fails_to_measure_is_no_gap_when_others_measured() -> None:
-    missed, held = look("during", held=None), look("during", held=True)
-    both = [dataclasses.replace(each, condition=missed.condition) for each in (missed, held)]
+    missed = look("during", held=None)
+    both = [missed, look("during", held=True, of=missed.condition)]
     assert of_steady_state(both, injected=True) is None
 
 
 def test_a_condition_that_goes_dark_under_the_fault_is_not_known_though_it_held_before() -> None:
-    first = look("during", held=True)
+    same = condition()
 
     def looks(*held: bool | None) -> list[Observation]:
-        return [dataclasses.replace(look("during", held=each), condition=first.condition) for each in held]
+        return [look("during", held=each, of=same) for each in held]
 
     assert of_steady_state(looks(True, None, None, True), injected=True) is None
     dark = of_steady_state(looks(True, None, None, None, True), injected=True)
@@ -225,16 +232,9 @@ def test_a_condition_that_goes_dark_under_the_fault_is_not_known_though_it_held_
 def test_reports_call_dark_what_the_verdict_calls_unknown(
     during: tuple[bool | None, ...], *, after: bool | None
 ) -> None:
-    first = look("during", held=True)
-    looks = [*((held, "during") for held in during), (after, "after")]
-    seen = [
-        dataclasses.replace(
-            look(cast("Stage", stage), held=held),
-            condition=first.condition,
-            at=first.at + timedelta(seconds=second),
-        )
-        for second, (held, stage) in enumerate(looks)
-    ]
+    same = condition()
+    seen = [look("during", held=held, of=same, second=second) for second, held in enumerate(during)]
+    seen.append(look("after", held=after, of=same, second=len(during)))
     (course,) = courses({"steady_state": [each.document() for each in seen], "injected_at": None})
     assert (of_steady_state(seen, injected=True) is None) == (course.dark is None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.reports.made import at, look, run, weak
 
-from chaoskit.reports.conditions import courses, seconds_to_recover
+from chaoskit.reports.conditions import courses, seconds_afterwards, seconds_broken, seconds_to_recover
 from chaoskit.reports.reading import time
 
 
@@ -44,7 +44,7 @@ def test_what_may_be_broken_under_the_fault_is_no_weakness_but_its_time_counts()
     ]  # fmt: skip
     (course,) = courses(run(steady_state=looks))
     assert (course.lost, course.dark, course.unsteady) == (False, None, None)
-    assert course.seconds_to_recover == 34.0
+    assert (course.seconds_broken, course.seconds_to_recover) == (34.0, 5.0)
 
 
 def test_what_was_dark_meanwhile_may_have_been_broken_nobody_knows_how_long() -> None:
@@ -67,9 +67,21 @@ def test_what_never_broke_took_no_time_and_what_did_not_come_back_has_none() -> 
 
 def test_the_slowest_condition_counts_and_one_that_did_not_come_back_for_all() -> None:
     slow = [look(22, False, 0.2, condition="b"), look(62, True, 0.0, condition="b")]
-    assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *slow])) == 40.0
+    assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *slow])) == 20.0
+    assert seconds_broken(weak(steady_state=[*weak()["steady_state"], *slow])) == 40.0
     lost = [look(22, False, 0.2, condition="c")]
     assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *lost])) is None
+
+
+def test_what_is_still_broken_when_the_fault_is_over_recovers_from_then() -> None:
+    lasts = [look(21, True, 0.01), look(22, False, 0.2), look(52, True, 0.01, stage="after")]
+    late = [look(21, True, 0.01), look(55, False, 0.2, stage="after"), look(60, True, 0.01, stage="after")]
+    for looks, figures in ((lasts, (2.0, 30.0, 2.0)), (late, (5.0, 5.0, 5.0))):
+        made = run(steady_state=looks)
+        assert (seconds_to_recover(made), seconds_broken(made), seconds_afterwards(made)) == figures
+    assert (seconds_to_recover(weak()), seconds_broken(weak()), seconds_afterwards(weak())) == (20, 20, 0)
+    unended = run(steady_state=lasts, injected_until=None)
+    assert seconds_to_recover(unended) == 30.0
 
 
 def test_without_an_injection_or_a_condition_there_is_nothing_to_recover_from() -> None:

@@ -124,6 +124,8 @@ def _how(**spec: Any) -> dict[str, Any]:
         {"severity": "high"},
         {"duration": 120.0},
         {"fault": {"kind": "pod-delete", "parameters": {"force": True}}},
+        {"targets": {"workloads": ["deployment/cart"], "pods": 3}},
+        {"targets": {"workloads": ["deployment/cart"], "percent": 50}},
         {"experiments": [{"name": "pod-delete", "spec": {"components": {"env": [{"name": "FORCE"}]}}}]},
     ],
 )
@@ -150,6 +152,33 @@ def test_only_earlier_runs_of_the_same_experiment_on_the_same_targets_count() ->
     ]  # fmt: skip
     later = [_at(20 + n, weak()) for n in range(5)]
     assert judge(_at(10, weak()), [*others, *later]).earlier == ()
+
+
+def _lasting(*back: float) -> list[dict[str, Any]]:
+    """Runs that were broken as long as the fault, of 300 s, and so many seconds more."""
+    return [
+        _at(n, weak(
+            steady_state=[look(21, True, 0.01), look(22, False, 0.2), look(320 + each, True, 0.01)],
+            injected_until=at(320), seconds_to_recover=each, seconds_broken=298 + each,
+        ))
+        for n, each in enumerate(back)
+    ]  # fmt: skip
+
+
+def test_a_long_fault_does_not_hide_how_much_longer_it_takes_once_it_is_over() -> None:
+    history = _lasting(1, 2, 1, 1, 2, 25)
+    judged = judge(history[-1], history)
+    assert judged.outcome is Outcome.REGRESSED
+    assert (judged.seconds, judged.median) == (25, 1)
+    assert "it took 25.0 s to recover once the fault was over" in judged.words
+    usual = judge(history[-2], history)
+    assert (usual.outcome, usual.seconds) == (Outcome.NO_BASELINE, 300)
+    assert judge((h := _lasting(1, 2, 1, 1, 2, 4))[-1], h).outcome is Outcome.PASSED
+
+
+def test_what_is_back_before_the_fault_is_over_is_no_slower_for_that() -> None:
+    history = _lasting(1, 2, 1, 1, 2, -5)
+    assert judge(history[-1], history).outcome is Outcome.PASSED
 
 
 def test_an_old_history_is_forgotten() -> None:

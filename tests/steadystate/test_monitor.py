@@ -157,7 +157,7 @@ def test_whoever_begins_a_look_does_not_wait_for_it() -> None:
     assert [each.condition for each in monitor.during(injected=True)] == [URL]
     later.answer()
     (late,) = monitor.during(injected=True)
-    assert (late.held, late.at) == (False, ManualClock().now())  # of when it was begun
+    assert (late.held, late.look.at) == (False, ManualClock().now())  # of when it was begun
 
 
 def test_a_look_that_is_late_is_the_only_one_at_its_condition() -> None:

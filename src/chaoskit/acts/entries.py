@@ -15,9 +15,10 @@ class Entry:
     `kind` says how: ``created`` (delete it if it carries the label of run `after`), ``field`` (put `before`
     back at `path`, None is absent, while it still holds `after`), ``element`` (take the mapping `after` out
     of the list at `path`), ``rollout`` (put back the pod template of replica set `before` while ours has the
-    digest `after`), ``resize`` (give a pod's containers the resources `before` again), ``litmus-engine``
-    (stop it and wait until nothing of it is left; `before` carries what to look at). A `secret` entry's
-    `before` and `after` are kept in a Secret instead of the Lease.
+    digest `after`), ``resize`` (give a pod's containers the resources `before` again), ``ready`` (wait until
+    a node is Ready, as it has been since `before`, without its service `after`), ``litmus-engine`` (stop it
+    and wait until nothing of it is left; `before` carries what to look at). A `secret` entry's `before` and
+    `after` are kept in a Secret instead of the Lease.
     """
 
     kind: str

@@ -13,7 +13,8 @@ from datetime import timedelta
 from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.accounts import Account
-from chaoskit.acts.engine import Trail
+from chaoskit.acts.leftovers import leftovers
+from chaoskit.acts.trail import UID_LABEL, Trail, works
 from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Forbidden
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
@@ -41,7 +42,7 @@ def orphans(
     homes = _homes(cluster, namespace)  # before the engines: one that is made meanwhile keeps its things
     engines = {body["metadata"]["uid"]: body for body in _listed(cluster, kube.CHAOS_ENGINE, namespace)}
     ours = {entry.target.uid for account in owed for entry in account.entries if entry.target.uid}
-    alive = {uid for uid, body in engines.items() if engine.works(body)} | ours
+    alive = {uid for uid, body in engines.items() if works(body)} | ours
     found = [*_leftovers(cluster, alive, engines, homes), *_hanging(engines.values(), clock)]
     return tuple(each for each in found if each.left)
 
@@ -61,7 +62,7 @@ def _leftovers(
 
 def _left(cluster: Cluster, trail: Trail) -> tuple[str, ...]:
     try:
-        return tuple(map(str, engine.leftovers(cluster, trail)))
+        return tuple(map(str, leftovers(cluster, trail)))
     except Forbidden as error:
         return (f"what else there is cannot be seen: {error.message}",)
 
@@ -69,9 +70,9 @@ def _left(cluster: Cluster, trail: Trail) -> tuple[str, ...]:
 def _homes(cluster: Cluster, namespace: str) -> dict[str, str]:
     """The namespace in which something carries the uid, by uid."""
     return {
-        kube.labels_of(body)[engine.UID_LABEL]: body["metadata"]["namespace"]
+        kube.labels_of(body)[UID_LABEL]: body["metadata"]["namespace"]
         for kind in _MADE
-        for body in _listed(cluster, kind, namespace, engine.UID_LABEL)
+        for body in _listed(cluster, kind, namespace, UID_LABEL)
     }
 
 

@@ -7,9 +7,10 @@ from math import inf
 from typing import Any
 
 from chaoskit import kube, rollouts
-from chaoskit.acts import engine, fields, resize, rollout
+from chaoskit.acts import engine, fields, readiness, resize, rollout
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
+from chaoskit.acts.trail import Trail
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -164,8 +165,15 @@ def _resize(hands: Hands, entry: Entry) -> Undone:
         return _gone(entry)
 
 
+def _ready(hands: Hands, entry: Entry) -> Undone:
+    try:
+        return readiness.undo(hands, entry)
+    except NotFound:
+        return _gone(entry)
+
+
 def _engine(hands: Hands, entry: Entry) -> Undone:
-    trail = engine.Trail.of(entry)
+    trail = Trail.of(entry)
     left = engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell)
     if left:
         return Undone("left", "; ".join(left))
@@ -178,5 +186,6 @@ _WAYS: dict[str, Callable[[Hands, Entry], Undone]] = {
     "element": _element,
     rollout.KIND: _rollout,
     resize.KIND: _resize,
+    readiness.KIND: _ready,
     "litmus-engine": _engine,
 }

@@ -14,7 +14,7 @@ from typing import Literal
 
 from chaoskit import kube
 from chaoskit.acts import fields
-from chaoskit.acts.engine import ENDED, status
+from chaoskit.acts.trail import ENDED, status
 from chaoskit.documents import closest
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
@@ -258,7 +258,9 @@ def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterat
     emptied = any(each.leaving for each in selections.values())
     yield from needs_of_every_run(home, ("",) if emptied else places)
     if {"node-drain", "node-taint"}.intersection(trial.faults):
-        yield from _all("list patch", "", "nodes", "")
+        yield from _all("get list patch", "", "nodes", "")
+    if any(fault.endswith("-service-kill") for fault in trial.faults):
+        yield from _all("get list", "", "nodes", "")
     if "pod-autoscaler" in trial.faults:
         for place in places:
             yield from _all("get patch", "apps", "deployments", place)

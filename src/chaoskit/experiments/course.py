@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chaoskit.acts.engine import Trail
+from chaoskit.acts.trail import Trail
 from chaoskit.experiments import verdict
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.planning import Plan

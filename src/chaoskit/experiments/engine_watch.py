@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from chaoskit import kube
-from chaoskit.acts.engine import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, status, tell_to_stop
+from chaoskit.acts.engine import tell_to_stop
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.trail import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, status
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, TakenOver, TimedOut
 from chaoskit.experiments import beside, checks, litmus, originals, terminal
+from chaoskit.experiments.asides import Asides
 from chaoskit.experiments.course import Course
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.planning import Plan
@@ -26,6 +28,8 @@ from chaoskit.watching import Interest, Sighting, Watching
 TICK = 1.0
 COMPLETES = 90.0
 """Seconds that Litmus may take to end an engine by itself once every result has settled."""
+LONGEST = 10.0
+"""Seconds in which logs are read at the end: the undo comes after it."""
 CLEARS = 60.0
 """Seconds in which an ended engine goes away to make room for one of its name."""
 
@@ -149,7 +153,8 @@ class EngineWatch:
         self.seen = made
         seed = journal.run if plan.trial.experiment is not None else ""
         hit = (pod for each in plan.selections.values() for pod in struck(each, seed))
-        self.evidence = Evidence(cluster, clock, made.uid, hit)
+        self._asides = Asides(clock)
+        self.evidence = Evidence(cluster, made.uid, hit, aside=self._asides.keep)
         self._signs = Signs(cluster, clock, plan, made.uid)
         self._own: set[str] = set()
         self._cluster = cluster
@@ -161,7 +166,7 @@ class EngineWatch:
         course.evidence = self.evidence
 
     def ending(self, timeout: float, meanwhile: Meanwhile) -> Ending:
-        """How the engine's run ended by itself; the logs so far are kept, whatever ended it.
+        """How the engine's run ended by itself; the logs so far are kept, or being read, whatever ended it.
 
         What ends the watch before that tells the engine to stop at once; logs are read while it does.
 
@@ -176,32 +181,37 @@ class EngineWatch:
         except ChaoskitError:
             self._stop()
             self.evidence.everything(self.seen.pods.values())
+            self._kept()
             raise
         self.evidence.everything(self.seen.pods.values())
-        if ending.how == "settled" and not self.seen.injected:
-            self._ask_for_injections()
-        if ending.how not in {"no-result", "died"}:
+        if ending.how == "settled":
+            if not self.seen.injected:
+                self._ask_for_injections()
             return ending
-        last = self._last_words()
+        self._kept()
+        last = self._last_words() if ending.how in {"no-result", "died"} else ""
         return dataclasses.replace(ending, reason=f"{ending.reason}; {last}") if last else ending
 
     def completed(self, meanwhile: Meanwhile) -> None:
-        """Litmus has ended the engine by itself, or its time for that is over.
+        """Litmus has ended the engine by itself, or its time for that is over; its logs are kept.
 
         Raises:
             ChaoskitError: what `meanwhile` raises.
         """
         until = self._clock.monotonic() + COMPLETES
-        while self._clock.monotonic() < until:
-            engine = self.seen.engine
-            if self.seen.gone or (engine is not None and status(engine) in ENDED):
-                return
-            self._take(self._watching.next(TICK))
+        while self._clock.monotonic() < until and not self._ended:
+            self._next()
             meanwhile()
+        self._kept(meanwhile)
+
+    @property
+    def _ended(self) -> bool:
+        engine = self.seen.engine
+        return self.seen.gone or (engine is not None and status(engine) in ENDED)
 
     def _watched(self, timeout: float, meanwhile: Meanwhile) -> Ending:
         while True:
-            self._take(self._watching.next(TICK))
+            self._next()
             if not self._course.disturbed:
                 self._changed(self._signs.look())
             now = self._clock.monotonic()
@@ -211,6 +221,24 @@ class EngineWatch:
             meanwhile()
             if now - self.seen.began >= timeout:
                 raise TimedOut(f"the run did not end within {timeout:.0f} s")
+
+    def _next(self) -> None:
+        """What is sighted within a tick is known, and what was read beside it."""
+        self._take(self._watching.next(TICK))
+        self._read()
+
+    def _read(self, seconds: float = 0.0) -> None:
+        for _ in self._asides.back(seconds):
+            pass  # there is no effect to look for; a bug is raised
+
+    def _kept(self, meanwhile: Meanwhile = lambda: None) -> None:
+        """The logs that are being read are kept, or too slow to be waited for: the undo comes after it."""
+
+        def taken(seconds: float) -> None:
+            self._read(seconds)
+            meanwhile()
+
+        self._asides.settled(self._clock.monotonic() + LONGEST, taken)
 
     def _stop(self) -> None:
         """The engine is told to stop, if the cluster can be reached: the undo will see to it again."""

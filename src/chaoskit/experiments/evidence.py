@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.acts.engine import UID_LABEL
-from chaoskit.clock import Clock
+from chaoskit.acts.trail import UID_LABEL
 from chaoskit.errors import ChaoskitError
 from chaoskit.ports.cluster import Cluster, Object
 
@@ -17,9 +16,6 @@ MOST = 40
 """Logs kept in one run, so that a fault on hundreds of pods does not fill the store."""
 LARGEST = 64 * 1024
 """Bytes kept of one log, its end: a document of the store has 16 MB at most."""
-LONGEST = 10.0
-"""Seconds in which logs are read at the end: the undo comes after it."""
-
 Aside = Callable[[Callable[[], None]], None]
 """Has something read, now or by and by."""
 
@@ -33,7 +29,6 @@ class Evidence:
     def __init__(
         self,
         cluster: Cluster,
-        clock: Clock,
         uid: str,
         targets: Iterable[Object],
         *,
@@ -42,7 +37,6 @@ class Evidence:
         self.logs: dict[str, str] = {}
         self.changes: list[str] = []
         self._cluster = cluster
-        self._clock = clock
         self._uid = uid
         self._aside = aside
         self._restarts: dict[tuple[str, str], int] = {}
@@ -74,11 +68,9 @@ class Evidence:
         return words
 
     def everything(self, pods: Iterable[Object]) -> None:
-        """The logs of the engine's pods as they are now, as many as can be read in a few seconds."""
-        until = self._clock.monotonic() + LONGEST
+        """The logs of the engine's pods as they are now."""
         for pod in pods:
-            if self._clock.monotonic() < until:
-                self._keep(pod, again=True)
+            self._keep(pod, again=True)
 
     def document(self) -> dict[str, Any]:
         """What was kept, as JSON."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaoskit import kube
+from chaoskit.acts import readiness
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.fields import CORDON, REPLICAS, TAINTS
 from chaoskit.experiments import litmus
@@ -17,7 +18,7 @@ from chaoskit.ports.cluster import Cluster, Object
 
 
 def owed(plan: Plan, cluster: Cluster) -> Iterator[Entry]:
-    """One entry for each value that a fault of the plan may change.
+    """One entry for each value that a fault of the plan may change, and for each node that may be missing.
 
     Raises:
         CannotStart: a target cannot be read: then nobody could put it back.
@@ -29,6 +30,9 @@ def owed(plan: Plan, cluster: Cluster) -> Iterator[Entry]:
                 yield from _cordons(_nodes(cluster, selection.nodes))
             case "node-taint":
                 yield from _taints(_nodes(cluster, selection.nodes), taint_of(env.get("TAINTS", "")))
+            case "kubelet-service-kill" | "docker-service-kill":
+                for node in _nodes(cluster, selection.nodes):
+                    yield from readiness.owed(node, fault.partition("-")[0])
             case "pod-autoscaler":
                 wanted = litmus.whole(env, "REPLICA_COUNT", 0)
                 yield from (

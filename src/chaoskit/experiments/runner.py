@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import nullcontext
 
 from chaoskit.acts import handover
-from chaoskit.acts.heart import Heart, Pulse
+from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, refuse_when_stopped
-from chaoskit.errors import ChaoskitError, Conflict, Refused, TakenOver
-from chaoskit.events import Begun, Listener, Mark, ignore
-from chaoskit.experiments import engine_watch, planning, verdict
+from chaoskit.errors import ChaoskitError, Refused
+from chaoskit.events import Begun, Listener, ignore
+from chaoskit.experiments import planning, verdict
 from chaoskit.experiments.course import Course, recorded
-from chaoskit.experiments.direct.course import DirectCourse
-from chaoskit.experiments.engine_watch import EngineWatch
+from chaoskit.experiments.injecting import Injecting, Parts, mark
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.trials import Trial
 from chaoskit.experiments.verdict import Judged
 from chaoskit.governor import Governor
 from chaoskit.journal import Journal
-from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
-from chaoskit.records import RunRecord, Undo
-from chaoskit.steadystate.looks import Stage
+from chaoskit.records import RunRecord
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
-from chaoskit.watching import Watching
 
 
 def run(
@@ -66,37 +61,23 @@ def run(
         journal = Journal(clock, listen, trace_id)
     else:
         journal = Journal(clock, listen, ledger.account.trace_id, run=ledger.account.id)
+    monitor = Monitor(trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell)
+    parts = Parts(trial, sources, governor, journal, stop or threading.Event(), Course(), monitor)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
-        one = _Run(trial, sources, governor, journal, beating, stop or threading.Event(), ledger)
+        one = _Run(parts, beating, ledger)
         return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
 
 
 class _Run:
-    """The order of one run: what comes after what, and what comes whatever happens."""
+    """The order of one run: what must be so before anything is written, and the record of how it ended."""
 
-    def __init__(
-        self,
-        trial: Trial,
-        sources: Sources,
-        governor: Governor,
-        journal: Journal,
-        heart: Heart,
-        stop: threading.Event,
-        handed: Ledger | None,
-    ) -> None:
-        self.trial = trial
-        self.cluster = sources.cluster
-        self.metrics = sources.metrics
-        self.clock = sources.clock
-        self.governor = governor
-        self.journal = journal
+    def __init__(self, parts: Parts, heart: Heart, handed: Ledger | None) -> None:
+        self.parts = parts
         self.heart = heart
-        self.stop = stop
         self.handed = handed
-        self.course = Course()
-        self.monitor = Monitor(
-            trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell
-        )
+        self.trial, self.course, self.monitor = parts.trial, parts.course, parts.monitor
+        self.cluster, self.clock = parts.sources.cluster, parts.sources.clock
+        self.governor, self.journal, self.stop = parts.governor, parts.journal, parts.stop
 
     def whole(self, *, preflight: bool, timeout: float | None, expected_hash: str) -> RunRecord:
         """From the plan to the record."""
@@ -106,9 +87,9 @@ class _Run:
         try:
             judged = self._course(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
         except ChaoskitError as error:
-            judged = self._judged(error)
+            judged = verdict.of_trouble(error, late=self.course.disturbed)
         self.monitor.end()
-        self.journal.step("verdict", _mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
+        self.journal.step("verdict", mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
         return recorded(self.journal, self.trial, self.course, self.monitor.seen, judged, self.cluster.name)
 
     def _course(self, *, preflight: bool, timeout: float | None, expected_hash: str) -> Judged:
@@ -146,8 +127,9 @@ class _Run:
         return made
 
     def _plan(self) -> Plan:
+        metrics = self.parts.sources.metrics
         return planning.plan(
-            self.trial, self.cluster, governor=self.governor, clock=self.clock, metrics=self.metrics
+            self.trial, self.cluster, governor=self.governor, clock=self.clock, metrics=metrics
         )
 
     def _rescued(self) -> bool:
@@ -177,16 +159,9 @@ class _Run:
         """What follows is written down before it is done, and undone whatever happens."""
         ledger = self._ledger(made)
         self.journal.also(ledger.tell)
+        keep = handover.KEEP if self.handed is not None else 0
         with self.heart.attending(ledger) as pulse:
-            try:
-                return self._ended(pulse, self._tried(lambda: self._injected(made, pulse, timeout)))
-            except (Exception, KeyboardInterrupt, SystemExit):
-                # A bug must not leave the fault behind; it is raised again when the undo is done. It may be
-                # the listener's own: from here on nobody is told. Who uses the library has no signal handler.
-                self.journal.mute()
-                self._undo(ledger)
-                self._close(ledger, Outcome.BUG)
-                raise
+            return Injecting(self.parts, made, pulse, keep=keep).judged(timeout)
 
     def _ledger(self, made: Plan) -> Ledger:
         keep_for = self.governor.remembers("chaos")
@@ -206,193 +181,6 @@ class _Run:
             keep_for=keep_for,
         )
 
-    def _tried(self, act: Callable[[], tuple[Judged, ...]]) -> tuple[Judged, ...]:
-        """What the act means by itself; what ended it on the way is a judgement, too."""
-        try:
-            return act()
-        except _Aborted:
-            return ()  # the steady state is judged by every look at it, once the undo is done
-        except ChaoskitError as error:
-            return (self._judged(error),)
-
-    def _injected(self, made: Plan, pulse: Pulse, timeout: float) -> tuple[Judged, ...]:
-        """The fault has been injected and watched to its end: what that means by itself."""
-        ledger = pulse.ledger
-        self.governor.confirm(ledger)
-        where = f"{ledger.account.ref} in namespace {self.trial.namespace}"
-        self.journal.step("undo written", "done", where)
-        ledger.note(",".join(self.trial.faults))
-        if made.way == "direct":
-            return self._by_itself(pulse, timeout)
-        self._still_wanted(pulse)
-        return self._by_litmus(made, pulse, timeout)
-
-    def _by_itself(self, pulse: Pulse, timeout: float) -> tuple[Judged, ...]:
-        """What ends by itself is looked at once more before the undo; what lasts ends only with it."""
-        judged = self._direct(pulse).judged(timeout, lambda: self._meanwhile(pulse))
-        lasts = bool(pulse.ledger.account.entries)
-        return (judged,) if lasts else (judged, *self._tried(lambda: self._regain(pulse)))
-
-    def _direct(self, pulse: Pulse) -> DirectCourse:
-        assert self.trial.experiment is not None
-        return DirectCourse(
-            self.trial.experiment,
-            self.course,
-            self.cluster,
-            self.clock,
-            self.metrics,
-            self.journal,
-            pulse.ledger,
-            lambda: self._still_wanted(pulse),
-        )
-
-    def _by_litmus(self, made: Plan, pulse: Pulse, timeout: float) -> tuple[Judged, ...]:
-        trial, course, cluster, clock = self.trial, self.course, self.cluster, self.clock
-        seen = engine_watch.make(
-            trial, made, course, cluster, clock, self.journal, pulse.ledger, lambda: self._still_wanted(pulse)
-        )
-        interests = engine_watch.interests(made, seen.engine or {})
-        with Watching(cluster, interests, clock) as watching:
-            engine = EngineWatch(seen, made, course, cluster, clock, self.journal, watching)
-            ending = engine.ending(timeout, lambda: self._meanwhile(pulse))
-            mark: Mark = "done" if ending.how == "settled" else "failed"
-            self.journal.step(trial.faults[0], mark, ending.reason or f"engine {seen.name} has a verdict")
-            judged = verdict.of_litmus(
-                trial.experiments,
-                engine.seen,
-                ending,
-                affected=engine.evidence.affected,
-                steady=bool(trial.conditions),
-            )
-            if ending.how != "settled":
-                return (judged,)
-            course.injected_until = clock.now() if course.injected_at else None
-            self.journal.step("litmus", _mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
-            return (judged, *self._tried(lambda: self._completed(engine, pulse)))
-
-    def _completed(self, engine: EngineWatch, pulse: Pulse) -> tuple[Judged, ...]:
-        """The steady state had its time after the fault, and Litmus has ended its engine: no judgement."""
-        self._regain(pulse)
-        engine.completed(lambda: self._wanted(pulse))
-        return ()
-
-    def _still_wanted(self, pulse: Pulse) -> None:
-        """Right before something is done to a target: the cluster was asked, nobody wants an end."""
-        refuse_when_stopped(self.stop)
-        pulse.ask(begun=self.course.disturbed)
-
-    def _wanted(self, pulse: Pulse) -> None:
-        """The run may go on: neither its user nor a halt wants an end."""
-        refuse_when_stopped(self.stop)
-        self._go_on(pulse)
-
-    def _meanwhile(self, pulse: Pulse) -> None:
-        """The run may go on.
-
-        Raises:
-            Interrupted: the user wants an end.
-            Refused: it was halted meanwhile.
-            _Aborted: the steady state broke and the experiment asks for an abort.
-        """
-        self._wanted(pulse)
-        for each in self.monitor.during(injected=self.course.disturbed):
-            if each.held is False and each.condition.abort:
-                self.journal.step("aborting", "broken", each.words())
-                raise _Aborted(each.words())
-
-    def _regain(self, pulse: Pulse) -> tuple[Judged, ...]:
-        """The steady state had its time after the fault: no judgement by itself.
-
-        A halt or a stop goes straight to the undo.
-        """
-        self._looked("after", lambda: self._go_on(pulse))
-        return ()
-
-    def _looked(self, stage: Stage, keep: Callable[[], None]) -> None:
-        """The steady state was looked at, where there was a fault; a stop is raised."""
-        if self.course.disturbed:
-            for each in self.monitor.after(stage, keep=keep, stop=self.stop):
-                self.journal.step(f"steady {stage}", "held" if each.held else "broken", each.words())
-        refuse_when_stopped(self.stop)
-
-    def _go_on(self, pulse: Pulse) -> None:
-        """Neither a halt nor another process is in the way; a lease in trouble was told of."""
-        pulse.check()
-        self._tell_trouble(pulse)
-
-    def _tell_trouble(self, pulse: Pulse) -> None:
-        if pulse.trouble:
-            self.journal.warn(pulse.trouble)
-
-    # ------------------------------------------------------------------ whatever happened
-
-    def _ended(self, pulse: Pulse, told: tuple[Judged, ...]) -> Judged:
-        """The undo was done, and all is judged: what was `told` of the fault, and what was seen since.
-
-        A stop is a judgement unless every look was had: who cancels a run is not told that it passed.
-        """
-        with self.monitor.looking_on("after") if self.course.disturbed else nullcontext():
-            self._undo(pulse.ledger)
-        found = (*told, *self._tried(lambda: self._regained(pulse)))
-        self.monitor.end()
-        if self.course.disturbed:
-            self.monitor.divide(self.course.injected_at)
-        steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
-        found = (*found, steady) if steady is not None else (found or (verdict.of_abort(),))
-        judged = verdict.final(found, self.course.undone)
-        self._close(pulse.ledger, verdict.once_undone(found, self.course.undone), judged.reason)
-        return judged
-
-    def _undo(self, ledger: Ledger) -> None:
-        """The undo is done or the course says what is left; never raises a `ChaoskitError`."""
-        try:
-            undone = ledger.undo(self.journal.tell)
-        except ChaoskitError as error:
-            undone = Undo("not confirmed", (str(error),))
-        self.course.undone = undone
-        mark: Mark = "failed" if undone.left else "done"
-        self.journal.step("undo", mark, "; ".join(undone.left) or undone.state)
-        if self.course.injected_at is not None and self.course.injected_until is None:
-            self.course.injected_until = self.clock.now()
-
-    def _regained(self, pulse: Pulse) -> tuple[Judged, ...]:
-        """The steady state had its time once more after the undo: no judgement by itself."""
-        self._looked("after undo", lambda: self._hold(pulse))
-        return ()
-
-    def _hold(self, pulse: Pulse) -> None:
-        """The verdict is found: nothing stops it any more, it is only told who else holds the ledger."""
-        try:
-            pulse.held()
-        except TakenOver as error:
-            self.journal.warn(error.message)
-        self._tell_trouble(pulse)
-
-    def _close(self, ledger: Ledger, outcome: Outcome, reason: str = "") -> None:
-        keep = self.governor.remembers("chaos") if self.course.disturbed else 0
-        if self.handed is not None:
-            keep = max(keep, handover.KEEP)
-        try:
-            ledger.close(outcome, keep=keep, reason=reason)
-        except ChaoskitError as error:
-            self.journal.warn(f"{ledger.account.ref}: {error}")
-
-    def _judged(self, error: ChaoskitError) -> Judged:
-        """An error as an outcome: after an injection nothing is refused or never started any more."""
-        outcome, late = of_error(error), self.course.disturbed
-        if late and outcome in {Outcome.CANNOT_START, Outcome.REFUSED, Outcome.INVALID_INPUT}:
-            outcome = Outcome.ERRORED
-        if isinstance(error, Conflict) and not late:
-            outcome = Outcome.CANNOT_START
-        words = error.message
-        if isinstance(error, Refused) and error.until:
-            words += f" (until {error.until})"
-        return Judged(outcome, words, error.hint)
-
-
-class _Aborted(ChaoskitError):
-    """The steady state broke, and the experiment is not to go on without it."""
-
 
 def _stuck(made: Plan) -> Judged | None:
     """Why the run may not start; None when it may."""
@@ -400,7 +188,3 @@ def _stuck(made: Plan) -> Judged | None:
     if found is None or made.outcome is None:
         return None
     return Judged(made.outcome, found.words, found.mend)
-
-
-def _mark(outcome: Outcome) -> Mark:
-    return "done" if outcome.exit_code == 0 else "failed"

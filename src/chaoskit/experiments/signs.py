@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from chaoskit import kube
-from chaoskit.acts.engine import UID_LABEL
+from chaoskit.acts.trail import UID_LABEL
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError
 from chaoskit.experiments.planning import Plan

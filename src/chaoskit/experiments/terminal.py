@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chaoskit import kube
-from chaoskit.acts.engine import UID_LABEL, status
+from chaoskit.acts.trail import UID_LABEL, status
 from chaoskit.ports.cluster import Object
 
 START_FAILS = 20.0

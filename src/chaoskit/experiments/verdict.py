@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chaoskit.errors import ChaoskitError, Conflict, Refused
 from chaoskit.experiments.litmus import probes_of
 from chaoskit.experiments.terminal import SETTLED, Ending, Observed, injected_of
-from chaoskit.outcome import Outcome, gravest
+from chaoskit.outcome import Outcome, gravest, of_error
 from chaoskit.records import Undo
 from chaoskit.steadystate.gaps import dark
 from chaoskit.steadystate.looks import Observation
@@ -170,6 +171,17 @@ def _reason(text: str) -> str:
     return "; ".join(
         str(each.get("reason", each)) if isinstance(each, dict) else str(each) for each in entries
     )
+
+
+def of_trouble(error: ChaoskitError, *, late: bool) -> Judged:
+    """An error as an outcome: `late`, after an injection, nothing is refused or never started any more."""
+    outcome = of_error(error)
+    if late and outcome in {Outcome.CANNOT_START, Outcome.REFUSED, Outcome.INVALID_INPUT}:
+        outcome = Outcome.ERRORED
+    if isinstance(error, Conflict) and not late:
+        outcome = Outcome.CANNOT_START
+    until = f" (until {error.until})" if isinstance(error, Refused) and error.until else ""
+    return Judged(outcome, error.message + until, error.hint)
 
 
 def of_baseline(before: Iterable[Observation]) -> Judged | None:

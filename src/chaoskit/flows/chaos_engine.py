@@ -139,7 +139,7 @@ class AIChaosEngine:
             InvalidInput: the selector is none.
         """
         world = self._world
-        seen = topology.snapshot(world.cluster, namespace)
+        seen = topology.snapshot(world.cluster, namespace, settings=True)
         return propose(
             predictions,
             seen,
@@ -166,7 +166,7 @@ class AIChaosEngine:
         namespace = incident["namespace"]
         return reproduce(
             incident,
-            topology.snapshot(self._world.cluster, namespace),
+            topology.snapshot(self._world.cluster, namespace, settings=True),
             measured=self._measured(namespace),
             installed=self._installed(namespace),
             direct=direct,

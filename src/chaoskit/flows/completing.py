@@ -21,7 +21,7 @@ from chaoskit.ports.store import Document
 from chaoskit.records import RunRecord
 from chaoskit.redaction import redacted, secrets_of
 from chaoskit.reports import score
-from chaoskit.reports.conditions import seconds_to_recover
+from chaoskit.reports.conditions import seconds_broken, seconds_to_recover
 from chaoskit.version import __version__
 
 
@@ -38,6 +38,7 @@ def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[s
         versions=versions,
         score=score.of_run(judged),
         seconds_to_recover=seconds_to_recover(judged),
+        seconds_broken=seconds_broken(judged),
         evidence={**record.evidence, "signals": _signals(record, trial, world)},
     )
 

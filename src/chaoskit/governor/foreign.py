@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from chaoskit import kube
-from chaoskit.acts import engine
+from chaoskit.acts.trail import works
 from chaoskit.errors import Forbidden, NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
@@ -35,7 +35,7 @@ def _at_work(cluster: Cluster, places: Iterable[str]) -> Iterator[Object]:
             found = cluster.list(kube.CHAOS_ENGINE, place).items
         except Forbidden:
             continue
-        yield from (each for each in found if engine.works(each))
+        yield from (each for each in found if works(each))
 
 
 def _aims_at(cluster: Cluster, body: Object, workload: ObjectRef) -> bool:

@@ -126,7 +126,7 @@ def _worst(course: Course) -> str:
 
 def _regained(course: Course) -> str:
     """When it broke and for how long, as a half-sentence; "" where it never did."""
-    start, lasted_for = course.broken_at, course.seconds_to_recover
+    start, lasted_for = course.broken_at, course.seconds_broken
     if course.at_most is not None:
         return f"; back within {course.at_most:.0f} s of the injection, how long it was broken is not known"
     if start is None:

@@ -56,9 +56,10 @@ def _ends(run: Document) -> dict[str, str]:
 
 
 def _times(run: Document) -> dict[str, str]:
-    fault, recovery = injected_for(run), run.get("seconds_to_recover")
+    fault, recovery, broken = injected_for(run), run.get("seconds_to_recover"), run.get("seconds_broken")
     return {
         "time to recover": "" if recovery is None else span(recovery),
+        "time broken": "" if broken is None else span(broken),
         "fault lasted": "" if fault is None else span(fault),
         "whole run": span(lasted(run)),
     }
@@ -79,7 +80,7 @@ def _worst(run: Document) -> dict[str, str]:
 
 
 def _seen(course: Course) -> str:
-    worst, seconds = course.worst, course.seconds_to_recover
+    worst, seconds = course.worst, course.seconds_broken
     if worst is None:
         return ""
     value = worst.observed if worst.value is None else shown(worst.value, course.unit)

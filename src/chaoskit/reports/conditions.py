@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -33,7 +33,8 @@ class Look:
 class Course:
     """One condition over a whole run.
 
-    `least` and `most` are the bounds of the measured values, in `unit`; `injected_at` is the run's.
+    `least` and `most` are the bounds of the measured values, in `unit`; `injected_at` and `injected_until`
+    are the run's.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Course:
     least: float | None = None
     most: float | None = None
     injected_at: datetime | None = None
+    injected_until: datetime | None = None
 
     @cached_property
     def under_fault(self) -> tuple[Look, ...]:
@@ -130,7 +132,7 @@ class Course:
         return (self.regained_at - self.injected_at).total_seconds()
 
     @property
-    def seconds_to_recover(self) -> float | None:
+    def seconds_broken(self) -> float | None:
         """How long it was broken; 0 where it never was, None where that is not known or it stayed so."""
         if not self.watched:
             return None
@@ -138,6 +140,19 @@ class Course:
             return 0.0 if any(each.held for each in self.under_fault) else None
         start, end = self.broken_at, self.regained_at
         return None if start is None or end is None else (end - start).total_seconds()
+
+    @property
+    def seconds_afterwards(self) -> float | None:
+        """How long it was still broken when the fault was over; 0 where it was not, None as above."""
+        broken, end, until = self.seconds_broken, self.regained_at, self.injected_until
+        if broken is None or end is None or until is None:
+            return broken
+        return min(broken, max(0.0, (end - until).total_seconds()))
+
+    @property
+    def seconds_to_recover(self) -> float | None:
+        """How long it took to hold again: since the fault was over, where it was broken until then."""
+        return self.seconds_afterwards or self.seconds_broken
 
     def at_stage(self, stage: str) -> Look | None:
         """The look that counts at a stage: the worst during the fault, the last at the others."""
@@ -155,16 +170,32 @@ def courses(run: Document) -> tuple[Course, ...]:
     seen: dict[str, list[Mapping[str, Any]]] = {title: [] for title in _titles(run)}
     for each in run.get("steady_state") or ():
         seen.setdefault(each["condition"], []).append(each)
-    return tuple(_course(title, looks, moment(run, "injected_at")) for title, looks in seen.items())
+    fault = moment(run, "injected_at"), moment(run, "injected_until")
+    return tuple(_course(title, looks, *fault) for title, looks in seen.items())
 
 
 def seconds_to_recover(run: Document) -> float | None:
-    """How long the run's steady state was broken under the fault: the longest of its conditions.
+    """How long the run's steady state took to hold again: the longest of its conditions.
 
-    0 where nothing broke. None without an injection, where nobody looked in between, where that was too late
-    to say when one broke, where one was dark meanwhile, or where one did not come back.
+    Since the end of the fault for what was still broken then, else since it broke. 0 where nothing broke.
+    None without an injection, where nobody looked in between, where that was too late to say when one broke,
+    where one was dark meanwhile, or where one did not come back.
     """
-    known = [each.seconds_to_recover for each in courses(run) if each.during or each.broken]
+    return _longest(run, lambda each: each.seconds_to_recover)
+
+
+def seconds_broken(run: Document) -> float | None:
+    """How long the run's steady state was broken under the fault and after it; 0 and None as above."""
+    return _longest(run, lambda each: each.seconds_broken)
+
+
+def seconds_afterwards(run: Document) -> float | None:
+    """How long the run's steady state was still broken when the fault was over; None as above."""
+    return _longest(run, lambda each: each.seconds_afterwards)
+
+
+def _longest(run: Document, figure: Callable[[Course], float | None]) -> float | None:
+    known = [figure(each) for each in courses(run) if each.during or each.broken]
     return max((each for each in known if each is not None), default=None) if None not in known else None
 
 
@@ -173,7 +204,9 @@ def stayed_broken(run: Document) -> bool:
     return any(each.stays_broken for each in courses(run))
 
 
-def _course(title: str, looks: Sequence[Mapping[str, Any]], injected_at: datetime | None) -> Course:
+def _course(
+    title: str, looks: Sequence[Mapping[str, Any]], injected_at: datetime | None, until: datetime | None
+) -> Course:
     measured: Mapping[str, Any] = next((each["measured"] for each in looks if each.get("measured")), {})
     return Course(
         title=title,
@@ -183,6 +216,7 @@ def _course(title: str, looks: Sequence[Mapping[str, Any]], injected_at: datetim
         least=measured.get("least"),
         most=measured.get("most"),
         injected_at=injected_at,
+        injected_until=until,
     )
 
 

@@ -134,7 +134,7 @@ def _tiles(document: Document) -> Mapping[str, str]:
 
 def _condition(course: Course, document: Document) -> dict[str, Any]:
     zero = moment(document, "injected_at")
-    broken, regained = course.broken_at, course.seconds_to_recover
+    broken, regained = course.broken_at, course.seconds_broken
     part = next(
         p for case in cases(document) for p in case.parts if p.what == "condition" and p.name == course.title
     )

@@ -138,6 +138,7 @@ def _properties(suite: Element, document: Document) -> None:
         "plan": (evidence.get("plan") or {}).get("hash"),
         "score": document.get("score"),
         "seconds.to.recover": document.get("seconds_to_recover"),
+        "seconds.broken": document.get("seconds_broken"),
         "duration": f"{lasted(document):.3f}",
         "injected.at": document.get("injected_at"),
         "injected.until": document.get("injected_until"),

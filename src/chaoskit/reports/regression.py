@@ -1,8 +1,9 @@
 """Whether a run took longer to recover than its own experiment's history allows: median and MAD.
 
-A run regressed when it took longer than the median of the earlier ones by more than the greatest of: three
-scaled median absolute deviations, a tenth of the median, and five seconds (how often a condition is looked
-at). With fewer than five earlier runs nothing is judged, and nothing is of a run that proved nothing itself.
+A run regressed when it was broken for longer than the median of the earlier ones by more than the greatest
+of: three scaled median absolute deviations, a tenth of the median, and five seconds (how often a condition is
+looked at); or when it was so once the fault was over, whose length would hide it else. With fewer than five
+earlier runs nothing is judged, and nothing is of a run that proved nothing itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
-from chaoskit.reports.conditions import stayed_broken
+from chaoskit.reports.conditions import seconds_afterwards, stayed_broken
 from chaoskit.reports.reading import counted, disturbed, outcome_of, whom
 
 LEAST, MOST = 5, 30
@@ -29,7 +30,10 @@ PROVED = frozenset({Outcome.PASSED, Outcome.WEAKNESS_FOUND})
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How a run's time to recover compares: the outcome, why, and the figures it was found by (seconds)."""
+    """How a run's time to recover compares: the outcome, why, and the figures it was found by (seconds).
+
+    They are of how long it was broken, or of how long once the fault was over where it regressed in that.
+    """
 
     outcome: Outcome
     words: str
@@ -55,8 +59,8 @@ class Judgement:
 
 def judge(run: Document, history: Iterable[Document]) -> Judgement:
     """The run's time to recover against the earlier runs of the same experiment in `history`."""
-    seconds = run.get("seconds_to_recover")
-    known = tuple(each["seconds_to_recover"] for each in earlier(run, history))
+    seconds, before = _broken(run), earlier(run, history)
+    known = tuple(each for each in map(_broken, before) if each is not None)
     if not disturbed(run):
         return Judgement(
             Outcome.NO_BASELINE, "nothing was injected: there is nothing to recover from", seconds
@@ -67,15 +71,36 @@ def judge(run: Document, history: Iterable[Document]) -> Judgement:
     if len(known) < LEAST:
         words = f"{counted(len(known), 'earlier run')} with a time to recover, {LEAST} are needed"
         return Judgement(Outcome.NO_BASELINE, words, seconds, known)
-    middle, mad, limit = _limit(known)
     if seconds is None and not stayed_broken(run):
         words = "how long it took to recover is not known"
-        return Judgement(Outcome.NO_BASELINE, words, seconds, known, middle, mad, limit)
-    took = "it did not recover" if seconds is None else f"it took {seconds:.1f} s to recover"
+        return Judgement(Outcome.NO_BASELINE, words, seconds, known, *_limit(known))
+    whole = _against(seconds, known, "")
+    return whole if whole.outcome is Outcome.REGRESSED else _afterwards(run, before) or whole
+
+
+def _afterwards(run: Document, before: Iterable[Document]) -> Judgement | None:
+    """The regression since the end of the fault, None where there is none to be seen."""
+    seconds = seconds_afterwards(run)
+    known = tuple(each for each in map(seconds_afterwards, before) if each is not None)
+    if seconds is None or len(known) < LEAST:
+        return None
+    judged = _against(seconds, known, " once the fault was over")
+    return judged if judged.outcome is Outcome.REGRESSED else None
+
+
+def _against(seconds: float | None, known: tuple[float, ...], when: str) -> Judgement:
+    middle, mad, limit = _limit(known)
+    took = "it did not recover" if seconds is None else f"it took {seconds:.1f} s to recover{when}"
     words = f"{took}; {len(known)} earlier runs took {middle:.1f} s (median), up to {limit:.1f} s is usual"
     slower = seconds is None or seconds > limit
     outcome = Outcome.REGRESSED if slower else Outcome.PASSED
     return Judgement(outcome, words, seconds, known, middle, mad, limit)
+
+
+def _broken(run: Document) -> float | None:
+    """How long it was broken; what is called so now, older records have as their time to recover."""
+    seconds: float | None = run.get("seconds_broken")
+    return run.get("seconds_to_recover") if seconds is None else seconds
 
 
 def earlier(run: Document, history: Iterable[Document]) -> list[Document]:
@@ -87,7 +112,7 @@ def earlier(run: Document, history: Iterable[Document]) -> list[Document]:
         and (each["at"], each["id"]) < (run["at"], run["id"])
         and _identity(each) == _identity(run)
         and outcome_of(each) in PROVED
-        and each.get("seconds_to_recover") is not None
+        and _broken(each) is not None
     ]
     return sorted(same, key=lambda each: (each["at"], each["id"]), reverse=True)[:MOST]
 
@@ -96,11 +121,15 @@ def _identity(run: Document) -> tuple[object, ...]:
     """What must be the same of two runs for their times to be comparable: whom it hit, and how hard."""
     where = (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
     spec = (run.get("experiment") or {}).get("spec") or {}
-    return (*where, *(spec.get(each) for each in _HOW))
+    aim = spec.get("targets") or {}
+    return (*where, *(spec.get(each) for each in _HOW), *(aim.get(each) for each in _HOW_MANY))
 
 
 _HOW = ("fault", "severity", "duration", "experiments")
 """What says how hard in a spec: the fault with its parameters; an engine of Litmus has experiments."""
+
+_HOW_MANY = ("pods", "percent")
+"""What says how much of its targets is hit."""
 
 
 def _limit(known: tuple[float, ...]) -> tuple[float, float, float]:

@@ -108,6 +108,7 @@ def _weakness(case: Case, document: Document) -> Plain:
             "engineUid": (document.get("litmus") or {}).get("uid", ""),
             "score": document.get("score"),
             "secondsToRecover": document.get("seconds_to_recover"),
+            "secondsBroken": document.get("seconds_broken"),
         },
     }
 

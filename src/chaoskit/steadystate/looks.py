@@ -24,22 +24,55 @@ Start = Callable[[Callable[[], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """One condition at one moment of one stage; `injected`: whether an injection had been seen by then.
+class Look:
+    """One at the condition of this `place`, begun `at` that moment; `injected`: what had been seen by then.
 
-    `at` is when it was begun, and `back` by when its answer was there: what was found is of some moment
-    between them. It may be `tolerated` that it does not hold yet, or not any more: then it is seen, and not
-    judged. So is one that may lie `astride` of the injection, since nobody knows of which side it tells.
+    What it finds may be `tolerated`: then it is seen, and not judged. One whose condition `has_time` yet is
+    judged only if it holds: there will be a later one, unless the run is cut short. `began` is of the clock's
+    `monotonic`.
     """
 
+    place: int
     condition: Condition
     stage: Stage
     at: datetime
-    judgement: Judgement
+    began: float
     injected: bool = False
     tolerated: bool = False
-    back: datetime | None = None
+    has_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What came of one look: its answer was there by `back`, and is of some moment since it was begun.
+
+    It may lie `astride` of the injection: nobody knows of which side it tells.
+    """
+
+    look: Look
+    judgement: Judgement
+    back: datetime
     astride: bool = False
+
+    @property
+    def condition(self) -> Condition:
+        """What was looked at."""
+        return self.look.condition
+
+    @property
+    def stage(self) -> Stage:
+        """At which stage the look was begun."""
+        return self.look.stage
+
+    @property
+    def injected(self) -> bool:
+        """Whether an injection had been seen when the look was begun."""
+        return self.look.injected
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether it is not judged: it need not hold yet, or not any more, or is of no side for certain."""
+        return self.look.tolerated or self.astride or (self.look.has_time and self.held is not True)
 
     @property
     def held(self) -> bool | None:
@@ -58,35 +91,12 @@ class Observation:
             "stage": self.stage,
             "injected": self.injected,
             "tolerated": self.tolerated,
-            "at": self.at.isoformat(),
+            "at": self.look.at.isoformat(),
             "held": self.held,
             "observed": self.judgement.observed,
             "expected": self.judgement.expected,
             "measured": None if measured is None else dataclasses.asdict(measured),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One that is under way: at the condition of this `place`, since `began` of the clock.
-
-    One whose condition `has_time` yet is judged only if it holds: there will be a later one, unless the run
-    is cut short.
-    """
-
-    place: int
-    condition: Condition
-    stage: Stage
-    at: datetime
-    began: float
-    injected: bool = False
-    tolerated: bool = False
-    has_time: bool = False
-
-    def seen(self, judgement: Judgement, back: datetime) -> Observation:
-        """What came of it, now that it is back."""
-        tolerated = self.tolerated or (self.has_time and judgement.held is not True)
-        return Observation(self.condition, self.stage, self.at, judgement, self.injected, tolerated, back)
 
 
 Back = tuple[Look, Judgement | Exception]

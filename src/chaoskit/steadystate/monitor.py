@@ -186,11 +186,11 @@ class Monitor:
         look, judgement = back
         if isinstance(judgement, Exception):
             raise judgement
-        found = look.seen(judgement, self._clock.now())
+        found = Observation(look, judgement, self._clock.now())
         self.seen.append(found)
         self._listen(
             Measured(
-                found.at,
+                look.at,
                 run=self._run,
                 condition=look.condition.title,
                 held=judgement.held,
@@ -203,6 +203,4 @@ class Monitor:
 
 def _divided(seen: Observation, before: datetime) -> Observation:
     early = seen.stage == "during" and not seen.injected and not seen.tolerated
-    if not early or (seen.back or seen.at) < before:
-        return seen
-    return dataclasses.replace(seen, tolerated=True, astride=True)
+    return dataclasses.replace(seen, astride=True) if early and seen.back >= before else seen

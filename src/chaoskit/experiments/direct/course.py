@@ -9,8 +9,8 @@ from chaoskit.acts.changes import Change
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import NotFound, Refused, TimedOut, Unavailable
+from chaoskit.experiments.asides import Asides
 from chaoskit.experiments.course import Course
-from chaoskit.experiments.direct.asides import Asides
 from chaoskit.experiments.direct.faults import DIRECT
 from chaoskit.experiments.direct.preparing import SHOWS, changes_of, scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
@@ -63,7 +63,7 @@ class DirectCourse:
         self._told: set[str] = set()
         self._next = clock.monotonic()
         self._seen = ""
-        self._asides = Asides(lambda: self._fault.seen(self._scene, tuple(self._done)), clock)
+        self._asides = Asides(clock, lambda: self._fault.seen(self._scene, tuple(self._done)))
 
     def judged(self, timeout: float, meanwhile: Meanwhile) -> Judged:
         """The fault was there for its time, and what that says; taking it back is the ledger's.
@@ -76,7 +76,7 @@ class DirectCourse:
             TimedOut: `timeout` seconds are over.
             ChaoskitError: what `meanwhile` raises.
         """
-        evidence = Evidence(self._cluster, self._clock, "", (), aside=self._asides.keep)
+        evidence = Evidence(self._cluster, "", (), aside=self._asides.keep)
         self._course.evidence = evidence
         places = {pod["metadata"]["namespace"] for pod in self._scene.selection.pods}
         with Watching(
@@ -193,10 +193,12 @@ class DirectCourse:
 
     def _settle(self, began: float, meanwhile: Meanwhile) -> None:
         """What is being read is back, or is not waited for any longer: the undo comes after it."""
-        until = began + seconds_of(self._experiment) + SHOWS
-        while self._asides.busy and self._clock.monotonic() < until:
-            self._take_in(TICK)
+
+        def taken(seconds: float) -> None:
+            self._take_in(seconds)
             meanwhile()
+
+        self._asides.settled(began + seconds_of(self._experiment) + SHOWS, taken)
 
     def _warn_once(self, words: str) -> None:
         if words not in self._told:

@@ -110,13 +110,14 @@ PARTITIONING = Direct(
 
 
 BLACKHOLE = "chaoskit.io/blackhole"
+SELECTOR = ("spec", "selector")
 
 
 def _blackhole(scene: Scene) -> Iterator[Change]:
     for service in _services(scene):
         ref = kube.ref_of(service, kube.SERVICE)
         selector = {**service["spec"]["selector"], BLACKHOLE: scene.run}
-        yield field(scene, service, ref, ("spec", "selector"), selector)
+        yield field(scene, service, ref, SELECTOR, selector)
 
 
 def _services(scene: Scene) -> Iterator[Object]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.experiments.direct.faults import DIRECT, EVERY, OWN
-from chaoskit.experiments.generation.fitting import FAULTS, OF_NODES, SAME, Case, Fit, faults_for, fit
+from chaoskit.experiments.generation.fitting import Case, Fit
 from chaoskit.experiments.generation.past import History, Past
+from chaoskit.experiments.generation.repertoire import FAULTS, OF_NODES, SAME, faults_for, fit
 from chaoskit.ports.cluster import Object
 from chaoskit.records import PredictionRecord
 from chaoskit.topology import Topology, Workload
@@ -122,8 +123,8 @@ class World:
                 impact=_impact(workload, self.topology),
                 nearness=_NEARNESS[min(place, len(_NEARNESS) - 1)],
                 past=tried,
-                hit=(fitted.target,),
-                of=max(1, len(fitted.target.pods)),
+                hit=(fitted.target, *fitted.others),
+                of=max(1, len(fitted.target.pods)) + _pods(fitted.others),
                 number=_number(fault, fitted),
                 targets={"workloads": [target]},
                 parameters=fitted.parameters,
@@ -190,7 +191,12 @@ class World:
 def _number(fault: str, fitted: Fit) -> int:
     """How many pods of the target it hits; faults that are told labels take all."""
     pods = max(1, len(fitted.target.pods))
-    return pods if EVERY[fault].scope in {"label", "workload"} else min(pods, fitted.hit)
+    own = pods if EVERY[fault].scope in {"label", "workload"} else min(pods, fitted.hit)
+    return own + _pods(fitted.others)
+
+
+def _pods(workloads: Iterable[Workload]) -> int:
+    return sum(len(each.pods) for each in workloads)
 
 
 def _hostname(node: Object) -> str:

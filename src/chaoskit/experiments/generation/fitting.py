@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaoskit import kube
+from chaoskit import kube, ownership
+from chaoskit.acts.fields import REPLICAS, Path
+from chaoskit.experiments.direct.network import PARTITION, SELECTOR
 from chaoskit.experiments.faults import Severity
 from chaoskit.ports.cluster import Object
 from chaoskit.records import PredictionRecord
 from chaoskit.topology import Topology, Workload, looks_like_database
-
-FAULTS: Mapping[str, tuple[str, ...]] = {
-    "replica-loss": ("pod-delete", "container-kill"),
-    "pod-crash": ("container-kill", "pod-delete"),
-    "memory-leak": ("pod-memory-hog", "pod-delete"),
-    "cpu-saturation": ("pod-cpu-hog", "resource-squeeze", "pod-delete"),
-    "network": ("pod-network-loss", "network-partition", "pod-network-latency", "pod-delete"),
-    "database-connection": ("database-connection-loss", "pod-dns-error", "pod-delete"),
-    "dns": ("pod-dns-error",),
-    "disk-full": ("disk-fill", "pod-io-stress", "pod-delete"),
-    "slow-upstream": ("pod-http-latency",),
-    "failing-upstream": ("pod-http-status-code", "service-blackhole"),
-    "unschedulable": ("pod-autoscaler", "pod-delete"),
-    "capacity": ("scale-down",),
-    "configuration": ("config-mutation",),
-}
-"""Which faults prove which class of failure, the nearest first; any other class is tried with pod-delete."""
-
-OF_NODES = ("node-drain", "node-cordon")
-"""What is tried on nodes, the nearest proof of a node's failure first."""
-
-SAME = {"disk": "disk-full"}
-"""Classes that others call by another name."""
 
 _DATABASE_PORTS = frozenset({1433, 1521, 3306, 5432, 6379, 9042, 27017})
 _PRESSURE: Mapping[Severity, float] = {"low": 0.6, "medium": 1.1, "high": 1.5, "critical": 2.0}
@@ -50,13 +29,15 @@ _RESIZES = (1, 33)
 class Fit:
     """A fault that fits: on whom, with what, and which fact of the topology speaks for it.
 
-    `hit` is how many of the target's pods it disturbs, where its scope alone does not say it.
+    `hit` is how many of the target's pods it disturbs, where its scope alone does not say it; all pods of
+    `others` are disturbed as well.
     """
 
     target: Workload
     parameters: Mapping[str, Any] = field(default_factory=dict)
     because: str = ""
     hit: int = 1
+    others: tuple[Workload, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +53,19 @@ class Case:
     prediction: PredictionRecord | None = None
     measured: bool = False
 
-
-def faults_for(failure: str) -> tuple[str, ...]:
-    """The faults that prove a class of failure, the nearest first."""
-    return FAULTS.get(SAME.get(failure, failure), ("pod-delete",))
-
-
-def fit(fault: str, case: Case) -> Fit | None:
-    """Where and how the fault would be tried; None where nothing speaks for it."""
-    return _FITS[fault](case)
+    def keeper(self, path: Path) -> str:
+        """Who would put that field of the subject back; "" for nobody."""
+        body = {"kind": self.subject.ref.kind.name, **self.subject.body}
+        return ownership.keeper(body, path, self.topology.autoscalers)
 
 
-def _itself(case: Case) -> Fit:
+def itself(case: Case) -> Fit:
+    """One of its own pods."""
     pods = len(case.subject.pods)
     return Fit(case.subject, because="its only pod" if pods == 1 else "")
 
 
-def _memory(case: Case) -> Fit:
+def memory(case: Case) -> Fit:
     """Megabytes that take the first limited container over its limit: what is free of it, and more."""
     limit = _limit(case.subject, "memory")
     if limit is None:
@@ -99,20 +76,23 @@ def _memory(case: Case) -> Fit:
     return Fit(case.subject, {"megabytes": megabytes}, f"limited to {limit / 2**20:.0f} MiB")
 
 
-def _cpu(case: Case) -> Fit:
+def cpu(case: Case) -> Fit:
+    """As many cores as the first limited container may use."""
     limit = _limit(case.subject, "cpu")
     if limit is None:
         return Fit(case.subject)
     return Fit(case.subject, {"cores": math.ceil(limit)}, f"limited to {limit:g} cores")
 
 
-def _disk(case: Case) -> Fit | None:
+def disk(case: Case) -> Fit | None:
+    """Where ephemeral storage has a limit that can be reached."""
     if _limit(case.subject, "ephemeral-storage") is None:
         return None
     return Fit(case.subject, because="ephemeral storage is limited")
 
 
-def _io(case: Case) -> Fit | None:
+def io(case: Case) -> Fit | None:
+    """Where something is mounted that it may write to."""
     mounts = [
         mount["mountPath"]
         for container in _containers(case.subject)
@@ -122,7 +102,7 @@ def _io(case: Case) -> Fit | None:
     return Fit(case.subject, {"mountPath": mounts[0]}, f"writes to {mounts[0]}") if mounts else None
 
 
-def _network(case: Case) -> Fit | None:
+def network(case: Case) -> Fit | None:
     """On a client's way to what it calls: all of a pod's traffic would hit the kubelet's probes too."""
     ways = [(client, s) for client, s in _links(case) if not _is_database(s, case.topology)]
     if not ways:
@@ -131,7 +111,8 @@ def _network(case: Case) -> Fit | None:
     return Fit(client, {"hosts": _host(service)}, f"calls {service['metadata']['name']}")
 
 
-def _database(case: Case) -> Fit | None:
+def database(case: Case) -> Fit | None:
+    """On the way between a client and the database that it calls, no other traffic."""
     for client, service in _links(case):
         ports = [port["port"] for port in service["spec"].get("ports") or ()]
         if ports and _is_database(service, case.topology):
@@ -146,7 +127,8 @@ def _is_database(service: Object, topology: Topology) -> bool:
     return bool(ports & _DATABASE_PORTS) or any(looks_like_database(each) for each in behind)
 
 
-def _names(case: Case) -> Fit | None:
+def names(case: Case) -> Fit | None:
+    """On a client, which cannot find what it calls."""
     link = next(_links(case), None)
     if link is None:
         return None
@@ -155,7 +137,7 @@ def _names(case: Case) -> Fit | None:
     return Fit(client, {"hosts": json.dumps([name]), "match": "substring"}, f"looks up {name}")
 
 
-def _http(case: Case) -> Fit | None:
+def http(case: Case) -> Fit | None:
     """On whom others call by HTTP; the port is the container's own."""
     callers = case.topology.callers_of(case.subject)
     port = next((p["containerPort"] for c in _containers(case.subject) for p in c.get("ports") or ()), None)
@@ -164,37 +146,24 @@ def _http(case: Case) -> Fit | None:
     return Fit(case.subject, {"port": port}, f"called on port {port}")
 
 
-def _scaling(case: Case) -> Fit | None:
-    if case.subject.ref.kind not in {kube.DEPLOYMENT, kube.STATEFUL_SET}:
+def scaling(case: Case) -> Fit | None:
+    """Twice as many replicas, where nobody else keeps their number."""
+    if case.subject.ref.kind not in {kube.DEPLOYMENT, kube.STATEFUL_SET} or case.keeper(REPLICAS):
         return None
     wanted = kube.desired_replicas(case.subject.body)
     return Fit(case.subject, {"replicas": max(2, 2 * wanted)}, f"has {wanted} replicas")
 
 
-def _fewer(case: Case) -> Fit | None:
-    """One replica less at first, then half of them, at last all but one."""
+def fewer(case: Case) -> Fit | None:
+    """One replica less at first, then half of them, at last all but one; where nobody else keeps them."""
     wanted = kube.desired_replicas({"kind": case.subject.ref.kind.name, **case.subject.body})
-    if case.subject.ref.kind == kube.DAEMON_SET or wanted < 2:
+    if case.subject.ref.kind == kube.DAEMON_SET or wanted < 2 or case.keeper(REPLICAS):
         return None
     stay = {"high": max(1, wanted // 2), "critical": 1}.get(case.severity, wanted - 1)
     return Fit(case.subject, {"replicas": stay}, f"has {wanted} replicas", hit=wanted - stay)
 
 
-def _setting(case: Case) -> Fit | None:
-    """A setting that a container reads from a ConfigMap when it starts; only a deployment has a way back."""
-    if case.subject.ref.kind != kube.DEPLOYMENT:
-        return None
-    for container in _containers(case.subject):
-        for each in container.get("env") or ():
-            source = (each.get("valueFrom") or {}).get("configMapKeyRef")
-            if source:
-                parameters = {"configMap": source["name"], "key": source["key"], "value": "wrong"}
-                because = f"reads {source['key']} from ConfigMap {source['name']}"
-                return Fit(case.subject, parameters, because, hit=len(case.subject.pods))
-    return None
-
-
-def _squeeze(case: Case) -> Fit | None:
+def squeeze(case: Case) -> Fit | None:
     """Where every kubelet is new enough; one that is not known is not."""
     limit = _limit(case.subject, "cpu")
     if limit is None or not case.topology.nodes or not all(map(_resizes, case.topology.nodes)):
@@ -209,42 +178,30 @@ def _resizes(node: Object) -> bool:
     return len(numbers) == 2 and all(map(str.isdigit, numbers)) and tuple(map(int, numbers)) >= _RESIZES
 
 
-def _cut_off(case: Case) -> Fit | None:
+def cut_off(case: Case) -> Fit | None:
     """Where it can be seen: a policy that a network ignores proves nothing."""
     calls = len(case.topology.callers_of(case.subject)) + len(case.subject.calls)
-    if not case.measured or not calls:
+    kept = any(ownership.keeper(pod, ("metadata", "labels", PARTITION)) for pod in case.subject.pods)
+    if not case.measured or not calls or kept:
         return None
     return Fit(case.subject, because=f"talks to {calls} workloads" if calls > 1 else "talks to 1 workload")
 
 
-def _hidden(case: Case) -> Fit | None:
-    """What others call by a service; all of its pods are out of their sight."""
-    if not case.subject.services or not case.topology.callers_of(case.subject):
+def hidden(case: Case) -> Fit | None:
+    """What others call by a service that nobody else keeps: all of its pods are out of their sight."""
+    callers = case.topology.callers_of(case.subject)
+    called = _called(case.subject, callers) if callers else ()
+    free = [each["metadata"]["name"] for each in called if not ownership.keeper(each, SELECTOR)]
+    if not free:
         return None
-    name = case.subject.services[0]["metadata"]["name"]
-    return Fit(case.subject, {"service": name}, f"called by service {name}", hit=len(case.subject.pods))
+    return Fit(case.subject, {"service": free[0]}, f"called by service {free[0]}", hit=len(case.subject.pods))
 
 
-_FITS: Mapping[str, Callable[[Case], Fit | None]] = {
-    "pod-delete": _itself,
-    "container-kill": _itself,
-    "pod-memory-hog": _memory,
-    "pod-cpu-hog": _cpu,
-    "disk-fill": _disk,
-    "pod-io-stress": _io,
-    "pod-network-loss": _network,
-    "pod-network-latency": _network,
-    "database-connection-loss": _database,
-    "pod-dns-error": _names,
-    "pod-http-latency": _http,
-    "pod-http-status-code": _http,
-    "pod-autoscaler": _scaling,
-    "scale-down": _fewer,
-    "config-mutation": _setting,
-    "resource-squeeze": _squeeze,
-    "network-partition": _cut_off,
-    "service-blackhole": _hidden,
-}
+def _called(workload: Workload, callers: Iterable[Workload]) -> tuple[Object, ...]:
+    """The services by which these call it; all of its services where they name only the workload."""
+    names = {name for each in callers for name in each.calls}
+    named = tuple(each for each in workload.services if each["metadata"]["name"] in names)
+    return named or workload.services
 
 
 def _links(case: Case) -> Iterator[tuple[Workload, Object]]:
@@ -253,7 +210,7 @@ def _links(case: Case) -> Iterator[tuple[Workload, Object]]:
         if service["metadata"]["name"] in case.subject.calls:
             yield case.subject, service
     for caller in case.topology.callers_of(case.subject):
-        yield from ((caller, service) for service in case.subject.services)
+        yield from ((caller, service) for service in _called(case.subject, (caller,)))
 
 
 def _services(topology: Topology, namespace: str) -> Iterator[Object]:

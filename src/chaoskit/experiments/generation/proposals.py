@@ -10,6 +10,7 @@ from chaoskit.documents import dump, duration
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import Severity
 from chaoskit.experiments.generation.candidates import Candidate
+from chaoskit.experiments.generation.repertoire import PROPOSABLE
 from chaoskit.experiments.generation.steady import Measured, conditions
 from chaoskit.experiments.spec import API_VERSION, KIND
 from chaoskit.experiments.targets import nodes_named
@@ -19,31 +20,6 @@ from chaoskit.topology import Topology
 PREDICTION = "chaoskit.io/prediction"
 TRACE = "chaoskit.io/trace"
 INCIDENT = "chaoskit.io/incident"
-
-_LENGTHS = {"pod-delete": 15, "container-kill": 20, "network-partition": 60}
-_USUAL = 30
-_WORDS: Mapping[str, str] = {
-    "pod-delete": "one of its pods is gone",
-    "container-kill": "one of its containers dies",
-    "pod-memory-hog": "the memory of one pod fills up",
-    "pod-cpu-hog": "the CPU of one pod is saturated",
-    "pod-network-loss": "one of its pods loses what it sends",
-    "pod-network-latency": "what one of its pods sends is late",
-    "database-connection-loss": "one of its pods cannot reach the database",
-    "pod-dns-error": "one of its pods cannot resolve a name",
-    "disk-fill": "the disk of one pod fills up",
-    "pod-io-stress": "the disk of one pod is busy",
-    "pod-http-latency": "one of its pods answers late",
-    "pod-http-status-code": "one of its pods answers with errors",
-    "pod-autoscaler": "it is scaled out",
-    "node-drain": "a node is emptied",
-    "scale-down": "it has fewer pods",
-    "config-mutation": "one of its settings is wrong",
-    "resource-squeeze": "one of its pods has less CPU to live on",
-    "network-partition": "one of its pods is cut off from the network",
-    "service-blackhole": "its service leads to nobody",
-    "node-cordon": "a node takes no new pods",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +124,7 @@ def _cost(candidate: Candidate) -> Cost:
 
 def _length(fault: str, severity: Severity) -> int:
     preset = EVERY[fault].preset(severity).get("duration")
-    return int(preset) if preset else _LENGTHS.get(fault, _USUAL)
+    return int(preset) if preset else PROPOSABLE[fault].seconds
 
 
 def _reason(candidate: Candidate) -> str:
@@ -195,7 +171,7 @@ def _experiment(candidate: Candidate, topology: Topology, measured: Measured) ->
         "kind": KIND,
         "metadata": {"name": f"{subject}-{fault}"[:63].rstrip("-."), "namespace": candidate.namespace},
         "spec": {
-            "hypothesis": f"{subject} keeps its steady state while {_WORDS.get(fault, fault)}.",
+            "hypothesis": f"{subject} keeps its steady state while {PROPOSABLE[fault].words}.",
             "fault": {"kind": fault, **given},
             "targets": dict(candidate.targets),
             "duration": f"{_length(fault, severity)}s",

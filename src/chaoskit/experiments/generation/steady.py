@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from chaoskit.experiments.generation.repertoire import PROPOSABLE
 from chaoskit.topology import Topology, Workload
 
 Measured = Mapping[tuple[str, str], Mapping[str, float]]
 """Values of signals now, the worst of each workload: by (namespace, ``deployment/cart``), then by signal."""
-
-_RETURNS: Mapping[str, tuple[str, float]] = {
-    "pod-memory-hog": ("memory_usage", 0.95),
-    "pod-memory-hog-exec": ("memory_usage", 0.95),
-    "database-connection-loss": ("db_pool_usage", 0.9),
-    "disk-fill": ("fs_usage", 0.9),
-    "pod-io-stress": ("fs_usage", 0.9),
-}
-"""Signals of the target that the fault drives up, and under what they must be before it and after it."""
-
-_SLOWS = frozenset(
-    {"pod-cpu-hog", "pod-cpu-hog-exec", "resource-squeeze", "pod-network-latency", "pod-http-latency"}
-)
-_ANSWERS_ITSELF = frozenset({"pod-http-status-code", "pod-http-latency", "service-blackhole"})
-"""Faults after which nobody gets the target's own answers: only its callers can hold then."""
 
 WITHIN = "1m30s"
 
@@ -46,14 +32,14 @@ def conditions(
     slow = [
         _during("latency_p95", _slower(values[ref]["latency_p95"]), str(ref))
         for ref in noticing
-        if fault in _SLOWS and "latency_p95" in values[ref]
+        if PROPOSABLE[fault].slows and "latency_p95" in values[ref]
     ]
     return [*ready, *errors, *slow, *_returning(fault, hit, measured)]
 
 
 def _noticing(fault: str, target: Workload, topology: Topology) -> tuple[Workload, ...]:
     """Who would notice: it and its callers. An only pod measures nothing while it is hit."""
-    itself = (target,) if len(target.pods) > 1 and fault not in _ANSWERS_ITSELF else ()
+    itself = (target,) if len(target.pods) > 1 and not PROPOSABLE[fault].silences else ()
     return (*itself, *topology.callers_of(target))
 
 
@@ -68,7 +54,7 @@ def _slower(now: float) -> float:
 
 
 def _returning(fault: str, hit: Iterable[Workload], measured: Measured) -> Iterator[dict[str, Any]]:
-    signal, below = _RETURNS.get(fault, ("", 0.0))
+    signal, below = PROPOSABLE[fault].returns or ("", 0.0)
     for each in hit:
         key = (each.ref.namespace, str(each.ref))
         if signal in measured.get(key, {}):

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Literal
 
 from chaoskit import kube
-from chaoskit.acts import changes, engine
+from chaoskit.acts import changes
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.changes import Change
+from chaoskit.acts.trail import UID_LABEL, works
 from chaoskit.errors import CannotStart, Forbidden
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access
@@ -69,10 +70,10 @@ def _is_left_over(policy: Object, have: list[Mapping[str, str]], hands: Hands) -
         return False
     if labels.get(kube.MANAGED_BY) == "chaoskit":
         return labels.get(kube.RUN_LABEL, "") not in _under_way(hands.cluster, place)
-    if engine.UID_LABEL not in labels:
+    if UID_LABEL not in labels:
         return False
-    working = {each["metadata"]["uid"] for each in _engines(hands.cluster, place) if engine.works(each)}
-    return labels[engine.UID_LABEL] not in working
+    working = {each["metadata"]["uid"] for each in _engines(hands.cluster, place) if works(each)}
+    return labels[UID_LABEL] not in working
 
 
 def _astray(service: Object, have: list[Mapping[str, str]], hands: Hands) -> bool:

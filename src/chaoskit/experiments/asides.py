@@ -1,4 +1,4 @@
-"""What is read beside a direct fault, in threads: whoever must hear a halt waits for no slow source."""
+"""What is read beside a fault, in threads: whoever must hear a halt waits for no slow source."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ EFFECT, LOGS = (Condition.model_construct(name=name) for name in ("effect", "log
 
 _PLACES = (EFFECT, LOGS)
 
+TICK = 0.5
+"""Seconds after which who waits looks at what else there is."""
+
 Read = Callable[[], None]
 """Reads something and keeps it where it belongs."""
 
@@ -26,7 +29,8 @@ class Asides:
     `sign` says in words what can be seen of the fault, "" while nothing can.
     """
 
-    def __init__(self, sign: Callable[[], str], clock: Clock) -> None:
+    def __init__(self, clock: Clock, sign: Callable[[], str] = lambda: "") -> None:
+        self._clock = clock
         self._sign = sign
         self._looks = Looks(self._judge, clock)
         self._wanted: deque[Read] = deque()
@@ -57,6 +61,17 @@ class Asides:
                 yield _known(look, found)
             if self._wanted:
                 self._begin(LOGS)
+
+    def settled(self, until: float, taken: Callable[[float], None]) -> None:
+        """All is back, or it is that moment of the clock's `monotonic`: then nothing more is begun.
+
+        `taken` takes in what is `back` within so many seconds; what it raises ends the wait as well.
+        """
+        try:
+            while self.busy and self._clock.monotonic() < until:
+                taken(TICK)
+        finally:
+            self._wanted.clear()
 
     def _begin(self, condition: Condition) -> None:
         place = _PLACES.index(condition)

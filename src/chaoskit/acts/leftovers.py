@@ -1,0 +1,163 @@
+"""What an engine of Litmus has left, as the cluster shows it: what still runs, where its fault still is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chaoskit import kube
+from chaoskit.acts.trail import BY_COMMAND, Struck, Trail
+from chaoskit.errors import Forbidden
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+
+INJECTED = "injected"
+"""What a ChaosResult calls a target whose fault was not taken back."""
+
+
+_LEFT = {
+    "engine": "engine {} has not ended",
+    "pod": "pod {} still runs",
+    "job": "job {} still runs",
+    "policy": "network policy {} is still there",
+    "target": "fault still on pod {}",
+    "command": (
+        "chaosresult {} was never settled: its command may still run, and in which pods is not known; "
+        "when it runs in none, delete that result"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """One thing that an engine left: itself, a pod or job of its own, a policy, a target with its fault.
+
+    A ``command`` is a result whose fault may still run in pods that nobody can name.
+    """
+
+    kind: Literal["engine", "pod", "job", "policy", "target", "command"]
+    name: str
+
+    def __str__(self) -> str:
+        """``pod helper-x still runs``."""
+        return _LEFT[self.kind].format(self.name)
+
+
+def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozenset()) -> tuple[Leftover, ...]:
+    """What still runs or is still changed because of the engine; finished jobs are none.
+
+    Pods that were `replaced` carry nothing: a stateful set gives their names to their successors.
+    """
+    pods = (name for pod in disturbed(cluster, trail) if (name := pod["metadata"]["name"]) not in replaced)
+    return (
+        *_working(cluster, trail),
+        *_policies(cluster, trail),
+        *(Leftover("target", name) for name in pods),
+        *(Leftover("command", name) for name in _unnamed(cluster, trail)),
+    )
+
+
+def _working(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
+    namespace = trail.engine.namespace
+    for pod in cluster.list(kube.POD, namespace, labels=trail.selector).items:
+        if kube.phase(pod) not in {"Succeeded", "Failed"} or kube.is_deleting(pod):
+            yield Leftover("pod", pod["metadata"]["name"])
+    for job in cluster.list(kube.JOB, namespace, labels=trail.selector).items:
+        if (job.get("status") or {}).get("active"):
+            yield Leftover("job", job["metadata"]["name"])
+
+
+def _policies(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
+    for namespace in dict.fromkeys((trail.engine.namespace, *trail.namespaces)):
+        try:
+            found = cluster.list(kube.NETWORK_POLICY, namespace, labels=trail.selector).items
+        except Forbidden:
+            continue  # without that right this engine's fault was never allowed to make one
+        for policy in found:
+            yield Leftover("policy", policy["metadata"]["name"])
+
+
+def results_of(cluster: Cluster, trail: Trail) -> tuple[Object, ...]:
+    """The engine's ChaosResults."""
+    return cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items
+
+
+def disturbed(cluster: Cluster, trail: Trail) -> Iterator[Object]:
+    """Pods that the fault is in, or may be, and that still exist: what is in a pod goes with the pod."""
+    results = results_of(cluster, trail)
+    noted = [name for result in results for name in injected(result)]
+    told = [name for each in filter(unsettled, results) for name in _told(cluster, trail, _fault(each))]
+    struck = [(each.namespace, each.pod) for each in _struck(trail, results)]
+    places = [(namespace, name) for name in (*noted, *told) for namespace in trail.namespaces]
+    for namespace, name in dict.fromkeys((*places, *struck)):
+        pod = kube.found(cluster, ObjectRef(kube.POD, namespace, name))
+        if pod is not None:
+            yield pod
+
+
+def unsettled(result: Object) -> bool:
+    """Whether it is of commands that Litmus has not told to have killed.
+
+    Without any result nothing was begun: Litmus makes it first. What an earlier run of the same name has left
+    in the history of one that is open says nothing of this run.
+    """
+    told = ((result.get("status") or {}).get("experimentStatus") or {}).get("verdict")
+    return _fault(result) in BY_COMMAND and told in {None, "", "Awaited"}
+
+
+def _fault(result: Object) -> str:
+    return str((result.get("spec") or {}).get("experiment"))
+
+
+def _struck(trail: Trail, results: Iterable[Object]) -> Iterator[Struck]:
+    """Those in which a command may still run, by name: a successor of that name may have been chosen, too."""
+    faults = {_fault(each) for each in results if unsettled(each)}
+    return (each for each in trail.struck if each.fault in faults)
+
+
+def _unnamed(cluster: Cluster, trail: Trail) -> Iterator[str]:
+    """Names of the results whose commands may run in pods of which neither the trail nor an event tells."""
+    known = {each.fault for each in trail.struck}
+    for each in filter(unsettled, results_of(cluster, trail)):
+        if _fault(each) not in known and not _told(cluster, trail, _fault(each), whole=True):
+            yield each["metadata"]["name"]
+
+
+def _told(cluster: Cluster, trail: Trail, fault: str, *, whole: bool = False) -> tuple[str, ...]:
+    """The pods that events name as those of a fault by command; with `whole` only when these are all.
+
+    Litmus has one event for each engine and fault, names in it the last pod alone, and counts the others. It
+    goes after an hour.
+    """
+    if not trail.engine.uid:
+        return ()
+    about = f"involvedObject.uid={trail.engine.uid}"
+    try:
+        events = cluster.list(kube.EVENT, trail.engine.namespace, fields=about).items
+    except Forbidden:
+        return ()
+    begun = [each for each in events if each.get("reason") == "ChaosInject"]
+    named = [(each, _IN_POD.fullmatch(str(each.get("message")))) for each in begun]
+    return tuple(
+        told["pod"]
+        for each, told in named
+        if told is not None and told["fault"] == fault and not (whole and (each.get("count") or 1) > 1)
+    )
+
+
+_IN_POD = re.compile(r"Injecting (?P<fault>\S+) chaos on (?!application pod)(?P<pod>\S+) pod")
+"""What Litmus says of commands in a pod; of all other faults it says "application pod"."""
+
+
+def injected(result: Object) -> tuple[str, ...]:
+    """Names of the pods that a ChaosResult calls injected: in its annotations or in its history."""
+    marks = kube.annotations_of(result).items()
+    noted = [key.partition("/")[2] for key, value in marks if key.startswith("pod/") and value == INJECTED]
+    history: dict[str, Any] = (result.get("status") or {}).get("history") or {}
+    told = [
+        target["name"]
+        for target in history.get("targets") or ()
+        if target.get("chaosStatus") == INJECTED and target.get("kind", "pod") == "pod"
+    ]
+    return tuple(dict.fromkeys((*noted, *told)))

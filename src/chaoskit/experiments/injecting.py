@@ -1,0 +1,249 @@
+"""A run from its ledger on: injected, watched, undone whatever happens, judged by all that was seen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from chaoskit.acts.heart import Pulse
+from chaoskit.clock import refuse_when_stopped
+from chaoskit.errors import ChaoskitError, TakenOver
+from chaoskit.events import Mark
+from chaoskit.experiments import engine_watch, verdict
+from chaoskit.experiments.course import Course
+from chaoskit.experiments.direct.course import DirectCourse
+from chaoskit.experiments.engine_watch import EngineWatch
+from chaoskit.experiments.planning import Plan
+from chaoskit.experiments.trials import Trial
+from chaoskit.experiments.verdict import Judged
+from chaoskit.governor import Governor
+from chaoskit.journal import Journal
+from chaoskit.outcome import Outcome
+from chaoskit.records import Undo
+from chaoskit.steadystate.looks import Stage
+from chaoskit.steadystate.monitor import Monitor
+from chaoskit.steadystate.readers import Sources
+from chaoskit.watching import Watching
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one run is made of, from its plan to its record."""
+
+    trial: Trial
+    sources: Sources
+    governor: Governor
+    journal: Journal
+    stop: threading.Event
+    course: Course
+    monitor: Monitor
+
+
+class Injecting:
+    """What follows once the ledger is open; `keep` is for how long its Lease stays afterwards at least."""
+
+    def __init__(self, parts: Parts, plan: Plan, pulse: Pulse, *, keep: float) -> None:
+        self.plan = plan
+        self.pulse = pulse
+        self.ledger = pulse.ledger
+        self.keep = keep
+        self.trial, self.course, self.monitor = parts.trial, parts.course, parts.monitor
+        sources = parts.sources
+        self.cluster, self.clock, self.metrics = sources.cluster, sources.clock, sources.metrics
+        self.governor, self.journal, self.stop = parts.governor, parts.journal, parts.stop
+        self.told: list[Judged] = []
+
+    def judged(self, timeout: float) -> Judged:
+        """What is done is written down before, and undone whatever happens."""
+        try:
+            self._tried(lambda: self._inject(timeout))
+            return self._ended()
+        except (Exception, KeyboardInterrupt, SystemExit):
+            # A bug must not leave the fault behind; it is raised again when the undo is done. It may be
+            # the listener's own: from here on nobody is told. Who uses the library has no signal handler.
+            self.journal.mute()
+            self._undo()
+            self._close(Outcome.BUG)
+            raise
+
+    def _tried(self, act: Callable[[], object]) -> None:
+        """It is done, or what ended it on the way is a judgement."""
+        try:
+            act()
+        except _Aborted:
+            return  # the steady state is judged by every look at it, once the undo is done
+        except ChaoskitError as error:
+            self.told.append(verdict.of_trouble(error, late=self.course.disturbed))
+
+    # ------------------------------------------------------------------ the fault
+
+    def _inject(self, timeout: float) -> None:
+        """The fault has been injected and watched to its end, and what that means by itself is told."""
+        self.governor.confirm(self.ledger)
+        where = f"{self.ledger.account.ref} in namespace {self.trial.namespace}"
+        self.journal.step("undo written", "done", where)
+        self.ledger.note(",".join(self.trial.faults))
+        if self.plan.way == "direct":
+            self._by_itself(timeout)
+        else:
+            self._still_wanted()
+            self._by_litmus(timeout)
+
+    def _by_itself(self, timeout: float) -> None:
+        """What ends by itself is looked at once more before the undo; what lasts ends only with it."""
+        assert self.trial.experiment is not None
+        direct = DirectCourse(
+            self.trial.experiment,
+            self.course,
+            self.cluster,
+            self.clock,
+            self.metrics,
+            self.journal,
+            self.ledger,
+            self._still_wanted,
+        )
+        self.told.append(direct.judged(timeout, self._meanwhile))
+        if not self.ledger.account.entries:
+            self._tried(self._regain)
+
+    def _by_litmus(self, timeout: float) -> None:
+        made, course, cluster, clock = self.plan, self.course, self.cluster, self.clock
+        seen = engine_watch.make(
+            self.trial, made, course, cluster, clock, self.journal, self.ledger, self._still_wanted
+        )
+        interests = engine_watch.interests(made, seen.engine or {})
+        with Watching(cluster, interests, clock) as watching:
+            engine = EngineWatch(seen, made, course, cluster, clock, self.journal, watching)
+            if self._settled(engine, timeout):
+                self._tried(lambda: self._complete(engine))
+
+    def _settled(self, engine: EngineWatch, timeout: float) -> bool:
+        """Whether Litmus came to a verdict; what it means by itself, or what is there instead, is told."""
+        ending = engine.ending(timeout, self._meanwhile)
+        settled = ending.how == "settled"
+        words = ending.reason or f"engine {engine.seen.name} has a verdict"
+        self.journal.step(self.trial.faults[0], "done" if settled else "failed", words)
+        judged = verdict.of_litmus(
+            self.trial.experiments,
+            engine.seen,
+            ending,
+            affected=engine.evidence.affected,
+            steady=bool(self.trial.conditions),
+        )
+        self.told.append(judged)
+        if settled:
+            self.course.injected_until = self.clock.now() if self.course.injected_at else None
+            self.journal.step("litmus", mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
+        return settled
+
+    def _complete(self, engine: EngineWatch) -> None:
+        """The steady state had its time after the fault, and Litmus has ended its engine."""
+        self._regain()
+        engine.completed(self._wanted)
+
+    # ------------------------------------------------------------------ whether to go on
+
+    def _still_wanted(self) -> None:
+        """Right before something is done to a target: the cluster was asked, nobody wants an end."""
+        refuse_when_stopped(self.stop)
+        self.pulse.ask(begun=self.course.disturbed)
+
+    def _wanted(self) -> None:
+        """The run may go on: neither its user nor a halt wants an end."""
+        refuse_when_stopped(self.stop)
+        self._go_on()
+
+    def _meanwhile(self) -> None:
+        """The run may go on.
+
+        Raises:
+            Interrupted: the user wants an end.
+            Refused: it was halted meanwhile.
+            _Aborted: the steady state broke and the experiment asks for an abort.
+        """
+        self._wanted()
+        for each in self.monitor.during(injected=self.course.disturbed):
+            if each.held is False and each.condition.abort:
+                self.journal.step("aborting", "broken", each.words())
+                raise _Aborted(each.words())
+
+    def _go_on(self) -> None:
+        """Neither a halt nor another process is in the way; a lease in trouble was told of."""
+        self.pulse.check()
+        self._tell_trouble()
+
+    def _hold(self) -> None:
+        """The verdict is found: nothing stops it any more, it is only told who else holds the ledger."""
+        try:
+            self.pulse.held()
+        except TakenOver as error:
+            self.journal.warn(error.message)
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        if self.pulse.trouble:
+            self.journal.warn(self.pulse.trouble)
+
+    # ------------------------------------------------------------------ whatever happened
+
+    def _regain(self) -> None:
+        """The steady state had its time after the fault. A halt or a stop goes straight to the undo."""
+        self._looked("after", self._go_on)
+
+    def _regain_once_more(self) -> None:
+        """The steady state had its time after the undo."""
+        self._looked("after undo", self._hold)
+
+    def _looked(self, stage: Stage, keep: Callable[[], None]) -> None:
+        """The steady state was looked at, where there was a fault; a stop is raised."""
+        if self.course.disturbed:
+            for each in self.monitor.after(stage, keep=keep, stop=self.stop):
+                self.journal.step(f"steady {stage}", "held" if each.held else "broken", each.words())
+        refuse_when_stopped(self.stop)
+
+    def _ended(self) -> Judged:
+        """The undo was done, and all is judged: what was told of the fault, and what was seen since.
+
+        A stop is a judgement unless every look was had: who cancels a run is not told that it passed.
+        """
+        with self.monitor.looking_on("after") if self.course.disturbed else nullcontext():
+            self._undo()
+        self._tried(self._regain_once_more)
+        self.monitor.end()
+        if self.course.disturbed:
+            self.monitor.divide(self.course.injected_at)
+        steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
+        found = (*self.told, steady) if steady is not None else (self.told or (verdict.of_abort(),))
+        judged = verdict.final(found, self.course.undone)
+        self._close(verdict.once_undone(found, self.course.undone), judged.reason)
+        return judged
+
+    def _undo(self) -> None:
+        """The undo is done or the course says what is left; never raises a `ChaoskitError`."""
+        try:
+            undone = self.ledger.undo(self.journal.tell)
+        except ChaoskitError as error:
+            undone = Undo("not confirmed", (str(error),))
+        self.course.undone = undone
+        word: Mark = "failed" if undone.left else "done"
+        self.journal.step("undo", word, "; ".join(undone.left) or undone.state)
+        if self.course.injected_at is not None and self.course.injected_until is None:
+            self.course.injected_until = self.clock.now()
+
+    def _close(self, outcome: Outcome, reason: str = "") -> None:
+        remembered = self.governor.remembers("chaos") if self.course.disturbed else 0
+        try:
+            self.ledger.close(outcome, keep=max(remembered, self.keep), reason=reason)
+        except ChaoskitError as error:
+            self.journal.warn(f"{self.ledger.account.ref}: {error}")
+
+
+class _Aborted(ChaoskitError):
+    """The steady state broke, and the experiment is not to go on without it."""
+
+
+def mark(outcome: Outcome) -> Mark:
+    """How a step that came to this is shown."""
+    return "done" if outcome.exit_code == 0 else "failed"
