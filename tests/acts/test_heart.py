@@ -16,6 +16,7 @@ from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock, ManualClock, ScaledClock
 from chaoskit.errors import ChaoskitError, Forbidden, Interrupted, Refused, TakenOver, Unavailable
+from chaoskit.events import Step
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
@@ -190,6 +191,19 @@ def test_many_acts_of_a_namespace_are_read_at_once() -> None:
         cluster.read.clear()
         pulses[0].held()
         assert sorted(cluster.read) == ["get configmaps", "get configmaps", "list leases"]
+
+
+def test_right_before_an_act_its_own_lease_is_read_and_nothing_is_written_that_may_wait() -> None:
+    cluster, clock = Counted(), ManualClock()
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        pulses = crowd(cluster, clock, heart, open_)
+        pulses[0].ledger.tell(Step(clock.now(), "pod-delete", "begun", run="run0"))
+        clock.turn(9)
+        cluster.read.clear()
+        cluster.wrote.clear()
+        pulses[0].ask()
+        assert cluster.read[:3] == ["get leases", "get configmaps", "get configmaps"]
+        assert cluster.wrote == []
 
 
 def test_each_of_many_hears_what_is_meant_for_it() -> None:

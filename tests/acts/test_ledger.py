@@ -266,6 +266,23 @@ def test_an_ended_ledger_is_removed_when_its_closer_needs_it_no_more() -> None:
     assert [each.id for each in accounts(cluster)] == ["run3"]
 
 
+def test_a_secret_that_a_dead_process_left_is_removed_though_no_entry_tells_of_it() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    dead = opened(cluster, clock)
+    secret = ObjectRef(kube.SECRET, "shop", LEASE.name)
+    cluster.create(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": LEASE.name, "namespace": "shop"}}
+    )
+    Ledger.take_over(cluster, clock, dead.account).close(Outcome.PASSED)
+    assert kube.found(cluster, secret) is None
+
+
+def test_who_opened_a_ledger_and_kept_no_secret_looks_for_none() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    opened(cluster, clock).close(Outcome.PASSED)
+    assert not [each for each in cluster.wrote if "secret" in each]
+
+
 def test_an_act_under_way_is_never_pruned() -> None:
     cluster, clock = FakeCluster(), ManualClock()
     opened(cluster, clock)
@@ -380,6 +397,8 @@ def test_who_never_wrote_a_secret_needs_no_right_to_remove_one() -> None:
 
     cluster.before_write = forbid
     ledger.close(Outcome.PASSED)
+    dead = opened(cluster, clock)
+    Ledger.take_over(cluster, clock, dead.account).close(Outcome.PASSED)
     assert accounts(cluster) == ()
     other = opened(cluster, clock, "run2")
     other.write(Entry("field", CART, ("spec", "replicas"), "canary", 5, secret=True))

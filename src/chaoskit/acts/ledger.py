@@ -84,6 +84,7 @@ class Ledger:
         self._version = account.version
         self._writing = threading.RLock()
         self._secretive = any(entry.secret for entry in account.entries)
+        self._opened = False
         self.tell = Telling()
         self.account = account
 
@@ -144,7 +145,9 @@ class Ledger:
             "leaseTransitions": 0,
         }
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
-        return cls(cluster, clock, account_of(cluster.create(body)))
+        ledger = cls(cluster, clock, account_of(cluster.create(body)))
+        ledger._opened = True
+        return ledger
 
     @classmethod
     def take_over(cls, cluster: Cluster, clock: Clock, account: Account) -> Ledger:
@@ -400,7 +403,12 @@ class Ledger:
         return dataclasses.replace(entry, before=values["before"], after=values["after"])
 
     def _drop_secret(self) -> None:
-        """No Secret is left; who made none may do without the right to remove one."""
+        """No Secret is left; who made none may do without the right to remove one.
+
+        An account that was another's before may have one that no entry tells of.
+        """
+        if self._opened and not self._secretive:
+            return
         try:
             self._cluster.delete(self._secret)
         except NotFound:
