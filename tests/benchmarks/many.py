@@ -1,12 +1,13 @@
 """A hundred runs at once in a process of its own, which says what they cost: its time and memory are theirs.
 
-``python many.py KUBECONFIG HOME`` writes seconds, of the wall and of the CPU, megabytes, what a bare request
-costs here and now, and the reasons of those that did not pass.
+``python many.py KUBECONFIG HOME`` writes seconds, of the wall and of the CPU, megabytes, how many requests
+went over the wire, what a bare one costs here and now, and the reasons of those that did not pass.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import time
@@ -54,6 +55,21 @@ def bare_request(world: World) -> float:
 _ASKED = 300
 
 
+class Requests(logging.Handler):
+    """Counts the answers on the wire, of the cluster and of Prometheus: urllib3 tells of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+        log = logging.getLogger("urllib3.connectionpool")
+        log.setLevel(logging.DEBUG)
+        log.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One more, if it is of an answer and not of a connection."""
+        self.number += '"%s %s %s"' in str(record.msg)
+
+
 def megabytes() -> float:
     """The most that this program ever held; `getrusage` would tell of the process that it was forked from."""
     (found,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
@@ -65,12 +81,14 @@ def hundred(world: World) -> dict[str, Any]:
     changes = {"key": "level", "value": "2", "restart": False}
     trials = [trial(n, "config-mutation", configMap=f"w{n}", **changes) for n in range(MANY)]
     bare = bare_request(world)
+    requests = Requests()
     began, used = time.perf_counter(), time.process_time()
     found = chaoskit.AIChaosEngine(world).run_all(trials, parallel=MANY)
     return {
         "seconds": time.perf_counter() - began,
         "cpu": time.process_time() - used,
         "request": bare,
+        "requests": requests.number,
         "megabytes": megabytes(),
         "failed": [each.reason for each in found if each.outcome.exit_code],
     }
