@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
@@ -30,6 +31,7 @@ class Slow(FakeCluster):
         self.error: Exception | None = None
         self.changes: list[Change] = []
         self.watched = 0
+        self.denied_all: set[Access] = set()
 
     def get(self, ref: ObjectRef) -> Object:
         self._ask(f"get {ref}")
@@ -40,8 +42,8 @@ class Slow(FakeCluster):
         return super().list(kind, namespace, labels=labels, fields=fields)
 
     def can_i(self, access: Access, *, user: str = "") -> Permission:
-        self._ask(f"can {access}")
-        return "allowed"
+        self._ask(f"can {access} {access.name}".strip())
+        return "denied" if access in self.denied_all else "allowed"
 
     def watch(self, *_: Any, stop: threading.Event, **__: Any) -> Iterator[Change]:
         self.watched += 1
@@ -126,6 +128,17 @@ def test_rights_are_asked_for_once() -> None:
     access = Access("get", "", "pods", "shop")
     assert {shared.can_i(access), shared.can_i(access), shared.can_i(access, user="other")} == {"allowed"}
     assert len(cluster.asked) == 2
+
+
+def test_of_who_may_do_it_to_all_it_is_not_asked_for_each_by_name() -> None:
+    cluster = Slow()
+    shared = SharedCluster(cluster, WallClock())
+    every = Access("patch", "", "configmaps", "shop")
+    for name in ("a", "b"):
+        assert shared.can_i(replace(every, name=name)) == "allowed"
+    assert cluster.asked == ["can patch configmaps in shop"]
+    cluster.denied_all, shared = {every, replace(every, name="b")}, SharedCluster(cluster, WallClock())
+    assert [shared.can_i(replace(every, name=name)) for name in ("a", "b")] == ["allowed", "denied"]
 
 
 def pod(name: str) -> Object:

@@ -10,11 +10,12 @@ from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, account_of, accounts, pru
 from chaoskit.acts.engine import Trail
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import OUTAGE, Ledger
-from chaoskit.clock import ManualClock
+from chaoskit.clock import ManualClock, WallClock
 from chaoskit.errors import Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.sharing import SharedCluster
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
 
@@ -264,6 +265,16 @@ def test_an_ended_ledger_is_removed_when_its_closer_needs_it_no_more() -> None:
     clock.turn(2)
     opened(cluster, clock, "run3")
     assert [each.id for each in accounts(cluster)] == ["run3"]
+
+
+def test_of_runs_that_share_a_cluster_one_removes_for_all_what_nobody_needs_any_more() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    for number in range(3):
+        opened(cluster, clock, f"old{number}").close(Outcome.PASSED, keep=60)
+    clock.turn(61)
+    shared = SharedCluster(cluster, WallClock())
+    assert [prune(shared, clock, "shop") for _ in range(4)] == [3] * 4
+    assert len([each for each in cluster.wrote if each.startswith("delete lease")]) == 3
 
 
 def test_a_secret_that_a_dead_process_left_is_removed_though_no_entry_tells_of_it() -> None:

@@ -166,9 +166,13 @@ def account_of(lease: Object) -> Account:
 def prune(cluster: Cluster, clock: Clock, namespace: str) -> int:
     """So many ended ledgers of the namespace are gone: those that their own closers need no more.
 
-    A ledger says itself how long it is needed, so nobody with other limits removes it too early.
+    A ledger says itself how long it is needed, so nobody with other limits removes it too early. Of runs
+    that share a cluster one does it for all who begin within a moment.
     """
-    now = clock.now()
+    return made(cluster, ("pruned", namespace), lambda: _pruned(cluster, clock.now(), namespace))
+
+
+def _pruned(cluster: Cluster, now: datetime, namespace: str) -> int:
     found = _listed(cluster, namespace, f"{SELECTOR},{STATE_LABEL}=done")
     old = [each for each in found if each.keep_until is not None and each.keep_until < now]
     for account in old:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any, TypeVar
 
@@ -72,7 +73,9 @@ class SharedCluster:
         return self._reads.read(("list", kind, namespace, labels, fields), fetch, age)
 
     def can_i(self, access: Access, *, user: str = "") -> Permission:
-        """Whether the caller, or `user`, may."""
+        """Whether the caller, or `user`, may; who may do it to all of a kind may do it to each by name."""
+        if access.name and self.can_i(replace(access, name=""), user=user) == "allowed":
+            return "allowed"
 
         def ask() -> Permission:
             return self._cluster.can_i(access, user=user)
