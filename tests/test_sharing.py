@@ -31,6 +31,7 @@ class Slow(FakeCluster):
         self.error: Exception | None = None
         self.changes: list[Change] = []
         self.watched = 0
+        self.waiting = threading.Event()
         self.denied_all: set[Access] = set()
 
     def get(self, ref: ObjectRef) -> Object:
@@ -50,6 +51,7 @@ class Slow(FakeCluster):
         yield from self.changes
         if self.error is not None:
             raise self.error
+        self.waiting.set()
         stop.wait(20)
 
     def _ask(self, what: str) -> None:
@@ -166,6 +168,25 @@ def test_all_who_watch_the_same_share_one_watch_and_late_comers_hear_what_is_the
     assert cluster.watched == 1
     stop.set()
     assert list(first) == []
+
+
+def test_who_waits_where_nothing_happens_leaves_when_told_and_nobody_else_does() -> None:
+    cluster = Slow()
+    shared = SharedCluster(cluster, WallClock())
+    stops = [threading.Event(), threading.Event()]
+    heard: list[list[Change]] = [[], []]
+
+    def follow(place: int) -> None:
+        heard[place] += shared.watch(kube.POD, "shop", stop=stops[place])
+
+    threads = [threading.Thread(target=follow, args=(place,)) for place in range(2)]
+    for thread, stop in zip(threads, stops, strict=True):
+        thread.start()
+        assert cluster.waiting.wait(20)
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert heard == [[], []]
 
 
 def test_what_was_deleted_is_not_told_to_late_comers() -> None:

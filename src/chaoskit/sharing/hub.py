@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 from chaoskit.ports.cluster import Change, Object
 
-_IDLE = 1.0
+LOOK_EVERY = 0.1
+"""Seconds (of the wall) within which a set `stop` ends a watch in which nothing happens."""
 
 
 class Hub:
@@ -21,8 +22,9 @@ class Hub:
         self._error: Exception | None = None
         self._over = threading.Event()
         self._expected = 1
-        self._followers: list[queue.Queue[Change | None]] = []
+        self._followers: list[tuple[threading.Event, queue.Queue[Change | None]]] = []
         threading.Thread(target=self._run, args=(follow,), daemon=True).start()
+        threading.Thread(target=self._look, daemon=True).start()
 
     def join(self) -> bool:
         """Whether one more may follow; not once it has ended."""
@@ -38,27 +40,31 @@ class Hub:
         with self._lock:
             start = [Change("ADDED", body) for body in self._known.values()]
             start += [Change("SYNCED", {})] if self._synced else []
-            self._followers.append(mine)
+            self._followers.append((stop, mine))
         try:
             yield from start
             while not stop.is_set():
                 if self._error is not None:
                     raise self._error
-                try:
-                    change = mine.get(timeout=_IDLE)
-                except queue.Empty:
-                    continue
-                if change is not None:
+                if (change := mine.get()) is not None:
                     yield change
         finally:
-            self._leave(mine)
+            self._leave(stop, mine)
 
-    def _leave(self, mine: queue.Queue[Change | None]) -> None:
+    def _leave(self, stop: threading.Event, mine: queue.Queue[Change | None]) -> None:
         with self._lock:
-            self._followers.remove(mine)
+            self._followers.remove((stop, mine))
             self._expected -= 1
             if not self._expected:
                 self._over.set()
+
+    def _look(self) -> None:
+        """Who waits for a change cannot look at its `stop`: one thread looks at all of them."""
+        while not self._over.wait(LOOK_EVERY):
+            with self._lock:
+                for stop, mine in self._followers:
+                    if stop.is_set():
+                        mine.put(None)
 
     def _run(self, follow: Callable[[threading.Event], Iterator[Change]]) -> None:
         try:
@@ -72,8 +78,8 @@ class Hub:
         with self._lock:
             if change is not None:
                 self._remember(change)
-            for each in self._followers:
-                each.put(change)
+            for _, mine in self._followers:
+                mine.put(change)
 
     def _remember(self, change: Change) -> None:
         if change.type == "SYNCED":
