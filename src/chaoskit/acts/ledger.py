@@ -185,9 +185,12 @@ class Ledger:
             self._keep((*self.account.entries, *written))
 
     def note(self, action: str) -> None:
-        """Guards count `action` as done by this act; call it before acting, so that a kill hides nothing."""
+        """Guards count `action` as done by this act; call it before acting, so that a kill hides nothing.
+
+        What there is to tell goes with it: from then on somebody may follow, be there many acts or few.
+        """
         actions = (*self.account.actions, action)
-        self._save({"metadata": {"annotations": {ACTIONS: ",".join(actions)}}})
+        self._save({"metadata": {"annotations": {ACTIONS: ",".join(actions)}}}, news=True)
         self.account = dataclasses.replace(self.account, actions=actions)
 
     def settle(self, entry: Entry) -> None:
