@@ -65,7 +65,7 @@ def counting() -> Callable[[], int]:
         next(sent)
         putrequest(connection, *arguments, **options)
 
-    HTTPConnection.putrequest = counted  # type: ignore[method-assign]
+    HTTPConnection.putrequest = counted  # type: ignore[assignment, method-assign]
     return sent.__next__
 
 
