@@ -238,7 +238,7 @@ def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_a
     assert made(shared, "names", names, fresh=True) is not made(shared, "names", names, fresh=True)
     found = asking(cluster, 20, lambda: made(shared, "fresh", names, fresh=True))
     assert found == [["cart"]] * 20
-    assert len({id(each) for each in found}) <= 2
+    assert len({id(each) for each in found}) <= 3
     assert made(cluster, "names", names) is not made(cluster, "names", names)
 
 
