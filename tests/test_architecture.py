@@ -48,6 +48,11 @@ def test_the_test_above_can_fail() -> None:
     assert "yaml" in _loaded_by("config", "-o", "yaml")
 
 
+def test_who_runs_an_experiment_does_not_wait_for_the_recovery_to_load() -> None:
+    code = "import sys, chaoskit.flows.chaos_engine; assert 'chaoskit.recovery' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_import_contracts_are_kept() -> None:
     script = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([script], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ from chaoskit.clock import ManualClock
 from chaoskit.errors import Refused
 from chaoskit.governor import FREEZE, Governor, Hit, Limits, within_radius
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 OTHER = ObjectRef(kube.DEPLOYMENT, "shop", "orders")
 
@@ -42,6 +42,40 @@ class Desk:
 
 def test_with_nothing_in_the_way_an_act_is_admitted() -> None:
     Desk().admit()
+
+
+class Counted(FakeCluster):
+    """Remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def get(self, ref: ObjectRef) -> Object:
+        self.read.append(f"get {ref} in {ref.namespace}")
+        return super().get(ref)
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        self.read.append(f"list {kind} in {namespace}")
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def test_guards_that_are_asked_for_one_decision_look_once_and_for_the_next_again() -> None:
+    desk = Desk()
+    desk.cluster = cluster = Counted()
+    governor = Governor(cluster, desk.clock)
+    for _ in range(2):
+        desk.governor = governor.glance()
+        desk.admit()
+        assert desk.governor.blind("chaos", (CART,), "shop") == ()
+    once = [
+        "get configmap/chaoskit-halt in default", "get configmap/chaoskit-halt in shop",
+        "get namespace/shop in ", "list lease in ",
+    ]  # fmt: skip
+    assert cluster.read == [*once, *once]
+    halt.halt(cluster, desk.clock, ["chaos"], "incident")
+    desk.governor = governor.glance()
+    assert desk.refused().guard == "halt"
 
 
 def test_a_halt_refuses_until_it_is_lifted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,13 +52,30 @@ def test_a_record_is_json_with_kind_and_schema_version() -> None:
     assert document["undo"] == {"state": "confirmed", "left": [], "notes": []}
 
 
-def test_a_record_comes_back_from_its_json() -> None:
-    record = RunRecord(
+@pytest.fixture
+def record() -> RunRecord:
+    return RunRecord(
         id="r1", at=T0, trace_id="t1", name="n", namespace="shop", cluster="c", fault="pod-delete",
         outcome=Outcome.PASSED, reason="", ended_at=T0, experiment={"spec": {"x": [1]}},
         timeline=(Moment(T0, "a", "held"),), undo=Undo("confirmed", ("b",)), injected_at=T0,
     )  # fmt: skip
+
+
+def test_a_record_comes_back_from_its_json(record: RunRecord) -> None:
     assert RunRecord.of(json.loads(json.dumps(record.document()))) == record
+
+
+def test_a_record_becomes_json_once_and_who_adds_to_it_adds_to_ones_own(record: RunRecord) -> None:
+    first = record.document()
+    first["_id"] = "a store's own"
+    assert "_id" not in record.document()
+    assert record.document()["experiment"] is first["experiment"]
+    assert replace(record, name="other").document()["name"] == "other"
+
+
+def test_what_is_decided_by_a_record_sees_all_of_it(record: RunRecord) -> None:
+    told = replace(record, reason="password=hunter2!")
+    assert told.plain() == {**told.document(), "reason": "password=hunter2!"}
 
 
 def test_what_is_missing_in_a_kept_record_is_named() -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -11,7 +14,10 @@ from chaoskit import kube
 from chaoskit.clock import WallClock
 from chaoskit.errors import NotFound, Unavailable
 from chaoskit.ports.cluster import Access, Change, Kind, Listing, Object, ObjectRef, Permission
-from chaoskit.sharing import SharedCluster
+from chaoskit.ports.metrics import Alert, Sample, Series, Signal
+from chaoskit.sharing import Moment, SharedCluster, SharedMetrics, made
+from chaoskit.sharing.reads import Reads
+from chaoskit.signals import BY_NAME
 
 
 class Slow(FakeCluster):
@@ -25,6 +31,8 @@ class Slow(FakeCluster):
         self.error: Exception | None = None
         self.changes: list[Change] = []
         self.watched = 0
+        self.waiting = threading.Event()
+        self.denied_all: set[Access] = set()
 
     def get(self, ref: ObjectRef) -> Object:
         self._ask(f"get {ref}")
@@ -35,14 +43,15 @@ class Slow(FakeCluster):
         return super().list(kind, namespace, labels=labels, fields=fields)
 
     def can_i(self, access: Access, *, user: str = "") -> Permission:
-        self._ask(f"can {access}")
-        return "allowed"
+        self._ask(f"can {access} {access.name}".strip())
+        return "denied" if access in self.denied_all else "allowed"
 
     def watch(self, *_: Any, stop: threading.Event, **__: Any) -> Iterator[Change]:
         self.watched += 1
         yield from self.changes
         if self.error is not None:
             raise self.error
+        self.waiting.set()
         stop.wait(20)
 
     def _ask(self, what: str) -> None:
@@ -123,6 +132,17 @@ def test_rights_are_asked_for_once() -> None:
     assert len(cluster.asked) == 2
 
 
+def test_of_who_may_do_it_to_all_it_is_not_asked_for_each_by_name() -> None:
+    cluster = Slow()
+    shared = SharedCluster(cluster, WallClock())
+    every = Access("patch", "", "configmaps", "shop")
+    for name in ("a", "b"):
+        assert shared.can_i(replace(every, name=name)) == "allowed"
+    assert cluster.asked == ["can patch configmaps in shop"]
+    cluster.denied_all, shared = {every, replace(every, name="b")}, SharedCluster(cluster, WallClock())
+    assert [shared.can_i(replace(every, name=name)) for name in ("a", "b")] == ["allowed", "denied"]
+
+
 def pod(name: str) -> Object:
     return {"metadata": {"name": name, "namespace": "shop", "uid": name}}
 
@@ -148,6 +168,25 @@ def test_all_who_watch_the_same_share_one_watch_and_late_comers_hear_what_is_the
     assert cluster.watched == 1
     stop.set()
     assert list(first) == []
+
+
+def test_who_waits_where_nothing_happens_leaves_when_told_and_nobody_else_does() -> None:
+    cluster = Slow()
+    shared = SharedCluster(cluster, WallClock())
+    stops = [threading.Event(), threading.Event()]
+    heard: list[list[Change]] = [[], []]
+
+    def follow(place: int) -> None:
+        heard[place] += shared.watch(kube.POD, "shop", stop=stops[place])
+
+    threads = [threading.Thread(target=follow, args=(place,)) for place in range(2)]
+    for thread, stop in zip(threads, stops, strict=True):
+        thread.start()
+        assert cluster.waiting.wait(20)
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert heard == [[], []]
 
 
 def test_what_was_deleted_is_not_told_to_late_comers() -> None:
@@ -186,3 +225,86 @@ def test_writes_go_straight_through() -> None:
     shared.delete(CART)
     with pytest.raises(NotFound):
         shared.get(CART)
+
+
+def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_ask_together() -> None:
+    cluster = Slow(deployment())
+    shared = SharedCluster(cluster, WallClock())
+
+    def names() -> list[str]:
+        return [body["metadata"]["name"] for body in cluster.list(kube.DEPLOYMENT, "shop").items]
+
+    assert made(shared, "names", names) is made(shared, "names", names)
+    assert made(shared, "names", names, fresh=True) is not made(shared, "names", names, fresh=True)
+    found = asking(cluster, 20, lambda: made(shared, "fresh", names, fresh=True))
+    assert found == [["cart"]] * 20
+    assert len({id(each) for each in found}) <= 3
+    assert made(cluster, "names", names) is not made(cluster, "names", names)
+
+
+def test_a_moment_reads_each_thing_once_and_the_next_one_again() -> None:
+    cluster = Slow(deployment())
+    shared = SharedCluster(cluster, WallClock())
+    for moment in (Moment(shared), Moment(shared)):
+        for _ in range(3):
+            moment.get(CART)
+            moment.list(kube.LEASE, "shop")
+            made(moment, "leases", object, fresh=True)
+    assert sorted(cluster.asked) == ["get deployment/cart"] * 2 + ["list lease"] * 2
+
+
+def test_what_a_moment_makes_of_lists_is_shared_with_others() -> None:
+    shared = SharedCluster(Slow(), WallClock())
+    assert made(Moment(shared), "x", object) is made(Moment(shared), "x", object)
+    one = Moment(shared)
+    assert made(one, "y", object, fresh=True) is made(one, "y", object, fresh=True)
+    assert made(one, "y", object, fresh=True) is not made(Moment(shared), "y", object, fresh=True)
+
+
+def test_of_more_answers_than_are_kept_the_oldest_is_asked_for_again() -> None:
+    reads, asked = Reads(kept=2), list[int]()
+    for key in (1, 2, 1, 3, 2, 1):
+        reads.read(key, lambda key=key: asked.append(key), inf)  # type: ignore[misc]
+    assert asked == [1, 2, 3, 1]
+
+
+class Measured:
+    """Counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def range(
+        self, signal: Signal, start: datetime, end: datetime, *, step: int = 0,
+        where: Mapping[str, str] | None = None,
+    ) -> tuple[Series, ...]:  # fmt: skip
+        self.asked.append(f"{signal.name} {end - start} {step} {dict(where or {})}")
+        return ()
+
+    def instant(
+        self, signal: Signal, where: Mapping[str, str] | None = None, *, at: datetime | None = None
+    ) -> tuple[Sample, ...]:
+        self.asked.append(f"{signal.name} {where} {at}")
+        return ()
+
+    def alerts(self) -> tuple[Alert, ...]:
+        self.asked.append("alerts")
+        return ()
+
+
+def test_a_stretch_of_a_signal_is_asked_for_once_and_what_is_true_now_each_time() -> None:
+    source = Measured()
+    shared = SharedMetrics(source, WallClock())
+    cpu, start = BY_NAME["cpu_usage"], datetime(2026, 1, 1, tzinfo=UTC)
+    for _ in range(2):
+        shared.range(cpu, start, start + timedelta(minutes=1), step=15, where={"namespace": "shop"})
+        shared.range(cpu, start, start + timedelta(minutes=1), step=15, where={"namespace": "lab"})
+        shared.instant(cpu, {"namespace": "shop"}, at=start)
+        shared.alerts()
+    assert sorted(source.asked) == [
+        "alerts",
+        "alerts",
+        "cpu_usage 0:01:00 15 {'namespace': 'lab'}",
+        "cpu_usage 0:01:00 15 {'namespace': 'shop'}",
+        *["cpu_usage {'namespace': 'shop'} 2026-01-01 00:00:00+00:00"] * 2,
+    ]

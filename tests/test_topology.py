@@ -56,6 +56,13 @@ def test_a_bare_pod_belongs_to_nobody() -> None:
     assert shop.workload_of(shop.pods[1]) is None
 
 
+def test_the_pods_of_workloads_are_theirs_alone() -> None:
+    shop = _shop()
+    names = [[p["metadata"]["name"] for p in shop.pods_of("shop", of)] for of in (["deployment/cart"], [])]
+    assert names == [["cart-6bd9-x2k9p"], []]
+    assert shop.pods_of("lab", ["deployment/cart"]) == shop.pods_of("shop", ["deployment/payments"]) == ()
+
+
 def test_services_and_budgets_are_those_that_select_the_pods() -> None:
     cart = _shop().workloads["shop", "deployment/cart"]
     assert [each["metadata"]["name"] for each in cart.services] == ["cart"]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -63,17 +64,30 @@ class Record:
 
     def document(self) -> Document:
         """The record as JSON, its secrets hidden: what is kept, shown and reported is made of this."""
+        return dict(self._hidden)
+
+    @cached_property
+    def _hidden(self) -> Document:
+        """Made once: a record never changes, and it is kept, reported and answered."""
+        hidden: Document = redacted(self.plain())
+        return hidden
+
+    def plain(self) -> Document:
+        """The record as JSON, its secrets among it: for what is decided by it, and goes nowhere."""
         fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        hidden: Document = redacted(fields)
-        return {"kind": self.kind, "schema_version": self.schema_version, **hidden}
+        return {"kind": self.kind, "schema_version": self.schema_version, **fields}
+
+
+_AS_IT_IS = frozenset({str, int, float, bool, type(None)})
+"""Most values of a record by far."""
 
 
 def _plain(value: Any) -> Any:
     """`value` as JSON knows it: times in ISO 8601, dataclasses as objects, tuples as lists."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
+    if type(value) in _AS_IT_IS:
+        return value
+    if isinstance(value, Enum | datetime):
+        return value.value if isinstance(value, Enum) else value.isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,8 +27,11 @@ _IN_TEXT = (
     # "password": "x"
     (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
 )
+_MAY_HIDE = re.compile(rf"://|authorization|bearer|{_NAME.pattern}", re.IGNORECASE)
+"""What every pattern of `_IN_TEXT` needs: most texts have none of it."""
 
 
+@lru_cache(maxsize=4096)
 def looks_secret(name: str) -> bool:
     """Whether a field or variable of that name holds a secret; ``secretName`` and ``secretRef`` name one."""
     return bool(_NAME.search(name)) and not name.endswith(("Name", "Ref"))
@@ -37,6 +41,8 @@ def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     """The text without what stands where secrets stand, and without these secret `values`."""
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, HIDDEN)
+    if not _MAY_HIDE.search(text):
+        return text
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text
@@ -92,7 +98,7 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     What replaces a key of a Secret, ``{secret: login, key: user, value: x}``, is as secret as that was.
     """
     value, name = parent[key], parent.get("name")
-    if {"secret", "key"} <= parent.keys():
+    if "secret" in parent and "key" in parent:
         return bool(key == "value" and parent["secret"])
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return False

@@ -98,6 +98,10 @@ class Topology:
         found = self.owner_of(pod)
         return None if found is None else self.workloads.get((found.namespace, str(found)))
 
+    def pods_of(self, namespace: str, workloads: Iterable[str]) -> tuple[Object, ...]:
+        """The pods that belong to these workloads (``deployment/cart``) of a namespace."""
+        return tuple(pod for name in workloads for pod in self._pods_by_owner.get((namespace, name), ()))
+
     def callers_of(self, workload: Workload) -> tuple[Workload, ...]:
         """Workloads of the same namespace that say they call this one or a service of it."""
         names = {workload.ref.name, *(s["metadata"]["name"] for s in workload.services)}

@@ -14,8 +14,11 @@ from chaoskit.acts import halt
 from chaoskit.acts.accounts import ABORT, account_of
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.telling import told
 from chaoskit.clock import Clock, ManualClock, ScaledClock
 from chaoskit.errors import ChaoskitError, Forbidden, Interrupted, Refused, TakenOver, Unavailable
+from chaoskit.events import Step
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
@@ -190,6 +193,33 @@ def test_many_acts_of_a_namespace_are_read_at_once() -> None:
         cluster.read.clear()
         pulses[0].held()
         assert sorted(cluster.read) == ["get configmaps", "get configmaps", "list leases"]
+
+
+def test_right_before_an_act_its_own_lease_is_read_and_nothing_is_written_that_may_wait() -> None:
+    cluster, clock = Counted(), ManualClock()
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        pulses = crowd(cluster, clock, heart, open_)
+        pulses[0].ledger.tell(Step(clock.now(), "pod-delete", "begun", run="run0"))
+        clock.turn(9)
+        cluster.read.clear()
+        cluster.wrote.clear()
+        pulses[0].ask()
+        assert cluster.read[:3] == ["get leases", "get configmaps", "get configmaps"]
+        assert cluster.wrote == []
+
+
+def test_who_follows_one_of_many_hears_how_it_began_and_how_it_ended() -> None:
+    cluster, clock, last = FakeCluster(), ManualClock(), list[Object]()
+    cluster.before_delete = lambda ref, _: last.append(cluster.get(ref))
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        ledger = crowd(cluster, clock, heart, open_)[1].ledger
+        ledger.tell(Step(clock.now(), "undo written", "done", run="run1"))
+        ledger.note("pod-delete")
+        heart.ask()
+        ledger.close(Outcome.PASSED)
+    (lease,) = map(account_of, last)
+    assert [step.name for step in told(lease.told)[1]] == ["undo written"]
+    assert lease.outcome == Outcome.PASSED.value
 
 
 def test_each_of_many_hears_what_is_meant_for_it() -> None:

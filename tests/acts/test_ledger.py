@@ -10,11 +10,12 @@ from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, account_of, accounts, pru
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import OUTAGE, Ledger
 from chaoskit.acts.trail import Trail
-from chaoskit.clock import ManualClock
+from chaoskit.clock import ManualClock, WallClock
 from chaoskit.errors import Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.sharing import SharedCluster
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
 
@@ -266,6 +267,33 @@ def test_an_ended_ledger_is_removed_when_its_closer_needs_it_no_more() -> None:
     assert [each.id for each in accounts(cluster)] == ["run3"]
 
 
+def test_of_runs_that_share_a_cluster_one_removes_for_all_what_nobody_needs_any_more() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    for number in range(3):
+        opened(cluster, clock, f"old{number}").close(Outcome.PASSED, keep=60)
+    clock.turn(61)
+    shared = SharedCluster(cluster, WallClock())
+    assert [prune(shared, clock, "shop") for _ in range(4)] == [3] * 4
+    assert len([each for each in cluster.wrote if each.startswith("delete lease")]) == 3
+
+
+def test_a_secret_that_a_dead_process_left_is_removed_though_no_entry_tells_of_it() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    dead = opened(cluster, clock)
+    secret = ObjectRef(kube.SECRET, "shop", LEASE.name)
+    cluster.create(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": LEASE.name, "namespace": "shop"}}
+    )
+    Ledger.take_over(cluster, clock, dead.account).close(Outcome.PASSED)
+    assert kube.found(cluster, secret) is None
+
+
+def test_who_opened_a_ledger_and_kept_no_secret_looks_for_none() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    opened(cluster, clock).close(Outcome.PASSED)
+    assert not [each for each in cluster.wrote if "secret" in each]
+
+
 def test_an_act_under_way_is_never_pruned() -> None:
     cluster, clock = FakeCluster(), ManualClock()
     opened(cluster, clock)
@@ -380,6 +408,8 @@ def test_who_never_wrote_a_secret_needs_no_right_to_remove_one() -> None:
 
     cluster.before_write = forbid
     ledger.close(Outcome.PASSED)
+    dead = opened(cluster, clock)
+    Ledger.take_over(cluster, clock, dead.account).close(Outcome.PASSED)
     assert accounts(cluster) == ()
     other = opened(cluster, clock, "run2")
     other.write(Entry("field", CART, ("spec", "replicas"), "canary", 5, secret=True))

@@ -1,15 +1,18 @@
 """A hundred runs at once in a process of its own, which says what they cost: its time and memory are theirs.
 
-``python many.py KUBECONFIG HOME`` writes seconds, of the wall and of the CPU, megabytes, what a bare request
-costs here and now, and the reasons of those that did not pass.
+``python many.py KUBECONFIG HOME`` writes seconds, of the wall and of the CPU, megabytes, how many requests
+went over the wire, what a bare one costs here and now, and the reasons of those that did not pass.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
 import time
+from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,18 @@ def bare_request(world: World) -> float:
 _ASKED = 300
 
 
+def counting() -> Callable[[], int]:
+    """Tells how many requests this process has sent since, to the cluster and to Prometheus."""
+    sent, putrequest = itertools.count(), HTTPConnection.putrequest
+
+    def counted(connection: HTTPConnection, *arguments: Any, **options: Any) -> None:
+        next(sent)
+        putrequest(connection, *arguments, **options)
+
+    HTTPConnection.putrequest = counted  # type: ignore[assignment, method-assign]
+    return sent.__next__
+
+
 def megabytes() -> float:
     """The most that this program ever held; `getrusage` would tell of the process that it was forked from."""
     (found,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
@@ -65,12 +80,14 @@ def hundred(world: World) -> dict[str, Any]:
     changes = {"key": "level", "value": "2", "restart": False}
     trials = [trial(n, "config-mutation", configMap=f"w{n}", **changes) for n in range(MANY)]
     bare = bare_request(world)
+    requests = counting()
     began, used = time.perf_counter(), time.process_time()
     found = chaoskit.AIChaosEngine(world).run_all(trials, parallel=MANY)
     return {
         "seconds": time.perf_counter() - began,
         "cpu": time.process_time() - used,
         "request": bare,
+        "requests": requests(),
         "megabytes": megabytes(),
         "failed": [each.reason for each in found if each.outcome.exit_code],
     }

@@ -93,6 +93,18 @@ def test_it_reaches_from_three_minutes_before_the_fault_to_three_after_but_never
     assert charts.window(blank, NOW)[0] == T0 - timedelta(minutes=3)
 
 
+def test_runs_of_about_the_same_time_ask_for_the_same_stretches() -> None:
+    metrics = Metrics()
+    for seconds in (1, 3.75):
+        late = timedelta(seconds=seconds)
+        record = _record(injected_at=T0 + timedelta(minutes=1) + late)
+        charts.around(metrics, record, (), T0 + timedelta(minutes=2) + late)
+    half = len(metrics.asked) // 2
+    assert metrics.asked[:half] == metrics.asked[half:]
+    (_, start, end, _, _) = metrics.asked[0]
+    assert (start, end) == (T0 - timedelta(minutes=2), T0 + timedelta(minutes=2))
+
+
 def test_a_fault_of_hours_does_not_fill_the_store() -> None:
     metrics = Metrics()
     charts.around(metrics, _record(injected_until=T0 + timedelta(hours=5)), (), T0 + timedelta(hours=6))

@@ -18,6 +18,7 @@ from chaoskit.acts.halt import Act
 from chaoskit.clock import Clock
 from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+from chaoskit.sharing import made
 
 ACT_LABEL = "chaoskit.io/act"
 STATE_LABEL = "chaoskit.io/state"
@@ -92,8 +93,11 @@ class Account:
 
 def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Every ledger in a namespace ("" is all), ended ones included, and those that cannot be read whole."""
-    found = cluster.list(kube.LEASE, namespace, labels=SELECTOR).items
-    return tuple(account_of(body) for body in found)
+    return made(cluster, ("accounts", namespace), lambda: _listed(cluster, namespace, SELECTOR), fresh=True)
+
+
+def _listed(cluster: Cluster, namespace: str, labels: str) -> tuple[Account, ...]:
+    return tuple(map(account_of, cluster.list(kube.LEASE, namespace, labels=labels).items))
 
 
 def unended(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
@@ -162,10 +166,14 @@ def account_of(lease: Object) -> Account:
 def prune(cluster: Cluster, clock: Clock, namespace: str) -> int:
     """So many ended ledgers of the namespace are gone: those that their own closers need no more.
 
-    A ledger says itself how long it is needed, so nobody with other limits removes it too early.
+    A ledger says itself how long it is needed, so nobody with other limits removes it too early. Of runs
+    that share a cluster one does it for all who begin within a moment.
     """
-    now = clock.now()
-    found = [each for each in accounts(cluster, namespace) if each.state == "done"]
+    return made(cluster, ("pruned", namespace), lambda: _pruned(cluster, clock.now(), namespace))
+
+
+def _pruned(cluster: Cluster, now: datetime, namespace: str) -> int:
+    found = _listed(cluster, namespace, f"{SELECTOR},{STATE_LABEL}=done")
     old = [each for each in found if each.keep_until is not None and each.keep_until < now]
     for account in old:
         cluster.delete(account.ref)

@@ -68,7 +68,7 @@ class Pulse:
             TakenOver: as in `check`.
             Interrupted: as in `check`.
         """
-        self.feel(_Glance(self._heart.cluster, (self,)))
+        self.feel(_Glance(self._heart.cluster, (self,)), news=False)
         trouble = self.trouble
         self.check()
         if trouble and not begun:
@@ -89,13 +89,16 @@ class Pulse:
         if self._lost:
             raise TakenOver(self._lost)
 
-    def feel(self, glance: _Glance) -> None:
-        """The Lease is renewed if it is due, and what the cluster says of the act is known; never raises."""
+    def feel(self, glance: _Glance, *, news: bool) -> None:
+        """The Lease is renewed if it is due, and what the cluster says of the act is known; never raises.
+
+        With `news` it is renewed also to tell what is new.
+        """
         account = self.ledger.account
         places = {account.ref.namespace, *(each.namespace for each in account.targets)} - {""}
         trouble = ""
         try:
-            self.ledger.renew(news=not glance.crowded(account.ref))
+            self.ledger.renew(news=news)
             self._abort = self.ledger.wanted_end(glance.account(account.ref))
         except TakenOver as error:
             self._lost = error.message
@@ -192,4 +195,4 @@ class Heart:
         pulses = tuple(self._pulses)
         glance = _Glance(self.cluster, pulses)
         for pulse in pulses:
-            pulse.feel(glance)
+            pulse.feel(glance, news=not glance.crowded(pulse.ledger.account.ref))

@@ -84,6 +84,7 @@ class Ledger:
         self._version = account.version
         self._writing = threading.RLock()
         self._secretive = any(entry.secret for entry in account.entries)
+        self._opened = False
         self.tell = Telling()
         self.account = account
 
@@ -144,7 +145,9 @@ class Ledger:
             "leaseTransitions": 0,
         }
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
-        return cls(cluster, clock, account_of(cluster.create(body)))
+        ledger = cls(cluster, clock, account_of(cluster.create(body)))
+        ledger._opened = True
+        return ledger
 
     @classmethod
     def take_over(cls, cluster: Cluster, clock: Clock, account: Account) -> Ledger:
@@ -182,9 +185,12 @@ class Ledger:
             self._keep((*self.account.entries, *written))
 
     def note(self, action: str) -> None:
-        """Guards count `action` as done by this act; call it before acting, so that a kill hides nothing."""
+        """Guards count `action` as done by this act; call it before acting, so that a kill hides nothing.
+
+        What there is to tell goes with it: from then on somebody may follow, be there many acts or few.
+        """
         actions = (*self.account.actions, action)
-        self._save({"metadata": {"annotations": {ACTIONS: ",".join(actions)}}})
+        self._save({"metadata": {"annotations": {ACTIONS: ",".join(actions)}}}, news=True)
         self.account = dataclasses.replace(self.account, actions=actions)
 
     def settle(self, entry: Entry) -> None:
@@ -400,7 +406,12 @@ class Ledger:
         return dataclasses.replace(entry, before=values["before"], after=values["after"])
 
     def _drop_secret(self) -> None:
-        """No Secret is left; who made none may do without the right to remove one."""
+        """No Secret is left; who made none may do without the right to remove one.
+
+        An account that was another's before may have one that no entry tells of.
+        """
+        if self._opened and not self._secretive:
+            return
         try:
             self._cluster.delete(self._secret)
         except NotFound:

@@ -268,8 +268,9 @@ def refuse_short(hash_: str) -> None:
 
 
 def _guards(trial: Trial, prepared: Prepared, governor: Governor | None) -> list[Check]:
-    """What the document's own radius and the governor say."""
+    """What the document's own radius and the governor say, of the cluster as it is at one moment."""
     found: list[Check] = []
+    governor = governor and governor.glance()
     for selection in prepared.selections.values():
         if selection.missing:
             continue

@@ -13,7 +13,7 @@ from chaoskit.experiments.checks import Check
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
-from chaoskit.sharing import SharedCluster
+from chaoskit.sharing import made
 from chaoskit.topology import Topology
 
 Way = Literal["litmus", "direct"]
@@ -93,9 +93,7 @@ def looked_at(cluster: Cluster, namespace: str) -> Topology:
         Refused: it may not be read (guard ``permission``).
     """
     try:
-        if isinstance(cluster, SharedCluster):
-            return cluster.shared(("topology", namespace), lambda: topology.snapshot(cluster, namespace))
-        return topology.snapshot(cluster, namespace)
+        return made(cluster, ("topology", namespace), lambda: topology.snapshot(cluster, namespace))
     except Forbidden as error:
         where = "the targets' namespace" if namespace else "all namespaces: their pods leave with a node"
         raise Refused(str(error), guard="permission", hint=f"read rights on {where}") from error

@@ -218,11 +218,10 @@ def candidates(experiment: Experiment, topology: Topology) -> tuple[list[Object]
         return [], missing
     pods = [
         pod
-        for pod in topology.pods
+        for pod in (topology.pods if by_name is None else topology.pods_of(namespace, sorted(by_name)))
         if pod["metadata"]["namespace"] == namespace
         and not kube.is_deleting(pod)
         and kube.phase(pod) == "Running"
-        and (by_name is None or str(topology.owner_of(pod)) in by_name)
         and wanted_targets.selector.items() <= kube.labels_of(pod).items()
     ]
     return pods, "" if pods else "no running pod is selected"

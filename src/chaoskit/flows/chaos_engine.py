@@ -25,7 +25,7 @@ from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
-from chaoskit.sharing import SharedCluster
+from chaoskit.sharing import SharedCluster, SharedMetrics
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
@@ -233,7 +233,7 @@ class AIChaosEngine:
         stop = stop or Stop()
         world = self._world
         if parallel > 1:
-            world = replace(world, cluster=SharedCluster(world.cluster, world.clock))
+            world = _shared(world)
         one = AIChaosEngine(world)
         with Heart(world.cluster, world.clock) as heart:
 
@@ -294,6 +294,15 @@ class AIChaosEngine:
     def _versions(self) -> Mapping[str, str]:
         """Asked once for all runs: it costs a list of every deployment."""
         return versions_of(self._world.cluster)
+
+
+def _shared(world: World) -> World:
+    """The same world for many threads: what they ask alike is asked once."""
+    return replace(
+        world,
+        cluster=SharedCluster(world.cluster, world.clock),
+        metrics=None if world.metrics is None else SharedMetrics(world.metrics, world.clock),
+    )
 
 
 def _trial(proposal: Proposal) -> Trial:

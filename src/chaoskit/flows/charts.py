@@ -65,7 +65,12 @@ def _range(
 ) -> tuple[Series, ...]:
     start, end = window(record, now)
     step = max(signal.step, -(-int((end - start).total_seconds()) // POINTS))
-    return metrics.range(signal, start, end, step=step, where=where)
+    return metrics.range(signal, _on_grid(start, step), _on_grid(end, step), step=step, where=where)
+
+
+def _on_grid(at: datetime, step: int) -> datetime:
+    """The last multiple of the step by then: runs of about the same time ask for the same moments."""
+    return datetime.fromtimestamp(int(at.timestamp()) // step * step, tz=at.tzinfo)
 
 
 def window(record: RunRecord, now: datetime) -> tuple[datetime, datetime]:

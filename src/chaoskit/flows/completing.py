@@ -30,7 +30,7 @@ def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[s
     secrets = secrets_of(trial.beside)
     if secrets:  # a server may quote what it rejects
         record = RunRecord.of(redacted(record.document(), secrets))
-    judged = record.document()
+    judged = record.plain()
     return replace(
         record,
         path=relative(trial.path),

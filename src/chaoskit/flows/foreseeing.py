@@ -12,7 +12,6 @@ from chaoskit import kube, prediction, signals
 from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
-from chaoskit.flows.auto_recovery import kept_attempts
 from chaoskit.flows.world import World
 from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
@@ -231,6 +230,8 @@ class Lookout:
         """With what helped in the incidents that they are like."""
         if not any(each.similar for each in found):
             return tuple(found)
+        from chaoskit.flows.auto_recovery import kept_attempts
+
         attempts = [each for each in kept_attempts(self.world) or () if each.helped]
 
         def helped(incident: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from chaoskit.errors import Forbidden, NotFound, Refused
 from chaoskit.governor import foreign, rules
 from chaoskit.governor.limits import Domain, Hit, Limits
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.sharing import Moment
 
 
 class Governor:
@@ -25,6 +26,10 @@ class Governor:
         self.limits = limits or Limits()
         self._cluster = cluster
         self._clock = clock
+
+    def glance(self) -> Governor:
+        """The same, for one decision that asks several guards: they look at each thing once."""
+        return Governor(Moment(self._cluster), self._clock, self.limits)
 
     def admit(
         self,

@@ -21,6 +21,7 @@ from chaoskit.experiments.trials import Trial
 from chaoskit.governor import Hit
 from chaoskit.ports.cluster import Access, Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
+from chaoskit.sharing import Moment
 from chaoskit.topology import Topology
 
 SHOWS = 15.0
@@ -38,6 +39,7 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
     """
     experiment = _native(trial)
     scene = scene_of(experiment, cluster, clock, metrics, "000000")
+    scene = replace(scene, cluster=Moment(cluster))  # what forbids a change and the change look at the same
     fault, selection = DIRECT[experiment.spec.fault.kind], scene.selection
     found = list(checks.targets({fault.kind: selection}))
     changes: list[Change] = []

@@ -1,0 +1,67 @@
+"""Reads that several threads have together: who asks the same at the same moment gets one answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, TypeVar
+
+KEPT = 4096
+"""Answers that are remembered at most."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Read:
+    """One read: when it began (never, as long as it waits for the one before), and how it ended."""
+
+    began: float = inf
+    ended: threading.Event = field(default_factory=threading.Event)
+    value: Any = None
+    error: Exception | None = None
+
+
+class Reads:
+    """The newest read of each thing; of more than `kept`, the one asked about first is forgotten."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._newest: dict[Hashable, _Read] = {}
+
+    def read(self, key: Hashable, fetch: Callable[[], T], age: float) -> T:
+        """What `fetch` answers; or what it answered somebody else who began `age` seconds ago or later.
+
+        With an age of 0 that is whoever begins after this question. Errors are answers too.
+        """
+        asked = time.monotonic()
+        with self._lock:
+            before = self._newest.get(key)
+            shared = before is not None and before.began >= asked - age
+            mine = before if before is not None and shared else _Read()
+            self._newest[key] = mine
+            if len(self._newest) > self._kept:
+                del self._newest[next(iter(self._newest))]
+        if not shared:
+            if before is not None:
+                before.ended.wait()
+            _fetch(mine, fetch)
+        mine.ended.wait()
+        if mine.error is not None:
+            raise mine.error
+        found: T = mine.value
+        return found
+
+
+def _fetch(read: _Read, fetch: Callable[[], object]) -> None:
+    read.began = time.monotonic()
+    try:
+        read.value = fetch()
+    except Exception as error:  # noqa: BLE001 - raised by everybody who waits for it
+        read.error = error
+    finally:
+        read.ended.set()
