@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.forest import score
+from chaoskit.prediction.paths import leaves
 from chaoskit.prediction.table import Samples, Table
 
 KEPT = 3
@@ -71,8 +72,8 @@ def nearest(
     """For each row of features the incidents that it is most like, the likest first."""
     if not incidents or not len(rows):
         return [() for _ in rows]
-    leaves = forest.apply(rows)
-    shares = np.stack([(leaves[:, None] == each.leaves[None]).mean(axis=2).max(axis=1) for each in incidents])
+    mine = leaves(forest, rows)
+    shares = np.stack([(mine[:, None] == each.leaves[None]).mean(axis=2).max(axis=1) for each in incidents])
     out = []
     for likeness in shares.T:
         order = np.argsort(-likeness, kind="stable")[:most]

@@ -189,9 +189,9 @@ class Live:
         before = self._counted.before(self._shape.quarter)
         with np.errstate(invalid="ignore"):
             reset = values < before
-            self._steps[place] = np.nan_to_num(np.where(reset, values, values - before))
+            self._steps[place] = st.zeroed(np.where(reset, values, values - before))
         self._resets[place] = reset
-        self._changes[place] = np.abs(np.nan_to_num(flags - self._flagged.before(self._shape.quarter)))
+        self._changes[place] = np.abs(st.zeroed(flags - self._flagged.before(self._shape.quarter)))
         self._counted.take(values)
         self._flagged.take(flags)
 
