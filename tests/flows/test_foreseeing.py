@@ -29,7 +29,8 @@ from chaoskit.ports.cluster import Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health, Silent
-from chaoskit.prediction.dataset import Block, Row, latest
+from chaoskit.prediction.dataset import Block, Row
+from chaoskit.prediction.recent import Recent, latest
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Vote
 from chaoskit.signals import BY_NAME
@@ -154,6 +155,21 @@ def test_the_newer_word_counts_and_rows_come_and_go() -> None:
     assert values["new"] == [40, 50, 60]
     assert values["old"][0] == 4
     assert [row.pod for row in latest(joined, block(9, [7], "a"), 2).blocks[0].rows] == ["a"]
+
+
+def test_what_is_written_on_says_what_is_joined_anew() -> None:
+    """Late samples, gaps, pods that come and go, and an array that is full: look after look the same."""
+    random, recent, joined = np.random.default_rng(4), Recent(12), None
+    for look in range(80):
+        start = 3 * look + (40 if look > 60 else 0)
+        names = [f"pod-{n}" for n in range(6) if n < 4 or (look // 20) % 2 == n - 4]
+        new = block(start, [0.0] * 5, *names[: 4 if look % 7 == 3 else 6])
+        new.blocks[0].values[:] = random.random(new.blocks[0].values.shape)
+        new.blocks[0].values[random.random(new.blocks[0].values.shape) < 0.3] = np.nan
+        joined = new if joined is None else latest(joined, new, 12)
+        (found,), (wanted,) = recent.take(new).blocks, joined.blocks
+        assert (found.rows, found.start) == (wanted.rows, wanted.start)
+        np.testing.assert_array_equal(found.values, wanted.values)
 
 
 class Stopping(Prometheus):

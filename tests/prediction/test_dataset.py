@@ -9,7 +9,8 @@ import pytest
 
 from chaoskit import errors, events
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.prediction.dataset import Dataset, collect, latest
+from chaoskit.prediction.dataset import Dataset, collect
+from chaoskit.prediction.recent import latest
 from chaoskit.prediction.labels import Labelled
 from chaoskit.signals import BY_NAME
 

@@ -19,6 +19,7 @@ from chaoskit.records import PredictionRecord
 if TYPE_CHECKING:
     from chaoskit.prediction import Dataset, Health, Model, Silent
     from chaoskit.prediction.features import Following
+    from chaoskit.prediction.recent import Recent
 
 RULES_STEP = 60
 """Seconds between two samples where no model says otherwise."""
@@ -106,7 +107,7 @@ class Lookout:
     model: tuple[str, Model] | None = None
     selector: str = ""
     listen: Listener = ignore
-    _window: Dataset | None = field(default=None, init=False)
+    _recent: Recent | None = field(default=None, init=False)
     _following: Following | None = field(default=None, init=False)
 
     @property
@@ -163,19 +164,18 @@ class Lookout:
 
     def _measured(self, now: datetime) -> Dataset:
         """The window that an answer needs; of what is known already only a few steps are asked for again."""
-        from chaoskit.prediction.dataset import latest
+        from chaoskit.prediction.recent import Recent
 
         model = self.model[1] if self.model else None
         history, step = learning.wanted_history(model), timedelta(seconds=self.step)
-        known = self._window
-        if known is None or now - known.blocks[0].end > history:
-            self._window = self._collected(now - history, now)
-        elif (steps := (now - known.blocks[0].end) // step) > 0:
-            end = known.blocks[0].end
-            new = self._collected(end - AGAIN * step, end + steps * step)
-            self._window = latest(known, new, history // step + 1)
-        assert self._window is not None
-        return self._window
+        known = self._recent.dataset if self._recent else None
+        if self._recent is None or known is None or now - known.blocks[0].end > history:
+            self._recent = Recent(history // step + 1)
+            return self._recent.take(self._collected(now - history, now))
+        end = known.blocks[0].end
+        if (steps := (now - end) // step) < 1:
+            return known
+        return self._recent.take(self._collected(end - AGAIN * step, end + steps * step))
 
     def _collected(self, start: datetime, end: datetime) -> Dataset:
         wanted = self.model[1].spec.signals if self.model else signals.known()

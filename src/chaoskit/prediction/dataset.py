@@ -154,37 +154,6 @@ class Dataset:
         return replace(self, blocks=tuple(_rows_of(block, wanted) for block in self.blocks))
 
 
-def latest(known: Dataset, new: Dataset, length: int) -> Dataset:
-    """The newest `length` moments of both, which are one block each on one grid; the newer word counts.
-
-    A row that has no value in them is left out.
-    """
-    old, fresh = known.blocks[0], new.blocks[0]
-    offset = round((fresh.start - old.start).total_seconds() / old.step)
-    total = max(old.length, offset + fresh.length)
-    named = _named((*old.rows, *fresh.rows))
-    rows, place = tuple(named.values()), {who: index for index, who in enumerate(named)}
-    first = max(0, total - length)
-    values = np.full((len(rows), len(known.signals), total - first), np.nan, dtype=np.float32)
-    values[: len(old.rows), :, : max(0, old.length - first)] = old.values[:, :, first:]
-    mine, late = [place[row.namespace, row.pod] for row in fresh.rows], max(0, first - offset)
-    span = slice(offset + late - first, offset + fresh.length - first)
-    word = fresh.values[:, :, late:]
-    values[mine, :, span] = np.where(missing(word), values[mine, :, span], word)
-    kept = _seen(values)
-    if not kept.all():
-        rows, values = tuple(row for row, there in zip(rows, kept, strict=True) if there), values[kept]
-    return replace(known, blocks=(replace(old, rows=rows, start=old.at(first), values=values),))
-
-
-def _seen(values: Values) -> NDArray[np.bool_]:
-    """Which rows have any value; most have one at the end."""
-    found: NDArray[np.bool_] = np.logical_not(missing(values[..., -1]).all(axis=1))
-    rest = np.flatnonzero(~found)
-    found[rest] = present(values[rest]).any(axis=1)
-    return found
-
-
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Where there is no value."""
     found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
@@ -274,8 +243,8 @@ def collect(
             listen(events.Warned(end, f"signal {signal.name} is missing: {refused.message}"))
             found.append(())
         listen(events.Progress(end, "signals", number + 1, len(usable), "signals"))
-    named = _named(row for series in found for row in _pods(series))
-    pods = tuple(sorted(row for row in named.values() if not row.workload.startswith(_ENDING)))
+    seen = named(row for series in found for row in _pods(series)).values()
+    pods = tuple(sorted(row for row in seen if not row.workload.startswith(_ENDING)))
     if not pods:
         raise errors.CannotStart(
             f"no signal has a sample in namespace {namespace} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
@@ -309,7 +278,7 @@ def _pods(series: Iterable[Series]) -> Iterator[Row]:
             yield Row(each.labels.get("namespace", ""), workload, each.labels["pod"])
 
 
-def _named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
+def named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
     """One row for each pod (namespace, name): an owner that is recorded goes before one that is guessed."""
     found: dict[tuple[str, str], Row] = {}
     for row in rows:
