@@ -172,6 +172,42 @@ def test_what_is_written_on_says_what_is_joined_anew() -> None:
         np.testing.assert_array_equal(found.values, wanted.values)
 
 
+class Twins(Prometheus):
+    """The cart of the shop, and one of the same name in the bank that keeps well; the cluster's DNS."""
+
+    def range(self, *asked: Any, **options: Any) -> tuple[Series, ...]:
+        assert options["where"] == {}
+        found = super().range(*asked, **options)
+        well = array("d", [1.0] * (len(found[0].values) if found else 0))
+        others = [CART | {"namespace": each} for each in ("bank", "kube-system")]
+        return tuple(
+            more for each in found for more in (each, *(replace(each, labels=o, values=well) for o in others))
+        )
+
+
+def everywhere(minute: int, selector: str = "") -> Outlook:
+    looking = lookout(Twins(), ManualClock(T0 + timedelta(minutes=minute)), [])
+    looking.namespace, looking.selector = "", selector
+    cluster = Deployments({"cart": 1}, namespace="bank")
+    looking.world = replace(
+        looking.world, cluster=cast("Any", cluster), limits=Limits(protected=("kube-system",))
+    )
+    return looking.look()
+
+
+def test_in_all_namespaces_workloads_of_one_name_are_told_apart() -> None:
+    seen = everywhere(63)
+    found = [(each.namespace, each.target, each.alarmed) for each in seen.predictions]
+    assert found == [("shop", "deployment/cart", True), ("bank", "deployment/cart", False)]
+    assert seen.everywhere
+
+
+def test_labels_choose_within_their_namespace() -> None:
+    assert [each.namespace for each in everywhere(63, "app=cart").predictions] == ["bank"]
+    with pytest.raises(NotFound, match="no workload of any namespace has the labels app=cat"):
+        everywhere(63, "app=cat")
+
+
 class Stopping(Prometheus):
     """The cart's samples end at 12:50; those of a database go on."""
 
@@ -195,10 +231,15 @@ class Deployments:
 
     replicas: dict[str, int]
     name: str = "kind"
+    namespace: str = "shop"
 
     def list(self, kind: Kind, namespace: str, *, labels: str = "") -> Any:
-        bodies = [{"metadata": {"name": name}, "spec": {"replicas": n}} for name, n in self.replicas.items()]
-        return SimpleNamespace(items=bodies if kind == kube.DEPLOYMENT and not labels else [])
+        assert namespace in {"", self.namespace}
+        bodies = [
+            {"metadata": {"name": name, "namespace": self.namespace}, "spec": {"replicas": n}}
+            for name, n in self.replicas.items()
+        ]
+        return SimpleNamespace(items=bodies if kind == kube.DEPLOYMENT and labels in {"", "app=cart"} else [])
 
 
 def stopped(replicas: dict[str, int], selector: str = "") -> Outlook:

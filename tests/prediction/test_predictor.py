@@ -18,8 +18,8 @@ from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.plain import LINEAR, STATIC
 from chaoskit.prediction.paths import contributions
+from chaoskit.prediction.plain import LINEAR, STATIC
 from chaoskit.prediction.predictor import history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings

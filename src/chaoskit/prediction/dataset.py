@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -223,32 +223,37 @@ def collect(
     *,
     wanted: Sequence[Signal] | None = None,
     step: int = 60,
+    without: Collection[str] = (),
     listen: events.Listener = events.ignore,
 ) -> Dataset:
     """All pods of a namespace from `start` to `end` on a grid of `step` seconds, as one block.
 
-    Without `wanted`, every signal that is known; those without any sample there are left out. It begins
-    where the samples do: Prometheus may not reach back as far as `start`. A workload's or an edge's series
-    counts for each of its pods (the worst caller, where several call); signals of nodes are left out: which
-    pod was on which node then is not known. So are pods of jobs and of Litmus' engines, which are meant to
-    end. A signal that Prometheus refuses to evaluate is missing, with a warning. Raises `CannotStart` when no
-    pod has any signal there.
+    Namespace "" means all of them but those of `without`. Without `wanted`, every signal that is known; those
+    without any sample there are left out. It begins where the samples do: Prometheus may not reach back as
+    far as `start`. A workload's or an edge's series counts for each of its pods (the worst caller, where
+    several call); signals of nodes are left out: which pod was on which node then is not known. So are pods
+    of jobs and of Litmus' engines, which are meant to end. A signal that Prometheus refuses to evaluate is
+    missing, with a warning. Raises `CannotStart` when no pod has any signal there.
     """
     usable = tuple(signal for signal in wanted or signals.known() if signal.scope != "node")
+    where = {"namespace": namespace} if namespace else {}
     found: list[tuple[Series, ...]] = []
     for number, signal in enumerate(usable):
         try:
-            found.append(metrics.range(signal, start, end, step=step, where={"namespace": namespace}))
+            found.append(metrics.range(signal, start, end, step=step, where=where))
         except QueryRefused as refused:
             listen(events.Warned(end, f"signal {signal.name} is missing: {refused.message}"))
             found.append(())
         listen(events.Progress(end, "signals", number + 1, len(usable), "signals"))
     seen = named(row for series in found for row in _pods(series)).values()
-    pods = tuple(sorted(row for row in seen if not row.workload.startswith(_ENDING)))
+    left = (row for row in seen if row.namespace not in without)
+    pods = tuple(sorted(row for row in left if not row.workload.startswith(_ENDING)))
     if not pods:
+        place = f"in namespace {namespace}" if namespace else "in any namespace"
+        looked = f"chaoskit doctor --namespace {namespace}" if namespace else "chaoskit doctor"
         raise errors.CannotStart(
-            f"no signal has a sample in namespace {namespace} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
-            hint=f"chaoskit doctor --namespace {namespace} says which signals Prometheus has",
+            f"no signal has a sample {place} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
+            hint=f"{looked} says which signals Prometheus has",
         )
     length = int((end - start).total_seconds() // step) + 1
     values = np.full((len(pods), len(usable), length), np.nan, dtype=np.float32)
@@ -291,10 +296,10 @@ def named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
 
 def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int) -> None:
     """Put each series at its pods, the greater value where two meet (several callers of one pod)."""
-    of_pod = {row.pod: [index] for index, row in enumerate(pods)}
-    of_workload: dict[str, list[int]] = {}
+    of_pod = {(row.namespace, row.pod): [index] for index, row in enumerate(pods)}
+    of_workload: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(pods):
-        of_workload.setdefault(row.workload, []).append(index)
+        of_workload.setdefault(row[:2], []).append(index)
     for each in series:
         targets = _targets(each.labels, of_pod, of_workload)
         offset = round((each.start - start).total_seconds() / step)
@@ -307,10 +312,13 @@ def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: 
 
 
 def _targets(
-    labels: Mapping[str, str], of_pod: Mapping[str, list[int]], of_workload: Mapping[str, list[int]]
+    labels: Mapping[str, str],
+    of_pod: Mapping[tuple[str, str], list[int]],
+    of_workload: Mapping[tuple[str, str], list[int]],
 ) -> list[int]:
+    place = labels.get("namespace", "")
     if labels.get("pod"):
-        return of_pod.get(labels["pod"], [])
+        return of_pod.get((place, labels["pod"]), [])
     name = labels.get("workload") or labels.get("destination") or labels.get("app", "")
     kind = labels.get("workload_kind") or "deployment"
-    return of_workload.get(f"{kind}/{name}", [])
+    return of_workload.get((place, f"{kind}/{name}"), [])

@@ -48,16 +48,15 @@ class Incident:
 
 def remembered(table: Table, samples: Samples, forest: Any) -> tuple[Incident, ...]:
     """The failures of these samples, oldest first."""
-    dataset, events = table.labelled.dataset, table.labelled.events
+    events = table.labelled.events
     found = []
     for number in sorted(samples.events, key=lambda number: events[number].start)[-MOST:]:
         event, rows = events[number], table.features(samples.pick(samples.event == number))
         surest = np.argsort(score(forest, rows), kind="stable")[-KEPT:]
-        block = dataset.blocks[event.block]
         found.append(
             Incident(
                 event.workload,
-                block.rows[event.rows[0]].namespace,
+                event.namespace,
                 event.issue,
                 event.start,
                 np.asarray(forest.apply(rows[surest]), dtype=np.int32),

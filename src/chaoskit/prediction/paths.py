@@ -48,9 +48,7 @@ class Paths:
             value[:, failing] / value.sum(axis=1),
         )
 
-    def steps(
-        self, rows: Floats
-    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
+    def steps(self, rows: Floats) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
         """Step by step down all trees: which rows move, by which feature, and how the share changes."""
         row = np.repeat(np.arange(len(rows)), len(self.first))
         here = np.tile(self.first, len(rows))

@@ -1,4 +1,4 @@
-"""The newest moments of what is collected piece by piece: what comes late fills gaps, what is old falls out."""
+"""The newest moments of what is collected piece by piece: what comes late fills gaps, what is old goes."""
 
 from __future__ import annotations
 

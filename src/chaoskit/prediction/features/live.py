@@ -1,7 +1,8 @@
 """The same statistics by running sums: one push per moment, at a cost that does not grow with the windows.
 
 Samples are kept as they were measured, in single precision; sums of them are double. Running sums drift, so
-they are made anew from the kept samples every `REBUILD` pushes. Pods may come and go: a row is kept while any of its samples is within the lookback.
+they are made anew from the kept samples every `REBUILD` pushes. Pods may come and go: a row is kept while any
+of its samples is within the lookback.
 """
 
 from __future__ import annotations
@@ -146,17 +147,17 @@ class Live:
         """These samples [row, signal, moment] were the last ones; the newest is number `sample`."""
         self._head, self._sample = self._size - 1, sample
         for rows in self._pieces():
-            self._load_rows(rows, np.moveaxis(seen[rows], -1, 0))
+            self._load_rows(rows, np.moveaxis(seen[rows], -1, 0), sample)
         self._rebuild()
         self._refresh()
 
-    def _load_rows(self, rows: slice, by_time: Floats) -> None:
+    def _load_rows(self, rows: slice, by_time: Floats, sample: int) -> None:
         """The same of some rows [moment, row, signal]: their samples, and the summaries of whole blocks."""
         shape, length = self._shape, len(by_time)
         for ring, kind in zip(self._rings, (self._gauge, self._counter, self._flag), strict=False):
             ring[self._size - length :, rows] = by_time[:, :, kind]
         self._there[self._size - length :, rows] = ~np.isnan(by_time).all(axis=2)
-        complete = by_time[: max(0, length - self._sample % shape.block - 1), :, self._gauge]
+        complete = by_time[: max(0, length - sample % shape.block - 1)][:, :, self._gauge]
         blocks = self._blocks[0].shape[-1]
         kept = complete[-blocks * shape.block :]
         padded = np.full((blocks * shape.block, *complete.shape[1:]), np.nan)
