@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -240,7 +241,7 @@ def collect(
     found: list[tuple[Series, ...]] = []
     for number, signal in enumerate(usable):
         try:
-            found.append(metrics.range(signal, start, end, step=step, where=where))
+            found.append(_single(metrics.range(signal, start, end, step=step, where=where)))
         except QueryRefused as refused:
             listen(events.Warned(end, f"signal {signal.name} is missing: {refused.message}"))
             found.append(())
@@ -263,6 +264,11 @@ def collect(
     first = int(np.argmax(present(values).any(axis=0)))
     begin = start.astimezone(UTC) + timedelta(seconds=first * step)
     return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),)).sampled()
+
+
+def _single(series: Iterable[Series]) -> tuple[Series, ...]:
+    """The same in single precision, as it is kept: half the memory while the other signals are asked for."""
+    return tuple(replace(each, values=array("f", each.values)) for each in series)
 
 
 def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:

@@ -147,11 +147,12 @@ def _baselines(gauges: Array, block: Block, shape: Shape, moments: NDArray[np.in
     padded[..., offset : offset + length] = gauges
     made = st.block_summary(padded.reshape(*gauges.shape[:2], total, shape.block))
     before = shape.count + shape.lag - 1
+    asked, place = np.unique((moments + offset) // shape.block, return_inverse=True)
     windows = tuple(
-        _windows(part, before, shape.count, total, 0.0 if n == 0 else np.nan) for n, part in enumerate(made)
+        _windows(part, before, shape.count, total, 0.0 if n == 0 else np.nan)[..., asked, :]
+        for n, part in enumerate(made)
     )
-    found = st.baseline(windows, shape.minute)
-    return found.picked((moments + offset) // shape.block)
+    return st.baseline(windows, shape.minute).picked(place)
 
 
 def _windows(part: Array, before: int, count: int, total: int, nothing: float) -> Array:
