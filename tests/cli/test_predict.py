@@ -45,6 +45,7 @@ def test_all_namespaces_are_told_with_their_names(chaoskit: CommandLine) -> None
     lines = ended.out.splitlines()
     assert lines[1].split()[:2] == ["NAMESPACE", "WORKLOAD"]
     assert lines[2].startswith("shop  ")
+    assert lines[-1] == "next  chaoskit train -A"
     shop = chaoskit("predict", "-n", "shop", "-o", "json").json["predictions"]
     every = chaoskit("predict", "-A", "-n", "default", "-o", "json").json["predictions"]
     assert {each["target"] for each in shop} == {e["target"] for e in every if e["namespace"] == "shop"}

@@ -186,11 +186,11 @@ def _alike(found: Sequence[PredictionRecord]) -> Iterator[str]:
 
 
 def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool) -> None:
-    place = f"-n {found[0].namespace}"
+    place = "-A" if everywhere else f"-n {found[0].namespace}"
     if found[0].probability is None:
         next_step(out, f"chaoskit train {place}")
     else:
-        next_step(out, f"chaoskit generate {'-A' if everywhere else place} --top 3 --out experiments")
+        next_step(out, f"chaoskit generate {place} --top 3 --out experiments")
 
 
 def _named(each: PredictionRecord | Silent, outlook: Outlook) -> str:

@@ -209,7 +209,8 @@ class _Seen:
         spec = Spec("window", self.model.spec.step, self.model.spec.signals)
         recent = self.block.cut(max(0, self.block.length - spec.shape.reach), self.block.length)
         few = replace(recent, rows=tuple(recent.rows[row] for row in rows), values=recent.values[list(rows)])
-        return features.told_by(self.signs[rows, -1], features.unusual(few, spec)[:, :, -1])
+        newest = np.array([few.length - 1])
+        return features.told_by(self.signs[rows, -1], features.unusual(few, spec, newest)[:, :, 0])
 
     @property
     def recent(self) -> Block:

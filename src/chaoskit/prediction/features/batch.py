@@ -39,23 +39,24 @@ def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
     return out
 
 
-def unusual(block: Block, wanted: Spec) -> Floats:
-    """How far every signal is from usual [row, signal, moment], with no bound; NaN where that is not known.
+def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
+    """How far every signal is from usual at these moments [row, signal, moment], with no bound.
 
+    NaN where that is not known.
     Of a gauge the deviation from its baseline in usual spreads, of a counter its growth over five minutes,
     of a flag its change.
     """
-    out = np.full(block.values.shape, np.nan, dtype=np.float32)
+    out = np.full((*block.values.shape[:2], len(moments)), np.nan, dtype=np.float32)
     gauges, counters, flags = (wanted.of_kind(*k) for k in (("gauge", "ratio"), ("counter",), ("flag",)))
-    many = max(1, CELLS // max(1, len(wanted.signals) * block.length))
+    many = max(1, CELLS // 8 // max(1, len(wanted.signals) * block.length))
     for first in range(0, len(block.rows), many):
         rows = slice(first, first + many)
         values = block.values[rows].astype(np.float64)
-        out[rows, gauges] = _deviations(values[:, gauges], block, wanted)
+        out[rows, gauges] = _deviations(values[:, gauges], block, wanted, moments)
         grown = st.rolled(st.increase(values[:, counters], wanted.shape.quarter)[0], wanted.shape.brief)
-        out[rows, counters] = np.where(st.missing(values[:, counters]), np.nan, grown)
+        out[rows, counters] = np.where(st.missing(values[:, counters]), np.nan, grown)[..., moments]
         changed = st.change(values[:, flags], wanted.shape.quarter)
-        out[rows, flags] = np.where(st.missing(values[:, flags]), np.nan, changed)
+        out[rows, flags] = np.where(st.missing(values[:, flags]), np.nan, changed)[..., moments]
     return out
 
 
@@ -68,11 +69,11 @@ def told_by(signs: Floats, apart: Floats) -> Floats:
     return np.concatenate([signs, signed.astype(np.float32)], axis=-1)
 
 
-def _deviations(gauges: Array, block: Block, wanted: Spec) -> Array:
-    base = _baselines(gauges, block, wanted.shape, np.arange(block.length))
+def _deviations(gauges: Array, block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Array:
+    base = _baselines(gauges, block, wanted.shape, moments)
     floor = window.floors([wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")])
     with np.errstate(invalid="ignore"):
-        return np.where(base.known, (gauges - base.middle) / window.scales(base, floor), np.nan)
+        return np.where(base.known, (gauges[..., moments] - base.middle) / window.scales(base, floor), np.nan)
 
 
 def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
