@@ -6,6 +6,7 @@ carry the same one.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import secrets
 import time
@@ -24,15 +25,14 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.redaction import redacted
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_CROCKFORD = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUV", b"0123456789abcdefghjkmnpqrstvwxyz")
 
 
 def new_id(at: datetime | None = None) -> str:
     """A new id of 16 lower-case letters and digits; ids sort by time (Crockford's base 32, as ULID does)."""
-    millis = int((at.timestamp() if at else time.time()) * 1000)
-    head = "".join(_ALPHABET[(millis >> shift) & 31] for shift in range(40, -1, -5))
-    tail = secrets.randbits(35)
-    return head + "".join(_ALPHABET[(tail >> shift) & 31] for shift in range(30, -1, -5))
+    millis = int((at.timestamp() if at else time.time()) * 1000) & (1 << 45) - 1
+    whole = (millis << 35 | secrets.randbits(35)).to_bytes(10)
+    return base64.b32hexencode(whole).translate(_CROCKFORD).decode()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ import pytest
 from chaoskit.flows.foreseeing import AGAIN
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.calibration import Curve
-from chaoskit.prediction.dataset import Block, Dataset, Row, latest
+from chaoskit.prediction.dataset import Block, Dataset, Row
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Following, Live, Spec
 from chaoskit.prediction.forest import Lesson, Options, fit, score
@@ -31,6 +31,7 @@ from chaoskit.prediction.joined import Join
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.predictor import history as history_of
 from chaoskit.prediction.predictor import predict
+from chaoskit.prediction.recent import Recent
 from chaoskit.prediction.training import Model
 from chaoskit.records import PredictionRecord
 from chaoskit.signals import known
@@ -191,7 +192,8 @@ class Cluster:
         self.rows = tuple(Row("shop", f"deployment/app-{n // 3}", f"app-{n // 3}-{n}") for n in range(PODS))
         self.random = np.random.default_rng(1)
         self.following = Following(AGAIN + 1)
-        self.window = self._measured(self.length)
+        self.recent = Recent(self.length)
+        self.recent.take(self._measured(self.length))
         self.look()
 
     def _measured(self, count: int) -> Dataset:
@@ -205,9 +207,8 @@ class Cluster:
     def look(self) -> tuple[PredictionRecord, ...]:
         """What is told after the next scrape."""
         self.moment += 1
-        self.window = latest(self.window, self._measured(AGAIN + 2), self.length)
-        now = self.window.blocks[0].end
-        return predict(self.model, self.window, now=now, compute=self.following.compute)
+        window = self.recent.take(self._measured(AGAIN + 2))
+        return predict(self.model, window, now=window.blocks[0].end, compute=self.following.compute)
 
 
 @pytest.fixture(scope="module")
@@ -262,4 +263,4 @@ def test_a_process_that_follows_a_thousand_pods_stays_small() -> None:
         "print(resident())"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(found.stdout) < 600 * 2**20
+    assert int(found.stdout) < 300 * 2**20

@@ -40,6 +40,14 @@ def test_a_namespace_that_does_not_exist_is_said_and_4(chaoskit: CommandLine) ->
     assert "rights" not in checks
 
 
+def test_all_namespaces_can_be_looked_at(chaoskit: CommandLine) -> None:
+    checks = chaoskit("doctor", "-A", "-n", "nowhere", "-o", "json").json["checks"]
+    words = {each["name"]: each["words"] for each in checks}
+    assert words["rights"].endswith("needs in all namespaces")
+    assert words["experiments"].startswith("the cluster has ")
+    assert "signals have samples" in words["prometheus"]
+
+
 @pytest.mark.usefixtures("left")
 def test_a_run_that_was_left_behind_is_told_with_what_finishes_it(chaoskit: CommandLine) -> None:
     told = "chaos 1dead in namespace default seems dead"

@@ -39,6 +39,19 @@ def test_labels_choose_workloads(chaoskit: CommandLine) -> None:
     }  # fmt: skip
 
 
+def test_all_namespaces_are_told_with_their_names(chaoskit: CommandLine) -> None:
+    ended = chaoskit("predict", "-A")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert lines[1].split()[:2] == ["NAMESPACE", "WORKLOAD"]
+    assert lines[2].startswith("shop  ")
+    assert lines[-1] == "next  chaoskit train -A"
+    shop = chaoskit("predict", "-n", "shop", "-o", "json").json["predictions"]
+    every = chaoskit("predict", "-A", "-n", "default", "-o", "json").json["predictions"]
+    assert {each["target"] for each in shop} == {e["target"] for e in every if e["namespace"] == "shop"}
+    assert chaoskit("predict", "-A", "--scorecard", "-o", "json").json["scores"][0]["model"] == "rules"
+
+
 def test_it_goes_on_look_after_look_as_lines_of_json_and_metrics(chaoskit: CommandLine) -> None:
     with scripted(lambda asked: Answer(200)) as manager:
         ended = chaoskit(
@@ -74,6 +87,8 @@ def test_labels_that_no_workload_has_are_4(chaoskit: CommandLine, gate: tuple[ob
 def test_options_that_do_not_belong_together_are_2(chaoskit: CommandLine) -> None:
     assert chaoskit("predict", "--rounds", 2).code == 2
     assert chaoskit("predict", "--data", "x", "--mapping", "y", "--watch").code == 2
+    assert chaoskit("predict", "--data", "x", "--mapping", "y", "-A").code == 2
+    assert chaoskit("train", "--data", "x", "--mapping", "y", "-A").code == 2
 
 
 def test_an_alertmanager_that_is_away_is_a_warning(chaoskit: CommandLine) -> None:

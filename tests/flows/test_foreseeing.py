@@ -29,7 +29,8 @@ from chaoskit.ports.cluster import Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health, Silent
-from chaoskit.prediction.dataset import Block, Row, latest
+from chaoskit.prediction.dataset import Block, Row
+from chaoskit.prediction.recent import Recent, latest
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Vote
 from chaoskit.signals import BY_NAME
@@ -156,6 +157,57 @@ def test_the_newer_word_counts_and_rows_come_and_go() -> None:
     assert [row.pod for row in latest(joined, block(9, [7], "a"), 2).blocks[0].rows] == ["a"]
 
 
+def test_what_is_written_on_says_what_is_joined_anew() -> None:
+    """Late samples, gaps, pods that come and go, and an array that is full: look after look the same."""
+    random, recent, joined = np.random.default_rng(4), Recent(12), None
+    for look in range(80):
+        start = 3 * look + (40 if look > 60 else 0)
+        names = [f"pod-{n}" for n in range(6) if n < 4 or (look // 20) % 2 == n - 4]
+        new = block(start, [0.0] * 5, *names[: 4 if look % 7 == 3 else 6])
+        new.blocks[0].values[:] = random.random(new.blocks[0].values.shape)
+        new.blocks[0].values[random.random(new.blocks[0].values.shape) < 0.3] = np.nan
+        joined = new if joined is None else latest(joined, new, 12)
+        (found,), (wanted,) = recent.take(new).blocks, joined.blocks
+        assert (found.rows, found.start) == (wanted.rows, wanted.start)
+        np.testing.assert_array_equal(found.values, wanted.values)
+
+
+class Twins(Prometheus):
+    """The cart of the shop, and one of the same name in the bank that keeps well; the cluster's DNS."""
+
+    def range(self, *asked: Any, **options: Any) -> tuple[Series, ...]:
+        assert options["where"] == {}
+        found = super().range(*asked, **options)
+        well = array("d", [1.0] * (len(found[0].values) if found else 0))
+        others = [CART | {"namespace": each} for each in ("bank", "kube-system")]
+        return tuple(
+            more for each in found for more in (each, *(replace(each, labels=o, values=well) for o in others))
+        )
+
+
+def everywhere(minute: int, selector: str = "") -> Outlook:
+    looking = lookout(Twins(), ManualClock(T0 + timedelta(minutes=minute)), [])
+    looking.namespace, looking.selector = "", selector
+    cluster = Deployments({"cart": 1}, namespace="bank")
+    looking.world = replace(
+        looking.world, cluster=cast("Any", cluster), limits=Limits(protected=("kube-system",))
+    )
+    return looking.look()
+
+
+def test_in_all_namespaces_workloads_of_one_name_are_told_apart() -> None:
+    seen = everywhere(63)
+    found = [(each.namespace, each.target, each.alarmed) for each in seen.predictions]
+    assert found == [("shop", "deployment/cart", True), ("bank", "deployment/cart", False)]
+    assert seen.everywhere
+
+
+def test_labels_choose_within_their_namespace() -> None:
+    assert [each.namespace for each in everywhere(63, "app=cart").predictions] == ["bank"]
+    with pytest.raises(NotFound, match="no workload of any namespace has the labels app=cat"):
+        everywhere(63, "app=cat")
+
+
 class Stopping(Prometheus):
     """The cart's samples end at 12:50; those of a database go on."""
 
@@ -179,10 +231,15 @@ class Deployments:
 
     replicas: dict[str, int]
     name: str = "kind"
+    namespace: str = "shop"
 
     def list(self, kind: Kind, namespace: str, *, labels: str = "") -> Any:
-        bodies = [{"metadata": {"name": name}, "spec": {"replicas": n}} for name, n in self.replicas.items()]
-        return SimpleNamespace(items=bodies if kind == kube.DEPLOYMENT and not labels else [])
+        assert namespace in {"", self.namespace}
+        bodies = [
+            {"metadata": {"name": name, "namespace": self.namespace}, "spec": {"replicas": n}}
+            for name, n in self.replicas.items()
+        ]
+        return SimpleNamespace(items=bodies if kind == kube.DEPLOYMENT and labels in {"", "app=cart"} else [])
 
 
 def stopped(replicas: dict[str, int], selector: str = "") -> Outlook:

@@ -9,8 +9,9 @@ import pytest
 
 from chaoskit import errors, events
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.prediction.dataset import Dataset, collect, latest
+from chaoskit.prediction.dataset import Dataset, collect
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.recent import latest
 from chaoskit.signals import BY_NAME
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,8 +35,9 @@ class Recorded:
         step: int = 0,
         where: Mapping[str, str] | None = None,
     ) -> tuple[Series, ...]:
-        assert where == {"namespace": "shop"}
-        found = self.series.get(signal.name, [])
+        assert set(where or {}) <= {"namespace"}
+        place = (where or {}).get("namespace")
+        found = [each for each in self.series.get(signal.name, []) if place in {None, each[0]["namespace"]}]
         return tuple(Series(labels, start, step, array("d", values)) for labels, values in found)
 
     def instant(
@@ -48,12 +50,16 @@ class Recorded:
 
 
 def collected(
-    series: Mapping[str, list[tuple[dict[str, str], list[float]]]], heard: list[events.Event] | None = None
+    series: Mapping[str, list[tuple[dict[str, str], list[float]]]],
+    heard: list[events.Event] | None = None,
+    namespace: str = "shop",
 ) -> Dataset:
     wanted = tuple(BY_NAME[name] for name in (*series, "node_cpu"))
     end = START + timedelta(minutes=2)
     listen = heard.append if heard is not None else events.ignore
-    return collect(Recorded(series), START, end, "shop", wanted=wanted, listen=listen)
+    return collect(
+        Recorded(series), START, end, namespace, wanted=wanted, without={"kube-system"}, listen=listen
+    )
 
 
 def test_each_pod_has_its_own_values_and_gaps_stay_open() -> None:
@@ -70,6 +76,17 @@ def test_a_workloads_value_counts_for_each_pod_while_the_pod_is_there() -> None:
         {"cpu_usage": [(POD, [1, 1, NAN])], "replicas_unavailable": [(workload, [0.5, 0.5, 0.5])]}
     )
     np.testing.assert_array_equal(data.blocks[0].values[0, 1], [0.5, 0.5, NAN])
+
+
+def test_namespaces_are_told_apart_and_protected_ones_left_out() -> None:
+    """A pod and a workload of the same name in another namespace have values of their own."""
+    twin, dns = POD | {"namespace": "bank"}, POD | {"namespace": "kube-system"}
+    workload = {"namespace": "shop", "workload": "cart", "workload_kind": "deployment"}
+    pods = [(POD, [1.0, 1.0, 1.0]), (twin, [2.0, 2.0, 2.0]), (dns, [3.0, 3.0, 3.0])]
+    short = [(workload, [0.5, 0.5, 0.5]), (workload | {"namespace": "bank"}, [0.0, 0.0, 0.0])]
+    (block,) = collected({"cpu_usage": pods, "replicas_unavailable": short}, namespace="").blocks
+    assert [row.namespace for row in block.rows] == ["bank", "shop"]
+    assert block.values[:, :, 0].tolist() == [[2.0, 0.0], [1.0, 0.5]]
 
 
 def test_it_begins_where_the_samples_do() -> None:
@@ -132,6 +149,8 @@ def test_collecting_tells_how_far_it_is() -> None:
 def test_a_namespace_without_samples_cannot_be_collected() -> None:
     with pytest.raises(errors.CannotStart, match="namespace shop"):
         collected({"cpu_usage": []})
+    with pytest.raises(errors.CannotStart, match="in any namespace"):
+        collected({"cpu_usage": [(POD | {"namespace": "kube-system"}, [1, 1, 1])]}, namespace="")
 
 
 def test_a_thinner_grid_keeps_the_newest_sample_of_each_stretch() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from tests.prediction.conftest import leaking
+from tests.prediction.conftest import leaking, tiny
 
 from chaoskit import errors
 from chaoskit.prediction import baselines, card, features, folds, page
@@ -122,12 +122,10 @@ def test_data_without_failures_cannot_judge(trained: Trained, world: World) -> N
         evaluate(trained, label(healthy, Target()))
 
 
-def test_too_few_failures_for_a_held_out_end_are_judged_out_of_fold_and_said_so(
-    leaks: Labelled, options: Callable[..., Options]
-) -> None:
+def test_too_few_failures_for_a_held_out_end_are_judged_out_of_fold_and_said_so(leaks: Labelled) -> None:
     block = leaks.dataset.blocks[0].cut(0, 300)
     short = label(replace(leaks.dataset, blocks=(block,)), Target())
-    report = build(short, options(), holdout=0.35, thorough=False, now=NOW).report
+    report = build(short, tiny(), holdout=0.35, thorough=False, now=NOW).report
     assert any("out of fold" in note for note in report.notes)
     assert report.data["hours"] == pytest.approx(4.5)
 

@@ -9,6 +9,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+from tests.prediction.conftest import tiny
 
 from chaoskit import errors
 from chaoskit.prediction import features, folds, forest, search
@@ -26,8 +27,8 @@ def table(leaks: Labelled) -> Table:
 
 
 @pytest.fixture(scope="module")
-def at_home(table: Table, options: Small) -> list[np.ndarray]:
-    return scored(table, options(recipe="evidence"))
+def at_home(table: Table) -> list[np.ndarray]:
+    return scored(table, tiny(recipe="evidence"))
 
 
 def scored(table: Table, options: Options) -> list[np.ndarray]:
@@ -35,34 +36,30 @@ def scored(table: Table, options: Options) -> list[np.ndarray]:
     return list(out_of_fold(table, sides, options))
 
 
-def test_threads_and_processes_grow_the_same_forests(
-    table: Table, options: Small, at_home: list[np.ndarray]
-) -> None:
+def test_threads_and_processes_grow_the_same_forests(table: Table, at_home: list[np.ndarray]) -> None:
     for backend in ("threading", "loky"):
-        found = scored(table, options(recipe="evidence", backend=backend, jobs=2))
+        found = scored(table, tiny(recipe="evidence", backend=backend, jobs=2))
         np.testing.assert_array_equal(found[0], at_home[0])
 
 
-def test_a_dask_cluster_grows_the_same_forests(
-    table: Table, options: Small, at_home: list[np.ndarray]
-) -> None:
+def test_a_dask_cluster_grows_the_same_forests(table: Table, at_home: list[np.ndarray]) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
     ) as cluster:
-        far = options(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
+        far = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
         np.testing.assert_array_equal(scored(table, far)[0], at_home[0])
 
 
-def test_a_dask_scheduler_that_nobody_named_is_asked_for(table: Table, options: Small) -> None:
+def test_a_dask_scheduler_that_nobody_named_is_asked_for(table: Table) -> None:
     pytest.importorskip("distributed")
     with pytest.raises(errors.InvalidInput, match="address"):
-        scored(table, options(recipe="evidence", backend="dask"))
+        scored(table, tiny(recipe="evidence", backend="dask"))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_dask_scheduler_that_does_not_answer_is_unavailable(
-    table: Table, options: Small, monkeypatch: pytest.MonkeyPatch
+    table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr(forest, "PATIENCE", "1s")
@@ -70,7 +67,7 @@ def test_a_dask_scheduler_that_does_not_answer_is_unavailable(
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(errors.Unavailable, match="does not answer"):
-            scored(table, options(recipe="evidence", backend="dask", scheduler=address))
+            scored(table, tiny(recipe="evidence", backend="dask", scheduler=address))
 
 
 def test_physics_bounds_what_a_forest_may_learn(leaks: Labelled) -> None:
@@ -96,9 +93,9 @@ def test_the_search_ends_with_its_time_and_says_what_it_tried(leaks: Labelled, o
     assert f"leaf {found.options.leaf}, splits {found.options.splits}" == best
 
 
-def test_a_search_by_trials_is_the_same_on_every_machine(leaks: Labelled, options: Small) -> None:
+def test_a_search_by_trials_is_the_same_on_every_machine(leaks: Labelled) -> None:
     slow = count(step=1000)
-    some = options(recipe="evidence", search_seconds=1, trials=3)
+    some = tiny(recipe="evidence", search_seconds=1, trials=3)
     one, other = (
         search.best(leaks, folds.everything(leaks), some, clock=clock)
         for clock in (lambda: 0.0, lambda: float(next(slow)))

@@ -18,8 +18,9 @@ from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.paths import by_tree, contributions, leaves
 from chaoskit.prediction.plain import LINEAR, STATIC
-from chaoskit.prediction.predictor import contributions, history, predict
+from chaoskit.prediction.predictor import history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings
 from chaoskit.signals import BY_NAME
@@ -143,6 +144,14 @@ def test_contributions_and_the_average_add_up_to_the_score(trained: Trained, lea
     average = np.mean([tree.tree_.value[0, 0, 1] for tree in model.failure.estimators_])
     total = contributions(model.failure, rows).sum(axis=1) + average
     np.testing.assert_allclose(total, model.scores(rows), atol=1e-5)
+    np.testing.assert_allclose(by_tree(model.failure, rows).mean(axis=1), model.scores(rows), atol=1e-6)
+    np.testing.assert_array_equal(leaves(model.failure, rows), model.failure.apply(rows))
+
+
+def test_the_classes_have_the_shares_that_their_forest_gives_them(trained: Trained) -> None:
+    model, random = trained.model, np.random.default_rng(1)
+    rows = random.random((9, model.issues.n_features_in_), dtype=np.float32)
+    np.testing.assert_allclose(model.classes(rows)[1], model.issues.predict_proba(rows), atol=1e-12)
 
 
 def test_the_wanted_history_covers_the_window_and_the_trend(trained: Trained) -> None:

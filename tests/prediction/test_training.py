@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from tests.prediction.conftest import tiny
 
 from chaoskit import errors, events
 from chaoskit.prediction import features, folds, forest
@@ -21,12 +22,10 @@ World = Callable[..., Dataset]
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
 
 
-def test_the_same_data_options_and_seed_make_the_same_model(
-    leaks: Labelled, options: Callable[..., Options]
-) -> None:
+def test_the_same_data_options_and_seed_make_the_same_model(leaks: Labelled) -> None:
     table = tabulate(leaks, features.spec(leaks.dataset))
-    one, two = (train(leaks, options(), table=table, now=NOW) for _ in range(2))
-    other = train(leaks, options(seed=8), table=table, now=NOW)
+    one, two = (train(leaks, tiny(), table=table, now=NOW) for _ in range(2))
+    other = train(leaks, tiny(seed=8), table=table, now=NOW)
     rows = table.blocks[0][:, 300:400].reshape(-1, len(table.spec.names))
     np.testing.assert_array_equal(one.scores(rows), two.scores(rows))
     assert one.join == two.join

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
-from tests.prediction.conftest import leaking
+from tests.prediction.conftest import leaking, tiny
 
 from chaoskit.prediction import features, folds, forest, witnesses
 from chaoskit.prediction.evaluation import Trained, evaluate
-from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
 
 
-def test_a_stranger_never_saw_the_workload_that_it_scores(
-    leaks: Labelled, options: Callable[..., Options]
-) -> None:
+def test_a_stranger_never_saw_the_workload_that_it_scores(leaks: Labelled) -> None:
     table = tabulate(leaks, features.spec(leaks.dataset))
     every = folds.everything(leaks)
-    found = witnesses.strangers(table, every, options())
+    found = witnesses.strangers(table, every, tiny())
     assert found is not None
     held = [name for names, _ in found.forests for name in names]
     assert sorted(held) == table.workloads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,11 +21,17 @@ app = new_app(__doc__)
 _MARKS = {"ok": "✔ ok", "warning": "! warning", "blocked": "✖ missing", "refused": "✖ denied"}
 
 
-@command(app, epilog="Examples: chaoskit doctor; chaoskit doctor -n shop -o json")
-def doctor(session: Session) -> None:
+@command(app, epilog="Examples: chaoskit doctor; chaoskit doctor -n shop -o json; chaoskit doctor -A")
+def doctor(
+    session: Session,
+    everywhere: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Rights and signals of all namespaces.")
+    ] = False,
+) -> None:
     """Check cluster, rights, Litmus, signals, store and model; say how to mend what is missing."""
     with session.connected() as runtime:
-        found = list(_look(runtime, session.asked_namespace))
+        place = "" if everywhere else runtime.namespace
+        found = list(_look(runtime, place, "" if everywhere else session.asked_namespace))
     blocked = any(each.state == "blocked" for each in found)
     outcome = Outcome.CANNOT_START if blocked else Outcome.DONE
     document = {
@@ -37,14 +43,13 @@ def doctor(session: Session) -> None:
     raise typer.Exit(outcome.exit_code)
 
 
-def _look(runtime: Runtime, place: str) -> list[Check]:
+def _look(runtime: Runtime, namespace: str, asked: str) -> list[Check]:
     from chaoskit.flows import doctor as looking
 
-    namespace = runtime.namespace
     looks = {
         "cluster": lambda: looking.cluster(runtime.cluster),
         "rights": lambda: looking.rights(runtime.cluster, namespace),
-        "dead runs": lambda: looking.dead(runtime.cluster, runtime.clock, place),
+        "dead runs": lambda: looking.dead(runtime.cluster, runtime.clock, asked),
         "litmus": lambda: looking.litmus(runtime.cluster, namespace),
         "prometheus": lambda: looking.signals(runtime.metrics, namespace),
         "store": lambda: looking.store(runtime.store),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chaoskit.flows.foreseeing import Manner, Outlook
     from chaoskit.outcome import Outcome
     from chaoskit.prediction.scoring import Score
+    from chaoskit.prediction.silence import Silent
     from chaoskit.records import PredictionRecord
 
 _QUIET = 0.05
@@ -70,9 +71,9 @@ def headline(outlook: Outlook) -> str:
 
 def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
     """The whole outlook; with `advice`, what to do next."""
-    table(out, outlook.predictions, advice=False)
+    table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere)
     for each in outlook.silent:
-        out.print(f"! {each.words}", style="yellow")
+        out.print(f"! {_of_silent(each, outlook)}", style="yellow")
     if not outlook.predictions:
         return
     for warning in (*outlook.health.stale, *outlook.health.drift, outlook.health.old):
@@ -83,7 +84,11 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
     out.print()
     out.print(_manner(outlook.manner))
     if advice:
-        _advice(out, outlook.predictions)
+        _advice(out, outlook.predictions, everywhere=outlook.everywhere)
+
+
+def _of_silent(each: Silent, outlook: Outlook) -> str:
+    return f"{each.namespace}/{each.words}" if outlook.everywhere else each.words
 
 
 def _manner(manner: Manner) -> str:
@@ -98,8 +103,13 @@ def _manner(manner: Manner) -> str:
     return f"Forecast: {ahead}." + (f" Only detected once it happens: {only}." if only else "")
 
 
-def table(out: Console, found: Sequence[PredictionRecord], *, advice: bool = True) -> None:
-    """Each workload that matters on a line, the others counted; with `advice`, what to do next."""
+def table(
+    out: Console, found: Sequence[PredictionRecord], *, advice: bool = True, everywhere: bool = False
+) -> None:
+    """Each workload that matters on a line, the others counted; with `advice`, what to do next.
+
+    With `everywhere` it says the namespaces too.
+    """
     if not found:
         out.print("no workload has signals here")
         return
@@ -109,13 +119,15 @@ def table(out: Console, found: Sequence[PredictionRecord], *, advice: bool = Tru
     shown = [each for each in found if not _quiet(each)] or list(found[:3])
     horizon = first.horizon_minutes
     head = f"fails within {horizon:g} min" if horizon else "is failing"
-    rows = [_row(each) for each in shown]
-    columns(out, ("workload", head, "trend 1 h", "likely", "why"), rows, wrap=4)
+    lead = ("namespace",) if everywhere else ()
+    heads = (*lead, "workload", head, "trend 1 h", "likely", "why")
+    rows = [((each.namespace,) if everywhere else ()) + _row(each) for each in shown]
+    columns(out, heads, rows, wrap=len(heads) - 1)
     if len(found) > len(shown):
         quiet = "quiet" if first.probability is None else f"under {percent(_QUIET)}"
         out.print(f"{len(found) - len(shown)} others {quiet}")
     if advice:
-        _advice(out, found)
+        _advice(out, found, everywhere=everywhere)
 
 
 def _row(record: PredictionRecord) -> tuple[str, ...]:
@@ -173,12 +185,17 @@ def _alike(found: Sequence[PredictionRecord]) -> Iterator[str]:
             )
 
 
-def _advice(out: Console, found: Sequence[PredictionRecord]) -> None:
-    namespace = found[0].namespace
+def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool) -> None:
+    place = "-A" if everywhere else f"-n {found[0].namespace}"
     if found[0].probability is None:
-        next_step(out, f"chaoskit train -n {namespace}")
+        next_step(out, f"chaoskit train {place}")
     else:
-        next_step(out, f"chaoskit generate -n {namespace} --top 3 --out experiments")
+        next_step(out, f"chaoskit generate {place} --top 3 --out experiments")
+
+
+def _named(each: PredictionRecord | Silent, outlook: Outlook) -> str:
+    """The workload, with its namespace where there are several."""
+    return f"{each.namespace}/{each.target}" if outlook.everywhere else each.target
 
 
 @contextmanager
@@ -229,11 +246,11 @@ class _Changes:
         if outlook.health.words != self._health:
             self._health = outlook.health.words
             self._session.say(headline(outlook))
-        now = {each.target: "; ".join(each.reasons) for each in outlook.predictions if each.alarmed}
-        silent = {each.target: each.words for each in outlook.silent}
+        now = {_named(each, outlook): "; ".join(each.reasons) for each in outlook.predictions if each.alarmed}
+        silent = {_named(each, outlook): _of_silent(each, outlook) for each in outlook.silent}
         at = f"{outlook.at:%H:%M:%S}"
         if self._alarmed is None:
-            table(self._out, outlook.predictions, advice=False)
+            table(self._out, outlook.predictions, advice=False, everywhere=outlook.everywhere)
         else:
             for target in now.keys() - self._alarmed.keys():
                 self._out.print(f"{at}  alarm      {target}  {now[target]}")

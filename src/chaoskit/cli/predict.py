@@ -30,12 +30,16 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Examples: chaoskit predict -n shop; chaoskit predict -n shop -l tier=backend --watch; "
+    epilog="Examples: chaoskit predict -n shop; chaoskit predict -A; "
+    "chaoskit predict -n shop -l tier=backend --watch; "
     "chaoskit predict -n shop --fail-above 0.8 -o json; "
     "chaoskit predict -n shop --watch --alertmanager http://localhost:9093",
 )
 def predict(
     session: Session,
+    everywhere: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="In all namespaces but protected ones.")
+    ] = False,
     model: Annotated[str, typer.Option(help="Ask this model instead of the promoted one.")] = "",
     selector: Annotated[
         str, typer.Option("-l", "--selector", help="Only workloads with these labels.", metavar="LABELS")
@@ -78,14 +82,14 @@ def predict(
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     if scorecard:
-        _scorecard(session, hours)
+        _scorecard(session, hours, everywhere=everywhere)
         return
     gate = Gate(fail_above, on_alarm=fail_on_alarm)
     if not watch and (rounds or listen):
         raise InvalidInput("--rounds and --listen belong to --watch", hint="add --watch")
     if data or mapping:
-        if watch or selector or alertmanager or export:
-            raise InvalidInput("files are neither watched, nor chosen by labels, nor exported")
+        if watch or selector or everywhere or alertmanager or export:
+            raise InvalidInput("files are neither watched, nor chosen by namespace or labels, nor exported")
         outlook = _from_files(session, data, mapping, model, at)
         session.say(outlooks.headline(outlook))
         _end(session, outlook, gate)
@@ -97,9 +101,8 @@ def predict(
         runtime = stack.enter_context(session.connected())
         hear = stack.enter_context((_undrawn(session) if watch else session).listening())
         heard, write = _metrics(session, stack, hear, listen, export)
-        lookout = AIChaosEngine(runtime.world).lookout(
-            runtime.namespace, model=asked, selector=selector, listen=heard
-        )
+        place = "" if everywhere else runtime.namespace
+        lookout = AIChaosEngine(runtime.world).lookout(place, model=asked, selector=selector, listen=heard)
         push = _pushing(alertmanager, lookout, hear)
 
         def tell(outlook: Outlook) -> None:
@@ -114,13 +117,14 @@ def predict(
     _end(session, outlook, gate)
 
 
-def _scorecard(session: Session, hours: float) -> None:
+def _scorecard(session: Session, hours: float, *, everywhere: bool) -> None:
     from datetime import timedelta
 
     from chaoskit.flows.scoring import scorecard
 
     with session.connected() as runtime:
-        found = scorecard(runtime.world, runtime.namespace, timedelta(hours=hours))
+        place = "" if everywhere else runtime.namespace
+        found = scorecard(runtime.world, place, timedelta(hours=hours))
     document = {"hours": hours, "scores": [dict(each.document) for each in found]}
     emit(session, "scorecard", document, lambda out: outlooks.scores(out, found))
 
@@ -183,7 +187,8 @@ def _from_files(
     window = dataset.until(now)
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)
-    return Outlook(now, found, manner(chosen), health, prediction.silent(window, now))
+    several = len({each.namespace for each in found}) > 1
+    return Outlook(now, found, manner(chosen), health, prediction.silent(window, now), everywhere=several)
 
 
 def _watch(

@@ -13,6 +13,7 @@ import typer
 from chaoskit.cli import measured
 from chaoskit.cli.render import emit, next_step
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,11 +49,14 @@ class Chaos(StrEnum):
 
 @command(
     app,
-    epilog="Examples: chaoskit train -n shop --hours 168; "
+    epilog="Examples: chaoskit train -n shop --hours 168; chaoskit train -A --hours 168; "
     "chaoskit train --data metrics/ --mapping examples/data/sockshop-k8s.yaml",
 )
 def train(
     session: Session,
+    everywhere: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces but protected ones.")
+    ] = False,
     hours: Annotated[
         float, typer.Option(min=1, help="How many hours of Prometheus' past to learn from.")
     ] = 24.0,
@@ -119,10 +123,12 @@ def train(
         scheduler=scheduler,
     )
     wanted = _Wanted(name, options, objectives, chaos, promote, thorough)
+    if everywhere and (data or mapping):
+        raise InvalidInput("of files every namespace is learned", hint="leave -A out")
     fitted = (
         _from_files(session, data, mapping, wanted)
         if data or mapping
-        else _from_prometheus(session, hours, wanted)
+        else _from_prometheus(session, hours, wanted, everywhere=everywhere)
     )
     if out is not None:
         command_ = {
@@ -177,14 +183,14 @@ def _from_files(session: Session, data: list[Path] | None, mapping: Path | None,
         )
 
 
-def _from_prometheus(session: Session, hours: float, wanted: _Wanted) -> Fitted:
+def _from_prometheus(session: Session, hours: float, wanted: _Wanted, *, everywhere: bool) -> Fitted:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     # A namespace's recent past has few failures: larger forests would say the same, later.
     short = replace(wanted.options, trees=100, fold_trees=50, most_rows=8_000)
     with session.connected() as runtime, session.listening() as listen:
         return AIChaosEngine(runtime.world).train(
-            runtime.namespace,
+            "" if everywhere else runtime.namespace,
             timedelta(hours=hours),
             base=wanted.name,
             options=short,

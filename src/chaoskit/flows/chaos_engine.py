@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _STEADY = ("error_ratio", "latency_p95", "memory_usage", "db_pool_usage", "fs_usage")
 """Signals that conditions of generated experiments are made of."""
 
+EVERYWHERE = "all"
+"""The first part of the name of a model that learned from all namespaces."""
+
 
 class AIChaosEngine:
     """Learns from a cluster's metrics, predicts failures, generates experiments and runs them.
@@ -48,10 +51,14 @@ class AIChaosEngine:
     def collect(
         self, namespace: str, length: timedelta, *, step: int = 60, listen: Listener = ignore
     ) -> Dataset:
-        """The signals of a namespace over the last `length`, on a grid of `step` seconds."""
-        now = self._world.clock.now()
+        """The signals of a namespace over the last `length`, on a grid of `step` seconds.
+
+        Namespace "" means all but protected ones.
+        """
+        world, now = self._world, self._world.clock.now()
+        without = () if namespace else world.limits.protected
         return prediction.collect(
-            self._world.measured, now - length, now, namespace, step=step, listen=listen
+            world.measured, now - length, now, namespace, step=step, without=without, listen=listen
         )
 
     def train(
@@ -69,6 +76,7 @@ class AIChaosEngine:
     ) -> Fitted:
         """A model of the namespace's last `length` was trained, judged, kept and, if it earned it, promoted.
 
+        Namespace "" means all but protected ones.
         Past runs and recoveries of the store are labels. Chaos windows are masked or, with `chaos` "label",
         failures of their fault's class, exactly while they last; they are never silently healthy.
         `objectives` say what in the history is a failure.
@@ -76,7 +84,7 @@ class AIChaosEngine:
         return learning.fit(
             self.collect(namespace, length, listen=listen),
             models=self._world.models,
-            base=base or namespace,
+            base=base or namespace or EVERYWHERE,
             options=options,
             extra=learning.labels_of(self._world),
             chaos=chaos,
@@ -93,6 +101,7 @@ class AIChaosEngine:
     ) -> tuple[PredictionRecord, ...]:
         """How likely each workload of the namespace is to fail, riskiest first; kept in the store.
 
+        Namespace "" means all but protected ones.
         Without a promoted model (or one named) plain rules answer, without probabilities.
         """
         return self.outlook(namespace, model=model, listen=listen).predictions
@@ -106,7 +115,10 @@ class AIChaosEngine:
     def lookout(
         self, namespace: str, *, model: str = "", selector: str = "", listen: Listener = ignore
     ) -> Lookout:
-        """What looks at a namespace again and again, and remembers what it has measured."""
+        """What looks at a namespace again and again, and remembers what it has measured.
+
+        Namespace "" means all but protected ones.
+        """
         loaded = learning.chosen(self._world.models, model, key=self._world.model_key)
         return Lookout(self._world, namespace, loaded, selector, listen)
 

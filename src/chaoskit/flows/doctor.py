@@ -54,8 +54,8 @@ def cluster(found: Cluster) -> Iterator[Check]:
 
 
 def rights(found: Cluster, namespace: str) -> Iterator[Check]:
-    """What the caller may do of what `run` asks for and, needed by fewer people, `recover`."""
-    if absent(found, namespace):
+    """What the caller may do of what `run` asks for and, needed by fewer people, `recover`; "": in any."""
+    if namespace and absent(found, namespace):
         yield Check("namespace", "blocked", f"there is no namespace {namespace}", "-n names another")
         return
     yield _permitted(found, "run", namespace, checks.needs_of_every_run(namespace, [namespace]), "blocked")
@@ -80,9 +80,13 @@ def _permitted(
         words = f"{command}: you may not {', '.join(denied)}"
         return Check("rights", without, words, _MENDS[command])
     if "unknown" in answers.values():
-        words = f"{command}: whether you may do what it needs in namespace {namespace} cannot be known"
+        words = f"{command}: whether you may do what it needs in {_place(namespace)} cannot be known"
         return Check("rights", "warning", words)
-    return Check("rights", "ok", f"you may do what {command} needs in namespace {namespace}")
+    return Check("rights", "ok", f"you may do what {command} needs in {_place(namespace)}")
+
+
+def _place(namespace: str) -> str:
+    return f"namespace {namespace}" if namespace else "all namespaces"
 
 
 def absent(found: Cluster, namespace: str) -> bool:
@@ -106,18 +110,19 @@ def dead(found: Cluster, clock: Clock, namespace: str) -> Iterator[Check]:
 
 
 def litmus(found: Cluster, namespace: str) -> Iterator[Check]:
-    """Litmus and its operator are there, and the namespace has ChaosExperiments."""
+    """Litmus and its operator are there, and the namespace (with "", one of all) has ChaosExperiments."""
     yield from checks.litmus(found)
-    names = [body["metadata"]["name"] for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items]
+    place = f"namespace {namespace}" if namespace else "the cluster"
+    names = {body["metadata"]["name"] for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items}
     if names:
-        yield Check("experiments", "ok", f"namespace {namespace} has {', '.join(sorted(names))}")
+        yield Check("experiments", "ok", f"{place} has {', '.join(sorted(names))}")
     else:
-        words = f"namespace {namespace} has no ChaosExperiment: an engine there would hang for ever"
+        words = f"{place} has no ChaosExperiment: an engine there would hang for ever"
         yield Check("experiments", "blocked", words, "install the ChaosExperiments of Litmus' charts there")
 
 
 def signals(found: MetricsSource | None, namespace: str) -> Iterator[Check]:
-    """Which signals have a sample in the namespace; what is absent cannot be learned or predicted from."""
+    """Which signals have a sample in the namespace ("": in any); without, nothing is learned or predicted."""
     if found is None:
         yield Check(
             "prometheus", "warning", "none is configured: no training, no prediction", "--prometheus URL"
@@ -136,7 +141,8 @@ def signals(found: MetricsSource | None, namespace: str) -> Iterator[Check]:
 
 
 def _sampled(found: MetricsSource, signal: Signal, namespace: str) -> bool:
-    return bool(found.instant(signal, None if signal.scope == "node" else {"namespace": namespace}))
+    everywhere = signal.scope == "node" or not namespace
+    return bool(found.instant(signal, None if everywhere else {"namespace": namespace}))
 
 
 def store(found: Store) -> Iterator[Check]:

@@ -19,6 +19,7 @@ from chaoskit.records import PredictionRecord
 if TYPE_CHECKING:
     from chaoskit.prediction import Dataset, Health, Model, Silent
     from chaoskit.prediction.features import Following
+    from chaoskit.prediction.recent import Recent
 
 RULES_STEP = 60
 """Seconds between two samples where no model says otherwise."""
@@ -63,7 +64,8 @@ class Manner:
 class Outlook:
     """What is foreseen at one moment, riskiest first, by whom, and what speaks against it.
 
-    Of the `silent` nothing can be said: they should run, but their samples have stopped.
+    Of the `silent` nothing can be said: they should run, but their samples have stopped. `everywhere` says
+    that more than one namespace was looked at.
     """
 
     at: datetime
@@ -71,6 +73,7 @@ class Outlook:
     manner: Manner
     health: Health
     silent: tuple[Silent, ...] = ()
+    everywhere: bool = False
 
 
 def manner(model: tuple[str, Model] | None) -> Manner:
@@ -98,6 +101,7 @@ def manner(model: tuple[str, Model] | None) -> Manner:
 class Lookout:
     """Looks at one namespace; what it has measured it keeps, so that only what is new is asked for.
 
+    Namespace "" means all but protected ones, in one look.
     `selector` chooses workloads by their labels, "" all. Answers are kept in the store, told as `Foreseen`.
     """
 
@@ -106,7 +110,7 @@ class Lookout:
     model: tuple[str, Model] | None = None
     selector: str = ""
     listen: Listener = ignore
-    _window: Dataset | None = field(default=None, init=False)
+    _recent: Recent | None = field(default=None, init=False)
     _following: Following | None = field(default=None, init=False)
 
     @property
@@ -131,7 +135,9 @@ class Lookout:
             window, self.model, now=now, cluster=world.cluster.name, following=self._following
         )
         chosen = self._chosen()
-        found = self._with_help([each for each in found if chosen is None or each.target in chosen])
+        found = self._with_help(
+            [each for each in found if chosen is None or (each.namespace, each.target) in chosen]
+        )
         for each in found:
             world.keep(each.document(), self.listen)
             self.listen(_foreseen(each))
@@ -139,7 +145,7 @@ class Lookout:
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
         silent = self._due(prediction.silent(window, now), chosen)
-        return Outlook(now, found, manner(self.model), health, silent)
+        return Outlook(now, found, manner(self.model), health, silent, everywhere=not self.namespace)
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:
         """What is foreseen, look after look, until `stop` is set.
@@ -163,19 +169,18 @@ class Lookout:
 
     def _measured(self, now: datetime) -> Dataset:
         """The window that an answer needs; of what is known already only a few steps are asked for again."""
-        from chaoskit.prediction.dataset import latest
+        from chaoskit.prediction.recent import Recent
 
         model = self.model[1] if self.model else None
         history, step = learning.wanted_history(model), timedelta(seconds=self.step)
-        known = self._window
-        if known is None or now - known.blocks[0].end > history:
-            self._window = self._collected(now - history, now)
-        elif (steps := (now - known.blocks[0].end) // step) > 0:
-            end = known.blocks[0].end
-            new = self._collected(end - AGAIN * step, end + steps * step)
-            self._window = latest(known, new, history // step + 1)
-        assert self._window is not None
-        return self._window
+        known = self._recent.dataset if self._recent else None
+        if self._recent is None or known is None or now - known.blocks[0].end > history:
+            self._recent = Recent(history // step + 1)
+            return self._recent.take(self._collected(now - history, now))
+        end = known.blocks[0].end
+        if (steps := (now - end) // step) < 1:
+            return known
+        return self._recent.take(self._collected(end - AGAIN * step, end + steps * step))
 
     def _collected(self, start: datetime, end: datetime) -> Dataset:
         wanted = self.model[1].spec.signals if self.model else signals.known()
@@ -186,6 +191,7 @@ class Lookout:
             self.namespace,
             wanted=wanted,
             step=self.step,
+            without=() if self.namespace else self.world.limits.protected,
             listen=self._warned,
         )
         return found.select(tuple(each for each in wanted if each.scope != "node"))
@@ -195,36 +201,40 @@ class Lookout:
         if isinstance(event, Warned):
             self.listen(event)
 
-    def _chosen(self) -> set[str] | None:
+    def _chosen(self) -> set[tuple[str, str]] | None:
         """The workloads with the selector's labels; None where there is no selector: all of them."""
         if not self.selector:
             return None
         found = set(self._replicas(self.selector))
         if not found:
+            place = f"-n {self.namespace}" if self.namespace else "-A"
             raise NotFound(
-                f"no workload of {self.namespace} has the labels {self.selector}",
-                hint=f"kubectl get deployments,statefulsets,daemonsets -n {self.namespace} --show-labels",
+                f"no workload of {self.namespace or 'any namespace'} has the labels {self.selector}",
+                hint=f"kubectl get deployments,statefulsets,daemonsets {place} --show-labels",
             )
         return found
 
-    def _due(self, silent: Sequence[Silent], chosen: set[str] | None) -> tuple[Silent, ...]:
+    def _due(self, silent: Sequence[Silent], chosen: set[tuple[str, str]] | None) -> tuple[Silent, ...]:
         """Those of the silent that should have samples: chosen, still there and not scaled to zero."""
         if not silent:
             return ()
         try:
             replicas = self._replicas()
         except Forbidden:
-            return tuple(each for each in silent if chosen is None or each.target in chosen)
-        meant = {name for name, count in replicas.items() if count and (chosen is None or name in chosen)}
-        return tuple(each for each in silent if each.target in meant)
+            meant = {(each.namespace, each.target) for each in silent}
+        else:
+            meant = {who for who, count in replicas.items() if count}
+        meant = meant if chosen is None else meant & chosen
+        return tuple(each for each in silent if (each.namespace, each.target) in meant)
 
-    def _replicas(self, selector: str = "") -> dict[str, int]:
-        """How many pods each workload with these labels should have; a daemon set one at least."""
-        return {
-            str(kube.ref_of(body, kind)): body.get("spec", {}).get("replicas", 1)
+    def _replicas(self, selector: str = "") -> dict[tuple[str, str], int]:
+        """How many pods each workload (namespace, name) with these labels should have; a daemon set one."""
+        found = (
+            (kube.ref_of(body, kind), body.get("spec", {}).get("replicas", 1))
             for kind in kube.WORKLOADS
             for body in self.world.cluster.list(kind, self.namespace, labels=selector).items
-        }
+        )
+        return {(ref.namespace or self.namespace, str(ref)): count for ref, count in found}
 
     def _with_help(self, found: Sequence[PredictionRecord]) -> tuple[PredictionRecord, ...]:
         """With what helped in the incidents that they are like."""
@@ -313,7 +323,8 @@ class Alerts:
             "reason": kind,
             "severity": "warning",
         }
-        summary = f"{outlook.manner.name} may be wrong about {self._namespace}: {kind.replace('-', ' ')}"
+        place = self._namespace or "all namespaces"
+        summary = f"{outlook.manner.name} may be wrong about {place}: {kind.replace('-', ' ')}"
         said = {"summary": summary, "description": "; ".join(words)}
         return Raised(labels, said, self._since(before, labels, outlook.at), ends)
 

@@ -22,7 +22,7 @@ BEFORE = timedelta(hours=1)
 
 
 def scorecard(world: World, namespace: str, length: timedelta) -> tuple[Score, ...]:
-    """How each model did, and the rules, over the last `length`.
+    """How each model did, and the rules, over the last `length`; namespace "" means all but protected ones.
 
     Raises:
         NoBaseline: nothing was predicted then.
@@ -31,17 +31,18 @@ def scorecard(world: World, namespace: str, length: timedelta) -> tuple[Score, .
     from chaoskit.prediction import scoring
 
     now = world.clock.now()
-    kept = world.kept("prediction", {"namespace": namespace}, since=now - length)
-    records = [PredictionRecord.of(each) for each in kept]
+    kept = world.kept("prediction", {"namespace": namespace} if namespace else {}, since=now - length)
+    hidden = () if namespace else world.limits.protected
+    records = [each for each in map(PredictionRecord.of, kept) if each.namespace not in hidden]
     if not records:
         raise NoBaseline(
-            f"nothing was predicted for {namespace} in that time",
-            hint=f"chaoskit predict -n {namespace} --watch",
+            f"nothing was predicted for {namespace or 'any namespace'} in that time",
+            hint=f"chaoskit predict {f'-n {namespace}' if namespace else '-A'} --watch",
         )
     if world.metrics is None:
         raise CannotStart("there is no Prometheus that knows what came", hint="--prometheus URL")
     start = min(each.at for each in records) - BEFORE
-    seen = prediction.collect(world.metrics, start, now, namespace, step=STEP)
+    seen = prediction.collect(world.metrics, start, now, namespace, step=STEP, without=hidden)
     extra = learning.labels_of(world)
     found = []
     for of_one in scoring.by_model(records).values():

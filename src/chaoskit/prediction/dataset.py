@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -154,37 +155,6 @@ class Dataset:
         return replace(self, blocks=tuple(_rows_of(block, wanted) for block in self.blocks))
 
 
-def latest(known: Dataset, new: Dataset, length: int) -> Dataset:
-    """The newest `length` moments of both, which are one block each on one grid; the newer word counts.
-
-    A row that has no value in them is left out.
-    """
-    old, fresh = known.blocks[0], new.blocks[0]
-    offset = round((fresh.start - old.start).total_seconds() / old.step)
-    total = max(old.length, offset + fresh.length)
-    named = _named((*old.rows, *fresh.rows))
-    rows, place = tuple(named.values()), {who: index for index, who in enumerate(named)}
-    first = max(0, total - length)
-    values = np.full((len(rows), len(known.signals), total - first), np.nan, dtype=np.float32)
-    values[: len(old.rows), :, : max(0, old.length - first)] = old.values[:, :, first:]
-    mine, late = [place[row.namespace, row.pod] for row in fresh.rows], max(0, first - offset)
-    span = slice(offset + late - first, offset + fresh.length - first)
-    word = fresh.values[:, :, late:]
-    values[mine, :, span] = np.where(missing(word), values[mine, :, span], word)
-    kept = _seen(values)
-    if not kept.all():
-        rows, values = tuple(row for row, there in zip(rows, kept, strict=True) if there), values[kept]
-    return replace(known, blocks=(replace(old, rows=rows, start=old.at(first), values=values),))
-
-
-def _seen(values: Values) -> NDArray[np.bool_]:
-    """Which rows have any value; most have one at the end."""
-    found: NDArray[np.bool_] = np.logical_not(missing(values[..., -1]).all(axis=1))
-    rest = np.flatnonzero(~found)
-    found[rest] = present(values[rest]).any(axis=1)
-    return found
-
-
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Where there is no value."""
     found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
@@ -254,32 +224,37 @@ def collect(
     *,
     wanted: Sequence[Signal] | None = None,
     step: int = 60,
+    without: Collection[str] = (),
     listen: events.Listener = events.ignore,
 ) -> Dataset:
     """All pods of a namespace from `start` to `end` on a grid of `step` seconds, as one block.
 
-    Without `wanted`, every signal that is known; those without any sample there are left out. It begins
-    where the samples do: Prometheus may not reach back as far as `start`. A workload's or an edge's series
-    counts for each of its pods (the worst caller, where several call); signals of nodes are left out: which
-    pod was on which node then is not known. So are pods of jobs and of Litmus' engines, which are meant to
-    end. A signal that Prometheus refuses to evaluate is missing, with a warning. Raises `CannotStart` when no
-    pod has any signal there.
+    Namespace "" means all of them but those of `without`. Without `wanted`, every signal that is known; those
+    without any sample there are left out. It begins where the samples do: Prometheus may not reach back as
+    far as `start`. A workload's or an edge's series counts for each of its pods (the worst caller, where
+    several call); signals of nodes are left out: which pod was on which node then is not known. So are pods
+    of jobs and of Litmus' engines, which are meant to end. A signal that Prometheus refuses to evaluate is
+    missing, with a warning. Raises `CannotStart` when no pod has any signal there.
     """
     usable = tuple(signal for signal in wanted or signals.known() if signal.scope != "node")
+    where = {"namespace": namespace} if namespace else {}
     found: list[tuple[Series, ...]] = []
     for number, signal in enumerate(usable):
         try:
-            found.append(metrics.range(signal, start, end, step=step, where={"namespace": namespace}))
+            found.append(_single(metrics.range(signal, start, end, step=step, where=where)))
         except QueryRefused as refused:
             listen(events.Warned(end, f"signal {signal.name} is missing: {refused.message}"))
             found.append(())
         listen(events.Progress(end, "signals", number + 1, len(usable), "signals"))
-    named = _named(row for series in found for row in _pods(series))
-    pods = tuple(sorted(row for row in named.values() if not row.workload.startswith(_ENDING)))
+    seen = named(row for series in found for row in _pods(series)).values()
+    left = (row for row in seen if row.namespace not in without)
+    pods = tuple(sorted(row for row in left if not row.workload.startswith(_ENDING)))
     if not pods:
+        place = f"in namespace {namespace}" if namespace else "in any namespace"
+        looked = f"chaoskit doctor --namespace {namespace}" if namespace else "chaoskit doctor"
         raise errors.CannotStart(
-            f"no signal has a sample in namespace {namespace} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
-            hint=f"chaoskit doctor --namespace {namespace} says which signals Prometheus has",
+            f"no signal has a sample {place} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
+            hint=f"{looked} says which signals Prometheus has",
         )
     length = int((end - start).total_seconds() // step) + 1
     values = np.full((len(pods), len(usable), length), np.nan, dtype=np.float32)
@@ -289,6 +264,11 @@ def collect(
     first = int(np.argmax(present(values).any(axis=0)))
     begin = start.astimezone(UTC) + timedelta(seconds=first * step)
     return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),)).sampled()
+
+
+def _single(series: Iterable[Series]) -> tuple[Series, ...]:
+    """The same in single precision, as it is kept: half the memory while the other signals are asked for."""
+    return tuple(replace(each, values=array("f", each.values)) for each in series)
 
 
 def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:
@@ -309,7 +289,7 @@ def _pods(series: Iterable[Series]) -> Iterator[Row]:
             yield Row(each.labels.get("namespace", ""), workload, each.labels["pod"])
 
 
-def _named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
+def named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
     """One row for each pod (namespace, name): an owner that is recorded goes before one that is guessed."""
     found: dict[tuple[str, str], Row] = {}
     for row in rows:
@@ -322,10 +302,10 @@ def _named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
 
 def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int) -> None:
     """Put each series at its pods, the greater value where two meet (several callers of one pod)."""
-    of_pod = {row.pod: [index] for index, row in enumerate(pods)}
-    of_workload: dict[str, list[int]] = {}
+    of_pod = {(row.namespace, row.pod): [index] for index, row in enumerate(pods)}
+    of_workload: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(pods):
-        of_workload.setdefault(row.workload, []).append(index)
+        of_workload.setdefault(row[:2], []).append(index)
     for each in series:
         targets = _targets(each.labels, of_pod, of_workload)
         offset = round((each.start - start).total_seconds() / step)
@@ -338,10 +318,13 @@ def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: 
 
 
 def _targets(
-    labels: Mapping[str, str], of_pod: Mapping[str, list[int]], of_workload: Mapping[str, list[int]]
+    labels: Mapping[str, str],
+    of_pod: Mapping[tuple[str, str], list[int]],
+    of_workload: Mapping[tuple[str, str], list[int]],
 ) -> list[int]:
+    place = labels.get("namespace", "")
     if labels.get("pod"):
-        return of_pod.get(labels["pod"], [])
+        return of_pod.get((place, labels["pod"]), [])
     name = labels.get("workload") or labels.get("destination") or labels.get("app", "")
     kind = labels.get("workload_kind") or "deployment"
-    return of_workload.get(f"{kind}/{name}", [])
+    return of_workload.get((place, f"{kind}/{name}"), [])

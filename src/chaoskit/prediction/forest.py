@@ -146,16 +146,6 @@ def score(forest: Any, rows: Floats) -> NDArray[np.float32]:
     return np.asarray(share, dtype=np.float32)
 
 
-def by_tree(forest: Any, rows: Floats) -> NDArray[np.float64]:
-    """Each tree's share for failure, for each row of features [row, tree]: their mean is the score."""
-    failing = list(forest.classes_).index(1)
-    out = np.empty((len(rows), len(forest.estimators_)), dtype=np.float64)
-    for place, each in enumerate(forest.estimators_):  # no pool of threads: a tree takes microseconds
-        value = each.tree_.value[:, 0]
-        out[:, place] = (value[:, failing] / value.sum(axis=1))[each.tree_.apply(rows)]
-    return out
-
-
 def weights(samples: Samples) -> NDArray[np.float64]:
     """Every event counts alike, within bounds, be it a restart of a minute or a leak of half an hour."""
     found = np.ones(len(samples.y))

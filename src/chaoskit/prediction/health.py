@@ -82,7 +82,7 @@ def _drifted(known: Ranges, window: Dataset) -> Iterator[tuple[str, str]]:
     """Each signal that drifted, and how in words."""
     block = window.blocks[-1]
     recent = block.values[:, :, -max(1, MINUTES * 60 // block.step) :]
-    names = np.array([row.workload for row in block.rows])
+    names = np.array([f"{row.namespace}/{row.workload}" for row in block.rows])
     for index, signal in enumerate(window.signals):
         if signal.name not in known:
             continue

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.forest import score
+from chaoskit.prediction.paths import leaves
 from chaoskit.prediction.table import Samples, Table
 
 KEPT = 3
@@ -47,16 +48,15 @@ class Incident:
 
 def remembered(table: Table, samples: Samples, forest: Any) -> tuple[Incident, ...]:
     """The failures of these samples, oldest first."""
-    dataset, events = table.labelled.dataset, table.labelled.events
+    events = table.labelled.events
     found = []
     for number in sorted(samples.events, key=lambda number: events[number].start)[-MOST:]:
         event, rows = events[number], table.features(samples.pick(samples.event == number))
         surest = np.argsort(score(forest, rows), kind="stable")[-KEPT:]
-        block = dataset.blocks[event.block]
         found.append(
             Incident(
                 event.workload,
-                block.rows[event.rows[0]].namespace,
+                event.namespace,
                 event.issue,
                 event.start,
                 np.asarray(forest.apply(rows[surest]), dtype=np.int32),
@@ -71,8 +71,8 @@ def nearest(
     """For each row of features the incidents that it is most like, the likest first."""
     if not incidents or not len(rows):
         return [() for _ in rows]
-    leaves = forest.apply(rows)
-    shares = np.stack([(leaves[:, None] == each.leaves[None]).mean(axis=2).max(axis=1) for each in incidents])
+    mine = leaves(forest, rows)
+    shares = np.stack([(mine[:, None] == each.leaves[None]).mean(axis=2).max(axis=1) for each in incidents])
     out = []
     for likeness in shares.T:
         order = np.argsort(-likeness, kind="stable")[:most]

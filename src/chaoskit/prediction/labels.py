@@ -97,6 +97,7 @@ class Event:
     start: datetime
     end: datetime
     workload: str
+    namespace: str
     fault: str = ""
     ramp: bool = False
     injected: bool = False
@@ -177,8 +178,8 @@ def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterat
         if rows and first <= last:
             yield Event(
                 index, rows, first, last, record.issue or "other", record.start, record.end,
-                block.rows[rows[0]].workload, record.fault, record.meaning == "ramp",
-                record.meaning == "chaos",
+                block.rows[rows[0]].workload, block.rows[rows[0]].namespace, record.fault,
+                record.meaning == "ramp", record.meaning == "chaos",
             )  # fmt: skip
 
 
@@ -217,7 +218,8 @@ def _joined(events: Iterable[Event], near: float) -> list[Event]:
         same = [
             at
             for at, other in enumerate(joined)
-            if (other.workload, other.issue) == (event.workload, event.issue)
+            if (other.namespace, other.workload, other.issue)
+            == (event.namespace, event.workload, event.issue)
             and event.first <= other.last + near
             and not set(event.rows) & set(other.rows)
         ]
@@ -314,7 +316,7 @@ def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
 
 def _siblings(block: Block, event: Event) -> list[int]:
     """All rows of the event's workload: a replica that was replaced in time might have failed as well."""
-    return [row for row, who in enumerate(block.rows) if who.workload == event.workload]
+    return [row for row, who in enumerate(block.rows) if who[:2] == (event.namespace, event.workload)]
 
 
 def _scored(values: Values, step: int) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -16,10 +16,10 @@ from chaoskit.prediction import features, plain, rules
 from chaoskit.prediction.dataset import Block, Dataset, Row, departed, present
 from chaoskit.prediction.features import Floats, batch
 from chaoskit.prediction.features.layout import Spec, family
-from chaoskit.prediction.forest import by_tree
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST
 from chaoskit.prediction.labels import STALE
+from chaoskit.prediction.paths import by_tree, contributions
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.reasons import Look, duration
 from chaoskit.prediction.training import Model
@@ -133,22 +133,29 @@ def _explained(
     said: Sequence[tuple[str, str]],
 ) -> dict[int, dict[str, Any]]:
     """For each of these rows its reasons, their signals, its trend and the incidents that it is like."""
-    rows = [risk.row for risk in risks]
-    made = seen.rows[rows, -1]
-    trends = _trends(model, seen, risks)
-    alike = nearest(model.incidents, model.failure, made)
-    pushes = contributions(model.failure, made)
+    made = seen.rows[[risk.row for risk in risks], -1]
+    trends, pushes = _trends(model, seen, risks), _pushes(model, made)
+    telling = [place for place, risk in enumerate(risks) if risk.telling]
+    alike = dict(zip(telling, nearest(model.incidents, model.failure, made[telling]), strict=True))
     found = {}
     for place, (risk, look, rule) in enumerate(zip(risks, looks, said, strict=False)):
-        reasons, signals = _why(model, pushes[place], look, rule)
-        similar = alike[place] if risk.telling else ()
+        reasons, signals = _why(pushes[place], look, rule)
         found[risk.row] = {
             "reasons": reasons,
             "signals": signals,
             "trend": trends[place],
-            "similar": similar,
+            "similar": alike.get(place, ()),
         }
     return found
+
+
+def _pushes(model: Model, rows: Floats) -> list[dict[str, float]]:
+    """For each row of features how much each owner of features moved the forest's share for failure."""
+    owners = [owner for owner, _ in model.spec.layout]
+    place = {owner: index for index, owner in enumerate(dict.fromkeys(owners))}
+    total = np.zeros((len(rows), len(place)))
+    np.add.at(total.T, [place[owner] for owner in owners], contributions(model.failure, rows).T)
+    return [dict(zip(place, each, strict=True)) for each in total.tolist()]
 
 
 def _check_fresh(block: Block, now: datetime) -> None:
@@ -202,7 +209,8 @@ class _Seen:
         spec = Spec("window", self.model.spec.step, self.model.spec.signals)
         recent = self.block.cut(max(0, self.block.length - spec.shape.reach), self.block.length)
         few = replace(recent, rows=tuple(recent.rows[row] for row in rows), values=recent.values[list(rows)])
-        return features.told_by(self.signs[rows, -1], features.unusual(few, spec)[:, :, -1])
+        newest = np.array([few.length - 1])
+        return features.told_by(self.signs[rows, -1], features.unusual(few, spec, newest)[:, :, 0])
 
     @property
     def recent(self) -> Block:
@@ -222,16 +230,22 @@ def _risks(model: Model, seen: _Seen) -> list[_Risk]:
     spread = model.probabilities(_bags(shares[:, -1]).ravel()).reshape(-1, len(alive))
     low, high = np.quantile(spread, [0.1, 0.9], axis=0)
     units = _units(model, seen, alive, scores)
+    voices, by_voice = list(units), np.stack(list(units.values()))
+    score, voice = by_voice.max(axis=0), by_voice.argmax(axis=0)
     best: dict[tuple[str, str], _Risk] = {}
-    for index, row in enumerate(alive.tolist()):
-        who, found = block.rows[row], {name: float(each[index]) for name, each in units.items()}
-        voice = max(found, key=lambda name: found[name])
-        risk = _Risk(
-            row, who, found[voice], voice, float(probability[index]), float(low[index]), float(high[index])
-        )
-        known = best.setdefault((who.namespace, who.workload), risk)
-        if risk.order > known.order:
-            best[who.namespace, who.workload] = risk
+    for index in np.lexsort((-score, -probability, score < ALARM)).tolist():
+        row = int(alive[index])
+        who = block.rows[row]
+        if (who.namespace, who.workload) not in best:
+            best[who.namespace, who.workload] = _Risk(
+                row,
+                who,
+                float(score[index]),
+                voices[int(voice[index])],
+                float(probability[index]),
+                float(low[index]),
+                float(high[index]),
+            )
     ranked = sorted(best.values(), key=lambda risk: risk.who.workload)
     return sorted(ranked, key=lambda risk: risk.order, reverse=True)
 
@@ -368,15 +382,11 @@ _TELLING = frozenset({"waiting_bad", "restarts", "ready", "db_pool_errors", "db_
 
 
 def _why(
-    model: Model, pushes: NDArray[np.float64], look: Look, rule: tuple[str, str]
+    pushes: Mapping[str, float], look: Look, rule: tuple[str, str]
 ) -> tuple[tuple[str, ...], dict[str, float]]:
     """Up to three reasons and their signals' values: the rule that alarms, what pushes the forest."""
-    by_signal: dict[str, float] = {}
-    for name, push in zip(model.spec.names, pushes, strict=True):
-        owner = name.partition(".")[0]
-        by_signal[owner] = by_signal.get(owner, 0.0) + float(push)
-    least = max(WORTH, max(by_signal.values()) / 10)
-    ranked = sorted((name for name, push in by_signal.items() if push > least), key=lambda n: -by_signal[n])
+    least = max(WORTH, max(pushes.values()) / 10)
+    ranked = sorted((name for name, push in pushes.items() if push > least), key=lambda n: -pushes[n])
     said = {rule[0]: rule[1]} if rule[0] else {}
     for name in (each for owner in ranked for each in _signals_of(owner, look)[:1]):
         if name in said:
@@ -394,32 +404,3 @@ def _why(
 def _silence(look: Look) -> str:
     silent = look.silent()
     return f"no sample for {duration(silent)}" if silent > 2 * look.step / 60 else ""
-
-
-def contributions(forest: Any, rows: Floats) -> NDArray[np.float64]:
-    """How much each feature moved the forest's share for failure from its average, per row [row, feature].
-
-    Along each tree's path the change of the share at a split belongs to the feature it asks for; a row's
-    contributions and the average sum up to its score.
-    """
-    total = np.zeros((len(rows), rows.shape[1]))
-    failing = list(forest.classes_).index(1)
-    for estimator in forest.estimators_:
-        for row, feature, change in _path(estimator.tree_, rows, failing):
-            np.add.at(total, (row, feature), change)
-    return total / len(forest.estimators_)
-
-
-def _path(
-    tree: Any, rows: Floats, failing: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
-    """Step by step down the tree: which rows move, by which feature, and how the share changes."""
-    share = tree.value[:, 0, failing] / tree.value[:, 0].sum(axis=1)
-    node = np.zeros(len(rows), dtype=np.intp)
-    row = np.arange(len(rows))
-    while len(row := row[tree.children_left[node[row]] >= 0]):
-        here = node[row]
-        feature = tree.feature[here]
-        left = rows[row, feature] <= tree.threshold[here]
-        node[row] = np.where(left, tree.children_left[here], tree.children_right[here])
-        yield row, feature, share[node[row]] - share[here]

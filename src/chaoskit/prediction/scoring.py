@@ -101,7 +101,7 @@ def _truth(record: PredictionRecord, labelled: Labelled) -> tuple[int, int]:
     """Whether its workload failed as it may have said (-1: not known), and the number of that event."""
     for block, truth in zip(labelled.dataset.blocks, labelled.truths, strict=True):
         moment = round((record.at - block.start).total_seconds() / block.step)
-        rows = [index for index, row in enumerate(block.rows) if row.workload == record.target]
+        rows = [index for index, row in enumerate(block.rows) if row[:2] == (record.namespace, record.target)]
         if rows and 0 <= moment < block.length:
             y = truth.y[rows, moment]
             failing = np.flatnonzero(y == 1)
@@ -121,11 +121,12 @@ def _bins(said: NDArray[np.float64], came: NDArray[np.float64]) -> Iterator[Bin]
 
 def _episodes(alarmed: Iterable[PredictionRecord]) -> int:
     """How often a false alarm began, or went on for another half-hour."""
-    began: dict[str, datetime] = {}
+    began: dict[tuple[str, str], datetime] = {}
     count = 0
     for each in sorted(alarmed, key=lambda record: record.at):
-        if each.target not in began or each.at - began[each.target] >= APART:
-            began[each.target] = each.at
+        who = each.namespace, each.target
+        if who not in began or each.at - began[who] >= APART:
+            began[who] = each.at
             count += 1
     return count
 

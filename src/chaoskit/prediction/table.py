@@ -153,5 +153,7 @@ def tabulate(
         made.append(found[-1] if wanted == signs else features.compute(block, wanted, every))
         listen(events.Progress(at, "features", number + 1, len(dataset.blocks), "blocks"))
     plain = Spec("window", wanted.step, labelled.dataset.signals)
-    unusual = tuple(features.unusual(block, plain) for block in labelled.dataset.blocks)
+    unusual = tuple(
+        features.unusual(block, plain, np.arange(block.length)) for block in labelled.dataset.blocks
+    )
     return Table(labelled, wanted, tuple(made), signs, tuple(found), unusual)

@@ -26,6 +26,7 @@ from chaoskit.prediction.health import Ranges, ranges
 from chaoskit.prediction.incidents import Incident, remembered
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
+from chaoskit.prediction.paths import shares
 from chaoskit.prediction.seen import Span
 from chaoskit.prediction.table import Samples, Table, tabulate
 
@@ -82,7 +83,7 @@ class Model:
 
     def classes(self, rows: Floats) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """The classes of failure and their shares for each row of `Table.told_by`, given that it fails."""
-        return tuple(self.issues.classes_), self.issues.predict_proba(rows)
+        return tuple(self.issues.classes_), shares(self.issues, rows)
 
 
 def train(

@@ -34,28 +34,29 @@ def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
         begin = max(0, first - wanted.shape.reach + 1)
         last = int(moments[chosen[-1]])
         piece = block.cut(begin, last + 1)
-        out[:, chosen] = from_trailing(trail(piece, wanted).at(moments[chosen] - begin), wanted, groups)
+        out[:, chosen] = from_trailing(trail(piece, wanted, moments[chosen] - begin), wanted, groups)
         place += len(chosen)
     return out
 
 
-def unusual(block: Block, wanted: Spec) -> Floats:
-    """How far every signal is from usual [row, signal, moment], with no bound; NaN where that is not known.
+def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
+    """How far every signal is from usual at these moments [row, signal, moment], with no bound.
 
+    NaN where that is not known.
     Of a gauge the deviation from its baseline in usual spreads, of a counter its growth over five minutes,
     of a flag its change.
     """
-    out = np.full(block.values.shape, np.nan, dtype=np.float32)
+    out = np.full((*block.values.shape[:2], len(moments)), np.nan, dtype=np.float32)
     gauges, counters, flags = (wanted.of_kind(*k) for k in (("gauge", "ratio"), ("counter",), ("flag",)))
-    many = max(1, CELLS // max(1, len(wanted.signals) * block.length))
+    many = max(1, CELLS // 8 // max(1, len(wanted.signals) * block.length))
     for first in range(0, len(block.rows), many):
         rows = slice(first, first + many)
         values = block.values[rows].astype(np.float64)
-        out[rows, gauges] = _deviations(values[:, gauges], block, wanted)
+        out[rows, gauges] = _deviations(values[:, gauges], block, wanted, moments)
         grown = st.rolled(st.increase(values[:, counters], wanted.shape.quarter)[0], wanted.shape.brief)
-        out[rows, counters] = np.where(st.missing(values[:, counters]), np.nan, grown)
+        out[rows, counters] = np.where(st.missing(values[:, counters]), np.nan, grown)[..., moments]
         changed = st.change(values[:, flags], wanted.shape.quarter)
-        out[rows, flags] = np.where(st.missing(values[:, flags]), np.nan, changed)
+        out[rows, flags] = np.where(st.missing(values[:, flags]), np.nan, changed)[..., moments]
     return out
 
 
@@ -68,63 +69,61 @@ def told_by(signs: Floats, apart: Floats) -> Floats:
     return np.concatenate([signs, signed.astype(np.float32)], axis=-1)
 
 
-def _deviations(gauges: Array, block: Block, wanted: Spec) -> Array:
-    base = _baselines(gauges, block, wanted.shape)
+def _deviations(gauges: Array, block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Array:
+    base = _baselines(gauges, block, wanted.shape, moments)
     floor = window.floors([wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")])
     with np.errstate(invalid="ignore"):
-        return np.where(base.known, (gauges - base.middle) / window.scales(base, floor), np.nan)
+        return np.where(base.known, (gauges[..., moments] - base.middle) / window.scales(base, floor), np.nan)
 
 
 def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
     """The features [row, moment, feature] of these statistics."""
     recipe = evidence.features if wanted.recipe == "evidence" else window.features
+    found = np.empty((*trailing.silent.shape, len(wanted.names)), dtype=np.float32)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        made = np.stack(list(recipe(trailing, wanted, groups)), axis=-1)
-    found = np.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+        for place, made in enumerate(recipe(trailing, wanted, groups)):
+            found[..., place] = made
+    found[~np.isfinite(found)] = 0.0
     found[trailing.there_hour == 0] = 0.0
     return found
 
 
-def trail(block: Block, wanted: Spec) -> Trailing:
-    """The statistics of a block at each of its moments."""
+def trail(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Trailing:
+    """The statistics of a block at these moments of it, in this order."""
     shape = wanted.shape
     values = block.values.astype(np.float64)
     gauges, counters = values[:, wanted.of_kind("gauge", "ratio")], values[:, wanted.of_kind("counter")]
     flags = values[:, wanted.of_kind("flag")]
     anchor = st.anchors(gauges)
-    apart = gauges - anchor
+    sums, lit = st.Totals.of(gauges - anchor), st.Totals.of(flags)
     step, reset = st.increase(counters, shape.quarter)
     changes = np.abs(st.change(flags, shape.quarter))
-    lit = st.sums(flags, shape.quarter)
     there = np.asarray(~st.missing(values).all(axis=1))
     silent, young = _presence(there, shape.lookback)
+    grown = [st.rolled(step, samples)[..., moments] for samples in (shape.brief, shape.quarter, shape.hour)]
     return Trailing(
         shape=shape,
-        now=np.arange(values.shape[-1], dtype=np.float64),
+        now=moments.astype(np.float64),
         anchor=anchor,
-        last=gauges,
-        before=st.shifted(gauges),
-        least=st.extreme(gauges, shape.short, most=False),
-        most=st.extreme(gauges, shape.brief, most=True),
-        mean3=st.sums(apart, shape.short),
-        brief=st.sums(apart, shape.brief),
-        quarter=st.sums(apart, shape.quarter),
-        half=st.sums(apart, shape.half),
-        hour=st.sums(apart, shape.hour),
-        base=_baselines(gauges, block, shape),
-        increments=(
-            st.rolled(step, shape.brief),
-            st.rolled(step, shape.quarter),
-            st.rolled(step, shape.hour),
-        ),
-        resets=st.rolled(reset, shape.quarter),
-        flag=flags,
-        flag_share=lit.mean,
-        flag_changes=st.rolled(changes, shape.quarter),
-        there_brief=st.rolled(there.astype(np.float64), shape.brief),
-        there_hour=st.rolled(there.astype(np.float64), shape.lookback),
-        silent=silent,
-        young=young,
+        last=gauges[..., moments],
+        before=st.shifted(gauges)[..., moments],
+        least=st.extreme(gauges, shape.short, most=False)[..., moments],
+        most=st.extreme(gauges, shape.brief, most=True)[..., moments],
+        mean3=sums.last(shape.short, moments),
+        brief=sums.last(shape.brief, moments),
+        quarter=sums.last(shape.quarter, moments),
+        half=sums.last(shape.half, moments),
+        hour=sums.last(shape.hour, moments),
+        base=_baselines(gauges, block, shape, moments),
+        increments=(grown[0], grown[1], grown[2]),
+        resets=st.rolled(reset, shape.quarter)[..., moments],
+        flag=flags[..., moments],
+        flag_share=lit.last(shape.quarter, moments).mean,
+        flag_changes=st.rolled(changes, shape.quarter)[..., moments],
+        there_brief=st.rolled(there.astype(np.float64), shape.brief)[..., moments],
+        there_hour=st.rolled(there.astype(np.float64), shape.lookback)[..., moments],
+        silent=silent[..., moments],
+        young=young[..., moments],
     )
 
 
@@ -140,8 +139,8 @@ def _presence(there: NDArray[np.bool_], lookback: int) -> tuple[Array, Array]:
     return silent.astype(np.float64), young.astype(np.float64)
 
 
-def _baselines(gauges: Array, block: Block, shape: Shape) -> Base:
-    """For each moment the baseline that was known when its block of five minutes began."""
+def _baselines(gauges: Array, block: Block, shape: Shape, moments: NDArray[np.intp]) -> Base:
+    """For each of these moments the baseline that was known when its block of five minutes began."""
     offset = first_in_block(block.start.timestamp(), block.step, shape.block)
     length = gauges.shape[-1]
     total = -(-(offset + length) // shape.block)
@@ -149,12 +148,12 @@ def _baselines(gauges: Array, block: Block, shape: Shape) -> Base:
     padded[..., offset : offset + length] = gauges
     made = st.block_summary(padded.reshape(*gauges.shape[:2], total, shape.block))
     before = shape.count + shape.lag - 1
+    asked, place = np.unique((moments + offset) // shape.block, return_inverse=True)
     windows = tuple(
-        _windows(part, before, shape.count, total, 0.0 if n == 0 else np.nan) for n, part in enumerate(made)
+        _windows(part, before, shape.count, total, 0.0 if n == 0 else np.nan)[..., asked, :]
+        for n, part in enumerate(made)
     )
-    found = st.baseline(windows, shape.minute)
-    at = (np.arange(length) + offset) // shape.block
-    return found.picked(at)
+    return st.baseline(windows, shape.minute).picked(place)
 
 
 def _windows(part: Array, before: int, count: int, total: int, nothing: float) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Row
-from chaoskit.prediction.features.statistics import Array
+from chaoskit.prediction.features.statistics import Array, missing, zeroed
 
 ENOUGH_WORKLOADS = 4
 """With fewer workloads in a namespace what most of them show is no measure."""
@@ -49,21 +49,21 @@ class Groups:
 
     def of_workloads(self, values: Array, *, total: bool = False) -> Array:
         """The greatest value (or the sum) of each workload's rows [workload, ...]; NaN counts as nothing."""
-        part = np.nan_to_num(values[self.order], nan=0.0 if total else -np.inf)
+        part = np.where(missing(values), 0.0 if total else -np.inf, values)[self.order]
         reduce = np.add if total else np.maximum
         return np.asarray(reduce.reduceat(part, self.starts, axis=0))
 
     def peers(self, values: Array) -> Array:
         """Each row's value minus the mean of its workload's other pods; 0 for one without others."""
         there = (~np.isnan(values)).astype(np.float64)
-        zero = np.nan_to_num(values)
+        zero = zeroed(values)
         others = self.of_workloads(there, total=True)[self.workload] - there
         rest = self.of_workloads(zero, total=True)[self.workload] - zero
         return np.where((others > 0) & (there > 0), zero - rest / np.maximum(others, 1), 0.0)
 
     def common(self, values: Array) -> Array:
         """Each row's value minus the median of its namespace; as it is where there are few workloads."""
-        out = np.nan_to_num(values)
+        out = zeroed(values)
         for rows, workloads in self.namespaces:
             if len(workloads) >= ENOUGH_WORKLOADS:
                 part = np.sort(values[rows], axis=0)
@@ -85,7 +85,7 @@ class Groups:
                 place = np.searchsorted(workloads, self.workload[rows])
                 is_best = place.reshape(-1, *[1] * (values.ndim - 1)) == best[None]
                 other = np.where(is_best, two[0][None], two[1][None])
-                out[rows] = np.where(np.isfinite(other), np.nan_to_num(values[rows]) - other, 0.0)
+                out[rows] = np.where(np.isfinite(other), zeroed(values[rows]) - other, 0.0)
         return out
 
 

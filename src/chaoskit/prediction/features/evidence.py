@@ -13,7 +13,7 @@ import numpy as np
 
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Spec, family
-from chaoskit.prediction.features.statistics import Array, Trailing
+from chaoskit.prediction.features.statistics import Array, Trailing, zeroed
 from chaoskit.prediction.features.window import floors, is_symptom, minutes_to_full, symptom
 
 MOST = 1000.0
@@ -82,7 +82,7 @@ def _pods(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[st
             yield (
                 "pod",
                 "flagged",
-                np.nan_to_num(symptom(wanted.signals[index], trailing.flag_share[:, position])),
+                zeroed(symptom(wanted.signals[index], trailing.flag_share[:, position])),
             )
     ever = trailing.young > 0
     gone = 1 - trailing.there_brief / np.clip(trailing.young, 1, trailing.shape.brief)
@@ -92,5 +92,5 @@ def _pods(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[st
 
 def bounded(deviation: Array) -> Array:
     """0 for none, 1 for `MOST` usual spreads, rising as the logarithm does."""
-    found: Array = np.log1p(np.clip(np.nan_to_num(deviation), 0, MOST)) / np.log1p(MOST)
+    found: Array = np.log1p(np.clip(zeroed(deviation), 0, MOST)) / np.log1p(MOST)
     return found

@@ -30,9 +30,10 @@ class Following:
         if settled <= 0 or self._open > SPARE or not set(asked.tolist()) <= set(newest):
             return moments.compute(block, wanted, asked)
         ahead = self._settled(block, wanted, settled).ahead()
+        values = np.moveaxis(block.values[:, :, settled:], -1, 0).copy()
         made = {}
-        for index in newest:
-            ahead.take(block.values[:, :, index], block.at(index).timestamp())
+        for index, now in zip(newest, values, strict=True):
+            ahead.take(now, block.at(index).timestamp())
             if index in asked:
                 made[index] = ahead.features()
         return np.stack([made[index] for index in asked.tolist()], axis=1)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from chaoskit import errors
@@ -109,12 +110,12 @@ class Spec:
     @property
     def layout(self) -> tuple[tuple[str, str], ...]:
         """(owner, feature) in the order of the arrays; the owner is a signal, a family or ``pod``."""
-        return tuple(_evidence() if self.recipe == "evidence" else _window(self.signals))
+        return _layout(self)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features' names, ``<owner>.<feature>``, in the order of the arrays."""
-        return tuple(f"{owner}.{name}" for owner, name in self.layout)
+        return _names(self)
 
     @property
     def fingerprint(self) -> str:
@@ -142,6 +143,16 @@ def spec(dataset: Dataset, recipe: Recipe = "window") -> Spec:
 def family(name: str) -> str:
     """The family of a signal, ``service`` for one that fits none."""
     return next((each for each, words in FAMILIES.items() if re.search(words, name)), "service")
+
+
+@lru_cache(maxsize=32)
+def _layout(wanted: Spec) -> tuple[tuple[str, str], ...]:
+    return tuple(_evidence() if wanted.recipe == "evidence" else _window(wanted.signals))
+
+
+@lru_cache(maxsize=32)
+def _names(wanted: Spec) -> tuple[str, ...]:
+    return tuple(f"{owner}.{name}" for owner, name in _layout(wanted))
 
 
 def _window(signals: tuple[Signal, ...]) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """The same statistics by running sums: one push per moment, at a cost that does not grow with the windows.
 
-Running sums drift, so they are made anew from the kept samples every `REBUILD` pushes. Pods may come and
-go: a row is kept while any of its samples is within the lookback.
+Samples are kept as they were measured, in single precision; sums of them are double. Running sums drift, so
+they are made anew from the kept samples every `REBUILD` pushes. Pods may come and go: a row is kept while any
+of its samples is within the lookback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.features.statistics import Array, Sums, Trailing
 
 REBUILD = 240
+
+ROWS = 32
+"""So many rows are primed at once: what that needs beside the rings stays small."""
 
 SPARE = 16
 """So many moments one that runs ahead may take before it overwrites what the other still needs."""
@@ -57,7 +61,7 @@ class Live:
         """One that has seen the first `length` moments of this block (all), whose signals are the spec's."""
         made = cls(wanted, block.rows)
         length = block.length if length is None else length
-        seen = block.values[:, :, max(0, length - made._size) : length].astype(np.float64)
+        seen = block.values[:, :, max(0, length - made._size) : length]
         made._load(seen, int(block.at(length - 1).timestamp() // wanted.step))
         return made
 
@@ -94,7 +98,6 @@ class Live:
         found = copy(self)
         vars(found).update(
             _totals={window: [each.copy() for each in sums] for window, sums in self._totals.items()},
-            _blocks=[each.copy() for each in self._blocks],
             _counted=copy(self._counted),
             _flagged=copy(self._flagged),
             _seen=self._seen.copy(),
@@ -116,8 +119,8 @@ class Live:
             if sample <= self._sample:
                 raise ValueError(f"a moment at {at:.0f} is not after the one before")
             for missed in range(self._sample + 1, min(sample, self._sample + self._size)):
-                self._take(np.full(values.shape, np.nan), missed)
-        self._take(values.astype(np.float64), sample)
+                self._take(np.full(values.shape, np.nan, dtype=np.float32), missed)
+        self._take(np.asarray(values, dtype=np.float32), sample)
 
     def features(self) -> Floats:
         """The features [row, feature] of the newest moment."""
@@ -131,7 +134,7 @@ class Live:
         shape = self._shape
         self._size = shape.reach + SPARE
         self._gauges, self._counters, self._flags = (
-            np.full((self._size, len(rows), len(kind)), np.nan)
+            np.full((self._size, len(rows), len(kind)), np.nan, dtype=np.float32)
             for kind in (self._gauge, self._counter, self._flag)
         )
         self._there = np.zeros((self._size, len(rows)), dtype=bool)
@@ -140,24 +143,35 @@ class Live:
         self._rebuild()
         self._refresh()
 
-    def _load(self, seen: Array, sample: int) -> None:
+    def _load(self, seen: Floats, sample: int) -> None:
         """These samples [row, signal, moment] were the last ones; the newest is number `sample`."""
-        shape, length = self._shape, seen.shape[-1]
         self._head, self._sample = self._size - 1, sample
-        by_time = np.moveaxis(seen, -1, 0)
-        for ring, kind in zip(self._rings, (self._gauge, self._counter, self._flag), strict=False):
-            ring[self._size - length :] = by_time[:, :, kind]
-        self._there[self._size - length :] = ~np.isnan(by_time).all(axis=2)
-        complete = seen[:, self._gauge, : max(0, length - sample % shape.block - 1)]
-        wanted = self._blocks[0].shape[-1] * shape.block
-        padded = np.full((*complete.shape[:2], wanted), np.nan)
-        kept = complete[..., -wanted:]
-        padded[..., wanted - kept.shape[-1] :] = kept
-        self._blocks = list(st.block_summary(padded.reshape((*self._blocks[0].shape, shape.block))))
+        for rows in self._pieces():
+            self._load_rows(rows, np.moveaxis(seen[rows], -1, 0), sample)
         self._rebuild()
         self._refresh()
 
-    def _take(self, values: Array, sample: int) -> None:
+    def _load_rows(self, rows: slice, by_time: Floats, sample: int) -> None:
+        """The same of some rows [moment, row, signal]: their samples, and the summaries of whole blocks."""
+        shape, length = self._shape, len(by_time)
+        for ring, kind in zip(self._rings, (self._gauge, self._counter, self._flag), strict=False):
+            ring[self._size - length :, rows] = by_time[:, :, kind]
+        self._there[self._size - length :, rows] = ~np.isnan(by_time).all(axis=2)
+        complete = by_time[: max(0, length - sample % shape.block - 1)][:, :, self._gauge]
+        blocks = self._blocks[0].shape[-1]
+        kept = complete[-blocks * shape.block :]
+        padded = np.full((blocks * shape.block, *complete.shape[1:]), np.nan)
+        padded[len(padded) - len(kept) :] = kept
+        series = np.moveaxis(padded, 0, -1)
+        summary = st.block_summary(series.reshape(*series.shape[:2], blocks, shape.block))
+        for mine, made in zip(self._blocks, summary, strict=True):
+            mine[rows] = made
+
+    def _pieces(self) -> Iterator[slice]:
+        """The rows, so many at once that what is worked on stays small."""
+        return (slice(first, first + ROWS) for first in range(0, len(self._rows), ROWS))
+
+    def _take(self, values: Floats, sample: int) -> None:
         """One moment more: running sums go on, a block that is complete joins the baseline."""
         if self._sample is not None and sample % self._shape.block == 0:
             self._close()
@@ -185,13 +199,13 @@ class Live:
 
     def _step(self, place: int) -> None:
         """What each counter grew by, where it was reset, and what flags changed."""
-        values, flags = self._counters[place], self._flags[place]
+        values, flags = (ring[place].astype(np.float64) for ring in (self._counters, self._flags))
         before = self._counted.before(self._shape.quarter)
         with np.errstate(invalid="ignore"):
             reset = values < before
-            self._steps[place] = np.nan_to_num(np.where(reset, values, values - before))
+            self._steps[place] = st.zeroed(np.where(reset, values, values - before))
         self._resets[place] = reset
-        self._changes[place] = np.abs(np.nan_to_num(flags - self._flagged.before(self._shape.quarter)))
+        self._changes[place] = np.abs(st.zeroed(flags - self._flagged.before(self._shape.quarter)))
         self._counted.take(values)
         self._flagged.take(flags)
 
@@ -203,38 +217,47 @@ class Live:
         """What the sample so many pushes ago adds to each sum."""
         values = self._gauges[(self._head - back) % self._size]
         there = (~np.isnan(values)).astype(np.float64)
-        return st.channels(np.where(there > 0, values - self._anchor, 0.0), there, float(self._time - back))
+        return st.channels(st.zeroed(values - self._anchor), there, float(self._time - back))
 
     def _rebuild(self) -> None:
         """Every running sum is made anew from the kept samples, around a new anchor."""
+        series = len(self._rows), len(self._gauge)
         self._time = self._size - 1
-        places = self._places(self._size)
-        gauges = np.moveaxis(self._gauges[places], 0, -1)
-        self._anchor = st.anchors(gauges)[..., 0]
-        self._seen = ~np.isnan(gauges).all(axis=-1)
-        apart = gauges - self._anchor[..., None]
-        self._totals = {window: self._sums_of(apart, window) for window in self._windows}
-        counters, flags = (np.moveaxis(ring[places], 0, -1) for ring in (self._counters, self._flags))
+        self._anchor, self._seen = np.zeros(series), np.zeros(series, dtype=bool)
+        self._totals = {window: [np.zeros(series) for _ in range(6)] for window in self._windows}
         self._steps, self._resets = np.zeros_like(self._counters), np.zeros_like(self._counters)
         self._changes = np.zeros_like(self._flags)
-        step, reset = st.increase(counters, self._shape.quarter)
-        changes = np.abs(st.change(flags, self._shape.quarter))
-        for ring, made in ((self._steps, step), (self._resets, reset), (self._changes, changes)):
-            ring[places] = np.moveaxis(made, -1, 0)
-        self._counted, self._flagged = _Newest.of(counters), _Newest.of(flags)
+        self._counted, self._flagged = (
+            _Newest.none(ring.shape[1:], self._size) for ring in (self._counters, self._flags)
+        )
+        for rows in self._pieces():
+            self._rebuild_rows(rows)
 
-    def _sums_of(self, apart: Array, window: int) -> list[Array]:
-        recent = apart[..., -window:]
-        there = (~np.isnan(recent)).astype(np.float64)
-        time = np.arange(self._time - window + 1, self._time + 1, dtype=np.float64)
-        return [part.sum(axis=-1) for part in st.channels(np.where(there > 0, recent, 0.0), there, time)]
+    def _rebuild_rows(self, rows: slice) -> None:
+        """The same for some rows."""
+        places, memory = self._places(self._size), self._shape.quarter
+        gauges, counters, flags = (
+            np.moveaxis(ring[places, rows], 0, -1).astype(np.float64, order="C") for ring in self._rings[:3]
+        )
+        anchor = st.anchors(gauges)
+        self._anchor[rows], self._seen[rows] = anchor[..., 0], (~np.isnan(gauges)).any(axis=-1)
+        there, time = (~np.isnan(gauges)).astype(np.float64), np.arange(self._size, dtype=np.float64)
+        for place, part in enumerate(st.channels(st.zeroed(gauges - anchor), there, time)):
+            for window, totals in self._totals.items():
+                totals[place][rows] = part[..., -window:].sum(axis=-1)
+        made = (*st.increase(counters, memory), np.abs(st.change(flags, memory)))
+        for ring, new in zip((self._steps, self._resets, self._changes), made, strict=True):
+            ring[places, rows] = np.moveaxis(new, -1, 0)
+        self._counted.put(rows, counters)
+        self._flagged.put(rows, flags)
 
     def _close(self) -> None:
         """The block that is under way is complete: its summary is kept, and the baseline made anew."""
-        block = np.moveaxis(self._gauges[self._places(self._shape.block)], 0, -1)
-        for kept, new in zip(self._blocks, st.block_summary(block), strict=True):
-            kept[..., :-1] = kept[..., 1:]
-            kept[..., -1] = new
+        block = np.moveaxis(self._gauges[self._places(self._shape.block)], 0, -1).astype(np.float64)
+        self._blocks = [
+            np.concatenate([kept[..., 1:], new[..., None]], axis=-1)
+            for kept, new in zip(self._blocks, st.block_summary(block), strict=True)
+        ]
         self._refresh()
 
     def _refresh(self) -> None:
@@ -251,30 +274,27 @@ class Live:
             self._places(n) for n in (shape.short, shape.brief, shape.quarter, shape.hour)
         )
         sums = {n: Sums(*(total[..., None] for total in totals)) for n, totals in self._totals.items()}
+        grown = [self._steps[n].sum(axis=0, dtype=np.float64)[..., None] for n in (brief, quarter, hour)]
         silent, young = self._presence()
         return Trailing(
             shape=shape,
             now=float(self._time),
             anchor=self._anchor[..., None],
-            last=self._gauges[self._head][..., None],
-            before=self._gauges[(self._head - 1) % self._size][..., None],
-            least=np.fmin.reduce(self._gauges[short], axis=0)[..., None],
-            most=np.fmax.reduce(self._gauges[brief], axis=0)[..., None],
+            last=_double(self._gauges[self._head]),
+            before=_double(self._gauges[(self._head - 1) % self._size]),
+            least=_double(np.fmin.reduce(self._gauges[short], axis=0)),
+            most=_double(np.fmax.reduce(self._gauges[brief], axis=0)),
             mean3=sums[shape.short],
             brief=sums[shape.brief],
             quarter=sums[shape.quarter],
             half=sums[shape.half],
             hour=sums[shape.hour],
             base=self._base,
-            increments=(
-                self._steps[brief].sum(axis=0)[..., None],
-                self._steps[quarter].sum(axis=0)[..., None],
-                self._steps[hour].sum(axis=0)[..., None],
-            ),
-            resets=self._resets[quarter].sum(axis=0)[..., None],
-            flag=self._flags[self._head][..., None],
-            flag_share=_mean(self._flags[quarter])[..., None],
-            flag_changes=self._changes[quarter].sum(axis=0)[..., None],
+            increments=(grown[0], grown[1], grown[2]),
+            resets=self._resets[quarter].sum(axis=0, dtype=np.float64)[..., None],
+            flag=_double(self._flags[self._head]),
+            flag_share=_mean(self._flags[quarter].astype(np.float64))[..., None],
+            flag_changes=self._changes[quarter].sum(axis=0, dtype=np.float64)[..., None],
             there_brief=self._there[brief].sum(axis=0, dtype=np.float64)[:, None],
             there_hour=self._there[self._places(shape.lookback)].sum(axis=0, dtype=np.float64)[:, None],
             silent=silent[:, None],
@@ -299,11 +319,15 @@ class _Newest:
     age: NDArray[np.intp]
 
     @classmethod
-    def of(cls, values: Array) -> _Newest:
-        """That of these samples [row, signal, moment]."""
+    def none(cls, series: tuple[int, ...], age: int) -> _Newest:
+        """That of series without a sample for so many."""
+        return cls(np.full(series, np.nan), np.full(series, age, dtype=np.intp))
+
+    def put(self, rows: slice, values: Array) -> None:
+        """These samples [row, signal, moment] are those of the rows."""
         there = ~np.isnan(values)
-        age = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), values.shape[-1])
-        return cls(st.filled(values, values.shape[-1])[..., -1], age)
+        self.value[rows] = st.filled(values, values.shape[-1])[..., -1]
+        self.age[rows] = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), values.shape[-1])
 
     def before(self, memory: int) -> Array:
         """The value where it is not older than so many samples, NaN elsewhere: `statistics.before`."""
@@ -314,6 +338,11 @@ class _Newest:
         gone = np.isnan(values)
         self.age = np.where(gone, self.age + 1, 0)
         self.value = np.where(gone, self.value, values)
+
+
+def _double(values: Floats) -> Array:
+    """Of one moment, as statistics have them [row, signal, 1]."""
+    return values[..., None].astype(np.float64)
 
 
 def _mean(values: Array) -> Array:

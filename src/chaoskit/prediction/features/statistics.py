@@ -8,7 +8,7 @@ block means. What the newest minutes do cannot reach it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -115,25 +115,16 @@ class Trailing:
     silent: Array
     young: Array
 
-    def at(self, moments: NDArray[np.intp]) -> Trailing:
-        """The same at these moments alone, in this order."""
-        return Trailing(**{f.name: _at(getattr(self, f.name), moments, f.name) for f in fields(self)})
-
-
-def _at(part: Any, moments: NDArray[np.intp], name: str) -> Any:
-    if name in {"shape", "anchor"}:
-        return part
-    if isinstance(part, tuple):
-        return tuple(_at(each, moments, "") for each in part)
-    if isinstance(part, Sums | Base):
-        return type(part)(*(_at(getattr(part, f.name), moments, f.name) for f in fields(part)))
-    return part[..., moments]
-
 
 def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Where there is no value."""
     found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
     return found
+
+
+def zeroed(values: Array) -> Array:
+    """The values with 0 where there is none."""
+    return np.where(missing(values), 0.0, values)
 
 
 def anchors(values: Array) -> Array:
@@ -167,12 +158,25 @@ def extreme(values: Array, samples: int, *, most: bool) -> Array:
     return out
 
 
-def sums(values: Array, samples: int) -> Sums:
-    """The sums over trailing windows of values from which the anchor was subtracted."""
-    there = (~missing(values)).astype(np.float64)
-    x = np.where(there > 0, values, 0.0)
-    time = np.arange(values.shape[-1], dtype=np.float64)
-    return Sums(*(rolled(part, samples) for part in channels(x, there, time)))
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Running totals of what `Sums` are made of, for windows of any length."""
+
+    parts: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, values: Array) -> Totals:
+        """Those of values from which the anchor was subtracted."""
+        there = (~missing(values)).astype(np.float64)
+        x = np.where(there > 0, values, 0.0)
+        time = np.arange(values.shape[-1], dtype=np.float64)
+        return cls(tuple(np.cumsum(part, axis=-1) for part in channels(x, there, time)))
+
+    def last(self, samples: int, moments: NDArray[np.intp]) -> Sums:
+        """The sums over the last so many samples at these moments; over fewer at the beginning."""
+        before = moments - samples
+        earlier = (np.where(before < 0, 0.0, part[..., np.maximum(before, 0)]) for part in self.parts)
+        return Sums(*(part[..., moments] - sunk for part, sunk in zip(self.parts, earlier, strict=True)))
 
 
 def channels(x: Array, there: Array, time: Array | float) -> tuple[Array, ...]:
@@ -189,12 +193,12 @@ def increase(values: Array, memory: int) -> tuple[Array, Array]:
     known = before(values, memory)
     step = np.where(values < known, values, values - known)
     reset = values < known
-    return np.nan_to_num(step), reset.astype(np.float64)
+    return zeroed(step), reset.astype(np.float64)
 
 
 def change(values: Array, memory: int) -> Array:
     """How far each sample lies from the newest of the `memory` before it; 0 where either is missing."""
-    return np.nan_to_num(values - before(values, memory))
+    return zeroed(values - before(values, memory))
 
 
 def before(values: Array, memory: int) -> Array:
@@ -260,8 +264,7 @@ def _quantile(ordered: Array, count: NDArray[np.intp], at: float) -> Array:
 
 def trend(values: Array, samples: int) -> tuple[Array, Array]:
     """The fitted value now and the slope per sample over the last `samples` of each series (last axis)."""
-    anchor = anchors(values)
-    fitted, slope, _ = sums(values - anchor, samples).line(
-        np.arange(values.shape[-1], dtype=np.float64), np.zeros(1)
-    )
+    anchor, moments = anchors(values), np.arange(values.shape[-1])
+    recent = Totals.of(values - anchor).last(samples, moments)
+    fitted, slope, _ = recent.line(moments.astype(np.float64), np.zeros(1))
     return fitted + anchor, slope

@@ -10,7 +10,7 @@ import numpy as np
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import HORIZON_MINUTES, STICKY, Spec
-from chaoskit.prediction.features.statistics import FLOOR, Array, Base, Trailing
+from chaoskit.prediction.features.statistics import FLOOR, Array, Base, Trailing, missing, zeroed
 
 FAR = 8.0
 """From so many usual spreads on a deviation is not told apart any more: it is far for any pod."""
@@ -43,8 +43,8 @@ class _Look:
         )
 
     def _known(self, value: Array, most: float) -> Array:
-        found = np.clip(np.nan_to_num(value), -most, most)
-        return np.where(self.trailing.base.known, found, 0.0)
+        found = np.clip(value, -most, most)
+        return np.where(self.trailing.base.known & ~missing(found), found, 0.0)
 
 
 def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Array]:
@@ -165,10 +165,10 @@ def _troubles(signals: tuple[Signal, ...], made: dict[str, dict[str, Array]]) ->
         soon = [np.where(each["line"] > 0.7, each["full_in"], HORIZON_MINUTES) for each in ratios]
         yield "fullest", np.fmax.reduce([each["level_max"] for each in ratios])
         yield "soonest", np.fmin.reduce(soon)
-        yield "climbing", np.fmax.reduce([each["line"] * np.nan_to_num(each["level"]) for each in ratios])
+        yield "climbing", np.fmax.reduce([each["line"] * zeroed(each["level"]) for each in ratios])
     counters = [made[signal.name]["delta5"] for signal in signals if signal.kind == "counter"]
     flags = [symptom(signal, made[signal.name]["last"]) for signal in signals if is_symptom(signal)]
-    found = [np.nan_to_num(each) for each in (*counters, *flags)]
+    found = [zeroed(each) for each in (*counters, *flags)]
     if found:
         yield "symptoms", np.sum(found, axis=0)
 
