@@ -25,6 +25,8 @@ from chaoskit.simulator.remote import RemoteApi
 
 WEB = "mkdir /www && echo web >/www/index.html && exec httpd -f -p 8080 -h /www"
 """The recorded image had pages in it; Debian's busybox is given one."""
+GRACE = 2
+"""Seconds that the recorded pods had: in longer ones Litmus finds pods to hit that are on their way out."""
 PATIENCE = 90.0
 
 
@@ -97,7 +99,9 @@ def document(scenario: str) -> Path:
 def fitted(body: Object) -> Object:
     """An object of the recorded cluster as this one can run it: the page of the web, containerd's socket."""
     if body["kind"] == "Deployment":
-        (container,) = body["spec"]["template"]["spec"]["containers"]
+        pod = body["spec"]["template"]["spec"]
+        pod["terminationGracePeriodSeconds"] = GRACE
+        (container,) = pod["containers"]
         container["command"] = ["sh", "-c", WEB]
     if body["kind"] == "ChaosExperiment":
         for entry in body["spec"]["definition"]["env"]:
