@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.wire import Answer, scripted
 
 from chaoskit.errors import ChaoskitError, Forbidden, NotFound, Unavailable
-from chaoskit.runtime import Runtime
+from chaoskit.runtime import Runtime, alerts_at, alerts_set
 from chaoskit.settings import Settings
 
 PUBLISHED = {
@@ -58,3 +60,22 @@ def test_a_cluster_that_is_away_is_told_at_once_and_not_asked_again() -> None:
     with pytest.raises(Unavailable):
         _ = runtime.description
     assert runtime.__dict__["cluster"].asked == 1
+
+
+def test_the_token_of_an_alertmanager_is_shown_to_no_other(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret", encoding="utf-8")
+    quiet = Answer(200, [])
+    with scripted(lambda _asked: quiet) as own, scripted(lambda _asked: quiet) as other:
+        settings = Settings(alerts_from=own.url, alerts_from_token_file=str(tmp_path / "token"))
+        for source in (
+            alerts_set(settings),
+            alerts_at(f"{own.url}/", settings),
+            alerts_at(other.url, settings),
+        ):
+            assert source is not None
+            assert source.firing() == ()
+        unset = settings.model_copy(update={"alerts_from": ""})
+        assert alerts_set(unset) is None
+        assert alerts_at(other.url, unset).firing() == ()
+    assert [each.headers.get("Authorization") for each in own.asked] == ["Bearer s3cret"] * 2
+    assert [each.headers.get("Authorization") for each in other.asked] == [None] * 2

@@ -82,7 +82,10 @@ class Ended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Foreseen(Event):
-    """What was foreseen for one workload; `probability` None where only rules spoke."""
+    """What was foreseen for one workload; `probability` None where only rules spoke.
+
+    `scope` is the namespace that the look was at, "" all of them: what it does not tell it has not found.
+    """
 
     namespace: str
     target: str
@@ -91,6 +94,7 @@ class Foreseen(Event):
     probability: float | None
     score: float
     alarmed: bool
+    scope: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

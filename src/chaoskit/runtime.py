@@ -313,18 +313,26 @@ def alertmanager(address: str) -> Alertmanager:
     return Alertmanager(address, RequestsHttp())
 
 
-def alerts_of(settings: Settings, address: str = "") -> AlertSource | None:
-    """What fires in the Alertmanager at this address, or else in the one that is set; None: none is.
+def alerts_set(settings: Settings) -> AlertSource | None:
+    """What fires in the Alertmanager of the settings; None: they name none.
 
     Raises:
         InvalidInput: its CA bundle or the file of its token cannot be read.
     """
-    address = address or settings.alerts_from
-    if not address:
-        return None
-    from chaoskit.adapters.alertmanager import AlertmanagerAlerts
+    return alerts_at(settings.alerts_from, settings) if settings.alerts_from else None
 
-    return AlertmanagerAlerts(address, ca=settings.alerts_from_ca, token_file=settings.alerts_from_token_file)
+
+def alerts_at(address: str, settings: Settings) -> AlertSource:
+    """What fires in the Alertmanager at this address; only that of the settings is shown their token.
+
+    Raises:
+        InvalidInput: its CA bundle or the file of its token cannot be read.
+    """
+    from chaoskit.adapters.alertmanager import AlertmanagerAlerts, same_origin
+
+    known = same_origin(address, settings.alerts_from)
+    token_file = settings.alerts_from_token_file if known else ""
+    return AlertmanagerAlerts(address, ca=settings.alerts_from_ca, token_file=token_file)
 
 
 @contextmanager

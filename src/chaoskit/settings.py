@@ -70,7 +70,8 @@ class Settings(BaseModel):
     )
     alerts_from_ca: str = Field(default="", description="CA bundle to check its certificate with")
     alerts_from_token_file: str = Field(
-        default="", description="file with the bearer token that it is shown, read anew for each question"
+        default="",
+        description="file with the bearer token that it, and no other, is shown; read anew for each question",
     )
     store: str = Field(
         default="", description="mongodb://... or the path of an SQLite file; empty: in `home`"

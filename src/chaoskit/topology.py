@@ -245,6 +245,16 @@ def _without_values(config_map: Object) -> Object:
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
+def inhabited(cluster: Cluster, protected: Collection[str] = ()) -> tuple[str, ...]:
+    """The namespaces with workloads, without protected ones; by name.
+
+    Raises:
+        Forbidden: the caller may not list the workloads of all namespaces.
+    """
+    bodies = (body for kind in kube.WORKLOADS for body in cluster.list(kind).items)
+    return tuple(sorted({str(body["metadata"]["namespace"]) for body in bodies} - set(protected)))
+
+
 def labelled(
     cluster: Cluster, namespace: str, labels: str, kinds: Iterable[Kind] = kube.WORKLOADS
 ) -> frozenset[ObjectRef]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.wire import Answer, scripted
 
-from chaoskit.adapters.alertmanager import AlertmanagerAlerts
+from chaoskit.adapters.alertmanager import AlertmanagerAlerts, same_origin
 from chaoskit.errors import InvalidInput, Unavailable
 
 
@@ -62,6 +62,43 @@ def test_who_is_not_let_in_hears_which_setting_to_look_at(tmp_path: Path, status
         AlertmanagerAlerts(server.url, token_file=str(token)).firing()
     assert "alerts_from_token_file" in caught.value.hint
     assert "s3cret" not in caught.value.message
+
+
+def test_who_sends_elsewhere_is_not_followed_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine localhost login ada password her-own", encoding="utf-8")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    (tmp_path / "token").write_text("s3cret", encoding="utf-8")
+    with scripted(lambda _asked: Answer(200, [])) as there:
+        elsewhere = there.url.replace("127.0.0.1", "localhost")
+        moved = Answer(302, headers={"Location": f"{elsewhere}/?token=x"})
+        with scripted(lambda _asked: moved) as server, pytest.raises(Unavailable) as caught:
+            AlertmanagerAlerts(server.url, token_file=str(tmp_path / "token")).firing()
+        assert there.asked == []
+    assert caught.value.message == (
+        f"Alertmanager at 127.0.0.1 sends elsewhere (302, to {elsewhere}), where nobody was asked"
+    )
+    assert "if you trust it" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://am:9093", "http://AM:9093/alertmanager/", True),
+        ("https://am", "https://am:443", True),
+        ("http://am:9093", "https://am:9093", False),
+        ("http://am:9093", "http://am:9094", False),
+        ("http://am", "http://am.evil", False),
+        ("http://am", "http://am@evil", False),
+        ("http://am", "http://evil\\@am", False),
+        ("http://am", "", False),
+        ("", "", False),
+        ("http://[am", "http://[am", False),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(one: str, other: str, *, same: bool) -> None:
+    assert same_origin(one, other) is same
 
 
 @pytest.mark.parametrize("text", [None, "", "two\nlines", "\N{SNOWMAN}"])

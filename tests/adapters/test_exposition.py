@@ -104,7 +104,8 @@ def test_predictions_are_metrics_and_a_later_look_takes_their_place(
 
     def foreseen(minute: int, target: str, probability: float | None) -> Foreseen:
         at = NOW.replace(minute=minute)
-        return Foreseen(at, "shop", target, "shop-1", "memory-leak", probability, 1.5, alarmed=True)
+        said = ("shop", target, "shop-1", "memory-leak", probability, 1.5)
+        return Foreseen(at, *said, alarmed=True, scope="shop")
 
     for event in (foreseen(0, "a", 0.9), foreseen(0, "b", None), foreseen(1, "b", None)):
         exposition(event)
@@ -117,6 +118,25 @@ def test_predictions_are_metrics_and_a_later_look_takes_their_place(
     exposition(foreseen(2, "a", 0.9))
     page = asked(endpoints, "/metrics")[1]
     assert f'chaoskit_failure_probability{labels[:-3]}a"}} 0.9' in page
+
+
+def test_an_alarm_of_a_namespace_that_is_gone_is_none_any_more(
+    served: tuple[Exposition, Endpoints],
+) -> None:
+    exposition, endpoints = served
+
+    def looked(minute: int, *namespaces: str, scope: str = "") -> str:
+        for each in namespaces:
+            said = (each, "deployment/cart", "shop-1", "memory-leak", 0.9, 1.5)
+            exposition(Foreseen(NOW.replace(minute=minute), *said, alarmed=True, scope=scope))
+        return asked(endpoints, "/metrics")[1]
+
+    both = looked(0, "shop", "bank")
+    assert both.count("chaoskit_failure_alarm{") == 2
+    left = looked(1, "shop")
+    assert 'namespace="shop"' in left
+    assert 'namespace="bank"' not in left
+    assert 'namespace="shop"' in looked(2, "bank", scope="bank")  # a look elsewhere ends nothing here
 
 
 def test_what_speaks_against_a_model_is_a_metric_until_it_is_over(

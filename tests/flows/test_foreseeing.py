@@ -110,6 +110,19 @@ def test_after_a_long_silence_everything_is_asked_for() -> None:
     assert source.asked[-1][1] - source.asked[-1][0] == timedelta(hours=1)
 
 
+def test_a_clock_that_was_set_back_is_looked_at_from_there() -> None:
+    source, clock = Prometheus(), ManualClock(T0 + timedelta(minutes=41))
+    looking = lookout(source, ManualClock(T0 + timedelta(minutes=61)), [])
+    assert [each.alarmed for each in looking.look().predictions] == [True]
+    looking.world = replace(looking.world, clock=clock)
+    (before,) = looking.look().predictions
+    assert (before.at, before.alarmed) == (T0 + timedelta(minutes=41), False)
+    assert source.asked[-1] == (T0 - timedelta(minutes=19), T0 + timedelta(minutes=41))
+    clock.turn(60)
+    looking.look()
+    assert source.asked[-1][1] == T0 + timedelta(minutes=42)
+
+
 def test_a_watch_looks_every_step_and_waits_for_a_prometheus_that_is_away() -> None:
     source, clock, heard, stop = (
         Prometheus(),
@@ -134,8 +147,13 @@ def test_a_watch_that_never_saw_a_sample_ends_and_says_why() -> None:
         def range(self, *_: object, **__: object) -> tuple[Series, ...]:
             return ()
 
+    looking = lookout(Silent(), ManualClock(T0), [])
     with pytest.raises(CannotStart, match="no signal has a sample in namespace shop"):
-        next(lookout(Silent(), ManualClock(T0), []).watch(threading.Event()))
+        next(looking.watch(threading.Event()))
+    looking.namespace = ""
+    with pytest.raises(CannotStart, match="no signal has a sample in any namespace") as caught:
+        looking.look()
+    assert caught.value.hint.startswith("chaoskit doctor -A says")
 
 
 def block(first: int, values: list[float], *pods: str) -> Dataset:

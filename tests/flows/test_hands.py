@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from math import inf
+from typing import Literal
 
 import pytest
 
 from chaoskit.clock import ManualClock
+from chaoskit.events import Event, Warned
 from chaoskit.flows.duties.saying import Saying
-from chaoskit.flows.hands import LASTING_MOST, WORKERS, Hands, Job
+from chaoskit.flows.hands import MOST, WORKERS, Hands, Job
 
 
 class Work:
@@ -43,26 +45,58 @@ def work() -> Iterator[Work]:
 
 
 @pytest.fixture
-def hands() -> Hands:
+def heard() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def hands(heard: list[Event]) -> Hands:
     clock = ManualClock()
-    return Hands(clock, Saying(clock, lambda _event: None))
+    return Hands(clock, Saying(clock, heard.append))
 
 
-@pytest.mark.parametrize("kind", ["recovery", "run"])
-def test_looks_and_alerts_have_a_hand_while_many_recoveries_wait_for_signals(
-    hands: Hands, work: Work, kind: str
+@pytest.mark.parametrize("kinds", [("recovery",), ("run",), ("run", "recovery")])
+def test_looks_and_alerts_have_a_hand_while_runs_and_recoveries_wait_for_signals(
+    hands: Hands, work: Work, kinds: tuple[Literal["recovery", "run"], ...]
 ) -> None:
-    for number in range(2 * WORKERS):
-        hands.add(Job(kind, "shop", f"issue-{number}"))  # type: ignore[arg-type]
+    for kind in kinds:
+        for number in range(2 * WORKERS):
+            hands.add(Job(kind, "shop", f"issue-{number}"))
     hands.begin(work)
     hands.add(Job("look", "shop"))
     hands.add(Job("alerts", ""))
     hands.begin(work)
     hands.add(Job("dead", "shop", "lease"))
     hands.begin(work)
-    assert work.has_begun(LASTING_MOST + 3)
-    assert (work.of(kind), work.of("look"), work.of("alerts"), work.of("dead")) == (LASTING_MOST, 1, 1, 1)
+    assert work.has_begun(sum(MOST[kind] for kind in kinds) + 3)
+    assert [work.of(kind) for kind in kinds] == [MOST[kind] for kind in kinds]
+    assert (work.of("look"), work.of("alerts"), work.of("dead")) == (1, 1, 1)
     assert hands.wait == inf  # who waits for a hand does not keep the loop busy
+
+
+def test_a_recovery_does_not_wait_for_the_end_of_runs(hands: Hands, work: Work) -> None:
+    for number in range(2 * WORKERS):
+        hands.add(Job("run", "shop", f"run-{number}"))
+    hands.begin(work)
+    hands.add(Job("recovery", "shop", "cart-pod-crash"))
+    hands.begin(work)
+    assert work.has_begun(MOST["run"] + 1)
+    assert work.of("recovery") == 1
+
+
+def test_recoveries_that_wait_for_a_hand_are_told_once(hands: Hands, work: Work, heard: list[Event]) -> None:
+    def add(first: int, last: int) -> list[str]:
+        for number in range(first, last):
+            hands.add(Job("recovery", "shop", f"issue-{number}"))
+        before = len(heard)
+        hands.begin(work)
+        hands.begin(work)
+        return [each.message for each in heard[before:] if isinstance(each, Warned)]
+
+    assert add(0, 4) == []
+    assert add(4, 5) == ["recovery shop issue-4 waits for a hand: 4 are at work, 4 of them on recoveries"]
+    (more,) = add(5, 8)
+    assert more.startswith("recovery shop issue-5 and 2 more wait for a hand: ")
 
 
 def test_recoveries_that_waited_for_a_hand_are_begun_when_others_have_ended(hands: Hands, work: Work) -> None:

@@ -178,6 +178,19 @@ def test_errors_that_follow_from_another_pods_failure_are_nobodys_label(world: W
     assert (labelled.truths[0].y[1, 31:70] == -1).all()
 
 
+def test_errors_of_another_namespace_are_a_failure_of_their_own(world: World) -> None:
+    errors, pool = np.zeros((2, 120)), np.zeros((2, 120))
+    errors[1, 60:66], pool[0, 60:66] = 0.4, 1.0
+    one = world({"error_ratio": errors, "db_pool_errors": pool})
+    (block,) = one.blocks
+    apart = replace(block, rows=(block.rows[0], block.rows[1]._replace(namespace="bank")))
+    found = label(replace(one, blocks=(apart,)), DETECT)
+    assert [(event.namespace, event.issue) for event in found.events] == [
+        ("shop", "database-connection"), ("bank", "network"),
+    ]  # fmt: skip
+    assert (found.truths[0].y[1, 60:66] == 1).all()
+
+
 def test_replicas_that_fail_together_are_one_event(world: World) -> None:
     restarts = np.zeros((3, 120))
     restarts[0, 60:] = restarts[1, 62:] = restarts[2, 60:] = 1

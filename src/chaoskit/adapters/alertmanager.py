@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 import requests.auth
 import urllib3.exceptions
+from urllib3.util import parse_url
 
 from chaoskit import alertmanager
 from chaoskit.errors import InvalidInput, Unavailable, cause
@@ -56,9 +58,10 @@ class AlertmanagerAlerts:
                 stream=True,
                 verify=self._verify,
                 auth=self._auth(),
+                allow_redirects=False,  # whoever is elsewhere would be shown a login of the user's .netrc
             ) as answer:
                 if answer.status_code != 200:
-                    raise self._refused(answer.status_code)
+                    raise self._refused(answer)
                 return alertmanager.answered(json.loads(self._body(answer)))
         except InvalidInput as error:
             raise self._away(f"answered otherwise: {error.message}") from error
@@ -89,15 +92,42 @@ class AlertmanagerAlerts:
                 raise self._away(f"had no end of its answer after {len(body)} bytes")
         return bytes(body)
 
-    def _refused(self, status: int) -> Unavailable:
-        about = "alerts_from_token_file" if status in {401, 403} else ""
-        return self._away(f"answered with {status}", about)
+    def _refused(self, answer: requests.Response) -> Unavailable:
+        status = answer.status_code
+        if answer.is_redirect:
+            there = _origin(urljoin(self._url, answer.headers["Location"]))
+            where = "{}://{}:{}".format(*there) if there else "no address"
+            words = f"sends elsewhere ({status}, to {where}), where nobody was asked"
+            return self._away(words, hint="name the address that it sends to, if you trust it")
+        if status in {401, 403}:
+            hint = "look at the setting alerts_from_token_file: its token is shown to alerts_from alone"
+            return self._away(f"answered with {status}", hint=hint)
+        return self._away(f"answered with {status}")
 
-    def _away(self, what: str, about: str = "") -> Unavailable:
+    def _away(self, what: str, about: str = "", *, hint: str = "") -> Unavailable:
         """It says no alerts, for this reason; `about` is the setting to look at."""
         host = host_of(self._url)
-        hint = f"look at the setting {about}" if about else "an address is like http://localhost:9093"
-        return Unavailable(f"Alertmanager at {host} {what}", service="Alertmanager", address=host, hint=hint)
+        usual = f"look at the setting {about}" if about else "an address is like http://localhost:9093"
+        return Unavailable(
+            f"Alertmanager at {host} {what}", service="Alertmanager", address=host, hint=hint or usual
+        )
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether both addresses are of one scheme, host and port, as whoever asks there reads them."""
+    origin = _origin(one)
+    return origin is not None and origin == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = parse_url(url)
+    except urllib3.exceptions.LocationParseError:
+        return None
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme or "")
+    if not (parts.scheme and parts.host and port):
+        return None
+    return parts.scheme, parts.host, port
 
 
 class _Bearer(requests.auth.AuthBase):

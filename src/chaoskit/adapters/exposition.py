@@ -69,10 +69,10 @@ class Exposition:
 
 
 class Predictions(Collector):
-    """The newest predictions of each namespace as metrics; what a later look left out is gone."""
+    """The newest predictions of each look as metrics; what a later one of its scope left out is gone."""
 
     def __init__(self) -> None:
-        self._newest: dict[str, dict[str, Foreseen]] = {}
+        self._newest: dict[str, dict[tuple[str, str], Foreseen]] = {}
         self._doubts: dict[str, Doubted] = {}
         self._lock = threading.Lock()
 
@@ -84,10 +84,10 @@ class Predictions(Collector):
         if not isinstance(event, Foreseen):
             return
         with self._lock:
-            of = self._newest.get(event.namespace, {})
-            if any(each.at != event.at for each in of.values()):
-                of = {}
-            self._newest[event.namespace] = {**of, event.target: event}
+            of = self._newest.setdefault(event.scope, {})
+            if next((each.at for each in of.values()), event.at) != event.at:
+                of.clear()
+            of[event.namespace, event.target] = event
 
     def collect(self) -> Iterator[Metric]:
         """Probability (none where rules spoke), score in units of the threshold, alarm, and when."""

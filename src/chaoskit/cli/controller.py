@@ -81,13 +81,13 @@ def controller(
     from chaoskit.events import Warned, both
     from chaoskit.flows.controller import DUTIES, Controller
     from chaoskit.recovery import runbook
-    from chaoskit.runtime import alerts_of, check_address, endpoints, exposition
+    from chaoskit.runtime import alerts_at, alerts_set, check_address, endpoints, exposition
 
     check_address(listen)  # before anything is connected
     recovers = only in {None, Only.RECOVER}
     settings = session.loaded.settings
     _check_alerts(alerts, settings.alerts_from, only, recovers=recovers)
-    source = alerts_of(settings, alerts) if recovers else None
+    source = alerts_at(alerts, settings) if alerts else alerts_set(settings) if recovers else None
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
     with session.connected() as runtime, session.listening() as show, stopping() as stop:
         shown = exposition()

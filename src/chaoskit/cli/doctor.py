@@ -46,12 +46,13 @@ def doctor(
 def _look(runtime: Runtime, namespace: str, asked: str) -> list[Check]:
     from chaoskit.flows import doctor as looking
 
+    protected = runtime.limits.protected
     looks = {
         "cluster": lambda: looking.cluster(runtime.cluster),
         "rights": lambda: looking.rights(runtime.cluster, namespace),
         "dead runs": lambda: looking.dead(runtime.cluster, runtime.clock, asked),
-        "litmus": lambda: looking.litmus(runtime.cluster, namespace),
-        "prometheus": lambda: looking.signals(runtime.metrics, namespace),
+        "litmus": lambda: looking.litmus(runtime.cluster, namespace, protected),
+        "prometheus": lambda: looking.signals(runtime.metrics, runtime.cluster, namespace, protected),
         "store": lambda: looking.store(runtime.store),
         "model": lambda: looking.model(runtime.settings.home / "models"),
     }

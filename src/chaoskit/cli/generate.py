@@ -16,6 +16,8 @@ from chaoskit.errors import CannotStart, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rich.console import Console
+
     from chaoskit.experiments.generation import Proposal, Source
     from chaoskit.ports.cluster import Object
     from chaoskit.records import PredictionRecord
@@ -132,17 +134,9 @@ def _ranked(
     return flow.generate(place, predictions, top=top, selector=selector, source=kind, direct=direct)
 
 
-def _namespaces(runtime: Runtime) -> list[str]:
-    """Namespaces with workloads, protected ones left out."""
-    from chaoskit import kube
-
-    protected = runtime.world.limits.protected
-    bodies = [body for kind in kube.WORKLOADS for body in runtime.cluster.list(kind).items]
-    return sorted({body["metadata"]["namespace"] for body in bodies} - set(protected))
-
-
 def _predictions(session: Session, runtime: Runtime, place: str, model: str) -> list[PredictionRecord]:
     """What the model or the rules say now; without a Prometheus, nothing."""
+    from chaoskit import topology
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     if runtime.metrics is None:
@@ -151,7 +145,7 @@ def _predictions(session: Session, runtime: Runtime, place: str, model: str) -> 
     flow, wanted = AIChaosEngine(runtime.world), model or runtime.settings.model
     found: list[PredictionRecord] = []
     with session.listening() as listen:
-        for each in [place] if place else _namespaces(runtime):
+        for each in [place] if place else topology.inhabited(runtime.cluster, runtime.limits.protected):
             try:
                 found += flow.predict(each, model=wanted, listen=listen)
             except CannotStart as error:
@@ -223,13 +217,23 @@ def _report(
             for each, file in zip(found, files or [""] * len(found), strict=True)
         ]
     }
-    rows = [(str(p.rank), f"{p.score:.3f}", str(p.cost or "-"), p.reason) for p in found]
-    heads = ("rank", "score", "cost", "experiment")
-    emit(session, "proposals", document, lambda console: columns(console, heads, rows, wrap=3))
+    emit(session, "proposals", document, lambda console: _table(console, found))
     if files and session.output is Format.TABLE:
         from chaoskit.cli.render import console
 
         next_step(console(session), f"chaoskit run {files[0]}")
+
+
+def _table(out: Console, found: Sequence[Proposal]) -> None:
+    """A line each; with the namespace, where there are several."""
+    places = [str(each.experiment["metadata"].get("namespace", "")) for each in found]
+    several = len(set(places)) > 1
+    heads = ("rank", "score", "cost", *(("namespace",) if several else ()), "experiment")
+    rows = [
+        (str(p.rank), f"{p.score:.3f}", str(p.cost or "-"), *((place,) if several else ()), p.reason)
+        for p, place in zip(found, places, strict=True)
+    ]
+    columns(out, heads, rows, wrap=len(heads) - 1)
 
 
 def _plain(proposal: Proposal) -> dict[str, object]:

@@ -116,7 +116,11 @@ def _table(out: Any, records: list[Document]) -> None:
         out.print("nothing yet")
         next_step(out, "chaoskit demo")
         return
-    rows = [(_time(each), each["kind"], each["id"], what(each), ended(each), why(each)) for each in records]
+    several = len({each["namespace"] for each in records}) > 1
+    rows = [
+        (_time(each), each["kind"], each["id"], what(each, placed=several), ended(each), why(each))
+        for each in records
+    ]
     columns(out, ("at", "kind", "id", "what", "outcome", "reason"), rows, wrap=5)
     next_step(out, f"chaoskit show {records[0]['id']} --trace")
 
@@ -125,11 +129,12 @@ def _time(document: Document) -> str:
     return datetime.fromisoformat(document["at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def what(document: Document) -> str:
-    """What a record is about: the fault and experiment, or the issue and its target."""
+def what(document: Document, *, placed: bool = False) -> str:
+    """What a record is about: the fault and experiment, or the issue and its target; `placed`, where, too."""
+    place = f"{document['namespace']}/" if placed else ""
     if document["kind"] == "run":
-        return f"{document['fault']} {document['name']}"
-    return f"{document['issue'] or 'failure'} {document['target']}".strip()
+        return f"{document['fault']} {place}{document['name']}"
+    return f"{document['issue'] or 'failure'} {place}{document['target']}".strip()
 
 
 def ended(document: Document) -> str:

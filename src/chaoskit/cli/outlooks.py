@@ -79,7 +79,7 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
     for warning in (*outlook.health.stale, *outlook.health.drift, outlook.health.old):
         if warning:
             out.print(f"! {warning}", style="yellow")
-    for line in _alike(outlook.predictions):
+    for line in _alike(outlook):
         out.print(line)
     out.print()
     out.print(_manner(outlook.manner))
@@ -171,15 +171,16 @@ def _direction(trend: Sequence[float]) -> str:
     return "flat" if abs(moved) < _CLIMB else "up" if moved > 0 else "down"
 
 
-def _alike(found: Sequence[PredictionRecord]) -> Iterator[str]:
+def _alike(outlook: Outlook) -> Iterator[str]:
     """Of each alarm the past incident that it is most like."""
-    for record in found:
+    for record in outlook.predictions:
         best = next((each for each in record.similar if each["likeness"] >= _LIKE), None)
         if record.alarmed and best is not None:
             at = datetime.fromisoformat(best["at"])
             helped = best.get("helped", "").replace("-", " ")
+            past = f"{best['namespace']}/{best['target']}" if outlook.everywhere else best["target"]
             yield (
-                f"{record.target} is like the {best['issue'].replace('-', ' ')} of {best['target']}"
+                f"{_named(record, outlook)} is like the {best['issue'].replace('-', ' ')} of {past}"
                 f" on {at:%Y-%m-%d %H:%M} ({percent(best['likeness'])} of the trees)"
                 + (f"; {helped} helped then" if helped else "")
             )

@@ -272,12 +272,12 @@ def _alerts(where: str, settings: Settings) -> Sequence[Alert]:
         Unavailable: nobody answers there.
     """
     from chaoskit import alertmanager
-    from chaoskit.runtime import alerts_of
+    from chaoskit.runtime import alerts_at
 
     if not where:
         return ()
-    if where.startswith(("http://", "https://")) and (source := alerts_of(settings, where)) is not None:
-        return source.firing()
+    if where.startswith(("http://", "https://")):
+        return alerts_at(where, settings).firing()
     try:
         text = sys.stdin.read() if where == "-" else Path(where).read_text(encoding="utf-8")
         payload = json.loads(text)

@@ -142,7 +142,7 @@ def train(
         }
         title = f"Model {fitted.name}"
         measured.write(fitted.report, out, title, command=command_, facts=_facts(options))
-    emit(session, "training", _plain(fitted), lambda console: _table(console, fitted))
+    emit(session, "training", _plain(fitted), lambda console: _table(console, fitted, everywhere=everywhere))
 
 
 def _facts(options: Options) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def _plain(fitted: Fitted) -> dict[str, object]:
     }
 
 
-def _table(out: Console, fitted: Fitted) -> None:
+def _table(out: Console, fitted: Fitted, *, everywhere: bool) -> None:
     report = fitted.report
     out.print(
         f"model {fitted.name}  says whether a workload {report.target}; {report.verdict}",
@@ -223,7 +223,12 @@ def _table(out: Console, fitted: Fitted) -> None:
     measured.show(out, report)
     if fitted.promoted:
         out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
-        next_step(out, "chaoskit predict")
     else:
         out.print(f"held back  {fitted.held_back}", style="yellow")
-        next_step(out, f"chaoskit predict --model {fitted.name}")
+    next_step(out, _asking(fitted, everywhere=everywhere))
+
+
+def _asking(fitted: Fitted, *, everywhere: bool) -> str:
+    """The command that asks the model of what it learned from."""
+    place = " -A" if everywhere else ""
+    return f"chaoskit predict{place}" + ("" if fitted.promoted else f" --model {fitted.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from chaoskit import kube
@@ -19,8 +19,12 @@ from chaoskit.ports.store import Store
 from chaoskit.recovery import remedies
 from chaoskit.signals import known
 from chaoskit.signals.needs import unmet
+from chaoskit.topology import inhabited
 
 NODES_RECOMMENDED = 3
+
+SHOWN = 5
+"""So many namespaces in which something is missing are named, others counted."""
 
 _USUAL = ("restart-pod", "rolling-restart", "roll-back")
 """The remediations whose rights stand for all: those of the most frequent issues."""
@@ -109,27 +113,51 @@ def dead(found: Cluster, clock: Clock, namespace: str) -> Iterator[Check]:
         yield Check("dead runs", "ok", f"none{f' in namespace {namespace}' if namespace else ''}")
 
 
-def litmus(found: Cluster, namespace: str) -> Iterator[Check]:
-    """Litmus and its operator are there, and the namespace (with "", one of all) has ChaosExperiments."""
+def litmus(found: Cluster, namespace: str, protected: Collection[str] = ()) -> Iterator[Check]:
+    """Litmus and its operator are there, and the namespace has ChaosExperiments.
+
+    With "", each namespace with workloads does, but for protected ones: it is blocked when none does.
+    """
     yield from checks.litmus(found)
+    names: dict[str, list[str]] = {}
+    for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items:
+        names.setdefault(body["metadata"]["namespace"], []).append(body["metadata"]["name"])
+    wanted = (namespace,) if namespace else inhabited(found, protected) or tuple(names)
+    having = [each for each in wanted if each in names]
+    lacking = [each for each in wanted if each not in names]
     place = f"namespace {namespace}" if namespace else "the cluster"
-    names = {body["metadata"]["name"] for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items}
-    if names:
-        yield Check("experiments", "ok", f"{place} has {', '.join(sorted(names))}")
-    else:
-        words = f"{place} has no ChaosExperiment: an engine there would hang for ever"
-        yield Check("experiments", "blocked", words, "install the ChaosExperiments of Litmus' charts there")
+    if having:
+        known = sorted({name for each in having for name in names[each]})
+        yield Check("experiments", "ok", f"{place} has {', '.join(known)}")
+    if lacking or not having:
+        words = f"{_some(lacking) or f'{place} has'} no ChaosExperiment: an engine there would hang for ever"
+        mend = "install the ChaosExperiments of Litmus' charts there"
+        yield Check("experiments", "warning" if having else "blocked", words, mend)
 
 
-def signals(found: MetricsSource | None, namespace: str) -> Iterator[Check]:
-    """Which signals have a sample in the namespace ("": in any); without, nothing is learned or predicted."""
+def _some(namespaces: Sequence[str]) -> str:
+    """``namespace bank has``, ``namespaces a, b, c and 2 more have``; "" of none."""
+    if len(namespaces) < 2:
+        return "".join(f"namespace {each} has" for each in namespaces)
+    more = f" and {len(namespaces) - SHOWN} more" if len(namespaces) > SHOWN else ""
+    return f"namespaces {', '.join(namespaces[:SHOWN])}{more} have"
+
+
+def signals(
+    found: MetricsSource | None, cluster: Cluster, namespace: str, protected: Collection[str] = ()
+) -> Iterator[Check]:
+    """Which signals have a sample in the namespace; without, nothing is learned or predicted.
+
+    With "", in any but protected ones, and which of those with workloads have none.
+    """
     if found is None:
         yield Check(
             "prometheus", "warning", "none is configured: no training, no prediction", "--prometheus URL"
         )
         return
     every = known()
-    present = [signal.name for signal in every if _sampled(found, signal, namespace)]
+    seen = {signal.name: _sampled(found, signal, namespace, protected) for signal in every}
+    present = [name for name, places in seen.items() if places]
     lost = [need.words for need in unmet(present, every)]
     words = f"{len(present)} of {len(every)} signals have samples"
     if not present:
@@ -138,11 +166,21 @@ def signals(found: MetricsSource | None, namespace: str) -> Iterator[Check]:
         yield Check("prometheus", "warning", f"{words}: no {', no '.join(lost)}", "chaoskit monitor lint")
     else:
         yield Check("prometheus", "ok", f"{words}; all classes of failure have one")
+    dark = [] if namespace else sorted(set(inhabited(cluster, protected)).difference(*seen.values()))
+    if present and dark:
+        words = f"{_some(dark)} no sample of any signal"
+        yield Check("prometheus", "warning", words, "have it scrape cAdvisor and kube-state-metrics there")
 
 
-def _sampled(found: MetricsSource, signal: Signal, namespace: str) -> bool:
-    everywhere = signal.scope == "node" or not namespace
-    return bool(found.instant(signal, None if everywhere else {"namespace": namespace}))
+def _sampled(
+    found: MetricsSource, signal: Signal, namespace: str, protected: Collection[str]
+) -> frozenset[str]:
+    """The namespaces in which the signal has samples; "" stands for a node's."""
+    if signal.scope == "node":
+        return frozenset([""] if found.instant(signal) else [])
+    samples = found.instant(signal, {"namespace": namespace} if namespace else None)
+    places = frozenset(each.labels.get("namespace", "") for each in samples)
+    return places if namespace else places - frozenset(protected)
 
 
 def store(found: Store) -> Iterator[Check]:

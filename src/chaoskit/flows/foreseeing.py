@@ -140,7 +140,7 @@ class Lookout:
         )
         for each in found:
             world.keep(each.document(), self.listen)
-            self.listen(_foreseen(each))
+            self.listen(_foreseen(each, self.namespace))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
@@ -168,13 +168,16 @@ class Lookout:
             clock.sleep(due - clock.monotonic(), stop)
 
     def _measured(self, now: datetime) -> Dataset:
-        """The window that an answer needs; of what is known already only a few steps are asked for again."""
+        """The window that an answer needs; of what is known already only a few steps are asked for again.
+
+        When the clock was set back nothing is known: what was measured lies ahead.
+        """
         from chaoskit.prediction.recent import Recent
 
         model = self.model[1] if self.model else None
         history, step = learning.wanted_history(model), timedelta(seconds=self.step)
         known = self._recent.dataset if self._recent else None
-        if self._recent is None or known is None or now - known.blocks[0].end > history:
+        if self._recent is None or known is None or not timedelta(0) <= now - known.blocks[0].end <= history:
             self._recent = Recent(history // step + 1)
             return self._recent.take(self._collected(now - history, now))
         end = known.blocks[0].end
@@ -255,7 +258,7 @@ class Lookout:
         )
 
 
-def _foreseen(record: PredictionRecord) -> Foreseen:
+def _foreseen(record: PredictionRecord, scope: str) -> Foreseen:
     return Foreseen(
         record.at,
         namespace=record.namespace,
@@ -265,6 +268,7 @@ def _foreseen(record: PredictionRecord) -> Foreseen:
         probability=record.probability,
         score=record.score,
         alarmed=record.alarmed,
+        scope=scope,
     )
 
 

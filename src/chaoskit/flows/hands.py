@@ -14,14 +14,14 @@ from chaoskit.errors import ChaoskitError, Conflict, NotFound
 from chaoskit.flows.duties.saying import Saying
 from chaoskit.flows.workqueue import WorkQueue
 
-WORKERS = 8
-"""Pieces of work at a time."""
+MOST = {"recovery": 4, "run": 2}
+"""Of work that keeps a hand busy for minutes, until signals have confirmed it, so many of a kind at a time.
 
-LASTING = frozenset({"recovery", "run"})
-"""Kinds of work that keep a hand busy for minutes, until signals have confirmed it."""
+What one kind has the other cannot take: no recovery waits for the end of an experiment.
+"""
 
-LASTING_MOST = WORKERS - 3
-"""So many of these at a time: when most is broken, somebody has to look whether a storm gathers.
+WORKERS = sum(MOST.values()) + 3
+"""Pieces of work at a time: when most is broken, somebody has to look whether a storm gathers.
 
 One of the others does nothing but finish the dead: an undo never waits for the end of a run.
 """
@@ -61,6 +61,7 @@ class Hands:
         self._clock, self._say = clock, say
         self._queue: WorkQueue[Job] = WorkQueue(clock)
         self._quarantined: dict[Job, float] = {}
+        self._waiting: frozenset[Job] = frozenset()
         self._at_work: set[threading.Thread] = set()
 
     def add(self, job: Job, *, after: float = 0.0) -> None:
@@ -94,11 +95,12 @@ class Hands:
         return WORKERS - len(self._at_work)
 
     def begin(self, work: Work) -> None:
-        """Every job that is due, and has a hand, is being worked on."""
+        """Every job that is due, and has a hand, is being worked on; which recoveries have none is told."""
         while (job := self._queue.take(self._has_a_hand)) is not None:
             worker = threading.Thread(target=self._done, args=(job, work), name=job.kind, daemon=True)
             self._at_work.add(worker)
             worker.start()
+        self._tell_who_waits()
 
     def join(self) -> None:
         """Everything that was begun has ended."""
@@ -106,9 +108,22 @@ class Hands:
             worker.join()
 
     def _has_a_hand(self, job: Job) -> bool:
-        if job.kind in LASTING and sum(each.kind in LASTING for each in self._queue.taken) >= LASTING_MOST:
+        if self._under_way(job.kind) >= MOST.get(job.kind, inf):
             return False
         return self.free > (0 if job.kind == "dead" else 1)
+
+    def _under_way(self, kind: str) -> int:
+        return sum(job.kind == kind for job in self._queue.taken)
+
+    def _tell_who_waits(self) -> None:
+        """A recovery that is due and has no hand was told, once for as long as it waits."""
+        due = (job for job in self._queue.ready if job.kind == "recovery")
+        waiting = frozenset(job for job in due if not self._has_a_hand(job))
+        new, self._waiting = sorted(waiting - self._waiting), waiting
+        if new:
+            who = f"{new[0]} and {len(new) - 1} more wait" if len(new) > 1 else f"{new[0]} waits"
+            busy, recovering = len(self._queue.taken), self._under_way("recovery")
+            self._say.warn(f"{who} for a hand: {busy} are at work, {recovering} of them on recoveries")
 
     def _done(self, job: Job, work: Work) -> None:
         """The job was done, or comes again; after a bug in it not before its quarantine is over."""

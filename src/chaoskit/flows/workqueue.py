@@ -40,12 +40,9 @@ class WorkQueue(Generic[Key]):
     def take(self, fits: Callable[[Key], bool] = lambda _key: True) -> Key | None:
         """The key that has been due longest and `fits`, worked on until `done` or `failed`; None: none is."""
         with self._lock:
-            now = self._clock.monotonic()
-            idle = ((at, key) for key, at in self._due.items() if at <= now and key not in self._taken)
-            ready = [(at, key) for at, key in idle if fits(key)]
-            if not ready:
+            key = min(filter(fits, self.ready), key=self._due.__getitem__, default=None)
+            if key is None:
                 return None
-            _, key = min(ready, key=lambda each: each[0])
             del self._due[key]
             self._taken.add(key)
             return key
@@ -77,6 +74,13 @@ class WorkQueue(Generic[Key]):
         """The keys that are worked on now."""
         with self._lock:
             return frozenset(self._taken)
+
+    @property
+    def ready(self) -> tuple[Key, ...]:
+        """The keys that are due, and not worked on."""
+        with self._lock:
+            now = self._clock.monotonic()
+            return tuple(key for key, at in self._due.items() if at <= now and key not in self._taken)
 
     def wait(self, fits: Callable[[Key], bool] = lambda _key: True) -> float:
         """Seconds until the next key that `fits` is due; infinite when none is."""

@@ -251,7 +251,7 @@ def collect(
     pods = tuple(sorted(row for row in left if not row.workload.startswith(_ENDING)))
     if not pods:
         place = f"in namespace {namespace}" if namespace else "in any namespace"
-        looked = f"chaoskit doctor --namespace {namespace}" if namespace else "chaoskit doctor"
+        looked = f"chaoskit doctor --namespace {namespace}" if namespace else "chaoskit doctor -A"
         raise errors.CannotStart(
             f"no signal has a sample {place} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
             hint=f"{looked} says which signals Prometheus has",

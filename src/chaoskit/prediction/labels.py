@@ -200,13 +200,18 @@ def _explained(event: Event, chaos: Iterable[_Window], near: float) -> bool:
 
 
 def _ordered(events: Sequence[Event], near: float) -> tuple[list[Event], list[Event]]:
-    """Events in their own right, and errors that follow from such an event elsewhere at about that time."""
+    """Events in their own right, and errors that follow from one of their namespace at about that time."""
     causes = [event for event in events if event.issue != ERRORS]
     follow: list[Event] = []
     stand: list[Event] = []
     for event in events:
         if event.issue == ERRORS:
-            caused = any(c.first - near <= event.last and event.first <= c.last + near for c in causes)
+            caused = any(
+                cause.namespace == event.namespace
+                and cause.first - near <= event.last
+                and event.first <= cause.last + near
+                for cause in causes
+            )
             (follow if caused else stand).append(event)
     return [*causes, *(replace(event, issue="network") for event in stand)], follow
 
