@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.simulator.world import NAMESPACE, World, conditions
 
+from chaoskit.simulator import controllers
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.apiserver import bootstrap
+from chaoskit.simulator.apiserver.local import LocalApi
 from chaoskit.simulator.controllers.disruption import Budget, judge
+from chaoskit.simulator.engine import Engine
 
 SLICE = "EndpointSlice.discovery.k8s.io"
 
@@ -401,3 +406,56 @@ def test_events_are_forgotten_an_hour_after_they_were_last_seen() -> None:
     assert "Started" in world.reasons("cart")
     world.run(2000)
     assert world.reasons("cart") == []
+
+
+def cluster_role(name: str, resource: str, **more: Any) -> Object:
+    labels = {"to": "ops"} if more.pop("gathered", False) else {}
+    rules = [{"apiGroups": [""], "resources": [resource], "verbs": ["get"]}] if resource else []
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name, "labels": labels},
+        "rules": rules,
+        **more,
+    }
+
+
+def test_a_role_gathers_the_rules_of_those_that_it_selects_while_they_last() -> None:
+    world = World(count=1)
+    kind = "ClusterRole.rbac.authorization.k8s.io"
+    chosen = {"clusterRoleSelectors": [{"matchLabels": {"to": "ops"}}]}
+
+    def held() -> list[str]:
+        found = world.api.get(kind, None, "ops")
+        assert found is not None
+        return [rule["resources"][0] for rule in found["rules"]]
+
+    world.create(cluster_role("b", "pods", gathered=True))
+    world.create(cluster_role("other", "nodes"))
+    world.create(cluster_role("ops", "", aggregationRule=chosen))
+    world.run(1)
+    assert held() == ["pods"]
+    world.create(cluster_role("a", "services", gathered=True))
+    world.create(cluster_role("c", "pods", gathered=True))
+    world.run(1)
+    assert held() == ["services", "pods"]
+    world.api.patch(kind, None, "ops", {"rules": []})
+    world.api.delete(kind, None, "a")
+    world.run(1)
+    assert held() == ["pods"]
+
+
+def test_what_is_labelled_for_those_who_edit_administrators_have_too() -> None:
+    engine = Engine(start=datetime(2026, 1, 1, tzinfo=UTC))
+    api, kind = LocalApi(engine), "ClusterRole.rbac.authorization.k8s.io"
+    bootstrap.fill(api)
+    before = api.list(kind)
+    controllers.start_all(api, engine)
+    engine.run_for(5)
+    assert api.list(kind) == before  # they begin as they are gathered
+    label = {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}
+    extra = cluster_role("chaos", "chaosengines")
+    api.create(extra | {"metadata": {"name": "chaos", "labels": label}})
+    engine.run_for(5)
+    having = [role["metadata"]["name"] for role in api.list(kind) if extra["rules"][0] in role["rules"]]
+    assert sorted(having) == ["admin", "chaos", "edit"]

@@ -165,6 +165,89 @@ def test_an_aggregated_role_needs_all_rights(ask: Ask) -> None:
     assert ask("POST", f"{ALL}/clusterroles", gathering, ADMINISTRATOR)[0] == 201
 
 
+def test_an_aggregated_role_is_changed_by_nobody_without_all_rights(ask: Ask) -> None:
+    may(ask, "patch", "clusterroles")
+    gathering = role("g", aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]})
+    assert ask("POST", f"{ALL}/clusterroles", gathering, ADMINISTRATOR)[0] == 201
+    status, said = ask("PATCH", f"{ALL}/clusterroles/g", {"aggregationRule": None})
+    assert status == 403
+    assert said["message"].endswith("must have cluster-admin privileges to use the aggregationRule")
+    assert ask("PATCH", f"{ALL}/clusterroles/g", {"aggregationRule": None}, ADMINISTRATOR)[0] == 200
+
+
+URLS = 'rules[0].nonResourceURLs: Invalid value: ["/metrics"]: '
+COORDINATION = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+REVIEWS = {"apiGroups": ["authorization.k8s.io"], "resources": ["localsubjectaccessreviews"]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "roles"),
+    [
+        ({**COORDINATION, "verbs": ["create", "deletecollection", "get", "update", "watch"]}, "edit admin"),
+        ({"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]}, "edit admin"),
+        ({"apiGroups": [""], "resources": ["events", "endpoints"], "verbs": ["list"]}, "view edit admin"),
+        ({"apiGroups": [""], "resources": ["endpoints"], "verbs": ["update"]}, ""),
+        ({"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]}, "edit admin"),
+        ({"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}, "edit admin"),
+        ({"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]}, "edit admin"),
+        ({"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["create", "get"]}, "edit admin"),
+        ({"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}, "edit admin"),
+        ({"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["list"]}, "view edit admin"),
+        ({**REVIEWS, "verbs": ["create"]}, "admin"),
+        ({"apiGroups": [RBAC], "resources": ["roles", "rolebindings"], "verbs": ["create"]}, "admin"),
+        ({"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}, ""),
+    ],
+)
+def test_the_usual_roles_may_be_granted_in_the_parts_that_a_cluster_gives_them(
+    ask: Ask, rule: dict[str, Any], roles: str
+) -> None:
+    for name in ("view", "edit", "admin"):
+        who = User(f"{name}s", ("system:authenticated",))
+        given = binding(f"{name}s", name, subject=who.name)
+        assert ask("POST", f"{SHOP}/rolebindings", given, ADMINISTRATOR)[0] == 201
+        writing = role(f"{name}-writes", {"apiGroups": [RBAC], "resources": ["roles"], "verbs": ["create"]})
+        assert ask("POST", f"{SHOP}/roles", writing, ADMINISTRATOR)[0] == 201
+        given = binding(f"{name}-writes", f"{name}-writes", "Role", who.name)
+        assert ask("POST", f"{SHOP}/rolebindings", given, ADMINISTRATOR)[0] == 201
+        status, _ = ask("POST", f"{SHOP}/roles", role(f"by-{name}", rule), who)
+        assert status == (201 if name in roles.split() else 403), name
+
+
+@pytest.mark.parametrize(
+    ("plural", "rule", "said"),
+    [
+        ("roles", {"resources": ["pods"], "verbs": ["get"]},
+         "rules[0].apiGroups: Required value: resource rules must supply at least one api group"),
+        ("roles", {"apiGroups": [""], "resources": ["pods"], "verbs": []},
+         "rules[0].verbs: Required value: verbs must contain at least one value"),
+        ("roles", {"apiGroups": [""], "verbs": ["get"]},
+         "rules[0].resources: Required value: resource rules must supply at least one resource"),
+        ("roles", {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
+         f"{URLS}namespaced rules cannot apply to non-resource URLs"),
+        ("clusterroles", {"nonResourceURLs": ["/metrics"], "resources": ["pods"], "verbs": ["get"]},
+         f"{URLS}rules cannot apply to both regular resources and non-resource URLs"),
+        ("clusterroles", {"verbs": ["get"], "apiGroups": [""]},
+         "rules[0].resources: Required value: resource rules must supply at least one resource"),
+        ("clusterroles", {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}, None),
+    ],
+)  # fmt: skip
+def test_a_rule_that_no_server_takes_is_refused(
+    ask: Ask, plural: str, rule: dict[str, Any], said: str | None
+) -> None:
+    where = f"{SHOP}/roles" if plural == "roles" else f"{ALL}/clusterroles"
+    status, answer = ask("POST", where, role("r", rule), ADMINISTRATOR)
+    assert status == (422 if said else 201)
+    if said:
+        assert answer["message"].endswith(f'"r" is invalid: {said}')
+
+
+def test_a_role_that_gathers_nothing_is_refused(ask: Ask) -> None:
+    body = role("g", aggregationRule={"clusterRoleSelectors": []})
+    status, said = ask("POST", f"{ALL}/clusterroles", body, ADMINISTRATOR)
+    assert status == 422
+    assert "at least one clusterRoleSelector required" in said["message"]
+
+
 @pytest.mark.parametrize(
     ("held", "wanted", "lacking"),
     [

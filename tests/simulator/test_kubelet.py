@@ -8,7 +8,7 @@ import pytest
 from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_spec, workload
 
 from chaoskit.simulator.api import Object
-from chaoskit.simulator.effects import Effect
+from chaoskit.simulator.effects import Effect, Kind
 from chaoskit.simulator.node.container import BackOff
 from chaoskit.simulator.node.programs import Process
 
@@ -292,6 +292,62 @@ def test_a_pod_cut_off_from_the_network_turns_unready_and_back() -> None:
     world.run(4)
     assert not world.container("cart")["ready"]
     world.effects.end(loss)
+    world.run(3)
+    assert world.container("cart")["ready"]
+
+
+@pytest.mark.parametrize(
+    ("action", "seconds", "patience", "ready"),
+    [
+        ({"httpGet": {"port": 80}}, 2.0, {}, False),
+        ({"httpGet": {"port": 80}}, 2.0, {"timeoutSeconds": 5}, True),
+        ({"httpGet": {"port": 80}}, 0.6, {}, False),  # once to connect, once for the answer
+        ({"tcpSocket": {"port": 80}}, 0.6, {}, True),
+        ({"tcpSocket": {"port": 80}}, 2.0, {}, False),
+        ({"grpc": {"port": 80}}, 0.4, {}, False),
+        ({"exec": {"command": ["true"]}}, 2.0, {}, True),
+    ],
+)
+def test_a_probe_waits_for_a_slow_network_as_long_as_it_may(
+    action: Object, seconds: float, patience: Object, ready: bool
+) -> None:
+    world = World()
+    probe = {"periodSeconds": 1, "failureThreshold": 2, **action, **patience}
+    world.pod("cart", SERVE, readinessProbe=probe)
+    world.run(3)
+    late = Effect("network-latency", NAMESPACE, "cart", seconds)
+    elsewhere = Effect("network-latency", NAMESPACE, "cart", 60.0, ("db",))
+    world.effects.start(elsewhere)
+    world.effects.start(late)
+    world.run(4)
+    assert world.container("cart")["ready"] is ready
+    world.effects.end(late)
+    world.run(3)
+    assert world.container("cart")["ready"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "why"),
+    [
+        ("http-status", 503, "HTTP probe failed with statuscode: 503"),
+        ("http-latency", 2.0, "context deadline exceeded"),
+        ("http-reset", 0.0, "connection reset by peer"),
+    ],
+)
+def test_a_proxy_before_the_port_of_a_probe_answers_it(kind: Kind, amount: float, why: str) -> None:
+    world = World()
+    probe = {"httpGet": {"port": 80}, "periodSeconds": 1, "failureThreshold": 2}
+    world.pod("cart", SERVE, readinessProbe=probe)
+    world.run(3)
+    world.effects.start(Effect(kind, NAMESPACE, "cart", amount, ("|8080",)))
+    world.run(4)
+    assert world.container("cart")["ready"]
+    proxy = Effect(kind, NAMESPACE, "cart", amount, ("|80",))
+    world.effects.start(proxy)
+    world.run(4)
+    assert not world.container("cart")["ready"]
+    assert why in world.messages("cart", "Unhealthy")[-1]
+    world.effects.end(proxy)
     world.run(3)
     assert world.container("cart")["ready"]
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.simulator.world import World, pod_spec
+from tests.simulator.world import World, pod_spec, workload
 
 from chaoskit import simulator
+from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.apiserver import typed, unsimulated
 from chaoskit.simulator.apiserver.builtin import BUILT_IN
 from chaoskit.simulator.objects import Object
@@ -46,7 +47,6 @@ CHANGES_NOTHING = {
         # read by the name of its kind
         "livenessProbe",
     },
-    "Probe": {"timeoutSeconds"},  # an answer comes at once, or never
     "ServiceSpec": {
         # there is nobody outside of the cluster, and one family of addresses
         "allocateLoadBalancerNodePorts", "externalIPs", "externalName", "externalTrafficPolicy",
@@ -101,8 +101,13 @@ def test_a_field_of_pods_that_is_not_simulated_is_found_in_pods_and_templates(na
         *(({name: "any"}, name) for name in unsimulated.CONTAINER),
         ({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]}, "resizePolicy"),
         ({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}, None),
+        ({"ports": [{"containerPort": 80, "hostPort": 80}]}, "ports.hostPort"),
+        ({"ports": [{"containerPort": 80}]}, None),
+        ({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]},
+         "env.valueFrom.resourceFieldRef"),
+        ({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}, None),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("kind", ["containers", "initContainers"])
 def test_a_field_of_containers_that_is_not_simulated_is_found(kind: str, part: Object, found: str) -> None:
     path = unsimulated.field(KINDS["Pod"], {"spec": {kind: [{"name": "main", **part}]}})
@@ -116,3 +121,47 @@ def test_nobody_places_a_pod_of_another_scheduler() -> None:
     world.run(20)
     assert world.ready() == ["ours"]
     assert "nodeName" not in world.get("Pod", "theirs")["spec"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "found"), [("Never", "spec.preemptionPolicy"), ("PreemptLowerPriority", None)]
+)
+def test_a_pod_that_would_not_have_others_give_way_is_refused(policy: str, found: str | None) -> None:
+    assert unsimulated.field(KINDS["Pod"], {"spec": pod_spec() | {"preemptionPolicy": policy}}) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"), [(None, False), ("", False), ("standard", False), ("fast", True)]
+)
+def test_a_claim_of_another_storage_class_than_the_default_is_refused(
+    name: str | None, refused: bool
+) -> None:
+    claim: Object = {"spec": {"storageClassName": name} if name is not None else {}}
+    path = unsimulated.field(KINDS["PersistentVolumeClaim"], claim)
+    assert path == ("spec.storageClassName" if refused else None)
+    path = unsimulated.field(KINDS["StatefulSet"], {"spec": {"volumeClaimTemplates": [claim]}})
+    assert path == ("spec.volumeClaimTemplates" if refused else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "priority"),
+    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000), ("", 0)],
+)
+def test_a_pod_has_the_number_of_its_priority_class(name: str, priority: int) -> None:
+    world = World(count=1)
+    made = world.make("Pod", "p", pod_spec() | {"priorityClassName": name})
+    assert made["spec"]["priority"] == priority
+
+
+def test_a_pod_of_a_priority_class_that_is_not_there_is_forbidden_and_its_template_is_not() -> None:
+    world = World(count=1)
+    why = "is forbidden: no PriorityClass with name urgent was found"
+    with pytest.raises(ApiError, match=f'pods "p" {why}') as refused:
+        world.make("Pod", "p", pod_spec() | {"priorityClassName": "urgent"})
+    assert refused.value.code == 403
+    spec = workload("web", 1)
+    spec["template"]["spec"]["priorityClassName"] = "urgent"
+    world.make("ReplicaSet", "web", spec)
+    world.run(5)
+    assert world.all("Pod") == ()
+    assert why in world.messages("web", "FailedCreate")[0]

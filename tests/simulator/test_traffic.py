@@ -261,6 +261,25 @@ def test_a_service_without_ready_pods_refuses_the_connection(cluster: InstantClu
         cluster.shop.network("http://cache.shop/")
 
 
+def test_a_service_may_send_requests_to_pods_that_are_not_ready(cluster: InstantCluster) -> None:
+    for pod in cluster.pods("payments"):
+        pod["status"]["conditions"][0]["status"] = "False"
+        cluster.api.put("Pod", pod)
+    cluster.run(90)
+    with pytest.raises(ConnectionError, match="refused"):
+        cluster.shop.network("http://payments.shop/")
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) > 0.9
+    cluster.api.patch("Service", SHOP, "payments", {"spec": {"publishNotReadyAddresses": True}})
+    cluster.run(120)
+    assert cluster.shop.network("http://payments.shop/", 2.0) in {200, 500, 502, 503}
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) < 0.05
+    for pod in cluster.pods("payments"):
+        cluster.kill_container(SHOP, pod["metadata"]["name"], "payments")
+    cluster.run(2)
+    with pytest.raises(ConnectionError, match="refused"):  # nothing runs there that could answer
+        cluster.shop.network("http://payments.shop/")
+
+
 def test_a_pod_cut_off_from_the_network_does_not_answer(cluster: InstantCluster) -> None:
     disturb(cluster, "network-loss", "cache", 100)
     with pytest.raises(ConnectionError, match="deadline exceeded"):

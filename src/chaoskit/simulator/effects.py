@@ -22,8 +22,8 @@ class Effect:
     (processes), an HTTP status (http-status) or percent 0 to 100 (the others); a refused-login has none. What
     disk writes stays, what disk-writes does is written over again. `peers` limits a network effect to traffic
     with those ``host`` (a name, an address, a network), ``host|port`` or ``|port`` (``|!80,443``: all but),
-    and dns to those names, which may end in ``*``; empty means all. `share` is the part of the requests to
-    the pod that an http effect hits.
+    and dns to those names, which may end in ``*``; empty means all. Of an http effect it is the ``|port`` of
+    the pod before which the proxy stands, and `share` the part of the requests that it hits.
     """
 
     kind: Kind

@@ -11,6 +11,8 @@ from chaoskit.simulator.apiserver.store import Store
 from chaoskit.simulator.objects import Object, dig, suffix
 
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+_PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+"""The classes that every cluster has; others are not served, so there are none."""
 _EVICTING_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
@@ -63,9 +65,8 @@ class Admission:
         spec = pod["spec"]
         spec.setdefault("serviceAccountName", "default")
         spec["serviceAccount"] = spec["serviceAccountName"]
-        spec.setdefault("priority", 0)
-        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
         self._mount_token(resource, pod)
+        self._give_priority(resource, pod)
         tolerations = spec.setdefault("tolerations", [])
         for taint in _EVICTING_TAINTS:
             if not any(_tolerates_eviction(t, taint) for t in tolerations):
@@ -78,6 +79,16 @@ class Admission:
                     }
                 )
         pod["status"] = {"phase": "Pending", "qosClass": defaults.qos_class(spec)}
+
+    @staticmethod
+    def _give_priority(resource: Resource, pod: Object) -> None:
+        spec, metadata = pod["spec"], pod["metadata"]
+        name = spec.get("priorityClassName")
+        if name and name not in _PRIORITIES:
+            why = f"no PriorityClass with name {name} was found"
+            raise apierrors.forbidden(resource, metadata.get("generateName") or metadata["name"], why)
+        spec.setdefault("priority", _PRIORITIES.get(name or "", 0))
+        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
     def _mount_token(self, resource: Resource, pod: Object) -> None:
         spec, metadata = pod["spec"], pod["metadata"]

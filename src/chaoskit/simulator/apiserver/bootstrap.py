@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from chaoskit.simulator.aggregation import gathered
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.apiserver.builtin import BUILT_IN
 from chaoskit.simulator.apiserver.resources import Resource
@@ -13,11 +14,37 @@ NAMESPACES = (
 )  # fmt: skip
 
 _RBAC = "rbac.authorization.k8s.io"
+_AUTHORIZATION = "authorization.k8s.io"
 _READ = ("get", "list", "watch")
 _WRITE = ("create", "delete", "deletecollection", "patch", "update")
 _HEALTH = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_HEALTH)
 _REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
+_STREAMS = ("pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy")
+_THROUGH = (*_STREAMS, "secrets")
+"""What goes past the API into pods, which nobody may do who only views."""
+_REPLICATION = ("replicationcontrollers", "replicationcontrollers/scale")
+_SCALED = ("deployments", "deployments/scale", "replicasets", "replicasets/scale", _REPLICATION[1])
+_READ_BESIDE = {
+    "": (
+        "bindings", "limitranges", *_REPLICATION, "replicationcontrollers/status", "resourcequotas",
+        "resourcequotas/status",
+    ),
+    "batch": ("cronjobs", "cronjobs/status"),
+    "extensions": (
+        "daemonsets", "daemonsets/status", *_SCALED, "deployments/status", "ingresses", "ingresses/status",
+        "networkpolicies", "replicasets/status",
+    ),
+    "networking.k8s.io": ("ingresses", "ingresses/status"),
+}  # fmt: skip
+"""What people may see, and change, of kinds that clusters have and this one does not serve."""
+_WRITE_BESIDE = {
+    "": (*_THROUGH, *_REPLICATION),
+    "apps": ("deployments/rollback",),
+    "batch": ("cronjobs",),
+    "extensions": ("daemonsets", *_SCALED, "deployments/rollback", "ingresses", "networkpolicies"),
+    "networking.k8s.io": ("ingresses",),
+}
 
 
 def fill(api: Api) -> None:
@@ -45,26 +72,63 @@ def _service() -> Object:
 
 def _roles() -> Iterator[Object]:
     everything = [_rule("*", ("*",), ("*",)), {"verbs": ["*"], "nonResourceURLs": ["*"]}]
-    viewing = [_rule(group, resources, _READ) for group, resources in _readable().items()]
-    editing = [
-        _rule("", ("pods/attach", "pods/exec", "secrets"), (*_READ, *_WRITE)),
-        _rule("", ("pods/eviction",), _WRITE),
-        *(_rule(group, resources, _WRITE) for group, resources in _writable().items()),
-    ]
-    owning = [_rule(_RBAC, ("rolebindings", "roles"), (*_READ, *_WRITE))]
     yield _role("cluster-admin", everything)
-    yield _role("view", viewing)
-    yield _role("edit", [*viewing, *editing])
-    yield _role("admin", [*viewing, *editing, *owning])
+    yield from _gathering(("view", _viewing()), ("edit", _editing()), ("admin", _owning()))
     yield _role("system:discovery", [_paths(_DISCOVERY)])
     yield _role("system:public-info-viewer", [_paths(_HEALTH)])
     yield _role(
         "system:basic-user",
         [
-            _rule("authorization.k8s.io", _REVIEWS, ("create",)),
+            _rule(_AUTHORIZATION, _REVIEWS, ("create",)),
             _rule("authentication.k8s.io", ("selfsubjectreviews",), ("create",)),
         ],
     )
+
+
+def _gathering(*steps: tuple[str, list[Object]]) -> Iterator[Object]:
+    """The roles of people: each gathers its own rules, those of the one before, and what others label so."""
+    found: list[Object] = []
+    for number, (name, rules) in enumerate(steps):
+        found.append(_role(f"system:aggregate-to-{name}", rules, name))
+        onwards = [after for after, _ in steps[number + 1 : number + 2]]
+        role = _role(name, [], *onwards)
+        role["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": _aggregated(name)}]}
+        found.append(role | {"rules": gathered(role, found)})
+    yield from found
+
+
+def _aggregated(name: str) -> dict[str, str]:
+    """The label of a role whose rules the role `name` gathers."""
+    return {f"{_RBAC}/aggregate-to-{name}": "true"}
+
+
+def _viewing() -> list[Object]:
+    return [_rule(group, resources, _READ) for group, resources in _together(_readable(), _READ_BESIDE)]
+
+
+def _editing() -> list[Object]:
+    return [
+        _rule("", _THROUGH, _READ),
+        _rule("", ("serviceaccounts",), ("impersonate",)),
+        _rule("", ("pods/eviction", "serviceaccounts/token"), ("create",)),
+        *(_rule(group, resources, _WRITE) for group, resources in _together(_writable(), _WRITE_BESIDE)),
+        _rule("coordination.k8s.io", ("leases",), (*_READ, *_WRITE)),
+    ]
+
+
+def _owning() -> list[Object]:
+    return [
+        _rule(_AUTHORIZATION, ("localsubjectaccessreviews",), ("create",)),
+        _rule(_RBAC, ("rolebindings", "roles"), (*_READ, *_WRITE)),
+    ]
+
+
+def _together(
+    served: Mapping[str, Sequence[str]], beside: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The resources of both tables, by group."""
+    for group in {**served, **beside}:
+        yield group, (*served.get(group, ()), *beside.get(group, ()))
 
 
 def _readable() -> dict[str, list[str]]:
@@ -106,11 +170,15 @@ def _paths(paths: Sequence[str]) -> Object:
     return {"verbs": ["get"], "nonResourceURLs": list(paths)}
 
 
-def _role(name: str, rules: list[Object]) -> Object:
+def _role(name: str, rules: list[Object], *gatherers: str) -> Object:
+    """A cluster role, which the roles `gatherers` gather."""
+    labels = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+    for gatherer in gatherers:
+        labels |= _aggregated(gatherer)
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": "ClusterRole",
-        "metadata": {"name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}},
+        "metadata": {"name": name, "labels": labels},
         "rules": rules,
     }
 

@@ -6,10 +6,10 @@ filled in), `rules` (what is refused) or `columns` (what kubectl shows); what ac
 
 from __future__ import annotations
 
-from chaoskit.simulator.apiserver import columns, defaults, rules, strategies
+from chaoskit.simulator.apiserver import columns, defaults, roles, rules, strategies
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.unsimulated import other_than
-from chaoskit.simulator.objects import Object
+from chaoskit.simulator.objects import Object, dig
 
 _NO_COLLECTION_DELETE = ("create", "delete", "get", "list", "patch", "update", "watch")
 _STATUS = ("status",)
@@ -31,11 +31,17 @@ _NOWHERE: Object = dict.fromkeys(
     ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"), 0
 )
 _RETAINED = other_than("Retain")
+_STORED_ELSEWHERE = other_than("", "standard")
+"""Of a storage class that is not the default one: a claim of any is bound here, at once."""
 
 
 def _of_others(metrics: list[Object] | None) -> bool:
     """True for metrics of other things than CPU and memory of the target's pods."""
     return any(metric.get("type") != "Resource" for metric in metrics or ())
+
+
+def _claim_elsewhere(templates: list[Object] | None) -> bool:
+    return any(_STORED_ELSEWHERE(dig(each, "spec", "storageClassName")) for each in templates or ())
 
 
 BUILT_IN = (
@@ -44,11 +50,11 @@ BUILT_IN = (
         table=columns.CONFIG_MAP,
     ),
     Resource(
-        "", "v1", "Endpoints", "endpoints", short_names=("ep",), singular="endpoints",
+        "", "v1", "Endpoints", "endpoints", short_names=("ep",), singular="endpoints", people="read",
         table=columns.ENDPOINTS,
     ),
     Resource(
-        "", "v1", "Event", "events", short_names=("ev",), fields=_EVENT_FIELDS, names="path", people="read",
+        "", "v1", "Event", "events", short_names=("ev",), fields=_EVENT_FIELDS, names="path",
         defaults=defaults.event, rules=rules.event, table=columns.EVENT,
     ),
     Resource(
@@ -63,6 +69,7 @@ BUILT_IN = (
     Resource(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", short_names=("pvc",),
         subresources=_STATUS, returns_deleted=True,
+        unsimulated={"spec.storageClassName": _STORED_ELSEWHERE},
     ),
     Resource(
         "", "v1", "Pod", "pods", short_names=("po",), categories=_ALL, fields=_POD_FIELDS,
@@ -122,6 +129,7 @@ BUILT_IN = (
             "spec.ordinals.start": other_than(0),
             "spec.persistentVolumeClaimRetentionPolicy.whenDeleted": _RETAINED,
             "spec.persistentVolumeClaimRetentionPolicy.whenScaled": _RETAINED,
+            "spec.volumeClaimTemplates": _claim_elsewhere,
         },
     ),
     Resource(
@@ -162,15 +170,18 @@ BUILT_IN = (
         unsimulated={"spec.unhealthyPodEvictionPolicy": other_than("IfHealthyBudget")},
     ),
     Resource(
-        _RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False, names="path", table=columns.CREATED
+        _RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False, names="path", rules=roles.cluster_role,
+        table=columns.CREATED,
     ),
     Resource(
         _RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False, names="path",
-        defaults=defaults.binding, rules=rules.role_binding, fixed=("roleRef",), table=columns.BINDING,
+        defaults=defaults.binding, rules=roles.binding, fixed=("roleRef",), table=columns.BINDING,
     ),
-    Resource(_RBAC, "v1", "Role", "roles", names="path", people="nothing", table=columns.CREATED),
+    Resource(
+        _RBAC, "v1", "Role", "roles", names="path", people="nothing", rules=roles.role, table=columns.CREATED,
+    ),
     Resource(
         _RBAC, "v1", "RoleBinding", "rolebindings", names="path", people="nothing",
-        defaults=defaults.binding, rules=rules.role_binding, fixed=("roleRef",), table=columns.BINDING,
+        defaults=defaults.binding, rules=roles.binding, fixed=("roleRef",), table=columns.BINDING,
     ),
 )  # fmt: skip

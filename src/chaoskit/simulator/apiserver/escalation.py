@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from chaoskit.simulator.apiserver import apierrors
-from chaoskit.simulator.apiserver.rbac import GROUP, MASTERS, Attributes, Authorizer, User
+from chaoskit.simulator.apiserver.rbac import GROUP, MASTERS, Attributes, Authorizer, User, permits
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.objects import Object, without
 
@@ -37,14 +37,15 @@ class Writer:
         if resource.kind.endswith("Binding"):
             self._check_binding(resource, new)
         else:
-            self._check_role(resource, new)
+            self._check_role(resource, old or {}, new)
 
-    def _check_role(self, resource: Resource, role: Object) -> None:
+    def _check_role(self, resource: Resource, old: Object, role: Object) -> None:
         namespace = role["metadata"].get("namespace") or ""
         if self._may("escalate", resource.plural, namespace, self.named):
             return
         self._refuse_unless_held(resource, role, role.get("rules") or (), namespace)
-        if role.get("aggregationRule") and missing(self._held(namespace), _EVERYTHING):
+        gathers = role.get("aggregationRule") or old.get("aggregationRule")
+        if gathers and missing(self._held(namespace), _EVERYTHING):
             why = "must have cluster-admin privileges to use the aggregationRule"
             raise apierrors.forbidden(resource, _name(role), why)
 
@@ -83,8 +84,9 @@ class Writer:
 
 
 def missing(held: Sequence[Object], wanted: Iterable[Object]) -> list[Object]:
-    """The smallest parts of the rules `wanted` that no rule `held` covers alone."""
-    return [part for rule in wanted for part in _parts(rule) if not any(_covers(own, part) for own in held)]
+    """The smallest parts of the rules `wanted` that no rule `held` allows alone."""
+    parts = (part for rule in wanted for part in _parts(rule))
+    return [part for part in parts if not any(permits(own, _asked(part)) for own in held)]
 
 
 def _parts(rule: Object) -> Iterator[Object]:
@@ -98,28 +100,13 @@ def _parts(rule: Object) -> Iterator[Object]:
         yield {"nonResourceURLs": [path], "verbs": [verb]}
 
 
-def _covers(own: Object, part: Object) -> bool:
-    names = own.get("resourceNames")
-    return (
-        _has(own.get("verbs"), part["verbs"][0])
-        and all(_has(own.get("apiGroups"), group) for group in part.get("apiGroups", ()))
-        and all(_has_resource(own.get("resources") or (), it) for it in part.get("resources", ()))
-        and all(_has_path(own.get("nonResourceURLs") or (), it) for it in part.get("nonResourceURLs", ()))
-        and (not names or ("resourceNames" in part and part["resourceNames"][0] in names))
-    )
-
-
-def _has(own: Sequence[str] | None, wanted: str) -> bool:
-    return any(item in {"*", wanted} for item in own or ())
-
-
-def _has_resource(own: Sequence[str], wanted: str) -> bool:
-    _, slash, below = wanted.partition("/")
-    return _has(own, wanted) or (bool(slash) and f"*/{below}" in own)
-
-
-def _has_path(own: Sequence[str], wanted: str) -> bool:
-    return any(path == wanted or (path.endswith("*") and wanted.startswith(path.rstrip("*"))) for path in own)
+def _asked(part: Object) -> Attributes:
+    """What a part of a rule allows, as a question."""
+    verb = part["verbs"][0]
+    if "nonResourceURLs" in part:
+        return Attributes(verb, path=part["nonResourceURLs"][0])
+    (resource, _, below), (name,) = part["resources"][0].partition("/"), part.get("resourceNames", [""])
+    return Attributes(verb, part["apiGroups"][0], resource, below, name=name)
 
 
 def _joined(parts: Iterable[Object]) -> list[Object]:

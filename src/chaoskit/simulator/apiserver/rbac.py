@@ -64,7 +64,7 @@ class Authorizer:
         if MASTERS in user.groups:
             return Decision(allowed=True)
         for binding, subject, rules in self._granted(user, asked.namespace):
-            if any(_permits(rule, asked) for rule in rules):
+            if any(permits(rule, asked) for rule in rules):
                 return Decision(allowed=True, reason=_because(binding, subject))
         return Decision(allowed=False)
 
@@ -112,7 +112,8 @@ def _is(subject: Object, user: User, namespace: str) -> bool:
     return user.name == f"system:serviceaccount:{where}:{name}"
 
 
-def _permits(rule: Object, asked: Attributes) -> bool:
+def permits(rule: Object, asked: Attributes) -> bool:
+    """True when the rule alone allows what is `asked`; a ``*`` that is asked for needs one."""
     if not _covers(rule.get("verbs"), asked.verb):
         return False
     if asked.path:

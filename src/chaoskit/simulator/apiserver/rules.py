@@ -84,7 +84,7 @@ def workload(obj: Object) -> Iterator[Cause]:
         yield wrong("spec.selector", "{}", "empty selector is invalid for deployment")
     yield from podspecs.labels("spec.template.labels", labels)
     yield from podspecs.check(spec["template"]["spec"], "spec.template.spec")
-    bad = list(_selector(selector))
+    bad = list(selectable(selector))
     yield from bad
     if selector and not bad and not selectors.of(selector)(labels):
         detail = "`selector` does not match template `labels`"
@@ -104,7 +104,8 @@ def replacing(rules: Callable[[Object], Iterator[Cause]]) -> Callable[[Object], 
     return check
 
 
-def _selector(selector: Object | None, path: str = "spec.selector") -> Iterator[Cause]:
+def selectable(selector: Object | None, path: str = "spec.selector") -> Iterator[Cause]:
+    """A selector can be read."""
     try:
         selectors.of(selector)
     except (selectors.Malformed, KeyError) as error:
@@ -137,7 +138,7 @@ def _not_negative(spec: Object, key: str, path: str) -> Iterator[Cause]:
 def network_policy(policy: Object) -> Iterator[Cause]:
     """It selects pods, for directions that there are, and its blocks of addresses are some."""
     spec = policy["spec"]
-    yield from _selector(spec.get("podSelector"), "spec.podSelector")
+    yield from selectable(spec.get("podSelector"), "spec.podSelector")
     for index, kind in enumerate(spec["policyTypes"]):
         if kind not in {"Ingress", "Egress"}:
             yield unsupported(f"spec.policyTypes[{index}]", kind, ("Ingress", "Egress"))
@@ -179,7 +180,7 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
 def budget(budget: Object) -> Iterator[Cause]:
     """It has one limit, on pods that it selects."""
     spec = budget["spec"]
-    yield from _selector(spec.get("selector"))
+    yield from selectable(spec.get("selector"))
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         shown = printed(spec)
         yield wrong("spec", shown, "minAvailable and maxUnavailable cannot be both set")
@@ -228,16 +229,6 @@ def event(event: Object) -> Iterator[Cause]:
     involved, own = dig(event, "involvedObject", "namespace"), event["metadata"].get("namespace")
     if (involved or "default") != own:
         yield wrong("involvedObject.namespace", f'"{involved or ""}"', "does not match event.namespace")
-
-
-def role_binding(binding: Object) -> Iterator[Cause]:
-    """It grants a role that has a name."""
-    reference = binding["roleRef"]
-    if not reference.get("name"):
-        yield required("roleRef.name")
-    if reference.get("kind") not in {"Role", "ClusterRole"}:
-        kinds = ("Role", "ClusterRole")
-        yield unsupported("roleRef.kind", str(reference.get("kind") or ""), kinds)
 
 
 def definition(definition: Object) -> Iterator[Cause]:

@@ -26,6 +26,8 @@ def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
     yield from _set_in([spec], POD, path)
     if dig(spec, "os", "name") not in {None, "linux"}:
         yield f"{path}.os"
+    if spec.get("preemptionPolicy") not in {None, "PreemptLowerPriority"}:
+        yield f"{path}.preemptionPolicy"
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or ()):
             yield from _in_container(container, f"{path}.{kind}[{index}]")
@@ -37,6 +39,9 @@ def _in_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
         policy.get("restartPolicy") == "RestartContainer" for policy in container.get("resizePolicy") or ()
     ):
         yield f"{path}.resizePolicy"
+    yield from _set_in(container.get("ports") or (), ("hostPort",), f"{path}.ports")
+    sources = [item.get("valueFrom") or {} for item in container.get("env") or ()]
+    yield from _set_in(sources, ("resourceFieldRef",), f"{path}.env.valueFrom")
 
 
 def _set_in(items: Iterable[Mapping[str, Any]], names: tuple[str, ...], path: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaoskit.simulator.api import Api
+from chaoskit.simulator.controllers.aggregation import Aggregation
 from chaoskit.simulator.controllers.autoscaler import Autoscalers
 from chaoskit.simulator.controllers.base import Informers
 from chaoskit.simulator.controllers.daemonset import DaemonSets
@@ -36,6 +37,7 @@ def start_all(api: Api, engine: Engine) -> None:
         ServiceAccounts,
         NodeLifecycle,
         Autoscalers,
+        Aggregation,
     ):
         controller(api, engine, informers)
     Namespaces(api, engine, informers, kinds)

@@ -141,7 +141,7 @@ def _proxied(kind: Kind, amount: Callable[[Tunables], float]) -> Maker:
         share = min(100, told.pick("TOXICITY", "100")) / 100
         port = number(told.env.get("TARGET_SERVICE_PORT") or "80")
         if not told.ports or port in told.ports:  # nothing comes by at another one
-            yield _effect(kind, at, amount(told), share=share)
+            yield _effect(kind, at, amount(told), (f"|{port}",), share)
 
     return make
 

@@ -349,11 +349,8 @@ class Runner:
             return "container is not running"
         meta = self._pod.object["metadata"]
         in_force = self._node.effects.on(meta["namespace"], meta["name"])
-        cut = any(e.kind == "network-loss" and e.amount >= 100 and not e.peers for e in in_force)
-        if cut and "exec" not in probe:
-            return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         ports = self.container.spec.get("ports") or []
-        return probes.failure(probe, self.process, self._pod.ip, ports)
+        return probes.failure(probe, self.process, self._pod.ip, ports, in_force)
 
     def judged(self) -> None:
         """A probe changed what the status tells of the container."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from chaoskit.simulator.api import Api, Change, Object
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Engine, Task
-from chaoskit.simulator.node import nodes
+from chaoskit.simulator.node import nodes, probes
 from chaoskit.simulator.node.addresses import Addresses
 from chaoskit.simulator.node.container import Line, Node, Runner
 from chaoskit.simulator.node.eviction import Key
@@ -249,10 +249,9 @@ class Kubelet:
 
     def _affected(self, effect: Effect) -> None:
         worker = self._workers.get((effect.namespace, effect.pod))
-        if worker is not None and effect.kind == "network-loss":
+        if worker is not None and effect.kind in probes.FELT:
             for runner in worker.main:
                 runner.poke()
-
         elif worker is not None and effect.kind == "disk-used":
             self._engine.call_later(_HOUSEKEEPING, lambda: self._check_storage(effect))
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.engine import Due, Engine
 from chaoskit.simulator.node.podstatus import Container
 from chaoskit.simulator.node.programs import Process, execute
+
+FELT = ("network-loss", "network-latency", "http-latency", "http-reset", "http-status")
+"""The kinds of effects that a probe feels."""
+_ANSWERS = {"httpGet": 2, "tcpSocket": 1, "grpc": 3}
+"""How many packets of the pod a probe waits for, one after another: to be connected, and to be answered."""
+_TOO_LATE = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
 
 
 @dataclass(slots=True)
@@ -30,30 +39,62 @@ class Tally:
         return False if self.failures >= probe.get("failureThreshold", 3) else None
 
 
-def failure(probe: Object, process: Process, pod_ip: str, ports: list[Object]) -> str | None:
-    """Why the probe fails now, as the Unhealthy event says it; None when it passes."""
+def failure(
+    probe: Object, process: Process, pod_ip: str, ports: list[Object], wrong: Sequence[Effect] = ()
+) -> str | None:
+    """Why the probe fails now, as the Unhealthy event says it; None when it passes.
+
+    Of what is `wrong` with the pod, it feels what hits all its traffic, and a proxy that hits all requests.
+    """
     if process.over:
         return "container is not running"
     if "exec" in probe:
         done = execute(process, list(probe["exec"].get("command") or ()))
         return None if done.code == 0 else done.stdout + done.stderr
     if "httpGet" in probe:
-        return _http(probe["httpGet"], process, pod_ip, ports)
-    action = probe.get("tcpSocket") or probe.get("grpc") or {}
-    if process.answers("") is None:
-        return _refused(pod_ip, _port(action.get("port"), ports))
-    return None
+        return _http(probe, process, pod_ip, ports, wrong)
+    kind = "grpc" if "grpc" in probe else "tcpSocket"
+    port = _port((probe.get(kind) or {}).get("port"), ports)
+    if _delay(wrong, kind) > _patience(probe):
+        return f"dial tcp {pod_ip}:{port}: i/o timeout"
+    return _refused(pod_ip, port) if process.answers("") is None else None
 
 
-def _http(action: Object, process: Process, pod_ip: str, ports: list[Object]) -> str | None:
+def _http(
+    probe: Object, process: Process, pod_ip: str, ports: list[Object], wrong: Sequence[Effect]
+) -> str | None:
+    action = probe["httpGet"]
     path, port = action.get("path", "/"), _port(action.get("port"), ports)
-    status = process.answers(path)
-    if status is None:
-        return f'Get "http://{pod_ip}:{port}{path}": ' + _refused(pod_ip, port)
-    if status >= 600:
-        waited = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-        return f'Get "http://{pod_ip}:{port}{path}": {waited}'
+    asked, status, late = (
+        f'Get "http://{pod_ip}:{port}{path}"',
+        process.answers(path),
+        _delay(wrong, "httpGet"),
+    )
+    if status is None and late <= _patience(probe):
+        return f"{asked}: {_refused(pod_ip, port)}"
+    proxy = [e for e in wrong if e.kind.startswith("http-") and e.share >= 1 and f"|{port}" in e.peers]
+    late += sum(effect.amount for effect in proxy if effect.kind == "http-latency")
+    if status is None or status >= 600 or late > _patience(probe):
+        return f"{asked}: {_TOO_LATE}"
+    if any(effect.kind == "http-reset" for effect in proxy):
+        return f"{asked}: read: connection reset by peer"
+    return _by_status([status, *(int(effect.amount) for effect in proxy if effect.kind == "http-status")][-1])
+
+
+def _by_status(status: int) -> str | None:
     return None if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
+
+
+def _delay(wrong: Sequence[Effect], kind: str) -> float:
+    """Seconds that a probe of this kind waits for the network alone; infinite when nothing comes through."""
+    whole = [effect for effect in wrong if not effect.peers]
+    if any(effect.kind == "network-loss" and effect.amount >= 100 for effect in whole):
+        return math.inf
+    return _ANSWERS[kind] * sum(effect.amount for effect in whole if effect.kind == "network-latency")
+
+
+def _patience(probe: Object) -> float:
+    return float(probe.get("timeoutSeconds", 1))
 
 
 def _refused(pod_ip: str, port: int) -> str:

@@ -18,10 +18,11 @@ class Node:
     role: Role
     states: list[PodState]
     names: frozenset[str]
-    ports: frozenset[int] = frozenset()
+    service: Service | None = None
     calls: list[tuple[Node, float]] = field(default_factory=list)
     database: Node | None = None
     serving: list[PodState] = field(default_factory=list)
+    """Who gets requests, and runs."""
     demand: float = 0.0
     failed: float = 0.0
     lost: float = 0.0
@@ -60,7 +61,7 @@ def _nodes(view: ClusterView, states: dict[tuple[str, str], PodState]) -> Iterab
             role = Role()  # nobody is there to answer, whatever it was
         if role is not None and not role.load_url:
             key = (service.namespace, service.name)
-            yield Node(key, role, members, _names_of(service, members), frozenset(service.ports))
+            yield Node(key, role, members, _names_of(service, members), service)
     generators: dict[tuple[str, str], list[PodState]] = {}
     for _, state in sorted(states.items()):
         if state.pod.role and state.pod.role.load_url:

@@ -80,7 +80,7 @@ class Traffic:
         was_running, state.pod = state.running, pod
         state.running = main is not None and main.running
         if was_running and not state.running:
-            self._abrupt_end(state, before)
+            self._abrupt_end(state)
         if main is None:
             return
         if _newly_oom(before, pod):
@@ -92,10 +92,9 @@ class Traffic:
             state.run = main.run
             memory.forget(state)
 
-    def _abrupt_end(self, state: PodState, before: Pod | None = None) -> None:
+    def _abrupt_end(self, state: PodState) -> None:
         """Callers of a pod that died while it served fail for about a second, until endpoints follow."""
-        pod = before or state.pod
-        if not pod.serving or state.arriving <= 0:
+        if state.arriving <= 0:
             return
         for node in self.graph:
             if state in node.serving:
@@ -123,12 +122,11 @@ class Traffic:
         for node in self.graph:
             node.demand = 0.0
         for node in self.graph:
-            node.serving = [state for state in node.states if state.pod.serving and state.running]
+            running = [state for state in node.states if state.running]
+            node.serving = [s for s in running if node.service is None or node.service.asks(s.pod)]
             if node.role.load_url:
-                for state in node.states:
-                    if state.running:
-                        state.arriving = node.role.load_rate * factor
-                node.serving = [state for state in node.states if state.running]
+                for state in running:
+                    state.arriving = node.role.load_rate * factor
             else:
                 self._share_out(node)
             for state in node.serving:

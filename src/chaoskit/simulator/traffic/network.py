@@ -58,15 +58,16 @@ class Network:
         if service is not None and port not in service.ports:
             raise ConnectionError(f"dial tcp {host}:{port}: i/o timeout")
         if service is not None:
-            pods = [pod for pod in self._view.backends(service) if pod.serving]
+            pods = [pod for pod in self._view.backends(service) if service.asks(pod)]
         else:
             pods = [pod for pod in self._view.pods.values() if pod.ip and pod.ip == host]
             if not pods:
                 raise ConnectionError(f"dial tcp: lookup {host}: no such host")
             pods = [pod for pod in pods if pod.main and pod.main.running]
-        if not pods:
+        pod = self._random.choice(pods) if pods else None
+        if pod is None or pod.main is None or not pod.main.running:
             raise ConnectionError(f"dial tcp {host}:{port}: connect: connection refused")
-        return self._random.choice(pods)
+        return pod
 
     def _service_at(self, host: str, namespace: str) -> Service | None:
         found = self._view.services.get(service_key(host, namespace))

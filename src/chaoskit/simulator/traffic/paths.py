@@ -32,10 +32,10 @@ class Paths:
         network = state.wrong.network
         lost = delay = 0.0
         if network:
-            lost, delay = network_fault(network, callee.names, state.sending, callee.ports)
+            ports = frozenset(callee.service.ports if callee.service else ())
+            lost, delay = network_fault(network, callee.names, state.sending, ports)
         if self._view.policies and callee.serving:
-            service = self._view.services.get(callee.key)
-            shut = sum(not self._view.lets(state.pod, there.pod, service) for there in callee.serving)
+            shut = sum(not self._view.lets(state.pod, there.pod, callee.service) for there in callee.serving)
             lost = 1 - (1 - lost) * (1 - shut / len(callee.serving))
         return lost, delay
 

@@ -100,7 +100,7 @@ class Pod:
 
     @property
     def serving(self) -> bool:
-        """True when services send it requests."""
+        """True when the usual service sends it requests: see `Service.asks`."""
         return self.ready and not self.deleting
 
 
@@ -114,6 +114,14 @@ class Service:
     ports: tuple[int, ...]
     selector: Mapping[str, str]
     targets: frozenset[policies.Port] = frozenset()
+    takes_all: bool = False
+    """Whether its pods get requests before they are ready, too."""
+
+    def asks(self, pod: Pod) -> bool:
+        """True when a pod behind it gets its requests, as its EndpointSlice has it."""
+        if self.takes_all:
+            return bool(pod.ip) and pod.phase not in {"Succeeded", "Failed"}
+        return pod.serving
 
 
 def role_of(environment: Mapping[str, str]) -> Role | None:
@@ -309,7 +317,8 @@ class ClusterView:
             address = spec.get("clusterIP", "")
             selector = dict(spec.get("selector") or {})
             targets = frozenset(port.get("targetPort") or port["port"] for port in spec.get("ports") or ())
-            self.services[key] = Service(*key, address, ports, selector, targets)
+            takes_all = bool(spec.get("publishNotReadyAddresses"))
+            self.services[key] = Service(*key, address, ports, selector, targets, takes_all)
         self._changed()
 
     def _namespace(self, _: Change, body: Object) -> None:
