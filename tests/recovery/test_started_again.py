@@ -31,7 +31,7 @@ FOUR_MINUTES: dict[str, Any] = {"startupProbe": {"periodSeconds": 10, "failureTh
 
 
 def _again(name: str, runs: float, *, lost: float = 2, **more: Any) -> Object:
-    """A pod of old whose container has run again for so long; it was not ready since `lost` seconds before."""
+    """A pod of old whose container has run again for so long; it was unready since `lost` seconds before."""
     return made.pod(
         name,
         ready=False,
@@ -107,6 +107,16 @@ def test_a_database_that_ended_once_is_starting_while_it_recovers_its_data(kind:
     seen = _workload("postgres", _again("postgres-0", runs), kind=kind)
     assert _kinds(seen) - {"stuck-starting"} == {"database-starting"}
     assert _does(seen) == []
+
+
+def test_a_database_that_ended_just_now_is_the_kubelets_to_begin_anew() -> None:
+    def seen(ago: float) -> Topology:
+        ended = made.ended(137, ran=8000, seconds_ago=ago)
+        return _workload("postgres", made.pod("postgres-0", ready=False, unready_for=ago, state=ended))
+
+    assert (_kinds(seen(2)), _does(seen(2))) == ({"database-starting"}, [])
+    assert {"database-down", "error-exit"} <= _kinds(seen(11))
+    assert "restart-pod postgres-0" in _does(seen(11))
 
 
 def test_nobody_replaces_it_where_something_else_makes_sure() -> None:

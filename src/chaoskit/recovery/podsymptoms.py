@@ -25,9 +25,6 @@ OF_REVISIONS = frozenset({"crash-loop", "error-exit", "oom-killed", "image-pull"
 STABLE = timedelta(seconds=60)
 """A container that crashed at least twice is believed to be well after having run for so long."""
 
-FIRST_CRASH = timedelta(seconds=10)
-"""The first end of a container is the kubelet's to mend: it counts when nothing came of it for so long."""
-
 UNSCHEDULED = timedelta(seconds=15)
 """The scheduler may need so long before an unschedulable pod counts."""
 
@@ -160,7 +157,7 @@ def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> C
     code, at = ended.get("exitCode"), kube.time_of(ended.get("finishedAt"))
     looping = reason == "CrashLoopBackOff" or _again(state, count, at, now)
     stopped = bool(state.get("terminated")) and code != 0
-    if at is None or not (looping or (stopped and (count or now - at > FIRST_CRASH))):
+    if at is None or not (looping or (stopped and (count or now - at > starts.FIRST_CRASH))):
         return None
     started = kube.time_of(ended.get("startedAt"))
     ran = (at - started).total_seconds() if started else 0.0

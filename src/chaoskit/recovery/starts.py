@@ -25,6 +25,9 @@ FAR = timedelta(minutes=10)
 ALIKE = 3
 """A pod may take so many times as long to start as one of its siblings took: its node may be busier."""
 
+FIRST_CRASH = timedelta(seconds=10)
+"""The first end of a container is the kubelet's to mend: it counts when nothing came of it for so long."""
+
 AT_ONCE = timedelta(seconds=5)
 """A pod has been unready from its start when it has been since so soon after it got its node."""
 
@@ -64,6 +67,8 @@ def start_of(pod: Object, took: timedelta | None, now: datetime) -> Start:
     if since is None:
         return Start.NONE
     simply = _simply_starts(pod, since)
+    if _begins_anew(pod, now):
+        return Start.WAITED
     if (simply or _never_ready(pod, since) or _starts_anew(pod, since)) and has_time(pod, since, now):
         return Start.WAITED
     if not simply:
@@ -117,6 +122,18 @@ def _simply_starts(pod: Object, since: datetime) -> bool:
         return True
     began = list(map(_began, _unready(pod)))
     return bool(began) and all(each is not None and since - each < AT_ONCE for each in began)
+
+
+def _begins_anew(pod: Object, now: datetime) -> bool:
+    """Whether all that is not ready in it ended for the first time just now: the kubelet lets it run again."""
+    unready = list(_unready(pod))
+    just_now = all(_ended_first(each, now) for each in unready)
+    return kube.phase(pod) == "Running" and bool(unready) and just_now
+
+
+def _ended_first(status: Mapping[str, Any], now: datetime) -> bool:
+    ended = kube.time_of(((status.get("state") or {}).get("terminated") or {}).get("finishedAt"))
+    return not status.get("restartCount") and ended is not None and now - ended <= FIRST_CRASH
 
 
 def _unready(pod: Object) -> Iterator[Mapping[str, Any]]:
