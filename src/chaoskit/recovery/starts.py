@@ -66,9 +66,9 @@ def start_of(pod: Object, took: timedelta | None, now: datetime) -> Start:
     since = kube.unready_since(pod)
     if since is None:
         return Start.NONE
-    simply = _simply_starts(pod, since)
     if _begins_anew(pod, now):
         return Start.WAITED
+    simply = _simply_starts(pod, since)
     if (simply or _never_ready(pod, since) or _starts_anew(pod, since)) and has_time(pod, since, now):
         return Start.WAITED
     if not simply:
@@ -125,7 +125,7 @@ def _simply_starts(pod: Object, since: datetime) -> bool:
 
 
 def _begins_anew(pod: Object, now: datetime) -> bool:
-    """Whether all that is not ready in it ended for the first time just now: the kubelet lets it run again."""
+    """Whether all that is not ready in it ended for the first time just now: it will run again."""
     unready = list(_unready(pod))
     just_now = all(_ended_first(each, now) for each in unready)
     return kube.phase(pod) == "Running" and bool(unready) and just_now
