@@ -140,6 +140,23 @@ def _told(kept: Kept) -> list[str]:
     return [each["metadata"]["name"] for each in kept.cluster.list(kube.CONFIG_MAP, labels=LABEL).items]
 
 
+def test_of_what_is_only_watched_while_nothing_serves_a_person_hears_once_and_nothing_is_touched(
+    tmp_path: Path,
+) -> None:
+    again = made.pod(
+        "cart-h1-a", of="cart-h1", ready=False, unready_for=32, restarts=1,
+        state={"running": {"startedAt": made.ago(30)}}, last=made.ended(137, ran=3000, seconds_ago=31),
+    )  # fmt: skip
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *app("cart", again), *app("a"), *app("b"), notifier=pager)
+    kept.run(["recover"], at_most=200)
+    assert pager.pages == []
+    kept.run(["recover"], at_most=300)
+    assert pager.pages == ["pod-crash of deployment/cart in shop"]
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == []
+
+
 def test_what_only_a_person_can_mend_is_told_once_by_however_many_controllers(tmp_path: Path) -> None:
     pager = Pager()
     kept = night(tmp_path, node("node-1"), *imageless("cart"), *app("a"), *app("b"), notifier=pager)

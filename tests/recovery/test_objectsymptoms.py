@@ -167,6 +167,13 @@ class Talking(FakeCluster):
             made.pod("a", ready=False, unready_for=200, restarts=1, last=made.ended(1, seconds_ago=9000)),
             False, 205, id="that it crashed once, long ago, is over",
         ),
+        pytest.param(
+            made.pod("a", ready=False, age=75, unready_for=75), False, 60, id="starting: what it says of late"
+        ),
+        pytest.param(
+            made.pod("a", ready=False, age=400, unready_for=30, state={"running": {"startedAt": ago(29)}}),
+            False, 35, id="starting again: since it began",
+        ),
         pytest.param(made.crashing("a"), True, 0, id="crashing: the whole of the run that ended"),
     ],
 )  # fmt: skip
@@ -174,6 +181,14 @@ def test_what_was_said_long_before_is_no_cause(pod: Object, previous: bool, with
     cluster = Talking(pod, made.pod("b"))
     detection.observe(cluster, None, ManualClock(NOW), "shop")
     assert set(cluster.asked) == {("a", previous, within)}, "its healthy peer has nothing to tell"
+
+
+def test_a_pod_that_is_watched_may_name_a_cause_and_its_healthy_peer_does_not() -> None:
+    peer = made.pod("b")
+    peer["status"]["conditions"][0]["lastTransitionTime"] = ago(3600 - 40)
+    cluster = Talking(made.pod("a", ready=False, age=75, unready_for=75), peer)
+    detection.observe(cluster, None, ManualClock(NOW), "shop")
+    assert set(cluster.asked) == {("a", False, 60)}
 
 
 # ---------------------------------------------------------------- nodes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from chaoskit.errors import Refused
@@ -54,11 +53,8 @@ def provable(decision: Decision, *, hears_ends: bool) -> Decision:
         return decision
     if not decision.issue.alerts_alone or hears_ends:
         return decision
-    telling = tuple(rung for rung in decision.rungs if rung.action == "notify")
-    if not telling:
-        return Refusal(decision.issue, "verification", "an end that can be seen", UNHEARD)
-    others = (f"{rung.action}: {UNHEARD}" for rung in decision.rungs if rung.action != "notify")
-    return replace(decision, rungs=telling, left_out=(*decision.left_out, *others))
+    refused = Refusal(decision.issue, "verification", "an end that can be seen", UNHEARD)
+    return decision.telling(UNHEARD) or refused
 
 
 def refusal_of(issue: Issue, error: Refused) -> Refusal:

@@ -22,9 +22,11 @@ from chaoskit.recovery import (
     podsymptoms,
     readings,
     signalsymptoms,
+    starts,
 )
 from chaoskit.recovery.logsymptoms import LINES, Logs
 from chaoskit.recovery.networksymptoms import DNS_LABELS, DNS_NAMESPACE
+from chaoskit.recovery.starts import Start
 from chaoskit.recovery.symptoms import Ranges, Samples, Symptom
 from chaoskit.signals import BY_NAME
 from chaoskit.topology import Topology
@@ -143,7 +145,8 @@ def _logs(seen: Sight, cluster: Cluster) -> Logs:
     found: dict[tuple[str, str], str] = {}
     for pod, trouble in list(_ailing(seen))[:LOGS]:
         crashed = _crashed(pod, trouble - SHORTLY_BEFORE)
-        within = 0.0 if crashed else max(seen.at - _may_tell_from(pod, trouble), timedelta()).total_seconds()
+        since = _may_tell_from(pod, trouble, seen.at)
+        within = 0.0 if crashed else max(seen.at - since, timedelta()).total_seconds()
         ref = kube.ref_of(pod, kube.POD)
         try:
             found[ref.namespace, ref.name] = cluster.logs(ref, tail=LINES, previous=crashed, within=within)
@@ -176,13 +179,20 @@ def _ailing(seen: Sight) -> Iterator[tuple[Object, datetime]]:
 
 def _concerns(symptom: Symptom, pod: Object) -> bool:
     """Whether it is the pod's, too: signals name no pods."""
-    return not symptom.pods or pod["metadata"]["name"] in symptom.pods
+    named = (*symptom.pods, *symptom.facts.get("watched", ()))
+    return not named or pod["metadata"]["name"] in named
 
 
-def _may_tell_from(pod: Object, trouble: datetime) -> datetime:
-    """From when on what the pod says may be of its workload's trouble: of its own, where it is unready."""
+def _may_tell_from(pod: Object, trouble: datetime, now: datetime) -> datetime:
+    """From when on what the pod says may be of its workload's trouble: of its own, where it is unready.
+
+    One that starts says at first what it waits for: what keeps it from being up, it has said of late.
+    """
     unready = kube.unready_since(pod)
-    return trouble - SHORTLY_BEFORE if unready is None else unready - kube.probed_for(pod) - JUST_BEFORE
+    if unready is None:
+        return trouble - SHORTLY_BEFORE
+    since = unready - kube.probed_for(pod) - JUST_BEFORE
+    return since if starts.start_of(pod, None, now) is Start.NONE else max(since, now - SHORTLY_BEFORE)
 
 
 def detect_in(seen: Sight) -> tuple[Symptom, ...]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery.podsymptoms import complaints
+from chaoskit.recovery.starts import Start, starts_of
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology, Workload
 
@@ -33,23 +34,26 @@ def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) ->
     about = [each for each in events if _subject(each) in pods and _place(each) == workload.ref.namespace]
     ill = {each.pod for each in complaints(workload, now) if not each.watched}
     unhealthy = (each for each in about if each.get("reason") == "Unhealthy")
-    failed = [each for each in unhealthy if _suffers(pods[_subject(each)], each, ill)]
+    late = {name for name, start in starts_of(workload.pods, now).items() if start is Start.LATE}
+    failed = [each for each in unhealthy if _suffers(pods[_subject(each)], each, ill, late)]
     if failed:
         yield _probe_failed(workload, failed, now)
     evicted = [each for each in workload.pods if _evicted_lately(each, now)]
     yield from _evictions(workload, evicted, now)
 
 
-def _suffers(pod: Object, event: Object, ill: Collection[str]) -> bool:
+def _suffers(pod: Object, event: Object, ill: Collection[str], late: Collection[str]) -> bool:
     """Whether the probe has failed for long enough to matter, and the pod still shows it.
 
-    An application that starts fails its probes until it is up: it has the time that every pod has.
+    An application that starts fails its probes until it is up, and one that was killed for it starts anew: it
+    has the time that every pod has. One that is late and was killed shows it, even while its rollout goes on.
     """
     probe = _PROBE.match(event.get("message", ""))
     if probe is None or int(event.get("count") or 1) < OFTEN or kube.is_deleting(pod) or kube.is_ready(pod):
         return False
+    name = pod["metadata"]["name"]
     killed = probe[1] == "Liveness" and kube.restarts(pod) > 0
-    return killed or pod["metadata"]["name"] in ill
+    return name in ill or (killed and name in late)
 
 
 def _probe_failed(workload: Workload, failed: Sequence[Object], now: datetime) -> Symptom:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.governor import Domain, Hit
@@ -19,9 +19,13 @@ from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.remedies import Radius, Rung, Scene, Step
 from chaoskit.recovery.roots import needed_by
 from chaoskit.recovery.runbook import Runbook, matching
+from chaoskit.recovery.symptoms import Severity
 from chaoskit.topology import Topology
 
 ZONE = "topology.kubernetes.io/zone"
+
+UNSERVED = timedelta(minutes=5)
+"""What is only watched is for a person, too, once nothing has served for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,12 @@ class Plan:
         what = [self.issue.kind, self.issue.target.namespace, str(self.issue.target), rungs]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
+    def telling(self, why: str) -> Plan | None:
+        """The same, but that a person is told and `why` nothing else is done; None: it tells nobody."""
+        rungs = tuple(rung for rung in self.rungs if rung.action == "notify")
+        others = (f"{rung.action}: {why}" for rung in self.rungs if rung.action != "notify")
+        return replace(self, rungs=rungs, left_out=(*self.left_out, *others)) if rungs else None
+
 
 Decision = Plan | Refusal
 
@@ -131,18 +141,33 @@ def plan(
         return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
     book = matching(issue, runbooks)
     if book is None:
-        return _no_runbook(issue, runbooks)
+        return _unserved(issue, runbooks, topology, past, now) or _no_runbook(issue, runbooks)
     refused = guards.guarded(issue, book.spec.guards, past.ledgers, now)
     return refused or _laddered(issue, book, topology, past, now)
+
+
+def _unserved(
+    issue: Issue, runbooks: Sequence[Runbook], topology: Topology, past: Past, now: datetime
+) -> Plan | None:
+    """A person is told of what is only watched, once nothing has served for long; None: that is not so."""
+    book = matching(replace(issue, confidence=1.0), runbooks)
+    serves = issue.severity < Severity.CRITICAL or issue.alerts_alone
+    if book is None or serves or now - issue.since < UNSERVED:
+        return None
+    found = _laddered(issue, book, topology, past, now)
+    return found.telling(_uncertain(issue)) if isinstance(found, Plan) else None
+
+
+def _uncertain(issue: Issue) -> str:
+    return f"{issue.kind} is only {issue.confidence:.0%} certain: watched, not acted on"
 
 
 def _no_runbook(issue: Issue, runbooks: Sequence[Runbook]) -> Refusal:
     """None matches; where it is only for want of certainty, that is no refusal: one goes on watching."""
     bars = [b.spec.matches.min_confidence for b in runbooks if b.spec.matches.issue == issue.kind]
     if bars and issue.confidence < min(bars):
-        why = f"{issue.kind} is only {issue.confidence:.0%} certain: watched, not acted on"
         limit = f"{min(bars):.0%} certain"
-        return Refusal(issue, "confidence", limit, why, outcome=Outcome.NOTHING_TO_DO)
+        return Refusal(issue, "confidence", limit, _uncertain(issue), outcome=Outcome.NOTHING_TO_DO)
     return Refusal(issue, "runbook", "one that matches", f"no runbook is for {issue.kind}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from chaoskit import kube, rollouts
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import starts
+from chaoskit.recovery.starts import Start
 from chaoskit.recovery.symptoms import Severity, Symptom, minutes
 from chaoskit.topology import Topology, Workload
 
@@ -23,9 +24,6 @@ OF_REVISIONS = frozenset({"crash-loop", "error-exit", "oom-killed", "image-pull"
 
 STABLE = timedelta(seconds=60)
 """A container that crashed at least twice is believed to be well after having run for so long."""
-
-FIRST_CRASH = timedelta(seconds=10)
-"""The first end of a container is the kubelet's to mend: it counts when nothing came of it for so long."""
 
 UNSCHEDULED = timedelta(seconds=15)
 """The scheduler may need so long before an unschedulable pod counts."""
@@ -44,8 +42,8 @@ RECENT = timedelta(minutes=10)
 class Complaint:
     """One pod's complaint: what (a symptom's kind), since when, in words.
 
-    `ran` is how many seconds its container ran before its last end, 0 when that is not the matter. `slow` is
-    whether no more is wrong than that it is not ready yet, `watched` whether it may come up yet.
+    `ran` is how many seconds its container ran before its last end, 0 when that is not the matter. `start` is
+    what its start comes to, where no more is wrong than that it is not ready yet.
     """
 
     kind: str
@@ -53,8 +51,12 @@ class Complaint:
     since: datetime
     words: str
     ran: float = 0.0
-    slow: bool = False
-    watched: bool = False
+    start: Start = Start.NONE
+
+    @property
+    def watched(self) -> bool:
+        """Whether it may still come up: it counts for less, and is not replaced."""
+        return self.start is Start.WATCHED
 
 
 def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
@@ -91,47 +93,49 @@ def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom
         severity=severity,
         evidence=count + first.words,
         pods=tuple(sorted(each.pod for each in members if not each.watched)),
-        facts={"ready": workload.ready, "wanted": wanted, "ran": max(each.ran for each in members)},
+        facts={
+            "ready": workload.ready,
+            "wanted": wanted,
+            "ran": max(each.ran for each in members),
+            "watched": [each.pod for each in members if each.watched],
+        },
     )
 
 
 def complaints(workload: Workload, now: datetime) -> list[Complaint]:
-    """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them.
-
-    One that may still come up is watched: it counts for less than one that is not ready.
-    """
+    """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them."""
     alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
-    found = ((pod, each) for pod in alive if (each := complaint(pod, now)) is not None)
+    judged = starts.starts_of(alive, now)
+    found = (complaint(pod, now, judged[pod["metadata"]["name"]]) for pod in alive)
     return [
-        replace(each, kind="stuck-starting", watched=True) if _may_come(pod, each, alive, now) else each
-        for pod, each in found
-        if not (each.slow and _is_waited_for(workload, pod, each.since, now))
+        each
+        for each in found
+        if each is not None and (each.start is Start.NONE or not _goes_on(workload, now - each.since))
     ]
 
 
-def _is_waited_for(workload: Workload, pod: Object, since: datetime, now: datetime) -> bool:
-    """Whether a pod that starts has time: its rollout goes on, or others took as long to be available."""
+def _goes_on(workload: Workload, unready: timedelta) -> bool:
+    """Whether it gives pods that start more time: its rollout goes on, or `minReadySeconds` are not over."""
     least = timedelta(seconds=int(workload.body["spec"].get("minReadySeconds") or 0))
-    usual = starts.is_usual(pod, since, workload.pods, now)
-    return usual or rollouts.under_way(workload.body) or now - since < least
-
-
-def _may_come(pod: Object, found: Complaint, alive: Iterable[Object], now: datetime) -> bool:
-    return found.slow and starts.may_come(pod, found.since, alive, now)
+    return rollouts.under_way(workload.body) or unready < least
 
 
 # ---------------------------------------------------------------- one pod
 
 
-def complaint(pod: Object, now: datetime) -> Complaint | None:
-    """What is wrong with the pod at `now`; None when nothing is. The gravest when several things are."""
+def complaint(pod: Object, now: datetime, start: Start | None = None) -> Complaint | None:
+    """What is wrong with the pod at `now`; None when nothing is. The gravest when several things are.
+
+    `start` is what its start comes to beside its siblings; None: it is judged alone.
+    """
     if kube.phase(pod) == "Succeeded":
         return None
     for status in (*kube.init_container_statuses(pod), *kube.container_statuses(pod)):
         found = _of_container(status, pod, now)
         if found is not None:
             return found
-    return unscheduled(pod, now) or _unready(pod, now)
+    start = starts.start_of(pod, None, now) if start is None else start
+    return unscheduled(pod, now) or _unready(pod, start, now)
 
 
 def _of_container(status: Mapping[str, Any], pod: Object, now: datetime) -> Complaint | None:
@@ -153,7 +157,7 @@ def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> C
     code, at = ended.get("exitCode"), kube.time_of(ended.get("finishedAt"))
     looping = reason == "CrashLoopBackOff" or _again(state, count, at, now)
     stopped = bool(state.get("terminated")) and code != 0
-    if at is None or not (looping or (stopped and (count or now - at > FIRST_CRASH))):
+    if at is None or not (looping or (stopped and (count or now - at > starts.FIRST_CRASH))):
         return None
     started = kube.time_of(ended.get("startedAt"))
     ran = (at - started).total_seconds() if started else 0.0
@@ -189,29 +193,24 @@ def unscheduled(pod: Object, now: datetime) -> Complaint | None:
     return Complaint("unschedulable", pod["metadata"]["name"], since, words)
 
 
-def _unready(pod: Object, now: datetime) -> Complaint | None:
+def _unready(pod: Object, start: Start, now: datetime) -> Complaint | None:
     since = kube.unready_since(pod)
-    if since is None or kube.condition(pod, "Ready") is None or starts.has_time(pod, since, now):
+    if since is None or kube.condition(pod, "Ready") is None:
         return None
-    name, phase, slow = pod["metadata"]["name"], kube.phase(pod), starts.simply_starts(pod, since)
-    if phase == "Running":
-        words = f"running but not ready for {_for(since, now)}"
-        return Complaint("not-ready", name, since, words, slow=slow)
-    return Complaint("stuck-starting", name, since, f"{phase} for {_for(since, now)}", slow=slow)
+    if start is Start.WAITED or (start is Start.NONE and starts.has_time(pod, since, now)):
+        return None
+    name, phase, span = pod["metadata"]["name"], kube.phase(pod), _for(since, now)
+    words = f"running but not ready for {span}" if phase == "Running" else f"{phase} for {span}"
+    lost = phase == "Running" and start is not Start.WATCHED
+    return Complaint("not-ready" if lost else "stuck-starting", name, since, words, start=start)
 
 
 def starting(workload: Workload, now: datetime) -> frozenset[str]:
-    """Its pods that come up for the first time, with nothing wrong so far but the time that it takes."""
-    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
-    return frozenset(pod["metadata"]["name"] for pod in alive if _starts(pod, alive, now))
-
-
-def _starts(pod: Object, alive: Iterable[Object], now: datetime) -> bool:
-    since, found = kube.unready_since(pod), complaint(pod, now)
-    if since is None or not starts.is_new(pod, since):
-        return False
-    usual = starts.is_usual(pod, since, alive, now)
-    return found is None or (found.slow and usual) or _may_come(pod, found, alive, now)
+    """Its pods that may still come up by themselves, with nothing wrong but the time that it takes."""
+    judged = starts.starts_of(workload.pods, now)
+    pods = {pod["metadata"]["name"]: pod for pod in workload.pods}
+    wrong = {name: complaint(pods[name], now, start) for name, start in judged.items() if start.may_come}
+    return frozenset(name for name, found in wrong.items() if found is None or found.watched)
 
 
 def _restarts(count: int) -> str:

@@ -1,9 +1,11 @@
-"""How long a pod may be unready: one that starts has the time that its own spec names. Pure."""
+"""What may be said of a pod that starts: how long it may take, by its own spec or by its siblings. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
@@ -23,51 +25,70 @@ FAR = timedelta(minutes=10)
 ALIKE = 3
 """A pod may take so many times as long to start as one of its siblings took: its node may be busier."""
 
+FIRST_CRASH = timedelta(seconds=10)
+"""The first end of a container is the kubelet's to mend: it counts when nothing came of it for so long."""
+
 AT_ONCE = timedelta(seconds=5)
 """A pod has been unready from its start when it has been since so soon after it got its node."""
+
+
+class Start(Enum):
+    """What a pod's start comes to; whoever judges pods asks this alone.
+
+    One that starts has time yet and is `WAITED` for; or it has taken long and may still come up, so that it
+    is `WATCHED`: replaced, it would begin again; or it is `LATE`. `NONE`: it serves, or it does not start.
+    """
+
+    NONE = "none"
+    WAITED = "waited"
+    WATCHED = "watched"
+    LATE = "late"
+
+    @property
+    def may_come(self) -> bool:
+        """Whether it may still come up by itself."""
+        return self in {Start.WAITED, Start.WATCHED}
+
+
+def starts_of(pods: Iterable[Object], now: datetime) -> Mapping[str, Start]:
+    """What each of a workload's pods comes to, by name; those that are being deleted are left out."""
+    alive = [pod for pod in pods if not kube.is_deleting(pod)]
+    took = quickest(alive)
+    return {pod["metadata"]["name"]: start_of(pod, took, now) for pod in alive}
+
+
+def start_of(pod: Object, took: timedelta | None, now: datetime) -> Start:
+    """What the pod's start comes to, when the quickest of its siblings `took` so long; None: nobody knows.
+
+    Its own spec says how long is too long, or else how long its siblings took: but not those of a stateful
+    set, since it may have data to recover.
+    """
+    since = kube.unready_since(pod)
+    if since is None:
+        return Start.NONE
+    if _begins_anew(pod, now):
+        return Start.WAITED
+    simply = _simply_starts(pod, since)
+    if (simply or _never_ready(pod, since) or _starts_anew(pod, since)) and has_time(pod, since, now):
+        return Start.WAITED
+    if not simply:
+        return Start.NONE
+    runs = now - _runs_since(pod, since)
+    if took is not None and runs < min(ALIKE * took, FAR):
+        return Start.WAITED if runs < STARTING else Start.WATCHED
+    return Start.WATCHED if _is_unknown(pod, took) and runs < FAR else Start.LATE
 
 
 def has_time(pod: Object, since: datetime, now: datetime) -> bool:
     """Whether a pod that is unready since then may be: it starts, as its own spec lets it, or just blinks."""
     if kube.phase(pod) == "Pending":
         return now - since < PULLING
-    if kube.phase(pod) == "Running" and not (_never_ready(pod, since) or _starts_anew(pod)):
+    if kube.phase(pod) == "Running" and not (_never_ready(pod, since) or _starts_anew(pod, since)):
         return now - since < UNREADY
     return now - _runs_since(pod, since) < max(STARTING, kube.start_budget(pod))
 
 
-def is_new(pod: Object, since: datetime) -> bool:
-    """Whether a pod that is unready since then never was ready, and none of its containers has ended yet."""
-    return _never_ready(pod, since) and not kube.restarts(pod)
-
-
-def simply_starts(pod: Object, since: datetime) -> bool:
-    """Whether a pod that is unready since then is new, or was not ready since its containers run again."""
-    runs = list(_starts_of(pod))
-    again = [each for each in runs if each is not None]
-    return is_new(pod, since) or (bool(again) and again == runs and since - max(again) < AT_ONCE)
-
-
-def is_usual(pod: Object, since: datetime, siblings: Iterable[Object], now: datetime) -> bool:
-    """Whether a pod that simply starts takes no more than a few times as long as one of its siblings."""
-    took = _quickest(siblings)
-    return took is not None and simply_starts(pod, since) and now - _runs_since(pod, since) < ALIKE * took
-
-
-def may_come(pod: Object, since: datetime, siblings: Iterable[Object], now: datetime) -> bool:
-    """Whether a pod that simply starts may still come up, for all that is known; replaced, it begins again.
-
-    Its own spec says how long is too long, or else how long its siblings took: but not those of a stateful
-    set, since it may have data to recover.
-    """
-    if kube.phase(pod) != "Running" or not simply_starts(pod, since) or kube.start_budget(pod) >= STARTING:
-        return False
-    owner = kube.owner(pod)
-    keeps_state = owner is not None and owner.kind == kube.STATEFUL_SET
-    return (keeps_state or _quickest(siblings) is None) and now - _runs_since(pod, since) < FAR
-
-
-def _quickest(siblings: Iterable[Object]) -> timedelta | None:
+def quickest(siblings: Iterable[Object]) -> timedelta | None:
     """How long the quickest took from when its containers ran until it was ready; None: of none it is known.
 
     One that was unready meanwhile seems to have taken longer than it did, never shorter.
@@ -80,13 +101,48 @@ def _took(pod: Object) -> timedelta | None:
     ready = kube.time_of((kube.condition(pod, "Ready") or {}).get("lastTransitionTime"))
     if not kube.is_ready(pod) or ready is None:
         return None
-    return max(timedelta(), ready - max(filter(None, _starts_of(pod)), default=ready))
+    began = (_began(each) for each in kube.container_statuses(pod))
+    return max(timedelta(), ready - max(filter(None, began), default=ready))
 
 
-def _starts_of(pod: Object) -> Iterator[datetime | None]:
-    """When each of its containers began to run; None: it does not."""
-    for status in kube.container_statuses(pod):
-        yield kube.time_of(((status.get("state") or {}).get("running") or {}).get("startedAt"))
+def _is_unknown(pod: Object, took: timedelta | None) -> bool:
+    """Whether nobody can say how long a pod that runs may take: not its spec, nor its siblings."""
+    owner = kube.owner(pod)
+    keeps_state = owner is not None and owner.kind == kube.STATEFUL_SET
+    names_none = kube.start_budget(pod) < STARTING
+    return kube.phase(pod) == "Running" and names_none and (keeps_state or took is None)
+
+
+def _simply_starts(pod: Object, since: datetime) -> bool:
+    """Whether a pod that is unready since then is new, or all that is not ready in it began anew since then.
+
+    One that hangs, and ran before, does not start: whatever began anew beside it.
+    """
+    if _never_ready(pod, since) and not kube.restarts(pod):
+        return True
+    began = list(map(_began, _unready(pod)))
+    return bool(began) and all(each is not None and since - each < AT_ONCE for each in began)
+
+
+def _begins_anew(pod: Object, now: datetime) -> bool:
+    """Whether all that is not ready in it ended for the first time just now: it will run again."""
+    unready = list(_unready(pod))
+    just_now = all(_ended_first(each, now) for each in unready)
+    return kube.phase(pod) == "Running" and bool(unready) and just_now
+
+
+def _ended_first(status: Mapping[str, Any], now: datetime) -> bool:
+    ended = kube.time_of(((status.get("state") or {}).get("terminated") or {}).get("finishedAt"))
+    return not status.get("restartCount") and ended is not None and now - ended <= FIRST_CRASH
+
+
+def _unready(pod: Object) -> Iterator[Mapping[str, Any]]:
+    return (each for each in kube.container_statuses(pod) if not each.get("ready"))
+
+
+def _began(status: Mapping[str, Any]) -> datetime | None:
+    """When a container began to run; None: it does not."""
+    return kube.time_of(((status.get("state") or {}).get("running") or {}).get("startedAt"))
 
 
 def _never_ready(pod: Object, since: datetime) -> bool:
@@ -97,12 +153,20 @@ def _never_ready(pod: Object, since: datetime) -> bool:
     return since - max(filter(None, map(kube.time_of, times)), default=since) < AT_ONCE
 
 
-def _starts_anew(pod: Object) -> bool:
-    """Whether a container of it runs that the kubelet's startup probe has not let pass yet."""
+def _starts_anew(pod: Object, since: datetime) -> bool:
+    """Whether a container of it runs that its startup probe has not let pass, or whose other probes wait."""
     waits = (each for each in kube.container_statuses(pod) if each.get("started") is False)
-    return any((each.get("state") or {}).get("running") for each in waits)
+    if any((each.get("state") or {}).get("running") for each in waits):
+        return True
+    asked = any("startupProbe" in each for each in pod["spec"].get("containers") or ())
+    return not asked and kube.start_budget(pod) >= STARTING and _simply_starts(pod, since)
 
 
 def _runs_since(pod: Object, since: datetime) -> datetime:
-    """Since when all its containers run, where none has ended: what it waited for before is not its start."""
-    return since if kube.restarts(pod) else max((since, *filter(None, _starts_of(pod))))
+    """Since when all run that are not ready: what the pod waited for before that is not its start.
+
+    One that never was ready has its time once, however often its containers begin anew.
+    """
+    if _never_ready(pod, since) and kube.restarts(pod):
+        return since
+    return max((since, *filter(None, map(_began, _unready(pod)))))

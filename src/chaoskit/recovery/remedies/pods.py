@@ -40,8 +40,9 @@ def _plan(step: RestartPod, scene: Scene) -> Rung | str:
 
 def _unready(workload: Workload, pods: Iterable[Object], at: datetime) -> tuple[str, ...]:
     """Those that do not serve; the ones that still start are on their way to it."""
+    on_the_way = starting(workload, at)
     down = (pod["metadata"]["name"] for pod in pods if not kube.is_ready(pod))
-    return tuple(name for name in down if name not in starting(workload, at))
+    return tuple(name for name in down if name not in on_the_way)
 
 
 def _rung(step: Step, workload: Workload, pods: tuple[str, ...], why: str) -> Rung:
