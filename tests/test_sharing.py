@@ -13,9 +13,11 @@ from tests.acts.fake import CART, FakeCluster, deployment
 from chaoskit import kube
 from chaoskit.clock import WallClock
 from chaoskit.errors import NotFound, Unavailable
-from chaoskit.ports.cluster import Access, Change, Kind, Listing, Object, ObjectRef, Permission
+from chaoskit.experiments.preparing import looked_at
+from chaoskit.ports.cluster import Access, Change, Cluster, Kind, Listing, Object, ObjectRef, Permission
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.sharing import Moment, SharedCluster, SharedMetrics, made
+from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, fresh, made
+from chaoskit.sharing.hub import Watches
 from chaoskit.sharing.reads import Reads
 from chaoskit.signals import BY_NAME
 
@@ -41,6 +43,9 @@ class Slow(FakeCluster):
     def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
         self._ask(f"list {kind}")
         return super().list(kind, namespace, labels=labels, fields=fields)
+
+    def apply(self, body: Object, **_: Any) -> Object:
+        return body
 
     def can_i(self, access: Access, *, user: str = "") -> Permission:
         self._ask(f"can {access} {access.name}".strip())
@@ -88,7 +93,7 @@ def asking(cluster: Slow, number: int, act: Callable[[], object]) -> list[object
 
 def test_who_asks_the_same_at_once_gets_one_answer() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     found = asking(cluster, 20, lambda: shared.get(CART)["metadata"]["name"])
     assert found == ["cart"] * 20
     assert len(cluster.asked) <= 3  # one that was under way, and one that began after all of them had asked
@@ -96,7 +101,7 @@ def test_who_asks_the_same_at_once_gets_one_answer() -> None:
 
 def test_an_answer_is_never_older_than_the_question_but_for_lists() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     for _ in range(3):
         shared.get(CART)
         shared.list(kube.DEPLOYMENT, "shop")
@@ -107,7 +112,7 @@ def test_an_answer_is_never_older_than_the_question_but_for_lists() -> None:
 
 
 def test_different_questions_have_different_answers() -> None:
-    shared = SharedCluster(Slow(deployment(), deployment("orders")), WallClock())
+    shared = SharedCluster(Slow(deployment(), deployment("orders")), Ages())
     other = ObjectRef(kube.DEPLOYMENT, "shop", "orders")
     assert shared.get(CART)["metadata"]["name"] != shared.get(other)["metadata"]["name"]
     assert len(shared.list(kube.DEPLOYMENT, "shop").items) == 2
@@ -116,9 +121,9 @@ def test_different_questions_have_different_answers() -> None:
 
 def test_that_there_is_none_is_an_answer_too() -> None:
     cluster = Slow()
-    found = asking(cluster, 10, lambda: SharedCluster(cluster, WallClock()))
+    found = asking(cluster, 10, lambda: SharedCluster(cluster, Ages()))
     assert len(found) == 10
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     errors = asking(cluster, 10, lambda: shared.get(CART))
     assert all(isinstance(each, NotFound) for each in errors)
     assert len(cluster.asked) <= 3
@@ -126,7 +131,7 @@ def test_that_there_is_none_is_an_answer_too() -> None:
 
 def test_rights_are_asked_for_once() -> None:
     cluster = Slow()
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     access = Access("get", "", "pods", "shop")
     assert {shared.can_i(access), shared.can_i(access), shared.can_i(access, user="other")} == {"allowed"}
     assert len(cluster.asked) == 2
@@ -134,12 +139,12 @@ def test_rights_are_asked_for_once() -> None:
 
 def test_of_who_may_do_it_to_all_it_is_not_asked_for_each_by_name() -> None:
     cluster = Slow()
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     every = Access("patch", "", "configmaps", "shop")
     for name in ("a", "b"):
         assert shared.can_i(replace(every, name=name)) == "allowed"
     assert cluster.asked == ["can patch configmaps in shop"]
-    cluster.denied_all, shared = {every, replace(every, name="b")}, SharedCluster(cluster, WallClock())
+    cluster.denied_all, shared = {every, replace(every, name="b")}, SharedCluster(cluster, Ages())
     assert [shared.can_i(replace(every, name=name)) for name in ("a", "b")] == ["allowed", "denied"]
 
 
@@ -160,7 +165,7 @@ def seen(shared: SharedCluster, number: int) -> list[str]:
 def test_all_who_watch_the_same_share_one_watch_and_late_comers_hear_what_is_there() -> None:
     cluster = Slow()
     cluster.changes = [Change("ADDED", pod("a")), Change("ADDED", pod("b")), Change("SYNCED", {})]
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     stop = threading.Event()
     first = shared.watch(kube.POD, "shop", stop=stop)
     assert sorted(next(first).type for _ in range(3)) == ["ADDED", "ADDED", "SYNCED"]
@@ -172,7 +177,7 @@ def test_all_who_watch_the_same_share_one_watch_and_late_comers_hear_what_is_the
 
 def test_who_waits_where_nothing_happens_leaves_when_told_and_nobody_else_does() -> None:
     cluster = Slow()
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     stops = [threading.Event(), threading.Event()]
     heard: list[list[Change]] = [[], []]
 
@@ -197,7 +202,7 @@ def test_what_was_deleted_is_not_told_to_late_comers() -> None:
         Change("DELETED", pod("a")),
         Change("ADDED", pod("b")),
     ]
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     stop = threading.Event()
     first = shared.watch(kube.POD, "shop", stop=stop)
     while next(first).object.get("metadata", {}).get("name") != "b":
@@ -210,7 +215,7 @@ def test_what_was_deleted_is_not_told_to_late_comers() -> None:
 def test_a_watch_that_ends_for_good_ends_for_all_and_the_next_begins_anew() -> None:
     cluster = Slow()
     cluster.error = Unavailable("gone", service="kubernetes")
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     found = side_by_side(*[lambda: list(shared.watch(kube.POD, "shop", stop=threading.Event()))] * 3)
     assert all(isinstance(each, Unavailable) for each in found)
     cluster.error, cluster.changes = None, [Change("SYNCED", {})]
@@ -219,7 +224,7 @@ def test_a_watch_that_ends_for_good_ends_for_all_and_the_next_begins_anew() -> N
 
 def test_writes_go_straight_through() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     shared.patch(CART, {"spec": {"replicas": 5}})
     assert cluster.wrote == ["patch deployment/cart"]
     shared.delete(CART)
@@ -229,9 +234,9 @@ def test_writes_go_straight_through() -> None:
 
 def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_ask_together() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
 
-    def names() -> list[str]:
+    def names(cluster: Cluster) -> list[str]:
         return [body["metadata"]["name"] for body in cluster.list(kube.DEPLOYMENT, "shop").items]
 
     assert made(shared, "names", names) is made(shared, "names", names)
@@ -242,23 +247,126 @@ def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_a
     assert made(cluster, "names", names) is not made(cluster, "names", names)
 
 
+def test_what_is_made_if_fresh_is_made_of_no_remembered_list() -> None:
+    cluster = Slow(deployment())
+    shared = SharedCluster(cluster, Ages(lists=inf))
+    assert len(looked_at(shared, "shop").workloads) == len(shared.list(kube.DEPLOYMENT, "shop").items) == 1
+    cluster.create(deployment("orders"))
+    assert len(shared.list(kube.DEPLOYMENT, "shop").items) == 1
+    for each in (shared, Moment(shared)):
+        assert len(looked_at(each, "shop").workloads) == 2
+
+
+def test_the_guards_of_those_who_begin_together_look_at_one_topology() -> None:
+    cluster = Slow(deployment())
+    shared = SharedCluster(cluster, Ages())
+    found = asking(cluster, 20, lambda: looked_at(shared, "shop"))
+    assert len({id(each) for each in found}) <= 3
+
+
+def _say_anew(cluster: Slow, shared: SharedCluster, write: Callable[[SharedCluster], object]) -> bool:
+    """Whether a list is read anew after something was written."""
+    shared.list(kube.POD, "shop")
+    cluster.asked.clear()
+    write(shared)
+    shared.list(kube.POD, "shop")
+    return "list pod" in cluster.asked
+
+
+LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l", "namespace": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("write", "anew"),
+    [
+        (lambda it: it.create(deployment("orders")), True),
+        (lambda it: it.apply(deployment()), True),
+        (lambda it: it.patch(CART, {"spec": {"replicas": 5}}), True),
+        (lambda it: fresh(it).patch(CART, {"spec": {"replicas": 5}}), True),
+        (lambda it: Moment(it).patch(CART, {"spec": {"replicas": 5}}), True),
+        (lambda it: it.evict(CART), True),
+        (lambda it: it.delete(CART), True),
+        (lambda it: it.create(deployment("orders"), dry_run=True), False),
+        (lambda it: it.create(LEASE), False),
+        (lambda it: it.get(CART), False),
+    ],
+)
+def test_what_was_written_makes_lists_old_but_for_leases(
+    write: Callable[[SharedCluster], object], anew: bool
+) -> None:
+    cluster = Slow(deployment())
+    assert _say_anew(cluster, SharedCluster(cluster, Ages(lists=inf)), write) is anew
+
+
+def test_a_write_that_failed_may_have_been_one() -> None:
+    cluster = Slow(deployment())
+
+    def failing(shared: SharedCluster) -> None:
+        with pytest.raises(NotFound):
+            shared.patch(ObjectRef(kube.DEPLOYMENT, "shop", "nobody"), {"spec": {}})
+
+    assert _say_anew(cluster, SharedCluster(cluster, Ages(lists=inf)), failing)
+
+
+def test_a_fresh_view_remembers_no_list_and_shares_those_under_way() -> None:
+    cluster = Slow(deployment())
+    shared = SharedCluster(cluster, Ages(lists=inf))
+    shared.list(kube.POD, "shop")
+    for _ in range(2):
+        fresh(shared).list(kube.POD, "shop")
+        fresh(Moment(shared)).list(kube.POD, "shop")
+    assert cluster.asked == ["list pod"] * 5
+    assert fresh(cluster) is cluster
+    asking(cluster, 20, lambda: fresh(shared).list(kube.POD, "shop"))
+    assert len(cluster.asked) <= 8
+
+
 def test_a_moment_reads_each_thing_once_and_the_next_one_again() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     for moment in (Moment(shared), Moment(shared)):
         for _ in range(3):
             moment.get(CART)
             moment.list(kube.LEASE, "shop")
-            made(moment, "leases", object, fresh=True)
+            made(moment, "leases", _anything, fresh=True)
     assert sorted(cluster.asked) == ["get deployment/cart"] * 2 + ["list lease"] * 2
 
 
+def _anything(_: Cluster) -> object:
+    return object()
+
+
 def test_what_a_moment_makes_of_lists_is_shared_with_others() -> None:
-    shared = SharedCluster(Slow(), WallClock())
-    assert made(Moment(shared), "x", object) is made(Moment(shared), "x", object)
+    shared = SharedCluster(Slow(), Ages())
+    assert made(Moment(shared), "x", _anything) is made(Moment(shared), "x", _anything)
     one = Moment(shared)
-    assert made(one, "y", object, fresh=True) is made(one, "y", object, fresh=True)
-    assert made(one, "y", object, fresh=True) is not made(Moment(shared), "y", object, fresh=True)
+    assert made(one, "y", _anything, fresh=True) is made(one, "y", _anything, fresh=True)
+    assert made(one, "y", _anything, fresh=True) is not made(Moment(shared), "y", _anything, fresh=True)
+
+
+def test_one_thread_looks_for_those_who_leave_whatever_they_watch_and_ends_with_them() -> None:
+    watches, stop, heard = Watches(), threading.Event(), threading.Barrier(21)
+    before = set(threading.enumerate())
+
+    def follow(over: threading.Event) -> Iterator[Change]:
+        yield Change("SYNCED", {})
+        over.wait(20)
+
+    def listen(number: int) -> None:
+        for _ in watches.changes(number, follow, stop):
+            heard.wait(20)
+
+    threads = [threading.Thread(target=listen, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    heard.wait(20)
+    begun = set(threading.enumerate()) - before
+    assert len(begun) == 20 + 20 + 1  # who listens, who watches, who looks
+    stop.set()
+    for thread in begun:
+        thread.join(20)
+    assert not any(each.is_alive() for each in begun)
+    assert watches._hubs == {}
 
 
 def test_of_more_answers_than_are_kept_the_oldest_is_asked_for_again() -> None:

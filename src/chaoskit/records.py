@@ -125,8 +125,8 @@ class RunRecord(Record):
 
     `path` and `line` say where its document stands ("" and 0: nowhere); `versions` which chaoskit,
     Kubernetes and Litmus it was. `score` is the resilience score (0 to 100, None where nothing was tried),
-    `seconds_to_recover` how long the steady state took to hold again, once the fault was over if it was
-    broken till then, `seconds_broken` how long it did not hold (None: not known, or it stayed broken).
+    `seconds_broken` how long the steady state did not hold, `seconds_to_recover` how long of it once the
+    fault was over (0: it was back by then; None, of both: not known, or it stayed broken).
     """
 
     kind: ClassVar[str] = "run"

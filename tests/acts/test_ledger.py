@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import json
+from math import inf
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
+from tests.acts.test_engine import TRAIL, chaos_engine, pod
 
 from chaoskit import kube
 from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, account_of, accounts, prune
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import OUTAGE, Ledger
 from chaoskit.acts.trail import Trail
-from chaoskit.clock import ManualClock, WallClock
+from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
-from chaoskit.sharing import SharedCluster
+from chaoskit.sharing import Ages, SharedCluster
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
 
@@ -272,7 +274,7 @@ def test_of_runs_that_share_a_cluster_one_removes_for_all_what_nobody_needs_any_
     for number in range(3):
         opened(cluster, clock, f"old{number}").close(Outcome.PASSED, keep=60)
     clock.turn(61)
-    shared = SharedCluster(cluster, WallClock())
+    shared = SharedCluster(cluster, Ages())
     assert [prune(shared, clock, "shop") for _ in range(4)] == [3] * 4
     assert len([each for each in cluster.wrote if each.startswith("delete lease")]) == 3
 
@@ -416,3 +418,65 @@ def test_who_never_wrote_a_secret_needs_no_right_to_remove_one() -> None:
     other.settle(other.account.entries[0])
     with pytest.raises(Forbidden):
         other.close(Outcome.PASSED)
+
+
+def _known(name: str, since: str, status: str = "True") -> Object:
+    conditions = [{"type": "Ready", "status": status, "lastTransitionTime": since}]
+    return {**node(name), "status": {"conditions": conditions}}
+
+
+def _stopped(*names: str) -> list[Entry]:
+    return [Entry("ready", ObjectRef(kube.NODE, "", each), before="09:00", after="kubelet") for each in names]
+
+
+def test_nodes_that_may_have_been_hit_are_waited_for_together() -> None:
+    hit, spared = _known("hit", "09:05", "Unknown"), [_known(f"node-{n}", "09:00") for n in range(3)]
+    cluster, clock = FakeCluster(hit, *spared), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(*_stopped(*(each["metadata"]["name"] for each in (*spared, hit))))
+    back = _known("hit", "09:06")["status"]
+
+    def returns() -> None:
+        cluster.patch(kube.ref_of(hit, kube.NODE), {"status": back})
+
+    clock.call_at(40, returns)
+    assert ledger.undo().state == "confirmed"
+    assert clock.monotonic() == 60
+
+
+def test_nodes_that_stay_away_are_waited_for_together() -> None:
+    names = ("node-1", "node-2", "node-3")
+    cluster, clock = FakeCluster(*(_known(each, "09:05", "Unknown") for each in names)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(*_stopped(*names))
+    assert len(ledger.undo().left) == 3
+    assert clock.monotonic() == 75
+
+
+def test_after_an_outage_a_node_has_the_whole_time_again_in_which_it_would_be_missed() -> None:
+    cluster, clock = FakeCluster(_known("node-1", "09:00")), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(*_stopped("node-1"))
+    answers, down = cluster.get, iter([False, True])
+
+    def get(ref: ObjectRef) -> Object:
+        if ref.kind == kube.NODE and clock.monotonic() >= 30 and next(down, False):
+            raise Unavailable("refused", service="kubernetes")
+        return answers(ref)
+
+    cluster.get = get  # type: ignore[method-assign]
+    assert ledger.undo().state == "confirmed"
+    assert clock.monotonic() > 30 + 60
+
+
+def test_an_undo_is_confirmed_by_no_list_from_before() -> None:
+    cluster, clock = FakeCluster(chaos_engine("completed")), ManualClock()
+    shared = SharedCluster(cluster, Ages(lists=inf))
+    ledger = Ledger.open(
+        shared, clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="trace"
+    )
+    ledger.write(TRAIL.entry())
+    assert shared.list(kube.POD, "shop", labels=TRAIL.selector).items == ()
+    cluster.create(pod("helper"))
+    assert ledger.undo().state == "confirmed"
+    assert cluster.list(kube.POD, "shop").items == ()

@@ -25,9 +25,9 @@ def keeper(stranger: CommandLine) -> CommandLine:
     """chaoskit with a history: six runs of one experiment, the last of them slow, and a lineage."""
     store = SqliteStore(stranger.home / "state/store.db")
     store.load([
-        *(_later(n, run(id=f"1old00000000000{n}", seconds_to_recover=20.0 + n)) for n in range(4)),
-        _later(5, run(id=PASSED, trace_id="t2", seconds_to_recover=22.0)),
-        _later(6, weak(id=WEAK, seconds_to_recover=90.0)),
+        *(_later(n, run(id=f"1old00000000000{n}", seconds_broken=20.0 + n)) for n in range(4)),
+        _later(5, run(id=PASSED, trace_id="t2", seconds_broken=22.0)),
+        _later(6, weak(id=WEAK, seconds_broken=90.0)),
         _later(7, weak(id=AGAIN, name="orders", targets=["deployment/orders"])),
         prediction(id="1ppp000000000004"), recovery(id="1rrr000000000005"),
     ])  # fmt: skip
@@ -130,7 +130,9 @@ def test_a_recovery_that_got_slower_is_1_and_the_figures_are_told(keeper: Comman
     ended = keeper("compare", WEAK, "--history", "-o", "json")
     assert ended.code == 1
     assert (ended.json["outcome"], ended.json["median"], ended.json["limit"]) == ("regressed", 22.0, 27.0)
-    assert keeper("compare", WEAK, "--history").out.startswith("regressed  cart  exit 1\n")
+    assert (ended.json["figure"], ended.json["seconds"]) == ("seconds_broken", 90.0)
+    told = keeper("compare", WEAK, "--history").out
+    assert told.startswith("regressed  cart  exit 1\n  it was broken for 90.0 s; of 5 earlier runs ")
     assert keeper("compare", PASSED, "--history").code == 8
 
 

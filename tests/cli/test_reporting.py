@@ -45,7 +45,9 @@ def test_of_a_verdict(chaoskit: CommandLine, simulated: Watched, write: Write) -
     assert ended.json["score"] == 100.0
     (run,) = ended.json["runs"]
     assert (run["path"], run["line"], run["score"]) == ("cart.yaml", 1, 100.0)
-    assert 0 <= run["seconds_to_recover"] < 60  # the cart was looked at under the fault, too
+    assert (
+        0 <= run["seconds_to_recover"] <= run["seconds_broken"] < 60
+    )  # the cart was looked at under the fault, too
     assert set(run["versions"]) == {"chaoskit", "kubernetes", "litmus"}
     assert {(each["signal"], each["of"]) for each in run["evidence"]["signals"]} >= {
         ("error_ratio", "deployment/cart"),
@@ -69,7 +71,7 @@ def test_of_a_weakness_with_the_signal_that_broke(
     assert (ended.json["outcome"], ended.json["score"]) == ("score-reached", 0.0)
     (run,) = ended.json["runs"]
     assert run["outcome"] == "weakness-found"
-    assert run["seconds_to_recover"] > 0
+    assert run["seconds_broken"] > 0
     broken = next(each for each in run["evidence"]["signals"] if each["of"] == "deployment/frontend")
     assert broken["most"] == 0.05
     (result,) = json.loads((chaoskit.home / "out/r.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]

@@ -44,7 +44,7 @@ from chaoskit.ports.cluster import Cluster, ExecResult, Kind, Object, ObjectRef
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
-from chaoskit.reports.conditions import seconds_to_recover
+from chaoskit.reports.conditions import seconds_broken
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +145,7 @@ def test_how_long_a_workload_was_not_whole_is_seen_however_long_the_fault_lasts(
     once = {"duration": "60s", "parameters": {"interval": 100}}
     record = world.run(trial("direct-recovers", "pod-delete", **once))
     assert record.outcome is Outcome.PASSED, record.reason
-    took = seconds_to_recover(record.document())
+    took = seconds_broken(record.document())
     assert took is not None
     assert 0 < took < 30  # of the sixty that the fault lasts
 

@@ -58,7 +58,7 @@ def run(outcome: str = "passed", **more: Any) -> Document:
         "injected_at": at(20) if judged else None, "injected_until": at(50) if judged else None,
         "versions": {"chaoskit": "1.2.3", "kubernetes": "v1.34.1", "litmus": "3.31.0"},
         "score": {"Pass": 100.0, "Fail": 0.0}.get(verdict, 0.0) if judged else None,
-        "seconds_to_recover": None,
+        "seconds_to_recover": None, "seconds_broken": None,
     }  # fmt: skip
     return {**document, **more}
 
@@ -70,7 +70,8 @@ def weak(**more: Any) -> Document:
         look(25, False, 0.08), look(35, False, 0.2), look(45, True, 0.03),
         look(60, True, 0.01, stage="after"), look(70, True, 0.01, stage="after undo"),
     ]  # fmt: skip
-    return run("weakness-found", **{"steady_state": looks, "seconds_to_recover": 20.0, **more})
+    figures = {"seconds_broken": 20.0, "seconds_to_recover": 0.0}
+    return run("weakness-found", **{"steady_state": looks, **figures, **more})
 
 
 def probe(name: str, verdict: str, *, fault: str = "pod-delete", mode: str = "Continuous") -> Document:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.reports.made import at, look, run, weak
+from tests.reports.made import Document, at, look, run, weak
 
-from chaoskit.reports.conditions import courses, seconds_afterwards, seconds_broken, seconds_to_recover
+from chaoskit.reports.conditions import courses, seconds_broken, seconds_to_recover
 from chaoskit.reports.reading import time
 
 
@@ -12,13 +12,13 @@ def test_it_was_broken_from_the_first_look_that_says_so_to_the_first_from_which_
     (course,) = courses(weak())
     assert course.broken_at == time(at(25))
     assert course.regained_at == time(at(45))
-    assert course.seconds_to_recover == 20.0
-    assert seconds_to_recover(weak()) == 20.0
+    assert (course.seconds_broken, course.seconds_to_recover) == (20.0, 0.0)
+    assert (seconds_broken(weak()), seconds_to_recover(weak())) == (20.0, 0.0)
 
 
 def test_a_relapse_counts_to_its_end() -> None:
     looks = [look(25, False, 0.08), look(30, True, 0.01), look(35, False, 0.07), look(45, True, 0.01)]
-    assert seconds_to_recover(run(steady_state=looks)) == 20.0
+    assert seconds_broken(run(steady_state=looks)) == 20.0
 
 
 def test_what_nobody_looked_at_during_the_fault_was_broken_nobody_knows_how_long() -> None:
@@ -67,7 +67,7 @@ def test_what_never_broke_took_no_time_and_what_did_not_come_back_has_none() -> 
 
 def test_the_slowest_condition_counts_and_one_that_did_not_come_back_for_all() -> None:
     slow = [look(22, False, 0.2, condition="b"), look(62, True, 0.0, condition="b")]
-    assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *slow])) == 20.0
+    assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *slow])) == 12.0
     assert seconds_broken(weak(steady_state=[*weak()["steady_state"], *slow])) == 40.0
     lost = [look(22, False, 0.2, condition="c")]
     assert seconds_to_recover(weak(steady_state=[*weak()["steady_state"], *lost])) is None
@@ -76,12 +76,22 @@ def test_the_slowest_condition_counts_and_one_that_did_not_come_back_for_all() -
 def test_what_is_still_broken_when_the_fault_is_over_recovers_from_then() -> None:
     lasts = [look(21, True, 0.01), look(22, False, 0.2), look(52, True, 0.01, stage="after")]
     late = [look(21, True, 0.01), look(55, False, 0.2, stage="after"), look(60, True, 0.01, stage="after")]
-    for looks, figures in ((lasts, (2.0, 30.0, 2.0)), (late, (5.0, 5.0, 5.0))):
+    for looks, figures in ((lasts, (2.0, 30.0)), (late, (5.0, 5.0))):
         made = run(steady_state=looks)
-        assert (seconds_to_recover(made), seconds_broken(made), seconds_afterwards(made)) == figures
-    assert (seconds_to_recover(weak()), seconds_broken(weak()), seconds_afterwards(weak())) == (20, 20, 0)
+        assert (seconds_to_recover(made), seconds_broken(made)) == figures
     unended = run(steady_state=lasts, injected_until=None)
-    assert seconds_to_recover(unended) == 30.0
+    assert (seconds_to_recover(unended), seconds_broken(unended)) == (None, 30.0)
+    whole = run(steady_state=lasts[:1], injected_until=None)
+    assert (seconds_to_recover(whole), seconds_broken(whole)) == (0.0, 0.0)
+
+
+def test_who_is_back_later_took_longer_to_recover() -> None:
+    def lasting(back: float) -> Document:
+        looks = [look(0, True, 0.01), look(2, False, 0.2), look(back, True, 0.01, stage="after")]
+        return run(steady_state=looks, injected_at=at(0), injected_until=at(60))
+
+    took = [(seconds_to_recover(made), seconds_broken(made)) for made in map(lasting, (30, 60, 61, 90))]
+    assert took == [(0, 28), (0, 58), (1, 59), (30, 88)]
 
 
 def test_without_an_injection_or_a_condition_there_is_nothing_to_recover_from() -> None:

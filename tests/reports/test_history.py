@@ -20,7 +20,7 @@ def _at(number: int, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _took(*seconds: float | None, **more: Any) -> list[dict[str, Any]]:
-    return [_at(n, {**weak(seconds_to_recover=each), **more}) for n, each in enumerate(seconds)]
+    return [_at(n, {**weak(seconds_broken=each), **more}) for n, each in enumerate(seconds)]
 
 
 # ------------------------------------------------------------------ weaknesses
@@ -57,6 +57,8 @@ def test_a_recovery_far_slower_than_the_usual_is_a_regression() -> None:
     history = _took(20, 22, 18, 21, 19, 60)
     judged = judge(history[-1], history)
     assert judged.outcome is Outcome.REGRESSED
+    assert judged.words.startswith("it was broken for 60.0 s; of 5 earlier runs the median is 20.0 s")
+    assert (judged.document()["figure"], judged.document()["seconds"]) == ("seconds_broken", 60)
     assert (judged.median, judged.mad) == (20, 1)
     assert judged.limit == 25  # three deviations are 4.4 s, a tenth 2 s: five seconds are the most
     assert judged.earlier == (19, 21, 18, 22, 20)
@@ -79,21 +81,21 @@ def test_what_did_not_come_back_at_all_is_a_regression() -> None:
     lost = {**history[-1], "steady_state": [look(25, False, 0.08)]}
     judged = judge(lost, history)
     assert judged.outcome is Outcome.REGRESSED
-    assert judged.words.startswith("it did not recover; 5 earlier runs took 20.0 s (median)")
+    assert judged.words.startswith("it did not recover; of 5 earlier runs the median is 20.0 s")
 
 
 def test_what_came_back_nobody_knows_when_is_not_judged() -> None:
     history = _took(20, 22, 18, 21, 19, None, outcome="passed")
     judged = judge(history[-1], history)
     assert judged.outcome is Outcome.NO_BASELINE
-    assert judged.words == "how long it took to recover is not known"
+    assert judged.words == "how long it was broken is not known"
 
 
 def test_with_too_few_earlier_runs_nothing_is_judged() -> None:
     history = _took(20, 22, 18, 21, 600)
     judged = judge(history[-1], history)
     assert (judged.outcome, judged.limit) == (Outcome.NO_BASELINE, None)
-    assert judged.words == "4 earlier runs with a time to recover, 5 are needed"
+    assert judged.words == "of 4 earlier runs it is known how long they were broken, 5 are needed"
 
 
 def test_where_nothing_was_injected_there_is_nothing_to_judge() -> None:
@@ -108,7 +110,7 @@ def test_where_nothing_was_injected_there_is_nothing_to_judge() -> None:
 def test_a_run_that_proved_nothing_is_not_judged(outcome: str) -> None:
     history = _took(20, 22, 18, 21, 19)
     for seconds in (0.0, 900.0):
-        stopped = _at(9, weak(seconds_to_recover=seconds) | {"outcome": outcome})
+        stopped = _at(9, weak(seconds_broken=seconds) | {"outcome": outcome})
         judged = judge(stopped, history)
         assert judged.outcome is Outcome.NO_BASELINE
         assert judged.words.startswith(f"the run is {outcome.replace('-', ' ')}: ")
@@ -126,12 +128,13 @@ def _how(**spec: Any) -> dict[str, Any]:
         {"fault": {"kind": "pod-delete", "parameters": {"force": True}}},
         {"targets": {"workloads": ["deployment/cart"], "pods": 3}},
         {"targets": {"workloads": ["deployment/cart"], "percent": 50}},
+        {"steadyState": [{"prometheus": {"signal": "error_ratio", "below": 0.001}}]},
         {"experiments": [{"name": "pod-delete", "spec": {"components": {"env": [{"name": "FORCE"}]}}}]},
     ],
 )
 def test_a_harder_experiment_is_another_one_and_no_regression(harder: dict[str, Any]) -> None:
     usual = _took(20, 22, 18, 21, 19, **_how(duration=30.0))
-    slow = _at(9, weak(seconds_to_recover=90.0, **_how(duration=30.0)))
+    slow = _at(9, weak(seconds_broken=90.0, **_how(duration=30.0)))
     assert judge(slow, usual).outcome is Outcome.REGRESSED
     escalated = {**slow, **_how(**{"duration": 30.0, **harder})}
     assert judge(escalated, usual).outcome is Outcome.NO_BASELINE
@@ -139,9 +142,19 @@ def test_a_harder_experiment_is_another_one_and_no_regression(harder: dict[str, 
     assert judge(escalated, same).outcome is Outcome.REGRESSED
 
 
+def test_who_injects_makes_another_experiment() -> None:
+    def by(way: str) -> dict[str, Any]:
+        return {"evidence": {"plan": {"engine": way}}}
+
+    usual = _took(20, 22, 18, 21, 19, **by("litmus"))
+    slow = _at(9, weak(seconds_broken=90.0))
+    assert judge({**slow, **by("litmus")}, usual).outcome is Outcome.REGRESSED
+    assert judge({**slow, **by("direct")}, usual).outcome is Outcome.NO_BASELINE
+
+
 def test_what_else_a_document_says_makes_no_other_experiment() -> None:
     usual = _took(20, 22, 18, 21, 19, **_how())
-    renamed = _at(9, weak(seconds_to_recover=20.0, **_how(hypothesis="The cart stays.", timeout=600.0)))
+    renamed = _at(9, weak(seconds_broken=20.0, **_how(hypothesis="The cart stays.", timeout=600.0)))
     assert judge(renamed, usual).outcome is Outcome.PASSED
 
 
@@ -159,7 +172,7 @@ def _lasting(*back: float) -> list[dict[str, Any]]:
     return [
         _at(n, weak(
             steady_state=[look(21, True, 0.01), look(22, False, 0.2), look(320 + each, True, 0.01)],
-            injected_until=at(320), seconds_to_recover=each, seconds_broken=298 + each,
+            injected_until=at(320), seconds_to_recover=max(0, each), seconds_broken=298 + each,
         ))
         for n, each in enumerate(back)
     ]  # fmt: skip
@@ -170,9 +183,12 @@ def test_a_long_fault_does_not_hide_how_much_longer_it_takes_once_it_is_over() -
     judged = judge(history[-1], history)
     assert judged.outcome is Outcome.REGRESSED
     assert (judged.seconds, judged.median) == (25, 1)
-    assert "it took 25.0 s to recover once the fault was over" in judged.words
+    assert judged.words.startswith(
+        "it took 25.0 s once the fault was over; of 5 earlier runs the median is 1.0 s"
+    )
+    assert judged.document()["figure"] == "seconds_to_recover"
     usual = judge(history[-2], history)
-    assert (usual.outcome, usual.seconds) == (Outcome.NO_BASELINE, 300)
+    assert (usual.outcome, usual.figure, usual.seconds) == (Outcome.NO_BASELINE, "seconds_broken", 300)
     assert judge((h := _lasting(1, 2, 1, 1, 2, 4))[-1], h).outcome is Outcome.PASSED
 
 
@@ -200,11 +216,13 @@ def test_what_differs_is_told_by_its_part() -> None:
         targets=["deployment/cart", "deployment/orders"],
         versions={"litmus": "3.32.0"},
         seconds_to_recover=0.0,
+        seconds_broken=0.0,
     )
     found = {(each.part, each.what): (each.one, each.other) for each in differences(weak(), other)}
     assert found[("outcome", "outcome")] == ("weakness found", "passed")
     assert found[("outcome", "resilience score")] == ("0", "100")
-    assert found[("times", "time to recover")] == ("20 s", "0.0 s")
+    assert found[("times", "time broken")] == ("20 s", "0.0 s")
+    assert ("times", "time to recover") not in found
     assert found[("verdicts", "pod-delete")] == ("failure", "pass")
     assert found[("worst values", "error_ratio of deployment/cart")] == ("20 %, broken for 20 s", "none")
     assert found[("targets", "targets")] == ("deployment/cart", "deployment/cart, deployment/orders")
@@ -227,7 +245,7 @@ def test_every_end_is_explained_with_something_to_do(outcome: Outcome) -> None:
 
 
 def test_a_weakness_is_explained_by_what_broke() -> None:
-    told = explain(weak(seconds_to_recover=20.0))
+    told = explain(weak())
     assert told.what[0].startswith(
         "cart was to try pod-delete on deployment/cart in namespace shop (2026-05-04"
     )

@@ -77,7 +77,7 @@ def test_a_suites_properties_say_what_a_dashboard_asks_for() -> None:
     assert found["targets"] == "deployment/cart"
     assert found["score"] == "0.0"
     assert found["duration"] == "100.000"
-    assert found["seconds.to.recover"] == "20.0"
+    assert (found["seconds.broken"], found["seconds.to.recover"]) == ("20.0", "0.0")
     assert (found["version.kubernetes"], found["version.litmus"]) == ("v1.34.1", "3.31.0")
     assert (found["outcome"], found["exit"]) == ("weakness-found", "1")
 

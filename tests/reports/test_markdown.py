@@ -23,13 +23,14 @@ def test_the_answer_is_the_first_line() -> None:
 def test_several_runs_have_a_line_each_and_a_score_together() -> None:
     text = _markdown(run(), weak(id="r2"), score=50.0)
     assert "| ✅ | cart | passed | deployment/cart | 100 |  |" in text
-    assert "| ❌ | cart | weakness found | deployment/cart | 0 | 20 s |" in text
+    assert "| ❌ | cart | weakness found | deployment/cart | 0 | 0 s, back under the fault |" in text
     assert "Resilience score of all: **50** of 100." in text
 
 
 def test_a_run_has_its_facts_conditions_and_timeline() -> None:
     text = _markdown(weak())
-    assert "| recovered in | 20 s |" in text
+    assert "| broken for | 20 s |" in text
+    assert "| recovered in | 0 s, back under the fault |" in text
     assert "| score | 0 of 100 |" in text
     assert "| ❌ | condition error\\_ratio of deployment/cart | broken |" in text
     assert "<details><summary>Timeline</summary>" in text

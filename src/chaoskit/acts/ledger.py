@@ -44,6 +44,7 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.halt import Act
+from chaoskit.acts.replacing import Start
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, NotFound, TakenOver
@@ -52,6 +53,7 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
 from chaoskit.redaction import scrubbed
+from chaoskit.sharing import fresh
 
 REASONS = 1000
 """Characters of an ended act's reason that its Lease keeps."""
@@ -77,14 +79,14 @@ class Ledger:
     hears is in the Lease soon, unless there are many acts at once.
     """
 
-    def __init__(self, cluster: Cluster, clock: Clock, account: Account) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, account: Account, *, opened: bool = False) -> None:
         self._cluster = cluster
         self._clock = clock
         self._renewed = clock.monotonic()
         self._version = account.version
         self._writing = threading.RLock()
         self._secretive = any(entry.secret for entry in account.entries)
-        self._opened = False
+        self._opened = opened
         self.tell = Telling()
         self.account = account
 
@@ -145,9 +147,7 @@ class Ledger:
             "leaseTransitions": 0,
         }
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
-        ledger = cls(cluster, clock, account_of(cluster.create(body)))
-        ledger._opened = True
-        return ledger
+        return cls(cluster, clock, account_of(cluster.create(body)), opened=True)
 
     @classmethod
     def take_over(cls, cluster: Cluster, clock: Clock, account: Account) -> Ledger:
@@ -239,10 +239,10 @@ class Ledger:
             notes.append(words)
             tell("note", words)
 
-        until = self._clock.monotonic() + OUTAGE
+        until, start = self._clock.monotonic() + OUTAGE, Start()
         for entry in reversed(self.account.entries):
             self._refuse_when_taken()
-            found = self._undone(entry, note, until)
+            found = self._undone(entry, note, until, start)
             reason = found.words if found.fate == "left" else self._settled(entry)
             if reason:
                 left.append(reason)
@@ -264,13 +264,21 @@ class Ledger:
         except ChaoskitError:
             return  # the undo itself will find out
 
-    def _undone(self, entry: Entry, note: Callable[[str], None], until: float) -> Undone:
+    def _undone(self, entry: Entry, note: Callable[[str], None], until: float, start: Start) -> Undone:
         """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, TypeError, ValueError) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        return undo.undo(self._cluster, self._clock, whole, keep=self._keep_alive, tell=note, until=until)
+        return undo.undo(
+            fresh(self._cluster),
+            self._clock,
+            whole,
+            keep=self._keep_alive,
+            tell=note,
+            until=until,
+            start=start,
+        )
 
     def _settled(self, entry: Entry) -> str:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""

@@ -13,7 +13,7 @@ SETTLES = 60.0
 """Seconds after which a node that is still called Ready is so: its kubelet may be silent for 50 s."""
 
 PATIENCE = 75.0
-"""Seconds for a node to be back: whoever stopped its service may have started it a moment ago."""
+"""Seconds for all nodes of a ledger to be back: a service that was stopped may have been started just now."""
 
 
 def owed(node: Object, service: str) -> tuple[Entry, ...]:
@@ -26,17 +26,19 @@ def owed(node: Object, service: str) -> tuple[Entry, ...]:
 def undo(hands: Hands, entry: Entry) -> Undone:
     """The node is Ready: again, or it still was after the time in which it would have been missed.
 
+    Nodes that have their start in common are waited for together.
+
     Raises:
         NotFound: it is gone.
     """
-    began = hands.clock.monotonic()
+    began = hands.start.since(hands.clock)
 
     def back() -> bool:
         node = hands.cluster.get(entry.target)
         was_away = _since(node) != entry.before
         return kube.is_true(node, "Ready") and (was_away or hands.clock.monotonic() - began >= SETTLES)
 
-    if hands.within(PATIENCE, back):
+    if hands.before(began + PATIENCE, back):
         return Undone("restored", f"{entry.target} is Ready")
     return Undone("left", f"{entry.target} is not Ready: log in and run systemctl start {entry.after}")
 

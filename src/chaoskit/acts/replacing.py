@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chaoskit import kube
 from chaoskit.clock import Clock
@@ -14,14 +14,35 @@ EVICTION = 60.0
 """Seconds for a disruption budget to let a disturbed pod go, and for its successor to serve."""
 
 
+class Start:
+    """The moment from which several wait together: when the first of them asked, or when it began anew."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def since(self, clock: Clock) -> float:
+        """The moment, as the clock's `monotonic`."""
+        if self._at is None:
+            self._at = clock.monotonic()
+        return self._at
+
+    def anew(self) -> None:
+        """Whoever asks next is the first."""
+        self._at = None
+
+
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What an undo works with: `keep` is called while it waits, `tell` hears what it had to do besides."""
+    """What an undo works with: `keep` is called while it waits, `tell` hears what it had to do besides.
+
+    Undos of one ledger that wait for the same time to pass have their `start` in common.
+    """
 
     cluster: Cluster
     clock: Clock
     keep: Callable[[], None]
     tell: Callable[[str], None]
+    start: Start = field(default_factory=Start)
 
     def until(self, done: Callable[[], bool]) -> bool:
         """Whether it was done in time; an application's own pace decides."""
@@ -29,7 +50,10 @@ class Hands:
 
     def within(self, seconds: float, done: Callable[[], bool]) -> bool:
         """Whether it was done in so many seconds."""
-        end = self.clock.monotonic() + seconds
+        return self.before(self.clock.monotonic() + seconds, done)
+
+    def before(self, end: float, done: Callable[[], bool]) -> bool:
+        """Whether it was done by that moment of the clock's `monotonic`; it is looked at once at least."""
         while not done():
             if self.clock.monotonic() >= end:
                 return False

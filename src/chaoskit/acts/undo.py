@@ -9,7 +9,7 @@ from typing import Any
 from chaoskit import kube, rollouts
 from chaoskit.acts import engine, fields, readiness, resize, rollout
 from chaoskit.acts.entries import Entry, Undone
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.replacing import Hands, Start
 from chaoskit.acts.trail import Trail
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
@@ -34,10 +34,12 @@ def undo(
     keep: Keep = lambda: None,
     tell: Tell = lambda _words: None,
     until: float = -inf,
+    start: Start | None = None,
 ) -> Undone:
     """What became of the entry: with another fate than ``left`` nothing is owed any more.
 
-    A server that does not answer is asked again `until` that moment of the clock's `monotonic`.
+    A server that does not answer is asked again `until` that moment of the clock's `monotonic`. Entries that
+    are undone with one `start` wait together, from then or from when the server answered again.
 
     Raises:
         TakenOver: `keep` found that another process holds the ledger.
@@ -45,9 +47,10 @@ def undo(
     way = _WAYS.get(entry.kind)
     if way is None:
         return _left(entry, f"nobody here knows how to undo {entry.kind!r}")
+    hands = Hands(cluster, clock, keep, tell, start or Start())
     while True:
         try:
-            return way(Hands(cluster, clock, keep, tell), entry)
+            return way(hands, entry)
         except TakenOver:
             raise
         except ChaoskitError as error:
@@ -58,6 +61,7 @@ def undo(
             return _left(entry, f"its entry cannot be read ({type(error).__name__}: {error})")
         clock.sleep(_AGAIN)
         keep()
+        hands.start.anew()
 
 
 def stands(cluster: Cluster, entry: Entry) -> bool:

@@ -129,11 +129,14 @@ def _one(out: Console, document: Document) -> None:
 
 
 def _facts(out: Console, document: Document) -> None:
+    from chaoskit.reports.reading import broken_words, recovered_words
+
     facts: dict[str, Any] = {
         "targets": ", ".join(document.get("targets") or ()),
         "undo": _undo(document.get("undo") or {}),
         "score": _score(document.get("score")),
-        "recovered in": _seconds(document.get("seconds_to_recover")),
+        "broken for": broken_words(document),
+        "recovered in": recovered_words(document),
         "model": document.get("model", ""),
     }
     for name, value in facts.items():
@@ -148,7 +151,3 @@ def _undo(undo: dict[str, Any]) -> str:
 
 def _score(value: float | None) -> str:
     return "" if value is None else f"{value:g} of 100"
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} s"

@@ -260,7 +260,7 @@ class EngineWatch:
 
         What a target wrote is nobody's reason, and may be anything.
         """
-        logs = self.evidence.logs.items()
+        logs = dict(self.evidence.logs).items()  # its thread may be adding one
         own = {name: text for name, text in logs if name.partition("/")[0] in self._own}
         lines = {name: text.strip().splitlines() for name, text in own.items()}
         return next((f"{name} says: {found[-1]}" for name, found in lines.items() if found), "")

@@ -87,13 +87,15 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
 
 
 def looked_at(cluster: Cluster, namespace: str) -> Topology:
-    """The topology of a namespace, or of all of them ("").
+    """The topology of a namespace, or of all of them (""), as it is now: guards go by it.
 
     Raises:
         Refused: it may not be read (guard ``permission``).
     """
     try:
-        return made(cluster, ("topology", namespace), lambda: topology.snapshot(cluster, namespace))
+        return made(
+            cluster, ("topology", namespace), lambda now: topology.snapshot(now, namespace), fresh=True
+        )
     except Forbidden as error:
         where = "the targets' namespace" if namespace else "all namespaces: their pods leave with a node"
         raise Refused(str(error), guard="permission", hint=f"read rights on {where}") from error

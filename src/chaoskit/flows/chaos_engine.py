@@ -25,7 +25,7 @@ from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
-from chaoskit.sharing import SharedCluster, SharedMetrics
+from chaoskit.sharing import Ages, SharedCluster, SharedMetrics
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
@@ -312,7 +312,7 @@ def _shared(world: World) -> World:
     """The same world for many threads: what they ask alike is asked once."""
     return replace(
         world,
-        cluster=SharedCluster(world.cluster, world.clock),
+        cluster=SharedCluster(world.cluster, Ages.of(world.clock)),
         metrics=None if world.metrics is None else SharedMetrics(world.metrics, world.clock),
     )
 

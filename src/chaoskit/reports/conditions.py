@@ -142,17 +142,15 @@ class Course:
         return None if start is None or end is None else (end - start).total_seconds()
 
     @property
-    def seconds_afterwards(self) -> float | None:
-        """How long it was still broken when the fault was over; 0 where it was not, None as above."""
-        broken, end, until = self.seconds_broken, self.regained_at, self.injected_until
-        if broken is None or end is None or until is None:
-            return broken
-        return min(broken, max(0.0, (end - until).total_seconds()))
-
-    @property
     def seconds_to_recover(self) -> float | None:
-        """How long it took to hold again: since the fault was over, where it was broken until then."""
-        return self.seconds_afterwards or self.seconds_broken
+        """How long it was broken once the fault was over; 0 where it was back by then.
+
+        None as above, and where it was broken and the end of the fault is not known.
+        """
+        broken, end, until = self.seconds_broken, self.regained_at, self.injected_until
+        if not broken or end is None:
+            return broken
+        return None if until is None else min(broken, max(0.0, (end - until).total_seconds()))
 
     def at_stage(self, stage: str) -> Look | None:
         """The look that counts at a stage: the worst during the fault, the last at the others."""
@@ -175,23 +173,17 @@ def courses(run: Document) -> tuple[Course, ...]:
 
 
 def seconds_to_recover(run: Document) -> float | None:
-    """How long the run's steady state took to hold again: the longest of its conditions.
+    """How long the run's steady state was broken once the fault was over: the longest of its conditions.
 
-    Since the end of the fault for what was still broken then, else since it broke. 0 where nothing broke.
-    None without an injection, where nobody looked in between, where that was too late to say when one broke,
-    where one was dark meanwhile, or where one did not come back.
+    0 where nothing was broken any more. None without an injection or its end, where nobody looked in between,
+    where that was too late to say when one broke, where one was dark meanwhile, or did not come back.
     """
     return _longest(run, lambda each: each.seconds_to_recover)
 
 
 def seconds_broken(run: Document) -> float | None:
-    """How long the run's steady state was broken under the fault and after it; 0 and None as above."""
+    """How long the run's steady state was broken, the fault included; 0 if it never was, None as above."""
     return _longest(run, lambda each: each.seconds_broken)
-
-
-def seconds_afterwards(run: Document) -> float | None:
-    """How long the run's steady state was still broken when the fault was over; None as above."""
-    return _longest(run, lambda each: each.seconds_afterwards)
 
 
 def _longest(run: Document, figure: Callable[[Course], float | None]) -> float | None:

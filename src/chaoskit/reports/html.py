@@ -20,6 +20,7 @@ from chaoskit.reports.cases import cases
 from chaoskit.reports.conditions import STAGES, Course, Look, courses
 from chaoskit.reports.reading import (
     Reported,
+    broken_words,
     disturbed,
     facts,
     hypothesis_of,
@@ -121,7 +122,8 @@ def _tiles(document: Document) -> Mapping[str, str]:
     fault = injected_for(document)
     found = {
         "resilience score": score_words(document.get("score")),
-        "time to recover": recovered_words(document.get("seconds_to_recover")),
+        "time broken": broken_words(document),
+        "time to recover": recovered_words(document),
         "fault lasted": "" if fault is None else span(fault),
         "pods hit" if disturbed(document) else "pods planned": ", ".join(
             f"{hit[each]} of {len(named.get(each) or ())}" for each in hit

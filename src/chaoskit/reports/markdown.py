@@ -56,7 +56,7 @@ def _overview(reported: Reported) -> Iterator[str]:
                     outcome_of(each).words,
                     ", ".join(whom(each)),
                     score_words(each.get("score")),
-                    recovered_words(each.get("seconds_to_recover")),
+                    recovered_words(each),
                 )
                 for each in judged
             ),

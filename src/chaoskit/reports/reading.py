@@ -117,7 +117,8 @@ def facts(document: Document) -> Mapping[str, str]:
         "namespace": document["namespace"],
         "cluster": document.get("cluster", ""),
         "score": score_words(document.get("score")) and f"{score_words(document.get('score'))} of 100",
-        "recovered in": recovered_words(document.get("seconds_to_recover")),
+        "broken for": broken_words(document),
+        "recovered in": recovered_words(document),
         "undo": undo_words(document),
         "time": f"{time(document['at']):%Y-%m-%d %H:%M:%S} UTC, {span(lasted(document))}"
         + (f", {span(fault)} of fault" if fault is not None else ""),
@@ -136,11 +137,20 @@ def score_words(score: float | None) -> str:
     return "" if score is None else f"{score:g}"
 
 
-def recovered_words(seconds: float | None) -> str:
-    """``41 s``, or that nothing broke; "" where it is not known."""
+def recovered_words(document: Document) -> str:
+    """How long it took once the fault was over, ``41 s``, or that it took none; "" where it is not known."""
+    seconds = document.get("seconds_to_recover")
     if seconds is None:
         return ""
-    return span(seconds) if seconds else "nothing broke"
+    if seconds or document["kind"] != "run":
+        return span(seconds)
+    return "0 s, back under the fault" if document.get("seconds_broken") else "nothing broke"
+
+
+def broken_words(document: Document) -> str:
+    """How long the steady state did not hold, ``1 min 5 s``; "" where it always did or nobody knows."""
+    seconds = document.get("seconds_broken")
+    return span(seconds) if seconds else ""
 
 
 def span(seconds: float) -> str:

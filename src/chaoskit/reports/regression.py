@@ -2,8 +2,8 @@
 
 A run regressed when it was broken for longer than the median of the earlier ones by more than the greatest
 of: three scaled median absolute deviations, a tenth of the median, and five seconds (how often a condition is
-looked at); or when it was so once the fault was over, whose length would hide it else. With fewer than five
-earlier runs nothing is judged, and nothing is of a run that proved nothing itself.
+looked at); or when it took so much longer once the fault was over, whose length would hide it else. With
+fewer than five earlier runs nothing is judged, and nothing is of a run that proved nothing itself.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
-from chaoskit.reports.conditions import seconds_afterwards, stayed_broken
+from chaoskit.reports.conditions import stayed_broken
 from chaoskit.reports.reading import counted, disturbed, outcome_of, whom
 
 LEAST, MOST = 5, 30
@@ -27,16 +27,17 @@ SHARE, LOOKS = 0.1, 5.0
 PROVED = frozenset({Outcome.PASSED, Outcome.WEAKNESS_FOUND})
 """What a run ends with that was judged itself; only such runs are judged here, or compared with."""
 
+Figure = Literal["seconds_broken", "seconds_to_recover"]
+"""What a run is judged by, as its record calls it: all the time it was broken, or that after the fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How a run's time to recover compares: the outcome, why, and the figures it was found by (seconds).
-
-    They are of how long it was broken, or of how long once the fault was over where it regressed in that.
-    """
+    """How a run's recovery compares: the outcome, why, and by which `figure` of its and earlier records."""
 
     outcome: Outcome
     words: str
+    figure: Figure
     seconds: float | None
     earlier: tuple[float, ...] = ()
     median: float | None = None
@@ -49,7 +50,8 @@ class Judgement:
             "outcome": self.outcome.value,
             "exit": self.outcome.exit_code,
             "message": self.words,
-            "secondsToRecover": self.seconds,
+            "figure": self.figure,
+            "seconds": self.seconds,
             "earlier": list(self.earlier),
             "median": self.median,
             "mad": self.mad,
@@ -58,53 +60,60 @@ class Judgement:
 
 
 def judge(run: Document, history: Iterable[Document]) -> Judgement:
-    """The run's time to recover against the earlier runs of the same experiment in `history`."""
-    seconds, before = _broken(run), earlier(run, history)
-    known = tuple(each for each in map(_broken, before) if each is not None)
+    """The run's time to recover against the earlier runs of the same experiment in `history`.
+
+    It is of how long it was broken, or of how long once the fault was over where it regressed in that.
+    """
+    seconds, before = run.get("seconds_broken"), earlier(run, history)
+    known = _known("seconds_broken", before)
+
+    def unjudged(words: str) -> Judgement:
+        limits = _limit(known) if len(known) >= LEAST else ()
+        return Judgement(Outcome.NO_BASELINE, words, "seconds_broken", seconds, known, *limits)
+
     if not disturbed(run):
-        return Judgement(
-            Outcome.NO_BASELINE, "nothing was injected: there is nothing to recover from", seconds
-        )
+        return unjudged("nothing was injected: there is nothing to recover from")
     if outcome_of(run) not in PROVED:
-        words = f"the run is {outcome_of(run).words}: what it took to recover proves nothing"
-        return Judgement(Outcome.NO_BASELINE, words, seconds, known)
+        return unjudged(f"the run is {outcome_of(run).words}: what it took to recover proves nothing")
     if len(known) < LEAST:
-        words = f"{counted(len(known), 'earlier run')} with a time to recover, {LEAST} are needed"
-        return Judgement(Outcome.NO_BASELINE, words, seconds, known)
+        words = f"of {counted(len(known), 'earlier run')} it is known how long they were broken"
+        return unjudged(f"{words}, {LEAST} are needed")
     if seconds is None and not stayed_broken(run):
-        words = "how long it took to recover is not known"
-        return Judgement(Outcome.NO_BASELINE, words, seconds, known, *_limit(known))
-    whole = _against(seconds, known, "")
+        return unjudged("how long it was broken is not known")
+    whole = _against("seconds_broken", seconds, known)
     return whole if whole.outcome is Outcome.REGRESSED else _afterwards(run, before) or whole
 
 
 def _afterwards(run: Document, before: Iterable[Document]) -> Judgement | None:
     """The regression since the end of the fault, None where there is none to be seen."""
-    seconds = seconds_afterwards(run)
-    known = tuple(each for each in map(seconds_afterwards, before) if each is not None)
+    seconds, known = run.get("seconds_to_recover"), _known("seconds_to_recover", before)
     if seconds is None or len(known) < LEAST:
         return None
-    judged = _against(seconds, known, " once the fault was over")
+    judged = _against("seconds_to_recover", seconds, known)
     return judged if judged.outcome is Outcome.REGRESSED else None
 
 
-def _against(seconds: float | None, known: tuple[float, ...], when: str) -> Judgement:
+def _against(figure: Figure, seconds: float | None, known: tuple[float, ...]) -> Judgement:
     middle, mad, limit = _limit(known)
-    took = "it did not recover" if seconds is None else f"it took {seconds:.1f} s to recover{when}"
-    words = f"{took}; {len(known)} earlier runs took {middle:.1f} s (median), up to {limit:.1f} s is usual"
+    took = "it did not recover" if seconds is None else _WORDS[figure].format(f"{seconds:.1f} s")
+    words = f"{took}; of {len(known)} earlier runs the median is {middle:.1f} s, up to {limit:.1f} s is usual"
     slower = seconds is None or seconds > limit
     outcome = Outcome.REGRESSED if slower else Outcome.PASSED
-    return Judgement(outcome, words, seconds, known, middle, mad, limit)
+    return Judgement(outcome, words, figure, seconds, known, middle, mad, limit)
 
 
-def _broken(run: Document) -> float | None:
-    """How long it was broken; what is called so now, older records have as their time to recover."""
-    seconds: float | None = run.get("seconds_broken")
-    return run.get("seconds_to_recover") if seconds is None else seconds
+_WORDS = {
+    "seconds_broken": "it was broken for {}",
+    "seconds_to_recover": "it took {} once the fault was over",
+}
+
+
+def _known(figure: Figure, runs: Iterable[Document]) -> tuple[float, ...]:
+    return tuple(each[figure] for each in runs if each.get(figure) is not None)
 
 
 def earlier(run: Document, history: Iterable[Document]) -> list[Document]:
-    """Earlier runs of the experiment on the same targets whose time to recover is known, newest first."""
+    """Earlier runs of the experiment on the same targets, newest first, whose time broken is known."""
     same = [
         each
         for each in history
@@ -112,21 +121,25 @@ def earlier(run: Document, history: Iterable[Document]) -> list[Document]:
         and (each["at"], each["id"]) < (run["at"], run["id"])
         and _identity(each) == _identity(run)
         and outcome_of(each) in PROVED
-        and _broken(each) is not None
+        and each.get("seconds_broken") is not None
     ]
     return sorted(same, key=lambda each: (each["at"], each["id"]), reverse=True)[:MOST]
 
 
 def _identity(run: Document) -> tuple[object, ...]:
-    """What must be the same of two runs for their times to be comparable: whom it hit, and how hard."""
+    """What must be the same of two runs to compare their times: whom it hit, how, what broken is."""
     where = (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
     spec = (run.get("experiment") or {}).get("spec") or {}
     aim = spec.get("targets") or {}
-    return (*where, *(spec.get(each) for each in _HOW), *(aim.get(each) for each in _HOW_MANY))
+    way = ((run.get("evidence") or {}).get("plan") or {}).get("engine")
+    return (*where, way, *(spec.get(each) for each in _HOW), *(aim.get(each) for each in _HOW_MANY))
 
 
-_HOW = ("fault", "severity", "duration", "experiments")
-"""What says how hard in a spec: the fault with its parameters; an engine of Litmus has experiments."""
+_HOW = ("fault", "severity", "duration", "experiments", "steadyState")
+"""What says how hard in a spec: the fault with its parameters; an engine of Litmus has experiments.
+
+What does not hold by another steady state is broken for another time.
+"""
 
 _HOW_MANY = ("pods", "percent")
 """What says how much of its targets is hit."""

@@ -1,19 +1,21 @@
 """One cluster for many runs of a process: what several ask at the same moment is asked once.
 
-A read is shared with whoever asks while it is under way, and lists for a moment after it; watches of the same
-things are one watch. Writes, and reads of one very object (by uid), go straight through.
+A read is shared with whoever asks while it is under way, and lists for a moment after it, until something is
+written; watches of the same things are one watch. Writes, and reads of one very object (by uid), go straight
+through.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeVar
 
 from chaoskit import kube
-from chaoskit.clock import Clock, WallClock
+from chaoskit.clock import Clock
 from chaoskit.ports.cluster import (
     Access,
     Change,
@@ -27,30 +29,47 @@ from chaoskit.ports.cluster import (
     Permission,
     Propagation,
 )
-from chaoskit.sharing.hub import Hub
+from chaoskit.sharing.hub import Watches
 from chaoskit.sharing.reads import Reads
 
-LISTS = 1.0
-"""Seconds of the cluster for which a list is as good as new.
-
-Leases are always read anew, runs are kept apart by them.
-"""
-
-RIGHTS = 10.0
-"""Seconds for which an answer about rights is."""
-
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How many seconds of the wall an answer is as good as new: one object, a list, a right.
+
+    A list is so no longer once anything was written but a Lease. Lists of Leases are as `gets` are: runs are
+    kept apart by them.
+    """
+
+    gets: float = 0.0
+    lists: float = 1.0
+    rights: float = 10.0
+
+    @classmethod
+    def of(cls, clock: Clock) -> Ages:
+        """The usual ones where the cluster's seconds are the clock's."""
+        usual = cls()
+        return cls(*map(clock.real, (usual.gets, usual.lists, usual.rights)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all who look at one cluster have together, however new it must be to them."""
+
+    reads: Reads = field(default_factory=Reads)
+    lists: Reads = field(default_factory=Reads)
+    watches: Watches = field(default_factory=Watches)
 
 
 class SharedCluster:
     """A `Cluster` over another one, for any number of threads that ask the same."""
 
-    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, ages: Ages, common: _Common | None = None) -> None:
         self._cluster = cluster
-        self._gets, self._lists, self._rights = 0.0, clock.real(LISTS), clock.real(RIGHTS)
-        self._reads = Reads()
-        self._lock = threading.Lock()
-        self._hubs: dict[Hashable, Hub] = {}
+        self._ages = ages
+        self._common = common or _Common()
 
     @property
     def name(self) -> str:
@@ -61,16 +80,16 @@ class SharedCluster:
         """The object, no older than the question."""
         if ref.uid:
             return self._cluster.get(ref)
-        return self._reads.read(("get", ref), lambda: self._cluster.get(ref), self._gets)
+        return self._common.reads.read(("get", ref), lambda: self._cluster.get(ref), self._ages.gets)
 
     def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
-        """All that match, at most a moment old."""
+        """All that match, at most a moment old, and no older than what was written here last."""
 
         def fetch() -> Listing:
             return self._cluster.list(kind, namespace, labels=labels, fields=fields)
 
-        age = self._gets if kind == kube.LEASE else self._lists
-        return self._reads.read(("list", kind, namespace, labels, fields), fetch, age)
+        age = self._ages.gets if kind == kube.LEASE else self._ages.lists
+        return self._common.lists.read((kind, namespace, labels, fields), fetch, age)
 
     def can_i(self, access: Access, *, user: str = "") -> Permission:
         """Whether the caller, or `user`, may; who may do it to all of a kind may do it to each by name."""
@@ -80,36 +99,51 @@ class SharedCluster:
         def ask() -> Permission:
             return self._cluster.can_i(access, user=user)
 
-        return self._reads.read(("can", access, user), ask, self._rights)
+        return self._common.reads.read(("can", access, user), ask, self._ages.rights)
 
     def watch(
         self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "", stop: threading.Event
     ) -> Iterator[Change]:
         """What is there now, then every change until `stop`; one watch for all who watch the same."""
-        key = (kind, namespace, labels, fields)
 
         def follow(over: threading.Event) -> Iterator[Change]:
             return self._cluster.watch(kind, namespace, labels=labels, fields=fields, stop=over)
 
-        with self._lock:
-            hub = self._hubs.get(key)
-            if hub is None or not hub.join():
-                hub = self._hubs[key] = Hub(follow)
-        yield from hub.changes(stop)
+        return self._common.watches.changes((kind, namespace, labels, fields), follow, stop)
 
-    def made(self, key: Hashable, make: Callable[[], T], *, fresh: bool = False) -> T:
-        """What `make` makes of lists, or made of them a moment ago; if `fresh`, since it was asked for."""
-        return self._reads.read(("made", key), make, self._gets if fresh else self._lists)
+    def made(self, key: Hashable, make: Callable[[Cluster], T], *, fresh: bool = False) -> T:
+        """What `make` makes of the cluster beneath, of which nothing is remembered.
+
+        It is as old as a list may be at most, whatever was written since; if `fresh` no older than the
+        question: those who ask at the same moment have it together all the same.
+        """
+        age = self._ages.gets if fresh else self._ages.lists
+        return self._common.reads.read(("made", key), lambda: make(self._cluster), age)
+
+    def fresh(self) -> Cluster:
+        """The same for whoever must know that something is gone: lists are no older than the question."""
+        return SharedCluster(self._cluster, Ages(0.0, 0.0, self._ages.rights), self._common)
 
     # ------------------------------------------------------------------ straight through
 
+    @contextmanager
+    def _writing(self, kind: str, *, dry_run: bool) -> Iterator[None]:
+        """Lists from before are old, however the write ends; runs write their Leases all the time."""
+        try:
+            yield
+        finally:
+            if not dry_run and kind != kube.LEASE.name:
+                self._common.lists.forget()
+
     def create(self, body: Object, *, dry_run: bool = False) -> Object:
         """As the cluster does."""
-        return self._cluster.create(body, dry_run=dry_run)
+        with self._writing(str(body["kind"]), dry_run=dry_run):
+            return self._cluster.create(body, dry_run=dry_run)
 
     def apply(self, body: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """As the cluster does."""
-        return self._cluster.apply(body, force=force, dry_run=dry_run)
+        with self._writing(str(body["kind"]), dry_run=dry_run):
+            return self._cluster.apply(body, force=force, dry_run=dry_run)
 
     def patch(
         self,
@@ -121,7 +155,8 @@ class SharedCluster:
         dry_run: bool = False,
     ) -> Object:
         """As the cluster does."""
-        return self._cluster.patch(ref, patch, type=type, subresource=subresource, dry_run=dry_run)
+        with self._writing(ref.kind.name, dry_run=dry_run):
+            return self._cluster.patch(ref, patch, type=type, subresource=subresource, dry_run=dry_run)
 
     def delete(
         self,
@@ -132,11 +167,13 @@ class SharedCluster:
         dry_run: bool = False,
     ) -> None:
         """As the cluster does."""
-        self._cluster.delete(ref, grace=grace, propagation=propagation, dry_run=dry_run)
+        with self._writing(ref.kind.name, dry_run=dry_run):
+            self._cluster.delete(ref, grace=grace, propagation=propagation, dry_run=dry_run)
 
     def evict(self, ref: ObjectRef, *, grace: int | None = None, dry_run: bool = False) -> None:
         """As the cluster does."""
-        self._cluster.evict(ref, grace=grace, dry_run=dry_run)
+        with self._writing(ref.kind.name, dry_run=dry_run):
+            self._cluster.evict(ref, grace=grace, dry_run=dry_run)
 
     def logs(
         self,
@@ -165,14 +202,22 @@ class Moment(SharedCluster):
     """A `Cluster` while one decision is made: what was read for it once is not read again."""
 
     def __init__(self, cluster: Cluster) -> None:
-        super().__init__(cluster, WallClock())
-        self._gets = self._lists = self._rights = inf
+        super().__init__(cluster, Ages(inf, inf, inf))
 
-    def made(self, key: Hashable, make: Callable[[], T], *, fresh: bool = False) -> T:
-        """What `make` makes of lists, once; where runs share the cluster beneath, together with them."""
-        return super().made(key, lambda: made(self._cluster, key, make, fresh=fresh))
+    def made(self, key: Hashable, make: Callable[[Cluster], T], *, fresh: bool = False) -> T:
+        """What `make` makes of the cluster, once; where runs share the one beneath, together with them."""
+        return super().made(key, lambda beneath: made(beneath, key, make, fresh=fresh))
+
+    def fresh(self) -> Cluster:
+        """The cluster beneath, for whoever decides nothing any more."""
+        return fresh(self._cluster)
 
 
-def made(cluster: Cluster, key: Hashable, make: Callable[[], T], *, fresh: bool = False) -> T:
-    """What `make` makes of the cluster's lists; where runs share it, they have it together."""
-    return cluster.made(key, make, fresh=fresh) if isinstance(cluster, SharedCluster) else make()
+def made(cluster: Cluster, key: Hashable, make: Callable[[Cluster], T], *, fresh: bool = False) -> T:
+    """What `make` makes of the cluster; runs that share it have it together, as `SharedCluster.made` says."""
+    return cluster.made(key, make, fresh=fresh) if isinstance(cluster, SharedCluster) else make(cluster)
+
+
+def fresh(cluster: Cluster) -> Cluster:
+    """The cluster as it is; where runs share it, whatever one of them looked at a moment ago."""
+    return cluster.fresh() if isinstance(cluster, SharedCluster) else cluster

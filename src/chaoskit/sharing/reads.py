@@ -56,6 +56,11 @@ class Reads:
         found: T = mine.value
         return found
 
+    def forget(self) -> None:
+        """Nobody gets what was asked for before; what is under way is for those alone who wait for it."""
+        with self._lock:
+            self._newest.clear()
+
 
 def _fetch(read: _Read, fetch: Callable[[], object]) -> None:
     read.began = time.monotonic()
