@@ -1,7 +1,7 @@
 """What a cycle of prediction costs for 1,000 pods with 20 signals every 15 s, as times and as ratios.
 
-``pytest tests/benchmarks --benchmark-enable`` measures; without it each runs once, and only the ratios that
-hold on any machine are asserted.
+``pytest tests/benchmarks --benchmark-enable`` measures, and judges what a process holds in memory. Without it
+each runs once with fewer pods, and only the ratios that hold on any machine are asserted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from chaoskit.records import PredictionRecord
 from chaoskit.signals import known
 
 Benchmark = Callable[..., Any]
-PODS, SIGNALS, STEP = 1000, 20, 15
+FULL, SMALL, SIGNALS, STEP = 1000, 150, 20, 15
 FAMILIES = ("cpu", "mem", "net", "fs", "latency")
 
 
@@ -51,20 +51,32 @@ def spec() -> Spec:
 
 
 @pytest.fixture(scope="module")
-def history() -> Block:
-    rows = tuple(Row("shop", f"deployment/app-{n // 3}", f"app-{n // 3}-{n}") for n in range(PODS))
-    length = spec().shape.reach + 40
-    values = np.random.default_rng(1).random((PODS, SIGNALS, length), dtype=np.float32)
-    return Block("run", rows, datetime(2026, 3, 2, tzinfo=UTC), STEP, values)
+def pods(request: pytest.FixtureRequest) -> int:
+    return FULL if request.config.getoption("benchmark_enable") else SMALL
+
+
+def several(count: int) -> tuple[Row, ...]:
+    return tuple(Row("shop", f"deployment/app-{n // 3}", f"app-{n // 3}-{n}") for n in range(count))
 
 
 @pytest.fixture(scope="module")
-def forest() -> Any:
+def history(pods: int) -> Block:
+    length = spec().shape.reach + 40
+    values = np.random.default_rng(1).random((pods, SIGNALS, length), dtype=np.float32)
+    return Block("run", several(pods), datetime(2026, 3, 2, tzinfo=UTC), STEP, values)
+
+
+@pytest.fixture(scope="module")
+def forest(pods: int) -> Any:
     """Two hundred trees on as many features as the recipe has."""
+    return fit(lesson(len(spec().names), rows=4 * pods), Options(trees=200, jobs=1))
+
+
+def lesson(features: int, rows: int) -> Lesson:
     random = np.random.default_rng(2)
-    rows = random.random((4000, len(spec().names)), dtype=np.float32)
-    y = (rows[:, 0] + 0.3 * random.random(4000) > 1.1).astype(np.int8)
-    return fit(Lesson(rows, y, np.ones(4000), rows[:0]), Options(trees=200, jobs=1))
+    found = random.random((rows, features), dtype=np.float32)
+    y = (found[:, 0] + 0.3 * random.random(rows) > 1.1).astype(np.int8)
+    return Lesson(found, y, np.ones(rows), found[:0])
 
 
 def vectors(history: Block, moment: int) -> list[str]:
@@ -84,7 +96,7 @@ def vectors(history: Block, moment: int) -> list[str]:
 
 
 def parsed(answers: list[str], place: dict[tuple[str, str], int]) -> np.ndarray:
-    values = np.full((PODS, SIGNALS), np.nan)
+    values = np.full((len(place), SIGNALS), np.nan)
     for column, answer in enumerate(answers):
         for each in json.loads(answer)["data"]["result"]:
             metric = each["metric"]
@@ -117,7 +129,7 @@ def test_a_whole_cycle(benchmark: Benchmark, history: Block, forest: Any) -> Non
         at = history.start.timestamp() + STEP * next(moments)
         return score(forest, live.push(parsed(answers, place), at))
 
-    assert benchmark(cycle).shape == (PODS,)
+    assert benchmark(cycle).shape == (len(place),)
 
 
 def test_features_of_one_more_moment(benchmark: Benchmark, history: Block) -> None:
@@ -130,7 +142,7 @@ def test_features_of_one_more_moment(benchmark: Benchmark, history: Block) -> No
             history.values[:, :, index % history.length], history.start.timestamp() + STEP * index
         )
 
-    assert benchmark(push).shape == (PODS, len(spec().names))
+    assert benchmark(push).shape == (len(history.rows), len(spec().names))
 
 
 def test_one_more_moment_costs_a_twentieth_of_making_them_anew(history: Block) -> None:
@@ -161,17 +173,15 @@ def test_a_thousand_rows_cost_hardly_more_than_one(history: Block, forest: Any) 
 LOOKED = Spec("window", STEP, tuple(each for each in known() if each.scope != "node")[:SIGNALS])
 
 
-def model() -> Model:
-    """One that costs what a trained one does: its forests are as large, whatever they say."""
-    random = np.random.default_rng(2)
-    rows = random.random((4000, len(LOOKED.names)), dtype=np.float32)
-    y = (rows[:, 0] + 0.3 * random.random(4000) > 1.1).astype(np.int8)
-    names = np.array(["pod-crash", "memory-leak", "network"])[random.integers(0, 3, 600)]
-    told = rows[:600, : len(Spec("evidence", STEP, LOOKED.signals).names) + SIGNALS]
+def model(rows: int) -> Model:
+    """One that costs what a trained one does, at full size: its forests are as large, whatever they say."""
+    learned = lesson(len(LOOKED.names), rows)
+    names = np.array(["pod-crash", "memory-leak", "network"])[np.random.default_rng(3).integers(0, 3, 600)]
+    told = learned.rows[:600, : len(Spec("evidence", STEP, LOOKED.signals).names) + SIGNALS]
     return Model(
         spec=LOOKED,
         target=Target(),
-        failure=fit(Lesson(rows, y, np.ones(4000), rows[:0]), Options(trees=200)),
+        failure=fit(learned, Options(trees=200)),
         calibration=Curve(1.0, 0.0),
         issues=fit(Lesson(told, names, np.ones(600), told[:0]), Options(trees=200, splits=0.3)),
         evidence=Evidence({}),
@@ -184,12 +194,12 @@ def model() -> Model:
 
 
 class Cluster:
-    """A thousand quiet pods, and what `Lookout` keeps of them: a window that moves on and the features."""
+    """Many quiet pods, and what `Lookout` keeps of them: a window that moves on and the features."""
 
-    def __init__(self, asked: Model) -> None:
-        self.model, self.moment = asked, 0
-        self.length = int(history_of(asked).total_seconds() // STEP) + 1
-        self.rows = tuple(Row("shop", f"deployment/app-{n // 3}", f"app-{n // 3}-{n}") for n in range(PODS))
+    def __init__(self, pods: int) -> None:
+        self.model, self.moment = model(rows=4 * pods), 0
+        self.length = int(history_of(self.model).total_seconds() // STEP) + 1
+        self.rows = several(pods)
         self.random = np.random.default_rng(1)
         self.following = Following(AGAIN + 1)
         self.recent = Recent(self.length)
@@ -197,7 +207,7 @@ class Cluster:
         self.look()
 
     def _measured(self, count: int) -> Dataset:
-        values = 0.3 * self.random.random((PODS, SIGNALS, count), dtype=np.float32)
+        values = 0.3 * self.random.random((len(self.rows), SIGNALS, count), dtype=np.float32)
         for place, signal in enumerate(LOOKED.signals):
             if signal.kind in {"counter", "flag"}:
                 values[:, place] = float(signal.name == "ready")
@@ -212,12 +222,12 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Cluster:
-    return Cluster(model())
+def cluster(pods: int) -> Cluster:
+    return Cluster(pods)
 
 
 def test_a_look_at_a_thousand_pods(benchmark: Benchmark, cluster: Cluster) -> None:
-    assert len(benchmark(cluster.look)) == -(-PODS // 3)
+    assert len(benchmark(cluster.look)) == -(-len(cluster.rows) // 3)
 
 
 def test_features_and_probabilities_of_a_look_are_made_in_one_pass(cluster: Cluster) -> None:
@@ -240,9 +250,9 @@ def resident() -> int:
     return pages * resource.getpagesize()
 
 
-def test_an_hour_of_ten_thousand_samples_a_second_keeps_memory_flat() -> None:
+def test_an_hour_of_ten_thousand_samples_a_second_keeps_memory_flat(pods: int) -> None:
     """Each scrape of an hour is taken in faster than it comes, and what is held does not grow."""
-    rows = tuple(Row("shop", f"deployment/app-{n // 3}", f"app-{n}") for n in range(10_000 * STEP // SIGNALS))
+    rows = several(10_000 * STEP // SIGNALS * pods // FULL)
     live, values = Live(spec(), rows), np.random.default_rng(4).random((len(rows), SIGNALS))
     start, sizes, began = 1_772_000_000.0, [], time.process_time()
     for scrape in range(HOUR):
@@ -254,11 +264,11 @@ def test_an_hour_of_ten_thousand_samples_a_second_keeps_memory_flat() -> None:
     assert sizes[1] - sizes[0] < 0.05 * sizes[0]
 
 
-def test_a_process_that_follows_a_thousand_pods_stays_small() -> None:
+def test_a_process_that_follows_a_thousand_pods_stays_small(pods: int) -> None:
     """Resident memory of a process of its own, libraries included, after it has followed for a while."""
     code = (
-        "from tests.benchmarks.test_prediction import Cluster, model, resident\n"
-        "cluster = Cluster(model())\n"
+        "from tests.benchmarks.test_prediction import Cluster, resident\n"
+        f"cluster = Cluster({pods})\n"
         "for _ in range(8): cluster.look()\n"
         "print(resident())"
     )
