@@ -76,9 +76,15 @@ def _workloads(trial: Trial) -> frozenset[Claim]:
 
 def disjoint(one: frozenset[Claim], other: frozenset[Claim]) -> bool:
     """Whether no workload can be meant by both, and neither makes what the other needs."""
-    return not any(
+    return one.isdisjoint(other) and not (_overlap(one, other) or _overlap(other, one))
+
+
+def _overlap(one: frozenset[Claim], other: frozenset[Claim]) -> bool:
+    """Whether what one claims as a whole has in it what the other claims."""
+    wide = [claim for claim in one if _ANY in claim]
+    return any(
         all(a == b or _ANY in {a, b} for a, b in zip(mine, theirs, strict=True))
-        for mine in one
+        for mine in wide
         for theirs in other
     )
 
@@ -115,6 +121,7 @@ class _Work:
         stop: threading.Event,
     ) -> None:
         self._trials = trials
+        self._claims: Sequence[frozenset[Claim]] = ()
         self._run_one = run_one
         self._waits = waits
         self._held: set[int] = set()
@@ -131,12 +138,13 @@ class _Work:
         return self._done
 
     def side_by_side(self, parallel: int) -> Mapping[int, RunRecord]:
+        self._claims = tuple(map(claims, self._trials))
         waiting, under_way = list(range(len(self._trials))), dict[int, frozenset[Claim]]()
         bug: BaseException | None = None
         while True:
             while bug is None and (place := self._next(waiting, under_way, parallel)) >= 0:
                 waiting.remove(place)
-                under_way[place] = claims(self._trials[place])
+                under_way[place] = self._claims[place]
                 threading.Thread(target=self._run, args=(place,), daemon=True).start()
             if not under_way:
                 break
@@ -154,7 +162,7 @@ class _Work:
         if len(under_way) >= parallel or self.why_no_other():
             return -1
         for place in waiting:
-            mine = claims(self._trials[place])
+            mine = self._claims[place]
             other = next((at for at, theirs in under_way.items() if not disjoint(mine, theirs)), None)
             if other is None:
                 return place
