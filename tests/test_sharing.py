@@ -234,7 +234,7 @@ def test_writes_go_straight_through() -> None:
 
 def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_ask_together() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, Ages())
+    shared = SharedCluster(cluster, Ages(apart=0.0))
 
     def names(cluster: Cluster) -> list[str]:
         return [body["metadata"]["name"] for body in cluster.list(kube.DEPLOYMENT, "shop").items]
@@ -249,7 +249,7 @@ def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_a
 
 def test_what_is_made_if_fresh_is_made_of_no_remembered_list() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, Ages(lists=inf))
+    shared = SharedCluster(cluster, Ages(lists=inf, apart=0.0))
     assert len(looked_at(shared, "shop").workloads) == len(shared.list(kube.DEPLOYMENT, "shop").items) == 1
     cluster.create(deployment("orders"))
     assert len(shared.list(kube.DEPLOYMENT, "shop").items) == 1
@@ -416,3 +416,11 @@ def test_a_stretch_of_a_signal_is_asked_for_once_and_what_is_true_now_each_time(
         "cpu_usage 0:01:00 15 {'namespace': 'shop'}",
         *["cpu_usage {'namespace': 'shop'} 2026-01-01 00:00:00+00:00"] * 2,
     ]
+
+
+def test_who_asks_again_at_once_waits_for_others_who_do() -> None:
+    waited: list[float] = []
+    reads = Reads(pause=waited.append)
+    for apart in (60.0, 60.0, 0.0):
+        reads.read("leases", object, 0.0, apart=apart)
+    assert [0 < each <= 60 for each in waited] == [True]

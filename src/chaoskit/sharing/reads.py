@@ -28,15 +28,17 @@ class _Read:
 class Reads:
     """The newest read of each thing; of more than `kept`, the one asked about first is forgotten."""
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = KEPT, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._kept = kept
+        self._pause = pause
         self._lock = threading.Lock()
         self._newest: dict[Hashable, _Read] = {}
 
-    def read(self, key: Hashable, fetch: Callable[[], T], age: float) -> T:
+    def read(self, key: Hashable, fetch: Callable[[], T], age: float, *, apart: float = 0.0) -> T:
         """What `fetch` answers; or what it answered somebody else who began `age` seconds ago or later.
 
-        With an age of 0 that is whoever begins after this question. Errors are answers too.
+        With an age of 0 that is whoever begins after this question. Errors are answers too. Two reads of a
+        thing begin `apart` seconds from each other at least: who asks meanwhile has the second one together.
         """
         asked = time.monotonic()
         with self._lock:
@@ -49,6 +51,8 @@ class Reads:
         if not shared:
             if before is not None:
                 before.ended.wait()
+                if (rest := before.began + apart - time.monotonic()) > 0:
+                    self._pause(rest)
             _fetch(mine, fetch)
         mine.ended.wait()
         if mine.error is not None:
