@@ -19,7 +19,7 @@ from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import run_all
 from chaoskit.experiments.litmus import manifests
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object
+from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.records import RunRecord
 
 
@@ -69,7 +69,7 @@ def furnished(world: World, namespace: str, **trial: Any) -> Trial:
     return Trial("test.yaml", engine=engine(namespace), beside=manifests("pod-delete", namespace))
 
 
-@pytest.mark.parametrize("step", ["undo written", "pod-delete", "injected", "litmus", "undo"])
+@pytest.mark.parametrize("step", ["undo written", "injected", "litmus", "undo"])
 def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World, step: str) -> None:
     namespace = f"killed-at-{step.replace(' ', '-')}"
     trial = furnished(world, namespace)
@@ -81,6 +81,42 @@ def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World, step: st
     assert accounts(world.cluster, namespace) == ()
     assert world.ours(namespace) == []
     assert world.at_work(namespace) == []
+
+
+class Dying:
+    """The cluster of a process that dies right before it makes an engine, or right after."""
+
+    def __init__(self, cluster: Cluster, *, after: bool) -> None:
+        self._cluster = cluster
+        self._after = after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster, name)
+
+    def create(self, body: Object, *, dry_run: bool = False) -> Object:
+        engine = body["kind"] == "ChaosEngine"
+        if engine and not self._after:
+            killed()
+        made = self._cluster.create(body, dry_run=dry_run)
+        if engine:
+            killed()
+        return made
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_after_a_kill_on_either_side_of_the_engines_creation_a_rescue_leaves_nothing(
+    world: World, *, after: bool
+) -> None:
+    namespace = f"killed-{'after' if after else 'before'}-the-engine"
+    trial = furnished(world, namespace)
+    before = dump(world, namespace)
+    with pytest.raises(Killed):
+        replace(world, cluster=Dying(world.cluster, after=after)).run(trial, preflight=False)
+    (account,) = accounts(world.cluster, namespace)
+    (owed,) = (each for each in account.entries if each.kind == "litmus-engine")
+    assert owed.target.uid == ""
+    assert (kube.found(world.cluster, owed.target) is not None) is after
+    rescued(world, namespace, before)
 
 
 def _changed(world: World, namespace: str, before: dict[str, Object]) -> bool:
