@@ -45,6 +45,16 @@ def test_an_entry_is_in_the_cluster_before_the_caller_acts() -> None:
     assert account_of(cluster.get(LEASE)).entries == (entry,)
 
 
+def test_what_is_owed_and_what_is_about_to_be_done_are_written_at_once() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    entry = Entry("field", CART, ("spec", "replicas"), 3, 5)
+    ledger = opened(cluster, clock)
+    cluster.wrote.clear()
+    ledger.write(entry, action="scale-down")
+    account = account_of(cluster.get(LEASE))
+    assert (account.entries, account.actions, len(cluster.wrote)) == ((entry,), ("scale-down",), 1)
+
+
 def test_a_lease_is_renewed_only_when_a_third_of_it_has_passed() -> None:
     cluster, clock = FakeCluster(), ManualClock()
     ledger = opened(cluster, clock)

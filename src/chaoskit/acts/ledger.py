@@ -178,20 +178,19 @@ class Ledger:
             self.account, state="active", targets=tuple(targets), keep_for=keep_for
         )
 
-    def write(self, *entries: Entry) -> None:
-        """The undo of what comes next is in the cluster; call it before acting."""
+    def write(self, *entries: Entry, action: str = "") -> None:
+        """The undo of what comes next is in the cluster; call it before acting.
+
+        Guards count `action`, if there is one, as done by this act, so that a kill hides nothing. What there
+        is to tell goes with it: from then on somebody may follow, be there many acts or few.
+        """
         written = [self._keep_secret(each) if each.secret else each for each in entries]
-        if written:
-            self._keep((*self.account.entries, *written))
+        if written or action:
+            self._keep((*self.account.entries, *written), action)
 
     def note(self, action: str) -> None:
-        """Guards count `action` as done by this act; call it before acting, so that a kill hides nothing.
-
-        What there is to tell goes with it: from then on somebody may follow, be there many acts or few.
-        """
-        actions = (*self.account.actions, action)
-        self._save({"metadata": {"annotations": {ACTIONS: ",".join(actions)}}}, news=True)
-        self.account = dataclasses.replace(self.account, actions=actions)
+        """Guards count `action` as done by this act, which owes nothing for it: see `write`."""
+        self.write(action=action)
 
     def settle(self, entry: Entry) -> None:
         """The entry is owed no more."""
@@ -317,12 +316,15 @@ class Ledger:
             self._save({"metadata": {"annotations": told}})
             return
         try:
-            self._version = self._version_if_ours()
+            if self.tell.begun and not keep:  # who follows sees in its last version how the act ended
+                self._save({"metadata": {"annotations": told}}, news=True)
+            else:
+                self._version = self._version_if_ours()
         except _Gone:
             keep = 0  # nothing was owed
         self._drop_secret()
         if not keep:
-            self._remove(told)
+            self._cluster.delete(self.account.ref)
             return
         now = self._clock.now()
         notes = {
@@ -335,17 +337,14 @@ class Ledger:
         patch = {"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}}
         self._save(patch, news=self.tell.begun)
 
-    def _remove(self, told: Mapping[str, str]) -> None:
-        """The Lease is gone; who follows the act sees in its last version how it ended."""
-        if self.tell.begun:
-            with suppress(_Gone):
-                self._save({"metadata": {"annotations": dict(told)}}, news=True)
-        self._cluster.delete(self.account.ref)
-
-    def _keep(self, entries: tuple[Entry, ...]) -> None:
-        text = json.dumps([plain_entry(entry) for entry in entries])
-        self._save({"metadata": {"annotations": {LEDGER: text}}})
-        self.account = dataclasses.replace(self.account, entries=entries)
+    def _keep(self, entries: tuple[Entry, ...], action: str = "") -> None:
+        actions = self.account.actions
+        notes = {LEDGER: json.dumps([plain_entry(entry) for entry in entries])}
+        if action:
+            actions = (*actions, action)
+            notes[ACTIONS] = ",".join(actions)
+        self._save({"metadata": {"annotations": notes}}, news=bool(action))
+        self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
 
     def _save(self, patch: Mapping[str, Any], *, news: bool = False) -> None:
         """The patch is in, with what there is to tell; it carries the version we know.

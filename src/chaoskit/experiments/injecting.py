@@ -84,10 +84,10 @@ class Injecting:
         self.governor.confirm(self.ledger)
         where = f"{self.ledger.account.ref} in namespace {self.trial.namespace}"
         self.journal.step("undo written", "done", where)
-        self.ledger.note(",".join(self.trial.faults))
         if self.plan.way == "direct":
             self._by_itself(timeout)
         else:
+            self.ledger.note(",".join(self.trial.faults))
             self._still_wanted()
             self._by_litmus(timeout)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import isnan
 
@@ -51,13 +51,13 @@ def _of_targets(metrics: MetricsSource, record: RunRecord, now: datetime) -> Ite
             where = {} if whose is nodes else {"namespace": record.namespace}
             series = _range(metrics, signal, record, now, where)
             for target in whose:
-                yield _entry(signal, target, [each for each in series if target in _owners(each)])
+                yield _entry(signal, target, [each for each in series if _is_of(target, each.labels)])
 
 
-def _owners(series: Series) -> set[str]:
-    """What a series may be said to be of: its workload, pod or node."""
-    labels = series.labels
-    return {workload_name(labels), f"pod/{labels.get('pod', '')}", f"node/{labels.get('node', '')}"}
+def _is_of(target: str, labels: Mapping[str, str]) -> bool:
+    """Whether a series with these labels is of this workload, pod or node."""
+    kind, _, name = target.partition("/")
+    return name == labels.get(kind, "") if kind in {"pod", "node"} else target == workload_name(labels)
 
 
 def _range(

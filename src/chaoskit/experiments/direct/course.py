@@ -11,7 +11,7 @@ from chaoskit.clock import Clock
 from chaoskit.errors import NotFound, Refused, TimedOut, Unavailable
 from chaoskit.experiments.asides import Asides
 from chaoskit.experiments.course import Course
-from chaoskit.experiments.direct.faults import DIRECT
+from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.direct.preparing import SHOWS, changes_of, scene_of, seconds_of
 from chaoskit.experiments.direct.scene import Scene
 from chaoskit.experiments.evidence import Evidence
@@ -107,7 +107,8 @@ class DirectCourse:
         changes = changes_of(self._fault, self._scene)
         if self._course.evidence is not None:
             self._course.evidence.also(self._hit())
-        self._ledger.write(*(entry for each in changes for entry in each.entries))
+        action = "" if self._ledger.account.actions else EVERY[self._fault.kind].litmus
+        self._ledger.write(*(entry for each in changes for entry in each.entries), action=action)
         self._admit()
         self._last = self._clock.monotonic()
         self._journal.step(self._fault.kind, "begun", f"{len(changes)} changes")
