@@ -18,7 +18,7 @@ from chaoskit.ports.cluster import Access, Change, Cluster, Kind, Listing, Objec
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
 from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, fresh, made
 from chaoskit.sharing.hub import Watches
-from chaoskit.sharing.reads import Reads
+from chaoskit.sharing.reads import CROWD, Reads
 from chaoskit.signals import BY_NAME
 
 
@@ -234,7 +234,7 @@ def test_writes_go_straight_through() -> None:
 
 def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_ask_together() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, Ages(apart=0.0))
+    shared = SharedCluster(cluster, Ages())
 
     def names(cluster: Cluster) -> list[str]:
         return [body["metadata"]["name"] for body in cluster.list(kube.DEPLOYMENT, "shop").items]
@@ -249,7 +249,7 @@ def test_what_is_made_of_lists_is_made_once_for_all_and_if_fresh_for_those_who_a
 
 def test_what_is_made_if_fresh_is_made_of_no_remembered_list() -> None:
     cluster = Slow(deployment())
-    shared = SharedCluster(cluster, Ages(lists=inf, apart=0.0))
+    shared = SharedCluster(cluster, Ages(lists=inf))
     assert len(looked_at(shared, "shop").workloads) == len(shared.list(kube.DEPLOYMENT, "shop").items) == 1
     cluster.create(deployment("orders"))
     assert len(shared.list(kube.DEPLOYMENT, "shop").items) == 1
@@ -418,9 +418,12 @@ def test_a_stretch_of_a_signal_is_asked_for_once_and_what_is_true_now_each_time(
     ]
 
 
-def test_who_asks_again_at_once_waits_for_others_who_do() -> None:
+def test_who_asks_what_a_crowd_has_asked_waits_for_more_of_it() -> None:
     waited: list[float] = []
     reads = Reads(pause=waited.append)
-    for apart in (60.0, 60.0, 0.0):
-        reads.read("leases", object, 0.0, apart=apart)
+    for _ in range(CROWD):
+        reads.read("leases", object, inf, apart=60.0)
+        assert waited == []
+    reads.read("leases", object, 0.0, apart=60.0)
+    reads.read("leases", object, 0.0, apart=60.0)
     assert [0 < each <= 60 for each in waited] == [True]

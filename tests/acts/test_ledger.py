@@ -284,7 +284,7 @@ def test_of_runs_that_share_a_cluster_one_removes_for_all_what_nobody_needs_any_
     for number in range(3):
         opened(cluster, clock, f"old{number}").close(Outcome.PASSED, keep=60)
     clock.turn(61)
-    shared = SharedCluster(cluster, Ages(apart=0.0))
+    shared = SharedCluster(cluster, Ages())
     assert [prune(shared, clock, "shop") for _ in range(4)] == [3] * 4
     assert len([each for each in cluster.wrote if each.startswith("delete lease")]) == 3
 

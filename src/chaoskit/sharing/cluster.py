@@ -40,7 +40,7 @@ class Ages:
     """How many seconds of the wall an answer is as good as new: one object, a list, a right.
 
     A list is so no longer once anything was written but a Lease. Lists of Leases are as `gets` are: runs are
-    kept apart by them. What is made of lists costs most: it is made anew so many seconds `apart`.
+    kept apart by them. What is made of lists costs most: for a crowd it is made anew so many seconds `apart`.
     """
 
     gets: float = 0.0

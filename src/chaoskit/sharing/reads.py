@@ -12,14 +12,18 @@ from typing import Any, TypeVar
 KEPT = 4096
 """Answers that are remembered at most."""
 
+CROWD = 4
+"""So many who have one read together are a crowd: more of them are about to ask."""
+
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class _Read:
-    """One read: when it began (never, as long as it waits for the one before), and how it ended."""
+    """One read: when it began (never, as long as it waits for the one before), for how many, how it ended."""
 
     began: float = inf
+    askers: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
     value: Any = None
     error: Exception | None = None
@@ -37,21 +41,23 @@ class Reads:
     def read(self, key: Hashable, fetch: Callable[[], T], age: float, *, apart: float = 0.0) -> T:
         """What `fetch` answers; or what it answered somebody else who began `age` seconds ago or later.
 
-        With an age of 0 that is whoever begins after this question. Errors are answers too. Two reads of a
-        thing begin `apart` seconds from each other at least: who asks meanwhile has the second one together.
+        With an age of 0 that is whoever begins after this question. Errors are answers too. After a read for
+        a crowd the next one begins `apart` seconds later at least: who asks meanwhile has it together.
         """
         asked = time.monotonic()
         with self._lock:
             before = self._newest.get(key)
             shared = before is not None and before.began >= asked - age
             mine = before if before is not None and shared else _Read()
+            mine.askers += 1
             self._newest[key] = mine
             if len(self._newest) > self._kept:
                 del self._newest[next(iter(self._newest))]
         if not shared:
             if before is not None:
                 before.ended.wait()
-                if (rest := before.began + apart - time.monotonic()) > 0:
+                rest = before.began + apart - time.monotonic()
+                if rest > 0 and before.askers >= CROWD:
                     self._pause(rest)
             _fetch(mine, fetch)
         mine.ended.wait()
