@@ -8,6 +8,7 @@ import pytest
 from tests.acts.fake import FakeCluster
 
 from chaoskit import kube, topology
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.topology import Topology
 
 
@@ -88,6 +89,27 @@ def test_callers_are_those_that_say_they_call() -> None:
 )
 def test_a_series_belongs_to_a_workload_by_its_labels(labels: dict[str, str], name: str) -> None:
     assert topology.workload_name(labels) == name
+
+
+_KEY = {"env": [{"name": "L", "valueFrom": {"secretKeyRef": {"name": "login", "key": "KEY"}}}]}
+_PROJECTED = {"projected": {"sources": [{"secret": {"name": "login", "items": [{"key": "KEY"}]}}]}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reads"),
+    [
+        ({"containers": [{"envFrom": [{"secretRef": {"name": "login"}}]}]}, ["KEY", "OTHER"]),
+        ({"containers": [], "initContainers": [_KEY]}, ["KEY"]),
+        ({"containers": [], "volumes": [{"secret": {"secretName": "login"}}]}, ["KEY", "OTHER"]),
+        ({"containers": [], "volumes": [_PROJECTED]}, ["KEY"]),
+        ({"containers": [{"envFrom": [{"configMapRef": {"name": "login"}}]}]}, []),
+    ],
+)
+def test_who_reads_a_setting_is_known_however_it_is_read(spec: dict[str, Any], reads: list[str]) -> None:
+    cart = _object("Deployment", "cart", spec={"template": {"metadata": {}, "spec": spec}})
+    seen = Topology((), ((kube.DEPLOYMENT, cart),), (), (), ())
+    login = ObjectRef(kube.SECRET, "shop", "login")
+    assert [key for key in ("KEY", "OTHER") if list(seen.readers(login, key))] == reads
 
 
 def test_settings_are_known_by_their_keys_alone_where_they_may_be_read() -> None:

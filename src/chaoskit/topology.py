@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 
 from chaoskit import kube
 from chaoskit.configmaps import Setting, read_by
@@ -64,6 +65,23 @@ class Topology:
             for kind, body in self.workload_bodies
         }
         return _Workloads(bodies, self._workload)
+
+    def readers(self, holder: ObjectRef, key: str) -> Iterator[Workload]:
+        """The workloads whose pods read this key of a ConfigMap or Secret, alone or with all that it has."""
+        for name, keys in self._read.get((holder.kind, holder.namespace, holder.name), {}).items():
+            if not keys.isdisjoint({key, ""}):
+                yield self.workloads[holder.namespace, name]
+
+    @cached_property
+    def _read(self) -> Mapping[tuple[Kind, str, str], Mapping[str, set[str]]]:
+        """Of each ConfigMap and Secret which keys workloads read, by their names (``deployment/cart``)."""
+        found: dict[tuple[Kind, str, str], dict[str, set[str]]] = {}
+        for (kind, body), read in product(self.workload_bodies, (kube.CONFIG_MAP, kube.SECRET)):
+            meta = body["metadata"]
+            for name, key in read_by(body["spec"]["template"], read):
+                readers = found.setdefault((read, meta["namespace"], name), {})
+                readers.setdefault(f"{kind}/{meta['name']}", set()).add(key)
+        return found
 
     def without(self, namespaces: Collection[str]) -> Topology:
         """The same but for what is in these namespaces."""

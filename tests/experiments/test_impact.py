@@ -3,8 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.experiments.made import pod, topology
+from tests.acts.fake import FakeCluster
+from tests.experiments.made import deployment, pod, replica_set, topology
 
+from chaoskit.clock import ManualClock
+from chaoskit.experiments import plan
 from chaoskit.experiments.impact import After, afterwards, checks
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.targets import of_experiment
@@ -56,3 +59,37 @@ def test_a_budget_without_room_is_a_finding(allowed: int, names: list[str]) -> N
 def test_a_service_that_loses_all_its_endpoints_is_a_warning() -> None:
     found = list(checks(trial(pods=3), left(trial(pods=3), allowed=3)))
     assert [(check.name, check.state) for check in found] == [("endpoints", "warning")]
+
+
+def reading(name: str, pods: str, **container: Any) -> tuple[Object, ...]:
+    body = {"apiVersion": "apps/v1", **deployment(name)}
+    body["spec"]["template"]["spec"]["containers"][0].update(container)
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", **replica_set(f"{name}-1", name)}
+    return (body, owner, *(pod(f"{name}-1-{each}", app=name, owner=f"{name}-1") for each in pods))
+
+
+@pytest.mark.parametrize(("restart", "hit"), [(True, 3), (False, 2)])
+def test_whoever_reads_a_setting_counts_beside_the_targets(hit: int, *, restart: bool) -> None:
+    cluster = FakeCluster(
+        *reading("web", "a"),
+        *reading("api", "ab", envFrom=[{"configMapRef": {"name": "settings"}}]),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "settings", "namespace": "lab"},
+            "data": {"LEVEL": "info"},
+        },
+    )
+    parameters = {"configMap": "settings", "key": "LEVEL", "value": "x", "restart": restart}
+    spec = {
+        "fault": {"kind": "config-mutation", "parameters": parameters},
+        "targets": {"workloads": ["web"]},
+        "blastRadius": {"maxPods": hit - 1},
+    }
+    made = {"metadata": {"name": "x", "namespace": "lab"}, "spec": spec}
+    found = plan(Trial("t.yaml", experiment=Experiment.model_validate(made)), cluster, clock=ManualClock())
+    assert (found.selection.hit, found.selection.total) == (hit, 3)
+    assert [check.name for check in found.checks if check.state == "refused"] == ["blast radius"]
+    assert "deployment/api is no target and feels config-mutation too: its 2 pods are counted" in [
+        check.words for check in found.checks if check.state == "warning"
+    ]

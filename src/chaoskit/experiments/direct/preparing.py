@@ -49,6 +49,7 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         if all(each.state == "ok" for each in found):
             found += _previewed(fault, scene, changes)
         found += _unseen(fault, scene, lasting)
+        found += _felt(fault, scene)
     needed = () if selection.missing else fault.needs(scene)
     needs = tuple(dict.fromkeys((*_own_needs(trial.namespace), *needed)))
     return Prepared(
@@ -142,15 +143,17 @@ def _some(experiment: Experiment, nodes: Iterable[str]) -> Sequence[str]:
 
 
 def _counted(fault: Direct, scene: Scene) -> Selection:
-    """A fault on whole workloads disturbs as many pods of each as it says itself."""
+    """A fault on whole workloads disturbs as many pods of each as it says itself, of whoever feels it too."""
     selection = scene.selection
     if fault.hits is None or selection.missing:
         return selection
+    others = tuple(fault.felt(scene))
     hits = tuple(
         Hit(f"pods of {each.ref}", fault.hits(scene, each), len(each.pods), each.ref)
-        for each in scene.workloads
+        for each in (*scene.workloads, *others)
     )
-    return replace(selection, hit=sum(each.number for each in hits), hits=hits)
+    total = selection.total + sum(len(each.pods) for each in others)
+    return replace(selection, hit=sum(each.number for each in hits), total=total, hits=hits)
 
 
 # ---------------------------------------------------------------- checks
@@ -168,6 +171,13 @@ def _unseen(fault: Direct, scene: Scene, lasting: float) -> Iterator[Check]:
     if lasting + SHOWS < fault.measured:
         words = f"{lasting:g} s may be over before its effect is in Prometheus"
         yield Check("effect", "warning", words, f"duration: {fault.measured - SHOWS:g}s")
+
+
+def _felt(fault: Direct, scene: Scene) -> Iterator[Check]:
+    """Who is no target, and is disturbed all the same."""
+    for each in fault.felt(scene):
+        words = f"{each.ref} is no target and feels {fault.kind} too: its {len(each.pods)} pods are counted"
+        yield Check("targets", "warning", words)
 
 
 _SEE = "--prometheus URL of one that scrapes the nodes, and traffic on the targets"

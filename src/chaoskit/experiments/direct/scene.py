@@ -93,7 +93,8 @@ class Direct:
     Where that can be no more than our own write read back, it was `applied`: nobody was seen to feel it.
     With `measured` that is looked for in Prometheus, so not at every tick, and not before so many seconds;
     `unseen` says why it could not be seen of these targets.
-    `hits` is how many pods of a workload it disturbs where that is not for the targets to say.
+    `hits` is how many pods of a workload it disturbs where that is not for the targets to say, and `felt` has
+    the workloads that are no targets and are disturbed all the same.
     `shares` is what it changes beside workloads and pods, by the namespace and its parameters alone.
     """
 
@@ -105,6 +106,7 @@ class Direct:
     needs: Callable[[Scene], Iterable[Access]]
     forbidden: Callable[[Scene], Iterable[str]] = nothing
     hits: Callable[[Scene, Workload], int] | None = None
+    felt: Callable[[Scene], Iterable[Workload]] = lambda _scene: ()
     repeats: bool = False
     measured: float = 0.0
     unseen: Callable[[Scene], Iterable[str]] = nothing

@@ -160,6 +160,21 @@ def _changed(scene: Scene, done: Sequence[ObjectRef]) -> str:
     return ""
 
 
+def _readers(scene: Scene) -> Iterator[Workload]:
+    """Who reads the setting: a mounted one changes for running pods as well, any other for the next ones."""
+    return scene.topology.readers(_holder(scene), scene.parameters["key"])
+
+
+def _other_readers(scene: Scene) -> Iterator[Workload]:
+    return (each for each in _readers(scene) if each.ref not in scene.selection.workloads)
+
+
+def _misled(scene: Scene, workload: Workload) -> int:
+    """All pods of whoever reads the setting, and of the targets that are restarted."""
+    felt = scene.true("restart") or workload.ref in {each.ref for each in _readers(scene)}
+    return len(workload.pods) if felt else 0
+
+
 def _may_mutate(scene: Scene) -> Iterator[Access]:
     yield from (replace(each, name=_holder(scene).name) for each in on(_holder(scene), "get patch"))
     if scene.parameters["secret"]:
@@ -184,7 +199,8 @@ MUTATING = Direct(
     _changed,
     _may_mutate,
     _unmutable,
-    lambda scene, workload: len(workload.pods) if scene.true("restart") else 0,
+    _misled,
+    _other_readers,
     applied=lambda scene: not scene.true("restart"),
     shares=_holders,
 )

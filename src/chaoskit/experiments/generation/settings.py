@@ -27,8 +27,8 @@ def setting(case: Case) -> Fit | None:
     also = f", as {_named(others)} {'does' if len(others) == 1 else 'do'}" if others else ""
     return Fit(
         subject,
-        {"configMap": best.config_map, "key": best.key, "value": "wrong"},
-        f"reads {best.key} from ConfigMap {best.config_map}{also}",
+        {"configMap": best.holder, "key": best.key, "value": "wrong"},
+        f"reads {best.key} from ConfigMap {best.holder}{also}",
         hit=len(subject.pods),
         others=others,
     )
@@ -59,17 +59,17 @@ def _config_maps(namespace: str, topology: Topology) -> dict[str, Object] | None
 
 def _peers(case: Case) -> list[tuple[Workload, tuple[Setting, ...]]]:
     """The other workloads of its namespace that read any of its ConfigMaps, with what each reads."""
-    own, maps = case.subject.ref, {each.config_map for each in case.subject.settings}
+    own, maps = case.subject.ref, {each.holder for each in case.subject.settings}
     return [
         (each, each.settings)
         for (namespace, _), each in case.topology.workloads.items()
         if namespace == own.namespace
         and each.ref != own
-        and any(read.config_map in maps for read in each.settings)
+        and any(read.holder in maps for read in each.settings)
     ]
 
 
 def _others(wanted: Setting, reading: Iterable[tuple[Workload, tuple[Setting, ...]]]) -> tuple[Workload, ...]:
     """Those that read it; who reads a whole ConfigMap reads each of its keys."""
-    ways = {wanted, Setting(wanted.config_map, "")}
+    ways = {wanted, Setting(wanted.holder, "")}
     return tuple(each for each, read in reading if ways.intersection(read))
