@@ -87,7 +87,6 @@ BUILT_IN = (
         unsimulated={
             "spec.internalTrafficPolicy": other_than("Cluster"),
             "spec.sessionAffinity": other_than("None"),
-            "spec.trafficDistribution": other_than(),
         },
     ),
     Resource(
@@ -144,13 +143,7 @@ BUILT_IN = (
         defaults=defaults.job, rules=rules.job, changes=rules.job_update,
         fixed=("spec.selector", "spec.template", "spec.completionMode"), table=columns.JOB,
         unsimulated={
-            "spec.backoffLimitPerIndex": other_than(),
-            "spec.maxFailedIndexes": other_than(),
-            "spec.podFailurePolicy": other_than(),
             "spec.podReplacementPolicy": other_than("TerminatingOrFailed"),
-            "spec.successPolicy": other_than(),
-            "spec.managedBy": other_than(),
-            "spec.scheduling": other_than(),
         },
     ),
     Resource("coordination.k8s.io", "v1", "Lease", "leases", people="nothing", table=columns.LEASE),

@@ -10,12 +10,21 @@ from chaoskit.simulator.objects import Object, dig, parse_time
 
 
 def _statuses(pod: Object) -> list[Object]:
-    return dig(pod, "status", "containerStatuses") or []
+    """Of all that is to go on running: sidecars, and the containers they serve."""
+    init = dig(pod, "status", "initContainerStatuses") or []
+    sidecars = {container["name"] for container in _sidecars(pod)}
+    stay = [status for status in init if status["name"] in sidecars]
+    return stay + (dig(pod, "status", "containerStatuses") or [])
+
+
+def _sidecars(pod: Object) -> list[Object]:
+    init = pod["spec"].get("initContainers") or ()
+    return [container for container in init if container.get("restartPolicy") == "Always"]
 
 
 def _pod_ready(pod: Object, _: float) -> Cell:
     ready = sum(bool(status.get("ready")) for status in _statuses(pod))
-    return f"{ready}/{len(pod['spec']['containers'])}"
+    return f"{ready}/{len(_sidecars(pod)) + len(pod['spec']['containers'])}"
 
 
 def _pod_status(pod: Object, _: float) -> Cell:

@@ -79,6 +79,9 @@ def _container(container: Object) -> None:
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(probe) is not None:
             _probe(container[probe])
+    for hook in (container.get("lifecycle") or {}).values():
+        if isinstance(hook, dict) and hook.get("httpGet") is not None:
+            _set(hook["httpGet"], path="/", scheme="HTTP")
 
 
 def _probe(probe: Object) -> None:

@@ -33,7 +33,8 @@ _BAD_LABEL_VALUE = (
 )
 _PULLS = ("Always", "IfNotPresent", "Never")
 _RESTARTS = ("Always", "OnFailure", "Never")
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_NO_SIDECAR = "may not be set for init containers without restartPolicy=Always"
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _AT_LEAST_ONE = ("periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold")
 _IN_PORTS = "must be between 1 and 65535, inclusive"
@@ -51,6 +52,8 @@ def check(spec: Object, path: str) -> Iterator[Cause]:
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field) or []):
             yield from _container(container, f"{path}.{field}[{index}]", seen, volumes)
+            ends_first = field == "initContainers" and container.get("restartPolicy") != "Always"
+            yield from _running(container, f"{path}.{field}[{index}]", spec, ends_first=ends_first)
     policy = spec.get("restartPolicy")
     if policy not in _RESTARTS:
         yield unsupported(f"{path}.restartPolicy", str(policy), _RESTARTS)
@@ -92,9 +95,6 @@ def _container(container: Object, path: str, seen: set[str], volumes: set[str]) 
         yield from _variable(variable, f"{path}.env[{index}]")
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         yield from _mount(mount, f"{path}.volumeMounts[{index}]", volumes)
-    for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if container.get(kind) is not None:
-            yield from _probe(container[kind], f"{path}.{kind}", steady=kind != "readinessProbe")
     yield from _resources(container.get("resources") or {}, f"{path}.resources")
 
 
@@ -128,18 +128,48 @@ def _mount(mount: Object, path: str, volumes: set[str]) -> Iterator[Cause]:
         yield required(f"{path}.mountPath")
 
 
-def _probe(probe: Object, path: str, *, steady: bool) -> Iterator[Cause]:
-    """`steady` probes count one success as enough."""
-    handlers = [name for name in _HANDLERS if probe.get(name) is not None]
+def _running(container: Object, path: str, pod: Object, *, ends_first: bool) -> Iterator[Cause]:
+    """What is asked of a container that runs: none of it of one that `ends_first`, before the pod runs."""
+    for kind in ("lifecycle", *_PROBES):
+        if container.get(kind) is None:
+            continue
+        if ends_first:
+            yield forbidden_field(f"{path}.{kind}", _NO_SIDECAR)
+        elif kind == "lifecycle":
+            yield from _lifecycle(container[kind], f"{path}.{kind}", pod)
+        else:
+            yield from _probe(container[kind], f"{path}.{kind}", steady=kind != "readinessProbe")
+
+
+def _lifecycle(lifecycle: Object, path: str, pod: Object) -> Iterator[Cause]:
+    for name in ("postStart", "preStop"):
+        hook = lifecycle.get(name)
+        if hook is None:
+            continue
+        yield from _handler(hook, f"{path}.{name}", ("exec", "httpGet", "tcpSocket", "sleep"))
+        seconds, grace = (hook.get("sleep") or {}).get("seconds", 0), pod.get("terminationGracePeriodSeconds")
+        if grace is not None and not 0 <= seconds <= grace:
+            detail = f"must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+            yield wrong(f"{path}.{name}.sleep", str(seconds), detail)
+
+
+def _handler(handler: Object, path: str, kinds: tuple[str, ...]) -> Iterator[Cause]:
+    """It is one of these kinds, and says what that needs."""
+    handlers = [name for name in kinds if handler.get(name) is not None]
     if not handlers:
         yield required(path, "must specify a handler type")
     for name in handlers[1:]:
         yield forbidden_field(f"{path}.{name}", "may not specify more than 1 handler type")
-    if probe.get("exec") is not None and not probe["exec"].get("command"):
+    if handler.get("exec") is not None and not handler["exec"].get("command"):
         yield required(f"{path}.exec.command")
     for name in ("httpGet", "tcpSocket"):
-        if probe.get(name) is not None:
-            yield from _target(probe[name].get("port"), f"{path}.{name}.port")
+        if handler.get(name) is not None:
+            yield from _target(handler[name].get("port"), f"{path}.{name}.port")
+
+
+def _probe(probe: Object, path: str, *, steady: bool) -> Iterator[Cause]:
+    """`steady` probes count one success as enough."""
+    yield from _handler(probe, path, ("exec", "httpGet", "tcpSocket", "grpc"))
     for field in ("initialDelaySeconds", *_AT_LEAST_ONE):
         value = probe.get(field, 1)
         if value < 0:

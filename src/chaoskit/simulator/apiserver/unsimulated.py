@@ -1,12 +1,98 @@
-"""Fields that a real server acts on and the simulator does not: what sets one is refused, never ignored."""
+"""Fields that a real server acts on and the simulator does not: what sets one is refused, never ignored.
+
+`FIELDS` names what the simulator knows of a type. Every other field of it is refused, and so will be those
+that a later Kubernetes adds.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from chaoskit.simulator.apiserver import typed
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.objects import Object, dig
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a type that are acted on, and those that change nothing which is simulated."""
+
+    acted_on: frozenset[str]
+    idle: frozenset[str] = frozenset()
+
+
+def _fields(acted_on: str, *idle: str) -> Fields:
+    return Fields(frozenset(acted_on.split()), frozenset(" ".join(idle).split()))
+
+
+FIELDS: Mapping[str, Fields] = {
+    "PodSpec": _fields(
+        "activeDeadlineSeconds affinity automountServiceAccountToken containers hostNetwork hostname "
+        "initContainers nodeName nodeSelector preemptionPolicy priority priorityClassName restartPolicy "
+        "schedulerName schedulingGates serviceAccount serviceAccountName subdomain "
+        "terminationGracePeriodSeconds tolerations topologySpreadConstraints volumes",
+        # whom a process runs as, and what it sees of its node: there are no processes, but what they do
+        "hostIPC hostPID hostUsers securityContext shareProcessNamespace",
+        # names: the network knows services and addresses, from every pod alike
+        "dnsConfig dnsPolicy enableServiceLinks hostAliases hostnameOverride setHostnameAsFQDN",
+        # images that need no credentials
+        "imagePullSecrets",
+        # refused where it says anything but linux
+        "os",
+    ),
+    "Container": _fields(
+        "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe "
+        "resources restartPolicy startupProbe volumeMounts",
+        "securityContext stdin stdinOnce tty workingDir",
+        # what a container wrote of its end: programs here write none
+        "terminationMessagePath terminationMessagePolicy",
+        # refused where a container would start anew
+        "resizePolicy",
+    ),
+    "Probe": _fields(
+        "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold tcpSocket "
+        "terminationGracePeriodSeconds timeoutSeconds"
+    ),
+    "Lifecycle": _fields("postStart preStop"),
+    "LifecycleHandler": _fields("exec httpGet sleep tcpSocket"),
+    "DeploymentSpec": _fields(
+        "minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector strategy "
+        "template"
+    ),
+    "StatefulSetSpec": _fields(
+        "minReadySeconds podManagementPolicy replicas revisionHistoryLimit selector serviceName template "
+        "updateStrategy volumeClaimTemplates",
+        # refused where they say anything but the default
+        "ordinals persistentVolumeClaimRetentionPolicy",
+    ),
+    "DaemonSetSpec": _fields("minReadySeconds revisionHistoryLimit selector template updateStrategy"),
+    "JobSpec": _fields(
+        "activeDeadlineSeconds backoffLimit completionMode completions manualSelector parallelism selector "
+        "suspend template ttlSecondsAfterFinished",
+        # refused where it says anything but the default
+        "podReplacementPolicy",
+    ),
+    "ServiceSpec": _fields(
+        "clusterIP clusterIPs ports publishNotReadyAddresses selector type",
+        # there is nobody outside of the cluster, and one family of addresses
+        "allocateLoadBalancerNodePorts externalIPs externalName externalTrafficPolicy healthCheckNodePort "
+        "ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP loadBalancerSourceRanges",
+        # refused where they say anything but the default
+        "internalTrafficPolicy sessionAffinity sessionAffinityConfig",
+    ),
+    "ServicePort": _fields("name port protocol targetPort", "appProtocol nodePort"),
+}
+
+
+@cache
+def refused(kind: str) -> tuple[str, ...]:
+    """The fields of a type in `FIELDS` that none may set."""
+    known = FIELDS[kind]
+    return tuple(sorted(set(typed.types()[kind]) - known.acted_on - known.idle))
 
 
 def field(resource: Resource, obj: Object) -> str | None:
@@ -14,7 +100,14 @@ def field(resource: Resource, obj: Object) -> str | None:
     pod = dig(obj, *resource.template) if resource.template else None
     found = _in_pod(pod, ".".join(resource.template)) if pod else iter(())
     own = (p for p, is_set in resource.unsimulated.items() if is_set(dig(obj, *p.split("."))) is True)
-    return next(found, None) or next(own, None)
+    return next(found, None) or next(own, None) or next(_in_spec(resource, obj), None)
+
+
+def _in_spec(resource: Resource, obj: Object) -> Iterator[str]:
+    kind = f"{resource.kind}Spec"
+    if resource.schema is None and kind in FIELDS:
+        spec = obj.get("spec") or {}
+        yield from (f"spec.{name}" for name in refused(kind) if spec.get(name) not in _SAYS_NOTHING)
 
 
 def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -23,18 +116,21 @@ def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
         yield from _set_in(terms or (), _TERM, f"{path}.affinity.{kind}")
     spread = spec.get("topologySpreadConstraints") or ()
     yield from _set_in(spread, _CONSTRAINT, f"{path}.topologySpreadConstraints")
-    yield from _set_in([spec], POD, path)
+    yield from _set_in([spec], refused("PodSpec"), path)
     if dig(spec, "os", "name") not in {None, "linux"}:
         yield f"{path}.os"
     if spec.get("preemptionPolicy") not in {None, "PreemptLowerPriority"}:
         yield f"{path}.preemptionPolicy"
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or ()):
+            sidecar = kind == "initContainers" and container.get("restartPolicy") == "Always"
+            if container.get("restartPolicy") and not sidecar:
+                yield f"{path}.{kind}[{index}].restartPolicy"
             yield from _in_container(container, f"{path}.{kind}[{index}]")
 
 
 def _in_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
-    yield from (f"{path}.{name}" for name in CONTAINER if container.get(name))
+    yield from _set_in([container], refused("Container"), path)
     if any(
         policy.get("restartPolicy") == "RestartContainer" for policy in container.get("resizePolicy") or ()
     ):
@@ -42,6 +138,20 @@ def _in_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
     yield from _set_in(container.get("ports") or (), ("hostPort",), f"{path}.ports")
     sources = [item.get("valueFrom") or {} for item in container.get("env") or ()]
     yield from _set_in(sources, ("resourceFieldRef",), f"{path}.env.valueFrom")
+    lifecycle = container.get("lifecycle") or {}
+    yield from _set_in([lifecycle], refused("Lifecycle"), f"{path}.lifecycle")
+    for name in ("postStart", "preStop"):
+        yield from _in_hook(lifecycle.get(name) or {}, f"{path}.lifecycle.{name}")
+
+
+def _in_hook(hook: Mapping[str, Any], path: str) -> Iterator[str]:
+    """A hook that asks somebody else, or takes as long as other programs want, cannot be simulated."""
+    yield from _set_in([hook], refused("LifecycleHandler"), path)
+    if dig(hook, "httpGet", "host"):
+        yield f"{path}.httpGet.host"
+    command = " ".join(dig(hook, "exec", "command") or ())
+    if _UNCLEAR.search(command):
+        yield f"{path}.exec.command"
 
 
 def _set_in(items: Iterable[Mapping[str, Any]], names: tuple[str, ...], path: str) -> Iterator[str]:
@@ -54,10 +164,11 @@ def other_than(*usual: Any) -> Callable[[Any], bool]:
     return lambda value: value is not None and value not in usual
 
 
-POD = (
-    "ephemeralContainers", "evictionResponders", "overhead", "readinessGates", "resourceClaims",
-    "resources", "runtimeClassName", "schedulingGroup",
-)  # fmt: skip
-CONTAINER = ("lifecycle", "restartPolicy", "restartPolicyRules", "volumeDevices")
+_SAYS_NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _TERM = ("namespaceSelector", "matchLabelKeys", "mismatchLabelKeys")
 _CONSTRAINT = ("minDomains", "matchLabelKeys")
+_UNCLEAR = re.compile(
+    r"\b(while|until)\b"
+    r"|\bsleep\s+(?![\"']?([\d.]+[smhd]?|infinity|\$\w+|\$\{\w+\})[\"']?([\s;&|)]|$))"
+)
+"""A loop until others are ready, and a sleep of a computed length."""

@@ -35,7 +35,10 @@ class Used:
 
 
 def requests(spec: Mapping[str, Any]) -> dict[str, float]:
-    """What a pod asks for: the sum of its containers, or its largest init container where that is more."""
+    """What a pod asks for: the sum of its containers and sidecars, or more while it is initialized.
+
+    Another init container counts beside the sidecars that run by then.
+    """
 
     def asked(container: Mapping[str, Any], name: str) -> float:
         given = (container.get("resources") or {}).get("requests") or {}
@@ -43,10 +46,14 @@ def requests(spec: Mapping[str, Any]) -> dict[str, float]:
 
     found = {}
     for name in _RESOURCES:
-        together = sum(asked(container, name) for container in spec.get("containers") or ())
-        first = max((asked(c, name) for c in spec.get("initContainers") or ()), default=0.0)
-        if max(together, first):
-            found[name] = max(together, first)
+        sidecars = most = 0.0
+        for container in spec.get("initContainers") or ():
+            most = max(most, sidecars + asked(container, name))
+            if container.get("restartPolicy") == "Always":
+                sidecars += asked(container, name)
+        together = sidecars + sum(asked(container, name) for container in spec.get("containers") or ())
+        if max(together, most):
+            found[name] = max(together, most)
     return found
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
 from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.engine import Due, Engine, Script, Task
-from chaoskit.simulator.node import images, probes
+from chaoskit.simulator.node import hooks, images, probes
+from chaoskit.simulator.node.ending import Ending
 from chaoskit.simulator.node.environment import ConfigError, environment
-from chaoskit.simulator.node.podstatus import Container
+from chaoskit.simulator.node.podstatus import Container, restarts
 from chaoskit.simulator.node.probes import Prober
 from chaoskit.simulator.node.programs import Invocation, Process, Programs
 from chaoskit.simulator.objects import timestamp
@@ -85,6 +86,10 @@ class Pod(Protocol):
         """The pod's status is written where it changed."""
         ...
 
+    def proceed(self) -> None:
+        """Whatever waited for a container to be up is being started."""
+        ...
+
     def ended(self, runner: Runner) -> None:
         """The container has ended and is not started again, or the pod is being stopped."""
         ...
@@ -93,7 +98,7 @@ class Pod(Protocol):
 class Runner:
     """The life of one container; `container` is what the pod's status tells of it."""
 
-    def __init__(self, node: Node, pod: Pod, container: Container, restarts: Callable[[int], bool]) -> None:
+    def __init__(self, node: Node, pod: Pod, container: Container, policy: str) -> None:
         self.container = container
         self.begun = False
         self.process: Process | None = None
@@ -101,7 +106,9 @@ class Runner:
         self.previous_log: deque[Line] = deque(maxlen=LOG_LINES)
         self._node = node
         self._pod = pod
-        self._restarts = restarts
+        self._policy = policy
+        self.settled = False
+        """True once it is up, or the first try has failed: containers behind its postStart hook may start."""
         self._attempt = 0
         self._crashes = BackOff()
         self._pulls = BackOff()
@@ -111,6 +118,8 @@ class Runner:
         self._started_at = 0.0
         self.stopping = False
         self._unseen: Object | None = None
+        self._ending: Ending | None = None
+        """Of its present or last run."""
 
     @property
     def running(self) -> bool:
@@ -122,13 +131,23 @@ class Runner:
         self.begun = True
         self._task = self._node.engine.spawn(self._start())
 
-    def stop(self, grace: float) -> None:
+    @property
+    def holds(self) -> bool:
+        """True while containers behind this one wait for its postStart hook."""
+        return not self.settled and "postStart" in self._hooks
+
+    @property
+    def _hooks(self) -> Object:
+        return self.container.spec.get("lifecycle") or {}
+
+    def stop(self, grace: float, *, after_others: bool = False) -> None:
         """The container gets a SIGTERM, and is killed after `grace` seconds; it is not started again.
 
+        Its preStop hook comes first, and with `after_others` the call of `take_turn`, both within that time.
         Called again, with a shorter grace, it dies that much sooner.
         """
         first, self.stopping = not self.stopping, True
-        self._cancel("restart", "kill")
+        self._cancel("restart")
         if self._task is not None:
             self._task.cancel()
         if not self.running:
@@ -138,7 +157,12 @@ class Runner:
             return
         if first:
             self._event("Normal", "Killing", f"Stopping container {self.container.name}")
-        self._kill(grace)
+        self._kill(grace, after_others=after_others)
+
+    def take_turn(self) -> None:
+        """Those that end before this container have ended."""
+        if self.stopping and self._ending is not None:
+            self._ending.others_ended()
 
     def vanish(self) -> None:
         """Nothing of the container is left, and nothing is told of it any more."""
@@ -182,11 +206,30 @@ class Runner:
         yield _CREATE
         yield _START
         self._event("Normal", "Started", "Container started")
-        self._launch(variables)
-        yield _PUBLISH
-        self._pod.publish()
-        if self.running:
-            self._prober.start(self._started_at)
+        process = self._launch(variables)
+        passed = (yield from self._run("postStart", process)) if "postStart" in self._hooks else True
+        if passed:
+            self._up()
+            yield _PUBLISH
+            self._pod.publish()
+            if self.running:
+                self._prober.start(self._started_at)
+        elif not process.over:
+            self._event("Warning", "FailedPostStartHook", "PostStartHook failed")
+            self._event("Normal", "Killing", "FailedPostStartHook")
+            self._kill(self._pod.object["spec"].get("terminationGracePeriodSeconds", 30))
+        self._settle()
+
+    def _settle(self) -> None:
+        self.settled = True
+        self._pod.proceed()
+
+    def _run(self, name: str, process: Process) -> Generator[float, None, bool]:
+        """A hook has run; False when it failed, or the process ended before it."""
+        meta = self._pod.object["metadata"]
+        in_force = self._node.effects.on(meta["namespace"], meta["name"])
+        passed = yield from hooks.run(self._hooks[name], process, in_force)
+        return passed and not process.over
 
     def _pull(self) -> Script:
         if images.pull_error(self.container.spec["image"]):
@@ -217,6 +260,7 @@ class Runner:
             yield wait
             self.container.state = {"waiting": {"reason": reason, "message": message}}
             self._pod.publish()
+            self._settle()
             wait = _RETRY * (1 + self._node.engine.random.random() / 2)
 
     def _pull_once(self, image: str, error: str) -> tuple[str, str]:
@@ -241,27 +285,33 @@ class Runner:
                 reason = "CreateContainerConfigError"
                 self.container.state = {"waiting": {"reason": reason, "message": str(error)}}
                 self._pod.publish()
+                self._settle()
                 yield _RETRY * (1 + self._node.engine.random.random() / 2)
 
-    def _launch(self, variables: dict[str, str]) -> None:
+    def _launch(self, variables: dict[str, str]) -> Process:
+        """The process runs; what the status tells of it waits for `_up`."""
         container, engine = self.container, self._node.engine
-        if "terminated" in container.state:
-            container.last = container.state
         container.restarts = self._attempt - 1
         container.container_id = f"containerd://{engine.random.getrandbits(256):064x}"
         container.image_id = images.image_id(container.spec["image"])
-        container.state = {"running": {"startedAt": timestamp(engine.now())}}
         container.resources = container.spec.get("resources") or {}
-        container.started = "startupProbe" not in container.spec
-        container.ready = container.started and "readinessProbe" not in container.spec
         self._started_at = engine.now()
         self.previous_log, self.log = self.log, deque(maxlen=LOG_LINES)
         process = Process(self._invocation(variables), engine, self.write, self._exited)
-        self.process = process
+        self.process, self._ending = process, Ending(engine, process)
         process.changed = self.poke
         script = self._node.programs.of(process.invocation)(process)
         if script is not None:
             process.run(script)
+        return process
+
+    def _up(self) -> None:
+        container = self.container
+        if "terminated" in container.state:
+            container.last = container.state
+        container.state = {"running": {"startedAt": timestamp(self._started_at)}}
+        container.started = "startupProbe" not in container.spec
+        container.ready = container.started and "readinessProbe" not in container.spec
 
     def _invocation(self, variables: dict[str, str]) -> Invocation:
         spec, meta = self.container.spec, self._pod.object["metadata"]
@@ -292,6 +342,8 @@ class Runner:
         }
         self._cancel(*list(self._dues))
         self._prober.stop()
+        if self._ending is not None:
+            self._ending.over()
         if self.stopping:
             self._over(ended)
             self._pod.ended(self)
@@ -311,7 +363,7 @@ class Runner:
         self._dues.pop("restart", None)
         self._over(ended)
         self._pod.publish()
-        if not self._restarts(ended["exitCode"]):
+        if not restarts(self._policy, ended["exitCode"]):
             self._pod.ended(self)
             return
         wait = self._crashes.next(at)
@@ -334,12 +386,15 @@ class Runner:
         self._pod.publish()
         self.begin()
 
-    def _kill(self, grace: float) -> None:
+    def _kill(self, grace: float, *, after_others: bool = False) -> None:
+        if self._ending is not None:
+            hook = self._pre_stop if "preStop" in self._hooks else None
+            self._ending.begin(grace, hook, after_others=after_others)
+
+    def _pre_stop(self) -> Script:
         process = self.process
-        if process is None:
-            return
-        self._dues["kill"] = self._node.engine.call_later(grace, lambda: process.exit(137))
-        process.terminate()
+        if process is not None and not (yield from self._run("preStop", process)) and not process.over:
+            self._event("Warning", "FailedPreStopHook", "PreStopHook failed")
 
     # ------------------------------------------------------------------ probes
 
@@ -355,6 +410,7 @@ class Runner:
     def judged(self) -> None:
         """A probe changed what the status tells of the container."""
         self._pod.publish()
+        self._pod.proceed()
 
     def unhealthy(self, kind: str, why: str) -> None:
         """A probe failed once."""
@@ -371,8 +427,7 @@ class Runner:
     # ------------------------------------------------------------------ small
 
     def _event(self, kind: str, reason: str, message: str) -> None:
-        path = f"spec.containers{{{self.container.name}}}"
-        self._node.recorder.event(self._pod.object, kind, reason, message, path)
+        self._node.recorder.event(self._pod.object, kind, reason, message, self.container.path)
 
     def _cancel(self, *names: str) -> None:
         for name in names:

@@ -250,7 +250,7 @@ class Kubelet:
     def _affected(self, effect: Effect) -> None:
         worker = self._workers.get((effect.namespace, effect.pod))
         if worker is not None and effect.kind in probes.FELT:
-            for runner in worker.main:
+            for runner in worker.runners:
                 runner.poke()
         elif worker is not None and effect.kind == "disk-used":
             self._engine.call_later(_HOUSEKEEPING, lambda: self._check_storage(effect))

@@ -17,6 +17,8 @@ class Container:
     """One container of a pod as the kubelet knows it; `state` and `last` are as in its status."""
 
     spec: Object
+    kind: str = "containers"
+    """The field of the pod's spec in which it stands."""
     state: Object = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
     last: Object = field(default_factory=dict)
     ready: bool = False
@@ -32,6 +34,21 @@ class Container:
         """The container's name."""
         name: str = self.spec["name"]
         return name
+
+    @property
+    def path(self) -> str:
+        """Where it stands, as events say it."""
+        return f"spec.{self.kind}{{{self.name}}}"
+
+    @property
+    def is_sidecar(self) -> bool:
+        """True for an init container that goes on running; of others such a policy is refused."""
+        return bool(self.spec.get("restartPolicy") == "Always")
+
+    @property
+    def lets_on(self) -> bool:
+        """True when the init containers behind this one may start."""
+        return self.started if self.is_sidecar else self.exit_code == 0
 
     @property
     def exit_code(self) -> int | None:
@@ -124,7 +141,7 @@ def _conditions(
     now: str,
 ) -> list[Object]:
     old = {condition["type"]: condition for condition in before.get("conditions") or ()}
-    ready = _ready(containers, facts.policy)
+    ready = _ready(containers, [c for c in init if c.is_sidecar], facts.policy)
     values = {
         "PodReadyToStartContainers": _verdict(true=facts.sandbox),
         "Initialized": _initialized(init, facts, ready),
@@ -140,11 +157,13 @@ def _verdict(*, true: bool, reason: str = "", message: str = "") -> tuple[str, s
     return "True" if true else "False", reason, message
 
 
-def _ready(containers: Sequence[Container], policy: str) -> tuple[str, str, str]:
+def _ready(
+    containers: Sequence[Container], sidecars: Sequence[Container], policy: str
+) -> tuple[str, str, str]:
     ended = finished(containers, policy)
-    if ended:
+    if ended and not any("running" in sidecar.state for sidecar in sidecars):
         return _verdict(true=False, reason="PodCompleted" if ended == "Succeeded" else "PodFailed")
-    unready = [container.name for container in containers if not container.ready]
+    unready = [container.name for container in (*sidecars, *containers) if not container.ready]
     if not unready:
         return _verdict(true=True)
     names = " ".join(unready)
@@ -160,7 +179,7 @@ def _initialized(
 ) -> tuple[str, str, str]:
     if facts.initialized:
         return _verdict(true=True, reason="PodCompleted" if ready[1] == "PodCompleted" else "")
-    names = " ".join(container.name for container in init if container.exit_code != 0)
+    names = " ".join(container.name for container in init if not container.lets_on)
     return _verdict(
         true=False,
         reason="ContainersNotInitialized",

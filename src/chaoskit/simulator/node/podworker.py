@@ -37,13 +37,10 @@ class PodWorker:
         policy = spec.get("restartPolicy", "Always")
         init_policy = "OnFailure" if policy != "Never" else "Never"
         self.init = tuple(
-            Runner(node, self, Container(c), lambda code: podstatus.restarts(init_policy, code))
+            Runner(node, self, Container(c, "initContainers"), c.get("restartPolicy") or init_policy)
             for c in spec.get("initContainers") or ()
         )
-        self.main = tuple(
-            Runner(node, self, Container(c), lambda code: podstatus.restarts(policy, code))
-            for c in spec["containers"]
-        )
+        self.main = tuple(Runner(node, self, Container(c), policy) for c in spec["containers"])
         self._policy = policy
         self._node = node
         self._address = address
@@ -52,6 +49,7 @@ class PodWorker:
         self._phase = ""
         self._task: Task | None = None
         self._stopping: float | None = None
+        self._grace = float(spec.get("terminationGracePeriodSeconds", 30))
         self._due: Due | None = None
         self._over = False
         self._failure: tuple[str, str] | None = None
@@ -98,11 +96,10 @@ class PodWorker:
 
     def removed(self) -> None:
         """The object is gone: whatever still runs is killed, and an event tells of it."""
-        for runner in self.main:
+        for runner in self.runners:
             if runner.running and self._stopping is None:
-                path = f"spec.containers{{{runner.container.name}}}"
                 told = f"Stopping container {runner.container.name}"
-                self._node.recorder.event(self.object, "Normal", "Killing", told, path)
+                self._node.recorder.event(self.object, "Normal", "Killing", told, runner.container.path)
         self.vanish()
 
     def vanish(self) -> None:
@@ -145,16 +142,16 @@ class PodWorker:
         """A container has ended for good: the next init container starts, or the pod ends."""
         if self._over:
             return
-        if self._stopping is not None:
-            if not any(r.running for r in self.runners):
-                self._after(_GONE, self._tell_end)
-        elif self._failure is not None:
-            if not any(r.running for r in self.runners):
-                self._after(_CLEANED, self._finish)
-        elif runner in self.init and runner.container.exit_code == 0:
-            self._proceed()
-        elif runner in self.init or self._finished:
-            self._after(_CLEANED, self._finish)
+        if not self._ends:
+            if runner in self.init and not runner.stopping and runner.container.exit_code == 0:
+                self.proceed()
+                return
+            if runner in self.main and not self._finished:
+                return
+        self._end_sidecars()
+        if not any(r.running for r in self.runners):
+            stopped = self._stopping is not None
+            self._after(_GONE if stopped else _CLEANED, self._tell_end if stopped else self._finish)
 
     # ------------------------------------------------------------------ start
 
@@ -167,7 +164,7 @@ class PodWorker:
         yield _SANDBOX + _SCATTER * self._node.engine.random.random()
         self.ip = self._address()
         self._sandbox = True
-        self._proceed()
+        self.proceed()
 
     def _mounted(self) -> Script:
         """Ends once every volume can be mounted; until then events tell which cannot."""
@@ -180,14 +177,22 @@ class PodWorker:
 
     @property
     def _initialized(self) -> bool:
-        return all(runner.container.exit_code == 0 for runner in self.init)
+        """True from then on: a sidecar that starts anew holds nobody up."""
+        return any(r.begun for r in self.main) or all(r.container.lets_on for r in self.init)
 
-    def _proceed(self) -> None:
-        """Starts what is due: the next init container, or all others once those are done."""
-        waiting = next((r for r in self.init if r.container.exit_code != 0), None)
-        for runner in (waiting,) if waiting is not None else self.main:
+    def proceed(self) -> None:
+        """What is due is being started: the next init container, or all others once those let them.
+
+        Of the others, none before the postStart hooks of those that stand before it.
+        """
+        if self._ends or not self._sandbox:
+            return
+        next_init = (next(r for r in self.init if not r.container.lets_on),) if not self._initialized else ()
+        for runner in next_init or self.main:
             if not runner.begun:
                 runner.begin()
+            if runner.holds:
+                return
 
     # ------------------------------------------------------------------ end
 
@@ -219,8 +224,7 @@ class PodWorker:
         self._failure, self._policy = (reason, message), "Never"
         if self._task is not None:
             self._task.cancel()
-        for runner in self.runners:
-            runner.stop(grace)
+        self._stop_all(grace)
 
     def _finish(self) -> None:
         """The pod has ended by itself."""
@@ -237,14 +241,32 @@ class PodWorker:
         if again:
             self._hurry(grace)
             return
-        for runner in self.runners:
-            runner.stop(grace)
+        self._stop_all(grace)
         self.publish()
 
     def _hurry(self, grace: float) -> None:
+        self._grace = grace
         for runner in self.runners:
             if runner.running:
-                runner.stop(grace)
+                runner.stop(grace, after_others=self._outlived(runner))
+
+    def _stop_all(self, grace: float) -> None:
+        self._grace = grace
+        for runner in self.runners:
+            runner.stop(grace, after_others=self._outlived(runner))
+
+    def _outlived(self, runner: Runner) -> bool:
+        """True while a sidecar has to stay for others: those that started after it end before it."""
+        later = self.runners[self.runners.index(runner) + 1 :]
+        return runner.container.is_sidecar and any(r.running for r in later)
+
+    def _end_sidecars(self) -> None:
+        """The pod ends: its sidecars are being stopped, each once all that started after it has ended."""
+        for runner in reversed(self.init):
+            if runner.container.is_sidecar and not runner.stopping:
+                runner.stop(self._grace, after_others=self._outlived(runner))
+            elif not self._outlived(runner):
+                runner.take_turn()
 
     def _tell_end(self) -> None:
         if self._finished and not self._phase:

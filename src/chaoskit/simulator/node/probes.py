@@ -55,7 +55,7 @@ def failure(
         return _http(probe, process, pod_ip, ports, wrong)
     kind = "grpc" if "grpc" in probe else "tcpSocket"
     port = _port((probe.get(kind) or {}).get("port"), ports)
-    if _delay(wrong, kind) > _patience(probe):
+    if delay(wrong, kind) > _patience(probe):
         return f"dial tcp {pod_ip}:{port}: i/o timeout"
     return _refused(pod_ip, port) if process.answers("") is None else None
 
@@ -68,7 +68,7 @@ def _http(
     asked, status, late = (
         f'Get "http://{pod_ip}:{port}{path}"',
         process.answers(path),
-        _delay(wrong, "httpGet"),
+        delay(wrong, "httpGet"),
     )
     if status is None and late <= _patience(probe):
         return f"{asked}: {_refused(pod_ip, port)}"
@@ -85,7 +85,7 @@ def _by_status(status: int) -> str | None:
     return None if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
 
 
-def _delay(wrong: Sequence[Effect], kind: str) -> float:
+def delay(wrong: Sequence[Effect], kind: str) -> float:
     """Seconds that a probe of this kind waits for the network alone; infinite when nothing comes through."""
     whole = [effect for effect in wrong if not effect.peers]
     if any(effect.kind == "network-loss" and effect.amount >= 100 for effect in whole):

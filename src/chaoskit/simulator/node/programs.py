@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.engine import Due, Engine, Script
@@ -256,6 +257,22 @@ def _lines(log: Callable[[str], None]) -> Callable[[str], None]:
     return write
 
 
+def beside(process: Process, words: list[str], **world: Any) -> tuple[Shell, Script]:
+    """A shell beside the container's main process, and `words` as its script; `world` adds to what it has."""
+    proc = {"/proc/1/status": f"Name:\t1\nSigCgt:\t{process.catches_term() << 14:016x}\n"}
+    shell = Shell(
+        World(
+            files=process.files,
+            variables=process.invocation.variables,
+            proc=proc,
+            signal=lambda name: process.terminate() if name == "TERM" else None,
+            **world,
+        ),
+        COMMANDS,
+    )
+    return shell, _script(shell, words)
+
+
 @dataclass(frozen=True, slots=True)
 class Executed:
     """What a command inside a running container did; it took `seconds` of simulated time."""
@@ -270,19 +287,10 @@ def execute(process: Process, words: list[str], read: Callable[[], str | None] =
     """`words` were run beside the container's main process, reading lines of input from `read`."""
     out: list[str] = []
     err: list[str] = []
-    world = World(
-        files=process.files,
-        variables=process.invocation.variables,
-        out=out.append,
-        err=err.append,
-        read=read,
-        proc={"/proc/1/status": f"Name:\t1\nSigCgt:\t{process.catches_term() << 14:016x}\n"},
-        signal=lambda name: process.terminate() if name == "TERM" else None,
-    )
-    shell = Shell(world, COMMANDS)
+    shell, script = beside(process, words, out=out.append, err=err.append, read=read)
     seconds, code = 0.0, 0
     try:
-        for wait in _script(shell, words):
+        for wait in script:
             seconds += wait
             if wait == math.inf:
                 break

@@ -62,6 +62,8 @@ class World:
     """What the kernel tells under ``/proc``."""
     signal: Callable[[str], None] = _no_signal
     """Called with ``TERM`` or ``KILL`` when a command signals process 1."""
+    stranger: int = 127
+    """How a command ends that the shell was not given."""
 
 
 Command = Callable[["Shell", list[str], Write], Script]
@@ -82,6 +84,8 @@ class Shell:
         self.status = 0
         self.background = 0.0
         """Seconds that the command in the background still lives."""
+        self.met_stranger = False
+        """True once it was asked for a command that it was not given."""
 
     def run(self, script: str) -> Script:
         """The script done, as far as it goes; `status` is then the exit code."""
@@ -109,7 +113,10 @@ class Shell:
 
     def _statement(self, statement: Statement) -> Script:
         words = statement.words
-        if words and words[0] in {"while", "until"}:
+        if words[:1] == ["!"]:
+            yield from self._statement(Statement(words[1:]))
+            self.status = int(not self.status)
+        elif words and words[0] in {"while", "until"}:
             yield from self._loop(words)
         elif words and words[0] == "for":
             yield from self._each(words)
@@ -164,8 +171,9 @@ class Shell:
         name, arguments = words[0].rsplit("/", 1)[-1], [self._expanded(w) for w in words[1:]]
         known = self._commands.get(name)
         if known is None:
-            self.world.err(f"sh: {name}: not found\n")
-            self.status = 127
+            self.met_stranger, self.status = True, self.world.stranger
+            if self.status:
+                self.world.err(f"sh: {name}: not found\n")
             return
         self.status = 0
         yield from known(self, arguments, write)
