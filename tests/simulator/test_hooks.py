@@ -142,7 +142,7 @@ def test_a_failed_post_start_hook_kills_its_container_which_starts_again_with_ba
     assert world.ready() == []
 
 
-def test_containers_start_after_the_post_start_hook_of_the_one_before_unless_that_cannot_start() -> None:
+def test_containers_wait_for_the_post_start_hook_of_the_one_before() -> None:
     world = World(count=1)
     for name, image in (("held", "busybox"), ("free", "registry.invalid/none:1")):
         spec = pod_spec(lifecycle={"postStart": {"sleep": {"seconds": 5}}}, image=image)

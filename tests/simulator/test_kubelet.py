@@ -9,6 +9,7 @@ from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_
 
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.effects import Effect, Kind
+from chaoskit.simulator.node import eviction
 from chaoskit.simulator.node.container import BackOff
 from chaoskit.simulator.node.programs import Process
 
@@ -437,18 +438,15 @@ def test_a_node_that_runs_short_says_so_takes_no_more_and_evicts_who_uses_too_mu
 
 
 def test_the_lowest_priority_goes_first_and_what_is_critical_stays() -> None:
-    world = World(count=1)
-    for name, priority in (("system", 2_000_000_000), ("shop", 100), ("batch", -5)):
-        spec = pod_spec(SERVE, resources={"requests": {"memory": "10Mi"}}) | {"priority": priority}
-        world.make("Pod", name, spec)
-    world.run(5)
-    used = {(NAMESPACE, name): (9 - size) * GIB for size, name in enumerate(("system", "shop", "batch"))}
+    pods = {
+        (NAMESPACE, name): {"spec": pod_spec() | {"priority": priority}}
+        for name, priority in (("system", 2_000_000_000), ("shop", 100), ("batch", -5))
+    }
+    used = {key: (9 - size) * GIB for size, key in enumerate(pods)}
     gone = []
-    for _ in range(3):
-        world.kubelet.node_usage("node-1", "memory", 0.0, used)
-        world.run(11)
-        gone = [pod["metadata"]["name"] for pod in world.all("Pod") if pod["status"]["phase"] == "Failed"]
-        used = {key: amount for key, amount in used.items() if key[1] not in gone}
+    while (key := eviction.victim("memory", pods, used)) is not None:
+        gone.append(key[1])
+        del used[key]
     assert gone == ["batch", "shop"]
 
 

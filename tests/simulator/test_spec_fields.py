@@ -2,92 +2,195 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
-from tests.simulator.world import World, pod_spec, workload
+from tests.simulator import (
+    test_containers as containers,
+)  # fmt: skip
+from tests.simulator import (
+    test_controllers_cluster as cluster,
+)
+from tests.simulator import (
+    test_controllers_job as jobs,
+)
+from tests.simulator import (
+    test_controllers_workloads as workloads,
+)
+from tests.simulator import (
+    test_hooks as hooks,
+)
+from tests.simulator import (
+    test_kubelet as kubelet,
+)
+from tests.simulator import (
+    test_pod_fields as fields,
+)
+from tests.simulator import (
+    test_scheduler as scheduler,
+)
+from tests.simulator import (
+    test_sidecars as sidecars,
+)
+from tests.simulator.world import pod_spec
 
-from chaoskit import simulator
-from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.apiserver import typed, unsimulated
 from chaoskit.simulator.apiserver.builtin import BUILT_IN
+from chaoskit.simulator.apiserver.unsimulated import FIELDS
 from chaoskit.simulator.objects import Object
 
-SOURCES = (
-    "controllers/*.py", "node/*.py", "traffic/*.py",
-    "apiserver/admission.py", "apiserver/subresources.py", "apiserver/deletion.py",
-)  # fmt: skip
-"""Who acts on objects."""
 KINDS = {kind.kind: kind for kind in BUILT_IN}
-REFUSED = {
-    **{f"{name}Spec": [path.split(".")[1] for path in kind.unsimulated] for name, kind in KINDS.items()},
-    "PodSpec": unsimulated.POD,
-    "Container": unsimulated.CONTAINER,
-}
-CHANGES_NOTHING = {
+
+
+@pytest.mark.parametrize(
+    ("policy", "found"), [("Never", "spec.preemptionPolicy"), ("PreemptLowerPriority", None)]
+)
+def test_a_pod_that_would_not_have_others_give_way_is_refused(policy: str, found: str | None) -> None:
+    assert unsimulated.field(KINDS["Pod"], {"spec": pod_spec() | {"preemptionPolicy": policy}}) == found
+
+
+PROVEN_BY: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "PodSpec": {
-        # whom a process runs as, and what it sees of its node: there are no processes, but what they do
-        "hostIPC", "hostPID", "hostUsers", "securityContext", "shareProcessNamespace",
-        # names: the network knows services and addresses, from every pod alike
-        "dnsConfig", "dnsPolicy", "enableServiceLinks", "hostAliases", "hostnameOverride",
-        "setHostnameAsFQDN",
-        # images that need no credentials
-        "imagePullSecrets",
-        # refused where it says anything but linux
-        "os",
+        "activeDeadlineSeconds": kubelet.test_a_pod_fails_when_it_has_been_active_for_as_long_as_it_may,
+        "affinity": scheduler.test_required_node_affinity_is_kept,
+        "automountServiceAccountToken":
+            fields.test_a_pod_mounts_the_token_of_its_account_unless_it_does_not_want_it,
+        "containers": hooks.test_containers_wait_for_the_post_start_hook_of_the_one_before,
+        "hostNetwork": fields.test_a_pod_on_the_network_of_its_node_has_the_nodes_address,
+        "hostname": fields.test_the_host_is_called_by_the_pods_name_or_as_it_says,
+        "initContainers": kubelet.test_init_containers_run_one_after_the_other_before_the_rest,
+        "nodeName": kubelet.test_a_node_under_pressure_rejects_what_was_put_on_it_all_the_same,
+        "nodeSelector": scheduler.test_a_node_takes_a_pod_or_says_why_not,
+        "preemptionPolicy": test_a_pod_that_would_not_have_others_give_way_is_refused,
+        "priority": fields.test_a_priority_that_contradicts_its_class_is_forbidden,
+        "priorityClassName": fields.test_a_pod_has_the_number_of_its_priority_class_and_may_say_that_number,
+        "restartPolicy": kubelet.test_a_killed_container_is_restarted_by_its_policy,
+        "schedulerName": fields.test_nobody_places_a_pod_of_another_scheduler_or_one_that_is_held_back,
+        "schedulingGates": fields.test_nobody_places_a_pod_of_another_scheduler_or_one_that_is_held_back,
+        "serviceAccount": fields.test_a_pod_mounts_the_token_of_its_account_unless_it_does_not_want_it,
+        "serviceAccountName": workloads.test_pods_that_may_not_be_made_are_told_of,
+        "terminationGracePeriodSeconds": kubelet.test_a_second_delete_with_less_grace_is_obeyed,
+        "tolerations": scheduler.test_a_node_takes_a_pod_or_says_why_not,
+        "topologySpreadConstraints": scheduler.test_pods_are_spread_as_evenly_as_they_ask,
+        "volumes": kubelet.test_a_pod_does_not_start_without_what_its_volumes_are_made_of,
     },
     "Container": {
-        "securityContext", "stdin", "stdinOnce", "tty", "workingDir",
-        # what a container wrote of its end: programs here write none
-        "terminationMessagePath", "terminationMessagePolicy",
-        # refused where a container would start anew
-        "resizePolicy",
-        # read by the name of its kind
-        "livenessProbe",
+        "args": fields.test_arguments_follow_the_command,
+        "command": containers.test_a_command_logs_and_ends_as_in_a_container,
+        "env": kubelet.test_the_environment_has_the_pods_own_fields,
+        "envFrom": fields.test_the_environment_has_all_of_a_config_map_under_a_prefix,
+        "image": kubelet.test_a_changed_image_restarts_the_container,
+        "imagePullPolicy": fields.test_a_registry_is_asked_at_each_start_if_the_pod_says_so,
+        "lifecycle": hooks.test_a_container_that_its_liveness_probe_condemns_runs_its_hook_too,
+        "livenessProbe": kubelet.test_a_failing_liveness_probe_restarts_the_container,
+        "name": sidecars.test_a_sidecar_starts_before_the_rest_and_goes_on_running,
+        "ports": cluster.test_a_service_knows_its_ready_pods_and_their_named_port,
+        "readinessProbe": kubelet.test_a_probe_waits_for_a_slow_network_as_long_as_it_may,
+        "resources": kubelet.test_a_container_above_its_memory_limit_is_killed,
+        "restartPolicy": sidecars.test_another_restart_policy_of_a_container_is_refused,
+        "startupProbe": kubelet.test_readiness_waits_for_the_startup_probe,
+        "volumeMounts": fields.test_a_pod_mounts_the_token_of_its_account_unless_it_does_not_want_it,
+    },
+    "Probe": {
+        "exec": kubelet.test_a_failing_liveness_probe_restarts_the_container,
+        "failureThreshold": kubelet.test_a_failing_liveness_probe_restarts_the_container,
+        "grpc": kubelet.test_a_probe_waits_for_a_slow_network_as_long_as_it_may,
+        "httpGet": kubelet.test_a_probe_waits_for_a_slow_network_as_long_as_it_may,
+        "initialDelaySeconds": fields.test_a_readiness_probe_asks_when_and_as_often_as_it_says,
+        "periodSeconds": fields.test_a_readiness_probe_asks_when_and_as_often_as_it_says,
+        "successThreshold": fields.test_a_readiness_probe_asks_when_and_as_often_as_it_says,
+        "tcpSocket": kubelet.test_a_probe_waits_for_a_slow_network_as_long_as_it_may,
+        "terminationGracePeriodSeconds": fields.test_a_liveness_probe_may_give_less_time_than_its_pod,
+        "timeoutSeconds": kubelet.test_a_probe_waits_for_a_slow_network_as_long_as_it_may,
+    },
+    "Lifecycle": {
+        "postStart": hooks.test_a_container_runs_for_its_pod_only_after_its_post_start_hook,
+        "preStop": hooks.test_the_grace_period_bounds_a_hook_and_leaves_two_seconds_for_the_process,
+    },
+    "LifecycleHandler": dict.fromkeys(
+        ("exec", "httpGet", "tcpSocket"), hooks.test_a_hook_fails_only_where_that_is_known
+    ) | {"sleep": hooks.test_a_pre_stop_hook_delays_the_end_of_its_container_for_as_long_as_it_takes},
+    "DeploymentSpec": {
+        "minReadySeconds": workloads.test_pods_count_as_available_only_after_the_seconds_asked_for,
+        "paused": workloads.test_a_paused_deployment_is_scaled_but_not_rolled,
+        "progressDeadlineSeconds": workloads.test_a_rollout_stopped_by_its_deadline_goes_on_when_it_can,
+        "replicas": workloads.test_a_paused_deployment_is_scaled_up_from_nothing,
+        "revisionHistoryLimit": workloads.test_only_as_many_old_revisions_are_kept_as_asked,
+        "selector": workloads.test_what_was_orphaned_belongs_to_the_next_of_the_same_selector,
+        "strategy": workloads.test_recreate_lets_the_old_pods_end_before_new_ones_start,
+        "template": workloads.test_undo_takes_the_old_replica_set_up_again_under_a_new_revision,
+    },
+    "StatefulSetSpec": {
+        "minReadySeconds": workloads.test_a_stateful_set_waits_for_the_seconds_asked_for_before_the_next_pod,
+        "podManagementPolicy": workloads.test_pods_of_every_set_are_available_after_the_seconds_asked_for,
+        "replicas": workloads.test_a_stateful_set_starts_its_pods_in_order_and_removes_them_backwards,
+        "revisionHistoryLimit": workloads.test_a_set_keeps_its_templates_and_counts_one_that_comes_back_anew,
+        "selector": workloads.test_what_was_orphaned_belongs_to_the_next_of_the_same_selector,
+        "serviceName": fields.test_pods_of_a_stateful_set_have_its_service_as_subdomain_and_own_claims,
+        "template": workloads.test_a_stateful_set_rolls_from_the_last_pod_to_the_first,
+        "updateStrategy": workloads.test_a_pod_below_the_partition_comes_back_as_it_was,
+        "volumeClaimTemplates":
+            fields.test_pods_of_a_stateful_set_have_its_service_as_subdomain_and_own_claims,
+    },
+    "DaemonSetSpec": {
+        "minReadySeconds":
+            workloads.test_a_daemon_set_waits_for_the_seconds_asked_for_before_the_next_replacement,
+        "revisionHistoryLimit": workloads.test_a_set_keeps_its_templates_and_counts_one_that_comes_back_anew,
+        "selector": workloads.test_what_was_orphaned_belongs_to_the_next_of_the_same_selector,
+        "template": workloads.test_a_daemon_set_replaces_its_pods_one_by_one,
+        "updateStrategy": workloads.test_a_daemon_set_that_surges_is_whole_all_the_time,
+    },
+    "JobSpec": {
+        "activeDeadlineSeconds": jobs.test_a_job_is_ended_by_its_deadline,
+        "backoffLimit": jobs.test_a_failed_pod_is_retried_later_and_later_until_the_limit,
+        "completionMode": jobs.test_an_indexed_job_succeeds_once_for_each_index_lowest_first,
+        "completions": jobs.test_a_job_with_several_completions_runs_as_many_at_once_as_allowed,
+        "manualSelector": fields.test_a_job_whose_selector_is_given_by_hand_keeps_it,
+        "parallelism": jobs.test_a_job_with_several_completions_runs_as_many_at_once_as_allowed,
+        "selector": fields.test_a_job_whose_selector_is_given_by_hand_keeps_it,
+        "suspend": jobs.test_a_suspended_job_starts_nothing,
+        "template": jobs.test_a_job_completes_and_lets_its_pod_go,
+        "ttlSecondsAfterFinished": jobs.test_a_finished_job_lives_as_long_as_it_says,
     },
     "ServiceSpec": {
-        # there is nobody outside of the cluster, and one family of addresses
-        "allocateLoadBalancerNodePorts", "externalIPs", "externalName", "externalTrafficPolicy",
-        "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy", "loadBalancerClass", "loadBalancerIP",
-        "loadBalancerSourceRanges",
-        # of sessionAffinity, which is refused
-        "sessionAffinityConfig",
+        "clusterIP": fields.test_a_service_has_an_address_unless_it_has_one_or_is_a_name_elsewhere,
+        "clusterIPs": fields.test_a_service_has_an_address_unless_it_has_one_or_is_a_name_elsewhere,
+        "ports": cluster.test_a_service_knows_its_ready_pods_and_their_named_port,
+        "publishNotReadyAddresses": cluster.test_a_service_may_tell_of_pods_that_are_not_ready,
+        "selector": cluster.test_a_relabelled_pod_leaves_its_service,
+        "type": fields.test_a_service_has_an_address_unless_it_has_one_or_is_a_name_elsewhere,
     },
-    "ServicePort": {"appProtocol", "nodePort"},
+    "ServicePort": dict.fromkeys(
+        ("name", "port", "protocol", "targetPort"),
+        cluster.test_a_service_knows_its_ready_pods_and_their_named_port,
+    ),
 }  # fmt: skip
-TYPES = (
-    "PodSpec", "Container", "Probe", "DeploymentSpec", "StatefulSetSpec", "DaemonSetSpec", "JobSpec",
-    "ServiceSpec", "ServicePort",
-)  # fmt: skip
+"""The test of each field that is acted on: whoever takes it away has to say what proves the field instead."""
 
 
-def words() -> Iterator[str]:
-    """The texts in the code that acts on objects."""
-    folder = Path(simulator.__file__).parent
-    for pattern in SOURCES:
-        for source in folder.glob(pattern):
-            for node in ast.walk(ast.parse(source.read_text())):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield node.value
+@pytest.mark.parametrize("name", FIELDS)
+def test_each_field_is_acted_on_refused_or_changes_nothing(name: str) -> None:
+    known = FIELDS[name]
+    assert set(PROVEN_BY[name]) == known.acted_on
+    assert known.acted_on | known.idle <= set(typed.types()[name])
+    assert not known.acted_on & known.idle
 
 
-@pytest.fixture(scope="module")
-def read() -> frozenset[str]:
-    return frozenset(words())
+@pytest.mark.parametrize(
+    ("field", "proof"), [(field, proof) for tests in PROVEN_BY.values() for field, proof in tests.items()]
+)
+def test_the_test_of_a_field_names_it_or_its_helpers_do(field: str, proof: Callable[..., Any]) -> None:
+    assert proof.__name__.startswith("test_")
+    named = (proof.__globals__.get(name) for name in proof.__code__.co_names)
+    helpers = [helper for helper in named if inspect.isfunction(helper)]
+    said = "".join(inspect.getsource(function) for function in (proof, *helpers))
+    assert re.search(rf"\b{field}\b", said), f"{proof.__name__} tells nothing of {field}"
 
 
-@pytest.mark.parametrize("name", TYPES)
-def test_each_field_is_acted_on_or_refused_or_changes_nothing(name: str, read: frozenset[str]) -> None:
-    refused, idle = REFUSED.get(name, ()), CHANGES_NOTHING.get(name, set())
-    fields = set(typed.types()[name])
-    assert sorted(fields - read - set(refused) - idle) == []
-    assert sorted(idle - fields) == []
-    assert sorted(idle & (read | set(refused))) == []
-
-
-@pytest.mark.parametrize("name", unsimulated.POD)
+@pytest.mark.parametrize("name", unsimulated.refused("PodSpec"))
 def test_a_field_of_pods_that_is_not_simulated_is_found_in_pods_and_templates(name: str) -> None:
     spec = pod_spec() | {name: {"any": "thing"}}
     assert unsimulated.field(KINDS["Pod"], {"spec": spec}) == f"spec.{name}"
@@ -98,7 +201,7 @@ def test_a_field_of_pods_that_is_not_simulated_is_found_in_pods_and_templates(na
 @pytest.mark.parametrize(
     ("part", "found"),
     [
-        *(({name: "any"}, name) for name in unsimulated.CONTAINER),
+        *(({name: "any"}, name) for name in unsimulated.refused("Container")),
         ({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]}, "resizePolicy"),
         ({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}, None),
         ({"ports": [{"containerPort": 80, "hostPort": 80}]}, "ports.hostPort"),
@@ -114,22 +217,6 @@ def test_a_field_of_containers_that_is_not_simulated_is_found(kind: str, part: O
     assert path == (f"spec.{kind}[0].{found}" if found else None)
 
 
-def test_nobody_places_a_pod_of_another_scheduler() -> None:
-    world = World(count=1)
-    world.make("Pod", "theirs", pod_spec() | {"schedulerName": "theirs"})
-    world.make("Pod", "ours", pod_spec())
-    world.run(20)
-    assert world.ready() == ["ours"]
-    assert "nodeName" not in world.get("Pod", "theirs")["spec"]
-
-
-@pytest.mark.parametrize(
-    ("policy", "found"), [("Never", "spec.preemptionPolicy"), ("PreemptLowerPriority", None)]
-)
-def test_a_pod_that_would_not_have_others_give_way_is_refused(policy: str, found: str | None) -> None:
-    assert unsimulated.field(KINDS["Pod"], {"spec": pod_spec() | {"preemptionPolicy": policy}}) == found
-
-
 @pytest.mark.parametrize(
     ("name", "refused"), [(None, False), ("", False), ("standard", False), ("fast", True)]
 )
@@ -141,27 +228,3 @@ def test_a_claim_of_another_storage_class_than_the_default_is_refused(
     assert path == ("spec.storageClassName" if refused else None)
     path = unsimulated.field(KINDS["StatefulSet"], {"spec": {"volumeClaimTemplates": [claim]}})
     assert path == ("spec.volumeClaimTemplates" if refused else None)
-
-
-@pytest.mark.parametrize(
-    ("name", "priority"),
-    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000), ("", 0)],
-)
-def test_a_pod_has_the_number_of_its_priority_class(name: str, priority: int) -> None:
-    world = World(count=1)
-    made = world.make("Pod", "p", pod_spec() | {"priorityClassName": name})
-    assert made["spec"]["priority"] == priority
-
-
-def test_a_pod_of_a_priority_class_that_is_not_there_is_forbidden_and_its_template_is_not() -> None:
-    world = World(count=1)
-    why = "is forbidden: no PriorityClass with name urgent was found"
-    with pytest.raises(ApiError, match=f'pods "p" {why}') as refused:
-        world.make("Pod", "p", pod_spec() | {"priorityClassName": "urgent"})
-    assert refused.value.code == 403
-    spec = workload("web", 1)
-    spec["template"]["spec"]["priorityClassName"] = "urgent"
-    world.make("ReplicaSet", "web", spec)
-    world.run(5)
-    assert world.all("Pod") == ()
-    assert why in world.messages("web", "FailedCreate")[0]

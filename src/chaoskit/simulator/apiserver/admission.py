@@ -11,8 +11,8 @@ from chaoskit.simulator.apiserver.store import Store
 from chaoskit.simulator.objects import Object, dig, suffix
 
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
-_PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
-"""The classes that every cluster has; others are not served, so there are none."""
+_PRIORITIES = {"": 0, "system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+"""By class: those that every cluster has, and none. Others are not served, so there are no more."""
 _EVICTING_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
@@ -83,11 +83,16 @@ class Admission:
     @staticmethod
     def _give_priority(resource: Resource, pod: Object) -> None:
         spec, metadata = pod["spec"], pod["metadata"]
-        name = spec.get("priorityClassName")
-        if name and name not in _PRIORITIES:
+        name, why = spec.get("priorityClassName") or "", ""
+        priority = _PRIORITIES.get(name)
+        given = spec.setdefault("priority", priority)
+        if priority is None:
             why = f"no PriorityClass with name {name} was found"
+        elif given != priority:
+            why = f"the integer value of priority ({given}) must not be provided in pod spec; priority "
+            why += f"admission controller computed {priority} from the given PriorityClass name"
+        if why:
             raise apierrors.forbidden(resource, metadata.get("generateName") or metadata["name"], why)
-        spec.setdefault("priority", _PRIORITIES.get(name or "", 0))
         spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
     def _mount_token(self, resource: Resource, pod: Object) -> None:

@@ -33,12 +33,12 @@ FIELDS: Mapping[str, Fields] = {
     "PodSpec": _fields(
         "activeDeadlineSeconds affinity automountServiceAccountToken containers hostNetwork hostname "
         "initContainers nodeName nodeSelector preemptionPolicy priority priorityClassName restartPolicy "
-        "schedulerName schedulingGates serviceAccount serviceAccountName subdomain "
+        "schedulerName schedulingGates serviceAccount serviceAccountName "
         "terminationGracePeriodSeconds tolerations topologySpreadConstraints volumes",
         # whom a process runs as, and what it sees of its node: there are no processes, but what they do
         "hostIPC hostPID hostUsers securityContext shareProcessNamespace",
         # names: the network knows services and addresses, from every pod alike
-        "dnsConfig dnsPolicy enableServiceLinks hostAliases hostnameOverride setHostnameAsFQDN",
+        "dnsConfig dnsPolicy enableServiceLinks hostAliases hostnameOverride setHostnameAsFQDN subdomain",
         # images that need no credentials
         "imagePullSecrets",
         # refused where it says anything but linux
