@@ -63,9 +63,11 @@ class Handlers:
         """What the verb does to the resource; refusals are raised."""
         if route.subresource:
             return self._below(request, route, resource)
-        return self._done(self._ITSELF.get((request.method, bool(route.name))), request, route, resource)
+        return self._dispatch(self._ITSELF.get((request.method, bool(route.name))), request, route, resource)
 
-    def _done(self, handler: Handler | None, request: Request, route: Route, resource: Resource) -> Answer:
+    def _dispatch(
+        self, handler: Handler | None, request: Request, route: Route, resource: Resource
+    ) -> Answer:
         if handler is None:
             raise apierrors.method_not_allowed()
         return handler(self, request, route, resource)
@@ -213,7 +215,7 @@ class Handlers:
                 raise apierrors.no_such_resource()
             raise apierrors.not_found(resource, route.name)
         handler = self._BELOW[route.subresource].get(request.method)
-        return self._done(handler, request, route, resource)
+        return self._dispatch(handler, request, route, resource)
 
     def _scale(self, _: Request, route: Route, resource: Resource) -> Answer:
         with self._machinery.engine.lock:

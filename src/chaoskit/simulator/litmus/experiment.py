@@ -12,7 +12,7 @@ from chaoskit.simulator.litmus.kinds import ENGINE, SIGTERM, truth
 from chaoskit.simulator.litmus.results import Written
 from chaoskit.simulator.litmus.status import until_whole
 from chaoskit.simulator.litmus.verdicts import End, judge
-from chaoskit.simulator.litmus.watch import Phase, ProbeStoppedError, Watch
+from chaoskit.simulator.litmus.watch import Phase, Probes, ProbeStoppedError
 
 _UNTIL_RESULT = 6.1
 """Seconds from the container's start until the ChaosResult is there: three slow reads."""
@@ -26,7 +26,7 @@ class Experiment:
 
     def __init__(self, me: Inside) -> None:
         self._me = me
-        self._probes = Watch(me)
+        self._probes = Probes(me)
         self._phase = "PreChaos"
         self._chaos = Chaos(me, self._begin_probes)
 

@@ -21,7 +21,7 @@ class ProbeStoppedError(Exception):
     """A probe with stopOnFailure did not hold."""
 
 
-class Watch:
+class Probes:
     """What an experiment's probes say; `read` tells which there are."""
 
     def __init__(self, me: Inside) -> None:
