@@ -157,6 +157,7 @@ def test_containers_wait_for_the_post_start_hook_of_the_one_before() -> None:
 
 def test_a_container_that_ends_during_its_post_start_hook_starts_again() -> None:
     world = hooked(["sh", "-c", "sleep 2; exit 1"], postStart={"sleep": {"seconds": 5}})
+    world.run(2)
     world.until(lambda: world.container("cart")["restartCount"] == 1, 10)
     assert world.container("cart")["lastState"]["terminated"]["exitCode"] == 1
     assert "FailedPostStartHook" not in world.reasons("cart")

@@ -353,6 +353,23 @@ def test_a_proxy_before_the_port_of_a_probe_answers_it(kind: Kind, amount: float
     assert world.container("cart")["ready"]
 
 
+def test_a_probe_meets_a_proxy_that_hits_a_part_of_the_requests_as_often_as_that_says() -> None:
+    world = World(count=1)
+    probe = {"httpGet": {"port": 80}, "periodSeconds": 1, "failureThreshold": 1}
+    world.pod("cart", SERVE, readinessProbe=probe)
+    world.run(3)
+    proxy = Effect("http-status", NAMESPACE, "cart", 503, ("|80",), share=0.3)
+    world.effects.start(proxy)
+    ready = []
+    for _ in range(200):
+        world.run(1)
+        ready.append(world.container("cart")["ready"])
+    assert ready.count(False) == pytest.approx(60, abs=20)
+    world.effects.end(proxy)
+    world.run(2)
+    assert world.container("cart")["ready"]
+
+
 def test_a_steady_pod_costs_no_work() -> None:
     world = World()
     world.pod("cart", SERVE, readinessProbe={"httpGet": {"port": 80}, "periodSeconds": 1})

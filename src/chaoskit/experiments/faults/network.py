@@ -33,6 +33,10 @@ from chaoskit.experiments.faults.parts import (
     whole,
 )
 
+_ALL_BUT = (
+    "all but these are allowed; a CIDR needs litmus-go #772 (September 2025; which release had it first is "
+    "not known), without which the network policy is invalid"
+)
 SCOPING = ("DESTINATION_HOSTS", "DESTINATION_IPS", "DESTINATION_PORTS", "SOURCE_PORTS")
 """ENV that keep a network fault to part of a pod's traffic; each is a filter of its own: any of them hits."""
 
@@ -133,7 +137,7 @@ FAULTS = (
             text("podSelector", "POD_SELECTOR", "", "peers still allowed", LABELS, "app=db"),
             text("namespaceSelector", "NAMESPACE_SELECTOR", "", "namespaces still allowed", LABELS, "team=a"),
             replace(  # they are what a NetworkPolicy leaves out of 0.0.0.0/0: no ports, no IPv6
-                text("addresses", "DESTINATION_IPS", "", "all but these are allowed", NETWORKS, "10.0.0.0/8"),
+                text("addresses", "DESTINATION_IPS", "", _ALL_BUT, NETWORKS, "10.0.0.0/8"),
                 unit="IPv4 addresses or CIDRs, without ports",
             ),
             replace(

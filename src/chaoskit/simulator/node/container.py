@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chaoskit.simulator.api import Api, Object
-from chaoskit.simulator.effects import Effects
+from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Due, Engine, Script, Task
 from chaoskit.simulator.node import hooks, images, probes
 from chaoskit.simulator.node.ending import Ending
@@ -226,9 +226,7 @@ class Runner:
 
     def _run(self, name: str, process: Process) -> Generator[float, None, bool]:
         """A hook has run; False when it failed, or the process ended before it."""
-        meta = self._pod.object["metadata"]
-        in_force = self._node.effects.on(meta["namespace"], meta["name"])
-        passed = yield from hooks.run(self._hooks[name], process, in_force)
+        passed = yield from hooks.run(self._hooks[name], process, self._felt())
         return passed and not process.over
 
     def _pull(self) -> Script:
@@ -398,14 +396,26 @@ class Runner:
 
     # ------------------------------------------------------------------ probes
 
+    @property
+    def is_fickle(self) -> bool:
+        """True while something hits a part of what the pod is asked."""
+        return any(effect.share < 1 for effect in self._in_force())
+
+    def _in_force(self) -> tuple[Effect, ...]:
+        meta = self._pod.object["metadata"]
+        return self._node.effects.on(meta["namespace"], meta["name"])
+
+    def _felt(self) -> list[Effect]:
+        """What hits one connection of the kubelet: of an effect with a share, as often as that says."""
+        chance = self._node.engine.random.random
+        return [effect for effect in self._in_force() if effect.share >= 1 or chance() < effect.share]
+
     def failure(self, probe: Object) -> str | None:
         """Why a probe fails now; None when it passes."""
         if self.process is None:
             return "container is not running"
-        meta = self._pod.object["metadata"]
-        in_force = self._node.effects.on(meta["namespace"], meta["name"])
         ports = self.container.spec.get("ports") or []
-        return probes.failure(probe, self.process, self._pod.ip, ports, in_force)
+        return probes.failure(probe, self.process, self._pod.ip, ports, self._felt())
 
     def judged(self) -> None:
         """A probe changed what the status tells of the container."""

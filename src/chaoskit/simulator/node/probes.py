@@ -44,7 +44,7 @@ def failure(
 ) -> str | None:
     """Why the probe fails now, as the Unhealthy event says it; None when it passes.
 
-    Of what is `wrong` with the pod, it feels what hits all its traffic, and a proxy that hits all requests.
+    Of what is `wrong` with the pod, it feels what hits all its traffic, and a proxy before its port.
     """
     if process.over:
         return "container is not running"
@@ -72,7 +72,7 @@ def _http(
     )
     if status is None and late <= _patience(probe):
         return f"{asked}: {_refused(pod_ip, port)}"
-    proxy = [e for e in wrong if e.kind.startswith("http-") and e.share >= 1 and f"|{port}" in e.peers]
+    proxy = [e for e in wrong if e.kind.startswith("http-") and f"|{port}" in e.peers]
     late += sum(effect.amount for effect in proxy if effect.kind == "http-latency")
     if status is None or status >= 600 or late > _patience(probe):
         return f"{asked}: {_TOO_LATE}"
@@ -117,6 +117,11 @@ class Subject(Protocol):
     @property
     def running(self) -> bool:
         """True while its process lives."""
+        ...
+
+    @property
+    def is_fickle(self) -> bool:
+        """True while a probe may pass at one turn and fail at the next."""
         ...
 
     def failure(self, probe: Object) -> str | None:
@@ -203,7 +208,7 @@ class Prober:
         verdict = tally.verdict(probe)
         if verdict is not None:
             self._judge(kind, passed=verdict)
-        if verdict is not True and kind in self._tallies:
+        if (verdict is not True or self._subject.is_fickle) and kind in self._tallies:
             self._later(kind)
 
     def _judge(self, kind: str, *, passed: bool) -> None:
