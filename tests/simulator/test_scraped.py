@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +17,7 @@ from chaoskit.adapters.prometheus import PrometheusMetrics
 from chaoskit.clock import WallClock
 from chaoskit.ports.metrics import Signal
 from chaoskit.signals import CATALOGUE
+from chaoskit.signals.promql import windows
 from chaoskit.signals.rules import groups
 from chaoskit.simulator.cluster import SimulatedCluster
 from chaoskit.simulator.effects import Effect
@@ -26,8 +29,14 @@ KEYS = {
     "edge": ("namespace", "source", "workload"),
     "node": ("node",),
 }
-FILLED = 66
-"""Seconds after which a window of one minute holds nothing but scrapes of what is wrong."""
+WINDOW = 45
+"""Seconds that rates look back on here: four samples of the simulator's own, with which they are compared.
+
+The shipped rules look back on one or two minutes, so that they hold four scrapes of an application that is
+scraped each 30 s. Scraped each second, 45 s hold ten times as many, and fill sooner.
+"""
+FILLED = WINDOW + 4
+"""Seconds of scraping after which such a window is full."""
 STEPS = 6
 """Of the simulator's own samples: two that follow each other must agree."""
 LATER = 2
@@ -60,24 +69,34 @@ def passed(simulated: SimulatedCluster, at: float) -> bool:
     return simulated.engine.now() > at
 
 
+def disturb(simulated: SimulatedCluster) -> None:
+    """Something is wrong with all pods of some workloads: the median of a part would be either's."""
+    for app, kind, amount in DISTURBED:
+        for pod in simulated.api.list("Pod", "shop", f"app={app}"):
+            simulated.effects.start(Effect(kind, "shop", pod["metadata"]["name"], amount))
+
+
+def shortened() -> str:
+    """The shipped rules, evaluated each second over `WINDOW`; `windows` tells that no range was missed."""
+    rules = [{**group, "interval": "1s"} for group in groups(SIGNALS)["groups"]]
+    text = re.sub(r"\[[12]m\]", f"[{WINDOW}s]", json.dumps({"groups": rules}))
+    assert set(windows(text)) == {WINDOW, 300}  # an increase over five minutes stays one
+    return text
+
+
 @pytest.mark.real
 @pytest.mark.timeout(300)
 def test_every_signal_is_what_a_real_one_makes_of_its_scrapes_while_something_is_wrong(
     real_prometheus: Callable[..., PrometheusServer],
 ) -> None:
-    # all is scraped each second: a minute holds more of an application than two do at its usual 30 s
-    rules = [{**group, "interval": "1s"} for group in groups(SIGNALS)["groups"]]
-    text = json.dumps({"groups": rules}).replace("[2m]", "[1m]")
     with SimulatedCluster(rate=1.0, history=timedelta(minutes=5)) as simulated:
-        for app, kind, amount in DISTURBED:
-            for pod in simulated.api.list(
-                "Pod", "shop", f"app={app}"
-            ):  # the median of some would be either's
-                simulated.effects.start(Effect(kind, "shop", pod["metadata"]["name"], amount))
+        disturb(simulated)
         target = simulated.prometheus_url.removeprefix("http://")
         job = {"job_name": "simulator", "honor_labels": True, "static_configs": [{"targets": [target]}]}
         scraping = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": [job]}
-        server = real_prometheus("\n".join(f"{key}: {json.dumps(it)}" for key, it in scraping.items()), text)
+        server = real_prometheus(
+            "\n".join(f"{key}: {json.dumps(it)}" for key, it in scraping.items()), shortened()
+        )
         signals, now = simulated.shop.signals, simulated.engine.now
         first = signals.step + 1 + int((now() + FILLED - signals.time_of(signals.step)) // 15)
         with (
@@ -89,6 +108,7 @@ def test_every_signal_is_what_a_real_one_makes_of_its_scrapes_while_something_is
                 at = signals.time_of(step) + LATER
                 until(partial(passed, simulated, at + 0.5), 120, "time stands still")
                 complaints = far(own, real, datetime.fromtimestamp(at, UTC))
+                print(step, first, time.monotonic(), complaints)
                 agreed = 0 if complaints else agreed + 1
                 if agreed == 2:
                     return
