@@ -185,8 +185,8 @@ def test_each_field_is_acted_on_refused_or_changes_nothing(name: str) -> None:
 def test_the_test_of_a_field_names_it_or_its_helpers_do(field: str, proof: Callable[..., Any]) -> None:
     assert proof.__name__.startswith("test_")
     named = (proof.__globals__.get(name) for name in proof.__code__.co_names)
-    helpers = [helper for helper in named if inspect.isfunction(helper)]
-    said = "".join(inspect.getsource(function) for function in (proof, *helpers))
+    functions: list[Callable[..., Any]] = [proof, *(each for each in named if inspect.isfunction(each))]
+    said = "".join(map(inspect.getsource, functions))
     assert re.search(rf"\b{field}\b", said), f"{proof.__name__} tells nothing of {field}"
 
 
