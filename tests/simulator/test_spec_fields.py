@@ -171,6 +171,25 @@ PROVEN_BY: Mapping[str, Mapping[str, Callable[..., Any]]] = {
 """The test of each field that is acted on: whoever takes it away has to say what proves the field instead."""
 
 
+def refused(name: str) -> list[str]:
+    known = FIELDS[name]
+    return sorted(set(typed.types()[name]) - known.acted_on - known.idle)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "path"),
+    [
+        ("Pod", {"containers": [{"livenessProbe": {"new": 1}}]}, "spec.containers[0].livenessProbe.new"),
+        ("Pod", {"new": 1}, "spec.new"),
+        ("Deployment", {"new": 0}, "spec.new"),
+        ("Service", {"ports": [{"new": 1}]}, "spec.ports.new"),
+        ("Job", {"backoffLimitPerIndex": 0}, "spec.backoffLimitPerIndex"),
+    ],
+)
+def test_a_field_that_is_not_known_is_refused(kind: str, spec: Object, path: str) -> None:
+    assert unsimulated.field(KINDS[kind], {"spec": spec}) == path
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_each_field_is_acted_on_refused_or_changes_nothing(name: str) -> None:
     known = FIELDS[name]
@@ -190,7 +209,7 @@ def test_the_test_of_a_field_names_it_or_its_helpers_do(field: str, proof: Calla
     assert re.search(rf"\b{field}\b", said), f"{proof.__name__} tells nothing of {field}"
 
 
-@pytest.mark.parametrize("name", unsimulated.refused("PodSpec"))
+@pytest.mark.parametrize("name", refused("PodSpec"))
 def test_a_field_of_pods_that_is_not_simulated_is_found_in_pods_and_templates(name: str) -> None:
     spec = pod_spec() | {name: {"any": "thing"}}
     assert unsimulated.field(KINDS["Pod"], {"spec": spec}) == f"spec.{name}"
@@ -201,7 +220,7 @@ def test_a_field_of_pods_that_is_not_simulated_is_found_in_pods_and_templates(na
 @pytest.mark.parametrize(
     ("part", "found"),
     [
-        *(({name: "any"}, name) for name in unsimulated.refused("Container")),
+        *(({name: "any"}, name) for name in refused("Container")),
         ({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]}, "resizePolicy"),
         ({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}, None),
         ({"ports": [{"containerPort": 80, "hostPort": 80}]}, "ports.hostPort"),

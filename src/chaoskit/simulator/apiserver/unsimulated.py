@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from chaoskit.simulator.apiserver import typed
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.objects import Object, dig
 
@@ -23,6 +21,11 @@ class Fields:
 
     acted_on: frozenset[str]
     idle: frozenset[str] = frozenset()
+
+    def unknown(self, item: Mapping[str, Any]) -> Iterator[str]:
+        """The other fields, those that say something in `item`."""
+        names = (name for name in item if name not in self.acted_on and name not in self.idle)
+        return (name for name in names if item[name] not in _SAYS_NOTHING)
 
 
 def _fields(acted_on: str, *idle: str) -> Fields:
@@ -88,13 +91,6 @@ FIELDS: Mapping[str, Fields] = {
 }
 
 
-@cache
-def refused(kind: str) -> tuple[str, ...]:
-    """The fields of a type in `FIELDS` that none may set."""
-    known = FIELDS[kind]
-    return tuple(sorted(set(typed.types()[kind]) - known.acted_on - known.idle))
-
-
 def field(resource: Resource, obj: Object) -> str | None:
     """The path of the first field of such an object that is not simulated; None without one."""
     pod = dig(obj, *resource.template) if resource.template else None
@@ -107,7 +103,9 @@ def _in_spec(resource: Resource, obj: Object) -> Iterator[str]:
     kind = f"{resource.kind}Spec"
     if resource.schema is None and kind in FIELDS:
         spec = obj.get("spec") or {}
-        yield from (f"spec.{name}" for name in refused(kind) if spec.get(name) not in _SAYS_NOTHING)
+        yield from _unknown(kind, spec, "spec")
+        for port in spec.get("ports") or ():
+            yield from _unknown("ServicePort", port, "spec.ports")
 
 
 def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -116,7 +114,7 @@ def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
         yield from _set_in(terms or (), _TERM, f"{path}.affinity.{kind}")
     spread = spec.get("topologySpreadConstraints") or ()
     yield from _set_in(spread, _CONSTRAINT, f"{path}.topologySpreadConstraints")
-    yield from _set_in([spec], refused("PodSpec"), path)
+    yield from _unknown("PodSpec", spec, path)
     if dig(spec, "os", "name") not in {None, "linux"}:
         yield f"{path}.os"
     if spec.get("preemptionPolicy") not in {None, "PreemptLowerPriority"}:
@@ -130,7 +128,7 @@ def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _in_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
-    yield from _set_in([container], refused("Container"), path)
+    yield from _unknown("Container", container, path)
     if any(
         policy.get("restartPolicy") == "RestartContainer" for policy in container.get("resizePolicy") or ()
     ):
@@ -138,20 +136,30 @@ def _in_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
     yield from _set_in(container.get("ports") or (), ("hostPort",), f"{path}.ports")
     sources = [item.get("valueFrom") or {} for item in container.get("env") or ()]
     yield from _set_in(sources, ("resourceFieldRef",), f"{path}.env.valueFrom")
-    lifecycle = container.get("lifecycle") or {}
-    yield from _set_in([lifecycle], refused("Lifecycle"), f"{path}.lifecycle")
+    for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
+        yield from _unknown("Probe", container.get(kind) or {}, f"{path}.{kind}")
+    if container.get("lifecycle"):
+        yield from _in_lifecycle(container["lifecycle"], f"{path}.lifecycle")
+
+
+def _in_lifecycle(lifecycle: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield from _unknown("Lifecycle", lifecycle, path)
     for name in ("postStart", "preStop"):
-        yield from _in_hook(lifecycle.get(name) or {}, f"{path}.lifecycle.{name}")
+        yield from _in_hook(lifecycle.get(name) or {}, f"{path}.{name}")
 
 
 def _in_hook(hook: Mapping[str, Any], path: str) -> Iterator[str]:
     """A hook that asks somebody else, or takes as long as other programs want, cannot be simulated."""
-    yield from _set_in([hook], refused("LifecycleHandler"), path)
+    yield from _unknown("LifecycleHandler", hook, path)
     if dig(hook, "httpGet", "host"):
         yield f"{path}.httpGet.host"
     command = " ".join(dig(hook, "exec", "command") or ())
     if _UNCLEAR.search(command):
         yield f"{path}.exec.command"
+
+
+def _unknown(kind: str, item: Mapping[str, Any], path: str) -> Iterator[str]:
+    return (f"{path}.{name}" for name in FIELDS[kind].unknown(item))
 
 
 def _set_in(items: Iterable[Mapping[str, Any]], names: tuple[str, ...], path: str) -> Iterator[str]:
