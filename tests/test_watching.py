@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -24,6 +24,7 @@ class Watched:
     def __init__(self, **ends: Exception) -> None:
         self.ends = ends
         self.open = 0
+        self.leave: Callable[[], object] = lambda: None
 
     def watch(self, kind: Kind, namespace: str = "", *, stop: threading.Event, **_: Any) -> Iterator[Change]:
         self.open += 1
@@ -31,6 +32,7 @@ class Watched:
         if kind.plural in self.ends:
             raise self.ends[kind.plural]
         stop.wait()
+        self.leave()
         self.open -= 1
 
 
@@ -51,6 +53,15 @@ def test_when_left_every_watch_has_ended() -> None:
         assert stream.next(5) is not None
         assert cluster.open == 2
     assert cluster.open == 0
+
+
+def test_who_lets_them_linger_does_not_wait_until_they_have_ended() -> None:
+    cluster, free = Watched(), threading.Event()
+    cluster.leave = free.wait
+    with Watching(cast("Cluster", cluster), (PODS,), WallClock(), linger=True) as stream:
+        assert stream.next(5) is not None
+    assert cluster.open == 1
+    free.set()
 
 
 @pytest.mark.parametrize("error", [Forbidden("not yours"), KeyError("metadata"), OSError("cut")])

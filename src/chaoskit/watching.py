@@ -32,11 +32,17 @@ class Sighting:
 
 
 class Watching:
-    """A context in which every interest is watched; one thread each, ended and joined on the way out."""
+    """A context in which every interest is watched; one thread each, ended and joined on the way out.
 
-    def __init__(self, cluster: Cluster, interests: Iterable[Interest], clock: Clock) -> None:
+    With `linger` they are told to end, and nobody waits until they have.
+    """
+
+    def __init__(
+        self, cluster: Cluster, interests: Iterable[Interest], clock: Clock, *, linger: bool = False
+    ) -> None:
         self._cluster = cluster
         self._clock = clock
+        self._linger = linger
         # no SimpleQueue: its `get` never ends when the time is over before the wait begins (CPython 3.11)
         self._queue: queue.Queue[Sighting | Exception] = queue.Queue()
         self._stop = threading.Event()
@@ -56,7 +62,7 @@ class Watching:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        for thread in self._threads:
+        for thread in () if self._linger else self._threads:
             thread.join(timeout=5)
 
     def next(self, seconds: float) -> Sighting | None:

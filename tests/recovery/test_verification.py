@@ -127,11 +127,11 @@ def test_time_in_which_nothing_was_seen_puts_the_deadline_off() -> None:
     assert (at, never.answer) == (70, Answer.UNKNOWN)  # a minute more at most
 
 
-def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None) -> Verdict:
-    """Whether cart stood well for five seconds within thirty."""
+def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None, seconds: float = 5) -> Verdict:
+    """Whether cart stood well for so many seconds within thirty."""
     return holding.hold(
         cluster, cluster.clock, (made.ref("cart"),),
-        seconds=5, deadline=Deadline(cluster.clock, 30), stop=threading.Event(), keep=keep,
+        seconds=seconds, deadline=Deadline(cluster.clock, 30), stop=threading.Event(), keep=keep,
     )  # fmt: skip
 
 
@@ -143,6 +143,12 @@ def watched() -> Watched:
 def test_what_stands_well_for_long_enough_is_proven(watched: Watched) -> None:
     found = _hold(watched)
     assert (found.answer, found.words) == (Answer.YES, "2 of 2 ready for 5 s")
+
+
+def test_it_is_proven_at_the_very_moment_at_which_it_has_held_for_long_enough(watched: Watched) -> None:
+    found = _hold(watched, seconds=5.2)
+    assert found.at is not None
+    assert watched.clock.now() == found.at + timedelta(seconds=5.2)
 
 
 def test_what_began_to_hold_in_time_may_hold_on_after_it(watched: Watched) -> None:

@@ -16,6 +16,7 @@ from chaoskit.acts.rescue import rescue
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, Interrupted, Refused, TakenOver
 from chaoskit.events import Mark
+from chaoskit.governor import Governor
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.notifier import Notice, Severity
@@ -109,14 +110,14 @@ class _Recovery:
         if not plan.acts:
             return self._climb(plan, None)
         self._provable(plan)
-        self._admitted(plan)
+        governor = self._admitted(plan)
         if asks(plan, self.reach):
             self._approved(plan)
             if self._proof(plan).healed():
                 return Outcome.HEALED, "the symptom went away while a person was asked"
             self.issue = replace(self.issue, at=self.reach.clock.now())  # it is still there: seen anew
-            self._admitted(plan)
-        self._warn_of_what_guards_cannot_see(plan)
+            governor = self._admitted(plan)
+        self._warn_of_what_guards_cannot_see(plan, governor)
         ledger = Ledger.open(
             self.reach.cluster,
             self.reach.clock,
@@ -146,22 +147,24 @@ class _Recovery:
     def _judges(self) -> str:
         return "alerts" if self.issue.alerts_alone else "signals"
 
-    def _admitted(self, plan: Plan) -> None:
-        """Every guard lets the plan pass now; a dead process that stood in the way was cleared away first."""
+    def _admitted(self, plan: Plan) -> Governor:
+        """Every guard lets the plan pass now, as this one saw things; a dead process in the way is cleared."""
         try:
-            self._asked(plan)
+            return self._asked(plan)
         except Refused as error:
             if error.guard not in {"busy", "interlock"} or not self._rescued():
                 raise
-            self._asked(plan)
+            return self._asked(plan)
 
-    def _asked(self, plan: Plan) -> None:
-        admission.admit(plan, self.reach.governor, drill=self.options.drill)
-        self._rested(plan)
+    def _asked(self, plan: Plan) -> Governor:
+        governor = self.reach.governor.glance()
+        admission.admit(plan, governor, drill=self.options.drill)
+        self._rested(plan, governor)
+        return governor
 
-    def _rested(self, plan: Plan) -> None:
+    def _rested(self, plan: Plan, governor: Governor) -> None:
         """What ended since the plan was made does not forbid it: somebody else may have been faster."""
-        past = ledgered(self.reach.governor.accounts(self.issue.target.namespace))
+        past = ledgered(governor.accounts(self.issue.target.namespace))
         found = guards.guarded(self.issue, plan.runbook.spec.guards, past, self.reach.clock.now())
         if found is not None:
             raise admission.error_of(found)
@@ -201,8 +204,8 @@ class _Recovery:
             {"recovery": self.id, "namespace": self.issue.target.namespace},
         ))  # fmt: skip
 
-    def _warn_of_what_guards_cannot_see(self, plan: Plan) -> None:
-        for words in self.reach.governor.blind("recovery", plan.targets, self.issue.target.namespace):
+    def _warn_of_what_guards_cannot_see(self, plan: Plan, governor: Governor) -> None:
+        for words in governor.blind("recovery", plan.targets, self.issue.target.namespace):
             self.journal.warn(words)
 
     def _with_ledger(self, plan: Plan, pulse: Pulse) -> tuple[Outcome, str]:
@@ -237,8 +240,9 @@ class _Recovery:
 
     def _alone(self, plan: Plan, ledger: Ledger) -> None:
         """Nobody else began on the same, or ended it, while this ledger was opened."""
-        self.reach.governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
-        self._rested(plan)
+        governor = self.reach.governor.glance()
+        governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
+        self._rested(plan, governor)
 
     def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
         """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import inf
 
 from chaoskit import kube
 from chaoskit.clock import Clock, interruption
@@ -50,9 +51,9 @@ def hold(
         return Verdict(Answer.UNKNOWN, error.message)
     stand.begins_to_look(clock.monotonic())
     scene = _Scene(whose, {ref: _View(ref) for ref in targets})
-    with Watching(cluster, whose, clock) as watching:
+    with Watching(cluster, whose, clock, linger=True) as watching:  # the proof is there: nothing waits for them
         while True:
-            scene.see(watching.next(TICK))
+            scene.see(watching.next(min(TICK, stand.left(clock.monotonic()))))
             if stop.is_set():
                 raise interruption(stop)
             keep()
@@ -77,6 +78,10 @@ class Stand:
     def begins_to_look(self, now: float) -> None:
         """Time counts as unseen from now on, until it is fed with what was seen."""
         self._last = now
+
+    def left(self, now: float) -> float:
+        """Seconds after which it is proven, if it does not break; infinite while it does not stand well."""
+        return inf if self._since is None else max(0.0, self._since[0] + self._seconds - now)
 
     def feed(self, verdict: Verdict, now: float, at: datetime) -> Verdict | None:
         """What this look, at `now` (monotonic seconds) and `at` by the wall, proves; None: nothing yet."""

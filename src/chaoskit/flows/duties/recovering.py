@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.belonging import home
 from chaoskit.flows.duties.saying import Saying
 from chaoskit.flows.hearing import Hearing, key_of
-from chaoskit.flows.rounds import Rounds
+from chaoskit.flows.rounds import Round, Rounds
 from chaoskit.flows.world import World
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Plan, Refusal, Runbook, refusal_words
@@ -20,6 +21,9 @@ from chaoskit.recovery.alerts import Unplaced
 
 SPACING = 5.0
 """Seconds between two looks at one namespace, however often it changes."""
+
+NEWS = 1.0
+"""Seconds for which a recovery that begins needs no look of its own: what was decided just now holds."""
 
 LEVEL = 30.0
 """Seconds after which a namespace is looked at though nothing changed: signals cannot be watched."""
@@ -54,6 +58,8 @@ class Recovering:
         self._confirm, self._done, self._drill = confirm, done, drill
         self._recovery = AutoRecovery(world, runbooks=runbooks, alerts=hearing)
         self._rounds = Rounds(self._recovery, world, scope, say.listen, hearing, drill=drill)
+        self._clock = world.clock
+        self._newest: dict[str, tuple[float, Round]] = {}
         self._refused = Once()
         self._unplaced = Once()
         self._heard: frozenset[Any] = frozenset()
@@ -64,6 +70,7 @@ class Recovering:
         if found is None:
             self.forget(namespace)
             return None
+        self._newest[namespace] = self._clock.monotonic(), found
         plans = tuple(each.issue.id for each in found.decisions if isinstance(each, Plan))
         refusals = [
             each for each in found.decisions if isinstance(each, Refusal) and not busy(each.issue.id)
@@ -81,7 +88,7 @@ class Recovering:
 
     def recover(self, namespace: str, issue: str, every: Collection[str]) -> RecoveryRecord | None:
         """The plan for the issue as it is by now was carried out; None: there is none any more."""
-        found = self._rounds.look(namespace, every)
+        found = self._just_found(namespace) or self._rounds.look(namespace, every)
         now = () if found is None else found.decisions
         plan = next((each for each in now if each.issue.id == issue), None)
         if found is None or not isinstance(plan, Plan):
@@ -99,6 +106,11 @@ class Recovering:
         self._say.ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
         return record
 
+    def _just_found(self, namespace: str) -> Round | None:
+        """What the newest look at the namespace came to, if that was just now."""
+        at, found = self._newest.get(namespace, (-inf, None))
+        return found if self._clock.monotonic() - at <= NEWS else None
+
     def heed(self, every: Collection[str]) -> frozenset[str]:
         """The namespaces to look at, since an alert about them came or went; `every` are those watched."""
         firing = {key_of(each): each for each in self._hearing.firing()}
@@ -113,6 +125,7 @@ class Recovering:
 
     def forget(self, namespace: str) -> None:
         """Nothing is left there."""
+        self._newest.pop(namespace, None)
         self._refused.forget(namespace)
         self._unplaced.forget(namespace)
         self._rounds.forget(namespace)
