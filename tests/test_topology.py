@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from tests.acts.fake import FakeCluster
 
 from chaoskit import kube, topology
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.errors import Forbidden
+from chaoskit.ports.cluster import Kind, Listing, ObjectRef
 from chaoskit.topology import Topology
 
 
@@ -126,3 +128,29 @@ def test_settings_are_known_by_their_keys_alone_where_they_may_be_read() -> None
     cluster.hidden |= {("configmaps", "shop"), ("horizontalpodautoscalers", "shop")}
     hidden = topology.snapshot(cluster, "shop", settings=True)
     assert (hidden.autoscalers, hidden.config_maps) == ((), None)
+
+
+class Together(FakeCluster):
+    """It answers when everything that a snapshot is made of has been asked for."""
+
+    def __init__(self, *objects: dict[str, Any]) -> None:
+        super().__init__(*objects)
+        self.asked = threading.Barrier(8, timeout=20)
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        self.asked.wait()
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def test_what_a_snapshot_is_made_of_is_asked_for_side_by_side() -> None:
+    cluster = Together(_object("Pod", "cart-a"), _deployment("cart") | {"apiVersion": "apps/v1"})
+    found = topology.snapshot(cluster, "shop")
+    assert [pod["metadata"]["name"] for pod in found.pods] == ["cart-a"]
+    assert [kind for kind, _ in found.workload_bodies] == [kube.DEPLOYMENT]
+
+
+def test_what_may_not_be_read_of_what_is_needed_is_told() -> None:
+    cluster = FakeCluster()
+    cluster.hidden = {("services", "shop"), ("nodes", "")}
+    with pytest.raises(Forbidden, match="services in shop"):
+        topology.snapshot(cluster, "shop")

@@ -12,6 +12,7 @@ from chaoskit import kube
 from chaoskit.configmaps import Setting, read_by
 from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+from chaoskit.sharing import abreast
 
 CALLS = "chaoskit.io/calls"
 """Annotation on a pod template: comma-separated names of the workloads or services that it calls.
@@ -235,16 +236,21 @@ def snapshot(
         except Forbidden:
             return None  # who may only look into a namespace sees no nodes: no reason to see nothing
 
-    maps = readable(kube.CONFIG_MAP) if settings else None
+    needed = (kube.POD, *kube.WORKLOADS, kube.REPLICA_SET, kube.SERVICE, kube.PDB)
+    asked = (*needed, *((kube.EVENT,) if events else ()))
+    wished = (kube.NODE, *((kube.HPA, kube.CONFIG_MAP) if settings else ()))
+    answers = abreast(lambda kind: (readable if kind in wished else items)(kind), (*asked, *wished))
+    found = dict(zip((*asked, *wished), answers, strict=True))
+    maps = found.get(kube.CONFIG_MAP)
     return Topology(
-        pods=items(kube.POD),
-        workload_bodies=tuple((kind, body) for kind in kube.WORKLOADS for body in items(kind)),
-        replica_sets=items(kube.REPLICA_SET),
-        services=items(kube.SERVICE),
-        budgets=items(kube.PDB),
-        nodes=readable(kube.NODE) or (),
-        events=items(kube.EVENT) if events else (),
-        autoscalers=(readable(kube.HPA) or ()) if settings else (),
+        pods=found[kube.POD] or (),
+        workload_bodies=tuple((kind, body) for kind in kube.WORKLOADS for body in found[kind] or ()),
+        replica_sets=found[kube.REPLICA_SET] or (),
+        services=found[kube.SERVICE] or (),
+        budgets=found[kube.PDB] or (),
+        nodes=found[kube.NODE] or (),
+        events=found.get(kube.EVENT) or (),
+        autoscalers=found.get(kube.HPA) or (),
         config_maps=None if maps is None else tuple(map(_without_values, maps)),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.acts.fake import FakeCluster
@@ -21,7 +22,7 @@ from chaoskit.events import Ended, Event, Step
 from chaoskit.flows.hands import WORKERS
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.recovery.told import LABEL
 from chaoskit.runtime import connected
@@ -42,6 +43,29 @@ def test_after_a_node_was_mended_nothing_else_is_watched_than_before(tmp_path: P
     assert "uncordon" in [step["action"] for each in kept.records for step in each["steps"]]
     assert {each["namespace"] for each in kept.records} <= {"", "shop"}
     assert kept.cluster.touched("monitoring") == kept.cluster.touched("other") == []
+
+
+class Asked(Town):
+    """Counts how often somebody looked around before the first pod was deleted."""
+
+    looks, before = 0, 0
+
+    def list(self, kind: Kind, *args: Any, **options: Any) -> Listing:
+        self.looks += kind == kube.SERVICE
+        return super().list(kind, *args, **options)
+
+    def delete(self, ref: ObjectRef, **options: Any) -> None:
+        self.before = self.before or self.looks
+        super().delete(ref, **options)
+
+
+def test_a_recovery_that_begins_at_once_is_decided_on_once_and_what_is_wrong_seen_again(
+    tmp_path: Path,
+) -> None:
+    kept = Kept(Asked(*crashing("cart")), tmp_path, clock=FairClock(made.NOW))
+    kept.run(["recover"], until=lambda event: isinstance(event, Ended))
+    assert isinstance(kept.cluster, Asked)
+    assert kept.cluster.before == 2
 
 
 def test_in_all_namespaces_nodes_are_mended_once_and_protected_namespaces_are_left_alone(

@@ -7,7 +7,6 @@ caller may not ask) is a warning, never a no.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -22,6 +21,7 @@ from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
+from chaoskit.sharing import abreast
 from chaoskit.topology import Topology
 
 State = Literal["ok", "warning", "blocked", "refused"]
@@ -336,8 +336,8 @@ def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[Access]:
 def answered(cluster: Cluster, needed: Iterable[Access], user: str = "") -> dict[Access, Permission]:
     """Whether the caller, or `user`, may do each; the questions are asked side by side."""
     asked = tuple(dict.fromkeys(needed))
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return dict(zip(asked, pool.map(lambda each: cluster.can_i(each, user=user), asked), strict=True))
+    answers = abreast(lambda each: cluster.can_i(each, user=user), asked)
+    return dict(zip(asked, answers, strict=True))
 
 
 def ledger_needs(home: str) -> Iterator[Access]:

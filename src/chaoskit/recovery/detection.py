@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from chaoskit import kube, topology
 from chaoskit.clock import Clock
@@ -28,6 +30,7 @@ from chaoskit.recovery.logsymptoms import LINES, Logs
 from chaoskit.recovery.networksymptoms import DNS_LABELS, DNS_NAMESPACE
 from chaoskit.recovery.starts import Start
 from chaoskit.recovery.symptoms import Ranges, Samples, Symptom
+from chaoskit.sharing import abreast
 from chaoskit.signals import BY_NAME
 from chaoskit.topology import Topology
 
@@ -73,13 +76,12 @@ class Sight:
 def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, namespace: str = "") -> Sight:
     """A namespace ("" is all) as it is now; a metrics source that fails leaves it blind, not unseen."""
     whole = _with_dns(topology.snapshot(cluster, namespace), cluster, namespace)
-    seen = Sight(
-        clock.now(),
-        whole,
-        policies=_items(cluster, kube.NETWORK_POLICY, namespace),
-        jobs=_items(cluster, kube.JOB, namespace),
-        warnings=_items(cluster, kube.EVENT, namespace, fields="type=Warning"),
+    at = clock.now()
+    policies, jobs, warnings = abreast(
+        lambda asked: _items(cluster, asked[0], namespace, fields=asked[1]),
+        ((kube.NETWORK_POLICY, ""), (kube.JOB, ""), (kube.EVENT, "type=Warning")),
     )
+    seen = Sight(at, whole, policies=policies, jobs=jobs, warnings=warnings)
     seen = _measured(seen, metrics, namespace)
     return replace(seen, logs=_logs(seen, cluster))
 
@@ -103,14 +105,11 @@ def _with_dns(seen: Topology, cluster: Cluster, namespace: str) -> Topology:
     if namespace in {"", DNS_NAMESPACE}:
         return seen
     for labels in DNS_LABELS:
-        bodies = [
-            (kind, body)
-            for kind in (kube.DEPLOYMENT, kube.DAEMON_SET)
-            for body in _items(cluster, kind, DNS_NAMESPACE, labels=labels)
-        ]
+        ask = partial(_items, cluster, namespace=DNS_NAMESPACE, labels=labels)
+        kinds = (kube.DEPLOYMENT, kube.DAEMON_SET)
+        bodies = [(k, body) for k, found in zip(kinds, abreast(ask, kinds), strict=True) for body in found]
         if bodies:
-            pods = _items(cluster, kube.POD, DNS_NAMESPACE, labels=labels)
-            sets = _items(cluster, kube.REPLICA_SET, DNS_NAMESPACE, labels=labels)
+            pods, sets = abreast(ask, (kube.POD, kube.REPLICA_SET))
             return replace(
                 seen,
                 pods=(*seen.pods, *pods),
@@ -142,17 +141,20 @@ def _logs(seen: Sight, cluster: Cluster) -> Logs:
     Of one that goes on running only what it wrote since shortly before: what it said when it started, as
     that its database was not there yet, is no cause of what is wrong now.
     """
-    found: dict[tuple[str, str], str] = {}
-    for pod, trouble in list(_ailing(seen))[:LOGS]:
-        crashed = _crashed(pod, trouble - SHORTLY_BEFORE)
-        since = _may_tell_from(pod, trouble, seen.at)
-        within = 0.0 if crashed else max(seen.at - since, timedelta()).total_seconds()
-        ref = kube.ref_of(pod, kube.POD)
-        try:
-            found[ref.namespace, ref.name] = cluster.logs(ref, tail=LINES, previous=crashed, within=within)
-        except ChaoskitError:
-            continue  # no such log yet, or not for this caller
-    return found
+    asked = list(_ailing(seen))[:LOGS]
+    found = abreast(lambda each: _log(*each, seen.at, cluster), asked)
+    places = ((pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod, _ in asked)
+    return {place: text for place, text in zip(places, found, strict=True) if text is not None}
+
+
+def _log(pod: Object, trouble: datetime, now: datetime, cluster: Cluster) -> str | None:
+    """What the pod may say of its trouble; None: there is no such log yet, or not for this caller."""
+    crashed = _crashed(pod, trouble - SHORTLY_BEFORE)
+    since = _may_tell_from(pod, trouble, now)
+    within = 0.0 if crashed else max(now - since, timedelta()).total_seconds()
+    with suppress(ChaoskitError):
+        return cluster.logs(kube.ref_of(pod, kube.POD), tail=LINES, previous=crashed, within=within)
+    return None
 
 
 def _crashed(pod: Object, since: datetime) -> bool:

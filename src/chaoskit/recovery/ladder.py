@@ -25,6 +25,7 @@ from chaoskit.recovery.proof import Keep, Proof
 from chaoskit.recovery.reach import Reach
 from chaoskit.recovery.remedies import Hands, Rung
 from chaoskit.recovery.standing import Answer, Verdict
+from chaoskit.sharing import abreast
 
 T = TypeVar("T")
 
@@ -200,4 +201,5 @@ class Ladder:
     def _denied(self, rung: Rung) -> list[str]:
         """What of the rung's needs the server denies to this caller."""
         wanted = remedies.needs(rung)
-        return [str(each) for each in wanted if self.reach.cluster.can_i(each) == "denied"]
+        answers = abreast(self.reach.cluster.can_i, wanted)
+        return [str(each) for each, said in zip(wanted, answers, strict=True) if said == "denied"]
