@@ -109,6 +109,13 @@ class Doubted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Unwatched(Event):
+    """Nobody looks at the `scope` any more: what was foreseen of it, and doubted, says nothing about now."""
+
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something is not as it should be but does not stop the work."""
 

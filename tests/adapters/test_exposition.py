@@ -12,7 +12,7 @@ import pytest
 from chaoskit.adapters.endpoints import Endpoints
 from chaoskit.adapters.exposition import Exposition
 from chaoskit.errors import CannotStart, InvalidInput
-from chaoskit.events import Doubted, Ended, Foreseen, Warned
+from chaoskit.events import Doubted, Ended, Foreseen, Unwatched, Warned
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -137,6 +137,11 @@ def test_an_alarm_of_a_namespace_that_is_gone_is_none_any_more(
     assert 'namespace="shop"' in left
     assert 'namespace="bank"' not in left
     assert 'namespace="shop"' in looked(2, "bank", scope="bank")  # a look elsewhere ends nothing here
+    exposition(Doubted(NOW, "bank", "shop-1", (), (), old=True))
+    exposition(Unwatched(NOW, "bank"))
+    page = asked(endpoints, "/metrics")[1]
+    assert 'namespace="bank"' not in page
+    assert 'namespace="shop"' in page
 
 
 def test_what_speaks_against_a_model_is_a_metric_until_it_is_over(

@@ -17,7 +17,7 @@ from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
-from chaoskit.events import Ended, Event, Warned
+from chaoskit.events import Ended, Event, Unwatched, Warned
 from chaoskit.flows.controller import Duty
 from chaoskit.flows.hands import WORKERS
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
@@ -217,6 +217,8 @@ def test_a_namespace_in_which_nothing_is_left_is_not_predicted_for(tmp_path: Pat
     kept.run(["predict"], at_most=1500)
     assert before == [asked.times]
     assert asked.times
+    gone = [each.scope for each in kept.heard if isinstance(each, Unwatched)]
+    assert set(gone) == {"shop"}  # so that its last alarm leaves the metrics as well
     kept.store.close()
 
 

@@ -40,12 +40,13 @@ def _starting(name: str, age: float, *, of: str = "cart-h8", **container: Any) -
     return pod
 
 
-def _release(*new: Object, progress: Object = UNDER_WAY) -> Topology:
+def _release(*new: Object, progress: Object = UNDER_WAY, old: Object | None = None) -> Topology:
     """Revision 8 is rolled out beside 7, which serves still."""
+    old = old or made.pod("old", of="cart-h7")
     body = made.deployment("cart", revision=8)
     body["status"]["conditions"] = [progress]
     sets = (made.replica_set("cart", 7, ready=1, age=9e4), made.replica_set("cart", 8, age=300))
-    return made.topology(*new, made.pod("old", of="cart-h7"), deployments=(body,), replica_sets=sets)
+    return made.topology(*new, old, deployments=(body,), replica_sets=sets)
 
 
 def _set(*pods: Object, **spec: Any) -> Topology:
@@ -261,6 +262,16 @@ def test_a_set_whose_others_took_as_long_is_left_alone() -> None:
     assert _kinds(_set(_starting("kafka-0", 50), _sibling("kafka-1", took=90))) == []
     seen = _set(_starting("kafka-0", 260), _sibling("kafka-1", took=90))
     assert (_kinds(seen), _issues(seen)[0].pods) == ([{"stuck-starting"}], ())
+
+
+def test_a_rollout_that_ran_out_of_time_names_no_pod_that_is_only_watched() -> None:
+    watched, late = _starting("watched", 260), _starting("late", 280)
+    old = _sibling("old", took=90, of="cart-h7")
+    (found,) = _issues(_release(watched, progress=TOO_LATE, old=old))
+    assert {"bad-rollout", "stuck-starting"} == found.kinds
+    assert found.pods == ()
+    (found,) = _issues(_release(watched, late, progress=TOO_LATE, old=old))
+    assert found.pods == ("late",)
 
 
 def test_who_has_none_beside_it_is_watched_until_it_is_far_beyond() -> None:

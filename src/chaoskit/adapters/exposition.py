@@ -20,7 +20,7 @@ from prometheus_client.exposition import generate_latest, make_wsgi_app
 from prometheus_client.registry import Collector
 
 from chaoskit import files
-from chaoskit.events import Doubted, Ended, Event, Foreseen, Warned
+from chaoskit.events import Doubted, Ended, Event, Foreseen, Unwatched, Warned
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -58,7 +58,7 @@ class Exposition:
         if isinstance(event, Ended):
             self._works.labels(event.work, event.about, event.outcome).inc()
             self._seconds.labels(event.work).observe(event.seconds)
-        elif isinstance(event, Foreseen | Doubted):
+        elif isinstance(event, Foreseen | Doubted | Unwatched):
             self.predictions(event)
         elif isinstance(event, Warned):
             self._warnings.inc()
@@ -77,17 +77,19 @@ class Predictions(Collector):
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        """What was foreseen is shown, and what speaks against it; the newest moment alone."""
-        if isinstance(event, Doubted):
-            with self._lock:
-                self._doubts[event.namespace] = event
-        if not isinstance(event, Foreseen):
-            return
+        """What was foreseen is shown, and what speaks against it; the newest moment alone, while it is news."""
         with self._lock:
-            of = self._newest.setdefault(event.scope, {})
-            if next((each.at for each in of.values()), event.at) != event.at:
-                of.clear()
-            of[event.namespace, event.target] = event
+            match event:
+                case Doubted(namespace=namespace):
+                    self._doubts[namespace] = event
+                case Unwatched(scope=scope):
+                    self._doubts.pop(scope, None)
+                    self._newest.pop(scope, None)
+                case Foreseen(scope=scope):
+                    of = self._newest.setdefault(scope, {})
+                    if next((each.at for each in of.values()), event.at) != event.at:
+                        of.clear()
+                    of[event.namespace, event.target] = event
 
     def collect(self) -> Iterator[Metric]:
         """Probability (none where rules spoke), score in units of the threshold, alarm, and when."""

@@ -250,7 +250,7 @@ def _bad_rollout(
         since=began,
         evidence=f"began with revision {running.number} ({began:%H:%M} UTC), {why}; "
         f"revision {healthy.number} {state}",
-        pods=tuple(each.pod for each in failing),
+        pods=tuple(sorted(each.pod for each in failing if not each.watched)),
         facts={**template.facts, "revision": running.number, "healthy": healthy.number},
     )
 

@@ -7,6 +7,7 @@ from math import inf
 
 from chaoskit import prediction
 from chaoskit.errors import ChaoskitError
+from chaoskit.events import Unwatched
 from chaoskit.flows.chaos_engine import AIChaosEngine
 from chaoskit.flows.duties.saying import Saying
 from chaoskit.flows.foreseeing import Lookout, Outlook
@@ -32,9 +33,10 @@ class Predicting:
         self._alarms.heed(namespace, self._lookout(namespace).look())
 
     def forget(self, namespace: str) -> None:
-        """Nothing is left there."""
+        """Nothing is left there: whoever shows what was foreseen of it knows that, too."""
         self._lookouts.pop(namespace, None)
         self._alarms.forget(namespace)
+        self._say.listen(Unwatched(self._say.clock.now(), namespace))
 
     def _lookout(self, namespace: str) -> Lookout:
         """What looks at this namespace, with what it has measured so far; anew when another model answers."""
