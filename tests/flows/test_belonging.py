@@ -41,6 +41,12 @@ def test_an_alert_belongs_to_one_look(
     assert home(alert("A", **labels), scope, every) == place
 
 
+def test_an_alert_about_a_volume_belongs_to_where_its_claim_was_found() -> None:
+    one = alert("VolumeFull", namespace="monitoring", persistentvolume="v")
+    found = replace(one, found={"namespace": "a", "persistentvolumeclaim": "c"})
+    assert (home(one, "", ("a",)), home(found, "", ("a",))) == ("", "a")
+
+
 @pytest.mark.parametrize("every", [(), ("a",), ("a", "b"), ("a", "kube-system")])
 @pytest.mark.parametrize("place", ["a", "b", "kube-system"])
 @pytest.mark.parametrize("scope", ["", "a"])

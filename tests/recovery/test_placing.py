@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.acts.fake import FakeCluster
 from tests.recovery import made
 from tests.recovery.made import NOW
 
 from chaoskit import alertmanager, kube
+from chaoskit.clock import ManualClock
+from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.belonging import home
-from chaoskit.ports.cluster import Object
+from chaoskit.flows.world import World
+from chaoskit.governor import Limits
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery import alerts
 from chaoskit.recovery.detection import Sight
 
@@ -160,6 +165,41 @@ def test_a_claim_belongs_to_whoever_mounts_it() -> None:
         "deployment/cart",
         "statefulset/db",
     ]
+
+
+def _volume(name: str) -> dict[str, Any]:
+    labels = {"alertname": name, "namespace": "monitoring", "pod": EXPORTER, "persistentvolume": "pvc-0d1f"}
+    return {"status": "firing", "labels": labels, "startsAt": made.ago(60)}
+
+
+def _world(tmp_path: Path) -> World:
+    claim = {"namespace": "shop", "name": "data-db-0"}
+    meta = {"name": "pvc-0d1f"}
+    volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta, "spec": {"claimRef": claim}}
+    nothing: Any = None
+    clock = ManualClock(NOW)
+    return World(FakeCluster(volume), None, nothing, nothing, clock, Limits(), tmp_path)
+
+
+def test_a_volume_that_fills_is_that_of_the_workload_whose_claim_it_is_though_it_is_lost_meanwhile(
+    tmp_path: Path,
+) -> None:
+    world = _world(tmp_path)
+    recovery = AutoRecovery(world)
+    fills = alertmanager.posted({"alerts": [_volume("VolumeSpaceLow")]})
+    for _ in range(2):
+        (found,) = recovery.hear(fills, SEEN).symptoms
+        assert (found.kind, str(found.target), found.pods) == ("disk-full", "statefulset/db", ())
+        assert found.facts["labels"] == fills[0].labels  # by which its end is heard
+        world.cluster.delete(ObjectRef(kube.PERSISTENT_VOLUME, "", "pvc-0d1f"))
+
+
+def test_of_a_volume_that_is_lost_its_claim_and_its_workload_are_told(tmp_path: Path) -> None:
+    lost = alertmanager.posted({"alerts": [_volume("KubePersistentVolumeErrors")]})
+    (told,) = AutoRecovery(_world(tmp_path)).hear(lost, SEEN).unplaced
+    assert told.why.startswith(
+        "it is about statefulset/db, which mounts data-db-0, no symptom is known for it"
+    )
 
 
 @pytest.mark.parametrize("scope", ["", "shop"])

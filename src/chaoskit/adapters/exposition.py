@@ -77,7 +77,7 @@ class Predictions(Collector):
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        """What was foreseen is shown, and what speaks against it; the newest moment alone, while it is news."""
+        """The newest of what was foreseen is shown, and what speaks against it, while somebody looks."""
         with self._lock:
             match event:
                 case Doubted(namespace=namespace):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
@@ -11,10 +12,11 @@ from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
-from chaoskit.errors import ChaoskitError
+from chaoskit.errors import CannotStart, ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.flows.beside import soon
 from chaoskit.flows.world import World
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
@@ -95,6 +97,7 @@ class AutoRecovery:
             approval=approval or world.limits.require_approval,
             alerts=alerts,
         )
+        self._owners: dict[str, Mapping[str, str]] = {}
         self._known: tuple[Attempt, ...] = ()
         self._read = -inf
 
@@ -129,11 +132,24 @@ class AutoRecovery:
 
     def hear(self, alerts: Sequence[Alert], seen: Sight) -> Heard:
         """What alerts say of the observation, and those that nothing could be made of."""
+        alerts = self.whose(alerts)
         places = {each.labels.get("namespace", "") for each in alerts if placing.AUTOSCALER in each.labels}
         if places:
             asked = places.pop() if len(places) == 1 else ""
             seen = detection.with_autoscalers(seen, self._world.cluster, asked)
         return alerting.symptoms(alerts, seen)
+
+    def whose(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+        """The same alerts; those that name a volume know whose it is, if the cluster says so."""
+        named = ((each, placing.volume(each)) for each in alerts)
+        return tuple(replace(each, found=self._owner(volume)) if volume else each for each, volume in named)
+
+    def _owner(self, volume: str) -> Mapping[str, str]:
+        """The volume's claim, as labels; of one that is lost meanwhile it is remembered."""
+        with suppress(CannotStart):
+            body = self._world.cluster.get(ObjectRef(kube.PERSISTENT_VOLUME, "", volume))
+            self._owners[volume] = placing.claimed(body) or self._owners.get(volume, {})
+        return self._owners.get(volume, {})
 
     def classify(
         self,

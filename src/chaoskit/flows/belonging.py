@@ -28,7 +28,7 @@ def look_of(place: str, scope: str, every: Collection[str]) -> str | None:
 
 def home(alert: Alert, scope: str, every: Collection[str]) -> str | None:
     """The namespace whose look the alert belongs to, of those watched; None: it is about another."""
-    return look_of("" if is_clusterwide(alert) else alert.labels["namespace"], scope, every)
+    return look_of("" if is_clusterwide(alert) else alert.place["namespace"], scope, every)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Rounds:
         )
 
     def _about(self, namespace: str, every: Collection[str], alerts: Sequence[Alert]) -> list[Alert]:
-        return [each for each in alerts if home(each, self._scope, every) == namespace]
+        return [each for each in self._recovery.whose(alerts) if home(each, self._scope, every) == namespace]
 
     def forget(self, namespace: str) -> None:
         """Nothing is left there."""

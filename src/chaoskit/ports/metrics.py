@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -71,7 +71,8 @@ class Series:
 class Alert:
     """An alert that Prometheus reports: its labels, state (pending or firing) and since when.
 
-    `heard` is when it was last said to be so, None: just now.
+    `heard` is when it was last said to be so, None: just now. `found` is what was found out besides of what
+    it is about, as labels that it does not carry itself.
     """
 
     name: str
@@ -79,6 +80,12 @@ class Alert:
     state: str
     since: datetime
     heard: datetime | None = None
+    found: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """Labels that say what it is about: what was found out goes before what was measured."""
+        return {**self.labels, **self.found}
 
 
 @dataclass(frozen=True, slots=True)

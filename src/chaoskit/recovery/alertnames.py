@@ -25,6 +25,7 @@ _NAMES: Mapping[str, str] = {
     "KubeJobNotCompleted": "job-stuck", "KubernetesJobSlowCompletion": "job-stuck",
     "KubeCronJobRunning": "job-stuck", "KubernetesCronJobTooLong": "job-stuck",
     "CPUThrottlingHigh": "cpu-saturated", "KubePersistentVolumeFillingUp": "disk-full",
+    "KubePersistentVolumeErrors": "",  # nothing that fails to answer: a volume that is lost, or never came
     "NodeFilesystemAlmostOutOfSpace": "disk-pressure", "NodeFilesystemSpaceFillingUp": "disk-pressure",
     "CoreDNSDown": "dns-down", "KubeDNSDown": "dns-down",
     "MemoryNearLimit": "memory-high", "HighErrorRatio": "errors", "DatabasePoolExhausted": "pool-exhausted",

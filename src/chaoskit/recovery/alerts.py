@@ -61,7 +61,7 @@ def symptoms(alerts: Iterable[Alert], seen: Sight) -> Heard:
         if isinstance(alert, Unread):
             unplaced.append(Unplaced(alert, f"it cannot be read: {alert.trouble}"))
         elif not kind:
-            unplaced.append(Unplaced(alert, _unknown(placing.concerned(alert, seen))))
+            unplaced.append(Unplaced(alert, _unknown(alert, placing.concerned(alert, seen))))
         elif target is None:
             unplaced.append(Unplaced(alert, placing.nowhere(alert)))
         else:
@@ -69,9 +69,12 @@ def symptoms(alerts: Iterable[Alert], seen: Sight) -> Heard:
     return Heard(tuple(found), tuple(unplaced))
 
 
-def _unknown(concerned: ObjectRef | None) -> str:
+def _unknown(alert: Alert, concerned: ObjectRef | None) -> str:
     words = f"no symptom is known for it; label {alertnames.SYMPTOM} can name one"
-    return words if concerned is None else f"it is about {concerned}, {words}"
+    if concerned is None:
+        return placing.nowhere(alert) if placing.volume(alert) else words
+    claim = alert.found.get(placing.CLAIM)
+    return f"it is about {concerned}{f', which mounts {claim}' if claim else ''}, {words}"
 
 
 def _symptom(alert: Alert, kind: str, target: ObjectRef, pod: str, now: datetime) -> Symptom:

@@ -148,7 +148,7 @@ class _Recovery:
         return "alerts" if self.issue.alerts_alone else "signals"
 
     def _admitted(self, plan: Plan) -> Governor:
-        """Every guard lets the plan pass now, as this one saw things; a dead process in the way is cleared."""
+        """Every guard lets the plan pass now, as this one sees things; the dead in its way are cleared."""
         try:
             return self._asked(plan)
         except Refused as error:

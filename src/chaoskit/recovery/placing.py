@@ -33,14 +33,24 @@ _STRANGERS = (VOLUME, "resourcequota")
 """What leads to no object that can be recovered: the pod beside it is that of who told of it."""
 
 
+def volume(alert: Alert) -> str:
+    """The volume that it names without saying whose it is; "" when it names none, or the claim as well."""
+    return "" if alert.place.get(CLAIM) else alert.place.get(VOLUME, "")
+
+
+def claimed(volume: Object) -> Mapping[str, str]:
+    """The labels of an alert that say whose the volume is: its claim, and where that is."""
+    claim = volume["spec"].get("claimRef") or {}
+    return {CLAIM: claim["name"], "namespace": claim["namespace"]} if claim else {}
+
+
 def is_clusterwide(kind: str, alert: Alert) -> bool:
     """Whether it is about something that is in no namespace, wherever that was measured."""
-    volume = bool(alert.labels.get(VOLUME)) and not alert.labels.get(CLAIM)
-    return volume or _is_of_nodes(kind, alert)
+    return bool(volume(alert)) or _is_of_nodes(kind, alert)
 
 
 def _is_of_nodes(kind: str, alert: Alert) -> bool:
-    labels = alert.labels
+    labels = alert.place
     if kind in OF_NODES or not labels.get("namespace"):
         return True
     return bool(_NODE.match(alert.name)) and not any(_named(labels))
@@ -48,7 +58,7 @@ def _is_of_nodes(kind: str, alert: Alert) -> bool:
 
 def target(kind: str, alert: Alert, seen: Sight) -> ObjectRef | None:
     """The workload, job or node that is there and that it is about; None when there is none such."""
-    labels, whole = alert.labels, seen.topology
+    labels, whole = alert.place, seen.topology
     namespace = labels.get("namespace", "")
     if _is_of_nodes(kind, alert):
         return _node(labels, whole)
@@ -71,22 +81,22 @@ def target(kind: str, alert: Alert, seen: Sight) -> ObjectRef | None:
 def pod(alert: Alert, target: ObjectRef, seen: Sight) -> str:
     """The pod of the target that it is about; "" when it names none, or one of somebody else."""
     workload = seen.topology.workloads.get((target.namespace, str(target)))
-    name = alert.labels.get("pod", "")
+    name = alert.place.get("pod", "")
     mine = workload is not None and any(each["metadata"]["name"] == name for each in workload.pods)
     return name if mine else ""
 
 
 def concerned(alert: Alert, seen: Sight) -> ObjectRef | None:
     """The workload or job whose claim, autoscaler, budget or cron job it names; None when it names none."""
-    named = ((label, alert.labels[label]) for label in _LEADS if alert.labels.get(label))
-    found = (_LEADS[label](name, alert.labels.get("namespace", ""), seen) for label, name in named)
+    named = ((label, alert.place[label]) for label in _LEADS if alert.place.get(label))
+    found = (_LEADS[label](name, alert.place.get("namespace", ""), seen) for label, name in named)
     return next(filter(None, found), None)
 
 
 def nowhere(alert: Alert) -> str:
     """Why it has no target, in words."""
     for label, words in _NOBODY.items():
-        if name := alert.labels.get(label):
+        if name := alert.place.get(label):
             return f"{words} {name}"
     return "its labels name no workload, job or node that is there"
 

@@ -113,11 +113,11 @@ class Recovering:
 
     def heed(self, every: Collection[str]) -> frozenset[str]:
         """The namespaces to look at, since an alert about them came or went; `every` are those watched."""
-        firing = {key_of(each): each for each in self._hearing.firing()}
+        firing = {key_of(each): each for each in self._recovery.whose(self._hearing.firing())}
         homes = {key: home(each, self._scope, every) for key, each in firing.items()}
         elsewhere = [firing[key] for key, place in homes.items() if place is None]
         self._tell_unplaced(None, [Unplaced(each, "its namespace is not watched here") for each in elsewhere])
-        known = {key_of(each): each for each in self._hearing.over()} | firing
+        known = {key_of(each): each for each in self._recovery.whose(self._hearing.over())} | firing
         news = self._heard ^ firing.keys()
         self._heard = frozenset(firing)
         places = (home(known[key], self._scope, every) for key in news if key in known)
