@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.acts.fake import FakeCluster
-from tests.flows.watched import Kept, Pager, Town, app, crashing, imageless, night, node, of, stuck
+from tests.flows.watched import FairClock, Kept, Pager, Town, app, crashing, imageless, night, node, of, stuck
 from tests.recovery import made
 
 from chaoskit import kube
@@ -66,6 +67,44 @@ def test_a_recovery_that_begins_at_once_is_decided_on_once_and_what_is_wrong_see
     kept.run(["recover"], until=lambda event: isinstance(event, Ended))
     assert isinstance(kept.cluster, Asked)
     assert kept.cluster.before == 2
+
+
+class Crossed(Town):
+    """A look that has seen what fails waits for the end of the recovery, which waits for the look."""
+
+    def __init__(self, *objects: Object) -> None:
+        self.begun, self.seen, self.over = threading.Event(), threading.Event(), threading.Event()
+        super().__init__(*objects)
+
+    def create(self, body: Object, **options: Any) -> Object:
+        if body["metadata"].get("labels", {}).get(kube.RUN_LABEL):
+            self.begun.set()
+        return super().create(body, **options)
+
+    def get(self, ref: ObjectRef) -> Object:
+        if threading.current_thread().name == "look" and self.begun.is_set():
+            self.seen.set()
+            assert self.over.wait(60)
+        return super().get(ref)
+
+    def delete(self, ref: ObjectRef, **options: Any) -> None:
+        assert ref.kind != kube.POD or self.seen.wait(60)
+        super().delete(ref, **options)
+
+
+def test_a_look_says_nothing_of_what_was_recovered_from_while_it_looked(tmp_path: Path) -> None:
+    cluster = Crossed(*crashing("cart"))
+    kept = Kept(cluster, tmp_path, clock=FairClock(made.NOW))
+
+    def ended(event: Event) -> bool:
+        if isinstance(event, Ended):
+            cluster.over.set()
+            kept.clock.call_at(60, kept.stop.set)
+        return False
+
+    kept.run(["recover"], until=ended)
+    assert [each["outcome"] for each in kept.records] == ["recovered"]
+    assert kept.steps("refused") == []
 
 
 def test_in_all_namespaces_nodes_are_mended_once_and_protected_namespaces_are_left_alone(

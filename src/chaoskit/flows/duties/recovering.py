@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -60,16 +60,19 @@ class Recovering:
         self._rounds = Rounds(self._recovery, world, scope, say.listen, hearing, drill=drill)
         self._clock = world.clock
         self._newest: dict[str, tuple[float, Round]] = {}
+        self._ended: dict[str, dict[str, float]] = {}
         self._refused = Once()
         self._unplaced = Once()
         self._heard: frozenset[Any] = frozenset()
 
     def look(self, namespace: str, every: Collection[str], busy: Callable[[str], bool]) -> Looked | None:
         """What is to be done in the namespace, None when nothing is left there; no word of what is `busy`."""
+        began = self._clock.monotonic()
         found = self._rounds.look(namespace, every)
         if found is None:
             self.forget(namespace)
             return None
+        found = self._without_what_ended(found, namespace, began)
         self._newest[namespace] = self._clock.monotonic(), found
         plans = tuple(each.issue.id for each in found.decisions if isinstance(each, Plan))
         refusals = [
@@ -102,9 +105,21 @@ class Recovering:
             drill=self._drill,
             notes=tuple(map(str, found.unplaced)),
         )
+        self._ended.setdefault(namespace, {})[issue] = self._clock.monotonic()
         self._done(record)
         self._say.ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
         return record
+
+    def _without_what_ended(self, found: Round, namespace: str, began: float) -> Round:
+        """The look that began then, without what was recovered from meanwhile: it may have seen that before.
+
+        Each recovery is followed by a look of its own.
+        """
+        ended = self._ended.get(namespace, {})
+        late = {issue for issue, at in tuple(ended.items()) if at >= began}
+        for issue in ended.keys() - late:
+            del ended[issue]
+        return replace(found, decisions=tuple(e for e in found.decisions if e.issue.id not in late))
 
     def _just_found(self, namespace: str) -> Round | None:
         """What the newest look at the namespace came to, if that was just now."""
@@ -126,6 +141,7 @@ class Recovering:
     def forget(self, namespace: str) -> None:
         """Nothing is left there."""
         self._newest.pop(namespace, None)
+        self._ended.pop(namespace, None)
         self._refused.forget(namespace)
         self._unplaced.forget(namespace)
         self._rounds.forget(namespace)
