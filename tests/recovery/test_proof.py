@@ -111,7 +111,7 @@ def test_the_end_of_an_alert_is_the_proof_of_what_it_alone_tells(fires: bool | N
     rung = Rung(RestartPod(action="restart-pod"), (proof.issue.target,), "why")
     verdict = proof.verify(rung, NOW, Deadline(proof.reach.clock, 30), lambda: None)
     assert (verdict.answer, proof.can_tell) == (answer, True)
-    assert proof.healed() == (answer is Answer.YES)
+    assert proof.healed() is answer
 
 
 def test_without_anybody_who_hears_its_end_nothing_can_tell() -> None:

@@ -30,6 +30,7 @@ from chaoskit.recovery.patience import outlasting, patiently
 from chaoskit.recovery.planner import Decision, Plan
 from chaoskit.recovery.proof import Proof
 from chaoskit.recovery.reach import Options, Reach
+from chaoskit.recovery.standing import Answer
 from chaoskit.recovery.told import Matter
 from chaoskit.redaction import redacted
 
@@ -105,7 +106,7 @@ class _Recovery:
         old = guards.expired(self.issue, plan.runbook.spec.guards, self.reach.clock.now())
         if old is not None:
             raise admission.error_of(old)
-        if not verification.shows(self.issue, before) and self._proof(plan).healed():
+        if not verification.shows(self.issue, before) and self._has_healed(plan):
             return Outcome.HEALED, "the symptom went away before anything was done"
         if not plan.acts:
             return self._climb(plan, None)
@@ -113,7 +114,7 @@ class _Recovery:
         governor = self._admitted(plan)
         if asks(plan, self.reach):
             self._approved(plan)
-            if self._proof(plan).healed():
+            if self._has_healed(plan):
                 return Outcome.HEALED, "the symptom went away while a person was asked"
             self.issue = replace(self.issue, at=self.reach.clock.now())  # it is still there: seen anew
             governor = self._admitted(plan)
@@ -133,6 +134,10 @@ class _Recovery:
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
             return self._with_ledger(plan, pulse)
+
+    def _has_healed(self, plan: Plan) -> bool:
+        """Nothing is left of the issue, as far as anybody can say: what nobody can tell is acted on."""
+        return self._proof(plan).healed() is Answer.YES
 
     def _provable(self, plan: Plan) -> None:
         """Something will tell whether it helped; what never can be judged is not done."""

@@ -82,7 +82,7 @@ class Ladder:
     def _has_healed(self, rung: Rung, keep: Keep) -> bool:
         """Nothing is left of the issue, so that the rung is not needed; people are told if nobody can say."""
         try:
-            return self._patiently(self.proof.healed, keep)
+            return self._patiently(self.proof.healed, keep) is Answer.YES
         except Unavailable:
             if rung.action == "notify":
                 return False

@@ -90,18 +90,21 @@ class Proof:
             reach.cluster, reach.clock, targets, seconds=seconds, deadline=deadline, stop=self.stop, keep=keep
         )
 
-    def healed(self) -> bool:
-        """Whether nothing is left of the issue; a pod between two crashes looks well for a moment."""
+    def healed(self) -> Answer:
+        """Whether nothing is left of the issue; a pod between two crashes looks well for a moment.
+
+        Unknown is what shows it no more without standing well, or without a signal that is there and normal.
+        """
         least = max(self.wanted.ready_for, float(self.issue.fact("ran") or 0) + 2)
         for _ in range(LOOKS):
             if verification.is_present(self.issue, self.reach.cluster, self.reach.metrics, self.reach.clock):
-                return False
+                return Answer.NO
             if self._only_signals_show_it:
-                return self._has_signals()
+                return self._asked(self.issue.at - timedelta(minutes=2), 0).answer
             stands = self.hold((self.issue.target,), least, Deadline(self.reach.clock, STARTING))
             if stands.answer is Answer.YES:  # what nobody could see is looked for again
-                return True
-        return False
+                return Answer.YES
+        return Answer.UNKNOWN
 
     def reached(self) -> None:
         """It took until now; measured as a span, since the clock on the wall may be set meanwhile."""
@@ -133,10 +136,6 @@ class Proof:
             self.issue, reach.cluster, reach.metrics, reach.clock,
             after=after, within=within, stop=self.stop, keep=keep,
         )  # fmt: skip
-
-    def _has_signals(self) -> bool:
-        """A signal that is gone proves nothing: only one that is there and normal does."""
-        return self._asked(self.issue.at - timedelta(minutes=2), 0).answer is Answer.YES
 
     def _seconds(self, rung: Rung) -> float:
         """How long readiness must hold: longer than the same pods ran before they crashed."""
