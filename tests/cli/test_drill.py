@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import typer
 from tests.commandline import CommandLine
+
+from chaoskit.cli.drill import finish
+from chaoskit.cli.session import Format, ProgressFormat, Session
+from chaoskit.errors import Interrupted
+from chaoskit.flows.drills.matrix import Ran
+from chaoskit.flows.drills.scoring import MATRIX_GATES, Drilled
+from chaoskit.settings import load
 
 
 def test_the_faults_are_listed_with_where_they_can_be_injected(stranger: CommandLine) -> None:
@@ -25,6 +34,25 @@ def test_a_matrix_is_scored_gated_and_written(stranger: CommandLine) -> None:
     assert (score["schema"], score["outcome"]) == ("chaoskit.io/drill/v1", "at-or-over-threshold")
     assert (score["macro_f1"], score["false_actions"], score["recovered"]) == (1.0, 0, 1)
     assert score["confusion"] == {"pod-crash": {"pod-crash": 1}}
+
+
+@pytest.mark.parametrize(("drills", "words"), [(1, "macro-F1 1.00"), (0, "partial, 0 of 3 drills")])
+def test_a_series_that_is_cut_short_tells_what_is_known_so_far_and_ends_as_it_was_stopped(
+    drills: int, words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    done = Drilled("killed", "deployment/cart", 1, "pod-crash", "pod-crash", pod_level=True, recovered=True)
+    ran = Ran((done,) * drills, 3, Interrupted(signal=14))
+    settings = load({"home": tmp_path}, environment={})
+    session = Session(settings, Format.TABLE, ProgressFormat.PLAIN, quiet=False, verbose=False, no_color=True)
+    out = tmp_path / "score.json"
+    with pytest.raises(typer.Exit) as ended:
+        finish(session, ran, MATRIX_GATES, out)
+    said = capsys.readouterr().out
+    assert ended.value.exit_code == 6
+    assert said.startswith(f"timed out  partial, {drills} of 3 drills: the time allowed by --timeout is over")
+    assert words in said
+    score = json.loads(out.read_text(encoding="utf-8"))
+    assert (score["outcome"], score["partial"], score["wanted"]) == ("timed-out", True, 3)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from tests.servers import pace
 import chaoskit
 from chaoskit import kube
 from chaoskit.acts import breaker
-from chaoskit.errors import CannotStart, InvalidInput
+from chaoskit.clock import Stop
+from chaoskit.errors import CannotStart, Interrupted, InvalidInput
 from chaoskit.events import ignore
 from chaoskit.flows.drills import matrix
 from chaoskit.flows.drills.course import drill, specs
@@ -159,6 +160,51 @@ def test_the_matrix_is_every_fault_on_each_of_its_workloads_for_every_seed() -> 
 def test_a_matrix_of_nothing_is_refused(faults: tuple[str, ...], apps: tuple[str, ...]) -> None:
     with pytest.raises(InvalidInput):
         matrix.cells(faults, apps, (1,))
+
+
+THREE = matrix.cells(("killed",), (), (1,))
+
+
+def _played(cell: matrix.Cell) -> Drilled:
+    return replace(CRASH, fault=cell.name, workload=f"deployment/{cell.app}")
+
+
+def test_a_series_that_is_cut_short_has_what_ended_and_says_what_cut_it_short() -> None:
+    told: list[str] = []
+
+    def play(cell: matrix.Cell) -> Drilled:
+        if cell.app == "orders":
+            raise Interrupted(signal=15)
+        return _played(cell)
+
+    ran = matrix.series(THREE, play, 2, lambda each: told.append(each.workload))
+    assert [each.workload for each in ran.drills] == ["deployment/cart", "deployment/search"]
+    assert sorted(told) == ["deployment/cart", "deployment/search"]
+    assert ran.wanted == 3
+    assert ran.stopped is not None
+    assert ran.stopped.signal == 15
+
+
+def test_a_whole_series_was_cut_short_by_nothing_and_a_bug_is_raised() -> None:
+    ran = matrix.series(THREE, _played)
+    assert (len(ran.drills), ran.stopped) == (3, None)
+    with pytest.raises(ZeroDivisionError):
+        matrix.series(THREE, lambda _cell: Drilled("x", "", 1 // 0, ""))
+
+
+def test_a_stop_that_came_before_begins_no_cluster() -> None:
+    stop = Stop()
+    stop.set()
+    ran = matrix.run(THREE, connect=lambda *_: pytest.fail("connected"), stop=stop)
+    assert (ran.drills, ran.stopped is not None) == ((), True)
+
+
+def test_of_a_series_that_was_cut_short_only_what_nothing_to_come_could_mend_is_missed() -> None:
+    late = report([replace(CRASH, found="network", recovery=31.0, false_actions=("x",))])
+    assert late.misses(MATRIX_GATES.of_each) == (
+        "1 false actions, wanted at most 0",
+        "crash-loop on deployment/cart took 31.0 s, wanted 30 s",
+    )
 
 
 # ---------------------------------------------------------------- on a cluster

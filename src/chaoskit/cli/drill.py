@@ -16,7 +16,7 @@ from chaoskit.cli.stopping import stopping
 from chaoskit.cli.writing import STDOUT, write
 from chaoskit.errors import InvalidInput
 from chaoskit.files import check_writable
-from chaoskit.outcome import Outcome
+from chaoskit.outcome import Outcome, gravest, of_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chaoskit.flows.drills.injections import Injection
-    from chaoskit.flows.drills.scoring import Drilled, Report, Times
+    from chaoskit.flows.drills.matrix import Ran
+    from chaoskit.flows.drills.scoring import Drilled, Gates, Report, Times
     from chaoskit.flows.world import World
     from chaoskit.runtime import Runtime
 
@@ -80,7 +81,7 @@ def drill(
     Without gates of yours, one drill must be classified rightly and recovered from with nothing done wrongly;
     a matrix must reach a macro-F1 of 0.95, no false action, and pods recovered within 30 s.
     """
-    from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Gates, report
+    from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Gates
 
     if not (fault or matrix):
         _list(session)
@@ -89,14 +90,13 @@ def drill(
         check_writable(out)
     if matrix:
         names = [*([fault] if fault else ()), *(faults or ())]
-        done = _matrix(session, names, workload or [], seed or [7], healthy, speed, parallel)
+        ran = _matrix(session, names, workload or [], seed or [7], healthy, speed, parallel)
     else:
-        done = [_single(session, fault, workload or [], yes=yes)]
-    found = report(done)
+        ran = _single(session, fault, workload or [], yes=yes)
     gates = Gates(min_f1, max_false_actions, max_seconds, max_median, min_recovered)
     if gates == Gates():
         gates = MATRIX_GATES if matrix else SINGLE_GATES
-    _finish(session, found, found.misses(gates), out)
+    finish(session, ran, gates, out)
 
 
 def _list(session: Session) -> None:
@@ -116,8 +116,9 @@ def _list(session: Session) -> None:
 # ---------------------------------------------------------------- one, on the connected cluster
 
 
-def _single(session: Session, fault: str, workloads: Sequence[str], *, yes: bool) -> Drilled:
+def _single(session: Session, fault: str, workloads: Sequence[str], *, yes: bool) -> Ran:
     from chaoskit.flows.drills.course import drill as run
+    from chaoskit.flows.drills.matrix import Ran
 
     if len(workloads) != 1:
         raise InvalidInput("a drill needs one --workload, as in deployment/cart")
@@ -125,7 +126,8 @@ def _single(session: Session, fault: str, workloads: Sequence[str], *, yes: bool
         injection = _injection(runtime, fault, workloads[0])
         session.ask(f"Inject {fault} into {injection.workload} in {runtime.namespace}?", yes=yes)
         with session.listening() as listen, stopping() as stop:
-            return run(runtime.world, injection, namespace=runtime.namespace, listen=listen, stop=stop)
+            done = run(runtime.world, injection, namespace=runtime.namespace, listen=listen, stop=stop)
+            return Ran((done,), 1)
 
 
 def _injection(runtime: Runtime, fault: str, workload: str) -> Injection:
@@ -164,7 +166,7 @@ def _matrix(
     healthy: int,
     speed: float,
     parallel: int,
-) -> Sequence[Drilled]:
+) -> Ran:
     from chaoskit.flows.drills import matrix
 
     apps = [each.rpartition("/")[2] for each in workloads]
@@ -213,25 +215,43 @@ def _line(each: Drilled) -> str:
 # ---------------------------------------------------------------- the score
 
 
-def _finish(session: Session, found: Report, missed: Sequence[str], out: Path | None) -> None:
-    outcome = Outcome.AT_OR_OVER_THRESHOLD if missed else Outcome.PASSED
+def finish(session: Session, ran: Ran, gates: Gates, out: Path | None) -> None:
+    """What is known is shown and written, and the process ends with what the gates or a stop say.
+
+    Of a series that was cut short those gates are missed that no later drill could have made good.
+    """
+    from chaoskit.flows.drills.scoring import report
+
+    found = report(ran.drills)
+    whole = ran.stopped is None
+    missed = found.misses(gates if whole else gates.of_each) if whole or ran.drills else ()
+    judged = Outcome.AT_OR_OVER_THRESHOLD if missed else Outcome.PASSED
+    outcome = judged if ran.stopped is None else gravest((judged, of_error(ran.stopped)))
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
+        "partial": ran.stopped is not None,
+        "wanted": ran.wanted,
         "missed": list(missed),
         **found.document(),
     }
     if out is not None:
         write(out, (json.dumps({"schema": "chaoskit.io/drill/v1", **document}, indent=2) + "\n").encode())
-    emit(session, "drill", document, lambda console: _table(console, found, missed, outcome))
+    emit(session, "drill", document, lambda console: _table(console, ran, found, missed, outcome))
     raise typer.Exit(outcome.exit_code)
 
 
-def _table(out: Console, found: Report, missed: Sequence[str], outcome: Outcome) -> None:
-    count = f"{len(found.drills)} drill{'' if len(found.drills) == 1 else 's'}"
-    outcome_line(out, "passed" if not missed else "failed", outcome.exit_code, count)
+def _table(out: Console, ran: Ran, found: Report, missed: Sequence[str], outcome: Outcome) -> None:
+    count = f"{ran.wanted} drill{'' if ran.wanted == 1 else 's'}"
+    if ran.stopped is None:
+        outcome_line(out, "failed" if missed else "passed", outcome.exit_code, count)
+    else:
+        so_far = f"partial, {len(ran.drills)} of {count}: {ran.stopped.message}"
+        outcome_line(out, outcome.words, outcome.exit_code, so_far)
     for words in missed:
         out.print(f"  {words}", style="yellow")
+    if not found.drills:
+        return
     names = sorted({*found.confusion, *(name for row in found.confusion.values() for name in row)})
     out.print("\nwhat was injected (rows) and what it was taken for (columns)")
     rows = [

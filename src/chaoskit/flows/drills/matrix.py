@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,15 @@ class Cell:
         return "healthy" if self.story is None else self.story.name
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The drills that have ended, of so many that were `wanted`; `stopped` is what cut the series short."""
+
+    drills: tuple[Drilled, ...]
+    wanted: int
+    stopped: Interrupted | None = None
+
+
 def cells(
     faults: Sequence[str], workloads: Sequence[str], seeds: Iterable[int], *, healthy: int = 0
 ) -> tuple[Cell, ...]:
@@ -81,22 +90,36 @@ def run(
     done: Callable[[Drilled], None] = lambda _drilled: None,
     listen: Listener = ignore,
     stop: Stop | None = None,
-) -> tuple[Drilled, ...]:
-    """Every cell was drilled on a fresh cluster, `speed` times faster than the wall.
+) -> Ran:
+    """Every cell was drilled on a fresh cluster, `speed` times faster than the wall, or `stop` was set.
 
-    Raises:
-        Interrupted: `stop` was set; no cluster is left.
+    `done` is told of each as soon as it has ended. No cluster is left.
     """
     stop = stop or Stop()
+    return series(wanted, lambda cell: _one(cell, connect, speed, listen, stop), parallel, done)
+
+
+def series(
+    wanted: Sequence[Cell],
+    play: Callable[[Cell], Drilled],
+    parallel: int = 1,
+    done: Callable[[Drilled], None] = lambda _drilled: None,
+) -> Ran:
+    """All that ended of what was wanted, in its order; what a stop kept from that is missing."""
     with ThreadPoolExecutor(max_workers=parallel) as pool:
-        running = [pool.submit(_one, cell, connect, speed, listen, stop) for cell in wanted]
-        return tuple(_told(done, (each.result() for each in running)))
+        begun = [pool.submit(play, cell) for cell in wanted]
+        stops = [stop for each in as_completed(begun) if (stop := _stop_of(each, done)) is not None]
+    ended = tuple(each.result() for each in begun if each.exception() is None)
+    return Ran(ended, len(wanted), stops[0] if stops else None)
 
 
-def _told(done: Callable[[Drilled], None], results: Iterator[Drilled]) -> Iterator[Drilled]:
-    for each in results:
-        done(each)
-        yield each
+def _stop_of(drill: Future[Drilled], done: Callable[[Drilled], None]) -> Interrupted | None:
+    """What stopped the drill; None: it has ended, and that was told."""
+    try:
+        done(drill.result())
+    except Interrupted as stopped:
+        return stopped
+    return None
 
 
 def _one(cell: Cell, connect: Connect, speed: float, listen: Listener, stop: Stop) -> Drilled:

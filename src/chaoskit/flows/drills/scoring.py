@@ -91,6 +91,11 @@ class Gates:
     max_median: float | None = None
     min_recovered: float | None = None
 
+    @property
+    def of_each(self) -> Gates:
+        """Those that each drill must reach by itself: what is missed of them, no later drill makes good."""
+        return Gates(max_false_actions=self.max_false_actions, max_seconds=self.max_seconds)
+
 
 SINGLE_GATES = Gates(min_f1=1.0, max_false_actions=0, min_recovered=1.0)
 """What one drill must reach."""
