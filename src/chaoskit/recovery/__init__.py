@@ -16,7 +16,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import admission, approving, escalation, executor, planner, runbook
+from chaoskit.recovery import admission, approving, clearance, escalation, executor, planner, runbook
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.admission import admitted, refusal_words
 from chaoskit.recovery.alerts import Heard
@@ -135,7 +135,7 @@ def plan_for(
 
 def _asked(decision: Decision, reach: Reach) -> Decision:
     """A plan that a person has to say yes to waits for that; after a no before they are asked again."""
-    if not isinstance(decision, Plan) or not decision.acts or not executor.asks(decision, reach):
+    if not isinstance(decision, Plan) or not decision.acts or not clearance.asks(decision, reach):
         return decision
     return approving.refusal(reach.cluster, reach.clock, decision) or decision
 

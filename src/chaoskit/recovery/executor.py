@@ -9,20 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit.acts import halt
-from chaoskit.acts.approvals import Request
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import rescue
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, Interrupted, Refused, TakenOver
 from chaoskit.events import Mark
-from chaoskit.governor import Governor
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome, of_error
-from chaoskit.ports.notifier import Notice, Severity
+from chaoskit.ports.notifier import Severity
 from chaoskit.records import RecoveryRecord, Undo
-from chaoskit.recovery import admission, approving, escalation, guards, plain, told, verification
-from chaoskit.recovery.attempts import ledgered
+from chaoskit.recovery import admission, escalation, guards, plain, told, verification
+from chaoskit.recovery.clearance import Clearance, asks
 from chaoskit.recovery.detection import observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
 from chaoskit.recovery.ladder import Ladder
@@ -50,11 +47,6 @@ def recover(
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
     return work.record(outcome, reason)
-
-
-def asks(plan: Plan, reach: Reach) -> bool:
-    """Whether a person has to say yes to the plan."""
-    return reach.approval or plan.runbook.spec.guards.approval
 
 
 @dataclass
@@ -110,15 +102,17 @@ class _Recovery:
             return Outcome.HEALED, "the symptom went away before anything was done"
         if not plan.acts:
             return self._climb(plan, None)
-        self._provable(plan)
-        governor = self._admitted(plan)
+        clearance = Clearance(plan, self.issue, self.reach, self.options, self.journal)
+        clearance.provable(self._proof(plan))
+        governor = clearance.admitted()
         if asks(plan, self.reach):
-            self._approved(plan)
+            clearance.approved()
             if self._has_healed(plan):
                 return Outcome.HEALED, "the symptom went away while a person was asked"
             self.issue = replace(self.issue, at=self.reach.clock.now())  # it is still there: seen anew
-            governor = self._admitted(plan)
-        self._warn_of_what_guards_cannot_see(plan, governor)
+            clearance = replace(clearance, issue=self.issue)
+            governor = clearance.admitted()
+        clearance.warn_of_what_is_unseen(governor)
         ledger = Ledger.open(
             self.reach.cluster,
             self.reach.clock,
@@ -133,90 +127,16 @@ class _Recovery:
             keep_for=self._needed(plan),
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
-            return self._with_ledger(plan, pulse)
+            return self._with_ledger(plan, pulse, clearance)
 
     def _has_healed(self, plan: Plan) -> bool:
         """Nothing is left of the issue, as far as anybody can say: what nobody can tell is acted on."""
         return self._proof(plan).healed() is Answer.YES
 
-    def _provable(self, plan: Plan) -> None:
-        """Something will tell whether it helped; what never can be judged is not done."""
-        if not self._proof(plan).can_tell:
-            raise Refused(
-                f"only {self._judges} can tell whether {self.issue.kind} is over; they are not waited for",
-                guard="verification",
-                limit="signalsWithin (--confirm) above 0",
-            )
-
-    @property
-    def _judges(self) -> str:
-        return "alerts" if self.issue.alerts_alone else "signals"
-
-    def _admitted(self, plan: Plan) -> Governor:
-        """Every guard lets the plan pass now, as this one sees things; the dead in its way are cleared."""
-        try:
-            return self._asked(plan)
-        except Refused as error:
-            if error.guard not in {"busy", "interlock"} or not self._rescued():
-                raise
-            return self._asked(plan)
-
-    def _asked(self, plan: Plan) -> Governor:
-        governor = self.reach.governor.glance()
-        admission.admit(plan, governor, drill=self.options.drill)
-        self._rested(plan, governor)
-        return governor
-
-    def _rested(self, plan: Plan, governor: Governor) -> None:
-        """What ended since the plan was made does not forbid it: somebody else may have been faster."""
-        past = ledgered(governor.accounts(self.issue.target.namespace))
-        found = guards.guarded(self.issue, plan.runbook.spec.guards, past, self.reach.clock.now())
-        if found is not None:
-            raise admission.error_of(found)
-
-    def _rescued(self) -> bool:
-        reach, place = self.reach, self.issue.target.namespace
-        return bool(
-            rescue(reach.cluster, reach.clock, namespace=place, listen=self.journal.tell, stop=self.stop)
-        )
-
-    def _approved(self, plan: Plan) -> None:
-        """A person said yes to this very plan; where nobody waits for that, a question stands at least."""
-        cluster, clock = self.reach.cluster, self.reach.clock
-        if self.options.wait:
-            with approving.asking(cluster, clock, self.id, plan) as asked:
-                self._announce(asked)
-                answer = approving.wait(cluster, clock, asked, self.stop)
-        elif (found := approving.about(cluster, clock, plan)) is not None and found.state == "approved":
-            answer = found
-            approving.withdraw(cluster, answer)  # one yes is for one recovery
-        else:
-            self._announce(asked := approving.ask(cluster, clock, self.id, plan))
-            until = asked.expires.isoformat()
-            raise Refused("a person was asked", guard="approval", limit="a person's yes", until=until)
-        if answer.digest != plan.digest:
-            raise Refused("what was approved is another plan", guard="approval", limit=plan.digest)
-        self.journal.step("approval", "held", f"by {answer.by or 'somebody'}")
-
-    def _announce(self, asked: Request) -> None:
-        """People know that there is a question."""
-        self.journal.step(
-            "approval", "begun", f"chaoskit approve {self.id} says yes, until {asked.expires:%H:%M} UTC"
-        )
-        self._send(Notice(
-            f"approval wanted: {self.issue.kind} of {self.issue.target}",
-            f"{asked.plan}\nchaoskit approve {self.id} -n {asked.ref.namespace}", "warning",
-            {"recovery": self.id, "namespace": self.issue.target.namespace},
-        ))  # fmt: skip
-
-    def _warn_of_what_guards_cannot_see(self, plan: Plan, governor: Governor) -> None:
-        for words in governor.blind("recovery", plan.targets, self.issue.target.namespace):
-            self.journal.warn(words)
-
-    def _with_ledger(self, plan: Plan, pulse: Pulse) -> tuple[Outcome, str]:
+    def _with_ledger(self, plan: Plan, pulse: Pulse, clearance: Clearance) -> tuple[Outcome, str]:
         ledger = pulse.ledger
         try:
-            patiently(lambda: self._alone(plan, ledger), self.reach.clock, self.stop, note=self._away)
+            patiently(lambda: clearance.alone(ledger), self.reach.clock, self.stop, note=self._away)
         except ChaoskitError as error:
             ended = of_error(error)
 
@@ -242,12 +162,6 @@ class _Recovery:
             self._finish(ledger, Outcome.BUG, "a bug")
             raise
         return self._finish(ledger, outcome, reason)
-
-    def _alone(self, plan: Plan, ledger: Ledger) -> None:
-        """Nobody else began on the same, or ended it, while this ledger was opened."""
-        governor = self.reach.governor.glance()
-        governor.confirm(ledger, domains=plan.domains, drill=self.options.drill)
-        self._rested(plan, governor)
 
     def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
         """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""
@@ -350,11 +264,6 @@ class _Recovery:
             and not self.asked
         ):
             self._try_to_tell(lambda: self._told(plan, failure.severity, self.steps))
-
-    def _send(self, notice: Notice) -> None:
-        """The notice was sent; when nobody takes it, the timeline says so, and the work goes on."""
-        if (notifier := self.reach.notifier) is not None:
-            self._try_to_tell(lambda: notifier.send(notice))
 
     def _try_to_tell(self, way: Callable[[], object]) -> None:
         try:

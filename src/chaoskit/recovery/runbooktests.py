@@ -6,7 +6,7 @@ A ``kind: RunbookTest`` document says what is given and what is expected; see `e
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +14,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from chaoskit import documents, kube
+from chaoskit import documents
 from chaoskit.documents import Document, Duration, Written
 from chaoskit.errors import InvalidInput, Problem, cause
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object, ObjectRef
-from chaoskit.recovery import plain, planner
+from chaoskit.recovery import plain, planner, scenery
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.classification import classify
 from chaoskit.recovery.detection import Sight, detect_in
@@ -214,10 +213,10 @@ def _said(decision: Decision) -> str:
 def _decided(document: Document, given: Given, runbooks: Sequence[Runbook]) -> tuple[Decision, ...]:
     if given.recovery:
         return _again(document, given, runbooks)
-    topology, newest = _topology(document, given)
+    topology, newest = _recorded(document, given)
     now = given.now or newest or datetime.now(UTC)
     symptoms = [_symptom(each, now) for each in given.symptoms]
-    whole = _with_stand_ins(topology, symptoms)
+    whole = scenery.with_stand_ins(topology, symptoms)
     seen = detect_in(Sight(now, whole)) if given.objects else ()
     issues = classify((*seen, *symptoms), topology=whole, now=now)
     return planner.plan_all(issues, runbooks, whole, _past(given, now), now=now)
@@ -249,105 +248,10 @@ def _symptom(given: GivenSymptom, now: datetime) -> Symptom:
     return Symptom(given.kind, target, since, severity, given.kind.replace("-", " "), given.pods, given.facts)
 
 
-def _topology(document: Document, given: Given) -> tuple[Topology, datetime | None]:
-    """The objects of the file as a topology, and the newest time that stands in them."""
+def _recorded(document: Document, given: Given) -> tuple[Topology, datetime | None]:
     if not given.objects:
         return Topology((), (), (), (), ()), None
-    text = _text(document, given.objects, "objects")
-    bodies = [b for each in documents.parse(text, given.objects) for b in _flat(each.value)]
-    return topology_of(bodies), max(_times(bodies), default=None)
-
-
-def _flat(value: Any) -> Iterator[Object]:
-    if isinstance(value, Mapping) and isinstance(value.get("items"), list):
-        yield from (dict(each) for each in value["items"])
-    elif isinstance(value, Mapping) and value.get("kind"):
-        yield dict(value)
-
-
-def topology_of(bodies: Sequence[Object]) -> Topology:
-    """The objects, each with its kind, as a snapshot of a cluster."""
-
-    def of(kind: str) -> tuple[Object, ...]:
-        return tuple(each for each in bodies if each.get("kind") == kind)
-
-    return Topology(
-        pods=of("Pod"),
-        workload_bodies=tuple((kind, body) for kind in kube.WORKLOADS for body in of(kind.name)),
-        replica_sets=of("ReplicaSet"),
-        services=of("Service"),
-        budgets=of("PodDisruptionBudget"),
-        nodes=of("Node"),
-        events=of("Event"),
-    )
-
-
-def _times(value: Any) -> Iterator[datetime]:
-    """Every time of a status or metadata, however deep it stands."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            if isinstance(each, str) and key.endswith(("Time", "Timestamp", "At")):
-                found = _time(each)
-                if found is not None:
-                    yield found
-            else:
-                yield from _times(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _times(each)
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        return kube.time_of(text)
-    except ValueError:
-        return None
-
-
-def _with_stand_ins(topology: Topology, symptoms: Iterable[Symptom]) -> Topology:
-    """The topology, in which every workload with a symptom exists: with two ready pods where none is."""
-    missing = dict.fromkeys(
-        s.target
-        for s in symptoms
-        if s.target.kind in kube.WORKLOADS and (s.target.namespace, str(s.target)) not in topology.workloads
-    )
-    bodies = tuple((ref.kind, _workload(ref)) for ref in missing)
-    pods = tuple(_pod(ref, number) for ref in missing for number in "ab")
-    return replace(
-        topology,
-        workload_bodies=(*topology.workload_bodies, *bodies),
-        pods=(*topology.pods, *pods),
-    )
-
-
-def _workload(ref: ObjectRef) -> Object:
-    labels = {"app": ref.name}
-    container = {"name": ref.name, "image": ref.name, "resources": {"limits": {"memory": "256Mi"}}}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
-    return {"metadata": {"name": ref.name, "namespace": ref.namespace}, "spec": spec, "status": {}}
-
-
-def _pod(ref: ObjectRef, number: str) -> Object:
-    owner = {
-        "apiVersion": f"{ref.kind.group}/v1",
-        "kind": ref.kind.name,
-        "name": ref.name,
-        "uid": ref.name,
-        "controller": True,
-    }
-    meta = {
-        "name": f"{ref.name}-{number}",
-        "namespace": ref.namespace,
-        "labels": {"app": ref.name},
-        "ownerReferences": [owner],
-    }
-    ready = {"type": "Ready", "status": "True"}
-    return {
-        "metadata": meta,
-        "spec": {"containers": []},
-        "status": {"phase": "Running", "conditions": [ready]},
-    }
+    return scenery.recorded(_text(document, given.objects, "objects"), given.objects)
 
 
 def _text(document: Document, name: str, field: str) -> str:
