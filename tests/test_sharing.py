@@ -16,7 +16,7 @@ from chaoskit.errors import NotFound, Unavailable
 from chaoskit.experiments.preparing import looked_at
 from chaoskit.ports.cluster import Access, Change, Cluster, Kind, Listing, Object, ObjectRef, Permission
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, fresh, made
+from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, abreast, fresh, made
 from chaoskit.sharing.hub import Watches
 from chaoskit.sharing.reads import CROWD, Reads
 from chaoskit.signals import BY_NAME
@@ -427,3 +427,26 @@ def test_who_asks_what_a_crowd_has_asked_waits_for_more_of_it() -> None:
     reads.read("leases", object, 0.0, apart=60.0)
     reads.read("leases", object, 0.0, apart=60.0)
     assert [0 < each <= 60 for each in waited] == [True]
+
+
+# ---------------------------------------------------------------- side by side
+
+
+def test_answers_come_in_the_order_of_the_questions_however_many_there_are() -> None:
+    assert abreast(lambda number: number * 2, range(30)) == tuple(range(0, 60, 2))
+    assert abreast(lambda number: number, ()) == ()
+
+
+def test_who_is_interrupted_waits_for_no_answer() -> None:
+    silent = threading.Event()
+
+    def ask(number: int) -> bool:
+        if number == 0:
+            raise KeyboardInterrupt
+        return silent.wait(60)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            abreast(ask, range(3))
+    finally:
+        silent.set()
