@@ -106,6 +106,7 @@ class Recovering:
             notes=tuple(map(str, found.unplaced)),
         )
         self._ended.setdefault(namespace, {})[issue] = self._clock.monotonic()
+        self._newest.pop(namespace, None)
         self._done(record)
         self._say.ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
         return record
@@ -116,9 +117,10 @@ class Recovering:
         Each recovery is followed by a look of its own.
         """
         ended = self._ended.get(namespace, {})
-        late = {issue for issue, at in tuple(ended.items()) if at >= began}
-        for issue in ended.keys() - late:
-            del ended[issue]
+        times = ended.copy()  # others may end meanwhile
+        late = {issue for issue, at in times.items() if at >= began}
+        for issue in times.keys() - late:
+            ended.pop(issue, None)
         return replace(found, decisions=tuple(e for e in found.decisions if e.issue.id not in late))
 
     def _just_found(self, namespace: str) -> Round | None:
