@@ -26,6 +26,7 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Access, Change, Kind, Object, ObjectRef, Permission
 from chaoskit.ports.http import Response
 from chaoskit.records import RunRecord
+from chaoskit.reports.conditions import seconds_to_recover
 from chaoskit.reports.formats import render
 from chaoskit.reports.reading import Reported
 from chaoskit.steadystate.conditions import Condition
@@ -150,11 +151,15 @@ class Steady(Trial):
 
 
 def steady(
-    broken: float, mended: float, *later: tuple[float, Callable[[Scripted], object]], **options: Any
+    broken: float,
+    mended: float,
+    *later: tuple[float, Callable[[Scripted], object]],
+    script: tuple[tuple[float, Callable[[], Object]], ...] | None = None,
+    **options: Any,
 ) -> tuple[RunRecord, Scripted]:
     """A run whose site fails between two moments; what happens `later` happens so late after its begin."""
     clock = ManualClock()
-    cluster = Scripted(clock, *COURSE)
+    cluster = Scripted(clock, *(script or COURSE))
     for seconds, act in later:
         clock.call_at(seconds, lambda act=act: act(cluster))  # type: ignore[misc]
     plain, site = trial(), Site(clock, broken, mended)
@@ -196,6 +201,17 @@ def test_an_injection_whose_event_the_watch_is_late_with_is_asked_for() -> None:
     record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))
     assert record.outcome is Outcome.PASSED, record.reason
     assert record.injected_at is not None
+
+
+def checked() -> Object:
+    return {"apiVersion": "v1", "kind": "Event", **made.event("PostChaosCheck")}
+
+
+def test_the_time_to_recover_counts_from_the_end_of_the_fault_not_from_its_verdict() -> None:
+    record, _ = steady(12, 29, script=(*COURSE, (24.0, checked)))
+    assert record.injected_until is not None
+    assert 24 <= (record.injected_until - ManualClock().now()).total_seconds() < 26
+    assert 2 <= (seconds_to_recover(record.document()) or 0.0) < 7
 
 
 def test_the_ledger_is_written_before_the_engine() -> None:
