@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -221,6 +222,13 @@ def test_the_ledger_is_written_before_the_engine() -> None:
     made = wrote.index("create chaosengine.litmuschaos.io/web-chaos")
     assert made >= 3
     assert all(each.startswith("patch lease/") for each in wrote[1:made])  # the fault, the engine to undo
+
+
+def test_the_lease_has_the_document_while_the_run_is_under_way() -> None:
+    had: list[str] = []
+    steady(90, 90, (20.0, lambda cluster: had.extend(each.evidence for each in accounts(cluster))))
+    (evidence,) = had
+    assert json.loads(evidence)["experiment"] == trial().document
 
 
 def test_the_lease_is_renewed_all_the_while() -> None:

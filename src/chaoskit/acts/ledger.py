@@ -135,7 +135,7 @@ class Ledger:
                 TRACE: trace_id,
                 NAME: name,
                 WHAT: what,
-                **({EVIDENCE: evidence} if 0 < len(evidence) <= LONGEST else {}),
+                **_told_of(evidence),
                 **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
             },
         }
@@ -163,14 +163,15 @@ class Ledger:
         version = stored["metadata"].get("resourceVersion", "")
         return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
-    def activate(self, targets: Sequence[ObjectRef], *, keep_for: float = 0) -> None:
-        """An act that was handed over is under way on these targets from now on; `keep_for` as in `open`.
+    def activate(self, targets: Sequence[ObjectRef], *, evidence: str = "", keep_for: float = 0) -> None:
+        """An act that was handed over is under way on these targets from now on; the rest as in `open`.
 
         Raises:
             TakenOver: another process holds the account.
         """
         notes = {
             TARGETS: json.dumps([plain_ref(target) for target in targets]),
+            **_told_of(evidence),
             **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
         }
         self._save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": notes}})
@@ -431,6 +432,10 @@ class Ledger:
     @property
     def _secret(self) -> ObjectRef:
         return ObjectRef(kube.SECRET, self.account.ref.namespace, self.account.ref.name)
+
+
+def _told_of(evidence: str) -> Mapping[str, str]:
+    return {EVIDENCE: evidence} if 0 < len(evidence) <= LONGEST else {}
 
 
 def identity(id_: str) -> str:
