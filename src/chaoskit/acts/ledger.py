@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -44,7 +44,7 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.halt import Act
-from chaoskit.acts.replacing import Start
+from chaoskit.acts.replacing import Hands
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, NotFound, TakenOver
@@ -240,10 +240,11 @@ class Ledger:
             notes.append(words)
             tell("note", words)
 
-        until, start = self._clock.monotonic() + OUTAGE, Start()
+        until = self._clock.monotonic() + OUTAGE
+        hands = Hands(fresh(self._cluster), self._clock, self._keep_alive, note)
         for entry in reversed(self.account.entries):
             self._refuse_when_taken()
-            found = self._undone(entry, note, until, start)
+            found = self._undone(entry, hands, until)
             reason = found.words if found.fate == "left" else self._settled(entry)
             if reason:
                 left.append(reason)
@@ -265,21 +266,13 @@ class Ledger:
         except ChaoskitError:
             return  # the undo itself will find out
 
-    def _undone(self, entry: Entry, note: Callable[[str], None], until: float, start: Start) -> Undone:
+    def _undone(self, entry: Entry, hands: Hands, until: float) -> Undone:
         """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, TypeError, ValueError) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        return undo.undo(
-            fresh(self._cluster),
-            self._clock,
-            whole,
-            keep=self._keep_alive,
-            tell=note,
-            until=until,
-            start=start,
-        )
+        return undo.undo(hands, whole, until=until)
 
     def _settled(self, entry: Entry) -> str:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""

@@ -155,7 +155,7 @@ def recovered_words(document: Document) -> str:
         return ""
     if seconds or document["kind"] != "run":
         return span(seconds)
-    return "0 s, back under the fault" if document.get("seconds_broken") else "nothing broke"
+    return "0 s, back under the fault" if document.get("seconds_broken") else "0 s, nothing broke"
 
 
 def broken_words(document: Document) -> str:
