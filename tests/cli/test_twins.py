@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -18,7 +17,6 @@ from chaoskit.cli import generate, outlooks, train
 from chaoskit.cli import run as runs
 from chaoskit.experiments.generation import Proposal
 from chaoskit.flows.foreseeing import Manner, Outlook
-from chaoskit.flows.learning import Fitted
 from chaoskit.prediction import Health
 from chaoskit.records import PredictionRecord, RunRecord
 from chaoskit.reports import github
@@ -125,7 +123,7 @@ def proposed(rank: int, namespace: str) -> Proposal:
 def test_proposals_for_several_namespaces_have_a_column_for_them() -> None:
     def shown(*namespaces: str) -> list[list[str]]:
         found = [proposed(rank, each) for rank, each in enumerate(namespaces, 1)]
-        return [line.split() for line in printed(lambda out: generate._table(out, found))]
+        return [line.split() for line in printed(lambda out: generate.table(out, found))]
 
     heads, *rows = shown("shop", "bank")
     assert heads == ["RANK", "SCORE", "COST", "NAMESPACE", "EXPERIMENT"]
@@ -145,5 +143,4 @@ def test_proposals_for_several_namespaces_have_a_column_for_them() -> None:
     ],
 )
 def test_a_model_of_all_namespaces_is_asked_of_all(*, promoted: bool, everywhere: bool, asked: str) -> None:
-    fitted = cast("Fitted", SimpleNamespace(name="all-1", promoted=promoted))
-    assert train._asking(fitted, everywhere=everywhere) == asked
+    assert train.asking("all-1", promoted=promoted, everywhere=everywhere) == asked

@@ -529,6 +529,31 @@ def test_without_permission_it_is_refused_before_anything_is_made() -> None:
     assert cluster.wrote == []
 
 
+def chaos_pod(name: str) -> Callable[[], Object]:
+    body = made.pod(name, owner="", chaosUID=made.UID)
+    return lambda: {"kind": "Pod", **body}
+
+
+def restarted() -> Object:
+    body = made.pod("web-1-a")
+    body["status"]["containerStatuses"] = [{"name": "web", "restartCount": 1, "state": {"running": {}}}]
+    return body
+
+
+def test_without_a_result_the_reason_ends_with_what_litmus_own_pods_said_last() -> None:
+    clock = ManualClock()
+
+    class Talking(Scripted):
+        def logs(self, ref: ObjectRef, **_: Any) -> str:
+            return {"web-chaos-runner": "first\nno such image\n"}.get(ref.name, "a target's last words")
+
+    course = ((1, engine("initialized")), (4, restarted), (5, chaos_pod("web-chaos-runner")))
+    cluster = Talking(clock, *course, (20, engine("completed", "stop")))
+    record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))
+    assert record.reason.endswith("; web-chaos-runner/web says: no such image"), record.reason
+    assert "a target's last words" in record.evidence["logs"].values()
+
+
 def test_on_the_way_out_the_engine_is_stopped_before_any_log_is_read() -> None:
     clock, stop = ManualClock(), Stop()
     seen: list[str] = []
@@ -539,11 +564,7 @@ def test_on_the_way_out_the_engine_is_stopped_before_any_log_is_read() -> None:
             seen.append(state)
             return "a log"
 
-    def runner(name: str) -> Callable[[], Object]:
-        body = made.pod(name, owner="", chaosUID=made.UID)
-        return lambda: {"kind": "Pod", **body}
-
-    pods = tuple((5.0, runner(f"helper-{number}")) for number in range(5))
+    pods = tuple((5.0, chaos_pod(f"helper-{number}")) for number in range(5))
     cluster = Slow(clock, *COURSE[:2], *pods)
     clock.call_at(15, stop.set)
     record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock), stop=stop)
