@@ -4,6 +4,7 @@ from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
 from chaoskit.acts.entries import Entry, Undone
+from chaoskit.acts.replacing import Hands
 from chaoskit.acts.undo import undo
 from chaoskit.clock import ManualClock
 from chaoskit.ports.cluster import ObjectRef
@@ -15,13 +16,13 @@ MADE = Entry("created", CART, after="run1")
 
 def test_a_field_that_still_holds_our_value_is_restored() -> None:
     cluster = FakeCluster(deployment(replicas=5))
-    assert undo(cluster, ManualClock(), REPLICAS).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "restored"
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
 def test_a_field_that_somebody_changed_since_is_left_alone() -> None:
     cluster = FakeCluster(deployment(replicas=7))
-    found = undo(cluster, ManualClock(), REPLICAS)
+    found = undo(Hands(cluster, ManualClock()), REPLICAS)
     assert found == Undone(
         "not ours", "deployment/cart spec.replicas was changed by others since: it stays as it is"
     )
@@ -31,9 +32,9 @@ def test_a_field_that_somebody_changed_since_is_left_alone() -> None:
 
 def test_undoing_twice_changes_nothing_more() -> None:
     cluster = FakeCluster(deployment(replicas=5))
-    undo(cluster, ManualClock(), REPLICAS)
+    undo(Hands(cluster, ManualClock()), REPLICAS)
     cluster.wrote.clear()
-    assert undo(cluster, ManualClock(), REPLICAS).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "restored"
     assert cluster.wrote == []
 
 
@@ -41,7 +42,7 @@ def test_a_field_that_was_absent_is_absent_again() -> None:
     cluster = FakeCluster(node(unschedulable=True))
     ref = ObjectRef(kube.NODE, "", "node-1")
     entry = Entry("field", ref, ("spec", "unschedulable"), None, True)
-    assert undo(cluster, ManualClock(), entry).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), entry).fate == "restored"
     assert "unschedulable" not in cluster.get(ref)["spec"]
 
 
@@ -50,7 +51,7 @@ def test_a_mapping_is_restored_whole_and_not_merged() -> None:
     body["spec"]["selector"] = {"app": "cart", "ours": "1"}
     cluster = FakeCluster(body)
     entry = Entry("field", CART, ("spec", "selector"), {"app": "cart"}, {"app": "cart", "ours": "1"})
-    assert undo(cluster, ManualClock(), entry).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), entry).fate == "restored"
     assert cluster.get(CART)["spec"]["selector"] == {"app": "cart"}
 
 
@@ -63,21 +64,21 @@ def test_a_change_between_reading_and_writing_is_seen() -> None:
             cluster.patch(ref, {"spec": {"replicas": 9}})
 
     cluster.before_write = race
-    assert undo(cluster, ManualClock(), REPLICAS).fate == "not ours"
+    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "not ours"
     assert cluster.get(CART)["spec"]["replicas"] == 9
 
 
 def test_what_was_made_is_removed_and_a_missing_object_is_no_error() -> None:
     cluster = FakeCluster(kube.managed(deployment(), "run1"))
-    assert undo(cluster, ManualClock(), MADE) == Undone("restored", "deployment/cart removed")
-    assert undo(cluster, ManualClock(), MADE) == Undone("gone", "deployment/cart is not there")
+    assert undo(Hands(cluster, ManualClock()), MADE) == Undone("restored", "deployment/cart removed")
+    assert undo(Hands(cluster, ManualClock()), MADE) == Undone("gone", "deployment/cart is not there")
     assert cluster.list(kube.DEPLOYMENT).items == ()
 
 
 def test_what_somebody_else_made_under_the_name_is_left() -> None:
     for body in (deployment(), kube.managed(deployment(), "run2")):
         cluster = FakeCluster(body)
-        found = undo(cluster, ManualClock(), MADE)
+        found = undo(Hands(cluster, ManualClock()), MADE)
         assert found == Undone("not ours", "deployment/cart is another one, made by others: it stays")
         assert len(cluster.list(kube.DEPLOYMENT).items) == 1
 
@@ -85,7 +86,7 @@ def test_what_somebody_else_made_under_the_name_is_left() -> None:
 def test_an_object_that_does_not_go_away_is_left_in_words() -> None:
     cluster = FakeCluster(kube.managed(deployment(), "run1"))
     cluster.delete = lambda *_, **__: None  # type: ignore[method-assign]
-    found = undo(cluster, ManualClock(), MADE)
+    found = undo(Hands(cluster, ManualClock()), MADE)
     assert found == Undone("left", "deployment/cart is still there, marked for deletion")
 
 
@@ -97,23 +98,25 @@ TAINTED = Entry("element", NODE, ("spec", "taints"), after=TAINT)
 def test_an_element_is_taken_out_of_its_list_and_the_others_stay() -> None:
     other = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
     cluster = FakeCluster(node(taints=[{**TAINT, "timeAdded": "2026-01-01T00:00:00Z"}, other]))
-    assert undo(cluster, ManualClock(), TAINTED).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), TAINTED).fate == "restored"
     assert cluster.get(NODE)["spec"]["taints"] == [other]
     cluster.wrote.clear()
-    assert undo(cluster, ManualClock(), TAINTED).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), TAINTED).fate == "restored"
     assert cluster.wrote == []
 
 
 def test_a_list_without_its_last_element_is_absent() -> None:
     cluster = FakeCluster(node(taints=[TAINT]))
-    assert undo(cluster, ManualClock(), TAINTED).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), TAINTED).fate == "restored"
     assert "taints" not in cluster.get(NODE)["spec"]
-    assert undo(FakeCluster(node()), ManualClock(), TAINTED).fate == "restored"
+    assert undo(Hands(FakeCluster(node()), ManualClock()), TAINTED).fate == "restored"
 
 
 def test_a_field_of_an_object_that_is_gone_was_not_put_back() -> None:
-    assert undo(FakeCluster(), ManualClock(), REPLICAS) == Undone("gone", "deployment/cart is not there")
-    assert undo(FakeCluster(), ManualClock(), TAINTED).fate == "gone"
+    assert undo(Hands(FakeCluster(), ManualClock()), REPLICAS) == Undone(
+        "gone", "deployment/cart is not there"
+    )
+    assert undo(Hands(FakeCluster(), ManualClock()), TAINTED).fate == "gone"
 
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
@@ -127,12 +130,12 @@ def ready(status: str, since: str) -> FakeCluster:
 
 def test_a_node_that_was_away_and_is_ready_again_is_owed_no_more() -> None:
     clock = ManualClock()
-    assert undo(ready("True", "09:05"), clock, STOPPED).fate == "restored"
+    assert undo(Hands(ready("True", "09:05"), clock), STOPPED).fate == "restored"
     assert clock.monotonic() == 0
 
 
 def test_a_node_that_is_not_ready_is_owed_and_how_to_start_it_is_said() -> None:
-    found = undo(ready("Unknown", "09:05"), ManualClock(), STOPPED)
+    found = undo(Hands(ready("Unknown", "09:05"), ManualClock()), STOPPED)
     words = "node/node-1 is not Ready: log in and run systemctl start kubelet"
     assert found == Undone("left", words)
 
@@ -140,7 +143,7 @@ def test_a_node_that_is_not_ready_is_owed_and_how_to_start_it_is_said() -> None:
 def test_a_node_that_is_still_called_ready_is_believed_when_it_would_have_been_missed() -> None:
     """For 50 s after its kubelet fell silent nobody knows it."""
     cluster, clock = ready("True", "09:00"), ManualClock()
-    assert undo(cluster, clock, STOPPED).fate == "restored"
+    assert undo(Hands(cluster, clock), STOPPED).fate == "restored"
     assert clock.monotonic() >= 50
 
     clock = ManualClock()
@@ -150,8 +153,8 @@ def test_a_node_that_is_still_called_ready_is_believed_when_it_would_have_been_m
         cluster.patch(NODE, {"status": {"conditions": [missed]}})
 
     clock.call_at(40, miss)
-    assert undo(cluster, clock, STOPPED).fate == "left"
+    assert undo(Hands(cluster, clock), STOPPED).fate == "left"
 
 
 def test_a_node_that_is_no_more_is_owed_no_more() -> None:
-    assert undo(FakeCluster(), ManualClock(), STOPPED).fate == "gone"
+    assert undo(Hands(FakeCluster(), ManualClock()), STOPPED).fate == "gone"

@@ -5,34 +5,40 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.commandline import CommandLine
+from tests.reports.made import recovery, run, weak
 
-from chaoskit.cli import generate, history, outlooks, train
+from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.cli import generate, outlooks, train
+from chaoskit.cli import run as runs
 from chaoskit.experiments.generation import Proposal
 from chaoskit.flows.foreseeing import Manner, Outlook
-from chaoskit.flows.learning import Fitted
 from chaoskit.prediction import Health
-from chaoskit.records import PredictionRecord
+from chaoskit.records import PredictionRecord, RunRecord
+from chaoskit.reports import github
+from chaoskit.reports.formats import render
+from chaoskit.reports.reading import Reported
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+TWINS = ("shop", "bank")
+
+
+def keep(chaoskit: CommandLine, *records: dict[str, Any]) -> None:
+    store = SqliteStore(chaoskit.home / "state/store.db")
+    store.load(records)
+    store.close()
 
 
 def printed(show: Callable[[Console], None]) -> list[str]:
     out = io.StringIO()
     show(Console(file=out, soft_wrap=True, markup=False, highlight=False))
     return out.getvalue().splitlines()
-
-
-def kept(number: int, kind: str, namespace: str) -> dict[str, Any]:
-    about = {"fault": "pod-delete", "name": "cart"} if kind == "run" else {"issue": "pod-crash"}
-    return {
-        "kind": kind, "id": f"{kind}{number}", "at": T0.isoformat(), "namespace": namespace,
-        "target": "deployment/cart", "outcome": "passed", "reason": "", **about,
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -42,14 +48,54 @@ def kept(number: int, kind: str, namespace: str) -> dict[str, Any]:
         ("run", "pod-delete cart", "pod-delete {}/cart"),
     ],
 )
-def test_records_of_several_namespaces_say_whose_they_are(kind: str, short: str, long: str) -> None:
-    def shown(*namespaces: str) -> list[str]:
-        records = [kept(number, kind, each) for number, each in enumerate(namespaces)]
-        return printed(lambda out: history._table(out, records))[1 : 1 + len(records)]
+def test_records_of_several_namespaces_say_whose_they_are(
+    stranger: CommandLine, kind: str, short: str, long: str
+) -> None:
+    made = {"run": run, "recovery": recovery}[kind]
+    keep(stranger, *(made(id=f"r{number}", namespace=each) for number, each in enumerate(TWINS)))
+    shown = stranger("history").out
+    assert all(f"   {long.format(place)}   " in shown for place in TWINS)
+    assert f"   {short}   " in stranger("history", "-n", "shop").out
 
-    assert all(f"   {short}   " in line for line in shown("shop", "shop"))
-    for line, place in zip(shown("shop", "bank"), ("shop", "bank"), strict=True):
-        assert f"   {long.format(place)}   " in line
+
+def test_weaknesses_of_several_namespaces_say_whose_they_are(stranger: CommandLine) -> None:
+    keep(stranger, *(weak(id=f"r{number}", namespace=each) for number, each in enumerate(TWINS)))
+    shown = stranger("history", "--weaknesses").out
+    assert all(f"   {place}/cart   " in shown for place in TWINS)
+    assert "   cart   " in stranger("history", "--weaknesses", "-n", "shop").out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("junit", '<testsuite name="{}cart"'),
+        ("junit", '<testcase name="pod-delete" classname="{}cart"'),
+        ("junit", '<testcase name="condition error_ratio of deployment/cart" classname="{}cart.pod-delete"'),
+        ("markdown", "| ❌ | {}cart | weakness found |"),
+        ("sarif", '"text": "{}cart: it was weakness-found"'),
+        ("github", "title=weakness found%3A {}cart::"),
+    ],
+)
+def test_reports_of_several_namespaces_say_whose_each_run_is(name: str, words: str) -> None:
+    def told(*namespaces: str) -> str:
+        found = Reported(
+            tuple(weak(id=f"r{number}", namespace=each) for number, each in enumerate(namespaces))
+        )
+        return "\n".join(github.commands(found)) if name == "github" else render(name, found)
+
+    both, alone = told(*TWINS), told("shop", "shop")
+    assert all(words.format(f"{place}/") in both for place in TWINS)
+    assert words.format("") in alone
+    assert words.format("") not in both
+
+
+def test_the_ends_of_runs_in_several_namespaces_say_whose_they_are() -> None:
+    def told(*namespaces: str) -> str:
+        found = [RunRecord.of(weak(id=f"r{n}", namespace=each)) for n, each in enumerate(namespaces)]
+        return "\n".join(printed(lambda out: runs.table(out, found)))
+
+    assert all(f"pod-delete on {place}/deployment/cart" in told(*TWINS) for place in TWINS)
+    assert "pod-delete on deployment/cart" in told("shop")
 
 
 def alarm(namespace: str) -> PredictionRecord:
@@ -77,7 +123,7 @@ def proposed(rank: int, namespace: str) -> Proposal:
 def test_proposals_for_several_namespaces_have_a_column_for_them() -> None:
     def shown(*namespaces: str) -> list[list[str]]:
         found = [proposed(rank, each) for rank, each in enumerate(namespaces, 1)]
-        return [line.split() for line in printed(lambda out: generate._table(out, found))]
+        return [line.split() for line in printed(lambda out: generate.table(out, found))]
 
     heads, *rows = shown("shop", "bank")
     assert heads == ["RANK", "SCORE", "COST", "NAMESPACE", "EXPERIMENT"]
@@ -97,5 +143,4 @@ def test_proposals_for_several_namespaces_have_a_column_for_them() -> None:
     ],
 )
 def test_a_model_of_all_namespaces_is_asked_of_all(*, promoted: bool, everywhere: bool, asked: str) -> None:
-    fitted = cast("Fitted", SimpleNamespace(name="all-1", promoted=promoted))
-    assert train._asking(fitted, everywhere=everywhere) == asked
+    assert train.asking("all-1", promoted=promoted, everywhere=everywhere) == asked

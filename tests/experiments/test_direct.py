@@ -138,6 +138,9 @@ def test_the_steady_state_is_looked_at_before_during_after_and_after_the_undo(
     assert record.outcome is Outcome.PASSED, record.reason
     judged = {each["stage"] for each in record.steady_state if not each["tolerated"]}
     assert judged == stages
+    undone = next(each.at for each in record.timeline if each.name == "undo")
+    assert record.injected_until is not None
+    assert (record.injected_until >= undone) is (kind == "scale-down"), "what lasts is over with its undo"
 
 
 def test_how_long_a_workload_was_not_whole_is_seen_however_long_the_fault_lasts(world: World) -> None:

@@ -15,6 +15,7 @@ from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.taints import taint_of
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.sharing import Ages, SharedCluster
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
 
@@ -71,6 +72,14 @@ def test_a_killed_service_owes_the_nodes_that_are_ready(service: str) -> None:
     plan = planned(f"{service}-service-kill", {}, nodes=("node-1", "node-2"))
     (found,) = entries(plan, cluster)
     assert (found.kind, found.target.name, found.after) == ("ready", "node-1", service)
+
+
+def test_what_somebody_did_a_moment_ago_is_not_taken_back_by_runs_side_by_side() -> None:
+    beneath = FakeCluster(node())
+    shared = SharedCluster(beneath, Ages())
+    assert len(shared.list(kube.NODE).items) == 1  # another run looked at them
+    beneath.patch(NODE, {"spec": {"unschedulable": True}})
+    assert list(owed(planned("node-drain", {}, nodes=("node-1",)), shared)) == []
 
 
 def test_an_original_that_cannot_be_read_forbids_the_fault() -> None:

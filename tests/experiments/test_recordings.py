@@ -105,6 +105,28 @@ def test_a_verdict_is_read_when_the_result_settles_long_before_the_engine_comple
     assert observed.engine["status"]["engineStatus"] == "initialized"
 
 
+@pytest.mark.parametrize(
+    ("name", "strikes", "begun", "over"),
+    [
+        ("pod-cpu-hog-pass", {}, 21.2, 41.2),
+        ("container-kill-pass", {"container-kill": 20.0}, 18.3, 38.3),
+        ("pod-delete-pass", {"pod-delete": 15.0}, 10.5, 25.5),
+        ("pod-delete-pass", {}, 10.5, 25.6),
+        ("pod-delete-probe-fails", {"pod-delete": 15.0}, 16.5, 31.5),
+        ("two-experiments", {"pod-delete": 15.0}, 11.8, 65.1),
+        ("abort-midway", {"pod-delete": 30.0}, 11.1, 23.2),
+    ],
+)
+def test_a_fault_is_over_with_its_time_long_before_its_verdict_settles(
+    name: str, strikes: dict[str, float], begun: float, over: float
+) -> None:
+    _, observed, settled = replay(name)
+    assert min(at for (told, _), at in observed.moments.items() if told == "first") == pytest.approx(
+        begun, abs=0.1
+    )
+    assert terminal.over(observed, settled, strikes) == pytest.approx(over, abs=0.1)
+
+
 def test_the_result_of_the_run_before_is_never_read() -> None:
     ending, observed, at = replay("rerun-then-delete", since=44.0)
     assert ending.how == "settled"

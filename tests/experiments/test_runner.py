@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Access, Change, Kind, Object, ObjectRef, Permission
 from chaoskit.ports.http import Response
 from chaoskit.records import RunRecord
+from chaoskit.reports.conditions import seconds_to_recover
 from chaoskit.reports.formats import render
 from chaoskit.reports.reading import Reported
 from chaoskit.steadystate.conditions import Condition
@@ -150,11 +152,15 @@ class Steady(Trial):
 
 
 def steady(
-    broken: float, mended: float, *later: tuple[float, Callable[[Scripted], object]], **options: Any
+    broken: float,
+    mended: float,
+    *later: tuple[float, Callable[[Scripted], object]],
+    script: tuple[tuple[float, Callable[[], Object]], ...] | None = None,
+    **options: Any,
 ) -> tuple[RunRecord, Scripted]:
     """A run whose site fails between two moments; what happens `later` happens so late after its begin."""
     clock = ManualClock()
-    cluster = Scripted(clock, *COURSE)
+    cluster = Scripted(clock, *(script or COURSE))
     for seconds, act in later:
         clock.call_at(seconds, lambda act=act: act(cluster))  # type: ignore[misc]
     plain, site = trial(), Site(clock, broken, mended)
@@ -198,6 +204,17 @@ def test_an_injection_whose_event_the_watch_is_late_with_is_asked_for() -> None:
     assert record.injected_at is not None
 
 
+def checked() -> Object:
+    return {"apiVersion": "v1", "kind": "Event", **made.event("PostChaosCheck")}
+
+
+def test_the_time_to_recover_counts_from_the_end_of_the_fault_not_from_its_verdict() -> None:
+    record, _ = steady(12, 29, script=(*COURSE, (24.0, checked)))
+    assert record.injected_until is not None
+    assert 24 <= (record.injected_until - ManualClock().now()).total_seconds() < 26
+    assert 2 <= (seconds_to_recover(record.document()) or 0.0) < 7
+
+
 def test_the_ledger_is_written_before_the_engine() -> None:
     _, cluster, _ = ran(*COURSE)
     wrote = [each for each in cluster.wrote if "lease" in each or "create" in each]
@@ -205,6 +222,13 @@ def test_the_ledger_is_written_before_the_engine() -> None:
     made = wrote.index("create chaosengine.litmuschaos.io/web-chaos")
     assert made >= 3
     assert all(each.startswith("patch lease/") for each in wrote[1:made])  # the fault, the engine to undo
+
+
+def test_the_lease_has_the_document_while_the_run_is_under_way() -> None:
+    had: list[str] = []
+    steady(90, 90, (20.0, lambda cluster: had.extend(each.evidence for each in accounts(cluster))))
+    (evidence,) = had
+    assert json.loads(evidence)["experiment"] == trial().document
 
 
 def test_the_lease_is_renewed_all_the_while() -> None:
@@ -505,6 +529,31 @@ def test_without_permission_it_is_refused_before_anything_is_made() -> None:
     assert cluster.wrote == []
 
 
+def chaos_pod(name: str) -> Callable[[], Object]:
+    body = made.pod(name, owner="", chaosUID=made.UID)
+    return lambda: {"kind": "Pod", **body}
+
+
+def restarted() -> Object:
+    body = made.pod("web-1-a")
+    body["status"]["containerStatuses"] = [{"name": "web", "restartCount": 1, "state": {"running": {}}}]
+    return body
+
+
+def test_without_a_result_the_reason_ends_with_what_litmus_own_pods_said_last() -> None:
+    clock = ManualClock()
+
+    class Talking(Scripted):
+        def logs(self, ref: ObjectRef, **_: Any) -> str:
+            return {"web-chaos-runner": "first\nno such image\n"}.get(ref.name, "a target's last words")
+
+    course = ((1, engine("initialized")), (4, restarted), (5, chaos_pod("web-chaos-runner")))
+    cluster = Talking(clock, *course, (20, engine("completed", "stop")))
+    record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))
+    assert record.reason.endswith("; web-chaos-runner/web says: no such image"), record.reason
+    assert "a target's last words" in record.evidence["logs"].values()
+
+
 def test_on_the_way_out_the_engine_is_stopped_before_any_log_is_read() -> None:
     clock, stop = ManualClock(), Stop()
     seen: list[str] = []
@@ -515,11 +564,7 @@ def test_on_the_way_out_the_engine_is_stopped_before_any_log_is_read() -> None:
             seen.append(state)
             return "a log"
 
-    def runner(name: str) -> Callable[[], Object]:
-        body = made.pod(name, owner="", chaosUID=made.UID)
-        return lambda: {"kind": "Pod", **body}
-
-    pods = tuple((5.0, runner(f"helper-{number}")) for number in range(5))
+    pods = tuple((5.0, chaos_pod(f"helper-{number}")) for number in range(5))
     cluster = Slow(clock, *COURSE[:2], *pods)
     clock.call_at(15, stop.set)
     record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock), stop=stop)

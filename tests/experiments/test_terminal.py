@@ -137,3 +137,52 @@ def test_an_injection_is_not_that_of_an_experiment_whose_name_begins_alike() -> 
     )
     assert terminal.injected_of(known, "pod-cpu-hog-exec")
     assert not terminal.injected_of(known, "pod-cpu-hog")
+
+
+def marked(verdict: str = "Awaited", **marks: str) -> Object:
+    body = result(verdict)
+    body["metadata"]["annotations"] = {f"pod/{name}": word for name, word in marks.items()}
+    return body
+
+
+def course(*changes: tuple[float, str, Object]) -> terminal.Observed:
+    known = observed(RUNS)
+    for at, kind, body in changes:
+        known = seen(known, kind, "MODIFIED", body, at)
+    return known
+
+
+HOG = (
+    (21.2, "ChaosResult", marked(a="injected")),
+    (21.2, "Event", event("ChaosInject")),
+    (41.2, "ChaosResult", marked(a="reverted")),
+    (45.1, "Event", event("PostChaosCheck")),
+    (51.1, "ChaosResult", result("Pass")),
+)
+"""The moments of a recorded hog of 20 s."""
+
+
+def test_a_fault_is_over_when_litmus_reverted_it_not_when_its_verdict_settles() -> None:
+    assert terminal.over(course(*HOG), 51.2, {}) == 41.2
+
+
+def test_pods_one_after_the_other_are_over_with_the_last() -> None:
+    later = ((46.0, marked(a="reverted", b="injected")), (66.0, marked(a="reverted", b="reverted")))
+    known = course(*HOG[:3], *((at, "ChaosResult", body) for at, body in later))
+    assert terminal.over(known, 80.0, {}) == 66.0
+
+
+def test_a_mark_that_was_never_taken_back_leaves_it_to_the_checks_afterwards_and_then_to_now() -> None:
+    left = course(*HOG[:2], (30.0, "ChaosResult", marked(a="injected", b="reverted")))
+    assert terminal.over(left, 80.0, {}) == 80.0
+    told = seen(left, "Event", "ADDED", event("PostChaosCheck"), 45.1)
+    assert terminal.over(told, 80.0, {}) == 45.1
+
+
+def test_what_strikes_is_over_with_its_time_however_long_litmus_waits_for_whole_targets() -> None:
+    again = {**event("ChaosInject"), "count": 2}
+    kills = course((18.3, *INJECTED), (37.2, "Event", again), (60.0, "Event", event("PostChaosCheck")))
+    assert terminal.over(kills, 66.0, {"pod-delete": 20.0}) == 38.3
+    assert terminal.over(kills, 66.0, {"pod-delete": 15.0}) == 37.2
+    assert terminal.over(kills, 66.0, {"pod-delete": 90.0}) == 60.0
+    assert terminal.over(course((18.3, *INJECTED)), 23.0, {"pod-delete": 20.0}) == 23.0

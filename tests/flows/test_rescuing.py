@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
+from tests.experiments import made
 
 from chaoskit.acts.accounts import LEDGER, accounts, plain_entry
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Unavailable
+from chaoskit.errors import InvalidInput, Unavailable
 from chaoskit.events import Event, Warned
+from chaoskit.experiments.generation.incidents import reproduce
 from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
@@ -39,11 +41,14 @@ def world(tmp_path: Path) -> Iterator[World]:
     store.close()
 
 
-def ended(world: World, outcome: Outcome | None = None, reason: str = "", kind: str = "field") -> None:
+def ended(
+    world: World, outcome: Outcome | None = None, reason: str = "", kind: str = "field", evidence: str = ""
+) -> None:
     """The ledger of a run whose undo is still owed; without an outcome its process was killed."""
     ledger = Ledger.open(
-        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
-    )
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t",
+        evidence=evidence,
+    )  # fmt: skip
     ledger.write(Entry(kind, CART, ("spec", "replicas"), 3, 5))
     if outcome is not None:
         ledger.close(outcome, reason=reason)
@@ -131,6 +136,25 @@ def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     after = history(world)
     assert after["outcome"] == "errored"
     assert "died before it had a verdict" in after["reason"]
+
+
+EXPERIMENT = {"kind": "Experiment", "metadata": {"name": "cart"}, "spec": {"engine": "direct"}}
+
+
+def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(world: World) -> None:
+    ended(world, evidence=json.dumps({"experiment": EXPERIMENT}))
+    rescue(world)
+    (again,) = reproduce(history(world), made.topology(), now=AT)
+    assert (again.experiment["kind"], again.experiment["spec"]) == ("Experiment", EXPERIMENT["spec"])
+    assert again.experiment["metadata"]["name"] == "cart"
+
+
+@pytest.mark.parametrize("evidence", ["", "{", "[]", "{}", '{"experiment": {"kind": 1}}'])
+def test_a_run_that_was_killed_without_its_document_says_so(world: World, evidence: str) -> None:
+    ended(world, evidence=evidence)
+    rescue(world)
+    with pytest.raises(InvalidInput, match="died before its document was kept"):
+        reproduce(history(world), made.topology(), now=AT)
 
 
 class Unread(SqliteStore):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.reports.made import Document, at, look, run, weak
 
 from chaoskit.reports.conditions import courses, seconds_broken, seconds_to_recover
-from chaoskit.reports.reading import time
+from chaoskit.reports.reading import recovered_words, time
 
 
 def test_it_was_broken_from_the_first_look_that_says_so_to_the_first_from_which_on_it_held() -> None:
@@ -136,3 +136,11 @@ def test_conditions_that_were_never_looked_at_are_there_all_the_same() -> None:
 def test_a_document_whose_conditions_cannot_be_read_any_more_is_no_obstacle() -> None:
     written = {"steadyState": [{"telepathy": {"of": "pods"}}]}
     assert courses(run("refused", experiment={"spec": written})) == ()
+
+
+def test_no_time_to_recover_is_told_with_its_reason() -> None:
+    nothing = run(seconds_to_recover=0.0, seconds_broken=0.0)
+    assert [recovered_words(each) for each in (nothing, weak())] == [
+        "0 s, nothing broke",
+        "0 s, back under the fault",
+    ]

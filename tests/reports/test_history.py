@@ -158,6 +158,36 @@ def test_what_else_a_document_says_makes_no_other_experiment() -> None:
     assert judge(renamed, usual).outcome is Outcome.PASSED
 
 
+RATIO = {"prometheus": {"signal": "error_ratio", "below": 0.05}}
+
+
+@pytest.mark.parametrize(
+    "beside", [{"name": "few errors"}, {"abort": True}, {"recoversWithin": 90.0}, {"litmusProbe": True}]
+)
+def test_a_condition_that_measures_the_same_makes_no_other_experiment(beside: dict[str, Any]) -> None:
+    alert = {"alert": {"name": "Down"}}
+    usual = _took(20, 22, 18, 21, 19, **_how(steadyState=[RATIO, alert]))
+    edited = _at(9, weak(seconds_broken=90.0, **_how(steadyState=[alert, {**RATIO, **beside}])))
+    assert judge(edited, usual).outcome is Outcome.REGRESSED
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"steadyState": [{"prometheus": {"signal": "error_ratio", "below": 0.01}}]}, "steady state"),
+        ({"steadyState": [RATIO], "duration": 120.0, "severity": "high"}, "severity or duration"),
+        ({"steadyState": [{**RATIO, "mode": "edges"}]}, "steady state"),
+    ],
+)
+def test_earlier_runs_that_are_not_compared_with_are_told_with_what_was_another(
+    spec: dict[str, Any], words: str
+) -> None:
+    usual = _took(20, 22, 18, 21, 19, **_how(steadyState=[RATIO]))
+    judged = judge(_at(9, weak(**_how(**spec))), usual)
+    assert judged.outcome is Outcome.NO_BASELINE
+    assert judged.words.endswith(f", 5 are needed; 5 more had another {words}")
+
+
 def test_only_earlier_runs_of_the_same_experiment_on_the_same_targets_count() -> None:
     others = [
         *_took(*[20] * 5, name="x"), *_took(*[20] * 5, fault="x"), *_took(*[20] * 5, targets=["x"]),

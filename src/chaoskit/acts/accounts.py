@@ -93,7 +93,9 @@ class Account:
 
 def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Every ledger in a namespace ("" is all), ended ones included, and those that cannot be read whole."""
-    return made(cluster, ("accounts", namespace), lambda now: _listed(now, namespace, SELECTOR), fresh=True)
+    return made(
+        cluster, ("accounts", namespace), lambda beneath: _listed(beneath, namespace, SELECTOR), fresh=True
+    )
 
 
 def _listed(cluster: Cluster, namespace: str, labels: str) -> tuple[Account, ...]:
@@ -169,7 +171,7 @@ def prune(cluster: Cluster, clock: Clock, namespace: str) -> int:
     A ledger says itself how long it is needed, so nobody with other limits removes it too early. Of runs
     that share a cluster one does it for all who begin within a moment.
     """
-    return made(cluster, ("pruned", namespace), lambda now: _pruned(now, clock.now(), namespace))
+    return made(cluster, ("pruned", namespace), lambda beneath: _pruned(beneath, clock.now(), namespace))
 
 
 def _pruned(cluster: Cluster, now: datetime, namespace: str) -> int:

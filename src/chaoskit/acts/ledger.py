@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -44,7 +44,7 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.halt import Act
-from chaoskit.acts.replacing import Start
+from chaoskit.acts.replacing import Hands
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, NotFound, TakenOver
@@ -135,7 +135,7 @@ class Ledger:
                 TRACE: trace_id,
                 NAME: name,
                 WHAT: what,
-                **({EVIDENCE: evidence} if 0 < len(evidence) <= LONGEST else {}),
+                **_told_of(evidence),
                 **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
             },
         }
@@ -163,14 +163,15 @@ class Ledger:
         version = stored["metadata"].get("resourceVersion", "")
         return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
-    def activate(self, targets: Sequence[ObjectRef], *, keep_for: float = 0) -> None:
-        """An act that was handed over is under way on these targets from now on; `keep_for` as in `open`.
+    def activate(self, targets: Sequence[ObjectRef], *, evidence: str = "", keep_for: float = 0) -> None:
+        """An act that was handed over is under way on these targets from now on; the rest as in `open`.
 
         Raises:
             TakenOver: another process holds the account.
         """
         notes = {
             TARGETS: json.dumps([plain_ref(target) for target in targets]),
+            **_told_of(evidence),
             **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
         }
         self._save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": notes}})
@@ -238,10 +239,11 @@ class Ledger:
             notes.append(words)
             tell("note", words)
 
-        until, start = self._clock.monotonic() + OUTAGE, Start()
+        until = self._clock.monotonic() + OUTAGE
+        hands = Hands(fresh(self._cluster), self._clock, self._keep_alive, note)
         for entry in reversed(self.account.entries):
             self._refuse_when_taken()
-            found = self._undone(entry, note, until, start)
+            found = self._undone(entry, hands, until)
             reason = found.words if found.fate == "left" else self._settled(entry)
             if reason:
                 left.append(reason)
@@ -263,21 +265,13 @@ class Ledger:
         except ChaoskitError:
             return  # the undo itself will find out
 
-    def _undone(self, entry: Entry, note: Callable[[str], None], until: float, start: Start) -> Undone:
+    def _undone(self, entry: Entry, hands: Hands, until: float) -> Undone:
         """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
         try:
             whole = self._with_secret(entry)
         except (ChaoskitError, KeyError, TypeError, ValueError) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        return undo.undo(
-            fresh(self._cluster),
-            self._clock,
-            whole,
-            keep=self._keep_alive,
-            tell=note,
-            until=until,
-            start=start,
-        )
+        return undo.undo(hands, whole, until=until)
 
     def _settled(self, entry: Entry) -> str:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
@@ -430,6 +424,10 @@ class Ledger:
     @property
     def _secret(self) -> ObjectRef:
         return ObjectRef(kube.SECRET, self.account.ref.namespace, self.account.ref.name)
+
+
+def _told_of(evidence: str) -> Mapping[str, str]:
+    return {EVIDENCE: evidence} if 0 < len(evidence) <= LONGEST else {}
 
 
 def identity(id_: str) -> str:

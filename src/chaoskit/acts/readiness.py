@@ -26,12 +26,12 @@ def owed(node: Object, service: str) -> tuple[Entry, ...]:
 def undo(hands: Hands, entry: Entry) -> Undone:
     """The node is Ready: again, or it still was after the time in which it would have been missed.
 
-    Nodes that have their start in common are waited for together.
+    All nodes of one ledger are waited for together.
 
     Raises:
         NotFound: it is gone.
     """
-    began = hands.start.since(hands.clock)
+    began = hands.together()
 
     def back() -> bool:
         node = hands.cluster.get(entry.target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chaoskit import kube
 from chaoskit.clock import Clock
@@ -14,35 +14,28 @@ EVICTION = 60.0
 """Seconds for a disruption budget to let a disturbed pod go, and for its successor to serve."""
 
 
-class Start:
-    """The moment from which several wait together: when the first of them asked, or when it began anew."""
-
-    def __init__(self) -> None:
-        self._at: float | None = None
-
-    def since(self, clock: Clock) -> float:
-        """The moment, as the clock's `monotonic`."""
-        if self._at is None:
-            self._at = clock.monotonic()
-        return self._at
-
-    def anew(self) -> None:
-        """Whoever asks next is the first."""
-        self._at = None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hands:
-    """What an undo works with: `keep` is called while it waits, `tell` hears what it had to do besides.
+    """What the undos of one ledger work with.
 
-    Undos of one ledger that wait for the same time to pass have their `start` in common.
+    `keep` is called while they wait, `tell` hears in words what they had to do beside putting things back.
     """
 
     cluster: Cluster
     clock: Clock
-    keep: Callable[[], None]
-    tell: Callable[[str], None]
-    start: Start = field(default_factory=Start)
+    keep: Callable[[], None] = lambda: None
+    tell: Callable[[str], None] = lambda _words: None
+    _asked: float | None = None
+
+    def together(self) -> float:
+        """From when on those that wait for the same time to pass do, as the clock's `monotonic`."""
+        if self._asked is None:
+            self._asked = self.clock.monotonic()
+        return self._asked
+
+    def anew(self) -> None:
+        """They begin to wait once more: what went by meanwhile, nobody saw."""
+        self._asked = None
 
     def until(self, done: Callable[[], bool]) -> bool:
         """Whether it was done in time; an application's own pace decides."""

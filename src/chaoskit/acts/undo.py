@@ -9,9 +9,8 @@ from typing import Any
 from chaoskit import kube, rollouts
 from chaoskit.acts import engine, fields, readiness, resize, rollout
 from chaoskit.acts.entries import Entry, Undone
-from chaoskit.acts.replacing import Hands, Start
+from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import Trail
-from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
 from chaoskit.ports.cluster import Cluster, ObjectRef
 
@@ -19,49 +18,33 @@ _TRIES = 4
 _PATIENCE = 60.0
 _AGAIN = 2.0
 
-Keep = Callable[[], None]
-"""Called again and again while an undo waits, so that the ledger's lease does not expire meanwhile."""
 
-Tell = Callable[[str], None]
-"""Hears in words what an undo had to do beside putting things back."""
-
-
-def undo(
-    cluster: Cluster,
-    clock: Clock,
-    entry: Entry,
-    *,
-    keep: Keep = lambda: None,
-    tell: Tell = lambda _words: None,
-    until: float = -inf,
-    start: Start | None = None,
-) -> Undone:
+def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
     """What became of the entry: with another fate than ``left`` nothing is owed any more.
 
     A server that does not answer is asked again `until` that moment of the clock's `monotonic`. Entries that
-    are undone with one `start` wait together, from then or from when the server answered again.
+    are undone with the same hands wait together, anew once the server answers again.
 
     Raises:
-        TakenOver: `keep` found that another process holds the ledger.
+        TakenOver: the hands' `keep` found that another process holds the ledger.
     """
     way = _WAYS.get(entry.kind)
     if way is None:
         return _left(entry, f"nobody here knows how to undo {entry.kind!r}")
-    hands = Hands(cluster, clock, keep, tell, start or Start())
     while True:
         try:
             return way(hands, entry)
         except TakenOver:
             raise
         except ChaoskitError as error:
-            if not isinstance(error, Unavailable) or clock.monotonic() >= until:
+            if not isinstance(error, Unavailable) or hands.clock.monotonic() >= until:
                 return _left(entry, str(error))
         except (KeyError, TypeError, ValueError) as error:
             # Written by another version or by hand: it is owed still, and must not stop the others.
             return _left(entry, f"its entry cannot be read ({type(error).__name__}: {error})")
-        clock.sleep(_AGAIN)
-        keep()
-        hands.start.anew()
+        hands.clock.sleep(_AGAIN)
+        hands.keep()
+        hands.anew()
 
 
 def stands(cluster: Cluster, entry: Entry) -> bool:

@@ -25,8 +25,8 @@ app = new_app(__doc__)
     epilog="Examples: chaoskit compare 01jd4r 01jd9x; chaoskit compare 01jd9x --history; "
     "a run regressed (1) when its steady state was broken, or still was once the fault was over, for longer "
     "than the median of its last 30 earlier runs (same experiment, fault, how hard and on how many, targets, "
-    "cluster) by more than the greatest of: 3 x 1.4826 x their median absolute deviation, a tenth of the "
-    "median, 5 s. "
+    "cluster, engine, and steady state but for names and aborts) by more than the greatest of: "
+    "3 x 1.4826 x their median absolute deviation, a tenth of the median, 5 s. "
     "With fewer than 5 such runs nothing is judged (8).",
 )
 def compare(

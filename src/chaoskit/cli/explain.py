@@ -56,7 +56,7 @@ def explain(
 
 def _record(session: Session, wanted: str) -> None:
     from chaoskit.reports.explaining import explain as explained
-    from chaoskit.reports.reading import JUDGED, name_of
+    from chaoskit.reports.reading import JUDGED, called
 
     with session.history() as store:
         record = find_record(store, wanted)
@@ -65,7 +65,7 @@ def _record(session: Session, wanted: str) -> None:
     told, outcome = explained(record), Outcome(record["outcome"])
 
     def table(out: Console) -> None:
-        outcome_line(out, outcome.words, outcome.exit_code, name_of(record))
+        outcome_line(out, outcome.words, outcome.exit_code, called(record))
         for title, lines in (("what happened", told.what), ("why", told.why), ("next", told.next)):
             out.print(f"\n{title}", style="bold")
             for line in lines:

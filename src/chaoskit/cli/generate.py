@@ -217,14 +217,14 @@ def _report(
             for each, file in zip(found, files or [""] * len(found), strict=True)
         ]
     }
-    emit(session, "proposals", document, lambda console: _table(console, found))
+    emit(session, "proposals", document, lambda console: table(console, found))
     if files and session.output is Format.TABLE:
         from chaoskit.cli.render import console
 
         next_step(console(session), f"chaoskit run {files[0]}")
 
 
-def _table(out: Console, found: Sequence[Proposal]) -> None:
+def table(out: Console, found: Sequence[Proposal]) -> None:
     """A line each; with the namespace, where there are several."""
     places = [str(each.experiment["metadata"].get("namespace", "")) for each in found]
     several = len(set(places)) > 1

@@ -98,9 +98,11 @@ def _weaknesses(session: Session, where: dict[str, str], start: datetime | None,
         if not found:
             out.print("no open weakness" if known else "nothing to judge: no run here was judged")
             return
+        placed = len({each.namespace for each in found}) > 1
         heads = ("last found", "times", "experiment", "fault", "targets", "run", "reason")
         rows = [
-            (each.last[:19].replace("T", " "), str(each.times), each.experiment, each.fault,
+            (each.last[:19].replace("T", " "), str(each.times),
+             f"{each.namespace}/{each.experiment}" if placed else each.experiment, each.fault,
              ", ".join(each.targets), each.run, each.reason)
             for each in found
         ]  # fmt: skip

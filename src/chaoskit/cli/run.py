@@ -305,10 +305,10 @@ def _answer(out: Console, reports: Reports, records: Sequence[RunRecord], least:
 
 def table(out: Console, records: Sequence[RunRecord]) -> None:
     """Each run's answer, why, how to mend it and how its undo stands; the last line is what to do next."""
+    placed = len({each.namespace for each in records}) > 1
     for record in records:
-        outcome_line(
-            out, record.outcome.words, record.outcome.exit_code, f"{record.fault} on {_whom(record)}"
-        )
+        words = f"{record.fault} on {_whom(record, placed=placed)}"
+        outcome_line(out, record.outcome.words, record.outcome.exit_code, words)
         out.print(f"  {record.reason}")
         hint = record.evidence.get("hint")
         if hint and not record.undo.left:
@@ -323,5 +323,6 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
         next_step(out, f"chaoskit show {records[-1].id} --trace")
 
 
-def _whom(record: RunRecord) -> str:
-    return ", ".join(record.targets) or record.name
+def _whom(record: RunRecord, *, placed: bool) -> str:
+    place = f"{record.namespace}/" if placed else ""
+    return ", ".join(f"{place}{each}" for each in record.targets or (record.name,))

@@ -225,10 +225,10 @@ def _table(out: Console, fitted: Fitted, *, everywhere: bool) -> None:
         out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
     else:
         out.print(f"held back  {fitted.held_back}", style="yellow")
-    next_step(out, _asking(fitted, everywhere=everywhere))
+    next_step(out, asking(fitted.name, promoted=fitted.promoted, everywhere=everywhere))
 
 
-def _asking(fitted: Fitted, *, everywhere: bool) -> str:
+def asking(model: str, *, promoted: bool, everywhere: bool) -> str:
     """The command that asks the model of what it learned from."""
     place = " -A" if everywhere else ""
-    return f"chaoskit predict{place}" + ("" if fitted.promoted else f" --model {fitted.name}")
+    return f"chaoskit predict{place}" + ("" if promoted else f" --model {model}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.acts.engine import tell_to_stop
@@ -20,7 +21,7 @@ from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.selection import picked, struck
 from chaoskit.experiments.signs import Signs
 from chaoskit.experiments.terminal import Ending, Observed
-from chaoskit.experiments.trials import Trial
+from chaoskit.experiments.trials import Trial, fault_seconds
 from chaoskit.journal import Journal
 from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 from chaoskit.watching import Interest, Sighting, Watching
@@ -32,6 +33,9 @@ LONGEST = 10.0
 """Seconds in which logs are read at the end: the undo comes after it."""
 CLEARS = 60.0
 """Seconds in which an ended engine goes away to make room for one of its name."""
+
+STRIKES = frozenset({"pod-delete", "container-kill"})
+"""Faults that strike again and again, and leave nothing to be taken back."""
 
 Meanwhile = Callable[[], None]
 """Called at least once a tick while an engine is made or watched; what it raises is the end of that."""
@@ -203,6 +207,16 @@ class EngineWatch:
             self._next()
             meanwhile()
         self._kept(meanwhile)
+
+    @property
+    def fault_over(self) -> datetime:
+        """When the last of its faults was over, as far as Litmus told: now where it did not."""
+        now, selections, env = self._clock.monotonic(), self._plan.selections, self._plan.env
+        strikes = {
+            each: fault_seconds(each, env.get(each, {}), selections[each].hit)
+            for each in STRIKES & selections.keys()
+        }
+        return self._clock.now() - timedelta(seconds=now - terminal.over(self.seen, now, strikes))
 
     @property
     def _ended(self) -> bool:

@@ -92,7 +92,7 @@ class Injecting:
             self._by_litmus(timeout)
 
     def _by_itself(self, timeout: float) -> None:
-        """What ends by itself is looked at once more before the undo; what lasts ends only with it."""
+        """What ends by itself is looked at once more before the undo; what lasts is over only with it."""
         assert self.trial.experiment is not None
         direct = DirectCourse(
             self.trial.experiment,
@@ -134,7 +134,7 @@ class Injecting:
         )
         self.told.append(judged)
         if settled:
-            self.course.injected_until = self.clock.now() if self.course.injected_at else None
+            self.course.injected_until = engine.fault_over if self.course.injected_at else None
             self.journal.step("litmus", mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
         return settled
 

@@ -15,6 +15,7 @@ from chaoskit.experiments import litmus
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.taints import taint_of
 from chaoskit.ports.cluster import Cluster, Object
+from chaoskit.sharing import fresh
 
 
 def owed(plan: Plan, cluster: Cluster) -> Iterator[Entry]:
@@ -56,4 +57,6 @@ def _taints(nodes: tuple[Object, ...], taint: dict[str, str]) -> Iterator[Entry]
 
 
 def _nodes(cluster: Cluster, names: tuple[str, ...]) -> tuple[Object, ...]:
-    return tuple(node for node in cluster.list(kube.NODE).items if node["metadata"]["name"] in names)
+    """Those nodes as they are now: what another put there a moment ago is not ours to take back."""
+    listed = fresh(cluster).list(kube.NODE).items
+    return tuple(node for node in listed if node["metadata"]["name"] in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import nullcontext
 
@@ -25,6 +26,7 @@ from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.records import RunRecord
+from chaoskit.redaction import redacted, secrets_of
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
 
@@ -165,8 +167,10 @@ class _Run:
 
     def _ledger(self, made: Plan) -> Ledger:
         keep_for = self.governor.remembers("chaos")
+        document = redacted(self.trial.document, secrets_of(self.trial.beside))
+        evidence = json.dumps({"experiment": document}, default=str)
         if self.handed is not None:
-            self.handed.activate(made.touched, keep_for=keep_for)
+            self.handed.activate(made.touched, evidence=evidence, keep_for=keep_for)
             return self.handed
         return Ledger.open(
             self.cluster,
@@ -178,6 +182,7 @@ class _Run:
             trace_id=self.journal.trace_id,
             name=self.trial.name,
             what=",".join(self.trial.faults),
+            evidence=evidence,
             keep_for=keep_for,
         )
 

@@ -26,9 +26,12 @@ STOP_LAGS = 240.0
 SETTLED = frozenset({"Pass", "Fail", "Error", "Stopped"})
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CRASHING = frozenset({"CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError"})
+_MARKS = frozenset({"injected", "reverted", "targeted"})
 _SKIPPED = frozenset({"ChaosExperiment Not Found", "Skipped"})
 
 How = Literal["settled", "stopped", "deleted", "no-result", "died", "cannot-start"]
+Told = Literal["first", "last", "reverted", "checked"]
+"""The first and the last injection, all of it reverted, and the checks after it done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Observed:
 
     `uid` is the engine's; `old` are the versions of results that were there before it: a result that has
     not changed since, or that another engine made, is never read. `pods` are the engine's own, `since`
-    says when something first was as it is.
+    says when something first was as it is, `moments` when what was told of an experiment's fault.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Observed:
     checked: Mapping[str, str] = field(default_factory=dict)
     complaint: str = ""
     since: Mapping[str, float] = field(default_factory=dict)
+    moments: Mapping[tuple[Told, str], float] = field(default_factory=dict)
 
     def result(self, experiment: str) -> Object | None:
         """The fresh ChaosResult of an experiment, or None."""
@@ -92,7 +96,7 @@ def seen(observed: Observed, kind: str, type_: str, body: Object, now: float) ->
         case "ChaosEngine":
             return _engine(observed, type_, body, now)
         case "ChaosResult":
-            return _result(observed, type_, body)
+            return _result(observed, type_, body, now)
         case "Pod":
             return _pod(observed, type_, body, now)
         case "Event":
@@ -109,13 +113,30 @@ def _engine(observed: Observed, type_: str, body: Object, now: float) -> Observe
     return _mark(after, "engine ", {stands}, now)
 
 
-def _result(observed: Observed, type_: str, body: Object) -> Observed:
+def _result(observed: Observed, type_: str, body: Object, now: float) -> Observed:
     meta = body["metadata"]
     fresh = kube.labels_of(body).get(UID_LABEL) == observed.uid
     unchanged = observed.old.get(meta["name"]) == meta.get("resourceVersion", "")
     if not fresh or unchanged or type_ == "DELETED":
         return observed
-    return dataclasses.replace(observed, results={**observed.results, meta["name"]: body})
+    before = observed.results.get(meta["name"])
+    after = dataclasses.replace(observed, results={**observed.results, meta["name"]: body})
+    return _reverted(after, before, body, now)
+
+
+def _reverted(observed: Observed, before: Object | None, body: Object, now: float) -> Observed:
+    """Helpers mark each target ``injected``, then ``reverted``; with its verdict a result has no marks."""
+    marks = _marks(body)
+    if not marks or (before is not None and _marks(before) == marks):
+        return observed
+    key: tuple[Told, str] = ("reverted", str(body["spec"].get("experiment")))
+    others = {each: at for each, at in observed.moments.items() if each != key}
+    over = "reverted" in marks.values() and "injected" not in marks.values()
+    return dataclasses.replace(observed, moments={**others, **({key: now} if over else {})})
+
+
+def _marks(result: Object) -> Mapping[str, str]:
+    return {key: word for key, word in kube.annotations_of(result).items() if word in _MARKS}
 
 
 def _pod(observed: Observed, type_: str, body: Object, now: float) -> Observed:
@@ -145,11 +166,14 @@ def _event(observed: Observed, type_: str, body: Object, now: float) -> Observed
     if about.get("uid") != observed.uid or type_ == "DELETED":
         return observed
     reason, message = body.get("reason"), str(body.get("message") or body.get("note") or "")
+    name = body["metadata"]["name"]
     if reason == "ChaosInject":
-        injections = {**observed.injections, body["metadata"]["name"]: int(body.get("count") or 1)}
-        return dataclasses.replace(observed, injections=injections)
+        return _injection(observed, name, int(body.get("count") or 1), now)
+    if reason == "PostChaosCheck":
+        moments = {("checked", _experiment(observed, reason, name)): now, **observed.moments}
+        return dataclasses.replace(observed, moments=moments)
     if reason == "PreChaosCheck":
-        checked = {**observed.checked, body["metadata"]["name"]: message}
+        checked = {**observed.checked, name: message}
         return dataclasses.replace(observed, checked=checked)
     if reason == "ChaosResourcesOperationFailed" and "(chaos start)" in message:
         after = dataclasses.replace(observed, complaint=message)
@@ -164,21 +188,50 @@ def _mark(observed: Observed, about: str, true: set[str], now: float) -> Observe
     return dataclasses.replace(observed, since={**others, **known})
 
 
-def injected_of(observed: Observed, experiment: str) -> bool:
-    """Whether an injection of this experiment was announced; event names carry it, and then a uid.
+def _injection(observed: Observed, name: str, count: int, now: float) -> Observed:
+    """One event counts all injections of an experiment: each is written once more into it."""
+    if observed.injections.get(name) == count:
+        return observed
+    experiment = _experiment(observed, "ChaosInject", name)
+    return dataclasses.replace(
+        observed,
+        injections={**observed.injections, name: count},
+        moments={("first", experiment): now, **observed.moments, ("last", experiment): now},
+    )
+
+
+def _experiment(observed: Observed, reason: str, name: str) -> str:
+    """Whose event it is: its name is the reason, the experiment and a uid; "" where it is of none.
 
     One experiment's name may begin with another's: ``pod-cpu-hog-exec`` does not tell of ``pod-cpu-hog``.
     """
-    longer = tuple(
-        f"ChaosInject{each}"
-        for each in observed.experiments
-        if each != experiment and each.startswith(experiment)
-    )
-    prefix = f"ChaosInject{experiment}"
-    return any(
-        count and name.startswith(prefix) and not name.startswith(longer)
-        for name, count in observed.injections.items()
-    )
+    rest = name.removeprefix(reason)
+    return max((each for each in observed.experiments if rest.startswith(each)), key=len, default="")
+
+
+def injected_of(observed: Observed, experiment: str) -> bool:
+    """Whether an injection of this experiment was announced."""
+    counts = observed.injections.items()
+    return any(count and _experiment(observed, "ChaosInject", name) == experiment for name, count in counts)
+
+
+def over(observed: Observed, now: float, strikes: Mapping[str, float]) -> float:
+    """When the last of the engine's faults was over, as far as Litmus told; `now` where it did not.
+
+    A verdict settles long after that: probes, a ramp and the wait for whole targets come between. What is
+    taken back is over with the last mark of it, else with the checks afterwards. Of `strikes`, which leave
+    nothing to take back, it is known how many seconds they go on: they wait for whole targets in between.
+    """
+    injected = [each for each in observed.experiments if injected_of(observed, each)]
+    return max((_over(observed, each, now, strikes.get(each)) for each in injected), default=now)
+
+
+def _over(observed: Observed, experiment: str, now: float, lasting: float | None) -> float:
+    told = observed.moments
+    end = told.get(("reverted", experiment), told.get(("checked", experiment), now))
+    if lasting is None:
+        return end
+    return min(end, max(told["last", experiment], told["first", experiment] + lasting))
 
 
 def decide(observed: Observed, now: float) -> Ending | None:

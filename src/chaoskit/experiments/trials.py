@@ -231,14 +231,16 @@ def _told(trial: Trial, all_of_them: Sequence[Trial], between: Iterable[Problem]
 
 def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> float:
     """How long the faults themselves last: one after the other, and pod by pod where serial."""
-    total = 0.0
-    for name in trial.faults:
-        known = CATALOGUE.get(name)
-        own = env.get(name, {})
-        duration = litmus.whole(own, "TOTAL_CHAOS_DURATION", known.duration if known else 60)
-        rounds = targets if own.get("SEQUENCE") == "serial" else 1
-        total += duration * max(1, rounds) + 2 * litmus.whole(own, "RAMP_TIME", 0)
-    return total
+    own = {name: env.get(name, {}) for name in trial.faults}
+    ramps = sum(2 * litmus.whole(each, "RAMP_TIME", 0) for each in own.values())
+    return ramps + sum(fault_seconds(name, each, targets) for name, each in own.items())
+
+
+def fault_seconds(fault: str, env: litmus.Env, targets: int) -> float:
+    """How long one fault lasts, from its first injection on: no ramp is in it."""
+    known = CATALOGUE.get(fault)
+    duration = litmus.whole(env, "TOTAL_CHAOS_DURATION", known.duration if known else 60)
+    return float(duration * max(1, targets if env.get("SEQUENCE") == "serial" else 1))
 
 
 def overhead_seconds(trial: Trial) -> float:

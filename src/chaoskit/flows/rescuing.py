@@ -141,9 +141,18 @@ def _run(world: World, rescued: Rescued, reason: str, told: tuple[Moment, ...]) 
     return RunRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
-        outcome=rescued.outcome, reason=reason, ended_at=now, experiment={}, targets=_targets(account),
-        timeline=told, undo=rescued.undo,
+        outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
+        targets=_targets(account), timeline=told, undo=rescued.undo,
     )  # fmt: skip
+
+
+def _experiment(account: Account) -> Document:
+    """The run's document, as its Lease has it; empty where that is too long for it, or not readable."""
+    try:
+        found = json.loads(account.evidence)["experiment"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and found.get("metadata") else {}
 
 
 def _targets(account: Account) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.reports.cases import Part, cases
 from chaoskit.reports.reading import (
+    called,
     disturbed,
     hypothesis_of,
     injected_for,
-    name_of,
     outcome_of,
     place_of,
     span,
@@ -64,7 +64,7 @@ def _run(run: Document) -> Iterator[str]:
 
 def _recovery(recovery: Document) -> Iterator[str]:
     when = f"{time(recovery['at']):%Y-%m-%d %H:%M:%S} UTC"
-    yield f"{name_of(recovery)} in namespace {recovery['namespace']} was to be recovered from ({when})."
+    yield f"{called(recovery)} in namespace {recovery['namespace']} was to be recovered from ({when})."
     symptoms = [
         f"{each['kind'].replace('-', ' ')} ({each['evidence']})" for each in recovery.get("symptoms") or ()
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoskit.outcome import Outcome
 from chaoskit.reports import markdown
-from chaoskit.reports.reading import Reported, name_of, outcome_of, place_of
+from chaoskit.reports.reading import Reported, called, outcome_of, place_of
 
 LARGEST = 1_000_000
 """Bytes of a summary; GitHub drops those over a mebibyte whole."""
@@ -33,7 +33,8 @@ def _of_records(reported: Reported) -> Iterator[str]:
         outcome, place = outcome_of(each), place_of(each)
         if outcome.row.sarif in _COMMANDS:
             where = {"file": place[0], "line": str(place[1])} if place else {}
-            yield _command(outcome, where, f"{outcome.words}: {name_of(each)}", each["reason"])
+            title = f"{outcome.words}: {called(each, placed=reported.placed)}"
+            yield _command(outcome, where, title, each["reason"])
 
 
 def _of_error(error: Mapping[str, Any]) -> Iterator[str]:

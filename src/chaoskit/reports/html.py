@@ -21,13 +21,13 @@ from chaoskit.reports.conditions import STAGES, Course, Look, courses
 from chaoskit.reports.reading import (
     Reported,
     broken_words,
+    called,
     disturbed,
     facts,
     hypothesis_of,
     in_order,
     injected_for,
     moment,
-    name_of,
     outcome_of,
     recovered_words,
     score_words,
@@ -45,7 +45,7 @@ def render(reported: Reported) -> str:
         title=_title(reported),
         verdict=reported.verdict,
         score=reported.score,
-        sections=[_view(each) for each in in_order(reported.records)],
+        sections=[_view(each, reported) for each in in_order(reported.records)],
         error=_error(reported.error) if reported.error is not None else None,
         axes=axes,
     )  # fmt: skip
@@ -67,10 +67,10 @@ def _title(reported: Reported) -> str:
     if not judged:
         return reported.verdict.words
     more = f" and {len(judged) - 1} more" if len(judged) > 1 else ""
-    return f"{name_of(judged[0])}{more}: {reported.verdict.words}"
+    return f"{called(judged[0], placed=reported.placed)}{more}: {reported.verdict.words}"
 
 
-def _view(document: Document) -> dict[str, Any]:
+def _view(document: Document, among: Reported) -> dict[str, Any]:
     """What the template shows of one record; every key is there."""
     if document["kind"] == "prediction":
         return _prediction(document)
@@ -78,7 +78,7 @@ def _view(document: Document) -> dict[str, Any]:
     return {
         "kind": document["kind"],
         "id": document["id"],
-        "name": name_of(document),
+        "name": called(document, placed=among.placed),
         "at": _when(document),
         "outcome": outcome,
         "level": outcome.row.junit,

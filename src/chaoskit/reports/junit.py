@@ -17,8 +17,8 @@ from chaoskit.ports.store import Document
 from chaoskit.reports.cases import Case, Part, State, cases
 from chaoskit.reports.reading import (
     Reported,
+    called,
     lasted,
-    name_of,
     outcome_of,
     place_of,
     since,
@@ -35,7 +35,7 @@ def render(reported: Reported) -> str:
     root = Element("testsuites", {"name": "chaoskit"})
     states: list[State] = []
     for document in reported.judged:
-        suite, found = _suite(document)
+        suite, found = _suite(document, called(document, placed=reported.placed))
         root.append(suite)
         states += found
     if reported.error is not None:
@@ -47,25 +47,25 @@ def render(reported: Reported) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
-def _suite(document: Document) -> tuple[Element, list[State]]:
-    """The suite of one run or recovery, and the state of each case in it."""
-    suite = Element("testsuite", {"name": _text(name_of(document)), "id": document["id"]})
+def _suite(document: Document, name: str) -> tuple[Element, list[State]]:
+    """The suite of one run or recovery, called so, and the state of each case in it."""
+    suite = Element("testsuite", {"name": _text(name), "id": document["id"]})
     suite.set("timestamp", f"{time(document['at']):%Y-%m-%dT%H:%M:%S}")
     _properties(suite, document)
     states: list[State] = []
     for case in cases(document):
         states.append(case.state)
-        suite.append(_case(case, document))
+        suite.append(_case(case, document, name))
         if case.parts:
-            suite.append(_nested(case, document))
+            suite.append(_nested(case, document, name))
             states += [part.state for part in case.parts]
     SubElement(suite, "system-out").text = _text(_told(document))
     _count(suite, states, lasted(document))
     return suite, states
 
 
-def _case(case: Case, document: Document) -> Element:
-    made = Element("testcase", {"name": _text(case.name), "classname": _text(name_of(document))})
+def _case(case: Case, document: Document, whose: str) -> Element:
+    made = Element("testcase", {"name": _text(case.name), "classname": _text(whose)})
     if case.seconds is not None:
         made.set("time", f"{case.seconds:.3f}")
     if place := place_of(document):
@@ -76,18 +76,17 @@ def _case(case: Case, document: Document) -> Element:
     return made
 
 
-def _nested(case: Case, document: Document) -> Element:
+def _nested(case: Case, document: Document, whose: str) -> Element:
     """The fault's probes and conditions as a suite of their own, as CI systems nest them."""
     suite = Element("testsuite", {"name": _text(case.name)})
     for part in case.parts:
-        suite.append(_part(part, case, document))
+        suite.append(_part(part, document, f"{whose}.{case.name}"))
     _count(suite, [part.state for part in case.parts])
     return suite
 
 
-def _part(part: Part, case: Case, document: Document) -> Element:
-    name, whose = _text(f"{part.what} {part.name}"), _text(f"{name_of(document)}.{case.name}")
-    made = Element("testcase", {"name": name, "classname": whose})
+def _part(part: Part, document: Document, whose: str) -> Element:
+    made = Element("testcase", {"name": _text(f"{part.what} {part.name}"), "classname": _text(whose)})
     _verdict(made, part.state, outcome_of(document), part.words)
     if part.state == "pass" and part.words:
         SubElement(made, "system-out").text = _text(part.words)

@@ -11,11 +11,11 @@ from chaoskit.ports.store import Document
 from chaoskit.reports.cases import Case, State, cases
 from chaoskit.reports.reading import (
     Reported,
+    called,
     counted,
     facts,
     hypothesis_of,
     in_order,
-    name_of,
     outcome_of,
     recovered_words,
     score_words,
@@ -33,7 +33,8 @@ def render(reported: Reported) -> str:
     """The whole as one Markdown text."""
     lines = [f"# {_answer(reported.verdict)}", "", *_overview(reported)]
     for document in in_order(reported.records):
-        lines += ["", *(_prediction(document) if document["kind"] == "prediction" else _judged(document))]
+        told = _prediction(document) if document["kind"] == "prediction" else _judged(document, reported)
+        lines += ["", *told]
     if reported.error is not None:
         lines += ["", *_stopped(reported.error)]
     return "\n".join(lines) + "\n"
@@ -52,7 +53,7 @@ def _overview(reported: Reported) -> Iterator[str]:
             (
                 (
                     SYMBOLS[outcome_of(each).row.junit],
-                    name_of(each),
+                    called(each, placed=reported.placed),
                     outcome_of(each).words,
                     ", ".join(whom(each)),
                     score_words(each.get("score")),
@@ -65,8 +66,8 @@ def _overview(reported: Reported) -> Iterator[str]:
             yield from ("", f"Resilience score of all: **{score_words(reported.score)}** of 100.")
 
 
-def _judged(document: Document) -> Iterator[str]:
-    yield f"## {_cell(name_of(document))}: {_answer(outcome_of(document))}"
+def _judged(document: Document, among: Reported) -> Iterator[str]:
+    yield f"## {_cell(called(document, placed=among.placed))}: {_answer(outcome_of(document))}"
     yield from ("", _cell(document["reason"]))
     if hypothesis_of(document):
         yield from ("", f"> {_cell(hypothesis_of(document))}")

@@ -33,6 +33,11 @@ class Reported:
         return tuple(each for each in in_order(self.records) if each["kind"] in JUDGED)
 
     @property
+    def placed(self) -> bool:
+        """Whether names are told with their namespaces: one alone does not tell whose it is."""
+        return several_places(self.judged)
+
+    @property
     def verdict(self) -> Outcome:
         """What all of it ends with."""
         if self.outcome is not None:
@@ -51,11 +56,17 @@ def outcome_of(document: Document) -> Outcome:
     return Outcome(document["outcome"])
 
 
-def name_of(document: Document) -> str:
-    """What a person calls it: the experiment's name, or the issue and its target."""
+def called(document: Document, *, placed: bool = False) -> str:
+    """What a person calls it: the experiment's name, or the issue and its target; `placed`, where, too."""
+    place = f"{document['namespace']}/" if placed else ""
     if document["kind"] == "run":
-        return str(document["name"])
-    return f"{(document.get('issue') or 'failure').replace('-', ' ')} of {document['target']}"
+        return f"{place}{document['name']}"
+    return f"{(document.get('issue') or 'failure').replace('-', ' ')} of {place}{document['target']}"
+
+
+def several_places(documents: Iterable[Document]) -> bool:
+    """Whether they are of several namespaces."""
+    return len({each["namespace"] for each in documents}) > 1
 
 
 def whom(document: Document) -> tuple[str, ...]:
@@ -144,7 +155,7 @@ def recovered_words(document: Document) -> str:
         return ""
     if seconds or document["kind"] != "run":
         return span(seconds)
-    return "0 s, back under the fault" if document.get("seconds_broken") else "nothing broke"
+    return "0 s, back under the fault" if document.get("seconds_broken") else "0 s, nothing broke"
 
 
 def broken_words(document: Document) -> str:

@@ -8,7 +8,8 @@ fewer than five earlier runs nothing is judged, and nothing is of a run that pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
@@ -64,7 +65,8 @@ def judge(run: Document, history: Iterable[Document]) -> Judgement:
 
     It is of how long it was broken, or of how long once the fault was over where it regressed in that.
     """
-    seconds, before = run.get("seconds_broken"), earlier(run, history)
+    past = list(history)
+    seconds, before = run.get("seconds_broken"), earlier(run, past)
     known = _known("seconds_broken", before)
 
     def unjudged(words: str) -> Judgement:
@@ -77,7 +79,7 @@ def judge(run: Document, history: Iterable[Document]) -> Judgement:
         return unjudged(f"the run is {outcome_of(run).words}: what it took to recover proves nothing")
     if len(known) < LEAST:
         words = f"of {counted(len(known), 'earlier run')} it is known how long they were broken"
-        return unjudged(f"{words}, {LEAST} are needed")
+        return unjudged(f"{words}, {LEAST} are needed{_otherwise(run, past)}")
     if seconds is None and not stayed_broken(run):
         return unjudged("how long it was broken is not known")
     whole = _against("seconds_broken", seconds, known)
@@ -114,35 +116,55 @@ def _known(figure: Figure, runs: Iterable[Document]) -> tuple[float, ...]:
 
 def earlier(run: Document, history: Iterable[Document]) -> list[Document]:
     """Earlier runs of the experiment on the same targets, newest first, whose time broken is known."""
-    same = [
-        each
-        for each in history
-        if each["kind"] == "run"
-        and (each["at"], each["id"]) < (run["at"], run["id"])
-        and _identity(each) == _identity(run)
-        and outcome_of(each) in PROVED
-        and each.get("seconds_broken") is not None
-    ]
+    how = _how(run)
+    same = [each for each in _before(run, history) if _how(each) == how]
     return sorted(same, key=lambda each: (each["at"], each["id"]), reverse=True)[:MOST]
 
 
-def _identity(run: Document) -> tuple[object, ...]:
-    """What must be the same of two runs to compare their times: whom it hit, how, what broken is."""
-    where = (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
+def _otherwise(run: Document, history: Iterable[Document]) -> str:
+    """How many earlier runs are not compared with it, and what was another in them; "" where all are."""
+    how = _how(run)
+    other = [found for each in _before(run, history) if (found := _how(each)) != how]
+    parts = [part for part in how if any(each[part] != how[part] for each in other)]
+    return f"; {len(other)} more had another {' or '.join(parts)}" if other else ""
+
+
+def _before(run: Document, history: Iterable[Document]) -> Iterator[Document]:
+    """The earlier runs of this name, fault and targets that proved something."""
+    for each in history:
+        if (
+            each["kind"] == "run"
+            and (each["at"], each["id"]) < (run["at"], run["id"])
+            and _where(each) == _where(run)
+            and outcome_of(each) in PROVED
+            and each.get("seconds_broken") is not None
+        ):
+            yield each
+
+
+def _where(run: Document) -> tuple[object, ...]:
+    return (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
+
+
+def _how(run: Document) -> dict[str, object]:
+    """What must be the same, too, of two runs to compare their times: how hard it hit, and what broken is."""
     spec = (run.get("experiment") or {}).get("spec") or {}
     aim = spec.get("targets") or {}
-    way = ((run.get("evidence") or {}).get("plan") or {}).get("engine")
-    return (*where, way, *(spec.get(each) for each in _HOW), *(aim.get(each) for each in _HOW_MANY))
+    return {
+        **{each: spec.get(each) for each in ("severity", "duration")},
+        "parameter": (spec.get("fault"), spec.get("experiments")),  # a document of Litmus has the latter
+        "number of pods": (aim.get("pods"), aim.get("percent")),
+        "engine": ((run.get("evidence") or {}).get("plan") or {}).get("engine"),
+        "steady state": sorted(map(_measured, spec.get("steadyState") or ())),
+    }
 
 
-_HOW = ("fault", "severity", "duration", "experiments", "steadyState")
-"""What says how hard in a spec: the fault with its parameters; an engine of Litmus has experiments.
+def _measured(condition: Mapping[str, Any]) -> str:
+    """What of a condition decides when it is broken: what is measured, when, and its bound."""
+    return json.dumps({key: each for key, each in condition.items() if key not in _BESIDE}, sort_keys=True)
 
-What does not hold by another steady state is broken for another time.
-"""
 
-_HOW_MANY = ("pods", "percent")
-"""What says how much of its targets is hit."""
+_BESIDE = frozenset({"name", "abort", "recoversWithin", "litmusProbe"})
 
 
 def _limit(known: tuple[float, ...]) -> tuple[float, float, float]:

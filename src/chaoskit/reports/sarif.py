@@ -16,7 +16,7 @@ from urllib.parse import quote
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.reports.cases import Case, cases
-from chaoskit.reports.reading import Reported, moment, name_of, outcome_of, place_of, whom
+from chaoskit.reports.reading import Reported, called, moment, outcome_of, place_of, whom
 from chaoskit.version import __version__
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -27,7 +27,7 @@ Plain = dict[str, Any]
 
 def render(reported: Reported) -> str:
     """The whole as one SARIF log."""
-    results = [found for each in reported.judged for found in _weaknesses(each)]
+    results = [found for each in reported.judged for found in _weaknesses(each, reported)]
     results += [_problem(each) for each in (reported.error or {}).get("problems") or ()]
     rules = _rules(results)
     run = {
@@ -81,22 +81,22 @@ def _rule(name: str, kind: str) -> Plain:
     }
 
 
-def _weaknesses(document: Document) -> Iterator[Plain]:
+def _weaknesses(document: Document, among: Reported) -> Iterator[Plain]:
     """A result for each fault under which the run broke, or for the issue that was not recovered from."""
     for case in cases(document):
         if case.state == "failure":
-            yield _weakness(case, document)
+            yield _weakness(case, document, called(document, placed=among.placed))
 
 
-def _weakness(case: Case, document: Document) -> Plain:
+def _weakness(case: Case, document: Document, name: str) -> Plain:
     rule = case.name if document["kind"] == "run" else str(document["issue"])
     return {
         "ruleId": rule,
         "kind": "fail",
         "level": outcome_of(document).row.sarif,
-        "message": {"text": f"{name_of(document)}: {case.words}"},
+        "message": {"text": f"{name}: {case.words}"},
         "locations": [_location(place_of(document), document)],
-        "partialFingerprints": {"chaoskit/v1": _fingerprint(rule, name_of(document), document)},
+        "partialFingerprints": {"chaoskit/v1": _fingerprint(rule, document)},
         "properties": {
             "kind": document["kind"],
             "run": document["id"],
@@ -113,9 +113,9 @@ def _weakness(case: Case, document: Document) -> Plain:
     }
 
 
-def _fingerprint(rule: str, name: str, document: Document) -> str:
+def _fingerprint(rule: str, document: Document) -> str:
     """The same for the same weakness on every run, so that an alert is one however often it is found."""
-    parts = (rule, name, document["namespace"], *sorted(whom(document)))
+    parts = (rule, called(document), document["namespace"], *sorted(whom(document)))
     return _hashed(*parts)
 
 
@@ -167,7 +167,7 @@ def _invocation(reported: Reported) -> Plain:
         "executionSuccessful": outcome.row.junit in {"pass", "failure"},
         "exitCode": outcome.exit_code,
         "exitCodeDescription": outcome.words,
-        "toolExecutionNotifications": [*map(_notice, filter(_is_notice, judged))],
+        "toolExecutionNotifications": [_notice(each, reported) for each in judged if _is_notice(each)],
     }
     if reported.error is not None and not reported.error.get("problems"):
         made["toolExecutionNotifications"].append(_error_notice(reported.error))
@@ -182,12 +182,13 @@ def _is_notice(document: Document) -> bool:
     return row.junit in {"error", "skipped"}
 
 
-def _notice(document: Document) -> Plain:
+def _notice(document: Document, among: Reported) -> Plain:
     place, outcome = place_of(document), outcome_of(document)
+    name = called(document, placed=among.placed)
     return {
         "descriptor": {"id": outcome.value},
         "level": outcome.row.sarif,
-        "message": {"text": f"{name_of(document)}: {outcome.words}: {document['reason']}"},
+        "message": {"text": f"{name}: {outcome.words}: {document['reason']}"},
         **({"locations": [_physical(*place)]} if place else {}),
     }
 

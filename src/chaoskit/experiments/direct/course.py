@@ -66,7 +66,7 @@ class DirectCourse:
         self._asides = Asides(clock, lambda: self._fault.seen(self._scene, tuple(self._done)))
 
     def judged(self, timeout: float, meanwhile: Meanwhile) -> Judged:
-        """The fault was there for its time, and what that says; taking it back is the ledger's.
+        """The fault was there for its time, and what that says; taking it back, if it lasts, is the ledger's.
 
         Its time begins when all of it is done: a drain of many pods is looked at, however long it takes.
 
@@ -96,7 +96,8 @@ class DirectCourse:
                 self._again(began, meanwhile)
                 if self._clock.monotonic() - started >= timeout:
                     raise TimedOut(f"the run did not end within {timeout:.0f} s")
-        self._course.injected_until = self._clock.now()
+        if not self._ledger.account.entries:
+            self._course.injected_until = self._clock.now()
         self._settle(began, meanwhile)
         self._journal.step(self._fault.kind, "done", self._seen or "its time is over")
         return self._judgement()

@@ -24,13 +24,13 @@ TEMPLATE = ("spec", "template")
 
 def _scale_down(scene: Scene) -> Iterator[Change]:
     for workload in scene.workloads:
-        body = _body(workload)
-        yield field(scene, body, workload.ref, REPLICAS, _asked(scene, workload))
+        body = scene.cluster.get(workload.ref)  # the undo puts back what is there now
+        yield field(scene, body, workload.ref, REPLICAS, _asked(scene, body))
 
 
-def _asked(scene: Scene, workload: Workload) -> int:
+def _asked(scene: Scene, body: Object) -> int:
     """So many replicas: as many as the parameter says, or one less than there are."""
-    present = kube.desired_replicas(_body(workload))
+    present = kube.desired_replicas(body)
     return min(present, scene.whole("replicas")) if scene.parameters["replicas"] else max(0, present - 1)
 
 
@@ -51,7 +51,7 @@ def _unscalable(scene: Scene) -> Iterator[str]:
     for workload in scene.workloads:
         if workload.ref.kind == kube.DAEMON_SET:
             yield f"{workload.ref} has one pod on each node: it has no number of replicas"
-        elif _asked(scene, workload) >= kube.desired_replicas(_body(workload)):
+        elif _asked(scene, _body(workload)) >= kube.desired_replicas(_body(workload)):
             yield f"{workload.ref} wants {kube.desired_replicas(_body(workload))} replicas: that is no fewer"
 
 
@@ -68,7 +68,7 @@ SCALING = Direct(
     _fewer,
     _may_patch,
     _unscalable,
-    lambda scene, workload: max(0, kube.desired_replicas(_body(workload)) - _asked(scene, workload)),
+    lambda scene, workload: max(0, kube.desired_replicas(_body(workload)) - _asked(scene, _body(workload))),
 )
 
 

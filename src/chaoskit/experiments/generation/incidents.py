@@ -50,6 +50,11 @@ def reproduce(
 
 def _again(run: Mapping[str, Any]) -> Proposal:
     """The experiment of a run, as it was."""
+    if not run["experiment"]:
+        raise InvalidInput(
+            f"run {run['id']} died before its document was kept",
+            hint="use the file that it was run from",
+        )
     if HIDDEN in str(run["experiment"]):
         raise InvalidInput(
             f"the experiment of run {run['id']} had a secret in it, which history does not keep",
