@@ -173,8 +173,11 @@ def test_a_thousand_rows_cost_hardly_more_than_one(history: Block, forest: Any) 
 LOOKED = Spec("window", STEP, tuple(each for each in known() if each.scope != "node")[:SIGNALS])
 
 
-def model(rows: int) -> Model:
-    """One that costs what a trained one does, at full size: its forests are as large, whatever they say."""
+def model(rows: int, carries: bool) -> Model:
+    """One that costs what a trained one does, at full size: its forests are as large, whatever they say.
+
+    The alarm of one that `carries` joins evidence, which looks back further.
+    """
     learned = lesson(len(LOOKED.names), rows)
     names = np.array(["pod-crash", "memory-leak", "network"])[np.random.default_rng(3).integers(0, 3, 600)]
     told = learned.rows[:600, : len(Spec("evidence", STEP, LOOKED.signals).names) + SIGNALS]
@@ -184,8 +187,8 @@ def model(rows: int) -> Model:
         failure=fit(learned, Options(trees=200)),
         calibration=Curve(1.0, 0.0),
         issues=fit(Lesson(told, names, np.ones(600), told[:0]), Options(trees=200, splits=0.3)),
-        evidence=Evidence({}),
-        join=Join({"random forest": 2.0, "static rule": 2.0}),
+        evidence=Evidence(dict.fromkeys(Spec("evidence", STEP, LOOKED.signals).names, 1.0)),
+        join=Join({"random forest": 2.0, "static rule": 2.0} | ({"evidence": 99.0} if carries else {})),
         alone=Join({"random forest": 2.0}),
         false_alarms_per_day=2,
         seed=7,
@@ -196,8 +199,8 @@ def model(rows: int) -> Model:
 class Cluster:
     """Many quiet pods, and what `Lookout` keeps of them: a window that moves on and the features."""
 
-    def __init__(self, pods: int) -> None:
-        self.model, self.moment = model(rows=4 * pods), 0
+    def __init__(self, pods: int, carries: bool = False) -> None:
+        self.model, self.moment = model(4 * pods, carries), 0
         self.length = int(history_of(self.model).total_seconds() // STEP) + 1
         self.rows = several(pods)
         self.random = np.random.default_rng(1)
@@ -265,10 +268,10 @@ def test_an_hour_of_ten_thousand_samples_a_second_keeps_memory_flat(pods: int) -
 
 
 def test_a_process_that_follows_a_thousand_pods_stays_small(pods: int) -> None:
-    """Resident memory of a process of its own, libraries included, after it has followed for a while."""
+    """Resident memory of a process of its own, libraries included, that has followed with both recipes."""
     code = (
         "from tests.benchmarks.test_prediction import Cluster, resident\n"
-        f"cluster = Cluster({pods})\n"
+        f"cluster = Cluster({pods}, carries=True)\n"
         "for _ in range(8): cluster.look()\n"
         "print(resident())"
     )

@@ -34,6 +34,18 @@ def test_what_settles_is_taken_in_once_and_late_samples_still_count(recipe: Reci
         same(found, batch.compute(replace(seen, values=late), wanted, newest))
 
 
+def test_one_that_looks_back_further_follows_for_both_recipes() -> None:
+    block, following = history(9, length=260), Following(OPEN)
+    newest = np.array([199])
+    for end in (220, 221, 226, 240):
+        seen = window(block, end)
+        for recipe in RECIPES:
+            found = following.compute(seen, spec(recipe), newest)
+            same(found, batch.compute(seen, spec(recipe), newest))
+    ((live, _),) = following._live
+    assert live.wanted == spec("evidence")
+
+
 def test_pods_may_come_and_go_between_two_looks() -> None:
     block, wanted, following = history(5, length=260, missing=0), spec("window"), Following(OPEN)
     following.compute(window(block, 220), wanted, np.array([199]))

@@ -9,7 +9,7 @@ import pytest
 from chaoskit.prediction import folds, joined, plain
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.joined import ALARM, FOREST, Join
+from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.plain import ABSENCE, STATIC
 from chaoskit.records import LabelRecord
@@ -66,12 +66,33 @@ def test_members_together_stay_within_the_budget_of_one(world: World) -> None:
     assert Judge(labelled, every).judge(join.over(members), ALARM).false <= 1
 
 
+def told(recipe: str, **each: list[float]) -> list[float]:
+    """What members of these thresholds say together of these scores."""
+    join = Join({FOREST: 0.5, EVIDENCE: 2.0, STATIC: 0.8})
+    names = {"forest": FOREST, "evidence": EVIDENCE, "static": STATIC}
+    members = {names[name]: [np.array(values, np.float32)] for name, values in each.items()}
+    (found,) = join.scores(members, recipe)
+    return [round(float(value), 4) for value in found]
+
+
 def test_the_member_furthest_over_its_own_threshold_speaks() -> None:
-    join = Join({FOREST: 0.5, STATIC: 0.8})
-    found = join.score(
-        {FOREST: np.array([0.25, 0.6], np.float32), STATIC: np.array([0.88, np.nan], np.float32)}
-    )
-    np.testing.assert_allclose(found, [1.1, 1.2], rtol=1e-6)
+    assert told("window", forest=[0.25, 0.6], static=[0.88, np.nan]) == [1.1, 1.2]
+
+
+def test_a_rule_under_its_threshold_stands_before_nobody() -> None:
+    assert told("window", forest=[0.1, 0.3], static=[0.79, 0.1]) == [0.2, 0.6]
+    assert told("window", forest=[0.1, 0.3], static=[0.8, 0.1]) == [1.0, 0.6]
+
+
+def test_where_a_model_is_to_carry_forest_and_evidence_rank_as_one() -> None:
+    scores = {"forest": [0.4, 0.4, 0.49], "evidence": [0.5, 1.9, 1.99]}
+    assert told("window", **scores) == [0.8, 0.8, 0.98]
+    assert told("evidence", **scores) == [0.4472, 0.8718, 0.9875]
+    assert told("evidence", forest=[0.4], evidence=[2.0]) == [1.0]
+
+
+def test_what_the_forest_says_nothing_of_is_ranked_by_who_does() -> None:
+    assert told("window", forest=[np.nan], static=[0.4]) == [0.5]
 
 
 def test_thresholds_judged_in_turn_come_from_the_other_stretches(world: World) -> None:

@@ -227,6 +227,20 @@ def test_chaos_elsewhere_explains_no_crash_and_nothing_that_began_before_it(worl
     assert [(event.issue, event.first) for event in labelled.events] == [("network", 50), ("pod-crash", 80)]
 
 
+@pytest.mark.parametrize(
+    ("namespace", "target", "explained"),
+    [("bank", "app-0", False), ("shop", "app-0", True), ("", "app-0", True), ("bank", "node/worker-1", True)],
+)
+def test_chaos_of_another_namespace_explains_nothing_unless_it_hit_a_node(
+    world: World, namespace: str, target: str, explained: bool
+) -> None:
+    failed = np.zeros((2, 120))
+    failed[1, 60:66] = 0.4
+    chaos = replace(told(59, 66, "chaos", "network", pod=target), namespace=namespace)
+    labelled = label(world({"error_ratio": failed}), DETECT, extra=[chaos])
+    assert [event.workload for event in labelled.events] == ([] if explained else ["deployment/app-1"])
+
+
 def test_chaos_of_another_run_explains_nothing(world: World) -> None:
     failed = np.zeros((2, 120))
     failed[1, 60:66] = 0.4

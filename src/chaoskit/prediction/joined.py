@@ -2,8 +2,10 @@
 
 One threshold on a forest's shares cannot serve every class of failure: what fails often and plainly gets the
 high shares, and a rare slow leak stays under any threshold that the budget allows, although "the memory is
-nearly full" says it. So whichever member is furthest over its own threshold speaks. The probability is not
-touched by this: it stays the calibrated forest's.
+nearly full" says it. So whichever member is furthest over its own threshold speaks. Under it it says nothing:
+half of its threshold means less to a rule that is rarely right than to the forest. What is no alarm is ranked
+by the forest, with the evidence beside it in a model that is to carry. The probability is not touched by all
+this: it stays the calibrated forest's.
 """
 
 from __future__ import annotations
@@ -74,10 +76,9 @@ class Join:
         """A member's scores in units of its threshold: 1 and more is an alarm; NaN stays."""
         return np.asarray(scores / np.float32(self.thresholds[member]), dtype=np.float32)
 
-    def score(self, scores: Mapping[str, Floats]) -> Floats:
-        """The largest of the members' scores in units of their thresholds, NaN where none has one."""
-        found = [self.units(member, scores[member]) for member in self.thresholds if member in scores]
-        return np.asarray(np.fmax.reduce(found), dtype=np.float32)
+    def all_units(self, scores: Mapping[str, Floats]) -> dict[str, Floats]:
+        """The members' scores, each in units of its threshold."""
+        return {name: self.units(name, scores[name]) for name in self.thresholds if name in scores}
 
     def part(self, member: str, members: Mapping[str, Scores]) -> list[Floats]:
         """One member's part of the alarm score for each block; NaN when it is not joined."""
@@ -86,9 +87,39 @@ class Join:
         return [self.units(member, block) for block in members[member]]
 
     def over(self, members: Mapping[str, Scores]) -> list[Floats]:
-        """The alarm score for each block of these members' scores."""
-        blocks = len(members[FOREST])
-        return [self.score({name: each[index] for name, each in members.items()}) for index in range(blocks)]
+        """How far the loudest member is up, for each block of these members' scores: what sets thresholds."""
+        return [loudest(self.all_units(each)) for each in _by_block(members)]
+
+    def scores(self, members: Mapping[str, Scores], recipe: str) -> list[Floats]:
+        """The alarm score, of a model of this recipe, for each block of these members' scores."""
+        return [score(self.all_units(each), recipe) for each in _by_block(members)]
+
+
+def _by_block(members: Mapping[str, Scores]) -> list[dict[str, Floats]]:
+    blocks = range(len(members[FOREST]))
+    return [{name: each[index] for name, each in members.items()} for index in blocks]
+
+
+def loudest(units: Mapping[str, Floats]) -> Floats:
+    """The largest of what the members say in units of their thresholds, NaN where none says anything."""
+    return np.asarray(np.fmax.reduce(list(units.values())), dtype=np.float32)
+
+
+def score(units: Mapping[str, Floats], recipe: str) -> Floats:
+    """What the members, each in units of its threshold, say together: 1 and more exactly where one alarms.
+
+    There the loudest speaks, elsewhere those that rank: by their geometric mean, which puts everything in the
+    same order whatever their thresholds are.
+    """
+    told = loudest(units)
+    those = [units[name] for name in ranks(recipe) if name in units]
+    quiet = np.prod(those, axis=0) ** (1 / len(those))
+    return np.where((told >= ALARM) | np.isnan(quiet), told, quiet).astype(np.float32)
+
+
+def ranks(recipe: str) -> tuple[str, ...]:
+    """Who ranks what is no alarm: the forest; in a model that is to carry also what needs no learning."""
+    return (FOREST, EVIDENCE) if recipe == "evidence" else (FOREST,)
 
 
 def always(recipe: str) -> tuple[str, ...]:
@@ -96,7 +127,7 @@ def always(recipe: str) -> tuple[str, ...]:
 
     What such a member catches here says little of another cluster.
     """
-    return (FOREST, EVIDENCE, STATIC, ABSENCE) if recipe == "evidence" else (FOREST,)
+    return (*ranks(recipe), STATIC, ABSENCE) if recipe == "evidence" else ranks(recipe)
 
 
 def members(table: Table, forest: Scores, signs: Scores) -> dict[str, Scores]:
@@ -157,10 +188,7 @@ def _refined(judge: Judge, join: Join, members: Mapping[str, Scores], budget: fl
     others = Join({name: limit for name, limit in join.thresholds.items() if name != FOREST})
     if not others.thresholds:
         return join
-    told = [
-        others.score({name: each[index] for name, each in members.items()})
-        for index in range(len(members[FOREST]))
-    ]
+    told = others.over(members)
     most = np.float32(BEYOND)
     scores = [
         np.where(np.nan_to_num(by_others) >= ALARM, most, block)

@@ -185,7 +185,8 @@ class Judging:
         notes: list[str],
     ) -> Report:
         model, labelled = self.model, self.table.labelled
-        alarm = self._assemble(parts, lambda part: part.join.over(part.members))
+        recipe = self.table.spec.recipe
+        alarm = self._assemble(parts, lambda part: part.join.scores(part.members, recipe))
         judged = self.judge.judge(alarm, ALARM)
         line = self.examiner.line(model.join.words, alarm, judged, chances)
         single = self._assemble(parts, lambda part: part.alone.over({FOREST: forest}))
@@ -286,7 +287,9 @@ class Judging:
         return {
             "rows": len(self.asked.y),
             "pods": len({row for block in dataset.blocks for row in block.rows}),
-            "workloads": len({row.workload for block in dataset.blocks for row in block.rows}),
+            "workloads": len(
+                {(row.namespace, row.workload) for block in dataset.blocks for row in block.rows}
+            ),
             "hours": round(self.judge.hours, 1),
             "events": dict(sorted(Counter(event.issue for event in self.judge.due).items())),
             "prevalence": float((self.asked.y == 1).mean()),

@@ -105,11 +105,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """When chaos was in a block, and the rows that it was meant for."""
+    """When chaos was in a block, the rows it was meant for, and the namespace that it reached, "" for all."""
 
     rows: tuple[int, ...]
     first: int
     last: int
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,14 +188,21 @@ def _windows(block: Block, given: Iterable[LabelRecord]) -> Iterator[_Window]:
     """The chaos during this block, also that of targets which are not in it: callers may be."""
     for record in given:
         if record.meaning == "chaos" and record.run in {"", block.run}:
-            yield _Window(rows_of(block, record), *_span(block, record))
+            reached = "" if record.target.startswith("node/") else record.namespace
+            yield _Window(rows_of(block, record), *_span(block, record), reached)
 
 
 def _explained(event: Event, chaos: Iterable[_Window], near: float) -> bool:
-    """Whether a failure began under chaos that it may come from: on its targets, or along calls to others."""
+    """Whether a failure began under chaos that it may come from: on its targets, or along calls to others.
+
+    Calls are those of one namespace; a node carries pods of all.
+    """
     return any(
         each.first <= event.first <= each.last + near
-        and (event.issue in SPREADING or bool(set(event.rows) & set(each.rows)))
+        and (
+            (event.issue in SPREADING and each.namespace in {"", event.namespace})
+            or bool(set(event.rows) & set(each.rows))
+        )
         for each in chaos
     )
 

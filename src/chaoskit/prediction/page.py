@@ -99,7 +99,11 @@ def _members(report: Report) -> str:
         for name, each in _members_of(report).items()
     ]
     headings = ["threshold", *(["of the kept model"] if kept else []), "catches alone", "false alarms alone"]
-    words = "It is an alarm when a member reaches its threshold; the probability is the forest's, calibrated."
+    who = " and the evidence" if report.data["recipe"] == "evidence" else ""
+    words = (
+        f"It is an alarm when a member reaches its threshold; what is none is ranked by the forest{who}. The"
+        " probability is the forest's, calibrated."
+    )
     return words + "\n\n" + _table(("member", *headings), lines)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors
-from chaoskit.prediction import features, plain, rules
+from chaoskit.prediction import features, joined, plain, rules
 from chaoskit.prediction.dataset import Block, Dataset, Row, departed, present
 from chaoskit.prediction.features import Floats, batch
 from chaoskit.prediction.features.layout import Spec, family
@@ -85,8 +85,8 @@ def predict(
     """One record per workload, riskiest first: its riskiest pod speaks for it.
 
     `probability` is calibrated; `low` and `high` are the 10th and 90th percentile over small forests of ten
-    trees; `score` is the alarm score, 1 the threshold: the forest's or a plain rule's, whichever is further
-    up. A rule that alarms is the first reason. Alarmed workloads come first, then the probable ones.
+    trees; `score` is the alarm score, 1 the threshold: of the member that is furthest beyond its own, else of
+    those that rank. A rule that alarms is the first reason. Alarmed workloads come first, then probable ones.
     `trace_ids` are used up in order, new ones made after that. `compute` makes the features: `Following`
     does it for look after look. Raises `CannotStart` when the newest sample is older than five minutes.
     """
@@ -231,7 +231,7 @@ def _risks(model: Model, seen: _Seen) -> list[_Risk]:
     low, high = np.quantile(spread, [0.1, 0.9], axis=0)
     units = _units(model, seen, alive, scores)
     voices, by_voice = list(units), np.stack(list(units.values()))
-    score, voice = by_voice.max(axis=0), by_voice.argmax(axis=0)
+    score, voice = joined.score(units, model.spec.recipe), by_voice.argmax(axis=0)
     best: dict[tuple[str, str], _Risk] = {}
     for index in np.lexsort((-score, -probability, score < ALARM)).tolist():
         row = int(alive[index])

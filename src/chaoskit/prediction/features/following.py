@@ -9,19 +9,20 @@ from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.features import moments
 from chaoskit.prediction.features.batch import Floats
 from chaoskit.prediction.features.layout import Spec
-from chaoskit.prediction.features.live import SPARE, Live
+from chaoskit.prediction.features.live import SPARE, Live, covers
 
 
 class Following:
     """Makes the features of a block that grows at its end and is cut at its start, look after look.
 
-    The newest `open` samples of each look may still change. One block at a time is followed; what is asked
-    of moments that are not the newest is made as `moments.compute` does.
+    The newest `open` samples of each look may still change. One block at a time is followed, once for all
+    recipes of the same signals; what is asked of moments that are not the newest is made as `moments.compute`
+    does.
     """
 
     def __init__(self, unsettled: int) -> None:
         self._open = unsettled
-        self._live: dict[str, tuple[Live, int]] = {}
+        self._live: list[tuple[Live, int]] = []
 
     def compute(self, block: Block, wanted: Spec, asked: NDArray[np.intp]) -> Floats:
         """The features [row, moment, feature] at these indices of the block, whose signals are the spec's."""
@@ -35,19 +36,26 @@ class Following:
         for index, now in zip(newest, values, strict=True):
             ahead.take(now, block.at(index).timestamp())
             if index in asked:
-                made[index] = ahead.features()
+                made[index] = ahead.features(wanted)
         return np.stack([made[index] for index in asked.tolist()], axis=1)
 
     def _settled(self, block: Block, wanted: Spec, settled: int) -> Live:
-        """One that has taken in the first `settled` moments of the block."""
+        """One that gives these features and has taken in the first `settled` moments of the block."""
         sample = int(block.start.timestamp() // block.step)
-        live, taken = self._live.get(wanted.fingerprint, (None, 0))
+        live, taken = next((each for each in self._live if covers(each[0].wanted, wanted)), (None, 0))
         first = taken + 1 - sample
         if live is None or not 0 < first <= settled:
+            wanted = live.wanted if live else wanted
+            self._forget(wanted)
             live = Live.primed(wanted, block, settled)
         else:
+            self._forget(live.wanted)
             live.follow(block.rows)
             for index in range(first, settled):
                 live.take(block.values[:, :, index], block.at(index).timestamp())
-        self._live[wanted.fingerprint] = live, sample + settled - 1
+        self._live.append((live, sample + settled - 1))
         return live
+
+    def _forget(self, wanted: Spec) -> None:
+        """What gives nothing but what one of these features does is kept no longer: it is large."""
+        self._live = [each for each in self._live if not covers(wanted, each[0].wanted)]

@@ -19,8 +19,8 @@ from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.batch import Floats, from_trailing
 from chaoskit.prediction.features.context import Groups
-from chaoskit.prediction.features.layout import Spec
-from chaoskit.prediction.features.statistics import Array, Sums, Trailing
+from chaoskit.prediction.features.layout import Shape, Spec
+from chaoskit.prediction.features.statistics import Array, Base, Sums, Trailing
 
 REBUILD = 240
 
@@ -32,7 +32,10 @@ SPARE = 16
 
 
 class Live:
-    """The features of the newest moment, push after push; memory is bounded by rows, signals and lookback."""
+    """The features of the newest moment, push after push; memory is bounded by rows, signals and lookback.
+
+    One of the recipe that looks back further gives those of the other one too: see `covers`.
+    """
 
     def __init__(self, wanted: Spec, rows: Sequence[Row]) -> None:
         self.wanted = wanted
@@ -54,6 +57,7 @@ class Live:
         self._anchor: Array = np.zeros(0)
         self._seen: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self._totals: dict[int, list[Array]] = {}
+        self._bases: dict[Shape, Base] = {}
         self._clear(tuple(rows))
 
     @classmethod
@@ -61,7 +65,7 @@ class Live:
         """One that has seen the first `length` moments of this block (all), whose signals are the spec's."""
         made = cls(wanted, block.rows)
         length = block.length if length is None else length
-        seen = block.values[:, :, max(0, length - made._size) : length]
+        seen = block.values[:, :, max(0, length - made._reach) : length]
         made._load(seen, int(block.at(length - 1).timestamp() // wanted.step))
         return made
 
@@ -88,7 +92,7 @@ class Live:
         for mine, theirs in zip(self._blocks, blocks, strict=True):
             mine[new] = theirs[before]
         self._rebuild()
-        self._refresh()
+        self._bases = {}
 
     def ahead(self) -> Live:
         """One that goes on from here by itself, for at most `SPARE` moments whose values may still change.
@@ -118,13 +122,14 @@ class Live:
         if self._sample is not None:
             if sample <= self._sample:
                 raise ValueError(f"a moment at {at:.0f} is not after the one before")
-            for missed in range(self._sample + 1, min(sample, self._sample + self._size)):
+            for missed in range(self._sample + 1, min(sample, self._sample + self._reach)):
                 self._take(np.full(values.shape, np.nan, dtype=np.float32), missed)
         self._take(np.asarray(values, dtype=np.float32), sample)
 
-    def features(self) -> Floats:
-        """The features [row, feature] of the newest moment."""
-        return from_trailing(self._trailing(), self.wanted, self._groups)[:, 0]
+    def features(self, asked: Spec | None = None) -> Floats:
+        """The features [row, feature] of the newest moment: its own, or others that those cover."""
+        asked = asked or self.wanted
+        return from_trailing(self._trailing(asked.shape), asked, self._groups)[:, 0]
 
     # -- what is kept: rings [sample, row, signal], each moment one slab ---------------------------------
 
@@ -132,31 +137,33 @@ class Live:
         self._rows, self._groups = rows, Groups.of(rows)
         self._head, self._pushed, self._sample = at
         shape = self._shape
-        self._size = shape.reach + SPARE
+        self._reach = shape.reach + SPARE
+        self._size = shape.hour + shape.quarter + 1 + SPARE  # of what is older, summaries are kept
         self._gauges, self._counters, self._flags = (
             np.full((self._size, len(rows), len(kind)), np.nan, dtype=np.float32)
             for kind in (self._gauge, self._counter, self._flag)
         )
-        self._there = np.zeros((self._size, len(rows)), dtype=bool)
-        kept = (len(rows), len(self._gauge), shape.count + shape.lag - 1)
+        self._there = np.zeros((self._reach, len(rows)), dtype=bool)
+        kept = (len(rows), len(self._gauge), _kept(shape))
         self._blocks = [np.zeros(kept), *(np.full(kept, np.nan) for _ in range(4))]
         self._rebuild()
-        self._refresh()
+        self._bases = {}
 
     def _load(self, seen: Floats, sample: int) -> None:
         """These samples [row, signal, moment] were the last ones; the newest is number `sample`."""
-        self._head, self._sample = self._size - 1, sample
+        self._head, self._sample = -1, sample
         for rows in self._pieces():
             self._load_rows(rows, np.moveaxis(seen[rows], -1, 0), sample)
         self._rebuild()
-        self._refresh()
+        self._bases = {}
 
     def _load_rows(self, rows: slice, by_time: Floats, sample: int) -> None:
         """The same of some rows [moment, row, signal]: their samples, and the summaries of whole blocks."""
         shape, length = self._shape, len(by_time)
         for ring, kind in zip(self._rings, (self._gauge, self._counter, self._flag), strict=False):
-            ring[self._size - length :, rows] = by_time[:, :, kind]
-        self._there[self._size - length :, rows] = ~np.isnan(by_time).all(axis=2)
+            newest = by_time[-self._size :, :, kind]
+            ring[self._size - len(newest) :, rows] = newest
+        self._there[self._reach - length :, rows] = ~np.isnan(by_time).all(axis=2)
         complete = by_time[: max(0, length - sample % shape.block - 1)][:, :, self._gauge]
         blocks = self._blocks[0].shape[-1]
         kept = complete[-blocks * shape.block :]
@@ -175,14 +182,14 @@ class Live:
         """One moment more: running sums go on, a block that is complete joins the baseline."""
         if self._sample is not None and sample % self._shape.block == 0:
             self._close()
-        self._head = (self._head + 1) % self._size
+        self._head += 1
         self._pushed += 1
         self._sample = sample
-        gauges = values[:, self._gauge]
-        self._gauges[self._head] = gauges
-        self._counters[self._head] = values[:, self._counter]
-        self._flags[self._head] = values[:, self._flag]
-        self._there[self._head] = ~np.isnan(values).all(axis=1)
+        gauges, place = values[:, self._gauge], self._head % self._size
+        self._gauges[place] = gauges
+        self._counters[place] = values[:, self._counter]
+        self._flags[place] = values[:, self._flag]
+        self._there[self._head % self._reach] = ~np.isnan(values).all(axis=1)
         if self._pushed % REBUILD == 0:
             self._rebuild()
             return
@@ -190,7 +197,7 @@ class Live:
         there = ~np.isnan(gauges)
         self._anchor = np.where(self._seen, self._anchor, np.where(there, gauges, 0.0))
         self._seen |= there
-        self._step(self._head)
+        self._step(place)
         newest = self._channels(0)
         for window, totals in self._totals.items():
             for place, (come, go) in enumerate(zip(newest, self._channels(window), strict=True)):
@@ -211,7 +218,10 @@ class Live:
 
     def _places(self, samples: int) -> NDArray[np.intp]:
         """Where the last so many samples are, oldest first."""
-        return np.arange(self._head - samples + 1, self._head + 1) % self._size
+        return self._last(samples) % self._size
+
+    def _last(self, samples: int) -> NDArray[np.intp]:
+        return np.arange(self._head - samples + 1, self._head + 1)
 
     def _channels(self, back: int) -> tuple[Array, ...]:
         """What the sample so many pushes ago adds to each sum."""
@@ -252,35 +262,37 @@ class Live:
         self._flagged.put(rows, flags)
 
     def _close(self) -> None:
-        """The block that is under way is complete: its summary is kept, and the baseline made anew."""
+        """The block that is under way is complete: its summary is kept, and baselines are made anew."""
         block = np.moveaxis(self._gauges[self._places(self._shape.block)], 0, -1).astype(np.float64)
         self._blocks = [
             np.concatenate([kept[..., 1:], new[..., None]], axis=-1)
             for kept, new in zip(self._blocks, st.block_summary(block), strict=True)
         ]
-        self._refresh()
+        self._bases = {}
 
-    def _refresh(self) -> None:
-        """The baseline of the oldest `count` kept blocks: the newest ones lag."""
-        parts = tuple(part[..., : self._shape.count] for part in self._blocks)
-        found = st.baseline(parts, self._shape.minute)
-        self._base = found.picked(None)
+    def _base(self, shape: Shape) -> Base:
+        """The baseline of the `count` blocks that end `lag` before the one under way; made once per block."""
+        if shape not in self._bases:
+            last = _kept(self._shape) - shape.lag + 1
+            parts = tuple(part[..., last - shape.count : last] for part in self._blocks)
+            self._bases[shape] = st.baseline(parts, shape.minute).picked(None)
+        return self._bases[shape]
 
     # -- what is asked -----------------------------------------------------------------------------------
 
-    def _trailing(self) -> Trailing:
-        shape = self._shape
+    def _trailing(self, shape: Shape) -> Trailing:
         short, brief, quarter, hour = (
             self._places(n) for n in (shape.short, shape.brief, shape.quarter, shape.hour)
         )
         sums = {n: Sums(*(total[..., None] for total in totals)) for n, totals in self._totals.items()}
         grown = [self._steps[n].sum(axis=0, dtype=np.float64)[..., None] for n in (brief, quarter, hour)]
-        silent, young = self._presence()
+        there = self._there[self._last(shape.lookback) % self._reach]
+        silent, young = _presence(there)
         return Trailing(
             shape=shape,
             now=float(self._time),
             anchor=self._anchor[..., None],
-            last=_double(self._gauges[self._head]),
+            last=_double(self._gauges[self._head % self._size]),
             before=_double(self._gauges[(self._head - 1) % self._size]),
             least=_double(np.fmin.reduce(self._gauges[short], axis=0)),
             most=_double(np.fmax.reduce(self._gauges[brief], axis=0)),
@@ -289,26 +301,37 @@ class Live:
             quarter=sums[shape.quarter],
             half=sums[shape.half],
             hour=sums[shape.hour],
-            base=self._base,
+            base=self._base(shape),
             increments=(grown[0], grown[1], grown[2]),
             resets=self._resets[quarter].sum(axis=0, dtype=np.float64)[..., None],
-            flag=_double(self._flags[self._head]),
+            flag=_double(self._flags[self._head % self._size]),
             flag_share=_mean(self._flags[quarter].astype(np.float64))[..., None],
             flag_changes=self._changes[quarter].sum(axis=0, dtype=np.float64)[..., None],
-            there_brief=self._there[brief].sum(axis=0, dtype=np.float64)[:, None],
-            there_hour=self._there[self._places(shape.lookback)].sum(axis=0, dtype=np.float64)[:, None],
+            there_brief=there[-shape.brief :].sum(axis=0, dtype=np.float64)[:, None],
+            there_hour=there.sum(axis=0, dtype=np.float64)[:, None],
             silent=silent[:, None],
             young=young[:, None],
         )
 
-    def _presence(self) -> tuple[Array, Array]:
-        """Samples since the newest one, and since the oldest one within the lookback."""
-        lookback = self._shape.lookback
-        there = self._there[self._places(lookback)]
-        ever = there.any(axis=0)
-        silent = np.where(ever, there[::-1].argmax(axis=0), lookback)
-        young = np.where(ever, lookback - there.argmax(axis=0), 0)
-        return silent.astype(np.float64), young.astype(np.float64)
+
+def covers(wanted: Spec, asked: Spec) -> bool:
+    """Whether what is kept for the features `wanted` is enough for these, of the same signals."""
+    mine, theirs = wanted.shape, asked.shape
+    same = (wanted.step, wanted.signals) == (asked.step, asked.signals)
+    return same and theirs.reach <= mine.reach and _kept(theirs) <= _kept(mine)
+
+
+def _kept(shape: Shape) -> int:
+    """So many whole blocks are kept."""
+    return shape.count + shape.lag - 1
+
+
+def _presence(there: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Samples since the newest one, and since the oldest one, of these [sample, row]."""
+    ever = there.any(axis=0)
+    silent = np.where(ever, there[::-1].argmax(axis=0), len(there))
+    young = np.where(ever, len(there) - there.argmax(axis=0), 0)
+    return silent.astype(np.float64), young.astype(np.float64)
 
 
 @dataclass
