@@ -68,7 +68,7 @@ class Judging:
         told = classes.by_model(self.model, self.table, self.judge.due)
         return self._report(forest, self._chances(forest, self.model), [part], lines, told, split, notes)
 
-    def calibrated(self, split: str) -> Report:
+    def calibrated(self, split: str, notes: list[str]) -> Report:
         """With thresholds that each stretch gets from the healthy time of the others."""
         forest = self._scores()
         parts = []
@@ -87,7 +87,7 @@ class Judging:
             [(part.moments, part) for part in parts],
             lambda part: self._chances(forest, part.model),
         )
-        return self._report(forest, chances, parts, lines, told, split, [])
+        return self._report(forest, chances, parts, lines, told, split, notes)
 
     def out_of_fold(self, options: Options, split: str, notes: list[str]) -> Report:
         """On the scores that training made out of fold, thresholds of each stretch from the others."""
@@ -200,7 +200,7 @@ class Judging:
             alone=alone,
             members=tuple(self._member(name, parts) for name in model.join.thresholds),
             lines=tuple(lines),
-            workload_held_out=self._strangers(),
+            workload_held_out=(strangers := self._strangers()),
             out_of_fold=dict(model.facts.get("out_of_fold", {})),
             classes=told[0],
             faults=told[1],
@@ -212,6 +212,7 @@ class Judging:
                 alone,
                 self.witnesses,
                 told[0],
+                strangers,
             ),
             reliability=reliability(said, truth),
             pr_curve=self.examiner.curve(alarm),
