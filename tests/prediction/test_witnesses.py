@@ -10,6 +10,7 @@ import pytest
 from tests.prediction.conftest import START, leaking, made, tiny
 
 from chaoskit.prediction import features, folds, forest, probes, witnesses
+from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.evaluation import Trained, evaluate
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
@@ -54,7 +55,8 @@ def test_on_real_data_neither_the_class_nor_the_victim_is_known_before(detected:
 
 def ramps() -> Labelled:
     """Two runs, in each of which the first pod begins to go wrong after 80 minutes, and fails after 110."""
-    blocks, records = [], []
+    blocks: list[Block] = []
+    records = []
     for run in ("monday", "tuesday"):
         begins = START + timedelta(days=len(blocks))
         blocks.append(replace(made({"cpu_usage": np.ones((4, 120))}, start=begins).blocks[0], run=run))
