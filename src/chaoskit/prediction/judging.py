@@ -288,6 +288,7 @@ class Judging:
             "workloads": len({row.workload for block in dataset.blocks for row in block.rows}),
             "hours": round(self.judge.hours, 1),
             "events": dict(sorted(Counter(event.issue for event in self.judge.due).items())),
+            **({"ramps": ramps} if (ramps := sum(event.ramp for event in self.judge.due)) else {}),
             "prevalence": float((self.asked.y == 1).mean()),
             "missing_share": dataset.missing_share,
             "features": len(self.table.spec.names),
