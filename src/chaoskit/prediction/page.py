@@ -74,9 +74,9 @@ def _legend(report: Report) -> str:
     return (
         f"PR-AUC of chance is {report.data['prevalence']:.4f}; the Brier score of always saying the base rate"
         f" is {reference:.4f}. An event is caught by an alarm {_due(report)}. Alarms outside events are"
-        " bridged over 5 min and counted again every 30 min. In brackets after false alarms per hour: the upper"
-        " 95 % bound. Every threshold is set by the same budget of false alarms. Alarms on others while an event"
-        f" was under way: {report.model.collateral}."
+        " bridged over 5 min and counted again every 30 min. In brackets after false alarms per hour: the"
+        " upper 95 % bound. Every threshold is set by the same budget of false alarms. Alarms on others while"
+        f" an event was under way: {report.model.collateral}."
     )
 
 
