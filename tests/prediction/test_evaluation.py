@@ -123,7 +123,7 @@ def test_a_signal_that_the_data_lacks_is_missing_and_named(trained: Trained) -> 
     data = made_elsewhere()
     data = replace(data, blocks=tuple(block.cut(0, 480) for block in data.blocks))
     fewer = label(data.select([each for each in data.signals if each.name != "cpu_usage"]), Target())
-    told = "without cpu_usage: the model knows it, the data lacks it"
+    told = "without cpu_usage, which the model knows and the data lacks"
     for calibrated in (False, True):
         report = evaluate(replace(trained, witnesses=None), fewer, calibrated=calibrated)
         assert told in report.notes

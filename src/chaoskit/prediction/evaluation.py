@@ -232,7 +232,7 @@ def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
         raise errors.NoBaseline(
             f"the data has none of the model's signals: {', '.join(lacks)}", hint="map its columns to them"
         )
-    words = [f"without {', '.join(lacks)}: the model knows it, the data lacks it"] if lacks else []
+    words = [f"without {', '.join(lacks)}, which the model knows and the data lacks"] if lacks else []
     return replace(labelled, dataset=dataset.select(wanted)), words
 
 
