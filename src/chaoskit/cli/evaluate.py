@@ -72,9 +72,7 @@ def evaluate(
     condemned = not calibrate and report.decides and not report.beats_baselines
     emit(session, "evaluation", found, lambda c: _table(c, name, report))
     if condemned and name == answering:
-        session.say(
-            f"! {name} goes on answering; the one before it answers again by: chaoskit models rollback"
-        )
+        session.say(f"! {name} goes on answering; to let the one before it: chaoskit models rollback")
 
 
 def _table(out: Console, name: str, report: Report) -> None:

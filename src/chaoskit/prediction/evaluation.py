@@ -206,12 +206,8 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     model = calibrating.calibrate(trained.model, table, budget=budget)
     healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
     moments = _unseen(trained.model, table)
-    words = "; ".join(
-        [
-            f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}",
-            *lacks,
-        ]
-    )
+    taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
+    words = "; ".join([taught, *lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
         words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
