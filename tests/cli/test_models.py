@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from tests.commandline import PROJECT, CommandLine, Ended
+
+from chaoskit.prediction import objects
 
 MAPPING = PROJECT / "examples/data/sockshop-k8s.yaml"
 DATA = PROJECT / "tests/prediction/data/sockshop-slice"
@@ -89,18 +92,33 @@ def other_week(tmp_path_factory: pytest.TempPathFactory) -> tuple[str | Path, ..
 DAY = re.compile(r"\b20\d\d-\d\d-\d\d(?=T)")
 
 
-def test_a_model_is_judged_on_other_data_by_its_own_thresholds(
-    trained: CommandLine, other_week: tuple[str | Path, ...]
+@pytest.fixture
+def answering(trained: CommandLine) -> Iterator[CommandLine]:
+    """It answers: it was promoted once, whatever is found out about it later."""
+    path = trained.home / "state/models/promoted.json"
+    before = objects.read(path)
+    objects.write(path, {"history": [{"name": "sockshop-k8s-1", "at": ""}]})
+    yield trained
+    objects.write(path, before)
+
+
+def test_the_model_that_answers_is_judged_on_other_data_by_its_own_thresholds(
+    answering: CommandLine, other_week: tuple[str | Path, ...]
 ) -> None:
-    model = ("--model", "sockshop-k8s-1")
-    ended = trained("evaluate", *other_week, *model, "--out", "judged.md", "-o", "json")
+    trained = answering
+    ended = trained("evaluate", *other_week, "--out", "judged.md", "-o", "json")
     assert ended.code == 0, ended.err
+    assert (ended.json["model"], ended.json["answers"]) == ("sockshop-k8s-1", True)
     report = ended.json["report"]
     card = trained("models", "show", "sockshop-k8s-1", "-o", "json").json
     assert report["model"]["threshold"] == 1
     assert [line["name"] for line in report["lines"]] == [line["name"] for line in card["lines"]]
-    assert "thresholds as they were trained" in (trained.home / "judged.md").read_text(encoding="utf-8")
-    table = trained("evaluate", *other_week, *model, "--calibrate").out
+    page = (trained.home / "judged.md").read_text(encoding="utf-8")
+    assert page.startswith("# Model sockshop-k8s-1 on other data\n")
+    assert "thresholds as they were trained" in page
+    assert report["verdict"] == "does not beat static limit per pod"
+    assert "! sockshop-k8s-1 goes on answering" in ended.err
+    table = trained("evaluate", *other_week, "--calibrate").out
     assert "each run's thresholds from the healthy time of the others" in table.replace("\n", " ")
 
 

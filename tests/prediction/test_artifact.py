@@ -129,10 +129,23 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     assert registry.promoted(root) == "shop-1"
 
 
-def test_a_rollback_never_goes_to_the_model_that_answers(tmp_path: Path) -> None:
+def test_a_rollback_never_goes_to_the_model_that_answers(trained: Trained, tmp_path: Path) -> None:
+    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
     twice = {"history": [{"name": name, "at": ""} for name in ("shop-1", "shop-2", "shop-2")]}
     objects.write(tmp_path / registry.PROMOTED, twice)
     assert registry.rollback(tmp_path) == "shop-1"
+
+
+def test_a_rollback_brings_back_no_model_that_does_not_beat_the_baselines_any_more(
+    trained: Trained, tmp_path: Path
+) -> None:
+    for name in ("shop-1", "shop-2"):
+        artifact.save(trained, tmp_path / name, state=tmp_path)
+        assert registry.promote(tmp_path, name)
+    registry.judge(tmp_path, tmp_path / "shop-1", replace(trained.report, beaten_by=("static rule",)))
+    with pytest.raises(errors.Refused, match="shop-1 does not beat static rule"):
+        registry.rollback(tmp_path)
+    assert registry.promoted(tmp_path) == "shop-2"
 
 
 def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(

@@ -13,7 +13,7 @@ from chaoskit import errors
 from chaoskit.prediction import baselines, card, features, folds, page
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate
+from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
 from chaoskit.prediction.examining import expected_calibration_error
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, Target, label
@@ -96,7 +96,7 @@ def test_a_schedule_and_a_constant_victim_set_off_the_probes(
     ]  # fmt: skip
     labelled = label(data, Target("detect", timedelta(0)), extra=records)
     probes = {probe.name: probe for probe in build(labelled, options(), now=NOW).report.probes}
-    assert probes["identity only"].warning
+    assert probes["identity only"].warning.endswith("nothing here tells of others")  # no such column
     assert probes["clock only"].warning
 
 
@@ -107,6 +107,35 @@ def test_a_model_can_be_judged_on_other_data_with_its_own_thresholds(trained: Tr
     assert {line.name: line.threshold for line in report.lines} == {
         each.name: each.threshold for each in trained.baselines
     }
+
+
+def test_the_order_of_the_signals_changes_nothing(trained: Trained) -> None:
+    data = made_elsewhere()
+    usual, reverse = (
+        evaluate(replace(trained, witnesses=None), label(data.select(order), Target()))
+        for order in (data.signals, data.signals[::-1])
+    )
+    assert usual.beats_baselines
+    assert card.rows(reverse) == card.rows(usual)
+
+
+def test_a_signal_that_the_data_lacks_is_missing_and_named(trained: Trained) -> None:
+    data = made_elsewhere()
+    data = replace(data, blocks=tuple(block.cut(0, 480) for block in data.blocks))
+    fewer = label(data.select([each for each in data.signals if each.name != "cpu_usage"]), Target())
+    told = "without cpu_usage, which the model knows and the data lacks"
+    for calibrated in (False, True):
+        report = evaluate(replace(trained, witnesses=None), fewer, calibrated=calibrated)
+        assert told in report.notes
+        assert report.data["missing_share"] == pytest.approx(1 / 7)
+    assert told in page.notes(recalibrated(trained, fewer).report)[0]
+    assert told in evaluate_foreign(trained.model, fewer).notes
+
+
+def test_data_without_any_signal_of_the_model_cannot_judge_it(trained: Trained, world: World) -> None:
+    queue = label(world({"fs_usage": np.ones((2, 200))}), Target())
+    with pytest.raises(errors.NoBaseline, match="none of the model's signals: memory_usage, memory_bytes"):
+        evaluate(trained, queue)
 
 
 def made_elsewhere() -> Dataset:

@@ -8,6 +8,7 @@ import pytest
 
 from chaoskit.prediction import folds, joined, plain
 from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target, label
@@ -141,6 +142,20 @@ def test_a_threshold_from_healthy_time_lies_a_margin_above_it(
     labelled = quiet(world)
     found = joined.above_healthy(labelled, folds.everything(labelled), member, scores((1, 20, most)))
     assert found == pytest.approx(limit)
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "limit"),
+    [("z-score", 2, 9.9), (ABSENCE, 2, 9.9), ("z-score", 14.4, 7.0), ("EWMA", 14.4, 7.0)],
+)
+def test_a_baseline_gets_from_healthy_time_the_lowest_threshold_that_keeps_the_budget(
+    world: World, name: str, budget: float, limit: float
+) -> None:
+    labelled, every = quiet(world), folds.everything(quiet(world))
+    found = scores(*((1, at, level) for at, level in zip(range(20, 300, 60), (9, 8, 7, 6, 5), strict=True)))
+    reset = Baseline(name, "").reset(labelled, every, found, budget)
+    assert reset.threshold == pytest.approx(limit)
+    assert Judge(labelled, every).judge(found, reset.threshold).false <= budget * 5 / 24
 
 
 def test_a_rule_that_must_carry_elsewhere_joins_whatever_it_caught_here(world: World) -> None:

@@ -64,6 +64,20 @@ def test_more_false_alarms_than_the_budget_explains_are_no_beating(trained: Trai
     assert json.loads(json.dumps(card.document(loud)))["verdict"] == loud.verdict
 
 
+@pytest.mark.parametrize(
+    ("mode", "ramps", "words"),
+    [
+        ("detect", 0, "caught by an alarm while it lasts."),
+        ("forecast", 0, "caught by an alarm while there is time to act (if it can be foreseen)."),
+        ("forecast", 9, "caught by an alarm from where it begins to go wrong until it fails, however late"),
+    ],
+)
+def test_a_page_says_when_an_alarm_counts(trained: Trained, mode: str, ramps: int, words: str) -> None:
+    report = trained.report
+    assert "ramps" not in report.data
+    assert words in page.markdown(replace(report, mode=mode, data={**report.data, "ramps": ramps}), "A model")
+
+
 TOO_SHORT = "dbsherlock-tpcc.yaml"
 """Its runs last two minutes: it is read, and refused as a lesson."""
 

@@ -118,6 +118,17 @@ def test_a_window_without_the_models_signals_cannot_be_judged(trained: Trained, 
         predict(trained.model, other, now=other.blocks[0].end)
 
 
+@pytest.mark.parametrize("samples", [1, 2, 5, 9])
+def test_of_minutes_there_is_an_answer_without_a_past(
+    trained: Trained, leaks: Labelled, samples: int
+) -> None:
+    window = replace(leaks.dataset, blocks=(leaks.dataset.blocks[0].cut(200, 200 + samples),))
+    records = predict(trained.model, window, now=window.blocks[0].end)
+    assert len(records) == 8
+    assert all(each.probability is not None for each in records)
+    assert {len(each.trend) for each in records} == {1}
+
+
 def test_a_finer_grid_is_thinned_to_the_models(trained: Trained, leaks: Labelled) -> None:
     window = before_a_leak_ends(leaks, 10)
     block = window.blocks[0]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 from chaoskit import errors
 from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.labels import Target, label
 from chaoskit.prediction.mapping import Mapping, load_mapping
 from chaoskit.prediction.tables import read
 from chaoskit.prediction.values import moment
@@ -109,6 +110,29 @@ def test_a_column_that_the_mapping_names_must_be_there(tmp_path: Path, mapping: 
     with pytest.raises(errors.InvalidInput, match="lacks 1 columns") as caught:
         read([tmp_path], mapping)
     assert caught.value.problems[0].field == "queue"
+
+
+def test_while_a_fault_is_there_of_which_nobody_knows_whom_it_hit_nothing_counts_as_healthy(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(MAPPING.replace("  where: {kind: pod}", "  where: {kind: pod}\n  censored: {kind: node}"))
+    lines = "".join(
+        f"2026-01-01T00:{at:02}:00Z,s,{app},{app}-1,250,1\n" for at in range(60) for app in ("web", "db")
+    )
+    events = (
+        "pod,web,cpu,2026-01-01T00:03:00Z,2026-01-01T00:05:00Z\n"
+        "node,node-7,cpu,2026-01-01T00:20:00Z,2026-01-01T00:25:00Z\n"
+        "rack,left,cpu,2026-01-01T00:50:00Z,2026-01-01T00:55:00Z\n"
+    )
+    labelled = label(
+        read(written(tmp_path, lines, events), load_mapping(path)), Target("detect", timedelta(0))
+    )
+    (event,), (truth,) = labelled.events, labelled.truths
+    assert (event.workload, event.issue) == ("deployment/web", "cpu-saturation")
+    for row, who in zip(truth.y, labelled.dataset.blocks[0].rows, strict=True):
+        assert np.flatnonzero(row == -1).tolist() == list(range(21, 37))  # ten minutes settle
+        assert (row == 1).any() == (who.workload == "deployment/web")
 
 
 @pytest.mark.parametrize("content", ["", HEAD])

@@ -6,12 +6,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
-from tests.prediction.conftest import leaking, tiny
+import pytest
+from tests.prediction.conftest import START, leaking, made, tiny
 
-from chaoskit.prediction import features, folds, forest, witnesses
+from chaoskit.prediction import features, folds, forest, probes, witnesses
+from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.evaluation import Trained, evaluate
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
+from chaoskit.records import LabelRecord
 
 
 def test_a_stranger_never_saw_the_workload_that_it_scores(leaks: Labelled) -> None:
@@ -39,15 +42,51 @@ def test_a_model_is_judged_by_its_strangers_on_other_data_too(trained: Trained) 
 
 
 def test_nothing_but_the_names_of_pods_foretells_no_leak(trained: Trained) -> None:
-    probes = {probe.name: probe for probe in trained.report.probes}
-    assert {"identity only", "clock only", "labels moved in time"} <= set(probes)
-    assert probes["labels moved in time"].score < 0.7
+    found = {probe.name: probe for probe in trained.report.probes}
+    assert {"identity only", "clock only", "labels moved in time"} <= set(found)
+    assert found["labels moved in time"].score < 0.7
 
 
 def test_on_real_data_neither_the_class_nor_the_victim_is_known_before(detected: Trained) -> None:
-    probes = {probe.name: probe for probe in detected.report.probes}
-    assert probes["healthy part only"].score < 0.75
-    assert not probes["blind to network"].warning
+    found = {probe.name: probe for probe in detected.report.probes}
+    assert found["healthy part only"].score < 0.75
+    assert not found["blind to network"].warning
+
+
+def ramps() -> Labelled:
+    """Two runs, in each of which the first pod begins to go wrong after 80 minutes, and fails after 110."""
+    blocks: list[Block] = []
+    records = []
+    for run in ("monday", "tuesday"):
+        begins = START + timedelta(days=len(blocks))
+        blocks.append(replace(made({"cpu_usage": np.ones((4, 120))}, start=begins).blocks[0], run=run))
+        first, last = begins + timedelta(minutes=80), begins + timedelta(minutes=110)
+        for target, meaning, end in (("app-0", "ramp", last), ("*", "unknown", last + timedelta(days=1))):
+            records.append(
+                LabelRecord(
+                    id="", at=first, trace_id="", target=target, namespace="", meaning=meaning,
+                    issue="cpu-saturation", start=first, end=end, run=run,
+                )
+            )  # fmt: skip
+    data = replace(made({"cpu_usage": np.ones((4, 120))}), blocks=tuple(blocks))
+    return label(data, Target("forecast", timedelta(0)), extra=records)
+
+
+@pytest.mark.parametrize(("known", "told"), [(0.0, False), (1.0, True)])
+def test_who_is_known_before_a_ramp_begins_is_told(trained: Trained, known: float, *, told: bool) -> None:
+    labelled = ramps()
+    table, every = tabulate(labelled, features.spec(labelled.dataset)), folds.everything(labelled)
+    random = np.random.default_rng(4)
+    scores = [random.random((4, 120)).astype(np.float32) for _ in labelled.truths]
+    for block in scores:
+        block[0, 65:80] += known
+    line, asked = trained.report.alone, table.samples(every)
+    (found,) = probes.probe(table, every, asked, scores, line, None, None, None)
+    assert (found.name, bool(found.warning)) == ("healthy part only", told)
+
+
+def test_what_is_to_be_foreseen_may_be_known_before(trained: Trained) -> None:
+    assert "healthy part only" not in {probe.name for probe in trained.report.probes}
 
 
 def test_labels_moved_in_time_lie_on_healthy_samples_alone(leaks: Labelled) -> None:

@@ -39,19 +39,23 @@ def evaluate(
 ) -> None:
     """Judge a model beside plain rules on data that it has not seen, by the thresholds that it has.
 
-    What it learned from is left out. The result decides from then on whether the model may be promoted.
+    What it learned from is left out. The result decides from then on whether the model may be promoted; one
+    that answers goes on answering, until a promotion or rollback.
     """
     from chaoskit.flows.learning import judged
-    from chaoskit.prediction import document
+    from chaoskit.prediction import document, promoted
     from chaoskit.prediction.artifact import libraries
 
     measured.check_writable(out)
     dataset, meaning, target = measured.read(data, mapping)
+    models = session.loaded.settings.home / "models"
+    answering = promoted(models)
+    name = model or answering
     report = judged(
         dataset,
-        models=session.loaded.settings.home / "models",
+        models=models,
         key=session.loaded.settings.model_key.encode(),
-        model=model,
+        model=name,
         target=target if "target" in meaning.model_fields_set else None,
         calibrated=calibrate,
     )
@@ -60,15 +64,18 @@ def evaluate(
             "evaluate": True,
             "--data": data,
             "--mapping": mapping,
-            "--model": model,
+            "--model": name,
             "--calibrate": calibrate,
         }
-        title = f"Model {model or 'promoted'} on other data"
-        measured.write(report, out, title, command=command_, facts=libraries())
-    emit(session, "evaluation", {"model": model, "report": document(report)}, lambda c: _table(c, report))
+        measured.write(report, out, f"Model {name} on other data", command=command_, facts=libraries())
+    found = {"model": name, "answers": name == answering, "report": document(report)}
+    condemned = not calibrate and report.decides and not report.beats_baselines
+    emit(session, "evaluation", found, lambda c: _table(c, name, report))
+    if condemned and name == answering:
+        session.say(f"! {name} goes on answering; to let the one before it: chaoskit models rollback")
 
 
-def _table(out: Console, report: Report) -> None:
-    out.print(f"says whether a workload {report.target}; {report.verdict}", style="bold")
+def _table(out: Console, name: str, report: Report) -> None:
+    out.print(f"model {name}  says whether a workload {report.target}; {report.verdict}", style="bold")
     measured.show(out, report)
     next_step(out, "chaoskit calibrate --help")

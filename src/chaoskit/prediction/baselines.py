@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from chaoskit.prediction import plain
-from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
+from chaoskit.prediction.joined import FEW, above_healthy
+from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 
@@ -42,6 +44,16 @@ class Baseline:
     def scores(self, table: Table) -> list[Floats]:
         """Its score for each row and moment, per block; NaN where it has nothing to go by."""
         return [_SCORERS[self.name](table, index, self.learned) for index in range(len(table.blocks))]
+
+    def reset(self, healthy: Labelled, chosen: Moments, scores: Scores, budget: float) -> Baseline:
+        """The same with the lowest threshold that healthy time allows, as a member of the alarm gets it.
+
+        `healthy` has no event, `scores` are its own of that data: what is alarmed is false.
+        """
+        judge = Judge(healthy, chosen)
+        if budget * judge.hours / 24 < FEW:
+            return replace(self, threshold=above_healthy(healthy, chosen, self.name, scores))
+        return replace(self, threshold=judge.best(scores, budget).threshold)
 
 
 def fit(table: Table, chosen: Moments, options: Options) -> tuple[Baseline, ...]:

@@ -145,8 +145,10 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     of the baselines too.
 
     Raises:
-        NoBaseline: the model learned from all of it, or it has no failure to catch.
+        NoBaseline: the model learned from all of it, or it has no failure to catch, or no signal of the
+            model's.
     """
+    labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
     moments = _unseen(trained.model, table)
     if not any(each.any() for each in moments):
@@ -161,8 +163,8 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
     data = f"data that the model has not seen{_words_of_seen(moments, table)}"
     if calibrated:
-        return judging.calibrated(f"{data}; {_SET_ANEW}")
-    return judging.report(f"{data}; thresholds as they were trained", [])
+        return judging.calibrated(f"{data}; {_SET_ANEW}", lacks)
+    return judging.report(f"{data}; thresholds as they were trained", lacks)
 
 
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
@@ -172,15 +174,16 @@ def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     the data says that it is not this.
 
     Raises:
-        NoBaseline: the half has no failure to catch.
+        NoBaseline: the half has no failure to catch, or no signal of the model's.
     """
+    labelled, lacks = _asked(labelled, model)
     table = tables.tabulate(labelled, model.spec)
     taught, examined = folds.halves(labelled, table.spec.window)
     if not Judge(labelled, examined).due:
         raise errors.NoBaseline("the data has no failure to catch", hint="give an events file")
     options = Options(false_alarms_per_day=model.false_alarms_per_day, seed=model.seed)
     judging = Judging(table, examined, model, baselines.fit(table, taught, options), None)
-    return judging.report("half of the data, thresholds as they came", [_FITTED_ON_HALF])
+    return judging.report("half of the data, thresholds as they came", [_FITTED_ON_HALF, *lacks])
 
 
 _FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half of the data"
@@ -196,13 +199,15 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     the thresholds before, and says that those which are kept were not judged.
 
     Raises:
-        NoBaseline: less than an hour of healthy time.
+        NoBaseline: less than an hour of healthy time, or no signal of the model's.
     """
+    labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
     model = calibrating.calibrate(trained.model, table, budget=budget)
     healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
     moments = _unseen(trained.model, table)
-    words = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
+    taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
+    words = "; ".join([taught, *lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
         words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
@@ -211,8 +216,20 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
         before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
         data = f"data that the model has not seen{_words_of_seen(moments, table)}"
-        report = replace(judging.calibrated(f"{data}; {_SET_ANEW}"), kept=kept)
+        report = replace(judging.calibrated(f"{data}; {_SET_ANEW}", []), kept=kept)
     return replace(trained, model=model, report=report)
+
+
+def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
+    """The same with exactly the model's signals, in its order, and in words those that the data lacks."""
+    dataset, wanted = labelled.dataset, model.spec.signals
+    lacks = [signal.name for signal in wanted if signal.name not in dataset.names]
+    if len(lacks) == len(wanted):
+        raise errors.NoBaseline(
+            f"the data has none of the model's signals: {', '.join(lacks)}", hint="map its columns to them"
+        )
+    words = [f"without {', '.join(lacks)}, which the model knows and the data lacks"] if lacks else []
+    return replace(labelled, dataset=dataset.select(wanted)), words
 
 
 def _unseen(model: Model, table: Table) -> Moments:

@@ -68,7 +68,7 @@ class Judging:
         told = classes.by_model(self.model, self.table, self.judge.due)
         return self._report(forest, self._chances(forest, self.model), [part], lines, told, split, notes)
 
-    def calibrated(self, split: str) -> Report:
+    def calibrated(self, split: str, notes: list[str]) -> Report:
         """With thresholds that each stretch gets from the healthy time of the others."""
         forest = self._scores()
         parts = []
@@ -80,44 +80,27 @@ class Judging:
             members = joined.members(self.table, forest, signs)
             moved = replace(self.model, shift=found.shift)
             parts.append(_Part(examines, found.join, found.alone, members, moved))
-        healthy = calibrating.without_events(self.table.labelled)
-        lines = []
-        for each in self.fitted:
-            scores = each.scores(self.table)
-            only = Join({FOREST: 1.0})
-            resets = [
-                (examines, joined.reset(only, healthy, teaches, {FOREST: scores}, budget))
-                for teaches, examines in sides
-            ]
-            made = joined.assemble(self.table.labelled, resets, lambda j, s=scores: j.over({FOREST: s}))  # type: ignore[misc]
-            lines.append(self._line_of(each.name, scores, made))
+        lines = [self._reset(each, sides, budget) for each in self.fitted]
         told = classes.by_model(self.model, self.table, self.judge.due)
         chances = joined.assemble(
             self.table.labelled,
             [(part.moments, part) for part in parts],
             lambda part: self._chances(forest, part.model),
         )
-        return self._report(forest, chances, parts, lines, told, split, [])
+        return self._report(forest, chances, parts, lines, told, split, notes)
 
     def out_of_fold(self, options: Options, split: str, notes: list[str]) -> Report:
         """On the scores that training made out of fold, thresholds of each stretch from the others."""
-        labelled, budget = self.table.labelled, self.model.false_alarms_per_day
+        labelled = self.table.labelled
         forest = list(self.model.out_of_fold)
         sides = folds.turns(labelled, self.late, options.folds, self.table.spec.window)
         signs = evidence.out_of_fold(labelled, sides, self.table.sign_spec, self.table.signs)
         members = joined.members(self.table, forest, signs)
         count = TURNS * options.folds
-        hours = self.judge.hours
-
-        def judge_of(at: Moments) -> tuple[Judge, float]:
-            """Of a part of the time, which may make as many false alarms as the whole: and its budget."""
-            part = Judge(labelled, at)
-            return part, budget * hours / part.hours if part.hours else budget
-
         calibrations = [(examines, self._calibrated_on(teaches)) for teaches, examines in sides]
 
         def decide(at: Moments) -> tuple[Join, Join]:
-            _, allowed = judge_of(at)
+            allowed = self._allowed(Judge(labelled, at))
             whole = joined.fit(labelled, at, members, allowed, joined.always(self.table.spec.recipe))
             return whole, joined.fit(labelled, at, {FOREST: forest}, allowed)
 
@@ -125,17 +108,7 @@ class Judging:
             _Part(moments, join, alone, members, self.model)
             for moments, (join, alone) in joined.in_turn(labelled, self.late, count, decide)
         ]
-        lines = []
-        for each in self.fitted:
-            scores = baselines.out_of_fold(each, self.table, sides)
-
-            def limit(at: Moments, scores: Scores = scores) -> float:
-                judge, allowed = judge_of(at)
-                return judge.best(scores, allowed).threshold
-
-            limits = joined.in_turn(labelled, self.late, count, limit)
-            made = joined.assemble(labelled, limits, lambda t, s=scores: _over(s, t))  # type: ignore[misc]
-            lines.append(self._line_of(each.name, scores, made))
+        lines = [self._in_turn(each, sides, count) for each in self.fitted]
         told = classes.out_of_fold(self.table, sides, options, self.judge.due)
         chances = joined.assemble(labelled, calibrations, lambda each: self._chances(forest, each))
         return self._report(forest, chances, parts, lines, told, split, notes)
@@ -165,8 +138,33 @@ class Judging:
     def _scores(self) -> list[Any]:
         return self.table.spread(self.everything, self.model.scores(self.table.features(self.everything)))
 
-    def _line_of(self, name: str, ranks: Scores, alarm: Scores) -> Line:
-        return self.examiner.line(name, ranks, self.judge.judge(alarm, ALARM))
+    def _allowed(self, part: Judge) -> float:
+        """The budget, per day, of a part of the time, which may make as many false alarms as the whole."""
+        budget = self.model.false_alarms_per_day
+        return budget * self.judge.hours / part.hours if part.hours else budget
+
+    def _reset(self, each: Baseline, sides: Sequence[tuple[Moments, Moments]], budget: float) -> Line:
+        """A baseline with thresholds that each stretch gets from the healthy time of the others."""
+        scores, healthy = each.scores(self.table), calibrating.without_events(self.table.labelled)
+        limits = [
+            (examines, each.reset(healthy, teaches, scores, budget).threshold) for teaches, examines in sides
+        ]
+        return self._by_part(each.name, scores, limits)
+
+    def _in_turn(self, each: Baseline, sides: Sequence[tuple[Moments, Moments]], count: int) -> Line:
+        """A baseline out of fold, with thresholds that each stretch gets from the others."""
+        scores = baselines.out_of_fold(each, self.table, sides)
+
+        def limit(at: Moments) -> float:
+            judge = Judge(self.table.labelled, at)
+            return judge.best(scores, self._allowed(judge)).threshold
+
+        return self._by_part(each.name, scores, joined.in_turn(self.table.labelled, self.late, count, limit))
+
+    def _by_part(self, name: str, scores: Scores, limits: Sequence[tuple[Moments, float]]) -> Line:
+        """What these scores mean with a threshold for each part of the time."""
+        alarm = joined.assemble(self.table.labelled, limits, lambda limit: _over(scores, limit))
+        return self.examiner.line(name, scores, self.judge.judge(alarm, ALARM))
 
     def _of_baseline(self, each: Baseline, scores: Scores, threshold: float) -> Line:
         return self.examiner.line(each.name, scores, self.judge.judge(scores, threshold))
@@ -203,7 +201,7 @@ class Judging:
             alone=alone,
             members=tuple(self._member(name, parts) for name in model.join.thresholds),
             lines=tuple(lines),
-            workload_held_out=self._strangers(),
+            workload_held_out=(strangers := self._strangers()),
             out_of_fold=dict(model.facts.get("out_of_fold", {})),
             classes=told[0],
             faults=told[1],
@@ -215,6 +213,7 @@ class Judging:
                 alone,
                 self.witnesses,
                 told[0],
+                strangers,
             ),
             reliability=reliability(said, truth),
             pr_curve=self.examiner.curve(alarm),
@@ -292,6 +291,7 @@ class Judging:
             ),
             "hours": round(self.judge.hours, 1),
             "events": dict(sorted(Counter(event.issue for event in self.judge.due).items())),
+            **({"ramps": ramps} if (ramps := sum(event.ramp for event in self.judge.due)) else {}),
             "prevalence": float((self.asked.y == 1).mean()),
             "missing_share": dataset.missing_share,
             "features": len(self.table.spec.names),

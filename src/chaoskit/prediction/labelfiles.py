@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,11 +38,13 @@ def _read(path: Path, events: mappings.Events) -> list[LabelRecord]:
     found: list[LabelRecord] = []
     problems: list[errors.Problem] = []
     with sheets.opened(path) as sheet:
-        sheet.require([*events.columns.wanted, *events.where])
+        sheet.require([*events.columns.wanted, *events.where, *events.censored])
         for line, cells in sheet.rows:
             try:
-                if all(str(cells[sheet.place[key]]) == value for key, value in events.where.items()):
+                if _fits(cells, sheet.place, events.where):
                     found += _labels(path, cells, sheet.place, events)
+                elif events.censored and _fits(cells, sheet.place, events.censored):
+                    found += _labels(path, cells, sheet.place, events, hit_unknown=True)
             except (ValueError, IndexError, TypeError) as error:
                 problems.append(errors.Problem(str(path), "event", str(error), "an event", line))
     if problems:
@@ -50,8 +52,12 @@ def _read(path: Path, events: mappings.Events) -> list[LabelRecord]:
     return found
 
 
+def _fits(cells: Cells, place: dict[str, int], wanted: Mapping[str, str]) -> bool:
+    return all(str(cells[place[key]]) == value for key, value in wanted.items())
+
+
 def _labels(
-    path: Path, cells: Cells, place: dict[str, int], events: mappings.Events
+    path: Path, cells: Cells, place: dict[str, int], events: mappings.Events, *, hit_unknown: bool = False
 ) -> Iterator[LabelRecord]:
     """The label of each target of one line, and what its run's other time does not say."""
     names = events.columns
@@ -71,6 +77,9 @@ def _labels(
             issue=issue, start=first, end=last, source=path.name, fault=text(names.fault), run=run,
         )  # fmt: skip
 
+    if hit_unknown:
+        yield label(ALL, "censored", start, end)
+        return
     for target in text(names.target).split():
         yield label(target, events.meaning, start, end)
     if events.meaning == "ramp":

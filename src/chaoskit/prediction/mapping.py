@@ -85,12 +85,14 @@ class Events(_Written):
     """Outside labels: a file of events, which of its lines count, and what its issue words mean here.
 
     A ``ramp`` begins to go wrong at its start and fails at its end; what else happens in its run after its
-    start is nobody's label.
+    start is nobody's label. Lines that are `censored` tell of faults of which nobody knows whom they hit:
+    while one lasts, and until it has settled, nothing in its run counts as healthy.
     """
 
     file: str
     columns: EventColumns = EventColumns()
     where: dict[str, str] = {}
+    censored: dict[str, str] = {}
     issues: dict[str, str] = {}
     meaning: Literal["failure", "chaos", "ramp"] = "failure"
 

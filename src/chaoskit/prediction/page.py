@@ -16,7 +16,7 @@ def markdown(report: Report, title: str, *, about: Sequence[str] = (), pictures:
     `pictures` are names of files beside it.
     """
     parts = [f"# {title}", *about, _verdict(report), "## Data", _data(report)]
-    parts += ["## Held-out time", _table(HEADINGS, rows(report)), _legend(report)]
+    parts += ["## Beside what it has to beat", _table(HEADINGS, rows(report)), _legend(report)]
     parts += ["## What the alarm joins", _members(report)]
     parts += ["## Per class", _per_class(report)]
     if report.classes is not None:
@@ -73,16 +73,20 @@ def _legend(report: Report) -> str:
     reference = report.data["prevalence"] * (1 - report.data["prevalence"])
     return (
         f"PR-AUC of chance is {report.data['prevalence']:.4f}; the Brier score of always saying the base rate"
-        f" is {reference:.4f}. An event is caught by an alarm "
-        + (
-            "while it lasts"
-            if report.mode == "detect"
-            else "while there is time to act (if it can be foreseen)"
-        )
-        + ". Alarms outside events are bridged over 5 min and counted again every 30 min. In brackets after"
-        " false alarms per hour: the upper 95 % bound. Every threshold is set by the same budget of false"
-        f" alarms. Alarms on others while an event was under way: {report.model.collateral}."
+        f" is {reference:.4f}. An event is caught by an alarm {_due(report)}. Alarms outside events are"
+        " bridged over 5 min and counted again every 30 min. In brackets after false alarms per hour: the"
+        " upper 95 % bound. Every threshold is set by the same budget of false alarms. Alarms on others while"
+        f" an event was under way: {report.model.collateral}."
     )
+
+
+def _due(report: Report) -> str:
+    """When an alarm catches an event."""
+    if report.mode == "detect":
+        return "while it lasts"
+    if report.data.get("ramps"):
+        return "from where it begins to go wrong until it fails, however late (the lead tells how late)"
+    return "while there is time to act (if it can be foreseen)"
 
 
 def _members(report: Report) -> str:
@@ -138,7 +142,7 @@ def _per_class(report: Report) -> str:
         "alarm",
         "workloads held out",
         "caught",
-        "invisible here: no credit, no blame",
+        "invisible here: no credit, but counted in F1",
     )
     found = _table(headings, lines)
     if report.blind:

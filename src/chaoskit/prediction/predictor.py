@@ -253,7 +253,7 @@ def _risks(model: Model, seen: _Seen) -> list[_Risk]:
 def _shares(model: Model, rows: Floats) -> NDArray[np.float64]:
     """Each tree's share for failure [row, moment, tree], in one pass."""
     found = by_tree(model.failure, rows.reshape(-1, rows.shape[-1]))
-    return found.reshape(*rows.shape[:2], -1)
+    return found.reshape(*rows.shape[:2], len(model.failure.estimators_))
 
 
 def _bags(shares: NDArray[np.float64]) -> NDArray[np.float32]:

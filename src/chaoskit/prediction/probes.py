@@ -30,10 +30,11 @@ def probe(
     alone: Line,
     made: Witnesses | None,
     told: ClassReport | None,
+    strangers: Line | None,
 ) -> tuple[Probe, ...]:
-    """All probes that this data allows."""
-    found = list(_without_signals(table, late, asked, made)) if made is not None else []
-    if table.labelled.target.mode == "detect" and (before := _before(table, late, scores)):
+    """All probes that this data allows; `strangers` is the line with workloads held out, if there is one."""
+    found = list(_without_signals(table, late, asked, made, strangers)) if made is not None else []
+    if before := _before(table, late, scores):
         found.append(before)
     if told is not None and told.before_accuracy is not None:
         warning = "the class is known before anything happens: the sessions differ, not the failures"
@@ -47,12 +48,15 @@ def probe(
     return tuple(found)
 
 
-def _without_signals(table: Table, late: Moments, asked: Samples, made: Witnesses) -> Iterator[Probe]:
+def _without_signals(
+    table: Table, late: Moments, asked: Samples, made: Witnesses, strangers: Line | None
+) -> Iterator[Probe]:
+    advice = "trust the column with workloads held out" if strangers else "nothing here tells of others"
     yield _probe(
         "identity only",
         witnesses.by_identity(table, asked, made.identity),
         asked,
-        "the same pods fail again and again: trust the column with workloads held out",
+        f"the same pods fail again and again: {advice}",
     )
     if made.clock is not None:
         yield _probe(
@@ -84,14 +88,16 @@ def _probe(name: str, guess: NDArray[np.float64], asked: Samples, warning: str, 
 
 
 def _before(table: Table, late: Moments, scores: Scores) -> Probe | None:
-    """Whether a model that detects tells the coming victim apart in the quarter-hour before the event.
+    """Whether the model tells the coming victim apart in the quarter-hour before a fault that begins at once.
 
+    Or before a ramp begins; what a forecast is to foresee, it may know. None where nothing of that is there.
     What lingers of the victim's last failure, in the minutes of grace, tells nothing of the next.
     """
     step = table.labelled.dataset.step
     judge = Judge(table.labelled, late)
+    detects = table.labelled.target.mode == "detect"
     marks, guess = [], []
-    for event in judge.due:
+    for event in (each for each in judge.due if detects or each.ramp):
         last = event.first - 1
         span = slice(max(0, last - round(BEFORE_SECONDS / step)), max(0, last))
         block = scores[event.block][:, span]

@@ -149,7 +149,11 @@ def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
 
 
 def rollback(root: Path) -> str:
-    """Another model, the last that answered before, answers again; its name. `NotFound` when none did."""
+    """Another model, the last that answered before, answers again; its name.
+
+    Raises `NotFound` when none did, `Refused` when it may not: its verdict has changed since.
+    """
+    known = objects.read(root / KNOWN)
     with objects.changed(root / PROMOTED) as content:
         history = content.setdefault("history", [])
         answering = history[-1]["name"] if history else ""
@@ -157,4 +161,6 @@ def rollback(root: Path) -> str:
             history.pop()
         if not history:
             raise errors.NotFound("no other model was promoted before this one", hint="chaoskit models list")
-        return str(history[-1]["name"])
+        name = str(history[-1]["name"])
+        _check(root / name, _verdict(known, root / name))
+    return name
