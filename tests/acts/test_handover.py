@@ -50,6 +50,18 @@ def test_one_takes_it_and_nobody_else_can_or_withdraw_it() -> None:
     assert handover.withdraw(cluster, account) is False
 
 
+def test_what_is_accepted_waits_on_and_is_not_withdrawn_by_who_does_not_know() -> None:
+    cluster = FakeCluster()
+    account = waiting(cluster)
+    handover.accept(cluster, account, "controller-1")
+    with pytest.raises(Conflict):
+        handover.accept(cluster, account, "controller-2")
+    assert handover.withdraw(cluster, account) is False
+    (known,) = handover.handed(cluster, "shop")
+    assert (known.state, known.holder, known.accepted) == ("handed", "", "controller-1")
+    Ledger.take_over(cluster, ManualClock(), known)
+
+
 def test_what_nobody_took_is_withdrawn_without_a_trace() -> None:
     cluster = FakeCluster()
     assert handover.withdraw(cluster, waiting(cluster)) is True

@@ -17,7 +17,6 @@ from tests.cli.made import READY, experiment, without_baseline
 from tests.commandline import CommandLine, Watched, read_until
 from tests.servers import until
 
-from chaoskit import kube
 from chaoskit.acts import handover
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import WallClock
@@ -82,16 +81,6 @@ def test_what_only_who_waits_can_do_is_refused_with_detach(
     assert ended.code == 2, ended.err
     assert option.partition("=")[0] in ended.err or "report" in ended.err
     assert simulated.active_leases() == []
-
-
-def test_without_a_controller_nothing_is_left_of_a_detached_run(
-    chaoskit: CommandLine, simulated: Watched, write: Write
-) -> None:
-    ended = chaoskit("run", write("x.yaml", experiment("x")), "--yes", "--detach")
-    assert ended.code == 4
-    assert "no controller took the run over" in ended.err
-    labels = f"{kube.MANAGED_BY}=chaoskit,chaoskit.io/state=handed"
-    assert simulated.cluster.list(kube.LEASE, "shop", labels=labels).items == ()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
-from tests.flows.watched import LONG, Kept, Told
+from tests.flows.watched import LEADER, LONG, Kept, Told
 
 from chaoskit import kube
 from chaoskit.acts import handover
@@ -19,7 +19,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
 from chaoskit.events import Ended, Event, Unwatched, Warned
 from chaoskit.flows.controller import Duty
-from chaoskit.flows.hands import WORKERS
+from chaoskit.flows.hands import MOST, WORKERS
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
 
 DEAD = "chaoskit-dead"
@@ -192,9 +192,48 @@ def test_an_undo_does_not_wait_for_runs(kept: Kept) -> None:
         handed(kept, f"run{number}")
     kept.clock.call_at(LONG, release.set)
     kept.until = until
-    kept.run(["runs"])
+    kept.run(["recover", "runs"])
     assert kept.rescued == ["done"]
     assert kept.clock.monotonic() < LONG
+
+
+@pytest.mark.parametrize(
+    ("duties", "most"), [(["recover", "runs"], MOST["run"]), (["runs"], sum(MOST.values()))]
+)
+def test_a_run_for_which_there_is_no_hand_yet_is_accepted_at_once(
+    kept: Kept, duties: list[Duty], most: int
+) -> None:
+    release, get = threading.Event(), kept.cluster.get
+
+    def slow(ref: ObjectRef) -> Object:
+        if ref.kind == kube.SECRET:
+            release.wait(60)
+        return get(ref)
+
+    def until(event: Event) -> bool:
+        if isinstance(event, Warned) and "waits for a hand" in event.message:
+            by, now = kept.cluster.get(LEADER)["spec"]["holderIdentity"], accounts(kept.cluster)
+            seen.append((sum(not each.holder for each in now) > 0, {each.accepted for each in now} == {by}))
+            release.set()
+        return len(kept.told("is no run")) > most
+
+    seen: list[tuple[int, bool]] = []
+    kept.cluster.get = slow  # type: ignore[method-assign]
+    for number in range(most + 1):
+        handed(kept, f"run{number}")
+    kept.clock.call_at(LONG, release.set)
+    kept.until = until
+    kept.run(duties)
+    assert seen == [(True, True)]
+    assert {each.state for each in accounts(kept.cluster)} == {"done"}
+
+
+def test_a_run_that_another_controller_accepted_and_never_took_is_done(kept: Kept) -> None:
+    handover.accept(kept.cluster, handed(kept, "left"), "another:1:gone")
+    kept.until = lambda event: isinstance(event, Warned)
+    kept.run(["runs"])
+    (ended,) = accounts(kept.cluster)
+    assert ended.state == "done"
 
 
 class Asked:

@@ -12,7 +12,7 @@ import pytest
 from chaoskit.clock import ManualClock
 from chaoskit.events import Event, Warned
 from chaoskit.flows.duties.saying import Saying
-from chaoskit.flows.hands import MOST, WORKERS, Hands, Job
+from chaoskit.flows.hands import MOST, WITHOUT_RECOVERY, WORKERS, Hands, Job
 
 
 class Work:
@@ -97,6 +97,28 @@ def test_recoveries_that_wait_for_a_hand_are_told_once(hands: Hands, work: Work,
     assert add(4, 5) == ["recovery shop issue-4 waits for a hand: 4 are at work, 4 of them on recoveries"]
     (more,) = add(5, 8)
     assert more.startswith("recovery shop issue-5 and 2 more wait for a hand: ")
+
+
+def test_runs_that_wait_for_a_hand_are_told_once(hands: Hands, work: Work, heard: list[Event]) -> None:
+    for number in range(MOST["run"] + 1):
+        hands.add(Job("run", "shop", f"run-{number}"))
+    hands.begin(work)
+    hands.begin(work)
+    told = [each.message for each in heard if isinstance(each, Warned)]
+    assert told == ["run shop run-2 waits for a hand: 2 are at work, 2 of them on runs"]
+
+
+def test_where_nothing_is_recovered_runs_have_those_hands_too(work: Work) -> None:
+    clock = ManualClock()
+    hands = Hands(clock, Saying(clock, list[Event]().append), WITHOUT_RECOVERY)
+    for number in range(2 * WORKERS):
+        hands.add(Job("run", "shop", f"run-{number}"))
+    hands.begin(work)
+    for kind in ("accept", "dead"):
+        hands.add(Job(kind, "shop", "run-99"))
+    hands.begin(work)
+    assert work.has_begun(sum(MOST.values()) + 2)
+    assert (work.of("run"), work.of("accept"), work.of("dead")) == (sum(MOST.values()), 1, 1)
 
 
 def test_recoveries_that_waited_for_a_hand_are_begun_when_others_have_ended(hands: Hands, work: Work) -> None:

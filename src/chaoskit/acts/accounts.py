@@ -34,6 +34,8 @@ TOLD = "chaoskit.io/told"
 NAME = "chaoskit.io/name"
 WHAT = "chaoskit.io/what"
 """The fault or issue that the act is about."""
+ACCEPTED = "chaoskit.io/accepted-by"
+"""Which controller has a run that waits on its list; until that one takes it, any other may."""
 ABORT = "chaoskit.io/abort"
 """Why somebody wants the act to end now; its own process looks at it each second."""
 ACTIONS = "chaoskit.io/actions"
@@ -84,6 +86,7 @@ class Account:
     reason: str = ""
     told: str = ""
     evidence: str = ""
+    accepted: str = ""
 
     @property
     def memorable(self) -> float:
@@ -162,6 +165,7 @@ def account_of(lease: Object) -> Account:
         reason=notes.get(REASON, ""),
         told=notes.get(TOLD, ""),
         evidence=notes.get(EVIDENCE, ""),
+        accepted=notes.get(ACCEPTED, ""),
     )
 
 

@@ -1,7 +1,8 @@
 """Acts that one process hands over to another: written into the cluster, waiting for a controller.
 
 The ledger's Lease is there from the beginning, in the state ``handed`` and held by nobody; what is to be
-done stands in the Secret of the same name. Whoever takes the Lease over does it.
+done stands in the Secret of the same name. Whoever takes the Lease over does it; a controller that has no
+hand for it yet says at once that it will.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import suppress
 
 from chaoskit import kube
 from chaoskit.acts.accounts import (
+    ACCEPTED,
     ACT_LABEL,
     LEDGER,
     NAME,
@@ -75,8 +77,18 @@ def hand_over(
         raise
 
 
+def accept(cluster: Cluster, account: Account, by: str) -> None:
+    """The act is on the list of the controller `by`, which takes it when it has a hand for it.
+
+    Raises:
+        Conflict: it has changed: somebody took or accepted it, or nobody wants it any more.
+    """
+    meta = {"resourceVersion": account.version, "annotations": {ACCEPTED: by}}
+    cluster.patch(account.ref, {"metadata": meta})
+
+
 def withdraw(cluster: Cluster, account: Account) -> bool:
-    """Nobody takes the act any more; False when somebody has taken it already."""
+    """Nobody takes the act any more; False when somebody has taken or accepted it already."""
     meta = {"resourceVersion": account.version, "labels": {STATE_LABEL: "done"}}
     try:
         cluster.patch(account.ref, {"metadata": meta})

@@ -284,13 +284,14 @@ def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expe
 
 def _tell_handed(session: Session, handed: Sequence[Account], error: Mapping[str, Any]) -> None:
     """Who has which run, and, in the same document, why the next one is in nobody's hands."""
-    found = [{"id": each.id, "name": each.name, "holder": each.holder} for each in handed]
+    found = [{"id": each.id, "name": each.name, "holder": each.holder or each.accepted} for each in handed]
     emit(session, "detached", {"runs": found, **error}, lambda out: _handed(out, handed))
 
 
 def _handed(out: Console, handed: Sequence[Account]) -> None:
     for each in handed:
-        out.print(f"run {each.id}  {each.name}  is in the hands of {each.holder}", soft_wrap=True)
+        words = f"is in the hands of {each.holder}" if each.holder else f"is on the list of {each.accepted}"
+        out.print(f"run {each.id}  {each.name}  {words}", soft_wrap=True)
     next_step(out, f"chaoskit show {handed[-1].id} --follow")
 
 

@@ -24,7 +24,7 @@ from chaoskit.flows.duties.predicting import Predicting
 from chaoskit.flows.duties.recovering import SPACING, Recovering
 from chaoskit.flows.duties.runs import Runs
 from chaoskit.flows.duties.saying import Saying
-from chaoskit.flows.hands import Hands, InVain, Job, words_of
+from chaoskit.flows.hands import MOST, WITHOUT_RECOVERY, Hands, InVain, Job, words_of
 from chaoskit.flows.hearing import Hearing
 from chaoskit.flows.world import World
 from chaoskit.ports.alerts import AlertSource
@@ -104,7 +104,8 @@ class Controller:
         )  # fmt: skip
         self._predicting = Predicting(world, self._say)
         self._runs = Runs(world, self._say, stop)
-        self._hands = Hands(world.clock, self._say)
+        most = MOST if "recover" in self._duties else WITHOUT_RECOVERY
+        self._hands = Hands(world.clock, self._say, most)
         self._deaths = Deaths(world.clock)
         self._looked: dict[str, float] = {}
         self._shown: dict[str, set[str]] = {}
@@ -240,7 +241,9 @@ class Controller:
             return
         self._deaths.saw(account)
         if account.state == "handed" and not account.holder and "runs" in self._duties:
-            self._hands.add(Job("run", account.ref.namespace, account.ref.name, account.version))
+            ours = account.accepted == self._leadership.identity
+            kind: Literal["run", "accept"] = "run" if ours else "accept"
+            self._hands.add(Job(kind, account.ref.namespace, account.ref.name, account.version))
 
     def _saw_workload(self, namespace: str, uid: str, *, gone: bool) -> None:
         if namespace in self._world.limits.protected:
@@ -292,6 +295,8 @@ class Controller:
                 return self._heed()
             case "recovery":
                 self._recover(job.namespace, job.about)
+            case "accept":
+                self._runs.accept(self._account(job), self._leadership.identity)
             case "run":
                 self._runs.take_up(self._account(job), heart)
             case "dead":

@@ -23,7 +23,7 @@ from chaoskit.outcome import Outcome, of_error
 from chaoskit.records import RunRecord, new_id
 
 PATIENCE = 10.0
-"""Seconds in which a controller takes up what waits for it; otherwise there is none."""
+"""Seconds in which a controller takes up what waits for it, or accepts it; otherwise there is none."""
 WALL = WallClock()
 """A controller is a process: it answers in the wall's seconds, however fast those of its cluster pass."""
 
@@ -37,12 +37,14 @@ def hand_over(
     patience: float = PATIENCE,
     wall: Clock = WALL,
 ) -> Account:
-    """A controller has taken the run over; with `expected_hash` it does it only while that plan holds.
+    """A controller has taken the run over, or accepted it until it has a hand for it.
+
+    With `expected_hash` it does it only while that plan holds.
 
     Raises:
-        CannotStart: nobody took it in `patience` seconds of `wall`, or no controller does such a run;
+        CannotStart: nobody did in `patience` seconds of `wall`, or no controller does such a run;
             nothing is left of it.
-        Interrupted: `stop` was set before somebody took it.
+        Interrupted: `stop` was set before somebody did.
         ChaoskitError: it could not be followed; the hint names it if it may have been taken all the same.
     """
     refuse_foreign(trial, trial.namespace)
@@ -59,9 +61,9 @@ def hand_over(
     )
     deadline = wall.monotonic() + patience
     try:
-        while not account.holder and wall.monotonic() < deadline and not wall.sleep(0.2, stop):
+        while not _found_hands(account) and wall.monotonic() < deadline and not wall.sleep(0.2, stop):
             account = account_of(world.cluster.get(account.ref))
-        if account.holder or not handover.withdraw(world.cluster, account):
+        if _found_hands(account) or not handover.withdraw(world.cluster, account):
             return account
     except ChaoskitError as error:
         error.hint = f"it may have been taken up: chaoskit show {account.id} --follow, or abort it"
@@ -71,6 +73,11 @@ def hand_over(
         f"no controller took the run over within {patience:g} s",
         hint="start one with chaoskit controller, or run it here, without --detach",
     )
+
+
+def _found_hands(account: Account) -> str:
+    """Who does the run, or will; "" as long as nobody has answered."""
+    return account.holder or account.accepted
 
 
 def take_up(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -19,6 +19,9 @@ MOST = {"recovery": 4, "run": 2}
 
 What one kind has the other cannot take: no recovery waits for the end of an experiment.
 """
+
+WITHOUT_RECOVERY = {"run": sum(MOST.values())}
+"""Where nothing is recovered, runs have those hands as well."""
 
 WORKERS = sum(MOST.values()) + 3
 """Pieces of work at a time: when most is broken, somebody has to look whether a storm gathers.
@@ -36,7 +39,7 @@ class Job(NamedTuple):
     A look at namespace "" is at the nodes, and at what is on them in all namespaces.
     """
 
-    kind: Literal["run", "dead", "look", "recovery", "predict", "alerts"]
+    kind: Literal["accept", "run", "dead", "look", "recovery", "predict", "alerts"]
     namespace: str
     about: str = ""
     version: str = ""
@@ -55,10 +58,10 @@ Work = Callable[[Job], float | None]
 
 
 class Hands:
-    """Work on jobs; one thread begins them, any adds and asks."""
+    """Work on jobs; one thread begins them, any adds and asks. `most` is how many of a kind at a time."""
 
-    def __init__(self, clock: Clock, say: Saying) -> None:
-        self._clock, self._say = clock, say
+    def __init__(self, clock: Clock, say: Saying, most: Mapping[str, int] = MOST) -> None:
+        self._clock, self._say, self._most = clock, say, most
         self._queue: WorkQueue[Job] = WorkQueue(clock)
         self._quarantined: dict[Job, float] = {}
         self._waiting: frozenset[Job] = frozenset()
@@ -95,7 +98,7 @@ class Hands:
         return WORKERS - len(self._at_work)
 
     def begin(self, work: Work) -> None:
-        """Every job that is due, and has a hand, is being worked on; which recoveries have none is told."""
+        """Every job that is due, and has a hand, is being worked on; who waits for one is told."""
         while (job := self._queue.take(self._has_a_hand)) is not None:
             worker = threading.Thread(target=self._done, args=(job, work), name=job.kind, daemon=True)
             self._at_work.add(worker)
@@ -108,7 +111,7 @@ class Hands:
             worker.join()
 
     def _has_a_hand(self, job: Job) -> bool:
-        if self._under_way(job.kind) >= MOST.get(job.kind, inf):
+        if self._under_way(job.kind) >= self._most.get(job.kind, inf):
             return False
         return self.free > (0 if job.kind == "dead" else 1)
 
@@ -116,14 +119,19 @@ class Hands:
         return sum(job.kind == kind for job in self._queue.taken)
 
     def _tell_who_waits(self) -> None:
-        """A recovery that is due and has no hand was told, once for as long as it waits."""
-        due = (job for job in self._queue.ready if job.kind == "recovery")
+        """A recovery or run that is due and has no hand was told, once for as long as it waits."""
+        due = (job for job in self._queue.ready if job.kind in self._most)
         waiting = frozenset(job for job in due if not self._has_a_hand(job))
-        new, self._waiting = sorted(waiting - self._waiting), waiting
-        if new:
-            who = f"{new[0]} and {len(new) - 1} more wait" if len(new) > 1 else f"{new[0]} waits"
-            busy, recovering = len(self._queue.taken), self._under_way("recovery")
-            self._say.warn(f"{who} for a hand: {busy} are at work, {recovering} of them on recoveries")
+        new, self._waiting = waiting - self._waiting, waiting
+        for kind, plural in (("recovery", "recoveries"), ("run", "runs")):
+            self._tell(sorted(job for job in new if job.kind == kind), plural, self._under_way(kind))
+
+    def _tell(self, waiting: Sequence[Job], plural: str, under_way: int) -> None:
+        if waiting:
+            more = len(waiting) - 1
+            who = f"{waiting[0]} and {more} more wait" if more else f"{waiting[0]} waits"
+            busy = len(self._queue.taken)
+            self._say.warn(f"{who} for a hand: {busy} are at work, {under_way} of them on {plural}")
 
     def _done(self, job: Job, work: Work) -> None:
         """The job was done, or comes again; after a bug in it not before its quarantine is over."""

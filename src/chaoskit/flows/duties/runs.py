@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.heart import Heart
 from chaoskit.flows import detached, rescuing
@@ -17,6 +18,10 @@ class Runs:
 
     def __init__(self, world: World, say: Saying, stop: threading.Event) -> None:
         self._world, self._say, self._stop = world, say, stop
+
+    def accept(self, account: Account, by: str) -> None:
+        """Who handed the run over knows that this controller does it, though perhaps not yet."""
+        handover.accept(self._world.cluster, account, by)
 
     def take_up(self, account: Account, heart: Heart) -> None:
         """The run that was handed over is done, unless somebody else is doing it."""

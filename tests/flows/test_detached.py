@@ -1,0 +1,56 @@
+"""Runs that are handed over: who does that waits until a controller has answered, and no longer."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.acts.fake import FakeCluster
+from tests.cli.made import experiment
+
+from chaoskit.acts import handover
+from chaoskit.acts.accounts import accounts
+from chaoskit.clock import ManualClock
+from chaoskit.documents import Document
+from chaoskit.errors import CannotStart
+from chaoskit.experiments import Trial, trials
+from chaoskit.flows.detached import PATIENCE, hand_over
+from chaoskit.flows.world import World
+from chaoskit.governor import Limits
+
+
+@pytest.fixture
+def trial() -> Trial:
+    (found,) = trials([Document("x.yaml", yaml.safe_load(experiment("x")), {}, {})])
+    return found
+
+
+def _world(folder: Path) -> World:
+    nothing: Any = None
+    return World(FakeCluster(), None, nothing, nothing, ManualClock(), Limits(), folder)
+
+
+def test_who_hands_over_a_run_hears_that_it_is_accepted_though_nobody_has_a_hand_for_it(
+    tmp_path: Path, trial: Trial
+) -> None:
+    world, wall = _world(tmp_path), ManualClock()
+
+    def accept() -> None:
+        (account,) = handover.handed(world.cluster, "shop")
+        handover.accept(world.cluster, account, "busy:1:controller")
+
+    wall.call_at(PATIENCE / 2, accept)
+    found = hand_over(world, trial, stop=threading.Event(), wall=wall)
+    assert (found.accepted, found.holder, found.state) == ("busy:1:controller", "", "handed")
+    assert accounts(world.cluster) == (found,)
+
+
+def test_a_run_that_no_controller_answers_for_is_withdrawn(tmp_path: Path, trial: Trial) -> None:
+    world, wall = _world(tmp_path), ManualClock()
+    with pytest.raises(CannotStart, match="no controller took the run over within 10 s"):
+        hand_over(world, trial, stop=threading.Event(), wall=wall)
+    assert wall.monotonic() == pytest.approx(PATIENCE, abs=0.3)
+    assert accounts(world.cluster) == ()
