@@ -18,7 +18,7 @@ from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.remedies import Radius, Rung, Scene, Step
 from chaoskit.recovery.roots import needed_by
-from chaoskit.recovery.runbook import Runbook, matching
+from chaoskit.recovery.runbook import Runbook, matching, would_match
 from chaoskit.recovery.symptoms import Severity
 from chaoskit.topology import Topology
 
@@ -150,7 +150,7 @@ def _unserved(
     issue: Issue, runbooks: Sequence[Runbook], topology: Topology, past: Past, now: datetime
 ) -> Plan | None:
     """A person is told of what is only watched, once nothing has served for long; None: that is not so."""
-    book = matching(replace(issue, confidence=1.0), runbooks)
+    book = would_match(issue, runbooks)
     serves = issue.severity < Severity.CRITICAL or issue.alerts_alone
     if book is None or serves or now - issue.since < UNSERVED:
         return None

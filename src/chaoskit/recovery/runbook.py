@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -147,6 +148,11 @@ def matching(issue: Issue, runbooks: Sequence[Runbook]) -> Runbook | None:
     return max(
         fitting, key=lambda book: len(issue.kinds.intersection(book.spec.matches.symptoms)), default=None
     )
+
+
+def would_match(issue: Issue, runbooks: Sequence[Runbook]) -> Runbook | None:
+    """The runbook that there would be for the issue if it were certain."""
+    return matching(replace(issue, confidence=1.0), runbooks)
 
 
 def _fits(matches: Matches, issue: Issue) -> bool:
