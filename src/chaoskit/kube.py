@@ -130,6 +130,19 @@ def phase(pod: Object) -> str:
     return str((pod.get("status") or {}).get("phase") or "Pending")
 
 
+def is_over(pod: Object) -> bool:
+    """Whether all of the pod has ended for good: it was evicted, its node was shut down, or its work is done.
+
+    It may lie about for days, with its containers' last words, when its owner has long replaced it.
+    """
+    return phase(pod) in {"Succeeded", "Failed"}
+
+
+def is_alive(pod: Object) -> bool:
+    """Whether the pod runs, or is on its way to it: neither over nor being deleted."""
+    return not is_deleting(pod) and not is_over(pod)
+
+
 def is_ready(pod: Object) -> bool:
     """Whether the pod runs, is Ready and is not being deleted."""
     return phase(pod) == "Running" and is_true(pod, "Ready") and not is_deleting(pod)

@@ -33,6 +33,11 @@ class Workload:
     calls: tuple[str, ...]
 
     @property
+    def alive(self) -> tuple[Object, ...]:
+        """Its pods that run or are on their way to it; what is wrong with it, they show."""
+        return tuple(filter(kube.is_alive, self.pods))
+
+    @property
     def ready(self) -> int:
         """How many of its pods are ready."""
         return sum(kube.is_ready(pod) for pod in self.pods)

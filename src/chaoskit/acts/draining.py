@@ -22,7 +22,7 @@ def leaves(pod: Object) -> bool:
     """Whether the pod goes when its node is emptied; it lives, and nobody ties it to the node."""
     owner = kube.owner(pod)
     stays = is_mirror(pod) or (owner is not None and owner.kind == kube.DAEMON_SET)
-    return not stays and kube.phase(pod) not in {"Succeeded", "Failed"} and not kube.is_deleting(pod)
+    return not stays and kube.is_alive(pod)
 
 
 def is_mirror(pod: Object) -> bool:

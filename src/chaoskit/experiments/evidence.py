@@ -57,7 +57,7 @@ class Evidence:
     def pod(self, type_: str, pod: Object) -> str:
         """Logs that end now are kept; answers what happened to a target, in words, "" when nothing."""
         if kube.labels_of(pod).get(UID_LABEL) == self._uid:
-            if type_ != "DELETED" and (kube.is_deleting(pod) or kube.phase(pod) in {"Succeeded", "Failed"}):
+            if type_ != "DELETED" and not kube.is_alive(pod):
                 self._keep(pod)
             return ""
         return self._target(type_, pod) if _key(pod) in self._restarts else ""

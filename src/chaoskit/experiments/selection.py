@@ -90,8 +90,7 @@ def of_pods(
 
 def alive(pods: Iterable[Object]) -> tuple[Object, ...]:
     """Pods that are neither being deleted nor at their end: what a share is a share of."""
-    ended = {"Succeeded", "Failed"}
-    return tuple(pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) not in ended)
+    return tuple(filter(kube.is_alive, pods))
 
 
 def share(total: int, percent: str) -> int:

@@ -16,6 +16,9 @@ from chaoskit.topology import Topology, Workload
 NEWS = timedelta(minutes=3)
 """An event counts for so long after it was seen last."""
 
+LATELY = timedelta(hours=1)
+"""And an eviction for so long: its successor runs, but what ran out may run out again."""
+
 OFTEN = 3
 """A probe may fail so often less one: a start or a short stall does that."""
 
@@ -72,8 +75,16 @@ def _evicted_lately(pod: Object, now: datetime) -> bool:
     status = pod.get("status") or {}
     if (kube.phase(pod), status.get("reason")) != ("Failed", "Evicted"):
         return False
-    at = kube.time_of(status.get("startTime")) or kube.time_of(pod["metadata"].get("creationTimestamp"))
-    return at is None or now - at <= timedelta(hours=1)
+    return now - _ended(pod, now) <= LATELY
+
+
+def _ended(pod: Object, now: datetime) -> datetime:
+    """When a pod that is over ended, as well as its status tells; one that says nothing ended just now."""
+    ends = [kube.time_of(end.get("finishedAt")) for _, end in kube.last_terminations(pod)]
+    unready = (kube.condition(pod, "Ready") or {}).get("lastTransitionTime")
+    begun = (pod.get("status") or {}).get("startTime") or pod["metadata"].get("creationTimestamp")
+    last = max(filter(None, ends), default=None)
+    return last or kube.time_of(unready) or kube.time_of(begun) or now
 
 
 def _evictions(workload: Workload, evicted: Sequence[Object], now: datetime) -> Iterator[Symptom]:
@@ -85,7 +96,7 @@ def _evictions(workload: Workload, evicted: Sequence[Object], now: datetime) -> 
     for kind, pods in by_kind.items():
         names = tuple(each["metadata"]["name"] for each in pods)
         why = (pods[0]["status"].get("message") or "no reason given").strip()[:120]
-        since = min(kube.time_of(each["metadata"].get("creationTimestamp")) or now for each in pods)
+        since = min(_ended(each, now) for each in pods)
         words = f"{len(names)} pod{'s' if len(names) > 1 else ''} evicted in the last hour: {why}"
         yield Symptom(kind, workload.ref, since, Severity.MEDIUM, words, names)
 

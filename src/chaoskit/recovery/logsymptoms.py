@@ -92,7 +92,7 @@ def _of_workload(workload: Workload, logs: Logs, now: datetime) -> Iterator[Symp
 
 def _since(workload: Workload, now: datetime) -> datetime:
     """Logs carry no times that can be relied on: since the pods that say so stopped being ready."""
-    conditions = [kube.condition(pod, "Ready") or {} for pod in workload.pods]
+    conditions = [kube.condition(pod, "Ready") or {} for pod in workload.alive]
     times = [
         kube.time_of(each.get("lastTransitionTime")) for each in conditions if each.get("status") != "True"
     ]

@@ -66,7 +66,6 @@ def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
 
 
 def _of_workload(workload: Workload, topology: Topology, lost: set[str], now: datetime) -> Iterator[Symptom]:
-    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
     ill = complaints(workload, now)
     by_kind: dict[str, list[Complaint]] = {}
     for each in ill:
@@ -75,7 +74,7 @@ def _of_workload(workload: Workload, topology: Topology, lost: set[str], now: da
         yield _symptom(workload, kind, members)
     if (bad := _bad_rollout(workload, topology, ill, now)) is not None:
         yield bad
-    on_lost = [p for p in alive if (p["spec"].get("nodeName") or "") in lost]
+    on_lost = [p for p in workload.alive if (p["spec"].get("nodeName") or "") in lost]
     if on_lost:
         yield _on_lost_node(workload, on_lost, now)
 
@@ -85,7 +84,7 @@ def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom
     wanted = kube.desired_replicas(workload.body)
     down = workload.ready == 0 and wanted > 0
     severity = Severity.CRITICAL if down else Severity.HIGH if workload.ready < wanted else Severity.MEDIUM
-    count = f"{len(members)} of {max(wanted, len(workload.pods))} pods: " if wanted > 1 else ""
+    count = f"{len(members)} of {max(wanted, len(workload.alive))} pods: " if wanted > 1 else ""
     return Symptom(
         kind=kind,
         target=workload.ref,
@@ -104,9 +103,8 @@ def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom
 
 def complaints(workload: Workload, now: datetime) -> list[Complaint]:
     """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them."""
-    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
-    judged = starts.starts_of(alive, now)
-    found = (complaint(pod, now, judged[pod["metadata"]["name"]]) for pod in alive)
+    judged = starts.starts_of(workload.alive, now)
+    found = (complaint(pod, now, judged[pod["metadata"]["name"]]) for pod in workload.alive)
     return [
         each
         for each in found
@@ -272,5 +270,5 @@ def _owned_by(pod: Object, replica_set: Object) -> bool:
 def _on_lost_node(workload: Workload, pods: list[Object], now: datetime) -> Symptom:
     nodes = sorted({pod["spec"]["nodeName"] for pod in pods})
     names = tuple(pod["metadata"]["name"] for pod in pods)
-    words = f"{len(pods)} of {len(workload.pods)} pods on lost node {', '.join(nodes)}"
+    words = f"{len(pods)} of {len(workload.alive)} pods on lost node {', '.join(nodes)}"
     return _symptom(workload, "on-lost-node", [Complaint("on-lost-node", name, now, words) for name in names])

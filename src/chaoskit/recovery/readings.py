@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean, median
 
-from chaoskit import kube
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Sample, Series
 from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom
@@ -75,9 +74,9 @@ class View:
 
     @classmethod
     def of(cls, workload: Workload, samples: Samples, ranges: Ranges, now: datetime) -> View:
-        """The signals of the workload, and of those of its pods that are not going away."""
-        alive = (pod for pod in workload.pods if not kube.is_deleting(pod))
-        return cls(samples, ranges, workload.ref, frozenset(p["metadata"]["name"] for p in alive), now)
+        """The signals of the workload, and of those of its pods that are alive."""
+        alive = frozenset(pod["metadata"]["name"] for pod in workload.alive)
+        return cls(samples, ranges, workload.ref, alive, now)
 
     def readings(self, signal: str) -> list[Reading]:
         """The workload's fresh readings of a signal; none when it is absent or stale."""

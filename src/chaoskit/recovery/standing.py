@@ -14,9 +14,9 @@ from chaoskit.recovery import podsymptoms
 STANDING = frozenset({
     "bad-rollout", "crash-loop", "error-exit", "oom-killed", "image-pull", "config-error", "unschedulable",
     "not-ready", "stuck-starting", "probe-failed", "on-lost-node", "database-down", "database-starting",
-    "dns-down",
+    "dns-down", "disk-evicted", "pressure-evicted",
 })  # fmt: skip
-"""Symptoms that cannot be there while a workload stands well: that it does, says that they are gone."""
+"""Symptoms that are not there, or past, while a workload stands well: that it does, says they are gone."""
 
 
 class Answer(Enum):
@@ -47,9 +47,7 @@ def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
         return _node_standing(target)
     if target.get("kind") == "Job":
         return _job_standing(target, pods, now)
-    alive = [
-        pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) not in {"Succeeded", "Failed"}
-    ]
+    alive = list(filter(kube.is_alive, pods))
     ready, wanted = sum(kube.is_ready(pod) for pod in alive), kube.desired_replicas(target)
     words = f"{ready} of {wanted} ready"
     ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now))), None)

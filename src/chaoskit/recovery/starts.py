@@ -51,8 +51,8 @@ class Start(Enum):
 
 
 def starts_of(pods: Iterable[Object], now: datetime) -> Mapping[str, Start]:
-    """What each of a workload's pods comes to, by name; those that are being deleted are left out."""
-    alive = [pod for pod in pods if not kube.is_deleting(pod)]
+    """What each of a workload's pods comes to, by name; those that are over or being deleted are left out."""
+    alive = list(filter(kube.is_alive, pods))
     took = quickest(alive)
     return {pod["metadata"]["name"]: start_of(pod, took, now) for pod in alive}
 

@@ -183,8 +183,7 @@ def waiting(issue: Issue, words: str) -> Refusal:
 
 def _troubled(workload: Workload, now: datetime, began: datetime) -> bool:
     """Whether a pod of it is unready of late, or has just ended with an error."""
-    alive = [pod for pod in workload.pods if not kube.is_deleting(pod)]
-    return any(_unready(pod, began) or _just_failed(pod, now) for pod in alive)
+    return any(_unready(pod, began) or _just_failed(pod, now) for pod in workload.alive)
 
 
 def _unready(pod: Object, at: datetime) -> bool:

@@ -12,6 +12,7 @@ from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
+from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.podsymptoms import complaint, starting
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import radius
@@ -31,11 +32,19 @@ class RestartPod(Step):
 def _plan(step: RestartPod, scene: Scene) -> Rung | str:
     if scene.workload is None:
         return "no workload would replace the pods"
-    alive = [p for p in scene.workload.pods if not kube.is_deleting(p)]
-    pods = scene.issue.pods or _unready(scene.workload, alive, scene.issue.at)
+    pods = _ill(scene.issue, scene.workload, scene.workload.alive)
     if not pods:
         return "no pod has the symptom"
     return _rung(step, scene.workload, pods, f"replaces {', '.join(pods)}")
+
+
+def _ill(issue: Issue, workload: Workload, pods: Iterable[Object]) -> tuple[str, ...]:
+    """Those that have the symptom, or of `pods` those that do not serve where it names none.
+
+    One that is over need not be replaced: its owner has done that.
+    """
+    over = {pod["metadata"]["name"] for pod in workload.pods if kube.is_over(pod)}
+    return tuple(name for name in issue.pods or _unready(workload, pods, issue.at) if name not in over)
 
 
 def _unready(workload: Workload, pods: Iterable[Object], at: datetime) -> tuple[str, ...]:
@@ -148,7 +157,7 @@ def _plan_fail_over(step: FailOver, scene: Scene) -> Rung | str:
     workload = scene.workload
     if workload is None or workload.ref.kind != kube.STATEFUL_SET:
         return "only for stateful sets"
-    ill = set(scene.issue.pods) or set(_unready(workload, workload.pods, scene.issue.at))
+    ill = set(_ill(scene.issue, workload, workload.pods))
     others = sorted({p["metadata"]["name"] for p in workload.pods if kube.is_ready(p)} - ill)
     if not ill:
         return "no pod has the symptom"

@@ -55,7 +55,7 @@ def _largest(hits: Iterable[Hit]) -> Radius:
 
 def _hit(workload: Workload, number: int) -> Hit:
     where = f"{workload.ref} in {workload.ref.namespace}"
-    return Hit(f"pods of {where}", number, len(workload.pods))
+    return Hit(f"pods of {where}", number, sum(not kube.is_over(pod) for pod in workload.pods))
 
 
 def _at_a_time(workload: Workload) -> int:

@@ -126,13 +126,13 @@ class Hands:
         return {"kind": ref.kind.name, **self.cluster.get(ref)}
 
     def pods(self, names: Iterable[str], namespace: str) -> Iterator[Object]:
-        """Those of the pods that are there and not going away."""
+        """Those of the pods that are there and alive."""
         for name in names:
             try:
                 pod = self.cluster.get(ObjectRef(kube.POD, namespace, name))
             except NotFound:
                 continue
-            if not kube.is_deleting(pod):
+            if kube.is_alive(pod):
                 yield pod
 
     def until(self, done: Callable[[], bool]) -> bool:
