@@ -229,7 +229,8 @@ def test_a_sidecar_that_began_anew_hides_no_container_that_hangs(*, ready: bool)
     ("pod", "took", "start"),
     [
         (made.pod("a"), None, Start.NONE),
-        (made.pod("a", ready=False, unready_for=10), None, Start.NONE),
+        (made.pod("a", ready=False, unready_for=10), None, Start.BLINKS),
+        (made.pod("a", ready=False, unready_for=30), None, Start.NONE),
         (_again("a", 3), None, Start.WAITED),
         (_again("a", 30), 90, Start.WAITED),
         (_again("a", 30), None, Start.WATCHED),

@@ -195,7 +195,7 @@ def _unready(pod: Object, start: Start, now: datetime) -> Complaint | None:
     since = kube.unready_since(pod)
     if since is None or kube.condition(pod, "Ready") is None:
         return None
-    if start is Start.WAITED or (start is Start.NONE and starts.has_time(pod, since, now)):
+    if start in {Start.WAITED, Start.BLINKS}:
         return None
     name, phase, span = pod["metadata"]["name"], kube.phase(pod), _for(since, now)
     words = f"running but not ready for {span}" if phase == "Running" else f"{phase} for {span}"

@@ -33,13 +33,15 @@ AT_ONCE = timedelta(seconds=5)
 
 
 class Start(Enum):
-    """What a pod's start comes to; whoever judges pods asks this alone.
+    """What a pod's start comes to; whoever judges pods asks this alone. `start_of` tells which it is when.
 
     One that starts has time yet and is `WAITED` for; or it has taken long and may still come up, so that it
-    is `WATCHED`: replaced, it would begin again; or it is `LATE`. `NONE`: it serves, or it does not start.
+    is `WATCHED`: replaced, it would begin again; or it is `LATE`. One that served just now `BLINKS`.
+    `NONE`: it serves, or it has hung for too long.
     """
 
     NONE = "none"
+    BLINKS = "blinks"
     WAITED = "waited"
     WATCHED = "watched"
     LATE = "late"
@@ -61,7 +63,15 @@ def start_of(pod: Object, took: timedelta | None, now: datetime) -> Start:
     """What the pod's start comes to, when the quickest of its siblings `took` so long; None: nobody knows.
 
     Its own spec says how long is too long, or else how long its siblings took: but not those of a stateful
-    set, since it may have data to recover.
+    set, since it may have data to recover. The first line that fits:
+
+    - it is ready: `NONE`
+    - all that is not ready in it has just ended, for the first time: `WAITED`
+    - it starts, for the first time or again, within its own time (see `_has_time`): `WAITED`
+    - it ran before and is unready of late: `BLINKS`; for longer, it hangs: `NONE`
+    - it runs for less than `ALIKE` times as long as a sibling took: `WAITED`, after `STARTING` `WATCHED`
+    - nobody can say how long it may take, and it runs for less than `FAR`: `WATCHED`
+    - else: `LATE`
     """
     since = kube.unready_since(pod)
     if since is None:
@@ -69,8 +79,9 @@ def start_of(pod: Object, took: timedelta | None, now: datetime) -> Start:
     if _begins_anew(pod, now):
         return Start.WAITED
     simply = _simply_starts(pod, since)
-    if (simply or _never_ready(pod, since) or _starts_anew(pod, since)) and has_time(pod, since, now):
-        return Start.WAITED
+    if _has_time(pod, since, now):
+        starts = simply or _never_ready(pod, since) or _starts_anew(pod, since)
+        return Start.WAITED if starts else Start.BLINKS
     if not simply:
         return Start.NONE
     runs = now - _runs_since(pod, since)
@@ -79,7 +90,7 @@ def start_of(pod: Object, took: timedelta | None, now: datetime) -> Start:
     return Start.WATCHED if _is_unknown(pod, took) and runs < FAR else Start.LATE
 
 
-def has_time(pod: Object, since: datetime, now: datetime) -> bool:
+def _has_time(pod: Object, since: datetime, now: datetime) -> bool:
     """Whether a pod that is unready since then may be: it starts, as its own spec lets it, or just blinks."""
     if kube.phase(pod) == "Pending":
         return now - since < PULLING
