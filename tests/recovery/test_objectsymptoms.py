@@ -168,7 +168,7 @@ class Talking(FakeCluster):
             False, 205, id="that it crashed once, long ago, is over",
         ),
         pytest.param(
-            made.pod("a", ready=False, age=75, unready_for=75), False, 60, id="starting: what it says of late"
+            made.pod("a", ready=False, age=75, unready_for=75), False, 80, id="late: since its start"
         ),
         pytest.param(
             made.pod("a", ready=False, age=400, unready_for=30, state={"running": {"startedAt": ago(29)}}),
@@ -183,12 +183,22 @@ def test_what_was_said_long_before_is_no_cause(pod: Object, previous: bool, with
     assert set(cluster.asked) == {("a", previous, within)}, "its healthy peer has nothing to tell"
 
 
-def test_a_pod_that_is_watched_may_name_a_cause_and_its_healthy_peer_does_not() -> None:
+def test_a_pod_that_is_watched_may_name_of_late_a_cause_and_its_healthy_peer_does_not() -> None:
     peer = made.pod("b")
     peer["status"]["conditions"][0]["lastTransitionTime"] = ago(3600 - 40)
     cluster = Talking(made.pod("a", ready=False, age=75, unready_for=75), peer)
     detection.observe(cluster, None, ManualClock(NOW), "shop")
     assert set(cluster.asked) == {("a", False, 60)}
+
+
+def test_what_a_pod_said_that_is_over_by_now_is_not_read() -> None:
+    over = made.pod("a", ready=False, phase="Failed", unready_for=200, state=made.ended(137, seconds_ago=200))
+    cluster = Talking(over, made.pod("b", of="cart-h2"))
+    stuck = made.deployment("cart", revision=2, reason="ProgressDeadlineExceeded")
+    cluster.bodies[kube.DEPLOYMENT] = (stuck,)
+    cluster.bodies[kube.REPLICA_SET] += (made.replica_set("cart", 2, age=600),)
+    detection.observe(cluster, None, ManualClock(NOW), "shop")
+    assert {name for name, *_ in cluster.asked} == {"b"}
 
 
 # ---------------------------------------------------------------- nodes

@@ -143,14 +143,14 @@ def _logs(seen: Sight, cluster: Cluster) -> Logs:
     """
     asked = list(_ailing(seen))[:LOGS]
     found = abreast(lambda each: _log(*each, seen.at, cluster), asked)
-    places = ((pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod, _ in asked)
+    places = ((pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod, *_ in asked)
     return {place: text for place, text in zip(places, found, strict=True) if text is not None}
 
 
-def _log(pod: Object, trouble: datetime, now: datetime, cluster: Cluster) -> str | None:
+def _log(pod: Object, trouble: datetime, start: Start, now: datetime, cluster: Cluster) -> str | None:
     """What the pod may say of its trouble; None: there is no such log yet, or not for this caller."""
     crashed = _crashed(pod, trouble - SHORTLY_BEFORE)
-    since = _may_tell_from(pod, trouble, now)
+    since = _may_tell_from(pod, trouble, start, now)
     within = 0.0 if crashed else max(now - since, timedelta()).total_seconds()
     with suppress(ChaoskitError):
         return cluster.logs(kube.ref_of(pod, kube.POD), tail=LINES, previous=crashed, within=within)
@@ -166,17 +166,18 @@ def _crashed(pod: Object, since: datetime) -> bool:
     return not kube.is_ready(pod) and any(at is not None and at >= since for at in ended)
 
 
-def _ailing(seen: Sight) -> Iterator[tuple[Object, datetime]]:
-    """The pods whose logs may name a cause, the unready first, and since when they are in trouble."""
+def _ailing(seen: Sight) -> Iterator[tuple[Object, datetime, Start]]:
+    """The pods whose logs may name a cause, the unready first; since when; what their starts come to."""
     troubles: dict[ObjectRef, list[Symptom]] = {}
     for each in _without_logs(seen):
         if each.kind in SPOKEN_FOR:
             troubles.setdefault(each.target, []).append(each)
     for target, symptoms in troubles.items():
         workload = seen.topology.workloads.get((target.namespace, str(target)))
-        pods = sorted(workload.pods, key=kube.is_ready) if workload else ()
+        pods = sorted(workload.alive, key=kube.is_ready) if workload else ()
+        judged = starts.starts_of(pods, seen.at)
         named = ((pod, [s.since for s in symptoms if _concerns(s, pod)]) for pod in pods)
-        yield from [(pod, min(since)) for pod, since in named if since][:2]
+        yield from [(pod, min(since), judged[pod["metadata"]["name"]]) for pod, since in named if since][:2]
 
 
 def _concerns(symptom: Symptom, pod: Object) -> bool:
@@ -185,16 +186,17 @@ def _concerns(symptom: Symptom, pod: Object) -> bool:
     return not named or pod["metadata"]["name"] in named
 
 
-def _may_tell_from(pod: Object, trouble: datetime, now: datetime) -> datetime:
+def _may_tell_from(pod: Object, trouble: datetime, start: Start, now: datetime) -> datetime:
     """From when on what the pod says may be of its workload's trouble: of its own, where it is unready.
 
-    One that starts says at first what it waits for: what keeps it from being up, it has said of late.
+    One that may still come up says at first what it waits for: what keeps it from being up, it has said of
+    late. One that is late perhaps said it once, at its start, and hangs since.
     """
     unready = kube.unready_since(pod)
     if unready is None:
         return trouble - SHORTLY_BEFORE
     since = unready - kube.probed_for(pod) - JUST_BEFORE
-    return since if starts.start_of(pod, None, now) is Start.NONE else max(since, now - SHORTLY_BEFORE)
+    return max(since, now - SHORTLY_BEFORE) if start.may_come else since
 
 
 def detect_in(seen: Sight) -> tuple[Symptom, ...]:
