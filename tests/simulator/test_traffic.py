@@ -273,11 +273,47 @@ def test_a_service_may_send_requests_to_pods_that_are_not_ready(cluster: Instant
     cluster.run(120)
     assert cluster.shop.network("http://payments.shop/", 2.0) in {200, 500, 502, 503}
     assert mean(latest(cluster, "errors:ratio", workload="orders")) < 0.05
-    for pod in cluster.pods("payments"):
-        cluster.kill_container(SHOP, pod["metadata"]["name"], "payments")
+    cluster.restarted = lambda namespace, pod: None  # type: ignore[method-assign]
+    one, other = (pod["metadata"]["name"] for pod in cluster.pods("payments"))
+    cluster.kill_container(SHOP, one, "payments")
+    cluster.run(120)
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) == pytest.approx(0.5, abs=0.05)
+    cluster.kill_container(SHOP, other, "payments")
     cluster.run(2)
     with pytest.raises(ConnectionError, match="refused"):  # nothing runs there that could answer
         cluster.shop.network("http://payments.shop/")
+
+
+def test_services_over_the_same_pods_add_up(cluster: InstantCluster) -> None:
+    told = {"catalog": "requests:rate", "cache": "requests:rate", "payments": "requests:rate"}
+    told |= {"db": "db_connections:ratio"}
+
+    def now() -> list[float]:
+        return [sum(latest(cluster, signal, workload=app)) for app, signal in told.items()]
+
+    before = now()
+    for app, twin in (("catalog", "aa-catalog"), ("db", "db-headless"), ("orders", "callbacks")):
+        service = cluster.api.get("Service", SHOP, app)
+        assert service is not None
+        service["metadata"]["name"] = twin
+        cluster.api.put("Service", service)
+    shares = "aa-catalog=0.5,cache=0.5"
+    environment(cluster, "recommendations", UPSTREAMS="http://aa-catalog/,http://cache/", SHARES=shares)
+    environment(cluster, "cart", DB="http://db-headless/")
+    environment(cluster, "payments", UPSTREAMS="http://callbacks/")  # a cycle, through the callers' own pods
+    cluster.run(150)
+    assert now() == pytest.approx(before, rel=0.15)
+    assert max(latest(cluster, "errors:ratio", workload="catalog")) < 0.02
+
+
+def environment(cluster: InstantCluster, app: str, **variables: str) -> None:
+    """The deployment's pods have these variables, too."""
+    body = cluster.api.get("Deployment.apps", SHOP, app)
+    assert body is not None
+    container = body["spec"]["template"]["spec"]["containers"][0]
+    kept = [variable for variable in container["env"] if variable["name"] not in variables]
+    container["env"] = kept + [{"name": name, "value": value} for name, value in variables.items()]
+    cluster.api.put("Deployment.apps", body)
 
 
 def test_a_pod_cut_off_from_the_network_does_not_answer(cluster: InstantCluster) -> None:

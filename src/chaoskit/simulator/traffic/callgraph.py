@@ -23,6 +23,10 @@ class Node:
     database: Node | None = None
     serving: list[PodState] = field(default_factory=list)
     """Who gets requests, and runs."""
+    last_of: list[PodState] = field(default_factory=list)
+    """Of `serving`, those that no later service of the graph shares: now all that they get is known."""
+    refused: float = 0.0
+    """The share of requests that go to pods where nothing runs."""
     demand: float = 0.0
     failed: float = 0.0
     lost: float = 0.0
@@ -80,21 +84,41 @@ def _names_of(service: Service, members: list[PodState]) -> frozenset[str]:
 
 
 def _callers_first(nodes: list[Node]) -> list[Node]:
+    """Services that share pods follow one another: their pods call when the last of them has been called."""
+    groups = _sharing_pods(nodes)
     done: dict[tuple[str, str], Node] = {}
     under_way: set[tuple[str, str]] = set()
 
     def visit(node: Node) -> None:
         if node.key in done:
             return
-        under_way.add(node.key)
-        node.calls = [(c, share) for c, share in node.calls if c.key not in under_way]
-        for callee, _ in node.calls:
-            visit(callee)
-        if node.database is not None:
-            visit(node.database)
-        under_way.remove(node.key)
-        done[node.key] = node
+        group = groups[node.key]
+        under_way.update(one.key for one in group)
+        for one in group:
+            one.calls = [(c, share) for c, share in one.calls if c.key not in under_way]
+            if one.database is not None and one.database.key in under_way:
+                one.database = None
+        for one in group:
+            for callee, _ in one.calls:
+                visit(callee)
+            if one.database is not None:
+                visit(one.database)
+        under_way.difference_update(one.key for one in group)
+        done.update((one.key, one) for one in group)
 
     for node in nodes:
         visit(node)
     return list(reversed(done.values()))
+
+
+def _sharing_pods(nodes: list[Node]) -> dict[tuple[str, str], list[Node]]:
+    """By key of each, the nodes that share pods with it, or with one that does; itself among them."""
+    groups = {node.key: [node] for node in nodes}
+    first: dict[tuple[str, str], Node] = {}
+    for node in nodes:
+        for state in node.states:
+            other = first.setdefault(state.pod.key, node)
+            if groups[other.key] is not groups[node.key]:
+                joined = groups[other.key] + groups[node.key]
+                groups.update((one.key, joined) for one in joined)
+    return groups

@@ -121,23 +121,24 @@ class Traffic:
     def _flow_down(self, factor: float) -> None:
         for node in self.graph:
             node.demand = 0.0
+            _choose(node)
+        last = {state.pod.key: node for node in self.graph for state in node.serving}
         for node in self.graph:
-            running = [state for state in node.states if state.running]
-            node.serving = [s for s in running if node.service is None or node.service.asks(s.pod)]
             if node.role.load_url:
-                for state in running:
+                for state in node.serving:
                     state.arriving = node.role.load_rate * factor
             else:
                 self._share_out(node)
-            for state in node.serving:
+            node.last_of = [state for state in node.serving if last[state.pod.key] is node]
+            for state in node.last_of:
                 self._call(node, state)
 
     def _share_out(self, node: Node) -> None:
         weights = [1 + self._random.gauss(0, 0.025) for _ in node.serving]
-        whole = sum(weights)
+        each = node.demand * (1 - node.refused) / sum(weights) if weights else 0.0
         for state, weight in zip(node.serving, weights, strict=True):
             lost, _ = outwards(state)
-            state.arriving = node.demand * weight / whole * (1 - lost)
+            state.arriving += each * weight * (1 - lost)
 
     def _call(self, node: Node, state: PodState) -> None:
         working = state.arriving * (1 - state.wrong.errors)
@@ -151,6 +152,13 @@ class Traffic:
             state.queries = working * self._paths.finds(state, node.database)
             lost, _ = self._paths.towards(state, node.database)
             node.database.demand += QUERIES * state.queries * (1 - lost)
+
+
+def _choose(node: Node) -> None:
+    """Who is asked, of whom those that run can serve."""
+    asked = [state for state in node.states if node.service is None or node.service.asks(state.pod)]
+    node.serving = [state for state in asked if state.running]
+    node.refused = 1 - len(node.serving) / len(asked) if asked else 0.0
 
 
 def _count_failures(caller: PodState, count: float) -> None:

@@ -55,7 +55,7 @@ class Serving:
         for node in reversed(graph):
             if node.role.max_connections:
                 _count_connections(node, graph)
-            for state in node.serving:
+            for state in node.last_of:
                 self._serve(node, state)
             _combine(node)
 
@@ -157,11 +157,12 @@ def _count_calls(state: PodState, callee: Node, lost: float, delay: float) -> No
 
 
 def _count_connections(node: Node, graph: list[Node]) -> None:
-    clients = [s for n in graph if n.database is node for s in n.states if s.running]
-    opened = sum(_opened(state) for state in clients)
+    """What is opened through one service adds to what others over the same pods have brought."""
+    clients = {s.pod.key: s for n in graph if n.database is node for s in n.states if s.running}
+    opened = sum(_opened(state) for state in clients.values())
     each = opened / len(node.serving) if node.serving else 0.0
     for state in node.serving:
-        state.connections = min(each, float(node.role.max_connections))
+        state.connections = min(state.connections + each, float(node.role.max_connections))
 
 
 def _opened(state: PodState) -> float:
@@ -175,18 +176,16 @@ def _combine(node: Node) -> None:
         node.failed, node.lost, node.seconds, node.parts = 1.0, 0.0, 0.001, _REFUSED
         node.shares = queueing.cumulative(_REFUSED)
         return
-    each = 1 / len(node.serving)
-    node.parts = []
-    failed = missing = 0.0
-    alike = not any(state.wrong is not QUIET for state in node.serving)
+    each = (1 - node.refused) / len(node.serving)
+    failed, missing = node.refused, 0.0
+    node.parts = [part._replace(share=node.refused) for part in _REFUSED if node.refused]
+    if any(state.wrong is not QUIET for state in node.serving):
+        node.parts += [part for state in node.serving for part in _seen(state, each)]
+    else:  # one speaks for all
+        node.parts += _seen(node.serving[0], 1 - node.refused)
     for state in node.serving:
-        lost, delay = outwards(state)
-        broken, held = by_proxy(state.wrong.proxy)
-        if not alike or not node.parts:
-            parts = on_the_wire(state.parts, 1.0 if alike else each, lost, delay + HOP)
-            for share, seconds in held:
-                parts = queueing.proxied(parts, share, seconds)
-            node.parts += parts
+        lost, _ = outwards(state)
+        broken, _ = by_proxy(state.wrong.proxy)
         good, gone = state.parts[0].share * (1 - broken), state.parts[2].share * (1 - lost) + lost
         missing += each * gone
         failed += each * max(0.0, 1 - good * (1 - lost) - gone)
@@ -194,3 +193,12 @@ def _combine(node: Node) -> None:
     node.shares = queueing.cumulative(node.parts)
     answered = [part for part in node.parts if part.median < CLIENT_TIMEOUT]
     node.seconds = queueing.mean(answered) if answered else CLIENT_TIMEOUT
+
+
+def _seen(state: PodState, weight: float) -> list[Part]:
+    """What callers see of a pod that gets this share of their calls."""
+    lost, delay = outwards(state)
+    parts = on_the_wire(state.parts, weight, lost, delay + HOP)
+    for share, seconds in by_proxy(state.wrong.proxy)[1]:
+        parts = queueing.proxied(parts, share, seconds)
+    return parts
