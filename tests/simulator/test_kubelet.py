@@ -302,7 +302,7 @@ def test_a_pod_cut_off_from_the_network_turns_unready_and_back() -> None:
     [
         ({"httpGet": {"port": 80}}, 2.0, {}, False),
         ({"httpGet": {"port": 80}}, 2.0, {"timeoutSeconds": 5}, True),
-        ({"httpGet": {"port": 80}}, 0.6, {}, False),  # once to connect, once for the answer
+        ({"httpGet": {"port": 80}}, 0.5, {}, False),  # once to connect, once for the answer
         ({"tcpSocket": {"port": 80}}, 0.6, {}, True),
         ({"tcpSocket": {"port": 80}}, 2.0, {}, False),
         ({"grpc": {"port": 80}}, 0.4, {}, False),
@@ -331,7 +331,7 @@ def test_a_probe_waits_for_a_slow_network_as_long_as_it_may(
     ("kind", "amount", "why"),
     [
         ("http-status", 503, "HTTP probe failed with statuscode: 503"),
-        ("http-latency", 2.0, "context deadline exceeded"),
+        ("http-latency", 1.0, "context deadline exceeded"),
         ("http-reset", 0.0, "connection reset by peer"),
     ],
 )
@@ -340,10 +340,10 @@ def test_a_proxy_before_the_port_of_a_probe_answers_it(kind: Kind, amount: float
     probe = {"httpGet": {"port": 80}, "periodSeconds": 1, "failureThreshold": 2}
     world.pod("cart", SERVE, readinessProbe=probe)
     world.run(3)
-    world.effects.start(Effect(kind, NAMESPACE, "cart", amount, ("|8080",)))
+    world.effects.start(Effect(kind, NAMESPACE, "cart", amount, port=8080))
     world.run(4)
     assert world.container("cart")["ready"]
-    proxy = Effect(kind, NAMESPACE, "cart", amount, ("|80",))
+    proxy = Effect(kind, NAMESPACE, "cart", amount, port=80)
     world.effects.start(proxy)
     world.run(4)
     assert not world.container("cart")["ready"]
@@ -358,7 +358,7 @@ def test_a_probe_meets_a_proxy_that_hits_a_part_of_the_requests_as_often_as_that
     probe = {"httpGet": {"port": 80}, "periodSeconds": 1, "failureThreshold": 1}
     world.pod("cart", SERVE, readinessProbe=probe)
     world.run(3)
-    proxy = Effect("http-status", NAMESPACE, "cart", 503, ("|80",), share=0.3)
+    proxy = Effect("http-status", NAMESPACE, "cart", 503, share=0.3, port=80)
     world.effects.start(proxy)
     ready = []
     for _ in range(200):

@@ -20,10 +20,10 @@ class Effect:
     `amount` is in cores (cpu), bytes (memory, disk-used), bytes per second (leak, disk, disk-writes,
     network-rate), seconds (network-latency, http-latency, slow), connections (hold-connections), a number
     (processes), an HTTP status (http-status) or percent 0 to 100 (the others); a refused-login has none. What
-    disk writes stays, what disk-writes does is written over again. `peers` limits a network effect to traffic
-    with those ``host`` (a name, an address, a network), ``host|port`` or ``|port`` (``|!80,443``: all but),
-    and dns to those names, which may end in ``*``; empty means all. Of an http effect it is the ``|port`` of
-    the pod before which the proxy stands, and `share` the part of the requests that it hits.
+    disk writes stays, what disk-writes does is written over again. `peers` are the other ends that a network
+    effect is limited to, as ``host`` (a name, an address, a network), ``host|port`` or ``|port``
+    (``|!80,443``: all but); dns knows them by name alone, which may end in ``*``; empty means all. An http
+    effect is a proxy before a `port` of the pod, and `share` the part of the requests that it hits.
     """
 
     kind: Kind
@@ -33,6 +33,7 @@ class Effect:
     peers: tuple[str, ...] = ()
     container: str = ""
     share: float = 1.0
+    port: int = 0
 
 
 class Effects:

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit.simulator.effects import Effect, Kind
@@ -60,8 +60,8 @@ def effects(fault: str, victim: Victim, tunables: Tunables) -> tuple[Effect, ...
     return tuple(MAKERS[fault](victim, tunables))
 
 
-def _effect(kind: Kind, at: Victim, amount: float, peers: tuple[str, ...] = (), share: float = 1.0) -> Effect:
-    return Effect(kind, at.namespace, at.pod, amount, peers, at.container, share)
+def _effect(kind: Kind, at: Victim, amount: float, peers: tuple[str, ...] = ()) -> Effect:
+    return Effect(kind, at.namespace, at.pod, amount, peers, at.container)
 
 
 def _cpu(at: Victim, told: Tunables) -> Iterable[Effect]:
@@ -141,7 +141,7 @@ def _proxied(kind: Kind, amount: Callable[[Tunables], float]) -> Maker:
         share = min(100, told.pick("TOXICITY", "100")) / 100
         port = number(told.env.get("TARGET_SERVICE_PORT") or "80")
         if not told.ports or port in told.ports:  # nothing comes by at another one
-            yield _effect(kind, at, amount(told), (f"|{port}",), share)
+            yield replace(_effect(kind, at, amount(told)), share=share, port=port)
 
     return make
 

@@ -226,7 +226,7 @@ class Runner:
 
     def _run(self, name: str, process: Process) -> Generator[float, None, bool]:
         """A hook has run; False when it failed, or the process ended before it."""
-        passed = yield from hooks.run(self._hooks[name], process, self._felt())
+        passed = yield from hooks.run(self._hooks[name], process, self._in_force, self._node.engine.random)
         return passed and not process.over
 
     def _pull(self) -> Script:
@@ -396,35 +396,31 @@ class Runner:
 
     # ------------------------------------------------------------------ probes
 
-    @property
-    def is_fickle(self) -> bool:
-        """True while something hits a part of what the pod is asked."""
-        return any(effect.share < 1 for effect in self._in_force())
+    def failure(self, probe: Object) -> str | None:
+        """Why a probe fails now; None when it passes. Raises `NoSuchPortError`."""
+        if self.process is None:
+            return "container is not running"
+        ports, source = self.container.spec.get("ports") or [], self._node.engine.random
+        return probes.failure(probe, self.process, self._pod.ip, ports, self._in_force, source)
 
+    @property
+    def unsteady(self) -> bool:
+        """True while a probe that has passed may fail, though nothing changes."""
+        return any(map(probes.by_chance, self._in_force))
+
+    @property
     def _in_force(self) -> tuple[Effect, ...]:
         meta = self._pod.object["metadata"]
         return self._node.effects.on(meta["namespace"], meta["name"])
-
-    def _felt(self) -> list[Effect]:
-        """What hits one connection of the kubelet: of an effect with a share, as often as that says."""
-        chance = self._node.engine.random.random
-        return [effect for effect in self._in_force() if effect.share >= 1 or chance() < effect.share]
-
-    def failure(self, probe: Object) -> str | None:
-        """Why a probe fails now; None when it passes."""
-        if self.process is None:
-            return "container is not running"
-        ports = self.container.spec.get("ports") or []
-        return probes.failure(probe, self.process, self._pod.ip, ports, self._felt())
 
     def judged(self) -> None:
         """A probe changed what the status tells of the container."""
         self._pod.publish()
         self._pod.proceed()
 
-    def unhealthy(self, kind: str, why: str) -> None:
-        """A probe failed once."""
-        self._event("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {why}")
+    def unhealthy(self, kind: str, what: str) -> None:
+        """A probe did not pass: it ``failed: ...`` or ``errored ...``."""
+        self._event("Warning", "Unhealthy", f"{kind.capitalize()} probe {what}")
 
     def condemned(self, kind: str) -> None:
         """A probe failed so often that the container is to start anew."""

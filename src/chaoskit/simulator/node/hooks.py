@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Generator, Sequence
 
@@ -17,7 +18,9 @@ _GUESSED = re.compile(r"\$\(|`|(?<!\|)\|(?!\|)|\[|\b(test|cat|rm)\b")
 """What depends on other programs' output, or on the files of an image: nobody here knows how it ends."""
 
 
-def run(hook: Object, process: Process, wrong: Sequence[Effect]) -> Generator[float, None, bool]:
+def run(
+    hook: Object, process: Process, wrong: Sequence[Effect], source: random.Random
+) -> Generator[float, None, bool]:
     """The hook has run beside `process`; False when it is known to have failed.
 
     Commands that are no builtin of the toy shell end at once, and well. An HTTP answer passes, whatever its
@@ -29,7 +32,7 @@ def run(hook: Object, process: Process, wrong: Sequence[Effect]) -> Generator[fl
     if "exec" in hook:
         return (yield from _command(list(hook["exec"].get("command") or ()), process))
     if "httpGet" in hook:
-        late = probes.delay(wrong, "httpGet")
+        late = probes.delay(wrong, "httpGet", source)
         yield min(late, _DIAL)
         return late < _DIAL and process.answers(hook["httpGet"].get("path", "/")) is not None
     return False

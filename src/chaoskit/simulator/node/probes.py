@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +18,15 @@ FELT = ("network-loss", "network-latency", "http-latency", "http-reset", "http-s
 """The kinds of effects that a probe feels."""
 _ANSWERS = {"httpGet": 2, "tcpSocket": 1, "grpc": 3}
 """How many packets of the pod a probe waits for, one after another: to be connected, and to be answered."""
+_CONNECTS_AGAIN = 1.0
+_ANSWERS_AGAIN = 0.2
+"""Seconds after which TCP sends again what was lost; each further time it waits twice as long."""
+_TRIES = 6
 _TOO_LATE = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+
+
+class NoSuchPortError(LookupError):
+    """A probe asks at a port by a name that its container gives to none, so it comes to no result."""
 
 
 @dataclass(slots=True)
@@ -40,72 +49,89 @@ class Tally:
 
 
 def failure(
-    probe: Object, process: Process, pod_ip: str, ports: list[Object], wrong: Sequence[Effect] = ()
+    probe: Object,
+    process: Process,
+    pod_ip: str,
+    ports: list[Object],
+    wrong: Sequence[Effect],
+    source: random.Random,
 ) -> str | None:
     """Why the probe fails now, as the Unhealthy event says it; None when it passes.
 
-    Of what is `wrong` with the pod, it feels what hits all its traffic, and a proxy before its port.
+    Of what is `wrong` with the pod, it feels what hits all its traffic, and proxies before the port it asks.
+    Of those that hit only a part, chance (`source`) decides. Raises `NoSuchPortError`.
     """
     if process.over:
         return "container is not running"
     if "exec" in probe:
         done = execute(process, list(probe["exec"].get("command") or ()))
         return None if done.code == 0 else done.stdout + done.stderr
-    if "httpGet" in probe:
-        return _http(probe, process, pod_ip, ports, wrong)
-    kind = "grpc" if "grpc" in probe else "tcpSocket"
-    port = _port((probe.get(kind) or {}).get("port"), ports)
-    if delay(wrong, kind) > _patience(probe):
-        return f"dial tcp {pod_ip}:{port}: i/o timeout"
-    return _refused(pod_ip, port) if process.answers("") is None else None
+    kind = next(kind for kind in _ANSWERS if kind in probe)
+    action: Object = probe[kind]
+    port = _port(action.get("port", 0), ports)
+    late, patience = delay(wrong, kind, source), float(probe.get("timeoutSeconds", 1))
+    dial = f"dial tcp {pod_ip}:{port}"
+    if kind != "httpGet":
+        return f"{dial}: i/o timeout" if late >= patience else _refused(process.answers(""), dial)
+    path = action.get("path", "/")
+    status = process.answers(path)
+    proxies = [e for e in wrong if e.port == port and _happens(e.share, source)]
+    late += sum(effect.amount for effect in proxies if effect.kind == "http-latency")
+    why = _TOO_LATE if late >= patience else _refused(status, dial) or _broken(proxies)
+    return f'Get "http://{pod_ip}:{port}{path}": {why}' if why else _by_status(status, proxies)
 
 
-def _http(
-    probe: Object, process: Process, pod_ip: str, ports: list[Object], wrong: Sequence[Effect]
-) -> str | None:
-    action = probe["httpGet"]
-    path, port = action.get("path", "/"), _port(action.get("port"), ports)
-    asked, status, late = (
-        f'Get "http://{pod_ip}:{port}{path}"',
-        process.answers(path),
-        delay(wrong, "httpGet"),
-    )
-    if status is None and late <= _patience(probe):
-        return f"{asked}: {_refused(pod_ip, port)}"
-    proxy = [e for e in wrong if e.kind.startswith("http-") and f"|{port}" in e.peers]
-    late += sum(effect.amount for effect in proxy if effect.kind == "http-latency")
-    if status is None or status >= 600 or late > _patience(probe):
-        return f"{asked}: {_TOO_LATE}"
-    if any(effect.kind == "http-reset" for effect in proxy):
-        return f"{asked}: read: connection reset by peer"
-    return _by_status([status, *(int(effect.amount) for effect in proxy if effect.kind == "http-status")][-1])
+def by_chance(effect: Effect) -> bool:
+    """True when the same probe may pass and fail while the effect lasts."""
+    if effect.kind == "network-loss":
+        return effect.amount < 100 and not effect.peers
+    return effect.share < 1 and effect.kind in FELT
 
 
-def _by_status(status: int) -> str | None:
-    return None if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
-
-
-def delay(wrong: Sequence[Effect], kind: str) -> float:
+def delay(wrong: Sequence[Effect], kind: str, source: random.Random) -> float:
     """Seconds that a probe of this kind waits for the network alone; infinite when nothing comes through."""
     whole = [effect for effect in wrong if not effect.peers]
-    if any(effect.kind == "network-loss" and effect.amount >= 100 for effect in whole):
-        return math.inf
-    return _ANSWERS[kind] * sum(effect.amount for effect in whole if effect.kind == "network-latency")
+    through = math.prod(1 - effect.amount / 100 for effect in whole if effect.kind == "network-loss")
+    late = _ANSWERS[kind] * sum(effect.amount for effect in whole if effect.kind == "network-latency")
+    again = (_CONNECTS_AGAIN, *[_ANSWERS_AGAIN] * (_ANSWERS[kind] - 1))
+    return late + sum(_resent(through, seconds, source) for seconds in again)
 
 
-def _patience(probe: Object) -> float:
-    return float(probe.get("timeoutSeconds", 1))
+def _resent(through: float, again: float, source: random.Random) -> float:
+    """Seconds until a packet comes through that is sent again after so many, then twice as many."""
+    tries = next((tries for tries in range(_TRIES) if _happens(through, source)), math.inf)
+    return again * (2.0**tries - 1)
 
 
-def _refused(pod_ip: str, port: int) -> str:
-    return f"dial tcp {pod_ip}:{port}: connect: connection refused"
+def _happens(share: float, source: random.Random) -> bool:
+    """Whether what happens in this share of all cases happens now; nothing is drawn for what is certain."""
+    return share >= 1 or source.random() < share
 
 
-def _port(port: int | str | None, ports: list[Object]) -> int:
+def _refused(status: int | None, dial: str) -> str | None:
+    return f"{dial}: connect: connection refused" if status is None else None
+
+
+def _broken(proxies: Sequence[Effect]) -> str | None:
+    reset = any(effect.kind == "http-reset" for effect in proxies)
+    return "read: connection reset by peer" if reset else None
+
+
+def _by_status(status: int | None, proxies: Sequence[Effect]) -> str | None:
+    """What the answer says, which the last proxy puts instead of the container's own."""
+    for effect in proxies:
+        status = int(effect.amount) if effect.kind == "http-status" else status
+    passes = status is not None and 200 <= status < 400
+    return None if passes else f"HTTP probe failed with statuscode: {status}"
+
+
+def _port(port: int | str, ports: list[Object]) -> int:
     if isinstance(port, int):
         return port
-    named = {item.get("name"): item["containerPort"] for item in ports}
-    return int(named.get(port, 0))
+    named: dict[str, int] = {item["name"]: item["containerPort"] for item in ports if "name" in item}
+    if port not in named and not port.isdecimal():
+        raise NoSuchPortError(f'strconv.Atoi: parsing "{port}": invalid syntax')
+    return named[port] if port in named else int(port)
 
 
 class Subject(Protocol):
@@ -120,20 +146,20 @@ class Subject(Protocol):
         ...
 
     @property
-    def is_fickle(self) -> bool:
-        """True while a probe may pass at one turn and fail at the next."""
+    def unsteady(self) -> bool:
+        """True while a probe that has passed may fail, though nothing changes."""
         ...
 
     def failure(self, probe: Object) -> str | None:
-        """Why a probe fails now; None when it passes."""
+        """Why a probe fails now; None when it passes. Raises `NoSuchPortError`."""
         ...
 
     def judged(self) -> None:
         """A probe changed what the status tells of the container."""
         ...
 
-    def unhealthy(self, kind: str, why: str) -> None:
-        """A probe failed once."""
+    def unhealthy(self, kind: str, what: str) -> None:
+        """A probe did not pass: it ``failed: ...`` or ``errored ...``."""
         ...
 
     def condemned(self, kind: str) -> None:
@@ -142,7 +168,7 @@ class Subject(Protocol):
 
 
 class Prober:
-    """Asks in turns of ``periodSeconds``; a probe that passes rests until something changed (`poke`)."""
+    """Asks in turns of ``periodSeconds``; one that passes rests until something changed (`poke`)."""
 
     def __init__(self, engine: Engine, subject: Subject) -> None:
         self._engine = engine
@@ -201,14 +227,19 @@ class Prober:
         if self._subject.stopping and kind != "readiness":
             return
         probe, tally = self._probe(kind), self._tallies[kind]
-        why = self._subject.failure(probe)
-        tally.add(passed=why is None)
-        if why is not None:
-            self._subject.unhealthy(kind, why)
-        verdict = tally.verdict(probe)
+        verdict = None
+        try:
+            why = self._subject.failure(probe)
+        except NoSuchPortError as error:  # counts neither as a success nor as a failure
+            self._subject.unhealthy(kind, f"errored and resulted in unknown state: {error}")
+        else:
+            tally.add(passed=why is None)
+            if why is not None:
+                self._subject.unhealthy(kind, f"failed: {why}")
+            verdict = tally.verdict(probe)
         if verdict is not None:
             self._judge(kind, passed=verdict)
-        if (verdict is not True or self._subject.is_fickle) and kind in self._tallies:
+        if (verdict is not True or self._subject.unsteady) and kind in self._tallies:
             self._later(kind)
 
     def _judge(self, kind: str, *, passed: bool) -> None:
