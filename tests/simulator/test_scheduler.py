@@ -8,6 +8,7 @@ import pytest
 from tests.simulator.world import NAMESPACE, World, conditions, pod_spec, workload
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.controllers import preemption
 from chaoskit.simulator.controllers.placement import Refusal, Used, explain, refusal, requests
 
 
@@ -142,6 +143,53 @@ def test_a_pod_that_cannot_be_placed_for_long_has_one_event_that_counts() -> Non
     world.run(1000)
     (event,) = [e for e in world.all("Event") if e["reason"] == "FailedScheduling"]
     assert event["series"]["count"] == 4
+
+
+def placed(name: str, cpu: str, priority: int, **metadata: Any) -> Object:
+    spec = asking(cpu) | {"priority": priority, "nodeName": "node-1"}
+    return {"metadata": {"name": name, "creationTimestamp": "", **metadata}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ([placed("a", "2", 0), placed("b", "2", 5)], ["a"]),
+        ([placed("a", "1", 0), placed("b", "1", 0), placed("c", "2", 9)], ["b", "a"]),
+        ([placed("a", "3", 9), placed("b", "1", 0)], []),
+        ([placed("a", "2", 5, deletionTimestamp="now"), placed("b", "2", 0)], ["a"]),
+    ],
+)
+def test_those_of_the_least_priority_make_room_and_no_more_than_have_to(
+    there: list[Object], expected: list[str]
+) -> None:
+    pod = placed("new", "2", 9)
+    wide = node()
+    wide["status"]["allocatable"] |= {"pods": "10", "memory": "64Gi"}
+    found = [victim["metadata"]["name"] for victim in preemption.victims(pod, wide, there)]
+    assert sorted(found) == sorted(expected)
+
+
+def test_a_critical_pod_takes_the_place_of_another() -> None:
+    world = World(cpu="2")
+    half = {"resources": {"requests": {"cpu": "1500m"}}}
+    world.make("Deployment", "web", workload("web", 3, **half))
+    world.run(5)
+    assert len(world.ready()) == 3
+    world.make("Pod", "dns", pod_spec(**half) | {"priorityClassName": "system-cluster-critical"})
+    world.run(0.5)
+    (victim,) = [pod for pod in world.all("Pod") if "deletionTimestamp" in pod["metadata"]]
+    assert conditions(victim)["DisruptionTarget"] == ("True", "PreemptionByScheduler")
+    assert "Preempted" in world.reasons(victim["metadata"]["name"])
+    assert world.messages("dns", "FailedScheduling") == ["0/3 nodes are available: 3 Insufficient cpu."]
+    world.run(20)
+    assert world.get("Pod", "dns")["spec"]["nodeName"] == victim["spec"]["nodeName"]
+    pods = [pod for pod in world.all("Pod") if pod["metadata"]["name"] != "dns"]
+    assert sorted(bool(pod["spec"].get("nodeName")) for pod in pods) == [False, True, True]
+    (waits,) = [pod for pod in pods if not pod["spec"].get("nodeName")]
+    (told,) = world.messages(waits["metadata"]["name"], "FailedScheduling")
+    assert told.endswith(
+        "preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
+    )
 
 
 def term(app: str, **more: Any) -> Object:

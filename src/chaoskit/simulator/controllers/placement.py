@@ -101,13 +101,15 @@ def without_claim(claim: str, nodes: int) -> str:
     return f'0/{nodes} nodes are available: persistentvolumeclaim "{claim}" not found. not found'
 
 
-def explain(refusals: Sequence[Refusal]) -> str:
-    """The FailedScheduling message, from why each node was refused."""
+def explain(refusals: Sequence[Refusal], *, preempts: bool = False) -> str:
+    """The FailedScheduling message, from why each node was refused; `preempts` when others make room now."""
     total = len(refusals)
     if not total:
         return "no nodes available to schedule pods"
     nodes = f"0/{total} nodes are available: "
     reasons = _counted(reason for refused in refusals for reason in refused.reasons)
+    if preempts:
+        return f"{nodes}{reasons}."
     victims = _counted(_HOPELESS if refused.final else _NO_VICTIMS for refused in refusals)
     return f"{nodes}{reasons}. no new claims to deallocate, preemption: {nodes}{victims}."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaoskit.simulator.api import Api, ApiError, Change, Object
 from chaoskit.simulator.conditions import turned
-from chaoskit.simulator.controllers import neighbours, placement
+from chaoskit.simulator.controllers import neighbours, placement, preemption
 from chaoskit.simulator.controllers.base import Key, Reconciler, key_of
 from chaoskit.simulator.controllers.neighbours import Neighbour
 from chaoskit.simulator.controllers.placement import Refusal, Used
@@ -75,7 +75,8 @@ class Scheduler:
             self._queue.enqueue(key)
 
     def _retry(self) -> None:
-        for key in self._waiting:
+        """Those that wait are tried again, the most important ones first."""
+        for key in sorted(self._waiting, key=lambda key: -preemption.priority(self._waiting[key])):
             self._queue.enqueue(key)
 
     def _count(self, key: Key, pod: Object, node: str) -> None:
@@ -113,14 +114,17 @@ class Scheduler:
             name: placement.refusal(pod["spec"], node, self._used.setdefault(name, Used()))
             for name, node in sorted(self._nodes.items())
         }
-        for name, reason in self._beside(pod).items():
+        beside = self._beside(pod)
+        for name, reason in beside.items():
             refusals[name] = refusals[name] or Refusal((reason,), final=reason != neighbours.ANTI_AFFINITY)
         fitting = [name for name, refused in refusals.items() if refused is None]
         if fitting:
             self._bind(key, pod, self._best(pod, fitting))
         else:
-            why = [refused for refused in refusals.values() if refused is not None]
-            self._refuse(key, pod, placement.explain(why))
+            why = {name: refused for name, refused in refusals.items() if refused is not None}
+            full = [name for name, refused in why.items() if not refused.final and name not in beside]
+            preempted = self._preempt(pod, full)
+            self._refuse(key, pod, placement.explain(list(why.values()), preempts=preempted))
 
     def _missing_claim(self, pod: Object) -> str | None:
         for claim in placement.claims(pod["spec"]):
@@ -164,6 +168,36 @@ class Scheduler:
         self._count(key, pod, node)
         told = f"Successfully assigned {namespace}/{name} to {node}"
         self._events.event(pod, "Normal", "Scheduled", "Binding", told)
+
+    def _preempt(self, pod: Object, full: list[str]) -> bool:
+        """True when pods of less priority end, so that the pod fits on one of the nodes that are full."""
+        if not any(preemption.priority(pod) > preemption.priority(one.pod) for one in self._placed.values()):
+            return False
+        there: dict[str, list[Object]] = {}
+        for placed in self._placed.values():
+            there.setdefault(placed.node, []).append(placed.pod)
+        victims = preemption.choose(pod, [self._nodes[name] for name in full], there)
+        for victim in victims:
+            if not preemption.ends(victim):
+                self._end(victim, pod)
+        return bool(victims)
+
+    def _end(self, victim: Object, pod: Object) -> None:
+        namespace, name = key_of(victim)
+        uid, node = pod["metadata"]["uid"], victim["spec"]["nodeName"]
+        why = "default-scheduler: preempting to accommodate a higher priority pod"
+        now = timestamp(self._engine.now())
+        made = turned(None, "DisruptionTarget", "True", "PreemptionByScheduler", why, now)
+        others = victim["status"].get("conditions") or ()
+        try:
+            self._api.patch("Pod", namespace, name, {"status": {"conditions": [*others, made]}}, "status")
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return  # it has ended by itself
+        self._api.delete("Pod", namespace, name)
+        told = f"Preempted by pod {uid} on node {node}"
+        self._events.event(victim, "Normal", "Preempted", "Preempting", told)
 
     def _refuse(self, key: Key, pod: Object, message: str) -> None:
         self._queue.enqueue(key, _AGAIN)

@@ -404,7 +404,7 @@ class Runner:
         return probes.failure(probe, self.process, self._pod.ip, ports, self._in_force, source)
 
     @property
-    def unsteady(self) -> bool:
+    def is_fickle(self) -> bool:
         """True while a probe that has passed may fail, though nothing changes."""
         return any(map(probes.by_chance, self._in_force))
 

@@ -146,7 +146,7 @@ class Subject(Protocol):
         ...
 
     @property
-    def unsteady(self) -> bool:
+    def is_fickle(self) -> bool:
         """True while a probe that has passed may fail, though nothing changes."""
         ...
 
@@ -239,7 +239,7 @@ class Prober:
             verdict = tally.verdict(probe)
         if verdict is not None:
             self._judge(kind, passed=verdict)
-        if (verdict is not True or self._subject.unsteady) and kind in self._tallies:
+        if (verdict is not True or self._subject.is_fickle) and kind in self._tallies:
             self._later(kind)
 
     def _judge(self, kind: str, *, passed: bool) -> None:
