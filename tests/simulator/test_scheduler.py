@@ -8,6 +8,7 @@ import pytest
 from tests.simulator.world import NAMESPACE, World, conditions, pod_spec, workload
 
 from chaoskit.simulator.api import Object
+from chaoskit.simulator.apiserver.columns import CLAIM
 from chaoskit.simulator.controllers import preemption
 from chaoskit.simulator.controllers.placement import Refusal, Used, explain, refusal, requests
 
@@ -265,6 +266,14 @@ def test_a_pod_waits_for_its_claim() -> None:
     ]
     assert conditions(world.get("Pod", "db"))["PodScheduled"] == ("False", "Unschedulable")
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    world.make("PersistentVolumeClaim", "data", spec)
+    made = world.make("PersistentVolumeClaim", "data", spec)
+    assert made["status"] == {"phase": "Pending"}
     world.run(5)
     assert world.ready() == ["db"]
+    claim = world.get("PersistentVolumeClaim", "data")
+    assert claim["status"] == {
+        "phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}
+    }  # fmt: skip
+    shown = [column.read(claim, world.engine.now()) for column in CLAIM]
+    volume = f"pvc-{claim['metadata']['uid']}"
+    assert shown == ["Bound", volume, "1Gi", "RWO", "standard", "<unset>", "5s", "Filesystem"]

@@ -237,7 +237,7 @@ def test_a_field_of_containers_that_is_not_simulated_is_found(kind: str, part: O
 
 
 @pytest.mark.parametrize(
-    ("name", "refused"), [(None, False), ("", False), ("standard", False), ("fast", True)]
+    ("name", "refused"), [(None, False), ("", True), ("standard", False), ("fast", True)]
 )
 def test_a_claim_of_another_storage_class_than_the_default_is_refused(
     name: str | None, refused: bool

@@ -31,8 +31,8 @@ _NOWHERE: Object = dict.fromkeys(
     ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"), 0
 )
 _RETAINED = other_than("Retain")
-_STORED_ELSEWHERE = other_than("", "standard")
-"""Of a storage class that is not the default one: a claim of any is bound here, at once."""
+_STORED_ELSEWHERE = other_than("standard")
+"""Of a storage class that is not the default one, or of none, which waits for a volume made by hand."""
 
 
 def _of_others(metrics: list[Object] | None) -> bool:
@@ -68,8 +68,8 @@ BUILT_IN = (
     ),
     Resource(
         "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", short_names=("pvc",),
-        subresources=_STATUS, returns_deleted=True,
-        unsimulated={"spec.storageClassName": _STORED_ELSEWHERE},
+        subresources=_STATUS, returns_deleted=True, defaults=defaults.claim, begins={"phase": "Pending"},
+        table=columns.CLAIM, unsimulated={"spec.storageClassName": _STORED_ELSEWHERE},
     ),
     Resource(
         "", "v1", "Pod", "pods", short_names=("po",), categories=_ALL, fields=_POD_FIELDS,

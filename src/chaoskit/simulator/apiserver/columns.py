@@ -84,6 +84,11 @@ def _node_status(node: Object, _: float) -> Cell:
     return ",".join(words)
 
 
+def _short(mode: str) -> str:
+    """An access mode by its initials: ``RWO``, ``RWOP``."""
+    return "".join(letter for letter in mode if letter.isupper())
+
+
 def _address(kind: str) -> Read:
     def read(node: Object, _: float) -> Cell:
         found = [a["address"] for a in dig(node, "status", "addresses") or () if a["type"] == kind]
@@ -215,6 +220,16 @@ ENDPOINT_SLICE = (
     Column("Ports", _slice_ports),
     Column("Endpoints", _slice_endpoints),
     AGE,
+)
+CLAIM = (
+    Column("Status", at("status", "phase")),
+    Column("Volume", at("spec", "volumeName", default="")),
+    Column("Capacity", at("status", "capacity", "storage", default="")),
+    Column("Access Modes", lambda o, _: ",".join(map(_short, dig(o, "status", "accessModes") or ()))),
+    Column("StorageClass", at("spec", "storageClassName", default="")),
+    Column("VolumeAttributesClass", lambda _, __: "<unset>"),
+    AGE,
+    Column("VolumeMode", at("spec", "volumeMode"), 1),
 )
 EVENT = (
     Column("Last Seen", _event_age),

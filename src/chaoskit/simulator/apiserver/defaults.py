@@ -213,6 +213,11 @@ def network_policy(policy: Object) -> None:
             _set(port, protocol="TCP")
 
 
+def claim(claim: Object) -> None:
+    """A file system of the default storage class."""
+    _set(claim.setdefault("spec", {}), storageClassName="standard", volumeMode="Filesystem")
+
+
 def binding(binding: Object) -> None:
     """Users and groups are of the RBAC group, accounts of the core one."""
     group = "rbac.authorization.k8s.io"
