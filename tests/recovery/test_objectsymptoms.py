@@ -22,7 +22,8 @@ from chaoskit.recovery import (
     networksymptoms,
     nodesymptoms,
 )
-from chaoskit.recovery.symptoms import Symptom
+from chaoskit.recovery.classification import classify
+from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
 ILL = made.pod("a", ready=False, unready_for=200, age=600)
@@ -39,6 +40,42 @@ def test_a_probe_that_fails_again_and_again_is_told_with_what_it_says() -> None:
     (found,) = eventsymptoms.detect(CART, [_probe("Readiness probe failed: HTTP 503")], now=NOW)
     assert (found.kind, found.pods, found.facts["probe"]) == ("probe-failed", ("a",), "readiness")
     assert "failed 20 times: HTTP 503" in found.evidence
+
+
+LATE = 'Liveness probe failed: Get "http://10.0.0.1:80/": context deadline exceeded (Client.Timeout exceeded)'
+
+
+@pytest.mark.parametrize(
+    ("message", "known", "kinds"),
+    [
+        (LATE, [], ["probe-timeout"]),
+        ("Liveness probe failed: dial tcp 10.0.0.1:80: i/o timeout", [], ["probe-timeout"]),
+        (LATE, ["cpu-saturated"], []),
+        (LATE, ["oom-killed"], []),
+        (LATE, ["not-ready"], ["probe-timeout"]),
+        ("Liveness probe failed: dial tcp 10.0.0.1:80: connect: connection refused", [], []),
+        ("Liveness probe failed: HTTP probe failed with statuscode: 503", [], []),
+    ],
+)
+def test_probes_that_time_out_tell_of_the_network_unless_the_workload_is_short_of_something(
+    message: str, known: list[str], kinds: list[str]
+) -> None:
+    (cart,) = CART.workloads.values()
+    found = [Symptom(kind, cart.ref, NOW, Severity.HIGH, "") for kind in known]
+    heard = list(eventsymptoms.unanswered(CART, [_probe(message)], found, now=NOW))
+    assert [each.kind for each in heard] == kinds
+    assert all(each.pods == ("a",) for each in heard)
+    assert not list(eventsymptoms.unanswered(CART, [_probe(message, pod="b")], found, now=NOW))
+
+
+def test_a_container_that_is_started_anew_since_nobody_reaches_it_is_a_matter_of_the_network() -> None:
+    (cart,) = CART.workloads.values()
+    seen = [
+        Symptom(kind, cart.ref, NOW, Severity.HIGH, "")
+        for kind in ("crash-loop", "probe-timeout", "not-ready")
+    ]
+    (issue,) = classify(seen, now=NOW)
+    assert issue.kind == "network"
 
 
 @pytest.mark.parametrize(

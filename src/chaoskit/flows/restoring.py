@@ -26,7 +26,8 @@ FAILING = 420.0
 LOOK = 2.0
 
 _STORIES: Mapping[str, str] = {
-    "image-pull": "image-missing", "probe-failed": "probe-fails", "not-ready": "probe-fails",
+    "image-pull": "image-missing", "probe-timeout": "packets-lost",
+    "probe-failed": "probe-fails", "not-ready": "probe-fails",
     "config-error": "config-deleted", "bad-rollout": "crash-loop",
     "oom-killed": "memory-leak@45", "heap-exhausted": "memory-leak@45",
     "memory-growth": "memory-leak@300", "memory-high": "memory-leak@300", "memory-rising": "memory-leak@300",

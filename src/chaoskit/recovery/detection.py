@@ -38,7 +38,7 @@ WINDOW = timedelta(minutes=30)
 """How far back slopes and usual values are read."""
 
 SPOKEN_FOR = frozenset({
-    "crash-loop", "error-exit", "not-ready", "probe-failed", "stuck-starting", "bad-rollout",
+    "crash-loop", "error-exit", "not-ready", "probe-failed", "probe-timeout", "stuck-starting", "bad-rollout",
     "errors", "pool-errors", "database-down",
 })  # fmt: skip
 """Symptoms whose cause an application may name in its log."""
@@ -206,7 +206,7 @@ def detect_in(seen: Sight) -> tuple[Symptom, ...]:
 
 def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
     at, whole = seen.at, seen.topology
-    found = (
+    found: tuple[Symptom, ...] = (
         *podsymptoms.detect(whole, now=at),
         *nodesymptoms.detect(whole, now=at),
         *eventsymptoms.detect(whole, seen.warnings, now=at),
@@ -215,4 +215,6 @@ def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
         *callsymptoms.detect(whole, seen.samples, seen.ranges, now=at),
         *databasesymptoms.detect(whole, seen.samples, now=at),
     )
+    if not seen.blind:  # without signals nobody knows what an application is short of
+        found = (*found, *eventsymptoms.unanswered(whole, seen.warnings, found, now=at))
     return (*found, *networksymptoms.detect(whole, seen.policies, found, now=at))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chaoskit import kube
@@ -22,6 +23,10 @@ LATELY = timedelta(hours=1)
 OFTEN = 3
 """A probe may fail so often less one: a start or a short stall does that."""
 
+STARVED = frozenset({"cpu-saturated", "memory-high", "memory-growth", "oom-killed"})
+"""What makes an application too slow to answer its probes in time."""
+
+_TIMED_OUT = re.compile(r"deadline exceeded|i/o timeout")
 _PROBE = re.compile(r"^(Liveness|Readiness|Startup) probe failed: ?(.*)", re.DOTALL)
 _RESOURCE = re.compile(r"low on resource: ([a-z-]+)")
 
@@ -43,6 +48,29 @@ def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) ->
         yield _probe_failed(workload, failed, now)
     evicted = [each for each in workload.pods if _evicted_lately(each, now)]
     yield from _evictions(workload, evicted, now)
+
+
+def unanswered(
+    topology: Topology, events: Sequence[Object], found: Collection[Symptom], *, now: datetime
+) -> Iterator[Symptom]:
+    """Workloads whose probes time out though nothing in `found` keeps them from answering: it is the network.
+
+    Containers that are started anew for it are no cause: the same network waits for them.
+    """
+    starved = {each.target for each in found if each.kind in STARVED}
+    for workload in topology.workloads.values():
+        ill = {each.pod for each in complaints(workload, now) if not each.watched}
+        late = [each for each in events if _times_out(each, workload, ill) and now - _seen(each, now) <= NEWS]
+        if late and workload.ref not in starved:
+            told = _probe_failed(workload, late, now)
+            words = f"{told.evidence}; it lacks neither CPU nor memory"
+            yield replace(told, kind="probe-timeout", evidence=words)
+
+
+def _times_out(event: Object, workload: Workload, ill: Collection[str]) -> bool:
+    message, often = event.get("message", ""), int(event.get("count") or 1) >= OFTEN
+    mine = _subject(event) in ill and _place(event) == workload.ref.namespace
+    return mine and often and bool(_PROBE.match(message) and _TIMED_OUT.search(message))
 
 
 def _suffers(pod: Object, event: Object, ill: Collection[str], late: Collection[str]) -> bool:

@@ -18,6 +18,7 @@ FELT = PASSED_ON | {
     "pool-errors",
     "not-ready",
     "probe-failed",
+    "probe-timeout",
     "cpu-saturated",
 }
 """Symptoms that a broken dependency can cause in whoever needs it."""

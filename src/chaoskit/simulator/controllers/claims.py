@@ -1,4 +1,4 @@
-"""Claims are bound at once: of the default storage class there is always a disk, and no PersistentVolume is shown."""
+"""Claims are bound at once: there is always a disk of the default class. PersistentVolumes are not shown."""
 
 from __future__ import annotations
 

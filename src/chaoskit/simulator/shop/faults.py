@@ -89,13 +89,13 @@ def scaled_to_zero(stage: Stage, incident: Incident) -> Script:
         yield _LOOK
 
 
-# ---------------------------------------------------------------- effects that end with the process
+# ---------------------------------------------------------------- effects on pods and processes
 
 
 def _effect(
     kind: Kind, amount: Callable[[Pod], float], *, log: str = ""
 ) -> Callable[[Stage, Incident], Script]:
-    """The effect is in force on every pod that is there now, until its process ends."""
+    """The effect lasts on every pod there is now, until its process ends; on its network, until it goes."""
 
     def story(stage: Stage, incident: Incident) -> Script:
         pods = stage.pods(incident.namespace, incident.workload)
@@ -104,7 +104,8 @@ def _effect(
             one.set(amount(one.pod))
         incident.failure_time = stage.engine.now()
         try:
-            while left := [one for one in growing if stage.same_process(one.pod)]:
+            stays = stage.present if kind.startswith("network-") else stage.same_process
+            while left := [one for one in growing if stays(one.pod)]:
                 for one in (each for each in growing if each not in left):
                     one.end()
                 for one in left if log else ():
