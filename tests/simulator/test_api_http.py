@@ -103,6 +103,12 @@ def test_a_request_that_cannot_be_served_says_why(call: Client, method: str, pat
         assert answer.body == "404 page not found\n"
 
 
+def test_a_kind_in_a_version_that_is_not_simulated_names_the_one_that_is(call: Client) -> None:
+    answer = call("POST", "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers", {})
+    assert (answer.status, answer.body["reason"]) == (404, "NotFound")
+    assert answer.body["message"].endswith("; the simulator serves it as autoscaling/v2")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "said"),
     [

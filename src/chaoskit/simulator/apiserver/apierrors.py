@@ -74,9 +74,10 @@ def not_found(resource: Resource, name: str) -> Refusal:
     return Refusal(404, "NotFound", message, about(resource, name))
 
 
-def no_such_resource() -> Refusal:
-    """The group and version are served, and have no such resource."""
-    return Refusal(404, "NotFound", "the server could not find the requested resource", {})
+def no_such_resource(otherwise: str = "") -> Refusal:
+    """The group and version have no such resource; `otherwise` is the version that is simulated, if any."""
+    why = f"; the simulator serves it as {otherwise}" if otherwise else ""
+    return Refusal(404, "NotFound", f"the server could not find the requested resource{why}", {})
 
 
 def method_not_allowed() -> Refusal:

@@ -191,12 +191,18 @@ class ApiServer:
         return self._handlers.answer(request, route, resource)
 
     def _found(self, route: Route) -> Resource:
-        """The resource of a route; a Status says that a known group lacks it, a bare page all else."""
+        """The resource of a route; a Status says that a known group lacks it, or in which version it is served.
+
+        A bare page says so of all else.
+        """
         registry = self._machinery.registry
         with self._machinery.engine.lock:  # a definition may be changing what is served
             resource = registry.at(route.group, route.version, route.plural)
             if resource is None:
-                built_in = any(r.schema is None for r in registry.all() if r.group == route.group)
+                built_in = [r for r in registry.all() if r.schema is None and r.group == route.group]
+                others = [r.api_version for r in built_in if r.plural == route.plural]
+                if others:
+                    raise apierrors.no_such_resource(others[0])
                 if built_in and route.version in registry.group_versions().get(route.group, ()):
                     raise apierrors.no_such_resource()
                 raise PageNotFoundError
