@@ -172,11 +172,11 @@ def test_those_of_the_least_priority_make_room_and_no_more_than_have_to(
 
 def test_a_critical_pod_takes_the_place_of_another() -> None:
     world = World(cpu="2")
-    half = {"resources": {"requests": {"cpu": "1500m"}}}
-    world.make("Deployment", "web", workload("web", 3, **half))
+    most = {"requests": {"cpu": "1500m"}}
+    world.make("Deployment", "web", workload("web", 3, resources=most))
     world.run(5)
     assert len(world.ready()) == 3
-    world.make("Pod", "dns", pod_spec(**half) | {"priorityClassName": "system-cluster-critical"})
+    world.make("Pod", "dns", pod_spec(resources=most) | {"priorityClassName": "system-cluster-critical"})
     world.run(0.5)
     (victim,) = [pod for pod in world.all("Pod") if "deletionTimestamp" in pod["metadata"]]
     assert conditions(victim)["DisruptionTarget"] == ("True", "PreemptionByScheduler")
@@ -275,5 +275,13 @@ def test_a_pod_waits_for_its_claim() -> None:
         "phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}
     }  # fmt: skip
     shown = [column.read(claim, world.engine.now()) for column in CLAIM]
-    volume = f"pvc-{claim['metadata']['uid']}"
-    assert shown == ["Bound", volume, "1Gi", "RWO", "standard", "<unset>", "5s", "Filesystem"]
+    assert shown == [
+        "Bound",
+        f"pvc-{claim['metadata']['uid']}",
+        "1Gi",
+        "RWO",
+        "standard",
+        "<unset>",
+        "5s",
+        "Filesystem",
+    ]

@@ -21,10 +21,11 @@ _HEALTH = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_HEALTH)
 _REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
 _STREAMS = ("pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy")
-_THROUGH = (*_STREAMS, "secrets")
-"""What goes past the API into pods, which nobody may do who only views."""
-_REPLICATION = ("replicationcontrollers", "replicationcontrollers/scale")
-_SCALED = ("deployments", "deployments/scale", "replicasets", "replicasets/scale", _REPLICATION[1])
+_NOT_VIEWED = (*_STREAMS, "secrets")
+"""What lets one into pods, or beyond them: nothing for those who only view."""
+_REPLICATION_SCALE = "replicationcontrollers/scale"
+_REPLICATION = ("replicationcontrollers", _REPLICATION_SCALE)
+_SCALED = ("deployments", "deployments/scale", "replicasets", "replicasets/scale", _REPLICATION_SCALE)
 _READ_BESIDE = {
     "": (
         "bindings", "limitranges", *_REPLICATION, "replicationcontrollers/status", "resourcequotas",
@@ -39,7 +40,7 @@ _READ_BESIDE = {
 }  # fmt: skip
 """What people may see, and change, of kinds that clusters have and this one does not serve."""
 _WRITE_BESIDE = {
-    "": (*_THROUGH, *_REPLICATION),
+    "": (*_NOT_VIEWED, *_REPLICATION),
     "apps": ("deployments/rollback",),
     "batch": ("cronjobs",),
     "extensions": ("daemonsets", *_SCALED, "deployments/rollback", "ingresses", "networkpolicies"),
@@ -88,10 +89,10 @@ def _roles() -> Iterator[Object]:
 def _gathering(*steps: tuple[str, list[Object]]) -> Iterator[Object]:
     """The roles of people: each gathers its own rules, those of the one before, and what others label so."""
     found: list[Object] = []
-    for number, (name, rules) in enumerate(steps):
+    gatherers = (*(name for name, _ in steps[1:]), "")
+    for (name, rules), gatherer in zip(steps, gatherers, strict=True):
         found.append(_role(f"system:aggregate-to-{name}", rules, name))
-        onwards = [after for after, _ in steps[number + 1 : number + 2]]
-        role = _role(name, [], *onwards)
+        role = _role(name, [], gatherer)
         role["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": _aggregated(name)}]}
         found.append(role | {"rules": gathered(role, found)})
     yield from found
@@ -108,7 +109,7 @@ def _viewing() -> list[Object]:
 
 def _editing() -> list[Object]:
     return [
-        _rule("", _THROUGH, _READ),
+        _rule("", _NOT_VIEWED, _READ),
         _rule("", ("serviceaccounts",), ("impersonate",)),
         _rule("", ("pods/eviction", "serviceaccounts/token"), ("create",)),
         *(_rule(group, resources, _WRITE) for group, resources in _together(_writable(), _WRITE_BESIDE)),
@@ -170,10 +171,10 @@ def _paths(paths: Sequence[str]) -> Object:
     return {"verbs": ["get"], "nonResourceURLs": list(paths)}
 
 
-def _role(name: str, rules: list[Object], *gatherers: str) -> Object:
-    """A cluster role, which the roles `gatherers` gather."""
+def _role(name: str, rules: list[Object], gatherer: str = "") -> Object:
+    """A cluster role, which the role `gatherer` gathers."""
     labels = {"kubernetes.io/bootstrapping": "rbac-defaults"}
-    for gatherer in gatherers:
+    if gatherer:
         labels |= _aggregated(gatherer)
     return {
         "apiVersion": f"{_RBAC}/v1",

@@ -191,7 +191,7 @@ class ApiServer:
         return self._handlers.answer(request, route, resource)
 
     def _found(self, route: Route) -> Resource:
-        """The resource of a route; a Status says that a known group lacks it, or in which version it is served.
+        """The resource of a route; a Status says that a known group lacks it, or which version has it.
 
         A bare page says so of all else.
         """
