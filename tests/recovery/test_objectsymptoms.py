@@ -62,10 +62,12 @@ def test_probes_that_time_out_tell_of_the_network_unless_the_workload_is_short_o
 ) -> None:
     (cart,) = CART.workloads.values()
     found = [Symptom(kind, cart.ref, NOW, Severity.HIGH, "") for kind in known]
-    heard = list(eventsymptoms.unanswered(CART, [_probe(message)], found, now=NOW))
+    heard = list(eventsymptoms.unanswered(CART, [_probe(message)], found, {}, now=NOW))
     assert [each.kind for each in heard] == kinds
     assert all(each.pods == ("a",) for each in heard)
-    assert not list(eventsymptoms.unanswered(CART, [_probe(message, pod="b")], found, now=NOW))
+    assert not list(eventsymptoms.unanswered(CART, [_probe(message, pod="b")], found, {}, now=NOW))
+    hot = {"cpu_limit_ratio": [made.sample("a", 0.85)]}
+    assert not list(eventsymptoms.unanswered(CART, [_probe(message)], found, hot, now=NOW))
 
 
 def test_a_container_that_is_started_anew_since_nobody_reaches_it_is_a_matter_of_the_network() -> None:

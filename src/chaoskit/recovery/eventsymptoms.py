@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery.podsymptoms import complaints
+from chaoskit.recovery.readings import View
 from chaoskit.recovery.starts import Start, starts_of
-from chaoskit.recovery.symptoms import Severity, Symptom
+from chaoskit.recovery.symptoms import Samples, Severity, Symptom
 from chaoskit.topology import Topology, Workload
 
 NEWS = timedelta(minutes=3)
@@ -25,6 +26,9 @@ OFTEN = 3
 
 STARVED = frozenset({"cpu-saturated", "memory-high", "memory-growth", "oom-killed"})
 """What makes an application too slow to answer its probes in time."""
+
+BUSY = 0.8
+"""So much of its CPU limit may do that as well, before it counts as saturated."""
 
 _TIMED_OUT = re.compile(r"deadline exceeded|i/o timeout")
 _PROBE = re.compile(r"^(Liveness|Readiness|Startup) probe failed: ?(.*)", re.DOTALL)
@@ -51,7 +55,12 @@ def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) ->
 
 
 def unanswered(
-    topology: Topology, events: Sequence[Object], found: Collection[Symptom], *, now: datetime
+    topology: Topology,
+    events: Sequence[Object],
+    found: Collection[Symptom],
+    samples: Samples,
+    *,
+    now: datetime,
 ) -> Iterator[Symptom]:
     """Workloads whose probes time out though nothing in `found` keeps them from answering: it is the network.
 
@@ -61,7 +70,8 @@ def unanswered(
     for workload in topology.workloads.values():
         ill = {each.pod for each in complaints(workload, now) if not each.watched}
         late = [each for each in events if _times_out(each, workload, ill) and now - _seen(each, now) <= NEWS]
-        if late and workload.ref not in starved:
+        cpu = View.of(workload, samples, {}, now).worst("cpu_limit_ratio")
+        if late and workload.ref not in starved and (cpu is None or cpu.value < BUSY):
             told = _probe_failed(workload, late, now)
             words = f"{told.evidence}; it lacks neither CPU nor memory"
             yield replace(told, kind="probe-timeout", evidence=words)
