@@ -70,6 +70,17 @@ def test_probes_that_time_out_tell_of_the_network_unless_the_workload_is_short_o
     assert not list(eventsymptoms.unanswered(CART, [_probe(message)], found, hot, now=NOW))
 
 
+@pytest.mark.parametrize(("known", "ended", "heard"), [("errors", 40, 1), ("errors", 900, 0), ("", 40, 0)])
+def test_a_pod_that_is_ready_again_counts_while_its_workload_is_still_hurt(
+    known: str, ended: float, heard: int
+) -> None:
+    last = {"terminated": {"exitCode": 0, "startedAt": ago(2000), "finishedAt": ago(ended)}}
+    seen = made.topology(made.pod("a", last=last, restarts=1, age=30), made.pod("b"))
+    (cart,) = seen.workloads.values()
+    found = [Symptom(known, cart.ref, NOW, Severity.HIGH, "")] if known else []
+    assert len(list(eventsymptoms.unanswered(seen, [_probe(LATE)], found, {}, now=NOW))) == heard
+
+
 def test_a_container_that_is_started_anew_since_nobody_reaches_it_is_a_matter_of_the_network() -> None:
     (cart,) = CART.workloads.values()
     seen = [

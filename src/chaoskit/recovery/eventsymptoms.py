@@ -27,6 +27,9 @@ OFTEN = 3
 STARVED = frozenset({"cpu-saturated", "memory-high", "memory-growth", "oom-killed"})
 """What makes an application too slow to answer its probes in time."""
 
+HURT = frozenset({"errors", "latency", "cut-off", "pool-errors", "pool-exhausted"})
+"""What shows that a workload is not well yet, though the kubelet has just started a container of it anew."""
+
 BUSY = 0.8
 """So much of its CPU limit may do that as well, before it counts as saturated."""
 
@@ -67,14 +70,23 @@ def unanswered(
     Containers that are started anew for it are no cause: the same network waits for them.
     """
     starved = {each.target for each in found if each.kind in STARVED}
+    hurt = {each.target for each in found if each.kind in HURT}
     for workload in topology.workloads.values():
         ill = {each.pod for each in complaints(workload, now) if not each.watched}
+        if workload.ref in hurt:
+            ill |= {pod["metadata"]["name"] for pod in workload.pods if _ended_lately(pod, now)}
         late = [each for each in events if _times_out(each, workload, ill) and now - _seen(each, now) <= NEWS]
         cpu = View.of(workload, samples, {}, now).worst("cpu_limit_ratio")
         if late and workload.ref not in starved and (cpu is None or cpu.value < BUSY):
             told = _probe_failed(workload, late, now)
             words = f"{told.evidence}; it lacks neither CPU nor memory"
             yield replace(told, kind="probe-timeout", evidence=words)
+
+
+def _ended_lately(pod: Object, now: datetime) -> bool:
+    ends = ((each.get("lastState") or {}).get("terminated") or {} for each in kube.container_statuses(pod))
+    times = (kube.time_of(end.get("finishedAt")) for end in ends)
+    return any(at is not None and now - at <= NEWS for at in times)
 
 
 def _times_out(event: Object, workload: Workload, ill: Collection[str]) -> bool:
