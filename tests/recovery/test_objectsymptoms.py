@@ -42,6 +42,7 @@ def test_a_probe_that_fails_again_and_again_is_told_with_what_it_says() -> None:
     assert "failed 20 times: HTTP 503" in found.evidence
 
 
+LOSING = {"edge_gap": [made.sample("a", 0.4, source="orders")]}
 LATE = 'Liveness probe failed: Get "http://10.0.0.1:80/": context deadline exceeded (Client.Timeout exceeded)'
 
 
@@ -57,17 +58,47 @@ LATE = 'Liveness probe failed: Get "http://10.0.0.1:80/": context deadline excee
         ("Liveness probe failed: HTTP probe failed with statuscode: 503", [], []),
     ],
 )
-def test_probes_that_time_out_tell_of_the_network_unless_the_workload_is_short_of_something(
+def test_probes_that_time_out_tell_of_the_network_when_answers_are_late_on_the_way_alone(
     message: str, known: list[str], kinds: list[str]
 ) -> None:
     (cart,) = CART.workloads.values()
     found = [Symptom(kind, cart.ref, NOW, Severity.HIGH, "") for kind in known]
-    heard = list(eventsymptoms.unanswered(CART, [_probe(message)], found, {}, now=NOW))
+    heard = list(eventsymptoms.unanswered(CART, [_probe(message)], found, LOSING, {}, now=NOW))
     assert [each.kind for each in heard] == kinds
     assert all(each.pods == ("a",) for each in heard)
-    assert not list(eventsymptoms.unanswered(CART, [_probe(message, pod="b")], found, {}, now=NOW))
-    hot = {"cpu_limit_ratio": [made.sample("a", 0.85)]}
-    assert not list(eventsymptoms.unanswered(CART, [_probe(message)], found, hot, now=NOW))
+    assert not list(eventsymptoms.unanswered(CART, [_probe(message, pod="b")], found, LOSING, {}, now=NOW))
+    hot = LOSING | {"cpu_limit_ratio": [made.sample("a", 0.85)]}
+    assert not list(eventsymptoms.unanswered(CART, [_probe(message)], found, hot, {}, now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("gap", "lately", "heard"),
+    [
+        pytest.param([0.4], [], 1, id="now"),
+        pytest.param([0.001], [0.001] * 40 + [0.4] * 4 + [0.001] * 4, 1, id="a minute ago"),
+        pytest.param([0.001], [0.001] * 20 + [0.4] * 4 + [0.001] * 16, 0, id="four minutes ago"),
+        pytest.param([], [], 0, id="it answers nobody: an application that hangs"),
+    ],
+)
+def test_answers_that_are_late_on_the_way_tell_the_network_from_an_application_that_hangs(
+    gap: list[float], lately: list[float], heard: int
+) -> None:
+    samples = {"edge_gap": [made.sample("a", value, source="orders") for value in gap]}
+    ranges = {"edge_gap": [made.series("a", lately, source="orders")]} if lately else {}
+    found = list(eventsymptoms.unanswered(CART, [_probe(LATE)], (), samples, ranges, now=NOW))
+    assert len(found) == heard
+
+
+@pytest.mark.parametrize(
+    ("started", "heard"),
+    [pytest.param(900, 0, id="before"), pytest.param(60, 1, id="amid"), pytest.param(2, 0, id="after")],
+)
+def test_a_new_process_that_answers_no_probe_either_is_not_what_hangs(started: float, heard: int) -> None:
+    waits = {"waiting": {"reason": "CrashLoopBackOff"}}
+    last = {"terminated": {"exitCode": 0, "startedAt": ago(started), "finishedAt": ago(1)}}
+    pod = made.pod("a", ready=False, unready_for=200, age=900, restarts=1, state=waits, last=last)
+    found = list(eventsymptoms.unanswered(made.topology(pod), [_probe(LATE)], (), {}, {}, now=NOW))
+    assert len(found) == heard
 
 
 @pytest.mark.parametrize(("known", "ended", "heard"), [("errors", 40, 1), ("errors", 900, 0), ("", 40, 0)])
@@ -78,7 +109,7 @@ def test_a_pod_that_is_ready_again_counts_while_its_workload_is_still_hurt(
     seen = made.topology(made.pod("a", last=last, restarts=1, age=30), made.pod("b"))
     (cart,) = seen.workloads.values()
     found = [Symptom(known, cart.ref, NOW, Severity.HIGH, "")] if known else []
-    assert len(list(eventsymptoms.unanswered(seen, [_probe(LATE)], found, {}, now=NOW))) == heard
+    assert len(list(eventsymptoms.unanswered(seen, [_probe(LATE)], found, LOSING, {}, now=NOW))) == heard
 
 
 def test_a_container_that_is_started_anew_since_nobody_reaches_it_is_a_matter_of_the_network() -> None:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from operator import gt
 
@@ -109,6 +109,18 @@ def begins_to_lose_time(view: View) -> bool:
     return any(
         gap.counts(gap.reading.value) and not gap.reading.lasts(gap.counts, view.now) for gap in _gaps(view)
     )
+
+
+def losing_time(
+    topology: Topology, samples: Samples, ranges: Ranges, *, within: timedelta, now: datetime
+) -> frozenset[ObjectRef]:
+    """Both ends of the edges on which time was lost at any moment of the last `within`.
+
+    Only answers count, so it tells a bad network from an application that hangs: that one answers nobody.
+    """
+    views = (View.of(workload, samples, ranges, now) for workload in topology.workloads.values())
+    lost = (gap for view in views for gap in _gaps(view) if gap.reading.any_since(gap.counts, now - within))
+    return frozenset(end for gap in lost for end in _ends(gap, topology))
 
 
 def _ends(gap: _Gap, topology: Topology) -> tuple[ObjectRef, ...]:

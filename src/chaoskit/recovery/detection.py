@@ -216,5 +216,8 @@ def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
         *databasesymptoms.detect(whole, seen.samples, now=at),
     )
     if not seen.blind:  # without signals nobody knows what an application is short of
-        found = (*found, *eventsymptoms.unanswered(whole, seen.warnings, found, seen.samples, now=at))
+        found = (
+            *found,
+            *eventsymptoms.unanswered(whole, seen.warnings, found, seen.samples, seen.ranges, now=at),
+        )
     return (*found, *networksymptoms.detect(whole, seen.policies, found, now=at))

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
+from chaoskit.recovery import callsymptoms
 from chaoskit.recovery.podsymptoms import complaints
 from chaoskit.recovery.readings import View
 from chaoskit.recovery.starts import Start, starts_of
-from chaoskit.recovery.symptoms import Samples, Severity, Symptom
+from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom
 from chaoskit.topology import Topology, Workload
 
 NEWS = timedelta(minutes=3)
@@ -62,13 +63,16 @@ def unanswered(
     events: Sequence[Object],
     found: Collection[Symptom],
     samples: Samples,
+    ranges: Ranges,
     *,
     now: datetime,
 ) -> Iterator[Symptom]:
     """Workloads whose probes time out though nothing in `found` keeps them from answering: it is the network.
 
-    Containers that are started anew for it are no cause: the same network waits for them.
+    Probes alone do not tell it from an application that hangs. That one answers nobody, so that no time is
+    lost on the way to it, and it answers again once it was started anew, into the same network.
     """
+    losing = callsymptoms.losing_time(topology, samples, ranges, within=NEWS, now=now)
     starved = {each.target for each in found if each.kind in STARVED}
     hurt = {each.target for each in found if each.kind in HURT}
     for workload in topology.workloads.values():
@@ -77,10 +81,25 @@ def unanswered(
             ill |= {pod["metadata"]["name"] for pod in workload.pods if _ended_lately(pod, now)}
         late = [each for each in events if _times_out(each, workload, ill) and now - _seen(each, now) <= NEWS]
         cpu = View.of(workload, samples, {}, now).worst("cpu_limit_ratio")
-        if late and workload.ref not in starved and (cpu is None or cpu.value < BUSY):
+        well = workload.ref not in starved and (cpu is None or cpu.value < BUSY)
+        pods = {pod["metadata"]["name"]: pod for pod in workload.pods}
+        if workload.ref not in losing:
+            late = [each for each in late if _started_amid(each, pods[_subject(each)], now)]
+        if well and late:
             told = _probe_failed(workload, late, now)
             words = f"{told.evidence}; it lacks neither CPU nor memory"
             yield replace(told, kind="probe-timeout", evidence=words)
+
+
+def _started_amid(event: Object, pod: Object, now: datetime) -> bool:
+    """Whether a container was started anew since a probe failed first, and it has failed again since."""
+    runs = (
+        run
+        for status in kube.container_statuses(pod)
+        for run in (*(status.get("state") or {}).values(), *(status.get("lastState") or {}).values())
+    )
+    starts = (kube.time_of(run.get("startedAt")) for run in runs)
+    return any(at is not None and _began(event, now) < at < _seen(event, now) for at in starts)
 
 
 def _ended_lately(pod: Object, now: datetime) -> bool:

@@ -46,6 +46,13 @@ class Reading:
         """Whether it is broken, and has been for more than a moment as far as can be seen."""
         return broken(self.value) and (self.series is None or now - self.since(broken) >= LASTING)
 
+    def any_since(self, broken: Callable[[float], bool], start: datetime) -> bool:
+        """Whether it is broken, or was at some moment from `start` on as far as can be seen."""
+        if broken(self.value) or self.series is None:
+            return broken(self.value)
+        passed = (start - self.series.start).total_seconds() / self.series.step
+        return any(broken(value) for value in self.series.values[max(0, math.ceil(passed)) :])
+
     def since(self, broken: Callable[[float], bool]) -> datetime:
         """When the stretch of broken values that reaches the present began."""
         if self.series is None:
