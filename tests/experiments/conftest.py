@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,22 @@ class Until:
         if getattr(event, "name", "") == self.name and not self.done:
             self.done = True
             self.act()
+
+
+def side_by_side(work: Callable[[str], None], names: Iterable[str]) -> None:
+    """The work about each name, all at once: what waits for a cluster does not compute.
+
+    Raises:
+        BaseExceptionGroup: what failed, each with its name as a note.
+    """
+    asked = tuple(names)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        futures = {name: pool.submit(work, name) for name in asked}
+    failed = {name: error for name, each in futures.items() if (error := each.exception()) is not None}
+    for name, error in failed.items():
+        error.add_note(f"about {name}")
+    if failed:
+        raise BaseExceptionGroup("side by side", list(failed.values()))
 
 
 def stopping(stop: threading.Event, name: str) -> Until:

@@ -36,7 +36,7 @@ NODE_DOWN = "kubelet-service-kill"
 
 
 def lasting(
-    world: World, namespace: str, kind: str, duration: str = "60s", pods: int = 1, **parameters: Any
+    world: World, namespace: str, kind: str, duration: str = "20s", pods: int = 1, **parameters: Any
 ) -> Trial:
     """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
     furnish(world, namespace)

@@ -11,7 +11,7 @@ from math import nan
 from typing import Any, cast
 
 import pytest
-from tests.experiments.conftest import Until, World
+from tests.experiments.conftest import Until, World, side_by_side
 from tests.experiments.directly import (
     FAULTS,
     LASTING,
@@ -26,6 +26,7 @@ from tests.experiments.directly import (
     unprotected,
     whole_again,
 )
+from tests.experiments.test_killed_runs import Killed, killed
 from tests.servers import until
 
 from chaoskit import kube
@@ -45,6 +46,9 @@ from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
 from chaoskit.reports.conditions import seconds_broken
+
+ON_NODES = tuple(kind for kind in LASTING if kind.startswith("node-"))
+IN_NAMESPACES = tuple(kind for kind in LASTING if kind not in ON_NODES)
 
 
 @pytest.fixture(autouse=True)
@@ -72,25 +76,24 @@ def test_a_fault_is_felt_and_leaves_nothing(world: World, kind: str) -> None:
     assert whole_again(world, namespace) == before
 
 
-@pytest.mark.parametrize("kind", LASTING)
+@pytest.mark.parametrize("kinds", [*((kind,) for kind in ON_NODES), IN_NAMESPACES], ids=", ".join)
 @pytest.mark.parametrize("step", ["undo written", "begun", "injected", "undo"])
-def test_after_a_kill_at_any_step_a_rescue_puts_everything_back(world: World, kind: str, step: str) -> None:
-    class Killed(BaseException):
-        pass
+def test_after_a_kill_at_any_step_a_rescue_puts_everything_back(
+    world: World, kinds: tuple[str, ...], step: str
+) -> None:
+    def die(kind: str) -> None:
+        namespace = f"killed-{kind}-{step.replace(' ', '-')}"
+        furnish(world, namespace)
+        before = dump(world, namespace)
+        listen = Until(kind if step == "begun" else step, killed)
+        with pytest.raises(Killed):
+            world.run(given(world, namespace, kind), listen=listen)
+        assert len(accounts(world.cluster, namespace)) == 1
+        (done,) = rescue(world.cluster, world.clock, namespace=namespace)
+        assert done.undo.left == ()
+        assert whole_again(world, namespace) == before
 
-    def killed() -> None:
-        raise Killed
-
-    namespace = f"killed-{kind}-{step.replace(' ', '-')}"
-    furnish(world, namespace)
-    before = dump(world, namespace)
-    listen = Until(kind if step == "begun" else step, killed)
-    with pytest.raises(Killed):
-        world.run(given(world, namespace, kind), listen=listen)
-    assert len(accounts(world.cluster, namespace)) == 1
-    (done,) = rescue(world.cluster, world.clock, namespace=namespace)
-    assert done.undo.left == ()
-    assert whole_again(world, namespace) == before
+    side_by_side(die, kinds)
 
 
 def until_allowed(world: World, *budgets: ObjectRef) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.experiments.conftest import Until, World
+from tests.experiments.conftest import Until, World, side_by_side
 from tests.experiments.directly import dump
 from tests.experiments.lasting import IN_PODS, lasting
 from tests.experiments.test_killed_runs import Killed, killed, rescued, take_litmus_away
@@ -14,44 +14,46 @@ from chaoskit import kube
 from chaoskit.acts.leftovers import injected
 
 
-@pytest.mark.parametrize("kind", IN_PODS)
 @pytest.mark.parametrize("step", ["begun", "undo"])
-def test_after_a_kill_of_a_fault_in_pods_a_rescue_leaves_none_in_them(
-    world: World, kind: str, step: str
-) -> None:
-    namespace = f"in-pods-{kind}-{step.replace(' ', '-')}"
-    trial = lasting(world, namespace, kind, duration="10s")
-    before = dump(world, namespace)
-    with pytest.raises(Killed):
-        world.run(trial, listen=Until(kind if step == "begun" else step, killed))
-    rescued(world, namespace, before)
-    assert world.disturbed(namespace) == {}
+def test_after_a_kill_of_a_fault_in_pods_a_rescue_leaves_none_in_them(world: World, step: str) -> None:
+    def die(kind: str) -> None:
+        namespace = f"in-pods-{kind}-{step}"
+        trial = lasting(world, namespace, kind, duration="10s")
+        before = dump(world, namespace)
+        with pytest.raises(Killed):
+            world.run(trial, listen=Until(kind if step == "begun" else step, killed))
+        rescued(world, namespace, before)
+        assert world.disturbed(namespace) == {}
+
+    side_by_side(die, IN_PODS)
 
 
-@pytest.mark.parametrize("kind", IN_PODS)
 @pytest.mark.parametrize("alive", [True, False])
 def test_after_a_kill_while_it_is_in_a_pod_it_is_taken_out_with_litmus_or_without(
-    world: World, kind: str, monkeypatch: pytest.MonkeyPatch, *, alive: bool
+    world: World, monkeypatch: pytest.MonkeyPatch, *, alive: bool
 ) -> None:
     """A helper that lives takes it back when it is told to; one that dies leaves it in the pod."""
     assert world.simulated is not None
-    knobs = world.simulated.knobs
-    namespace = f"in-pods-{kind}-{'felt' if alive else 'alone'}"
-    trial = lasting(world, namespace, kind, duration="5m")
-    before = dump(world, namespace)
+    monkeypatch.setattr(world.simulated.knobs, "sloppy_abort", not alive)
 
-    def felt() -> None:
-        until_felt(world, namespace)
-        if not alive:
-            monkeypatch.setattr(knobs, "sloppy_abort", True)
-            take_litmus_away(world, trial)
-        raise Killed
+    def die(kind: str) -> None:
+        namespace = f"in-pods-{kind}-{'felt' if alive else 'alone'}"
+        trial = lasting(world, namespace, kind, duration="5m")
+        before = dump(world, namespace)
 
-    with pytest.raises(Killed):
-        world.run(trial, listen=Until(kind, felt))
-    assert in_or_beside(world, namespace)
-    rescued(world, namespace, before)
-    assert not in_or_beside(world, namespace)
+        def felt() -> None:
+            until_felt(world, namespace)
+            if not alive:
+                take_litmus_away(world, trial)
+            raise Killed
+
+        with pytest.raises(Killed):
+            world.run(trial, listen=Until(kind, felt))
+        assert in_or_beside(world, namespace)
+        rescued(world, namespace, before)
+        assert not in_or_beside(world, namespace)
+
+    side_by_side(die, IN_PODS)
 
 
 @pytest.mark.parametrize("kind", ["pod-cpu-hog-exec", "pod-fio-stress"])

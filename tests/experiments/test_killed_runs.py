@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.experiments.conftest import Until, World
+from tests.experiments.conftest import Until, World, side_by_side
 from tests.experiments.directly import dump, twin, whole_again
 from tests.experiments.lasting import LASTING, NODE_DOWN, lasting
 
@@ -69,18 +69,20 @@ def furnished(world: World, namespace: str, **trial: Any) -> Trial:
     return Trial("test.yaml", engine=engine(namespace), beside=manifests("pod-delete", namespace))
 
 
-@pytest.mark.parametrize("step", ["undo written", "injected", "litmus", "undo"])
-def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World, step: str) -> None:
-    namespace = f"killed-at-{step.replace(' ', '-')}"
-    trial = furnished(world, namespace)
-    with pytest.raises(Killed):
-        world.run(trial, listen=Until(step, killed), preflight=False)
-    assert len(accounts(world.cluster, namespace)) == 1
-    done = rescue(world.cluster, world.clock, namespace=namespace)
-    assert [each.undo.left for each in done] == [()]
-    assert accounts(world.cluster, namespace) == ()
-    assert world.ours(namespace) == []
-    assert world.at_work(namespace) == []
+def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World) -> None:
+    def die(step: str) -> None:
+        namespace = f"killed-at-{step.replace(' ', '-')}"
+        trial = furnished(world, namespace)
+        with pytest.raises(Killed):
+            world.run(trial, listen=Until(step, killed), preflight=False)
+        assert len(accounts(world.cluster, namespace)) == 1
+        done = rescue(world.cluster, world.clock, namespace=namespace)
+        assert [each.undo.left for each in done] == [()]
+        assert accounts(world.cluster, namespace) == ()
+        assert world.ours(namespace) == []
+        assert world.at_work(namespace) == []
+
+    side_by_side(die, ("undo written", "injected", "litmus", "undo"))
 
 
 class Dying:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from tests.experiments.conftest import RECORDINGS, Until, World, stopping
+from tests.experiments.conftest import RECORDINGS, Until, World, side_by_side, stopping
 
 from chaoskit import kube
 from chaoskit.clock import Stop
@@ -58,16 +58,18 @@ def lasting(given: Trial) -> Trial:
     return replace(given, engine=engine)
 
 
-@pytest.mark.parametrize("name", PASSES)
-def test_a_fault_that_was_survived_passes_and_leaves_nothing(world: World, name: str) -> None:
-    made = prepared(world, name)
-    record = world.run(made)
-    assert record.outcome.exit_code == 0, record.reason
-    assert record.undo.state == "confirmed"
-    assert record.injected_at is not None
-    assert world.ours(made.namespace) == []
-    assert world.at_work(made.namespace) == []
-    assert world.engine(made.namespace)["status"]["engineStatus"] == "completed"
+def test_a_fault_that_was_survived_passes_and_leaves_nothing(world: World) -> None:
+    def passes(name: str) -> None:
+        made = prepared(world, name)
+        record = world.run(made)
+        assert record.outcome.exit_code == 0, record.reason
+        assert record.undo.state == "confirmed"
+        assert record.injected_at is not None
+        assert world.ours(made.namespace) == []
+        assert world.at_work(made.namespace) == []
+        assert world.engine(made.namespace)["status"]["engineStatus"] == "completed"
+
+    side_by_side(passes, PASSES)
 
 
 def test_a_probe_that_fails_after_the_fault_is_a_weakness(world: World) -> None:
