@@ -257,6 +257,12 @@ def test_what_is_made_if_fresh_is_made_of_no_remembered_list() -> None:
         assert len(looked_at(each, "shop").workloads) == 2
 
 
+def test_who_asks_for_it_fresh_is_kept_apart_from_a_crowd_no_longer_than_others_on_a_fast_clock() -> None:
+    shared = SharedCluster(Slow(), Ages(lists=0.01, apart=0.0015)).fresh()
+    assert isinstance(shared, SharedCluster)
+    assert shared._ages == Ages(lists=0.0, apart=0.0015)
+
+
 def test_the_guards_of_those_who_begin_together_look_at_one_topology() -> None:
     cluster = Slow(deployment())
     shared = SharedCluster(cluster, Ages())

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.acts.fake import FakeCluster
 from tests.experiments.made import deployment, pod, replica_set, topology
 
+from chaoskit.cli.plan import show
 from chaoskit.clock import ManualClock
-from chaoskit.experiments import plan
+from chaoskit.experiments import Plan, plan
 from chaoskit.experiments.impact import After, afterwards, checks
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.targets import of_experiment
@@ -68,11 +71,12 @@ def reading(name: str, pods: str, **container: Any) -> tuple[Object, ...]:
     return (body, owner, *(pod(f"{name}-1-{each}", app=name, owner=f"{name}-1") for each in pods))
 
 
-@pytest.mark.parametrize(("restart", "hit"), [(True, 3), (False, 2)])
-def test_whoever_reads_a_setting_counts_beside_the_targets(hit: int, *, restart: bool) -> None:
+def mutation(*more: Object, restart: bool, **spec: Any) -> Plan:
+    """Of one pod of web; two of api, which is no target, read the setting."""
     cluster = FakeCluster(
         *reading("web", "a"),
         *reading("api", "ab", envFrom=[{"configMapRef": {"name": "settings"}}]),
+        *more,
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -84,12 +88,47 @@ def test_whoever_reads_a_setting_counts_beside_the_targets(hit: int, *, restart:
     spec = {
         "fault": {"kind": "config-mutation", "parameters": parameters},
         "targets": {"workloads": ["web"]},
-        "blastRadius": {"maxPods": hit - 1},
+        **spec,
     }
     made = {"metadata": {"name": "x", "namespace": "lab"}, "spec": spec}
-    found = plan(Trial("t.yaml", experiment=Experiment.model_validate(made)), cluster, clock=ManualClock())
+    return plan(Trial("t.yaml", experiment=Experiment.model_validate(made)), cluster, clock=ManualClock())
+
+
+@pytest.mark.parametrize(("restart", "hit"), [(True, 3), (False, 2)])
+def test_whoever_reads_a_setting_counts_beside_the_targets(hit: int, *, restart: bool) -> None:
+    found = mutation(restart=restart, blastRadius={"maxPods": hit - 1})
     assert (found.selection.hit, found.selection.total) == (hit, 3)
     assert [check.name for check in found.checks if check.state == "refused"] == ["blast radius"]
     assert "deployment/api is no target and feels config-mutation too: its 2 pods are counted" in [
         check.words for check in found.checks if check.state == "warning"
+    ]
+
+
+def test_whoever_reads_a_setting_is_worked_on_by_nobody_else_meanwhile() -> None:
+    assert {"deployment/web", "deployment/api", "configmap/settings"} <= set(
+        map(str, mutation(restart=False).touched)
+    )
+
+
+def test_pods_at_their_end_are_not_counted_as_hit() -> None:
+    evicted = [pod(f"api-1-{each}", app="api", owner="api-1") for each in "xyz"]
+    for each in evicted:
+        each["status"] = {"phase": "Failed", "reason": "Evicted"}
+    found = mutation(*evicted, restart=True)
+    assert (found.selection.hit, found.selection.total) == (3, 3)
+    assert any(
+        "api is no target" in check.words and "its 2 pods are counted" in check.words
+        for check in found.checks
+    )
+
+
+@pytest.mark.parametrize(("restart", "own"), [(True, 1), (False, 0)])
+def test_a_plan_names_whom_a_setting_hits_by_workload(own: int, *, restart: bool) -> None:
+    shown = io.StringIO()
+    show(Console(file=shown, width=120), [mutation(restart=restart)], "")
+    lines = [line.split() for line in shown.getvalue().splitlines() if " pods of " in line]
+    hits = [" ".join(words) for words in lines if words[0] == "config-mutation"]
+    assert hits == [
+        f"config-mutation {own} of 1 pods of deployment/web",
+        "config-mutation 2 of 2 pods of deployment/api",
     ]

@@ -114,17 +114,18 @@ def test_a_verdict_is_read_when_the_result_settles_long_before_the_engine_comple
         ("pod-delete-pass", {}, 10.5, 25.6),
         ("pod-delete-probe-fails", {"pod-delete": 15.0}, 16.5, 31.5),
         ("two-experiments", {"pod-delete": 15.0}, 11.8, 65.1),
-        ("abort-midway", {"pod-delete": 30.0}, 11.1, 23.2),
+        ("abort-midway", {"pod-delete": 30.0}, 11.1, 11.1),
+        ("delete-midway-operator-busy", {"pod-delete": 60.0}, 10.9, 31.0),
     ],
 )
 def test_a_fault_is_over_with_its_time_long_before_its_verdict_settles(
     name: str, strikes: dict[str, float], begun: float, over: float
 ) -> None:
-    _, observed, settled = replay(name)
+    _, observed, _ = replay(name)
     assert min(at for (told, _), at in observed.moments.items() if told == "first") == pytest.approx(
         begun, abs=0.1
     )
-    assert terminal.over(observed, settled, strikes) == pytest.approx(over, abs=0.1)
+    assert terminal.over(observed, strikes) == pytest.approx(over, abs=0.1)
 
 
 def test_the_result_of_the_run_before_is_never_read() -> None:

@@ -215,6 +215,67 @@ def test_the_time_to_recover_counts_from_the_end_of_the_fault_not_from_its_verdi
     assert 2 <= (seconds_to_recover(record.document()) or 0.0) < 7
 
 
+class Aborting(Steady):
+    """The same, and the run ends as soon as it is broken."""
+
+    __slots__ = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return tuple(each.model_copy(update={"abort": True}) for each in super().conditions)
+
+
+def of_hog(make: Callable[[], Object]) -> Callable[[], Object]:
+    return lambda: json.loads(json.dumps(make()).replace("pod-delete", "pod-cpu-hog"))
+
+
+def marked(word: str) -> Callable[[], Object]:
+    body = of_hog(result("Awaited"))()
+    body["metadata"]["annotations"] = {"pod/web-1-a": word}
+    return lambda: body
+
+
+def experiment_pod(**meta: str) -> Callable[[], Object]:
+    body = made.pod("pod-cpu-hog-x", owner="", chaosUID=made.UID)
+    body["metadata"].update(meta)
+    return lambda: body
+
+
+STOPPED_HOG = (
+    (1.0, engine("initialized")),
+    (1.0, experiment_pod()),
+    (10.0, marked("injected")),
+    (10.0, of_hog(injected)),
+    (14.0, experiment_pod(deletionTimestamp="2026-01-01T00:00:00Z")),
+    (17.0, marked("reverted")),
+    (18.0, of_hog(result("Stopped"))),
+    (30.0, engine("stopped", "stop")),
+)
+
+
+@pytest.mark.parametrize(
+    ("without", "least", "most"),
+    [((), 17, 19), ((17.0, 18.0), 30, 40), ((14.0, 17.0, 18.0), 30, 40)],
+    ids=["reverted", "never-told", "operator-busy"],
+)
+def test_a_fault_that_is_aborted_is_over_when_litmus_took_it_back_or_else_with_the_undo(
+    without: tuple[float, ...], least: float, most: float
+) -> None:
+    clock = ManualClock()
+    begin = clock.now()
+    cluster = Scripted(clock, *(each for each in STOPPED_HOG if each[0] not in without))
+    spec = {**(trial().engine or {})["spec"], "experiments": [{"name": "pod-cpu-hog"}]}
+    own = Aborting("t.yaml", engine={**(trial().engine or {}), "spec": spec})
+    site = Site(clock, 12, 21)
+    record = run(
+        own, cluster=cluster, clock=clock, governor=Governor(cluster, clock), http=site, preflight=False
+    )
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert record.injected_until is not None
+    assert least <= (record.injected_until - begin).total_seconds() <= most
+    assert ((seconds_to_recover(record.document()) or 0.0) > 2) is (most < 20)
+
+
 def test_the_ledger_is_written_before_the_engine() -> None:
     _, cluster, _ = ran(*COURSE)
     wrote = [each for each in cluster.wrote if "lease" in each or "create" in each]

@@ -163,26 +163,53 @@ HOG = (
 
 
 def test_a_fault_is_over_when_litmus_reverted_it_not_when_its_verdict_settles() -> None:
-    assert terminal.over(course(*HOG), 51.2, {}) == 41.2
+    assert terminal.over(course(*HOG), {}) == 41.2
 
 
 def test_pods_one_after_the_other_are_over_with_the_last() -> None:
     later = ((46.0, marked(a="reverted", b="injected")), (66.0, marked(a="reverted", b="reverted")))
     known = course(*HOG[:3], *((at, "ChaosResult", body) for at, body in later))
-    assert terminal.over(known, 80.0, {}) == 66.0
+    assert terminal.over(known, {}) == 66.0
 
 
-def test_a_mark_that_was_never_taken_back_leaves_it_to_the_checks_afterwards_and_then_to_now() -> None:
+def test_a_mark_that_was_never_taken_back_leaves_it_to_the_checks_afterwards_or_to_the_undo() -> None:
     left = course(*HOG[:2], (30.0, "ChaosResult", marked(a="injected", b="reverted")))
-    assert terminal.over(left, 80.0, {}) == 80.0
+    assert terminal.over(left, {}) is None
     told = seen(left, "Event", "ADDED", event("PostChaosCheck"), 45.1)
-    assert terminal.over(told, 80.0, {}) == 45.1
+    assert terminal.over(told, {}) == 45.1
 
 
 def test_what_strikes_is_over_with_its_time_however_long_litmus_waits_for_whole_targets() -> None:
     again = {**event("ChaosInject"), "count": 2}
     kills = course((18.3, *INJECTED), (37.2, "Event", again), (60.0, "Event", event("PostChaosCheck")))
-    assert terminal.over(kills, 66.0, {"pod-delete": 20.0}) == 38.3
-    assert terminal.over(kills, 66.0, {"pod-delete": 15.0}) == 37.2
-    assert terminal.over(kills, 66.0, {"pod-delete": 90.0}) == 60.0
-    assert terminal.over(course((18.3, *INJECTED)), 23.0, {"pod-delete": 20.0}) == 23.0
+    assert terminal.over(kills, {"pod-delete": 20.0}) == 38.3
+    assert terminal.over(kills, {"pod-delete": 15.0}) == 37.2
+    assert terminal.over(kills, {"pod-delete": 90.0}) == 60.0
+    assert terminal.over(course((18.3, *INJECTED)), {"pod-delete": 20.0}) is None
+
+
+def test_a_fault_that_was_stopped_is_over_when_it_is_taken_back_before_its_verdict_or_after_it() -> None:
+    reverted, stopped = marked(a="reverted"), result("Stopped")
+    assert terminal.over(course(*HOG[:2], (31.9, "ChaosResult", reverted)), {}) == 31.9
+    assert (
+        terminal.over(course(*HOG[:2], (31.9, "ChaosResult", reverted), (33.2, "ChaosResult", stopped)), {})
+        == 31.9
+    )
+    early = course(*HOG[:2], (33.2, "ChaosResult", marked("Stopped", a="injected")))
+    assert terminal.over(early, {}) is None
+    assert (
+        terminal.over(seen(early, "ChaosResult", "MODIFIED", marked("Stopped", a="reverted"), 34.0), {})
+        == 34.0
+    )
+
+
+def test_a_mark_that_is_only_in_the_history_any_more_was_not_taken_back() -> None:
+    history = {"targets": [{"name": "a", "kind": "pod", "chaosStatus": "injected"}]}
+    died = course(*HOG[:2], (35.0, "ChaosResult", result("Stopped", history=history)))
+    assert terminal.over(died, {}) is None
+
+
+def test_what_is_stopped_strikes_no_more_after_its_last_strike() -> None:
+    again = {**event("ChaosInject"), "count": 2}
+    kills = course((10.9, *INJECTED), (31.0, "Event", again), (31.8, "ChaosResult", result("Stopped")))
+    assert terminal.over(kills, {"pod-delete": 60.0}) == 31.0

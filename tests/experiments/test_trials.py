@@ -8,7 +8,7 @@ from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput
 from chaoskit.experiments import load
 from chaoskit.experiments.direct.faults import EVERY
-from chaoskit.experiments.trials import Trial, trials
+from chaoskit.experiments.trials import Trial, fault_seconds, trials
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "experiments"
 
@@ -234,3 +234,19 @@ def test_a_document_of_another_kind_or_version_says_which_it_is(
         trials(parse(NATIVE.replace(old, new)))
     (problem,) = caught.value.problems
     assert (problem.field, problem.found) == (field, found)
+
+
+@pytest.mark.parametrize(
+    ("fault", "env", "seconds"),
+    [
+        ("pod-cpu-hog", {"TOTAL_CHAOS_DURATION": "15"}, 15),
+        ("pod-cpu-hog", {"TOTAL_CHAOS_DURATION": "15", "SEQUENCE": "serial"}, 45),
+        ("pod-delete", {"TOTAL_CHAOS_DURATION": "60", "SEQUENCE": "serial", "CHAOS_INTERVAL": "5"}, 60),
+        ("pod-delete", {"TOTAL_CHAOS_DURATION": "15", "SEQUENCE": "serial", "CHAOS_INTERVAL": "10"}, 30),
+        ("pod-delete", {"TOTAL_CHAOS_DURATION": "15", "SEQUENCE": "parallel", "CHAOS_INTERVAL": "10"}, 15),
+    ],
+)
+def test_one_pod_after_the_other_each_has_its_duration_but_pods_are_deleted_in_rounds_of_all(
+    fault: str, env: dict[str, str], seconds: float
+) -> None:
+    assert fault_seconds(fault, env, 3) == seconds

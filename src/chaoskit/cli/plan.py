@@ -118,9 +118,8 @@ def show(
         out.print(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
-                out.print(f"  {fault:<22} {_who(selection)}")
-                for words in _leaving(selection):
-                    out.print(f"  leaving{' ' * 16}{words}")
+                for label, words in _hit(fault, selection):
+                    out.print(f"  {label:<22} {words}")
         for check in each.checks:
             out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
             if check.mend:
@@ -158,11 +157,14 @@ def _who(selection: Selection) -> str:
     return f"{how}: {', '.join(names)}"
 
 
-def _leaving(selection: Selection) -> Iterator[str]:
-    """Who leaves the nodes, and how many of its pods: one line for each owner."""
-    for each in selection.hits if selection.nodes else ():
+def _hit(fault: str, selection: Selection) -> Iterator[tuple[str, str]]:
+    """Who is hit, under the fault's name; how many pods of each owner where no names of pods say it."""
+    if not selection.counted:
+        yield fault, _who(selection)
+    label = fault if selection.counted else "leaving"
+    for each in selection.hits if selection.counted or selection.nodes else ():
         if each.target is not None:
-            yield f"{each.number} of {each.total} {each.whose}"
+            yield label, f"{each.number} of {each.total} {each.whose}"
 
 
 def _title(plan: Plan) -> str:

@@ -35,6 +35,11 @@ class Course:
         """Whether an injection was announced or seen on a target: what breaks now breaks under the fault."""
         return self.injected_at is not None or (self.evidence is not None and self.evidence.affected)
 
+    def over(self, at: datetime | None) -> None:
+        """The fault, where there was one, was over then, if not before; None: that is not known yet."""
+        if self.injected_at is not None and self.injected_until is None:
+            self.injected_until = at
+
 
 def recorded(
     journal: Journal, trial: Trial, course: Course, seen: list[Observation], judged: Judged, cluster: str

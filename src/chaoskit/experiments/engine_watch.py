@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime, timedelta
 
 from chaoskit import kube
@@ -31,6 +31,8 @@ COMPLETES = 90.0
 """Seconds that Litmus may take to end an engine by itself once every result has settled."""
 LONGEST = 10.0
 """Seconds in which logs are read at the end: the undo comes after it."""
+ANSWERS = 3.0
+"""Seconds in which an operator that is there and free begins to end the pods of an engine that it stops."""
 CLEARS = 60.0
 """Seconds in which an ended engine goes away to make room for one of its name."""
 
@@ -39,6 +41,8 @@ STRIKES = frozenset({"pod-delete", "container-kill"})
 
 Meanwhile = Callable[[], None]
 """Called at least once a tick while an engine is made or watched; what it raises is the end of that."""
+Looking = Callable[[], AbstractContextManager[None]]
+"""Inside, the steady state is looked at beside whatever is done."""
 
 
 def make(
@@ -169,10 +173,11 @@ class EngineWatch:
         self._watching = watching
         course.evidence = self.evidence
 
-    def ending(self, timeout: float, meanwhile: Meanwhile) -> Ending:
+    def ending(self, timeout: float, meanwhile: Meanwhile, looking: Looking = nullcontext) -> Ending:
         """How the engine's run ended by itself; the logs so far are kept, or being read, whatever ended it.
 
-        What ends the watch before that tells the engine to stop at once; logs are read while it does.
+        What ends the watch before that tells the engine to stop at once; logs are read while it does, and
+        what Litmus tells of the end of its faults is known. Whoever is `looking` sees what comes of it.
 
         Raises:
             TimedOut: `timeout` seconds are over.
@@ -183,9 +188,8 @@ class EngineWatch:
         except TakenOver:
             raise
         except ChaoskitError:
-            self._stop()
-            self.evidence.everything(self.seen.pods.values())
-            self._kept()
+            with looking():
+                self._stopped()
             raise
         self.evidence.everything(self.seen.pods.values())
         if ending.how == "settled":
@@ -209,14 +213,16 @@ class EngineWatch:
         self._kept(meanwhile)
 
     @property
-    def fault_over(self) -> datetime:
-        """When the last of its faults was over, as far as Litmus told: now where it did not."""
-        now, selections, env = self._clock.monotonic(), self._plan.selections, self._plan.env
+    def fault_over(self) -> datetime | None:
+        """When the last of its faults was over; None while Litmus has not told it."""
+        selections, env = self._plan.selections, self._plan.env
         strikes = {
             each: fault_seconds(each, env.get(each, {}), selections[each].hit)
             for each in STRIKES & selections.keys()
         }
-        return self._clock.now() - timedelta(seconds=now - terminal.over(self.seen, now, strikes))
+        over = terminal.over(self.seen, strikes)
+        ago = self._clock.monotonic() - over if over is not None else None
+        return None if ago is None else self._clock.now() - timedelta(seconds=ago)
 
     @property
     def _ended(self) -> bool:
@@ -245,14 +251,31 @@ class EngineWatch:
         for _ in self._asides.back(seconds):
             pass  # there is no effect to look for; a bug is raised
 
-    def _kept(self, meanwhile: Meanwhile = lambda: None) -> None:
+    def _kept(self, meanwhile: Meanwhile = lambda: None, *, within: float = LONGEST) -> None:
         """The logs that are being read are kept, or too slow to be waited for: the undo comes after it."""
 
         def taken(seconds: float) -> None:
             self._read(seconds)
             meanwhile()
 
-        self._asides.settled(self._clock.monotonic() + LONGEST, taken)
+        self._asides.settled(self._clock.monotonic() + within, taken)
+
+    def _stopped(self) -> None:
+        """The engine was told to stop, its logs are kept; when its faults were over is known if it tells."""
+        began = self._clock.monotonic()
+        self._stop()
+        self.evidence.everything(self.seen.pods.values())
+        with suppress(ChaoskitError):
+            while self._reverts(self._clock.monotonic() - began):
+                self._next()
+        self._kept(within=LONGEST - (self._clock.monotonic() - began))
+
+    def _reverts(self, waited: float) -> bool:
+        """Whether its faults are being taken back, so long after it was told: else that is for the undo."""
+        if not self.seen.injected or self._ended or self.fault_over is not None:
+            return False
+        ends = any(map(kube.is_deleting, self.seen.pods.values()))
+        return waited < (LONGEST if ends else ANSWERS)
 
     def _stop(self) -> None:
         """The engine is told to stop, if the cluster can be reached: the undo will see to it again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from chaoskit.acts.heart import Pulse
@@ -116,12 +116,16 @@ class Injecting:
         interests = engine_watch.interests(made, seen.engine or {})
         with Watching(cluster, interests, clock) as watching:
             engine = EngineWatch(seen, made, course, cluster, clock, self.journal, watching)
-            if self._settled(engine, timeout):
+            try:
+                settled = self._settled(engine, timeout)
+            finally:
+                course.over(engine.fault_over)
+            if settled:
                 self._tried(lambda: self._complete(engine))
 
     def _settled(self, engine: EngineWatch, timeout: float) -> bool:
         """Whether Litmus came to a verdict; what it means by itself, or what is there instead, is told."""
-        ending = engine.ending(timeout, self._meanwhile)
+        ending = engine.ending(timeout, self._meanwhile, self._looking_on)
         settled = ending.how == "settled"
         words = ending.reason or f"engine {engine.seen.name} has a verdict"
         self.journal.step(self.trial.faults[0], "done" if settled else "failed", words)
@@ -134,7 +138,6 @@ class Injecting:
         )
         self.told.append(judged)
         if settled:
-            self.course.injected_until = engine.fault_over if self.course.injected_at else None
             self.journal.step("litmus", mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
         return settled
 
@@ -196,6 +199,10 @@ class Injecting:
         """The steady state had its time after the undo."""
         self._looked("after undo", self._hold)
 
+    def _looking_on(self) -> AbstractContextManager[None]:
+        """Inside, a steady state that was disturbed is looked at, whatever is taken back meanwhile."""
+        return self.monitor.looking_on("after") if self.course.disturbed else nullcontext()
+
     def _looked(self, stage: Stage, keep: Callable[[], None]) -> None:
         """The steady state was looked at, where there was a fault; a stop is raised."""
         if self.course.disturbed:
@@ -208,7 +215,7 @@ class Injecting:
 
         A stop is a judgement unless every look was had: who cancels a run is not told that it passed.
         """
-        with self.monitor.looking_on("after") if self.course.disturbed else nullcontext():
+        with self._looking_on():
             self._undo()
         self._tried(self._regain_once_more)
         self.monitor.end()
@@ -229,8 +236,7 @@ class Injecting:
         self.course.undone = undone
         word: Mark = "failed" if undone.left else "done"
         self.journal.step("undo", word, "; ".join(undone.left) or undone.state)
-        if self.course.injected_at is not None and self.course.injected_until is None:
-            self.course.injected_until = self.clock.now()
+        self.course.over(self.clock.now())
 
     def _close(self, outcome: Outcome, reason: str = "") -> None:
         remembered = self.governor.remembers("chaos") if self.course.disturbed else 0

@@ -95,7 +95,7 @@ class Plan:
 
     @property
     def touched(self) -> tuple[ObjectRef, ...]:
-        """What nobody else may work on meanwhile: the workloads, and what is changed beside them."""
+        """What nobody else may work on meanwhile: workloads, what is changed beside them, who feels it."""
         workloads = (ref for each in self.selections.values() for ref in each.workloads)
         return tuple(dict.fromkeys((*workloads, *self.prepared.changed)))
 

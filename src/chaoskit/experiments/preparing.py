@@ -25,7 +25,8 @@ class Prepared:
     """A trial as one way would inject it. `identity` is what its hash covers beside documents and targets.
 
     `needs` is what the caller must be allowed to do. `changes` says in words what the way itself will change,
-    where that is known before, `changed` has those of it that are neither pods nor made anew.
+    where that is known before, `changed` has those of it that are neither pods nor made anew, and the
+    workloads that are no targets and feel it.
     """
 
     way: Way
@@ -94,7 +95,10 @@ def looked_at(cluster: Cluster, namespace: str) -> Topology:
     """
     try:
         return made(
-            cluster, ("topology", namespace), lambda now: topology.snapshot(now, namespace), fresh=True
+            cluster,
+            ("topology", namespace),
+            lambda beneath: topology.snapshot(beneath, namespace),
+            fresh=True,
         )
     except Forbidden as error:
         where = "the targets' namespace" if namespace else "all namespaces: their pods leave with a node"

@@ -23,6 +23,7 @@ class Selection:
     `missing` says in words why nothing is selected; Litmus would end with TARGET_SELECTION_ERROR.
     Of a fault on nodes `hit` and `total` are nodes; `pods` are those that leave them, of any namespace, and
     `leaving` says how many of them go at a time at worst. `namespaces` is where it was looked for targets.
+    Of a fault on whole workloads `hits` alone says who is hit, which was `counted`: others may feel it too.
     """
 
     pods: tuple[Object, ...]
@@ -37,6 +38,7 @@ class Selection:
     missing: str = ""
     hits: tuple[Hit, ...] = ()
     leaving: int = 0
+    counted: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chaoskit import kube
+from chaoskit.acts.leftovers import injected as still_injected
 from chaoskit.acts.trail import UID_LABEL, status
 from chaoskit.ports.cluster import Object
 
@@ -30,8 +31,8 @@ _MARKS = frozenset({"injected", "reverted", "targeted"})
 _SKIPPED = frozenset({"ChaosExperiment Not Found", "Skipped"})
 
 How = Literal["settled", "stopped", "deleted", "no-result", "died", "cannot-start"]
-Told = Literal["first", "last", "reverted", "checked"]
-"""The first and the last injection, all of it reverted, and the checks after it done."""
+Told = Literal["first", "last", "reverted", "checked", "settled"]
+"""First and last injection, all of it reverted, the checks after it done, a verdict and nothing left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,16 @@ def _result(observed: Observed, type_: str, body: Object, now: float) -> Observe
         return observed
     before = observed.results.get(meta["name"])
     after = dataclasses.replace(observed, results={**observed.results, meta["name"]: body})
-    return _reverted(after, before, body, now)
+    return _settled(_reverted(after, before, body, now), body, now)
+
+
+def _settled(observed: Observed, body: Object, now: float) -> Observed:
+    """A verdict ends a fault that is in no target any more; of what was stopped it may come before that."""
+    experiment = str(body["spec"].get("experiment"))
+    rests = still_injected(body) or "injected" in _marks(body).values()
+    if rests or observed.verdict(experiment) not in SETTLED:
+        return observed
+    return dataclasses.replace(observed, moments={("settled", experiment): now, **observed.moments})
 
 
 def _reverted(observed: Observed, before: Object | None, body: Object, now: float) -> Observed:
@@ -215,22 +225,28 @@ def injected_of(observed: Observed, experiment: str) -> bool:
     return any(count and _experiment(observed, "ChaosInject", name) == experiment for name, count in counts)
 
 
-def over(observed: Observed, now: float, strikes: Mapping[str, float]) -> float:
-    """When the last of the engine's faults was over, as far as Litmus told; `now` where it did not.
+def over(observed: Observed, strikes: Mapping[str, float]) -> float | None:
+    """When the last of the engine's faults was over; None while Litmus has not told it of each of them.
 
     A verdict settles long after that: probes, a ramp and the wait for whole targets come between. What is
     taken back is over with the last mark of it, else with the checks afterwards. Of `strikes`, which leave
     nothing to take back, it is known how many seconds they go on: they wait for whole targets in between.
     """
     injected = [each for each in observed.experiments if injected_of(observed, each)]
-    return max((_over(observed, each, now, strikes.get(each)) for each in injected), default=now)
+    ends = [_over(observed, each, strikes.get(each)) for each in injected]
+    known = [each for each in ends if each is not None]
+    return max(known) if known and len(known) == len(ends) else None
 
 
-def _over(observed: Observed, experiment: str, now: float, lasting: float | None) -> float:
+def _over(observed: Observed, experiment: str, lasting: float | None) -> float | None:
     told = observed.moments
-    end = told.get(("reverted", experiment), told.get(("checked", experiment), now))
-    if lasting is None:
+    end = told.get(
+        ("reverted", experiment), told.get(("checked", experiment), told.get(("settled", experiment)))
+    )
+    if lasting is None or end is None:
         return end
+    if observed.verdict(experiment) == "Stopped":
+        lasting = 0.0  # no strike comes after the last one
     return min(end, max(told["last", experiment], told["first", experiment] + lasting))
 
 

@@ -237,10 +237,18 @@ def chaos_seconds(trial: Trial, env: Mapping[str, litmus.Env], targets: int) -> 
 
 
 def fault_seconds(fault: str, env: litmus.Env, targets: int) -> float:
-    """How long one fault lasts, from its first injection on: no ramp is in it."""
+    """How long one fault lasts, from its first injection on: no ramp is in it.
+
+    Serial helpers have its duration for each pod. What deletes pods goes from one to the next by itself: it
+    has that for all of them together, and its first round is a whole one.
+    """
     known = CATALOGUE.get(fault)
     duration = litmus.whole(env, "TOTAL_CHAOS_DURATION", known.duration if known else 60)
-    return float(duration * max(1, targets if env.get("SEQUENCE") == "serial" else 1))
+    if env.get("SEQUENCE") != "serial":
+        return float(duration)
+    if known is not None and known.deletes:
+        return float(max(duration, targets * litmus.whole(env, "CHAOS_INTERVAL", 10)))
+    return float(duration * max(1, targets))
 
 
 def overhead_seconds(trial: Trial) -> float:

@@ -124,7 +124,7 @@ class SharedCluster:
 
     def fresh(self) -> Cluster:
         """The same for whoever must know that something is gone: lists are no older than the question."""
-        return SharedCluster(self._cluster, Ages(0.0, 0.0, self._ages.rights), self._common)
+        return SharedCluster(self._cluster, replace(self._ages, gets=0.0, lists=0.0), self._common)
 
     # ------------------------------------------------------------------ straight through
 

@@ -97,7 +97,7 @@ class DirectCourse:
                 if self._clock.monotonic() - started >= timeout:
                     raise TimedOut(f"the run did not end within {timeout:.0f} s")
         if not self._ledger.account.entries:
-            self._course.injected_until = self._clock.now()
+            self._course.over(self._clock.now())
         self._settle(began, meanwhile)
         self._journal.step(self._fault.kind, "done", self._seen or "its time is over")
         return self._judgement()

@@ -162,7 +162,7 @@ def _may_blackhole(scene: Scene) -> Iterator[Access]:
 
 
 def _every_pod(_scene: Scene, workload: Workload) -> int:
-    return len(workload.pods)
+    return len(workload.alive)
 
 
 BLACKHOLING = Direct(

@@ -51,6 +51,7 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         found += _unseen(fault, scene, lasting)
         found += _felt(fault, scene)
     needed = () if selection.missing else fault.needs(scene)
+    felt = () if selection.missing else tuple(each.ref for each in fault.felt(scene))
     needs = tuple(dict.fromkeys((*_own_needs(trial.namespace), *needed)))
     return Prepared(
         way="direct",
@@ -62,7 +63,9 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         identity={"parameters": dict(scene.parameters)},
         needs=needs,
         changes=tuple(each.words for each in changes),
-        changed=tuple(dict.fromkeys((*fault.shares(scene.namespace, scene.parameters), *_changed(changes)))),
+        changed=tuple(
+            dict.fromkeys((*fault.shares(scene.namespace, scene.parameters), *_changed(changes), *felt))
+        ),
     )
 
 
@@ -149,11 +152,11 @@ def _counted(fault: Direct, scene: Scene) -> Selection:
         return selection
     others = tuple(fault.felt(scene))
     hits = tuple(
-        Hit(f"pods of {each.ref}", fault.hits(scene, each), len(each.pods), each.ref)
+        Hit(f"pods of {each.ref}", fault.hits(scene, each), len(each.alive), each.ref)
         for each in (*scene.workloads, *others)
     )
-    total = selection.total + sum(len(each.pods) for each in others)
-    return replace(selection, hit=sum(each.number for each in hits), total=total, hits=hits)
+    total = selection.total + sum(len(each.alive) for each in others)
+    return replace(selection, hit=sum(each.number for each in hits), total=total, hits=hits, counted=True)
 
 
 # ---------------------------------------------------------------- checks
@@ -176,7 +179,7 @@ def _unseen(fault: Direct, scene: Scene, lasting: float) -> Iterator[Check]:
 def _felt(fault: Direct, scene: Scene) -> Iterator[Check]:
     """Who is no target, and is disturbed all the same."""
     for each in fault.felt(scene):
-        words = f"{each.ref} is no target and feels {fault.kind} too: its {len(each.pods)} pods are counted"
+        words = f"{each.ref} is no target and feels {fault.kind} too: its {len(each.alive)} pods are counted"
         yield Check("targets", "warning", words)
 
 

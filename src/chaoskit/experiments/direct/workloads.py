@@ -172,7 +172,7 @@ def _other_readers(scene: Scene) -> Iterator[Workload]:
 def _misled(scene: Scene, workload: Workload) -> int:
     """All pods of whoever reads the setting, and of the targets that are restarted."""
     felt = scene.true("restart") or workload.ref in {each.ref for each in _readers(scene)}
-    return len(workload.pods) if felt else 0
+    return len(workload.alive) if felt else 0
 
 
 def _may_mutate(scene: Scene) -> Iterator[Access]:

@@ -124,7 +124,7 @@ class World:
                 nearness=_NEARNESS[min(place, len(_NEARNESS) - 1)],
                 past=tried,
                 hit=(fitted.target, *fitted.others),
-                of=max(1, len(fitted.target.pods)) + _pods(fitted.others),
+                of=max(1, len(fitted.target.alive)) + _pods(fitted.others),
                 number=_number(fault, fitted),
                 targets={"workloads": [target]},
                 parameters=fitted.parameters,
@@ -190,13 +190,13 @@ class World:
 
 def _number(fault: str, fitted: Fit) -> int:
     """How many pods of the target it hits; faults that are told labels take all."""
-    pods = max(1, len(fitted.target.pods))
+    pods = max(1, len(fitted.target.alive))
     own = pods if EVERY[fault].scope in {"label", "workload"} else min(pods, fitted.hit)
     return own + _pods(fitted.others)
 
 
 def _pods(workloads: Iterable[Workload]) -> int:
-    return sum(len(each.pods) for each in workloads)
+    return sum(len(each.alive) for each in workloads)
 
 
 def _hostname(node: Object) -> str:
