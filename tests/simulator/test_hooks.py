@@ -10,7 +10,7 @@ from tests.simulator.world import NAMESPACE, SERVE, World, conditions, pod_spec
 from chaoskit.simulator.api import ApiError
 from chaoskit.simulator.apiserver import unsimulated
 from chaoskit.simulator.apiserver.builtin import BUILT_IN
-from chaoskit.simulator.effects import Effect
+from chaoskit.simulator.effects import Effect, Kind
 from chaoskit.simulator.objects import Object
 
 POD = next(kind for kind in BUILT_IN if kind.kind == "Pod")
@@ -164,12 +164,43 @@ def test_a_container_that_ends_during_its_post_start_hook_starts_again() -> None
     assert "FailedPostStartHook" not in world.reasons("cart")
 
 
-def test_an_http_hook_waits_for_a_slow_network() -> None:
+@pytest.mark.parametrize(
+    "slow",
+    [
+        Effect("network-loss", NAMESPACE, "cart", 100),
+        Effect("http-latency", NAMESPACE, "cart", 60, port=80),
+    ],
+)
+def test_an_http_hook_waits_for_a_slow_network(slow: Effect) -> None:
     world = hooked(SERVE, 5, preStop={"httpGet": {"port": 80}})
     world.run(3)
-    world.effects.start(Effect("network-loss", NAMESPACE, "cart", 100))
+    world.effects.start(slow)
     world.api.delete("Pod", NAMESPACE, "cart")
     assert world.until(lambda: world.gone("Pod", "cart")) == pytest.approx(7 + GONE, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("port", "kind", "fails"),
+    [
+        ("web", "http-status", False),
+        ("other", "http-status", True),
+        ("web", "http-reset", True),
+        (8080, "http-reset", True),
+        (9090, "http-reset", False),
+    ],
+)
+def test_an_http_hook_asks_at_a_port_and_feels_what_breaks_connections_there(
+    port: int | str, kind: Kind, fails: bool
+) -> None:
+    world = World(count=1)
+    hooks = {"preStop": {"httpGet": {"port": port}}}
+    ports = [{"name": "web", "containerPort": 8080}]
+    world.make("Pod", "cart", pod_spec(SERVE, lifecycle=hooks, ports=ports))
+    world.run(3)
+    world.effects.start(Effect(kind, NAMESPACE, "cart", 503, port=8080))
+    world.api.delete("Pod", NAMESPACE, "cart")
+    world.run(0.1)
+    assert ("FailedPreStopHook" in world.reasons("cart")) is fails
 
 
 @pytest.mark.parametrize(
@@ -179,6 +210,8 @@ def test_an_http_hook_waits_for_a_slow_network() -> None:
         ({"preStop": {"httpGet": {"port": 80, "host": "elsewhere"}}}, "preStop.httpGet.host"),
         ({"preStop": sh("while pgrep app; do sleep 1; done")}, "preStop.exec.command"),
         ({"postStart": sh("until curl -s localhost; do sleep 1; done")}, "postStart.exec.command"),
+        ({"preStop": sh("date\n  if true; then while pgrep app; do :; done; fi")}, "preStop.exec.command"),
+        ({"preStop": sh("echo waiting until drained, a while; sleep 5")}, None),
         ({"preStop": sh("sleep $(cat /delay)")}, "preStop.exec.command"),
         ({"preStop": sh("sleep ${DELAY:-5}")}, "preStop.exec.command"),
         ({"preStop": sh("sleep $DELAY; sleep ${DELAY} && sleep '5'; sleep 1.5m")}, None),

@@ -10,7 +10,7 @@ from tests.simulator.world import NAMESPACE, RUN, SERVE, World, conditions, pod_
 from chaoskit.simulator.api import Object
 from chaoskit.simulator.effects import Effect, Kind
 from chaoskit.simulator.node import eviction
-from chaoskit.simulator.node.container import BackOff
+from chaoskit.simulator.node.backoff import BackOff
 from chaoskit.simulator.node.programs import Process
 
 MIB = 2**20

@@ -43,6 +43,15 @@ def test_a_priority_that_contradicts_its_class_is_forbidden(name: str, computed:
     assert refused.value.code == 403
 
 
+def test_a_pod_that_would_not_have_others_give_way_contradicts_the_classes_there_are() -> None:
+    world = World(count=1)
+    why = r"value of PreemptionPolicy \(Never\) must not be .* computed PreemptLowerPriority from the given"
+    with pytest.raises(ApiError, match=why) as refused:
+        world.make("Pod", "p", pod_spec() | {"preemptionPolicy": "Never"})
+    assert refused.value.code == 403
+    world.make("Pod", "p", pod_spec() | {"preemptionPolicy": "PreemptLowerPriority"})
+
+
 def test_a_pod_of_a_priority_class_that_is_not_there_is_forbidden_and_its_template_is_not() -> None:
     world = World(count=1)
     why = "is forbidden: no PriorityClass with name urgent was found"

@@ -193,6 +193,53 @@ def test_a_critical_pod_takes_the_place_of_another() -> None:
     )
 
 
+def critical(world: World, cpu: str) -> None:
+    body = pod_spec(resources={"requests": {"cpu": cpu}}) | {"priorityClassName": "system-cluster-critical"}
+    world.make("Pod", "dns", body, labels={"app": "dns"})
+
+
+def crowded() -> World:
+    """A node of two cores with three pods of half a core each, and a critical one that asks for a core."""
+    world = World(count=1, cpu="2")
+    world.make("Deployment", "web", workload("web", 3, resources={"requests": {"cpu": "500m"}}))
+    world.run(5)
+    critical(world, "1")
+    world.run(0.5)
+    return world
+
+
+def test_the_room_that_a_victim_leaves_is_kept_for_whom_it_made_way() -> None:
+    world = crowded()
+    assert world.get("Pod", "dns")["status"]["nominatedNodeName"] == "node-1"
+    world.run(20)
+    dns = world.get("Pod", "dns")
+    assert dns["spec"]["nodeName"] == "node-1"
+    assert "nominatedNodeName" not in dns["status"]
+    assert len([event for event in world.all("Event") if event["reason"] == "Preempted"]) == 1
+    assert nodes_of(world, "web") == ["", "node-1", "node-1"]
+
+
+def test_room_kept_for_a_pod_that_is_gone_goes_to_those_that_wait() -> None:
+    world = crowded()
+    assert "" in nodes_of(world, "web")
+    world.api.delete("Pod", NAMESPACE, "dns")
+    world.run(20)
+    assert nodes_of(world, "web") == ["node-1"] * 3
+
+
+def test_a_pod_makes_way_that_has_only_just_been_placed() -> None:
+    world = World(count=1, cpu="2")
+    world.make("Pod", "web", pod_spec(resources={"requests": {"cpu": "1500m"}}))
+    critical(world, "1500m")
+    world.run(0.5)
+    assert conditions(world.get("Pod", "web"))["PodScheduled"] == ("True", "")
+    assert world.messages("web", "Preempted") == [
+        f"Preempted by pod {world.get('Pod', 'dns')['metadata']['uid']} on node node-1"
+    ]
+    world.run(20)
+    assert world.ready() == ["dns"]
+
+
 def term(app: str, **more: Any) -> Object:
     selector = {"matchLabels": {"app": app}}
     return {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector, **more}

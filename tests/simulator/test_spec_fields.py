@@ -8,33 +8,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
+# isort: off
 from tests.simulator import (
     test_containers as containers,
-)  # fmt: skip
-from tests.simulator import (
     test_controllers_cluster as cluster,
-)
-from tests.simulator import (
     test_controllers_job as jobs,
-)
-from tests.simulator import (
     test_controllers_workloads as workloads,
-)
-from tests.simulator import (
     test_hooks as hooks,
-)
-from tests.simulator import (
     test_kubelet as kubelet,
-)
-from tests.simulator import (
     test_pod_fields as fields,
-)
-from tests.simulator import (
     test_scheduler as scheduler,
-)
-from tests.simulator import (
     test_sidecars as sidecars,
+    test_traffic as traffic,
 )
+
+# isort: on
 from tests.simulator.world import pod_spec
 
 from chaoskit.simulator.apiserver import typed, unsimulated
@@ -43,13 +32,6 @@ from chaoskit.simulator.apiserver.unsimulated import FIELDS
 from chaoskit.simulator.objects import Object
 
 KINDS = {kind.kind: kind for kind in BUILT_IN}
-
-
-@pytest.mark.parametrize(
-    ("policy", "found"), [("Never", "spec.preemptionPolicy"), ("PreemptLowerPriority", None)]
-)
-def test_a_pod_that_would_not_have_others_give_way_is_refused(policy: str, found: str | None) -> None:
-    assert unsimulated.field(KINDS["Pod"], {"spec": pod_spec() | {"preemptionPolicy": policy}}) == found
 
 
 PROVEN_BY: Mapping[str, Mapping[str, Callable[..., Any]]] = {
@@ -64,7 +46,8 @@ PROVEN_BY: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "initContainers": kubelet.test_init_containers_run_one_after_the_other_before_the_rest,
         "nodeName": kubelet.test_a_node_under_pressure_rejects_what_was_put_on_it_all_the_same,
         "nodeSelector": scheduler.test_a_node_takes_a_pod_or_says_why_not,
-        "preemptionPolicy": test_a_pod_that_would_not_have_others_give_way_is_refused,
+        "preemptionPolicy":
+            fields.test_a_pod_that_would_not_have_others_give_way_contradicts_the_classes_there_are,
         "priority": fields.test_a_priority_that_contradicts_its_class_is_forbidden,
         "priorityClassName": fields.test_a_pod_has_the_number_of_its_priority_class_and_may_say_that_number,
         "restartPolicy": kubelet.test_a_killed_container_is_restarted_by_its_policy,
@@ -158,6 +141,7 @@ PROVEN_BY: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "ServiceSpec": {
         "clusterIP": fields.test_a_service_has_an_address_unless_it_has_one_or_is_a_name_elsewhere,
         "clusterIPs": fields.test_a_service_has_an_address_unless_it_has_one_or_is_a_name_elsewhere,
+        "externalName": traffic.test_a_service_may_be_a_name_for_another,
         "ports": cluster.test_a_service_knows_its_ready_pods_and_their_named_port,
         "publishNotReadyAddresses": cluster.test_a_service_may_tell_of_pods_that_are_not_ready,
         "selector": cluster.test_a_relabelled_pod_leaves_its_service,
@@ -225,11 +209,13 @@ def test_a_field_of_pods_that_is_not_simulated_is_found_in_pods_and_templates(na
         ({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]}, None),
         ({"ports": [{"containerPort": 80, "hostPort": 80}]}, "ports.hostPort"),
         ({"ports": [{"containerPort": 80}]}, None),
-        ({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]},
-         "env.valueFrom.resourceFieldRef"),
+        (
+            {"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]},
+            "env.valueFrom.resourceFieldRef",
+        ),
         ({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}, None),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("kind", ["containers", "initContainers"])
 def test_a_field_of_containers_that_is_not_simulated_is_found(kind: str, part: Object, found: str) -> None:
     path = unsimulated.field(KINDS["Pod"], {"spec": {kind: [{"name": "main", **part}]}})

@@ -177,9 +177,10 @@ def test_an_effect_that_ends_is_no_longer_felt(cluster: InstantCluster) -> None:
 
 
 def test_held_connections_fill_the_pool_and_then_fail_requests(cluster: InstantCluster) -> None:
-    sick = cluster.pod("catalog")
+    sick, (connected,) = cluster.pod("catalog"), latest(cluster, "db_connections:ratio")
     disturb(cluster, "hold-connections", "catalog", 10)
     cluster.run(120)
+    assert latest(cluster, "db_connections:ratio") == [pytest.approx(connected + 7 / 160, abs=2 / 160)]
     assert latest(cluster, "db_pool_usage:ratio", pod=sick) == [1.0]
     assert latest(cluster, "db_pool_pending:count", pod=sick)[0] > 1
     assert latest(cluster, "db_pool_errors:rate", pod=sick)[0] > 1
@@ -306,6 +307,67 @@ def test_services_over_the_same_pods_add_up(cluster: InstantCluster) -> None:
     assert max(latest(cluster, "errors:ratio", workload="catalog")) < 0.02
 
 
+def rates(cluster: InstantCluster) -> dict[str, float]:
+    """Requests a second by workload."""
+    apps = ("frontend", "catalog", "cart", "orders", "search", "payments", "shipping", "cache")
+    return {app: sum(latest(cluster, "requests:rate", workload=app)) for app in apps}
+
+
+def over(cluster: InstantCluster, name: str, apps: tuple[str, ...]) -> None:
+    """A headless service selects the pods of all these workloads."""
+    for pod in (pod for app in apps for pod in cluster.pods(app)):
+        pod["metadata"]["labels"][name] = "yes"
+        cluster.api.put("Pod", pod)
+    spec = {"clusterIP": "None", "selector": {name: "yes"}, "ports": [{"port": 80, "targetPort": "http"}]}
+    meta = {"name": name, "namespace": SHOP}
+    cluster.api.put("Service", {"kind": "Service", "metadata": meta, "spec": spec})
+
+
+EVERY = ("load", "frontend", "catalog", "cart", "orders", "search", "payments", "shipping", "cache", "db")
+
+
+@pytest.mark.parametrize("apps", [EVERY, ("orders", "payments")])
+def test_pods_of_one_service_call_one_another(cluster: InstantCluster, apps: tuple[str, ...]) -> None:
+    before, late = rates(cluster), latest(cluster, "latency_p95:seconds", workload="orders")
+    over(cluster, "aa", apps)
+    cluster.run(150)
+    assert rates(cluster) == pytest.approx(before, rel=0.15)
+    assert mean(latest(cluster, "latency_p95:seconds", workload="orders")) == pytest.approx(
+        mean(late), rel=0.3
+    )
+    assert min(latest(cluster, "db_pool_usage:ratio")) > 0
+    assert max(latest(cluster, "errors:ratio")) < 0.02
+
+
+def test_pods_of_several_workloads_share_what_their_service_gets(cluster: InstantCluster) -> None:
+    before = rates(cluster)
+    over(cluster, "backend", ("orders", "payments"))
+    environment(cluster, "recommendations", UPSTREAMS="http://backend/", SHARES="")
+    cluster.run(150)
+    now, shared = rates(cluster), sum(latest(cluster, "requests:rate", workload="recommendations"))
+    assert now["orders"] == pytest.approx(before["orders"] + shared * 3 / 5, rel=0.1)
+    assert now["payments"] == pytest.approx(now["orders"] + shared * 2 / 5, rel=0.1)
+    assert now["shipping"] == pytest.approx(now["orders"] * 0.7, rel=0.1)
+
+
+def test_a_service_may_be_a_name_for_another(cluster: InstantCluster) -> None:
+    before, zone = rates(cluster), "shop.svc.cluster.local"
+    others = {"goods": f"catalog.{zone}.", "a": f"b.{zone}", "b": f"a.{zone}", "far": "db.example.org"}
+    for name, other in others.items():
+        spec = {"type": "ExternalName", "externalName": other}
+        meta = {"name": name, "namespace": SHOP}
+        cluster.api.put("Service", {"kind": "Service", "metadata": meta, "spec": spec})
+    shares = "goods=0.5,cache=0.5"
+    environment(cluster, "recommendations", UPSTREAMS="http://goods/,http://cache/", SHARES=shares)
+    cluster.run(150)
+    assert rates(cluster) == pytest.approx(before, rel=0.15)
+    assert max(latest(cluster, "errors:ratio", workload="recommendations")) < 0.02
+    assert cluster.shop.network("http://goods.shop/") in {200, 500, 502, 503}
+    for name in ("a", "far"):
+        with pytest.raises(ConnectionError, match="no such host"):
+            cluster.shop.network(f"http://{name}.shop/")
+
+
 def environment(cluster: InstantCluster, app: str, **variables: str) -> None:
     """The deployment's pods have these variables, too."""
     body = cluster.api.get("Deployment.apps", SHOP, app)
@@ -392,6 +454,25 @@ def test_what_stands_before_a_pod_is_felt_by_its_callers(
     assert (mean(latest(cluster, "errors:ratio", workload="orders")) > 0.2) is failing
     assert (max(latest(cluster, "latency_p95:seconds", workload="orders")) > 1) is late
     assert max(latest(cluster, "latency_p95:seconds", workload="payments")) < 1
+
+
+def test_what_stands_before_another_port_than_that_of_a_service_is_not_felt_through_it(
+    cluster: InstantCluster,
+) -> None:
+    def stand_before(port: int) -> None:
+        for at in range(len(cluster.pods("payments"))):
+            effect = Effect("http-status", SHOP, cluster.pod("payments", at), 418, port=port)
+            cluster.effects.start(effect)
+        cluster.run(90)
+
+    network, ip = cluster.shop.network, cluster.pods("payments")[0]["status"]["podIP"]
+    stand_before(9090)
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) < 0.05
+    assert network("http://payments.shop/") != 418
+    assert network(f"http://{ip}:9090/") == 418
+    stand_before(8080)
+    assert mean(latest(cluster, "errors:ratio", workload="orders")) > 0.2
+    assert network("http://payments.shop/") == 418
 
 
 def test_a_narrow_line_lets_only_so_much_through(cluster: InstantCluster) -> None:

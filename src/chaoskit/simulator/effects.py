@@ -23,7 +23,8 @@ class Effect:
     disk writes stays, what disk-writes does is written over again. `peers` are the other ends that a network
     effect is limited to, as ``host`` (a name, an address, a network), ``host|port`` or ``|port``
     (``|!80,443``: all but); dns knows them by name alone, which may end in ``*``; empty means all. An http
-    effect is a proxy before a `port` of the pod, and `share` the part of the requests that it hits.
+    effect is a proxy before a `port` of the pod (0: before each), and `share` the part of the requests that
+    it hits.
     """
 
     kind: Kind

@@ -13,6 +13,8 @@ from chaoskit.simulator.objects import Object, dig, suffix
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _PRIORITIES = {"": 0, "system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 """By class: those that every cluster has, and none. Others are not served, so there are no more."""
+_PREEMPTS = "PreemptLowerPriority"
+"""What all of these classes do; a pod may say the same, and nothing else."""
 _EVICTING_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
@@ -91,9 +93,13 @@ class Admission:
         elif given != priority:
             why = f"the integer value of priority ({given}) must not be provided in pod spec; priority "
             why += f"admission controller computed {priority} from the given PriorityClass name"
+        elif (policy := spec.setdefault("preemptionPolicy", _PREEMPTS)) != _PREEMPTS:
+            why = (
+                f"the string value of PreemptionPolicy ({policy}) must not be provided in pod spec; priority "
+            )
+            why += f"admission controller computed {_PREEMPTS} from the given PriorityClass name"
         if why:
             raise apierrors.forbidden(resource, metadata.get("generateName") or metadata["name"], why)
-        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
     def _mount_token(self, resource: Resource, pod: Object) -> None:
         spec, metadata = pod["spec"], pod["metadata"]

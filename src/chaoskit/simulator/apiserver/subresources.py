@@ -63,6 +63,7 @@ def bind(machinery: Machinery, namespace: str, name: str, body: Object, options:
     scheduled["lastTransitionTime"] = machinery.now()
     conditions = [c for c in dig(bound, "status", "conditions") or [] if c["type"] != "PodScheduled"]
     bound["status"]["conditions"] = [*conditions, scheduled]
+    bound["status"].pop("nominatedNodeName", None)
     if not options.dry_run:
         machinery.store.put(pods.key, bound)
 

@@ -80,9 +80,9 @@ FIELDS: Mapping[str, Fields] = {
         "podReplacementPolicy",
     ),
     "ServiceSpec": _fields(
-        "clusterIP clusterIPs ports publishNotReadyAddresses selector type",
+        "clusterIP clusterIPs externalName ports publishNotReadyAddresses selector type",
         # there is nobody outside of the cluster, and one family of addresses
-        "allocateLoadBalancerNodePorts externalIPs externalName externalTrafficPolicy healthCheckNodePort "
+        "allocateLoadBalancerNodePorts externalIPs externalTrafficPolicy healthCheckNodePort "
         "ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP loadBalancerSourceRanges",
         # refused where they say anything but the default
         "internalTrafficPolicy sessionAffinity sessionAffinityConfig",
@@ -117,8 +117,6 @@ def _in_pod(spec: Mapping[str, Any], path: str) -> Iterator[str]:
     yield from _unknown("PodSpec", spec, path)
     if dig(spec, "os", "name") not in {None, "linux"}:
         yield f"{path}.os"
-    if spec.get("preemptionPolicy") not in {None, "PreemptLowerPriority"}:
-        yield f"{path}.preemptionPolicy"
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or ()):
             sidecar = kind == "initContainers" and container.get("restartPolicy") == "Always"
@@ -176,7 +174,7 @@ _SAYS_NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _TERM = ("namespaceSelector", "matchLabelKeys", "mismatchLabelKeys")
 _CONSTRAINT = ("minDomains", "matchLabelKeys")
 _UNCLEAR = re.compile(
-    r"\b(while|until)\b"
+    r"(?:^|[;&|(){\n]|(?:\s|^)(?:-\w*c|do|then|else)\s)\s*(?:while|until)\s"
     r"|\bsleep\s+(?![\"']?([\d.]+[smhd]?|infinity|\$\w+|\$\{\w+\})[\"']?([\s;&|)]|$))"
 )
 """A loop until others are ready, and a sleep of a computed length."""

@@ -6,7 +6,7 @@ from chaoskit.simulator.api import Api
 from chaoskit.simulator.controllers.aggregation import Aggregation
 from chaoskit.simulator.controllers.autoscaler import Autoscalers
 from chaoskit.simulator.controllers.base import Informers
-from chaoskit.simulator.controllers.claims import Claims
+from chaoskit.simulator.controllers.claims import VolumeClaims
 from chaoskit.simulator.controllers.daemonset import DaemonSets
 from chaoskit.simulator.controllers.deployment import Deployments
 from chaoskit.simulator.controllers.disruption import Disruption
@@ -38,7 +38,7 @@ def start_all(api: Api, engine: Engine) -> None:
         ServiceAccounts,
         NodeLifecycle,
         Autoscalers,
-        Claims,
+        VolumeClaims,
         Aggregation,
     ):
         controller(api, engine, informers)

@@ -10,7 +10,7 @@ from chaoskit.simulator.objects import dig
 KIND = "PersistentVolumeClaim"
 
 
-class Claims:
+class VolumeClaims:
     """Binds every claim to a volume of its own, as large as it asks for."""
 
     def __init__(self, api: Api, engine: Engine, informers: Informers) -> None:

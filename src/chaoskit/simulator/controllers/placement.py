@@ -33,6 +33,13 @@ class Used:
         for name, amount in asked.items():
             self.amounts[name] = self.amounts.get(name, 0.0) + sign * amount
 
+    def and_with(self, others: Iterable[Mapping[str, float]]) -> Used:
+        """What it would be with more pods, of such requests."""
+        more = Used(dict(self.amounts), self.pods)
+        for asked in others:
+            more.add(asked)
+        return more
+
 
 def requests(spec: Mapping[str, Any]) -> dict[str, float]:
     """What a pod asks for: the sum of its containers and sidecars, or more while it is initialized.

@@ -9,13 +9,16 @@ from chaoskit.simulator.controllers import placement
 from chaoskit.simulator.controllers.placement import Used
 
 
-def choose(pod: Object, nodes: Iterable[Object], there: Mapping[str, Sequence[Object]]) -> list[Object]:
-    """The pods that are to end on the node where it hurts least; empty when none would be enough.
+def choose(
+    pod: Object, nodes: Iterable[Object], there: Mapping[str, Sequence[Object]]
+) -> tuple[str, list[Object]]:
+    """The node where it hurts least, and who is to end there; no node and nobody when that is not enough.
 
     `there` are the pods by node. Those that end already come first, so that asking again adds nobody.
     """
-    found = [victims(pod, node, there.get(node["metadata"]["name"], ())) for node in nodes]
-    return min((each for each in found if each), key=_harm, default=[])
+    named = {node["metadata"]["name"]: node for node in nodes}
+    found = [(name, victims(pod, node, there.get(name, ()))) for name, node in named.items()]
+    return min((each for each in found if each[1]), key=lambda each: _harm(each[1]), default=("", []))
 
 
 def victims(pod: Object, node: Object, there: Sequence[Object]) -> list[Object]:

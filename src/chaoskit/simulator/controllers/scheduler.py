@@ -29,6 +29,8 @@ class Scheduler:
         self._placed: dict[Key, _Placed] = {}
         self._siblings: dict[tuple[str, str], int] = {}
         self._waiting: dict[Key, Object] = {}
+        self._nominated: dict[Key, _Placed] = {}
+        """Those that wait for others to make room, with the node where that is kept for them."""
         self._picky = 0
         """How many pods that have a node mind which others are near."""
         self._queue = Reconciler(engine, self._schedule)
@@ -61,10 +63,10 @@ class Scheduler:
             if freed:
                 self._retry()
         if gone:
-            self._waiting.pop(key, None)
+            self._waits_no_more(key)
         elif pod["spec"].get("nodeName"):
-            self._waiting.pop(key, None)
             self._count(key, pod, pod["spec"]["nodeName"])
+            self._waits_no_more(key, pod["spec"]["nodeName"])
         elif "deletionTimestamp" not in pod["metadata"] and _is_ours(pod["spec"]):
             self._wait(key, pod)
 
@@ -73,6 +75,19 @@ class Scheduler:
         self._waiting[key] = pod
         if before is None or before["spec"] != pod["spec"]:
             self._queue.enqueue(key)
+
+    def _waits_no_more(self, key: Key, node: str = "") -> None:
+        """The pod is on a node, or gone."""
+        self._waiting.pop(key, None)
+        self._release(key, node)
+        self._nominated.pop(key, None)
+
+    def _release(self, key: Key, node: str) -> None:
+        """Room that was kept for the pod anywhere but on `node` is there for others again."""
+        kept = self._nominated.get(key)
+        if kept is not None and kept.node != node:
+            del self._nominated[key]
+            self._retry()
 
     def _retry(self) -> None:
         """Those that wait are tried again, the most important ones first."""
@@ -111,7 +126,7 @@ class Scheduler:
             self._refuse(key, pod, placement.without_claim(missing, len(self._nodes)))
             return
         refusals = {
-            name: placement.refusal(pod["spec"], node, self._used.setdefault(name, Used()))
+            name: placement.refusal(pod["spec"], node, self._taken(name, key, pod))
             for name, node in sorted(self._nodes.items())
         }
         beside = self._beside(pod)
@@ -123,8 +138,18 @@ class Scheduler:
         else:
             why = {name: refused for name, refused in refusals.items() if refused is not None}
             full = [name for name, refused in why.items() if not refused.final and name not in beside]
-            preempted = self._preempt(pod, full)
-            self._refuse(key, pod, placement.explain(list(why.values()), preempts=preempted))
+            node = self._preempt(key, pod, full)
+            self._refuse(key, pod, placement.explain(list(why.values()), preempts=bool(node)), node)
+
+    def _taken(self, node: str, key: Key, pod: Object) -> Used:
+        """What is asked for on a node, that included which is kept there for others as important."""
+        used = self._used.setdefault(node, Used())
+        kept = [place.asked for place in self._kept(key, pod) if place.node == node]
+        return used.and_with(kept) if kept else used
+
+    def _kept(self, key: Key, pod: Object) -> list[_Placed]:
+        others = (place for other, place in self._nominated.items() if other != key)
+        return [one for one in others if preemption.priority(one.pod) >= preemption.priority(pod)]
 
     def _missing_claim(self, pod: Object) -> str | None:
         for claim in placement.claims(pod["spec"]):
@@ -162,33 +187,40 @@ class Scheduler:
         except ApiError as error:
             if error.code not in {404, 409}:  # gone or bound by another hand: nothing left to do
                 raise
-            self._waiting.pop(key, None)
+            self._waits_no_more(key)
             return
-        self._waiting.pop(key, None)
         self._count(key, pod, node)
+        self._waits_no_more(key, node)
         told = f"Successfully assigned {namespace}/{name} to {node}"
         self._events.event(pod, "Normal", "Scheduled", "Binding", told)
 
-    def _preempt(self, pod: Object, full: list[str]) -> bool:
-        """True when pods of less priority end, so that the pod fits on one of the nodes that are full."""
-        if not any(preemption.priority(pod) > preemption.priority(one.pod) for one in self._placed.values()):
-            return False
-        there: dict[str, list[Object]] = {}
-        for placed in self._placed.values():
-            there.setdefault(placed.node, []).append(placed.pod)
-        victims = preemption.choose(pod, [self._nodes[name] for name in full], there)
+    def _preempt(self, key: Key, pod: Object, full: list[str]) -> str:
+        """The node of those that are full where others end, and room is kept for the pod; empty without."""
+        node, victims = self._victims(key, pod, full)
         for victim in victims:
             if not preemption.ends(victim):
-                self._end(victim, pod)
-        return bool(victims)
+                self._end(victim, pod, node)
+        self._release(key, node)
+        if node:
+            self._nominated[key] = _Placed(node, _owner(pod), placement.requests(pod["spec"]), pod)
+        return node
 
-    def _end(self, victim: Object, pod: Object) -> None:
+    def _victims(self, key: Key, pod: Object, full: list[str]) -> tuple[str, list[Object]]:
+        if not any(preemption.priority(pod) > preemption.priority(one.pod) for one in self._placed.values()):
+            return "", []
+        there: dict[str, list[Object]] = {}
+        for placed in (*self._kept(key, pod), *self._placed.values()):
+            there.setdefault(placed.node, []).append(placed.pod)
+        return preemption.choose(pod, [self._nodes[name] for name in full], there)
+
+    def _end(self, victim: Object, pod: Object, node: str) -> None:
         namespace, name = key_of(victim)
-        uid, node = pod["metadata"]["uid"], victim["spec"]["nodeName"]
+        uid = pod["metadata"]["uid"]
         why = "default-scheduler: preempting to accommodate a higher priority pod"
         now = timestamp(self._engine.now())
         made = turned(None, "DisruptionTarget", "True", "PreemptionByScheduler", why, now)
-        others = victim["status"].get("conditions") or ()
+        there = self._api.get("Pod", namespace, name) or victim
+        others = there["status"].get("conditions") or ()
         try:
             self._api.patch("Pod", namespace, name, {"status": {"conditions": [*others, made]}}, "status")
         except ApiError as error:
@@ -199,17 +231,18 @@ class Scheduler:
         told = f"Preempted by pod {uid} on node {node}"
         self._events.event(victim, "Normal", "Preempted", "Preempting", told)
 
-    def _refuse(self, key: Key, pod: Object, message: str) -> None:
+    def _refuse(self, key: Key, pod: Object, message: str, nominated: str = "") -> None:
         self._queue.enqueue(key, _AGAIN)
         self._events.event(pod, "Warning", "FailedScheduling", "Scheduling", message)
-        old = condition(pod, "PodScheduled")
-        if old is not None and old.get("message") == message:
+        old, before = condition(pod, "PodScheduled"), pod["status"].get("nominatedNodeName", "")
+        if old is not None and (before, old.get("message")) == (nominated, message):
             return
         now = timestamp(self._engine.now())
         others = [c for c in pod["status"].get("conditions") or () if c["type"] != "PodScheduled"]
         more = {"observedGeneration": pod["metadata"].get("generation", 1), "lastProbeTime": None}
         made = turned(old, "PodScheduled", "False", "Unschedulable", message, now, **more)
-        self._api.patch("Pod", *key, {"status": {"conditions": [*others, made]}}, "status")
+        status = {"conditions": [*others, made], "nominatedNodeName": nominated or None}
+        self._api.patch("Pod", *key, {"status": status}, "status")
 
 
 class _Placed:

@@ -11,17 +11,16 @@ from chaoskit.simulator.api import Api, Object
 from chaoskit.simulator.effects import Effect, Effects
 from chaoskit.simulator.engine import Due, Engine, Script, Task
 from chaoskit.simulator.node import hooks, images, probes
+from chaoskit.simulator.node.backoff import BackOff
 from chaoskit.simulator.node.ending import Ending
 from chaoskit.simulator.node.environment import ConfigError, environment
 from chaoskit.simulator.node.podstatus import Container, restarts
 from chaoskit.simulator.node.probes import Prober
 from chaoskit.simulator.node.programs import Invocation, Process, Programs
+from chaoskit.simulator.node.pulling import Pulling, retry
 from chaoskit.simulator.objects import timestamp
 from chaoskit.simulator.recorder import Recorder
 
-FIRST_BACK_OFF = 10.0
-LONGEST_BACK_OFF = 300.0
-"""Seconds; a back-off doubles from the first to the longest, and is forgotten after twice the longest."""
 LOG_LINES = 10_000
 """Lines kept of one run's log, as the runtime's rotation keeps only so much."""
 
@@ -32,9 +31,6 @@ _NOTICE = 0.5
 """Until the kubelet notices that a container ended (it asks its runtime about once a second)."""
 _RESIZE = 1.0
 """Until a container that goes on running has other resources; no recording shows it."""
-_RETRY_SOON = 0.9
-_RETRY = 10.0
-"""Until the kubelet tries a container again that did not come up; up to half as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +39,6 @@ class Line:
 
     at: float
     text: str
-
-
-@dataclass(slots=True)
-class BackOff:
-    """How long to wait before the next try, by the kubelet's rule: 0 s, then 10 s doubling to 300 s."""
-
-    seconds: float = 0.0
-    since: float = 0.0
-
-    def next(self, now: float) -> float:
-        """Seconds to wait after what failed at `now`; 0 the first time, and after a long quiet time."""
-        if now - self.since > 2 * LONGEST_BACK_OFF:
-            self.seconds = 0.0
-        wait = self.seconds
-        self.seconds = min(wait * 2, LONGEST_BACK_OFF) if wait else FIRST_BACK_OFF
-        self.since = now
-        return wait
 
 
 @dataclass(slots=True)
@@ -111,7 +90,7 @@ class Runner:
         """True once it is up, or the first try has failed: containers behind its postStart hook may start."""
         self._attempt = 0
         self._crashes = BackOff()
-        self._pulls = BackOff()
+        self._pulling = Pulling(node.engine, self)
         self._task: Task | None = None
         self._dues: dict[str, Due] = {}
         self._prober = Prober(node.engine, self)
@@ -156,7 +135,7 @@ class Runner:
             self._pod.ended(self)
             return
         if first:
-            self._event("Normal", "Killing", f"Stopping container {self.container.name}")
+            self.event("Normal", "Killing", f"Stopping container {self.container.name}")
         self._kill(grace, after_others=after_others)
 
     def take_turn(self) -> None:
@@ -185,12 +164,12 @@ class Runner:
             self._dues["resize"] = self._node.engine.call_later(_RESIZE, self._resized)
         if spec["image"] != before and self.running and not self.stopping:
             told = f"Container {self.container.name} definition changed, will be restarted"
-            self._event("Normal", "Killing", told)
+            self.event("Normal", "Killing", told)
             self._kill(self._pod.object["spec"].get("terminationGracePeriodSeconds", 30))
 
     def _resized(self) -> None:
         self.container.resources = self.container.spec.get("resources") or {}
-        self._pod.publish()
+        self.publish()
 
     def poke(self) -> None:
         """What probes ask about may have changed: they ask again at their next turn."""
@@ -200,23 +179,23 @@ class Runner:
 
     def _start(self) -> Script:
         self._attempt += 1
-        yield from self._pull()
+        yield from self._pulling.run()
         variables = yield from self._configured()
-        self._event("Normal", "Created", "Container created")
+        self.event("Normal", "Created", "Container created")
         yield _CREATE
         yield _START
-        self._event("Normal", "Started", "Container started")
+        self.event("Normal", "Started", "Container started")
         process = self._launch(variables)
         passed = (yield from self._run("postStart", process)) if "postStart" in self._hooks else True
         if passed:
             self._up()
             yield _PUBLISH
-            self._pod.publish()
+            self.publish()
             if self.running:
                 self._prober.start(self._started_at)
         elif not process.over:
-            self._event("Warning", "FailedPostStartHook", "PostStartHook failed")
-            self._event("Normal", "Killing", "FailedPostStartHook")
+            self.event("Warning", "FailedPostStartHook", "PostStartHook failed")
+            self.event("Normal", "Killing", "FailedPostStartHook")
             self._kill(self._pod.object["spec"].get("terminationGracePeriodSeconds", 30))
         self._settle()
 
@@ -226,52 +205,15 @@ class Runner:
 
     def _run(self, name: str, process: Process) -> Generator[float, None, bool]:
         """A hook has run; False when it failed, or the process ended before it."""
-        passed = yield from hooks.run(self._hooks[name], process, self._in_force, self._node.engine.random)
+        hook, ports = self._hooks[name], self.container.spec.get("ports") or []
+        passed = yield from hooks.run(hook, process, ports, self._in_force, self._node.engine.random)
         return passed and not process.over
 
-    def _pull(self) -> Script:
-        if images.pull_error(self.container.spec["image"]):
-            yield from self._pull_in_vain()
-        image = self.container.spec["image"]
-        policy = self.container.spec.get("imagePullPolicy", "")
-        if images.pulls_always(image, policy):
-            self._event("Normal", "Pulling", f'Pulling image "{image}"')
-            yield 0.5
-            took = "in 500ms (500ms including waiting). Image size: 2141003 bytes."
-            self._event("Normal", "Pulled", f'Successfully pulled image "{image}" {took}')
-        else:
-            present = "already present on machine and can be accessed by the pod"
-            self._event("Normal", "Pulled", f'Container image "{image}" {present}')
-        yield 0.01
-        self._pod.publish()
-
-    def _pull_in_vain(self) -> Script:
-        """Tries until the image can be had. The status tells of the try before, as a kubelet's does."""
-        next_pull, wait = 0.0, _RETRY_SOON
-        while error := images.pull_error(image := self.container.spec["image"]):
-            if self._node.engine.now() >= next_pull:
-                reason, message = self._pull_once(image, error)
-                self._pulls.next(self._node.engine.now())
-                next_pull = self._node.engine.now() + self._pulls.seconds
-            else:
-                reason, message = self._pull_later(image, error)
-            yield wait
-            self.container.state = {"waiting": {"reason": reason, "message": message}}
-            self._pod.publish()
-            self._settle()
-            wait = _RETRY * (1 + self._node.engine.random.random() / 2)
-
-    def _pull_once(self, image: str, error: str) -> tuple[str, str]:
-        self._event("Normal", "Pulling", f'Pulling image "{image}"')
-        self._pod.publish()
-        self._event("Warning", "Failed", f'Failed to pull image "{image}": {error}')
-        self._event("Warning", "Failed", "Error: ErrImagePull")
-        return "ErrImagePull", error
-
-    def _pull_later(self, image: str, error: str) -> tuple[str, str]:
-        self._event("Normal", "BackOff", f'Back-off pulling image "{image}"')
-        self._event("Warning", "Failed", "Error: ImagePullBackOff")
-        return "ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {error}'
+    def waits(self, reason: str, message: str) -> None:
+        """The container's status tells why it does not come up; those behind it need not wait for it."""
+        self.container.state = {"waiting": {"reason": reason, "message": message}}
+        self.publish()
+        self._settle()
 
     def _configured(self) -> Generator[float, None, dict[str, str]]:
         """The environment, once it can be had; until then the status tells what is missing."""
@@ -279,12 +221,9 @@ class Runner:
             try:
                 return environment(self._node.api, self._pod.object, self.container.spec)
             except ConfigError as error:
-                self._event("Warning", "Failed", f"Error: {error}")
-                reason = "CreateContainerConfigError"
-                self.container.state = {"waiting": {"reason": reason, "message": str(error)}}
-                self._pod.publish()
-                self._settle()
-                yield _RETRY * (1 + self._node.engine.random.random() / 2)
+                self.event("Warning", "Failed", f"Error: {error}")
+                self.waits("CreateContainerConfigError", str(error))
+                yield retry(self._node.engine)
 
     def _launch(self, variables: dict[str, str]) -> Process:
         """The process runs; what the status tells of it waits for `_up`."""
@@ -360,7 +299,7 @@ class Runner:
         """The kubelet sees the end, tells of it, and starts the container again now, later or never."""
         self._dues.pop("restart", None)
         self._over(ended)
-        self._pod.publish()
+        self.publish()
         if not restarts(self._policy, ended["exitCode"]):
             self._pod.ended(self)
             return
@@ -371,7 +310,7 @@ class Runner:
         name, meta = self.container.name, self._pod.object["metadata"]
         where = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
         told = f"Back-off restarting failed container {name} in pod {where}"
-        self._event("Warning", "BackOff", told)
+        self.event("Warning", "BackOff", told)
         message = f"back-off {_duration(wait)} restarting failed container={name} pod={where}"
         later = wait * (1 + self._node.engine.random.random() / 4)
         self._dues["restart"] = self._node.engine.call_later(later, lambda: self._again(message))
@@ -381,7 +320,7 @@ class Runner:
         self._dues.pop("restart", None)
         self.container.last = self.container.state
         self.container.state = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
-        self._pod.publish()
+        self.publish()
         self.begin()
 
     def _kill(self, grace: float, *, after_others: bool = False) -> None:
@@ -392,7 +331,7 @@ class Runner:
     def _pre_stop(self) -> Script:
         process = self.process
         if process is not None and not (yield from self._run("preStop", process)) and not process.over:
-            self._event("Warning", "FailedPreStopHook", "PreStopHook failed")
+            self.event("Warning", "FailedPreStopHook", "PreStopHook failed")
 
     # ------------------------------------------------------------------ probes
 
@@ -415,24 +354,29 @@ class Runner:
 
     def judged(self) -> None:
         """A probe changed what the status tells of the container."""
-        self._pod.publish()
+        self.publish()
         self._pod.proceed()
 
     def unhealthy(self, kind: str, what: str) -> None:
         """A probe did not pass: it ``failed: ...`` or ``errored ...``."""
-        self._event("Warning", "Unhealthy", f"{kind.capitalize()} probe {what}")
+        self.event("Warning", "Unhealthy", f"{kind.capitalize()} probe {what}")
 
     def condemned(self, kind: str) -> None:
         """A probe failed so often that the container is to start anew."""
         told = f"Container {self.container.name} failed {kind} probe, will be restarted"
-        self._event("Normal", "Killing", told)
+        self.event("Normal", "Killing", told)
         grace = self._pod.object["spec"].get("terminationGracePeriodSeconds", 30)
         probe = self.container.spec[f"{kind}Probe"]
         self._kill(probe.get("terminationGracePeriodSeconds", grace))
 
     # ------------------------------------------------------------------ small
 
-    def _event(self, kind: str, reason: str, message: str) -> None:
+    def publish(self) -> None:
+        """The pod's status is written where it changed."""
+        self._pod.publish()
+
+    def event(self, kind: str, reason: str, message: str) -> None:
+        """The pod's events tell of it."""
         self._node.recorder.event(self._pod.object, kind, reason, message, self.container.path)
 
     def _cancel(self, *names: str) -> None:

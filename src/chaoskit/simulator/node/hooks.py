@@ -19,7 +19,7 @@ _GUESSED = re.compile(r"\$\(|`|(?<!\|)\|(?!\|)|\[|\b(test|cat|rm)\b")
 
 
 def run(
-    hook: Object, process: Process, wrong: Sequence[Effect], source: random.Random
+    hook: Object, process: Process, ports: list[Object], wrong: Sequence[Effect], source: random.Random
 ) -> Generator[float, None, bool]:
     """The hook has run beside `process`; False when it is known to have failed.
 
@@ -32,10 +32,24 @@ def run(
     if "exec" in hook:
         return (yield from _command(list(hook["exec"].get("command") or ()), process))
     if "httpGet" in hook:
-        late = probes.delay(wrong, "httpGet", source)
-        yield min(late, _DIAL)
-        return late < _DIAL and process.answers(hook["httpGet"].get("path", "/")) is not None
+        return (yield from _request(hook["httpGet"], process, ports, wrong, source))
     return False
+
+
+def _request(
+    action: Object, process: Process, ports: list[Object], wrong: Sequence[Effect], source: random.Random
+) -> Generator[float, None, bool]:
+    try:
+        port = probes.port_of(action, ports)
+    except probes.NoSuchPortError:
+        return False
+    late = probes.delay(wrong, "httpGet", source)
+    yield min(late, _DIAL)
+    if late >= _DIAL or process.answers(action.get("path", "/")) is None:
+        return False
+    proxies = probes.met(wrong, port, source)
+    yield probes.held(proxies)
+    return probes.broken(proxies) is None
 
 
 def _command(words: list[str], process: Process) -> Generator[float, None, bool]:

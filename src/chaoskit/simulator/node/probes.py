@@ -26,7 +26,7 @@ _TOO_LATE = "context deadline exceeded (Client.Timeout exceeded while awaiting h
 
 
 class NoSuchPortError(LookupError):
-    """A probe asks at a port by a name that its container gives to none, so it comes to no result."""
+    """A port is asked at by a name that its container gives to none: a probe then comes to no result."""
 
 
 @dataclass(slots=True)
@@ -68,16 +68,16 @@ def failure(
         return None if done.code == 0 else done.stdout + done.stderr
     kind = next(kind for kind in _ANSWERS if kind in probe)
     action: Object = probe[kind]
-    port = _port(action.get("port", 0), ports)
+    port = port_of(action, ports)
     late, patience = delay(wrong, kind, source), float(probe.get("timeoutSeconds", 1))
     dial = f"dial tcp {pod_ip}:{port}"
     if kind != "httpGet":
         return f"{dial}: i/o timeout" if late >= patience else _refused(process.answers(""), dial)
     path = action.get("path", "/")
     status = process.answers(path)
-    proxies = [e for e in wrong if e.port == port and _happens(e.share, source)]
-    late += sum(effect.amount for effect in proxies if effect.kind == "http-latency")
-    why = _TOO_LATE if late >= patience else _refused(status, dial) or _broken(proxies)
+    proxies = met(wrong, port, source)
+    late += held(proxies)
+    why = _TOO_LATE if late >= patience else _refused(status, dial) or broken(proxies)
     return f'Get "http://{pod_ip}:{port}{path}": {why}' if why else _by_status(status, proxies)
 
 
@@ -112,7 +112,18 @@ def _refused(status: int | None, dial: str) -> str | None:
     return f"{dial}: connect: connection refused" if status is None else None
 
 
-def _broken(proxies: Sequence[Effect]) -> str | None:
+def met(wrong: Sequence[Effect], port: int, source: random.Random) -> list[Effect]:
+    """The proxies before a port that do something to a request that comes now."""
+    return [effect for effect in wrong if effect.port == port and _happens(effect.share, source)]
+
+
+def held(proxies: Sequence[Effect]) -> float:
+    """Seconds that the proxies keep an answer."""
+    return sum(effect.amount for effect in proxies if effect.kind == "http-latency")
+
+
+def broken(proxies: Sequence[Effect]) -> str | None:
+    """Why nothing is answered where a proxy breaks the connection; None where none does."""
     reset = any(effect.kind == "http-reset" for effect in proxies)
     return "read: connection reset by peer" if reset else None
 
@@ -125,7 +136,9 @@ def _by_status(status: int | None, proxies: Sequence[Effect]) -> str | None:
     return None if passes else f"HTTP probe failed with statuscode: {status}"
 
 
-def _port(port: int | str, ports: list[Object]) -> int:
+def port_of(action: Object, ports: list[Object]) -> int:
+    """The number of the port that a probe or a hook asks at. Raises `NoSuchPortError`."""
+    port: int | str = action.get("port", 0)
     if isinstance(port, int):
         return port
     named: dict[str, int] = {item["name"]: item["containerPort"] for item in ports if "name" in item}

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from chaoskit.simulator.traffic.queueing import Part
 from chaoskit.simulator.traffic.state import PodState
-from chaoskit.simulator.traffic.view import ClusterView, Role, Service
+from chaoskit.simulator.traffic.view import ClusterView, Service
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Node:
     """One service in the call graph, or a deployment of load generators (which nobody calls)."""
 
     key: tuple[str, str]
-    role: Role
     states: list[PodState]
     names: frozenset[str]
     service: Service | None = None
-    calls: list[tuple[Node, float]] = field(default_factory=list)
-    database: Node | None = None
+    crews: list[Crew] = field(default_factory=list)
+    """Its pods once more, by what they do."""
     serving: list[PodState] = field(default_factory=list)
     """Who gets requests, and runs."""
-    last_of: list[PodState] = field(default_factory=list)
+    last_of: list[tuple[Crew, PodState]] = field(default_factory=list)
     """Of `serving`, those that no later service of the graph shares: now all that they get is known."""
     refused: float = 0.0
     """The share of requests that go to pods where nothing runs."""
@@ -35,46 +34,44 @@ class Node:
     seconds: float = 0.0
 
 
+@dataclass(slots=True, eq=False)
+class Crew:
+    """Pods of one role behind the same services: whom they ask, where that makes no cycle."""
+
+    states: list[PodState] = field(default_factory=list)
+    calls: list[tuple[Node, float]] = field(default_factory=list)
+    database: Node | None = None
+
+
 def call_graph(view: ClusterView, states: dict[tuple[str, str], PodState]) -> list[Node]:
     """Services and load generators with their pods, callers before callees; a cycle is cut."""
     nodes = {node.key: node for node in _nodes(view, states)}
-    for node in nodes.values():
-        namespace = node.key[0]
-        for host, share in node.role.calls:
-            callee = nodes.get(service_key(host, namespace))
-            if callee is not None:
-                node.calls.append((callee, share))
-        if node.role.load_url:
-            first = nodes.get(service_key(node.role.load_url, namespace))
-            node.calls += [(first, 1.0)] if first else []
-        node.database = nodes.get(service_key(node.role.database, namespace))
-    return _callers_first(list(nodes.values()))
 
+    def called(host: str, namespace: str) -> Node | None:
+        service = view.service(host, namespace)
+        return nodes.get(service.key) if service is not None else None
 
-def service_key(host: str, namespace: str) -> tuple[str, str]:
-    """Namespace and name of the service that `host` means to a pod in `namespace`."""
-    name, _, rest = host.partition(".")
-    return (rest.split(".", 1)[0] or namespace, name)
+    for crew in _crews(nodes.values()):
+        role, namespace = crew.states[0].role, crew.states[0].pod.namespace
+        asked = [*role.calls, *([(role.load_url, 1.0)] if role.load_url else ())]
+        crew.calls = [(node, share) for host, share in asked if (node := called(host, namespace)) is not None]
+        crew.database = called(role.database, namespace)
+    return _callers_first(nodes.values())
 
 
 def _nodes(view: ClusterView, states: dict[tuple[str, str], PodState]) -> Iterable[Node]:
     for _, service in sorted(view.services.items()):
         members = [states[pod.key] for pod in view.backends(service) if pod.key in states]
-        role = next((state.pod.role for state in members if state.pod.role), None)
-        if not members:
-            role = Role()  # nobody is there to answer, whatever it was
-        if role is not None and not role.load_url:
-            key = (service.namespace, service.name)
-            yield Node(key, role, members, _names_of(service, members), service)
+        serves = any(state.pod.role and not state.pod.role.load_url for state in members)
+        if not service.alias and (serves or not members):  # without any, nobody is there to answer
+            yield Node(service.key, members, _names_of(service, members), service)
     generators: dict[tuple[str, str], list[PodState]] = {}
     for _, state in sorted(states.items()):
-        if state.pod.role and state.pod.role.load_url:
+        if state.role.load_url:
             key = (state.pod.namespace, f"deployment {state.pod.workload}")
             generators.setdefault(key, []).append(state)
     for key, members in generators.items():
-        first = members[0].pod.role
-        if first is not None:
-            yield Node(key, first, members, frozenset())
+        yield Node(key, members, frozenset())
 
 
 def _names_of(service: Service, members: list[PodState]) -> frozenset[str]:
@@ -83,42 +80,50 @@ def _names_of(service: Service, members: list[PodState]) -> frozenset[str]:
     return frozenset(names | {state.pod.ip for state in members} - {""})
 
 
-def _callers_first(nodes: list[Node]) -> list[Node]:
-    """Services that share pods follow one another: their pods call when the last of them has been called."""
-    groups = _sharing_pods(nodes)
+def _crews(nodes: Collection[Node]) -> list[Crew]:
+    """Every crew, which its nodes know now, too."""
+    members = {state.pod.key: state for node in nodes for state in node.states}
+    behind: dict[tuple[str, str], list[Node]] = {key: [] for key in members}
+    for node in nodes:
+        for state in node.states:
+            behind[state.pod.key].append(node)
+    crews: dict[tuple[object, ...], Crew] = {}
+    for key, state in members.items():
+        kind = (state.pod.namespace, state.role, *behind[key])
+        if kind not in crews:
+            crews[kind] = Crew()
+            for node in behind[key]:
+                node.crews.append(crews[kind])
+        crews[kind].states.append(state)
+    return list(crews.values())
+
+
+def _callers_first(nodes: Iterable[Node]) -> list[Node]:
+    """Every service comes before those that its pods ask; who is asked by those that it asks is not asked."""
     done: dict[tuple[str, str], Node] = {}
-    under_way: set[tuple[str, str]] = set()
+    known: set[Crew] = set()
+    under_way: set[Crew] = set()
 
     def visit(node: Node) -> None:
         if node.key in done:
             return
-        group = groups[node.key]
-        under_way.update(one.key for one in group)
-        for one in group:
-            one.calls = [(c, share) for c, share in one.calls if c.key not in under_way]
-            if one.database is not None and one.database.key in under_way:
-                one.database = None
-        for one in group:
-            for callee, _ in one.calls:
-                visit(callee)
-            if one.database is not None:
-                visit(one.database)
-        under_way.difference_update(one.key for one in group)
-        done.update((one.key, one) for one in group)
+        for crew in node.crews:
+            if crew not in known:
+                known.add(crew)
+                under_way.add(crew)
+                follow(crew)
+                under_way.discard(crew)
+        done[node.key] = node
+
+    def follow(crew: Crew) -> None:
+        crew.calls = [(node, share) for node, share in crew.calls if under_way.isdisjoint(node.crews)]
+        if crew.database is not None and not under_way.isdisjoint(crew.database.crews):
+            crew.database = None
+        for callee, _ in crew.calls:
+            visit(callee)
+        if crew.database is not None:
+            visit(crew.database)
 
     for node in nodes:
         visit(node)
     return list(reversed(done.values()))
-
-
-def _sharing_pods(nodes: list[Node]) -> dict[tuple[str, str], list[Node]]:
-    """By key of each, the nodes that share pods with it, or with one that does; itself among them."""
-    groups = {node.key: [node] for node in nodes}
-    first: dict[tuple[str, str], Node] = {}
-    for node in nodes:
-        for state in node.states:
-            other = first.setdefault(state.pod.key, node)
-            if groups[other.key] is not groups[node.key]:
-                joined = groups[other.key] + groups[node.key]
-                groups.update((one.key, joined) for one in joined)
-    return groups

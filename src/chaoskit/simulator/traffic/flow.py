@@ -11,7 +11,7 @@ import random
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.prometheus.signals import STEP
 from chaoskit.simulator.traffic import memory, meters, usage
-from chaoskit.simulator.traffic.callgraph import Node, call_graph
+from chaoskit.simulator.traffic.callgraph import Crew, Node, call_graph
 from chaoskit.simulator.traffic.meters import Meter
 from chaoskit.simulator.traffic.nodeload import NodeLoads
 from chaoskit.simulator.traffic.paths import Paths, outwards
@@ -124,14 +124,15 @@ class Traffic:
             _choose(node)
         last = {state.pod.key: node for node in self.graph for state in node.serving}
         for node in self.graph:
-            if node.role.load_url:
+            if node.service is None:
                 for state in node.serving:
-                    state.arriving = node.role.load_rate * factor
+                    state.arriving += state.role.load_rate * factor
             else:
                 self._share_out(node)
-            node.last_of = [state for state in node.serving if last[state.pod.key] is node]
-            for state in node.last_of:
-                self._call(node, state)
+            members = ((crew, state) for crew in node.crews for state in crew.states)
+            node.last_of = [(crew, state) for crew, state in members if last.get(state.pod.key) is node]
+            for crew, state in node.last_of:
+                self._call(crew, state)
 
     def _share_out(self, node: Node) -> None:
         weights = [1 + self._random.gauss(0, 0.025) for _ in node.serving]
@@ -140,18 +141,18 @@ class Traffic:
             lost, _ = outwards(state)
             state.arriving += each * weight * (1 - lost)
 
-    def _call(self, node: Node, state: PodState) -> None:
+    def _call(self, crew: Crew, state: PodState) -> None:
         working = state.arriving * (1 - state.wrong.errors)
-        for callee, share in node.calls:
-            again = sum(callee.failed**n for n in range(1, node.role.retries + 1))
+        for callee, share in crew.calls:
+            again = sum(callee.failed**n for n in range(1, state.role.retries + 1))
             rate = working * share * (1 + again)
             state.calls[callee.key] = rate
             lost, _ = self._paths.towards(state, callee)
             callee.demand += rate * (1 - lost) * self._paths.finds(state, callee)
-        if node.database is not None:
-            state.queries = working * self._paths.finds(state, node.database)
-            lost, _ = self._paths.towards(state, node.database)
-            node.database.demand += QUERIES * state.queries * (1 - lost)
+        if crew.database is not None:
+            state.queries = working * self._paths.finds(state, crew.database)
+            lost, _ = self._paths.towards(state, crew.database)
+            crew.database.demand += QUERIES * state.queries * (1 - lost)
 
 
 def _choose(node: Node) -> None:

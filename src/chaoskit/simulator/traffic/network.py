@@ -6,8 +6,8 @@ import math
 import random
 from urllib.parse import SplitResult, urlsplit
 
-from chaoskit.simulator.traffic.callgraph import service_key
 from chaoskit.simulator.traffic.flow import Traffic
+from chaoskit.simulator.traffic.policies import Port
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, Part
 from chaoskit.simulator.traffic.state import PodState, network_fault
 from chaoskit.simulator.traffic.view import ClusterView, Pod, Service
@@ -28,14 +28,14 @@ class Network:
         Raises `ConnectionError` when nothing comes.
         """
         parts = urlsplit(url)
-        pod = self._pod_at(parts, source[0])
+        pod, ports = self._pod_at(parts, source[0])
         wrong, state = self._traffic.wrong_now(pod), self._traffic.states.get(pod.key)
         lost, delay = network_fault(wrong.network, None, state.sending if state else 0.0)
         if self._random.random() < lost or not self._let_through(source, pod, parts.hostname or ""):
             raise ConnectionError(f"Get {url!r}: context deadline exceeded")
         status, seconds = self._served(state) if state and state.parts else (200, 0.002)
         for effect in wrong.proxy:
-            if self._random.random() >= effect.share:
+            if (effect.port and effect.port not in ports) or self._random.random() >= effect.share:
                 continue
             if effect.kind == "http-reset":
                 raise ConnectionError(f"Get {url!r}: read: connection reset by peer")
@@ -51,7 +51,8 @@ class Network:
         asking = self._view.pods.get(source)
         return asking is None or self._view.lets(asking, target, self._service_at(host, source[0]))
 
-    def _pod_at(self, parts: SplitResult, namespace: str) -> Pod:
+    def _pod_at(self, parts: SplitResult, namespace: str) -> tuple[Pod, frozenset[Port]]:
+        """Who is asked, and at which of its ports, by number and name."""
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
         service = self._service_at(host, namespace)
@@ -67,10 +68,10 @@ class Network:
         pod = self._random.choice(pods) if pods else None
         if pod is None or pod.main is None or not pod.main.running:
             raise ConnectionError(f"dial tcp {host}:{port}: connect: connection refused")
-        return pod
+        return pod, service.reaches(pod, port) if service else frozenset({port})
 
     def _service_at(self, host: str, namespace: str) -> Service | None:
-        found = self._view.services.get(service_key(host, namespace))
+        found = self._view.service(host, namespace)
         if found is not None:
             return found
         with_address = (one for one in self._view.services.values() if one.ip == host)

@@ -8,7 +8,7 @@ from chaoskit.simulator.effects import Effect
 from chaoskit.simulator.traffic.callgraph import Node
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, Part
 from chaoskit.simulator.traffic.state import PodState, network_fault, unresolved
-from chaoskit.simulator.traffic.view import ClusterView
+from chaoskit.simulator.traffic.view import ClusterView, Service
 
 HOP = 0.0006
 """Seconds that a call spends on a healthy network."""
@@ -60,6 +60,15 @@ def on_the_wire(
     if lost:
         found.append(Part(weight * lost, CLIENT_TIMEOUT + 0.01, 0.0))
     return found
+
+
+def in_between(state: PodState, service: Service | None) -> tuple[Effect, ...]:
+    """The proxies that stand before a port of the pod to which the service sends."""
+    proxies = state.wrong.proxy
+    if not proxies or service is None:
+        return proxies
+    ports = service.reaches(state.pod)
+    return tuple(effect for effect in proxies if not effect.port or effect.port in ports)
 
 
 def by_proxy(proxy: Iterable[Effect]) -> tuple[float, list[tuple[float, float]]]:

@@ -6,9 +6,9 @@ import random
 from typing import NamedTuple
 
 from chaoskit.simulator.traffic import meters, queueing
-from chaoskit.simulator.traffic.callgraph import Node
+from chaoskit.simulator.traffic.callgraph import Crew, Node
 from chaoskit.simulator.traffic.nodeload import NodeLoads
-from chaoskit.simulator.traffic.paths import HOP, Paths, by_proxy, on_the_wire, outwards
+from chaoskit.simulator.traffic.paths import HOP, Paths, by_proxy, in_between, on_the_wire, outwards
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, POOL_TIMEOUT, Part
 from chaoskit.simulator.traffic.state import QUIET, PodState
 from chaoskit.simulator.traffic.usage import NODE_CORES, QUERIES
@@ -53,17 +53,17 @@ class Serving:
     def answer(self, graph: list[Node]) -> None:
         """Every pod of the graph (callers before callees) answers, and its callers know how."""
         for node in reversed(graph):
-            if node.role.max_connections:
-                _count_connections(node, graph)
-            for state in node.last_of:
-                self._serve(node, state)
+            for crew, state in node.last_of:
+                self._serve(crew, state)
             _combine(node)
+        for crew in dict.fromkeys(crew for node in graph for crew in node.crews):
+            _count_connections(crew)
 
-    def _serve(self, node: Node, state: PodState) -> None:
-        work = self._work(node, state)
+    def _serve(self, crew: Crew, state: PodState) -> None:
+        work = self._work(state)
         fault = min(1.0, state.wrong.errors + max(0.0, self._random.gauss(0.0008, 0.0006)))
-        database = self._ask_database(node, state)
-        upstream = self._ask_upstreams(node, state)
+        database = self._ask_database(crew, state)
+        upstream = self._ask_upstreams(crew, state)
         state.starved = pool = database.unconnected
         failing = 1 - (1 - database.failed) * (1 - upstream.failed)
         lost = 1 - (1 - database.lost) * (1 - upstream.lost)
@@ -89,9 +89,9 @@ class Serving:
         state.meter.histogram(meters.SERVED, rate, queueing.cumulative(seen), queueing.mean(seen))
         state.cpu = work.busy
 
-    def _work(self, node: Node, state: PodState) -> Work:
+    def _work(self, state: PodState) -> Work:
         """What the pod does itself for a request, with the CPU and the disk that it has."""
-        role, wrong, main = node.role, state.wrong, state.pod.main
+        role, wrong, main = state.role, state.wrong, state.pod.main
         limit = (main.cpu_limit if main else None) or NODE_CORES
         collecting = state.near_limit
         busy = state.arriving * role.work * _CPU_OF_WORK * (1 + 0.3 * collecting)
@@ -105,8 +105,8 @@ class Serving:
             seconds += _WAITS_FOR_DISK * min(1.0, self._nodes.written(state) / _DISK_SPEED)
         return Work(busy, seconds, queueing.refused_share(utilisation))
 
-    def _ask_database(self, node: Node, state: PodState) -> Asked:
-        database = node.database
+    def _ask_database(self, crew: Crew, state: PodState) -> Asked:
+        database, role = crew.database, state.role
         if database is None:
             return _NOBODY
         if not self._paths.finds(state, database):
@@ -115,29 +115,29 @@ class Serving:
             return Asked(0.0, 1.0, 0.0, database.seconds)
         lost, delay = self._paths.towards(state, database)
         answer = database.seconds + delay / 2 + HOP
-        hold = QUERIES * answer + node.role.work + (lost + database.lost) * CLIENT_TIMEOUT
-        pool = queueing.pool_state(state.queries, hold, node.role.pool, state.wrong.hold)
+        hold = QUERIES * answer + role.work + (lost + database.lost) * CLIENT_TIMEOUT
+        pool = queueing.pool_state(state.queries, hold, role.pool, state.wrong.hold)
         noise = max(0.2, 1 + self._random.gauss(0, 0.12))
-        size = float(node.role.pool)
+        size = float(role.pool)
         held = min(size, state.wrong.hold)
         state.pool_in_use = min(size, held + (pool.in_use - held) * noise)
         state.pool_pending = pool.pending * noise
         everything_lost = 1 - (1 - lost) * (1 - database.lost)
         return Asked(pool.timed_out, database.failed, everything_lost, pool.wait + QUERIES * answer)
 
-    def _ask_upstreams(self, node: Node, state: PodState) -> Asked:
+    def _ask_upstreams(self, crew: Crew, state: PodState) -> Asked:
         """The seconds that calls add, and the shares of requests of which a call failed or was lost."""
-        if not node.calls:
+        if not crew.calls:
             return _NOBODY
         seconds, fine, answered = 0.0, 1.0, 1.0
-        for callee, share in node.calls:
+        for callee, share in crew.calls:
             if not self._paths.finds(state, callee):
                 fine *= 1 - share
                 continue
             lost, delay = self._paths.towards(state, callee)
             _count_calls(state, callee, lost, delay)
             seconds += share * (callee.seconds + delay + HOP)
-            fine *= 1 - share * callee.failed ** (node.role.retries + 1)
+            fine *= 1 - share * callee.failed ** (state.role.retries + 1)
             answered *= 1 - share * (1 - (1 - lost) * (1 - callee.lost))
         return Asked(0.0, 1 - fine, 1 - answered, seconds)
 
@@ -156,18 +156,17 @@ def _count_calls(state: PodState, callee: Node, lost: float, delay: float) -> No
     state.meter.histogram(at, rate, shares, seconds)
 
 
-def _count_connections(node: Node, graph: list[Node]) -> None:
-    """What is opened through one service adds to what others over the same pods have brought."""
-    clients = {s.pod.key: s for n in graph if n.database is node for s in n.states if s.running}
-    opened = sum(_opened(state) for state in clients.values())
-    each = opened / len(node.serving) if node.serving else 0.0
-    for state in node.serving:
-        state.connections = min(state.connections + each, float(node.role.max_connections))
+def _count_connections(crew: Crew) -> None:
+    """What the pods have open to their database adds to what others have."""
+    there = crew.database.serving if crew.database is not None else []
+    opened = sum(_opened(state) for state in crew.states if state.running) if there else 0.0
+    for state in there:
+        state.connections += opened / len(there)
+        state.connections = min(state.connections, float(state.role.max_connections))
 
 
 def _opened(state: PodState) -> float:
-    role = state.pod.role
-    return min(float(role.pool), max(_IDLE_CONNECTIONS, state.pool_in_use + 1)) if role else 0.0
+    return min(float(state.role.pool), max(_IDLE_CONNECTIONS, state.pool_in_use + 1))
 
 
 def _combine(node: Node) -> None:
@@ -180,12 +179,12 @@ def _combine(node: Node) -> None:
     failed, missing = node.refused, 0.0
     node.parts = [part._replace(share=node.refused) for part in _REFUSED if node.refused]
     if any(state.wrong is not QUIET for state in node.serving):
-        node.parts += [part for state in node.serving for part in _seen(state, each)]
+        node.parts += [part for state in node.serving for part in _seen(node, state, each)]
     else:  # one speaks for all
-        node.parts += _seen(node.serving[0], 1 - node.refused)
+        node.parts += _seen(node, node.serving[0], 1 - node.refused)
     for state in node.serving:
         lost, _ = outwards(state)
-        broken, _ = by_proxy(state.wrong.proxy)
+        broken, _ = by_proxy(in_between(state, node.service))
         good, gone = state.parts[0].share * (1 - broken), state.parts[2].share * (1 - lost) + lost
         missing += each * gone
         failed += each * max(0.0, 1 - good * (1 - lost) - gone)
@@ -195,10 +194,10 @@ def _combine(node: Node) -> None:
     node.seconds = queueing.mean(answered) if answered else CLIENT_TIMEOUT
 
 
-def _seen(state: PodState, weight: float) -> list[Part]:
+def _seen(node: Node, state: PodState, weight: float) -> list[Part]:
     """What callers see of a pod that gets this share of their calls."""
     lost, delay = outwards(state)
     parts = on_the_wire(state.parts, weight, lost, delay + HOP)
-    for share, seconds in by_proxy(state.wrong.proxy)[1]:
+    for share, seconds in by_proxy(in_between(state, node.service))[1]:
         parts = queueing.proxied(parts, share, seconds)
     return parts

@@ -16,6 +16,7 @@ from chaoskit.simulator.traffic.view import MIB, Pod, Role
 DISK = 2048 * MIB
 """The bytes that a container's file system can take."""
 _GC_FROM = 0.85
+_ANY = Role()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,11 @@ class PodState:
     ooms: list[float] = field(default_factory=list)
     oom_total: int = 0
     reported: bool = False
+
+    @property
+    def role(self) -> Role:
+        """What the pod does; what anybody does where it does not say."""
+        return self.pod.role or _ANY
 
     @property
     def near_limit(self) -> float:

@@ -24,6 +24,8 @@ BAD_WAITING = frozenset(
 
 DNS = ("kube-system", "coredns")
 """Namespace and name of the deployment that answers for names."""
+_ZONE = ".svc.cluster.local"
+"""What the whole name of every service ends with."""
 
 
 def quantity(text: str | float | None) -> float | None:
@@ -111,17 +113,35 @@ class Service:
     namespace: str
     name: str
     ip: str
-    ports: tuple[int, ...]
+    ports: Mapping[int, policies.Port]
+    """Its own, each with the port of its pods that is behind it."""
     selector: Mapping[str, str]
-    targets: frozenset[policies.Port] = frozenset()
     takes_all: bool = False
     """Whether its pods get requests before they are ready, too."""
+    alias: str = ""
+    """The host that its name stands for instead, of a service that has no pods of its own."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return (self.namespace, self.name)
+
+    def reaches(self, pod: Pod, port: int | None = None) -> frozenset[policies.Port]:
+        """The ports of a pod behind it that get its requests, or those to `port`: by number and by name."""
+        targets = {target for own, target in self.ports.items() if port in {None, own}}
+        return frozenset(targets | {number for name, number in pod.ports.items() if name in targets})
 
     def asks(self, pod: Pod) -> bool:
         """True when a pod behind it gets its requests, as its EndpointSlice has it."""
         if self.takes_all:
             return bool(pod.ip) and pod.phase not in {"Succeeded", "Failed"}
         return pod.serving
+
+
+def service_key(host: str, namespace: str) -> tuple[str, str]:
+    """Namespace and name of the service that `host` means to a pod in `namespace`."""
+    name, _, rest = host.partition(".")
+    return (rest.split(".", 1)[0] or namespace, name)
 
 
 def role_of(environment: Mapping[str, str]) -> Role | None:
@@ -266,6 +286,16 @@ class ClusterView:
             return True
         return any(pod.serving for pod in self.pods.values() if (pod.namespace, pod.workload) == DNS)
 
+    def service(self, host: str, namespace: str) -> Service | None:
+        """What `host` means to a pod in `namespace`, found as well by a name that stands for another's."""
+        found = self.services.get(service_key(host, namespace))
+        for _ in self.services:
+            if found is None or not found.alias:
+                return found
+            inside = found.alias.endswith(_ZONE)
+            found = self.services.get(service_key(found.alias, "")) if inside else None
+        return None  # names that stand for one another
+
     def backends(self, service: Service) -> list[Pod]:
         """The pods that the service's selector matches, ready or not, in the order of names."""
         wanted = service.selector.items()
@@ -279,8 +309,7 @@ class ClusterView:
         """True when network policies let `source` reach `target` through the service."""
         if not self.policies:
             return True
-        targets = service.targets if service else frozenset()
-        ports = targets | {number for name, number in target.ports.items() if name in targets}
+        ports = service.reaches(target) if service else frozenset()
         return policies.allowed(self.policies.values(), self._end(source), self._end(target), ports)
 
     def _end(self, pod: Pod) -> policies.End:
@@ -313,12 +342,12 @@ class ClusterView:
         if change == "DELETED":
             self.services.pop(key, None)
         else:
-            ports = tuple(int(port["port"]) for port in spec.get("ports") or ())
+            ports = {p["port"]: p.get("targetPort") or p["port"] for p in spec.get("ports") or ()}
             address = spec.get("clusterIP", "")
             selector = dict(spec.get("selector") or {})
-            targets = frozenset(port.get("targetPort") or port["port"] for port in spec.get("ports") or ())
             takes_all = bool(spec.get("publishNotReadyAddresses"))
-            self.services[key] = Service(*key, address, ports, selector, targets, takes_all)
+            alias = spec.get("externalName", "").rstrip(".") if spec.get("type") == "ExternalName" else ""
+            self.services[key] = Service(*key, address, ports, selector, takes_all, alias)
         self._changed()
 
     def _namespace(self, _: Change, body: Object) -> None:
