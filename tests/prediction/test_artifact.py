@@ -118,7 +118,7 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
         artifact.save(good, root / name, state=root)
         assert registry.promote(root, name)
     assert not registry.promote(root, "shop-2")
-    assert registry.promoted(root) == "shop-2"
+    assert (registry.promoted(root), registry.fallback(root)) == ("shop-2", "shop-1")
     assert [(each.name, each.promoted) for each in registry.names(root)] == [
         ("shop-1", False),
         ("shop-2", True),
@@ -126,7 +126,7 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     assert registry.rollback(root) == registry.promoted(root) == "shop-1"
     with pytest.raises(errors.NotFound):
         registry.rollback(root)
-    assert registry.promoted(root) == "shop-1"
+    assert (registry.promoted(root), registry.fallback(root)) == ("shop-1", "")
 
 
 def test_a_rollback_never_goes_to_the_model_that_answers(trained: Trained, tmp_path: Path) -> None:
@@ -143,6 +143,7 @@ def test_a_rollback_brings_back_no_model_that_does_not_beat_the_baselines_any_mo
         artifact.save(trained, tmp_path / name, state=tmp_path)
         assert registry.promote(tmp_path, name)
     registry.judge(tmp_path, tmp_path / "shop-1", replace(trained.report, beaten_by=("static rule",)))
+    assert registry.fallback(tmp_path) == ""
     with pytest.raises(errors.Refused, match="shop-1 does not beat static rule"):
         registry.rollback(tmp_path)
     assert registry.promoted(tmp_path) == "shop-2"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -160,9 +161,18 @@ def test_a_thinner_grid_keeps_the_newest_sample_of_each_stretch() -> None:
     assert thin.blocks[0].start == START + timedelta(minutes=2)
 
 
-def test_a_grid_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(errors.InvalidInput, match="90 s"):
-        collected({"cpu_usage": [(POD, [1, 2, 3])]}).thin(90)
+@pytest.mark.parametrize("step", [90, 30])
+def test_a_grid_that_does_not_fit_or_is_finer_is_refused(step: int) -> None:
+    with pytest.raises(errors.InvalidInput, match=f"of {step} s cannot be made from one of 60 s"):
+        collected({"cpu_usage": [(POD, [1, 2, 3])]}).thin(step)
+
+
+def test_a_thinner_grid_has_no_block_that_is_shorter_than_its_step() -> None:
+    data = collected({"cpu_usage": [(POD, [1, 2, 3])]})
+    (block,) = data.blocks
+    short = block.cut(0, 1)
+    assert [each.length for each in replace(data, blocks=(short, block, short)).thin(120).blocks] == [1]
+    assert [each.length for each in replace(data, blocks=(short,)).thin(120).blocks] == [0]
 
 
 def test_a_signal_that_is_lacking_is_missing_everywhere() -> None:

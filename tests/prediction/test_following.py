@@ -39,11 +39,11 @@ def test_one_that_looks_back_further_follows_for_both_recipes() -> None:
     newest = np.array([199])
     for end in (220, 221, 226, 240):
         seen = window(block, end)
+        told = seen.values.copy()
+        told[:, :, : 176 if end > 220 else 0] = 0.0  # neither looks at it again
         for recipe in RECIPES:
-            found = following.compute(seen, spec(recipe), newest)
+            found = following.compute(replace(seen, values=told), spec(recipe), newest)
             same(found, batch.compute(seen, spec(recipe), newest))
-    ((live, _),) = following._live
-    assert live.wanted == spec("evidence")
 
 
 def test_pods_may_come_and_go_between_two_looks() -> None:

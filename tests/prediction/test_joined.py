@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from chaoskit.prediction import folds, joined, plain
-from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction import features, folds, joined, plain
+from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.plain import ABSENCE, STATIC
+from chaoskit.prediction.table import Table
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
@@ -92,6 +93,10 @@ def test_where_a_model_is_to_carry_forest_and_evidence_rank_as_one() -> None:
     assert told("evidence", forest=[0.4], evidence=[2.0]) == [1.0]
 
 
+def test_where_evidence_says_nothing_the_forest_ranks() -> None:
+    assert told("evidence", forest=[0.4, 0.475, 0.4], evidence=[0, 0, 0.5]) == [0.8, 0.95, 0.4472]
+
+
 def test_what_the_forest_says_nothing_of_is_ranked_by_who_does() -> None:
     assert told("window", forest=[np.nan], static=[0.4]) == [0.5]
 
@@ -142,6 +147,39 @@ def test_a_threshold_from_healthy_time_lies_a_margin_above_it(
     labelled = quiet(world)
     found = joined.above_healthy(labelled, folds.everything(labelled), member, scores((1, 20, most)))
     assert found == pytest.approx(limit)
+
+
+def members_of(labelled: Labelled) -> dict[str, Scores]:
+    """What may be joined, of a forest and evidence that say next to nothing."""
+    spec = features.spec(labelled.dataset)
+    return joined.members(Table(labelled, spec, (), spec, (), ()), scores(), scores())
+
+
+@pytest.mark.parametrize("budget", [1, 24])
+def test_a_join_that_watches_for_silence_goes_on_to_where_nobody_fell_silent(
+    world: World, budget: float
+) -> None:
+    labelled, every = quiet(world), folds.everything(quiet(world))
+    before = Join({FOREST: 0.5, EVIDENCE: 2.0, STATIC: 0.9, ABSENCE: 0.7})
+    found = joined.reset(before, labelled, every, members_of(labelled), budget)
+    assert set(found.thresholds) == set(before.thresholds)
+    assert found.thresholds[ABSENCE] == joined.SILENT
+
+
+def test_a_model_that_is_to_carry_watches_for_silence_although_nobody_fell_silent(world: World) -> None:
+    labelled, every = failing(world), folds.everything(failing(world))
+    always = joined.always("evidence")
+    found = joined.fit(labelled, every, members_of(labelled) | {FOREST: scores((0, 51, 0.9))}, 1, always)
+    assert found.thresholds[ABSENCE] >= joined.SILENT
+
+
+@pytest.mark.parametrize("budget", [1, 24])
+def test_a_single_scrape_that_failed_is_no_alarm(world: World, budget: float) -> None:
+    labelled, every = quiet(world), folds.everything(quiet(world))
+    members = {FOREST: scores(), ABSENCE: [block - 0.1 for block in scores((1, 20, 0.3))]}
+    reset = joined.reset(Join({FOREST: 0.5, ABSENCE: 0.7}), labelled, every, members, budget)
+    assert reset.thresholds[ABSENCE] == joined.SILENT
+    assert Baseline(ABSENCE, "").reset(labelled, every, members[ABSENCE], budget).threshold == joined.SILENT
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.prediction.test_live import RECIPES, same, spec
+from tests.prediction.test_live import history as past
 
 from chaoskit import errors
 from chaoskit.prediction import features, plain
+from chaoskit.prediction.alarms import confirmed
 from chaoskit.prediction.dataset import Block, Dataset, Row
 from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.features import Recipe
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.paths import by_tree, contributions, leaves
-from chaoskit.prediction.plain import LINEAR, STATIC
+from chaoskit.prediction.plain import LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.predictor import history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings
@@ -99,6 +103,29 @@ def test_a_rule_that_alarms_alarms_the_record_comes_first_and_is_named(
     assert not any(record.alarmed for record in others)
 
 
+def test_an_alarm_that_members_hand_over_holds_as_it_was_judged(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 90)
+    (block,) = window.blocks
+    values = block.values.copy()
+    values[:, window.column("memory_usage"), -2:] = 0.5
+    values[0, window.column("memory_usage"), -2] = 0.95  # the static rule speaks, then the symptom
+    values[0, window.column("restarts"), -1] += 1
+    changed = replace(window, blocks=(replace(block, values=values),))
+    join = Join({FOREST: 2.0, STATIC: 0.9, SYMPTOM: 1.0})
+    model = replace(trained.model, join=join, target=replace(trained.model.target, confirm=2))
+    newest = np.arange(block.length - 2, block.length)
+    forest = model.scores(
+        features.compute(changed.blocks[0], model.spec, newest).reshape(-1, len(model.spec.names))
+    )
+    rules = {name: [each[0][:, -2:]] for name, each in plain.rules(changed).items()}
+    (judged,) = join.scores({FOREST: [forest.reshape(-1, 2)], **rules}, model.spec.recipe)
+    held = dict(zip((row.workload for row in block.rows), confirmed(judged, 2)[:, -1].tolist(), strict=True))
+    records = predict(model, changed, now=block.end)
+    assert {each.target: each.score for each in records} == pytest.approx(held, rel=1e-5)
+    assert [each.target for each in records if each.alarmed] == [block.rows[0].workload]
+    assert records[0].reasons[0].startswith("symptom rule: ")
+
+
 def test_trace_ids_are_used_up_in_order_and_then_new_ones_made(trained: Trained, leaks: Labelled) -> None:
     window = before_a_leak_ends(leaks, 10)
     records = predict(trained.model, window, now=window.blocks[0].end, trace_ids=["t1", "t2"])
@@ -165,8 +192,20 @@ def test_the_classes_have_the_shares_that_their_forest_gives_them(trained: Train
     np.testing.assert_allclose(model.classes(rows)[1], model.issues.predict_proba(rows), atol=1e-12)
 
 
-def test_the_wanted_history_covers_the_window_and_the_trend(trained: Trained) -> None:
-    assert history(trained.model) >= timedelta(minutes=65 + 60)
+@pytest.mark.parametrize("step", [15, 60])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_wanted_history_is_enough_for_features_evidence_and_trend(
+    trained: Trained, recipe: Recipe, step: int
+) -> None:
+    target = replace(trained.model.target, confirm=2)
+    model = replace(trained.model, spec=spec(recipe, step), target=target)
+    count, before = history(model) // timedelta(seconds=step) + 1, 80
+    block = past(11, step=step, length=before + count)
+    seen, newest = block.cut(before, block.length), np.array([count - 2, count - 1])
+    for wanted in (model.spec, model.sign_spec):
+        same(features.compute(seen, wanted, newest), features.compute(block, wanted, newest + before))
+    first = np.array([count - 1 - 3600 // step])
+    same(features.compute(seen, model.spec, first), features.compute(block, model.spec, first + before))
 
 
 def test_rules_name_the_leak_without_a_percentage(world: World) -> None:

@@ -112,11 +112,12 @@ def test_a_column_that_the_mapping_names_must_be_there(tmp_path: Path, mapping: 
     assert caught.value.problems[0].field == "queue"
 
 
+@pytest.mark.parametrize("where", ["  where: {kind: pod}\n", ""])
 def test_while_a_fault_is_there_of_which_nobody_knows_whom_it_hit_nothing_counts_as_healthy(
-    tmp_path: Path,
+    tmp_path: Path, where: str
 ) -> None:
     path = tmp_path / "tiny.yaml"
-    path.write_text(MAPPING.replace("  where: {kind: pod}", "  where: {kind: pod}\n  censored: {kind: node}"))
+    path.write_text(MAPPING.replace("  where: {kind: pod}\n", f"{where}  censored: {{kind: node}}\n"))
     lines = "".join(
         f"2026-01-01T00:{at:02}:00Z,s,{app},{app}-1,250,1\n" for at in range(60) for app in ("web", "db")
     )

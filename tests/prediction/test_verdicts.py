@@ -14,7 +14,7 @@ from tests.prediction.conftest import leaking, made, small, tiny
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, folds, objects, page, registry, search, seen
+from chaoskit.prediction import artifact, card, folds, objects, page, registry, search, seen
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
@@ -36,6 +36,14 @@ def healthy(hours: float = 3, days: int = 20) -> Dataset:
     values = np.tile(block.values[:, :, :40], (1, 1, round(hours * 60 / 40)))
     noise = 1 + 0.004 * random.standard_normal(values.shape)
     return later(replace(data, blocks=(replace(block, values=(values * noise).astype(np.float32)),)), days)
+
+
+def every(dataset: Dataset, step: int) -> Dataset:
+    """The same values with a sample every so many seconds, a whole part of its step or a multiple."""
+    (block,) = dataset.blocks
+    more = max(1, block.step // step)
+    values, start = np.repeat(block.values, more, axis=2), block.start - timedelta(seconds=(more - 1) * step)
+    return replace(dataset, step=step, blocks=(replace(block, step=step, start=start, values=values),))
 
 
 @pytest.fixture(scope="session")
@@ -220,6 +228,31 @@ def test_the_end_that_is_judged_has_enough_failures_whatever_recipe_was_chosen(
     assert sum(report.data["events"].values()) >= 4
     assert "in turn" in report.split
     assert any("kind to the model" in note for note in report.notes) == any(s for _, s in report.trials)
+
+
+# -- data of another step than the model's ------------------------------------------------------------------
+
+
+def test_finer_data_judges_as_that_of_the_models_step(root: Path) -> None:
+    data = later(leaking(seed=15, hours=4), 10)
+    reports = [learning.judged(each, models=root, model="shop-1") for each in (data, every(data, 15))]
+    assert card.document(reports[0]) == card.document(reports[1])
+
+
+def test_data_that_is_too_coarse_for_the_model_neither_judges_nor_calibrates_it(root: Path) -> None:
+    for use in (learning.judged, learning.calibrate):
+        with pytest.raises(errors.InvalidInput, match="60 s cannot be made from one of 120 s"):
+            use(every(healthy(), 120), models=root, model="shop-1")
+
+
+def test_what_is_labelled_on_another_grid_is_refused_with_what_to_do(trained: Trained) -> None:
+    labelled = label(every(healthy(), 15), trained.model.target)
+    for use in (evaluate, recalibrated):
+        with pytest.raises(
+            errors.InvalidInput, match="every 15 s, the model goes by one every 60 s"
+        ) as caught:
+            use(trained, labelled)
+        assert "thin(60)" in caught.value.hint
 
 
 def test_two_failures_are_too_few_for_a_verdict(trained: Trained) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.prediction.conftest import START, leaking, made, tiny
 
 from chaoskit.prediction import features, folds, forest, probes, witnesses
+from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.evaluation import Trained, evaluate
 from chaoskit.prediction.labels import Labelled, Target, label
@@ -74,14 +75,15 @@ def ramps() -> Labelled:
 
 @pytest.mark.parametrize(("known", "told"), [(0.0, False), (1.0, True)])
 def test_who_is_known_before_a_ramp_begins_is_told(trained: Trained, known: float, *, told: bool) -> None:
+    """Of all ramps that are judged, although the other probes see half of the time."""
     labelled = ramps()
     table, every = tabulate(labelled, features.spec(labelled.dataset)), folds.everything(labelled)
     random = np.random.default_rng(4)
     scores = [random.random((4, 120)).astype(np.float32) for _ in labelled.truths]
-    for block in scores:
-        block[0, 65:80] += known
-    line, asked = trained.report.alone, table.samples(every)
-    (found,) = probes.probe(table, every, asked, scores, line, None, None, None)
+    scores[0][0, 65:80] += known
+    half = (np.zeros(120, dtype=bool), every[1])
+    line, judge = trained.report.alone, Judge(labelled, every)
+    (found,) = probes.probe(table, judge, half, scores, line, None, None, None)
     assert (found.name, bool(found.warning)) == ("healthy part only", told)
 
 

@@ -43,7 +43,7 @@ def evaluate(
     that answers goes on answering, until a promotion or rollback.
     """
     from chaoskit.flows.learning import judged
-    from chaoskit.prediction import document, promoted
+    from chaoskit.prediction import document, fallback, promoted
     from chaoskit.prediction.artifact import libraries
 
     measured.check_writable(out)
@@ -72,7 +72,12 @@ def evaluate(
     condemned = not calibrate and report.decides and not report.beats_baselines
     emit(session, "evaluation", found, lambda c: _table(c, name, report))
     if condemned and name == answering:
-        session.say(f"! {name} goes on answering; to let the one before it: chaoskit models rollback")
+        before = fallback(models)
+        instead = f"to let {before}, which did before: chaoskit models rollback" if before else _NOBODY
+        session.say(f"! {name} goes on answering; {instead}")
+
+
+_NOBODY = "no model that answered before it may take its place: chaoskit train --help"
 
 
 def _table(out: Console, name: str, report: Report) -> None:

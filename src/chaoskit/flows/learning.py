@@ -97,10 +97,10 @@ def judged(
     verdict on the model. One without pickle, from elsewhere, is judged too, beside baselines that are fitted
     on half of the data: its card is a claim, the verdict is made here.
 
-    `target` is what the data is written for, where that is known.
+    `target` is what the data is written for, where that is known. Finer data is thinned to the model's step.
 
     Raises:
-        InvalidInput: the data is written for something else than the model says.
+        InvalidInput: the data is written for something else than the model says, or too coarse for it.
         NoBaseline: the model learned from all of the data, or it has no failure.
     """
     folder = _folder(models, model)
@@ -121,7 +121,7 @@ def judged(
             f"{_confirmed(target)}; {folder.name} says whether it {says.words}{_confirmed(says)}",
             hint="leave `target` out of the mapping: the model's own then counts",
         )
-    labelled = prediction.label(dataset, says, extra=extra)
+    labelled = prediction.label(dataset.thin(model_.spec.step), says, extra=extra)
     if trained is None:
         report = prediction.evaluate_foreign(model_, labelled)
     else:
@@ -146,11 +146,13 @@ def calibrate(
 ) -> Calibrated:
     """A kept model was fitted to the healthy time of this data, and is kept beside the first.
 
-    Its verdict is its own: on the failures of the data, or none.
+    Its verdict is its own: on the failures of the data, or none. Finer data is thinned to the model's step;
+    `InvalidInput` when it is too coarse for it.
     """
     folder = _folder(models, model)
     trained = prediction.load(folder, state=models, key=key, witnesses=True)
-    labelled = prediction.label(dataset, trained.model.target, extra=extra)
+    step = trained.model.spec.step
+    labelled = prediction.label(dataset.thin(step), trained.model.target, extra=extra)
     fitted = prediction.recalibrated(trained, labelled, false_alarms_per_day)
     name = prediction.next_name(models, f"{folder.name}-calibrated")
     place = prediction.save(fitted, models / name, state=models, key=key)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
+    from chaoskit.prediction.registry import fallback as fallback
     from chaoskit.prediction.registry import judge as judge
     from chaoskit.prediction.registry import names as names
     from chaoskit.prediction.registry import next_name as next_name
@@ -72,7 +73,7 @@ _HOME = {
     "page": ("markdown", "notes"),
     "portable": ("is_portable",),
     "predictor": ("history", "predict"),
-    "registry": ("Listed", "judge", "names", "next_name", "promote", "promoted", "rollback"),
+    "registry": ("Listed", "fallback", "judge", "names", "next_name", "promote", "promoted", "rollback"),
     "report": ("Report",),
     "rules": ("by_rules",),
     "silence": ("Silent", "silent"),

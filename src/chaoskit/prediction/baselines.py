@@ -19,7 +19,7 @@ from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
-from chaoskit.prediction.joined import FEW, above_healthy
+from chaoskit.prediction.joined import FEW, above_healthy, lowest
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
@@ -53,7 +53,7 @@ class Baseline:
         judge = Judge(healthy, chosen)
         if budget * judge.hours / 24 < FEW:
             return replace(self, threshold=above_healthy(healthy, chosen, self.name, scores))
-        return replace(self, threshold=judge.best(scores, budget).threshold)
+        return replace(self, threshold=max(lowest(self.name), judge.best(scores, budget).threshold))
 
 
 def fit(table: Table, chosen: Moments, options: Options) -> tuple[Baseline, ...]:

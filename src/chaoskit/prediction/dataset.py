@@ -140,14 +140,21 @@ class Dataset:
         return values
 
     def thin(self, step: int) -> Dataset:
-        """The same on a grid of `step` seconds: each moment keeps the newest sample of the time before it."""
-        if step <= self.step:
+        """The same on a grid of `step` seconds: each moment keeps the newest sample of the time before it.
+
+        Blocks that are shorter than a step are left out, but for one that is left alone.
+
+        Raises:
+            InvalidInput: the grid is finer, or no multiple of the one that there is.
+        """
+        if step == self.step:
             return self
         if step % self.step:
             message = f"a grid of {step} s cannot be made from one of {self.step} s"
-            raise errors.InvalidInput(message, hint=f"choose a multiple of {self.step} s")
+            raise errors.InvalidInput(message, hint=f"collect every {step} s, or a whole part of that")
         blocks = tuple(_thin(block, step // self.step) for block in self.blocks)
-        return replace(self, step=step, blocks=blocks)
+        long_enough = tuple(block for block in blocks if block.length)
+        return replace(self, step=step, blocks=long_enough or blocks[-1:])
 
     def only(self, workloads: Iterable[str]) -> Dataset:
         """The same with the rows of these workloads alone."""

@@ -145,6 +145,7 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     of the baselines too.
 
     Raises:
+        InvalidInput: the data has another step than the model.
         NoBaseline: the model learned from all of it, or it has no failure to catch, or no signal of the
             model's.
     """
@@ -222,7 +223,12 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
 
 def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
     """The same with exactly the model's signals, in its order, and in words those that the data lacks."""
-    dataset, wanted = labelled.dataset, model.spec.signals
+    dataset, wanted, step = labelled.dataset, model.spec.signals, model.spec.step
+    if dataset.step != step:
+        raise errors.InvalidInput(
+            f"the data has a sample every {dataset.step} s, the model goes by one every {step} s",
+            hint=f"label it on the model's grid: label(dataset.thin({step}), ...)",
+        )
     lacks = [signal.name for signal in wanted if signal.name not in dataset.names]
     if len(lacks) == len(wanted):
         raise errors.NoBaseline(

@@ -53,6 +53,11 @@ FEW = 3
 """So few false alarms in the time that was seen set no threshold: one more or less decides everything."""
 
 
+def lowest(member: str) -> float:
+    """No threshold of this member is lower."""
+    return SILENT if member == ABSENCE else LEAST
+
+
 @dataclass(frozen=True, slots=True)
 class Join:
     """Whose alarms are joined, and each one's threshold in its own units. The forest is always one."""
@@ -75,6 +80,10 @@ class Join:
     def units(self, member: str, scores: Floats) -> Floats:
         """A member's scores in units of its threshold: 1 and more is an alarm; NaN stays."""
         return np.asarray(scores / np.float32(self.thresholds[member]), dtype=np.float32)
+
+    def times(self, factor: float) -> Join:
+        """The same with every threshold moved by a factor, none below its lowest."""
+        return Join({name: max(lowest(name), limit * factor) for name, limit in self.thresholds.items()})
 
     def all_units(self, scores: Mapping[str, Floats]) -> dict[str, Floats]:
         """The members' scores, each in units of its threshold."""
@@ -109,11 +118,13 @@ def score(units: Mapping[str, Floats], recipe: str) -> Floats:
     """What the members, each in units of its threshold, say together: 1 and more exactly where one alarms.
 
     There the loudest speaks, elsewhere those that rank: by their geometric mean, which puts everything in the
-    same order whatever their thresholds are.
+    same order whatever their thresholds are. Evidence of 0 says nothing, as of a pod that is too new to have
+    a baseline: the forest alone ranks that.
     """
-    told = loudest(units)
-    those = [units[name] for name in ranks(recipe) if name in units]
-    quiet = np.prod(those, axis=0) ** (1 / len(those))
+    told, quiet = loudest(units), units[FOREST]
+    if EVIDENCE in units and EVIDENCE in ranks(recipe):
+        signs = units[EVIDENCE]
+        quiet = np.where(signs == 0, quiet, np.sqrt(quiet * signs))
     return np.where((told >= ALARM) | np.isnan(quiet), told, quiet).astype(np.float32)
 
 
@@ -131,9 +142,13 @@ def always(recipe: str) -> tuple[str, ...]:
 
 
 def members(table: Table, forest: Scores, signs: Scores) -> dict[str, Scores]:
-    """The scores of all that may be joined: the forest's, the evidence's, the plain rules'."""
+    """The scores of all that may be joined: the forest's, the evidence's, the plain rules'.
+
+    Where nobody fell silent absence is none, and not unknown: a join that watches for it goes on to.
+    """
+    nobody = [np.zeros(truth.y.shape, dtype=np.float32) for truth in table.labelled.truths]
     rules = plain.rules(table.labelled.dataset.select(table.spec.signals))
-    return {FOREST: forest, EVIDENCE: signs, **rules}
+    return {FOREST: forest, EVIDENCE: signs, ABSENCE: nobody, **rules}
 
 
 def fit(
@@ -175,10 +190,9 @@ def _joined(
     budget: float,
 ) -> tuple[Join, Judgement]:
     """These members with thresholds moved by the common factor that keeps them within the budget."""
-    each = Join({name: max(LEAST, alone[name].threshold) for name in names})
+    each = Join({name: max(lowest(name), alone[name].threshold) for name in names})
     judged = judge.best(each.over(members), budget)
-    factor = max(LEAST, judged.threshold) * (1 - LEAST)
-    join = Join({name: limit * factor for name, limit in each.thresholds.items()})
+    join = each.times(max(LEAST, judged.threshold) * (1 - LEAST))
     refined = _refined(judge, join, members, budget)
     return refined, judge.judge(refined.over(members), ALARM)
 
@@ -210,9 +224,8 @@ def reset(
     names = [name for name in join.thresholds if name in members]
     if budget * judge.hours / 24 < FEW:
         return Join({name: above_healthy(labelled, chosen, name, members[name]) for name in names})
-    each = Join({name: max(LEAST, judge.best(members[name], budget).threshold) for name in names})
-    factor = max(LEAST, judge.best(each.over(members), budget).threshold) * (1 - LEAST)
-    return Join({name: value * factor for name, value in each.thresholds.items()})
+    each = Join({name: max(lowest(name), judge.best(members[name], budget).threshold) for name in names})
+    return each.times(max(LEAST, judge.best(each.over(members), budget).threshold) * (1 - LEAST))
 
 
 def above_healthy(labelled: Labelled, chosen: Moments, member: str, scores: Scores) -> float:
@@ -224,7 +237,7 @@ def above_healthy(labelled: Labelled, chosen: Moments, member: str, scores: Scor
     most = max(float(seen.max()) if len(seen) else 1.0, LEAST)
     if member == FOREST:
         return BEYOND if most >= 1 else 1 / (1 + (1 / most - 1) / MARGIN)
-    return max(most * MARGIN, SILENT if member == ABSENCE else LEAST)
+    return max(most * MARGIN, lowest(member))
 
 
 def in_turn(

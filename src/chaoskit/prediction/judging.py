@@ -190,6 +190,7 @@ class Judging:
         single = self._assemble(parts, lambda part: part.alone.over({FOREST: forest}))
         alone = self.examiner.line("random forest alone", forest, self.judge.judge(single, ALARM), chances)
         said, truth = self.examiner.known(chances)
+        strangers, ahead = self._strangers(), forecasts(model.target, map(str, model.issues.classes_))
         return Report(
             target=model.target.words,
             mode=model.target.mode,
@@ -201,26 +202,19 @@ class Judging:
             alone=alone,
             members=tuple(self._member(name, parts) for name in model.join.thresholds),
             lines=tuple(lines),
-            workload_held_out=(strangers := self._strangers()),
+            workload_held_out=strangers,
             out_of_fold=dict(model.facts.get("out_of_fold", {})),
             classes=told[0],
             faults=told[1],
             probes=probes.probe(
-                self.table,
-                self.probed,
-                self.table.samples(self.probed),
-                forest,
-                alone,
-                self.witnesses,
-                told[0],
-                strangers,
+                self.table, self.judge, self.probed, forest, alone, self.witnesses, told[0], strangers
             ),
             reliability=reliability(said, truth),
             pr_curve=self.examiner.curve(alarm),
             occurrences=tuple(self._occurrences(judged)),
             false_alarms=tuple(self._false(judged)),
             blind=dict(labelled.dataset.blind),
-            forecasts=(ahead := forecasts(model.target, map(str, model.issues.classes_))),
+            forecasts=ahead,
             detects=tuple(str(each) for each in model.issues.classes_ if str(each) not in ahead),
             beaten_by=tuple(other.name for other in lines if other.f1 >= line.f1),
             notes=(*notes, *self._grace(alarm, forest), *_standing(line, lines)),
@@ -283,6 +277,7 @@ class Judging:
 
     def _data(self) -> dict[str, Any]:
         dataset = self.table.labelled.dataset
+        ramps = sum(event.ramp for event in self.judge.due)
         return {
             "rows": len(self.asked.y),
             "pods": len({row for block in dataset.blocks for row in block.rows}),
@@ -291,7 +286,7 @@ class Judging:
             ),
             "hours": round(self.judge.hours, 1),
             "events": dict(sorted(Counter(event.issue for event in self.judge.due).items())),
-            **({"ramps": ramps} if (ramps := sum(event.ramp for event in self.judge.due)) else {}),
+            **({"ramps": ramps} if ramps else {}),
             "prevalence": float((self.asked.y == 1).mean()),
             "missing_share": dataset.missing_share,
             "features": len(self.table.spec.names),

@@ -41,10 +41,10 @@ def _read(path: Path, events: mappings.Events) -> list[LabelRecord]:
         sheet.require([*events.columns.wanted, *events.where, *events.censored])
         for line, cells in sheet.rows:
             try:
-                if _fits(cells, sheet.place, events.where):
-                    found += _labels(path, cells, sheet.place, events)
-                elif events.censored and _fits(cells, sheet.place, events.censored):
+                if events.censored and _fits(cells, sheet.place, events.censored):
                     found += _labels(path, cells, sheet.place, events, hit_unknown=True)
+                elif _fits(cells, sheet.place, events.where):
+                    found += _labels(path, cells, sheet.place, events)
             except (ValueError, IndexError, TypeError) as error:
                 problems.append(errors.Problem(str(path), "event", str(error), "an event", line))
     if problems:

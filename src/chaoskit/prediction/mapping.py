@@ -86,7 +86,7 @@ class Events(_Written):
 
     A ``ramp`` begins to go wrong at its start and fails at its end; what else happens in its run after its
     start is nobody's label. Lines that are `censored` tell of faults of which nobody knows whom they hit:
-    while one lasts, and until it has settled, nothing in its run counts as healthy.
+    while one lasts, and until it has settled, nothing in its run counts as healthy, whatever `where` says.
     """
 
     file: str

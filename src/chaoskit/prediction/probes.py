@@ -24,17 +24,21 @@ TELLING = 0.25
 
 def probe(
     table: Table,
-    late: Moments,
-    asked: Samples,
+    judge: Judge,
+    probed: Moments,
     scores: Scores,
     alone: Line,
     made: Witnesses | None,
     told: ClassReport | None,
     strangers: Line | None,
 ) -> tuple[Probe, ...]:
-    """All probes that this data allows; `strangers` is the line with workloads held out, if there is one."""
-    found = list(_without_signals(table, late, asked, made, strangers)) if made is not None else []
-    if before := _before(table, late, scores):
+    """All probes that this data allows; `strangers` is the line with workloads held out, if there is one.
+
+    `judge` judges all the time that `scores` are of; what `made` learned was not of the moments `probed`.
+    """
+    asked = table.samples(probed)
+    found = list(_without_signals(table, probed, asked, made, strangers)) if made is not None else []
+    if before := _before(table, judge, scores):
         found.append(before)
     if told is not None and told.before_accuracy is not None:
         warning = "the class is known before anything happens: the sessions differ, not the failures"
@@ -49,7 +53,7 @@ def probe(
 
 
 def _without_signals(
-    table: Table, late: Moments, asked: Samples, made: Witnesses, strangers: Line | None
+    table: Table, probed: Moments, asked: Samples, made: Witnesses, strangers: Line | None
 ) -> Iterator[Probe]:
     advice = "trust the column with workloads held out" if strangers else "nothing here tells of others"
     yield _probe(
@@ -67,7 +71,7 @@ def _without_signals(
         )
     if made.moved is not None:
         empty = witnesses.shifted(table)
-        meant = empty.visible(empty.samples(late))
+        meant = empty.visible(empty.samples(probed))
         yield _probe(
             "labels moved in time",
             forests.score(made.moved, table.features(meant)).astype(np.float64),
@@ -87,14 +91,13 @@ def _probe(name: str, guess: NDArray[np.float64], asked: Samples, warning: str, 
     return Probe(name, "ROC-AUC", score, 0.5, warning if score > limit else "")
 
 
-def _before(table: Table, late: Moments, scores: Scores) -> Probe | None:
+def _before(table: Table, judge: Judge, scores: Scores) -> Probe | None:
     """Whether the model tells the coming victim apart in the quarter-hour before a fault that begins at once.
 
     Or before a ramp begins; what a forecast is to foresee, it may know. None where nothing of that is there.
     What lingers of the victim's last failure, in the minutes of grace, tells nothing of the next.
     """
     step = table.labelled.dataset.step
-    judge = Judge(table.labelled, late)
     detects = table.labelled.target.mode == "detect"
     marks, guess = [], []
     for event in (each for each in judge.due if detects or each.ramp):

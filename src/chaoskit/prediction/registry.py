@@ -7,7 +7,7 @@ file, or one that came with a model from elsewhere, is a claim.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +148,14 @@ def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
         )
 
 
+def fallback(root: Path) -> str:
+    """The model that a rollback would let answer again, "" when there is none or its verdict has turned."""
+    history = _before(objects.read(root / PROMOTED).get("history", []))
+    name = str(history[-1]["name"]) if history else ""
+    verdict = _verdict(objects.read(root / KNOWN), root / name) if name else None
+    return name if verdict and verdict["promotable"] else ""
+
+
 def rollback(root: Path) -> str:
     """Another model, the last that answered before, answers again; its name.
 
@@ -155,12 +163,16 @@ def rollback(root: Path) -> str:
     """
     known = objects.read(root / KNOWN)
     with objects.changed(root / PROMOTED) as content:
-        history = content.setdefault("history", [])
-        answering = history[-1]["name"] if history else ""
-        while history and history[-1]["name"] == answering:
-            history.pop()
+        history = content["history"] = _before(content.get("history", []))
         if not history:
             raise errors.NotFound("no other model was promoted before this one", hint="chaoskit models list")
         name = str(history[-1]["name"])
         _check(root / name, _verdict(known, root / name))
     return name
+
+
+def _before(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Who answered when, until the one that answers now began to."""
+    answering = history[-1]["name"] if history else ""
+    others = [place for place, each in enumerate(history) if each["name"] != answering]
+    return list(history[: others[-1] + 1]) if others else []
