@@ -247,9 +247,11 @@ def _essence(decision: Decision) -> tuple[Any, ...]:
 def test_an_eviction_decides_nothing_beside_what_is_seen_now(past: str) -> None:
     seen = made.topology(*_served(_over("old", 2400)), deployments=[made.deployment("cart", replicas=3)])
 
+    books = runbook.defaults()
+
     def decided(*symptoms: Symptom) -> Decision:
         issues = classify(symptoms, topology=seen, now=NOW)
-        (found,) = planner.plan_all(issues, runbook.defaults(), seen, now=NOW)
+        (found,) = planner.plan_all(issues, books, seen, now=NOW)
         return found
 
     over = replace(made.symptom(past, since=2400, severity=Severity.MEDIUM), pods=("old",))
