@@ -10,6 +10,7 @@ import pytest
 from tests.acts.fake import CART, FakeCluster
 
 from chaoskit import kube
+from chaoskit.acts import handover
 from chaoskit.acts.accounts import account_of
 from chaoskit.acts.following import follow
 from chaoskit.acts.heart import Heart
@@ -121,3 +122,29 @@ def test_who_is_stopped_leaves_the_act_as_it_was() -> None:
     begun = opened(cluster, clock).account
     stop.set()
     assert follow(cluster, clock, begun, lambda _: None, stop=stop).state == "active"
+
+
+def test_a_run_that_waits_tells_where_until_it_begins() -> None:
+    cluster, clock, heard = Watched(), ManualClock(), list[Event]()
+    waiting = handover.hand_over(
+        cluster, clock, id="run1", namespace="shop", document="what to do", trace_id="t"
+    )
+    until = f"until {clock.now() + handover.WAITS:%H:%M} UTC at most"
+    handover.accept(cluster, waiting, "host:1:controller")
+    cluster.seen("ADDED")
+    cluster.seen("SYNCED")
+    cluster.seen()
+    ledger = Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+    cluster.seen()
+    ledger.activate((CART,))
+    cluster.seen()
+    ledger.close(Outcome.PASSED, keep=handover.KEEP)
+    cluster.seen()
+    ended = follow(cluster, clock, waiting, heard.append, stop=threading.Event())
+    assert [each.detail for each in heard if isinstance(each, Step)] == [
+        f"on nobody's list yet, {until}",
+        f"on the list of host:1:controller, {until}",
+        f"in the hands of {ledger.account.holder}",
+    ]
+    assert {each.name for each in heard if isinstance(each, Step)} == {"waiting"}
+    assert (ended.state, ended.outcome) == ("done", "passed")

@@ -47,6 +47,20 @@ def handed(kept: Kept, id_: str, document: str = "{}") -> Account:
     )
 
 
+def slowed(kept: Kept) -> threading.Event:
+    """Until it is set no Secret can be read: whoever takes a run up has a hand less."""
+    release, get = threading.Event(), kept.cluster.get
+
+    def slow(ref: ObjectRef) -> Object:
+        if ref.kind == kube.SECRET:
+            release.wait(60)
+        return get(ref)
+
+    kept.cluster.get = slow  # type: ignore[method-assign]
+    kept.clock.call_at(LONG, release.set)
+    return release
+
+
 def is_rescue(event: Event) -> bool:
     return isinstance(event, Ended) and event.work == "rescue"
 
@@ -175,22 +189,15 @@ def test_a_run_whose_preparation_died_is_prepared_anew_by_whom_it_concerns(
 
 def test_an_undo_does_not_wait_for_runs(kept: Kept) -> None:
     owing(kept)
-    release, get = threading.Event(), kept.cluster.get
-
-    def slow(ref: ObjectRef) -> Object:
-        if ref.kind == kube.SECRET:
-            release.wait(60)
-        return get(ref)
+    release = slowed(kept)
 
     def until(event: Event) -> bool:
         if is_rescue(event):
             release.set()
         return is_rescue(event)
 
-    kept.cluster.get = slow  # type: ignore[method-assign]
     for number in range(WORKERS + 1):
         handed(kept, f"run{number}")
-    kept.clock.call_at(LONG, release.set)
     kept.until = until
     kept.run(["recover", "runs"])
     assert kept.rescued == ["done"]
@@ -203,12 +210,7 @@ def test_an_undo_does_not_wait_for_runs(kept: Kept) -> None:
 def test_a_run_for_which_there_is_no_hand_yet_is_accepted_at_once(
     kept: Kept, duties: list[Duty], most: int
 ) -> None:
-    release, get = threading.Event(), kept.cluster.get
-
-    def slow(ref: ObjectRef) -> Object:
-        if ref.kind == kube.SECRET:
-            release.wait(60)
-        return get(ref)
+    release = slowed(kept)
 
     def until(event: Event) -> bool:
         if isinstance(event, Warned) and "waits for a hand" in event.message:
@@ -218,14 +220,30 @@ def test_a_run_for_which_there_is_no_hand_yet_is_accepted_at_once(
         return len(kept.told("is no run")) > most
 
     seen: list[tuple[int, bool]] = []
-    kept.cluster.get = slow  # type: ignore[method-assign]
     for number in range(most + 1):
         handed(kept, f"run{number}")
-    kept.clock.call_at(LONG, release.set)
     kept.until = until
     kept.run(duties)
     assert seen == [(True, True)]
     assert {each.state for each in accounts(kept.cluster)} == {"done"}
+
+
+def test_a_run_that_another_controller_accepted_is_not_accepted_once_more(kept: Kept) -> None:
+    release, most = slowed(kept), MOST["run"]
+
+    def until(event: Event) -> bool:
+        if isinstance(event, Warned) and "waits for a hand" in event.message:
+            seen.extend(each.accepted for each in accounts(kept.cluster) if not each.holder)
+            release.set()
+        return len(kept.told("is no run")) > most
+
+    seen: list[str] = []
+    for number in range(most + 1):
+        handover.accept(kept.cluster, handed(kept, f"run{number}"), "another:1:busy")
+    kept.until = until
+    kept.run(["recover", "runs"])
+    assert seen == ["another:1:busy"]
+    assert {each.accepted for each in accounts(kept.cluster)} == {"another:1:busy"}
 
 
 def test_a_run_that_another_controller_accepted_and_never_took_is_done(kept: Kept) -> None:
@@ -234,6 +252,18 @@ def test_a_run_that_another_controller_accepted_and_never_took_is_done(kept: Kep
     kept.run(["runs"])
     (ended,) = accounts(kept.cluster)
     assert ended.state == "done"
+
+
+@pytest.mark.parametrize(("late", "outcome"), [(-60, "invalid-input"), (60, "cannot-start")])
+def test_a_run_that_waited_too_long_is_not_done_any_more(kept: Kept, late: float, outcome: str) -> None:
+    account = handed(kept, "old")
+    handover.accept(kept.cluster, account, "another:1:gone")
+    kept.clock.turn(handover.WAITS.total_seconds() + late)
+    kept.until = lambda event: isinstance(event, Warned)
+    kept.run(["runs"])
+    (ended,) = accounts(kept.cluster)
+    assert (ended.state, ended.outcome) == ("done", outcome)
+    assert ("it waited too long" in ended.reason) is (late > 0)
 
 
 class Asked:

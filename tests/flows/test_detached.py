@@ -11,8 +11,9 @@ import yaml
 from tests.acts.fake import FakeCluster
 from tests.cli.made import experiment
 
+from chaoskit import kube
 from chaoskit.acts import handover
-from chaoskit.acts.accounts import accounts
+from chaoskit.acts.accounts import ACCEPTED, accounts
 from chaoskit.clock import ManualClock
 from chaoskit.documents import Document
 from chaoskit.errors import CannotStart
@@ -20,6 +21,7 @@ from chaoskit.experiments import Trial, trials
 from chaoskit.flows.detached import PATIENCE, hand_over
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
+from chaoskit.ports.cluster import ObjectRef
 
 
 @pytest.fixture
@@ -54,3 +56,26 @@ def test_a_run_that_no_controller_answers_for_is_withdrawn(tmp_path: Path, trial
         hand_over(world, trial, stop=threading.Event(), wall=wall)
     assert wall.monotonic() == pytest.approx(PATIENCE, abs=0.3)
     assert accounts(world.cluster) == ()
+
+
+@pytest.mark.parametrize(("note", "accepted"), [(ACCEPTED, True), ("somebody.io/else", False)])
+def test_what_is_accepted_at_the_last_moment_is_told_and_nothing_else_keeps_a_run_waiting(
+    tmp_path: Path, trial: Trial, note: str, *, accepted: bool
+) -> None:
+    world, wall = _world(tmp_path), ManualClock()
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def change(verb: str, ref: ObjectRef) -> None:
+        if (verb, ref.kind) == ("patch", kube.LEASE):  # its withdrawal is on the way
+            cluster.before_write = lambda _verb, _ref: None
+            cluster.patch(ref, {"metadata": {"annotations": {note: "late:1:controller"}}})
+
+    cluster.before_write = change
+    if accepted:
+        found = hand_over(world, trial, stop=threading.Event(), wall=wall)
+        assert (found.accepted, accounts(cluster)) == ("late:1:controller", (found,))
+        return
+    with pytest.raises(CannotStart, match="no controller"):
+        hand_over(world, trial, stop=threading.Event(), wall=wall)
+    assert accounts(cluster) == ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.acts.accounts import (
@@ -33,6 +34,9 @@ DOCUMENT = "document"
 
 KEEP = 3600.0
 """Seconds for which the Lease of an ended act is kept, so that who handed it over hears how it went."""
+
+WAITS = timedelta(hours=4)
+"""A run waits so long for a hand at most: later nobody expects its fault any more."""
 
 LARGEST = 512 * 1024
 """Bytes of a document that is handed over; a Secret takes a mebibyte, with what the ledger keeps there."""
@@ -80,11 +84,28 @@ def hand_over(
 def accept(cluster: Cluster, account: Account, by: str) -> None:
     """The act is on the list of the controller `by`, which takes it when it has a hand for it.
 
+    Another that has one sooner may take it all the same.
+
     Raises:
         Conflict: it has changed: somebody took or accepted it, or nobody wants it any more.
     """
     meta = {"resourceVersion": account.version, "annotations": {ACCEPTED: by}}
     cluster.patch(account.ref, {"metadata": meta})
+
+
+def waits_until(account: Account) -> datetime | None:
+    """Until when what was handed over is taken up; None where its Lease does not say since when it waits."""
+    since = account.began or kube.time_of(account.renewed)
+    return None if since is None else since + WAITS
+
+
+def whereabouts(account: Account) -> str:
+    """Who has what was handed over, or on whose list it waits and until when, in words."""
+    if account.holder:
+        return f"in the hands of {account.holder}"
+    until = waits_until(account)
+    by = f", until {until:%H:%M} UTC at most" if until is not None else ""
+    return f"on the list of {account.accepted}{by}" if account.accepted else f"on nobody's list yet{by}"
 
 
 def withdraw(cluster: Cluster, account: Account) -> bool:

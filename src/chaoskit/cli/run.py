@@ -284,14 +284,26 @@ def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expe
 
 def _tell_handed(session: Session, handed: Sequence[Account], error: Mapping[str, Any]) -> None:
     """Who has which run, and, in the same document, why the next one is in nobody's hands."""
-    found = [{"id": each.id, "name": each.name, "holder": each.holder or each.accepted} for each in handed]
-    emit(session, "detached", {"runs": found, **error}, lambda out: _handed(out, handed))
+    emit(session, "detached", {"runs": [*map(_plain, handed)], **error}, lambda out: _handed(out, handed))
+
+
+def _plain(account: Account) -> dict[str, str | None]:
+    from chaoskit.acts.handover import waits_until
+
+    until = None if account.holder else waits_until(account)
+    return {
+        "id": account.id,
+        "name": account.name,
+        "holder": account.holder or account.accepted,
+        "waits_until": until.isoformat() if until else None,
+    }
 
 
 def _handed(out: Console, handed: Sequence[Account]) -> None:
+    from chaoskit.acts.handover import whereabouts
+
     for each in handed:
-        words = f"is in the hands of {each.holder}" if each.holder else f"is on the list of {each.accepted}"
-        out.print(f"run {each.id}  {each.name}  {words}", soft_wrap=True)
+        out.print(f"run {each.id}  {each.name}  is {whereabouts(each)}", soft_wrap=True)
     next_step(out, f"chaoskit show {handed[-1].id} --follow")
 
 

@@ -241,8 +241,7 @@ class Controller:
             return
         self._deaths.saw(account)
         if account.state == "handed" and not account.holder and "runs" in self._duties:
-            ours = account.accepted == self._leadership.identity
-            kind: Literal["run", "accept"] = "run" if ours else "accept"
+            kind: Literal["run", "accept"] = "run" if account.accepted else "accept"  # whoever accepted it
             self._hands.add(Job(kind, account.ref.namespace, account.ref.name, account.version))
 
     def _saw_workload(self, namespace: str, uid: str, *, gone: bool) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account, account_of
@@ -20,6 +21,7 @@ from chaoskit.flows.chaos_engine import AIChaosEngine, trace_of
 from chaoskit.flows.lending import refuse_foreign
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome, of_error
+from chaoskit.ports.cluster import Cluster
 from chaoskit.records import RunRecord, new_id
 
 PATIENCE = 10.0
@@ -59,20 +61,30 @@ def hand_over(
         name=trial.name,
         what=",".join(trial.faults),
     )
-    deadline = wall.monotonic() + patience
     try:
-        while not _found_hands(account) and wall.monotonic() < deadline and not wall.sleep(0.2, stop):
-            account = account_of(world.cluster.get(account.ref))
-        if _found_hands(account) or not handover.withdraw(world.cluster, account):
-            return account
+        answered = _answered(world.cluster, account, wall, wall.monotonic() + patience, stop)
     except ChaoskitError as error:
         error.hint = f"it may have been taken up: chaoskit show {account.id} --follow, or abort it"
         raise
+    if answered is not None:
+        return answered
     refuse_when_stopped(stop)
     raise CannotStart(
         f"no controller took the run over within {patience:g} s",
         hint="start one with chaoskit controller, or run it here, without --detach",
     )
+
+
+def _answered(
+    cluster: Cluster, account: Account, wall: Clock, deadline: float, stop: threading.Event
+) -> Account | None:
+    """The run in the hands of whoever has answered; None: nobody has in time, and it is withdrawn."""
+    while not _found_hands(account):
+        late = wall.monotonic() >= deadline or wall.sleep(0.2, stop)
+        if late and handover.withdraw(cluster, account):
+            return None
+        account = account_of(cluster.get(account.ref))
+    return account
 
 
 def _found_hands(account: Account) -> str:
@@ -88,7 +100,7 @@ def take_up(
     listen: Listener = ignore,
     stop: threading.Event | None = None,
 ) -> RunRecord | None:
-    """The run that was handed over has been done here; None when it could not even be read.
+    """The run that was handed over has been done here; None when it could not even be read, or is too late.
 
     Raises:
         Conflict: somebody else took it.
@@ -112,6 +124,7 @@ def _done(
 ) -> RunRecord | None:
     account = ledger.account
     try:
+        _refuse_when_late(account, world.clock.now())
         trial, expected = unpacked(handover.document_of(world.cluster, account))
         refuse_foreign(trial, account.ref.namespace)
     except ChaoskitError as error:
@@ -125,6 +138,12 @@ def _done(
         with suppress(NotFound):
             ledger.close(record.outcome, keep=handover.KEEP, reason=record.reason)
     return record
+
+
+def _refuse_when_late(account: Account, now: datetime) -> None:
+    until = handover.waits_until(account)
+    if until is not None and now > until:
+        raise CannotStart(f"it waited too long: until {until:%Y-%m-%d %H:%M} UTC no controller took it up")
 
 
 def packed(trial: Trial, expected_hash: str) -> str:

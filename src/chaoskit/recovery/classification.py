@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.recovery.issues import CLASS_OF, CLASSES, PRECEDENCE, Issue, believed, called
+from chaoskit.recovery.issues import CLASS_OF, CLASSES, PAST, PRECEDENCE, Issue, believed, called
 from chaoskit.recovery.roots import rooted
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
@@ -46,10 +46,12 @@ def classify(
 def _issue(symptoms: list[Symptom], votes: Sequence[Vote], now: datetime) -> Issue:
     """What is believed says what it is; what was only told makes surer of it where it is of the same class.
 
-    What nothing but alerts tells of is as old as their last word.
+    What is past does not, beside what is seen now. What nothing but alerts tells of is as old as their last
+    word.
     """
     ranked = sorted(believed(symptoms), key=lambda s: (PRECEDENCE.index(s.kind), -s.severity))
     told = [each for each in symptoms if each not in ranked]
+    counted = [*ranked, *(each for each in told if each.kind not in PAST)]
     kind, target = CLASS_OF[ranked[0].kind], ranked[0].target
     issue = Issue(
         id=called(kind, target, hearsay=all(each.unseen for each in symptoms)),
@@ -58,7 +60,7 @@ def _issue(symptoms: list[Symptom], votes: Sequence[Vote], now: datetime) -> Iss
         at=max(symptom.heard or now for symptom in ranked),
         since=min(symptom.since for symptom in ranked),
         severity=max(symptom.severity for symptom in ranked),
-        confidence=_confidence(CLASSES[kind], symptoms),
+        confidence=_confidence(CLASSES[kind], counted),
         symptoms=(*ranked, *told),
     )
     mine = [v for v in votes if (v.namespace, v.target) == (target.namespace, str(target))]

@@ -23,6 +23,7 @@ from chaoskit.recovery import (
     nodesymptoms,
     podsymptoms,
     readings,
+    replicasymptoms,
     signalsymptoms,
     starts,
 )
@@ -208,6 +209,7 @@ def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
     at, whole = seen.at, seen.topology
     found: tuple[Symptom, ...] = (
         *podsymptoms.detect(whole, now=at),
+        *replicasymptoms.detect(whole, seen.warnings, now=at),
         *nodesymptoms.detect(whole, now=at),
         *eventsymptoms.detect(whole, seen.warnings, now=at),
         *jobsymptoms.detect(seen.jobs, whole.pods, now=at),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
-from chaoskit.recovery import callsymptoms
+from chaoskit.recovery import callsymptoms, reported
 from chaoskit.recovery.podsymptoms import complaints
 from chaoskit.recovery.readings import View
 from chaoskit.recovery.starts import Start, starts_of
@@ -41,21 +41,28 @@ _RESOURCE = re.compile(r"low on resource: ([a-z-]+)")
 
 def detect(topology: Topology, events: Sequence[Object], *, now: datetime) -> tuple[Symptom, ...]:
     """What warnings of the last minutes say of the workloads' pods at `now`."""
-    recent = [each for each in events if now - _seen(each, now) <= NEWS]
-    return tuple(s for w in topology.workloads.values() for s in _of_workload(w, recent, now))
+    recent = [each for each in events if now - reported.last(each, now) <= NEWS]
+    evictions = [each for each in events if each.get("reason") == "Evicted"]
+    return tuple(
+        symptom
+        for workload in topology.workloads.values()
+        for symptom in (*_of_workload(workload, recent, now), *_evictions(workload, evictions, now))
+    )
 
 
 def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) -> Iterator[Symptom]:
     pods = {each["metadata"]["name"]: each for each in workload.pods}
-    about = [each for each in events if _subject(each) in pods and _place(each) == workload.ref.namespace]
+    about = [
+        each
+        for each in events
+        if reported.subject(each) in pods and reported.place(each) == workload.ref.namespace
+    ]
     ill = {each.pod for each in complaints(workload, now) if not each.watched}
     unhealthy = (each for each in about if each.get("reason") == "Unhealthy")
     late = {name for name, start in starts_of(workload.pods, now).items() if start is Start.LATE}
-    failed = [each for each in unhealthy if _suffers(pods[_subject(each)], each, ill, late)]
+    failed = [each for each in unhealthy if _suffers(pods[reported.subject(each)], each, ill, late)]
     if failed:
         yield _probe_failed(workload, failed, now)
-    evicted = [each for each in workload.pods if _evicted_lately(each, now)]
-    yield from _evictions(workload, evicted, now)
 
 
 def unanswered(
@@ -79,12 +86,16 @@ def unanswered(
         ill = {each.pod for each in complaints(workload, now) if not each.watched}
         if workload.ref in hurt:
             ill |= {pod["metadata"]["name"] for pod in workload.pods if _ended_lately(pod, now)}
-        late = [each for each in events if _times_out(each, workload, ill) and now - _seen(each, now) <= NEWS]
+        late = [
+            each
+            for each in events
+            if _times_out(each, workload, ill) and now - reported.last(each, now) <= NEWS
+        ]
         cpu = View.of(workload, samples, {}, now).worst("cpu_limit_ratio")
         well = workload.ref not in starved and (cpu is None or cpu.value < BUSY)
         pods = {pod["metadata"]["name"]: pod for pod in workload.pods}
         if workload.ref not in losing:
-            late = [each for each in late if _started_amid(each, pods[_subject(each)], now)]
+            late = [each for each in late if _started_amid(each, pods[reported.subject(each)], now)]
         if well and late:
             told = _probe_failed(workload, late, now)
             words = f"{told.evidence}; it lacks neither CPU nor memory"
@@ -99,7 +110,9 @@ def _started_amid(event: Object, pod: Object, now: datetime) -> bool:
         for run in (*(status.get("state") or {}).values(), *(status.get("lastState") or {}).values())
     )
     starts = (kube.time_of(run.get("startedAt")) for run in runs)
-    return any(at is not None and _began(event, now) < at < _seen(event, now) for at in starts)
+    return any(
+        at is not None and reported.first(event, now) < at < reported.last(event, now) for at in starts
+    )
 
 
 def _ended_lately(pod: Object, now: datetime) -> bool:
@@ -110,7 +123,7 @@ def _ended_lately(pod: Object, now: datetime) -> bool:
 
 def _times_out(event: Object, workload: Workload, ill: Collection[str]) -> bool:
     message, often = event.get("message", ""), int(event.get("count") or 1) >= OFTEN
-    mine = _subject(event) in ill and _place(event) == workload.ref.namespace
+    mine = reported.subject(event) in ill and reported.place(event) == workload.ref.namespace
     return mine and often and bool(_PROBE.match(message) and _TIMED_OUT.search(message))
 
 
@@ -129,61 +142,50 @@ def _suffers(pod: Object, event: Object, ill: Collection[str], late: Collection[
 
 
 def _probe_failed(workload: Workload, failed: Sequence[Object], now: datetime) -> Symptom:
-    first = min(failed, key=lambda each: _began(each, now))
+    first = min(failed, key=lambda each: reported.first(each, now))
     match = _PROBE.match(first.get("message", ""))
     which, why = (match[1].lower(), match[2].strip()) if match else ("a", "")
-    pods = tuple(sorted({_subject(each) for each in failed}))
+    pods = tuple(sorted({reported.subject(each) for each in failed}))
     words = f"{which} probe of {pods[0]} failed {int(first.get('count') or 1)} times: {why[:120]}".rstrip(
         ": "
     )
     severity = Severity.CRITICAL if workload.ready == 0 else Severity.HIGH
-    return Symptom("probe-failed", workload.ref, _began(first, now), severity, words, pods, {"probe": which})
+    return Symptom(
+        "probe-failed", workload.ref, reported.first(first, now), severity, words, pods, {"probe": which}
+    )
 
 
-def _evicted_lately(pod: Object, now: datetime) -> bool:
-    status = pod.get("status") or {}
-    if (kube.phase(pod), status.get("reason")) != ("Failed", "Evicted"):
-        return False
-    return now - _ended(pod, now) <= LATELY
+def _evictions(workload: Workload, events: Sequence[Object], now: datetime) -> Iterator[Symptom]:
+    mine = (each for each in events if reported.place(each) == workload.ref.namespace)
+    told = {reported.subject(each): reported.last(each, now) for each in mine}
+    by_kind: dict[str, list[tuple[Object, datetime]]] = {}
+    for pod in filter(_is_evicted, workload.pods):
+        at = _ended(pod, told.get(pod["metadata"]["name"]), now)
+        if now - at <= LATELY:
+            by_kind.setdefault(_evicted_for(pod), []).append((pod, at))
+    for kind, members in by_kind.items():
+        names = tuple(pod["metadata"]["name"] for pod, _ in members)
+        why = (members[0][0]["status"].get("message") or "no reason given").strip()[:120]
+        words = f"{len(names)} pod{'s' if len(names) > 1 else ''} evicted in the last hour: {why}"
+        yield Symptom(kind, workload.ref, min(at for _, at in members), Severity.MEDIUM, words, names)
 
 
-def _ended(pod: Object, now: datetime) -> datetime:
-    """When a pod that is over ended, as well as its status tells; one that says nothing ended just now."""
+def _is_evicted(pod: Object) -> bool:
+    return (kube.phase(pod), (pod.get("status") or {}).get("reason")) == ("Failed", "Evicted")
+
+
+def _evicted_for(pod: Object) -> str:
+    found = _RESOURCE.search((pod.get("status") or {}).get("message", ""))
+    return "disk-evicted" if found is not None and "storage" in found[1] else "pressure-evicted"
+
+
+def _ended(pod: Object, told: datetime | None, now: datetime) -> datetime:
+    """When a pod that is over ended, as well as its status tells, or the event that `told` of it.
+
+    One of which nothing tells is as old as its start; one that does not even say that ended just now.
+    """
     ends = [kube.time_of(end.get("finishedAt")) for _, end in kube.last_terminations(pod)]
     unready = (kube.condition(pod, "Ready") or {}).get("lastTransitionTime")
     begun = (pod.get("status") or {}).get("startTime") or pod["metadata"].get("creationTimestamp")
     last = max(filter(None, ends), default=None)
-    return last or kube.time_of(unready) or kube.time_of(begun) or now
-
-
-def _evictions(workload: Workload, evicted: Sequence[Object], now: datetime) -> Iterator[Symptom]:
-    by_kind: dict[str, list[Object]] = {}
-    for pod in evicted:
-        found = _RESOURCE.search((pod.get("status") or {}).get("message", ""))
-        disk = found is not None and "storage" in found[1]
-        by_kind.setdefault("disk-evicted" if disk else "pressure-evicted", []).append(pod)
-    for kind, pods in by_kind.items():
-        names = tuple(each["metadata"]["name"] for each in pods)
-        why = (pods[0]["status"].get("message") or "no reason given").strip()[:120]
-        since = min(_ended(each, now) for each in pods)
-        words = f"{len(names)} pod{'s' if len(names) > 1 else ''} evicted in the last hour: {why}"
-        yield Symptom(kind, workload.ref, since, Severity.MEDIUM, words, names)
-
-
-def _subject(event: Object) -> str:
-    return str((event.get("involvedObject") or {}).get("name", ""))
-
-
-def _place(event: Object) -> str:
-    return str((event.get("involvedObject") or {}).get("namespace", ""))
-
-
-def _seen(event: Object, now: datetime) -> datetime:
-    """When it was seen last; an event that does not say is as old as can be told: now."""
-    series = event.get("series") or {}
-    texts = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
-    return next((at for text in texts if (at := kube.time_of(text)) is not None), now)
-
-
-def _began(event: Object, now: datetime) -> datetime:
-    return kube.time_of(event.get("firstTimestamp") or event.get("eventTime")) or _seen(event, now)
+    return last or kube.time_of(unready) or told or kube.time_of(begun) or now

@@ -51,9 +51,8 @@ def hold(
         return Verdict(Answer.UNKNOWN, error.message)
     stand.begins_to_look(clock.monotonic())
     scene = _Scene(whose, {ref: _View(ref) for ref in targets})
-    with Watching(
-        cluster, whose, clock, linger=True
-    ) as watching:  # the proof is there: nothing waits for them
+    # they linger: once the proof is there, nothing waits for the watches to end
+    with Watching(cluster, whose, clock, linger=True) as watching:
         while True:
             scene.see(watching.next(min(TICK, stand.left(clock.monotonic()))))
             if stop.is_set():

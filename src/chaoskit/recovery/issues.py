@@ -31,7 +31,7 @@ CLASSES: Mapping[str, Mapping[str, float]] = {
     },
     "cpu-saturation": {"cpu-saturated": 0.8},
     "disk-full": {"no-space": 0.9, "disk-full": 0.8, "disk-pressure": 0.8, "disk-evicted": 0.8},
-    "unschedulable": {"unschedulable": 0.9},
+    "unschedulable": {"unschedulable": 0.9, "failed-create": 0.9},
     "node": {"node-lost": 0.9, "node-pressure": 0.8, "node-tainted": 0.8, "node-cordoned": 0.7},
     "job": {"job-stuck": 0.8, "job-failed": 0.7},
     "unexplained": {"errors": 0.4, "latency": 0.3},
@@ -41,25 +41,28 @@ CLASSES: Mapping[str, Mapping[str, float]] = {
 CLASS_OF = {kind: name for name, kinds in CLASSES.items() for kind in kinds}
 
 PRECEDENCE = (
-    "bad-rollout", "dns-down", "database-down", "oom-killed", "image-pull", "config-error", "unschedulable",
-    "database-auth", "no-space", "heap-exhausted", "dns-failure", "database-full", "database-refusing",
-    "database-refused", "on-lost-node", "probe-timeout", "crash-loop", "error-exit", "network-cut",
-    "no-endpoints", "edge-gap", "pool-exhausted", "pool-errors", "database-slow", "database-starting",
-    "node-lost", "disk-pressure",
-    "node-pressure", "node-tainted", "node-cordoned", "disk-evicted", "pressure-evicted", "probe-failed",
-    "memory-growth", "memory-high", "not-ready", "stuck-starting", "disk-full", "cpu-saturated", "cut-off",
-    "memory-rising", "job-stuck", "job-failed", "errors", "latency",
+    "bad-rollout", "dns-down", "database-down", "failed-create", "oom-killed", "image-pull", "config-error",
+    "unschedulable", "database-auth", "no-space", "heap-exhausted", "dns-failure", "database-full",
+    "database-refusing", "database-refused", "on-lost-node", "probe-timeout", "crash-loop", "error-exit",
+    "network-cut", "no-endpoints", "edge-gap", "pool-exhausted", "pool-errors", "database-slow",
+    "database-starting", "node-lost", "disk-pressure", "node-pressure", "node-tainted", "node-cordoned",
+    "probe-failed", "memory-growth", "memory-high", "not-ready", "stuck-starting", "disk-full",
+    "cpu-saturated", "cut-off", "memory-rising", "job-stuck", "job-failed", "errors", "latency",
+    "disk-evicted", "pressure-evicted",
 )  # fmt: skip
 """Which symptom names the class when a workload has several: causes before their effects.
 
-What an application says of its own end comes before the end, and probes that nobody answers before the ends
-that the kubelet makes for it; time lost on the way to a workload before its
-pool: a bad network also keeps connections busy.
+Where no pod can be made, none is taken away. What an application says of its own end comes before the end,
+and probes that nobody answers before the ends that the kubelet makes for it; time lost on the way to a
+workload before its pool: a bad network also keeps connections busy.
 """
 
-BROKEN = frozenset(PRECEDENCE) - {
+PAST = frozenset({"disk-evicted", "pressure-evicted"})
+"""What is told of though it is over. It decides nothing beside what is seen now."""
+
+BROKEN = frozenset(PRECEDENCE) - PAST - {
     "memory-growth", "memory-high", "memory-rising", "node-cordoned", "node-tainted", "node-pressure",
-    "disk-full", "disk-pressure", "disk-evicted", "pressure-evicted", "job-stuck", "job-failed",
+    "disk-full", "disk-pressure", "job-stuck", "job-failed",
 }  # fmt: skip
 """Symptoms that callers feel."""
 
@@ -74,8 +77,9 @@ ECHOES = PASSED_ON | {"cut-off", "edge-gap", "pool-errors"}
 
 
 def believed(symptoms: Sequence[Symptom]) -> tuple[Symptom, ...]:
-    """Those that are seen, or that nothing could show; where there are none, all."""
-    return tuple(each for each in symptoms if not each.unseen) or tuple(symptoms)
+    """Those that are seen, or that nothing could show, of now; else of what is past; where none is, all."""
+    seen = tuple(each for each in symptoms if not each.unseen)
+    return tuple(each for each in seen if each.kind not in PAST) or seen or tuple(symptoms)
 
 
 def called(kind: str, target: ObjectRef, *, hearsay: bool = False) -> str:
@@ -124,7 +128,7 @@ class Issue:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """The kinds of its symptoms; not of what somebody tells of besides, and is not to be seen."""
+        """The kinds of its symptoms; not of what is told besides, and is past or not to be seen."""
         return frozenset(symptom.kind for symptom in believed(self.symptoms))
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.recovery.issues import BROKEN, PASSED_ON, Issue
+from chaoskit.recovery.issues import BROKEN, PASSED_ON, PAST, Issue
 from chaoskit.recovery.networksymptoms import is_dns
 from chaoskit.topology import Topology
 
@@ -76,7 +76,7 @@ def _node_explains(cause: Issue, effect: Issue) -> bool:
     if cause.kinds & {"node-cordoned", "node-tainted"}:
         return effect.kinds <= {"unschedulable"} | FELT and "unschedulable" in effect.kinds
     if cause.kinds & {"disk-pressure", "node-pressure"}:
-        return bool(effect.kinds) and effect.kinds <= {"disk-evicted", "pressure-evicted"}
+        return bool(effect.kinds) and effect.kinds <= PAST
     return False
 
 

@@ -12,7 +12,7 @@ from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.recovery import detection
 from chaoskit.recovery.detection import Sight
-from chaoskit.recovery.issues import CLASS_OF, Issue, believed
+from chaoskit.recovery.issues import CLASS_OF, PAST, Issue, believed
 from chaoskit.recovery.patience import Deadline, patiently
 from chaoskit.recovery.reach import Ends
 from chaoskit.recovery.readings import SIGNAL_OF, has_data
@@ -136,8 +136,11 @@ def gone(
 
 
 def _left(issue: Issue, cluster: Cluster, clock: Clock) -> Verdict:
-    """Whether objects show nothing of the issue any more; what standing well excludes is not looked for."""
-    wanted = issue.kinds - SIGNAL_OF.keys() - STANDING
+    """Whether objects show nothing of the issue any more.
+
+    What standing well excludes is not looked for, nor what is past: it is told of though nothing is wrong.
+    """
+    wanted = issue.kinds - SIGNAL_OF.keys() - STANDING - PAST
     if not wanted:
         return Verdict(Answer.YES, "")
     seen = detection.observe(cluster, None, clock, issue.target.namespace)
@@ -156,6 +159,10 @@ def is_present(issue: Issue, cluster: Cluster, metrics: MetricsSource | None, cl
 
 
 def shows(issue: Issue, seen: Sight) -> bool:
-    """Whether the observation shows anything of the issue, or another symptom of its class."""
+    """Whether the observation shows anything of the issue, or another symptom of its class.
+
+    What is past says nothing of now, unless the issue is about nothing else.
+    """
     mine = {symptom.kind for symptom in detection.detect_in(seen) if symptom.target == issue.target}
-    return any(kind in issue.kinds or CLASS_OF[kind] == issue.kind for kind in mine)
+    now = mine if issue.kinds <= PAST else mine - PAST
+    return any(kind in issue.kinds or CLASS_OF[kind] == issue.kind for kind in now)

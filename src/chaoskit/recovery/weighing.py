@@ -8,6 +8,7 @@ from datetime import datetime
 
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery.detection import Sight
+from chaoskit.recovery.issues import PAST
 from chaoskit.recovery.readings import SIGNAL_OF, has_data
 from chaoskit.recovery.symptoms import Symptom
 
@@ -20,8 +21,9 @@ def weighed(heard: Iterable[Symptom], own: Iterable[Symptom], seen: Sight) -> tu
     began: dict[ObjectRef, datetime] = {}
     shown = set()
     for each in own:
-        began[each.target] = min(each.since, began.get(each.target, each.since))
         shown.add((each.target, each.kind))
+        if each.kind not in PAST:
+            began[each.target] = min(each.since, began.get(each.target, each.since))
     return tuple(
         _weighed(_besides(each, began), seen, shown=(each.target, each.kind) in shown) for each in heard
     )

@@ -9,6 +9,7 @@ from datetime import timedelta
 from math import inf
 from typing import Any
 
+from chaoskit.clock import Clock
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.belonging import home
 from chaoskit.flows.duties.saying import Saying
@@ -59,8 +60,7 @@ class Recovering:
         self._recovery = AutoRecovery(world, runbooks=runbooks, alerts=hearing)
         self._rounds = Rounds(self._recovery, world, scope, say.listen, hearing, drill=drill)
         self._clock = world.clock
-        self._newest: dict[str, tuple[float, Round]] = {}
-        self._ended: dict[str, dict[str, float]] = {}
+        self._looks = Looks(world.clock)
         self._refused = Once()
         self._unplaced = Once()
         self._heard: frozenset[Any] = frozenset()
@@ -72,8 +72,7 @@ class Recovering:
         if found is None:
             self.forget(namespace)
             return None
-        found = self._without_what_ended(found, namespace, began)
-        self._newest[namespace] = self._clock.monotonic(), found
+        found = self._looks.keep(namespace, found, began)
         plans = tuple(each.issue.id for each in found.decisions if isinstance(each, Plan))
         refusals = [
             each for each in found.decisions if isinstance(each, Refusal) and not busy(each.issue.id)
@@ -91,7 +90,7 @@ class Recovering:
 
     def recover(self, namespace: str, issue: str, every: Collection[str]) -> RecoveryRecord | None:
         """The plan for the issue as it is by now was carried out; None: there is none any more."""
-        found = self._just_found(namespace) or self._rounds.look(namespace, every)
+        found = self._looks.just_now(namespace) or self._rounds.look(namespace, every)
         now = () if found is None else found.decisions
         plan = next((each for each in now if each.issue.id == issue), None)
         if found is None or not isinstance(plan, Plan):
@@ -105,28 +104,10 @@ class Recovering:
             drill=self._drill,
             notes=tuple(map(str, found.unplaced)),
         )
-        self._ended.setdefault(namespace, {})[issue] = self._clock.monotonic()
-        self._newest.pop(namespace, None)
+        self._looks.outdated(namespace, issue)
         self._done(record)
         self._say.ended("recovery", record.issue, record.outcome, record.at, record.ended_at)
         return record
-
-    def _without_what_ended(self, found: Round, namespace: str, began: float) -> Round:
-        """The look that began then, without what was recovered from meanwhile: it may have seen that before.
-
-        Each recovery is followed by a look of its own.
-        """
-        ended = self._ended.get(namespace, {})
-        times = ended.copy()  # others may end meanwhile
-        late = {issue for issue, at in times.items() if at >= began}
-        for issue in times.keys() - late:
-            ended.pop(issue, None)
-        return replace(found, decisions=tuple(e for e in found.decisions if e.issue.id not in late))
-
-    def _just_found(self, namespace: str) -> Round | None:
-        """What the newest look at the namespace came to, if that was just now."""
-        at, found = self._newest.get(namespace, (-inf, None))
-        return found if self._clock.monotonic() - at <= NEWS else None
 
     def heed(self, every: Collection[str]) -> frozenset[str]:
         """The namespaces to look at, since an alert about them came or went; `every` are those watched."""
@@ -142,8 +123,7 @@ class Recovering:
 
     def forget(self, namespace: str) -> None:
         """Nothing is left there."""
-        self._newest.pop(namespace, None)
-        self._ended.pop(namespace, None)
+        self._looks.forget(namespace)
         self._refused.forget(namespace)
         self._unplaced.forget(namespace)
         self._rounds.forget(namespace)
@@ -152,6 +132,51 @@ class Recovering:
         """Alerts that nothing could be made of are told, each once while it fires."""
         for each in self._unplaced.news(namespace, {key_of(one.alert): one for one in unplaced}):
             self._say.step("alert", "note", str(each))
+
+
+class Looks:
+    """What looks at namespaces came to, and how new they are against the recoveries that have ended there.
+
+    Looks and recoveries are the work of several threads.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._newest: dict[str, tuple[float, Round]] = {}
+        self._ended: dict[str, dict[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def keep(self, namespace: str, found: Round, began: float) -> Round:
+        """The look that began then, without what was recovered from meanwhile: it may have seen that before.
+
+        Each recovery is followed by a look of its own.
+        """
+        with self._lock:
+            ended = self._ended.pop(namespace, {})
+            late = {issue: at for issue, at in ended.items() if at >= began}
+            if late:
+                self._ended[namespace] = late
+            kept = replace(found, decisions=tuple(e for e in found.decisions if e.issue.id not in late))
+            self._newest[namespace] = self._clock.monotonic(), kept
+        return kept
+
+    def just_now(self, namespace: str) -> Round | None:
+        """What the newest look at the namespace came to, if that was just now."""
+        with self._lock:
+            at, found = self._newest.get(namespace, (-inf, None))
+        return found if self._clock.monotonic() - at <= NEWS else None
+
+    def outdated(self, namespace: str, issue: str) -> None:
+        """The issue was recovered from, or was tried to be: what was seen until now holds no more."""
+        with self._lock:
+            self._ended.setdefault(namespace, {})[issue] = self._clock.monotonic()
+            self._newest.pop(namespace, None)
+
+    def forget(self, namespace: str) -> None:
+        """Nothing is left there."""
+        with self._lock:
+            self._newest.pop(namespace, None)
+            self._ended.pop(namespace, None)
 
 
 class Once:
