@@ -36,9 +36,12 @@ NODE_DOWN = "kubelet-service-kill"
 
 
 def lasting(
-    world: World, namespace: str, kind: str, duration: str = "20s", pods: int = 1, **parameters: Any
+    world: World, namespace: str, kind: str, duration: str = "60s", pods: int = 1, **parameters: Any
 ) -> Trial:
-    """The fault by Litmus, which brings what it needs, and whose own pods run on another node."""
+    """The fault by Litmus, which brings what it needs, and whose own pods run on another node.
+
+    It lasts long enough for a drain to empty a node of what other tests left there.
+    """
     furnish(world, namespace)
     own = {"metadata": {"labels": {"app": "web"}}}  # Litmus finds workloads by it
     world.cluster.patch(ObjectRef(kube.DEPLOYMENT, namespace, "web"), own)

@@ -131,7 +131,7 @@ def test_what_litmus_leaves_on_nodes_and_workloads_is_undone_by_it_when_it_lives
     world: World, kind: str
 ) -> None:
     namespace = f"lasting-{kind}"
-    trial = lasting(world, namespace, kind, duration="60s")
+    trial = lasting(world, namespace, kind)
     before = dump(world, namespace)
     record = world.run(trial)
     assert record.litmus["verdicts"] == {kind: "Pass"}, record.reason
