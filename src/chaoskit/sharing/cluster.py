@@ -47,7 +47,7 @@ class Ages:
     gets: float = 0.0
     lists: float = 1.0
     rights: float = 10.0
-    apart: float = 0.15
+    apart: float = 0.3
 
     @classmethod
     def of(cls, clock: Clock) -> Ages:
