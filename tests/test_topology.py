@@ -78,6 +78,56 @@ def test_callers_are_those_that_say_they_call() -> None:
     assert [str(each.ref) for each in shop.callers_of(payments)] == ["deployment/cart"]
 
 
+def test_who_is_called_is_known_by_the_names_of_its_services_at_any_distance_and_in_its_namespace_alone() -> (
+    None
+):
+    def named(name: str, calls: str = "", namespace: str = "shop") -> dict[str, Any]:
+        body = _deployment(name, calls)
+        return {**body, "metadata": {"name": name, "namespace": namespace}}
+
+    bodies = (
+        named("a", "front"), named("b", "c-internal"), named("c", "d"), named("d", "a"),
+        named("e"), named("c", "e", "other"), named("e", "", "other"),
+    )  # fmt: skip
+    services = (
+        _object("Service", "front", spec={"selector": {"app": "b"}}),
+        _object("Service", "c-internal", spec={"selector": {"app": "c", "tier": "none"}}),
+        _object("Service", "c-internal", spec={"selector": {"app": "c"}}),
+    )
+    seen = Topology((), tuple((kube.DEPLOYMENT, body) for body in bodies), (), services, ())
+
+    def reached(namespace: str, name: str) -> set[str]:
+        found = seen.dependencies(seen.workloads[namespace, f"deployment/{name}"])
+        assert {each.namespace for each in found} <= {namespace}
+        return {each.name for each in found}
+
+    assert reached("shop", "a") == {"a", "b", "c", "d"}
+    assert reached("shop", "e") == set()
+    assert reached("other", "c") == {"e"}
+    for one in seen.workloads.values():
+        for other in seen.workloads.values():
+            called = one.ref in {each.ref for each in seen.callers_of(other)}
+            assert not called or other.ref in seen.dependencies(one)
+
+
+def test_callers_come_in_the_order_of_workloads_each_once() -> None:
+    bodies = [_deployment("z", "cart,cart-too"), _deployment("a", "cart-too"), _deployment("cart", "a")]
+    services = tuple(
+        _object("Service", name, spec={"selector": {"app": "cart"}}) for name in ("cart", "cart-too")
+    )
+    seen = Topology((), tuple((kube.DEPLOYMENT, body) for body in bodies), (), services, ())
+    cart = seen.workloads["shop", "deployment/cart"]
+    assert [each.ref.name for each in seen.callers_of(cart)] == ["z", "a"]
+    assert cart.names == ("cart", "cart-too")
+
+
+def test_a_deployment_knows_its_replica_sets() -> None:
+    shop = _shop()
+    cart, payments = shop.workloads.values()
+    assert [each["metadata"]["name"] for each in shop.replica_sets_of(cart)] == ["cart-6bd9"]
+    assert shop.replica_sets_of(payments) == ()
+
+
 @pytest.mark.parametrize(
     ("labels", "name"),
     [

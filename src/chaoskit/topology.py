@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
+from operator import itemgetter
+from typing import TypeVar
 
 from chaoskit import kube
 from chaoskit.configmaps import Setting, read_by
@@ -31,6 +33,11 @@ class Workload:
     services: tuple[Object, ...]
     budgets: tuple[Object, ...]
     calls: tuple[str, ...]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What it is called by: its own name and those of its services."""
+        return tuple(dict.fromkeys((self.ref.name, *(s["metadata"]["name"] for s in self.services))))
 
     @property
     def alive(self) -> tuple[Object, ...]:
@@ -128,11 +135,63 @@ class Topology:
 
     def callers_of(self, workload: Workload) -> tuple[Workload, ...]:
         """Workloads of the same namespace that say they call this one or a service of it."""
-        names = {workload.ref.name, *(s["metadata"]["name"] for s in workload.services)}
-        return tuple(
-            other
-            for other in self.workloads.values()
-            if other.ref.namespace == workload.ref.namespace and names.intersection(other.calls)
+        found = {
+            place
+            for name in workload.names
+            for place in self._callers.get((workload.ref.namespace, name), ())
+        }
+        return tuple(self.workloads[self._order[place]] for place in sorted(found))
+
+    def dependencies(self, workload: Workload) -> frozenset[ObjectRef]:
+        """The workloads of the same namespace that it calls, and those that they call, at any distance."""
+        if workload.ref not in self._dependencies:
+            reached, ahead = set[ObjectRef](), [workload]
+            while ahead:
+                place, calls = workload.ref.namespace, ahead.pop().calls
+                new = {callee for name in calls for callee in self._callees.get((place, name), ())} - reached
+                reached |= new
+                ahead += (self.workloads[place, str(each)] for each in new)
+            self._dependencies[workload.ref] = frozenset(reached)
+        return self._dependencies[workload.ref]
+
+    def replica_sets_of(self, workload: Workload) -> tuple[Object, ...]:
+        """A deployment's replica sets."""
+        return self._sets_by_owner.get((workload.ref.namespace, str(workload.ref)), ())
+
+    @cached_property
+    def _order(self) -> tuple[tuple[str, str], ...]:
+        return tuple(self.workloads)
+
+    @cached_property
+    def _callers(self) -> Mapping[tuple[str, str], Sequence[int]]:
+        """Who calls a name in a namespace, by place in the order of workloads."""
+        named = enumerate(self.workloads.values())
+        return _grouped(((each.ref.namespace, name), place) for place, each in named for name in each.calls)
+
+    @cached_property
+    def _callees(self) -> Mapping[tuple[str, str], Sequence[ObjectRef]]:
+        """Who is called by a name in a namespace."""
+        every = self.workloads.values()
+        return _grouped(((each.ref.namespace, name), each.ref) for each in every for name in each.names)
+
+    @cached_property
+    def _dependencies(self) -> dict[ObjectRef, frozenset[ObjectRef]]:
+        """What was found of each workload so far."""
+        return {}
+
+    @cached_property
+    def _sets_by_owner(self) -> Mapping[tuple[str, str], tuple[Object, ...]]:
+        owners = ((kube.owner(each), each) for each in self.replica_sets)
+        return _grouped(((owner.namespace, str(owner)), each) for owner, each in owners if owner is not None)
+
+    @cached_property
+    def _services_by_label(self) -> Mapping[tuple[str, str, str], tuple[tuple[int, Object], ...]]:
+        """Each service with its place, by its namespace and one label that it selects."""
+        selecting = ((place, s, s["spec"].get("selector")) for place, s in enumerate(self.services))
+        return _grouped(
+            ((service["metadata"]["namespace"], *next(iter(selector.items()))), (place, service))
+            for place, service, selector in selecting
+            if selector
         )
 
     @cached_property
@@ -146,27 +205,35 @@ class Topology:
 
     @cached_property
     def _pods_by_owner(self) -> Mapping[tuple[str, str], tuple[Object, ...]]:
-        grouped: dict[tuple[str, str], list[Object]] = {}
-        for pod in self.pods:
-            found = self.owner_of(pod)
-            if found is not None:
-                grouped.setdefault((found.namespace, str(found)), []).append(pod)
-        return {key: tuple(members) for key, members in grouped.items()}
+        owners = ((self.owner_of(pod), pod) for pod in self.pods)
+        return _grouped(((owner.namespace, str(owner)), pod) for owner, pod in owners if owner is not None)
 
     def _workload(self, kind: Kind, body: Object) -> Workload:
         ref = kube.ref_of(body, kind)
         template = body["spec"]["template"]
         have = kube.labels_of(template)
         budgets = (b for b in self.budgets if b["metadata"]["namespace"] == ref.namespace)
-        services = (s for s in self.services if s["metadata"]["namespace"] == ref.namespace)
+        near = (self._services_by_label.get((ref.namespace, *label), ()) for label in have.items())
+        services = sorted(chain.from_iterable(near), key=itemgetter(0))
         return Workload(
             ref=ref,
             body=body,
             pods=self._pods_by_owner.get((ref.namespace, str(ref)), ()),
-            services=tuple(s for s in services if _serves(s, have)),
+            services=tuple(service for _, service in services if _serves(service, have)),
             budgets=tuple(b for b in budgets if kube.selects(b["spec"].get("selector"), have)),
             calls=_calls(template, ref.name),
         )
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _grouped(pairs: Iterable[tuple[K, V]]) -> Mapping[K, tuple[V, ...]]:
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in found.items()}
 
 
 class _Workloads(Mapping[tuple[str, str], Workload]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chaoskit import kube
 from chaoskit.events import Listener
@@ -65,7 +65,7 @@ class Rounds:
             return None
         seen = self._recovery.observe(namespace)
         if not namespace:
-            seen = replace(seen, topology=seen.topology.without(self._protected))
+            seen = seen.without(self._protected)
         heard = self._recovery.hear(self._about(namespace, every, self._hearing.firing()), seen)
         issues = self._recovery.classify(seen, self._recovery.recent_predictions(namespace), heard=heard)
         decided = self._recovery.plan(issues, seen, namespace=namespace)

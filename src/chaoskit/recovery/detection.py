@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from chaoskit.recovery import (
 )
 from chaoskit.recovery.logsymptoms import LINES, Logs
 from chaoskit.recovery.networksymptoms import DNS_LABELS, DNS_NAMESPACE
+from chaoskit.recovery.readings import ByWorkload
 from chaoskit.recovery.starts import Start
 from chaoskit.recovery.symptoms import Ranges, Samples, Symptom
 from chaoskit.sharing import abreast
@@ -59,7 +60,8 @@ class Sight:
     """A cluster as it was at `at`; `blind` says why there are no signals, "" when there are.
 
     What the caller may not read (policies, jobs, warnings, logs) is empty: nothing is concluded from it.
-    `autoscalers` are there where something asks for them (see `with_autoscalers`).
+    `autoscalers` are there where something asks for them (see `with_autoscalers`), and what is wrong apart
+    from what logs say (`unsaid`) where it was looked for already.
     """
 
     at: datetime
@@ -72,6 +74,11 @@ class Sight:
     warnings: tuple[Object, ...] = ()
     logs: Logs = field(default_factory=dict)
     autoscalers: tuple[Object, ...] = ()
+    unsaid: tuple[Symptom, ...] | None = field(default=None, repr=False)
+
+    def without(self, namespaces: Collection[str]) -> Sight:
+        """The same but for the workloads of these namespaces."""
+        return replace(self, topology=self.topology.without(namespaces), unsaid=None)
 
 
 def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, namespace: str = "") -> Sight:
@@ -84,6 +91,7 @@ def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, names
     )
     seen = Sight(at, whole, policies=policies, jobs=jobs, warnings=warnings)
     seen = _measured(seen, metrics, namespace)
+    seen = replace(seen, unsaid=_without_logs(seen))
     return replace(seen, logs=_logs(seen, cluster))
 
 
@@ -125,9 +133,9 @@ def _measured(seen: Sight, metrics: MetricsSource | None, namespace: str) -> Sig
         return replace(seen, blind="no metrics source is configured")
     where = {"namespace": namespace} if namespace else None
     try:
-        samples = {name: metrics.instant(BY_NAME[name], where) for name in readings.NEWEST}
+        samples = {name: ByWorkload(metrics.instant(BY_NAME[name], where)) for name in readings.NEWEST}
         ranges = {
-            name: metrics.range(BY_NAME[name], seen.at - WINDOW, seen.at, where=where)
+            name: ByWorkload(metrics.range(BY_NAME[name], seen.at - WINDOW, seen.at, where=where))
             for name in readings.LATELY
             if samples[name]
         }
@@ -170,7 +178,7 @@ def _crashed(pod: Object, since: datetime) -> bool:
 def _ailing(seen: Sight) -> Iterator[tuple[Object, datetime, Start]]:
     """The pods whose logs may name a cause, the unready first; since when; what their starts come to."""
     troubles: dict[ObjectRef, list[Symptom]] = {}
-    for each in _without_logs(seen):
+    for each in seen.unsaid or ():
         if each.kind in SPOKEN_FOR:
             troubles.setdefault(each.target, []).append(each)
     for target, symptoms in troubles.items():
@@ -202,7 +210,8 @@ def _may_tell_from(pod: Object, trouble: datetime, start: Start, now: datetime) 
 
 def detect_in(seen: Sight) -> tuple[Symptom, ...]:
     """Everything that is wrong in the observation; what has no signal is neither well nor ill."""
-    return (*_without_logs(seen), *logsymptoms.detect(seen.topology, seen.logs, now=seen.at))
+    unsaid = _without_logs(seen) if seen.unsaid is None else seen.unsaid
+    return (*unsaid, *logsymptoms.detect(seen.topology, seen.logs, now=seen.at))
 
 
 def _without_logs(seen: Sight) -> tuple[Symptom, ...]:

@@ -226,7 +226,7 @@ def _bad_rollout(
     workload: Workload, topology: Topology, ill: Iterable[Complaint], now: datetime
 ) -> Symptom | None:
     """The newest revision fails where the one before it was healthy; None when that cannot be said."""
-    found = rollouts.revisions(workload.body, topology.replica_sets)
+    found = rollouts.revisions(workload.body, topology.replica_sets_of(workload))
     running, healthy = (
         rollouts.current(workload.body, found),
         rollouts.last_healthy(workload.body, found),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean, median
+from typing import TypeVar, overload
 
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Sample, Series
@@ -19,6 +20,8 @@ FRESH = timedelta(minutes=2)
 
 LASTING = timedelta(seconds=30)
 """Saturation, errors and delays count from the third sample on: a restart makes one or two."""
+
+T = TypeVar("T", Sample, Series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,43 @@ def known(values: array[float]) -> list[float]:
     return [value for value in values if not math.isnan(value)]
 
 
+class ByWorkload(Sequence[T]):
+    """Samples or series of many workloads; those of one are found without a look at the others."""
+
+    def __init__(self, every: Iterable[T]) -> None:
+        self._every: tuple[T, ...] = tuple(every)
+        self._of: dict[tuple[str, str], list[T]] = {}
+        for each in self._every:
+            self._of.setdefault(_whose(each.labels), []).append(each)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        return self._every[index]
+
+    def __len__(self) -> int:
+        return len(self._every)
+
+    def of(self, ref: ObjectRef) -> Sequence[T]:
+        """Those of this workload, in their order."""
+        return self._of.get((ref.namespace, str(ref)), ())
+
+
+def _of(every: Sequence[T], ref: ObjectRef) -> Sequence[T]:
+    if isinstance(every, ByWorkload):
+        return every.of(ref)
+    return [each for each in every if _whose(each.labels) == (ref.namespace, str(ref))]
+
+
+def _whose(labels: Mapping[str, str]) -> tuple[str, str]:
+    """Namespace and name of the workload that a series is of."""
+    return labels.get("namespace", ""), workload_name(labels)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The signals of one workload."""
@@ -87,8 +127,8 @@ class View:
 
     def readings(self, signal: str) -> list[Reading]:
         """The workload's fresh readings of a signal; none when it is absent or stale."""
-        lately = {_key(s.labels): s for s in self.ranges.get(signal, ()) if self._mine(s.labels)}
-        fresh = (s for s in self.samples.get(signal, ()) if self._mine(s.labels) and self._fresh(s))
+        lately = {_key(s.labels): s for s in _of(self.ranges.get(signal, ()), self.ref)}
+        fresh = (s for s in _of(self.samples.get(signal, ()), self.ref) if self._fresh(s))
         return [Reading(sample, lately.get(_key(sample.labels))) for sample in fresh]
 
     def worst(self, signal: str) -> Reading | None:
@@ -107,14 +147,10 @@ class View:
         pod = str(facts.pop("pod", None) or "")
         return Symptom(kind, self.ref, since, severity, evidence, (pod,) if pod else (), facts)
 
-    def _mine(self, labels: Mapping[str, str]) -> bool:
-        """Whether the series is of this workload, and not of a pod of it that is gone."""
-        gone = "pod" in labels and labels["pod"] not in self.pods
-        same = labels.get("namespace") == self.ref.namespace and workload_name(labels) == str(self.ref)
-        return same and not gone
-
     def _fresh(self, sample: Sample) -> bool:
-        return not math.isnan(sample.value) and self.now - sample.at <= FRESH
+        """Whether it is of the present, and of no pod that is gone."""
+        gone = "pod" in sample.labels and sample.labels["pod"] not in self.pods
+        return not gone and not math.isnan(sample.value) and self.now - sample.at <= FRESH
 
 
 def _key(labels: Mapping[str, str]) -> tuple[str, str]:

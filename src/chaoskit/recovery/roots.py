@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery.issues import BROKEN, PASSED_ON, PAST, Issue
@@ -39,20 +39,22 @@ windows, and a resource that runs short hurts before it has run out."""
 
 def rooted(issues: Sequence[Issue], topology: Topology) -> tuple[Issue, ...]:
     """The issues, those that another one explains with that as their `root`."""
-    return tuple(_rooted(issue, issues, topology) for issue in issues)
+    causes = [
+        [place for place, other in enumerate(issues) if explains(other, issue, topology)] for issue in issues
+    ]
+
+    def rank(place: int) -> tuple[bool, datetime, str]:
+        return bool(causes[place]), issues[place].since, issues[place].id
+
+    roots = (issues[min(found, key=rank)] if found else None for found in causes)
+    return tuple(_rooted(issue, root) for issue, root in zip(issues, roots, strict=True))
 
 
-def _rooted(issue: Issue, issues: Sequence[Issue], topology: Topology) -> Issue:
-    causes = [other for other in issues if explains(other, issue, topology)]
-    if not causes:
+def _rooted(issue: Issue, root: Issue | None) -> Issue:
+    if root is None:
         return issue
-    root = min(causes, key=lambda cause: (_follows_any(cause, issues, topology), cause.since, cause.id))
     near = root.target.namespace == issue.target.namespace
     return replace(issue, root=root.id if near else root.name)
-
-
-def _follows_any(issue: Issue, issues: Sequence[Issue], topology: Topology) -> bool:
-    return any(explains(other, issue, topology) for other in issues)
 
 
 def explains(cause: Issue, effect: Issue, topology: Topology) -> bool:
@@ -93,19 +95,8 @@ def needs(caller: ObjectRef, callee: ObjectRef, topology: Topology) -> bool:
     """Whether `caller` needs `callee`, at any distance; everybody needs whoever answers for names."""
     if _answers_names(callee, topology):
         return caller != callee
-    reached: set[ObjectRef] = set()
-    ahead = [callee]
-    while ahead:
-        workload = topology.workloads.get((ahead[-1].namespace, str(ahead.pop())))
-        callers = () if workload is None else topology.callers_of(workload)
-        new = {each.ref for each in callers} - reached
-        reached |= new
-        ahead += new
-    return _same(caller) in map(_same, reached)
-
-
-def _same(ref: ObjectRef) -> tuple[str, str]:
-    return ref.namespace, str(ref)
+    needed, needing = (topology.workloads.get((each.namespace, str(each))) for each in (callee, caller))
+    return needed is not None and needing is not None and needed.ref in topology.dependencies(needing)
 
 
 def needed_by(caller: ObjectRef, topology: Topology) -> tuple[ObjectRef, ...]:

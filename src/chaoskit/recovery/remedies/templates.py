@@ -139,7 +139,7 @@ def _plan_roll_back(step: RollBack, scene: Scene) -> Rung | str:
         return "only deployments keep their revisions as replica sets"
     if keeper := kept(workload, *TEMPLATE):
         return keeper
-    found = rollouts.revisions(workload.body, scene.topology.replica_sets)
+    found = rollouts.revisions(workload.body, scene.topology.replica_sets_of(workload))
     healthy = rollouts.last_healthy(workload.body, found)
     running = rollouts.current(workload.body, found)
     if healthy is None or running is None:
