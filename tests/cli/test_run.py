@@ -283,3 +283,14 @@ def test_halting_stops_a_run_under_way_and_blocks_the_next(
     assert "incident 42" in blocked.out
     assert "resumed  chaos and recovery" in lifted.err
     assert simulated.left() == []
+
+
+def test_who_may_feel_a_mutation_is_not_worked_on_beside_it(chaoskit: CommandLine, write: Write) -> None:
+    setting = {"configMap": "shop-settings", "key": "LOG_LEVEL", "value": "loud", "restart": False}
+    wide = {"blastRadius": {"maxPods": 99}, "engine": "direct", "duration": "3s"}
+    mutation = experiment("a", fault="config-mutation", target="shipping", parameters=setting, **wide)
+    file = write("two.yaml", f"{mutation}---\n{experiment('b', fault='scale-down', target='search', **wide)}")
+    ended = chaoskit("run", file, "--yes", "--parallel", 2, "-o", "json")
+    assert ended.code == 0, ended.out
+    assert [each["outcome"] for each in ended.json["runs"]] == ["passed", "passed"]
+    assert "b waits for a" in ended.err

@@ -227,6 +227,18 @@ def test_a_condition_that_goes_dark_under_the_fault_is_not_known_though_it_held_
     assert dark.outcome is Outcome.ERRORED
 
 
+@pytest.mark.parametrize(
+    ("held", "known"),
+    [([None, True], True), ([None, None, True], False), ([None, True, None, True, None], False)],
+)
+def test_what_was_not_known_for_most_of_the_fault_is_not_known(
+    held: list[bool | None], *, known: bool
+) -> None:
+    same = condition()
+    looks = [look("during", held=each, of=same) for each in held]
+    assert (of_steady_state(looks, injected=True) is None) is known
+
+
 @pytest.mark.parametrize("after", [True, None])
 @pytest.mark.parametrize("during", [held for n in range(6) for held in product([True, None], repeat=n)])
 def test_reports_call_dark_what_the_verdict_calls_unknown(

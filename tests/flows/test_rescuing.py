@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.acts.fake import CART, FakeCluster, deployment
+from tests.cli.made import experiment
 from tests.experiments import made
 
 from chaoskit.acts.accounts import LEDGER, accounts, plain_entry
@@ -21,6 +23,7 @@ from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
 from chaoskit.events import Event, Warned
+from chaoskit.experiments import trial_of
 from chaoskit.experiments.generation.incidents import reproduce
 from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
@@ -28,6 +31,7 @@ from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RunRecord, Undo
+from chaoskit.reports.weaknesses import open_weaknesses
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 LEFT = Undo("not confirmed", ("pod helper still runs",))
@@ -138,21 +142,47 @@ def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     assert "died before it had a verdict" in after["reason"]
 
 
-EXPERIMENT = {"kind": "Experiment", "metadata": {"name": "cart"}, "spec": {"engine": "direct"}}
+EXPERIMENT = dict(trial_of(yaml.safe_load(experiment("cart"))).document)
+ENGINE = {
+    "apiVersion": "litmuschaos.io/v1alpha1",
+    "kind": "ChaosEngine",
+    "metadata": {"name": "cart", "namespace": "shop"},
+    "spec": {
+        "engineState": "active",
+        "appinfo": {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"},
+        "chaosServiceAccount": "litmus-admin",
+        "experiments": [{"name": "pod-delete"}],
+    },
+}
 
 
-def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(world: World) -> None:
-    ended(world, evidence=json.dumps({"experiment": EXPERIMENT}))
+@pytest.mark.parametrize("document", [EXPERIMENT, ENGINE])
+def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(world: World, document: Document) -> None:
+    ended(world, evidence=json.dumps({"experiment": document}))
     rescue(world)
     (again,) = reproduce(history(world), made.topology(), now=AT)
-    assert (again.experiment["kind"], again.experiment["spec"]) == ("Experiment", EXPERIMENT["spec"])
+    assert (again.experiment["kind"], again.experiment["spec"]) == (document["kind"], document["spec"])
     assert again.experiment["metadata"]["name"] == "cart"
 
 
-@pytest.mark.parametrize("evidence", ["", "{", "[]", "{}", '{"experiment": {"kind": 1}}'])
-def test_a_run_that_was_killed_without_its_document_says_so(world: World, evidence: str) -> None:
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        "", "{", "[]", "{}", "null", "[" * 100_000,
+        '{"experiment": {"kind": 1}}', '{"experiment": [["a", 1]]}',
+        '{"experiment": {"metadata": "x", "spec": [1]}}',
+        json.dumps({"experiment": {**EXPERIMENT, "spec": [1]}}),
+        json.dumps({"experiment": {**EXPERIMENT, "metadata": {"name": "cart", "labels": [1]}}}),
+        json.dumps({"experiment": {**EXPERIMENT, "kind": "Secret"}}),
+        json.dumps({"experiment": {**ENGINE, "metadata": "x"}}),
+    ],
+)  # fmt: skip
+def test_a_run_whose_lease_has_no_document_that_is_read_says_so_and_spoils_no_history(
+    world: World, evidence: str
+) -> None:
     ended(world, evidence=evidence)
     rescue(world)
+    assert open_weaknesses([history(world)]) == ()
     with pytest.raises(InvalidInput, match="died before its document was kept"):
         reproduce(history(world), made.topology(), now=AT)
 

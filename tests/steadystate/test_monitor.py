@@ -11,10 +11,12 @@ from tests.acts.fake import FakeCluster, deployment
 from chaoskit.clock import ManualClock, ScaledClock, Stop
 from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Measured
+from chaoskit.experiments.verdict import of_steady_state
+from chaoskit.outcome import Outcome
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
 from chaoskit.steadystate.conditions import AlertCondition, Condition, HttpCondition, SignalCondition
-from chaoskit.steadystate.monitor import Monitor
+from chaoskit.steadystate.monitor import LATE, Monitor
 from chaoskit.steadystate.readers import Sources, measure
 
 ERRORS = Condition(prometheus=SignalCondition(signal="error_ratio", below=0.05))
@@ -179,7 +181,81 @@ def test_an_answer_that_comes_long_after_its_time_was_missing_and_stays_so() -> 
     (missing,) = monitor.during(injected=True)
     assert (missing.held, missing.judgement.observed) == (None, "no answer in time")
     later.answer()
-    assert [each.held for each in (*monitor.during(), *monitor.seen)] == [None]
+    assert monitor.during() == ()
+    assert {each.held for each in monitor.seen} == {None}
+
+
+def under_fault(monitor: Monitor) -> list[tuple[float, bool | None]]:
+    """When each look that is judged was begun, or due, and what it found."""
+    start = ManualClock().now()
+    looks = [each for each in monitor.seen if each.injected and not each.tolerated]
+    return [((each.look.at - start).total_seconds(), each.held) for each in looks]
+
+
+def test_a_look_that_hangs_stands_for_all_the_time_that_it_takes() -> None:
+    monitor, clock, later = lasting(ERRORS, values=(0.01, None, 0.01))
+    monitor.during(injected=True)
+    later.answer()
+    monitor.during(injected=True)
+    clock.turn(5)
+    monitor.during(injected=True)
+    clock.turn(20)
+    later.answer()
+    monitor.during(injected=True)
+    assert under_fault(monitor) == [(0, True), (5, None), (10, None), (15, None), (20, None)]
+
+
+def test_what_could_not_be_looked_at_under_the_fault_is_missing_though_it_held_before_and_afterwards() -> (
+    None
+):
+    monitor, clock, _ = monitored(0.01, 0.01)
+    monitor.during(injected=True)
+    clock.turn(26)  # whoever begins the looks waits for a server that is away
+    monitor.after("after undo")
+    monitor.divide(None)
+    judged = of_steady_state(monitor.seen, injected=True)
+    assert judged is not None
+    assert judged.outcome is Outcome.ERRORED
+    assert "was not looked at in time" in judged.reason
+    assert under_fault(monitor) == [(5, None), (10, None), (15, None), (26, True)]
+
+
+def test_a_look_that_is_a_little_late_is_not_missed_and_none_is_before_or_after_the_fault() -> None:
+    monitor, clock, _ = monitored(*[0.01] * 9)
+    monitor.during()
+    clock.turn(30)
+    for _ in range(3):
+        monitor.during(injected=True)
+        clock.turn(5 + LATE)
+    with monitor.looking_on("after"):
+        clock.turn(30)
+    monitor.after("after undo")
+    assert {each.held for each in monitor.seen} == {True}
+
+
+def test_a_slow_answer_is_of_the_time_that_it_took() -> None:
+    monitor, clock, later = lasting(ERRORS, values=(0.01, 0.01))
+    monitor.during(injected=True)
+    clock.turn(9)
+    monitor.during(injected=True)
+    clock.turn(6)
+    later.answer()
+    monitor.during(injected=True)
+    clock.turn(4)
+    monitor.during(injected=True)
+    assert under_fault(monitor) == [(0, True)]
+
+
+@pytest.mark.parametrize(("values", "judged"), [((0.01,), 1), ((0.01, 0.02), 1), ((0.9, 0.02), 2)])
+def test_what_holds_at_the_very_injection_is_of_before_it_where_there_are_later_looks(
+    values: tuple[float, ...], judged: int
+) -> None:
+    monitor, clock, _ = monitored(*values)
+    for _ in values:
+        monitor.during(injected=True)
+        clock.turn(5)
+    monitor.divide(None)
+    assert len(under_fault(monitor)) == judged
 
 
 def test_what_is_under_way_at_the_end_is_missing() -> None:

@@ -58,11 +58,11 @@ def _beside(trial: Trial) -> frozenset[Claim]:
 
 
 def _shared(trial: Trial) -> frozenset[Claim]:
-    """What a direct fault changes beside workloads: two on one key would mix up each other's values."""
+    """Where a direct fault changes more than workloads: who feels it there no document says."""
     if trial.experiment is None or (fault := DIRECT.get(trial.experiment.spec.fault.kind)) is None:
         return frozenset()
     parameters = chosen(trial.experiment, fault) if fault.kind not in CATALOGUE else {}
-    return frozenset((ref.namespace, str(ref)) for ref in fault.shares(trial.namespace, parameters))
+    return frozenset((ref.namespace, _ANY) for ref in fault.shares(trial.namespace, parameters))
 
 
 def _workloads(trial: Trial) -> frozenset[Claim]:

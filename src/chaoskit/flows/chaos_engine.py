@@ -263,7 +263,7 @@ class AIChaosEngine:
                 return record
 
             def waits(mine: Trial, other: Trial) -> None:
-                why = "they share a workload, or what one makes the other needs"
+                why = "they share a workload, or one may feel what the other changes or makes"
                 words = f"{mine.name} waits for {other.name}: {why}"
                 listen(Step(world.clock.now(), "parallel", "note", words))
 

@@ -13,6 +13,7 @@ from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Rescued
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Event, Listener, Step, Warned, ignore
+from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
@@ -147,12 +148,11 @@ def _run(world: World, rescued: Rescued, reason: str, told: tuple[Moment, ...]) 
 
 
 def _experiment(account: Account) -> Document:
-    """The run's document, as its Lease has it; empty where that is too long for it, or not readable."""
+    """The run's document, as its Lease has it; empty where that is too long for it, or none that is read."""
     try:
-        found = json.loads(account.evidence)["experiment"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return dict(trial_of(json.loads(account.evidence)["experiment"]).document)
+    except (ChaoskitError, ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and found.get("metadata") else {}
 
 
 def _targets(account: Account) -> tuple[str, ...]:

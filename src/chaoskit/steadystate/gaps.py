@@ -12,13 +12,16 @@ DARK = 3
 def dark(held: Sequence[bool | None]) -> int | None:
     """The first of the looks of the first dark stretch, counted from 0; None where what held is known.
 
-    `held` is one condition's looks during a fault, None for one that could not be evaluated. A condition that
-    was never known is all dark, however few the looks.
+    `held` is one condition's looks during a fault, None for one that could not be evaluated, or not even be
+    begun: each stands for its interval. What was not known at most of them is dark, however short the gaps.
     """
+    unknown = [place for place, each in enumerate(held) if each is None]
+    if 2 * len(unknown) > len(held):
+        return unknown[0]
     place = 0
-    for unknown, stretch in groupby(held, lambda each: each is None):
+    for gap, stretch in groupby(held, lambda each: each is None):
         length = len(tuple(stretch))
-        if unknown and length >= min(DARK, len(held)):
+        if gap and length >= DARK:
             return place
         place += length
     return None

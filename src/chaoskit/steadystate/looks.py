@@ -46,7 +46,7 @@ class Look:
 class Observation:
     """What came of one look: its answer was there by `back`, and is of some moment since it was begun.
 
-    It may lie `astride` of the injection: nobody knows of which side it tells.
+    It may lie `astride` of the injection, or at it: nobody knows of which side it tells.
     """
 
     look: Look
@@ -127,14 +127,19 @@ class Looks:
         injected: bool = False,
         tolerated: bool = False,
         has_time: bool = False,
-    ) -> None:
-        """The condition is looked at, unless the last look at it is not back yet."""
-        if place in self._under_way:
-            return
+    ) -> bool:
+        """Whether the condition is looked at now: not while the last look at it is not back yet."""
+        if self.under_way(place):
+            return False
         now, began = self._clock.now(), self._clock.monotonic()
         look = Look(place, condition, stage, now, began, injected, tolerated, has_time)
         self._under_way[place] = look
         self._start(lambda: self._answers.put((look, self._found(condition))))
+        return True
+
+    def under_way(self, place: int) -> bool:
+        """Whether the last look at the condition is not back yet."""
+        return place in self._under_way
 
     def back(self, seconds: float = 0.0) -> Iterator[Back]:
         """What is back, or overdue and given up; the first is waited for, so many seconds of the clock."""

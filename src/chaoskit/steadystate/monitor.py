@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from chaoskit.events import Listener, Measured, ignore
+from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import Condition
-from chaoskit.steadystate.looks import Back, Looks, Observation, Stage, Start
+from chaoskit.steadystate.looks import Back, Look, Looks, Observation, Stage, Start
+from chaoskit.steadystate.missing import Owed
 from chaoskit.steadystate.readers import Sources, measure
 
 TICK = 0.5
@@ -19,6 +21,14 @@ TICK = 0.5
 
 UNSEEN = timedelta(seconds=2)
 """For so long a fault may be felt before it is seen: Litmus' helpers tell of it after they have begun it."""
+
+AT_ONCE = timedelta(seconds=1)
+"""So soon after the injection what holds is of before it: later looks tell of the time under the fault."""
+
+LATE = 2.0
+"""Wall seconds by which a look may be late and is not missed yet."""
+
+MISSED = Judgement(None, "was not looked at in time", "an answer")
 
 Keep = Callable[[], None]
 """Called at least once a tick while looks are waited for; what it raises is the end of that."""
@@ -28,7 +38,8 @@ class Monitor:
     """The steady state of one run. Every evaluation is reported and remembered in `seen`.
 
     Nobody waits for a slow source but who wants its answer, and is asked meanwhile whether to go on. A look
-    that was begun and is not back when the run ends is in `seen` as one that could not be evaluated.
+    that was begun and is not back when the run ends is in `seen` as one that could not be evaluated. So is,
+    under the fault, one that was due and could not be begun: what counts is time, however few the looks.
     `start` has a look taken: in a thread when not said.
     """
 
@@ -53,6 +64,7 @@ class Monitor:
         self._due: dict[int, float] = {}
         self._given_up: set[int] = set()
         self._injected: datetime | None = None
+        self._owed = Owed(LATE / (self._clock.real(1.0) or 1.0))
 
     def expect(self, conditions: Iterable[Condition]) -> None:
         """These must hold as well."""
@@ -69,6 +81,7 @@ class Monitor:
         `injected` says whether an injection has been seen so far; each look remembers it.
         """
         found = [self._kept(each) for each in self._looks.back()]
+        self._miss_overdue()
         self._begin_due("during", injected=injected)
         return (*found, *(self._kept(each) for each in self._looks.back()))
 
@@ -84,6 +97,7 @@ class Monitor:
         All have it at once, from now on, and only once: what did not come back in its time is not waited
         for at a later stage. Once `stop` is set nothing more is looked at. `keep` is called while waiting.
         """
+        self._fault_over()
         now = self._clock.monotonic()
         until = {
             place: now + (0.0 if place in self._given_up else each.recovers_within)
@@ -95,6 +109,7 @@ class Monitor:
     @contextmanager
     def looking_on(self, stage: Stage) -> Iterator[None]:
         """Inside, what is watched is looked at, without being judged; it is told when that is over."""
+        self._fault_over()
         if not self._clock.real(1.0):
             yield  # a clock turned by hand stands still unless whoever is inside turns it
             return
@@ -113,12 +128,19 @@ class Monitor:
         """Looks of `seen` that may lie astride of the injection say nothing: call it when all are back.
 
         Before it are those that were back some time before it was seen, and before `injected_at`, when it is
-        said to have been by whatever clock; under it those that were begun when it had been seen.
+        said to have been by whatever clock; under it those that were begun when it had been seen. One that
+        held at once says nothing either, where there are later ones.
         """
         known = [each for each in (injected_at, self._injected) if each is not None]
         if known:
             before = min(known) - UNSEEN
             self.seen = [_divided(each, before) for each in self.seen]
+        if self._injected is not None:
+            at_once = self._injected + AT_ONCE
+            later = {e.look.place for e in self.seen if _under_fault(e) and e.look.at >= at_once}
+            self.seen = [
+                _too_early(each, at_once) if each.look.place in later else each for each in self.seen
+            ]
 
     def end(self) -> None:
         """Nothing is looked at any more; what is not back is in `seen` as missing."""
@@ -175,17 +197,30 @@ class Monitor:
 
     def _begin(self, place: int, stage: Stage, *, injected: bool, **more: bool) -> None:
         self._known(injected=injected)
-        self._looks.begin(place, self.conditions[place], stage, injected=injected, **more)
+        if self._looks.begin(place, self.conditions[place], stage, injected=injected, **more):
+            self._vouched(place, stage)
 
     def _known(self, *, injected: bool) -> None:
         if injected and self._injected is None:
             self._injected = self._clock.now()
+            self._owed.begin()
+            for place, each in enumerate(self.conditions):
+                if each.watched:
+                    self._vouched(place, "during")
 
     def _kept(self, back: Back) -> Observation:
         """The look is remembered and told; a bug that it met is raised."""
         look, judgement = back
         if isinstance(judgement, Exception):
             raise judgement
+        found = self._remembered(look, judgement)
+        if judgement.held is not None:
+            self._vouched(look.place, look.stage)
+        elif look.stage == "during":
+            self._miss(look.place)
+        return found
+
+    def _remembered(self, look: Look, judgement: Judgement) -> Observation:
         found = Observation(look, judgement, self._clock.now())
         self.seen.append(found)
         self._listen(
@@ -199,6 +234,41 @@ class Monitor:
             )
         )
         return found
+
+    # ------------------------------------------------------------------ what was not looked at
+
+    def _vouched(self, place: int, stage: Stage) -> None:
+        if stage == "during":
+            self._owed.vouched(place, self._clock.monotonic(), self.conditions[place].interval)
+
+    def _fault_over(self) -> None:
+        """What was due and not looked at until now is missed; later looks are of another stage."""
+        for each in self._looks.back():
+            self._kept(each)
+        self._miss_overdue()
+        self._owed.end(self._clock.monotonic())
+
+    def _miss_overdue(self) -> None:
+        for place in self._owed.places:
+            if not self._looks.under_way(place):
+                self._miss(place)
+
+    def _miss(self, place: int) -> None:
+        """Every look that was due by now is in `seen` as one that could not be evaluated."""
+        condition, now = self.conditions[place], self._clock.monotonic()
+        for due in self._owed.missed(place, now, condition.interval):
+            at, may_break = self._clock.now() - timedelta(seconds=now - due), not condition.during
+            look = Look(place, condition, "during", at, due, injected=True, tolerated=may_break)
+            self._remembered(look, MISSED)
+
+
+def _under_fault(seen: Observation) -> bool:
+    return seen.stage == "during" and seen.injected
+
+
+def _too_early(seen: Observation, at_once: datetime) -> Observation:
+    early = _under_fault(seen) and seen.held is True and seen.look.at < at_once
+    return dataclasses.replace(seen, astride=True) if early else seen
 
 
 def _divided(seen: Observation, before: datetime) -> Observation:
