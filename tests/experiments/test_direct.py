@@ -7,7 +7,7 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from math import nan
+from math import inf, nan
 from typing import Any, cast
 
 import pytest
@@ -46,6 +46,7 @@ from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
 from chaoskit.reports.conditions import seconds_broken
+from chaoskit.signals import BY_NAME
 
 ON_NODES = tuple(kind for kind in LASTING if kind.startswith("node-"))
 IN_NAMESPACES = tuple(kind for kind in LASTING if kind not in ON_NODES)
@@ -308,6 +309,47 @@ def test_a_partition_passes_when_the_traffic_of_its_pods_falls(world: World) -> 
     assert record.outcome is Outcome.PASSED, record.reason
     assert "fell to 10%" in record.reason
     assert whole_again(world, "direct-cut") == before
+
+
+class Late(Traffic):
+    """Traffic that falls at once, and errors that come up only when five seconds have passed since then."""
+
+    cut_at = inf
+
+    def instant(self, *asked: object, **__: object) -> tuple[Sample, ...]:
+        now = self.world.clock.monotonic()
+        if self._now() < self.usual:
+            self.cut_at = min(self.cut_at, now)
+        if asked[0] is not BY_NAME["error_ratio"]:
+            return super().instant()
+        return (Sample({"pod": "web"}, 0.9 if now - self.cut_at > 5 else 0.0, self.world.clock.now()),)
+
+
+def test_what_metrics_show_when_the_fault_is_over_already_is_seen_within_their_lag(world: World) -> None:
+    furnish(world, "direct-late")
+    bound = {"signal": "error_ratio", "below": 0.05}
+    errors = {"prometheus": bound, "interval": "1s", "recoversWithin": "0s"}
+    spec = {"duration": "3s", "steadyState": [{**errors, "lag": "10s"}]}
+    record = world.run(trial("direct-late", "network-partition", **spec), metrics=Late(world, "direct-late"))
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert "error_ratio 0.9 at web, expected below 0.05 under the fault" in record.reason
+    assert "looked at for 10 s more" in str(record.timeline)
+
+
+def test_a_plan_says_which_metrics_show_a_fault_too_late(lab: World) -> None:
+    def told(**more: Any) -> list[str]:
+        each = {"prometheus": {"signal": "error_ratio", "below": 0.05}, **more}
+        made = trial("direct-lab", "scale-down", duration="20s", steadyState=[each])
+        found = plan(made, lab.cluster, clock=lab.clock, metrics=Traffic(lab, "direct-lab"))
+        assert (
+            found.document()["expectedSeconds"] == round(found.seconds) >= 20 + found.trial.conditions[0].lag
+        )
+        return [f"{check.words}; {check.mend}" for check in found.checks if check.name == "steady state"]
+
+    (words,) = told()
+    assert "up to 60 s late: one of 20 s may be over before; lag: 40s beside it" in words
+    assert told(lag="40s") == []
+    assert told(mode="edges") == []
 
 
 def test_a_plan_of_a_partition_says_what_it_needs_to_be_seen(lab: World) -> None:

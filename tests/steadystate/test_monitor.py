@@ -112,6 +112,49 @@ def test_all_conditions_have_their_time_at_once_and_only_once() -> None:
     assert clock.monotonic() == 30
 
 
+LAGGING = ERRORS.model_copy(update={"lag": 12.0})
+
+
+def test_what_shows_a_fault_late_is_looked_at_as_under_it_when_it_is_over() -> None:
+    monitor, clock, _ = monitored(0.01, 0.01, 0.9, condition=LAGGING)
+    monitor.late()
+    assert [(each.stage, each.injected, each.held) for each in monitor.seen] == [
+        ("during", True, True),
+        ("during", True, True),
+        ("during", True, False),
+    ]
+    judged = of_steady_state(monitor.seen, injected=True)
+    assert judged is not None
+    assert judged.outcome is Outcome.WEAKNESS_FOUND
+    assert clock.monotonic() == 10
+
+
+def test_what_holds_for_its_lag_has_held() -> None:
+    monitor, clock, _ = monitored(*[0.01] * 3, condition=LAGGING)
+    kept: list[float] = []
+    monitor.late(keep=lambda: kept.append(clock.monotonic()))
+    assert [each.held for each in monitor.seen] == [True] * 3
+    assert clock.monotonic() == 12
+    assert kept[:3] == [0.5, 1.0, 1.5]
+
+
+def test_nothing_is_waited_for_that_broke_already_or_shows_it_at_once() -> None:
+    monitor, clock, _ = monitored(0.9, condition=LAGGING)
+    monitor.during(injected=True)
+    monitor.late()
+    prompt, other, _ = monitored()
+    prompt.late()
+    assert (clock.monotonic(), other.monotonic()) == (0, 0)
+
+
+def test_who_stops_waits_for_nothing_that_shows_late() -> None:
+    monitor, clock, _ = monitored(*[0.01] * 3, condition=LAGGING)
+    stop = Stop()
+    clock.call_at(6, stop.set)
+    monitor.late(stop=stop)
+    assert clock.monotonic() == 6
+
+
 def test_each_look_remembers_whether_an_injection_had_been_seen() -> None:
     monitor, clock, _ = monitored(0.01, 0.9)
     monitor.during(injected=False)

@@ -135,7 +135,7 @@ def show(
         out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
         for words in each.undo:
             out.print(f"  undo{' ' * 19}{words}")
-        lasting = timedelta(seconds=each.prepared.expected_seconds)
+        lasting = timedelta(seconds=each.seconds)
         latest = span(timedelta(seconds=each.timeout))
         out.print(
             f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos; "

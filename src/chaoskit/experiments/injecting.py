@@ -195,6 +195,16 @@ class Injecting:
         """The steady state had its time after the fault. A halt or a stop goes straight to the undo."""
         self._looked("after", self._go_on)
 
+    def _show_late(self) -> None:
+        """What shows the fault late had its time to show it."""
+        lag = max(self.monitor.lags.values(), default=0.0)
+        if lag and self.course.disturbed:
+            self.journal.step(
+                "steady state", "note", f"looked at for {lag:g} s more: metrics show a fault late"
+            )
+            self.monitor.late(keep=self._hold, stop=self.stop)
+        refuse_when_stopped(self.stop)
+
     def _regain_once_more(self) -> None:
         """The steady state had its time after the undo."""
         self._looked("after undo", self._hold)
@@ -219,6 +229,7 @@ class Injecting:
             self.journal.step("stopping", "note", f"{interruption(self.stop).message}: the undo comes first")
         with self._looking_on():
             self._undo()
+        self._tried(self._show_late)
         self._tried(self._regain_once_more)
         self.monitor.end()
         if self.course.disturbed:

@@ -100,6 +100,11 @@ class Plan:
         return tuple(dict.fromkeys((*workloads, *self.prepared.changed)))
 
     @property
+    def seconds(self) -> float:
+        """How long it takes, as far as is known, with the time for what shows the fault late."""
+        return self.prepared.expected_seconds + max((each.lag for each in self.trial.conditions), default=0.0)
+
+    @property
     def timeout(self) -> float:
         """Seconds after which the run is called late."""
         asked = self.trial.experiment.spec.timeout if self.trial.experiment is not None else None
@@ -142,7 +147,7 @@ class Plan:
             "workloads": sorted({str(ref) for each in self.selections.values() for ref in each.workloads}),
             "checks": [check.document() for check in self.checks],
             "changes": list(self.prepared.changes),
-            "expectedSeconds": round(self.prepared.expected_seconds),
+            "expectedSeconds": round(self.seconds),
             "timeoutSeconds": round(self.timeout),
             "outcome": self.outcome.value if self.outcome is not None else None,
             "afterwards": [each.document() for each in self.afterwards],
@@ -179,7 +184,7 @@ def plan(
         *_guards(trial, prepared, governor),
     )
     made = Plan(trial, prepared, found, _hash(trial, prepared), after)
-    return replace(made, checks=(*found, *_too_short(made)))
+    return replace(made, checks=(*found, *_too_short(made), *_too_late(made)))
 
 
 def _too_short(made: Plan) -> Iterator[Check]:
@@ -187,6 +192,22 @@ def _too_short(made: Plan) -> Iterator[Check]:
     if made.timeout < made.prepared.expected_seconds:
         words = f"{made.timeout:g} s are less than the {made.prepared.expected_seconds:.0f} s that it takes"
         yield Check("timeout", "warning", words, "a longer spec.timeout, or none")
+
+
+def _too_late(made: Plan) -> Iterator[Check]:
+    """What metrics show only when nobody looks any more is not seen to break."""
+    lasting = made.prepared.chaos_seconds
+    for each in made.trial.conditions:
+        if each.prometheus is None or not each.during:
+            continue
+        late = each.prometheus.late
+        if lasting + each.lag < late:
+            words = (
+                f"{each.title} shows a fault up to {late:g} s late: one of {lasting:g} s may be over before"
+            )
+            yield Check(
+                "steady state", "warning", words, f"lag: {late - lasting:g}s beside it, or a longer fault"
+            )
 
 
 def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSource | None) -> Prepared:

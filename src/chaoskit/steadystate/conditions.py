@@ -72,6 +72,11 @@ class SignalCondition(Written):
             return KNOWN[self.signal]
         return Signal(self.query, "", "gauge", "workload", "", self.query, self.query)
 
+    @property
+    def late(self) -> float:
+        """Seconds until what happens is in it: until it is scraped, and what is recorded of that."""
+        return 2.0 * self.measured.step
+
     def where(self, namespace: str) -> dict[str, str]:
         """The labels of the series that are meant; a query says itself which."""
         if self.query:
@@ -148,8 +153,9 @@ READS = 10.0
 class Condition(Written):
     """One thing that must hold: what, when, how often it is looked at, and whether to abort without it.
 
-    `recovers_within` is the time that the system has, after the fault, to get back to it. With
-    `litmus_probe` Litmus looks at it as well, where it is Litmus that injects.
+    `recovers_within` is the time that the system has, after the fault, to get back to it. `lag` is how late
+    it shows what happens: for so long after the fault it is looked at as under it. With `litmus_probe`
+    Litmus looks at it as well, where it is Litmus that injects.
     """
 
     name: str = ""
@@ -163,6 +169,7 @@ class Condition(Written):
     abort: bool = False
     interval: Duration = Field(default=5.0, gt=0)
     recovers_within: Duration = 60.0
+    lag: Duration = Field(default=0.0, description="how late it shows what happens, as rates do: 1m15s")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -170,6 +177,8 @@ class Condition(Written):
             raise ValueError("exactly one of prometheus, kubernetes, http, alert, command")
         if self.abort and self.mode != "continuous":
             raise ValueError("mode continuous where abort is true")
+        if self.lag and self.mode != "continuous":
+            raise ValueError("mode continuous where there is a lag")
         if self.litmus_probe and not self._as_probe():
             raise ValueError(
                 "litmusProbe with http without contains, a command without workload, or a prometheus query"

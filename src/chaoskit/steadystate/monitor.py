@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -105,6 +105,35 @@ class Monitor:
             if each.after
         }
         return self._awaited(stage, until, keep, stop or threading.Event())
+
+    @property
+    def lags(self) -> Mapping[int, float]:
+        """Seconds by which conditions, by their place, show a fault late; of those that have not broken."""
+        broken = {each.look.place for each in self.seen if _under_fault(each) and each.held is False}
+        every = {place: each.lag for place, each in enumerate(self.conditions) if place not in broken}
+        return {place: lag for place, lag in every.items() if lag}
+
+    def late(self, *, keep: Keep = lambda: None, stop: threading.Event | None = None) -> None:
+        """What shows a fault late was looked at as under it for its lag, or until it was seen to break.
+
+        Call it when the fault is over. `keep` is called while waiting; once `stop` is set, there is no more.
+        """
+        stop, now = stop or threading.Event(), self._clock.monotonic()
+        until = {place: now + lag for place, lag in self.lags.items()}
+        due = dict.fromkeys(until, now)
+        while until and not stop.is_set():
+            for place in [each for each in until if self._clock.monotonic() >= due[each]]:
+                due[place] = self._clock.monotonic() + self.conditions[place].interval
+                self._begin(place, "during", injected=True)
+            for back in self._looks.back(TICK):
+                seen = self._kept(back)
+                if seen.held is False:
+                    until.pop(seen.look.place, None)
+            now = self._clock.monotonic()
+            until = {place: end for place, end in until.items() if now < end}
+            if until:
+                self._pause([min(due[place], end) for place, end in until.items()], stop)
+                keep()
 
     @contextmanager
     def looking_on(self, stage: Stage) -> Iterator[None]:

@@ -177,7 +177,9 @@ def _experiment(candidate: Candidate, topology: Topology, measured: Measured) ->
             "duration": f"{_length(fault, severity)}s",
             "severity": severity,
             "blastRadius": _radius(candidate, topology),
-            "steadyState": conditions(fault, candidate.hit, topology, measured),
+            "steadyState": conditions(
+                fault, candidate.hit, topology, measured, seconds=_length(fault, severity)
+            ),
             **({"litmus": dict(candidate.litmus)} if candidate.litmus else {}),
         },
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chaoskit.experiments.generation.repertoire import PROPOSABLE
+from chaoskit.steadystate.conditions import SignalCondition
 from chaoskit.topology import Topology, Workload
 
 Measured = Mapping[tuple[str, str], Mapping[str, float]]
@@ -15,9 +16,9 @@ WITHIN = "1m30s"
 
 
 def conditions(
-    fault: str, targets: Iterable[Workload], topology: Topology, measured: Measured
+    fault: str, targets: Iterable[Workload], topology: Topology, measured: Measured, *, seconds: float
 ) -> list[dict[str, Any]]:
-    """The steady state for a fault on these workloads, as it stands in an Experiment."""
+    """The steady state for a fault of so many seconds on these workloads, as it stands in an Experiment."""
     hit = tuple(targets)
     ready = [
         {"kubernetes": {"workload": str(each.ref)}, "mode": "edges", "recoversWithin": WITHIN} for each in hit
@@ -25,12 +26,12 @@ def conditions(
     noticing = list(dict.fromkeys(each.ref for target in hit for each in _noticing(fault, target, topology)))
     values = {ref: measured.get((ref.namespace, str(ref)), {}) for ref in noticing}
     errors = [
-        _during("error_ratio", 0.05, str(ref)) | {"abort": True}
+        _during("error_ratio", 0.05, str(ref), seconds) | {"abort": True}
         for ref in noticing
         if "error_ratio" in values[ref]
     ]
     slow = [
-        _during("latency_p95", _slower(values[ref]["latency_p95"]), str(ref))
+        _during("latency_p95", _slower(values[ref]["latency_p95"]), str(ref), seconds)
         for ref in noticing
         if PROPOSABLE[fault].slows and "latency_p95" in values[ref]
     ]
@@ -43,9 +44,11 @@ def _noticing(fault: str, target: Workload, topology: Topology) -> tuple[Workloa
     return (*itself, *topology.callers_of(target))
 
 
-def _during(signal: str, below: float, workload: str) -> dict[str, Any]:
-    bound = {"signal": signal, "below": below, "workload": workload}
-    return {"prometheus": bound, "mode": "continuous"}
+def _during(signal: str, below: float, workload: str, seconds: float) -> dict[str, Any]:
+    """Looked at until it must have shown the fault, however short that is."""
+    bound = SignalCondition(signal=signal, below=below, workload=workload)
+    lag = {"lag": f"{bound.late - seconds:g}s"} if bound.late > seconds else {}
+    return {"prometheus": bound.model_dump(exclude_defaults=True), "mode": "continuous", **lag}
 
 
 def _slower(now: float) -> float:
