@@ -164,7 +164,7 @@ def _measured(condition: Mapping[str, Any]) -> str:
     return json.dumps({key: each for key, each in condition.items() if key not in _BESIDE}, sort_keys=True)
 
 
-_BESIDE = frozenset({"name", "abort", "recoversWithin", "litmusProbe"})
+_BESIDE = frozenset({"name", "abort", "recoversWithin", "lag", "litmusProbe"})
 
 
 def _limit(known: tuple[float, ...]) -> tuple[float, float, float]:
