@@ -1,4 +1,4 @@
-"""Symptoms of databases that objects show: one that is down or still starts, whoever calls it."""
+"""Symptoms of databases that objects show: one that is down or may serve in a moment, whoever calls it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Sympt
         if workload.ready or not (key in measured or looks_like_database(workload)):
             continue
         since = unavailable_since(workload.body, now)
-        if podsymptoms.starting(workload, now):
-            words = f"0 of {wanted} pods of the database are ready, but it is starting"
+        if podsymptoms.may_serve(workload, now):
+            words = f"0 of {wanted} pods of the database are ready, but one may be in a moment"
             yield Symptom("database-starting", workload.ref, since, Severity.MEDIUM, words)
             continue
         words = f"0 of {wanted} pods of the database are ready" if wanted else "scaled to 0"
