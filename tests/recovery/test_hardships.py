@@ -204,6 +204,26 @@ def test_readiness_is_watched_again_when_the_server_is_back(shop: Shop, seconds:
     assert record.seconds_to_recover >= seconds + 5
 
 
+def test_a_server_that_goes_before_readiness_is_watched_takes_nothing_back(shop: Shop) -> None:
+    record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes_before_a_watch(20)))
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
+
+
+def test_a_server_that_is_away_amid_an_act_for_too_long_leaves_it_unjudged(shop: Shop) -> None:
+    def lost(target: ObjectRef) -> None:
+        shop.rolls_out(target)
+        if target.name == "cart":
+            shop.after_patch = shop.rolls_out
+            shop.goes(62)
+            raise Unavailable("the answer is lost", service="kubernetes")
+
+    shop.after_patch = lost
+    record = shop.recover(shop.back())
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
+
+
 def test_what_nobody_could_see_is_neither_taken_back_nor_followed_by_more(shop: Shop) -> None:
     record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(95)))
     assert record.outcome is Outcome.ERRORED
