@@ -21,7 +21,6 @@ from chaoskit.recovery import holding
 from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.standing import Answer, Verdict, standing
 
-
 CART = made.ref("cart")
 
 
