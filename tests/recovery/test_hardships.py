@@ -17,6 +17,7 @@ from tests.recovery.staged import Watched
 
 from chaoskit import kube, recovery
 from chaoskit.acts.accounts import EVIDENCE, Account, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import Conflict, NotFound, Unavailable
@@ -395,6 +396,20 @@ def test_of_two_that_were_both_admitted_none_acts_beside_the_other(shop: Shop) -
     assert record.outcome is Outcome.REFUSED
     assert shop.rolled == 1
     assert [each.state for each in accounts(shop, "shop")] == ["done"]
+
+
+def test_an_echo_is_left_alone_when_the_recovery_of_its_cause_began_meanwhile(shop: Shop) -> None:
+    plan = shop.plan({"action": "restart-pod"})
+    (issue,) = classify([made.symptom("pool-errors", "cart")], now=made.NOW)
+    plan = replace(plan, issue=issue, near=(ref("search"),))
+    Ledger.open(
+        shop, shop.clock, id="r1", act="recovery", namespace="shop", targets=(ref("search"),), trace_id="t"
+    )
+    record = shop.recover(plan)
+    assert (record.outcome, shop.broken) == (Outcome.REFUSED, True)
+    assert record.reason == (
+        "root cause: deployment/search is being recovered: this may be its echo (limit: roots only)"
+    )
 
 
 # ---------------------------------------------------------------- the history store stops

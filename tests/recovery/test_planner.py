@@ -169,6 +169,28 @@ def test_errors_of_callers_are_an_echo_just_after_the_recovery_of_what_they_call
     assert isinstance(_plan(seen, symptom("crash-loop", "frontend"), history=(_attempt(2),)), Plan)
 
 
+@pytest.mark.parametrize(
+    ("recovered", "kind", "acted"),
+    [
+        pytest.param("cart", "pool-errors", False, id="what it needs"),
+        pytest.param("search", "pool-errors", True, id="somebody else"),
+        pytest.param("cart", "crash-loop", True, id="a trouble of its own"),
+    ],
+)
+def test_who_needs_what_is_being_recovered_shows_its_echo_meanwhile(
+    recovered: str, kind: str, acted: bool
+) -> None:
+    seen = made.chain("frontend", "cart")
+    (issue,) = classify([symptom(kind, "frontend")], topology=seen, now=NOW)
+    past = Past(under_way=(made.ref(recovered),))
+    decision = planner.plan(issue, BOOKS, seen, past, now=NOW)
+    assert isinstance(decision, Plan) is acted
+    if not acted:
+        refused = _refused(decision)
+        assert (refused.guard, refused.outcome) == ("root cause", Outcome.NOTHING_TO_DO)
+        assert refused.why == f"deployment/{recovered} is being recovered: this may be its echo"
+
+
 def test_what_is_not_certain_is_watched_until_the_model_agrees() -> None:
     seen = made.topology(made.pod("a"), made.pod("b"))
     alone = _refused(_plan(seen, symptom("memory-rising")))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from chaoskit.documents import duration
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.issues import ECHOES, Issue
 from chaoskit.recovery.remedies import Step
@@ -54,6 +55,14 @@ def aftermath(issue: Issue, topology: Topology, past: Sequence[Attempt], now: da
             limit = duration(AFTERMATH.total_seconds())
             return Refusal(issue, "root cause", limit, why, until, Outcome.NOTHING_TO_DO)
     return None
+
+
+def echo(issue: Issue, recovered: Sequence[ObjectRef]) -> Refusal | None:
+    """Errors and delays may be of what is `recovered` just now, of what the target needs: not acted on."""
+    if not recovered or not issue.kinds <= ECHOES:
+        return None
+    why = f"{recovered[0]} is being recovered: this may be its echo"
+    return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
 
 
 def _concerns(attempt: Attempt, issue: Issue, topology: Topology) -> bool:
