@@ -28,12 +28,14 @@ from chaoskit.recovery import (
     Options,
     Plan,
     Reach,
+    Refusal,
     Sight,
     Told,
     Vote,
     detection,
     placing,
     remedies,
+    unattended,
 )
 from chaoskit.recovery import alerts as alerting
 from chaoskit.recovery import given as measuring
@@ -43,7 +45,7 @@ from chaoskit.recovery.given import Given
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.reach import Ends
 from chaoskit.recovery.replay import Difference, what_if
-from chaoskit.recovery.runbook import Runbook, defaults
+from chaoskit.recovery.runbook import OnFailure, Runbook, defaults, would_match
 from chaoskit.recovery.told import Matter
 from chaoskit.recovery.trends import Period, trends
 
@@ -190,6 +192,21 @@ class AutoRecovery:
     def admitted(self, decision: Decision, *, drill: bool = False) -> Decision:
         """The plan, or the refusal of the guards that it would meet now; nothing is done."""
         return recovery.admitted(decision, self._world.governor, drill=drill)
+
+    def leave(self, refusal: Refusal, *, listen: Listener = ignore) -> None:
+        """Nothing is done about what a guard forbids; a person knows of what hurts all the same."""
+        clock = self._world.clock
+        book = would_match(refusal.issue, (*self._runbooks, *defaults()))
+        wanted = OnFailure() if book is None else book.spec.on_failure
+        try:
+            said = unattended.tell(refusal, wanted, self._reach)
+        except ChaoskitError as error:
+            listen(
+                Warned(clock.now(), f"{refusal.issue.name}: not acted on, nobody was told: {error.message}")
+            )
+            return
+        if said:
+            listen(Step(clock.now(), "escalation", "done", f"{refusal.issue.id}: {said}"))
 
     def rest(self, why: str, namespace: str = "", *, listen: Listener = ignore) -> None:
         """No process recovers anything in the namespace ("" is all) after this mass failure; people know."""

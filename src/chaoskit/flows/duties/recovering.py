@@ -81,6 +81,8 @@ class Recovering:
             namespace, {(each.issue.id, each.guard): each for each in refusals}
         ):
             self._say.step("refused", "note", f"{refusal.issue.id}: {refusal_words(refusal)}")
+        for refusal in refusals:
+            self._recovery.leave(refusal, listen=self._say.listen)
         self._tell_unplaced(namespace, found.unplaced)
         asked = any(
             each.guard == "approval" for each in refusals
