@@ -191,6 +191,18 @@ def test_who_needs_what_is_being_recovered_shows_its_echo_meanwhile(
         assert refused.why == f"deployment/{recovered} is being recovered: this may be its echo"
 
 
+def test_errors_wait_for_a_minute_for_what_explains_them() -> None:
+    seen = made.chain("frontend", "cart")
+    early = _refused(_plan(seen, symptom("errors", "frontend", since=59)))
+    assert (early.guard, early.limit, early.outcome) == ("evidence", "1m", Outcome.NOTHING_TO_DO)
+    assert early.until == NOW + timedelta(seconds=1)
+    assert _rungs(_plan(seen, symptom("errors", "frontend", since=60))) == [
+        ("notify", ["deployment/frontend"])
+    ]
+    told = replace(symptom("errors", "frontend", since=30), heard=NOW)
+    assert isinstance(_plan(seen, told), Plan)
+
+
 def test_what_is_not_certain_is_watched_until_the_model_agrees() -> None:
     seen = made.topology(made.pod("a"), made.pod("b"))
     alone = _refused(_plan(seen, symptom("memory-rising")))

@@ -148,6 +148,8 @@ def plan(
     if issue.root:
         why = f"follows from {issue.root}, not acted on"
         return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
+    if (early := guards.unsure(issue, now)) is not None:
+        return early
     book = matching(issue, runbooks)
     if book is None:
         return _unserved(issue, runbooks, topology, past, now) or _no_runbook(issue, runbooks)
