@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
@@ -12,11 +11,11 @@ from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
-from chaoskit.errors import CannotStart, ChaoskitError
+from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.flows.beside import soon
+from chaoskit.flows.owners import Owners
 from chaoskit.flows.world import World
-from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
@@ -99,7 +98,7 @@ class AutoRecovery:
             approval=approval or world.limits.require_approval,
             alerts=alerts,
         )
-        self._owners: dict[str, Mapping[str, str]] = {}
+        self._owners = Owners(world.cluster, world.clock)
         self._known: tuple[Attempt, ...] = ()
         self._read = -inf
 
@@ -143,15 +142,7 @@ class AutoRecovery:
 
     def whose(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
         """The same alerts; those that name a volume know whose it is, if the cluster says so."""
-        named = ((each, placing.volume(each)) for each in alerts)
-        return tuple(replace(each, found=self._owner(volume)) if volume else each for each, volume in named)
-
-    def _owner(self, volume: str) -> Mapping[str, str]:
-        """The volume's claim, as labels; of one that is lost meanwhile it is remembered."""
-        with suppress(CannotStart):
-            body = self._world.cluster.get(ObjectRef(kube.PERSISTENT_VOLUME, "", volume))
-            self._owners[volume] = placing.claimed(body) or self._owners.get(volume, {})
-        return self._owners.get(volume, {})
+        return self._owners.of(alerts)
 
     def classify(
         self,
