@@ -196,6 +196,16 @@ def test_one_more_replica_is_one_more_though_the_answer_is_lost_and_the_server_a
     assert record.undo.state == "confirmed"
 
 
+def test_what_a_person_scaled_to_nothing_meanwhile_stays_there(shop: Shop) -> None:
+    plan = shop.plan({"action": "scale", "onlyOurs": True})
+    rungs = tuple(replace(rung, expects={"from": "0", "to": "1"}) for rung in plan.rungs)
+    meta = {"managedFields": made.set_by("kubectl", "replicas")}
+    shop.patch(CART, {"metadata": meta, "spec": {"replicas": 0}})
+    record = shop.recover(replace(plan, rungs=rungs))
+    assert record.steps[0]["detail"] == "kubectl scaled deployment/cart to 0 meanwhile"
+    assert shop.get(CART)["spec"]["replicas"] == 0
+
+
 @pytest.mark.parametrize("seconds", [20, 50])
 def test_readiness_is_watched_again_when_the_server_is_back(shop: Shop, seconds: float) -> None:
     record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(seconds)))

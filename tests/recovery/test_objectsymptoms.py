@@ -428,4 +428,7 @@ def test_a_database_without_a_ready_pod_is_down_and_one_scaled_to_nothing_where_
     nothing = made.deployment("db", replicas=0)
     (gone,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
     assert gone.evidence == "scaled to 0"
+    nothing["metadata"]["managedFields"] = made.set_by("kubectl", "replicas")
+    (emptied,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
+    assert emptied.evidence == "scaled to 0 by kubectl"
     assert databasesymptoms.detect(made.topology(deployments=(nothing,)), {}, now=NOW) == ()

@@ -127,6 +127,21 @@ def test_a_database_that_is_down_gets_its_own_pods_replaced() -> None:
     assert found[0] == ("restart-pod", ["deployment/db"])
 
 
+@pytest.mark.parametrize(
+    ("by", "actions"),
+    [("kubectl", ["notify"]), ("chaoskit", ["scale", "notify"]), ("experiments", ["scale", "notify"])],
+)
+def test_a_database_that_a_person_scaled_to_nothing_is_left_to_them(by: str, actions: list[str]) -> None:
+    caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+    nothing = made.deployment("db", replicas=0, managedFields=made.set_by(by, "replicas"))
+    seen = made.topology(made.pod("a"), deployments=(caller, nothing))
+    decision = _plan(seen, symptom("database-down", "db"))
+    assert [action for action, _ in _rungs(decision)] == actions
+    assert isinstance(decision, Plan)
+    left = "scale: kubectl scaled it to 0: what people did stays"
+    assert (left in decision.left_out) is (by == "kubectl")
+
+
 def test_a_node_that_somebody_cordoned_by_hand_is_left_to_them() -> None:
     stuck = made.pod("a", ready=False, phase="Pending", node="")
     stuck["status"]["conditions"] = [
