@@ -310,6 +310,17 @@ def test_what_a_guard_forbids_is_told_once_with_the_guard_and_until_when(tmp_pat
     assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/pod-crash"]
 
 
+def test_what_does_not_show_since_when_it_is_there_is_told_as_well(tmp_path: Path) -> None:
+    caller = app("cart", env={"DB": "postgres://db:5432/x"})
+    nothing = of(kube.DEPLOYMENT, made.deployment("db", replicas=0))
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), _frozen(2), *caller, nothing, *app("a"), notifier=pager)
+    kept.run(["recover"], at_most=45)
+    assert pager.pages == []
+    kept.run(["recover"], at_most=300)
+    assert pager.pages == ["database-connection of deployment/db in shop"]
+
+
 def test_a_right_that_is_missing_is_told_once(tmp_path: Path) -> None:
     pager = Pager()
     kept = night(tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), notifier=pager)

@@ -184,13 +184,17 @@ class AutoRecovery:
         """The plan, or the refusal of the guards that it would meet now; nothing is done."""
         return recovery.admitted(decision, self._world.governor, drill=drill)
 
-    def leave(self, refusal: Refusal, *, listen: Listener = ignore) -> None:
-        """Nothing is done about what a guard forbids; a person knows of what hurts all the same."""
+    def leave(self, refusal: Refusal, stood: timedelta, *, listen: Listener = ignore) -> None:
+        """Nothing is done about what a guard forbids; a person knows of what hurts all the same.
+
+        `stood` is for how long that was seen to be so: not every symptom shows since when it is there.
+        """
         clock = self._world.clock
         book = would_match(refusal.issue, (*self._runbooks, *defaults()))
         wanted = OnFailure() if book is None else book.spec.on_failure
         try:
-            said = unattended.tell(refusal, wanted, self._reach)
+            lasted = max(stood, clock.now() - refusal.issue.since)
+            said = unattended.tell(refusal, lasted, wanted, self._reach)
         except ChaoskitError as error:
             listen(
                 Warned(clock.now(), f"{refusal.issue.name}: not acted on, nobody was told: {error.message}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from chaoskit.acts import halt
@@ -85,13 +86,14 @@ class _Recovery:
             outcome, reason = self._carry_out(self.decision)
         except Refused as error:
             refusal = admission.refusal_of(self.issue, error)
-            self._leave(self.decision, refusal)
+            self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
             return Outcome.REFUSED, admission.refusal_words(refusal)
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
             if isinstance(error, Forbidden):
-                self._leave(self.decision, Refusal(self.issue, "permission", "", error.message))
+                denied = Refusal(self.issue, "permission", "", error.message)
+                self._leave(self.decision, denied, unattended.PATIENCE)
             return Outcome.CANNOT_START, error.message
         self._spread(self.decision, outcome, reason)
         return outcome, reason
@@ -269,11 +271,11 @@ class _Recovery:
         ):
             self._try_to_tell(lambda: self._told(plan, failure.severity, self.steps))
 
-    def _leave(self, plan: Plan, refusal: Refusal) -> None:
+    def _leave(self, plan: Plan, refusal: Refusal, lasted: timedelta) -> None:
         """A person knows of what hurts and is not acted on, where none waits for this recovery."""
         if not self.options.wait:
             wanted = plan.runbook.spec.on_failure
-            self._try_to_tell(lambda: unattended.tell(refusal, wanted, self.reach, self.id))
+            self._try_to_tell(lambda: unattended.tell(refusal, lasted, wanted, self.reach, self.id))
 
     def _try_to_tell(self, way: Callable[[], object]) -> None:
         try:

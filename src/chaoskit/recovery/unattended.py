@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chaoskit.outcome import Outcome
 from chaoskit.recovery import admission, escalation
@@ -19,22 +19,23 @@ KNOWN = frozenset({"storm", "told", "approval", "maintenance", "interlock", "bus
 """Guards of which people know, or that let pass in a moment: somebody else works on it, or broke it."""
 
 
-def is_for_a_person(refusal: Refusal, now: datetime) -> bool:
+def is_for_a_person(refusal: Refusal, lasted: timedelta) -> bool:
     """Whether what is refused hurts, has done so for a while, and nobody else knows of it. Pure."""
-    issue = refusal.issue
     refused = refusal.outcome is Outcome.REFUSED and refusal.guard not in KNOWN
-    return refused and issue.severity >= Severity.HIGH and now - issue.since >= PATIENCE
+    return refused and refusal.issue.severity >= Severity.HIGH and lasted >= PATIENCE
 
 
-def tell(refusal: Refusal, wanted: OnFailure, reach: Reach, run: str = "") -> str:
+def tell(refusal: Refusal, lasted: timedelta, wanted: OnFailure, reach: Reach, run: str = "") -> str:
     """A person knows of it, with guard and until when; says so in words, "" where nothing was to be told.
+
+    `lasted` is for how long it has been so, as far as is known.
 
     Raises:
         Unavailable: nobody took the notice: they do not know.
     """
     people, issue = reach.people, refusal.issue
     matter = Matter.of(issue, reach.cluster.name)
-    if not wanted.escalate or not is_for_a_person(refusal, reach.clock.now()):
+    if not wanted.escalate or not is_for_a_person(refusal, lasted):
         return ""
     if people.known(matter, wanted.tell_again) is not None:
         return ""
