@@ -1,4 +1,4 @@
-"""Who else keeps a field of a workload as it is: Argo CD, Flux or an autoscaler; pure."""
+"""Who else keeps a field of a workload as it is: Argo CD, Flux or an autoscaler; who set it last. Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _MANAGERS = {
 }
 _SCALERS = frozenset({"horizontal-pod-autoscaler", "kube-controller-manager", "keda-operator"})
 
+_CHAOS = ("chaoskit", "experiments")
+"""Ourselves, and the program in which Litmus' faults run."""
+
 
 def keeper(body: Object, path: Sequence[str], autoscalers: Iterable[Object] = ()) -> str:
     """Who would put the field at `path` back after us: ``Argo CD``, ``HPA cart``; "" for nobody.
@@ -29,6 +32,19 @@ def keeper(body: Object, path: Sequence[str], autoscalers: Iterable[Object] = ()
         if scaler:
             return scaler
     return _git(body, path)
+
+
+def setter(body: Object, path: Sequence[str]) -> str:
+    """Who set the field at `path` last, as the server recorded it: ``kubectl``; "" where it does not say."""
+    entries = body["metadata"].get("managedFields") or ()
+    mine = [each for each in entries if _holds(each.get("fieldsV1") or {}, path)]
+    newest: Object = max(mine, key=lambda each: str(each.get("time", "")), default={})
+    return str(newest.get("manager", ""))
+
+
+def by_chaos(manager: str) -> bool:
+    """Whether it is chaos that sets fields under this name."""
+    return manager.startswith(_CHAOS)
 
 
 def _git(body: Object, path: Sequence[str]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.recovery.made import NOW, symptom
 
 from chaoskit.clock import ManualClock
-from chaoskit.flows.duties.recovering import NEWS, Looks
+from chaoskit.flows.duties.recovering import NEWS, Looks, Standing
 from chaoskit.flows.rounds import Round
 from chaoskit.recovery import Refusal, classify
 
@@ -39,3 +41,15 @@ def test_what_was_seen_just_now_holds_until_a_recovery_ends_or_it_is_no_news() -
     looks.keep("shop", FOUND, clock.monotonic() + 1)
     clock.turn(NEWS + 0.1)
     assert looks.just_now("shop") is None
+
+
+def test_how_long_something_stands_counts_from_when_it_was_first_seen_without_a_break() -> None:
+    clock = ManualClock()
+    standing = Standing(clock)
+    assert standing.of("shop", {"a"}) == {"a": timedelta()}
+    clock.turn(30)
+    assert standing.of("other", {"a"}) == {"a": timedelta()}
+    assert standing.of("shop", {"a", "b"}) == {"a": timedelta(seconds=30), "b": timedelta()}
+    clock.turn(30)
+    assert standing.of("shop", {"b"}) == {"b": timedelta(seconds=30)}
+    assert standing.of("shop", {"a"}) == {"a": timedelta()}

@@ -5,23 +5,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.acts.fake import FakeCluster
-from tests.flows.watched import FairClock, Kept, Pager, Town, app, crashing, imageless, night, node, of, stuck
+from tests.flows.watched import (
+    LEADER,
+    FairClock,
+    Kept,
+    Pager,
+    Town,
+    app,
+    crashing,
+    imageless,
+    night,
+    node,
+    of,
+    stuck,
+)
 from tests.recovery import made
 
 from chaoskit import kube
 from chaoskit.acts import approvals, breaker, halt
 from chaoskit.acts.ledger import Ledger
-from chaoskit.errors import Unavailable
+from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Ended, Event, Step
 from chaoskit.flows.hands import WORKERS
 from chaoskit.governor import Limits
+from chaoskit.governor.rules import FREEZE_RECOVERY
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
@@ -272,6 +286,54 @@ def test_a_page_that_nobody_took_is_sent_again_but_later_and_later(tmp_path: Pat
     assert 2 <= len({*tried}) <= 8
     assert len(tried) <= 2 * len({*tried})  # by its rung, and once more when all else was done
     assert _told(kept) == []
+
+
+def _frozen(hours: float) -> Object:
+    """The namespace of the shop, in which no recovery may act for so long."""
+    until = (made.NOW + timedelta(hours=hours)).isoformat()
+    meta = {"name": "shop", "annotations": {FREEZE_RECOVERY: until}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+
+
+def test_what_a_guard_forbids_is_told_once_with_the_guard_and_until_when(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(
+        tmp_path, node("node-1"), _frozen(2), *crashing("cart"), *app("a"), *app("b"), notifier=pager
+    )
+    kept.run(["recover"], at_most=600)
+    (notice,) = pager.notices
+    assert notice.title == "pod-crash of deployment/cart in shop"
+    assert "not acted on: freeze until 14:00 UTC: namespace shop is frozen" in notice.text
+    assert list(kept.records) == []
+    _mended(kept, "cart")
+    kept.run(["recover"], at_most=900)
+    assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/pod-crash"]
+
+
+def test_what_does_not_show_since_when_it_is_there_is_told_as_well(tmp_path: Path) -> None:
+    caller = app("cart", env={"DB": "postgres://db:5432/x"})
+    nothing = of(kube.DEPLOYMENT, made.deployment("db", replicas=0))
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), _frozen(2), *caller, nothing, *app("a"), notifier=pager)
+    kept.run(["recover"], at_most=45)
+    assert pager.pages == []
+    kept.run(["recover"], at_most=300)
+    assert pager.pages == ["database-connection of deployment/db in shop"]
+
+
+def test_a_right_that_is_missing_is_told_once(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *crashing("cart"), *app("a"), *app("b"), notifier=pager)
+
+    def forbidding(verb: str, target: ObjectRef) -> None:
+        if (verb, target.kind) == ("create", kube.LEASE) and target.name != LEADER.name:
+            raise Forbidden("you may not create leases in shop")
+
+    kept.cluster.before_write = forbidding
+    kept.run(["recover"], at_most=600)
+    (notice,) = pager.notices
+    assert "not acted on: permission: you may not create leases in shop" in notice.text
+    assert {each["outcome"] for each in kept.records} == {"cannot-start"}
 
 
 # ---------------------------------------------------------------- a person's yes

@@ -76,6 +76,13 @@ def deployment(
     }
 
 
+def set_by(manager: str, field: str) -> list[Object]:
+    """What the server records of who set this field of the spec last, after whoever made the object."""
+    fields: Object = {"f:spec": {f"f:{field}": {}}}
+    made = {"manager": "helm", "operation": "Update", "time": ago(9e4), "fieldsV1": fields}
+    return [made, {**made, "manager": manager, "time": ago(60)}]
+
+
 def replica_set(
     name: str, revision: int, *, ready: int = 0, age: float = 3600.0, env: dict[str, str] | None = None
 ) -> Object:

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -36,13 +37,15 @@ class Jumping(ManualClock):
 class Watched(FakeCluster):
     """Whatever changes is heard by whoever watches it before the clock goes on; `away` answers nobody.
 
-    An evicted or deleted pod is gone at once; nobody makes another one but the test.
+    An evicted or deleted pod is gone at once; nobody makes another one but the test. `before_watch` is called
+    in the thread of the watch.
     """
 
     def __init__(self, *objects: Object) -> None:
         self.clock = Jumping()
         self.away = False
         self.after_patch: Callable[[ObjectRef], None] = lambda _ref: None
+        self.before_watch: Callable[[Kind], None] = lambda _kind: None
         self._watches: list[tuple[Kind, str, str, queue.Queue[Change]]] = []
         super().__init__(*map(_whole, objects))
         self.evicting = self.gone
@@ -50,21 +53,20 @@ class Watched(FakeCluster):
     def watch(
         self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "", stop: threading.Event
     ) -> Iterator[Change]:
+        self.before_watch(kind)
         mine: queue.Queue[Change] = queue.Queue()
         watch = (kind, labels, fields, mine)
         self._watches.append(watch)
-        yield from (
-            Change("ADDED", body) for body in self.list(kind, namespace, labels=labels, fields=fields).items
-        )
-        yield SYNCED
-        while not stop.is_set():
-            try:
-                change = mine.get(timeout=0.01)
-            except queue.Empty:
-                continue
-            yield change
-            mine.task_done()
-        self._watches.remove(watch)
+        try:
+            there = self.list(kind, namespace, labels=labels, fields=fields).items
+            yield from (Change("ADDED", body) for body in there)
+            yield SYNCED
+            while not stop.is_set():
+                with suppress(queue.Empty):
+                    yield mine.get(timeout=0.01)
+                    mine.task_done()
+        finally:
+            self._watches.remove(watch)
 
     def say(self, kind: Kind, *changes: Change) -> None:
         """Those who watch the kind have heard it."""
@@ -90,6 +92,16 @@ class Watched(FakeCluster):
         """Nobody gets an answer from now on for so long."""
         self._go(away=True)
         self.clock.call_at(seconds, partial(self._go, away=False))
+
+    def goes_before_a_watch(self, seconds: float) -> None:
+        """Nobody gets an answer for so long from when something is watched next: that cannot begin."""
+        left = [seconds]
+
+        def go(_kind: Kind) -> None:
+            if left:
+                self.goes(left.pop())
+
+        self.before_watch = go
 
     def _go(self, *, away: bool) -> None:
         self.away = away

@@ -17,6 +17,7 @@ from tests.recovery.staged import Watched
 
 from chaoskit import kube, recovery
 from chaoskit.acts.accounts import EVIDENCE, Account, accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import Conflict, NotFound, Unavailable
@@ -195,6 +196,16 @@ def test_one_more_replica_is_one_more_though_the_answer_is_lost_and_the_server_a
     assert record.undo.state == "confirmed"
 
 
+def test_what_a_person_scaled_to_nothing_meanwhile_stays_there(shop: Shop) -> None:
+    plan = shop.plan({"action": "scale", "onlyOurs": True})
+    rungs = tuple(replace(rung, expects={"from": "0", "to": "1"}) for rung in plan.rungs)
+    meta = {"managedFields": made.set_by("kubectl", "replicas")}
+    shop.patch(CART, {"metadata": meta, "spec": {"replicas": 0}})
+    record = shop.recover(replace(plan, rungs=rungs))
+    assert record.steps[0]["detail"] == "kubectl scaled deployment/cart to 0 meanwhile"
+    assert shop.get(CART)["spec"]["replicas"] == 0
+
+
 @pytest.mark.parametrize("seconds", [20, 50])
 def test_readiness_is_watched_again_when_the_server_is_back(shop: Shop, seconds: float) -> None:
     record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(seconds)))
@@ -202,6 +213,26 @@ def test_readiness_is_watched_again_when_the_server_is_back(shop: Shop, seconds:
     assert shop.rolled == 1
     assert record.seconds_to_recover is not None
     assert record.seconds_to_recover >= seconds + 5
+
+
+def test_a_server_that_goes_before_readiness_is_watched_takes_nothing_back(shop: Shop) -> None:
+    record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes_before_a_watch(20)))
+    assert record.outcome is Outcome.RECOVERED, record.reason
+    assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
+
+
+def test_a_server_that_is_away_amid_an_act_for_too_long_leaves_it_unjudged(shop: Shop) -> None:
+    def lost(target: ObjectRef) -> None:
+        shop.rolls_out(target)
+        if target.name == "cart":
+            shop.after_patch = shop.rolls_out
+            shop.goes(62)
+            raise Unavailable("the answer is lost", service="kubernetes")
+
+    shop.after_patch = lost
+    record = shop.recover(shop.back())
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
 
 
 def test_what_nobody_could_see_is_neither_taken_back_nor_followed_by_more(shop: Shop) -> None:
@@ -375,6 +406,20 @@ def test_of_two_that_were_both_admitted_none_acts_beside_the_other(shop: Shop) -
     assert record.outcome is Outcome.REFUSED
     assert shop.rolled == 1
     assert [each.state for each in accounts(shop, "shop")] == ["done"]
+
+
+def test_an_echo_is_left_alone_when_the_recovery_of_its_cause_began_meanwhile(shop: Shop) -> None:
+    plan = shop.plan({"action": "restart-pod"})
+    (issue,) = classify([made.symptom("pool-errors", "cart")], now=made.NOW)
+    plan = replace(plan, issue=issue, near=(ref("search"),))
+    Ledger.open(
+        shop, shop.clock, id="r1", act="recovery", namespace="shop", targets=(ref("search"),), trace_id="t"
+    )
+    record = shop.recover(plan)
+    assert (record.outcome, shop.broken) == (Outcome.REFUSED, True)
+    assert record.reason == (
+        "root cause: deployment/search is being recovered: this may be its echo (limit: roots only)"
+    )
 
 
 # ---------------------------------------------------------------- the history store stops

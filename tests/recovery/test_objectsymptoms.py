@@ -14,6 +14,7 @@ from chaoskit import kube
 from chaoskit.clock import ManualClock
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 from chaoskit.recovery import (
+    Plan,
     databasesymptoms,
     detection,
     eventsymptoms,
@@ -21,6 +22,8 @@ from chaoskit.recovery import (
     logsymptoms,
     networksymptoms,
     nodesymptoms,
+    planner,
+    runbook,
 )
 from chaoskit.recovery.classification import classify
 from chaoskit.recovery.symptoms import Severity, Symptom
@@ -347,12 +350,74 @@ def test_a_service_whose_selector_was_spoilt_has_nobody_behind_it() -> None:
     assert networksymptoms.detect(seen, (), [], now=NOW) == ()
 
 
+def _dns(*pods: Object, **status: Any) -> Topology:
+    """Two replicas of the cluster's DNS, with these pods."""
+    body = made.deployment("coredns", replicas=2)
+    body["spec"]["template"]["metadata"]["labels"] = {"k8s-app": "kube-dns"}
+    body["status"].update(status)
+    seen = made.topology(*pods, deployments=(body,))
+    for each in (body, *seen.pods, *seen.replica_sets):
+        each["metadata"]["namespace"] = "kube-system"
+    return seen
+
+
+def _dns_pod(name: str, **more: Any) -> Object:
+    return made.pod(name, of="coredns-h1", **more)
+
+
+def _between_crashes(name: str, *, runs: float | None) -> Object:
+    """A pod that crashed three times: it serves since so many seconds, or (None) waits for the next start."""
+    state = made.waiting("CrashLoopBackOff") if runs is None else {"running": {"startedAt": ago(runs)}}
+    last = made.ended(1, seconds_ago=10 + (runs or 0))
+    return _dns_pod(name, ready=runs is not None, restarts=3, state=state, last=last)
+
+
 def test_nobody_answers_for_names() -> None:
-    dns = made.deployment("coredns", replicas=2)
-    dns["metadata"]["namespace"] = "kube-system"
-    dns["spec"]["template"]["metadata"]["labels"] = {"k8s-app": "kube-dns"}
-    (found,) = networksymptoms.detect(made.topology(deployments=(dns,)), (), (), now=NOW)
+    (found,) = networksymptoms.detect(_dns(), (), (), now=NOW)
     assert (found.kind, found.evidence) == ("dns-down", "0 of 2 pods answer for names")
+
+
+ROLLS = {"conditions": [{"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}]}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(_dns(_dns_pod("a", ready=False, age=4, unready_for=4)), id="starts"),
+        pytest.param(_dns(_dns_pod("a", ready=False, unready_for=4)), id="blinks"),
+        pytest.param(_dns(**ROLLS), id="is rolled out"),
+        pytest.param(
+            _dns(_dns_pod("a", ready=False, age=90, unready_for=90), **ROLLS), id="is rolled out slowly"
+        ),
+    ],
+)
+def test_names_that_may_be_answered_in_a_moment_are_waited_for_and_explain_the_others(seen: Topology) -> None:
+    (found,) = networksymptoms.detect(seen, (), (), now=NOW)
+    assert (found.kind, found.severity) == ("dns-starting", Severity.MEDIUM)
+    issues = classify([found, symptom("errors", "cart", since=30)], topology=seen, now=NOW)
+    assert [each.root for each in issues] == ["", "kube-system/coredns-network"]
+    assert not isinstance(planner.plan(issues[0], runbook.defaults(), seen, now=NOW), Plan)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(_dns(_dns_pod("a", ready=False, unready_for=30)), id="hangs"),
+        pytest.param(_dns(_between_crashes("a", runs=None), **ROLLS), id="crashes while it is rolled out"),
+        pytest.param(_dns(_between_crashes("a", runs=None), _between_crashes("b", runs=5)), id="crashes"),
+    ],
+)
+def test_names_that_nobody_will_answer_are_for_the_dns_to_mend(seen: Topology) -> None:
+    found = detection.detect_in(detection.Sight(NOW, seen))
+    (issue,) = classify(found, topology=seen, now=NOW)
+    assert (issue.kind, "dns-down" in issue.kinds) == ("network", True)
+    decided = planner.plan(issue, runbook.defaults(), seen, now=NOW)
+    assert isinstance(decided, Plan)
+    assert decided.rungs[0].action == "restart-dns"
+
+
+def test_names_are_answered_by_a_pod_that_has_run_for_long_enough() -> None:
+    assert networksymptoms.detect(_dns(_between_crashes("b", runs=61)), (), (), now=NOW) == ()
 
 
 def test_a_database_without_a_ready_pod_is_down_and_one_scaled_to_nothing_where_somebody_calls_it() -> None:
@@ -363,4 +428,7 @@ def test_a_database_without_a_ready_pod_is_down_and_one_scaled_to_nothing_where_
     nothing = made.deployment("db", replicas=0)
     (gone,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
     assert gone.evidence == "scaled to 0"
+    nothing["metadata"]["managedFields"] = made.set_by("kubectl", "replicas")
+    (emptied,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
+    assert emptied.evidence == "scaled to 0 by kubectl"
     assert databasesymptoms.detect(made.topology(deployments=(nothing,)), {}, now=NOW) == ()

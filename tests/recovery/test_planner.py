@@ -127,6 +127,21 @@ def test_a_database_that_is_down_gets_its_own_pods_replaced() -> None:
     assert found[0] == ("restart-pod", ["deployment/db"])
 
 
+@pytest.mark.parametrize(
+    ("by", "actions"),
+    [("kubectl", ["notify"]), ("chaoskit", ["scale", "notify"]), ("experiments", ["scale", "notify"])],
+)
+def test_a_database_that_a_person_scaled_to_nothing_is_left_to_them(by: str, actions: list[str]) -> None:
+    caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+    nothing = made.deployment("db", replicas=0, managedFields=made.set_by(by, "replicas"))
+    seen = made.topology(made.pod("a"), deployments=(caller, nothing))
+    decision = _plan(seen, symptom("database-down", "db"))
+    assert [action for action, _ in _rungs(decision)] == actions
+    assert isinstance(decision, Plan)
+    left = "scale: kubectl scaled it to 0: what people did stays"
+    assert (left in decision.left_out) is (by == "kubectl")
+
+
 def test_a_node_that_somebody_cordoned_by_hand_is_left_to_them() -> None:
     stuck = made.pod("a", ready=False, phase="Pending", node="")
     stuck["status"]["conditions"] = [
@@ -167,6 +182,40 @@ def test_errors_of_callers_are_an_echo_just_after_the_recovery_of_what_they_call
     assert refused.outcome is Outcome.NOTHING_TO_DO
     assert isinstance(_plan(seen, symptom("errors", "frontend"), history=(_attempt(4),)), Plan)
     assert isinstance(_plan(seen, symptom("crash-loop", "frontend"), history=(_attempt(2),)), Plan)
+
+
+@pytest.mark.parametrize(
+    ("recovered", "kind", "acted"),
+    [
+        pytest.param("cart", "pool-errors", False, id="what it needs"),
+        pytest.param("search", "pool-errors", True, id="somebody else"),
+        pytest.param("cart", "crash-loop", True, id="a trouble of its own"),
+    ],
+)
+def test_who_needs_what_is_being_recovered_shows_its_echo_meanwhile(
+    recovered: str, kind: str, acted: bool
+) -> None:
+    seen = made.chain("frontend", "cart")
+    (issue,) = classify([symptom(kind, "frontend")], topology=seen, now=NOW)
+    past = Past(under_way=(made.ref(recovered),))
+    decision = planner.plan(issue, BOOKS, seen, past, now=NOW)
+    assert isinstance(decision, Plan) is acted
+    if not acted:
+        refused = _refused(decision)
+        assert (refused.guard, refused.outcome) == ("root cause", Outcome.NOTHING_TO_DO)
+        assert refused.why == f"deployment/{recovered} is being recovered: this may be its echo"
+
+
+def test_errors_wait_for_a_minute_for_what_explains_them() -> None:
+    seen = made.chain("frontend", "cart")
+    early = _refused(_plan(seen, symptom("errors", "frontend", since=59)))
+    assert (early.guard, early.limit, early.outcome) == ("evidence", "1m", Outcome.NOTHING_TO_DO)
+    assert early.until == NOW + timedelta(seconds=1)
+    assert _rungs(_plan(seen, symptom("errors", "frontend", since=60))) == [
+        ("notify", ["deployment/frontend"])
+    ]
+    told = replace(symptom("errors", "frontend", since=30), heard=NOW)
+    assert isinstance(_plan(seen, told), Plan)
 
 
 def test_what_is_not_certain_is_watched_until_the_model_agrees() -> None:

@@ -308,6 +308,57 @@ def test_a_database_that_names_no_time_is_starting_until_it_is_far_beyond() -> N
     assert "database-down" in kinds(610)
 
 
+def _database(*pods: Object, progress: Object = COMPLETE) -> Topology:
+    """A database of one pod, and who calls it."""
+    body = made.deployment("db", replicas=1)
+    body["status"].update(readyReplicas=0, conditions=[progress])
+    caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
+    return made.topology(made.pod("a"), *pods, deployments=(caller, body))
+
+
+def _served(unready_for: float) -> Object:
+    """A pod of the database that served for an hour until then."""
+    return made.pod("db-h1-a", of="db-h1", ready=False, unready_for=unready_for)
+
+
+def _leaving(seconds: float) -> Object:
+    """A pod of the database that must be gone in so many seconds."""
+    pod = _served(5)
+    pod["metadata"]["deletionTimestamp"] = made.ago(-seconds)
+    return pod
+
+
+@pytest.mark.parametrize(
+    ("seen", "waited"),
+    [
+        pytest.param(_database(_served(1)), True, id="blinks"),
+        pytest.param(_database(_served(19)), True, id="blinks for long"),
+        pytest.param(_database(_served(21)), False, id="hangs"),
+        pytest.param(_database(_leaving(25)), True, id="leaves"),
+        pytest.param(_database(_leaving(-1)), False, id="should have left"),
+        pytest.param(_database(progress=UNDER_WAY), True, id="is rolled out"),
+        pytest.param(_database(), False, id="is not there"),
+    ],
+)
+def test_a_database_that_may_serve_in_a_moment_is_waited_for_like_any_other(
+    seen: Topology, waited: bool
+) -> None:
+    (issue,) = _issues(seen)
+    assert ("database-starting" in issue.kinds, "database-down" in issue.kinds) == (waited, not waited)
+    decided = _decided(seen)
+    assert isinstance(decided, Plan) is not waited
+    assert isinstance(decided, Plan) or decided.guard == "confidence"
+
+
+def test_a_pod_that_blinks_is_not_replaced_with_the_ones_that_hang() -> None:
+    hangs = made.pod("db-h1-b", of="db-h1", ready=False, unready_for=40)
+    seen = _database(_served(2), hangs)
+    (issue,) = classify([symptom("database-down", "db")], topology=seen, now=NOW)
+    decided = planner.plan(issue, runbook.defaults(), seen, now=NOW)
+    assert isinstance(decided, Plan)
+    assert [rung.pods for rung in decided.rungs if rung.action == "restart-pod"] == [("db-h1-b",)]
+
+
 # ---------------------------------------------------------------- a cluster in which pods start slowly
 
 

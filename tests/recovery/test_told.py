@@ -63,6 +63,19 @@ def test_what_gets_worse_is_news_once(worse: Matter) -> None:
     assert len(desk.pager.pages) == 2
 
 
+def test_errors_that_grow_and_spread_just_after_they_were_told_of_are_no_other_news() -> None:
+    desk = Desk()
+    (issue,) = classify([symptom("errors", severity=Severity.MEDIUM)], now=NOW)
+    few = Matter.of(issue, "fake")
+    many = replace(few, kinds=few.kinds | {"latency"}, severity=Severity.HIGH)
+    for matter in (few, many):
+        desk.tell(matter)
+    assert len(desk.pager.pages) == 1
+    desk.clock.turn(QUIET.total_seconds())
+    desk.tell(many)
+    assert len(desk.pager.pages) == 2
+
+
 def test_it_is_over_when_nothing_was_seen_of_it_for_a_while_without_a_break() -> None:
     desk = Desk()
     desk.tell()

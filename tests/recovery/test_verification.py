@@ -16,10 +16,12 @@ from tests.recovery.staged import LOST, SYNCED, Watched, cart
 from chaoskit import kube
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Refused
-from chaoskit.ports.cluster import Change
+from chaoskit.ports.cluster import Change, ObjectRef
 from chaoskit.recovery import holding
 from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.standing import Answer, Verdict, standing
+
+CART = made.ref("cart")
 
 
 def _standing(*pods: dict[str, Any], status: dict[str, Any] | None = None, **body: Any) -> Verdict:
@@ -127,10 +129,15 @@ def test_time_in_which_nothing_was_seen_puts_the_deadline_off() -> None:
     assert (at, never.answer) == (70, Answer.UNKNOWN)  # a minute more at most
 
 
-def _hold(cluster: Watched, keep: Callable[[], None] = lambda: None, seconds: float = 5) -> Verdict:
-    """Whether cart stood well for so many seconds within thirty."""
+def _hold(
+    cluster: Watched,
+    keep: Callable[[], None] = lambda: None,
+    seconds: float = 5,
+    target: ObjectRef = CART,
+) -> Verdict:
+    """Whether the target, cart, stood well for so many seconds within thirty."""
     return holding.hold(
-        cluster, cluster.clock, (made.ref("cart"),),
+        cluster, cluster.clock, (target,),
         seconds=seconds, deadline=Deadline(cluster.clock, 30), stop=threading.Event(), keep=keep,
     )  # fmt: skip
 
@@ -174,6 +181,27 @@ def test_readiness_that_nobody_saw_is_not_proven(watched: Watched) -> None:
     found = _hold(watched)
     assert found.answer is Answer.UNKNOWN
     assert found.words == "the server does not say how it stands after 90 s"
+
+
+@pytest.mark.parametrize("target", [CART, ObjectRef(kube.NODE, "", "node-1")], ids=str)
+def test_watches_that_could_not_begin_do_so_once_the_server_answers(
+    watched: Watched, target: ObjectRef
+) -> None:
+    watched.puts({"apiVersion": "v1", "kind": "Node", **made.node("node-1")})
+    watched.goes_before_a_watch(20)
+    found = _hold(watched, target=target)
+    assert found.answer is Answer.YES
+    assert found.at is not None
+    assert found.at >= NOW + timedelta(seconds=20)
+
+
+def test_a_server_that_lets_no_watch_begin_says_neither_yes_nor_no(watched: Watched) -> None:
+    watched.goes_before_a_watch(200)
+    found = _hold(watched)
+    assert (found.answer, found.words) == (
+        Answer.UNKNOWN,
+        "the server does not say how it stands after 90 s",
+    )
 
 
 def test_the_seconds_count_anew_from_when_it_is_seen_again(watched: Watched) -> None:

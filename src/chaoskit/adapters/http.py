@@ -9,7 +9,7 @@ import requests
 import urllib3.exceptions
 
 from chaoskit.errors import Unavailable, cause
-from chaoskit.ports.http import Response
+from chaoskit.ports.http import WEBHOOK, Response
 from chaoskit.redaction import host_of, scrubbed
 
 KEEP = 64 * 1024
@@ -46,7 +46,7 @@ class RequestsHttp:
                 return Response(answer.status_code, text, time.perf_counter() - began)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             message = f"the webhook at {host_of(url)} gave no answer ({type(error).__name__})"
-            raise Unavailable(message, service="webhook", address=host_of(url)) from error
+            raise Unavailable(message, service=WEBHOOK, address=host_of(url)) from error
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

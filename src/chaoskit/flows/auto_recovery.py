@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
@@ -12,11 +11,11 @@ from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
-from chaoskit.errors import CannotStart, ChaoskitError
+from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.flows.beside import soon
+from chaoskit.flows.owners import Owners
 from chaoskit.flows.world import World
-from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RecoveryRecord
@@ -28,12 +27,14 @@ from chaoskit.recovery import (
     Options,
     Plan,
     Reach,
+    Refusal,
     Sight,
     Told,
     Vote,
     detection,
     placing,
     remedies,
+    unattended,
 )
 from chaoskit.recovery import alerts as alerting
 from chaoskit.recovery import given as measuring
@@ -43,7 +44,7 @@ from chaoskit.recovery.given import Given
 from chaoskit.recovery.patterns import Recurrence, Strategy, recurrences, strategies
 from chaoskit.recovery.reach import Ends
 from chaoskit.recovery.replay import Difference, what_if
-from chaoskit.recovery.runbook import Runbook, defaults
+from chaoskit.recovery.runbook import OnFailure, Runbook, defaults, would_match
 from chaoskit.recovery.told import Matter
 from chaoskit.recovery.trends import Period, trends
 
@@ -97,7 +98,7 @@ class AutoRecovery:
             approval=approval or world.limits.require_approval,
             alerts=alerts,
         )
-        self._owners: dict[str, Mapping[str, str]] = {}
+        self._owners = Owners(world.cluster, world.clock)
         self._known: tuple[Attempt, ...] = ()
         self._read = -inf
 
@@ -141,15 +142,7 @@ class AutoRecovery:
 
     def whose(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
         """The same alerts; those that name a volume know whose it is, if the cluster says so."""
-        named = ((each, placing.volume(each)) for each in alerts)
-        return tuple(replace(each, found=self._owner(volume)) if volume else each for each, volume in named)
-
-    def _owner(self, volume: str) -> Mapping[str, str]:
-        """The volume's claim, as labels; of one that is lost meanwhile it is remembered."""
-        with suppress(CannotStart):
-            body = self._world.cluster.get(ObjectRef(kube.PERSISTENT_VOLUME, "", volume))
-            self._owners[volume] = placing.claimed(body) or self._owners.get(volume, {})
-        return self._owners.get(volume, {})
+        return self._owners.of(alerts)
 
     def classify(
         self,
@@ -190,6 +183,25 @@ class AutoRecovery:
     def admitted(self, decision: Decision, *, drill: bool = False) -> Decision:
         """The plan, or the refusal of the guards that it would meet now; nothing is done."""
         return recovery.admitted(decision, self._world.governor, drill=drill)
+
+    def leave(self, refusal: Refusal, stood: timedelta, *, listen: Listener = ignore) -> None:
+        """Nothing is done about what a guard forbids; a person knows of what hurts all the same.
+
+        `stood` is for how long that was seen to be so: not every symptom shows since when it is there.
+        """
+        clock = self._world.clock
+        book = would_match(refusal.issue, (*self._runbooks, *defaults()))
+        wanted = OnFailure() if book is None else book.spec.on_failure
+        try:
+            lasted = max(stood, clock.now() - refusal.issue.since)
+            said = unattended.tell(refusal, lasted, wanted, self._reach)
+        except ChaoskitError as error:
+            listen(
+                Warned(clock.now(), f"{refusal.issue.name}: not acted on, nobody was told: {error.message}")
+            )
+            return
+        if said:
+            listen(Step(clock.now(), "escalation", "done", f"{refusal.issue.id}: {said}"))
 
     def rest(self, why: str, namespace: str = "", *, listen: Listener = ignore) -> None:
         """No process recovers anything in the namespace ("" is all) after this mass failure; people know."""

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+WEBHOOK = "webhook"
+"""What the service is called in errors that did not answer a POST."""
+
 
 @dataclass(frozen=True, slots=True)
 class Response:

@@ -20,7 +20,7 @@ from chaoskit.recovery import admission, approving, clearance, escalation, execu
 from chaoskit.recovery import replay as replaying
 from chaoskit.recovery.admission import admitted, refusal_words
 from chaoskit.recovery.alerts import Heard
-from chaoskit.recovery.attempts import Attempt, attempts, ledgered
+from chaoskit.recovery.attempts import Attempt, attempts, ledgered, under_way
 from chaoskit.recovery.classification import Vote, classify
 from chaoskit.recovery.detection import Sight, detect_in, observe
 from chaoskit.recovery.guards import Refusal
@@ -124,7 +124,7 @@ def plan_for(
     if namespace and any(place == DNS_NAMESPACE for place, _ in seen.topology.workloads):
         homes.add(DNS_NAMESPACE)  # whoever answers for names is needed by all
     ledgers = [each for place in sorted(homes) for each in reach.governor.accounts(place)]
-    past = Past(ledgered(ledgers), tuple(history))
+    past = Past(ledgered(ledgers), tuple(history), under_way(ledgers))
     raging = reach.governor.raging({namespace, *(issue.target.namespace for issue in issues)})
     decided = planner.plan_all(
         issues, books, seen.topology, past, now=reach.clock.now(), namespace=namespace, raging=raging

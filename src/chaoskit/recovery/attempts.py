@@ -53,6 +53,15 @@ def ledgered(ledgers: Iterable[Account]) -> tuple[Attempt, ...]:
     return tuple(sorted(made, key=lambda attempt: attempt.at))
 
 
+def under_way(ledgers: Iterable[Account]) -> tuple[ObjectRef, ...]:
+    """What is being recovered now, as ledgers in the cluster tell."""
+    return tuple(
+        each.targets[0]
+        for each in ledgers
+        if each.act == "recovery" and each.state == "active" and each.targets
+    )
+
+
 def _of_account(account: Account, target: ObjectRef, ended: datetime) -> Attempt:
     return Attempt(
         namespace=target.namespace,

@@ -9,10 +9,11 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import rescue
 from chaoskit.errors import ChaoskitError, Refused
 from chaoskit.governor import Governor
+from chaoskit.governor.limits import key_of
 from chaoskit.journal import Journal
 from chaoskit.ports.notifier import Notice
 from chaoskit.recovery import admission, approving, guards
-from chaoskit.recovery.attempts import ledgered
+from chaoskit.recovery.attempts import ledgered, under_way
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Plan
 from chaoskit.recovery.proof import Proof
@@ -71,10 +72,13 @@ class Clearance:
         return governor
 
     def _rested(self, governor: Governor) -> None:
-        """What ended since the plan was made does not forbid it: somebody else may have been faster."""
-        past = ledgered(governor.accounts(self.issue.target.namespace))
-        now = self.reach.clock.now()
-        found = guards.guarded(self.issue, self.plan.runbook.spec.guards, past, now)
+        """What began or ended since the plan was made does not forbid it: somebody else may be faster."""
+        known, now = governor.accounts(self.issue.target.namespace), self.reach.clock.now()
+        near = set(map(key_of, self.plan.near))
+        recovered = [each for each in under_way(known) if key_of(each) in near]
+        found = guards.echo(self.issue, recovered) or guards.guarded(
+            self.issue, self.plan.runbook.spec.guards, ledgered(known), now
+        )
         if found is not None:
             raise admission.error_of(found)
 

@@ -1,11 +1,13 @@
-"""Symptoms of databases that objects show: one that is down or still starts, whoever calls it."""
+"""Symptoms of databases that objects show: one that is down or may serve in a moment, whoever calls it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from chaoskit import kube
+from chaoskit import kube, ownership
+from chaoskit.acts.fields import REPLICAS
+from chaoskit.ports.cluster import Object
 from chaoskit.recovery import podsymptoms
 from chaoskit.recovery.symptoms import Samples, Severity, Symptom, unavailable_since
 from chaoskit.topology import Topology, looks_like_database, workload_name
@@ -25,11 +27,16 @@ def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Sympt
         if workload.ready or not (key in measured or looks_like_database(workload)):
             continue
         since = unavailable_since(workload.body, now)
-        if podsymptoms.starting(workload, now):
-            words = f"0 of {wanted} pods of the database are ready, but it is starting"
+        if podsymptoms.may_serve(workload, now):
+            words = f"0 of {wanted} pods of the database are ready, but one may be in a moment"
             yield Symptom("database-starting", workload.ref, since, Severity.MEDIUM, words)
             continue
-        words = f"0 of {wanted} pods of the database are ready" if wanted else "scaled to 0"
+        words = f"0 of {wanted} pods of the database are ready" if wanted else _emptied(workload.body)
         if wanted or topology.callers_of(workload):
             facts = {"wanted": wanted}
             yield Symptom("database-down", workload.ref, since, Severity.CRITICAL, words, facts=facts)
+
+
+def _emptied(workload: Object) -> str:
+    by = ownership.setter(workload, REPLICAS)
+    return f"scaled to 0 by {by}" if by else "scaled to 0"

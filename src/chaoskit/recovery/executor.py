@@ -6,19 +6,20 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from chaoskit.acts import halt
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import interruption
-from chaoskit.errors import ChaoskitError, Interrupted, Refused, TakenOver
+from chaoskit.errors import ChaoskitError, Forbidden, Interrupted, Refused, TakenOver
 from chaoskit.events import Mark
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.notifier import Severity
 from chaoskit.records import RecoveryRecord, Undo
-from chaoskit.recovery import admission, escalation, guards, plain, told, verification
+from chaoskit.recovery import admission, escalation, guards, plain, told, unattended, verification
 from chaoskit.recovery.clearance import Clearance, asks
 from chaoskit.recovery.detection import observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
@@ -84,10 +85,15 @@ class _Recovery:
         try:
             outcome, reason = self._carry_out(self.decision)
         except Refused as error:
-            return Outcome.REFUSED, admission.refusal_words(admission.refusal_of(self.issue, error))
+            refusal = admission.refusal_of(self.issue, error)
+            self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
+            return Outcome.REFUSED, admission.refusal_words(refusal)
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
+            if isinstance(error, Forbidden):
+                denied = Refusal(self.issue, "permission", "", error.message)
+                self._leave(self.decision, denied, unattended.PATIENCE)
             return Outcome.CANNOT_START, error.message
         self._spread(self.decision, outcome, reason)
         return outcome, reason
@@ -264,6 +270,12 @@ class _Recovery:
             and not self.asked
         ):
             self._try_to_tell(lambda: self._told(plan, failure.severity, self.steps))
+
+    def _leave(self, plan: Plan, refusal: Refusal, lasted: timedelta) -> None:
+        """A person knows of what hurts and is not acted on, where none waits for this recovery."""
+        if not self.options.wait:
+            wanted = plan.runbook.spec.on_failure
+            self._try_to_tell(lambda: unattended.tell(refusal, lasted, wanted, self.reach, self.id))
 
     def _try_to_tell(self, way: Callable[[], object]) -> None:
         try:

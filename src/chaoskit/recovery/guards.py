@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from chaoskit.documents import duration
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery.attempts import Attempt
-from chaoskit.recovery.issues import ECHOES, Issue
+from chaoskit.recovery.issues import ECHOES, PASSED_ON, Issue
 from chaoskit.recovery.remedies import Step
 from chaoskit.recovery.roots import needs
 from chaoskit.recovery.runbook import Guards
@@ -21,6 +22,9 @@ from chaoskit.topology import Topology
 
 LOOP_WINDOW = timedelta(hours=6)
 """The same fix on the same target counts against `sameFixAtMost` for so long."""
+
+FIRST = timedelta(minutes=1)
+"""For so long errors and delays wait for what explains them: rates and objects show at different times."""
 
 AFTERMATH = timedelta(minutes=3)
 """Callers may still show errors and delays for so long after what they call was recovered."""
@@ -53,6 +57,24 @@ def aftermath(issue: Issue, topology: Topology, past: Sequence[Attempt], now: da
             why = f"{attempt.target} was recovered {_ago(attempt.ended_at, now)} ago: this may be its echo"
             limit = duration(AFTERMATH.total_seconds())
             return Refusal(issue, "root cause", limit, why, until, Outcome.NOTHING_TO_DO)
+    return None
+
+
+def echo(issue: Issue, recovered: Sequence[ObjectRef]) -> Refusal | None:
+    """Errors and delays may be of what is `recovered` just now, of what the target needs: not acted on."""
+    if not recovered or not issue.kinds <= ECHOES:
+        return None
+    why = f"{recovered[0]} is being recovered: this may be its echo"
+    return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
+
+
+def unsure(issue: Issue, now: datetime) -> Refusal | None:
+    """Errors and delays alone, as signals show them, may be of what shows itself a moment later."""
+    until = issue.since + FIRST
+    if issue.kinds <= PASSED_ON and not issue.alerts_alone and now < until:
+        limit = duration(FIRST.total_seconds())
+        why = "what they are of may show itself yet"
+        return Refusal(issue, "evidence", limit, why, until, Outcome.NOTHING_TO_DO)
     return None
 
 

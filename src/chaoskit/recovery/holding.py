@@ -12,7 +12,7 @@ from chaoskit import kube
 from chaoskit.clock import Clock, interruption
 from chaoskit.errors import Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-from chaoskit.recovery.patience import OUTAGE, Deadline, patiently
+from chaoskit.recovery.patience import OUTAGE, PAUSE, Deadline, patiently
 from chaoskit.recovery.standing import Answer, Verdict, standing
 from chaoskit.watching import Interest, Sighting, Watching
 
@@ -50,7 +50,32 @@ def hold(
     except Unavailable as error:
         return Verdict(Answer.UNKNOWN, error.message)
     stand.begins_to_look(clock.monotonic())
-    scene = _Scene(whose, {ref: _View(ref) for ref in targets})
+    while True:
+        try:
+            return _watched(cluster, clock, whose, stand, stop, keep)
+        except Unavailable as error:  # a watch could not begin: it does once the server answers
+            keep()
+            if clock.sleep(PAUSE, stop):
+                raise interruption(stop) from error
+            if (unseen := stand.feed(UNSEEN, clock.monotonic(), clock.now())) is not None:
+                return unseen
+
+
+def _watched(
+    cluster: Cluster,
+    clock: Clock,
+    whose: Mapping[Interest, Sequence[ObjectRef]],
+    stand: Stand,
+    stop: threading.Event,
+    keep: Callable[[], None],
+) -> Verdict:
+    """What the stand says in the end, fed with what watches tell.
+
+    Raises:
+        Unavailable: one of them could not begin.
+        Interrupted: `stop` was set.
+    """
+    scene = _Scene(whose, {ref: _View(ref) for refs in whose.values() for ref in refs})
     # they linger: once the proof is there, nothing waits for the watches to end
     with Watching(cluster, whose, clock, linger=True) as watching:
         while True:

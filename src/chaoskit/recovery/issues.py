@@ -27,7 +27,7 @@ CLASSES: Mapping[str, Mapping[str, float]] = {
     },
     "network": {
         "dns-down": 0.95, "network-cut": 0.85, "no-endpoints": 0.85, "edge-gap": 0.75, "dns-failure": 0.75,
-        "probe-timeout": 0.75, "cut-off": 0.7,
+        "probe-timeout": 0.75, "cut-off": 0.7, "dns-starting": 0.4,
     },
     "cpu-saturation": {"cpu-saturated": 0.8},
     "disk-full": {"no-space": 0.9, "disk-full": 0.8, "disk-pressure": 0.8, "disk-evicted": 0.8},
@@ -43,8 +43,8 @@ CLASS_OF = {kind: name for name, kinds in CLASSES.items() for kind in kinds}
 PRECEDENCE = (
     "bad-rollout", "dns-down", "database-down", "failed-create", "oom-killed", "image-pull", "config-error",
     "unschedulable", "database-auth", "no-space", "heap-exhausted", "dns-failure", "database-full",
-    "database-refusing", "database-refused", "on-lost-node", "probe-timeout", "crash-loop", "error-exit",
-    "network-cut", "no-endpoints", "edge-gap", "pool-exhausted", "pool-errors", "database-slow",
+    "database-refusing", "database-refused", "on-lost-node", "probe-timeout", "dns-starting", "crash-loop",
+    "error-exit", "network-cut", "no-endpoints", "edge-gap", "pool-exhausted", "pool-errors", "database-slow",
     "database-starting", "node-lost", "disk-pressure", "node-pressure", "node-tainted", "node-cordoned",
     "probe-failed", "memory-growth", "memory-high", "not-ready", "stuck-starting", "disk-full",
     "cpu-saturated", "cut-off", "memory-rising", "job-stuck", "job-failed", "errors", "latency",

@@ -15,6 +15,7 @@ from chaoskit.events import Mark
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.http import WEBHOOK
 from chaoskit.ports.notifier import Severity
 from chaoskit.records import Undo
 from chaoskit.recovery import escalation, plain, remedies
@@ -118,7 +119,10 @@ class Ladder:
         return verdict.answer
 
     def _tried(self, rung: Rung, pulse: Pulse | None, step: dict[str, Any]) -> Verdict:
-        """What came of the rung; what forbids this one alone leaves the next to be tried."""
+        """What came of the rung; what forbids this one alone leaves the next to be tried.
+
+        Of one that was begun, and of which the server does not say what came, it is unknown.
+        """
         try:
             if pulse is None or rung.action == "notify":
                 return self._ask_a_person(rung, step)
@@ -128,7 +132,8 @@ class Ladder:
         except (Refused, CannotStart) as error:
             if isinstance(error, Refused) and error.guard == "halt":
                 raise
-            return Verdict(Answer.NO, error.message)
+            unheard = isinstance(error, Unavailable) and error.service != WEBHOOK and step["done"]
+            return Verdict(Answer.UNKNOWN if unheard else Answer.NO, error.message)
 
     def _ask_a_person(self, rung: Rung, step: dict[str, Any]) -> Verdict:
         said = self.tell(rung.step.severity or escalation.severity_of(self.issue), self.steps[:-1])

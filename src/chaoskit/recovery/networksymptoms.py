@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.recovery import podsymptoms
 from chaoskit.recovery.symptoms import Severity, Symptom, minutes, unavailable_since
 from chaoskit.topology import Topology, Workload
 
@@ -45,14 +46,20 @@ def detect(
 
 def _dns(topology: Topology, now: datetime) -> Iterator[Symptom]:
     for workload in topology.workloads.values():
-        if is_dns(workload) and not workload.ready:
-            wanted = kube.desired_replicas(workload.body)
-            words = (
-                f"0 of {wanted} pods answer for names" if wanted else "nobody answers for names: scaled to 0"
-            )
-            yield Symptom(
-                "dns-down", workload.ref, unavailable_since(workload.body, now), Severity.CRITICAL, words
-            )
+        if not is_dns(workload) or _answers(workload, now):
+            continue
+        wanted, since = kube.desired_replicas(workload.body), unavailable_since(workload.body, now)
+        words = f"0 of {wanted} pods answer for names" if wanted else "nobody answers for names: scaled to 0"
+        if podsymptoms.may_serve(workload, now):
+            soon = f"{words}, but one may in a moment"
+            yield Symptom("dns-starting", workload.ref, since, Severity.MEDIUM, soon)
+        else:
+            yield Symptom("dns-down", workload.ref, since, Severity.CRITICAL, words)
+
+
+def _answers(workload: Workload, now: datetime) -> bool:
+    """Whether a pod of it is ready, and not just between two crashes."""
+    return any(kube.is_ready(pod) and podsymptoms.complaint(pod, now) is None for pod in workload.pods)
 
 
 # ---------------------------------------------------------------- policies

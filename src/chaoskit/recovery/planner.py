@@ -17,7 +17,7 @@ from chaoskit.recovery.attempts import Attempt
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.remedies import Radius, Rung, Scene, Step
-from chaoskit.recovery.roots import needed_by
+from chaoskit.recovery.roots import needed_by, needs
 from chaoskit.recovery.runbook import Runbook, matching, would_match
 from chaoskit.recovery.symptoms import Severity
 from chaoskit.topology import Topology
@@ -30,10 +30,14 @@ UNSERVED = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was done before: `ledgers` the cluster remembers, for guards; `history` tells what worked."""
+    """What was done before: `ledgers` the cluster remembers, for guards; `history` tells what worked.
+
+    `under_way` is what is being recovered now.
+    """
 
     ledgers: tuple[Attempt, ...] = ()
     history: tuple[Attempt, ...] = ()
+    under_way: tuple[ObjectRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +137,19 @@ def plan(
     `runbooks` are asked in order: users' own before the defaults. Guards that need the cluster's own
     state (halt, storm breaker, interlock, budgets) are asked by the governor when the plan is carried out.
     """
-    untouched = guards.hearsay(issue) or guards.aftermath(issue, topology, past.ledgers, now)
+    recovered = [each for each in past.under_way if needs(issue.target, each, topology)]
+    untouched = (
+        guards.hearsay(issue)
+        or guards.echo(issue, recovered)
+        or guards.aftermath(issue, topology, past.ledgers, now)
+    )
     if untouched is not None:
         return untouched
     if issue.root:
         why = f"follows from {issue.root}, not acted on"
         return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
+    if (early := guards.unsure(issue, now)) is not None:
+        return early
     book = matching(issue, runbooks)
     if book is None:
         return _unserved(issue, runbooks, topology, past, now) or _no_runbook(issue, runbooks)

@@ -203,12 +203,27 @@ def _unready(pod: Object, start: Start, now: datetime) -> Complaint | None:
     return Complaint("not-ready" if lost else "stuck-starting", name, since, words, start=start)
 
 
-def starting(workload: Workload, now: datetime) -> frozenset[str]:
-    """Its pods that may still come up by themselves, with nothing wrong but the time that it takes."""
+def coming(workload: Workload, now: datetime) -> frozenset[str]:
+    """Its pods that may serve by themselves: they start, or blink; nothing is wrong but the time it takes."""
     judged = starts.starts_of(workload.pods, now)
+    hopeful = {name: start for name, start in judged.items() if start.may_come or start is Start.BLINKS}
     pods = {pod["metadata"]["name"]: pod for pod in workload.pods}
-    wrong = {name: complaint(pods[name], now, start) for name, start in judged.items() if start.may_come}
+    wrong = {name: complaint(pods[name], now, start) for name, start in hopeful.items()}
     return frozenset(name for name, found in wrong.items() if found is None or found.watched)
+
+
+def may_serve(workload: Workload, now: datetime) -> bool:
+    """Whether one that serves nobody may do so by itself: pods of it come, or are just being replaced."""
+    if not kube.desired_replicas(workload.body):
+        return False
+    rolls = rollouts.under_way(workload.body) and not complaints(workload, now)
+    return rolls or bool(coming(workload, now)) or any(_goes(pod, now) for pod in workload.pods)
+
+
+def _goes(pod: Object, now: datetime) -> bool:
+    """Whether the pod was told to go and has time left for it: its successor comes after that."""
+    gone = kube.time_of(pod["metadata"].get("deletionTimestamp"))
+    return gone is not None and now < gone
 
 
 def _restarts(count: int) -> str:

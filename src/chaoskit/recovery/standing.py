@@ -14,7 +14,7 @@ from chaoskit.recovery import podsymptoms
 STANDING = frozenset({
     "bad-rollout", "crash-loop", "error-exit", "oom-killed", "image-pull", "config-error", "unschedulable",
     "not-ready", "stuck-starting", "probe-failed", "probe-timeout", "on-lost-node", "database-down",
-    "database-starting", "dns-down", "failed-create",
+    "database-starting", "dns-down", "dns-starting", "failed-create",
 })  # fmt: skip
 """Symptoms that are not there while a workload stands well: that it does, says they are gone."""
 

@@ -18,7 +18,7 @@ from chaoskit.acts.halt import HOME
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.issues import PASSED_ON, Issue
 from chaoskit.recovery.symptoms import Severity
 
 LABEL = "chaoskit.io/told"
@@ -118,9 +118,11 @@ class Told:
 
     def is_due(self, matter: Matter, again: timedelta, now: datetime, *, heard: bool = True) -> bool:
         """Whether people are to be told once more: it is long ago, or it is worse, or nobody heard it."""
-        old = self.at is None or now - self.at >= again
-        worse = not matter.kinds <= self.matter.kinds or matter.severity > self.matter.severity
-        return old or worse or (heard and not self.heard)
+        if self.at is None or now - self.at >= again or (heard and not self.heard):
+            return True
+        if matter.kinds <= PASSED_ON and now - self.at < QUIET:
+            return False  # errors and delays that were told of just now grow and spread: no other news
+        return not matter.kinds <= self.matter.kinds or matter.severity > self.matter.severity
 
 
 def look(cluster: Cluster, matter: Matter) -> Told | None:

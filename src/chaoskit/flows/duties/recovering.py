@@ -62,6 +62,7 @@ class Recovering:
         self._clock = world.clock
         self._looks = Looks(world.clock)
         self._refused = Once()
+        self._stood = Standing(world.clock)
         self._unplaced = Once()
         self._heard: frozenset[Any] = frozenset()
 
@@ -81,6 +82,9 @@ class Recovering:
             namespace, {(each.issue.id, each.guard): each for each in refusals}
         ):
             self._say.step("refused", "note", f"{refusal.issue.id}: {refusal_words(refusal)}")
+        stood = self._stood.of(namespace, {each.issue.id for each in refusals})
+        for refusal in refusals:
+            self._recovery.leave(refusal, stood[refusal.issue.id], listen=self._say.listen)
         self._tell_unplaced(namespace, found.unplaced)
         asked = any(
             each.guard == "approval" for each in refusals
@@ -125,6 +129,7 @@ class Recovering:
         """Nothing is left there."""
         self._looks.forget(namespace)
         self._refused.forget(namespace)
+        self._stood.of(namespace, ())
         self._unplaced.forget(namespace)
         self._rounds.forget(namespace)
 
@@ -194,3 +199,18 @@ class Once:
     def forget(self, place: str) -> None:
         """Nothing was told of it."""
         self._told.pop(place, None)
+
+
+class Standing:
+    """For how long something has been seen in a place, without a break."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: dict[str, Mapping[str, float]] = {}
+
+    def of(self, place: str, there: Collection[str]) -> Mapping[str, timedelta]:
+        """Of each that is there now; nothing else is there."""
+        now, before = self._clock.monotonic(), self._since.pop(place, {})
+        if there:
+            self._since[place] = {each: before.get(each, now) for each in there}
+        return {each: timedelta(seconds=now - before.get(each, now)) for each in there}

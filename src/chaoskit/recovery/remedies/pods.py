@@ -13,7 +13,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.errors import CannotStart, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.issues import Issue
-from chaoskit.recovery.podsymptoms import complaint, starting
+from chaoskit.recovery.podsymptoms import coming, complaint
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import radius
 from chaoskit.recovery.remedies.remedy import Hands, Remedy, Rung, Scene, Step, access, on
@@ -48,8 +48,8 @@ def _ill(issue: Issue, workload: Workload, pods: Iterable[Object]) -> tuple[str,
 
 
 def _unready(workload: Workload, pods: Iterable[Object], at: datetime) -> tuple[str, ...]:
-    """Those that do not serve; the ones that still start are on their way to it."""
-    on_the_way = starting(workload, at)
+    """Those that do not serve; the ones that start, or blink, are on their way to it."""
+    on_the_way = coming(workload, at)
     down = (pod["metadata"]["name"] for pod in pods if not kube.is_ready(pod))
     return tuple(name for name in down if name not in on_the_way)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from chaoskit import kube
+from chaoskit import kube, ownership
 from chaoskit.acts import changes, fields, resize
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
@@ -20,12 +20,16 @@ from chaoskit.recovery.remedies.templates import TEMPLATE, changed_template
 
 
 class Scale(Step):
-    """Change the number of replicas by `by`, between `min` and `max`."""
+    """Change the number of replicas by `by`, between `min` and `max`.
+
+    With `onlyOurs`, what somebody else than chaos scaled to 0 stays there, where the server knows who it was.
+    """
 
     action: Literal["scale"]
     by: int = 1
     min: int = Field(default=1, ge=0)
     max: int = Field(default=10, ge=1)
+    only_ours: bool = False
 
     def after(self, present: int) -> int:
         """So many replicas instead of the present ones."""
@@ -38,6 +42,8 @@ def _plan_scale(step: Scale, scene: Scene) -> Rung | str:
         return "it cannot be scaled"
     if keeper := kept(workload, *REPLICAS):
         return keeper
+    if step.only_ours and (by := emptied_by(workload.body)):
+        return f"{by} scaled it to 0: what people did stays"
     present = kube.desired_replicas(workload.body)
     wanted = step.after(present)
     if wanted == present or (wanted > present) != (step.by > 0):
@@ -46,10 +52,18 @@ def _plan_scale(step: Scale, scene: Scene) -> Rung | str:
     return Rung(step, (workload.ref,), f"{present} to {wanted} replicas", expects=expects)
 
 
-def _scale(_step: Scale, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
+def emptied_by(workload: Object) -> str:
+    """Who scaled the workload to 0, as the server recorded it; "" for chaos, nobody, or if it is not at 0."""
+    by = "" if kube.desired_replicas(workload) else ownership.setter(workload, REPLICAS)
+    return "" if ownership.by_chaos(by) else by
+
+
+def _scale(step: Scale, rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
     """What was planned is what is set: asked for again, it is not one more."""
     body = hands.whole(target)
     fields.refuse_when_kept(hands.cluster, body, REPLICAS)
+    if step.only_ours and (by := emptied_by(body)):
+        raise CannotStart(f"{by} scaled {target} to 0 meanwhile")
     present, wanted = kube.desired_replicas(body), int(rung.expects["to"])
     if present == wanted:
         raise CannotStart(f"{target} has {present} replicas already")

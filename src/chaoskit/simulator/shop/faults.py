@@ -82,7 +82,7 @@ def config_deleted(stage: Stage, incident: Incident) -> Script:
 
 
 def scaled_to_zero(stage: Stage, incident: Incident) -> Script:
-    """Somebody scaled the workload to nothing."""
+    """The workload was scaled to nothing, by nobody of whom the server knows."""
     stage.api.patch("Deployment.apps", incident.namespace, incident.workload, {"spec": {"replicas": 0}})
     incident.failure_time = stage.engine.now()
     while not stage.pods(incident.namespace, incident.workload):
