@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,9 @@ from tests.experiments import made
 
 from chaoskit.acts.accounts import LEDGER, accounts, plain_entry
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
+from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
@@ -42,11 +43,16 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def ended(
-    world: World, outcome: Outcome | None = None, reason: str = "", kind: str = "field", evidence: str = ""
+    world: World,
+    outcome: Outcome | None = None,
+    reason: str = "",
+    kind: str = "field",
+    evidence: str = "",
+    act: Act = "chaos",
 ) -> None:
     """The ledger of a run whose undo is still owed; without an outcome its process was killed."""
     ledger = Ledger.open(
-        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t",
+        world.cluster, world.clock, id="run1", act=act, namespace="shop", targets=(CART,), trace_id="t",
         evidence=evidence,
     )  # fmt: skip
     ledger.write(Entry(kind, CART, ("spec", "replicas"), 3, 5))
@@ -55,7 +61,14 @@ def ended(
 
 
 def kept(world: World, **more: Any) -> RunRecord:
-    record = RunRecord(
+    record = owned(**more)
+    world.store.put(record.document())
+    return record
+
+
+def owned(**more: Any) -> RunRecord:
+    """What the run's own process says of it."""
+    return RunRecord(
         **{
             "id": "run1", "at": AT, "trace_id": "t", "name": "x", "namespace": "shop", "cluster": "fake",
             "fault": "scale-down", "outcome": Outcome.UNDO_UNCONFIRMED,
@@ -66,8 +79,6 @@ def kept(world: World, **more: Any) -> RunRecord:
             **more,
         }
     )  # fmt: skip
-    world.store.put(record.document())
-    return record
 
 
 def history(world: World) -> Document:
@@ -157,18 +168,89 @@ def test_a_run_that_was_killed_without_its_document_says_so(world: World, eviden
         reproduce(history(world), made.topology(), now=AT)
 
 
-class Unread(SqliteStore):
-    """Takes what is put, and answers no question."""
-
-    def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
-        raise Unavailable("the store is away", service="store")
+# ---------------------------------------------------------------- while the store is away
 
 
-def test_a_record_that_cannot_be_read_is_not_written_over(world: World, tmp_path: Path) -> None:
+class Away:
+    """A shared store that can be away: what is kept meanwhile waits in the spool of whoever keeps it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.gone, self.now = folder, True, 0.0
+        self.opened: list[SpoolingStore] = []
+
+    def seen_from(self, machine: str) -> SpoolingStore:
+        spool = self.folder / f"{machine}.db"
+        store = SpoolingStore("x", self._main, lambda: SqliteStore(spool), monotonic=lambda: self.now)
+        self.opened.append(store)
+        return store
+
+    def _main(self) -> SqliteStore:
+        if self.gone:
+            raise Unavailable("the store is away", service="store")
+        return SqliteStore(self.folder / "store.db")
+
+    def back(self) -> None:
+        """It answers again, and everybody asks it."""
+        self.gone, self.now = False, RETRY
+        for each in self.opened:
+            each.find("run")
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[Away]:
+    found = Away(tmp_path)
+    yield found
+    for each in found.opened:
+        each.close()
+
+
+@pytest.mark.parametrize("act", ["chaos", "recovery"])
+def test_an_act_that_was_killed_and_rescued_while_the_store_was_away_is_in_the_history_once_it_is_back(
+    world: World, away: Away, act: Act
+) -> None:
+    ended(world, act=act)
+    heard: list[Event] = []
+    rescue(replace(world, store=away.seen_from("laptop")), listen=heard.append)
+    (words,) = [each.message for each in heard if isinstance(each, Warned)]
+    assert words.startswith("not in the history: the store is away; the r")
+    assert "waits here and is delivered" in words
+    away.back()
+    (after,) = world.store.find()
+    assert (after["id"], after["outcome"], after["undo"]["state"]) == ("run1", "errored", "confirmed")
+
+
+@pytest.mark.parametrize("first", ["own", "rescue"])
+@pytest.mark.parametrize("rescuer", ["laptop", "controller"])
+def test_an_own_record_and_a_rescues_that_both_waited_are_one_whichever_comes_first(
+    world: World, away: Away, rescuer: str, first: str
+) -> None:
+    own = owned().document()
+    ended(world, Outcome.UNDO_UNCONFIRMED, own["reason"])
+    where = {"own": away.seen_from("laptop"), "rescue": away.seen_from(rescuer)}
+    if first == "rescue":
+        rescue(replace(world, store=where["rescue"]))
+    with pytest.raises(Unavailable):
+        where["own"].put(own)
+    if first == "own":
+        rescue(replace(world, store=where["rescue"]))
+    else:
+        away.opened.reverse()
+    for _ in range(2):  # who is told twice says the same
+        away.back()
+    after = history(world)
+    assert after["reason"] == f"{own['reason']}; a rescue undid it since"
+    assert (after["outcome"], after["undo"]["state"], after["score"]) == ("errored", "confirmed", 50.0)
+    assert [each["name"] for each in after["timeline"]] == ["injected", "rescue", "undo"]
+    assert not after["rescued"]
+
+
+def test_a_record_that_the_store_has_and_nobody_can_read_now_is_amended_later(
+    world: World, away: Away
+) -> None:
     before = kept(world).document()
     ended(world)
-    heard: list[Event] = []
-    with closing(Unread(tmp_path / "store.db")) as unread:
-        rescue(replace(world, store=unread), listen=heard.append)
-    assert "not in the history: the store is away" in [e.message for e in heard if isinstance(e, Warned)]
+    rescue(replace(world, store=away.seen_from("laptop")))
     assert history(world) == before
+    away.back()
+    assert history(world)["reason"] == f"{before['reason']}; a rescue undid it since"
+    assert history(world)["score"] == 50.0

@@ -11,10 +11,9 @@ from typing import Any
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Rescued
-from chaoskit.errors import ChaoskitError
-from chaoskit.events import Event, Listener, Step, Warned, ignore
+from chaoskit.amending import UNDONE
+from chaoskit.events import Event, Listener, Step, ignore
 from chaoskit.flows.world import World
-from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
 from chaoskit.recovery import plain
@@ -57,32 +56,9 @@ class _Heard:
 
 
 def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
-    """What its own process put into the history stays: only how it ended is new."""
-    found = _record(world, rescued, heard.events).document()
-    try:
-        known = world.store.latest(found["kind"], {"id": found["id"]})
-    except ChaoskitError as error:
-        heard.listen(Warned(world.clock.now(), f"not in the history: {error.message}"))
-        return rescued
-    world.keep(found if known is None else _amended(known, found), heard.listen)
+    """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
+    world.keep(_record(world, rescued, heard.events).document(), heard.listen)
     return rescued
-
-
-def _amended(known: Document, found: Document) -> Document:
-    """The record of an act that its own process could not undo, by what a rescue came to."""
-    undo = found["undo"]
-    if undo["state"] == "none needed":
-        return known
-    timeline = [*known.get("timeline", ()), *found["timeline"]]
-    if undo["left"]:
-        return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline}
-    lost = known["outcome"] == Outcome.UNDO_UNCONFIRMED.value
-    outcome = found["outcome"] if lost else known["outcome"]
-    reason = f"{known['reason']}; a rescue undid it since"
-    hints = known.get("evidence", {})
-    evidence = {name: each for name, each in hints.items() if (name, each) != ("hint", "chaoskit rescue")}
-    ended = {"undo": undo, "outcome": outcome, "reason": reason, "timeline": timeline}
-    return {**known, **ended, **({"evidence": evidence} if hints else {})}
 
 
 def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:
@@ -101,7 +77,7 @@ def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord
         target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
         outcome=rescued.outcome, reason=reason, ended_at=now, timeline=told, undo=rescued.undo,
         symptoms=tuple(plan["issue"]["symptoms"]) if plan else (), plan=plan,
-        steps=tuple(_steps(rescued, plan, now)),
+        steps=tuple(_steps(rescued, plan, now)), rescued=True,
     )  # fmt: skip
 
 
@@ -130,7 +106,7 @@ def _reason(rescued: Rescued) -> str:
     account, left = rescued.account, rescued.undo.left
     if account.outcome:
         told = account.reason or account.outcome.replace("-", " ")
-        return told if left else f"{told}; a rescue undid it since"
+        return told if left else f"{told}; {UNDONE}"
     if left:
         return f"its process ({account.holder}) died, and the undo is not confirmed"
     return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
@@ -142,7 +118,7 @@ def _run(world: World, rescued: Rescued, reason: str, told: tuple[Moment, ...]) 
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
         outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
-        targets=_targets(account), timeline=told, undo=rescued.undo,
+        targets=_targets(account), timeline=told, undo=rescued.undo, rescued=True,
     )  # fmt: skip
 
 
