@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 
@@ -29,7 +31,7 @@ def amended(known: Document, found: Document) -> Document:
     if undo["state"] == "none needed":
         return known
     before = list(known.get("timeline", ()))
-    timeline = [*before, *(each for each in found["timeline"] if each not in before)]
+    timeline = [*before, *(each for each in found["timeline"] if not _among(each, before))]
     if undo["left"]:
         return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline}
     lost = known["outcome"] == Outcome.UNDO_UNCONFIRMED.value
@@ -37,7 +39,15 @@ def amended(known: Document, found: Document) -> Document:
     hints = known.get("evidence", {})
     evidence = {name: each for name, each in hints.items() if (name, each) != ("hint", "chaoskit rescue")}
     ended = {"undo": undo, "outcome": outcome, "reason": _undone(known["reason"]), "timeline": timeline}
-    return {**known, **ended, **({"evidence": evidence} if hints else {})}
+    until = known.get("injected_until") or found.get("injected_until")
+    over = {"injected_until": until} if known.get("injected_at") else {}
+    return {**known, **ended, **over, **({"evidence": evidence} if hints else {})}
+
+
+def _among(moment: Document, before: Iterable[Document]) -> bool:
+    """Whether it was told there already, in more words perhaps: a Lease has the beginning of long ones."""
+    keys = ("at", "name", "mark")
+    return any(all(each.get(key) == moment.get(key) for key in keys) for each in before)
 
 
 UNDONE = "a rescue undid it since"

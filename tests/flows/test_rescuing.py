@@ -13,7 +13,7 @@ import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
 from tests.experiments import made
 
-from chaoskit.acts.accounts import LEDGER, accounts, plain_entry
+from chaoskit.acts.accounts import LEDGER, TOLD, accounts, plain_entry
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
@@ -21,14 +21,17 @@ from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
-from chaoskit.events import Event, Warned
+from chaoskit.events import Event, Step, Warned
 from chaoskit.experiments.generation.incidents import reproduce
 from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
+from chaoskit.prediction import from_runs
 from chaoskit.records import Moment, RunRecord, Undo
+from chaoskit.reports.explaining import explain
+from chaoskit.reports.weaknesses import open_weaknesses
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 LEFT = Undo("not confirmed", ("pod helper still runs",))
@@ -149,23 +152,162 @@ def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     assert "died before it had a verdict" in after["reason"]
 
 
-EXPERIMENT = {"kind": "Experiment", "metadata": {"name": "cart"}, "spec": {"engine": "direct"}}
+EXPERIMENT: dict[str, Any] = {
+    "apiVersion": "chaoskit.io/v1",
+    "kind": "Experiment",
+    "metadata": {"name": "cart", "namespace": "shop"},
+    "spec": {
+        "hypothesis": "fewer will do", "fault": {"kind": "scale-down"}, "engine": "direct",
+        "targets": {"workloads": ["deployment/cart"]}, "duration": "30s",
+    },
+}  # fmt: skip
+ENGINE: dict[str, Any] = {
+    "apiVersion": "litmuschaos.io/v1alpha1",
+    "kind": "ChaosEngine",
+    "metadata": {"name": "cart", "namespace": "shop"},
+    "spec": {
+        "engineState": "active", "chaosServiceAccount": "litmus-admin",
+        "appinfo": {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"},
+        "experiments": [{"name": "pod-delete", "spec": {}}],
+    },
+}  # fmt: skip
 
 
-def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(world: World) -> None:
-    ended(world, evidence=json.dumps({"experiment": EXPERIMENT}))
+@pytest.mark.parametrize("document", [EXPERIMENT, ENGINE], ids=["Experiment", "ChaosEngine"])
+def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(
+    world: World, document: dict[str, Any]
+) -> None:
+    ended(world, evidence=json.dumps({"experiment": document}))
     rescue(world)
     (again,) = reproduce(history(world), made.topology(), now=AT)
-    assert (again.experiment["kind"], again.experiment["spec"]) == ("Experiment", EXPERIMENT["spec"])
+    assert (again.experiment["kind"], again.experiment["spec"]) == (document["kind"], document["spec"])
     assert again.experiment["metadata"]["name"] == "cart"
 
 
-@pytest.mark.parametrize("evidence", ["", "{", "[]", "{}", '{"experiment": {"kind": 1}}'])
+SPOILT = [
+    {"kind": 1},
+    {"metadata": "x", "spec": [1]},
+    {**EXPERIMENT, "metadata": "x"},
+    {**EXPERIMENT, "metadata": {"name": ["x"]}},
+    {**EXPERIMENT, "spec": [1]},
+    {**EXPERIMENT, "spec": {**EXPERIMENT["spec"], "hypothesis": {"a": 1}}},
+    {**EXPERIMENT, "spec": {**EXPERIMENT["spec"], "steadyState": 7}},
+    {**EXPERIMENT, "kind": "Runbook"},
+    {**ENGINE, "spec": {"experiments": "pod-delete"}},
+    {**ENGINE, "spec": {**ENGINE["spec"], "experiments": [7]}},
+]
+
+
+@pytest.mark.parametrize(
+    "evidence", ["", "{", "[]", "{}", "[" * 5000, *(json.dumps({"experiment": each}) for each in SPOILT)]
+)
 def test_a_run_that_was_killed_without_its_document_says_so(world: World, evidence: str) -> None:
     ended(world, evidence=evidence)
     rescue(world)
+    run = history(world)
+    assert run["experiment"] == {}
     with pytest.raises(InvalidInput, match="died before its document was kept"):
-        reproduce(history(world), made.topology(), now=AT)
+        reproduce(run, made.topology(), now=AT)
+    assert explain(RunRecord.of(run).document()).what
+    assert open_weaknesses([run]) == ()
+
+
+ISSUE: dict[str, Any] = {
+    "id": "cart-pod-crash", "kind": "pod-crash", "namespace": "shop", "target": "deployment/cart",
+    "at": AT.isoformat(), "since": AT.isoformat(), "severity": "high", "confidence": 0.9, "symptoms": [],
+    "root": "", "model": "", "disagrees": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rungs", [7, [7], [{"action": 1, "targets": []}], [{"action": "scale"}]])
+def test_a_recovery_whose_plan_somebody_spoilt_is_kept_without_it(world: World, rungs: object) -> None:
+    ended(world, act="recovery", evidence=json.dumps({"issue": ISSUE, "rungs": rungs}))
+    rescue(world)
+    (recovery,) = world.store.find("recovery")
+    assert (recovery["plan"], recovery["undo"]["state"]) == ({}, "confirmed")
+
+
+# ---------------------------------------------------------------- what its Lease tells of the fault
+
+
+def killed(world: World, *steps: str, action: str = "scale-down", kind: str = "field") -> None:
+    """A run that told of these steps, 10 s one after another, and was killed."""
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    for name in steps:
+        ledger.tell(Step(world.clock.now(), run="run1", name=name, mark="done"))
+        world.clock.sleep(10)
+    ledger.write(*[Entry(kind, CART, ("spec", "replicas"), 3, 5)] * bool(kind), action=action)
+    ledger.renew(news=True)
+
+
+def fault_of(run: Document) -> tuple[float, float]:
+    """From when to when its fault was there, in seconds since the run's first step."""
+    record = RunRecord.of(run)
+    assert record.injected_at is not None
+    assert record.injected_until is not None
+    began = record.timeline[0].at
+    return (record.injected_at - began).total_seconds(), (record.injected_until - began).total_seconds()
+
+
+def test_a_run_that_was_killed_under_its_fault_knows_from_when_to_when_it_was_there(world: World) -> None:
+    killed(world, "undo written", "injected", "effect")
+    began = world.clock.monotonic()
+    rescue(world)
+    run, waited = history(world), world.clock.monotonic() - began
+    assert [each["name"] for each in run["timeline"]] == [
+        "undo written", "injected", "effect", "rescue", "undo",
+    ]  # fmt: skip
+    assert fault_of(run) == (10, 30 + waited)
+    assert f"The fault was there for {20 + waited:.0f} s." in explain(run).what
+    (label,) = from_runs([RunRecord.of(run)])
+    assert (label.meaning, label.target) == ("chaos", "deployment/cart")
+    assert (label.end - label.start).total_seconds() == 20 + waited
+
+
+def test_a_run_that_was_killed_before_it_told_of_the_injection_may_have_done_it(world: World) -> None:
+    killed(world, "steady before", "undo written")
+    rescue(world)
+    run = history(world)
+    assert fault_of(run)[0] == 10
+    (words,) = [each for each in explain(run).what if "fault" in each]
+    assert words.startswith("The fault may have been there, for 4")
+    assert words.endswith("at most (perhaps: its process died before it told of an injection).")
+    assert len(from_runs([RunRecord.of(run)])) == 1
+
+
+def test_a_run_that_was_killed_before_it_did_anything_injected_nothing(world: World) -> None:
+    killed(world, "steady before", action="")
+    rescue(world)
+    assert "Nothing was injected." in explain(history(world)).what
+    assert from_runs([RunRecord.of(history(world))]) == ()
+
+
+def test_a_fault_that_owes_no_undo_was_over_with_its_process(world: World) -> None:
+    killed(world, "injected", kind="")
+    world.clock.sleep(3600)
+    rescue(world)
+    assert fault_of(history(world)) == (0, 10)
+
+
+def test_a_fault_that_could_not_be_taken_back_is_not_over(world: World) -> None:
+    killed(world, "injected", kind="sorcery")
+    rescue(world)
+    assert history(world)["injected_until"] is None
+
+
+@pytest.mark.parametrize(
+    "step", [["2026-01-01", "x", "done", "", "run1"], [AT.isoformat(), "x", "odd", "", "run1"],
+             [AT.isoformat(), ["x"], "done", "", "run1"], [AT.isoformat()], 7],
+)  # fmt: skip
+def test_steps_that_somebody_spoilt_are_not_told(world: World, step: object) -> None:
+    killed(world, "injected")
+    (account,) = accounts(world.cluster)
+    text = json.dumps({"number": 1, "steps": [step]})
+    world.cluster.patch(account.ref, {"metadata": {"annotations": {TOLD: text}}})
+    rescue(world)
+    assert [each.name for each in RunRecord.of(history(world)).timeline] == ["rescue", "undo"]
 
 
 # ---------------------------------------------------------------- while the store is away

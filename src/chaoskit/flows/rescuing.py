@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from chaoskit import kube
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Rescued
+from chaoskit.acts.telling import told
 from chaoskit.amending import UNDONE
+from chaoskit.documents import Document as Written
+from chaoskit.errors import ChaoskitError
 from chaoskit.events import Event, Listener, Step, ignore
+from chaoskit.experiments import trials
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
@@ -63,19 +68,18 @@ def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
 
 def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:
     account, now = rescued.account, world.clock.now()
-    told = tuple(
-        Moment(each.at, each.name, each.mark, each.detail)
-        for each in heard
-        if isinstance(each, Step) and each.run == account.id
+    steps = (*told(account.told)[1], *(each for each in heard if isinstance(each, Step)))
+    timeline = tuple(
+        Moment(each.at, each.name, each.mark, each.detail) for each in steps if each.run == account.id
     )
     reason = _reason(rescued)
     if account.act == "chaos":
-        return _run(world, rescued, reason, told)
+        return _run(world, rescued, reason, timeline)
     plan = _evidence(account)
     return RecoveryRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, issue=account.what,
         target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
-        outcome=rescued.outcome, reason=reason, ended_at=now, timeline=told, undo=rescued.undo,
+        outcome=rescued.outcome, reason=reason, ended_at=now, timeline=timeline, undo=rescued.undo,
         symptoms=tuple(plan["issue"]["symptoms"]) if plan else (), plan=plan,
         steps=tuple(_steps(rescued, plan, now)), rescued=True,
     )  # fmt: skip
@@ -86,9 +90,12 @@ def _evidence(account: Account) -> Document:
     try:
         found = json.loads(account.evidence or "{}")
         plain.issue_of(found["issue"])
+        rungs = found.get("rungs") or []
+        for rung in rungs:
+            rung["action"] + ", ".join(rung["targets"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
-    return {**found, "rungs": found.get("rungs") or []}
+    return {**found, "rungs": rungs}
 
 
 def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[str, Any]]:
@@ -112,23 +119,46 @@ def _reason(rescued: Rescued) -> str:
     return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
 
 
-def _run(world: World, rescued: Rescued, reason: str, told: tuple[Moment, ...]) -> RunRecord:
+def _run(world: World, rescued: Rescued, reason: str, timeline: tuple[Moment, ...]) -> RunRecord:
     account, now = rescued.account, world.clock.now()
+    injected = _injected(account, timeline)
     return RunRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
         outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
-        targets=_targets(account), timeline=told, undo=rescued.undo, rescued=True,
+        targets=_targets(account), timeline=timeline, undo=rescued.undo, rescued=True,
+        injected_at=None if injected is None else injected.at,
+        injected_until=None if injected is None or rescued.undo.left else _over(account, injected, now),
+        evidence={"injection": injected.detail} if injected is not None and injected.mark == "note" else {},
     )  # fmt: skip
+
+
+def _injected(account: Account, timeline: Sequence[Moment]) -> Moment | None:
+    """When its process injected the fault, or, as a note, from when on it may have; None: it had not."""
+    first = {each.name: each for each in reversed(timeline)}
+    if "injected" in first or not account.actions:
+        return first.get("injected")
+    since = first["undo written"].at if "undo written" in first else account.began
+    return None if since is None else Moment(since, "injected", "note", UNSEEN)
+
+
+UNSEEN = "perhaps: its process died before it told of an injection"
+
+
+def _over(account: Account, injected: Moment, now: datetime) -> datetime:
+    """When the fault was over: with the undo; where none is owed, with its process (renewing each third)."""
+    renewed = None if account.entries else kube.time_of(account.renewed)
+    return now if renewed is None else max(renewed + timedelta(seconds=account.duration / 3), injected.at)
 
 
 def _experiment(account: Account) -> Document:
     """The run's document, as its Lease has it; empty where that is too long for it, or not readable."""
     try:
-        found = json.loads(account.evidence)["experiment"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        found = dict(json.loads(account.evidence)["experiment"])
+        trials([Written("", found, {}, {})])  # it could be run as it is: then whoever reads it understands it
+    except (ChaoskitError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and found.get("metadata") else {}
+    return found
 
 
 def _targets(account: Account) -> tuple[str, ...]:
