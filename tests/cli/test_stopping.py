@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +21,8 @@ from tests.experiments.directly import dump
 from tests.servers import until
 
 from chaoskit import kube
-from chaoskit.cli.stopping import stopping, undisturbed
-from chaoskit.clock import WallClock
+from chaoskit.cli.stopping import MOMENT, Signalled, stopping, undisturbed
+from chaoskit.clock import ManualClock, WallClock
 from chaoskit.errors import NotFound
 from chaoskit.flows import simulation
 from chaoskit.ports.cluster import Object
@@ -209,19 +211,50 @@ def test_what_others_left_behind_is_told_and_taken_back_only_by_who_agrees(
     assert simulated.left() == []
 
 
-def test_a_second_signal_leaves_at_once_and_the_undo_to_a_rescue(
+@pytest.mark.parametrize("twice", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)])
+def test_two_signals_at_once_are_one_and_the_fault_is_undone(
+    chaoskit: CommandLine, simulated: Watched, write: Write, twice: Sequence[signal.Signals]
+) -> None:
+    before = standing(simulated)
+    spec: dict[str, Any] = {"parameters": {"replicas": 1}, "blastRadius": {"maxPods": 9}, "engine": "direct"}
+    file = write("x.yaml", experiment("x", fault="scale-down", duration="600s", **spec))
+    with chaoskit.start("run", file, "--yes") as process:
+        read_until(process, "injected")
+        for number in twice:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode in {128 + number for number in twice}, err
+    assert "the undo comes first" in err
+    assert "rescue" not in err
+    assert simulated.left() == []
+    until(lambda: standing(simulated) == before, 60, "the shop is not as before")
+
+
+def test_a_signal_that_comes_later_leaves_at_once_and_the_undo_to_a_rescue(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
     file = write("x.yaml", experiment("x", duration="600s"))
     with chaoskit.start("run", file, "--yes") as process:
         read_until(process, "injected")
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=120)
-    assert process.returncode in {130, 143}, err
+        hold(simulated, signal.SIGSTOP)  # its undo gets no answer
+        try:
+            process.send_signal(signal.SIGINT)
+            since = time.monotonic()
+            until(lambda: time.monotonic() - since > MOMENT, 60, "the clock stands")
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        finally:
+            hold(simulated, signal.SIGCONT)
+    assert process.returncode == 143, err
+    assert "left without waiting for the undo" in err
     assert "Traceback" not in err
     assert chaoskit("rescue").code == 0
     assert simulated.left() == []
+
+
+def hold(simulated: Watched, number: signal.Signals) -> None:
+    """The simulated cluster stands still, or goes on."""
+    os.kill(simulated.simulation.pid, number)
 
 
 def test_ctrl_c_while_a_simulator_starts_leaves_no_process_and_no_file(stranger: CommandLine) -> None:
@@ -299,3 +332,32 @@ def test_any_other_stops_and_is_handled_as_before_afterwards(number: signal.Sign
         signal.raise_signal(number)
         assert (stop.is_set(), stop.signal) == (True, number)
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_of_a_moment_are_one_and_one_that_comes_later_leaves(number: signal.Signals) -> None:
+    clock = ManualClock()
+    with stopping(clock=clock) as stop:
+        signal.raise_signal(signal.SIGTERM)
+        clock.turn(MOMENT - 0.1)
+        signal.raise_signal(number)
+        assert (stop.is_set(), stop.signal) == (True, signal.SIGTERM)
+        clock.turn(0.1)
+        with pytest.raises(Signalled, match="left without waiting"):
+            signal.raise_signal(number)
+
+
+def test_the_alarm_of_a_timeout_keeps_no_undo_from_its_end() -> None:
+    clock = ManualClock()
+    with stopping(clock=clock) as stop:
+        signal.raise_signal(signal.SIGINT)
+        clock.turn(60)
+        signal.raise_signal(signal.SIGALRM)
+        assert stop.signal == signal.SIGINT
+
+
+def test_a_signal_is_the_first_though_somebody_else_wanted_the_end_before() -> None:
+    with stopping(clock=ManualClock()) as stop:
+        stop.set()
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()

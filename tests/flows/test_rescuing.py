@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.acts.fake import CART, FakeCluster, deployment
+from tests.cli.made import experiment
 from tests.experiments import made
 
 from chaoskit.acts.accounts import LEDGER, TOLD, accounts, plain_entry
@@ -22,6 +24,7 @@ from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
 from chaoskit.events import Event, Step, Warned
+from chaoskit.experiments import trial_of
 from chaoskit.experiments.generation.incidents import reproduce
 from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
@@ -152,31 +155,22 @@ def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     assert "died before it had a verdict" in after["reason"]
 
 
-EXPERIMENT: dict[str, Any] = {
-    "apiVersion": "chaoskit.io/v1",
-    "kind": "Experiment",
-    "metadata": {"name": "cart", "namespace": "shop"},
-    "spec": {
-        "hypothesis": "fewer will do", "fault": {"kind": "scale-down"}, "engine": "direct",
-        "targets": {"workloads": ["deployment/cart"]}, "duration": "30s",
-    },
-}  # fmt: skip
+EXPERIMENT: dict[str, Any] = dict(trial_of(yaml.safe_load(experiment("cart"))).document)
 ENGINE: dict[str, Any] = {
     "apiVersion": "litmuschaos.io/v1alpha1",
     "kind": "ChaosEngine",
     "metadata": {"name": "cart", "namespace": "shop"},
     "spec": {
-        "engineState": "active", "chaosServiceAccount": "litmus-admin",
+        "engineState": "active",
         "appinfo": {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"},
-        "experiments": [{"name": "pod-delete", "spec": {}}],
+        "chaosServiceAccount": "litmus-admin",
+        "experiments": [{"name": "pod-delete"}],
     },
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize("document", [EXPERIMENT, ENGINE], ids=["Experiment", "ChaosEngine"])
-def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(
-    world: World, document: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("document", [EXPERIMENT, ENGINE])
+def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(world: World, document: Document) -> None:
     ended(world, evidence=json.dumps({"experiment": document}))
     rescue(world)
     (again,) = reproduce(history(world), made.topology(), now=AT)
@@ -184,24 +178,25 @@ def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(
     assert again.experiment["metadata"]["name"] == "cart"
 
 
-SPOILT = [
-    {"kind": 1},
-    {"metadata": "x", "spec": [1]},
-    {**EXPERIMENT, "metadata": "x"},
-    {**EXPERIMENT, "metadata": {"name": ["x"]}},
-    {**EXPERIMENT, "spec": [1]},
-    {**EXPERIMENT, "spec": {**EXPERIMENT["spec"], "hypothesis": {"a": 1}}},
-    {**EXPERIMENT, "spec": {**EXPERIMENT["spec"], "steadyState": 7}},
-    {**EXPERIMENT, "kind": "Runbook"},
-    {**ENGINE, "spec": {"experiments": "pod-delete"}},
-    {**ENGINE, "spec": {**ENGINE["spec"], "experiments": [7]}},
-]
-
-
 @pytest.mark.parametrize(
-    "evidence", ["", "{", "[]", "{}", "[" * 5000, *(json.dumps({"experiment": each}) for each in SPOILT)]
-)
-def test_a_run_that_was_killed_without_its_document_says_so(world: World, evidence: str) -> None:
+    "evidence",
+    [
+        "", "{", "[]", "{}", "null", "[" * 100_000,
+        '{"experiment": {"kind": 1}}', '{"experiment": [["a", 1]]}',
+        '{"experiment": {"metadata": "x", "spec": [1]}}',
+        json.dumps({"experiment": {**EXPERIMENT, "spec": [1]}}),
+        json.dumps({"experiment": {**EXPERIMENT, "metadata": {"name": "cart", "labels": [1]}}}),
+        json.dumps({"experiment": {**EXPERIMENT, "kind": "Secret"}}),
+        json.dumps({"experiment": {**ENGINE, "metadata": "x"}}),
+        json.dumps({"experiment": {**EXPERIMENT, "metadata": {"name": ["x"]}}}),
+        json.dumps({"experiment": {**EXPERIMENT, "spec": {**EXPERIMENT["spec"], "steadyState": 7}}}),
+        json.dumps({"experiment": {**ENGINE, "spec": {"experiments": "pod-delete"}}}),
+        json.dumps({"experiment": {**ENGINE, "spec": {**ENGINE["spec"], "experiments": [7]}}}),
+    ],
+)  # fmt: skip
+def test_a_run_whose_lease_has_no_document_that_is_read_says_so_and_spoils_no_history(
+    world: World, evidence: str
+) -> None:
     ended(world, evidence=evidence)
     rescue(world)
     run = history(world)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from chaoskit.clock import Stop
+from chaoskit.clock import Clock, Stop, WallClock
 from chaoskit.errors import Interrupted
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 """A closed terminal (SIGHUP) must not leave a fault behind any more than Ctrl-C."""
+
+MOMENT = 2.0
+"""Seconds in which signals are one: ``timeout`` sends its own to the process and once more to its group."""
 
 LEFT = "left without waiting for the undo: chaoskit rescue finishes it"
 
@@ -40,21 +43,23 @@ def ending_on_signals() -> Iterator[None]:
 
 
 @contextmanager
-def stopping(left: str = LEFT) -> Iterator[Stop]:
-    """Inside, the first signal sets `Stop`; the second raises `Signalled`, what is owed stays on record.
+def stopping(left: str = LEFT, clock: Clock | None = None) -> Iterator[Stop]:
+    """Inside, the first signal sets `Stop`: whoever waits on it ends in order, by abort, undo, confirm.
 
-    `left` says what becomes of that.
-
-    Whoever waits on it ends in order: abort, undo, confirm.
+    One that comes `MOMENT` later, or still later, raises `Signalled`: what is owed stays on record, and
+    `left` says what becomes of it. The alarm of ``--timeout`` wants an end in order, however late.
     """
-    stop = Stop()
+    stop, wall, asked = Stop(), clock or WallClock(), list[float]()
 
     def ask(number: int, frame: FrameType | None) -> None:
         del frame
-        if stop.is_set():
+        if not asked:
+            asked.append(wall.monotonic())
+            if not stop.is_set():
+                stop.signal = number
+                stop.set()
+        elif number != signal.SIGALRM and wall.monotonic() - asked[0] >= MOMENT:
             raise Signalled(number, left)
-        stop.signal = number
-        stop.set()
 
     with _handling(ask):
         yield stop

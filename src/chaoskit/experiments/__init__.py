@@ -3,6 +3,6 @@
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.planning import Plan, plan
 from chaoskit.experiments.runner import run
-from chaoskit.experiments.trials import Trial, load, trials
+from chaoskit.experiments.trials import Trial, load, trial_of, trials
 
-__all__ = ["CATALOGUE", "Plan", "Trial", "load", "plan", "run", "trials"]
+__all__ = ["CATALOGUE", "Plan", "Trial", "load", "plan", "run", "trial_of", "trials"]

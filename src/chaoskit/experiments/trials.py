@@ -126,6 +126,19 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
     )
 
 
+def trial_of(body: Mapping[str, Any], path: str = "") -> Trial:
+    """The trial of a document that was read before, and kept somewhere by a program.
+
+    Raises:
+        InvalidInput: it is none, or not any more, whatever else it may be.
+    """
+    try:
+        (trial,) = trials([Document(path, dict(body), {}, {})])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidInput(f"that is no experiment: {error!r}") from error
+    return trial
+
+
 def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
     """Everything that `validate` has to say: errors and warnings of all documents, in their order."""
     found: list[lint.Finding] = []

@@ -13,10 +13,9 @@ from chaoskit.acts.accounts import Account, account_of
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock, WallClock, refuse_when_stopped
-from chaoskit.documents import Document
 from chaoskit.errors import CannotStart, ChaoskitError, InvalidInput, NotFound
 from chaoskit.events import Listener, Warned, ignore
-from chaoskit.experiments import Trial, trials
+from chaoskit.experiments import Trial, trial_of
 from chaoskit.flows.chaos_engine import AIChaosEngine, trace_of
 from chaoskit.flows.lending import refuse_foreign
 from chaoskit.flows.world import World
@@ -159,9 +158,6 @@ def unpacked(text: str) -> tuple[Trial, str]:
     """
     try:
         whole = json.loads(text)
-        document = Document(str(whole["path"]), dict(whole["document"]), {}, {})
-        expected = str(whole["hash"])
-        (trial,) = trials([document])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return trial_of(whole["document"], str(whole["path"])), str(whole["hash"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(f"what was handed over is no run: {error!r}") from error
-    return trial, expected

@@ -14,10 +14,9 @@ from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Rescued
 from chaoskit.acts.telling import told
 from chaoskit.amending import UNDONE
-from chaoskit.documents import Document as Written
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Event, Listener, Step, ignore
-from chaoskit.experiments import trials
+from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
@@ -152,13 +151,11 @@ def _over(account: Account, injected: Moment, now: datetime) -> datetime:
 
 
 def _experiment(account: Account) -> Document:
-    """The run's document, as its Lease has it; empty where that is too long for it, or not readable."""
+    """The run's document, as its Lease has it; empty where that is too long for it, or none that is read."""
     try:
-        found = dict(json.loads(account.evidence)["experiment"])
-        trials([Written("", found, {}, {})])  # it could be run as it is: then whoever reads it understands it
-    except (ChaoskitError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return dict(trial_of(json.loads(account.evidence)["experiment"]).document)
+    except (ChaoskitError, ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return found
 
 
 def _targets(account: Account) -> tuple[str, ...]:
