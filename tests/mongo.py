@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import socket
 import subprocess
 import time
@@ -116,6 +117,13 @@ class MongoServer:
         """There is no primary for a minute."""
         with self.admin() as client:
             client["admin"].command("replSetStepDown", 60, force=True)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The server lives and says nothing during the block, as behind a blocked disk or a dead NAT."""
+        self._process.send_signal(signal.SIGSTOP)
+        yield
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self._process.terminate()

@@ -126,7 +126,8 @@ class RunRecord(Record):
     `path` and `line` say where its document stands ("" and 0: nowhere); `versions` which chaoskit,
     Kubernetes and Litmus it was. `score` is the resilience score (0 to 100, None where nothing was tried),
     `seconds_broken` how long the steady state did not hold, `seconds_to_recover` how long of it once the
-    fault was over (0: it was back by then; None, of both: not known, or it stayed broken).
+    fault was over (0: it was back by then; None, of both: not known, or it stayed broken). Where `rescued`
+    a rescue alone tells of it: what its own process kept, if anything, is not known here.
     """
 
     kind: ClassVar[str] = "run"
@@ -153,11 +154,15 @@ class RunRecord(Record):
     score: float | None = None
     seconds_to_recover: float | None = None
     seconds_broken: float | None = None
+    rescued: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryRecord(Record):
-    """One recovery: the symptoms, the plan or refusal, what was done, whether it helped, how long it took."""
+    """One recovery: the symptoms, the plan or refusal, what was done, whether it helped, how long it took.
+
+    `rescued` as of a run.
+    """
 
     kind: ClassVar[str] = "recovery"
 
@@ -176,6 +181,7 @@ class RecoveryRecord(Record):
     snapshot: Mapping[str, Any] = field(default_factory=dict)
     seconds_to_recover: float | None = None
     replay_of: str = ""
+    rescued: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 import trustme
 from tests.mongo import MongoServer
 
-from chaoskit.adapters.mongo import MongoStore
+from chaoskit.adapters.mongo import SOON, MongoStore
 from chaoskit.errors import InvalidInput, NotTaken, Unavailable
 
 pytestmark = pytest.mark.real
@@ -95,6 +96,21 @@ def test_a_full_disk_says_what_to_do(mongo_server: MongoServer) -> None:
     with pytest.raises(Unavailable, match="has no space left") as caught:
         store.put({"kind": "run", "id": "r4", "at": "2026-01-01T00:00:00+00:00"})
     assert "prediction_days" in caught.value.hint
+    store.close()
+
+
+def test_a_server_that_falls_silent_is_told_of_in_seconds(mongo_server: MongoServer) -> None:
+    store = MongoStore(mongo_server.uri)
+    store.put({"kind": "run", "id": "r5", "at": "2026-01-01T00:00:00+00:00"})
+    with mongo_server.frozen():
+        began = time.monotonic()
+        with pytest.raises(
+            Unavailable, match=r"/chaoskit does not answer: 127\.0\.0\.1:\d+: timed out$"
+        ) as caught:
+            store.put({"kind": "run", "id": "r6", "at": "2026-01-01T00:00:00+00:00"})
+        assert time.monotonic() - began < 3 * SOON
+    assert "is it running" in caught.value.hint
+    store.put({"kind": "run", "id": "r6", "at": "2026-01-01T00:00:00+00:00"})
     store.close()
 
 

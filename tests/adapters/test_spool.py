@@ -117,6 +117,56 @@ def test_what_waited_is_delivered_once_when_the_store_is_back(place: Place) -> N
     spool.close()
 
 
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
+
+
+def test_a_kill_while_the_store_is_silent_loses_nothing(tmp_path: Path) -> None:
+    class Silent(SqliteStore):
+        def put(self, document: Document) -> None:
+            raise Killed
+
+    main, spool = tmp_path / "main.db", tmp_path / "spool.db"
+    dead = SpoolingStore("x", lambda: Silent(main), lambda: SqliteStore(spool))
+    with pytest.raises(Killed):
+        dead.put(document("r1"))
+    dead.close()
+    alive = SpoolingStore("x", lambda: SqliteStore(main), lambda: SqliteStore(spool))
+    assert [each["id"] for each in alive.find("run")] == ["r1"]
+    alive.close()
+
+
+def test_what_another_process_put_meanwhile_is_not_forgotten(place: Place) -> None:
+    """It took the place of what was just delivered, and waits for the store itself."""
+    other = SqliteStore(place.folder / "spool.db")
+    newer = {**document("r1"), "outcome": "errored"}
+
+    class Slow(SqliteStore):
+        def put(self, document: Document) -> None:
+            super().put(document)
+            other.put(newer)
+
+    store = SpoolingStore(
+        "x",
+        lambda: Slow(place.folder / "main.db"),
+        lambda: SqliteStore(place.folder / "spool.db"),
+    )
+    store.put(document("r1"))
+    store.close()
+    assert list(other.dump()) == [newer]
+    other.close()
+
+
+def test_what_can_wait_nowhere_is_said(place: Place) -> None:
+    def nowhere() -> SqliteStore:
+        raise Unavailable("read-only file system", service="store")
+
+    place.down = True
+    store = SpoolingStore("x", place.main, nowhere)
+    with pytest.raises(Unavailable, match="does not answer; it cannot wait here either: read-only file"):
+        store.put(document("r1"))
+
+
 def test_reading_needs_the_main_store(place: Place) -> None:
     place.down = True
     with pytest.raises(Unavailable, match="does not answer"):

@@ -49,6 +49,23 @@ def test_putting_again_replaces(store: Store) -> None:
     assert [each["outcome"] for each in store.find("run")] == ["errored"]
 
 
+@pytest.mark.parametrize("order", ["own rescue", "rescue own", "own rescue rescue"])
+def test_a_rescue_adds_to_what_the_acts_own_process_kept_in_any_order_and_once(
+    store: Store, order: str
+) -> None:
+    both: dict[str, Any] = {
+        "timeline": [{"at": T0.isoformat(), "name": "undo", "mark": "done", "detail": ""}],
+        "evidence": {"hint": "chaoskit rescue"},
+        "undo": {"state": "confirmed", "left": []},
+    }
+    own = document("a1", rescued=False, outcome="undo-not-confirmed", reason="it ended", score=1, **both)
+    rescue = document("a1", rescued=True, outcome="errored", reason="it died", **both)
+    for each in order.split():
+        store.put(own if each == "own" else rescue)
+    ended = {"outcome": "errored", "reason": "it ended; a rescue undid it since", "evidence": {}}
+    assert store.get("run", "a1") == {**own, **ended}
+
+
 def test_the_same_id_of_two_kinds_is_two_documents(store: Store) -> None:
     store.put(document("a1"))
     store.put(document("a1", kind="recovery"))

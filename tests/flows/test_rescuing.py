@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +15,15 @@ from tests.acts.fake import CART, FakeCluster, deployment
 from tests.cli.made import experiment
 from tests.experiments import made
 
-from chaoskit.acts.accounts import LEDGER, accounts, plain_entry
+from chaoskit.acts.accounts import LEDGER, TOLD, accounts, plain_entry
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
+from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
-from chaoskit.events import Event, Warned
+from chaoskit.events import Event, Step, Warned
 from chaoskit.experiments import trial_of
 from chaoskit.experiments.generation.incidents import reproduce
 from chaoskit.flows.rescuing import rescue
@@ -30,7 +31,9 @@ from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
+from chaoskit.prediction import from_runs
 from chaoskit.records import Moment, RunRecord, Undo
+from chaoskit.reports.explaining import explain
 from chaoskit.reports.weaknesses import open_weaknesses
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,11 +49,16 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def ended(
-    world: World, outcome: Outcome | None = None, reason: str = "", kind: str = "field", evidence: str = ""
+    world: World,
+    outcome: Outcome | None = None,
+    reason: str = "",
+    kind: str = "field",
+    evidence: str = "",
+    act: Act = "chaos",
 ) -> None:
     """The ledger of a run whose undo is still owed; without an outcome its process was killed."""
     ledger = Ledger.open(
-        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t",
+        world.cluster, world.clock, id="run1", act=act, namespace="shop", targets=(CART,), trace_id="t",
         evidence=evidence,
     )  # fmt: skip
     ledger.write(Entry(kind, CART, ("spec", "replicas"), 3, 5))
@@ -59,7 +67,14 @@ def ended(
 
 
 def kept(world: World, **more: Any) -> RunRecord:
-    record = RunRecord(
+    record = owned(**more)
+    world.store.put(record.document())
+    return record
+
+
+def owned(**more: Any) -> RunRecord:
+    """What the run's own process says of it."""
+    return RunRecord(
         **{
             "id": "run1", "at": AT, "trace_id": "t", "name": "x", "namespace": "shop", "cluster": "fake",
             "fault": "scale-down", "outcome": Outcome.UNDO_UNCONFIRMED,
@@ -70,8 +85,6 @@ def kept(world: World, **more: Any) -> RunRecord:
             **more,
         }
     )  # fmt: skip
-    world.store.put(record.document())
-    return record
 
 
 def history(world: World) -> Document:
@@ -142,8 +155,8 @@ def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     assert "died before it had a verdict" in after["reason"]
 
 
-EXPERIMENT = dict(trial_of(yaml.safe_load(experiment("cart"))).document)
-ENGINE = {
+EXPERIMENT: dict[str, Any] = dict(trial_of(yaml.safe_load(experiment("cart"))).document)
+ENGINE: dict[str, Any] = {
     "apiVersion": "litmuschaos.io/v1alpha1",
     "kind": "ChaosEngine",
     "metadata": {"name": "cart", "namespace": "shop"},
@@ -175,6 +188,10 @@ def test_the_experiment_of_a_run_that_was_killed_can_be_done_again(world: World,
         json.dumps({"experiment": {**EXPERIMENT, "metadata": {"name": "cart", "labels": [1]}}}),
         json.dumps({"experiment": {**EXPERIMENT, "kind": "Secret"}}),
         json.dumps({"experiment": {**ENGINE, "metadata": "x"}}),
+        json.dumps({"experiment": {**EXPERIMENT, "metadata": {"name": ["x"]}}}),
+        json.dumps({"experiment": {**EXPERIMENT, "spec": {**EXPERIMENT["spec"], "steadyState": 7}}}),
+        json.dumps({"experiment": {**ENGINE, "spec": {"experiments": "pod-delete"}}}),
+        json.dumps({"experiment": {**ENGINE, "spec": {**ENGINE["spec"], "experiments": [7]}}}),
     ],
 )  # fmt: skip
 def test_a_run_whose_lease_has_no_document_that_is_read_says_so_and_spoils_no_history(
@@ -182,23 +199,195 @@ def test_a_run_whose_lease_has_no_document_that_is_read_says_so_and_spoils_no_hi
 ) -> None:
     ended(world, evidence=evidence)
     rescue(world)
-    assert open_weaknesses([history(world)]) == ()
+    run = history(world)
+    assert run["experiment"] == {}
     with pytest.raises(InvalidInput, match="died before its document was kept"):
-        reproduce(history(world), made.topology(), now=AT)
+        reproduce(run, made.topology(), now=AT)
+    assert explain(RunRecord.of(run).document()).what
+    assert open_weaknesses([run]) == ()
 
 
-class Unread(SqliteStore):
-    """Takes what is put, and answers no question."""
+ISSUE: dict[str, Any] = {
+    "id": "cart-pod-crash", "kind": "pod-crash", "namespace": "shop", "target": "deployment/cart",
+    "at": AT.isoformat(), "since": AT.isoformat(), "severity": "high", "confidence": 0.9, "symptoms": [],
+    "root": "", "model": "", "disagrees": False,
+}  # fmt: skip
 
-    def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
-        raise Unavailable("the store is away", service="store")
+
+@pytest.mark.parametrize("rungs", [7, [7], [{"action": 1, "targets": []}], [{"action": "scale"}]])
+def test_a_recovery_whose_plan_somebody_spoilt_is_kept_without_it(world: World, rungs: object) -> None:
+    ended(world, act="recovery", evidence=json.dumps({"issue": ISSUE, "rungs": rungs}))
+    rescue(world)
+    (recovery,) = world.store.find("recovery")
+    assert (recovery["plan"], recovery["undo"]["state"]) == ({}, "confirmed")
 
 
-def test_a_record_that_cannot_be_read_is_not_written_over(world: World, tmp_path: Path) -> None:
+# ---------------------------------------------------------------- what its Lease tells of the fault
+
+
+def killed(world: World, *steps: str, action: str = "scale-down", kind: str = "field") -> None:
+    """A run that told of these steps, 10 s one after another, and was killed."""
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    for name in steps:
+        ledger.tell(Step(world.clock.now(), run="run1", name=name, mark="done"))
+        world.clock.sleep(10)
+    ledger.write(*[Entry(kind, CART, ("spec", "replicas"), 3, 5)] * bool(kind), action=action)
+    ledger.renew(news=True)
+
+
+def fault_of(run: Document) -> tuple[float, float]:
+    """From when to when its fault was there, in seconds since the run's first step."""
+    record = RunRecord.of(run)
+    assert record.injected_at is not None
+    assert record.injected_until is not None
+    began = record.timeline[0].at
+    return (record.injected_at - began).total_seconds(), (record.injected_until - began).total_seconds()
+
+
+def test_a_run_that_was_killed_under_its_fault_knows_from_when_to_when_it_was_there(world: World) -> None:
+    killed(world, "undo written", "injected", "effect")
+    began = world.clock.monotonic()
+    rescue(world)
+    run, waited = history(world), world.clock.monotonic() - began
+    assert [each["name"] for each in run["timeline"]] == [
+        "undo written", "injected", "effect", "rescue", "undo",
+    ]  # fmt: skip
+    assert fault_of(run) == (10, 30 + waited)
+    assert f"The fault was there for {20 + waited:.0f} s." in explain(run).what
+    (label,) = from_runs([RunRecord.of(run)])
+    assert (label.meaning, label.target) == ("chaos", "deployment/cart")
+    assert (label.end - label.start).total_seconds() == 20 + waited
+
+
+def test_a_run_that_was_killed_before_it_told_of_the_injection_may_have_done_it(world: World) -> None:
+    killed(world, "steady before", "undo written")
+    rescue(world)
+    run = history(world)
+    assert fault_of(run)[0] == 10
+    (words,) = [each for each in explain(run).what if "fault" in each]
+    assert words.startswith("The fault may have been there, for 4")
+    assert words.endswith("at most (perhaps: its process died before it told of an injection).")
+    assert len(from_runs([RunRecord.of(run)])) == 1
+
+
+def test_a_run_that_was_killed_before_it_did_anything_injected_nothing(world: World) -> None:
+    killed(world, "steady before", action="")
+    rescue(world)
+    assert "Nothing was injected." in explain(history(world)).what
+    assert from_runs([RunRecord.of(history(world))]) == ()
+
+
+def test_a_fault_that_owes_no_undo_was_over_with_its_process(world: World) -> None:
+    killed(world, "injected", kind="")
+    world.clock.sleep(3600)
+    rescue(world)
+    assert fault_of(history(world)) == (0, 10)
+
+
+def test_a_fault_that_could_not_be_taken_back_is_not_over(world: World) -> None:
+    killed(world, "injected", kind="sorcery")
+    rescue(world)
+    assert history(world)["injected_until"] is None
+
+
+@pytest.mark.parametrize(
+    "step", [["2026-01-01", "x", "done", "", "run1"], [AT.isoformat(), "x", "odd", "", "run1"],
+             [AT.isoformat(), ["x"], "done", "", "run1"], [AT.isoformat()], 7],
+)  # fmt: skip
+def test_steps_that_somebody_spoilt_are_not_told(world: World, step: object) -> None:
+    killed(world, "injected")
+    (account,) = accounts(world.cluster)
+    text = json.dumps({"number": 1, "steps": [step]})
+    world.cluster.patch(account.ref, {"metadata": {"annotations": {TOLD: text}}})
+    rescue(world)
+    assert [each.name for each in RunRecord.of(history(world)).timeline] == ["rescue", "undo"]
+
+
+# ---------------------------------------------------------------- while the store is away
+
+
+class Away:
+    """A shared store that can be away: what is kept meanwhile waits in the spool of whoever keeps it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.gone, self.now = folder, True, 0.0
+        self.opened: list[SpoolingStore] = []
+
+    def seen_from(self, machine: str) -> SpoolingStore:
+        spool = self.folder / f"{machine}.db"
+        store = SpoolingStore("x", self._main, lambda: SqliteStore(spool), monotonic=lambda: self.now)
+        self.opened.append(store)
+        return store
+
+    def _main(self) -> SqliteStore:
+        if self.gone:
+            raise Unavailable("the store is away", service="store")
+        return SqliteStore(self.folder / "store.db")
+
+    def back(self) -> None:
+        """It answers again, and everybody asks it."""
+        self.gone, self.now = False, RETRY
+        for each in self.opened:
+            each.find("run")
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[Away]:
+    found = Away(tmp_path)
+    yield found
+    for each in found.opened:
+        each.close()
+
+
+@pytest.mark.parametrize("act", ["chaos", "recovery"])
+def test_an_act_that_was_killed_and_rescued_while_the_store_was_away_is_in_the_history_once_it_is_back(
+    world: World, away: Away, act: Act
+) -> None:
+    ended(world, act=act)
+    heard: list[Event] = []
+    rescue(replace(world, store=away.seen_from("laptop")), listen=heard.append)
+    (words,) = [each.message for each in heard if isinstance(each, Warned)]
+    assert words.startswith("not in the history: the store is away; the r")
+    assert "waits here and is delivered" in words
+    away.back()
+    (after,) = world.store.find()
+    assert (after["id"], after["outcome"], after["undo"]["state"]) == ("run1", "errored", "confirmed")
+
+
+@pytest.mark.parametrize("first", ["own", "rescue"])
+@pytest.mark.parametrize("rescuer", ["laptop", "controller"])
+def test_an_own_record_and_a_rescues_that_both_waited_are_one_whichever_comes_first(
+    world: World, away: Away, rescuer: str, first: str
+) -> None:
+    own = owned().document()
+    ended(world, Outcome.UNDO_UNCONFIRMED, own["reason"])
+    where = {"own": away.seen_from("laptop"), "rescue": away.seen_from(rescuer)}
+    if first == "rescue":
+        rescue(replace(world, store=where["rescue"]))
+    with pytest.raises(Unavailable):
+        where["own"].put(own)
+    if first == "own":
+        rescue(replace(world, store=where["rescue"]))
+    else:
+        away.opened.reverse()
+    for _ in range(2):  # who is told twice says the same
+        away.back()
+    after = history(world)
+    assert after["reason"] == f"{own['reason']}; a rescue undid it since"
+    assert (after["outcome"], after["undo"]["state"], after["score"]) == ("errored", "confirmed", 50.0)
+    assert [each["name"] for each in after["timeline"]] == ["injected", "rescue", "undo"]
+    assert not after["rescued"]
+
+
+def test_a_record_that_the_store_has_and_nobody_can_read_now_is_amended_later(
+    world: World, away: Away
+) -> None:
     before = kept(world).document()
     ended(world)
-    heard: list[Event] = []
-    with closing(Unread(tmp_path / "store.db")) as unread:
-        rescue(replace(world, store=unread), listen=heard.append)
-    assert "not in the history: the store is away" in [e.message for e in heard if isinstance(e, Warned)]
+    rescue(replace(world, store=away.seen_from("laptop")))
     assert history(world) == before
+    away.back()
+    assert history(world)["reason"] == f"{before['reason']}; a rescue undid it since"
+    assert history(world)["score"] == 50.0

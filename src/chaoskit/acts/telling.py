@@ -6,9 +6,9 @@ import json
 import threading
 from collections import deque
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from chaoskit.events import Event, Step, Warned
+from chaoskit.events import Event, Mark, Step, Warned
 from chaoskit.redaction import scrubbed
 
 KEPT = 40
@@ -64,10 +64,15 @@ def told(text: str) -> tuple[int, tuple[Step, ...]]:
     """How many steps there have been, and the last of them; nothing where somebody spoilt the text."""
     try:
         whole: dict[str, Any] = json.loads(text) if text else {"number": 0, "steps": []}
-        steps = tuple(
-            Step(datetime.fromisoformat(at), run=run, name=name, mark=mark, detail=detail)
-            for at, name, mark, detail, run in whole["steps"]
-        )
-        return int(whole["number"]), steps
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return int(whole["number"]), tuple(_step(*each) for each in whole["steps"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0, ()
+
+
+def _step(at: Any, name: Any, mark: Any, detail: Any, run: Any) -> Step:
+    """The step that was written so; raises ValueError or TypeError for anything else."""
+    when = datetime.fromisoformat(at)
+    words = all(isinstance(each, str) for each in (name, detail, run))
+    if when.tzinfo is None or mark not in get_args(Mark) or not words:
+        raise ValueError(f"no step of an act: {name!r}")
+    return Step(when, run=run, name=name, mark=mark, detail=detail)

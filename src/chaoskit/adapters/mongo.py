@@ -12,8 +12,15 @@ from urllib.parse import urlsplit
 
 import pymongo
 from bson.errors import BSONError
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
+from chaoskit.amending import joined, tells_of_an_act
 from chaoskit.errors import InvalidInput, NotTaken, Unavailable, UnknownName
 from chaoskit.ports.store import Ages, Document
 
@@ -23,6 +30,9 @@ _DISK_FULL = 14031
 _TOO_LARGE = {10334, 17280, 17419}
 _TIME = (("sort", -1), ("id", -1))
 """Newest first, and in one order where two are of one moment; every index by time ends with it."""
+
+SOON = 3.0
+"""Seconds in which a write is answered: whoever writes has something else to do."""
 
 _WORDS = 200
 """So much of what the driver says of a document is told: it may hold the document itself."""
@@ -73,10 +83,13 @@ class MongoStore:
                 raise
 
     def put(self, document: Document) -> None:
-        """The document is kept; one of the same kind and id is replaced."""
+        """The document is kept, as the port says; a server that is silent for `SOON` seconds is told of."""
         key, kept = self._kept(document)
         self._index()
-        with self._translated(), self._taken(f"{key['kind']} {key['id']}"):
+        with self._translated(), self._taken(f"{key['kind']} {key['id']}"), pymongo.timeout(SOON):
+            if tells_of_an_act(document):
+                there = self._documents.find_one(key)
+                kept = self._kept(joined(None if there is None else _given(there), document))[1]
             self._documents.replace_one(key, kept, upsert=True)
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
@@ -108,7 +121,7 @@ class MongoStore:
     def append(self, kind: str, id: str, field: str, entries: Iterable[Any]) -> None:  # noqa: A002
         """The list in `field` of a kept document has these at its end."""
         key = {"kind": kind, "id": self._one(kind, id)["id"]}
-        with self._translated(), self._taken(f"{kind} {key['id']}"):
+        with self._translated(), self._taken(f"{kind} {key['id']}"), pymongo.timeout(SOON):
             self._documents.update_one(key, {"$push": {field: {"$each": list(entries)}}})
 
     def dump(self) -> Iterator[Document]:
@@ -135,6 +148,8 @@ class MongoStore:
         if self._indexed:
             return
         with self._translated():
+            with pymongo.timeout(SOON):  # whether it answers: an index of a long history may take its time
+                self._client.admin.command("ping")
             self._documents.create_indexes(
                 [
                     pymongo.IndexModel([("kind", 1), ("id", 1)], name="by_id", unique=True),
@@ -212,9 +227,11 @@ class MongoStore:
             )
         elif isinstance(error, ServerSelectionTimeoutError):
             says, hint = _silence(str(error))
+        elif error.timeout or isinstance(error, AutoReconnect):  # its own watch found it silent, or gone
+            says, hint = "does not answer", _REACHED
         else:
             says, hint = f"failed: {type(error).__name__}", "see the server's log"
-        detail = str(error).partition(", Timeout:")[0]
+        detail = str(error).partition(", Timeout:")[0].partition(" (configured timeouts")[0]
         return Unavailable(
             f"the store {self.name} {says}: {detail}", service="store", address=self.name, hint=hint
         )
@@ -223,8 +240,10 @@ class MongoStore:
 def _silence(error: str) -> tuple[str, str]:
     """What it means that no server could be selected, and what to do about it, by what the driver says."""
     found = ((says, hint) for sign, says, hint in _SILENCES if sign in error)
-    return next(found, ("does not answer", "is it running, and may it be reached from here?"))
+    return next(found, ("does not answer", _REACHED))
 
+
+_REACHED = "is it running, and may it be reached from here?"
 
 _SILENCES = (
     (

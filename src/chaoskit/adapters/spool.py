@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from math import inf
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ class Spool(Protocol):
     """Where documents wait."""
 
     def put(self, document: Document) -> None:
-        """The document waits."""
+        """The document waits, as one with what waits of the same act already (see `Store.put`)."""
         ...
 
     def dump(self) -> Iterator[Document]:
@@ -29,7 +29,7 @@ class Spool(Protocol):
         ...
 
     def forget(self, documents: Iterable[Document]) -> None:
-        """These wait no longer."""
+        """These wait no longer; what was put in the place of one since does."""
         ...
 
     def close(self) -> None:
@@ -63,7 +63,8 @@ class _Rest:
 class SpoolingStore:
     """A `Store` that is opened when it is first used, and whose writes are never lost.
 
-    `open_main` connects. What cannot be put waits in the spool (`put` says so by raising `Unavailable`), and
+    `open_main` connects. What is put lies in the spool before the main store is asked, so that a kill -9
+    loses nothing either. What that cannot take now waits there (`put` says so by raising `Unavailable`), and
     is delivered, once by kind and id, as soon as the main store answers: to this object, which tries again
     every half minute, or to the next. What the main store does not take (`NotTaken`) stays in the spool, and
     holds up nothing that came after it. Reads need the main store; one that fails is the last for half a
@@ -82,9 +83,10 @@ class SpoolingStore:
         self._open_main = open_main
         self._open_spool = open_spool
         self._main: Store | None = None
+        self._spool: Spool | None = None
         self._reads, self._writes = _Rest(monotonic), _Rest(monotonic)
         self._waits = True
-        self._lock = threading.RLock()
+        self._lock, self._opening = threading.RLock(), threading.Lock()
 
     def put(self, document: Document) -> None:
         """The document is kept.
@@ -93,15 +95,19 @@ class SpoolingStore:
             Unavailable: it is not yet: it waits in the spool, which the message names.
             NotTaken: it never will be: it stays in the spool.
         """
+        unkept = self._laid_by(document)
         try:
             with self._asked(self._writes) as main:
                 main.put(document)
         except NotTaken as error:
-            self._spool(document)
-            raise NotTaken(f"{error.message}; it stays here, in the spool", hint=error.hint) from error
+            stays = f"it cannot stay here: {unkept}" if unkept else "it stays here, in the spool"
+            raise NotTaken(f"{error.message}; {stays}", hint=error.hint) from error
         except Unavailable as error:
             self._waits = True
-            raise self._spooled(document, error) from error
+            raise _waiting(document, error, unkept) from error
+        if not unkept:
+            with suppress(Unavailable):  # then it is delivered once more, which changes nothing
+                self._spooling().forget([document])
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
         """As the main store does."""
@@ -142,9 +148,10 @@ class SpoolingStore:
             return main.load(documents)
 
     def close(self) -> None:
-        """The main store is closed, if it was opened."""
-        if self._main is not None:
-            self._main.close()
+        """The main store and the spool are closed, if they were opened."""
+        for each in (self._main, self._spool):
+            if each is not None:
+                each.close()
 
     @contextmanager
     def _asked(self, rest: _Rest) -> Iterator[Store]:
@@ -172,34 +179,43 @@ class SpoolingStore:
 
     def _deliver(self, main: Store) -> None:
         try:
-            spool = self._open_spool()
+            spool = self._spooling()
+            waiting = list(spool.dump())
         except Unavailable:
             return  # where nothing can be written, nothing waits: no reason to fail a store that answers
         try:
-            for each in list(spool.dump()):
+            for each in waiting:
                 if _takes(main, each):
                     spool.forget([each])
             self._waits = False
         except Unavailable as error:
             self._writes.begin(error)  # who reads needs none of it
-        finally:
-            spool.close()
 
-    def _spool(self, document: Document) -> None:
-        spool = self._open_spool()
+    def _laid_by(self, document: Document) -> str:
+        """Why the document does not lie in the spool; "" when it does."""
         try:
-            spool.put(document)
-        finally:
-            spool.close()
+            self._spooling().put(document)
+        except Unavailable as error:
+            return error.message
+        return ""
 
-    def _spooled(self, document: Document, error: Unavailable) -> Unavailable:
-        self._spool(document)
-        return Unavailable(
-            f"{error.message}; the {document['kind']} waits here and is delivered when it answers",
-            service=error.service,
-            address=error.address,
-            hint=error.hint,
-        )
+    def _spooling(self) -> Spool:
+        """The spool, open: not under the lock, which whoever opens the main store may hold for seconds."""
+        with self._opening:
+            if self._spool is None:
+                self._spool = self._open_spool()
+            return self._spool
+
+
+def _waiting(document: Document, error: Unavailable, unkept: str) -> Unavailable:
+    """What is said of a document that is not delivered yet; `unkept` says why it does not even wait."""
+    waits = f"the {document['kind']} waits here and is delivered when it answers"
+    return Unavailable(
+        f"{error.message}; {f'it cannot wait here either: {unkept}' if unkept else waits}",
+        service=error.service,
+        address=error.address,
+        hint=error.hint,
+    )
 
 
 def _takes(main: Store, document: Document) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from chaoskit.amending import joined, tells_of_an_act
 from chaoskit.errors import InvalidInput, Unavailable, UnknownName
 from chaoskit.ports.store import Ages, Document
 
@@ -57,9 +58,12 @@ class SqliteStore:
         return f"sqlite://{self._path}"
 
     def put(self, document: Document) -> None:
-        """The document is kept; one of the same kind and id is replaced."""
+        """The document is kept, as the port says."""
+        row = _row(document)
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", _row(document))
+            if tells_of_an_act(document):
+                row = _row(joined(_there(db, *row[:2]), document))
+            db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", row)
             self._prune(db)
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
@@ -125,10 +129,10 @@ class SqliteStore:
         return len(rows)
 
     def forget(self, documents: Iterable[Document]) -> None:
-        """These documents are not kept any more."""
-        keys = [(document["kind"], document["id"]) for document in documents]
+        """These documents are not kept any more; what was put in the place of one since is."""
+        rows = [(each["kind"], each["id"], json.dumps(each)) for each in documents]
         with self._transaction() as db:
-            db.executemany("DELETE FROM documents WHERE kind = ? AND id = ?", keys)
+            db.executemany("DELETE FROM documents WHERE kind = ? AND id = ? AND body = ?", rows)
 
     def close(self) -> None:
         """The file is closed."""
@@ -179,6 +183,13 @@ def _row(document: Document) -> tuple[str, str, str, str]:
     except KeyError as missing:
         raise InvalidInput(f"a document without {missing} cannot be kept") from missing
     return (*key, json.dumps(document))
+
+
+def _there(db: sqlite3.Connection, kind: str, id_: str) -> Document | None:
+    """What is kept in that very place."""
+    query = "SELECT body FROM documents WHERE kind = ? AND id = ?"
+    found = db.execute(query, (kind, id_)).fetchone()
+    return None if found is None else json.loads(found[0])
 
 
 def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from chaoskit import kube
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Rescued
+from chaoskit.acts.telling import told
+from chaoskit.amending import UNDONE
 from chaoskit.errors import ChaoskitError
-from chaoskit.events import Event, Listener, Step, Warned, ignore
+from chaoskit.events import Event, Listener, Step, ignore
 from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
-from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
 from chaoskit.recovery import plain
@@ -58,51 +60,27 @@ class _Heard:
 
 
 def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
-    """What its own process put into the history stays: only how it ended is new."""
-    found = _record(world, rescued, heard.events).document()
-    try:
-        known = world.store.latest(found["kind"], {"id": found["id"]})
-    except ChaoskitError as error:
-        heard.listen(Warned(world.clock.now(), f"not in the history: {error.message}"))
-        return rescued
-    world.keep(found if known is None else _amended(known, found), heard.listen)
+    """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
+    world.keep(_record(world, rescued, heard.events).document(), heard.listen)
     return rescued
-
-
-def _amended(known: Document, found: Document) -> Document:
-    """The record of an act that its own process could not undo, by what a rescue came to."""
-    undo = found["undo"]
-    if undo["state"] == "none needed":
-        return known
-    timeline = [*known.get("timeline", ()), *found["timeline"]]
-    if undo["left"]:
-        return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline}
-    lost = known["outcome"] == Outcome.UNDO_UNCONFIRMED.value
-    outcome = found["outcome"] if lost else known["outcome"]
-    reason = f"{known['reason']}; a rescue undid it since"
-    hints = known.get("evidence", {})
-    evidence = {name: each for name, each in hints.items() if (name, each) != ("hint", "chaoskit rescue")}
-    ended = {"undo": undo, "outcome": outcome, "reason": reason, "timeline": timeline}
-    return {**known, **ended, **({"evidence": evidence} if hints else {})}
 
 
 def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:
     account, now = rescued.account, world.clock.now()
-    told = tuple(
-        Moment(each.at, each.name, each.mark, each.detail)
-        for each in heard
-        if isinstance(each, Step) and each.run == account.id
+    steps = (*told(account.told)[1], *(each for each in heard if isinstance(each, Step)))
+    timeline = tuple(
+        Moment(each.at, each.name, each.mark, each.detail) for each in steps if each.run == account.id
     )
     reason = _reason(rescued)
     if account.act == "chaos":
-        return _run(world, rescued, reason, told)
+        return _run(world, rescued, reason, timeline)
     plan = _evidence(account)
     return RecoveryRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, issue=account.what,
         target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
-        outcome=rescued.outcome, reason=reason, ended_at=now, timeline=told, undo=rescued.undo,
+        outcome=rescued.outcome, reason=reason, ended_at=now, timeline=timeline, undo=rescued.undo,
         symptoms=tuple(plan["issue"]["symptoms"]) if plan else (), plan=plan,
-        steps=tuple(_steps(rescued, plan, now)),
+        steps=tuple(_steps(rescued, plan, now)), rescued=True,
     )  # fmt: skip
 
 
@@ -111,9 +89,12 @@ def _evidence(account: Account) -> Document:
     try:
         found = json.loads(account.evidence or "{}")
         plain.issue_of(found["issue"])
+        rungs = found.get("rungs") or []
+        for rung in rungs:
+            rung["action"] + ", ".join(rung["targets"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
-    return {**found, "rungs": found.get("rungs") or []}
+    return {**found, "rungs": rungs}
 
 
 def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[str, Any]]:
@@ -131,20 +112,42 @@ def _reason(rescued: Rescued) -> str:
     account, left = rescued.account, rescued.undo.left
     if account.outcome:
         told = account.reason or account.outcome.replace("-", " ")
-        return told if left else f"{told}; a rescue undid it since"
+        return told if left else f"{told}; {UNDONE}"
     if left:
         return f"its process ({account.holder}) died, and the undo is not confirmed"
     return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
 
 
-def _run(world: World, rescued: Rescued, reason: str, told: tuple[Moment, ...]) -> RunRecord:
+def _run(world: World, rescued: Rescued, reason: str, timeline: tuple[Moment, ...]) -> RunRecord:
     account, now = rescued.account, world.clock.now()
+    injected = _injected(account, timeline)
     return RunRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
         outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
-        targets=_targets(account), timeline=told, undo=rescued.undo,
+        targets=_targets(account), timeline=timeline, undo=rescued.undo, rescued=True,
+        injected_at=None if injected is None else injected.at,
+        injected_until=None if injected is None or rescued.undo.left else _over(account, injected, now),
+        evidence={"injection": injected.detail} if injected is not None and injected.mark == "note" else {},
     )  # fmt: skip
+
+
+def _injected(account: Account, timeline: Sequence[Moment]) -> Moment | None:
+    """When its process injected the fault, or, as a note, from when on it may have; None: it had not."""
+    first = {each.name: each for each in reversed(timeline)}
+    if "injected" in first or not account.actions:
+        return first.get("injected")
+    since = first["undo written"].at if "undo written" in first else account.began
+    return None if since is None else Moment(since, "injected", "note", UNSEEN)
+
+
+UNSEEN = "perhaps: its process died before it told of an injection"
+
+
+def _over(account: Account, injected: Moment, now: datetime) -> datetime:
+    """When the fault was over: with the undo; where none is owed, with its process (renewing each third)."""
+    renewed = None if account.entries else kube.time_of(account.renewed)
+    return now if renewed is None else max(renewed + timedelta(seconds=account.duration / 3), injected.at)
 
 
 def _experiment(account: Account) -> Document:

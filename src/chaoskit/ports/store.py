@@ -26,7 +26,10 @@ class Store(Protocol):
         ...
 
     def put(self, document: Document) -> None:
-        """The document is kept; one of the same kind and id is replaced."""
+        """The document is kept; one of the same kind and id is replaced.
+
+        Where a rescue tells of an act, it and what the act's own process kept are one (`amending.joined`).
+        """
         ...
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word

@@ -50,7 +50,10 @@ def _run(run: Document) -> Iterator[str]:
     if hypothesis_of(run):
         yield f"It was to show: {hypothesis_of(run)}"
     seconds = injected_for(run)
-    if seconds is not None:
+    unsure = (run.get("evidence") or {}).get("injection")
+    if seconds is not None and unsure:
+        yield f"The fault may have been there, for {span(seconds)} at most ({unsure})."
+    elif seconds is not None:
         yield f"The fault was there for {span(seconds)}."
     elif disturbed(run):
         yield "No injection was announced, but targets changed while it ran."

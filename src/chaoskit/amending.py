@@ -1,0 +1,57 @@
+"""What two processes keep of one act, its own and the rescue that finished it, in whatever order it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chaoskit.outcome import Outcome
+from chaoskit.ports.store import Document
+
+
+def tells_of_an_act(document: Document) -> bool:
+    """Whether a rescue may have something to add to it, or it to what a rescue kept."""
+    return "rescued" in document
+
+
+def joined(known: Document | None, new: Document) -> Document:
+    """What is kept once `new` was put where `known` is: of an own record and a rescue's, both are one.
+
+    It says the same if either is put once more; anything else takes the place of what was there.
+    """
+    if known is None:
+        return new
+    if new.get("rescued"):
+        return amended(known, new)
+    return amended(new, known) if known.get("rescued") else new
+
+
+def amended(known: Document, found: Document) -> Document:
+    """The record of an act that its own process could not undo, by what a rescue came to."""
+    undo = found["undo"]
+    if undo["state"] == "none needed":
+        return known
+    before = list(known.get("timeline", ()))
+    timeline = [*before, *(each for each in found["timeline"] if not _among(each, before))]
+    if undo["left"]:
+        return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline}
+    lost = known["outcome"] == Outcome.UNDO_UNCONFIRMED.value
+    outcome = found["outcome"] if lost else known["outcome"]
+    hints = known.get("evidence", {})
+    evidence = {name: each for name, each in hints.items() if (name, each) != ("hint", "chaoskit rescue")}
+    ended = {"undo": undo, "outcome": outcome, "reason": _undone(known["reason"]), "timeline": timeline}
+    until = known.get("injected_until") or found.get("injected_until")
+    over = {"injected_until": until} if known.get("injected_at") else {}
+    return {**known, **ended, **over, **({"evidence": evidence} if hints else {})}
+
+
+def _among(moment: Document, before: Iterable[Document]) -> bool:
+    """Whether it was told there already, in more words perhaps: a Lease has the beginning of long ones."""
+    keys = ("at", "name", "mark")
+    return any(all(each.get(key) == moment.get(key) for key in keys) for each in before)
+
+
+UNDONE = "a rescue undid it since"
+
+
+def _undone(reason: str) -> str:
+    return reason if reason.endswith(UNDONE) else f"{reason}; {UNDONE}"
