@@ -23,7 +23,7 @@ from chaoskit.events import Ended, Event, Step
 from chaoskit.flows.hands import WORKERS
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
+from chaoskit.ports.cluster import Change, Kind, Listing, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.recovery.told import LABEL
 from chaoskit.runtime import connected
@@ -70,16 +70,22 @@ def test_a_recovery_that_begins_at_once_is_decided_on_once_and_what_is_wrong_see
 
 
 class Crossed(Town):
-    """A look that has seen what fails waits for the end of the recovery, which waits for the look."""
+    """A look that has seen what fails waits for the end of the recovery, which waits for the look.
+
+    A change when the recovery begins brings the look soon: when the next one is due without, the recovery's
+    Lease and its step have hardly a second left of a clock that runs as fast as the loop.
+    """
 
     def __init__(self, *objects: Object) -> None:
         self.begun, self.seen, self.over = threading.Event(), threading.Event(), threading.Event()
         super().__init__(*objects)
 
     def create(self, body: Object, **options: Any) -> Object:
+        made = super().create(body, **options)
         if body["metadata"].get("labels", {}).get(kube.RUN_LABEL):
             self.begun.set()
-        return super().create(body, **options)
+            self.say(kube.POD, Change("MODIFIED", self.list(kube.POD).items[0]))
+        return made
 
     def get(self, ref: ObjectRef) -> Object:
         if threading.current_thread().name == "look" and self.begun.is_set():
