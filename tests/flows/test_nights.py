@@ -17,6 +17,7 @@ from tests.recovery import made
 
 from chaoskit import kube
 from chaoskit.acts import approvals, breaker, halt
+from chaoskit.acts.accounts import STATE_LABEL
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
 from chaoskit.events import Ended, Event, Step
@@ -67,6 +68,20 @@ def test_a_recovery_that_begins_at_once_is_decided_on_once_and_what_is_wrong_see
     kept.run(["recover"], until=lambda event: isinstance(event, Ended))
     assert isinstance(kept.cluster, Asked)
     assert kept.cluster.before == 2
+
+
+def test_the_history_has_a_recovery_before_the_cluster_says_that_it_is_over(tmp_path: Path) -> None:
+    known: list[list[str]] = []
+
+    class Closing(Town):
+        def store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
+            if kube.labels_of(body).get(STATE_LABEL) == "done":
+                known.append([each["outcome"] for each in kept.records])
+            return super().store(verb, ref, body)
+
+    kept = Kept(Closing(*crashing("cart")), tmp_path, clock=FairClock(made.NOW))
+    kept.run(["recover"], until=lambda event: isinstance(event, Ended))
+    assert known == [["recovered"]]
 
 
 class Crossed(Town):
