@@ -85,6 +85,14 @@ def test_after_a_kill_at_any_step_a_rescue_leaves_nothing(world: World) -> None:
     side_by_side(die, ("undo written", "injected", "litmus", "undo"))
 
 
+def test_who_dies_once_the_cluster_says_that_a_run_has_ended_has_handed_its_record_on(world: World) -> None:
+    trial, records = furnished(world, "killed-at-verdict"), list[RunRecord]()
+    with pytest.raises(Killed):
+        world.run(trial, listen=Until("verdict", killed), preflight=False, ending=records.append)
+    assert [each.state for each in accounts(world.cluster, "killed-at-verdict")] in ([], ["done"])
+    assert [(each.outcome, each.undo.state) for each in records] == [(Outcome.PASSED, "confirmed")]
+
+
 class Dying:
     """The cluster of a process that dies right before it makes an engine, or right after."""
 

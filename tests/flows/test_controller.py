@@ -266,6 +266,26 @@ def test_a_run_that_waited_too_long_is_not_done_any_more(kept: Kept, late: float
     assert ("it waited too long" in ended.reason) is (late > 0)
 
 
+def test_a_run_that_waits_too_long_is_over_then_and_not_when_a_hand_is_free(kept: Kept) -> None:
+    handed(kept, "old")
+    kept.clock.turn(handover.WAITS.total_seconds() - 20)
+    release, seen = slowed(kept), list[bool]()
+    for number in range(MOST["run"]):  # accepted before, these have the hands
+        handover.accept(kept.cluster, handed(kept, f"run{number}"), "another:1:gone")
+
+    def until(event: Event) -> bool:
+        if isinstance(event, Warned) and "waited too long" in event.message:
+            seen.append(release.is_set())
+            release.set()
+        return len(kept.told("is no run")) == MOST["run"]
+
+    kept.until = until
+    kept.run(["recover", "runs"])
+    assert seen == [False]
+    (old,) = [each for each in accounts(kept.cluster) if each.id == "old"]
+    assert (old.state, old.outcome) == ("done", "cannot-start")
+
+
 class Asked:
     """A Prometheus that never answers, and how often it was asked."""
 
@@ -288,6 +308,48 @@ def test_a_namespace_in_which_nothing_is_left_is_not_predicted_for(tmp_path: Pat
     assert asked.times
     gone = [each.scope for each in kept.heard if isinstance(each, Unwatched)]
     assert set(gone) == {"shop"}  # so that its last alarm leaves the metrics as well
+    kept.store.close()
+
+
+def _loses_the_lead(kept: Kept) -> None:
+    """Another one has written its name into the Lease, and is not heard of again."""
+    kept.cluster.patch(LEADER, {"spec": {"holderIdentity": "another:1:new"}})
+
+
+def test_who_leads_no_more_shows_nothing_of_what_it_foresaw(tmp_path: Path) -> None:
+    kept = Kept(Told(deployment()), tmp_path, Asked())
+    kept.clock.call_at(100, lambda: _loses_the_lead(kept))
+    kept.run(["predict"], until=lambda event: isinstance(event, Unwatched))
+    assert 100 < kept.clock.monotonic() < 115
+    kept.store.close()
+
+
+class Slow(Asked):
+    """It answers when whoever asks leads no more, and that was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        assert self.told.wait(60)
+        return super().__getattr__(name)
+
+
+def test_what_is_foreseen_after_the_lead_was_lost_is_not_shown_either(tmp_path: Path) -> None:
+    slow = Slow()
+    kept = Kept(Told(deployment()), tmp_path, slow)
+    gone: list[bool] = []
+
+    def until(event: Event) -> bool:
+        if isinstance(event, Unwatched):
+            gone.append(slow.told.is_set())
+            slow.told.set()
+        return gone == [False, True]
+
+    kept.clock.call_at(5, lambda: _loses_the_lead(kept))
+    kept.run(["predict"], at_most=60, until=until)
+    assert gone == [False, True]
     kept.store.close()
 
 

@@ -43,6 +43,12 @@ QUIET = Drilled("healthy", "", 1, "none")
 # ---------------------------------------------------------------- the score
 
 
+def test_a_series_about_no_pods_is_not_asked_how_fast_they_recovered() -> None:
+    healed = replace(CRASH, recovery=None, outcome="healed")
+    for drills in ([LEAK, STORM], [healed]):
+        assert report(drills).misses(MATRIX_GATES) == ()
+
+
 def test_a_perfect_series_reaches_every_gate() -> None:
     found = report([CRASH, LEAK, STORM, QUIET])
     assert (found.macro_f1, found.recovered, found.recoverable) == (1.0, 2, 2)
@@ -86,7 +92,16 @@ def test_what_is_found_in_a_healthy_hour_is_a_class_of_its_own_that_is_wrong() -
             "crash-loop on deployment/cart took for ever, wanted 30 s",
         ),
         ([CRASH], Gates(max_median=7), "pods recovered in 8.0 s (median), wanted at most 7"),
-        ([LEAK], Gates(max_median=7), "pods recovered in None s (median), wanted at most 7"),
+        (
+            [replace(CRASH, recovery=10.1)],
+            MATRIX_GATES,
+            "pods recovered in 10.1 s (median), wanted at most 10",
+        ),
+        (
+            [replace(CRASH, recovered=False)],
+            Gates(max_median=7),
+            "no pods recovered, wanted a median of at most 7 s",
+        ),
         (
             [replace(LEAK, recovered=False)],
             Gates(min_recovered=1),

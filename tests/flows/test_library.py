@@ -67,7 +67,15 @@ def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage
 
     proposals = engine.generate("shop", predictions, top=1)
     heard: list[events.Event] = []
-    record = engine.run(proposals[0], listen=heard.append)
+    known: list[str] = []
+
+    def listen(event: events.Event) -> None:
+        heard.append(event)
+        if isinstance(event, events.Step) and event.name == "verdict":
+            known.extend(each["outcome"] for each in stage.world.store.find("run"))
+
+    record = engine.run(proposals[0], listen=listen)
+    assert known == [record.outcome.value]  # the cluster says already that it has ended
     told = "\n".join(f"{each.at} {each.name} {each.mark} {each.detail}" for each in record.timeline)
     assert record.outcome in {chaoskit.Outcome.PASSED, chaoskit.Outcome.WEAKNESS_FOUND}, told
     assert record.undo.state == "confirmed"

@@ -30,6 +30,7 @@ from tests.recovery import made
 
 from chaoskit import kube
 from chaoskit.acts import approvals, breaker, halt
+from chaoskit.acts.accounts import STATE_LABEL
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Ended, Event, Step
@@ -37,7 +38,7 @@ from chaoskit.flows.hands import WORKERS
 from chaoskit.governor import Limits
 from chaoskit.governor.rules import FREEZE_RECOVERY
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
+from chaoskit.ports.cluster import Change, Kind, Listing, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.recovery.told import LABEL
 from chaoskit.runtime import connected
@@ -83,17 +84,37 @@ def test_a_recovery_that_begins_at_once_is_decided_on_once_and_what_is_wrong_see
     assert kept.cluster.before == 2
 
 
+def test_the_history_has_a_recovery_before_the_cluster_says_that_it_is_over(tmp_path: Path) -> None:
+    known: list[list[str]] = []
+
+    class Closing(Town):
+        def store(self, verb: str, ref: ObjectRef, body: Object) -> Object:
+            if kube.labels_of(body).get(STATE_LABEL) == "done":
+                known.append([each["outcome"] for each in kept.records])
+            return super().store(verb, ref, body)
+
+    kept = Kept(Closing(*crashing("cart")), tmp_path, clock=FairClock(made.NOW))
+    kept.run(["recover"], until=lambda event: isinstance(event, Ended))
+    assert known == [["recovered"]]
+
+
 class Crossed(Town):
-    """A look that has seen what fails waits for the end of the recovery, which waits for the look."""
+    """A look that has seen what fails waits for the end of the recovery, which waits for the look.
+
+    A change when the recovery begins brings the look soon: when the next one is due without, the recovery's
+    Lease and its step have hardly a second left of a clock that runs as fast as the loop.
+    """
 
     def __init__(self, *objects: Object) -> None:
         self.begun, self.seen, self.over = threading.Event(), threading.Event(), threading.Event()
         super().__init__(*objects)
 
     def create(self, body: Object, **options: Any) -> Object:
+        made = super().create(body, **options)
         if body["metadata"].get("labels", {}).get(kube.RUN_LABEL):
             self.begun.set()
-        return super().create(body, **options)
+            self.say(kube.POD, Change("MODIFIED", self.list(kube.POD).items[0]))
+        return made
 
     def get(self, ref: ObjectRef) -> Object:
         if threading.current_thread().name == "look" and self.begun.is_set():

@@ -121,6 +121,52 @@ def test_pods_that_serve_nobody_wait_for_nothing(three: Watched) -> None:
     assert three.clock.monotonic() == 0
 
 
+def _crashed(name: str, *, runs: bool) -> Object:
+    """A pod that has crashed again and again: it runs for a moment, or waits for the next time."""
+    state = {"running": {"startedAt": made.ago(1)}} if runs else {"waiting": {"reason": "CrashLoopBackOff"}}
+    last = made.ended(139, seconds_ago=12)
+    return made.pod(name, ready=runs, restarts=2, state=state, last=last)
+
+
+def test_pods_between_two_crashes_wait_for_no_successor_beyond_the_next_crash(three: Watched) -> None:
+    three.puts(_crashed("a", runs=True))
+    rung = _rung(three, "restart-pod", "a")
+    three.puts(made.pod("b", ready=False))
+    three.at(2, lambda: three.puts(_crashed("a", runs=False)))
+    assert _apply(three, rung) == "deleted pod/a"
+    assert three.clock.monotonic() == 2
+
+
+def test_pods_between_two_crashes_wait_for_no_budget_beyond_the_next_crash(three: Watched) -> None:
+    for name in ("a", "b"):
+        three.puts(_crashed(name, runs=True))
+    rung = _rung(three, "restart-pod", "a", "b")
+
+    def evicting(_pod: ObjectRef) -> None:
+        raise Refused("no", guard="disruption budget")
+
+    three.evicting = evicting
+    for name in ("a", "b"):
+        three.at(2, partial(three.puts, _crashed(name, runs=False)))
+    assert _apply(three, rung) == "deleted pod/a, deleted pod/b"
+    assert three.clock.monotonic() == 2
+
+
+def test_a_probe_that_fails_while_a_budget_is_waited_for_costs_no_pod(three: Watched) -> None:
+    rung = _rung(three, "restart-pod", "a")
+
+    def evicting(pod: ObjectRef) -> None:
+        if three.clock.monotonic() < 6:
+            raise Refused("no", guard="disruption budget")
+        three.gone(pod)
+
+    three.evicting = evicting
+    three.at(2, lambda: three.puts(made.pod("a", ready=False)))
+    three.at(4, lambda: three.puts(made.pod("a")))
+    assert _apply(three, rung) == "evicted pod/a"
+    assert three.clock.monotonic() == 6
+
+
 def test_a_successor_of_the_same_name_is_left_alone(three: Watched) -> None:
     rung = _rung(three, "restart-pod", "a", "b")
     successor = made.pod("a")

@@ -12,7 +12,7 @@ from chaoskit.clock import interruption, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Mark
 from chaoskit.experiments import engine_watch, verdict
-from chaoskit.experiments.course import Course
+from chaoskit.experiments.course import Course, recorded
 from chaoskit.experiments.direct.course import DirectCourse
 from chaoskit.experiments.engine_watch import EngineWatch
 from chaoskit.experiments.planning import Plan
@@ -21,7 +21,7 @@ from chaoskit.experiments.verdict import Judged
 from chaoskit.governor import Governor
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
-from chaoskit.records import Undo
+from chaoskit.records import RunRecord, Undo
 from chaoskit.steadystate.looks import Stage
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
@@ -39,6 +39,12 @@ class Parts:
     stop: threading.Event
     course: Course
     monitor: Monitor
+    ending: Callable[[RunRecord], object] = lambda _record: None
+
+    def record(self, judged: Judged) -> RunRecord:
+        """The record of the run as far as it has come."""
+        name = self.sources.cluster.name
+        return recorded(self.journal, self.trial, self.course, self.monitor.seen, judged, name)
 
 
 class Injecting:
@@ -49,7 +55,7 @@ class Injecting:
         self.pulse = pulse
         self.ledger = pulse.ledger
         self.keep = keep
-        self.trial, self.course, self.monitor = parts.trial, parts.course, parts.monitor
+        self.parts, self.trial, self.course, self.monitor = parts, parts.trial, parts.course, parts.monitor
         sources = parts.sources
         self.cluster, self.clock, self.metrics = sources.cluster, sources.clock, sources.metrics
         self.governor, self.journal, self.stop = parts.governor, parts.journal, parts.stop
@@ -237,6 +243,7 @@ class Injecting:
         steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
         found = (*self.told, steady) if steady is not None else (self.told or (verdict.of_abort(),))
         judged = verdict.final(found, self.course.undone)
+        self.parts.ending(self.parts.record(judged))
         self._close(verdict.once_undone(found, self.course.undone), judged.reason)
         return judged
 

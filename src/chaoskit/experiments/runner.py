@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 
 from chaoskit.acts import handover
@@ -14,7 +15,7 @@ from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Refused
 from chaoskit.events import Begun, Listener, ignore
 from chaoskit.experiments import planning, verdict
-from chaoskit.experiments.course import Course, recorded
+from chaoskit.experiments.course import Course
 from chaoskit.experiments.injecting import Injecting, Parts, mark
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.trials import Trial
@@ -48,6 +49,7 @@ def run(
     expected_hash: str = "",
     heart: Heart | None = None,
     ledger: Ledger | None = None,
+    ending: Callable[[RunRecord], object] = lambda _record: None,
 ) -> RunRecord:
     """The trial was run, judged and undone; the record says how it ended and why.
 
@@ -56,7 +58,7 @@ def run(
     its first characters, eight at least: a drift of the live state from it is refused. Once `stop` is set
     (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo. Several runs
     of one process may share a `heart`. `ledger` is that of a run that was handed over: it is used instead of
-    a new one.
+    a new one. `ending` gets the record when all is undone, before the cluster says that the run has ended.
     """
     sources = Sources(cluster, clock, metrics, http, commands)
     if ledger is None:
@@ -64,7 +66,7 @@ def run(
     else:
         journal = Journal(clock, listen, ledger.account.trace_id, run=ledger.account.id)
     monitor = Monitor(trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell)
-    parts = Parts(trial, sources, governor, journal, stop or threading.Event(), Course(), monitor)
+    parts = Parts(trial, sources, governor, journal, stop or threading.Event(), Course(), monitor, ending)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
         one = _Run(parts, beating, ledger)
         return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
@@ -92,7 +94,7 @@ class _Run:
             judged = verdict.of_trouble(error, late=self.course.disturbed)
         self.monitor.end()
         self.journal.step("verdict", mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
-        return recorded(self.journal, self.trial, self.course, self.monitor.seen, judged, self.cluster.name)
+        return self.parts.record(judged)
 
     def _course(self, *, preflight: bool, timeout: float | None, expected_hash: str) -> Judged:
         """What the run came to, however far it came."""

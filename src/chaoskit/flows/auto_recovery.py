@@ -270,7 +270,7 @@ class AutoRecovery:
         else is known, for its timeline.
         """
         options = replace(
-            _options(listen, stop),
+            self._options(listen, stop),
             trace_id=trace_id,
             confirm=confirm,
             drill=drill,
@@ -291,7 +291,7 @@ class AutoRecovery:
         again = recovery.replay(
             record,
             self._reach,
-            replace(_options(listen, stop), confirm=confirm),
+            replace(self._options(listen, stop), confirm=confirm),
             runbooks=self._runbooks,
             history=self.history(),
         )
@@ -323,6 +323,17 @@ class AutoRecovery:
         known = recovery.attempts(self._world.kept("recovery", fields=FIELDS))
         return Patterns(strategies(known), recurrences(known), trends(known))
 
+    def _options(self, listen: Listener, stop: threading.Event | None) -> Options:
+        """The history has a recovery before the cluster lets go of it: whoever dies in between loses none.
+
+        What speaks against that is told when the record is whole.
+        """
+
+        def ending(record: RecoveryRecord) -> None:
+            self._world.keep(record.document(), ignore)
+
+        return Options(listen=listen, stop=stop or threading.Event(), ending=ending)
+
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         document = record.document()
         self._known = (*self._known, *recovery.attempts([document]))
@@ -334,10 +345,6 @@ def kept_attempts(world: World) -> tuple[Attempt, ...] | None:
     """The last recoveries that the store remembers, oldest first; None when it does not answer soon."""
     kept = soon(lambda: world.kept("recovery", limit=LOOKED_BACK, fields=FIELDS))
     return None if kept is None else recovery.attempts(kept)
-
-
-def _options(listen: Listener, stop: threading.Event | None) -> Options:
-    return Options(listen=listen) if stop is None else Options(listen=listen, stop=stop)
 
 
 def votes(predictions: Sequence[PredictionRecord]) -> tuple[Vote, ...]:

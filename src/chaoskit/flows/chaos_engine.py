@@ -19,7 +19,7 @@ from chaoskit.events import Listener, Step, ignore
 from chaoskit.experiments import batch
 from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, propose, reproduce
 from chaoskit.flows import learning
-from chaoskit.flows.completing import completed, unbegun, versions_of
+from chaoskit.flows.completing import completed, placed, unbegun, versions_of
 from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
@@ -219,6 +219,7 @@ class AIChaosEngine:
             expected_hash=expected_hash,
             heart=heart,
             ledger=ledger,
+            ending=lambda ended: world.keep(placed(ended, trial).document(), ignore),
         )
         whole = completed(record, trial, world, self._versions)
         world.keep(whole.document(), listen)

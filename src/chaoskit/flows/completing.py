@@ -27,20 +27,24 @@ from chaoskit.version import __version__
 
 def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[str, str]) -> RunRecord:
     """The record with all of it; what cannot be read any more is left out, the verdict never."""
-    secrets = secrets_of(trial.beside)
-    if secrets:  # a server may quote what it rejects
-        record = RunRecord.of(redacted(record.document(), secrets))
+    record = placed(record, trial)
     judged = record.plain()
     return replace(
         record,
-        path=relative(trial.path),
-        line=trial.line,
         versions=versions,
         score=score.of_run(judged),
         seconds_to_recover=seconds_to_recover(judged),
         seconds_broken=seconds_broken(judged),
         evidence={**record.evidence, "signals": _signals(record, trial, world)},
     )
+
+
+def placed(record: RunRecord, trial: Trial) -> RunRecord:
+    """The record with its document's place, without secrets: what is left of who dies before it is whole."""
+    secrets = secrets_of(trial.beside)
+    if secrets:  # a server may quote what it rejects
+        record = RunRecord.of(redacted(record.document(), secrets))
+    return replace(record, path=relative(trial.path), line=trial.line)
 
 
 def unbegun(trial: Trial, world: World, reason: str) -> RunRecord:

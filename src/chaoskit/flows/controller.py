@@ -206,6 +206,7 @@ class Controller:
             self._say.step("leader", "begun" if leads else "done", self._leadership.identity)
             if not leads:
                 self._hearing.forget()
+                self._predicting.rest()
             elif self._hearing.source is not None and "recover" in self._duties:
                 self._hands.add(Job("alerts", ""))
             for namespace in tuple(self._looked) if leads else ():
@@ -242,7 +243,9 @@ class Controller:
         self._deaths.saw(account)
         if account.state == "handed" and not account.holder and "runs" in self._duties:
             kind: Literal["run", "accept"] = "run" if account.accepted else "accept"  # whoever accepted it
-            self._hands.add(Job(kind, account.ref.namespace, account.ref.name, account.version))
+            job = Job(kind, account.ref.namespace, account.ref.name, account.version)
+            self._hands.add(job)
+            self._hands.add(job._replace(kind="late"), after=self._runs.patience(account))
 
     def _saw_workload(self, namespace: str, uid: str, *, gone: bool) -> None:
         if namespace in self._world.limits.protected:
@@ -298,6 +301,8 @@ class Controller:
                 self._runs.accept(self._account(job), self._leadership.identity)
             case "run":
                 self._runs.take_up(self._account(job), heart)
+            case "late":
+                return self._runs.expire(self._account(job))
             case "dead":
                 self._runs.finish(self._account(job))
         return None
@@ -340,7 +345,11 @@ class Controller:
         if namespace not in self._shown:
             self._predicting.forget(namespace)
             return None
-        self._predicting.look(namespace)
+        try:
+            self._predicting.look(namespace)
+        finally:
+            if not self._leadership.leads:  # what was foreseen meanwhile is the next leader's to tell
+                self._predicting.forget(namespace)
         return PREDICT
 
     def _heed(self) -> float | None:

@@ -127,8 +127,7 @@ def _done(
         trial, expected = unpacked(handover.document_of(world.cluster, account))
         refuse_foreign(trial, account.ref.namespace)
     except ChaoskitError as error:
-        listen(Warned(world.clock.now(), f"run {account.id}: {error.message}", run=account.id))
-        ledger.close(of_error(error), keep=handover.KEEP, reason=error.message)
+        _closed(ledger, error, world.clock.now(), listen)
         return None
     record = AIChaosEngine(replace(world, commands=None)).run(
         trial, expected_hash=expected, ledger=ledger, heart=heart, listen=listen, stop=stop
@@ -137,6 +136,25 @@ def _done(
         with suppress(NotFound):
             ledger.close(record.outcome, keep=handover.KEEP, reason=record.reason)
     return record
+
+
+def expire(world: World, account: Account, *, listen: Listener = ignore) -> None:
+    """The run that waited too long is over: whoever follows it hears so now, and not when a hand is free.
+
+    Raises:
+        Conflict: somebody has taken it.
+    """
+    now = world.clock.now()
+    try:
+        _refuse_when_late(account, now)
+    except CannotStart as error:
+        _closed(Ledger.take_over(world.cluster, world.clock, account), error, now, listen)
+
+
+def _closed(ledger: Ledger, error: ChaoskitError, now: datetime, listen: Listener) -> None:
+    id_ = ledger.account.id
+    listen(Warned(now, f"run {id_}: {error.message}", run=id_))
+    ledger.close(of_error(error), keep=handover.KEEP, reason=error.message)
 
 
 def _refuse_when_late(account: Account, now: datetime) -> None:

@@ -39,7 +39,7 @@ class Job(NamedTuple):
     A look at namespace "" is at the nodes, and at what is on them in all namespaces.
     """
 
-    kind: Literal["accept", "run", "dead", "look", "recovery", "predict", "alerts"]
+    kind: Literal["accept", "run", "late", "dead", "look", "recovery", "predict", "alerts"]
     namespace: str
     about: str = ""
     version: str = ""

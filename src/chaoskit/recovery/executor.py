@@ -193,6 +193,7 @@ class _Recovery:
             else:
                 self._undo(ledger)
             if self.undone.state != "not confirmed":
+                self.options.ending(self._recorded(outcome, reason))
                 ledger.close(outcome, keep=ledger.account.memorable)
             return self.undone.state != "not confirmed"
 
@@ -288,6 +289,9 @@ class _Recovery:
     def record(self, outcome: Outcome, reason: str) -> RecoveryRecord:
         """What is kept of it."""
         self.journal.step(outcome.words, "done" if outcome.exit_code == 0 else "failed", reason)
+        return self._recorded(outcome, reason)
+
+    def _recorded(self, outcome: Outcome, reason: str) -> RecoveryRecord:
         return RecoveryRecord(
             id=self.id,
             at=self.journal.began,

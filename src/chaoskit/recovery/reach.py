@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -15,6 +15,7 @@ from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.http import Hooks
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.ports.notifier import Notifier
+from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import escalation
 
 
@@ -65,6 +66,7 @@ class Options:
     `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
     `notes` is what else was known when it began, for its timeline.
     Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
+    `ending` gets the record when all is undone or helped, before the cluster forgets the evidence.
     """
 
     listen: Listener = ignore
@@ -75,3 +77,4 @@ class Options:
     replay_of: str = ""
     wait: bool = True
     notes: tuple[str, ...] = ()
+    ending: Callable[[RecoveryRecord], object] = lambda _record: None

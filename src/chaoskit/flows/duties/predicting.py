@@ -38,6 +38,11 @@ class Predicting:
         self._alarms.forget(namespace)
         self._say.listen(Unwatched(self._say.clock.now(), namespace))
 
+    def rest(self) -> None:
+        """Somebody else looks from now on: nothing of what was foreseen here is shown any more."""
+        for namespace in tuple(self._lookouts):
+            self.forget(namespace)
+
     def _lookout(self, namespace: str) -> Lookout:
         """What looks at this namespace, with what it has measured so far; anew when another model answers."""
         known = self._lookouts.get(namespace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import inf
 
 from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account
@@ -28,6 +29,19 @@ class Runs:
         record = detached.take_up(self._world, account, heart=heart, listen=self._say.listen, stop=self._stop)
         if record is not None:
             self._say.ended("run", record.fault, record.outcome, record.at, record.ended_at)
+
+    def expire(self, account: Account) -> float | None:
+        """The run that waits is over if it waited too long; else the seconds after which it will have."""
+        left = self.patience(account)
+        if left > 0:
+            return left
+        detached.expire(self._world, account, listen=self._say.listen)
+        return None
+
+    def patience(self, account: Account) -> float:
+        """Seconds for which the run may wait still; infinite where nobody knows since when it waits."""
+        until = handover.waits_until(account)
+        return inf if until is None else (until - self._world.clock.now()).total_seconds() + 1
 
     def finish(self, account: Account) -> None:
         """A dead act is undone."""

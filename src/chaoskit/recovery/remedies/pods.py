@@ -9,8 +9,9 @@ from functools import partial
 from typing import Literal
 
 from chaoskit import kube
+from chaoskit.acts import draining
 from chaoskit.acts.changes import Change
-from chaoskit.errors import CannotStart, NotFound, Refused
+from chaoskit.errors import CannotStart, Conflict, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.podsymptoms import coming, complaint
@@ -79,7 +80,7 @@ def _replaced(
     """The pod as it is by now is replaced, if the rung means it and it needs that still.
 
     One that serves is evicted, within its budget, while as many serve as at first; one that serves nobody is
-    deleted, which costs nothing.
+    deleted, which costs nothing. A pod between two crashes seems to serve: it is waited for until the next.
 
     Raises:
         CannotStart: too few serve: the successors of those that went do not come.
@@ -89,21 +90,51 @@ def _replaced(
         pods = hands.pods((name,), target.namespace)
         return next((pod for pod in pods if rung.means(pod) and needs_it(pod)), None)
 
+    def serves() -> bool:
+        pod = there()
+        return pod is not None and not _is_down(pod, hands)
+
     pod = there()
     if pod is not None and kube.is_ready(pod) and not hands.rehearsal:
-        _wait_for_successors(rung, target, hands)
+        _wait_for_successors(rung, target, hands, serves)
         pod = there()
     if pod is None:
         return
     ref = kube.ref_of(pod, kube.POD)
     if kube.is_ready(pod):
-        yield Change(ref, f"evicted {ref}", partial(hands.evict, ref))
+        yield Change(ref, f"evicted {ref}", partial(_evict, ref, hands, serves))
     else:
         yield Change(ref, f"deleted {ref}", partial(hands.cluster.delete, ref))
 
 
-def _wait_for_successors(rung: Rung, target: ObjectRef, hands: Hands) -> None:
-    """As many pods serve as when the rung was planned, or as are wanted by now.
+def _is_down(pod: Object, hands: Hands) -> bool:
+    """Whether it serves nobody, and not just for a moment: while a probe fails, or a program starts."""
+    return not kube.is_ready(pod) and complaint(pod, hands.clock.now()) is not None
+
+
+def _evict(ref: ObjectRef, hands: Hands, serves: Callable[[], bool]) -> None:
+    """The pod is on its way out, within its disruption budget.
+
+    Raises:
+        Refused: the budget did not let it go in time.
+        Conflict: it serves nobody any more, so that no budget is in its way: it is to be decided on anew.
+    """
+
+    def goes(asked: Callable[[], bool]) -> bool:
+        def gone() -> bool:
+            if asked():
+                return True
+            if not serves():
+                raise Conflict(f"{ref} serves nobody any more")
+            return False
+
+        return hands.until(gone)
+
+    draining.evict(hands.cluster, ref, goes)
+
+
+def _wait_for_successors(rung: Rung, target: ObjectRef, hands: Hands, serves: Callable[[], bool]) -> None:
+    """As many pods serve as when the rung was planned, or as are wanted by now; or the pod `serves` no more.
 
     The pods themselves are counted: the workload's status may be that of a moment ago.
     """
@@ -115,7 +146,7 @@ def _wait_for_successors(rung: Rung, target: ObjectRef, hands: Hands) -> None:
         serving, wanted = len(_serving(body, target, hands)), kube.desired_replicas(body)
         return serving >= min(rung.serving, wanted)
 
-    if not hands.until(enough):
+    if not hands.until(lambda: enough() or not serves()):
         raise CannotStart(f"only {serving} of {wanted} pods of {target} serve: none of them is taken away")
 
 
