@@ -67,6 +67,8 @@ class Block:
 class Dataset:
     """What was measured, in one or more blocks of the same signals and step (seconds), with outside labels.
 
+    Blocks are in order of time, as they begin: what is held out is the last of them.
+
     `blind` names classes of failure that these signals cannot show, each with the reason: they are
     reported, but neither learned from nor credited.
     """
