@@ -9,6 +9,7 @@
     │   ├── Unavailable         a service cannot be reached or does not answer
     │   ├── NotTaken            a store does not take this very document, now or later
     │   ├── NotFound            an object of the cluster does not exist
+    │   ├── NoSamples           Prometheus answered: no signal has a sample in that time
     │   ├── Conflict            somebody else changed it, or it exists already
     │   │   └── TakenOver       another process holds this run's ledger: it acts now, this one must not
     │   └── Forbidden           the server denies it to this caller
@@ -125,6 +126,10 @@ class NotTaken(CannotStart):
 
 class NotFound(CannotStart):
     """An object of the cluster does not exist."""
+
+
+class NoSamples(CannotStart):
+    """Prometheus answered every question, and no signal has a sample in the time that was asked for."""
 
 
 class Conflict(CannotStart):

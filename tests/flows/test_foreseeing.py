@@ -76,7 +76,12 @@ class Kept:
 
 @dataclass
 class Named:
+    """A cluster that only Prometheus can speak of."""
+
     name: str = "kind"
+
+    def list(self, kind: Kind, *_: Any, **__: Any) -> Any:
+        raise Unavailable("the API server does not answer", service="Kubernetes")
 
 
 def lookout(source: Prometheus, clock: ManualClock, heard: list[Event], store: Kept | None = None) -> Lookout:
@@ -260,8 +265,8 @@ class Deployments:
         return SimpleNamespace(items=bodies if kind == kube.DEPLOYMENT and labels in {"", "app=cart"} else [])
 
 
-def stopped(replicas: dict[str, int], selector: str = "") -> Outlook:
-    looking = lookout(Stopping(), ManualClock(T0 + timedelta(minutes=56)), [])
+def stopped(replicas: dict[str, int], selector: str = "", minute: int = 56) -> Outlook:
+    looking = lookout(Stopping(), ManualClock(T0 + timedelta(minutes=minute)), [])
     looking.world = replace(looking.world, cluster=cast("Any", Deployments(replicas)))
     looking.selector = selector
     return looking.look()
@@ -277,6 +282,19 @@ def test_a_workload_whose_samples_stopped_is_said_and_not_forgotten() -> None:
 @pytest.mark.parametrize("replicas", [{"db": 1}, {"cart": 0, "db": 1}])
 def test_a_workload_that_is_gone_or_scaled_to_zero_is_silent_by_right(replicas: dict[str, int]) -> None:
     assert stopped(replicas).silent == ()
+
+
+@pytest.mark.parametrize(("wanted", "alarmed"), [(2, ["deployment/cart"]), (0, [])])
+def test_that_the_last_pod_goes_is_an_alarm_unless_none_is_wanted(wanted: int, alarmed: list[str]) -> None:
+    seen = stopped({"cart": wanted, "db": 1}, minute=53)
+    assert [each.target for each in seen.predictions if each.alarmed] == alarmed
+    assert "deployment/db" in {each.target for each in seen.predictions}
+    assert seen.silent == ()
+
+
+def test_an_alarm_needs_no_api_server() -> None:
+    seen = lookout(Stopping(), ManualClock(T0 + timedelta(minutes=53)), []).look()
+    assert [each.target for each in seen.predictions if each.alarmed] == ["deployment/cart"]
 
 
 def test_labels_that_no_workload_has_are_an_error() -> None:

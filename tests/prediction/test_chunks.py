@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from chaoskit import errors, events
+from chaoskit.adapters.prometheus import refusal
 from chaoskit.clock import ManualClock, Pace
 from chaoskit.flows.collecting import Collected, collect
 from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
-from chaoskit.prediction.chunks import Asked, chunks
+from chaoskit.prediction.chunks import Asked, alone, chunks
 from chaoskit.prediction.mapping import load_mapping
 from chaoskit.prediction.sheets import Form
 from chaoskit.prediction.tables import read
@@ -34,6 +35,9 @@ class Prometheus:
 
     since: datetime = T0
     refuses: str = ""
+    down: tuple[int, int] = (0, 0)
+    """From and until which minute nothing is scraped."""
+    token_until: datetime = T0 + timedelta(days=1)
     asked: list[datetime] = field(default_factory=list)
 
     def range(
@@ -41,6 +45,8 @@ class Prometheus:
         where: Mapping[str, str] | None = None,
     ) -> tuple[Series, ...]:  # fmt: skip
         self.asked.append(start)
+        if start >= self.token_until:
+            raise refusal("http://prometheus", 401, "token expired")
         if signal.name == self.refuses:
             raise QueryRefused("too many samples", service="Prometheus")
         count = int((end - start).total_seconds() // step) + 1
@@ -49,7 +55,9 @@ class Prometheus:
         return tuple(Series(labels, start, step, array("d", map(self.value, times))) for labels in of)
 
     def value(self, at: datetime) -> float:
-        return (at - T0).total_seconds() / 1e5 if at >= self.since else float("nan")
+        first, last = (T0 + timedelta(minutes=each) for each in self.down)
+        there = at >= self.since and not first <= at < last
+        return (at - T0).total_seconds() / 1e5 if there else float("nan")
 
     def instant(
         self, signal: Signal, where: Mapping[str, str] | None = None, *, at: datetime | None = None
@@ -139,6 +147,29 @@ def test_time_before_prometheus_memory_is_no_line_and_not_asked_for_again(tmp_pa
     assert found.rows == 50
     source.asked.clear()
     assert collected(source, tmp_path).new == 0
+
+
+def test_a_hole_in_the_samples_is_asked_for_again(tmp_path: Path) -> None:
+    source = Prometheus(down=(20, 40))
+    assert [each.file == "" for each in collected(source, tmp_path).chunks] == [
+        *[False, False, True, True, False, False],
+    ]
+    source.down = (0, 0)
+    assert (collected(source, tmp_path).new, collected(source, tmp_path).new) == (2, 0)
+
+
+def test_a_refusal_to_answer_is_no_time_without_samples(tmp_path: Path) -> None:
+    source = Prometheus(token_until=T0 + timedelta(minutes=30))
+    with pytest.raises(errors.CannotStart, match="does not accept these credentials"):
+        collected(source, tmp_path, jobs=1)
+    source.token_until += timedelta(days=1)
+    assert (collected(source, tmp_path).new, collected(source, tmp_path).rows) == (3, 110)
+
+
+def test_two_do_not_collect_into_one_folder_at_once(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(errors.CannotStart, match="another collect is at work in"):
+        collected(Prometheus(), tmp_path)
+    assert collected(Prometheus(), tmp_path).new == 6
 
 
 def test_nothing_at_all_cannot_be_collected(tmp_path: Path) -> None:

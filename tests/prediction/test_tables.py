@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 
 from chaoskit import errors
 from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.folds import by_time
 from chaoskit.prediction.labels import Target, label
 from chaoskit.prediction.mapping import Mapping, load_mapping
 from chaoskit.prediction.tables import read
+from chaoskit.prediction.training import digest
 from chaoskit.prediction.values import moment
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
@@ -48,6 +51,23 @@ def written(folder: Path, lines: str, events: str = "") -> list[Path]:
     if events:
         (folder / "events.csv").write_text("kind,who,what,from,to\n" + events)
     return [folder]
+
+
+def test_the_later_runs_are_held_out_whatever_the_order_of_the_lines(
+    tmp_path: Path, mapping: Mapping
+) -> None:
+    by_run = mapping.model_copy(update={"identity": mapping.identity.model_copy(update={"run": "ns"})})
+
+    def of(days: Sequence[int]) -> Dataset:
+        lines = [f"2026-01-0{d}T00:{m:02}:00Z,r{d},web,web-1,1,\n" for d in days for m in range(20)]
+        return read(written(tmp_path, "".join(lines), events), by_run)
+
+    events = "".join(f"pod,web-1,cpu,2026-01-0{d}T00:10:00Z,2026-01-0{d}T00:12:00Z\n" for d in range(1, 7))
+    labelled = label(of((4, 2, 6, 1, 5, 3)), Target("detect"))
+    _, late = by_time(labelled, 0.35, 0)
+    held = [block.run for block, moments in zip(labelled.dataset.blocks, late, strict=True) if moments.all()]
+    assert held == ["r5", "r6"]
+    assert digest(labelled.dataset) == digest(of((1, 2, 3, 4, 5, 6)))
 
 
 def test_units_are_converted_and_an_empty_cell_stays_missing(tmp_path: Path, mapping: Mapping) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chaoskit import prediction
 from chaoskit.clock import refuse_when_stopped
-from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.errors import NoSamples
 from chaoskit.events import Event, Listener, Progress, Warned, ignore
 from chaoskit.ports.metrics import MetricsSource
 
@@ -60,19 +60,20 @@ def collect(
 
     Those that lie there already are not fetched again. A stop ends it after the stretches under way; what was
     fetched stays, and the next call goes on. Raises `InvalidInput` when another collection lies there,
-    `CannotStart` when nothing was measured, `Unavailable` when Prometheus does not answer.
+    `CannotStart` when another process collects there, nothing was measured or Prometheus refuses to answer.
     """
-    from chaoskit.prediction.chunks import Folder, chunks
+    from chaoskit.prediction.chunks import Folder, alone, chunks
 
-    place, wanted = Folder(folder, asked), chunks(asked, start, end)
-    lacking = place.missing(wanted)
-    done = len(wanted) - len(lacking)
-    stop = stop or threading.Event()
-    fetch = functools.partial(_measured, metrics, asked, _warnings(listen))
-    for number, (chunk, measured) in enumerate(_fetched(fetch, lacking, jobs, stop), done + 1):
-        place.put(chunk, measured)
-        listen(Progress(end, "collect", number, len(wanted), "chunks"))
-    return Collected(folder, place.finish(), place.chunks, len(lacking))
+    with alone(folder):
+        place, wanted = Folder(folder, asked), chunks(asked, start, end)
+        lacking = place.missing(wanted)
+        done = len(wanted) - len(lacking)
+        stop = stop or threading.Event()
+        fetch = functools.partial(_measured, metrics, asked, _warnings(listen))
+        for number, (chunk, measured) in enumerate(_fetched(fetch, lacking, jobs, stop), done + 1):
+            place.put(chunk, measured)
+            listen(Progress(end, "collect", number, len(wanted), "chunks"))
+        return Collected(folder, place.finish(), place.chunks, len(lacking))
 
 
 def _fetched(
@@ -127,8 +128,6 @@ def _measured(metrics: MetricsSource, asked: Asked, listen: Listener, chunk: Chu
             step=asked.step,
             listen=listen,
         )
-    except Unavailable:
-        raise
-    except CannotStart:
+    except NoSamples:
         return None  # before Prometheus' memory begins, or before the namespace was there
     return found if found.samples else None

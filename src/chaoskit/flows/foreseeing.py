@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import kube, prediction, signals
-from chaoskit.errors import CannotStart, Forbidden, NotFound, Unavailable
+from chaoskit.errors import CannotStart, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.world import World
@@ -136,7 +136,7 @@ class Lookout:
         )
         chosen = self._chosen()
         found = self._with_help(
-            [each for each in found if chosen is None or (each.namespace, each.target) in chosen]
+            self._wanted([e for e in found if chosen is None or (e.namespace, e.target) in chosen])
         )
         for each in found:
             world.keep(each.document(), self.listen)
@@ -217,18 +217,34 @@ class Lookout:
             )
         return found
 
+    def _wanted(self, found: Sequence[PredictionRecord]) -> Sequence[PredictionRecord]:
+        """Without alarms of workloads that are scaled to zero: that their pods go is no failure.
+
+        Metrics cannot tell: once no replica is wanted, nothing says how many are missing.
+        """
+        if not any(each.alarmed for each in found):
+            return found
+        idle = {who for who, count in (self._known_replicas() or {}).items() if not count}
+        return [each for each in found if not (each.alarmed and (each.namespace, each.target) in idle)]
+
     def _due(self, silent: Sequence[Silent], chosen: set[tuple[str, str]] | None) -> tuple[Silent, ...]:
         """Those of the silent that should have samples: chosen, still there and not scaled to zero."""
         if not silent:
             return ()
-        try:
-            replicas = self._replicas()
-        except Forbidden:
+        replicas = self._known_replicas()
+        if replicas is None:
             meant = {(each.namespace, each.target) for each in silent}
         else:
             meant = {who for who, count in replicas.items() if count}
         meant = meant if chosen is None else meant & chosen
         return tuple(each for each in silent if (each.namespace, each.target) in meant)
+
+    def _known_replicas(self) -> dict[tuple[str, str], int] | None:
+        """How many pods each workload should have; None when the cluster does not say."""
+        try:
+            return self._replicas()
+        except CannotStart:
+            return None
 
     def _replicas(self, selector: str = "") -> dict[tuple[str, str], int]:
         """How many pods each workload (namespace, name) with these labels should have; a daemon set one."""

@@ -6,9 +6,11 @@ collection that was stopped goes on where it was, and one that is asked for agai
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from chaoskit import documents, errors
+from chaoskit import documents, errors, files
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import objects, sheets
 from chaoskit.prediction.dataset import Dataset, missing, present
 from chaoskit.signals import BY_NAME
 
-INDEX, MAPPING = "collection.json", "mapping.yaml"
+INDEX, MAPPING, LOCK = "collection.json", "mapping.yaml", ".collection.lock"
 SCHEMA = "chaoskit.io/collection/v1"
 COLUMNS = ("timestamp", "namespace", "workload", "pod")
 
@@ -81,6 +83,27 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Inside, nobody else collects into the folder, which was made when missing.
+
+    Raises:
+        CannotStart: another process collects there.
+        InvalidInput: nothing can be written there.
+    """
+    with files.translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("a")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise errors.CannotStart(
+                f"another collect is at work in {folder}", hint="wait for its end, or choose another --out"
+            ) from error
+        yield
+
+
 class Folder:
     """A folder of stretches of one collection.
 
@@ -113,7 +136,14 @@ class Folder:
         kept = self._known.get(wanted.start)
         if kept is None or kept.end < wanted.end:
             return False
-        return not kept.file or _digest(self.path / kept.file) == kept.sha256
+        if kept.file:
+            return _digest(self.path / kept.file) == kept.sha256
+        return kept.start < self._begin
+
+    @property
+    def _begin(self) -> datetime:
+        """Where the first samples are: what is empty before stays so, a later hole may yet be filled."""
+        return min((each.start for each in self._known.values() if each.file), default=_moment(0))
 
     def put(self, chunk: Chunk, measured: Dataset | None) -> Chunk:
         """The stretch lies there, and the folder says so; None: nothing was measured in it."""

@@ -67,6 +67,8 @@ class Block:
 class Dataset:
     """What was measured, in one or more blocks of the same signals and step (seconds), with outside labels.
 
+    Blocks are in order of time, as they begin: what is held out is the last of them.
+
     `blind` names classes of failure that these signals cannot show, each with the reason: they are
     reported, but neither learned from nor credited.
     """
@@ -241,7 +243,7 @@ def collect(
     far as `start`. A workload's or an edge's series counts for each of its pods (the worst caller, where
     several call); signals of nodes are left out: which pod was on which node then is not known. So are pods
     of jobs and of Litmus' engines, which are meant to end. A signal that Prometheus refuses to evaluate is
-    missing, with a warning. Raises `CannotStart` when no pod has any signal there.
+    missing, with a warning. Raises `NoSamples` when no pod has any signal there.
     """
     usable = tuple(signal for signal in wanted or signals.known() if signal.scope != "node")
     where = {"namespace": namespace} if namespace else {}
@@ -259,7 +261,7 @@ def collect(
     if not pods:
         place = f"in namespace {namespace}" if namespace else "in any namespace"
         looked = f"chaoskit doctor --namespace {namespace}" if namespace else "chaoskit doctor -A"
-        raise errors.CannotStart(
+        raise errors.NoSamples(
             f"no signal has a sample {place} from {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC",
             hint=f"{looked} says which signals Prometheus has",
         )

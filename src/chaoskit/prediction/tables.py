@@ -39,14 +39,15 @@ class _Line:
 def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one.
 
-    `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order; of two
-    values for the same pod, moment and signal the later one counts. Raises `InvalidInput` naming file, line
-    and column.
+    `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order, blocks
+    are in that of time; of two values for the same pod, moment and signal the later line counts. Raises
+    `InvalidInput` naming file, line and column.
     """
     lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping)]
     if not lines:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
-    blocks = tuple(block for run in _runs(lines) for block in _blocks(run, mapping))
+    found = [block for run in _runs(lines) for block in _blocks(run, mapping)]
+    blocks = tuple(sorted(found, key=lambda block: (block.start, block.run)))
     labels = read_labels(
         files(paths, [mapping.events.file], required=False) if mapping.events else [], mapping
     )
