@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -219,6 +220,18 @@ def test_thresholds_of_a_healthy_beginning_are_judged_by_what_comes_after(
     assert 0 < report.data["hours"] <= before.data["hours"] - 2
     assert any(f"false alarms are counted in {report.data['hours']:.1f} h" in each for each in report.notes)
     assert "thresholds set on healthy time without labels" in report.split
+
+
+def test_alarms_in_what_is_taken_for_healthy_are_told(trained: Trained, others: Labelled) -> None:
+    shown = label(replace(others.dataset, labels=()), Target())
+    unlabelled = replace(
+        shown, events=(), truths=tuple(replace(each, y=np.zeros_like(each.y)) for each in shown.truths)
+    )
+    told = page.notes(recalibrated(trained, unlabelled).report)[0]
+    assert re.search(r"by those before there were \d+ alarms in it: a failure that no events file", told)
+    assert (
+        "alarm" not in page.notes(recalibrated(trained, label(healthy(), Target())).report)[0].split(";")[1]
+    )
 
 
 def test_the_plain_rules_get_their_thresholds_from_the_same_healthy_time(

@@ -13,7 +13,7 @@ from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.joined import FOREST, Join
+from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
@@ -64,6 +64,14 @@ def baselines(fitted: Sequence[Baseline], table: Table, budget: float) -> tuple[
     healthy = without_events(table.labelled)
     chosen = folds.everything(healthy)
     return tuple(each.reset(healthy, chosen, each.scores(table), budget) for each in fitted)
+
+
+def alarms(model: Model, table: Table) -> int:
+    """How many alarms the model, as it is, has in the healthy time of this table."""
+    signs = [model.evidence.scores(model.sign_spec, block) for block in table.signs]
+    members = joined.members(table, scores_of(model, table), signs)
+    judge = Judge(without_events(table.labelled), folds.everything(table.labelled))
+    return judge.judge(model.join.over(members), ALARM).false
 
 
 def _healthy(labelled: Labelled, chosen: Moments) -> Moments:

@@ -215,7 +215,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
     moments = _unseen(trained.model, table)
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
-    words = "; ".join([taught, *lacks])
+    words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table)), *lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
         words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
@@ -243,6 +243,14 @@ def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
         )
     words = [f"without {', '.join(lacks)}, which the model knows and the data lacks"] if lacks else []
     return replace(labelled, dataset=dataset.select(wanted)), words
+
+
+def _words_of_alarms(count: int) -> list[str]:
+    """In words, that what was taken for healthy may not have been."""
+    if not count:
+        return []
+    many = "there was an alarm" if count == 1 else f"there were {count} alarms"
+    return [f"by those before {many} in it: a failure that no events file names would raise them"]
 
 
 def _strange(model: Model, labelled: Labelled) -> list[str]:
