@@ -113,6 +113,21 @@ def test_a_detached_run_is_aborted_from_anywhere(
     assert simulated.left() == []
 
 
+def test_a_run_whose_controller_was_stopped_was_stopped_by_no_user(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", experiment("x", fault="scale-down", duration="600s", engine="direct"))
+    with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "runs") as process:
+        run = handed(chaoskit, file)
+        read_until(process, "injected")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+    followed = chaoskit("show", run, "--follow")
+    assert followed.code == 143, followed.err
+    assert "the controller was stopped" in followed.out
+    assert simulated.left() == []
+
+
 def test_detached_runs_on_one_workload_are_done_one_after_the_other(
     chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ def controller(
         session.listening() as show,
         undoing(show, runtime.clock) as stop,
     ):
+        stop.words = "the controller was stopped"
         shown = exposition()
         namespace = "" if everywhere else runtime.namespace
         lease = _lease(namespace or runtime.cluster_namespace or "default", only)
