@@ -167,6 +167,17 @@ def test_files_that_cannot_be_read_are_told_beside_those_that_can(tmp_path: Path
     assert [(p.path[-6:], p.line) for p in told] == [("b.yaml", 2), ("d.yaml", 0)]
 
 
+def test_what_stands_before_the_broken_document_of_a_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("kind: A\n---\nkind: B\nkind: C\n---\nkind: D\n---\na: [1\n")
+    documents, problems = survey([str(file)])
+    assert [each.kind for each in documents] == ["A", "D"]
+    assert [(each.line, each.found) for each in problems] == [
+        (4, "written twice"),
+        (9, "broken: expected ',' or ']', but got '<stream end>'"),
+    ]
+
+
 def test_variables_are_filled_in_and_unknown_ones_are_problems() -> None:
     assert parse("a: ${size}", variables={"size": "3"})[0].value == {"a": 3}
     with pytest.raises(InvalidInput) as caught:

@@ -12,14 +12,19 @@ from chaoskit.errors import Interrupted
 
 
 class Stop(threading.Event):
-    """Set when an end is wanted; `signal` is the one that asked for it (2 SIGINT, 15 SIGTERM, 14 SIGALRM)."""
+    """Set when an end is wanted; `signal` is the one that asked for it (2 SIGINT, 15 SIGTERM, 14 SIGALRM).
+
+    `words` say who wanted it, where that is no user.
+    """
 
     signal = 2
+    words = ""
 
 
 def interruption(stop: threading.Event) -> Interrupted:
     """What a stop means to whoever heeds it: the signal that asked for it, SIGINT where none did."""
-    return Interrupted(signal=stop.signal if isinstance(stop, Stop) else Stop.signal)
+    known = stop if isinstance(stop, Stop) else Stop
+    return Interrupted(known.words, signal=known.signal)
 
 
 def refuse_when_stopped(stop: threading.Event) -> None:

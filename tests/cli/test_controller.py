@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.made import READY, experiment, without_baseline
@@ -109,6 +110,35 @@ def test_a_detached_run_is_aborted_from_anywhere(
         followed = chaoskit("show", run, "--follow")
     assert followed.code == 130
     assert "incident 7" in followed.out
+    assert simulated.left() == []
+
+
+def test_a_run_whose_controller_was_stopped_was_stopped_by_no_user(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", experiment("x", fault="scale-down", duration="600s", engine="direct"))
+    with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "runs") as process:
+        run = handed(chaoskit, file)
+        read_until(process, "injected")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+    followed = chaoskit("show", run, "--follow")
+    assert followed.code == 143, followed.err
+    assert "the controller was stopped" in followed.out
+    assert simulated.left() == []
+
+
+def test_detached_runs_on_one_workload_are_done_one_after_the_other(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    wide: dict[str, Any] = {"engine": "direct", "duration": "3s", "blastRadius": {"maxPods": 9}}
+    three = [experiment(name, fault="scale-down", **wide) for name in ("one", "two", "three")]
+    file = write("three.yaml", "---\n".join(three))
+    with controller(tmp_path / "elsewhere", simulated.kubeconfig, "--only", "runs"):
+        ended = chaoskit("run", file, "--yes", "--detach", "-o", "json")
+        assert ended.code == 0, ended.err
+        followed = [chaoskit("show", run["id"], "--follow", "-o", "json") for run in ended.json["runs"]]
+    assert [each.json["outcome"] for each in followed] == ["passed"] * 3, [each.out for each in followed]
     assert simulated.left() == []
 
 

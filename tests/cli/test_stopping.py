@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from tests.experiments.directly import dump
 from tests.servers import until
 
 from chaoskit import kube
-from chaoskit.cli.stopping import MOMENT, Signalled, stopping, undisturbed
+from chaoskit.cli.stopping import LEFT, MOMENT, Signalled, stopping, undisturbed
 from chaoskit.clock import ManualClock, WallClock
 from chaoskit.errors import NotFound
 from chaoskit.flows import simulation
@@ -224,8 +225,8 @@ def test_two_signals_at_once_are_one_and_the_fault_is_undone(
             process.send_signal(number)
         _, err = process.communicate(timeout=120)
     assert process.returncode in {128 + number for number in twice}, err
-    assert "the undo comes first" in err
-    assert "rescue" not in err
+    assert "undoing what was done" in err
+    assert "left without" not in err
     assert simulated.left() == []
     until(lambda: standing(simulated) == before, 60, "the shop is not as before")
 
@@ -337,7 +338,7 @@ def test_any_other_stops_and_is_handled_as_before_afterwards(number: signal.Sign
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_of_a_moment_are_one_and_one_that_comes_later_leaves(number: signal.Signals) -> None:
     clock = ManualClock()
-    with stopping(clock=clock) as stop:
+    with stopping(LEFT, wall=clock) as stop:
         signal.raise_signal(signal.SIGTERM)
         clock.turn(MOMENT - 0.1)
         signal.raise_signal(number)
@@ -349,7 +350,7 @@ def test_signals_of_a_moment_are_one_and_one_that_comes_later_leaves(number: sig
 
 def test_the_alarm_of_a_timeout_keeps_no_undo_from_its_end() -> None:
     clock = ManualClock()
-    with stopping(clock=clock) as stop:
+    with stopping(LEFT, wall=clock) as stop:
         signal.raise_signal(signal.SIGINT)
         clock.turn(60)
         signal.raise_signal(signal.SIGALRM)
@@ -357,7 +358,28 @@ def test_the_alarm_of_a_timeout_keeps_no_undo_from_its_end() -> None:
 
 
 def test_a_signal_is_the_first_though_somebody_else_wanted_the_end_before() -> None:
-    with stopping(clock=ManualClock()) as stop:
+    with stopping(wall=ManualClock()) as stop:
         stop.set()
         signal.raise_signal(signal.SIGTERM)
         assert stop.is_set()
+
+
+def test_a_stop_is_told_at_once_and_once() -> None:
+    told = queue.SimpleQueue[str]()
+    with stopping(tell=lambda: told.put("undoing"), wall=ManualClock()):
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert told.get(timeout=10) == "undoing"  # while whoever undoes is at it
+    with stopping(tell=lambda: told.put("nothing")):
+        pass
+    assert told.empty()
+
+
+def test_what_undoes_nothing_leaves_nothing_to_a_rescue() -> None:
+    clock = ManualClock()
+    with stopping(wall=clock):
+        signal.raise_signal(signal.SIGTERM)
+        clock.turn(MOMENT)
+        with pytest.raises(Signalled) as left:
+            signal.raise_signal(signal.SIGTERM)
+    assert left.value.error.message == "stopped by the user"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tests.commandline import PROJECT, CommandLine
 from tests.experiments import test_lint as right
 
@@ -25,6 +26,27 @@ def test_every_problem_of_every_file_is_told_at_once_with_its_line(
     assert "         15 |         - {name: TOTAL_CHAOS_DURATION, value: 60s}" in ended.out
     assert "did you mean pod-delete?" in ended.out
     assert ended.out.endswith("2 documents, 4 errors, 0 warnings\n")
+
+
+@pytest.mark.parametrize("command", [("validate",), ("plan",), ("run", "--yes")], ids=lambda words: words[0])
+def test_what_is_wrong_before_broken_yaml_is_told_with_it(
+    stranger: CommandLine, write: Write, command: tuple[str, ...]
+) -> None:
+    file = write("a.yaml", right.NATIVE.replace("pod-delete", "pod-delet") + "---\na: [1\n")
+    ended = stranger(*command, file)
+    assert ended.code == 2
+    said = ended.out + ended.err
+    assert "did you mean pod-delete?" in said
+    assert "broken: expected" in said
+
+
+def test_of_a_long_line_what_is_around_the_problem_is_quoted(stranger: CommandLine, write: Write) -> None:
+    before, after = "a, " * 900, ", b" * 900
+    file = write("a.yaml", f"kind: Experiment\nspec: {{x: [{before}], x: [{after[2:]}]}}\n")
+    (quoted,) = [each for each in stranger("validate", file).err.splitlines() if " | " in each]
+    assert len(quoted) < 150
+    assert "], x: [" in quoted
+    assert quoted.endswith("…")
 
 
 def test_warnings_fail_only_where_asked_and_not_where_ignored(stranger: CommandLine, write: Write) -> None:

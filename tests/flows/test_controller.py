@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.acts.fake import CART, FakeCluster, deployment
+from tests.cli.made import experiment
 from tests.flows.watched import LEADER, LONG, Kept, Told
 
 from chaoskit import kube
@@ -18,6 +20,8 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Unavailable
 from chaoskit.events import Ended, Event, Unwatched, Warned
+from chaoskit.experiments import trial_of
+from chaoskit.flows import detached
 from chaoskit.flows.controller import Duty
 from chaoskit.flows.hands import MOST, WORKERS
 from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
@@ -242,7 +246,7 @@ def test_a_run_that_another_controller_accepted_is_not_accepted_once_more(kept: 
         handover.accept(kept.cluster, handed(kept, f"run{number}"), "another:1:busy")
     kept.until = until
     kept.run(["recover", "runs"])
-    assert seen == ["another:1:busy"]
+    assert set(seen) == {"another:1:busy"}
     assert {each.accepted for each in accounts(kept.cluster)} == {"another:1:busy"}
 
 
@@ -284,6 +288,39 @@ def test_a_run_that_waits_too_long_is_over_then_and_not_when_a_hand_is_free(kept
     assert seen == [False]
     (old,) = [each for each in accounts(kept.cluster) if each.id == "old"]
     assert (old.state, old.outcome) == ("done", "cannot-start")
+
+
+def packed(name: str, target: str, **spec: Any) -> str:
+    body = yaml.safe_load(experiment(name, fault="scale-down", target=target, engine="direct", **spec))
+    return detached.packed(trial_of(body), "")
+
+
+def test_runs_on_the_same_wait_for_one_another_on_the_list_and_for_no_other(kept: Kept) -> None:
+    for id_, target in (("first", "cart"), ("second", "cart"), ("third", "orders")):
+        handed(kept, id_, packed(id_, target))
+    patch, others = kept.cluster.patch, threading.Event()
+
+    def slow(ref: ObjectRef, body: Any, **options: Any) -> Object:
+        stored = patch(ref, body, **options)
+        if ref.name == "chaoskit-first" and "holderIdentity" in body.get("spec", {}):
+            others.wait(10)  # its controller is at it
+        return stored
+
+    def until(event: Event) -> bool:
+        now = {each.id: each for each in accounts(kept.cluster)}
+        if kept.told("run second waits for run first") and now["third"].state == "done":
+            seen.append((now["second"].state, now["second"].holder))
+            others.set()
+        return all(each.state == "done" for each in now.values())
+
+    seen: list[tuple[str, str]] = []
+    kept.cluster.patch = slow  # type: ignore[method-assign,assignment]
+    kept.until = until
+    kept.run(["runs"])
+    others.set()
+    assert seen[0] == ("handed", "")
+    assert len(kept.told("run second waits for run first: they may work on the same")) == 1
+    assert {each.state for each in accounts(kept.cluster)} == {"done"}
 
 
 class Asked:

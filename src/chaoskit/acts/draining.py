@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from chaoskit import kube
 from chaoskit.errors import NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 _MIRROR = "kubernetes.io/config.mirror"
-
-
-def evictable(cluster: Cluster, node: str) -> Iterator[Object]:
-    """The pods on the node but those of daemon sets, and those that the kubelet runs by itself."""
-    for pod in cluster.list(kube.POD, fields=f"spec.nodeName={node}").items:
-        if leaves(pod):
-            yield pod
 
 
 def leaves(pod: Object) -> bool:

@@ -8,7 +8,7 @@ import typer
 
 from chaoskit.cli.rescue import answer
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import stopping
+from chaoskit.cli.stopping import LEFT, stopping
 
 app = new_app(__doc__)
 
@@ -37,6 +37,6 @@ def abort(
         wanted = known if every else [named(known, each) for each in runs or ()]
         if every and wanted:
             session.ask(f"Abort {len(wanted)} acts under way?", yes=yes)
-        with session.listening() as listen, stopping() as stop:
+        with session.listening() as listen, stopping(LEFT) as stop:
             found = end(runtime.cluster, runtime.clock, wanted, reason, listen=listen, stop=stop)
     answer(session, found, stop)

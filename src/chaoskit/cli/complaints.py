@@ -15,6 +15,8 @@ from chaoskit.redaction import HIDDEN, looks_secret, redacted, scrubbed
 from chaoskit.settings import RULE
 
 _INDENT = " " * 9
+WIDEST = 120
+"""Characters of a line that are quoted at most."""
 
 
 def words(error: ChaoskitError) -> str:
@@ -59,10 +61,17 @@ def problem_words(problem: Problem, level: str = "error") -> str:
     """One problem with the line it stands on, where that can still be read; each line ended."""
     lines = [f"{level:<9}{problem}"]
     quotable = problem.found != HIDDEN and problem.rule != RULE
-    source = _line(problem.path, problem.line) if quotable else ""
+    source = _around(_line(problem.path, problem.line), problem.column) if quotable else ""
     if source:
         lines.append(f"{_INDENT}{problem.line} | {source}")
     return "\n".join(lines) + "\n"
+
+
+def _around(line: str, column: int) -> str:
+    """The line, or `WIDEST` characters of it around the column."""
+    start = max(0, min(column - WIDEST // 2, len(line) - WIDEST))
+    part = line[start : start + WIDEST]
+    return f"{'…' if start else ''}{part}{'…' if start + WIDEST < len(line) else ''}"
 
 
 def _line(path: str, number: int) -> str:

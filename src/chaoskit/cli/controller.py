@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import stopping
+from chaoskit.cli.stopping import undoing
 from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -89,7 +89,12 @@ def controller(
     _check_alerts(alerts, settings.alerts_from, only, recovers=recovers)
     source = alerts_at(alerts, settings) if alerts else alerts_set(settings) if recovers else None
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
-    with session.connected() as runtime, session.listening() as show, stopping() as stop:
+    with (
+        session.connected() as runtime,
+        session.listening() as show,
+        undoing(show, runtime.clock) as stop,
+    ):
+        stop.words = "the controller was stopped"
         shown = exposition()
         namespace = "" if everywhere else runtime.namespace
         lease = _lease(namespace or runtime.cluster_namespace or "default", only)

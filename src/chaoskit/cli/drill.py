@@ -12,7 +12,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit, next_step, outcome_line, percent
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import stopping
+from chaoskit.cli.stopping import stopping, undoing
 from chaoskit.cli.writing import STDOUT, write
 from chaoskit.errors import InvalidInput
 from chaoskit.files import check_writable
@@ -126,7 +126,7 @@ def _single(session: Session, fault: str, workloads: Sequence[str], *, yes: bool
     with session.connected() as runtime:
         injection = _injection(runtime, fault, workloads[0])
         session.ask(f"Inject {fault} into {injection.workload} in {runtime.namespace}?", yes=yes)
-        with session.listening() as listen, stopping() as stop:
+        with session.listening() as listen, undoing(listen, runtime.clock) as stop:
             done = run(runtime.world, injection, namespace=runtime.namespace, listen=listen, stop=stop)
             return Ran((done,), 1)
 

@@ -15,7 +15,7 @@ from chaoskit.cli import decisions as deciding
 from chaoskit.cli import recoveries
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import stopping
+from chaoskit.cli.stopping import stopping, undoing
 from chaoskit.clock import interruption
 from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
 from chaoskit.outcome import Outcome
@@ -202,7 +202,7 @@ def _replay(session: Session, asked: Asked) -> None:
         flow = AutoRecovery(runtime.world, runbooks=books, approval=approval)
         record = runtime.store.get("recovery", asked.replay)
         session.ask(f"Recover {record['target']} again, as it is now?", yes=asked.yes)
-        with session.listening() as listen, stopping() as stop:
+        with session.listening() as listen, undoing(listen, runtime.clock) as stop:
             done = flow.replay(record, listen=listen, stop=stop, confirm=asked.patience)
     recoveries.finish(session, [done])
 
@@ -252,7 +252,7 @@ def _recover(session: Session, asked: Asked) -> None:
             _show(session, flow, found, outcome)
             raise typer.Exit(outcome.exit_code)
         _ask(session, decisions, runtime.clock.now(), yes=asked.yes or approval, everywhere=asked.everywhere)
-        with session.listening() as listen, stopping() as stop:
+        with session.listening() as listen, undoing(listen, runtime.clock) as stop:
             notes = tuple(map(str, heard.unplaced))
             done = [
                 flow.recover(each, listen=listen, stop=stop, confirm=asked.patience, notes=notes)

@@ -13,7 +13,7 @@ import typer
 from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import Signalled, stopping
+from chaoskit.cli.stopping import Signalled, stopping, undoing
 from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
@@ -226,7 +226,7 @@ def _run_all(
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
     secrets = secrets_of(body for each in trials for body in (each.document, *each.beside))
-    with session.listening(secrets) as listen, stopping() as stop:
+    with session.listening(secrets) as listen, undoing(listen, runtime.clock) as stop:
         records = AIChaosEngine(runtime.world).run_all(
             trials,
             parallel=parallel,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from chaoskit.clock import Clock, Stop, WallClock
 from chaoskit.errors import Interrupted
+from chaoskit.events import Listener, Step
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 """A closed terminal (SIGHUP) must not leave a fault behind any more than Ctrl-C."""
@@ -17,6 +20,7 @@ MOMENT = 2.0
 """Seconds in which signals are one: ``timeout`` sends its own to the process and once more to its group."""
 
 LEFT = "left without waiting for the undo: chaoskit rescue finishes it"
+UNDOING = f"undoing what was done; a signal {MOMENT:g} s from now, or later, leaves that to chaoskit rescue"
 
 
 class Signalled(BaseException):
@@ -43,25 +47,50 @@ def ending_on_signals() -> Iterator[None]:
 
 
 @contextmanager
-def stopping(left: str = LEFT, clock: Clock | None = None) -> Iterator[Stop]:
-    """Inside, the first signal sets `Stop`: whoever waits on it ends in order, by abort, undo, confirm.
+def stopping(
+    left: str = "", *, tell: Callable[[], None] = lambda: None, wall: Clock | None = None
+) -> Iterator[Stop]:
+    """Inside, the first signal sets `Stop`, for an end in order; `tell` is called at once, in a thread.
 
     One that comes `MOMENT` later, or still later, raises `Signalled`: what is owed stays on record, and
     `left` says what becomes of it. The alarm of ``--timeout`` wants an end in order, however late.
     """
-    stop, wall, asked = Stop(), clock or WallClock(), list[float]()
+    stop, clock, asked = Stop(), wall or WallClock(), list[float]()
+    signalled: queue.SimpleQueue[bool] = queue.SimpleQueue()  # of all ways this is safe in a handler
 
     def ask(number: int, frame: FrameType | None) -> None:
         del frame
         if not asked:
-            asked.append(wall.monotonic())
+            asked.append(clock.monotonic())
             if not stop.is_set():
                 stop.signal = number
                 stop.set()
-        elif number != signal.SIGALRM and wall.monotonic() - asked[0] >= MOMENT:
+            signalled.put(True)
+        elif number != signal.SIGALRM and clock.monotonic() - asked[0] >= MOMENT:
             raise Signalled(number, left)
 
-    with _handling(ask):
+    def hear() -> None:
+        if signalled.get():
+            tell()
+
+    teller = threading.Thread(target=hear, name="stopping", daemon=True)
+    teller.start()
+    try:
+        with _handling(ask):
+            yield stop
+    finally:
+        signalled.put(False)
+        teller.join(MOMENT)
+
+
+@contextmanager
+def undoing(listen: Listener, clock: Clock) -> Iterator[Stop]:
+    """As `stopping`, where something may have to be undone: that it is, is told at once."""
+
+    def tell() -> None:
+        listen(Step(clock.now(), "stopping", "note", UNDOING))
+
+    with stopping(LEFT, tell=tell) as stop:
         yield stop
 
 

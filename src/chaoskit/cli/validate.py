@@ -142,10 +142,10 @@ def checked(
     Raises:
         InvalidInput: with every problem of every document; nothing was connected for it.
     """
-    from chaoskit.documents import read, refuse
-    from chaoskit.experiments import trials
+    from chaoskit.documents import refuse
+    from chaoskit.experiments.trials import documents_of, trials
 
-    documents = read(files, variables=variables(var, var_files))
+    documents = documents_of(files, variables=variables(var, var_files))
     if not documents:
         refuse([_nothing_in(each) for each in files])
     trials(documents)

@@ -78,7 +78,8 @@ def survey(
     problems: list[Problem] = []
     for name, text in _contents(paths, problems):
         try:
-            documents += parse(text, name, variables=variables)
+            for each in _parsed(text, name, variables):
+                documents.append(each)  # noqa: PERF402 - those before what is broken are kept
         except InvalidInput as error:
             problems += error.problems
     return tuple(documents), tuple(problems)
@@ -127,32 +128,38 @@ def parse(
     Raises:
         InvalidInput: it is no YAML, a key stands twice, or a variable is unknown or not given.
     """
+    return tuple(_parsed(text, path, variables))
+
+
+def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterator[Document]:
+    """Each document that can be read; in the end every problem of the others is raised."""
     if variables is not None:
         text = _filled(text, path, variables)
-    ignored = _ignored(text)
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
-        raise _broken(path, f"{error.reason}", _position(text, error.position)) from error
+        told = _broken(path, f"{error.reason}", _position(text, error.position))
+        raise InvalidInput(str(told), problems=(told,)) from error
+    problems: list[Problem] = []
     try:
-        found = tuple(_documents(loader, path, ignored))
-        return found if variables is not None else tuple(map(_without_variables, found))
+        yield from _documents(loader, path, _ignored(text), problems, filled=variables is not None)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         unfilled = variables is None and _VARIABLE.search(text) is not None
         hint = "it has variables: give them with --var name=value" if unfilled else ""
-        raise _broken(path, str(error.problem or error.context or "unreadable"), _at(mark), hint) from error
+        why = str(error.problem or error.context or "unreadable")
+        problems.append(_broken(path, why, _at(mark), hint))
     except yaml.YAMLError as error:
-        raise _broken(path, str(error), Place(1, 1)) from error
-    except RecursionError as error:
-        raise _broken(path, "nested too deeply", _at(loader.get_mark())) from error
+        problems.append(_broken(path, str(error), Place(1, 1)))
+    except RecursionError:
+        problems.append(_broken(path, "nested too deeply", _at(loader.get_mark())))
     finally:
         loader.dispose()
+    refuse(problems)
 
 
-def _broken(path: str, why: str, place: Place, hint: str = "") -> InvalidInput:
-    problem = Problem(path, "YAML", f"broken: {why}", "valid YAML", *place, hint)
-    return InvalidInput(f"{path} is no YAML", problems=(problem,))
+def _broken(path: str, why: str, place: Place, hint: str = "") -> Problem:
+    return Problem(path, "YAML", f"broken: {why}", "valid YAML", *place, hint)
 
 
 def _at(mark: Any) -> Place:
@@ -241,17 +248,30 @@ def _ignored(text: str) -> dict[int, frozenset[str]]:
     return found
 
 
-def _documents(loader: _Loader, path: str, ignored: Mapping[int, frozenset[str]]) -> Iterator[Document]:
+def _documents(
+    loader: _Loader,
+    path: str,
+    ignored: Mapping[int, frozenset[str]],
+    problems: list[Problem],
+    *,
+    filled: bool,
+) -> Iterator[Document]:
+    """Each document that is one; `problems` tells of the others."""
     while loader.check_node():
         node = loader.get_node()
         if node is None:
             continue
         marks = _Marks(path)
         marks.walk(node, ())
-        refuse(marks.problems)
-        value = loader.construct_document(node)
-        if value is not None:
-            yield from Document(path, value, marks.places, marks.keys, ignored).items()
+        problems += marks.problems
+        value = None if marks.problems else loader.construct_document(node)
+        if value is None:
+            continue
+        for each in Document(path, value, marks.places, marks.keys, ignored).items():
+            try:
+                yield each if filled else _without_variables(each)
+            except InvalidInput as error:
+                problems += error.problems
 
 
 class _Marks:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from chaoskit.acts.heart import Pulse
-from chaoskit.clock import interruption, refuse_when_stopped
+from chaoskit.clock import refuse_when_stopped
 from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Mark
 from chaoskit.experiments import engine_watch, verdict
@@ -231,8 +231,6 @@ class Injecting:
 
         A stop is a judgement unless every look was had: who cancels a run is not told that it passed.
         """
-        if self.stop.is_set():
-            self.journal.step("stopping", "note", f"{interruption(self.stop).message}: the undo comes first")
         with self._looking_on():
             self._undo()
         self._tried(self._show_late)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, read, refuse, shown
+from chaoskit.documents import Document, each, refuse, shown, survey
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import bindings, lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
@@ -101,7 +101,19 @@ def load(
     Raises:
         InvalidInput: with every problem of every document; with `strict`, warnings are problems too.
     """
-    return trials(read(paths, variables=variables), namespace=namespace, strict=strict)
+    return trials(documents_of(paths, variables=variables), namespace=namespace, strict=strict)
+
+
+def documents_of(paths: Iterable[str], *, variables: Mapping[str, str] | None = None) -> tuple[Document, ...]:
+    """Every document of these files, folders and ``-``.
+
+    Raises:
+        InvalidInput: one cannot be read; what is wrong in the others is told with it.
+    """
+    documents, unread = survey(paths, variables=variables)
+    if unread:
+        refuse([*unread, *(one.problem for one in findings(documents) if one.level == "error")])
+    return documents
 
 
 def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool = False) -> tuple[Trial, ...]:

@@ -300,7 +300,7 @@ class Controller:
             case "accept":
                 self._runs.accept(self._account(job), self._leadership.identity)
             case "run":
-                self._runs.take_up(self._account(job), heart)
+                return self._runs.take_up(self._account(job), heart)
             case "late":
                 return self._runs.expire(self._account(job))
             case "dead":

@@ -156,7 +156,7 @@ class _Recovery:
         try:
             outcome, reason = self._climb(plan, pulse)
         except Interrupted:
-            outcome, reason = self._stopped(), "stopped by the user"
+            outcome, reason = self._stopped(), interruption(self.stop).message
         except TakenOver as error:
             return self._abandoned(ledger, error)
         except ChaoskitError as error:
