@@ -56,7 +56,7 @@ class Symptom:
 
 
 def unavailable_since(workload: Object, now: datetime) -> datetime:
-    """Since when its controller says that it is not available, or it was scaled to 0; `now` if nobody says."""
+    """Since when its controller says that it is not available, or it is scaled to 0; `now` if nobody says."""
     if not kube.desired_replicas(workload):
         return ownership.set_at(workload, REPLICAS) or now
     said: Mapping[str, str] = kube.condition(workload, "Available") or {}
