@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from chaoskit import kube
@@ -36,10 +37,18 @@ def keeper(body: Object, path: Sequence[str], autoscalers: Iterable[Object] = ()
 
 def setter(body: Object, path: Sequence[str]) -> str:
     """Who set the field at `path` last, as the server recorded it: ``kubectl``; "" where it does not say."""
+    return str(_newest(body, path).get("manager", ""))
+
+
+def set_at(body: Object, path: Sequence[str]) -> datetime | None:
+    """When whoever set the field at `path` last wrote last; None where the server does not say."""
+    return kube.time_of(_newest(body, path).get("time"))
+
+
+def _newest(body: Object, path: Sequence[str]) -> Object:
     entries = body["metadata"].get("managedFields") or ()
     mine = [each for each in entries if _holds(each.get("fieldsV1") or {}, path)]
-    newest: Object = max(mine, key=lambda each: str(each.get("time", "")), default={})
-    return str(newest.get("manager", ""))
+    return max(mine, key=lambda each: str(each.get("time", "")), default={})
 
 
 def by_chaos(manager: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -430,5 +431,5 @@ def test_a_database_without_a_ready_pod_is_down_and_one_scaled_to_nothing_where_
     assert gone.evidence == "scaled to 0"
     nothing["metadata"]["managedFields"] = made.set_by("kubectl", "replicas")
     (emptied,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
-    assert emptied.evidence == "scaled to 0 by kubectl"
+    assert (emptied.evidence, emptied.since) == ("scaled to 0 by kubectl", NOW - timedelta(seconds=60))
     assert databasesymptoms.detect(made.topology(deployments=(nothing,)), {}, now=NOW) == ()

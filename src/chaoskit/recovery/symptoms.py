@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from chaoskit import kube
+from chaoskit import kube, ownership
+from chaoskit.acts.fields import REPLICAS
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.metrics import Sample, Series
 
@@ -55,7 +56,9 @@ class Symptom:
 
 
 def unavailable_since(workload: Object, now: datetime) -> datetime:
-    """Since when its controller says that it is not available; `now` where it does not say so."""
+    """Since when its controller says that it is not available, or it is scaled to 0; `now` if nobody says."""
+    if not kube.desired_replicas(workload):
+        return ownership.set_at(workload, REPLICAS) or now
     said: Mapping[str, str] = kube.condition(workload, "Available") or {}
     unavailable = said.get("status") == "False"
     return (kube.time_of(said.get("lastTransitionTime")) if unavailable else None) or now
