@@ -15,7 +15,8 @@ from tests.acts.fake import CART, FakeCluster, deployment
 from tests.cli.made import experiment
 from tests.experiments import made
 
-from chaoskit.acts.accounts import LEDGER, TOLD, accounts, plain_entry
+from chaoskit import kube
+from chaoskit.acts.accounts import AIMED, LEDGER, TOLD, accounts, plain_entry
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
@@ -30,6 +31,7 @@ from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.store import Document
 from chaoskit.prediction import from_runs
 from chaoskit.records import Moment, RunRecord, Undo
@@ -303,6 +305,42 @@ def test_steps_that_somebody_spoilt_are_not_told(world: World, step: object) -> 
     world.cluster.patch(account.ref, {"metadata": {"annotations": {TOLD: text}}})
     rescue(world)
     assert [each.name for each in RunRecord.of(history(world)).timeline] == ["rescue", "undo"]
+
+
+def test_targets_are_what_was_aimed_at_and_a_later_pass_closes_what_the_dead_process_found(
+    world: World,
+) -> None:
+    setting = ObjectRef(kube.CONFIG_MAP, "shop", "settings")
+    reader = ObjectRef(kube.DEPLOYMENT, "shop", "search")
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", trace_id="t", name="x",
+        what="config-mutation", targets=(CART, setting, reader), aimed=1,
+    )  # fmt: skip
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5), action="config-mutation")
+    ledger.close(Outcome.WEAKNESS_FOUND)
+    rescue(world)
+    run = history(world)
+    assert (run["targets"], run["felt"]) == (["deployment/cart"], ["deployment/search"])
+    assert "No targets, and disturbed too: deployment/search." in explain(run).what
+    assert [each.target for each in from_runs([RunRecord.of(run)])] == [
+        "deployment/cart",
+        "deployment/search",
+    ]
+    later = {"fault": "config-mutation", "outcome": Outcome.PASSED, "at": world.clock.now(), "id": "run2"}
+    passed = owned(**later, targets=("deployment/cart",), steady_state=()).document()
+    assert len(open_weaknesses([run])) == 1
+    assert open_weaknesses([passed, run]) == ()
+
+
+@pytest.mark.parametrize("many", ["", "x", "-1", "1.5"])
+def test_a_lease_that_does_not_say_how_many_were_aimed_at_keeps_nobody_from_the_undo(
+    world: World, many: str
+) -> None:
+    ended(world)
+    (account,) = accounts(world.cluster)
+    world.cluster.patch(account.ref, {"metadata": {"annotations": {AIMED: many}}})
+    rescue(world)
+    assert (history(world)["undo"]["state"], history(world)["targets"]) == ("confirmed", ["deployment/cart"])
 
 
 # ---------------------------------------------------------------- while the store is away

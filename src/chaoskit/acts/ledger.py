@@ -24,6 +24,7 @@ from chaoskit.acts import undo
 from chaoskit.acts.accounts import (
     ACT_LABEL,
     ACTIONS,
+    AIMED,
     ENDED,
     EVIDENCE,
     KEEP_FOR,
@@ -106,6 +107,7 @@ class Ledger:
         namespace: str,
         targets: Sequence[ObjectRef],
         trace_id: str,
+        aimed: int = 0,
         name: str = "",
         what: str = "",
         evidence: str = "",
@@ -116,7 +118,8 @@ class Ledger:
 
         It tells whoever may have to finish it the act's `name`, `what` it is about and, unless that is too
         long, the `evidence` (JSON), and for how many seconds guards look back at it once it did something
-        (see `note`). Ended ledgers beside it that nobody needs any more are removed.
+        (see `note`). The first `aimed` of the targets are its own, the others are disturbed beside them; 0:
+        all are. Ended ledgers beside it that nobody needs any more are removed.
 
         Raises:
             Conflict: there is one already.
@@ -135,7 +138,7 @@ class Ledger:
                 STATE_LABEL: "active",
             },
             "annotations": {
-                TARGETS: json.dumps([plain_ref(target) for target in targets]),
+                **_targets(targets, aimed),
                 LEDGER: "[]",
                 TRACE: trace_id,
                 NAME: name,
@@ -168,14 +171,16 @@ class Ledger:
         version = stored["metadata"].get("resourceVersion", "")
         return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
-    def activate(self, targets: Sequence[ObjectRef], *, evidence: str = "", keep_for: float = 0) -> None:
+    def activate(
+        self, targets: Sequence[ObjectRef], *, aimed: int = 0, evidence: str = "", keep_for: float = 0
+    ) -> None:
         """An act that was handed over is under way on these targets from now on; the rest as in `open`.
 
         Raises:
             TakenOver: another process holds the account.
         """
         notes = {
-            TARGETS: json.dumps([plain_ref(target) for target in targets]),
+            **_targets(targets, aimed),
             **_told_of(evidence),
             **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
         }
@@ -434,6 +439,11 @@ class Ledger:
     @property
     def _secret(self) -> ObjectRef:
         return ObjectRef(kube.SECRET, self.account.ref.namespace, self.account.ref.name)
+
+
+def _targets(targets: Sequence[ObjectRef], aimed: int) -> Mapping[str, str]:
+    refs = json.dumps([plain_ref(target) for target in targets])
+    return {TARGETS: refs, **({AIMED: str(aimed)} if aimed else {})}
 
 
 def _told_of(evidence: str) -> Mapping[str, str]:

@@ -152,7 +152,7 @@ class _Run:
     def _admitted(self, made: Plan) -> None:
         """The guards allow it; where nothing was found to hit, too: Litmus may find what we did not."""
         for selection in made.selections.values():
-            planning.admitted(self.trial, selection, self.governor, made.prepared.changed)
+            planning.admitted(self.trial, selection, self.governor, made.prepared.beside)
         refuse_when_stopped(self.stop)
 
     # ------------------------------------------------------------------ under the ledger
@@ -170,7 +170,7 @@ class _Run:
         document = redacted(self.trial.document, secrets_of(self.trial.beside))
         evidence = json.dumps({"experiment": document}, default=str)
         if self.handed is not None:
-            self.handed.activate(made.touched, evidence=evidence, keep_for=keep_for)
+            self.handed.activate(made.touched, aimed=len(made.aimed), evidence=evidence, keep_for=keep_for)
             return self.handed
         return Ledger.open(
             self.cluster,
@@ -179,6 +179,7 @@ class _Run:
             act="chaos",
             namespace=self.trial.namespace,
             targets=made.touched,
+            aimed=len(made.aimed),
             trace_id=self.journal.trace_id,
             name=self.trial.name,
             what=",".join(self.trial.faults),

@@ -125,7 +125,7 @@ def _run(world: World, rescued: Rescued, reason: str, timeline: tuple[Moment, ..
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
         outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
-        targets=_targets(account), timeline=timeline, undo=rescued.undo, rescued=True,
+        targets=_targets(account), felt=_felt(account), timeline=timeline, undo=rescued.undo, rescued=True,
         injected_at=None if injected is None else injected.at,
         injected_until=None if injected is None or rescued.undo.left else _over(account, injected, now),
         evidence={"injection": injected.detail} if injected is not None and injected.mark == "note" else {},
@@ -137,7 +137,8 @@ def _injected(account: Account, timeline: Sequence[Moment]) -> Moment | None:
     first = {each.name: each for each in reversed(timeline)}
     if "injected" in first or not account.actions:
         return first.get("injected")
-    since = first["undo written"].at if "undo written" in first else account.began
+    written = first.get("undo written")
+    since = written.at if written is not None else account.began or kube.time_of(account.renewed)
     return None if since is None else Moment(since, "injected", "note", UNSEEN)
 
 
@@ -159,4 +160,9 @@ def _experiment(account: Account) -> Document:
 
 
 def _targets(account: Account) -> tuple[str, ...]:
-    return tuple(map(str, account.targets)) or ("",)
+    return tuple(map(str, account.aimed)) or ("",)
+
+
+def _felt(account: Account) -> tuple[str, ...]:
+    beside = account.targets[len(account.aimed) :]
+    return tuple(str(ref) for ref in beside if ref.kind in kube.WORKLOADS)
