@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from tests.acts.fake import FakeCluster
 
+from chaoskit.acts import handover
 from chaoskit.acts.abort import abort
-from chaoskit.acts.accounts import ABORT, accounts
+from chaoskit.acts.accounts import ABORT, Account, accounts, prune
+from chaoskit.acts.following import follow
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Unavailable
+from chaoskit.errors import Conflict, NotFound, Unavailable
+from chaoskit.events import ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
@@ -98,6 +103,48 @@ def test_one_that_cannot_be_asked_keeps_no_other_from_it() -> None:
     with pytest.raises(Unavailable):
         abort(cluster, clock, accounts(cluster), "incident 7")
     assert [each.wanted_end() for each in ledgers] == ["", "incident 7"]
+
+
+def test_a_run_that_was_accepted_and_is_called_off_tells_so_for_an_hour() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    account = handed(cluster, clock)
+    handover.accept(cluster, account, "controller-1")
+    (ended,) = abort(cluster, clock, accounts(cluster), "incident 7")
+    assert (ended.account.id, ended.undo.state) == ("run1", "none needed")
+    (known,) = accounts(cluster)
+    assert (known.state, known.outcome) == ("done", "interrupted")
+    assert known.reason == "called off before it began: incident 7"
+    assert known.keep_until == clock.now() + timedelta(seconds=handover.KEEP)
+    assert handover.handed(cluster) == ()
+    with pytest.raises(NotFound):
+        handover.document_of(cluster, known)
+    with pytest.raises(Conflict):
+        Ledger.take_over(cluster, clock, account)
+    clock.sleep(handover.KEEP + 1)
+    assert prune(cluster, clock, "shop") == 1
+
+
+def test_who_follows_it_hears_how_it_ended() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    handover.accept(cluster, handed(cluster, clock), "controller-1")
+    (account,) = accounts(cluster)
+    abort(cluster, clock, [account], "incident 7")
+    (seen,) = accounts(cluster)
+    ended = follow(cluster, clock, seen, ignore, stop=threading.Event())
+    assert (ended.outcome, ended.reason) == ("interrupted", "called off before it began: incident 7")
+
+
+def test_a_run_that_nobody_has_accepted_is_withdrawn() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    handed(cluster, clock)
+    abort(cluster, clock, accounts(cluster), "incident 7")
+    assert accounts(cluster) == ()
+
+
+def handed(cluster: FakeCluster, clock: ManualClock) -> Account:
+    return handover.hand_over(
+        cluster, clock, id="run1", namespace="shop", document="what to do", trace_id="t", name="x"
+    )
 
 
 class Counted(FakeCluster):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaoskit.acts.accounts import ABORT, Account, unended
-from chaoskit.acts.handover import withdraw
+from chaoskit.acts.handover import call_off
 from chaoskit.acts.rescue import Rescued, finish
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, NotFound, Unavailable
@@ -43,11 +43,11 @@ def abort(
 ) -> tuple[Rescued, ...]:
     """These acts have ended and are undone, by their own processes or, where those are dead, by this one.
 
-    What was handed over and nobody has taken yet is withdrawn. Once `stop` is set nobody is waited for any
+    What was handed over and nobody has taken yet is called off. Once `stop` is set nobody is waited for any
     more: what has not ended by then is not in the answer.
     """
     waiting = [each for each in wanted if each.state == "handed" and not each.holder]
-    found = [Rescued(each, Undo("none needed")) for each in waiting if withdraw(cluster, each)]
+    found = [Rescued(each, Undo("none needed")) for each in waiting if call_off(cluster, clock, each, reason)]
     begun = [each for each in wanted if each.id not in {one.account.id for one in found}]
     asked = _asked(cluster, begun, reason)
     found += [Rescued(each, Undo("confirmed")) for each in begun if each not in asked]

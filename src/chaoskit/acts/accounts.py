@@ -31,6 +31,8 @@ ENDED = "chaoskit.io/ended"
 OUTCOME = "chaoskit.io/outcome"
 REASON = "chaoskit.io/reason"
 """Why the act ended so, in words."""
+REASONS = 1000
+"""Characters of an ended act's reason that its Lease keeps."""
 TOLD = "chaoskit.io/told"
 """The last steps of the act, for whoever follows it from elsewhere: see `following`."""
 NAME = "chaoskit.io/name"

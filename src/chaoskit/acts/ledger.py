@@ -33,6 +33,7 @@ from chaoskit.acts.accounts import (
     NAME,
     OUTCOME,
     REASON,
+    REASONS,
     STATE_LABEL,
     TARGETS,
     TOLD,
@@ -56,9 +57,6 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
 from chaoskit.redaction import scrubbed
 from chaoskit.sharing import fresh
-
-REASONS = 1000
-"""Characters of an ended act's reason that its Lease keeps."""
 
 LONGEST = 64_000
 """Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
