@@ -394,6 +394,35 @@ def test_an_act_that_was_killed_and_rescued_while_the_store_was_away_is_in_the_h
     assert (after["id"], after["outcome"], after["undo"]["state"]) == ("run1", "errored", "confirmed")
 
 
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
+
+
+@pytest.mark.parametrize("last", ["patch", "delete"])
+def test_a_rescuer_that_is_killed_has_kept_what_it_did_or_leaves_it_to_the_next(
+    world: World, last: str
+) -> None:
+    """The Lease, which alone tells of the act, is gone or says less once it is closed."""
+    ended(world)
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def die(*what: object) -> None:
+        if cluster.get(CART)["spec"]["replicas"] == 3:
+            raise Killed
+
+    if last == "patch":
+        cluster.before_write = die
+    cluster.before_delete = die
+    with pytest.raises(Killed):
+        rescue(world)
+    cluster.before_write = lambda _verb, _ref: None
+    cluster.before_delete = lambda _ref, _options: None
+    rescue(world)
+    assert (history(world)["outcome"], history(world)["undo"]["state"]) == ("errored", "confirmed")
+    assert accounts(cluster) == ()
+
+
 @pytest.mark.parametrize("first", ["own", "rescue"])
 @pytest.mark.parametrize("rescuer", ["laptop", "controller"])
 def test_an_own_record_and_a_rescues_that_both_waited_are_one_whichever_comes_first(

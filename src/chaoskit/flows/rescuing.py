@@ -31,9 +31,10 @@ def rescue(
     stop: threading.Event | None = None,
 ) -> tuple[Rescued, ...]:
     """Every act whose process is dead was undone, as far as it can be, and is in the history."""
-    kept = _Heard(listen)
-    done = rescuing.rescue(world.cluster, world.clock, namespace=namespace, listen=kept, stop=stop)
-    return tuple(_kept(world, each, kept) for each in done)
+    heard = _Heard(world, listen)
+    return rescuing.rescue(
+        world.cluster, world.clock, namespace=namespace, listen=heard, stop=stop, keep=heard.keep
+    )
 
 
 def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued | None:
@@ -42,27 +43,24 @@ def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued
     Raises:
         ChaoskitError: it could not be taken over, and stands as it did: try again.
     """
-    heard = _Heard(listen)
-    done = rescuing.undo(world.cluster, world.clock, account, heard)
-    return None if done is None else _kept(world, done, heard)
+    heard = _Heard(world, listen)
+    return rescuing.undo(world.cluster, world.clock, account, heard, heard.keep)
 
 
 class _Heard:
-    """A listener that remembers what it passes on."""
+    """A listener that remembers what it passes on, and keeps in the history what came of it."""
 
-    def __init__(self, listen: Listener) -> None:
+    def __init__(self, world: World, listen: Listener) -> None:
         self.events: list[Event] = []
-        self.listen = listen
+        self.world, self.listen = world, listen
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
         self.listen(event)
 
-
-def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
-    """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
-    world.keep(_record(world, rescued, heard.events).document(), heard.listen)
-    return rescued
+    def keep(self, rescued: Rescued) -> None:
+        """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
+        self.world.keep(_record(self.world, rescued, self.events).document(), self.listen)
 
 
 def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:
