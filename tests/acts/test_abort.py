@@ -7,13 +7,15 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from tests.acts.fake import FakeCluster
+from tests.acts.fake import CART, FakeCluster
 
 from chaoskit.acts import handover
 from chaoskit.acts.abort import abort
 from chaoskit.acts.accounts import ABORT, Account, accounts, prune
+from chaoskit.acts.entries import Entry
 from chaoskit.acts.following import follow
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.rescue import Rescued
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, NotFound, Unavailable
 from chaoskit.events import ignore
@@ -139,6 +141,15 @@ def test_a_run_that_nobody_has_accepted_is_withdrawn() -> None:
     handed(cluster, clock)
     abort(cluster, clock, accounts(cluster), "incident 7")
     assert accounts(cluster) == ()
+
+
+def test_what_is_dead_and_undone_here_is_kept() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    two(cluster, clock)[0].write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    kept: list[Rescued] = []
+    ended = abort(cluster, clock, accounts(cluster)[:1], "incident 7", keep=kept.append)
+    assert [each.account.id for each in kept] == [each.account.id for each in ended] == ["run1"]
+    assert [each.name for each in kept[0].steps] == ["rescue", "undo"]
 
 
 def handed(cluster: FakeCluster, clock: ManualClock) -> Account:

@@ -10,7 +10,7 @@ from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
-from chaoskit.events import Listener, Step, ignore
+from chaoskit.events import Event, Listener, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
@@ -18,10 +18,11 @@ from chaoskit.records import Undo
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """A dead run or recovery, and how its undo stands now."""
+    """A dead run or recovery, how its undo stands now, and the steps that led to it."""
 
     account: Account
     undo: Undo
+    steps: tuple[Step, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -41,6 +42,10 @@ Keep = Callable[[Rescued], None]
 """Whoever keeps in the history how an act ended."""
 
 
+def nowhere(_rescued: Rescued) -> None:
+    """It is kept nowhere."""
+
+
 def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Ledgers of acts that have not ended: under way, or left by a dead process."""
     return tuple(each for each in accounts(cluster, namespace) if each.state == "active")
@@ -53,7 +58,7 @@ def rescue(
     namespace: str = "",
     listen: Listener = ignore,
     stop: threading.Event | None = None,
-    keep: Keep = lambda _rescued: None,
+    keep: Keep = nowhere,
 ) -> tuple[Rescued, ...]:
     """Every act whose lease was not renewed while it was watched for its whole duration is undone.
 
@@ -68,7 +73,7 @@ def rescue(
 
 
 def finish(
-    cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = lambda _rescued: None
+    cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = nowhere
 ) -> Rescued | None:
     """As `undo`; what keeps this process from taking it over is told in `left`."""
     try:
@@ -78,7 +83,7 @@ def finish(
 
 
 def undo(
-    cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = lambda _rescued: None
+    cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = nowhere
 ) -> Rescued | None:
     """How the undo of one dead act stands; None when it is somebody else's by now.
 
@@ -91,11 +96,16 @@ def undo(
         ledger = Ledger.take_over(cluster, clock, account)
     except (Conflict, NotFound):
         return None  # renewed, taken over, or ended
-    undone = Undo("not confirmed")
+    undone, steps = Undo("not confirmed"), list[Step]()
+
+    def tell(event: Event) -> None:
+        steps.extend([event] if isinstance(event, Step) else [])
+        listen(event)
+
     try:
-        listen(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
-        undone = ledger.undo(listen)
-        rescued = Rescued(account, undone)
+        tell(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
+        undone = ledger.undo(tell)
+        rescued = Rescued(account, undone, tuple(steps))
         keep(rescued)
         outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
         ledger.close(outcome, keep=account.memorable, reason=account.reason)

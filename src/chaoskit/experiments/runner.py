@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from chaoskit.acts import handover
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import rescue
+from chaoskit.acts.rescue import Keep, nowhere, rescue
 from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Refused
 from chaoskit.events import Begun, Listener, ignore
@@ -48,6 +48,7 @@ def run(
     expected_hash: str = "",
     heart: Heart | None = None,
     ledger: Ledger | None = None,
+    keep: Keep = nowhere,
 ) -> RunRecord:
     """The trial was run, judged and undone; the record says how it ended and why.
 
@@ -56,7 +57,7 @@ def run(
     its first characters, eight at least: a drift of the live state from it is refused. Once `stop` is set
     (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo. Several runs
     of one process may share a `heart`. `ledger` is that of a run that was handed over: it is used instead of
-    a new one.
+    a new one. Dead acts that stood in its way are undone first, and given to `keep`.
     """
     sources = Sources(cluster, clock, metrics, http, commands)
     if ledger is None:
@@ -66,15 +67,16 @@ def run(
     monitor = Monitor(trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell)
     parts = Parts(trial, sources, governor, journal, stop or threading.Event(), Course(), monitor)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
-        one = _Run(parts, beating, ledger)
+        one = _Run(parts, beating, ledger, keep)
         return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
 
 
 class _Run:
     """The order of one run: what must be so before anything is written, and the record of how it ended."""
 
-    def __init__(self, parts: Parts, heart: Heart, handed: Ledger | None) -> None:
+    def __init__(self, parts: Parts, heart: Heart, handed: Ledger | None, keep: Keep) -> None:
         self.parts = parts
+        self.keep = keep
         self.heart = heart
         self.handed = handed
         self.trial, self.course, self.monitor = parts.trial, parts.course, parts.monitor
@@ -137,7 +139,9 @@ class _Run:
     def _rescued(self) -> bool:
         """Whether dead runs stood in the way; theirs is finished first. Live ones show within seconds."""
         namespace, tell = self.trial.namespace, self.journal.tell
-        done = rescue(self.cluster, self.clock, namespace=namespace, listen=tell, stop=self.stop)
+        done = rescue(
+            self.cluster, self.clock, namespace=namespace, listen=tell, stop=self.stop, keep=self.keep
+        )
         refuse_when_stopped(self.stop)
         return bool(done)
 

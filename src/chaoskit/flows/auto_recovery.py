@@ -15,6 +15,7 @@ from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.errors import CannotStart, ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.flows.beside import soon
+from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Alert
@@ -258,7 +259,7 @@ class AutoRecovery:
         else is known, for its timeline.
         """
         options = replace(
-            _options(listen, stop),
+            _options(self._world, listen, stop),
             trace_id=trace_id,
             confirm=confirm,
             drill=drill,
@@ -279,7 +280,7 @@ class AutoRecovery:
         again = recovery.replay(
             record,
             self._reach,
-            replace(_options(listen, stop), confirm=confirm),
+            replace(_options(self._world, listen, stop), confirm=confirm),
             runbooks=self._runbooks,
             history=self.history(),
         )
@@ -324,8 +325,8 @@ def kept_attempts(world: World) -> tuple[Attempt, ...] | None:
     return None if kept is None else recovery.attempts(kept)
 
 
-def _options(listen: Listener, stop: threading.Event | None) -> Options:
-    return Options(listen=listen) if stop is None else Options(listen=listen, stop=stop)
+def _options(world: World, listen: Listener, stop: threading.Event | None) -> Options:
+    return Options(listen=listen, stop=stop or threading.Event(), keep=keeper(world, listen))
 
 
 def votes(predictions: Sequence[PredictionRecord]) -> tuple[Vote, ...]:

@@ -22,6 +22,7 @@ from chaoskit.flows import learning
 from chaoskit.flows.completing import completed, unbegun, versions_of
 from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
+from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
@@ -219,6 +220,7 @@ class AIChaosEngine:
             expected_hash=expected_hash,
             heart=heart,
             ledger=ledger,
+            keep=keeper(world, listen),
         )
         whole = completed(record, trial, world, self._versions)
         world.keep(whole.document(), listen)

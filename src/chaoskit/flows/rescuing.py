@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
-from chaoskit.acts.rescue import Rescued
+from chaoskit.acts.rescue import Keep, Rescued
 from chaoskit.acts.telling import told
 from chaoskit.amending import UNDONE
 from chaoskit.errors import ChaoskitError
-from chaoskit.events import Event, Listener, Step, ignore
+from chaoskit.events import Listener, ignore
 from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
@@ -31,9 +31,9 @@ def rescue(
     stop: threading.Event | None = None,
 ) -> tuple[Rescued, ...]:
     """Every act whose process is dead was undone, as far as it can be, and is in the history."""
-    heard = _Heard(world, listen)
+    keep = keeper(world, listen)
     return rescuing.rescue(
-        world.cluster, world.clock, namespace=namespace, listen=heard, stop=stop, keep=heard.keep
+        world.cluster, world.clock, namespace=namespace, listen=listen, stop=stop, keep=keep
     )
 
 
@@ -43,29 +43,22 @@ def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued
     Raises:
         ChaoskitError: it could not be taken over, and stands as it did: try again.
     """
-    heard = _Heard(world, listen)
-    return rescuing.undo(world.cluster, world.clock, account, heard, heard.keep)
+    return rescuing.undo(world.cluster, world.clock, account, listen, keeper(world, listen))
 
 
-class _Heard:
-    """A listener that remembers what it passes on, and keeps in the history what came of it."""
+def keeper(world: World, listen: Listener = ignore) -> Keep:
+    """Keeps how acts ended that are rescued, on whatever occasion; the listener is told where that fails."""
 
-    def __init__(self, world: World, listen: Listener) -> None:
-        self.events: list[Event] = []
-        self.world, self.listen = world, listen
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-        self.listen(event)
-
-    def keep(self, rescued: Rescued) -> None:
+    def keep(rescued: Rescued) -> None:
         """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
-        self.world.keep(_record(self.world, rescued, self.events).document(), self.listen)
+        world.keep(_record(world, rescued).document(), listen)
+
+    return keep
 
 
-def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:
+def _record(world: World, rescued: Rescued) -> RunRecord | RecoveryRecord:
     account, now = rescued.account, world.clock.now()
-    steps = (*told(account.told)[1], *(each for each in heard if isinstance(each, Step)))
+    steps = (*told(account.told)[1], *rescued.steps)
     timeline = tuple(
         Moment(each.at, each.name, each.mark, each.detail) for each in steps if each.run == account.id
     )
