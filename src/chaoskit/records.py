@@ -123,6 +123,7 @@ class Undo:
 class RunRecord(Record):
     """One experiment run: what was meant, what was hit, what was seen, how it ended.
 
+    `targets` are what was aimed at, `felt` the workloads that were none and were disturbed all the same.
     `path` and `line` say where its document stands ("" and 0: nowhere); `versions` which chaoskit,
     Kubernetes and Litmus it was. `score` is the resilience score (0 to 100, None where nothing was tried),
     `seconds_broken` how long the steady state did not hold, `seconds_to_recover` how long of it once the
@@ -141,6 +142,7 @@ class RunRecord(Record):
     ended_at: datetime
     experiment: Mapping[str, Any]
     targets: tuple[str, ...] = ()
+    felt: tuple[str, ...] = ()
     steady_state: tuple[Mapping[str, Any], ...] = ()
     timeline: tuple[Moment, ...] = ()
     litmus: Mapping[str, Any] = field(default_factory=dict)

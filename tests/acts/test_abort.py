@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from functools import partial
 
 import pytest
-from tests.acts.fake import FakeCluster
+from tests.acts.fake import CART, FakeCluster
 
+from chaoskit.acts import handover
 from chaoskit.acts.abort import abort
-from chaoskit.acts.accounts import ABORT, accounts
+from chaoskit.acts.accounts import ABORT, Account, accounts, prune
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.following import follow
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.rescue import Rescued
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Unavailable
+from chaoskit.errors import Conflict, NotFound, Unavailable
+from chaoskit.events import ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
@@ -98,6 +105,57 @@ def test_one_that_cannot_be_asked_keeps_no_other_from_it() -> None:
     with pytest.raises(Unavailable):
         abort(cluster, clock, accounts(cluster), "incident 7")
     assert [each.wanted_end() for each in ledgers] == ["", "incident 7"]
+
+
+def test_a_run_that_was_accepted_and_is_called_off_tells_so_for_an_hour() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    account = handed(cluster, clock)
+    handover.accept(cluster, account, "controller-1")
+    (ended,) = abort(cluster, clock, accounts(cluster), "incident 7")
+    assert (ended.account.id, ended.undo.state) == ("run1", "none needed")
+    (known,) = accounts(cluster)
+    assert (known.state, known.outcome) == ("done", "interrupted")
+    assert known.reason == "called off before it began: incident 7"
+    assert known.keep_until == clock.now() + timedelta(seconds=handover.KEEP)
+    assert handover.handed(cluster) == ()
+    with pytest.raises(NotFound):
+        handover.document_of(cluster, known)
+    with pytest.raises(Conflict):
+        Ledger.take_over(cluster, clock, account)
+    clock.sleep(handover.KEEP + 1)
+    assert prune(cluster, clock, "shop") == 1
+
+
+def test_who_follows_it_hears_how_it_ended() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    handover.accept(cluster, handed(cluster, clock), "controller-1")
+    (account,) = accounts(cluster)
+    abort(cluster, clock, [account], "incident 7")
+    (seen,) = accounts(cluster)
+    ended = follow(cluster, clock, seen, ignore, stop=threading.Event())
+    assert (ended.outcome, ended.reason) == ("interrupted", "called off before it began: incident 7")
+
+
+def test_a_run_that_nobody_has_accepted_is_withdrawn() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    handed(cluster, clock)
+    abort(cluster, clock, accounts(cluster), "incident 7")
+    assert accounts(cluster) == ()
+
+
+def test_what_is_dead_and_undone_here_is_kept() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    two(cluster, clock)[0].write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    kept: list[Rescued] = []
+    ended = abort(cluster, clock, accounts(cluster)[:1], "incident 7", keep=kept.append)
+    assert [each.account.id for each in kept] == [each.account.id for each in ended] == ["run1"]
+    assert [each.name for each in kept[0].steps] == ["rescue", "undo"]
+
+
+def handed(cluster: FakeCluster, clock: ManualClock) -> Account:
+    return handover.hand_over(
+        cluster, clock, id="run1", namespace="shop", document="what to do", trace_id="t", name="x"
+    )
 
 
 class Counted(FakeCluster):

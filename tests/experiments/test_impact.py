@@ -10,11 +10,16 @@ from tests.experiments.made import deployment, pod, replica_set, topology
 
 from chaoskit.cli.plan import show
 from chaoskit.clock import ManualClock
+from chaoskit.events import ignore
 from chaoskit.experiments import Plan, plan
+from chaoskit.experiments.course import Course, recorded
 from chaoskit.experiments.impact import After, afterwards, checks
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.targets import of_experiment
 from chaoskit.experiments.trials import Trial
+from chaoskit.experiments.verdict import Judged
+from chaoskit.journal import Journal
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object
 
 SELECTS = {"matchLabels": {"app": "web"}}
@@ -108,6 +113,14 @@ def test_whoever_reads_a_setting_is_worked_on_by_nobody_else_meanwhile() -> None
     assert {"deployment/web", "deployment/api", "configmap/settings"} <= set(
         map(str, mutation(restart=False).touched)
     )
+
+
+def test_targets_are_what_was_aimed_at_and_who_felt_it_is_told_beside_them() -> None:
+    plan = mutation(restart=False)
+    journal = Journal(ManualClock(), ignore)
+    judged = Judged(Outcome.PASSED, "it held")
+    record = recorded(journal, plan.trial, Course(plan), [], judged, "fake")
+    assert (record.targets, record.felt) == (("deployment/web",), ("deployment/api",))
 
 
 def test_pods_at_their_end_are_not_counted_as_hit() -> None:

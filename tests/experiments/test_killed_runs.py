@@ -14,7 +14,7 @@ from tests.experiments.lasting import LASTING, NODE_DOWN, lasting
 
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
-from chaoskit.acts.rescue import rescue
+from chaoskit.acts.rescue import Rescued, rescue
 from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import run_all
 from chaoskit.experiments.litmus import manifests
@@ -286,6 +286,9 @@ def test_a_run_finishes_the_dead_run_that_stands_in_its_way(world: World) -> Non
     trial = furnished(world, "in-the-way")
     with pytest.raises(Killed):
         world.run(trial, listen=Until("injected", killed))
-    record = world.run(trial)
+    (dead,) = accounts(world.cluster, "in-the-way")
+    kept: list[Rescued] = []
+    record = world.run(trial, keep=kept.append)
     assert record.outcome.exit_code == 0, record.reason
     assert world.ours("in-the-way") == []
+    assert [(each.account.id, each.undo.state) for each in kept] == [(dead.id, "confirmed")]

@@ -15,7 +15,8 @@ from tests.acts.fake import CART, FakeCluster, deployment
 from tests.cli.made import experiment
 from tests.experiments import made
 
-from chaoskit.acts.accounts import LEDGER, TOLD, accounts, plain_entry
+from chaoskit import kube
+from chaoskit.acts.accounts import AIMED, LEDGER, TOLD, accounts, plain_entry
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
@@ -30,6 +31,7 @@ from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.store import Document
 from chaoskit.prediction import from_runs
 from chaoskit.records import Moment, RunRecord, Undo
@@ -305,6 +307,42 @@ def test_steps_that_somebody_spoilt_are_not_told(world: World, step: object) -> 
     assert [each.name for each in RunRecord.of(history(world)).timeline] == ["rescue", "undo"]
 
 
+def test_targets_are_what_was_aimed_at_and_a_later_pass_closes_what_the_dead_process_found(
+    world: World,
+) -> None:
+    setting = ObjectRef(kube.CONFIG_MAP, "shop", "settings")
+    reader = ObjectRef(kube.DEPLOYMENT, "shop", "search")
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", trace_id="t", name="x",
+        what="config-mutation", targets=(CART, setting, reader), aimed=1,
+    )  # fmt: skip
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5), action="config-mutation")
+    ledger.close(Outcome.WEAKNESS_FOUND)
+    rescue(world)
+    run = history(world)
+    assert (run["targets"], run["felt"]) == (["deployment/cart"], ["deployment/search"])
+    assert "No targets, and disturbed too: deployment/search." in explain(run).what
+    assert [each.target for each in from_runs([RunRecord.of(run)])] == [
+        "deployment/cart",
+        "deployment/search",
+    ]
+    later = {"fault": "config-mutation", "outcome": Outcome.PASSED, "at": world.clock.now(), "id": "run2"}
+    passed = owned(**later, targets=("deployment/cart",), steady_state=()).document()
+    assert len(open_weaknesses([run])) == 1
+    assert open_weaknesses([passed, run]) == ()
+
+
+@pytest.mark.parametrize("many", ["", "x", "-1", "1.5"])
+def test_a_lease_that_does_not_say_how_many_were_aimed_at_keeps_nobody_from_the_undo(
+    world: World, many: str
+) -> None:
+    ended(world)
+    (account,) = accounts(world.cluster)
+    world.cluster.patch(account.ref, {"metadata": {"annotations": {AIMED: many}}})
+    rescue(world)
+    assert (history(world)["undo"]["state"], history(world)["targets"]) == ("confirmed", ["deployment/cart"])
+
+
 # ---------------------------------------------------------------- while the store is away
 
 
@@ -354,6 +392,35 @@ def test_an_act_that_was_killed_and_rescued_while_the_store_was_away_is_in_the_h
     away.back()
     (after,) = world.store.find()
     assert (after["id"], after["outcome"], after["undo"]["state"]) == ("run1", "errored", "confirmed")
+
+
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
+
+
+@pytest.mark.parametrize("last", ["patch", "delete"])
+def test_a_rescuer_that_is_killed_has_kept_what_it_did_or_leaves_it_to_the_next(
+    world: World, last: str
+) -> None:
+    """The Lease, which alone tells of the act, is gone or says less once it is closed."""
+    ended(world)
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def die(*what: object) -> None:
+        if cluster.get(CART)["spec"]["replicas"] == 3:
+            raise Killed
+
+    if last == "patch":
+        cluster.before_write = die
+    cluster.before_delete = die
+    with pytest.raises(Killed):
+        rescue(world)
+    cluster.before_write = lambda _verb, _ref: None
+    cluster.before_delete = lambda _ref, _options: None
+    rescue(world)
+    assert (history(world)["outcome"], history(world)["undo"]["state"]) == ("errored", "confirmed")
+    assert accounts(cluster) == ()
 
 
 @pytest.mark.parametrize("first", ["own", "rescue"])

@@ -288,16 +288,17 @@ def test_targets_are_found_by_pod_workload_or_bare_name(world: World) -> None:
     assert label(quiet(world), DETECT, extra=[told(10, 12, pod="app")]).events == ()
 
 
-def test_a_run_labels_its_targets_from_injection_to_its_end() -> None:
+def test_a_run_labels_its_targets_and_who_felt_it_from_injection_to_its_end() -> None:
     run = RunRecord(
         id="r", at=minute(0), trace_id="t", name="x", namespace="shop", cluster="c", fault="pod-network-loss",
         outcome=Outcome.PASSED, reason="", ended_at=minute(9), experiment={}, targets=("a", "b"),
-        injected_at=minute(2), injected_until=minute(5),
+        felt=("c",), injected_at=minute(2), injected_until=minute(5),
     )  # fmt: skip
     labels = from_runs([run])
     assert [(each.target, each.start, each.end) for each in labels] == [
         ("a", minute(2), minute(5)),
         ("b", minute(2), minute(5)),
+        ("c", minute(2), minute(5)),
     ]
     assert {(each.meaning, each.issue, each.trace_id) for each in labels} == {("chaos", "network", "t")}
 

@@ -509,6 +509,23 @@ def test_a_recovery_that_died_is_in_the_history_with_what_it_knew(
     assert not AutoRecovery(world).what_if(())[0].changed
 
 
+def test_a_recovery_that_died_in_the_way_of_the_next_is_finished_by_it_and_in_the_history_too(
+    shop: Shop, main: Stopped, tmp_path: Path
+) -> None:
+    decision = shop.decision()
+    target = decision.issue.target
+    dead = Ledger.open(
+        shop, shop.clock, id="dead", act="recovery", namespace="shop", targets=(target,), trace_id="t"
+    )
+    dead.note("roll-back")
+    nothing: Any = None
+    flow = AutoRecovery(World(shop, None, main, nothing, shop.clock, Limits(), tmp_path))
+    record = flow.recover(decision)
+    kept = {each["id"]: each for each in main.find("recovery")}
+    assert kept.keys() == {"dead", record.id}
+    assert "died before it had a verdict" in kept["dead"]["reason"]
+
+
 def test_what_a_recovery_knew_is_in_its_lease_only_while_it_is_under_way(shop: Shop) -> None:
     during: list[str] = []
     shop.recover(listen=at("roll-back", "done", lambda: during.append(accounts(shop, "shop")[0].evidence)))

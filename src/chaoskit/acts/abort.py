@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaoskit.acts.accounts import ABORT, Account, unended
-from chaoskit.acts.handover import withdraw
-from chaoskit.acts.rescue import Rescued, finish
+from chaoskit.acts.handover import call_off
+from chaoskit.acts.rescue import Keep, Rescued, finish, nowhere
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, NotFound, Unavailable
 from chaoskit.events import Listener, ignore
@@ -40,14 +40,15 @@ def abort(
     *,
     listen: Listener = ignore,
     stop: threading.Event | None = None,
+    keep: Keep = nowhere,
 ) -> tuple[Rescued, ...]:
     """These acts have ended and are undone, by their own processes or, where those are dead, by this one.
 
-    What was handed over and nobody has taken yet is withdrawn. Once `stop` is set nobody is waited for any
-    more: what has not ended by then is not in the answer.
+    Those are given to `keep`. What was handed over and nobody has taken yet is called off. Once `stop` is set
+    nobody is waited for any more: what has not ended by then is not in the answer.
     """
     waiting = [each for each in wanted if each.state == "handed" and not each.holder]
-    found = [Rescued(each, Undo("none needed")) for each in waiting if withdraw(cluster, each)]
+    found = [Rescued(each, Undo("none needed")) for each in waiting if call_off(cluster, clock, each, reason)]
     begun = [each for each in wanted if each.id not in {one.account.id for one in found}]
     asked = _asked(cluster, begun, reason)
     found += [Rescued(each, Undo("confirmed")) for each in begun if each not in asked]
@@ -55,7 +56,7 @@ def abort(
     while watched:
         now = _now(cluster, clock, watched)
         for id_, one in list(watched.items()):
-            done = None if one.silent else _ended(cluster, clock, one, now.get(id_), listen)
+            done = None if one.silent else _ended(cluster, clock, one, now.get(id_), listen, keep)
             if done is not None:
                 found.append(done)
                 del watched[id_]
@@ -111,7 +112,7 @@ def _now(cluster: Cluster, clock: Clock, watched: dict[str, _Watched]) -> dict[s
 
 
 def _ended(
-    cluster: Cluster, clock: Clock, one: _Watched, now: Account | None, listen: Listener
+    cluster: Cluster, clock: Clock, one: _Watched, now: Account | None, listen: Listener, keep: Keep
 ) -> Rescued | None:
     """How the act ended; None while its process is at it."""
     if now is None:
@@ -122,4 +123,4 @@ def _ended(
         one.account, one.since = now, clock.monotonic()
     if clock.monotonic() - one.since < now.duration:
         return None
-    return finish(cluster, clock, now, listen)
+    return finish(cluster, clock, now, listen, keep)

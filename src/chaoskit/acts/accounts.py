@@ -23,12 +23,16 @@ from chaoskit.sharing import made
 ACT_LABEL = "chaoskit.io/act"
 STATE_LABEL = "chaoskit.io/state"
 TARGETS = "chaoskit.io/targets"
+AIMED = "chaoskit.io/aimed"
+"""How many of the targets, the first of them, are what was aimed at; the others are disturbed beside them."""
 LEDGER = "chaoskit.io/ledger"
 TRACE = "chaoskit.io/trace"
 ENDED = "chaoskit.io/ended"
 OUTCOME = "chaoskit.io/outcome"
 REASON = "chaoskit.io/reason"
 """Why the act ended so, in words."""
+REASONS = 1000
+"""Characters of an ended act's reason that its Lease keeps."""
 TOLD = "chaoskit.io/told"
 """The last steps of the act, for whoever follows it from elsewhere: see `following`."""
 NAME = "chaoskit.io/name"
@@ -59,6 +63,8 @@ T = TypeVar("T")
 class Account:
     """A ledger's Lease as it was read: who acts on what, since when, whether it has ended, what is owed.
 
+    `targets` are all that nobody else may work on meanwhile, `aimed` those of them that are its own.
+
     `unreadable` says in words what of it cannot be read, "" when all can; that part is empty then.
     """
 
@@ -87,6 +93,7 @@ class Account:
     told: str = ""
     evidence: str = ""
     accepted: str = ""
+    aimed: tuple[ObjectRef, ...] = ()
 
     @property
     def memorable(self) -> float:
@@ -140,12 +147,15 @@ def account_of(lease: Object) -> Account:
             spoilt.append(f"{name} cannot be read: {error!r}")
             return otherwise
 
+    none: tuple[ObjectRef, ...] = ()
+    targets = read(TARGETS, lambda text: tuple(ref_from(each) for each in json.loads(text)), none)
+    many = notes.get(AIMED, "")
     return Account(
         ref=kube.ref_of(lease, kube.LEASE),
         id=have.get(kube.RUN_LABEL, meta["name"]),
         act="recovery" if have.get(ACT_LABEL) == "recovery" else "chaos",
         state=_STATES.get(have.get(STATE_LABEL, ""), "active"),
-        targets=read(TARGETS, lambda text: tuple(ref_from(each) for each in json.loads(text)), ()),
+        targets=targets,
         entries=read(LEDGER, lambda text: tuple(entry_from(each) for each in json.loads(text)), ()),
         holder=spec.get("holderIdentity") or "",
         renewed=spec.get("renewTime") or "",
@@ -166,6 +176,7 @@ def account_of(lease: Object) -> Account:
         told=notes.get(TOLD, ""),
         evidence=notes.get(EVIDENCE, ""),
         accepted=notes.get(ACCEPTED, ""),
+        aimed=targets[: int(many)] if many.isdecimal() else targets,  # no undo waits for who reads that
     )
 
 

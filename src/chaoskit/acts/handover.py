@@ -8,6 +8,7 @@ hand for it yet says at once that it will.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -15,8 +16,12 @@ from chaoskit import kube
 from chaoskit.acts.accounts import (
     ACCEPTED,
     ACT_LABEL,
+    KEEP_UNTIL,
     LEDGER,
     NAME,
+    OUTCOME,
+    REASON,
+    REASONS,
     STATE_LABEL,
     TARGETS,
     TRACE,
@@ -27,7 +32,9 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, Conflict, InvalidInput, NotFound
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.redaction import scrubbed
 
 DOCUMENT = "document"
 """The Secret's key."""
@@ -110,14 +117,37 @@ def whereabouts(account: Account) -> str:
 
 def withdraw(cluster: Cluster, account: Account) -> bool:
     """Nobody takes the act any more; False when somebody has taken or accepted it already."""
-    meta = {"resourceVersion": account.version, "labels": {STATE_LABEL: "done"}}
-    try:
-        cluster.patch(account.ref, {"metadata": meta})
-    except NotFound:
-        return True
-    except Conflict:
-        return False
-    for ref in (account.ref, _secret(account)):
+    return _ended(cluster, account, {}) and _gone(cluster, account.ref, _secret(account))
+
+
+def call_off(cluster: Cluster, clock: Clock, account: Account, reason: str) -> bool:
+    """Nobody takes the act any more, and its Lease tells why for an hour; False when it has changed since.
+
+    What nobody has accepted is withdrawn: its owner has not heard of it yet, and is told by `hand_over`.
+    """
+    if not account.accepted:
+        return withdraw(cluster, account)
+    told = {
+        OUTCOME: Outcome.INTERRUPTED.value,
+        REASON: scrubbed(f"called off before it began: {reason}")[:REASONS],
+        KEEP_UNTIL: kube.timestamp(clock.now() + timedelta(seconds=KEEP)),
+    }
+    return _ended(cluster, account, told) and _gone(cluster, _secret(account))
+
+
+def _ended(cluster: Cluster, account: Account, told: Mapping[str, str]) -> bool:
+    """Whether nobody can take the act any more; its Lease, if it is there still, tells this of its end."""
+    meta = {"resourceVersion": account.version, "labels": {STATE_LABEL: "done"}, "annotations": dict(told)}
+    with suppress(NotFound):
+        try:
+            cluster.patch(account.ref, {"metadata": meta})
+        except Conflict:
+            return False
+    return True
+
+
+def _gone(cluster: Cluster, *refs: ObjectRef) -> bool:
+    for ref in refs:
         with suppress(NotFound):
             cluster.delete(ref)
     return True

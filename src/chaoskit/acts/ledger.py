@@ -24,6 +24,7 @@ from chaoskit.acts import undo
 from chaoskit.acts.accounts import (
     ACT_LABEL,
     ACTIONS,
+    AIMED,
     ENDED,
     EVIDENCE,
     KEEP_FOR,
@@ -32,6 +33,7 @@ from chaoskit.acts.accounts import (
     NAME,
     OUTCOME,
     REASON,
+    REASONS,
     STATE_LABEL,
     TARGETS,
     TOLD,
@@ -55,9 +57,6 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
 from chaoskit.redaction import scrubbed
 from chaoskit.sharing import fresh
-
-REASONS = 1000
-"""Characters of an ended act's reason that its Lease keeps."""
 
 LONGEST = 64_000
 """Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
@@ -106,6 +105,7 @@ class Ledger:
         namespace: str,
         targets: Sequence[ObjectRef],
         trace_id: str,
+        aimed: int = 0,
         name: str = "",
         what: str = "",
         evidence: str = "",
@@ -116,7 +116,8 @@ class Ledger:
 
         It tells whoever may have to finish it the act's `name`, `what` it is about and, unless that is too
         long, the `evidence` (JSON), and for how many seconds guards look back at it once it did something
-        (see `note`). Ended ledgers beside it that nobody needs any more are removed.
+        (see `note`). The first `aimed` of the targets are its own, the others are disturbed beside them; 0:
+        all are. Ended ledgers beside it that nobody needs any more are removed.
 
         Raises:
             Conflict: there is one already.
@@ -135,7 +136,7 @@ class Ledger:
                 STATE_LABEL: "active",
             },
             "annotations": {
-                TARGETS: json.dumps([plain_ref(target) for target in targets]),
+                **_targets(targets, aimed),
                 LEDGER: "[]",
                 TRACE: trace_id,
                 NAME: name,
@@ -168,14 +169,16 @@ class Ledger:
         version = stored["metadata"].get("resourceVersion", "")
         return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
 
-    def activate(self, targets: Sequence[ObjectRef], *, evidence: str = "", keep_for: float = 0) -> None:
+    def activate(
+        self, targets: Sequence[ObjectRef], *, aimed: int = 0, evidence: str = "", keep_for: float = 0
+    ) -> None:
         """An act that was handed over is under way on these targets from now on; the rest as in `open`.
 
         Raises:
             TakenOver: another process holds the account.
         """
         notes = {
-            TARGETS: json.dumps([plain_ref(target) for target in targets]),
+            **_targets(targets, aimed),
             **_told_of(evidence),
             **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
         }
@@ -434,6 +437,11 @@ class Ledger:
     @property
     def _secret(self) -> ObjectRef:
         return ObjectRef(kube.SECRET, self.account.ref.namespace, self.account.ref.name)
+
+
+def _targets(targets: Sequence[ObjectRef], aimed: int) -> Mapping[str, str]:
+    refs = json.dumps([plain_ref(target) for target in targets])
+    return {TARGETS: refs, **({AIMED: str(aimed)} if aimed else {})}
 
 
 def _told_of(evidence: str) -> Mapping[str, str]:

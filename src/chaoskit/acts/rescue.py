@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
-from chaoskit.events import Listener, Step, ignore
+from chaoskit.events import Event, Listener, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
@@ -18,10 +18,11 @@ from chaoskit.records import Undo
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """A dead run or recovery, and how its undo stands now."""
+    """A dead run or recovery, how its undo stands now, and the steps that led to it."""
 
     account: Account
     undo: Undo
+    steps: tuple[Step, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -37,6 +38,14 @@ class Rescued:
         return next(known, Outcome.UNDO_UNCONFIRMED)
 
 
+Keep = Callable[[Rescued], None]
+"""Whoever keeps in the history how an act ended."""
+
+
+def nowhere(_rescued: Rescued) -> None:
+    """It is kept nowhere."""
+
+
 def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Ledgers of acts that have not ended: under way, or left by a dead process."""
     return tuple(each for each in accounts(cluster, namespace) if each.state == "active")
@@ -49,54 +58,68 @@ def rescue(
     namespace: str = "",
     listen: Listener = ignore,
     stop: threading.Event | None = None,
+    keep: Keep = nowhere,
 ) -> tuple[Rescued, ...]:
     """Every act whose lease was not renewed while it was watched for its whole duration is undone.
 
     Clocks are never compared: a lease is dead when this process saw it stand still. A run that another
     rescuer takes over meanwhile is left to it. What fails on one keeps no other from its undo: it is told in
-    `left`, as is a ledger that cannot be read; both stay for the next rescue.
+    `left`, as is a ledger that cannot be read; both stay for the next rescue. `keep` is given each in turn,
+    before its Lease tells no more of it: whoever is killed meanwhile has kept it, or the next rescue does.
     """
     found = dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop)
-    done = (finish(cluster, clock, account, listen) for account in found)
+    done = (finish(cluster, clock, account, listen, keep) for account in found)
     return tuple(each for each in done if each is not None)
 
 
-def finish(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> Rescued | None:
+def finish(
+    cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = nowhere
+) -> Rescued | None:
     """As `undo`; what keeps this process from taking it over is told in `left`."""
     try:
-        return undo(cluster, clock, account, listen)
+        return undo(cluster, clock, account, listen, keep)
     except ChaoskitError as error:
-        return _left(account, error.message)
+        return _left(keep, account, error.message)
 
 
-def undo(cluster: Cluster, clock: Clock, account: Account, listen: Listener) -> Rescued | None:
+def undo(
+    cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = nowhere
+) -> Rescued | None:
     """How the undo of one dead act stands; None when it is somebody else's by now.
 
     Raises:
         ChaoskitError: it could not be taken over, and stands as it did: try again.
     """
     if account.unreadable:
-        return _left(account, account.unreadable)
+        return _left(keep, account, account.unreadable)
     try:
         ledger = Ledger.take_over(cluster, clock, account)
     except (Conflict, NotFound):
         return None  # renewed, taken over, or ended
-    undone = Undo("not confirmed")
+    undone, steps = Undo("not confirmed"), list[Step]()
+
+    def tell(event: Event) -> None:
+        steps.extend([event] if isinstance(event, Step) else [])
+        listen(event)
+
     try:
-        listen(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
-        undone = ledger.undo(listen)
-        rescued = Rescued(account, undone)
+        tell(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
+        undone = ledger.undo(tell)
+        rescued = Rescued(account, undone, tuple(steps))
+        keep(rescued)
         outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
         ledger.close(outcome, keep=account.memorable, reason=account.reason)
     except TakenOver:
         return None
     except ChaoskitError as error:
-        return _left(account, error.message, *undone.left)
+        return _left(keep, account, error.message, *undone.left)
     return rescued
 
 
-def _left(account: Account, reason: str, *more: str) -> Rescued:
-    return Rescued(account, Undo("not confirmed", (*more, f"{account.ref}: {reason}")))
+def _left(keep: Keep, account: Account, reason: str, *more: str) -> Rescued:
+    rescued = Rescued(account, Undo("not confirmed", (*more, f"{account.ref}: {reason}")))
+    keep(rescued)
+    return rescued
 
 
 def dead(

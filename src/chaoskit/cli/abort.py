@@ -9,6 +9,7 @@ import typer
 from chaoskit.cli.rescue import answer
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import LEFT, stopping
+from chaoskit.errors import ChaoskitError
 
 app = new_app(__doc__)
 
@@ -28,6 +29,8 @@ def abort(
     """Stop runs and recoveries wherever they run, at once, and wait until they are undone."""
     from chaoskit.acts.abort import abort as end
     from chaoskit.acts.accounts import named, unended
+    from chaoskit.acts.rescue import Rescued
+    from chaoskit.flows.rescuing import keeper
 
     if bool(runs) == every:
         raise typer.BadParameter("either ids or --all")
@@ -38,5 +41,13 @@ def abort(
         if every and wanted:
             session.ask(f"Abort {len(wanted)} acts under way?", yes=yes)
         with session.listening() as listen, stopping(LEFT) as stop:
-            found = end(runtime.cluster, runtime.clock, wanted, reason, listen=listen, stop=stop)
+
+            def keep(rescued: Rescued) -> None:
+                try:  # the store is opened for those alone: nothing else waits for it
+                    keeper(runtime.world, listen)(rescued)
+                except ChaoskitError as error:
+                    session.say(f"not in the history: {error.message}")
+
+            cluster, clock = runtime.cluster, runtime.clock
+            found = end(cluster, clock, wanted, reason, listen=listen, stop=stop, keep=keep)
     answer(session, found, stop)

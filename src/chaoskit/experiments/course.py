@@ -46,7 +46,6 @@ def recorded(
 ) -> RunRecord:
     """The record of the run as it has ended now."""
     made = course.plan
-    refs = [] if made is None else [ref for each in made.selections.values() for ref in each.workloads]
     return RunRecord(
         id=journal.run,
         at=journal.began,
@@ -59,7 +58,8 @@ def recorded(
         reason=judged.reason,
         ended_at=journal.now(),
         experiment=trial.document,
-        targets=tuple(dict.fromkeys(str(ref) for ref in refs)),
+        targets=() if made is None else tuple(map(str, made.aimed)),
+        felt=() if made is None else tuple(map(str, made.prepared.felt)),
         steady_state=tuple(each.document() for each in seen),
         timeline=tuple(journal.timeline),
         litmus=_litmus(trial, course.observed),

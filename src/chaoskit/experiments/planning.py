@@ -96,8 +96,13 @@ class Plan:
     @property
     def touched(self) -> tuple[ObjectRef, ...]:
         """What nobody else may work on meanwhile: workloads, what is changed beside them, who feels it."""
-        workloads = (ref for each in self.selections.values() for ref in each.workloads)
-        return tuple(dict.fromkeys((*workloads, *self.prepared.changed)))
+        return tuple(dict.fromkeys((*self.aimed, *self.prepared.beside)))
+
+    @property
+    def aimed(self) -> tuple[ObjectRef, ...]:
+        """The workloads and nodes that are the targets."""
+        found = (ref for each in self.selections.values() for ref in each.workloads)
+        return tuple(dict.fromkeys(found))
 
     @property
     def seconds(self) -> float:
@@ -296,7 +301,7 @@ def _guards(trial: Trial, prepared: Prepared, governor: Governor | None) -> list
         if selection.missing:
             continue
         try:
-            admitted(trial, selection, governor, prepared.changed)
+            admitted(trial, selection, governor, prepared.beside)
         except Refused as error:
             words = error.message + (f" until {error.until}" if error.until else "")
             found.append(Check(error.guard, "refused", words, error.hint))
@@ -324,9 +329,9 @@ def _blind(selections: Mapping[str, Selection], governor: Governor | None) -> li
 
 
 def admitted(
-    trial: Trial, selection: Selection, governor: Governor | None, changed: tuple[ObjectRef, ...] = ()
+    trial: Trial, selection: Selection, governor: Governor | None, beside: tuple[ObjectRef, ...] = ()
 ) -> None:
-    """The document's radius and the governor allow it; `changed` is what is changed beside the workloads.
+    """The document's radius and the governor allow it; `beside` is what is disturbed beside the workloads.
 
     Raises:
         Refused: with the guard that says no.
@@ -341,7 +346,7 @@ def admitted(
     for namespace in selection.namespaces:
         governor.admit(
             "chaos",
-            tuple(dict.fromkeys((*selection.workloads, *changed))),
+            tuple(dict.fromkeys((*selection.workloads, *beside))),
             namespace,
             at_once=selection.at_once,
             hits=selection.hits,

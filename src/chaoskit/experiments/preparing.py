@@ -25,7 +25,7 @@ class Prepared:
     """A trial as one way would inject it. `identity` is what its hash covers beside documents and targets.
 
     `needs` is what the caller must be allowed to do. `changes` says in words what the way itself will change,
-    where that is known before, `changed` has those of it that are neither pods nor made anew, and the
+    where that is known before, `changed` has those of it that are neither pods nor made anew, `felt` the
     workloads that are no targets and feel it.
     """
 
@@ -41,6 +41,12 @@ class Prepared:
     env: Mapping[str, litmus.Env] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     changed: tuple[ObjectRef, ...] = ()
+    felt: tuple[ObjectRef, ...] = ()
+
+    @property
+    def beside(self) -> tuple[ObjectRef, ...]:
+        """What is disturbed beside the targets: nobody else works on it meanwhile."""
+        return (*self.changed, *self.felt)
 
 
 def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from chaoskit.acts import handover
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import rescue
+from chaoskit.acts.rescue import Keep, nowhere, rescue
 from chaoskit.clock import Clock, refuse_when_stopped
 from chaoskit.errors import ChaoskitError, Refused
 from chaoskit.events import Begun, Listener, ignore
@@ -50,6 +50,7 @@ def run(
     heart: Heart | None = None,
     ledger: Ledger | None = None,
     ending: Callable[[RunRecord], object] = lambda _record: None,
+    keep: Keep = nowhere,
 ) -> RunRecord:
     """The trial was run, judged and undone; the record says how it ended and why.
 
@@ -59,6 +60,7 @@ def run(
     (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo. Several runs
     of one process may share a `heart`. `ledger` is that of a run that was handed over: it is used instead of
     a new one. `ending` gets the record when all is undone, before the cluster says that the run has ended.
+    Dead acts that stood in its way are undone first, and given to `keep`.
     """
     sources = Sources(cluster, clock, metrics, http, commands)
     if ledger is None:
@@ -68,15 +70,16 @@ def run(
     monitor = Monitor(trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell)
     parts = Parts(trial, sources, governor, journal, stop or threading.Event(), Course(), monitor, ending)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
-        one = _Run(parts, beating, ledger)
+        one = _Run(parts, beating, ledger, keep)
         return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
 
 
 class _Run:
     """The order of one run: what must be so before anything is written, and the record of how it ended."""
 
-    def __init__(self, parts: Parts, heart: Heart, handed: Ledger | None) -> None:
+    def __init__(self, parts: Parts, heart: Heart, handed: Ledger | None, keep: Keep) -> None:
         self.parts = parts
+        self.keep = keep
         self.heart = heart
         self.handed = handed
         self.trial, self.course, self.monitor = parts.trial, parts.course, parts.monitor
@@ -139,7 +142,9 @@ class _Run:
     def _rescued(self) -> bool:
         """Whether dead runs stood in the way; theirs is finished first. Live ones show within seconds."""
         namespace, tell = self.trial.namespace, self.journal.tell
-        done = rescue(self.cluster, self.clock, namespace=namespace, listen=tell, stop=self.stop)
+        done = rescue(
+            self.cluster, self.clock, namespace=namespace, listen=tell, stop=self.stop, keep=self.keep
+        )
         refuse_when_stopped(self.stop)
         return bool(done)
 
@@ -154,7 +159,7 @@ class _Run:
     def _admitted(self, made: Plan) -> None:
         """The guards allow it; where nothing was found to hit, too: Litmus may find what we did not."""
         for selection in made.selections.values():
-            planning.admitted(self.trial, selection, self.governor, made.prepared.changed)
+            planning.admitted(self.trial, selection, self.governor, made.prepared.beside)
         refuse_when_stopped(self.stop)
 
     # ------------------------------------------------------------------ under the ledger
@@ -172,7 +177,7 @@ class _Run:
         document = redacted(self.trial.document, secrets_of(self.trial.beside))
         evidence = json.dumps({"experiment": document}, default=str)
         if self.handed is not None:
-            self.handed.activate(made.touched, evidence=evidence, keep_for=keep_for)
+            self.handed.activate(made.touched, aimed=len(made.aimed), evidence=evidence, keep_for=keep_for)
             return self.handed
         return Ledger.open(
             self.cluster,
@@ -181,6 +186,7 @@ class _Run:
             act="chaos",
             namespace=self.trial.namespace,
             targets=made.touched,
+            aimed=len(made.aimed),
             trace_id=self.journal.trace_id,
             name=self.trial.name,
             what=",".join(self.trial.faults),

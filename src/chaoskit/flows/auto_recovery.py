@@ -15,6 +15,7 @@ from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.flows.beside import soon
 from chaoskit.flows.owners import Owners
+from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World
 from chaoskit.ports.metrics import Alert
 from chaoskit.ports.store import Document
@@ -332,7 +333,8 @@ class AutoRecovery:
         def ending(record: RecoveryRecord) -> None:
             self._world.keep(record.document(), ignore)
 
-        return Options(listen=listen, stop=stop or threading.Event(), ending=ending)
+        keep = keeper(self._world, listen)
+        return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=keep)
 
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         document = record.document()

@@ -22,6 +22,7 @@ from chaoskit.flows import learning
 from chaoskit.flows.completing import completed, placed, unbegun, versions_of
 from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
+from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
@@ -220,6 +221,7 @@ class AIChaosEngine:
             heart=heart,
             ledger=ledger,
             ending=lambda ended: world.keep(placed(ended, trial).document(), ignore),
+            keep=keeper(world, listen),
         )
         whole = completed(record, trial, world, self._versions)
         world.keep(whole.document(), listen)

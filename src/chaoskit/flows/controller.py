@@ -297,15 +297,8 @@ class Controller:
                 return self._heed()
             case "recovery":
                 self._recover(job.namespace, job.about)
-            case "accept":
-                self._runs.accept(self._account(job), self._leadership.identity)
-            case "run":
-                return self._runs.take_up(self._account(job), heart)
-            case "late":
-                return self._runs.expire(self._account(job))
-            case "dead":
-                self._runs.finish(self._account(job))
-        return None
+                return None
+        return self._runs.work(job.kind, self._account(job), by=self._leadership.identity, heart=heart)
 
     def _account(self, job: Job) -> Account:
         """The act whose Lease still stands as it did; otherwise `Conflict`."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
-from chaoskit.acts.rescue import Rescued
+from chaoskit.acts.rescue import Keep, Rescued
 from chaoskit.acts.telling import told
 from chaoskit.amending import UNDONE
 from chaoskit.errors import ChaoskitError
-from chaoskit.events import Event, Listener, Step, ignore
+from chaoskit.events import Listener, ignore
 from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
@@ -31,9 +31,10 @@ def rescue(
     stop: threading.Event | None = None,
 ) -> tuple[Rescued, ...]:
     """Every act whose process is dead was undone, as far as it can be, and is in the history."""
-    kept = _Heard(listen)
-    done = rescuing.rescue(world.cluster, world.clock, namespace=namespace, listen=kept, stop=stop)
-    return tuple(_kept(world, each, kept) for each in done)
+    keep = keeper(world, listen)
+    return rescuing.rescue(
+        world.cluster, world.clock, namespace=namespace, listen=listen, stop=stop, keep=keep
+    )
 
 
 def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued | None:
@@ -42,32 +43,22 @@ def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued
     Raises:
         ChaoskitError: it could not be taken over, and stands as it did: try again.
     """
-    heard = _Heard(listen)
-    done = rescuing.undo(world.cluster, world.clock, account, heard)
-    return None if done is None else _kept(world, done, heard)
+    return rescuing.undo(world.cluster, world.clock, account, listen, keeper(world, listen))
 
 
-class _Heard:
-    """A listener that remembers what it passes on."""
+def keeper(world: World, listen: Listener = ignore) -> Keep:
+    """Keeps how acts ended that are rescued, on whatever occasion; the listener is told where that fails."""
 
-    def __init__(self, listen: Listener) -> None:
-        self.events: list[Event] = []
-        self.listen = listen
+    def keep(rescued: Rescued) -> None:
+        """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
+        world.keep(_record(world, rescued).document(), listen)
 
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-        self.listen(event)
+    return keep
 
 
-def _kept(world: World, rescued: Rescued, heard: _Heard) -> Rescued:
-    """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
-    world.keep(_record(world, rescued, heard.events).document(), heard.listen)
-    return rescued
-
-
-def _record(world: World, rescued: Rescued, heard: Iterable[Event]) -> RunRecord | RecoveryRecord:
+def _record(world: World, rescued: Rescued) -> RunRecord | RecoveryRecord:
     account, now = rescued.account, world.clock.now()
-    steps = (*told(account.told)[1], *(each for each in heard if isinstance(each, Step)))
+    steps = (*told(account.told)[1], *rescued.steps)
     timeline = tuple(
         Moment(each.at, each.name, each.mark, each.detail) for each in steps if each.run == account.id
     )
@@ -125,7 +116,7 @@ def _run(world: World, rescued: Rescued, reason: str, timeline: tuple[Moment, ..
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
         outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
-        targets=_targets(account), timeline=timeline, undo=rescued.undo, rescued=True,
+        targets=_targets(account), felt=_felt(account), timeline=timeline, undo=rescued.undo, rescued=True,
         injected_at=None if injected is None else injected.at,
         injected_until=None if injected is None or rescued.undo.left else _over(account, injected, now),
         evidence={"injection": injected.detail} if injected is not None and injected.mark == "note" else {},
@@ -137,7 +128,8 @@ def _injected(account: Account, timeline: Sequence[Moment]) -> Moment | None:
     first = {each.name: each for each in reversed(timeline)}
     if "injected" in first or not account.actions:
         return first.get("injected")
-    since = first["undo written"].at if "undo written" in first else account.began
+    written = first.get("undo written")
+    since = written.at if written is not None else account.began or kube.time_of(account.renewed)
     return None if since is None else Moment(since, "injected", "note", UNSEEN)
 
 
@@ -159,4 +151,9 @@ def _experiment(account: Account) -> Document:
 
 
 def _targets(account: Account) -> tuple[str, ...]:
-    return tuple(map(str, account.targets)) or ("",)
+    return tuple(map(str, account.aimed)) or ("",)
+
+
+def _felt(account: Account) -> tuple[str, ...]:
+    beside = account.targets[len(account.aimed) :]
+    return tuple(str(ref) for ref in beside if ref.kind in kube.WORKLOADS)

@@ -23,7 +23,7 @@ def issue_of_fault(fault: str) -> str:
 
 
 def from_runs(runs: Iterable[RunRecord]) -> tuple[LabelRecord, ...]:
-    """The chaos windows of these runs, one per target, from injection to its end."""
+    """The chaos windows of these runs, one per target and who felt it, from injection to its end."""
     return tuple(
         LabelRecord(
             id=new_id(run.at), at=run.at, trace_id=run.trace_id, target=target, namespace=run.namespace,
@@ -32,7 +32,7 @@ def from_runs(runs: Iterable[RunRecord]) -> tuple[LabelRecord, ...]:
         )
         for run in runs
         if run.injected_at is not None
-        for target in run.targets
+        for target in dict.fromkeys((*run.targets, *run.felt))
     )  # fmt: skip
 
 

@@ -84,9 +84,8 @@ class Clearance:
 
     def _rescued(self) -> bool:
         reach, place, listen = self.reach, self.issue.target.namespace, self.journal.tell
-        return bool(
-            rescue(reach.cluster, reach.clock, namespace=place, listen=listen, stop=self.options.stop)
-        )
+        stop, keep = self.options.stop, self.options.keep
+        return bool(rescue(reach.cluster, reach.clock, namespace=place, listen=listen, stop=stop, keep=keep))
 
     # ------------------------------------------------------------ a person
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from chaoskit.acts.rescue import Keep, nowhere
 from chaoskit.clock import Clock
 from chaoskit.events import Listener, ignore
 from chaoskit.governor import Governor
@@ -64,7 +65,8 @@ class Options:
 
     `confirm` is for how long signals are asked besides, None: as long as the runbook wants. In a
     `drill` it may repair what the chaos under test disturbs. `replay_of` is the recovery it repeats.
-    `notes` is what else was known when it began, for its timeline.
+    `notes` is what else was known when it began, for its timeline. `keep` is given dead acts that stood in
+    its way and were undone first.
     Without `wait` a question to a person is left standing, for the recovery that comes after the yes.
     `ending` gets the record when all is undone or helped, before the cluster forgets the evidence.
     """
@@ -78,3 +80,4 @@ class Options:
     wait: bool = True
     notes: tuple[str, ...] = ()
     ending: Callable[[RecoveryRecord], object] = lambda _record: None
+    keep: Keep = nowhere

@@ -59,6 +59,8 @@ def _run(run: Document) -> Iterator[str]:
         yield "No injection was announced, but targets changed while it ran."
     else:
         yield "Nothing was injected."
+    if run.get("felt") and disturbed(run):
+        yield f"No targets, and disturbed too: {', '.join(run['felt'])}."
     changes = (run.get("evidence") or {}).get("changes") or ()
     if changes:
         yield f"Seen on the targets: {'; '.join(changes)}."

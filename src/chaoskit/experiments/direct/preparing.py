@@ -63,9 +63,8 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         identity={"parameters": dict(scene.parameters)},
         needs=needs,
         changes=tuple(each.words for each in changes),
-        changed=tuple(
-            dict.fromkeys((*fault.shares(scene.namespace, scene.parameters), *_changed(changes), *felt))
-        ),
+        changed=tuple(dict.fromkeys((*fault.shares(scene.namespace, scene.parameters), *_changed(changes)))),
+        felt=felt,
     )
 
 

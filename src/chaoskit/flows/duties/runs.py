@@ -29,6 +29,19 @@ class Runs:
         self._waits_for: dict[str, str] = {}
         self._lock = threading.Lock()
 
+    def work(self, kind: str, account: Account, *, by: str, heart: Heart) -> float | None:
+        """What is to be done with the act is done; seconds after which it is to be asked for again, if any."""
+        match kind:
+            case "accept":
+                self.accept(account, by)
+            case "run":
+                return self.take_up(account, heart)
+            case "late":
+                return self.expire(account)
+            case "dead":
+                self.finish(account)
+        return None
+
     def accept(self, account: Account, by: str) -> None:
         """Who handed the run over knows that this controller does it, though perhaps not yet."""
         handover.accept(self._world.cluster, account, by)
