@@ -76,6 +76,32 @@ def test_what_the_kubelet_mends_or_has_mended_is_left_to_it(
     assert not _found(made.topology(made.pod("a", state=state, last=last, restarts=restarts), made.pod("b")))
 
 
+HELD_BACK, RUNS = made.waiting("CrashLoopBackOff"), {"running": {"startedAt": made.ago(5)}}
+WEEKS = 1e6
+
+
+@pytest.mark.parametrize(
+    ("state", "restarts", "ago", "ran", "kinds"),
+    [
+        (HELD_BACK, 1, 8, 162, set()),
+        (HELD_BACK, 1, 25, 162, {"crash-loop"}),
+        (HELD_BACK, 1, 8, 20, {"crash-loop"}),
+        (HELD_BACK, 2, 8, 162, {"crash-loop"}),
+        (RUNS, 2, 16, 162, set()),
+        (RUNS, 3, 16, 162, {"crash-loop"}),
+        (RUNS, 7, 6, WEEKS, set()),
+        (HELD_BACK, 7, 6, WEEKS, set()),
+        (HELD_BACK, 7, 11, WEEKS, {"crash-loop"}),
+    ],
+)
+def test_what_was_well_for_a_while_and_ends_once_or_twice_is_the_kubelets_to_start_again(
+    state: Object, restarts: int, ago: float, ran: float, kinds: set[str]
+) -> None:
+    last = made.ended(1, seconds_ago=ago, ran=ran)
+    ill = made.pod("a", ready=False, state=state, last=last, restarts=restarts, unready_for=ago)
+    assert set(_found(made.topology(ill, made.pod("b")))) == kinds
+
+
 def test_a_pod_may_start_for_a_minute_but_not_lose_readiness_for_long() -> None:
     starting = made.pod("a", ready=False, age=40, unready_for=40)
     lost = made.pod("b", ready=False, age=4000, unready_for=25)

@@ -36,6 +36,8 @@ def shop(stage: Scene) -> Iterator[Scene]:
         back = [{"op": "replace", "path": "/spec", "value": spec}]
         stage.cluster.patch(ref(name), back, type="json")
         stage.cluster.patch(ref(name), {"metadata": {"annotations": dict.fromkeys(_MARKS)}})
+    for name in (name for name, limit in _pod_limits(stage).items() if limit != _limit(stage)):
+        stage.cluster.delete(ObjectRef(kube.POD, "shop", name))  # it was resized, and its test has failed
     stage.cluster.patch(NODE, {"spec": {"unschedulable": None}})
     for kind in (kube.LEASE, kube.NETWORK_POLICY):
         for each in stage.cluster.list(kind, "shop").items:
@@ -183,7 +185,8 @@ def test_a_memory_limit_is_raised_within_its_cap_and_lowered_by_the_undo(shop: S
 
 
 def _pod_limits(shop: Scene) -> dict[str, str]:
-    pods = shop.cluster.list(kube.POD, "shop", labels="app=cart").items
+    """Of those that stay: the pods that a test before has replaced may be on their way out still."""
+    pods = filter(kube.is_alive, shop.cluster.list(kube.POD, "shop", labels="app=cart").items)
     return {p["metadata"]["name"]: p["spec"]["containers"][0]["resources"]["limits"]["memory"] for p in pods}
 
 

@@ -46,10 +46,17 @@ def test_a_leak_after_a_long_flat_time_is_still_growth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "kind"), [(0.35, "memory-rising"), (0.54, "memory-growth")], ids=["from 65 %", "from 84 %"]
+    ("start", "per_minute", "kind"),
+    [
+        (0.35, 0.02, "memory-rising"),
+        (0.54, 0.02, "memory-growth"),
+        (0.635, 0.011, "memory-rising"),
+        (0.815, 0.007, "memory-growth"),
+    ],
+    ids=["to 65 %", "to 84 %", "to 80 % and full in 18 min", "to 92 % and full in 11 min"],
 )
-def test_growth_is_certain_only_near_the_limit(start: float, kind: str) -> None:
-    values = _line(start, 0.02)
+def test_growth_is_certain_only_near_the_limit(start: float, per_minute: float, kind: str) -> None:
+    values = _line(start, per_minute)
     found = _found({"memory_usage": [sample("a", values[-1])]}, {"memory_usage": [series("a", values)]})
     assert set(found) == {kind}
 

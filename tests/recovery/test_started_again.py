@@ -134,8 +134,14 @@ def test_a_database_that_is_far_beyond_is_replaced() -> None:
     assert "restart-pod postgres-0" in _does(seen)
 
 
-def test_a_database_that_crashes_again_is_down_at_once() -> None:
+def test_a_database_that_ends_once_more_after_hours_is_starting_as_at_the_first_time() -> None:
     seen = _workload("postgres", _again("postgres-0", 3, restarts=2))
+    assert (_kinds(seen), _does(seen)) == ({"database-starting"}, [])
+
+
+def test_a_database_that_crashes_again_is_down_at_once() -> None:
+    soon = made.ended(137, ran=20, seconds_ago=4)
+    seen = _workload("postgres", _again("postgres-0", 3, restarts=2, last=soon))
     assert {"database-down", "crash-loop"} <= _kinds(seen)
     assert "restart-pod postgres-0" in _does(seen)
 

@@ -31,6 +31,9 @@ UNSCHEDULED = timedelta(seconds=15)
 FORGIVEN = 600.0
 """A container that ran for so many seconds is no longer held back for how it ended before."""
 
+RESTARTED = starts.FIRST_CRASH + timedelta(seconds=10)
+"""A container that ended for the second time is held back for 10 s before the kubelet starts it again."""
+
 ROLLOUT_BLAME = timedelta(minutes=10)
 """Crashes that begin within this time after a rollout are blamed on it."""
 
@@ -159,6 +162,8 @@ def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> C
         return None
     started = kube.time_of(ended.get("startedAt"))
     ran = (at - started).total_seconds() if started else 0.0
+    if ended.get("reason") != "OOMKilled" and _mends_itself(state, count, ran, now - at):
+        return None
     since = at - (_backed_off(count) if ran < FORGIVEN else timedelta())
     times = f"for {_for(since, now)}, {_restarts(count)}"
     if ended.get("reason") == "OOMKilled":
@@ -174,6 +179,19 @@ def _again(state: Mapping[str, Any], count: int, at: datetime | None, now: datet
     if started is None or at is None or count < 2 or now - at > RECENT:
         return False
     return now - started < STABLE
+
+
+def _mends_itself(state: Mapping[str, Any], count: int, ran: float, ago: timedelta) -> bool:
+    """Whether the kubelet is to mend it: what was believed to be well ends for the first time, or the second.
+
+    What ran for longer than the kubelet remembers ends for the first time, however often it did before.
+    """
+    anew = ran >= FORGIVEN
+    if ran < STABLE.total_seconds():
+        return False
+    if state.get("running"):
+        return anew or count <= 2
+    return (anew or count <= 1) and ago <= (starts.FIRST_CRASH if anew or not count else RESTARTED)
 
 
 def _backed_off(restarts: int) -> timedelta:

@@ -17,9 +17,11 @@ MEMORY_HIGH = 0.9
 MEMORY_FROM = 0.6
 MEMORY_SURE = 0.8
 MEMORY_HORIZON = 30.0
+MEMORY_NEAR = 10.0
 MEMORY_SOON = 5.0
-"""Memory counts at 90 % of its limit, or above 80 % when it grows so that it is full within 30 minutes, or
-above 60 % when within 5. From 60 % on it is merely rising: many caches do that and then stay."""
+"""Memory counts at 90 % of its limit, or above 80 % when it grows so that it is full within 10 minutes, or
+above 60 % when within 5. From 60 % on, and full within 30, it is merely rising: many caches do that and then
+stay, and a restart needs no more time than is left."""
 
 CPU_SATURATED = 0.95
 THROTTLED = 0.25
@@ -52,7 +54,8 @@ def _memory(view: View) -> Iterator[Symptom]:
 
 def _growing(view: View, reading: Reading, slope: float, left: float) -> Symptom:
     pod, value = reading.sample.labels.get("pod", ""), reading.value
-    kind = "memory-growth" if value >= MEMORY_SURE or left <= MEMORY_SOON else "memory-rising"
+    sure = value >= MEMORY_HIGH or left <= (MEMORY_NEAR if value >= MEMORY_SURE else MEMORY_SOON)
+    kind = "memory-growth" if sure else "memory-rising"
     severity = Severity.HIGH if left <= 10 else Severity.MEDIUM
     words = f"memory {value:.0%} of its limit, +{slope:.1%} per minute: full in {minutes(left * 60)}"
     since = view.now - min(timedelta(minutes=value / slope), LONGEST_GROWTH)

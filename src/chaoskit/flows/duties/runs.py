@@ -30,7 +30,7 @@ class Runs:
         self._lock = threading.Lock()
 
     def work(self, kind: str, account: Account, *, by: str, heart: Heart) -> float | None:
-        """What is to be done with the act is done; seconds after which it is to be asked for again, if any."""
+        """What is to be done with the act is done; seconds after which it comes again, if it does."""
         match kind:
             case "accept":
                 self.accept(account, by)
