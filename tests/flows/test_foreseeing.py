@@ -358,6 +358,17 @@ def test_what_speaks_against_the_model_is_an_alert_while_it_does() -> None:
     assert (over.labels, over.ends) == (old.labels, T0 + timedelta(minutes=1))
 
 
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("forecast", "deployment/cart in shop is on its way to a failure, 91% probable"),
+     ("detect", "deployment/cart in shop is failing, 91% probable")],
+)  # fmt: skip
+def test_an_alert_says_what_its_model_says(mode: str, says: str) -> None:
+    said = replace(RECORD, horizon_minutes=0, mode=mode)
+    (alert,) = Alerts(timedelta(minutes=4), "shop").of(outlook(0, said))
+    assert alert.annotations["summary"] == says
+
+
 def test_an_alarm_of_another_class_is_another_alert() -> None:
     alerts = Alerts(timedelta(minutes=4), "shop")
     alerts.of(outlook(0, RECORD))

@@ -367,10 +367,11 @@ class Alerts:
 
 
 def _annotations(record: PredictionRecord) -> dict[str, str]:
-    when = f"within {record.horizon_minutes:g} min" if record.horizon_minutes else "now"
+    minutes = record.horizon_minutes
+    says = f"is likely to fail within {minutes:g} min" if minutes else record.words
     chance = "" if record.probability is None else f", {record.probability:.0%} probable"
     return {
-        "summary": f"{record.target} in {record.namespace} is likely to fail {when}{chance}",
+        "summary": f"{record.target} in {record.namespace} {says}{chance}",
         "description": "; ".join(record.reasons),
         "prediction": record.id,
     }
