@@ -19,7 +19,7 @@ from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NotFound, Unavailable
-from chaoskit.events import Event, Foreseen, Warned
+from chaoskit.events import Event, Foreseen, Looked, Warned
 from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
@@ -103,7 +103,7 @@ def test_only_what_is_new_is_asked_for_and_kept() -> None:
     assert [each["id"] for each in store.documents] == [
         each.id for each in (*first.predictions, *second.predictions)
     ]
-    assert [type(each) for each in heard] == [Foreseen, Foreseen]
+    assert [type(each) for each in heard] == [Foreseen, Looked, Foreseen, Looked]
 
 
 def test_after_a_long_silence_everything_is_asked_for() -> None:

@@ -195,7 +195,9 @@ def model(models: Path) -> Iterator[Check]:
 
     name = prediction.promoted(models)
     if name and not (models / name).is_dir():
-        yield Check("model", "blocked", f"{name} is promoted, but its folder is gone", "chaoskit models retire")
+        yield Check(
+            "model", "blocked", f"{name} is promoted, but its folder is gone", "chaoskit models retire"
+        )
     elif name:
         yield Check("model", "ok", f"{name} answers")
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaoskit import kube, prediction, signals
 from chaoskit.errors import CannotStart, NotFound, Unavailable
-from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
+from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.world import World
 from chaoskit.ports.notifier import Raised
@@ -141,6 +141,7 @@ class Lookout:
         for each in found:
             world.keep(each.document(), self.listen)
             self.listen(_foreseen(each, self.namespace))
+        self.listen(Looked(now, self.namespace))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
