@@ -109,6 +109,13 @@ class Doubted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Looked(Event):
+    """A look at the `scope` has told all: of whom it did not tell, it has found nothing."""
+
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched(Event):
     """Nobody looks at the `scope` any more: what was foreseen of it, and doubted, says nothing about now."""
 

@@ -190,7 +190,8 @@ class RecoveryRecord(Record):
 class PredictionRecord(Record):
     """One workload's failure probability at one moment, with what drives it; None where only rules spoke.
 
-    A horizon of 0 minutes means: it is failing now (detected). `trend` is the probability (the score, where
+    `mode` is ``forecast``, ``detect`` or ``rules``, "" of an older version. Without a horizon (0 min) a
+    forecast is of ramps, and all else says: it is failing now. `trend` is the probability (the score, where
     only rules spoke) over the last hour, oldest first. `similar` are past incidents that it is like, with the
     share of trees in which it is (`likeness`) and what `helped` then.
     """
@@ -212,6 +213,24 @@ class PredictionRecord(Record):
     signals: Mapping[str, float] = field(default_factory=dict)
     trend: tuple[float, ...] = ()
     similar: tuple[Mapping[str, Any], ...] = ()
+    mode: str = ""
+
+    @property
+    def of_ramps(self) -> bool:
+        """Whether it says that something goes wrong, not when it will have failed."""
+        return self.mode == "forecast" and not self.horizon_minutes
+
+    @property
+    def words(self) -> str:
+        """``fails within 30 min``, ``is on its way to a failure`` or ``is failing``."""
+        return foretold(self.mode, self.horizon_minutes)
+
+
+def foretold(mode: str, minutes: float) -> str:
+    """What a prediction of this mode and horizon says of a workload, as a predicate."""
+    if minutes:
+        return f"fails within {minutes:g} min"
+    return "is on its way to a failure" if mode == "forecast" else "is failing"
 
 
 @dataclass(frozen=True, kw_only=True)

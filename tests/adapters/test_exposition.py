@@ -12,7 +12,7 @@ import pytest
 from chaoskit.adapters.endpoints import Endpoints
 from chaoskit.adapters.exposition import Exposition
 from chaoskit.errors import CannotStart, InvalidInput
-from chaoskit.events import Doubted, Ended, Foreseen, Unwatched, Warned
+from chaoskit.events import Doubted, Ended, Foreseen, Looked, Unwatched, Warned
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -109,6 +109,7 @@ def test_predictions_are_metrics_and_a_later_look_takes_their_place(
 
     for event in (foreseen(0, "a", 0.9), foreseen(0, "b", None), foreseen(1, "b", None)):
         exposition(event)
+    exposition(Looked(NOW.replace(minute=1), "shop"))
     page = asked(endpoints, "/metrics")[1]
     labels = '{class="memory-leak",model="shop-1",namespace="shop",workload="b"}'
     assert f"chaoskit_failure_score{labels} 1.5" in page
@@ -129,6 +130,7 @@ def test_an_alarm_of_a_namespace_that_is_gone_is_none_any_more(
         for each in namespaces:
             said = (each, "deployment/cart", "shop-1", "memory-leak", 0.9, 1.5)
             exposition(Foreseen(NOW.replace(minute=minute), *said, alarmed=True, scope=scope))
+        exposition(Looked(NOW.replace(minute=minute), scope))
         return asked(endpoints, "/metrics")[1]
 
     both = looked(0, "shop", "bank")
@@ -142,6 +144,8 @@ def test_an_alarm_of_a_namespace_that_is_gone_is_none_any_more(
     page = asked(endpoints, "/metrics")[1]
     assert 'namespace="bank"' not in page
     assert 'namespace="shop"' in page
+    assert "chaoskit_failure_alarm{" not in looked(3)  # nobody is left
+    assert looked(4, scope="bank").count('chaoskit_prediction_timestamp_seconds{namespace="bank"}') == 1
 
 
 def test_what_speaks_against_a_model_is_a_metric_until_it_is_over(

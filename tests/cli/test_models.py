@@ -123,8 +123,21 @@ def test_the_model_that_answers_is_judged_on_other_data_by_its_own_thresholds(
     assert report["verdict"] == "does not beat static limit per pod"
     assert "! sockshop-k8s-1 goes on answering; no model that answered before it may" in ended.err
     assert "rollback" not in ended.err
+    assert "to let rules answer: chaoskit models retire" in " ".join(ended.err.split())
     table = trained("evaluate", *other_week, "--calibrate").out
     assert "each run's thresholds from the healthy time of the others" in table.replace("\n", " ")
+
+
+def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answering: CommandLine) -> None:
+    path = answering.home / "state/models/promoted.json"
+    objects.write(path, {"history": [{"name": "gone-1", "at": ""}]})
+    ended = answering("predict", *FILES)
+    assert (ended.code, "gone-1 is promoted, but its folder is gone" in ended.err) == (4, True)
+    assert "chaoskit models retire" in ended.err
+    assert answering("models", "rollback").code == 4
+    assert answering("models", "retire").err.endswith("retired gone-1: rules answer\n")
+    assert answering("predict", *FILES).out.startswith("rules: no model is promoted\n")
+    assert "nothing to do" in answering("models", "retire").err
 
 
 def test_what_a_model_learned_from_does_not_judge_it(trained: CommandLine) -> None:

@@ -19,7 +19,7 @@ from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NotFound, Unavailable
-from chaoskit.events import Event, Foreseen, Warned
+from chaoskit.events import Event, Foreseen, Looked, Warned
 from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
@@ -103,7 +103,7 @@ def test_only_what_is_new_is_asked_for_and_kept() -> None:
     assert [each["id"] for each in store.documents] == [
         each.id for each in (*first.predictions, *second.predictions)
     ]
-    assert [type(each) for each in heard] == [Foreseen, Foreseen]
+    assert [type(each) for each in heard] == [Foreseen, Looked, Foreseen, Looked]
 
 
 def test_after_a_long_silence_everything_is_asked_for() -> None:
@@ -356,6 +356,17 @@ def test_what_speaks_against_the_model_is_an_alert_while_it_does() -> None:
     still, over = alerts.of(replace(outlook(1), health=replace(health, old="")))
     assert (still.labels, still.starts) == (drift.labels, T0)
     assert (over.labels, over.ends) == (old.labels, T0 + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("forecast", "deployment/cart in shop is on its way to a failure, 91% probable"),
+     ("detect", "deployment/cart in shop is failing, 91% probable")],
+)  # fmt: skip
+def test_an_alert_says_what_its_model_says(mode: str, says: str) -> None:
+    said = replace(RECORD, horizon_minutes=0, mode=mode)
+    (alert,) = Alerts(timedelta(minutes=4), "shop").of(outlook(0, said))
+    assert alert.annotations["summary"] == says
 
 
 def test_an_alarm_of_another_class_is_another_alert() -> None:

@@ -129,6 +129,20 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     assert (registry.promoted(root), registry.fallback(root)) == ("shop-1", "")
 
 
+def test_who_is_retired_leaves_rules_behind_until_a_rollback_or_promotion(
+    trained: Trained, tmp_path: Path
+) -> None:
+    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
+    assert registry.retire(tmp_path) == ""
+    registry.promote(tmp_path, "shop-1")
+    assert (registry.retire(tmp_path), registry.promoted(tmp_path)) == ("shop-1", "")
+    assert registry.retire(tmp_path) == ""
+    assert registry.rollback(tmp_path) == registry.promoted(tmp_path) == "shop-1"
+    registry.retire(tmp_path)
+    assert registry.promote(tmp_path, "shop-1")
+    assert (registry.rollback(tmp_path), registry.promoted(tmp_path)) == ("", "")
+
+
 def test_a_rollback_never_goes_to_the_model_that_answers(trained: Trained, tmp_path: Path) -> None:
     artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
     twice = {"history": [{"name": name, "at": ""} for name in ("shop-1", "shop-2", "shop-2")]}

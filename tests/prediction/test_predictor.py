@@ -21,12 +21,13 @@ from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.features import Recipe
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.paths import by_tree, contributions, leaves
 from chaoskit.prediction.plain import LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.predictor import history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.rules import by_rules, findings
+from chaoskit.prediction.scoring import target_of
 from chaoskit.signals import BY_NAME
 
 World = Callable[..., Dataset]
@@ -244,6 +245,15 @@ def test_each_symptom_points_to_its_class(world: World, signals: dict[str, float
     assert record.alarmed
     assert record.issue == issue
     assert record.reasons
+
+
+def test_a_record_says_what_its_model_says(trained: Trained, leaks: Labelled) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    half = timedelta(minutes=30)
+    for target in (Target("forecast", half), Target("forecast", timedelta(0)), Target("detect", half)):
+        record = predict(replace(trained.model, target=target), window, now=window.blocks[0].end)[0]
+        assert record.words == target.words
+        assert target_of([record]).mode == target.mode
 
 
 def test_a_healthy_pod_is_no_rules_business(world: World) -> None:

@@ -81,6 +81,18 @@ def test_a_false_alarm_that_goes_on_counts_again_each_half_hour(leaks: Labelled)
     assert score(alarms, leaks).false_alarms == 2
 
 
+def test_a_warning_of_what_began_to_go_wrong_is_right_when_it_fails_within_the_hour(leaks: Labelled) -> None:
+    on_its_way = {"horizon_minutes": 0, "mode": "forecast", "model": "ramps-1"}
+    warned = [said(leaks, minutes, 0.9, **on_its_way) for minutes in (40, 20)]
+    elsewhere = [other(leaks, each) for each in warned]
+    truth = label(leaks.dataset, target_of(warned))
+    found = score([*warned, *elsewhere], truth)
+    assert (found.events, found.caught, found.false_alarms) == (1, 1, 1)
+    assert (found.brier, found.bins) == (None, ())
+    young = said(leaks, 0, 0.9, at=leaks.dataset.blocks[0].end - timedelta(minutes=50), **on_its_way)
+    assert score([young], truth).open == 1
+
+
 def test_each_model_is_judged_by_what_it_said(leaks: Labelled) -> None:
     records = [said(leaks, 10, 0.9), said(leaks, 0, 0.9, model="now-1", horizon_minutes=0)]
     found = by_model(records)

@@ -51,7 +51,7 @@ def test_a_lineage_is_told_in_order() -> None:
     text = _markdown(recovery(), run(), prediction())
     places = [
         text.index(part)
-        for part in ("## Prediction: deployment/cart 72% within 30 min", "## cart", "## pod crash")
+        for part in ("## Prediction: deployment/cart fails within 30 min: 72%", "## cart", "## pod crash")
     ]
     assert places == sorted(places)
     assert "| ✅ | step 2 roll back | helped | revision 7 |" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from prometheus_client.exposition import generate_latest, make_wsgi_app
 from prometheus_client.registry import Collector
 
 from chaoskit import files
-from chaoskit.events import Doubted, Ended, Event, Foreseen, Unwatched, Warned
+from chaoskit.events import Doubted, Ended, Event, Foreseen, Looked, Unwatched, Warned
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -58,7 +59,7 @@ class Exposition:
         if isinstance(event, Ended):
             self._works.labels(event.work, event.about, event.outcome).inc()
             self._seconds.labels(event.work).observe(event.seconds)
-        elif isinstance(event, Foreseen | Doubted | Unwatched):
+        elif isinstance(event, Foreseen | Doubted | Looked | Unwatched):
             self.predictions(event)
         elif isinstance(event, Warned):
             self._warnings.inc()
@@ -69,11 +70,12 @@ class Exposition:
 
 
 class Predictions(Collector):
-    """The newest predictions of each look as metrics; what a later one of its scope left out is gone."""
+    """The newest predictions of each look as metrics; what a later one of its scope left out ends with it."""
 
     def __init__(self) -> None:
         self._newest: dict[str, dict[tuple[str, str], Foreseen]] = {}
         self._doubts: dict[str, Doubted] = {}
+        self._looked: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
@@ -85,17 +87,20 @@ class Predictions(Collector):
                 case Unwatched(scope=scope):
                     self._doubts.pop(scope, None)
                     self._newest.pop(scope, None)
+                    self._looked.pop(scope, None)
                 case Foreseen(scope=scope):
-                    of = self._newest.setdefault(scope, {})
-                    if next((each.at for each in of.values()), event.at) != event.at:
-                        of.clear()
-                    of[event.namespace, event.target] = event
+                    self._newest.setdefault(scope, {})[event.namespace, event.target] = event
+                case Looked(scope=scope, at=at):
+                    told = self._newest.get(scope, {})
+                    self._newest[scope] = {who: each for who, each in told.items() if each.at == at}
+                    self._looked[scope] = at
 
     def collect(self) -> Iterator[Metric]:
         """Probability (none where rules spoke), score in units of the threshold, alarm, and when."""
         with self._lock:
             found = [each for of in self._newest.values() for each in of.values()]
             doubts = list(self._doubts.values())
+            looked = {scope: at for scope, at in self._looked.items() if scope}
         labels = ("namespace", "workload", "model", "class")
         gauges = (
             ("chaoskit_failure_probability", "Calibrated probability of failure.", _probability),
@@ -111,7 +116,7 @@ class Predictions(Collector):
         when = GaugeMetricFamily(
             "chaoskit_prediction_timestamp_seconds", "When it was last foreseen.", labels=("namespace",)
         )
-        for namespace, at in {each.namespace: each.at for each in found}.items():
+        for namespace, at in (looked | {each.namespace: each.at for each in found}).items():
             when.add_metric((namespace,), at.timestamp())
         yield when
         yield from _doubtful(doubts)

@@ -28,7 +28,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "evaluate": "Judge a trained model on data that it has not seen.",
         "calibrate": "Fit a model's thresholds to another cluster, without any label.",
         "predict": "Show how likely each workload is to fail, and why.",
-        "models": "List the trained models, show one's card, compare, promote, export, import one.",
+        "models": "List the trained models, show one's card, compare, promote, retire, export, import one.",
     },
     "Prove": {
         "faults": "List the faults, or show one with its parameters and undo.",

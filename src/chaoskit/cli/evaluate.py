@@ -77,7 +77,7 @@ def evaluate(
         session.say(f"! {name} goes on answering; {instead}")
 
 
-_NOBODY = "no model that answered before it may take its place: chaoskit train --help"
+_NOBODY = "no model that answered before it may take its place; to let rules answer: chaoskit models retire"
 
 
 def _table(out: Console, name: str, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""List the trained models, show one's card, compare, promote, export, import one."""
+"""List the trained models, show one's card, compare, promote, retire, export, import one."""
 
 from __future__ import annotations
 
@@ -67,7 +67,18 @@ def rollback(session: Session) -> None:
     from chaoskit import prediction
 
     name = prediction.rollback(_root(session))
-    emit(session, "promoted", {"name": name, "changed": True}, lambda _out: session.say(f"promoted {name}"))
+    words = f"promoted {name}" if name else "rules answer again"
+    emit(session, "promoted", {"name": name, "changed": True}, lambda _out: session.say(words))
+
+
+@command(app)
+def retire(session: Session) -> None:
+    """Let rules answer instead of the promoted model; a rollback or promotion ends that."""
+    from chaoskit import prediction
+
+    name = prediction.retire(_root(session))
+    words = f"retired {name}: rules answer" if name else "nothing to do: rules answer already"
+    emit(session, "retired", {"name": name, "changed": bool(name)}, lambda _out: session.say(words))
 
 
 @command(app)

@@ -117,10 +117,8 @@ def table(
     by = "rules: no model is promoted" if first.probability is None else f"model {first.model}"
     out.print(by, style="dim")
     shown = [each for each in found if not _quiet(each)] or list(found[:3])
-    horizon = first.horizon_minutes
-    head = f"fails within {horizon:g} min" if horizon else "is failing"
     lead = ("namespace",) if everywhere else ()
-    heads = (*lead, "workload", head, "trend 1 h", "likely", "why")
+    heads = (*lead, "workload", first.words, "trend 1 h", "likely", "why")
     rows = [((each.namespace,) if everywhere else ()) + _row(each) for each in shown]
     columns(out, heads, rows, wrap=len(heads) - 1)
     if len(found) > len(shown):

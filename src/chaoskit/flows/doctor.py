@@ -194,7 +194,11 @@ def model(models: Path) -> Iterator[Check]:
     from chaoskit import prediction
 
     name = prediction.promoted(models)
-    if name:
+    if name and not (models / name).is_dir():
+        yield Check(
+            "model", "blocked", f"{name} is promoted, but its folder is gone", "chaoskit models retire"
+        )
+    elif name:
         yield Check("model", "ok", f"{name} answers")
     else:
         yield Check("model", "warning", "none is promoted: plain rules answer", "chaoskit train")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaoskit import kube, prediction, signals
 from chaoskit.errors import CannotStart, NotFound, Unavailable
-from chaoskit.events import Doubted, Event, Foreseen, Listener, Warned, ignore
+from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.world import World
 from chaoskit.ports.notifier import Raised
@@ -141,6 +141,7 @@ class Lookout:
         for each in found:
             world.keep(each.document(), self.listen)
             self.listen(_foreseen(each, self.namespace))
+        self.listen(Looked(now, self.namespace))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
@@ -367,10 +368,11 @@ class Alerts:
 
 
 def _annotations(record: PredictionRecord) -> dict[str, str]:
-    when = f"within {record.horizon_minutes:g} min" if record.horizon_minutes else "now"
+    minutes = record.horizon_minutes
+    says = f"is likely to fail within {minutes:g} min" if minutes else record.words
     chance = "" if record.probability is None else f", {record.probability:.0%} probable"
     return {
-        "summary": f"{record.target} in {record.namespace} is likely to fail {when}{chance}",
+        "summary": f"{record.target} in {record.namespace} {says}{chance}",
         "description": "; ".join(record.reasons),
         "prediction": record.id,
     }

@@ -170,12 +170,17 @@ def calibrate(
 def _folder(models: Path, model: str) -> Path:
     """The folder of the model of that name, or of the promoted one.
 
-    Raises `UnknownName` when there is none of the name, `NotFound` when none is promoted.
+    Raises `UnknownName` when there is none of the name, `NotFound` when none is promoted, or it is gone.
     """
     wanted = model or prediction.promoted(models)
     if not wanted:
         raise NotFound("no model is promoted", hint="name one with --model: chaoskit models list")
     if not (models / wanted).is_dir():
+        if not model:
+            raise NotFound(
+                f"{wanted} is promoted, but its folder is gone",
+                hint="chaoskit models retire lets rules answer",
+            )
         known = ", ".join(each.name for each in prediction.names(models)) or "none yet"
         raise UnknownName(f"there is no model {wanted}", hint=f"models: {known}")
     return models / wanted
@@ -203,12 +208,13 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
 
     Raises:
         UnknownName: there is no model of that name.
+        NotFound: the promoted one is gone.
         Refused: nobody vouches for its file.
     """
-    wanted = name or prediction.promoted(models)
-    if not wanted:
+    if not (name or prediction.promoted(models)):
         return None
-    return wanted, prediction.load_model(_folder(models, wanted), state=models, key=key)
+    folder = _folder(models, name)
+    return folder.name, prediction.load_model(folder, state=models, key=key)
 
 
 def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.registry import next_name as next_name
     from chaoskit.prediction.registry import promote as promote
     from chaoskit.prediction.registry import promoted as promoted
+    from chaoskit.prediction.registry import retire as retire
     from chaoskit.prediction.registry import rollback as rollback
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
@@ -73,7 +74,17 @@ _HOME = {
     "page": ("markdown", "notes"),
     "portable": ("is_portable",),
     "predictor": ("history", "predict"),
-    "registry": ("Listed", "fallback", "judge", "names", "next_name", "promote", "promoted", "rollback"),
+    "registry": (
+        "Listed",
+        "fallback",
+        "judge",
+        "names",
+        "next_name",
+        "promote",
+        "promoted",
+        "retire",
+        "rollback",
+    ),
     "report": ("Report",),
     "rules": ("by_rules",),
     "silence": ("Silent", "silent"),

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Block, Dataset, Values, present
 from chaoskit.prediction.failures import ERRORS, SETTLING, Objectives, from_history
-from chaoskit.records import LabelRecord
+from chaoskit.records import LabelRecord, foretold
 
 Mode = Literal["detect", "forecast"]
 Chaos = Literal["mask", "label"]
@@ -75,10 +75,7 @@ class Target:
     @property
     def words(self) -> str:
         """``fails within 30 min``, ``is on its way to a failure`` or ``is failing``."""
-        minutes = self.horizon.total_seconds() / 60
-        if self.mode == "forecast":
-            return f"fails within {minutes:g} min" if minutes else "is on its way to a failure"
-        return "is failing"
+        return foretold(self.mode, self.lead.total_seconds() / 60)
 
 
 @dataclass(frozen=True, slots=True)

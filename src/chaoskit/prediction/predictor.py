@@ -68,6 +68,7 @@ def predict(
                 namespace=risk.who.namespace,
                 cluster=cluster,
                 model=name,
+                mode=model.target.mode,
                 horizon_minutes=model.target.lead.total_seconds() / 60,
                 probability=risk.probability,
                 low=min(risk.low, risk.probability),

@@ -25,6 +25,9 @@ PORTABLE, DATA = "model.json", "model.joblib"
 """The file that says what a model is, thresholds included: of the form without pickle, else of the other."""
 
 
+RULES = "to let rules answer: chaoskit models retire"
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One model folder as it lies there, unread: its name, place and card, and whether it answers.
@@ -106,7 +109,7 @@ def next_name(root: Path, base: str) -> str:
 
 
 def promoted(root: Path) -> str:
-    """The name of the model that answers, or ""."""
+    """The name of the model that answers, "" where rules do."""
     history = objects.read(root / PROMOTED).get("history", [])
     return str(history[-1]["name"]) if history else ""
 
@@ -157,7 +160,7 @@ def fallback(root: Path) -> str:
 
 
 def rollback(root: Path) -> str:
-    """Another model, the last that answered before, answers again; its name.
+    """Another model, the last that answered before, answers again; its name, "" where rules did.
 
     Raises `NotFound` when none did, `Refused` when it may not: its verdict has changed since.
     """
@@ -165,10 +168,21 @@ def rollback(root: Path) -> str:
     with objects.changed(root / PROMOTED) as content:
         history = content["history"] = _before(content.get("history", []))
         if not history:
-            raise errors.NotFound("no other model was promoted before this one", hint="chaoskit models list")
+            raise errors.NotFound("no other model was promoted before this one", hint=RULES)
         name = str(history[-1]["name"])
-        _check(root / name, _verdict(known, root / name))
+        if name:
+            _check(root / name, _verdict(known, root / name))
     return name
+
+
+def retire(root: Path) -> str:
+    """Rules answer from now on; the name of the model that did, "" when they did already."""
+    with objects.changed(root / PROMOTED) as content:
+        history = content.setdefault("history", [])
+        answered = str(history[-1]["name"]) if history else ""
+        if answered:
+            history.append({"name": "", "at": datetime.now(UTC).isoformat()})
+    return answered
 
 
 def _before(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

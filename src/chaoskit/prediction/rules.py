@@ -125,6 +125,7 @@ def _record(
         namespace=namespace,
         cluster=cluster,
         model=NAME,
+        mode="rules",
         horizon_minutes=HORIZON_MINUTES,
         probability=None,
         low=None,

@@ -38,8 +38,8 @@ class Score:
     """How one model did: `judged` predictions are known to be right or wrong, `open` not (yet).
 
     `brier` (lower is better; `reference` is what the share of failures itself would have), `ece` and `bins`
-    are None and empty where there were no probabilities. `events` failures happened to what was watched,
-    `caught` of them were alarmed in time; `false_alarms` in `hours` of watching.
+    are None and empty where there were no probabilities, or those of ramps. `events` failures happened to
+    what was watched, `caught` of them were alarmed in time; `false_alarms` in `hours` of watching.
     """
 
     model: str
@@ -62,9 +62,18 @@ class Score:
         return asdict(self)
 
 
+BEGUN = timedelta(hours=1)
+"""History tells when a failure was there, not when it began to come: so long before, a warning was of it."""
+
+
 def target_of(records: Sequence[PredictionRecord]) -> Target:
-    """What these predictions, all of one model, said: that it fails within their horizon, or that it does."""
+    """What these predictions, all of one model, said: that it fails within their horizon, or that it does.
+
+    Of ramps: that it fails within `BEGUN`.
+    """
     horizon = timedelta(minutes=max(each.horizon_minutes for each in records))
+    if not horizon and any(each.of_ramps for each in records):
+        horizon = BEGUN
     return Target("forecast", horizon) if horizon else Target("detect", horizon)
 
 
@@ -73,7 +82,7 @@ def score(records: Sequence[PredictionRecord], labelled: Labelled) -> Score:
     truths = [_truth(each, labelled) for each in records]
     known = [(each, y, event) for each, (y, event) in zip(records, truths, strict=True) if y >= 0]
     came = np.array([y for _, y, _ in known], dtype=float)
-    said = np.array([np.nan if each.probability is None else each.probability for each, _, _ in known])
+    said = np.array([_chance(each) for each, _, _ in known])
     alarmed = [(each, y, event) for each, y, event in known if each.alarmed]
     happened = {event for _, y, event in known if y == 1}
     with_chance = ~np.isnan(said)
@@ -95,6 +104,11 @@ def score(records: Sequence[PredictionRecord], labelled: Labelled) -> Score:
         false_alarms=_episodes(each for each, y, _ in alarmed if y == 0),
         hours=_hours(records),
     )
+
+
+def _chance(record: PredictionRecord) -> float:
+    """The probability to hold against what came; NaN where there is none, and for ramps."""
+    return np.nan if record.probability is None or record.of_ramps else record.probability
 
 
 def _truth(record: PredictionRecord, labelled: Labelled) -> tuple[int, int]:

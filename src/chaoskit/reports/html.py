@@ -15,6 +15,7 @@ import jinja2
 from chaoskit import documents
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
+from chaoskit.records import foretold
 from chaoskit.reports import axes, charts
 from chaoskit.reports.cases import cases
 from chaoskit.reports.conditions import STAGES, Course, Look, courses
@@ -180,14 +181,13 @@ def _timeline(document: Document) -> list[dict[str, Any]]:
 
 def _prediction(document: Document) -> dict[str, Any]:
     probability, low, high = (document.get(each) for each in ("probability", "low", "high"))
-    horizon = f"{document['horizon_minutes']:g} min"
-    chance = "by rules" if probability is None else f"{probability:.0%}"
+    says = foretold(document.get("mode", ""), document["horizon_minutes"])
     return {
         "kind": "prediction",
         "id": document["id"],
         "name": document["target"],
         "at": _when(document),
-        "chance": f"{chance} within {horizon}" if document["horizon_minutes"] else f"{chance} failing now",
+        "chance": "by rules" if probability is None else f"{says}: {probability:.0%}",
         "range": "" if low is None or high is None else f"{low:.0%} to {high:.0%}",
         "issue": str(document.get("issue") or "").replace("-", " "),
         "reasons": document.get("reasons") or (),

@@ -8,6 +8,7 @@ from typing import Any
 
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
+from chaoskit.records import foretold
 from chaoskit.reports.cases import Case, State, cases
 from chaoskit.reports.reading import (
     Reported,
@@ -108,9 +109,8 @@ def _timeline(document: Document) -> Iterator[str]:
 
 def _prediction(document: Document) -> Iterator[str]:
     probability = document.get("probability")
-    chance = (
-        "by rules" if probability is None else f"{probability:.0%} within {document['horizon_minutes']:g} min"
-    )
+    says = foretold(document.get("mode", ""), document["horizon_minutes"])
+    chance = "by rules" if probability is None else f"{says}: {probability:.0%}"
     yield f"## Prediction: {_cell(document['target'])} {chance}"
     yield from ("", _cell("; ".join(document.get("reasons") or ()) or "no reason given"))
 

@@ -147,8 +147,10 @@ def _foreseen(prediction: PredictionRecord) -> str:
     issue = prediction.issue.replace("-", " ")
     if prediction.probability is None:
         return f"rules point to {issue}" if issue else "no known sign"
-    when = f" within {prediction.horizon_minutes:.0f} min" if prediction.horizon_minutes else " now"
-    return f"{prediction.probability:.0%} to fail{f' by {issue}' if issue else ''}{when}"
+    by = f" by {issue}" if issue else ""
+    if not prediction.horizon_minutes:
+        return f"{prediction.probability:.0%} that it {prediction.words}{by}"
+    return f"{prediction.probability:.0%} to fail{by} within {prediction.horizon_minutes:.0f} min"
 
 
 def _radius(candidate: Candidate, topology: Topology) -> dict[str, int]:

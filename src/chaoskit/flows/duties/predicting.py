@@ -105,4 +105,5 @@ class Alarms:
 
 
 def _title(each: PredictionRecord) -> str:
-    return f"{each.target} in {each.namespace} is likely to fail"
+    says = "is likely to fail" if each.horizon_minutes else each.words
+    return f"{each.target} in {each.namespace} {says}"
