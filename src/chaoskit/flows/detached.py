@@ -158,6 +158,6 @@ def unpacked(text: str) -> tuple[Trial, str]:
     """
     try:
         whole = json.loads(text)
-        return trial_of(whole["document"], str(whole["path"])), str(whole["hash"])
+        return trial_of(dict(whole["document"]), str(whole["path"])), str(whole["hash"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(f"what was handed over is no run: {error!r}") from error
