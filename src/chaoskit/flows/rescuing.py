@@ -20,7 +20,6 @@ from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
-from chaoskit.recovery import plain
 
 
 def rescue(
@@ -77,6 +76,8 @@ def _record(world: World, rescued: Rescued) -> RunRecord | RecoveryRecord:
 
 def _evidence(account: Account) -> Document:
     """What the recovery was decided on and planned, as its Lease has it; empty where that is not readable."""
+    from chaoskit.recovery import plain  # who rescues a run does not wait for it to load
+
     try:
         found = json.loads(account.evidence or "{}")
         plain.issue_of(found["issue"])
