@@ -16,7 +16,7 @@ from chaoskit.errors import NotFound, Unavailable
 from chaoskit.experiments.preparing import looked_at
 from chaoskit.ports.cluster import Access, Change, Cluster, Kind, Listing, Object, ObjectRef, Permission
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, abreast, fresh, made
+from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, abreast, fresh, made, right
 from chaoskit.sharing.hub import Watches
 from chaoskit.sharing.reads import CROWD, Reads
 from chaoskit.signals import BY_NAME
@@ -146,6 +146,32 @@ def test_of_who_may_do_it_to_all_it_is_not_asked_for_each_by_name() -> None:
     assert cluster.asked == ["can patch configmaps in shop"]
     cluster.denied_all, shared = {every, replace(every, name="b")}, SharedCluster(cluster, Ages())
     assert [shared.can_i(replace(every, name=name)) for name in ("a", "b")] == ["allowed", "denied"]
+
+
+def test_a_right_is_known_without_a_question_only_where_somebody_asked_a_moment_ago() -> None:
+    cluster = Slow()
+    every = Access("patch", "", "configmaps", "shop")
+    shared = SharedCluster(cluster, Ages())
+    assert right(cluster, every) is None
+    assert right(shared, every) is None
+    shared.can_i(every)
+    assert [right(shared, every), right(shared, replace(every, name="a"))] == ["allowed", "allowed"]
+    assert right(shared, every, "other") is None
+    cluster.denied_all, shared = {every}, SharedCluster(cluster, Ages())
+    shared.can_i(every)
+    assert [right(shared, every), right(shared, replace(every, name="a"))] == ["denied", None]
+    forgetful = SharedCluster(cluster, Ages(rights=0.0))
+    forgetful.can_i(every)
+    assert right(forgetful, every) is None
+
+
+def test_a_right_that_could_not_be_asked_for_is_not_known() -> None:
+    cluster = Slow()
+    cluster.error = Unavailable("no answer", service="Kubernetes API", address="here")
+    shared = SharedCluster(cluster, Ages())
+    with pytest.raises(Unavailable):
+        shared.can_i(Access("get", "", "pods", "shop"))
+    assert right(shared, Access("get", "", "pods", "shop")) is None
 
 
 def pod(name: str) -> Object:

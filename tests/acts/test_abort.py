@@ -8,12 +8,12 @@ import pytest
 from tests.acts.fake import FakeCluster
 
 from chaoskit.acts.abort import abort
-from chaoskit.acts.accounts import accounts
+from chaoskit.acts.accounts import ABORT, accounts
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Kind, Listing, ObjectRef
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 
 def test_an_act_that_has_just_ended_keeps_no_other_from_being_asked() -> None:
@@ -98,3 +98,29 @@ def test_one_that_cannot_be_asked_keeps_no_other_from_it() -> None:
     with pytest.raises(Unavailable):
         abort(cluster, clock, accounts(cluster), "incident 7")
     assert [each.wanted_end() for each in ledgers] == ["", "incident 7"]
+
+
+class Counted(FakeCluster):
+    looks = 0
+
+    def get(self, ref: ObjectRef) -> Object:
+        self.looks += 1
+        return super().get(ref)
+
+
+def test_the_answer_to_a_write_says_whether_an_end_is_wanted_and_is_a_look_for_a_moment() -> None:
+    cluster, clock = Counted(), ManualClock()
+    ledger, _ = two(cluster, clock)
+
+    def asked() -> tuple[str, int]:
+        before = cluster.looks
+        return ledger.wanted_end(), cluster.looks - before
+
+    assert asked() == ("", 1)
+    ledger.note("pod-delete")
+    assert asked() == ("", 0)
+    cluster.patch(ledger.account.ref, {"metadata": {"annotations": {ABORT: "incident 7"}}})
+    clock.sleep(0.2)
+    assert asked() == ("incident 7", 1)
+    ledger.note("container-kill")
+    assert asked() == ("incident 7", 0)

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 from chaoskit import kube
@@ -64,6 +65,9 @@ LONGEST = 64_000
 OUTAGE = 60.0
 """Seconds for which an undo outlasts a server that does not answer."""
 
+_JUST_NOW = 0.15
+"""Seconds for which the answer to a write is as good as another look."""
+
 _TRIES = 5
 """How often a ledger is written anew because its Lease changed though its holder did not."""
 
@@ -83,6 +87,7 @@ class Ledger:
         self._cluster = cluster
         self._clock = clock
         self._renewed = clock.monotonic()
+        self._heard, self._heard_at = account.abort, -inf
         self._version = account.version
         self._writing = threading.RLock()
         self._secretive = any(entry.secret for entry in account.entries)
@@ -216,10 +221,14 @@ class Ledger:
     def wanted_end(self, seen: Account | None = None) -> str:
         """Why somebody wants this act to end now, "" when nobody does; `seen` is the Lease just read.
 
+        Without it, it is read, unless it was written just now: then the server told its answer.
+
         Raises:
             TakenOver: another process holds the account.
         """
-        return self._ours(seen).abort if seen is not None else self._read().abort
+        if seen is None and self._clock.monotonic() - self._heard_at < _JUST_NOW:
+            return self._heard
+        return (self._ours(seen) if seen is not None else self._read()).abort
 
     def undo(self, listen: Listener = ignore) -> Undo:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
@@ -364,6 +373,7 @@ class Ledger:
                     raise self._gone() from error
                 self._version = stored["metadata"].get("resourceVersion", "")
                 self._renewed = self._clock.monotonic()
+                self._heard, self._heard_at = account_of(stored).abort, self._renewed
                 self.tell.written(number)
                 return
         raise Conflict(f"{self.account.ref} changes faster than it can be written")

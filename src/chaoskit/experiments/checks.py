@@ -21,7 +21,7 @@ from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
-from chaoskit.sharing import abreast
+from chaoskit.sharing import abreast, right
 from chaoskit.topology import Topology
 
 State = Literal["ok", "warning", "blocked", "refused"]
@@ -334,10 +334,13 @@ def _denied(cluster: Cluster, needed: Iterable[Access]) -> list[Access]:
 
 
 def answered(cluster: Cluster, needed: Iterable[Access], user: str = "") -> dict[Access, Permission]:
-    """Whether the caller, or `user`, may do each; the questions are asked side by side."""
-    asked = tuple(dict.fromkeys(needed))
+    """Whether the caller, or `user`, may do each; what nobody knows yet is asked side by side."""
+    wanted = tuple(dict.fromkeys(needed))
+    found = {each: known for each in wanted if (known := right(cluster, each, user)) is not None}
+    asked = [each for each in wanted if each not in found]
     answers = abreast(lambda each: cluster.can_i(each, user=user), asked)
-    return dict(zip(asked, answers, strict=True))
+    found |= zip(asked, answers, strict=True)
+    return {each: found[each] for each in wanted}
 
 
 def ledger_needs(home: str) -> Iterator[Access]:

@@ -57,7 +57,10 @@ def _of_targets(metrics: MetricsSource, record: RunRecord, now: datetime) -> Ite
 def _is_of(target: str, labels: Mapping[str, str]) -> bool:
     """Whether a series with these labels is of this workload, pod or node."""
     kind, _, name = target.partition("/")
-    return name == labels.get(kind, "") if kind in {"pod", "node"} else target == workload_name(labels)
+    if kind in {"pod", "node"}:
+        return name == labels.get(kind, "")
+    named = name == labels.get("workload") or labels.get("pod", "").startswith(name)
+    return named and target == workload_name(labels)  # which takes longer
 
 
 def _range(

@@ -66,6 +66,13 @@ class Reads:
         found: T = mine.value
         return found
 
+    def known(self, key: Hashable, age: float) -> Any:
+        """What a read that began `age` seconds ago or later has answered already; None when none has."""
+        with self._lock:
+            newest = self._newest.get(key)
+        young = newest is not None and newest.began >= time.monotonic() - age
+        return newest.value if newest is not None and young and newest.ended.is_set() else None
+
     def forget(self) -> None:
         """Nobody gets what was asked for before; what is under way is for those alone who wait for it."""
         with self._lock:
