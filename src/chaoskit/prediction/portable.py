@@ -31,6 +31,7 @@ from chaoskit.prediction.incidents import Incident
 from chaoskit.prediction.joined import FOREST, MEMBERS, Join
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.registry import CARD, PORTABLE
+from chaoskit.prediction.soundness import obeyed, unsound
 from chaoskit.prediction.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
@@ -178,7 +179,7 @@ def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[
 
 
 def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
-    """It asks for features that there are, and for those that it was trained on."""
+    """It asks for features that there are, those that it was trained on, and says what a model can say."""
     told, known = len(model.sign_spec.names), len(model.spec.names)
     asked = told if model.spec == model.sign_spec else told + known
     fits = trees.used([model.failure]) <= known and trees.used([model.issues]) <= asked
@@ -190,6 +191,8 @@ def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
         usable = all(0 < limit < np.inf for limit in join.thresholds.values())
         if not usable or FOREST not in join.thresholds or not set(join.thresholds) <= MEMBERS:
             raise errors.InvalidInput(f"{folder}: the alarm has no usable thresholds")
+    if words := unsound(model) or ("a word has control characters" if obeyed(document) else ""):
+        raise errors.InvalidInput(f"{folder} is no sound model: {words}")
     if not trees.agree(model.failure, known):
         raise errors.InvalidInput(f"{folder}: {FAILURE} and {TREES} are not the same forest")
 
