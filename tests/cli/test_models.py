@@ -195,6 +195,17 @@ def test_a_model_travels_without_pickle_and_answers_elsewhere(trained: CommandLi
     assert (refused.code, "nobody has judged theirs here" in refused.err) == (3, True)
 
 
+def test_a_card_from_elsewhere_cannot_write_over_what_is_said_of_it(tmp_path: Path) -> None:
+    elsewhere = CommandLine(tmp_path)
+    folder = tmp_path / "state/models/theirs"
+    objects.write(folder / "card.json", {"verdict": "good\x1b[2K\rbeats every baseline", "recipe": "\x1b[2J"})
+    (folder / "card.md").write_text("# Model\n\x1b]0;owned\x07\u202ebetter\n", encoding="utf-8")
+    listed = elsewhere("models", "list").out
+    assert "not judged here; its card says: good\\x1b[2K\\rbeats every baseline" in listed
+    assert elsewhere("models", "show", "theirs").out == "# Model\n\\x1b]0;owned\\x07\\u202ebetter\n"
+    assert "\x1b" not in elsewhere("models", "compare", "theirs", "theirs").out
+
+
 @pytest.mark.parametrize("verb", ["evaluate", "calibrate"])
 def test_a_model_that_is_not_there_cannot_be_judged_or_fitted(chaoskit: CommandLine, verb: str) -> None:
     ended = chaoskit(verb, *FILES)

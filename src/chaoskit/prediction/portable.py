@@ -31,7 +31,7 @@ from chaoskit.prediction.incidents import Incident
 from chaoskit.prediction.joined import FOREST, MEMBERS, Join
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.registry import CARD, PORTABLE
-from chaoskit.prediction.soundness import obeyed, unsound
+from chaoskit.prediction.soundness import controls, unsound
 from chaoskit.prediction.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
@@ -191,7 +191,7 @@ def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
         usable = all(0 < limit < np.inf for limit in join.thresholds.values())
         if not usable or FOREST not in join.thresholds or not set(join.thresholds) <= MEMBERS:
             raise errors.InvalidInput(f"{folder}: the alarm has no usable thresholds")
-    if words := unsound(model) or ("a word has control characters" if obeyed(document) else ""):
+    if words := unsound(model) or ("a word has control characters" if controls(document) else ""):
         raise errors.InvalidInput(f"{folder} is no sound model: {words}")
     if not trees.agree(model.failure, known):
         raise errors.InvalidInput(f"{folder}: {FAILURE} and {TREES} are not the same forest")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,9 +10,7 @@ from typing import Any
 from chaoskit.prediction.calibration import Steps
 from chaoskit.prediction.joined import EVIDENCE
 from chaoskit.prediction.training import Model
-
-CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Kinds of characters that a terminal obeys instead of showing them."""
+from chaoskit.visible import obeyed
 
 
 def unsound(model: Model) -> str:
@@ -46,10 +43,10 @@ def _calibrates(model: Model) -> bool:
     return rising and inside and 0 < len(found.scores) == len(found.probabilities)
 
 
-def obeyed(found: Any) -> bool:
+def controls(found: Any) -> bool:
     """Whether a word anywhere in this JSON has a character that a terminal obeys."""
     if isinstance(found, str):
-        return any(unicodedata.category(each) in CONTROL for each in found)
+        return obeyed(found)
     if isinstance(found, Mapping):
-        return any(obeyed(each) for pair in found.items() for each in pair)
-    return isinstance(found, list) and any(map(obeyed, found))
+        return any(controls(each) for pair in found.items() for each in pair)
+    return isinstance(found, list) and any(map(controls, found))
