@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from chaoskit import errors
+from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import objects, trees
 from chaoskit.prediction.calibration import Calibration
@@ -208,8 +209,8 @@ def install(source: Path, folder: Path) -> Path:
     load(source)
     if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
-    folder.mkdir(parents=True)
     names = (MODEL, TREES, FAILURE, *(path.name for path in source.glob("card.*")))
-    for name in (*names, *(path.name for path in source.glob("*.svg"))):
-        shutil.copyfile(source / name, folder / name)
+    with whole(folder) as draft:
+        for name in (*names, *(path.name for path in source.glob("*.svg"))):
+            shutil.copyfile(source / name, draft / name)
     return folder
