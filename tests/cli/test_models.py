@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -290,6 +291,17 @@ def test_a_history_in_which_nothing_failed_cannot_be_learned_from(chaoskit: Comm
     assert ended.code == 8
     assert ended.out == ""
     assert not (chaoskit.home / "state/models/shop-1").exists()
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_an_events_file_that_is_not_there_is_an_error(
+    chaoskit: CommandLine, tmp_path: Path, verb: str
+) -> None:
+    shutil.copyfile(DATA / "pods.csv.gz", tmp_path / "pods.csv.gz")
+    ended = chaoskit(verb, "--data", tmp_path, "--mapping", MAPPING)
+    assert (ended.code, f"no events.csv in {tmp_path}" in ended.err) == (2, True)
+    told = chaoskit("calibrate", "--data", tmp_path, "--mapping", MAPPING).err
+    assert f"! no events.csv in {tmp_path}: what the history itself does not tell counts as healthy" in told
 
 
 def test_a_split_of_random_rows_is_refused(chaoskit: CommandLine) -> None:

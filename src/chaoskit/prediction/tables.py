@@ -57,6 +57,17 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     )
 
 
+def lacking_events(paths: Sequence[Path], mapping: mappings.Mapping) -> str:
+    """``no events.csv in later``: where the events file of the mapping is missing; "" when nowhere."""
+    if not mapping.events:
+        return ""
+    name = mapping.events.file
+    bare = [path for path in paths if path.is_dir() and not (path / name).exists()]
+    if not bare and not files(paths, [name], required=False):
+        bare = list(paths)
+    return f"no {name} in {', '.join(map(str, bare))}" if bare else ""
+
+
 def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True) -> list[Path]:
     """Of folders the named files, of files those with such a name, or all when none has one."""
     found = [path / name for path in paths if path.is_dir() for name in names]
