@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 from tests.prediction.conftest import leaking, tiny
 
 from chaoskit import errors
-from chaoskit.prediction import baselines, card, features, folds, page
+from chaoskit.prediction import baselines, card, classes, features, folds, page
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
-from chaoskit.prediction.examining import expected_calibration_error
+from chaoskit.prediction.examining import expected_calibration_error, precision_interval
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
@@ -109,6 +110,41 @@ def test_a_model_can_be_judged_on_other_data_with_its_own_thresholds(trained: Tr
     }
 
 
+def test_so_few_failures_leave_the_ranking_of_samples_open() -> None:
+    y = np.array([True] * 4 + [False] * 3)
+    event = np.array([0, 0, 1, 1, -1, -1, -1], dtype=np.int32)
+    ranked = np.array([0.9, 0.9, 0.2, 0.1, 0.5, 0.2, 0.0], dtype=np.float32)
+    found = precision_interval(y, ranked, event)
+    assert found is not None
+    one, other = (  # each drawn twice, and the other not at all
+        average_precision_score(y, ranked, sample_weight=np.where(y, 2.0 * (event == drawn), 1))
+        for drawn in (0, 1)
+    )
+    assert (found.low, found.high) == pytest.approx((other, one))
+    assert precision_interval(y, ranked, np.zeros(7, dtype=np.int32)) is None
+
+
+def test_what_was_never_said_of_three_may_still_be_said_of_the_fourth() -> None:
+    found = classes.interval(((3, 0), (3, 0)), 1 / 3)
+    assert found.low <= 1 / 3
+    assert 0.45 < found.high < 0.9
+    many = classes.interval(((300, 0), (300, 0)), 1 / 3)
+    assert many.high - many.low < 0.05
+    assert classes.interval(((1, 0), (0, 1)), 1.0).high == 1
+
+
+def test_the_share_of_the_lead_is_told_with_what_drawing_the_failures_anew_leaves_open(
+    trained: Trained,
+) -> None:
+    line = trained.report.model
+    assert line.lead_share is not None
+    assert line.lead_share_interval is not None
+    assert line.lead_share_interval.low < line.lead_share < line.lead_share_interval.high
+    words = card.intervals(trained.report)
+    assert f"share of the lead {line.lead_share:.0%} ({line.lead_share_interval.low:.0%} to" in words
+    assert words in page.markdown(trained.report, "A model")
+
+
 def test_the_order_of_the_signals_changes_nothing(trained: Trained) -> None:
     data = made_elsewhere()
     usual, reverse = (
@@ -172,7 +208,7 @@ def test_calibration_error_is_the_distance_between_said_and_seen() -> None:
 
 def test_the_card_is_json_without_holes_and_markdown_with_every_method(trained: Trained) -> None:
     text = json.dumps(card.document(trained.report), allow_nan=False)
-    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v5"
+    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v6"
     text_ = page.markdown(trained.report, "A model", about=["From a test."])
     for row in card.rows(trained.report):
         assert len(row) == len(card.HEADINGS)

@@ -9,6 +9,7 @@ import pytest
 
 from chaoskit import errors
 from chaoskit.prediction import evidence, features, folds
+from chaoskit.prediction.calibrating import scale
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.forest import Options
@@ -142,6 +143,16 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
     assert "thresholds were set anew" in found.report.kept.words
     assert not found.report.beats_baselines
     assert {EVIDENCE, STATIC} <= set(model.join.thresholds)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "factor"),
+    [(0.9, 0.3, 3.0), (0.3, 0.6, 0.5), (0.9, 0.7, 1.0), (0.7, 0.9, 1.0), (None, 0.3, 1.0), (0.9, None, 1.0)],
+)
+def test_probabilities_move_only_when_the_forest_speaks_on_another_scale(
+    before: float | None, now: float | None, factor: float
+) -> None:
+    assert scale(before, now) == pytest.approx(factor)
 
 
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:

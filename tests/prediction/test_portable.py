@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.prediction.conftest import leaking
+from tests.prediction.conftest import leaking, small
 from tests.prediction.test_verdicts import later
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, portable, registry, trees
-from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction import artifact, features, portable, registry, trees
+from chaoskit.prediction.evaluation import Trained, build
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.forest import Lesson, Options, fit
 from chaoskit.prediction.joined import EVIDENCE, FOREST, Join
@@ -49,6 +49,15 @@ def test_onnx_and_arrays_agree_with_scikit_learn_to_a_millionth(written: Path, t
     np.testing.assert_array_equal(again.failure.apply(rows), model.failure.apply(rows))
     scores = model.scores(rows)
     np.testing.assert_array_equal(again.probabilities(scores), model.probabilities(scores))
+
+
+def test_a_model_that_is_to_carry_travels_too(leaks: Labelled, tmp_path: Path) -> None:
+    made = build(leaks, small(recipe="evidence"), thorough=False)
+    kept = artifact.save(made, tmp_path / "models" / "shop-1", state=tmp_path)
+    model = portable.load(portable.write(made.model, tmp_path / "out", beside=kept))
+    rows = np.random.default_rng(0).random((50, features.told(made.model.spec))).astype(np.float32)
+    np.testing.assert_allclose(model.classes(rows)[1], made.model.classes(rows)[1], atol=1e-6)
+    assert made.model.issues.n_features_in_ == features.told(made.model.spec)
 
 
 def test_the_whole_answer_is_the_same(written: Path, trained: Trained, leaks: Labelled) -> None:

@@ -26,8 +26,10 @@ from chaoskit.prediction.paths import by_tree, contributions, leaves
 from chaoskit.prediction.plain import LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.predictor import history, predict
 from chaoskit.prediction.reasons import Look, amount, duration
+from chaoskit.prediction.risks import Seen
 from chaoskit.prediction.rules import by_rules, findings
 from chaoskit.prediction.scoring import target_of
+from chaoskit.prediction.table import tabulate
 from chaoskit.signals import BY_NAME
 
 World = Callable[..., Dataset]
@@ -208,6 +210,32 @@ def test_the_wanted_history_is_enough_for_features_evidence_and_trend(
         for wanted, asked in ((model.spec, newest), (model.sign_spec, newest), (model.spec, first)):
             there = features.compute(block, wanted, asked + before)
             same(features.compute(seen, wanted, asked), there)
+
+
+def test_what_tells_the_class_is_the_same_in_a_history_and_now(trained: Trained, leaks: Labelled) -> None:
+    table = tabulate(leaks, trained.model.spec)
+    (block,) = leaks.dataset.blocks
+    count, row = leaks.events[-1].last + 1, leaks.events[-1].rows[0]
+    samples = table.everything((np.arange(block.length) == count - 1,))
+    (there,) = table.told_by(samples.pick(samples.row == row))
+    now = Seen(trained.model, leaks.dataset, block.cut(0, count), features.compute)
+    np.testing.assert_allclose(now.told_by([row])[0], there, atol=1e-5)
+    assert len(there) == features.told(trained.model.spec)
+    names = [signal.name for signal in trained.model.spec.signals if signal.kind == "ratio"]
+    values = block.values[row, :, count - 1]
+    levels = [values[leaks.dataset.names.index(name)] for name in names]
+    np.testing.assert_array_equal(there[-len(names) :], levels)
+
+
+def test_of_the_signals_themselves_only_shares_of_a_limit_tell_the_class(world: World) -> None:
+    noise = np.full((1, 90), 0.5)
+    wanted = features.spec(world({"cpu_usage": noise, "memory_usage": noise, "memory_bytes": noise}))
+    signs = np.zeros((2, features.told(wanted) - 4), dtype=np.float32)
+    values = np.array([[7.0, 0.8, 9e9], [7.0, np.nan, 9e9]], dtype=np.float32)
+    told = features.told_by(wanted, signs, np.zeros((2, 3), dtype=np.float32), values)
+    assert told.shape == (2, features.told(wanted))
+    np.testing.assert_array_equal(told[:, -1], np.array([0.8, 0], dtype=np.float32))
+    assert told.max() < 1
 
 
 def test_rules_name_the_leak_without_a_percentage(world: World) -> None:

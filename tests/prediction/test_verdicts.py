@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -173,10 +174,85 @@ def test_the_same_time_of_other_pods_was_not_seen(trained: Trained, leaks: Label
     assert unseen[0][-1]
 
 
-def test_what_set_the_thresholds_does_not_judge_them(trained: Trained, others: Labelled) -> None:
+def test_data_that_begins_after_what_was_learned_is_judged_whole(trained: Trained, leaks: Labelled) -> None:
+    (span,) = trained.model.seen
+    (block,) = leaks.dataset.blocks
+    first = int((span.last - block.start).total_seconds() // block.step) + 20
+    after = label(replace(leaks.dataset, blocks=(block.cut(first, block.length),)), Target())
+    (whole,) = seen.unseen(trained.model.seen, leaks, 132)
+    (cut,) = seen.unseen(trained.model.seen, after, 132)
+    assert cut.all()
+    assert not whole[first : first + 100].any()
+    assert evaluate(trained, after).data["events"] == {"memory-leak": len(after.events)}
+
+
+def test_a_failure_that_was_learned_in_part_judges_nothing(leaks: Labelled) -> None:
+    (event, *_) = leaks.events
+    (block,) = leaks.dataset.blocks
+    pods = frozenset((row.namespace, row.pod) for row in block.rows)
+    known = seen.Span(pods, block.start, event.start)
+    (free,) = seen.unseen((known,), leaks, 0)
+    assert not free[event.first : event.last + 1].any()
+    assert free[event.last + 1]
+
+
+def test_time_that_set_the_thresholds_counts_no_false_alarm_and_its_failures_are_judged(
+    trained: Trained, others: Labelled
+) -> None:
     fitted = recalibrated(trained, others)
-    with pytest.raises(errors.NoBaseline, match="learned from all of this data"):
-        evaluate(fitted, others)
+    report = evaluate(fitted, others)
+    assert report.data["events"] == {"memory-leak": len(others.events)}
+    assert report.model.pr_auc == pytest.approx(evaluate(trained, others).model.pr_auc, abs=0.2)
+    assert (report.data["hours"], report.model.false_alarms) == (0, 0)
+    assert not report.beats_baselines
+    assert report.verdict == "was judged without any healthy time that did not set its thresholds"
+    assert any("`evaluate --calibrate` sets those of each run on the others" in each for each in report.notes)
+
+
+def test_thresholds_of_a_healthy_beginning_are_judged_by_what_comes_after(
+    trained: Trained, others: Labelled
+) -> None:
+    (block,) = others.dataset.blocks
+    beginning = label(replace(others.dataset, blocks=(block.cut(0, 240),)), Target())
+    fitted = recalibrated(trained, beginning)
+    report, before = evaluate(fitted, others), evaluate(trained, others)
+    assert report.data["events"] == before.data["events"]
+    assert 0 < report.data["hours"] <= before.data["hours"] - 2
+    assert any(f"false alarms are counted in {report.data['hours']:.1f} h" in each for each in report.notes)
+    assert "thresholds set on healthy time without labels" in report.split
+
+
+def test_alarms_in_what_is_taken_for_healthy_are_told(trained: Trained, others: Labelled) -> None:
+    shown = label(replace(others.dataset, labels=()), Target())
+    unlabelled = replace(
+        shown, events=(), truths=tuple(replace(each, y=np.zeros_like(each.y)) for each in shown.truths)
+    )
+    told = page.notes(recalibrated(trained, unlabelled).report)[0]
+    assert re.search(r"by those before there were \d+ alarms in it: a failure that no events file", told)
+    assert (
+        "alarm" not in page.notes(recalibrated(trained, label(healthy(), Target())).report)[0].split(";")[1]
+    )
+
+
+def test_the_plain_rules_get_their_thresholds_from_the_same_healthy_time(
+    trained: Trained, others: Labelled
+) -> None:
+    fitted = recalibrated(trained, others)
+    limits = {each.name: each.threshold for each in fitted.baselines}
+    assert limits != {each.name: each.threshold for each in trained.baselines}
+    lines = evaluate(fitted, others).lines
+    assert {line.name: line.threshold for line in lines} == limits
+
+
+def test_a_fault_that_the_model_never_saw_is_named(trained: Trained, others: Labelled) -> None:
+    model = replace(trained.model, faults=trained.model.issues)
+    strange = replace(others, events=tuple(replace(each, fault="ballooning") for each in others.events))
+    for calibrated in (False, True):
+        report = evaluate(replace(trained, model=model), strange, calibrated=calibrated)
+        assert any(each.startswith("faults that the model never saw") for each in report.notes)
+        assert any(each.endswith(": ballooning") for each in report.notes)
+        assert report.faults is not None
+        assert report.faults.macro_f1 == 0
 
 
 def test_a_model_is_judged_as_what_it_says(trained: Trained, root: Path, others: Labelled) -> None:

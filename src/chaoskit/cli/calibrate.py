@@ -35,7 +35,8 @@ def calibrate(
 ) -> None:
     """Keep a copy of the model with thresholds from a healthy time of the cluster where it is to work.
 
-    All time counts as healthy but what an events file beside the data names.
+    All time counts as healthy but what an events file beside the data names. Give hours of it: the noisiest
+    minute sets the limit. Then judge the copy: chaoskit evaluate --model with the name that is printed.
     """
     from chaoskit.flows import learning
 

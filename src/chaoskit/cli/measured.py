@@ -117,20 +117,28 @@ def _told(value: Any) -> list[str]:
 def show(out: Console, report: Report) -> None:
     """How it was judged, and the table of the model beside the baselines."""
     from chaoskit.prediction import notes, rows
-    from chaoskit.prediction.card import HEADINGS, number
+    from chaoskit.prediction.card import HEADINGS, caught, intervals, number, told
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
         for name, value in report.data.items()
         if isinstance(value, str | int | float) and name != "sha256"
     )
-    out.print(f"judged on {report.split}\ndata      {facts}")
+    due = ", ".join(f"{count} {issue}" for issue, count in report.data["events"].items())
+    out.print(f"judged on {report.split}\ndata      {facts}\nfailures  {due}")
     columns(out, HEADINGS, rows(report), wrap=5)
+    out.print(f"{intervals(report)}.")
+    limits = ", ".join(f"{each.name} {number(each.threshold)}" for each in report.members)
+    out.print(f"thresholds, for {report.false_alarms_per_day:g} false alarms per day: {limits}")
+    if report.model.caught_by_fault:
+        out.print(f"caught by fault: {caught(report.model.caught_by_fault)}")
+    for issue, alarm in report.model.pr_auc_by_class.items():
+        forest = number(report.alone.pr_auc_by_class.get(issue))
+        out.print(f"PR-AUC of {issue}: {number(alarm)}, of the forest alone {forest}")
     for name, found in (("class", report.classes), ("fault", report.faults)):
         if found is not None:
             out.print(
-                f"{name}  per event accuracy {number(found.accuracy)}, macro-F1 {number(found.macro_f1)};"
-                f" per sample macro-F1 {number(found.sample_macro_f1)}"
+                f"{told(f'{name}  per event', found)}; per sample macro-F1 {number(found.sample_macro_f1)}"
             )
     for probe in report.probes:
         if probe.warning:

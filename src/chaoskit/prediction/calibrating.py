@@ -10,14 +10,18 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
+from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.joined import FOREST, Join
+from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
 
 AT_LEAST_HOURS = 1.0
+
+SAME = 1.5
+"""The forest's threshold on a few healthy hours is known no better than to such a factor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +55,29 @@ def calibrate(
         evidence=found.evidence,
         shift=found.shift,
         false_alarms_per_day=budget,
-        seen=(*model.seen, *seen.spans(table.labelled, chosen)),
+        tuned=seen.spans(table.labelled, _healthy(table.labelled, chosen)),
+    )
+
+
+def baselines(fitted: Sequence[Baseline], table: Table, budget: float) -> tuple[Baseline, ...]:
+    """The same baselines with thresholds for the same budget from the same healthy time."""
+    healthy = without_events(table.labelled)
+    chosen = folds.everything(healthy)
+    return tuple(each.reset(healthy, chosen, each.scores(table), budget) for each in fitted)
+
+
+def alarms(model: Model, table: Table) -> int:
+    """How many alarms the model, as it is, has in the healthy time of this table."""
+    signs = [model.evidence.scores(model.sign_spec, block) for block in table.signs]
+    members = joined.members(table, scores_of(model, table), signs)
+    judge = Judge(without_events(table.labelled), folds.everything(table.labelled))
+    return judge.judge(model.join.over(members), ALARM).false
+
+
+def _healthy(labelled: Labelled, chosen: Moments) -> Moments:
+    """Those of the moments at which somebody is healthy."""
+    return tuple(
+        moments & (truth.y == 0).any(axis=0) for truth, moments in zip(labelled.truths, chosen, strict=True)
     )
 
 
@@ -75,9 +101,18 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
-    before, now = model.join.told[FOREST], join.told[FOREST]
-    moved = before / now if before and now else 1.0  # without a threshold nothing tells of another scale
+    moved = scale(model.join.told[FOREST], join.told[FOREST])
     return Fitted(join, alone, spreads, float(np.clip(moved * model.shift, 0.1, 10.0)))
+
+
+def scale(before: float | None, now: float | None) -> float:
+    """What the forest's scores are multiplied with before they become probabilities here.
+
+    1 when thresholds differ by less than `SAME`, and without one: nothing then tells of another scale.
+    """
+    if not before or not now or 1 / SAME < before / now < SAME:
+        return 1.0
+    return before / now
 
 
 def without_events(labelled: Labelled) -> Labelled:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chaoskit.prediction.report import Line, Report
+from chaoskit.prediction.report import ClassReport, Interval, Line, Report
 
-SCHEMA = "chaoskit.io/model-card/v5"
+SCHEMA = "chaoskit.io/model-card/v6"
 
 HEADINGS = (
     "method", "PR-AUC", "ROC-AUC", "Brier", "ECE", "events caught", "F1 (95 %)", "delay median / p90",
@@ -50,6 +50,34 @@ def _lead(line: Line) -> str:
 def caught(of: Mapping[str, tuple[int, int]]) -> str:
     """``network 3/5, pod-crash 2/2``."""
     return ", ".join(f"{issue} {hit}/{due}" for issue, (hit, due) in of.items())
+
+
+def between(interval: Interval | None, *, percent: bool = False) -> str:
+    """`` (0.12 to 0.34)``, "" without one."""
+    if interval is None or math.isnan(interval.low):
+        return ""
+    low, high = (f"{each:.0%}" if percent else f"{each:.2f}" for each in (interval.low, interval.high))
+    return f" ({low} to {high})"
+
+
+def intervals(report: Report) -> str:
+    """In words, how sure the figures per sample and of the lead are, for so few events."""
+    told = [
+        f"PR-AUC {number(each.pr_auc)}{between(each.pr_auc_interval)} of the {name}"
+        for name, each in (("alarm", report.model), ("forest alone", report.alone))
+    ]
+    if report.model.lead_share is not None:
+        share = between(report.model.lead_share_interval, percent=True)
+        told.append(f"share of the lead {report.model.lead_share:.0%}{share}")
+    return "With the events drawn anew (95 %): " + ", ".join(told)
+
+
+def told(name: str, found: ClassReport) -> str:
+    """In words, how well classes (or faults) are told per event and per sample."""
+    return (
+        f"{name} accuracy {number(found.accuracy)}, macro-F1 {number(found.macro_f1)}"
+        f"{between(found.macro_f1_interval)}"
+    )
 
 
 def number(value: float | None, digits: int = 3) -> str:

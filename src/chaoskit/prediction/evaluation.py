@@ -140,9 +140,10 @@ def _grown_anew(model: Model) -> Kept:
 def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) -> Report:
     """How the model does on other data, with the thresholds that it and its baselines have.
 
-    What it learned from, and what lies beside that, is left out. With `calibrated`, thresholds are set on
-    this data's own healthy time, without its failures: each run (or quarter of the time) by the others; those
-    of the baselines too.
+    What it learned from, and what lies beside that, is left out; in the healthy time that a calibration set
+    its thresholds on, false alarms do not count. With `calibrated`, thresholds are set on this data's own
+    healthy time, without its failures: each run (or quarter of the time) by the others; those of the
+    baselines too.
 
     Raises:
         InvalidInput: the data has another step than the model.
@@ -161,11 +162,16 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
         raise errors.NoBaseline(
             "the data has no failure to catch" + _words_of_seen(moments, table), hint="give an events file"
         )
-    judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
     data = f"data that the model has not seen{_words_of_seen(moments, table)}"
+    lacks += _strange(trained.model, labelled)
     if calibrated:
+        judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
         return judging.calibrated(f"{data}; {_SET_ANEW}", lacks)
-    return judging.report(f"{data}; thresholds as they were trained", lacks)
+    fresh = seen.unseen(trained.model.tuned, labelled, 0)
+    judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses, fresh=fresh)
+    how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
+    notes = [*_words_of_tuned(Judge(labelled, moments).hours, judging.judge.hours), *lacks]
+    return judging.report(f"{data}; thresholds {how}", notes)
 
 
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
@@ -205,10 +211,11 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
     model = calibrating.calibrate(trained.model, table, budget=budget)
+    fitted = calibrating.baselines(trained.baselines, table, model.false_alarms_per_day)
     healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
     moments = _unseen(trained.model, table)
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
-    words = "; ".join([taught, *lacks])
+    words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table)), *lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
         words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
@@ -218,7 +225,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
         data = f"data that the model has not seen{_words_of_seen(moments, table)}"
         report = replace(judging.calibrated(f"{data}; {_SET_ANEW}", []), kept=kept)
-    return replace(trained, model=model, report=report)
+    return replace(trained, model=model, baselines=fitted, report=report)
 
 
 def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
@@ -236,6 +243,34 @@ def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
         )
     words = [f"without {', '.join(lacks)}, which the model knows and the data lacks"] if lacks else []
     return replace(labelled, dataset=dataset.select(wanted)), words
+
+
+def _words_of_alarms(count: int) -> list[str]:
+    """In words, that what was taken for healthy may not have been."""
+    if not count:
+        return []
+    many = "there was an alarm" if count == 1 else f"there were {count} alarms"
+    return [f"by those before {many} in it: a failure that no events file names would raise them"]
+
+
+def _strange(model: Model, labelled: Labelled) -> list[str]:
+    """In words, the faults that the model has no name for: none can be told rightly."""
+    if model.faults is None:
+        return []
+    known = {str(name) for name in model.faults.classes_}
+    new = sorted({event.fault for event in labelled.events if event.fault} - known)
+    words = "which it cannot name: the macro-F1 of faults counts them as told wrong"
+    return [f"faults that the model never saw, {words}: {', '.join(new)}"] if new else []
+
+
+def _words_of_tuned(hours: float, counted: float) -> list[str]:
+    """In words, of how much of the healthy time the thresholds are, and where that leaves too little."""
+    if counted == hours:
+        return []
+    words = (
+        f"false alarms are counted in {counted:.1f} h: the other {hours - counted:.1f} h set the thresholds"
+    )
+    return [words if counted else f"{words}; `evaluate --calibrate` sets those of each run on the others"]
 
 
 def _unseen(model: Model, table: Table) -> Moments:

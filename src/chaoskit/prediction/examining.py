@@ -67,6 +67,7 @@ class Examiner:
             pr_auc_visible=precision(y[self._seen], ranked[self._seen]),
             roc_auc=float(roc_auc_score(y, ranked)),
             pr_auc_by_class=self._by_class(ranked),
+            pr_auc_interval=precision_interval(y, ranked, self._asked.event),
             brier=brier,
             ece=ece,
             **_of_events(judged),
@@ -98,6 +99,30 @@ def precision(y: NDArray[np.bool_], ranked: NDArray[np.float32]) -> float:
     return float(average_precision_score(y, ranked)) if y.any() else float("nan")
 
 
+def precision_interval(
+    y: NDArray[np.bool_], ranked: NDArray[np.float32], event: NDArray[np.int32]
+) -> Interval | None:
+    """PR-AUC when the events are drawn anew, healthy samples as they are; None with fewer than two events."""
+    numbers, place = np.unique(event[y], return_inverse=True)
+    if len(numbers) < 2:
+        return None
+    order = np.argsort(-ranked[y], kind="stable")
+    score, place = ranked[y][order], place[order]
+    above = np.sum(~y) - np.searchsorted(np.sort(ranked[~y]), score)
+    tied = np.searchsorted(-score, -score, side="right") - 1
+    random = np.random.default_rng(0)
+    weight = random.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), BOOTSTRAPS)[:, place]
+    caught_ = weight.cumsum(axis=1)[:, tied]
+    share = caught_ / np.maximum(caught_ + above, 1)
+    return _middle((weight * share).sum(axis=1) / weight.sum(axis=1))
+
+
+def _drawn_anew(values: Sequence[float]) -> Interval:
+    """The mean of the values when they are drawn anew."""
+    random = np.random.default_rng(0)
+    return _middle(random.choice(np.array(values), (BOOTSTRAPS, len(values))).mean(axis=1))
+
+
 def _of_events(judged: Judgement) -> dict[str, Any]:
     delays = np.array([catch.delay for catch in judged.catches if catch.delay is not None])
     possible = [catch for catch in judged.catches if catch.possible]
@@ -114,6 +139,7 @@ def _of_events(judged: Judgement) -> dict[str, Any]:
         "delay_p90": float(np.quantile(delays, 0.9)) if len(delays) else None,
         "lead_mean": float(np.mean([catch.lead for catch in possible])) if possible else None,
         "lead_share": float(np.mean([c.lead / c.possible for c in possible])) if possible else None,
+        "lead_share_interval": _drawn_anew([c.lead / c.possible for c in possible]) if possible else None,
         "false_alarms": judged.false,
         "false_per_hour": judged.false_per_hour,
         "false_per_hour_bound": float(chi2.ppf(0.95, 2 * (judged.false + 1)) / 2 / judged.hours)

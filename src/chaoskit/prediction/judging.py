@@ -50,10 +50,11 @@ class Judging:
         fitted: Sequence[Baseline],
         made: Witnesses | None,
         probed: Moments | None = None,
+        fresh: Moments | None = None,
     ) -> None:
         self.table, self.late, self.model, self.fitted, self.witnesses = table, late, model, fitted, made
         self.probed = probed or late
-        self.judge = Judge(table.labelled, late)
+        self.judge = Judge(table.labelled, late, fresh)
         self.everything = table.everything(late)
         self.asked = self.judge.clear(self.everything.known)
         self.examiner = Examiner(table, self.judge, self.asked)

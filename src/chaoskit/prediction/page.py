@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from chaoskit.prediction.card import HEADINGS, caught, number, rows
+from chaoskit.prediction.card import HEADINGS, caught, intervals, number, rows, told
 from chaoskit.prediction.foresight import reason
 from chaoskit.prediction.joined import LEAST
 from chaoskit.prediction.report import ClassReport, Line, Member, Report
@@ -76,7 +76,7 @@ def _legend(report: Report) -> str:
         f" is {reference:.4f}. An event is caught by an alarm {_due(report)}. Alarms outside events are"
         " bridged over 5 min and counted again every 30 min. In brackets after false alarms per hour: the"
         " upper 95 % bound. Every threshold is set by the same budget of false alarms. Alarms on others while"
-        f" an event was under way: {report.model.collateral}."
+        f" an event was under way: {report.model.collateral}. {intervals(report)}."
     )
 
 
@@ -161,7 +161,7 @@ def _forests(report: Report) -> list[Line]:
 def _classes(found: ClassReport) -> str:
     lines = [(name, *map(str, counts)) for name, counts in zip(found.names, found.confusion, strict=True)]
     words = (
-        f"Per event that can be seen: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f}."
+        f"{told('Per event that can be seen:', found)}; in brackets what so few events leave open (95 %)."
         f" Per failing sample: {found.sample_accuracy:.3f} and {found.sample_macro_f1:.3f}."
     )
     return words + "\n\n" + _table(("truth \\ said", *found.names), lines)

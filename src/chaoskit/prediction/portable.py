@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from chaoskit import errors
 from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction import objects, trees
+from chaoskit.prediction import features, objects, trees
 from chaoskit.prediction.calibration import Calibration
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Spec
@@ -181,9 +181,8 @@ def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[
 
 def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
     """It asks for features that there are, those that it was trained on, and says what a model can say."""
-    told, known = len(model.sign_spec.names), len(model.spec.names)
-    asked = told if model.spec == model.sign_spec else told + known
-    fits = trees.used([model.failure]) <= known and trees.used([model.issues]) <= asked
+    known, told = len(model.spec.names), features.told(model.spec)
+    fits = trees.used([model.failure]) <= known and trees.used([model.issues]) <= told
     if model.spec.fingerprint != document.get("fingerprint") or not fits:
         raise errors.InvalidInput(
             f"{folder} was trained on features that this version makes differently", hint="train it again"

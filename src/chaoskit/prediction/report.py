@@ -28,6 +28,7 @@ class Line:
     Per sample: PR-AUC, ROC-AUC and, where it gives probabilities, Brier and ECE (else None); `visible`
     leaves out the classes that the signals cannot show. Per event: caught and due by class, precision, F1
     with its interval, delay and lead in seconds, the mean share of the possible lead, false alarms.
+    Intervals are what drawing the events anew leaves open.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Line:
     false_per_hour_bound: float
     false_per_pod_day: float
     collateral: int
+    pr_auc_interval: Interval | None = None
+    lead_share_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Probe:
 class ClassReport:
     """The class of what can be seen, per event and failing sample; confusion of events, rows the truth.
 
+    `macro_f1_interval` is what so few events of each class leave open of `macro_f1`.
     `before_accuracy` is what the quarter-hour before the events tells of their class; it should be no more
     than `chance`, the share of the most frequent class.
     """
@@ -83,6 +87,7 @@ class ClassReport:
     chance: float
     names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    macro_f1_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +188,9 @@ class Report:
 
     @property
     def decides(self) -> bool:
-        """Whether there were failures enough, and they judged the very model that is kept."""
-        return self.failures >= ENOUGH and (self.kept is None or self.kept.judged)
+        """Whether there were failures and healthy time, and they judged the very model that is kept."""
+        kept = self.kept is None or self.kept.judged
+        return kept and self.failures >= ENOUGH and bool(self.data["hours"])
 
     @property
     def beats_baselines(self) -> bool:
@@ -199,6 +205,8 @@ class Report:
         """``beats every baseline``, or what it does not beat or keep, or why that is not known."""
         if self.kept is not None and not self.kept.judged:
             return "has not been judged with its thresholds"
+        if not self.data["hours"]:
+            return "was judged without any healthy time that did not set its thresholds"
         if not self.decides:
             seen = f"{self.failures} failure{'' if self.failures == 1 else 's'}"
             return f"was judged on {seen} that can be seen: fewer than {ENOUGH} decide nothing"

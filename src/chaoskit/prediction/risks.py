@@ -88,7 +88,8 @@ class Seen:
         recent = self.block.cut(max(0, self.block.length - spec.shape.reach), self.block.length)
         few = replace(recent, rows=tuple(recent.rows[row] for row in rows), values=recent.values[list(rows)])
         newest = np.array([few.length - 1])
-        return features.told_by(self.signs[rows, -1], features.unusual(few, spec, newest)[:, :, 0])
+        apart = features.unusual(few, spec, newest)[:, :, 0]
+        return features.told_by(spec, self.signs[rows, -1], apart, few.values[:, :, -1])
 
     @property
     def recent(self) -> Block:

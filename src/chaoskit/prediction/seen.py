@@ -1,12 +1,13 @@
-"""What a model learned from: whose samples, from when to when; and what of other data is none of it."""
+"""What a model learned from, or was calibrated on: whose samples, from when to when; and what is neither."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.folds import Moments
@@ -38,15 +39,33 @@ def _pods(block: Block) -> frozenset[tuple[str, str]]:
     return frozenset((row.namespace, row.pod) for row in block.rows)
 
 
+BESIDE = timedelta(minutes=5)
+"""So near to what was learned from, nothing judges, even of data that begins after it: a failure settles."""
+
+
 def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
-    """The moments further than `gap` samples from any span of one of the block's pods."""
+    """The moments that have nothing to do with any span of one of the block's pods.
+
+    A block that holds some of a span looks back into it: `gap` samples around the span are left out there.
+    One that begins after it does not: there only what is `BESIDE` is, and failures that began before.
+    """
     found = []
-    for block in labelled.dataset.blocks:
-        times, pods, margin = block.times, _pods(block), gap * block.step
+    for index, block in enumerate(labelled.dataset.blocks):
+        pods = _pods(block)
         free = np.ones(block.length, dtype=np.bool_)
         for span in known:
             if span.pods & pods:
-                first, last = span.first.timestamp() - margin, span.last.timestamp() + margin
-                free &= (times < first) | (times > last)
+                free &= _apart(span, block, gap)
+                for event in labelled.events:
+                    if event.block == index and span.first <= event.start <= span.last:
+                        free[event.first : event.last + 1] = False
         found.append(free)
     return tuple(found)
+
+
+def _apart(span: Span, block: Block, gap: int) -> NDArray[np.bool_]:
+    """The moments of the block that are far enough from the span."""
+    shares = span.first <= block.end and block.start <= span.last
+    margin = gap * block.step if shares else min(gap * block.step, BESIDE.total_seconds())
+    times: NDArray[np.float64] = block.times
+    return (times < span.first.timestamp() - margin) | (times > span.last.timestamp() + margin)

@@ -95,11 +95,17 @@ class Table:
         """How far each signal is from usual in these samples [sample, signal], NaN where it is not known."""
         return _gather([np.moveaxis(block, 1, -1) for block in self.unusual], samples)
 
+    def values(self, samples: Samples) -> Floats:
+        """The signals themselves in these samples [sample, signal], NaN where one is missing."""
+        blocks = self.labelled.dataset.blocks
+        return _gather([np.moveaxis(block.values, 1, -1) for block in blocks], samples)
+
     def told_by(self, samples: Samples) -> Floats:
         """What the class of a failure is told by, whatever the recipe: see `features.told_by`."""
-        apart = self.apart(samples)
+        apart, values = self.apart(samples), self.values(samples)
         mine = [self.labelled.dataset.names.index(signal.name) for signal in self.spec.signals]
-        return features.told_by(_gather(self.signs, samples), apart[:, mine])
+        signs = _gather(self.signs, samples)
+        return features.told_by(self.spec, signs, apart[:, mine], values[:, mine])
 
     def spread(self, samples: Samples, values: NDArray[np.floating]) -> list[Floats]:
         """One value per sample as an array [row, moment] per block, NaN elsewhere."""

@@ -41,7 +41,7 @@ class Model:
     `join` makes the alarm; `alone` is what it would be without rules and evidence, for comparison. `shift`
     is what a calibration on another cluster multiplies the forest's scores with before they become
     probabilities; `faults` tells a finer type than the class, where the labels had one; `seen` is what it
-    learned from.
+    learned from, `tuned` the healthy time that a calibration set its thresholds on.
     """
 
     spec: Spec
@@ -60,6 +60,7 @@ class Model:
     ranges: Ranges = field(default_factory=dict)
     incidents: tuple[Incident, ...] = field(default=(), repr=False)
     seen: tuple[Span, ...] = field(default=(), repr=False)
+    tuned: tuple[Span, ...] = field(default=(), repr=False)
     facts: dict[str, Any] = field(default_factory=dict)
     out_of_fold: tuple[NDArray[np.float32], ...] = field(default=(), repr=False)
 

@@ -16,7 +16,7 @@ same numbers. None says which pod it is, what time it is, or what a fault inject
 
 from __future__ import annotations
 
-from chaoskit.prediction.features.batch import Floats, told_by, unusual
+from chaoskit.prediction.features.batch import Floats, told, told_by, unusual
 from chaoskit.prediction.features.following import Following
 from chaoskit.prediction.features.layout import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
 from chaoskit.prediction.features.live import Live
@@ -33,6 +33,7 @@ __all__ = [
     "Spec",
     "compute",
     "spec",
+    "told",
     "told_by",
     "trend",
     "unusual",

@@ -60,13 +60,21 @@ def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
     return out
 
 
-def told_by(signs: Floats, apart: Floats) -> Floats:
-    """What tells the class of a failure [..., feature]: its signs, and how far each signal is from usual.
+def told_by(wanted: Spec, signs: Floats, apart: Floats, values: Floats) -> Floats:
+    """What tells the class of a failure [..., feature]: signs, what is unusual, how full limits are.
 
-    The latter as `unusual` gives it, [..., signal], but bounded: -1 far below, 1 far above.
+    How far each signal is from usual as `unusual` gives it, [..., signal], but bounded: -1 far below, 1 far
+    above. Of the values themselves, [..., signal], only ratios: what is far from usual may be far from full.
     """
     signed = evidence.bounded(apart.astype(np.float64)) - evidence.bounded(-apart.astype(np.float64))
-    return np.concatenate([signs, signed.astype(np.float32)], axis=-1)
+    levels = np.nan_to_num(values[..., wanted.of_kind("ratio")], nan=0.0, posinf=0.0, neginf=0.0)
+    return np.concatenate([signs, signed.astype(np.float32), levels.astype(np.float32)], axis=-1)
+
+
+def told(wanted: Spec) -> int:
+    """How many features tell the class."""
+    signs = Spec("evidence", wanted.step, wanted.signals)
+    return len(signs.names) + len(wanted.signals) + len(wanted.of_kind("ratio"))
 
 
 def _deviations(gauges: Array, block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Array:
