@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chaoskit.errors import InvalidInput
@@ -35,6 +36,26 @@ def write(path: Path, content: bytes, *, private: bool = False) -> None:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """What is written into the folder that it gives lies in `folder` at the block's end, or nothing does.
+
+    Raises:
+        InvalidInput: something lies there already, or nothing can be written there.
+    """
+    drafts = folder.parent / ".drafts"
+    draft = drafts / f"{folder.name}.{secrets.token_hex(4)}"
+    with translated(folder):
+        draft.mkdir(parents=True)
+        try:
+            yield draft
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+            with suppress(OSError):  # another draft is there
+                drafts.rmdir()
 
 
 def check_writable(path: Path) -> None:

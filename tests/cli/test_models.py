@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -199,6 +200,17 @@ def test_a_model_travels_without_pickle_and_answers_elsewhere(trained: CommandLi
     assert (refused.code, "nobody has judged theirs here" in refused.err) == (3, True)
 
 
+def test_a_card_from_elsewhere_cannot_write_over_what_is_said_of_it(tmp_path: Path) -> None:
+    elsewhere = CommandLine(tmp_path)
+    folder = tmp_path / "state/models/theirs"
+    objects.write(folder / "card.json", {"verdict": "good\x1b[2K\rbeats every baseline", "recipe": "\x1b[2J"})
+    (folder / "card.md").write_text("# Model\n\x1b]0;owned\x07\u202ebetter\n", encoding="utf-8")
+    listed = elsewhere("models", "list").out
+    assert "not judged here; its card says: good\\x1b[2K\\rbeats every baseline" in listed
+    assert elsewhere("models", "show", "theirs").out == "# Model\n\\x1b]0;owned\\x07\\u202ebetter\n"
+    assert "\x1b" not in elsewhere("models", "compare", "theirs", "theirs").out
+
+
 @pytest.mark.parametrize("verb", ["evaluate", "calibrate"])
 def test_a_model_that_is_not_there_cannot_be_judged_or_fitted(chaoskit: CommandLine, verb: str) -> None:
     ended = chaoskit(verb, *FILES)
@@ -283,6 +295,17 @@ def test_a_history_in_which_nothing_failed_cannot_be_learned_from(chaoskit: Comm
     assert ended.code == 8
     assert ended.out == ""
     assert not (chaoskit.home / "state/models/shop-1").exists()
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_an_events_file_that_is_not_there_is_an_error(
+    chaoskit: CommandLine, tmp_path: Path, verb: str
+) -> None:
+    shutil.copyfile(DATA / "pods.csv.gz", tmp_path / "pods.csv.gz")
+    ended = chaoskit(verb, "--data", tmp_path, "--mapping", MAPPING)
+    assert (ended.code, f"no events.csv in {tmp_path}" in ended.err) == (2, True)
+    told = chaoskit("calibrate", "--data", tmp_path, "--mapping", MAPPING).err
+    assert f"! no events.csv in {tmp_path}: what the history itself does not tell counts as healthy" in told
 
 
 def test_a_split_of_random_rows_is_refused(chaoskit: CommandLine) -> None:

@@ -104,6 +104,19 @@ def test_a_name_is_used_once(kept: Path, trained: Trained, tmp_path: Path) -> No
     assert registry.next_name(kept.parent, "bank") == "bank-1"
 
 
+def test_a_model_that_could_not_be_saved_whole_is_none(trained: Trained, tmp_path: Path) -> None:
+    broken = tmp_path / "state"
+    broken.write_text("no folder")
+    root = tmp_path / "models"
+    with pytest.raises((errors.InvalidInput, OSError)):
+        artifact.save(trained, root / "shop-1", state=broken)
+    assert list(root.iterdir()) == []
+    artifact.save(trained, root / "shop-1", state=root)
+    (root / "shop-1" / "card.json").unlink()
+    with pytest.raises(errors.UnknownName):
+        registry.promote(root, "shop-1")
+
+
 def test_no_model_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(errors.NotFound, match="no model"):
         artifact.load(tmp_path / "nothing", state=tmp_path)

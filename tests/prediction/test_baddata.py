@@ -107,8 +107,18 @@ def test_half_of_the_samples_missing_still_tells_the_faults(world: World, option
 
 
 def test_nothing_but_missing_values_is_too_little(world: World, options: Small) -> None:
-    with pytest.raises(errors.NoBaseline):
+    with pytest.raises(errors.NoBaseline, match="all values are missing"):
         build(label(world({"cpu_usage": np.full((4, 300), np.nan)}), DETECT), options(), thorough=False)
+
+
+@pytest.mark.parametrize("cell", ["1e39", "-1e39", "1e308"])
+def test_a_number_that_nothing_measures_is_missing(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"at,pod,cpu\n60,a,0.5\n120,a,{cell}\n180,a,3e38\n")
+    signals = "signals: {cpu_usage: {column: cpu, scale: 2}, load: {column: cpu, unit: u, kind: gauge}}\n"
+    (block,) = read([tmp_path], mapping(tmp_path, signals)).blocks
+    np.testing.assert_array_equal(
+        block.values[0], np.array([[1, np.nan, np.nan], [0.5, np.nan, 3e38]], dtype=np.float32)
+    )
 
 
 def test_health_alone_is_no_baseline_with_the_code_of_that(world: World, options: Small) -> None:

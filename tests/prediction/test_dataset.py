@@ -102,6 +102,11 @@ def test_of_several_callers_the_worst_counts() -> None:
     np.testing.assert_allclose(data.blocks[0].values[0, 1], [0.3, 0.2, 0.1])
 
 
+def test_a_sample_too_large_for_what_is_kept_is_missing() -> None:
+    data = collected({"cpu_usage": [(POD, [1, 1e39, 3])], "ready": [(POD, [1, 1, 1])]})
+    np.testing.assert_array_equal(data.blocks[0].values[0, 0], [1, NAN, 3])
+
+
 def test_signals_of_nodes_are_left_out() -> None:
     assert collected({"cpu_usage": [(POD, [1, 1, 1])]}).names == ("cpu_usage",)
 

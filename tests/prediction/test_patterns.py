@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.patterns import Failure, clusters, patterns, seasons, sequels
+from chaoskit.signals import BY_NAME
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 CART, ORDERS = ("deployment/cart", "memory-leak"), ("deployment/orders", "network")
@@ -88,6 +90,18 @@ def test_failures_that_look_alike_are_one_cluster_with_words() -> None:
     assert first.targets == {"deployment/cart": 3}
     assert (second.signature, second.issues) == (("network up",), {"network": 1})
     assert clusters([], names) == ()
+
+
+def test_namesakes_of_two_namespaces_are_two_workloads() -> None:
+    restarts = np.zeros((2, 1, 2400), dtype=np.float32)
+    for at in np.random.default_rng(1).choice(np.arange(100, 2300, 60), 12, replace=False).tolist():
+        restarts[0, 0, at:] += 1
+        restarts[1, 0, at + 12 :] += 1
+    rows = (Row("shop", "deployment/cart", "cart-1"), Row("bank", "deployment/cart", "cart-2"))
+    block = Block("", rows, T0, 60, restarts)
+    found = patterns(label(Dataset((BY_NAME["restarts"],), 60, (block,)), Target("detect")))
+    (sequel,) = found.sequels
+    assert (sequel.first[0], sequel.then[0]) == ("shop/deployment/cart", "bank/deployment/cart")
 
 
 def test_a_history_of_leaks_is_told_as_such(leaks: Labelled) -> None:

@@ -16,9 +16,12 @@ from chaoskit import errors
 from chaoskit.flows import learning
 from chaoskit.prediction import artifact, features, portable, registry, trees
 from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.forest import Lesson, Options, fit
+from chaoskit.prediction.joined import EVIDENCE, FOREST, Join
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.predictor import predict
+from chaoskit.prediction.soundness import unsound
 from chaoskit.prediction.training import Model
 
 pytest.importorskip("skl2onnx")
@@ -130,6 +133,41 @@ def test_whatever_is_damaged_is_said_and_no_bug(
 def test_thresholds_that_can_make_no_alarm_are_said(written: Path, tmp_path: Path, join: object) -> None:
     with pytest.raises(errors.InvalidInput, match="thresholds"):
         portable.load(told(written, tmp_path, join=join))
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "said"),
+    [
+        ("target", {"confirm": 0}, "one sample at least"),
+        ("target", {"horizon": -300}, "no negative time"),
+        ("falseAlarmsPerDay", -1, "budget of false alarms"),
+        ("shift", NAN, "shift of scores"),
+        ("calibration", {"bias": NAN, "weight": 1}, "no probabilities"),
+        ("calibration", {"scores": [0, 1], "probabilities": [0, 50]}, "no probabilities"),
+        ("evidence", {"nope": 1}, "signs that the features have"),
+        ("evidence", {"memory_usage.saturation": 0}, "spreads above 0"),
+        ("trainedAt", "2026-01-01T00:00:00", "no time zone"),
+        ("ranges", {"memory_usage": [NAN, 1]}, "range of a signal"),
+        ("facts", {"from": "\x1b[2K"}, "control characters"),
+    ],
+)
+def test_what_no_model_says_is_refused(
+    written: Path, tmp_path: Path, field: str, wrong: object, said: str
+) -> None:
+    before = json.loads((written / "model.json").read_text())[field]
+    whole = field == "calibration" or not isinstance(wrong, dict)
+    forged = wrong if whole or field == "evidence" else {**before, **wrong}  # type: ignore[dict-item]
+    with pytest.raises(errors.InvalidInput, match=said):
+        portable.load(told(written, tmp_path, **{field: forged}))
+
+
+def test_evidence_that_has_no_sign_is_refused(trained: Trained) -> None:
+    silent = replace(trained.model, evidence=Evidence({}), join=Join({FOREST: 0.5, EVIDENCE: 1.0}))
+    assert unsound(trained.model) == ""
+    assert unsound(silent) == "evidence without a sign alarms of nothing"
 
 
 @pytest.mark.parametrize("field", FIELDS)

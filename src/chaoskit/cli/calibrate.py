@@ -40,7 +40,7 @@ def calibrate(
     """
     from chaoskit.flows import learning
 
-    dataset, _, _ = measured.read(data, mapping)
+    dataset, _, _ = measured.read(data, mapping, unlabelled=session.say)
     found = learning.calibrate(
         dataset,
         models=session.loaded.settings.home / "models",

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 def show(session: Session, hours: float, data: list[Path] | None, mapping: Path | None) -> None:
     """What recurs in the failures of the namespace, or of the files, is on stdout."""
-    found = _from_files(data, mapping) if data or mapping else _from_prometheus(session, hours)
+    found = _from_files(session, data, mapping) if data or mapping else _from_prometheus(session, hours)
     emit(session, "failure-patterns", _document(found), lambda out: _table(out, found))
 
 
-def _from_files(data: list[Path] | None, mapping: Path | None) -> Patterns:
+def _from_files(session: Session, data: list[Path] | None, mapping: Path | None) -> Patterns:
     from chaoskit import prediction
     from chaoskit.prediction.patterns import patterns
 
-    dataset, _, target = measured.read(data, mapping)
+    dataset, _, target = measured.read(data, mapping, unlabelled=session.say)
     return patterns(prediction.label(dataset, target))
 
 

@@ -15,15 +15,19 @@ from chaoskit.cli.render import columns
 from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
     from chaoskit.prediction import Dataset, Mapping, Report, Target
 
 
-def read(data: Sequence[Path] | None, mapping: Path | None) -> tuple[Dataset, Mapping, Target]:
+def read(
+    data: Sequence[Path] | None, mapping: Path | None, *, unlabelled: Callable[[str], None] | None = None
+) -> tuple[Dataset, Mapping, Target]:
     """The files, what their columns mean, and what they can teach.
+
+    An events file that the mapping names has to be there, unless somebody hears of its lack (`unlabelled`).
 
     Raises:
         InvalidInput: one of both is missing, or cannot be read.
@@ -36,6 +40,13 @@ def read(data: Sequence[Path] | None, mapping: Path | None) -> tuple[Dataset, Ma
             hint="see examples/data for mapping files",
         )
     meaning = prediction.load_mapping(mapping)
+    if lacking := prediction.lacking_events(data, meaning):
+        if unlabelled is None:
+            raise InvalidInput(
+                f"{lacking}: its failures would count as health",
+                hint="add it, without lines where nothing failed; or take events out of the mapping",
+            )
+        unlabelled(f"! {lacking}: what the history itself does not tell counts as healthy")
     target = prediction.Target(
         meaning.target.mode,
         timedelta(minutes=meaning.target.horizon_minutes),

@@ -11,6 +11,7 @@ import typer
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.errors import UnknownName
+from chaoskit.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +47,7 @@ def show(session: Session, name: Annotated[str, typer.Argument(help="Name of the
     """Show a model's card: what it was trained on, how it was judged, what it cannot foresee."""
     found = _find(session, name)
     if session.output is Format.TABLE:
-        sys.stdout.write((found.path / "card.md").read_text(encoding="utf-8"))
+        sys.stdout.write(visible((found.path / "card.md").read_text(encoding="utf-8")))
     else:
         emit(session, "model-card", dict(found.card), lambda out: out.print(found.name))
 

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from chaoskit.visible import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -64,11 +66,11 @@ def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *
     """A table without lines: capitals on top, as kubectl writes it; nothing is cut.
 
     On a terminal that is wide enough for the others, column `wrap` may take several lines; elsewhere
-    each row is one.
+    each row is one. Control characters in a cell are written out.
     """
     from rich.table import Table
 
-    cells = [[head.upper() for head in heads], *rows]
+    cells = [[visible(cell) for cell in row] for row in ([head.upper() for head in heads], *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     wrapped = wrap % len(heads)
     others = sum(widths) - widths[wrapped] + len(_GAP) * (len(heads) - 1)
@@ -79,7 +81,7 @@ def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *
     table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
     for index, head in enumerate(cells[0]):
         table.add_column(head, no_wrap=index != wrapped, overflow="fold")
-    for row in rows:
+    for row in cells[1:]:
         table.add_row(*row)
     out.print(table, soft_wrap=False)
 

@@ -231,7 +231,7 @@ def imported(models: Path, source: Path, name: str = "") -> str:
     from chaoskit.prediction.registry import CARD
 
     wanted = name or str(objects.read(source / CARD).get("name") or source.name)
-    if "/" in wanted or wanted.startswith("."):
+    if "/" in wanted or wanted.startswith(".") or not wanted.isprintable():
         raise InvalidInput(f"{wanted!r} is no name of a model", hint="choose one with --name")
     return portable.install(source, models / wanted).name
 

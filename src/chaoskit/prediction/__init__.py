@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.silence import Silent as Silent
     from chaoskit.prediction.silence import silent as silent
+    from chaoskit.prediction.tables import lacking_events as lacking_events
     from chaoskit.prediction.tables import read as read
     from chaoskit.prediction.training import Model as Model
 
@@ -88,7 +89,7 @@ _HOME = {
     "report": ("Report",),
     "rules": ("by_rules",),
     "silence": ("Silent", "silent"),
-    "tables": ("read",),
+    "tables": ("lacking_events", "read"),
     "training": ("Model",),
 }
 _MODULE_OF = {name: module for module, public in _HOME.items() for name in public}

@@ -19,6 +19,7 @@ import numpy as np
 import sklearn
 
 from chaoskit import errors
+from chaoskit.files import whole
 from chaoskit.prediction import card, drawings, objects, page, portable, registry
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.registry import CARD, DATA
@@ -36,22 +37,22 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
     """
     if (folder / DATA).exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another name")
-    folder.mkdir(parents=True, exist_ok=True)
     kept = replace(trained, model=replace(trained.model, out_of_fold=()), witnesses=None)
     files = {DATA: _dumped(kept)} | ({WITNESSES: _dumped(trained.witnesses)} if trained.witnesses else {})
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    registry.remember(state, folder, digests)
-    registry.judge(state, folder, trained.report)
     lines = [f"{digest}  {name}  {_sign(name, digest, key)}".rstrip() for name, digest in digests.items()]
-    (folder / DIGEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / CARD).write_text(json.dumps(_card(trained, folder.name), indent=1) + "\n", encoding="utf-8")
     drawn = drawings.draw(trained.report)
-    for name, picture in drawn.items():
-        (folder / name).write_text(picture, encoding="utf-8")
-    text = page.markdown(trained.report, f"Model {folder.name}", pictures=tuple(drawn))
-    (folder / PAGE).write_text(text, encoding="utf-8")
+    texts = {
+        DIGEST: "\n".join(lines) + "\n",
+        CARD: json.dumps(_card(trained, folder.name), indent=1) + "\n",
+        PAGE: page.markdown(trained.report, f"Model {folder.name}", pictures=tuple(drawn)),
+        **drawn,
+    }
+    with whole(folder) as draft:
+        for name, data in (files | {name: text.encode() for name, text in texts.items()}).items():
+            (draft / name).write_bytes(data)
+        registry.remember(state, folder, digests)
+        registry.judge(state, draft, trained.report)
     return folder
 
 

@@ -176,6 +176,18 @@ def present(values: Values) -> NDArray[np.bool_]:
     return found
 
 
+def single(values: NDArray[np.float64]) -> Values:
+    """In single precision, as values are kept; what is too large for that is missing: it measures nothing."""
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    return _measured(found)
+
+
+def _measured(values: Values) -> Values:
+    values[np.isinf(values)] = np.nan
+    return values
+
+
 def departed(dataset: Dataset, block: Block) -> NDArray[np.bool_]:
     """Which pods fell silent because they went: replaced, or no longer wanted.
 
@@ -269,7 +281,7 @@ def collect(
     values = np.full((len(pods), len(usable), length), np.nan, dtype=np.float32)
     for column, series in enumerate(found):
         _fill(values[:, column], pods, series, start, step)
-    _clear_absent(values, usable)
+    _clear_absent(_measured(values), usable)
     first = int(np.argmax(present(values).any(axis=0)))
     begin = start.astimezone(UTC) + timedelta(seconds=first * step)
     return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),)).sampled()

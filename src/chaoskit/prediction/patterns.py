@@ -52,7 +52,10 @@ NOTABLE = 0.15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """One failure: whose, of which class, when it began, and its signature: how much each sign is up."""
+    """One failure: whose, of which class, when it began, and its signature: how much each sign is up.
+
+    The target says its namespace where there are several.
+    """
 
     target: str
     issue: str
@@ -123,8 +126,10 @@ def patterns(labelled: Labelled) -> Patterns:
 
 
 def _failures(labelled: Labelled, spec: Spec) -> Iterator[Failure]:
+    several = len({event.namespace for event in labelled.events}) > 1
     for event in labelled.events:
-        yield Failure(event.workload, event.issue, event.start, _signature(labelled, event, spec))
+        target = f"{event.namespace}/{event.workload}" if several else event.workload
+        yield Failure(target, event.issue, event.start, _signature(labelled, event, spec))
 
 
 def _signature(labelled: Labelled, event: Event, spec: Spec) -> NDArray[np.float32]:

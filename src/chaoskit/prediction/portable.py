@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from chaoskit import errors
+from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features, objects, trees
 from chaoskit.prediction.calibration import Calibration
@@ -31,6 +32,7 @@ from chaoskit.prediction.incidents import Incident
 from chaoskit.prediction.joined import FOREST, MEMBERS, Join
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.registry import CARD, PORTABLE
+from chaoskit.prediction.soundness import controls, unsound
 from chaoskit.prediction.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
@@ -178,7 +180,7 @@ def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[
 
 
 def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
-    """It asks for features that there are, and for those that it was trained on."""
+    """It asks for features that there are, those that it was trained on, and says what a model can say."""
     known, told = len(model.spec.names), features.told(model.spec)
     fits = trees.used([model.failure]) <= known and trees.used([model.issues]) <= told
     if model.spec.fingerprint != document.get("fingerprint") or not fits:
@@ -189,6 +191,8 @@ def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
         usable = all(0 < limit < np.inf for limit in join.thresholds.values())
         if not usable or FOREST not in join.thresholds or not set(join.thresholds) <= MEMBERS:
             raise errors.InvalidInput(f"{folder}: the alarm has no usable thresholds")
+    if words := unsound(model) or ("a word has control characters" if controls(document) else ""):
+        raise errors.InvalidInput(f"{folder} is no sound model: {words}")
     if not trees.agree(model.failure, known):
         raise errors.InvalidInput(f"{folder}: {FAILURE} and {TREES} are not the same forest")
 
@@ -204,8 +208,8 @@ def install(source: Path, folder: Path) -> Path:
     load(source)
     if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
-    folder.mkdir(parents=True)
     names = (MODEL, TREES, FAILURE, *(path.name for path in source.glob("card.*")))
-    for name in (*names, *(path.name for path in source.glob("*.svg"))):
-        shutil.copyfile(source / name, folder / name)
+    with whole(folder) as draft:
+        for name in (*names, *(path.name for path in source.glob("*.svg"))):
+            shutil.copyfile(source / name, draft / name)
     return folder

@@ -120,7 +120,7 @@ def promote(root: Path, name: str) -> bool:
     Raises `UnknownName` when there is none, `Refused` when nobody here judged it, or it does not beat the
     baselines.
     """
-    if not digest_of(root / name):
+    if not digest_of(root / name) or not (root / name / CARD).is_file():
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
     _check(root / name, _verdict(objects.read(root / KNOWN), root / name))
     with objects.changed(root / PROMOTED) as content:

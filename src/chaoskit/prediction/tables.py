@@ -15,7 +15,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
-from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values
+from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
 from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import moment, number
@@ -55,6 +55,17 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     return Dataset(
         mapping.catalogue(), mapping.step, blocks, labels if labels_of_events else (), mapping.blind
     )
+
+
+def lacking_events(paths: Sequence[Path], mapping: mappings.Mapping) -> str:
+    """``no events.csv in later``: where the events file of the mapping is missing; "" when nowhere."""
+    if not mapping.events:
+        return ""
+    name = mapping.events.file
+    bare = [path for path in paths if path.is_dir() and not (path / name).exists()]
+    if not bare and not files(paths, [name], required=False):
+        bare = list(paths)
+    return f"no {name} in {', '.join(map(str, bare))}" if bare else ""
 
 
 def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True) -> list[Path]:
@@ -315,8 +326,8 @@ def _block(
         if column.rate:
             values[:, :, index] = per_second(values[:, :, index], step)
     start = datetime.fromtimestamp(float(times[0]), UTC)
-    by_signal = np.ascontiguousarray(values.transpose(0, 2, 1), dtype=np.float32)
-    return Block(lines[0].run, rows, start, step, by_signal)
+    by_signal = np.ascontiguousarray(values.transpose(0, 2, 1))
+    return Block(lines[0].run, rows, start, step, single(by_signal))
 
 
 def per_second(counter: np.ndarray[Any, np.dtype[np.float64]], step: int) -> Values:
@@ -331,4 +342,4 @@ def per_second(counter: np.ndarray[Any, np.dtype[np.float64]], step: int) -> Val
             grown = np.diff(values[known])
             grown = np.where(grown < 0, values[known[1:]], grown)
             out[row, known[1:]] = grown / (np.diff(known) * step)
-    return out.astype(np.float32)
+    return single(out)

@@ -145,7 +145,11 @@ def train(
 
 
 def check_length(dataset: Dataset) -> None:
-    """Some run is long enough for features that say something; `NoBaseline` says how long it has to be."""
+    """There are values, and a run long enough for features; `NoBaseline` says what is lacking."""
+    if not dataset.samples:
+        raise errors.NoBaseline(
+            "all values are missing: there is nothing to learn from", hint="look at the mapping's columns"
+        )
     longest = max((block.length * block.step / 60 for block in dataset.blocks), default=0.0)
     least = KNOWN_MINUTES + BLOCK_MINUTES
     if longest < least:

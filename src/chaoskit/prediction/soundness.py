@@ -1,0 +1,52 @@
+"""Whether the numbers and words of a model that came from anywhere can be those of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from chaoskit.prediction.calibration import Steps
+from chaoskit.prediction.joined import EVIDENCE
+from chaoskit.prediction.training import Model
+from chaoskit.visible import obeyed
+
+
+def unsound(model: Model) -> str:
+    """What no model has, in words; "" when nothing speaks against it."""
+    return next((words for words, wrong in _doubts(model) if wrong), "")
+
+
+def _doubts(model: Model) -> Iterator[tuple[str, bool]]:
+    target, spreads = model.target, model.evidence.spreads
+    yield "an alarm has to hold for one sample at least", target.confirm < 1
+    yield "a horizon is no negative time", min(target.horizon, target.warning) < timedelta(0)
+    yield "the budget of false alarms is above 0", not 0 < model.false_alarms_per_day < math.inf
+    yield "the shift of scores is above 0", not 0 < model.shift < math.inf
+    yield "the calibration makes no probabilities", not _calibrates(model)
+    yield "evidence has spreads above 0", not all(0 < spread < math.inf for spread in spreads.values())
+    yield "evidence is of signs that the features have", not set(spreads) <= set(model.sign_spec.names)
+    yield "evidence without a sign alarms of nothing", EVIDENCE in model.join.thresholds and not spreads
+    moments = (model.trained_at, *(each.at for each in model.incidents))
+    yield "a moment has no time zone", any(each.tzinfo is None for each in moments)
+    ranges = [bound for pair in model.ranges.values() for bound in pair]
+    yield "the range of a signal is finite", not all(map(math.isfinite, ranges))
+
+
+def _calibrates(model: Model) -> bool:
+    found = model.calibration
+    if not isinstance(found, Steps):
+        return math.isfinite(found.weight) and math.isfinite(found.bias)
+    rising = list(found.scores) == sorted(found.scores) and all(map(math.isfinite, found.scores))
+    inside = all(0 <= each <= 1 for each in found.probabilities)
+    return rising and inside and 0 < len(found.scores) == len(found.probabilities)
+
+
+def controls(found: Any) -> bool:
+    """Whether a word anywhere in this JSON has a character that a terminal obeys."""
+    if isinstance(found, str):
+        return obeyed(found)
+    if isinstance(found, Mapping):
+        return any(controls(each) for pair in found.items() for each in pair)
+    return isinstance(found, list) and any(map(controls, found))
