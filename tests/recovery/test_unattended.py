@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.acts.fake import FakeCluster
 from tests.flows.watched import Pager
 from tests.recovery.made import NOW, symptom
+from tests.recovery.test_hardships import Shop
 
+from chaoskit import recovery
 from chaoskit.clock import ManualClock
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
-from chaoskit.recovery import Reach, Refusal, classify, unattended
+from chaoskit.recovery import Options, Reach, Refusal, classify, unattended
 from chaoskit.recovery.runbook import OnFailure
 from chaoskit.recovery.symptoms import Severity
 from chaoskit.recovery.unattended import PATIENCE
@@ -64,3 +67,19 @@ def test_nobody_hears_of_it_where_the_runbook_calls_nobody() -> None:
     reach = Reach(cluster, None, clock, Governor(cluster, clock), notifier=pager)
     assert unattended.tell(_refused(), PATIENCE, OnFailure(escalate=False), reach) == ""
     assert pager.notices == []
+
+
+def test_who_heard_that_it_is_not_acted_on_hears_once_that_it_was_tried_in_vain() -> None:
+    shop, pager = Shop(), Pager()
+    reach = replace(shop.reach(), notifier=pager)
+    plan = shop.plan({"action": "restart-pod"})
+    resting = Refusal(plan.issue, "cool-down", "10m", "it rests", shop.clock.now() + timedelta(minutes=9))
+    assert unattended.tell(resting, PATIENCE, OnFailure(), reach) == "a person was told"
+    for _ in range(2):
+        shop.clock.turn(600)
+        plan = shop.plan({"action": "restart-pod"})
+        assert recovery.recover(plan, reach, Options(wait=False)).outcome is Outcome.NOT_RECOVERED
+        assert unattended.tell(resting, PATIENCE, OnFailure(), reach) == ""
+    rests, failed = [each.text for each in pager.notices]
+    assert "not acted on: cool-down" in rests
+    assert "tried restart-pod" in failed

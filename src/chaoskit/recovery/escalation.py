@@ -36,21 +36,26 @@ class People:
     clock: Clock
     notifier: Notifier | None
 
-    def known(self, matter: Matter, again: float) -> Told | None:
-        """What they were told of the matter, when that is still good enough; else None."""
+    def known(self, matter: Matter, again: float, *, idle: bool = False) -> Told | None:
+        """What they were told of the matter, when that is still good enough; else None.
+
+        That it is not acted on is good enough only for what is `idle` still.
+        """
         found = told.look(self.cluster, matter)
         span = timedelta(seconds=again)
         heard = self.notifier is not None
-        due = found is None or found.is_due(matter, span, self.clock.now(), heard=heard)
+        due = found is None or found.is_due(matter, span, self.clock.now(), heard=heard, idle=idle)
         return None if due else found
 
-    def tell(self, matter: Matter, text: str, severity: Severity, run: str, *, again: float) -> str:
-        """They know, by now or for some time; says so in words.
+    def tell(
+        self, matter: Matter, text: str, severity: Severity, run: str, *, again: float, idle: bool = False
+    ) -> str:
+        """They know, by now or for some time; says so in words. `idle` is what is not acted on.
 
         Raises:
             Unavailable: nobody took the notice: they do not know.
         """
-        if (already := self.known(matter, again)) is not None:
+        if (already := self.known(matter, again, idle=idle)) is not None:
             return known_words(already, self.clock.now())
         if self.notifier is not None:
             labels = {**matter.labels, "recovery": run}
@@ -59,7 +64,7 @@ class People:
         said = "a person was told" if heard else "a person has to look; nobody is configured to be told"
         try:
             before = told.look(self.cluster, matter)
-            told.note(self.cluster, self.clock, matter, before, heard=heard)
+            told.note(self.cluster, self.clock, matter, before, heard=heard, idle=idle)
         except ChaoskitError as error:
             return f"{said}; that could not be written down, so it will be told again: {error.message}"
         return said

@@ -27,6 +27,8 @@ QUIET_SINCE = "chaoskit.io/quiet-since"
 """Since when nothing has been seen of it (ISO 8601)."""
 NOBODY = "chaoskit.io/told-nobody"
 """On what was only written down, because nobody was configured to be told."""
+IDLE = "chaoskit.io/told-idle"
+"""On what people last heard is not acted on: whatever else comes of it is news to them."""
 
 STORM = "storm"
 FORESEEN = "foreseen"
@@ -107,7 +109,8 @@ class Matter:
 class Told:
     """A matter that people were told of `at` (None: nobody can read when), `heard` when somebody was there.
 
-    `quiet_since` is when it was first not to be seen any more, None while it is.
+    `quiet_since` is when it was first not to be seen any more, None while it is. It was `idle` when all that
+    they heard is that it is not acted on.
     """
 
     matter: Matter
@@ -115,10 +118,18 @@ class Told:
     heard: bool
     quiet_since: datetime | None
     version: str
+    idle: bool = False
 
-    def is_due(self, matter: Matter, again: timedelta, now: datetime, *, heard: bool = True) -> bool:
-        """Whether people are to be told once more: it is long ago, or it is worse, or nobody heard it."""
+    def is_due(
+        self, matter: Matter, again: timedelta, now: datetime, *, heard: bool = True, idle: bool = False
+    ) -> bool:
+        """Whether people are to be told once more: it is long ago, or it is worse, or nobody heard it.
+
+        Unless it is `idle`, it is news as well to who heard no more than that it is not acted on.
+        """
         if self.at is None or now - self.at >= again or (heard and not self.heard):
+            return True
+        if self.idle and not idle:
             return True
         if matter.kinds <= PASSED_ON and now - self.at < QUIET:
             return False  # errors and delays that were told of just now grow and spread: no other news
@@ -142,7 +153,9 @@ def known(cluster: Cluster, namespaces: Collection[str]) -> Iterator[Told]:
                     yield found
 
 
-def note(cluster: Cluster, clock: Clock, matter: Matter, before: Told | None, *, heard: bool) -> None:
+def note(
+    cluster: Cluster, clock: Clock, matter: Matter, before: Told | None, *, heard: bool, idle: bool = False
+) -> None:
     """People were told of the matter now; what they had heard of it `before`, they still know.
 
     Raises:
@@ -156,7 +169,12 @@ def note(cluster: Cluster, clock: Clock, matter: Matter, before: Told | None, *,
         "severity": matter.severity.word,
         "labels": json.dumps(dict(matter.labels)),
     }
-    notes = {AT: kube.timestamp(clock.now()), QUIET_SINCE: None, NOBODY: None if heard else "true"}
+    notes = {
+        AT: kube.timestamp(clock.now()),
+        QUIET_SINCE: None,
+        NOBODY: None if heard else "true",
+        IDLE: "true" if idle else None,
+    }
     meta = {
         "name": matter.ref.name,
         "namespace": matter.ref.namespace,
@@ -203,4 +221,5 @@ def _told(body: Object) -> Told | None:
         times = kube.time_of(notes.get(AT)), kube.time_of(notes.get(QUIET_SINCE))
     except (KeyError, TypeError, ValueError):
         return None
-    return Told(matter, times[0], NOBODY not in notes, times[1], meta.get("resourceVersion", ""))
+    version = meta.get("resourceVersion", "")
+    return Told(matter, times[0], NOBODY not in notes, times[1], version, idle=IDLE in notes)

@@ -37,8 +37,8 @@ def tell(refusal: Refusal, lasted: timedelta, wanted: OnFailure, reach: Reach, r
     matter = Matter.of(issue, reach.cluster.name)
     if not wanted.escalate or not is_for_a_person(refusal, lasted):
         return ""
-    if people.known(matter, wanted.tell_again) is not None:
+    if people.known(matter, wanted.tell_again, idle=True) is not None:
         return ""
     why = f"not acted on: {admission.refusal_words(refusal)}"
     text = "\n".join((escalation.text_of(issue, ()), why))
-    return people.tell(matter, text, wanted.severity, run, again=wanted.tell_again)
+    return people.tell(matter, text, wanted.severity, run, again=wanted.tell_again, idle=True)
