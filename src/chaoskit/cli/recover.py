@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from chaoskit.errors import Interrupted
     from chaoskit.flows.auto_recovery import AutoRecovery
     from chaoskit.ports.metrics import Alert
-    from chaoskit.recovery import Decision, Runbook
+    from chaoskit.records import RecoveryRecord
+    from chaoskit.recovery import Decision, Runbook, Sight
     from chaoskit.recovery.alerts import Unplaced
     from chaoskit.runtime import Runtime
     from chaoskit.settings import Settings
@@ -239,29 +241,79 @@ def _recover(session: Session, asked: Asked) -> None:
         _is_there(runtime, place)
         seen = flow.observe(place)
         _known(seen.topology, asked.workloads)
-        heard = flow.hear(_alerts(asked.alerts, runtime.settings), seen)
-        predictions = flow.recent_predictions(place)
-        issues = flow.classify(seen, predictions, namespace=place, labels=asked.selector, heard=heard)
-        planned = flow.plan(issues, seen, namespace=place)
+        way = _Way(session, runtime, flow, asked, place, _alerts(asked.alerts, runtime.settings))
+        planned, unplaced = way.planned(seen)
         decisions = deciding.chosen(planned, asked.workloads, asked.issue)
         if asked.dry_run or not decisions:
             unseen = bool(seen.blind) and runtime.metrics is not None and not decisions
             outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
             outcome = Outcome.NO_BASELINE if unseen else outcome
-            found = Found(decisions, seen.blind, heard.unplaced, runtime.clock.now(), asked.everywhere)
+            found = Found(decisions, seen.blind, unplaced, runtime.clock.now(), asked.everywhere)
             _show(session, flow, found, outcome)
             raise typer.Exit(outcome.exit_code)
-        _ask(session, decisions, runtime.clock.now(), yes=asked.yes or approval, everywhere=asked.everywhere)
-        with session.listening() as listen, undoing(listen, runtime.clock) as stop:
-            notes = tuple(map(str, heard.unplaced))
+        went = way.go(decisions, tuple(map(str, unplaced)))
+    recoveries.finish(session, went.done, left=went.left, stopped=went.stopped, unplaced=unplaced)
+
+
+class _Went(NamedTuple):
+    """What was done, and what was left since a stop came."""
+
+    done: Sequence[RecoveryRecord]
+    left: Sequence[Decision] = ()
+    stopped: Interrupted | None = None
+
+
+class _Way(NamedTuple):
+    """The way of one command from what is seen to what was done about it, with a second look if need be."""
+
+    session: Session
+    runtime: Runtime
+    flow: AutoRecovery
+    asked: Asked
+    place: str
+    alerts: Sequence[Alert]
+
+    def planned(self, seen: Sight) -> tuple[Sequence[Decision], Sequence[Unplaced]]:
+        """What is decided on what is seen, and alerts that nothing could be made of."""
+        flow, place = self.flow, self.place
+        heard = flow.hear(self.alerts, seen)
+        predictions = flow.recent_predictions(place)
+        issues = flow.classify(seen, predictions, namespace=place, labels=self.asked.selector, heard=heard)
+        return flow.plan(issues, seen, namespace=place), heard.unplaced
+
+    def go(self, decisions: Sequence[Decision], notes: tuple[str, ...]) -> _Went:
+        """All were carried out; what only a moment holds up was decided on anew after it."""
+        from chaoskit.flows import secondlook
+
+        waiting = secondlook.held_up(decisions)
+        at_once = [each for each in decisions if each not in waiting]
+        went = self._carry_out(at_once, notes)
+        if not waiting or went.stopped is not None:
+            return went._replace(left=(*went.left, *waiting)) if went.stopped else went
+        with self.session.listening() as listen, undoing(listen, self.runtime.clock) as stop:
+            secondlook.outlast(waiting, self.runtime.world, listen=listen, stop=stop)
+            if stop.is_set():
+                return went._replace(left=waiting, stopped=interruption(stop))
+        planned, _ = self.planned(self.flow.observe(self.place))
+        done = {each.issue.name for each in at_once}
+        every = () if self.asked.issue else deciding.chosen(planned, self.asked.workloads, "")
+        others = {each.issue.name for each in every} - done
+        late = self._carry_out(secondlook.followed(waiting, planned, others), notes)
+        return late._replace(done=(*went.done, *late.done))
+
+    def _carry_out(self, decisions: Sequence[Decision], notes: tuple[str, ...]) -> _Went:
+        """What a person agreed to was done."""
+        asked, clock = self.asked, self.runtime.clock
+        yes = asked.yes or asked.require_approval or self.runtime.settings.require_approval
+        _ask(self.session, decisions, clock.now(), yes=yes, everywhere=asked.everywhere)
+        with self.session.listening() as listen, undoing(listen, clock) as stop:
             done = [
-                flow.recover(each, listen=listen, stop=stop, confirm=asked.patience, notes=notes)
+                self.flow.recover(each, listen=listen, stop=stop, confirm=asked.patience, notes=notes)
                 for each in decisions
                 if not stop.is_set()
             ]
             left = decisions[len(done) :]
-            stopped = interruption(stop) if left else None
-    recoveries.finish(session, done, left=left, stopped=stopped, unplaced=heard.unplaced)
+            return _Went(done, left, interruption(stop) if left else None)
 
 
 def _alerts(where: str, settings: Settings) -> Sequence[Alert]:

@@ -36,6 +36,7 @@ class Refusal:
 
     `outcome` is what a recovery ends with that it stops: a mere effect of something else is no refusal.
     `storm` is the namespace ("" is the whole cluster) of the mass failure that is the reason, None: none is.
+    `cause` is what is being recovered, as its ledger says, when it is the reason.
     """
 
     issue: Issue
@@ -45,6 +46,12 @@ class Refusal:
     until: datetime | None = None
     outcome: Outcome = Outcome.REFUSED
     storm: str | None = None
+    cause: ObjectRef | None = None
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it is only that the evidence is too young."""
+        return self.guard == "evidence" and self.until is not None
 
 
 def aftermath(issue: Issue, topology: Topology, past: Sequence[Attempt], now: datetime) -> Refusal | None:
@@ -65,7 +72,8 @@ def echo(issue: Issue, recovered: Sequence[ObjectRef]) -> Refusal | None:
     if not recovered or not issue.kinds <= ECHOES:
         return None
     why = f"{recovered[0]} is being recovered: this may be its echo"
-    return Refusal(issue, "root cause", "roots only", why, outcome=Outcome.NOTHING_TO_DO)
+    nothing = Outcome.NOTHING_TO_DO
+    return Refusal(issue, "root cause", "roots only", why, outcome=nothing, cause=recovered[0])
 
 
 def unsure(issue: Issue, now: datetime) -> Refusal | None:
