@@ -408,18 +408,32 @@ def test_of_two_that_were_both_admitted_none_acts_beside_the_other(shop: Shop) -
     assert [each.state for each in accounts(shop, "shop")] == ["done"]
 
 
-def test_an_echo_is_left_alone_when_the_recovery_of_its_cause_began_meanwhile(shop: Shop) -> None:
+def _echo(shop: Shop) -> tuple[Plan, Ledger]:
+    """A plan about what may be the echo of search, and the ledger of whoever recovers that since."""
     plan = shop.plan({"action": "restart-pod"})
     (issue,) = classify([made.symptom("pool-errors", "cart")], now=made.NOW)
     plan = replace(plan, issue=issue, near=(ref("search"),))
-    Ledger.open(
+    return plan, Ledger.open(
         shop, shop.clock, id="r1", act="recovery", namespace="shop", targets=(ref("search"),), trace_id="t"
     )
+
+
+def test_an_echo_is_left_alone_when_the_recovery_of_its_cause_began_meanwhile(shop: Shop) -> None:
+    plan, ledger = _echo(shop)
+    shop.lives(ledger.account)
     record = shop.recover(plan)
-    assert (record.outcome, shop.broken) == (Outcome.REFUSED, True)
+    assert (record.outcome, shop.broken) == (Outcome.NOTHING_TO_DO, True)
     assert record.reason == (
         "root cause: deployment/search is being recovered: this may be its echo (limit: roots only)"
     )
+    assert [each.id for each in accounts(shop, "shop")] == ["r1"]
+
+
+def test_what_is_no_echo_any_more_once_a_dead_recovery_is_undone_is_acted_on(shop: Shop) -> None:
+    plan, _ = _echo(shop)
+    record = shop.recover(plan)
+    assert [step["action"] for step in record.steps] == ["restart-pod"]
+    assert "rescue" in [each.name for each in record.timeline]
 
 
 # ---------------------------------------------------------------- the history store stops

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chaoskit.errors import Refused
+from chaoskit.errors import ChaoskitError, Refused
 from chaoskit.governor import Governor
+from chaoskit.outcome import Outcome, of_error
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Plan
@@ -57,16 +58,26 @@ def provable(decision: Decision, *, hears_ends: bool) -> Decision:
     return decision.telling(UNHEARD) or refused
 
 
+class Withheld(Refused):
+    """A refusal as the error that ends whatever is under way."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        until = "" if refusal.until is None else refusal.until.isoformat()
+        super().__init__(refusal.why, guard=refusal.guard, limit=refusal.limit, until=until)
+        self.refusal = refusal
+
+
 def refusal_of(issue: Issue, error: Refused) -> Refusal:
-    """The governor's no as one about this issue."""
+    """What was refused; the governor's no as one about this issue."""
+    if isinstance(error, Withheld):
+        return error.refusal
     until = datetime.fromisoformat(error.until) if error.until else None
     return Refusal(issue, error.guard, error.limit, error.message, until)
 
 
-def error_of(refusal: Refusal) -> Refused:
-    """The refusal as the error that ends whatever is under way."""
-    until = "" if refusal.until is None else refusal.until.isoformat()
-    return Refused(refusal.why, guard=refusal.guard, limit=refusal.limit, until=until)
+def outcome_of(error: ChaoskitError) -> Outcome:
+    """How a recovery ends that the error stopped before anything was done."""
+    return error.refusal.outcome if isinstance(error, Withheld) else of_error(error)
 
 
 def refusal_words(refusal: Refusal) -> str:

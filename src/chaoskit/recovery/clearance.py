@@ -50,7 +50,7 @@ class Clearance:
         try:
             return self._asked()
         except Refused as error:
-            if error.guard not in {"busy", "interlock"} or not self._rescued():
+            if error.guard not in {"busy", "interlock", "root cause"} or not self._rescued():
                 raise
             return self._asked()
 
@@ -80,7 +80,7 @@ class Clearance:
             self.issue, self.plan.runbook.spec.guards, ledgered(known), now
         )
         if found is not None:
-            raise admission.error_of(found)
+            raise admission.Withheld(found)
 
     def _rescued(self) -> bool:
         reach, place, listen = self.reach, self.issue.target.namespace, self.journal.tell

@@ -87,7 +87,7 @@ class _Recovery:
         except Refused as error:
             refusal = admission.refusal_of(self.issue, error)
             self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
-            return Outcome.REFUSED, admission.refusal_words(refusal)
+            return refusal.outcome, admission.refusal_words(refusal)
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
@@ -103,7 +103,7 @@ class _Recovery:
         self.snapshot = plain.snapshot(before.topology, self.issue.target)
         old = guards.expired(self.issue, plan.runbook.spec.guards, self.reach.clock.now())
         if old is not None:
-            raise admission.error_of(old)
+            raise admission.Withheld(old)
         if not verification.shows(self.issue, before) and self._has_healed(plan):
             return Outcome.HEALED, "the symptom went away before anything was done"
         if not plan.acts:
@@ -144,7 +144,7 @@ class _Recovery:
         try:
             patiently(lambda: clearance.alone(ledger), self.reach.clock, self.stop, note=self._away)
         except ChaoskitError as error:
-            ended = of_error(error)
+            ended = admission.outcome_of(error)
 
             def close() -> bool:
                 ledger.close(ended)
