@@ -91,3 +91,7 @@ def test_every_timeout_is_written_as_a_duration(action: str) -> None:
     }
     step = {"action": action, "timeout": "5m", **needed.get(action, {})}
     assert EVERY[action].step.model_validate(step).timeout == 300
+
+
+def test_the_shipped_runbooks_are_read_once_however_often_they_are_asked() -> None:
+    assert runbook.defaults() is runbook.defaults()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -117,8 +118,9 @@ def load(paths: Iterable[str]) -> tuple[Runbook, ...]:
     return made(each for each in documents.read(paths) if each.kind != "RunbookTest")
 
 
+@cache
 def defaults() -> tuple[Runbook, ...]:
-    """The runbooks that chaoskit ships."""
+    """The runbooks that chaoskit ships, read once: each look asks them for each issue."""
     folder = resources.files("chaoskit.recovery") / "runbooks"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
     return made(d for f in files for d in documents.parse(f.read_text(encoding="utf-8"), f.name))
