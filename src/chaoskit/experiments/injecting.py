@@ -202,11 +202,11 @@ class Injecting:
         self._looked("after", self._go_on)
 
     def _show_late(self) -> None:
-        """What shows the fault late had its time to show it."""
-        lag = max(self.monitor.lags.values(), default=0.0)
-        if lag and self.course.disturbed:
+        """What shows the fault late had its time to show it, unless it is no pass anyhow."""
+        passes = not any(each.outcome.exit_code for each in self.told)
+        if passes and self.course.disturbed and (lag := self.monitor.lag):
             self.journal.step(
-                "steady state", "note", f"looked at for {lag:g} s more: metrics show a fault late"
+                "steady state", "note", f"looked at for {lag:.0f} s more: metrics show a fault late"
             )
             self.monitor.late(keep=self._hold, stop=self.stop)
         refuse_when_stopped(self.stop)
