@@ -240,7 +240,7 @@ class Injecting:
             self.monitor.divide(self.course.injected_at)
         steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
         found = (*self.told, steady) if steady is not None else (self.told or (verdict.of_abort(),))
-        judged = verdict.final(found, self.course.undone)
+        judged = verdict.final(found, self.course.undone, [each.words for each in self.plan.too_late])
         self.parts.ending(self.parts.record(judged))
         self._close(verdict.once_undone(found, self.course.undone), judged.reason)
         return judged

@@ -247,10 +247,11 @@ def _dark(looks: Sequence[Observation]) -> tuple[Observation, ...]:
     return tuple(found)
 
 
-def final(judgements: Iterable[Judged], undo: Undo) -> Judged:
+def final(judgements: Iterable[Judged], undo: Undo, unshown: Sequence[str] = ()) -> Judged:
     """The gravest of all judgements; an undo that is not confirmed goes before everything.
 
     What else was not good news is in its reason: a weakness is not lost because something graver came after.
+    So is what metrics may not have shown yet (`unshown`) where nothing speaks against a pass.
     """
     found = list(judgements)
     if undo.left:
@@ -258,7 +259,8 @@ def final(judgements: Iterable[Judged], undo: Undo) -> Judged:
         found.append(Judged(Outcome.UNDO_UNCONFIRMED, reason, "chaoskit rescue"))
     worst = the_gravest(found)
     others = dict.fromkeys(f"{each.outcome.words}: {each.reason}" for each in found if _adds(each, worst))
-    return replace(worst, reason="; ".join((worst.reason, *others)))
+    doubts = unshown if worst.outcome is Outcome.PASSED else ()
+    return replace(worst, reason="; ".join((worst.reason, *others, *(f"but {each}" for each in doubts))))
 
 
 def _adds(judged: Judged, worst: Judged) -> bool:
