@@ -7,6 +7,18 @@ from collections.abc import Iterable
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 
+AMENDED = "amended"
+"""Field of a kept document that a rescue has added to: what it told stays, whatever its own process puts."""
+
+
+EARLY = "early"
+"""Field of a document that was kept right when its act ended: the whole one takes its place."""
+
+
+def early(document: Document) -> Document:
+    """The document as it is known when its act ends: it never takes the place of the whole one."""
+    return {**document, EARLY: True}
+
 
 def tells_of_an_act(document: Document) -> bool:
     """Whether a rescue may have something to add to it, or it to what a rescue kept."""
@@ -20,20 +32,24 @@ def joined(known: Document | None, new: Document) -> Document:
     """
     if known is None:
         return new
+    if new.get(EARLY) and not (known.get(EARLY) or known.get("rescued")):
+        return known  # it came late: another process found it in the spool, or it was sent again
     if new.get("rescued"):
         return amended(known, new)
-    return amended(new, known) if known.get("rescued") else new
+    return amended(new, known) if known.get("rescued") or known.get(AMENDED) else new
 
 
 def amended(known: Document, found: Document) -> Document:
     """The record of an act that its own process could not undo, by what a rescue came to."""
     undo = found["undo"]
     if undo["state"] == "none needed":
-        return known
+        if known["undo"]["state"] != "not confirmed":
+            return known
+        undo = {**undo, "state": "confirmed"}  # nothing is owed any more: the ledger says so
     before = list(known.get("timeline", ()))
     timeline = [*before, *(each for each in found["timeline"] if not _among(each, before))]
     if undo["left"]:
-        return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline}
+        return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline, AMENDED: True}
     lost = known["outcome"] == Outcome.UNDO_UNCONFIRMED.value
     outcome = found["outcome"] if lost else known["outcome"]
     hints = known.get("evidence", {})
@@ -41,7 +57,7 @@ def amended(known: Document, found: Document) -> Document:
     ended = {"undo": undo, "outcome": outcome, "reason": _undone(known["reason"]), "timeline": timeline}
     until = known.get("injected_until") or found.get("injected_until")
     over = {"injected_until": until} if known.get("injected_at") else {}
-    return {**known, **ended, **over, **({"evidence": evidence} if hints else {})}
+    return {**known, **ended, **over, **({"evidence": evidence} if hints else {}), AMENDED: True}
 
 
 def _among(moment: Document, before: Iterable[Document]) -> bool:

@@ -6,7 +6,7 @@ from tests.acts.fake import CART, FakeCluster, deployment
 from chaoskit.acts.accounts import LEDGER, account_of, accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import rescue
+from chaoskit.acts.rescue import Rescued, rescue
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
@@ -70,6 +70,34 @@ def test_an_account_that_fails_keeps_no_other_from_its_undo(error: ChaoskitError
     assert done["a"].state == "not confirmed"
     assert str(first) in done["a"].left[-1]
     assert [each.id for each in accounts(cluster)] == ["a"]
+
+
+def test_what_is_undone_is_kept_so_though_its_lease_cannot_be_closed() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    owing(cluster, clock)
+    kept: list[str] = []
+
+    def fail(ref: ObjectRef, _options: object) -> None:
+        raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_delete = fail
+    (done,) = rescue(cluster, clock, keep=lambda each: kept.append(each.undo.state))
+    assert (done.undo.state, kept) == ("not confirmed", ["confirmed"])
+    assert "no answer" in done.undo.left[0]
+
+
+def test_a_bug_of_whoever_keeps_one_keeps_no_other_from_its_undo() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    other(cluster, clock)
+    owing(cluster, clock)
+
+    def fail(rescued: Rescued) -> None:
+        if rescued.account.id == "a":
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        rescue(cluster, clock, keep=fail)
+    assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
 def test_a_ledger_that_cannot_be_read_is_told_and_blocks_no_other() -> None:

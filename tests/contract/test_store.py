@@ -11,6 +11,7 @@ import pytest
 
 from chaoskit.adapters.spool import SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.amending import AMENDED, early
 from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.ports.store import Document, Store
 
@@ -49,7 +50,17 @@ def test_putting_again_replaces(store: Store) -> None:
     assert [each["outcome"] for each in store.find("run")] == ["errored"]
 
 
-@pytest.mark.parametrize("order", ["own rescue", "rescue own", "own rescue rescue"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        "own rescue",
+        "rescue own",
+        "own rescue rescue",
+        "early rescue own",
+        "rescue early own early",
+        "own rescue own",
+    ],
+)
 def test_a_rescue_adds_to_what_the_acts_own_process_kept_in_any_order_and_once(
     store: Store, order: str
 ) -> None:
@@ -61,9 +72,29 @@ def test_a_rescue_adds_to_what_the_acts_own_process_kept_in_any_order_and_once(
     own = document("a1", rescued=False, outcome="undo-not-confirmed", reason="it ended", score=1, **both)
     rescue = document("a1", rescued=True, outcome="errored", reason="it died", **both)
     for each in order.split():
-        store.put(own if each == "own" else rescue)
+        store.put({"own": own, "early": early({**own, "score": None}), "rescue": rescue}[each])
     ended = {"outcome": "errored", "reason": "it ended; a rescue undid it since", "evidence": {}}
-    assert store.get("run", "a1") == {**own, **ended}
+    assert store.get("run", "a1") == {**own, **ended, AMENDED: True}
+
+
+def test_what_was_known_when_an_act_ended_never_takes_the_place_of_the_whole_record(store: Store) -> None:
+    own = document("a1", rescued=False, score=None)
+    for each in (early(own), early({**own, "score": 1}), {**own, "score": 2}, early(own)):
+        store.put(each)
+    assert store.get("run", "a1") == {**own, "score": 2}
+
+
+def test_a_rescue_that_finds_nothing_owed_confirms_an_undo_that_was_not(store: Store) -> None:
+    def undo(state: str, *left: str) -> dict[str, Any]:
+        return {"timeline": [], "undo": {"state": state, "left": list(left)}}
+
+    own = document(
+        "a1", rescued=False, outcome="undo-not-confirmed", reason="it ended", **undo("not confirmed", "x")
+    )
+    store.put(own)
+    store.put(document("a1", rescued=True, outcome="errored", reason="", **undo("none needed")))
+    found = store.get("run", "a1")
+    assert (found["outcome"], found["undo"]) == ("errored", {"state": "confirmed", "left": []})
 
 
 def test_the_same_id_of_two_kinds_is_two_documents(store: Store) -> None:

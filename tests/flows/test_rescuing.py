@@ -22,6 +22,7 @@ from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.amending import AMENDED
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
 from chaoskit.events import Event, Step, Warned
@@ -99,7 +100,7 @@ def test_a_run_that_ended_with_its_undo_owed_keeps_its_record(world: World) -> N
     ended(world, Outcome.UNDO_UNCONFIRMED, before["reason"])
     rescue(world)
     after = history(world)
-    changed = {"undo", "outcome", "reason", "timeline", "evidence"}
+    changed = {"undo", "outcome", "reason", "timeline", "evidence", AMENDED}
     assert {key: after[key] for key in after.keys() - changed} == {
         key: before[key] for key in before.keys() - changed
     }
@@ -332,7 +333,7 @@ def test_targets_are_what_was_aimed_at_and_a_later_pass_closes_what_the_dead_pro
     assert open_weaknesses([passed, run]) == ()
 
 
-@pytest.mark.parametrize("many", ["", "x", "-1", "1.5"])
+@pytest.mark.parametrize("many", ["", "x", "-1", "1.5", "9" * 5000])
 def test_a_lease_that_does_not_say_how_many_were_aimed_at_keeps_nobody_from_the_undo(
     world: World, many: str
 ) -> None:

@@ -15,7 +15,13 @@ from chaoskit.experiments.verdict import of_steady_state
 from chaoskit.outcome import Outcome
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.steadystate.conditions import AlertCondition, Condition, HttpCondition, SignalCondition
+from chaoskit.steadystate.conditions import (
+    AlertCondition,
+    Condition,
+    HttpCondition,
+    SignalCondition,
+    WorkloadCondition,
+)
 from chaoskit.steadystate.monitor import LATE, Monitor
 from chaoskit.steadystate.readers import Sources, measure
 
@@ -145,6 +151,52 @@ def test_nothing_is_waited_for_that_broke_already_or_shows_it_at_once() -> None:
     prompt, other, _ = monitored()
     prompt.late()
     assert (clock.monotonic(), other.monotonic()) == (0, 0)
+
+
+def test_what_nobody_answers_for_in_its_lag_is_not_known_whatever_was_known_before() -> None:
+    monitor, clock, later = lasting(ERRORS.model_copy(update={"lag": 8.0}), values=(0.01,) * 9)
+    for _ in range(6):
+        monitor.during(injected=True)
+        later.answer()
+        clock.turn(5)
+        monitor.during(injected=True)
+    while later.waiting:
+        later.answer()
+    monitor.late()
+    monitor.end()
+    judged = of_steady_state(monitor.seen, injected=True)
+    assert judged is not None
+    assert judged.outcome is Outcome.ERRORED
+
+
+def test_the_lag_runs_from_the_end_of_the_fault_whatever_else_is_waited_for() -> None:
+    slow = ERRORS.model_copy(update={"name": "slow", "mode": "edges", "interval": 1.0})
+    clock = ManualClock()
+
+    class Two(Values):
+        def instant(self, signal: Signal, *_: object, **__: object) -> tuple[Sample, ...]:
+            bad = 5 < clock.monotonic() < 8
+            return (Sample({"pod": "cart-1"}, 0.9 if bad else 0.01, clock.now()),)
+
+    sources = Sources(FakeCluster(), clock, Two(clock))
+    monitor = Monitor([LAGGING.model_copy(update={"interval": 1.0}), slow], "shop", sources)
+    clock.turn(6)
+    monitor.after()
+    assert clock.monotonic() == 8
+    judged = of_steady_state(monitor.seen, injected=True)
+    assert judged is not None
+    assert judged.reason.endswith("under the fault")
+    assert monitor.lag == 0
+
+
+def test_what_may_be_broken_under_the_fault_ends_no_lag() -> None:
+    pods = Condition(kubernetes=WorkloadCondition(workload="cart", ready=9), mode="edges")
+    monitor, clock, _ = monitored(*[0.01] * 9, condition=LAGGING)
+    monitor.expect([pods])
+    monitor.during(injected=True)
+    monitor.late()
+    assert any(each.held is False and each.tolerated for each in monitor.seen)
+    assert clock.monotonic() == 12
 
 
 def test_who_stops_waits_for_nothing_that_shows_late() -> None:

@@ -176,7 +176,9 @@ def account_of(lease: Object) -> Account:
         told=notes.get(TOLD, ""),
         evidence=notes.get(EVIDENCE, ""),
         accepted=notes.get(ACCEPTED, ""),
-        aimed=targets[: int(many)] if many.isdecimal() else targets,  # no undo waits for who reads that
+        aimed=targets[: int(many)]
+        if many.isdecimal() and len(many) < 6
+        else targets,  # no undo waits for who reads that
     )
 
 

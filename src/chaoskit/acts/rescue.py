@@ -67,8 +67,14 @@ def rescue(
     `left`, as is a ledger that cannot be read; both stay for the next rescue. `keep` is given each in turn,
     before its Lease tells no more of it: whoever is killed meanwhile has kept it, or the next rescue does.
     """
-    found = dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop)
-    done = (finish(cluster, clock, account, listen, keep) for account in found)
+    done, bugs = list[Rescued | None](), list[Exception]()
+    for account in dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop):
+        try:
+            done.append(finish(cluster, clock, account, listen, keep))
+        except Exception as bug:  # noqa: BLE001 - raised when the others are undone
+            bugs.append(bug)
+    if bugs:
+        raise bugs[0]
     return tuple(each for each in done if each is not None)
 
 
@@ -111,8 +117,11 @@ def undo(
         ledger.close(outcome, keep=account.memorable, reason=account.reason)
     except TakenOver:
         return None
-    except ChaoskitError as error:
-        return _left(keep, account, error.message, *undone.left)
+    except (
+        ChaoskitError
+    ) as error:  # a Lease that stays though all of it is undone owes nothing to the history
+        unsettled = undone.left or undone.state == "not confirmed"
+        return _left(keep if unsettled else nowhere, account, error.message, *undone.left)
     return rescued
 
 

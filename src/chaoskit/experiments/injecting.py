@@ -202,11 +202,11 @@ class Injecting:
         self._looked("after", self._go_on)
 
     def _show_late(self) -> None:
-        """What shows the fault late had its time to show it."""
-        lag = max(self.monitor.lags.values(), default=0.0)
-        if lag and self.course.disturbed:
+        """What shows the fault late had its time to show it, unless it is no pass anyhow."""
+        passes = not any(each.outcome.exit_code for each in self.told)
+        if passes and self.course.disturbed and (lag := self.monitor.lag):
             self.journal.step(
-                "steady state", "note", f"looked at for {lag:g} s more: metrics show a fault late"
+                "steady state", "note", f"looked at for {lag:.0f} s more: metrics show a fault late"
             )
             self.monitor.late(keep=self._hold, stop=self.stop)
         refuse_when_stopped(self.stop)
@@ -240,7 +240,7 @@ class Injecting:
             self.monitor.divide(self.course.injected_at)
         steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
         found = (*self.told, steady) if steady is not None else (self.told or (verdict.of_abort(),))
-        judged = verdict.final(found, self.course.undone)
+        judged = verdict.final(found, self.course.undone, [each.words for each in self.plan.too_late])
         self.parts.ending(self.parts.record(judged))
         self._close(verdict.once_undone(found, self.course.undone), judged.reason)
         return judged

@@ -117,6 +117,19 @@ class Plan:
         return asked or self.prepared.expected_seconds + slack
 
     @property
+    def too_late(self) -> tuple[Check, ...]:
+        """A warning for each signal that may show what happens only when nobody looks any more."""
+        lasting, found = self.prepared.chaos_seconds, list[Check]()
+        for each in self.trial.conditions:
+            late = each.prometheus.late if each.prometheus is not None and each.during else 0.0
+            if lasting + each.lag < late:
+                shows = f"{each.title} shows a fault up to {late:g} s late"
+                words = f"{shows}: one of {lasting:g} s may be over before"
+                mend = f"lag: {late - lasting:g}s beside it, or a longer fault"
+                found.append(Check("steady state", "warning", words, mend))
+        return tuple(found)
+
+    @property
     def undo(self) -> tuple[str, ...]:
         """How each known fault is taken back, and what stays where that fails, in words."""
         return tuple(
@@ -189,7 +202,7 @@ def plan(
         *_guards(trial, prepared, governor),
     )
     made = Plan(trial, prepared, found, _hash(trial, prepared), after)
-    return replace(made, checks=(*found, *_too_short(made), *_too_late(made)))
+    return replace(made, checks=(*found, *_too_short(made), *made.too_late))
 
 
 def _too_short(made: Plan) -> Iterator[Check]:
@@ -197,22 +210,6 @@ def _too_short(made: Plan) -> Iterator[Check]:
     if made.timeout < made.prepared.expected_seconds:
         words = f"{made.timeout:g} s are less than the {made.prepared.expected_seconds:.0f} s that it takes"
         yield Check("timeout", "warning", words, "a longer spec.timeout, or none")
-
-
-def _too_late(made: Plan) -> Iterator[Check]:
-    """What metrics show only when nobody looks any more is not seen to break."""
-    lasting = made.prepared.chaos_seconds
-    for each in made.trial.conditions:
-        if each.prometheus is None or not each.during:
-            continue
-        late = each.prometheus.late
-        if lasting + each.lag < late:
-            words = (
-                f"{each.title} shows a fault up to {late:g} s late: one of {lasting:g} s may be over before"
-            )
-            yield Check(
-                "steady state", "warning", words, f"lag: {late - lasting:g}s beside it, or a longer fault"
-            )
 
 
 def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSource | None) -> Prepared:

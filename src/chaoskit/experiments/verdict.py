@@ -240,15 +240,18 @@ def _dark(looks: Sequence[Observation]) -> tuple[Observation, ...]:
     found: list[Observation] = []
     for condition in {id(each.condition): each.condition for each in looks}.values():
         mine = [each for each in looks if each.condition is condition]
+        late = [each for each in mine if each.look.late]  # earlier looks know nothing of what these were for
         first = dark([each.held for each in mine])
         found += [] if first is None else [mine[first]]
+        found += late[:1] if late and all(each.held is None for each in late) else []
     return tuple(found)
 
 
-def final(judgements: Iterable[Judged], undo: Undo) -> Judged:
+def final(judgements: Iterable[Judged], undo: Undo, unshown: Sequence[str] = ()) -> Judged:
     """The gravest of all judgements; an undo that is not confirmed goes before everything.
 
     What else was not good news is in its reason: a weakness is not lost because something graver came after.
+    So is what metrics may not have shown yet (`unshown`) where nothing speaks against a pass.
     """
     found = list(judgements)
     if undo.left:
@@ -256,7 +259,8 @@ def final(judgements: Iterable[Judged], undo: Undo) -> Judged:
         found.append(Judged(Outcome.UNDO_UNCONFIRMED, reason, "chaoskit rescue"))
     worst = the_gravest(found)
     others = dict.fromkeys(f"{each.outcome.words}: {each.reason}" for each in found if _adds(each, worst))
-    return replace(worst, reason="; ".join((worst.reason, *others)))
+    doubts = unshown if worst.outcome is Outcome.PASSED else ()
+    return replace(worst, reason="; ".join((worst.reason, *others, *(f"but {each}" for each in doubts))))
 
 
 def _adds(judged: Judged, worst: Judged) -> bool:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
+from chaoskit.amending import early
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
 from chaoskit.flows.beside import soon
@@ -331,7 +332,7 @@ class AutoRecovery:
         """
 
         def ending(record: RecoveryRecord) -> None:
-            self._world.keep(record.document(), ignore)
+            self._world.keep(early(record.document()), ignore)
 
         keep = keeper(self._world, listen)
         return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=keep)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chaoskit import experiments, kube, prediction, signals, topology
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
+from chaoskit.amending import early
 from chaoskit.clock import Stop
 from chaoskit.documents import parse
 from chaoskit.errors import Forbidden
@@ -220,7 +221,7 @@ class AIChaosEngine:
             expected_hash=expected_hash,
             heart=heart,
             ledger=ledger,
-            ending=lambda ended: world.keep(placed(ended, trial).document(), ignore),
+            ending=lambda ended: world.keep(early(placed(ended, trial).document()), ignore),
             keep=keeper(world, listen),
         )
         whole = completed(record, trial, world, self._versions)

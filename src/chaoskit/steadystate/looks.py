@@ -28,8 +28,8 @@ class Look:
     """One at the condition of this `place`, begun `at` that moment; `injected`: what had been seen by then.
 
     What it finds may be `tolerated`: then it is seen, and not judged. One whose condition `has_time` yet is
-    judged only if it holds: there will be a later one, unless the run is cut short. `began` is of the clock's
-    `monotonic`.
+    judged only if it holds: there will be a later one, unless the run is cut short. `late`: it is one under
+    the fault, whose end was known by then. `began` is of the clock's `monotonic`.
     """
 
     place: int
@@ -40,6 +40,7 @@ class Look:
     injected: bool = False
     tolerated: bool = False
     has_time: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,13 @@ class Looks:
         injected: bool = False,
         tolerated: bool = False,
         has_time: bool = False,
+        late: bool = False,
     ) -> bool:
         """Whether the condition is looked at now: not while the last look at it is not back yet."""
         if self.under_way(place):
             return False
         now, began = self._clock.now(), self._clock.monotonic()
-        look = Look(place, condition, stage, now, began, injected, tolerated, has_time)
+        look = Look(place, condition, stage, now, began, injected, tolerated, has_time, late)
         self._under_way[place] = look
         self._start(lambda: self._answers.put((look, self._found(condition))))
         return True

@@ -18,16 +18,16 @@ class Owed:
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._due: dict[int, float] = {}
-        self._until = inf
+        self._until: dict[int, float] = {}
         self._begun = False
 
     def begin(self) -> None:
         """The fault is there."""
         self._begun = True
 
-    def end(self, now: float) -> None:
-        """The fault's time was over then, if not before: nothing is owed later."""
-        self._until = min(self._until, now)
+    def end(self, place: int, at: float) -> None:
+        """Nothing is owed of the condition later than that."""
+        self._until[place] = at
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -41,7 +41,7 @@ class Owed:
 
     def missed(self, place: int, now: float, interval: float) -> Iterator[float]:
         """When each look was due that is missed by now: of a long time so many as make it dark."""
-        late = min(now, self._until) - self._patience
+        late = min(now, self._until.get(place, inf)) - self._patience
         for _ in range(DARK):
             due = self._due.get(place, inf)
             if due >= late:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from math import inf
 
 from chaoskit.events import Listener, Measured, ignore
 from chaoskit.steadystate.comparing import Judgement
@@ -64,6 +65,7 @@ class Monitor:
         self._due: dict[int, float] = {}
         self._given_up: set[int] = set()
         self._injected: datetime | None = None
+        self._over: float | None = None
         self._owed = Owed(LATE / (self._clock.real(1.0) or 1.0))
 
     def expect(self, conditions: Iterable[Condition]) -> None:
@@ -107,33 +109,27 @@ class Monitor:
         return self._awaited(stage, until, keep, stop or threading.Event())
 
     @property
-    def lags(self) -> Mapping[int, float]:
-        """Seconds by which conditions, by their place, show a fault late; of those that have not broken."""
-        broken = {each.look.place for each in self.seen if _under_fault(each) and each.held is False}
-        every = {place: each.lag for place, each in enumerate(self.conditions) if place not in broken}
-        return {place: lag for place, lag in every.items() if lag}
+    def lag(self) -> float:
+        """Seconds for which something may show the fault yet; 0 once anything was seen to break under it."""
+        places = range(0 if any(map(_broken, self.seen)) else len(self.conditions))
+        return max(map(self._lag, places), default=0.0)
 
     def late(self, *, keep: Keep = lambda: None, stop: threading.Event | None = None) -> None:
-        """What shows a fault late was looked at as under it for its lag, or until it was seen to break.
+        """What shows the fault late was looked at as under it for what is left of its lag, or until it broke.
 
         Call it when the fault is over. `keep` is called while waiting; once `stop` is set, there is no more.
         """
-        stop, now = stop or threading.Event(), self._clock.monotonic()
-        until = {place: now + lag for place, lag in self.lags.items()}
-        due = dict.fromkeys(until, now)
-        while until and not stop.is_set():
-            for place in [each for each in until if self._clock.monotonic() >= due[each]]:
-                due[place] = self._clock.monotonic() + self.conditions[place].interval
-                self._begin(place, "during", injected=True)
+        self._fault_over()
+        stop = stop or threading.Event()
+        while self.lag and not stop.is_set():
+            self._begin_late()
             for back in self._looks.back(TICK):
-                seen = self._kept(back)
-                if seen.held is False:
-                    until.pop(seen.look.place, None)
-            now = self._clock.monotonic()
-            until = {place: end for place, end in until.items() if now < end}
-            if until:
-                self._pause([min(due[place], end) for place, end in until.items()], stop)
+                self._kept(back)
+            if left := self.lag:
+                due = [self._due[place] for place in range(len(self.conditions)) if self._lag(place)]
+                self._pause([*due, self._clock.monotonic() + left], stop)
                 keep()
+        self._miss_overdue()
 
     @contextmanager
     def looking_on(self, stage: Stage) -> Iterator[None]:
@@ -185,6 +181,7 @@ class Monitor:
         found: dict[int, Observation] = {}
         due = dict.fromkeys(until, 0.0)
         while len(found) < len(until) and not stop.is_set():
+            self._begin_late()
             now = self._clock.monotonic()
             for place in [each for each in due if each not in found and now >= due[each]]:
                 self._begin(place, stage, injected=stage != "before", has_time=now < until[place])
@@ -210,6 +207,7 @@ class Monitor:
 
     def _look_on(self, stage: Stage, over: threading.Event, seen: list[Back]) -> None:
         while not self._clock.sleep(TICK, over):
+            self._begin_late()
             self._begin_due(stage, injected=True, tolerated=True)
             seen += self._looks.back()
 
@@ -223,6 +221,19 @@ class Monitor:
                 self._due[place] = now + each.interval
                 may_break = tolerated or not each.during
                 self._begin(place, stage, injected=injected, tolerated=may_break)
+
+    def _begin_late(self) -> None:
+        """What shows the fault late is looked at as under it while it may, whatever else is waited for."""
+        now = self._clock.monotonic()
+        for place, each in enumerate(self.conditions):
+            if self._lag(place) and now >= self._due.get(place, 0.0):
+                self._due[place] = now + each.interval
+                self._begin(place, "during", injected=True, late=True)
+
+    def _lag(self, place: int) -> float:
+        """Seconds for which the condition may show the fault yet; 0 before its end."""
+        over = -inf if self._over is None else self._over + self.conditions[place].lag
+        return max(0.0, over - self._clock.monotonic())
 
     def _begin(self, place: int, stage: Stage, *, injected: bool, **more: bool) -> None:
         self._known(injected=injected)
@@ -272,10 +283,14 @@ class Monitor:
 
     def _fault_over(self) -> None:
         """What was due and not looked at until now is missed; later looks are of another stage."""
+        if self._over is not None:
+            return
         for each in self._looks.back():
             self._kept(each)
         self._miss_overdue()
-        self._owed.end(self._clock.monotonic())
+        self._over = self._clock.monotonic()
+        for place, condition in enumerate(self.conditions):
+            self._owed.end(place, self._over + condition.lag)
 
     def _miss_overdue(self) -> None:
         for place in self._owed.places:
@@ -287,12 +302,17 @@ class Monitor:
         condition, now = self.conditions[place], self._clock.monotonic()
         for due in self._owed.missed(place, now, condition.interval):
             at, may_break = self._clock.now() - timedelta(seconds=now - due), not condition.during
-            look = Look(place, condition, "during", at, due, injected=True, tolerated=may_break)
+            late = self._over is not None and due >= self._over
+            look = Look(place, condition, "during", at, due, injected=True, tolerated=may_break, late=late)
             self._remembered(look, MISSED)
 
 
 def _under_fault(seen: Observation) -> bool:
     return seen.stage == "during" and seen.injected
+
+
+def _broken(seen: Observation) -> bool:
+    return _under_fault(seen) and not seen.tolerated and seen.held is False
 
 
 def _too_early(seen: Observation, at_once: datetime) -> Observation:
