@@ -31,6 +31,9 @@ UNSCHEDULED = timedelta(seconds=15)
 FORGIVEN = 600.0
 """A container that ran for so many seconds is no longer held back for how it ended before."""
 
+LATELY = 3600.0
+"""An end of a container is the first one again when the one before it is so many seconds ago."""
+
 RESTARTED = starts.FIRST_CRASH + timedelta(seconds=10)
 """A container that ended for the second time is held back for 10 s before the kubelet starts it again."""
 
@@ -184,9 +187,10 @@ def _again(state: Mapping[str, Any], count: int, at: datetime | None, now: datet
 def _mends_itself(state: Mapping[str, Any], count: int, ran: float, ago: timedelta) -> bool:
     """Whether the kubelet is to mend it: what was believed to be well ends for the first time, or the second.
 
-    What ran for longer than the kubelet remembers ends for the first time, however often it did before.
+    What ran for long ends for the first time, however often it did before. That is longer than the kubelet
+    remembers: what ends every eleven minutes is a crash loop as well, though it is never held back for it.
     """
-    anew = ran >= FORGIVEN
+    anew = ran >= LATELY
     if ran < STABLE.total_seconds():
         return False
     if state.get("running"):
