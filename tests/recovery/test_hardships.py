@@ -16,6 +16,7 @@ from tests.recovery.made import ref
 from tests.recovery.staged import Watched
 
 from chaoskit import kube, recovery
+from chaoskit.acts import approvals
 from chaoskit.acts.accounts import EVIDENCE, Account, accounts
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore
@@ -440,6 +441,66 @@ def test_a_clock_that_is_set_meanwhile_changes_no_recovery(shop: Shop, hours: fl
     assert 0 < record.seconds_to_recover < 10
     (account,) = accounts(shop, "shop")
     assert (account.state, account.outcome) == ("done", "recovered")
+
+
+# ---------------------------------------------------------------- what comes by itself meanwhile
+
+
+class Database(Shop):
+    """A shop whose database hangs, until its pod is replaced by one that has just begun to start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        body = made.deployment("db", replicas=1)
+        body["status"]["readyReplicas"] = 0
+        self.puts(body)
+        self.puts(made.replica_set("db", 1, ready=0))
+        self.puts(made.pod("db-hangs", of="db-h1", ready=False, unready_for=30))
+
+    def decision(self) -> Decision:
+        found = recovery.detect_issues(self, None, self.clock, "shop")
+        decided = recovery.plan_for(found, self.reach(), namespace="shop")
+        return next(each for each in decided if each.issue.target.name == "db")
+
+    def begins(self) -> None:
+        self.gone(ObjectRef(kube.POD, "shop", "db-hangs"))
+        self.puts(made.pod("db-starts", of="db-h1", ready=False, age=1, unready_for=1))
+
+    def approved(self) -> None:
+        """A person says yes; meanwhile the pod was replaced."""
+        self.begins()
+        (asked,) = approvals.pending(self, self.clock)
+        approvals.decide(self, self.clock, asked, "approved", by="ada")
+
+
+@pytest.mark.parametrize("approval", [True, False])
+def test_a_database_that_starts_by_itself_before_the_act_is_left_to_it(*, approval: bool) -> None:
+    shop = Database()
+    plan = shop.decision()
+    assert isinstance(plan, Plan)
+    assert "database-down" in plan.issue.kinds
+    if not approval:
+        shop.begins()
+    reach, options = shop.reach(), Options(listen=at("approval", "begun", shop.approved), wait=True)
+    record = recovery.recover(plan, replace(reach, approval=approval), options)
+    assert (record.outcome, record.steps) == (Outcome.REFUSED, ()), record.reason
+    assert record.reason == (
+        "evidence: deployment/db may serve in a moment by now: look again (limit: what is seen)"
+    )
+    assert shop.get(ObjectRef(kube.POD, "shop", "db-starts"))
+
+
+def test_a_database_that_hangs_still_is_mended_when_a_person_says_so() -> None:
+    shop = Database()
+
+    def yes() -> None:
+        (asked,) = approvals.pending(shop, shop.clock)
+        approvals.decide(shop, shop.clock, asked, "approved", by="ada")
+
+    options = Options(listen=at("approval", "begun", yes), wait=True)
+    record = recovery.recover(shop.decision(), replace(shop.reach(), approval=True), options)
+    assert record.steps[0]["action"] == "restart-pod"
+    assert "delete pod/db-hangs" in shop.wrote
 
 
 # ---------------------------------------------------------------- two at once

@@ -25,6 +25,7 @@ from chaoskit.recovery import (
     nodesymptoms,
     planner,
     runbook,
+    verification,
 )
 from chaoskit.recovery.classification import classify
 from chaoskit.recovery.symptoms import Severity, Symptom
@@ -439,6 +440,18 @@ def test_a_dns_whose_rollout_goes_on_is_told_after_minutes_and_mended_when_its_p
     assert echo.root == issue.name
     decided = planner.plan(issue, runbook.defaults(), seen, now=NOW)
     assert (decided.rungs[0].action if isinstance(decided, Plan) else None) == first
+
+
+def test_a_dns_that_comes_is_neither_the_issue_that_it_was_down_nor_its_end() -> None:
+    down = detection.Sight(NOW, _dns(_dns_pod("a", ready=False, unready_for=30)))
+    coming = detection.Sight(NOW, _dns(_dns_pod("b", ready=False, age=4, unready_for=4)))
+    found = detection.detect_in(down)
+    (issue,) = classify(found, topology=down.topology, now=NOW)
+    assert (verification.comes(issue, down), verification.comes(issue, coming)) == (False, True)
+    assert verification.shows(issue, coming)
+    told = [*found, *detection.detect_in(coming)]  # as where an alert says that it is down
+    (both,) = classify(told, topology=coming.topology, now=NOW)
+    assert not verification.comes(both, coming)
 
 
 def test_names_are_answered_by_a_pod_that_has_run_for_long_enough() -> None:
