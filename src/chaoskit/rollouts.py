@@ -72,6 +72,11 @@ def under_way(workload: Object) -> bool:
     return progress.get("status") == "True" and progress.get("reason") != "NewReplicaSetAvailable"
 
 
+def progressed(workload: Object) -> datetime | None:
+    """When a deployment's rollout came on last, as its controller says; None: nobody says."""
+    return kube.time_of((kube.condition(workload, "Progressing") or {}).get("lastUpdateTime"))
+
+
 def ran_out_of_time(workload: Object) -> bool:
     """Whether a deployment's rollout has stood still for longer than its `progressDeadlineSeconds`."""
     return (kube.condition(workload, "Progressing") or {}).get("reason") == "ProgressDeadlineExceeded"

@@ -16,6 +16,7 @@ from tests.recovery.made import ref
 from tests.recovery.staged import Watched
 
 from chaoskit import kube, recovery
+from chaoskit.acts import approvals
 from chaoskit.acts.accounts import EVIDENCE, Account, accounts
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore
@@ -27,7 +28,7 @@ from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
 from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
@@ -235,6 +236,73 @@ def test_a_server_that_is_away_amid_an_act_for_too_long_leaves_it_unjudged(shop:
     assert (shop.broken, shop.rolled, record.undo.state) == (False, 1, "none needed")
 
 
+class Refusing(Shop):
+    """A shop whose server goes for 64 s just when the target is changed, once: that is not done.
+
+    Who is scaled has his pods at once.
+    """
+
+    def __init__(self, refused: ObjectRef) -> None:
+        super().__init__()
+        self.left = [str(refused)]
+        self.after_patch = self._scaled
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **options: Any) -> Object:
+        if not dry_run:
+            self._refuse(ref)
+        return super().patch(ref, patch, dry_run=dry_run, **options)
+
+    def evict(self, ref: ObjectRef, **options: Any) -> None:
+        self._refuse(ref)
+        super().evict(ref, **options)
+
+    def _refuse(self, ref: ObjectRef) -> None:
+        if str(ref) in self.left:
+            self.left.clear()
+            self.goes(64)
+            raise Unavailable("connection refused", service="kubernetes")
+
+    def _scaled(self, target: ObjectRef) -> None:
+        if target.name != "orders":
+            return
+        body = self.get(target)
+        wanted = body["spec"]["replicas"]
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas"), wanted)
+        self.puts({**body, "status": {**body["status"], **counts, "observedGeneration": 99}})
+        if wanted == 2:
+            self.puts(made.pod("orders-1", of="orders-h1"))
+
+
+def test_what_was_refused_by_a_server_that_went_is_not_said_to_be_done() -> None:
+    shop = Refusing(CART)
+    record = shop.recover(shop.back())
+    assert record.outcome is Outcome.NOT_RECOVERED, record.reason
+    assert (shop.broken, shop.rolled, record.undo.state) == (True, 0, "confirmed")
+
+
+def test_what_was_done_in_part_when_the_server_went_is_taken_back() -> None:
+    shop = Refusing(ref("search"))
+    plan = shop.plan({"action": "scale"}, targets=("orders", "search"))
+    rungs = tuple(replace(rung, expects={"from": "1", "to": "2"}) for rung in plan.rungs)
+    record = shop.recover(replace(plan, rungs=rungs))
+    assert (record.outcome, record.undo.state) == (Outcome.NOT_RECOVERED, "confirmed"), record.reason
+    assert "patch deployment/orders" in shop.wrote
+    assert [shop.get(ref(name))["spec"]["replicas"] for name in ("orders", "search")] == [1, 1]
+
+
+def test_a_node_that_was_only_cordoned_when_the_server_went_takes_pods_again() -> None:
+    node = ObjectRef(kube.NODE, "", "node-1")
+    pods = tuple(ObjectRef(kube.POD, "shop", name) for name in ("orders-0", "search-0"))
+    shop = Refusing(pods[0])
+    shop.puts({"apiVersion": "v1", "kind": "Node", **made.node("node-1")})
+    plan = shop.plan({"action": "drain"})
+    rungs = tuple(replace(rung, targets=(node,), leaving=pods) for rung in plan.rungs)
+    record = shop.recover(replace(plan, rungs=rungs))
+    assert (record.outcome, record.undo.state) == (Outcome.NOT_RECOVERED, "confirmed"), record.reason
+    assert shop.wrote.count("patch node/node-1") == 2
+    assert not shop.get(node)["spec"].get("unschedulable")
+
+
 def test_what_nobody_could_see_is_neither_taken_back_nor_followed_by_more(shop: Shop) -> None:
     record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(95)))
     assert record.outcome is Outcome.ERRORED
@@ -373,6 +441,66 @@ def test_a_clock_that_is_set_meanwhile_changes_no_recovery(shop: Shop, hours: fl
     assert 0 < record.seconds_to_recover < 10
     (account,) = accounts(shop, "shop")
     assert (account.state, account.outcome) == ("done", "recovered")
+
+
+# ---------------------------------------------------------------- what comes by itself meanwhile
+
+
+class Database(Shop):
+    """A shop whose database hangs, until its pod is replaced by one that has just begun to start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        body = made.deployment("db", replicas=1)
+        body["status"]["readyReplicas"] = 0
+        self.puts(body)
+        self.puts(made.replica_set("db", 1, ready=0))
+        self.puts(made.pod("db-hangs", of="db-h1", ready=False, unready_for=30))
+
+    def decision(self) -> Decision:
+        found = recovery.detect_issues(self, None, self.clock, "shop")
+        decided = recovery.plan_for(found, self.reach(), namespace="shop")
+        return next(each for each in decided if each.issue.target.name == "db")
+
+    def begins(self) -> None:
+        self.gone(ObjectRef(kube.POD, "shop", "db-hangs"))
+        self.puts(made.pod("db-starts", of="db-h1", ready=False, age=1, unready_for=1))
+
+    def approved(self) -> None:
+        """A person says yes; meanwhile the pod was replaced."""
+        self.begins()
+        (asked,) = approvals.pending(self, self.clock)
+        approvals.decide(self, self.clock, asked, "approved", by="ada")
+
+
+@pytest.mark.parametrize("approval", [True, False])
+def test_a_database_that_starts_by_itself_before_the_act_is_left_to_it(*, approval: bool) -> None:
+    shop = Database()
+    plan = shop.decision()
+    assert isinstance(plan, Plan)
+    assert "database-down" in plan.issue.kinds
+    if not approval:
+        shop.begins()
+    reach, options = shop.reach(), Options(listen=at("approval", "begun", shop.approved), wait=True)
+    record = recovery.recover(plan, replace(reach, approval=approval), options)
+    assert (record.outcome, record.steps) == (Outcome.REFUSED, ()), record.reason
+    assert record.reason == (
+        "evidence: deployment/db may serve in a moment by now: look again (limit: what is seen)"
+    )
+    assert shop.get(ObjectRef(kube.POD, "shop", "db-starts"))
+
+
+def test_a_database_that_hangs_still_is_mended_when_a_person_says_so() -> None:
+    shop = Database()
+
+    def yes() -> None:
+        (asked,) = approvals.pending(shop, shop.clock)
+        approvals.decide(shop, shop.clock, asked, "approved", by="ada")
+
+    options = Options(listen=at("approval", "begun", yes), wait=True)
+    record = recovery.recover(shop.decision(), replace(shop.reach(), approval=True), options)
+    assert record.steps[0]["action"] == "restart-pod"
+    assert "delete pod/db-hangs" in shop.wrote
 
 
 # ---------------------------------------------------------------- two at once

@@ -25,6 +25,7 @@ from chaoskit.recovery import (
     nodesymptoms,
     planner,
     runbook,
+    verification,
 )
 from chaoskit.recovery.classification import classify
 from chaoskit.recovery.symptoms import Severity, Symptom
@@ -378,7 +379,16 @@ def test_nobody_answers_for_names() -> None:
     assert (found.kind, found.evidence) == ("dns-down", "0 of 2 pods answer for names")
 
 
-ROLLS = {"conditions": [{"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}]}
+def _rolls(came_on: float, since: float | None = None) -> Any:
+    """The status of a rollout that came on last so many seconds ago, and for how long nobody has served."""
+    progress = {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}
+    found = [{**progress, "lastUpdateTime": ago(came_on)}]
+    if since is not None:
+        found.append({"type": "Available", "status": "False", "lastTransitionTime": ago(since)})
+    return {"conditions": found}
+
+
+ROLLS = _rolls(5)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +398,7 @@ ROLLS = {"conditions": [{"type": "Progressing", "status": "True", "reason": "Rep
         pytest.param(_dns(_dns_pod("a", ready=False, unready_for=4)), id="blinks"),
         pytest.param(_dns(**ROLLS), id="is rolled out"),
         pytest.param(
-            _dns(_dns_pod("a", ready=False, age=90, unready_for=90), **ROLLS), id="is rolled out slowly"
+            _dns(_dns_pod("a", ready=False, age=90, unready_for=90), **_rolls(90)), id="is rolled out slowly"
         ),
     ],
 )
@@ -405,6 +415,7 @@ def test_names_that_may_be_answered_in_a_moment_are_waited_for_and_explain_the_o
     [
         pytest.param(_dns(_dns_pod("a", ready=False, unready_for=30)), id="hangs"),
         pytest.param(_dns(_between_crashes("a", runs=None), **ROLLS), id="crashes while it is rolled out"),
+        pytest.param(_dns(**_rolls(61)), id="is rolled out without a pod"),
         pytest.param(_dns(_between_crashes("a", runs=None), _between_crashes("b", runs=5)), id="crashes"),
     ],
 )
@@ -415,6 +426,32 @@ def test_names_that_nobody_will_answer_are_for_the_dns_to_mend(seen: Topology) -
     decided = planner.plan(issue, runbook.defaults(), seen, now=NOW)
     assert isinstance(decided, Plan)
     assert decided.rungs[0].action == "restart-dns"
+
+
+@pytest.mark.parametrize(("lasts", "first"), [(280, None), (360, "notify"), (660, "restart-dns")])
+def test_a_dns_whose_rollout_goes_on_is_told_after_minutes_and_mended_when_its_pods_had_their_time(
+    lasts: float, first: str | None
+) -> None:
+    pods = (_dns_pod(name, ready=False, age=lasts, unready_for=lasts) for name in "ab")
+    seen = _dns(*pods, **_rolls(lasts, since=lasts))
+    felt = symptom("errors", "cart", since=lasts, severity=Severity.CRITICAL)
+    found = detection.detect_in(detection.Sight(NOW, seen))
+    issue, echo = classify([*found, felt], topology=seen, now=NOW)
+    assert echo.root == issue.name
+    decided = planner.plan(issue, runbook.defaults(), seen, now=NOW)
+    assert (decided.rungs[0].action if isinstance(decided, Plan) else None) == first
+
+
+def test_a_dns_that_comes_is_neither_the_issue_that_it_was_down_nor_its_end() -> None:
+    down = detection.Sight(NOW, _dns(_dns_pod("a", ready=False, unready_for=30)))
+    coming = detection.Sight(NOW, _dns(_dns_pod("b", ready=False, age=4, unready_for=4)))
+    found = detection.detect_in(down)
+    (issue,) = classify(found, topology=down.topology, now=NOW)
+    assert (verification.comes(issue, down), verification.comes(issue, coming)) == (False, True)
+    assert verification.shows(issue, coming)
+    told = [*found, *detection.detect_in(coming)]  # as where an alert says that it is down
+    (both,) = classify(told, topology=coming.topology, now=NOW)
+    assert not verification.comes(both, coming)
 
 
 def test_names_are_answered_by_a_pod_that_has_run_for_long_enough() -> None:

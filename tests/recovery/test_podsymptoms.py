@@ -92,6 +92,12 @@ WEEKS = 1e6
         (RUNS, 7, 6, WEEKS, set()),
         (HELD_BACK, 7, 6, WEEKS, set()),
         (HELD_BACK, 7, 11, WEEKS, {"crash-loop"}),
+        (RUNS, 2, 6, 660, set()),
+        (RUNS, 3, 6, 660, {"crash-loop"}),
+        (RUNS, 50, 6, 660, {"crash-loop"}),
+        (RUNS, 50, 6, 3590, {"crash-loop"}),
+        (RUNS, 50, 6, 3610, set()),
+        (HELD_BACK, 2, 6, 660, {"crash-loop"}),
     ],
 )
 def test_what_was_well_for_a_while_and_ends_once_or_twice_is_the_kubelets_to_start_again(

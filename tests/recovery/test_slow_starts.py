@@ -28,7 +28,12 @@ from chaoskit.topology import Topology
 
 FOUR_MINUTES: dict[str, Any] = {"startupProbe": {"periodSeconds": 10, "failureThreshold": 24}}
 """What the spec of an application says that may need four minutes to start."""
-UNDER_WAY = {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}
+UNDER_WAY = {
+    "type": "Progressing",
+    "status": "True",
+    "reason": "ReplicaSetUpdated",
+    "lastUpdateTime": made.ago(5),
+}
 COMPLETE = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
 TOO_LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 
@@ -316,6 +321,11 @@ def _database(*pods: Object, progress: Object = COMPLETE) -> Topology:
     return made.topology(made.pod("a"), *pods, deployments=(caller, body))
 
 
+def _came_on(ago: float) -> Object:
+    """The condition of a rollout that came on last so many seconds ago."""
+    return {**UNDER_WAY, "lastUpdateTime": made.ago(ago)}
+
+
 def _served(unready_for: float) -> Object:
     """A pod of the database that served for an hour until then."""
     return made.pod("db-h1-a", of="db-h1", ready=False, unready_for=unready_for)
@@ -337,6 +347,8 @@ def _leaving(seconds: float) -> Object:
         pytest.param(_database(_leaving(25)), True, id="leaves"),
         pytest.param(_database(_leaving(-1)), False, id="should have left"),
         pytest.param(_database(progress=UNDER_WAY), True, id="is rolled out"),
+        pytest.param(_database(progress=_came_on(59)), True, id="is rolled out for a minute"),
+        pytest.param(_database(progress=_came_on(61)), False, id="makes no pod for too long"),
         pytest.param(_database(), False, id="is not there"),
     ],
 )
@@ -348,6 +360,43 @@ def test_a_database_that_may_serve_in_a_moment_is_waited_for_like_any_other(
     decided = _decided(seen)
     assert isinstance(decided, Plan) is not waited
     assert isinstance(decided, Plan) or decided.guard == "confidence"
+
+
+@pytest.mark.parametrize("available", [True, False])
+@pytest.mark.parametrize(
+    ("age", "kinds", "does"),
+    [
+        (280, {"database-starting"}, None),
+        (360, {"database-starting"}, ["notify"]),
+        (3000, {"database-down"}, ["restart-pod", "notify"]),
+    ],
+)
+def test_a_database_whose_rollout_goes_on_is_told_once_it_served_nobody_for_long_and_mended_after_its_time(
+    age: float, kinds: set[str], does: list[str] | None, *, available: bool
+) -> None:
+    pod = made.pod("db-h1-a", of="db-h1", ready=False, age=age, unready_for=age)
+    seen = _database(pod, progress=_came_on(age))
+    state = {"type": "Available", "status": str(available), "lastTransitionTime": made.ago(age)}
+    seen.workload_bodies[1][1]["status"]["conditions"].append(state)
+    (issue,) = _issues(seen)
+    assert issue.kinds == kinds
+    decided = _decided(seen)
+    assert ([r.action for r in decided.rungs] if isinstance(decided, Plan) else None) == does
+
+
+def test_a_set_that_may_start_for_half_an_hour_is_told_of_when_it_is_a_database() -> None:
+    def decided(age: float) -> Decision:
+        long: dict[str, Any] = {"startupProbe": {"periodSeconds": 10, "failureThreshold": 180}}
+        body = made.deployment("postgres", replicas=1)
+        body["status"].update(readyReplicas=0, conditions=[])
+        pod = _starting("postgres-0", age, **long)
+        pod["metadata"]["ownerReferences"][0].update(kind="StatefulSet", name="postgres")
+        return _decided(Topology((pod,), ((kube.STATEFUL_SET, body),), (), (), ()))
+
+    early, late = decided(280), decided(310)
+    assert not isinstance(early, Plan)
+    assert isinstance(late, Plan)
+    assert [rung.action for rung in late.rungs] == ["notify"]
 
 
 def test_a_pod_that_blinks_is_not_replaced_with_the_ones_that_hang() -> None:

@@ -26,11 +26,11 @@ def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Sympt
         wanted = kube.desired_replicas(workload.body)
         if workload.ready or not (key in measured or looks_like_database(workload)):
             continue
-        since = unavailable_since(workload.body, now)
         if podsymptoms.may_serve(workload, now):
             words = f"0 of {wanted} pods of the database are ready, but one may be in a moment"
-            yield Symptom("database-starting", workload.ref, since, Severity.MEDIUM, words)
+            yield podsymptoms.starting("database-starting", workload, words, now)
             continue
+        since = unavailable_since(workload.body, now)
         words = f"0 of {wanted} pods of the database are ready" if wanted else _emptied(workload.body)
         if wanted or topology.callers_of(workload):
             facts = {"wanted": wanted}

@@ -21,7 +21,7 @@ from chaoskit.ports.notifier import Severity
 from chaoskit.records import RecoveryRecord, Undo
 from chaoskit.recovery import admission, escalation, guards, plain, told, unattended, verification
 from chaoskit.recovery.clearance import Clearance, asks
-from chaoskit.recovery.detection import observe
+from chaoskit.recovery.detection import Sight, observe
 from chaoskit.recovery.guards import LOOP_WINDOW, Refusal
 from chaoskit.recovery.ladder import Ladder
 from chaoskit.recovery.patience import outlasting, patiently
@@ -99,7 +99,7 @@ class _Recovery:
         return outcome, reason
 
     def _carry_out(self, plan: Plan) -> tuple[Outcome, str]:
-        before = observe(self.reach.cluster, None, self.reach.clock, self.issue.target.namespace)
+        before = self._look()
         self.snapshot = plain.snapshot(before.topology, self.issue.target)
         old = guards.expired(self.issue, plan.runbook.spec.guards, self.reach.clock.now())
         if old is not None:
@@ -108,6 +108,7 @@ class _Recovery:
             return Outcome.HEALED, "the symptom went away before anything was done"
         if not plan.acts:
             return self._climb(plan, None)
+        self._refuse_what_comes(before)
         clearance = Clearance(plan, self.issue, self.reach, self.options, self.journal)
         clearance.provable(self._proof(plan))
         governor = clearance.admitted()
@@ -115,6 +116,7 @@ class _Recovery:
             clearance.approved()
             if self._has_healed(plan):
                 return Outcome.HEALED, "the symptom went away while a person was asked"
+            self._refuse_what_comes(self._look())
             self.issue = replace(self.issue, at=self.reach.clock.now())  # it is still there: seen anew
             clearance = replace(clearance, issue=self.issue)
             governor = clearance.admitted()
@@ -134,6 +136,16 @@ class _Recovery:
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
             return self._with_ledger(plan, pulse, clearance)
+
+    def _look(self) -> Sight:
+        """The issue's namespace as its objects are now."""
+        return observe(self.reach.cluster, None, self.reach.clock, self.issue.target.namespace)
+
+    def _refuse_what_comes(self, seen: Sight) -> None:
+        """What may serve in a moment is left alone: acted on, it would begin anew."""
+        if verification.comes(self.issue, seen):
+            why = f"{self.issue.target} may serve in a moment by now: look again"
+            raise admission.error_of(Refusal(self.issue, "evidence", "what is seen", why))
 
     def _has_healed(self, plan: Plan) -> bool:
         """Nothing is left of the issue, as far as anybody can say: what nobody can tell is acted on."""

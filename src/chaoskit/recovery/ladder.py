@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, assert_never
 
+from chaoskit.acts import undo
 from chaoskit.acts.heart import Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Conflict, Forbidden, Interrupted, Refused, TakenOver, Unavailable
@@ -15,7 +16,6 @@ from chaoskit.events import Mark
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
-from chaoskit.ports.http import WEBHOOK
 from chaoskit.ports.notifier import Severity
 from chaoskit.records import Undo
 from chaoskit.recovery import escalation, plain, remedies
@@ -34,6 +34,10 @@ _MARKS: Mapping[Answer, Mark] = {Answer.YES: "held", Answer.NO: "failed", Answer
 
 ASKED = 1.0
 """Seconds for which the cluster's last answer to whether acts may go on is good enough."""
+
+
+class _Unheard(Exception):
+    """A remedy is in the cluster, and nobody said so in time: what it comes to is not known."""
 
 
 @dataclass
@@ -121,7 +125,7 @@ class Ladder:
     def _tried(self, rung: Rung, pulse: Pulse | None, step: dict[str, Any]) -> Verdict:
         """What came of the rung; what forbids this one alone leaves the next to be tried.
 
-        Of one that was begun, and of which the server does not say what came, it is unknown.
+        Of one that is there as meant, but whose answer came too late to look at it, it is unknown.
         """
         try:
             if pulse is None or rung.action == "notify":
@@ -129,11 +133,12 @@ class Ladder:
             return self._act(rung, pulse, step)
         except TakenOver:
             raise
+        except _Unheard as error:
+            return Verdict(Answer.UNKNOWN, str(error))
         except (Refused, CannotStart) as error:
             if isinstance(error, Refused) and error.guard == "halt":
                 raise
-            unheard = isinstance(error, Unavailable) and error.service != WEBHOOK and step["done"]
-            return Verdict(Answer.UNKNOWN if unheard else Answer.NO, error.message)
+            return Verdict(Answer.NO, error.message)
 
     def _ask_a_person(self, rung: Rung, step: dict[str, Any]) -> Verdict:
         said = self.tell(rung.step.severity or escalation.severity_of(self.issue), self.steps[:-1])
@@ -168,11 +173,17 @@ class Ladder:
         )
 
     def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:
-        """The rung was done to the target; a server that does not answer is waited for, and asked again."""
-        clock, asked, unanswered = self.reach.clock, -math.inf, False
+        """The rung was done to the target; a server that does not answer is waited for, and asked again.
+
+        Raises:
+            _Unheard: it did not answer for too long, and then shows that the rung is done as a whole.
+            Unavailable: it did not, and nothing was done, or a part.
+        """
+        clock, asked, sent, unanswered = self.reach.clock, -math.inf, False, False
 
         def about_to() -> None:
-            nonlocal asked
+            nonlocal asked, sent
+            sent = False
             if clock.monotonic() - asked >= ASKED:
                 pulse.ask()
                 asked = clock.monotonic()
@@ -181,12 +192,16 @@ class Ladder:
                 pulse.ledger.note(rung.action)
                 step.update(done=True)
 
+        def sending() -> None:
+            nonlocal sent
+            sent = True
+
         def act() -> str:
             nonlocal unanswered
             try:
-                return remedies.apply(rung, target, hands, pulse.ledger, ask=about_to)
+                return remedies.apply(rung, target, hands, pulse.ledger, ask=about_to, sending=sending)
             except Unavailable:
-                unanswered = bool(step["done"])
+                unanswered = unanswered or sent
                 raise
             except (Conflict, Forbidden):
                 raise
@@ -195,7 +210,25 @@ class Ladder:
                     raise
                 return error.message  # what got no answer was done, so that nothing is left to do: that shows
 
-        return self._patiently(act, pulse.check, hands.deadline)
+        try:
+            return self._patiently(act, pulse.check, hands.deadline)
+        except Unavailable as error:
+            if unanswered and target == rung.targets[-1] and self._is_there(rung, hands, pulse):
+                raise _Unheard(error.message) from error
+            raise
+
+    def _is_there(self, rung: Rung, hands: Hands, pulse: Pulse) -> bool:
+        """Whether the server, once it answers, shows all that is owed for, and nothing is left to be done."""
+
+        def ask() -> bool:
+            owed = pulse.ledger.account.entries
+            stand = bool(owed) and all(undo.stands(self.reach.cluster, each) for each in owed)
+            return stand and remedies.is_done(rung, rung.targets[-1], hands)
+
+        try:
+            return self._patiently(ask, pulse.check)
+        except Unavailable:
+            return False
 
     def _patiently(self, ask: Callable[[], T], keep: Keep, deadline: Deadline | None = None) -> T:
         def note(words: str) -> None:

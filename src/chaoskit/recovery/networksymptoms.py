@@ -51,8 +51,7 @@ def _dns(topology: Topology, now: datetime) -> Iterator[Symptom]:
         wanted, since = kube.desired_replicas(workload.body), unavailable_since(workload.body, now)
         words = f"0 of {wanted} pods answer for names" if wanted else "nobody answers for names: scaled to 0"
         if podsymptoms.may_serve(workload, now):
-            soon = f"{words}, but one may in a moment"
-            yield Symptom("dns-starting", workload.ref, since, Severity.MEDIUM, soon)
+            yield podsymptoms.starting("dns-starting", workload, f"{words}, but one may in a moment", now)
         else:
             yield Symptom("dns-down", workload.ref, since, Severity.CRITICAL, words)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chaoskit import kube
 from chaoskit.governor import Domain, Hit
@@ -19,13 +19,10 @@ from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.remedies import Radius, Rung, Scene, Step
 from chaoskit.recovery.roots import needed_by, needs
 from chaoskit.recovery.runbook import Runbook, matching, would_match
-from chaoskit.recovery.symptoms import Severity
+from chaoskit.recovery.symptoms import UNSERVED, Severity
 from chaoskit.topology import Topology
 
 ZONE = "topology.kubernetes.io/zone"
-
-UNSERVED = timedelta(minutes=5)
-"""What is only watched is for a person, too, once nothing has served for so long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from chaoskit import kube, rollouts
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import starts
 from chaoskit.recovery.starts import Start
-from chaoskit.recovery.symptoms import Severity, Symptom, minutes
+from chaoskit.recovery.symptoms import UNSERVED, Severity, Symptom, minutes, unavailable_since
 from chaoskit.topology import Topology, Workload
 
 IMAGE_REASONS = frozenset(
@@ -30,6 +30,9 @@ UNSCHEDULED = timedelta(seconds=15)
 
 FORGIVEN = 600.0
 """A container that ran for so many seconds is no longer held back for how it ended before."""
+
+LATELY = 3600.0
+"""An end of a container is the first one again when the one before it is so many seconds ago."""
 
 RESTARTED = starts.FIRST_CRASH + timedelta(seconds=10)
 """A container that ended for the second time is held back for 10 s before the kubelet starts it again."""
@@ -184,9 +187,10 @@ def _again(state: Mapping[str, Any], count: int, at: datetime | None, now: datet
 def _mends_itself(state: Mapping[str, Any], count: int, ran: float, ago: timedelta) -> bool:
     """Whether the kubelet is to mend it: what was believed to be well ends for the first time, or the second.
 
-    What ran for longer than the kubelet remembers ends for the first time, however often it did before.
+    What ran for long ends for the first time, however often it did before. That is longer than the kubelet
+    remembers: what ends every eleven minutes is a crash loop as well, though it is never held back for it.
     """
-    anew = ran >= FORGIVEN
+    anew = ran >= LATELY
     if ran < STABLE.total_seconds():
         return False
     if state.get("running"):
@@ -234,8 +238,28 @@ def may_serve(workload: Workload, now: datetime) -> bool:
     """Whether one that serves nobody may do so by itself: pods of it come, or are just being replaced."""
     if not kube.desired_replicas(workload.body):
         return False
-    rolls = rollouts.under_way(workload.body) and not complaints(workload, now)
+    rolls = _rolls(workload.body, now) and not complaints(workload, now)
     return rolls or bool(coming(workload, now)) or any(_goes(pod, now) for pod in workload.pods)
+
+
+def _rolls(workload: Object, now: datetime) -> bool:
+    """Whether pods of its rollout are about to be made: one that has come on no more for long makes none."""
+    came_on = rollouts.progressed(workload)
+    return rollouts.under_way(workload) and came_on is not None and now - came_on < starts.STARTING
+
+
+def starting(kind: str, workload: Workload, words: str, now: datetime) -> Symptom:
+    """The symptom `kind` of one that serves nobody and may in a moment: critical once that lasts."""
+    since = _unserved_since(workload, now)
+    severity = Severity.MEDIUM if now - since < UNSERVED else Severity.CRITICAL
+    return Symptom(kind, workload.ref, since, severity, words)
+
+
+def _unserved_since(workload: Workload, now: datetime) -> datetime:
+    """Since when it is not available; where its controller does not say so, since when no pod is ready."""
+    said = unavailable_since(workload.body, now)
+    unready = filter(None, map(kube.unready_since, workload.alive))
+    return said if said < now else max(unready, default=now)
 
 
 def _goes(pod: Object, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -12,6 +12,9 @@ from chaoskit import kube, ownership
 from chaoskit.acts.fields import REPLICAS
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.metrics import Sample, Series
+
+UNSERVED = timedelta(minutes=5)
+"""What is only watched is for a person, too, once nothing has served for so long."""
 
 Samples = Mapping[str, Sequence[Sample]]
 """The newest samples by signal name. A signal that is absent has no value: nothing is concluded from it."""

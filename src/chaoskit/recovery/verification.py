@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from chaoskit.clock import Clock, interruption
@@ -156,6 +156,17 @@ def is_present(issue: Issue, cluster: Cluster, metrics: MetricsSource | None, cl
         if issue.kinds.isdisjoint(SIGNAL_OF):
             return False
     return shows(issue, detection.observe(cluster, metrics, clock, issue.target.namespace))
+
+
+COMES: Mapping[str, str] = {"dns-down": "dns-starting", "database-down": "database-starting"}
+"""What is seen instead of a symptom once that may go away by itself."""
+
+
+def comes(issue: Issue, seen: Sight) -> bool:
+    """Whether what was down may serve in a moment by now: neither the issue that was seen, nor its end."""
+    mine = {symptom.kind for symptom in detection.detect_in(seen) if symptom.target == issue.target}
+    turned = (down for down, soon in COMES.items() if soon in mine - issue.kinds and down not in mine)
+    return not issue.kinds.isdisjoint(turned)
 
 
 def shows(issue: Issue, seen: Sight) -> bool:

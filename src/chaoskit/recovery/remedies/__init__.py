@@ -14,7 +14,7 @@ from chaoskit.acts import undo
 from chaoskit.acts.changes import Change
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.errors import CannotStart, Conflict, Refused, TakenOver
+from chaoskit.errors import CannotStart, Conflict, Forbidden, Refused, TakenOver, Unavailable
 from chaoskit.ports.cluster import Access, Cluster, ObjectRef
 from chaoskit.recovery.patience import Deadline
 from chaoskit.recovery.remedies.jobs import CLEAR_JOB, RUN_JOB, ClearJob, RunJob
@@ -57,6 +57,7 @@ __all__ = [
     "Scene",
     "Step",
     "apply",
+    "is_done",
     "needs",
     "plan",
     "rehearse",
@@ -101,11 +102,18 @@ def changes(rung: Rung, target: ObjectRef, hands: Hands) -> Iterable[Change]:
 
 
 def apply(
-    rung: Rung, target: ObjectRef, hands: Hands, ledger: Ledger, *, ask: Callable[[], None] = lambda: None
+    rung: Rung,
+    target: ObjectRef,
+    hands: Hands,
+    ledger: Ledger,
+    *,
+    ask: Callable[[], None] = lambda: None,
+    sending: Callable[[], None] = lambda: None,
 ) -> str:
     """The remediation was done to the target; says what was done, in words.
 
-    `ask` is called before each change, and raises what forbids it.
+    `ask` is called before each change, and raises what forbids it; `sending` when the ledger has it and it is
+    about to go to the server.
 
     Raises:
         Refused: a disruption budget or whoever keeps the field forbids it.
@@ -117,7 +125,7 @@ def apply(
         try:
             for change in changes(rung, target, hands):
                 ask()
-                _do(change, hands.cluster, ledger)
+                _do(change, hands.cluster, ledger, sending)
                 done.append(change.words)
         except TakenOver:
             raise
@@ -127,6 +135,23 @@ def apply(
         else:
             break
     return ", ".join(done)
+
+
+def is_done(rung: Rung, target: ObjectRef, hands: Hands) -> bool:
+    """Whether nothing of the rung is left to be done to the target, as it is now.
+
+    Raises:
+        Refused: somebody forbids it by now.
+        Unavailable: the server does not say.
+    """
+    try:
+        return next(iter(changes(rung, target, hands)), None) is None
+    except (Conflict, Forbidden):
+        return False
+    except Unavailable:
+        raise
+    except CannotStart:
+        return True
 
 
 def rehearse(rung: Rung, target: ObjectRef, hands: Hands) -> str:
@@ -142,13 +167,14 @@ def rehearse(rung: Rung, target: ObjectRef, hands: Hands) -> str:
     return ""
 
 
-def _do(change: Change, cluster: Cluster, ledger: Ledger) -> None:
+def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Callable[[], None]) -> None:
     """The change is done and owed; owed no more when the server said that it was not done.
 
     A conflict alone does not say so: it may be with ourselves, when the first answer was lost.
     """
     owed = ledger.account.entries
     ledger.write(*change.entries)
+    sending()
     try:
         change.do()
     except TakenOver:
