@@ -145,7 +145,7 @@ class _Recovery:
         """What may serve in a moment is left alone: acted on, it would begin anew."""
         if verification.comes(self.issue, seen):
             why = f"{self.issue.target} may serve in a moment by now: look again"
-            raise admission.error_of(Refusal(self.issue, "evidence", "what is seen", why))
+            raise admission.Withheld(Refusal(self.issue, "evidence", "what is seen", why))
 
     def _has_healed(self, plan: Plan) -> bool:
         """Nothing is left of the issue, as far as anybody can say: what nobody can tell is acted on."""
