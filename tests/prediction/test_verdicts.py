@@ -194,6 +194,10 @@ def test_a_failure_that_was_learned_in_part_judges_nothing(leaks: Labelled) -> N
     (free,) = seen.unseen((known,), leaks, 0)
     assert not free[event.first : event.last + 1].any()
     assert free[event.last + 1]
+    end = seen.Span(pods, block.at(event.last), block.end)
+    (free,) = seen.unseen((end,), leaks, 0)
+    assert not free[event.first : event.last + 1].any()
+    assert free[event.first - 1]
 
 
 def test_time_that_set_the_thresholds_counts_no_false_alarm_and_its_failures_are_judged(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Event, Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
     """The moments that have nothing to do with any span of one of the block's pods.
 
     A block that holds some of a span looks back into it: `gap` samples around the span are left out there.
-    One that begins after it does not: there only what is `BESIDE` is, and failures that began before.
+    One that begins after it does not: there only what is `BESIDE` is. A failure that has a part in a span is
+    left out whole.
     """
     found = []
     for index, block in enumerate(labelled.dataset.blocks):
@@ -56,11 +57,16 @@ def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
         for span in known:
             if span.pods & pods:
                 free &= _apart(span, block, gap)
-                for event in labelled.events:
-                    if event.block == index and span.first <= event.start <= span.last:
+                for event in (each for each in labelled.events if each.block == index):
+                    if event.start <= span.last and _end(event, block) >= span.first:
                         free[event.first : event.last + 1] = False
         found.append(free)
     return tuple(found)
+
+
+def _end(event: Event, block: Block) -> datetime:
+    """The failure's end, or its last sample here: that tells of the time before it."""
+    return max(event.end, block.at(event.last))
 
 
 def _apart(span: Span, block: Block, gap: int) -> NDArray[np.bool_]:
