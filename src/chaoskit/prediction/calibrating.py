@@ -15,10 +15,9 @@ from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.report import AT_LEAST_HOURS
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
-
-AT_LEAST_HOURS = 1.0
 
 SAME = 1.5
 """The forest's threshold on a few healthy hours is known no better than to such a factor."""

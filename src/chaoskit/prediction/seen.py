@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,6 +39,14 @@ def _pods(block: Block) -> frozenset[tuple[str, str]]:
     return frozenset((row.namespace, row.pod) for row in block.rows)
 
 
+def fresh(tuned: Sequence[Span], labelled: Labelled) -> Moments:
+    """The moments outside every span of one of the block's pods, without failures that a span cuts.
+
+    Healthy samples alone set thresholds, so a failure that begins where a span ends is whole.
+    """
+    return _free(tuned, labelled, 0, lambda event, span: event.start < span.last)
+
+
 BESIDE = timedelta(minutes=5)
 """So near to what was learned from, nothing judges, even of data that begins after it: a failure settles."""
 
@@ -50,6 +58,13 @@ def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
     One that begins after it does not: there only what is `BESIDE` is. A failure that has a part in a span is
     left out whole.
     """
+    return _free(known, labelled, gap, lambda event, span: event.start <= span.last)
+
+
+def _free(
+    known: Sequence[Span], labelled: Labelled, gap: int, before: Callable[[Event, Span], bool]
+) -> Moments:
+    """What is far enough from every span; no failure that began `before` a span's end, unless it was over."""
     found = []
     for index, block in enumerate(labelled.dataset.blocks):
         pods = _pods(block)
@@ -58,7 +73,7 @@ def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
             if span.pods & pods:
                 free &= _apart(span, block, gap)
                 for event in (each for each in labelled.events if each.block == index):
-                    if event.start <= span.last and _end(event, block) >= span.first:
+                    if before(event, span) and _end(event, block) >= span.first:
                         free[event.first : event.last + 1] = False
         found.append(free)
     return tuple(found)
