@@ -144,6 +144,16 @@ def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: 
     assert registry.promoted(elsewhere) == ""
 
 
+@pytest.mark.parametrize("budget", [0, -1.0, float("inf"), float("nan")])
+def test_a_budget_that_no_model_may_have_makes_none(
+    leaks: Labelled, trained: Trained, others: Labelled, budget: float
+) -> None:
+    with pytest.raises(errors.InvalidInput, match="is no number above 0"):
+        build(leaks, tiny(false_alarms_per_day=budget), thorough=False)
+    with pytest.raises(errors.InvalidInput, match="is no number above 0"):
+        recalibrated(trained, others, budget)
+
+
 # -- data that was learned from ----------------------------------------------------------------------------
 
 

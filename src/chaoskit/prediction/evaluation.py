@@ -105,9 +105,11 @@ def build(
 
     Raises:
         Refused: the options want another split than one in time.
+        InvalidInput: the budget of false alarms is not above 0.
         NoBaseline: there is too little to learn from.
     """
     folds.check(options.split)
+    calibrating.check_budget(options.false_alarms_per_day)
     training.check_length(labelled.dataset)
     every = folds.everything(labelled)
     first = Split.of(labelled, holdout, search.recipe(labelled, every, options))
