@@ -110,14 +110,21 @@ class Doubted(Event):
 
 @dataclass(frozen=True, slots=True)
 class Looked(Event):
-    """A look at the `scope` has told all: of whom it did not tell, it has found nothing."""
+    """A look at the `scope` has told all: of whom it did not tell, it has found nothing.
+
+    Of the `silent` (namespace, workload) it knows nothing: that their samples have stopped ends no alarm.
+    """
 
     scope: str
+    silent: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unwatched(Event):
-    """Nobody looks at the `scope` any more: what was foreseen of it, and doubted, says nothing about now."""
+    """Nobody looks at the `scope` any more, or no sample is left of it.
+
+    What was foreseen of it, and doubted, says nothing about now.
+    """
 
     scope: str
 

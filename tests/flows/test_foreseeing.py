@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from array import array
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import pytest
 from tests.wire import Answer, scripted
 
 from chaoskit import kube
+from chaoskit.adapters.exposition import Predictions
 from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
@@ -277,6 +279,67 @@ def test_a_workload_whose_samples_stopped_is_said_and_not_forgotten() -> None:
     assert [each.target for each in seen.predictions] == ["deployment/db"]
     (silent,) = seen.silent
     assert silent.words == "deployment/cart: no sample for 6 min, nothing is known of it"
+
+
+def alarms(shown: Predictions) -> list[str]:
+    """The workloads with an alarm among the metrics."""
+    of = next(each for each in shown.collect() if each.name == "chaoskit_failure_alarm")
+    return [sample.labels["workload"] for sample in of.samples if sample.value]
+
+
+class Down(Stopping):
+    """A cart that is down from 12:30 on, its samples ending at 12:50; `alone` without the database."""
+
+    alone = False
+
+    def _stopped(self, each: Series) -> Series:
+        down = int((T0 + timedelta(minutes=30) - each.start).total_seconds() // each.step)
+        values = [float(at < down) for at in range(len(each.values))]
+        return super()._stopped(replace(each, values=array("d", values)))
+
+    def range(self, signal: Signal, *asked: Any, **options: Any) -> tuple[Series, ...]:
+        found = super().range(signal, *asked, **options)
+        there = [each for each in found if not all(np.isnan(each.values))]
+        return tuple(each for each in there if not (self.alone and each.labels["workload"] == "db"))
+
+
+def test_an_alarm_metric_stays_when_samples_stop_as_the_alert_does() -> None:
+    clock, shown = ManualClock(T0 + timedelta(minutes=50)), Predictions()
+    looking = lookout(Down(), clock, [])
+    looking.world = replace(looking.world, cluster=cast("Any", Deployments({"cart": 2, "db": 1})))
+    looking.listen = shown
+    alerts = Alerts(timedelta(minutes=4), "shop")
+    for _ in range(12):
+        outlook = looking.look()
+        raised = [each for each in alerts.of(outlook) if each.ends > outlook.at]
+        assert alarms(shown) == [each.labels["workload"] for each in raised] == ["deployment/cart"]
+        clock.turn(60)
+    assert [each.target for each in outlook.silent] == ["deployment/cart"]
+    looking.world = replace(looking.world, cluster=cast("Any", Deployments({"db": 1})))
+    looking.look()
+    assert alarms(shown) == []  # it was deleted
+
+
+def test_a_look_that_finds_no_sample_leaves_no_alarm_metric() -> None:
+    source, clock, shown = Down(), ManualClock(T0 + timedelta(minutes=50)), Predictions()
+    source.alone = True
+    looking, stop = lookout(source, clock, []), threading.Event()
+    heard = list[Event]()
+
+    def listen(event: Event) -> None:
+        shown(event)
+        heard.append(event)
+        if isinstance(event, Warned):
+            stop.set()
+
+    looking.listen = listen
+    looks = looking.watch(stop)
+    next(looks)
+    assert alarms(shown) == ["deployment/cart"]
+    assert len(list(itertools.islice(looks, 20))) < 20
+    assert isinstance(heard[-1], Warned)
+    assert "again in 60 s" in heard[-1].message
+    assert alarms(shown) == []
 
 
 @pytest.mark.parametrize("replicas", [{"db": 1}, {"cart": 0, "db": 1}])

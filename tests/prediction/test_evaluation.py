@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from chaoskit.prediction import baselines, card, classes, features, folds, page
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
-from chaoskit.prediction.examining import expected_calibration_error, precision_interval
+from chaoskit.prediction.examining import Examiner, expected_calibration_error, precision_interval
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
@@ -122,6 +123,33 @@ def test_so_few_failures_leave_the_ranking_of_samples_open() -> None:
     )
     assert (found.low, found.high) == pytest.approx((other, one))
     assert precision_interval(y, ranked, np.zeros(7, dtype=np.int32)) is None
+
+
+def test_an_interval_of_many_failing_samples_needs_no_memory_for_each_draw() -> None:
+    random = np.random.default_rng(2)
+    y = np.arange(40_000) < 20_000
+    event = np.where(y, np.arange(40_000) // 400, -1).astype(np.int32)
+    ranked = (random.random(40_000) + 0.5 * y).astype(np.float32)
+    tracemalloc.start()
+    found = precision_interval(y, ranked, event)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is not None
+    assert found.low < average_precision_score(y, ranked) < found.high
+    assert most < 40e6
+
+
+def test_the_share_of_the_lead_of_one_failure_has_no_interval(leaks: Labelled) -> None:
+    event = next(each for each in leaks.events if each.first > 60)
+    judge = Judge(replace(leaks, events=(event,)), folds.everything(leaks))
+    table = tabulate(leaks, features.spec(leaks.dataset))
+    asked = judge.clear(table.samples(folds.everything(leaks)))
+    alarm = np.zeros(leaks.truths[0].y.shape, dtype=np.float32)
+    alarm[list(event.rows), event.first - 16] = 1
+    line = Examiner(table, judge, asked).line("one", [alarm], judge.judge([alarm], 0.5))
+    assert line.lead_share is not None
+    assert 0.4 < line.lead_share < 0.6
+    assert line.lead_share_interval is None
 
 
 def test_what_was_never_said_of_three_may_still_be_said_of_the_fourth() -> None:

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.labels import Labelled, label
 from chaoskit.prediction.scoring import Bin, by_model, score, target_of
-from chaoskit.records import PredictionRecord
+from chaoskit.records import LabelRecord, PredictionRecord
 
 
 def said(
@@ -79,6 +80,38 @@ def test_a_false_alarm_that_goes_on_counts_again_each_half_hour(leaks: Labelled)
     target = block.rows[row].workload
     alarms = [replace(first, target=target, at=block.at(start + minute)) for minute in range(0, 40, 5)]
     assert score(alarms, leaks).false_alarms == 2
+
+
+def failing_as(leaks: Labelled, issue: str) -> Dataset:
+    """The same pods, with nothing in their history but one failure of this class, told by its label."""
+    event = leaks.events[-2]
+    at = event.start - timedelta(minutes=60)
+    told = LabelRecord(
+        id="1", at=at, trace_id="1", target=event.workload, namespace="shop", meaning="failure",
+        issue=issue, start=event.start, end=event.end,
+    )  # fmt: skip
+    (block,) = leaks.dataset.blocks
+    values = block.values.copy()
+    values[:] = values[:, :, :1]
+    return replace(leaks.dataset, blocks=(replace(block, values=values),), labels=(told,))
+
+
+@pytest.mark.parametrize("issue", ["memory-leak", "cpu-saturation", "network", "disk", "other"])
+def test_a_warning_of_a_ramp_is_of_a_failure_of_any_class(leaks: Labelled, issue: str) -> None:
+    on_its_way = {"horizon_minutes": 0, "mode": "forecast", "model": "ramps-1"}
+    warned = [said(leaks, minutes, 0.9, **on_its_way) for minutes in (40, 20)]
+    truth = label(failing_as(leaks, issue), target_of(warned))
+    found = score(warned, truth)
+    assert (found.events, found.caught, found.false_alarms, found.open) == (1, 1, 0, 0)
+    ahead = score([said(leaks, 75, 0.9, **on_its_way)], truth)
+    assert (ahead.open, ahead.false_alarms) == (1, 0)
+
+
+def test_a_warning_before_an_injected_fault_is_not_of_it(leaks: Labelled) -> None:
+    event = leaks.events[-2]
+    target = target_of([said(leaks, 20, 0.9, horizon_minutes=0, mode="forecast")])
+    assert target.lead_of(event) == timedelta(hours=1)
+    assert target.lead_of(replace(event, injected=True)) == timedelta(0)
 
 
 def test_a_warning_of_what_began_to_go_wrong_is_right_when_it_fails_within_the_hour(leaks: Labelled) -> None:

@@ -144,6 +144,16 @@ def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: 
     assert registry.promoted(elsewhere) == ""
 
 
+@pytest.mark.parametrize("budget", [0, -1.0, float("inf"), float("nan")])
+def test_a_budget_that_no_model_may_have_makes_none(
+    leaks: Labelled, trained: Trained, others: Labelled, budget: float
+) -> None:
+    with pytest.raises(errors.InvalidInput, match="is no number above 0"):
+        build(leaks, tiny(false_alarms_per_day=budget), thorough=False)
+    with pytest.raises(errors.InvalidInput, match="is no number above 0"):
+        recalibrated(trained, others, budget)
+
+
 # -- data that was learned from ----------------------------------------------------------------------------
 
 
@@ -194,19 +204,45 @@ def test_a_failure_that_was_learned_in_part_judges_nothing(leaks: Labelled) -> N
     (free,) = seen.unseen((known,), leaks, 0)
     assert not free[event.first : event.last + 1].any()
     assert free[event.last + 1]
+    end = seen.Span(pods, block.at(event.last), block.end)
+    (free,) = seen.unseen((end,), leaks, 0)
+    assert not free[event.first : event.last + 1].any()
+    assert free[event.first - 1]
 
 
-def test_time_that_set_the_thresholds_counts_no_false_alarm_and_its_failures_are_judged(
-    trained: Trained, others: Labelled
-) -> None:
+def test_time_that_set_the_thresholds_cannot_judge_them(trained: Trained, others: Labelled) -> None:
     fitted = recalibrated(trained, others)
-    report = evaluate(fitted, others)
-    assert report.data["events"] == {"memory-leak": len(others.events)}
-    assert report.model.pr_auc == pytest.approx(evaluate(trained, others).model.pr_auc, abs=0.2)
-    assert (report.data["hours"], report.model.false_alarms) == (0, 0)
-    assert not report.beats_baselines
-    assert report.verdict == "was judged without any healthy time that did not set its thresholds"
-    assert any("`evaluate --calibrate` sets those of each run on the others" in each for each in report.notes)
+    with pytest.raises(errors.NoBaseline, match="lies in the time that set the model's thresholds") as caught:
+        evaluate(fitted, others)
+    assert "`evaluate --calibrate`" in caught.value.hint
+    again = evaluate(fitted, others, calibrated=True)
+    assert again.data["events"] == {"memory-leak": len(others.events)}
+
+
+def twice(dataset: Dataset) -> Labelled:
+    """The same again in a second run, on the next day."""
+    (block,) = dataset.blocks
+    other = replace(block, run="again", start=block.start + timedelta(days=1))
+    return label(replace(dataset, blocks=(block, other)), Target())
+
+
+def test_failures_and_false_alarms_are_counted_over_the_same_time(trained: Trained) -> None:
+    data = twice(later(leaking(seed=12), 10))
+    set_by = seen.spans(data, folds.everything(data))[:1]
+    model = replace(trained.model, join=trained.model.join.times(0.4))
+    whole = evaluate(replace(trained, model=model), data)
+    half = evaluate(replace(trained, model=replace(model, tuned=set_by)), data)
+    assert half.data["hours"] == pytest.approx(whole.data["hours"] / 2, abs=0.06)
+    assert whole.model.false_alarms == 2 * half.model.false_alarms > 0
+    for one, other in zip((half.model, *half.lines), (whole.model, *whole.lines), strict=True):
+        assert (one.f1, one.recall) == (other.f1, other.recall)
+        assert one.pr_auc == pytest.approx(other.pr_auc, abs=1e-6)
+    assert half.model.precision == whole.model.precision
+    assert half.model.brier == pytest.approx(whole.model.brier, abs=1e-6)
+    assert half.verdict == whole.verdict
+    assert any(
+        f"and {sum(half.data['events'].values())} failures in it are left out" in each for each in half.notes
+    )
 
 
 def test_thresholds_of_a_healthy_beginning_are_judged_by_what_comes_after(
@@ -216,10 +252,47 @@ def test_thresholds_of_a_healthy_beginning_are_judged_by_what_comes_after(
     beginning = label(replace(others.dataset, blocks=(block.cut(0, 240),)), Target())
     fitted = recalibrated(trained, beginning)
     report, before = evaluate(fitted, others), evaluate(trained, others)
-    assert report.data["events"] == before.data["events"]
-    assert 0 < report.data["hours"] <= before.data["hours"] - 2
-    assert any(f"false alarms are counted in {report.data['hours']:.1f} h" in each for each in report.notes)
+    (span,) = fitted.model.tuned
+    assert sum(report.data["events"].values()) == sum(event.start >= span.last for event in others.events)
+    assert 1 < report.data["hours"] <= before.data["hours"] - 2
+    assert any(f"{report.data['hours']:.1f} h are counted" in each for each in report.notes)
     assert "thresholds set on healthy time without labels" in report.split
+
+
+def test_minutes_of_healthy_time_are_no_verdict_and_promote_nothing(root: Path, others: Labelled) -> None:
+    (block,) = others.dataset.blocks
+    beginning = replace(others.dataset, blocks=(block.cut(0, block.length - 45),))
+    found = learning.calibrate(beginning, models=root, model="shop-1", false_alarms_per_day=100)
+    (listed,) = [each for each in registry.names(root) if each.name == found.name]
+    report = learning.judged(others.dataset, models=root, model=found.name)
+    assert 0 < report.data["hours"] < 1
+    assert not report.decides
+    assert [each.standing for each in registry.names(root) if each.name == found.name] == [listed.standing]
+
+
+def test_less_than_an_hour_of_healthy_time_decides_nothing(trained: Trained) -> None:
+    for hours in (0.0, 0.9):
+        little = replace(trained.report, data={**trained.report.data, "hours": hours})
+        assert not little.beats_baselines
+        assert little.verdict == f"was judged on {hours:g} h of healthy time: less than 1 decides nothing"
+
+
+def test_without_healthy_time_nothing_is_ranked_and_nothing_is_false() -> None:
+    labelled = failing(5)
+    healthy_ = [np.where(each.y == 0, -1, each.y).astype(np.int8) for each in labelled.truths]
+    alone = replace(
+        labelled, truths=tuple(replace(t, y=y) for t, y in zip(labelled.truths, healthy_, strict=True))
+    )
+    strange = build(failing(12), tiny(), thorough=False)
+    report = evaluate(replace(strange, model=replace(strange.model, seen=())), alone)
+    line = report.model
+    assert sum(due for _, due in line.caught.values()) == 5
+    assert line.recall >= 0
+    for figure in (line.f1, line.precision, line.f1_interval.low, line.pr_auc, line.roc_auc):
+        assert np.isnan(figure)
+    assert (line.brier, line.ece, line.pr_auc_interval, report.reliability) == (None, None, None, ())
+    assert "0 h of healthy time" in report.verdict
+    assert "| nan" not in page.markdown(report, "A model")
 
 
 def test_alarms_in_what_is_taken_for_healthy_are_told(trained: Trained, others: Labelled) -> None:
@@ -240,7 +313,7 @@ def test_the_plain_rules_get_their_thresholds_from_the_same_healthy_time(
     fitted = recalibrated(trained, others)
     limits = {each.name: each.threshold for each in fitted.baselines}
     assert limits != {each.name: each.threshold for each in trained.baselines}
-    lines = evaluate(fitted, others).lines
+    lines = evaluate(fitted, label(later(others.dataset, 5), Target())).lines
     assert {line.name: line.threshold for line in lines} == limits
 
 

@@ -70,7 +70,10 @@ class Exposition:
 
 
 class Predictions(Collector):
-    """The newest predictions of each look as metrics; what a later one of its scope left out ends with it."""
+    """The newest predictions of each look as metrics; what a later one of its scope left out ends with it.
+
+    An alarm of whom the look calls silent stays as it was: that samples have stopped is no end of it.
+    """
 
     def __init__(self) -> None:
         self._newest: dict[str, dict[tuple[str, str], Foreseen]] = {}
@@ -90,9 +93,13 @@ class Predictions(Collector):
                     self._looked.pop(scope, None)
                 case Foreseen(scope=scope):
                     self._newest.setdefault(scope, {})[event.namespace, event.target] = event
-                case Looked(scope=scope, at=at):
+                case Looked(scope=scope, at=at, silent=silent):
                     told = self._newest.get(scope, {})
-                    self._newest[scope] = {who: each for who, each in told.items() if each.at == at}
+                    self._newest[scope] = {
+                        who: each
+                        for who, each in told.items()
+                        if each.at == at or (each.alarmed and who in silent)
+                    }
                     self._looked[scope] = at
 
     def collect(self) -> Iterator[Metric]:

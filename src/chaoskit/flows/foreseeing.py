@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import kube, prediction, signals
-from chaoskit.errors import CannotStart, NotFound, Unavailable
-from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Warned, ignore
+from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
+from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.world import World
 from chaoskit.ports.notifier import Raised
@@ -122,7 +122,8 @@ class Lookout:
         """What is foreseen now.
 
         Raises:
-            CannotStart: there is no Prometheus, no sample, or none that says anything about now.
+            CannotStart: there is no Prometheus, no sample, or none that says anything about now. Without any
+                sample what was foreseen before is told to be over (`Unwatched`).
             NotFound: no workload has the selector's labels.
         """
         from chaoskit.prediction import Health
@@ -130,7 +131,11 @@ class Lookout:
 
         self._following = self._following or Following(AGAIN + 1)
         world, now = self.world, self.world.clock.now()
-        window = self._measured(now)
+        try:
+            window = self._measured(now)
+        except NoSamples:
+            self.listen(Unwatched(now, self.namespace))
+            raise
         found = learning.answer(
             window, self.model, now=now, cluster=world.cluster.name, following=self._following
         )
@@ -141,11 +146,12 @@ class Lookout:
         for each in found:
             world.keep(each.document(), self.listen)
             self.listen(_foreseen(each, self.namespace))
-        self.listen(Looked(now, self.namespace))
+        silent = self._due(prediction.silent(window, now), chosen)
+        unknown = tuple((each.namespace, each.target) for each in silent)
+        self.listen(Looked(now, self.namespace, unknown))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
-        silent = self._due(prediction.silent(window, now), chosen)
         return Outlook(now, found, manner(self.model), health, silent, everywhere=not self.namespace)
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:

@@ -122,11 +122,9 @@ class Judge:
     """Judges thresholds over scores of one labelled dataset at chosen moments; `due` are its events there.
 
     `quiet` [row, moment] per block is where an alarm is false: healthy, and not in the minutes of grace.
-    Only at the moments of `fresh` are false alarms counted (all by default), and hours: what the thresholds
-    were set on would be kind to them.
     """
 
-    def __init__(self, labelled: Labelled, chosen: Moments, fresh: Moments | None = None) -> None:
+    def __init__(self, labelled: Labelled, chosen: Moments) -> None:
         self._labelled = labelled
         self._chosen = chosen
         self._step = labelled.dataset.step
@@ -136,9 +134,8 @@ class Judge:
         )
         self.due = [event for event in labelled.events if self._counts(event)]
         self.quiet, self._beside = self._outside()
-        self._counted = [quiet & new for quiet, new in zip(self.quiet, fresh or chosen, strict=True)]
-        self.hours = sum(int(quiet.any(axis=0).sum()) for quiet in self._counted) * self._step / 3600
-        self.pod_days = sum(int(quiet.sum()) for quiet in self._counted) * self._step / 86400
+        self.hours = sum(int(quiet.any(axis=0).sum()) for quiet in self.quiet) * self._step / 3600
+        self.pod_days = sum(int(quiet.sum()) for quiet in self.quiet) * self._step / 86400
 
     def _counts(self, event: Event) -> bool:
         """Whether any sample in which the event may be caught is scored."""
@@ -184,7 +181,7 @@ class Judge:
     def _judge(self, held: Scores, threshold: float) -> Judgement:
         alarmed = [np.nan_to_num(block, nan=-np.inf) >= threshold for block in held]
         catches = tuple(self._catch(event, alarmed[event.block]) for event in self.due)
-        false = tuple(self._episodes(alarmed, self._counted))
+        false = tuple(self._episodes(alarmed, self.quiet))
         beside = sum(1 for _ in self._episodes(alarmed, self._beside))
         return Judgement(threshold, catches, false, beside, self.hours, self.pod_days)
 

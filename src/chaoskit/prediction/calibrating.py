@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,10 +16,9 @@ from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.report import AT_LEAST_HOURS
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
-
-AT_LEAST_HOURS = 1.0
 
 SAME = 1.5
 """The forest's threshold on a few healthy hours is known no better than to such a factor."""
@@ -42,9 +42,11 @@ def calibrate(
     The table's time counts as healthy, but for what its labels name as failures or leave open.
 
     Raises:
+        InvalidInput: the budget is not above 0.
         NoBaseline: less than an hour of healthy time.
     """
     budget = model.false_alarms_per_day if budget is None else budget
+    check_budget(budget)
     forest = scores_of(model, table)
     chosen = chosen or folds.everything(table.labelled)
     found = fit(model, table, forest, chosen, budget)
@@ -57,6 +59,15 @@ def calibrate(
         false_alarms_per_day=budget,
         tuned=seen.spans(table.labelled, _healthy(table.labelled, chosen)),
     )
+
+
+def check_budget(budget: float) -> None:
+    """A model may have this budget of false alarms per day; `InvalidInput` unless it is above 0."""
+    if not 0 < budget < math.inf:
+        raise errors.InvalidInput(
+            f"a budget of {budget:g} false alarms per day is no number above 0",
+            hint="0.01 is one in 100 days",
+        )
 
 
 def baselines(fitted: Sequence[Baseline], table: Table, budget: float) -> tuple[Baseline, ...]:

@@ -18,7 +18,7 @@ from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
 from chaoskit.prediction.labels import Event, Labelled
-from chaoskit.prediction.report import ENOUGH, Kept, Report
+from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Report
 from chaoskit.prediction.search import Trial
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
@@ -105,9 +105,11 @@ def build(
 
     Raises:
         Refused: the options want another split than one in time.
+        InvalidInput: the budget of false alarms is not above 0.
         NoBaseline: there is too little to learn from.
     """
     folds.check(options.split)
+    calibrating.check_budget(options.false_alarms_per_day)
     training.check_length(labelled.dataset)
     every = folds.everything(labelled)
     first = Split.of(labelled, holdout, search.recipe(labelled, every, options))
@@ -140,15 +142,15 @@ def _grown_anew(model: Model) -> Kept:
 def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) -> Report:
     """How the model does on other data, with the thresholds that it and its baselines have.
 
-    What it learned from, and what lies beside that, is left out; in the healthy time that a calibration set
-    its thresholds on, false alarms do not count. With `calibrated`, thresholds are set on this data's own
-    healthy time, without its failures: each run (or quarter of the time) by the others; those of the
-    baselines too.
+    What it learned from, and what lies beside that, is left out; so is the time that a calibration set its
+    thresholds on, failures included: every figure is of the same time. With `calibrated`, thresholds are set
+    on this data's own healthy time, without its failures: each run (or quarter of the time) by the others;
+    those of the baselines too.
 
     Raises:
         InvalidInput: the data has another step than the model.
-        NoBaseline: the model learned from all of it, or it has no failure to catch, or no signal of the
-            model's.
+        NoBaseline: the model learned from all of it or has its thresholds from there, or it has no failure to
+            catch, or no signal of the model's.
     """
     labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
@@ -167,11 +169,23 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     if calibrated:
         judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
         return judging.calibrated(f"{data}; {_SET_ANEW}", lacks)
-    fresh = seen.unseen(trained.model.tuned, labelled, 0)
-    judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses, fresh=fresh)
+    fresh = _fresh(trained.model, labelled, moments)
+    judging = Judging(table, fresh, trained.model, trained.baselines, trained.witnesses)
     how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
-    notes = [*_words_of_tuned(Judge(labelled, moments).hours, judging.judge.hours), *lacks]
+    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge), *lacks]
     return judging.report(f"{data}; thresholds {how}", notes)
+
+
+def _fresh(model: Model, labelled: Labelled, moments: Moments) -> Moments:
+    """Those of the moments that set no threshold; `NoBaseline` where no failure to catch is left."""
+    untuned = seen.fresh(model.tuned, labelled)
+    found = tuple(mine & free for mine, free in zip(moments, untuned, strict=True))
+    if not Judge(labelled, found).due:
+        raise errors.NoBaseline(
+            "every failure of this data lies in the time that set the model's thresholds: none judges them",
+            hint="give data of another time; `evaluate --calibrate` sets those of each run on the others",
+        )
+    return found
 
 
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
@@ -263,14 +277,18 @@ def _strange(model: Model, labelled: Labelled) -> list[str]:
     return [f"faults that the model never saw, {words}: {', '.join(new)}"] if new else []
 
 
-def _words_of_tuned(hours: float, counted: float) -> list[str]:
-    """In words, of how much of the healthy time the thresholds are, and where that leaves too little."""
-    if counted == hours:
+def _words_of_tuned(whole: Judge, judged: Judge) -> list[str]:
+    """In words, how much is left out because it set the thresholds, and where that leaves too little."""
+    if judged.hours == whole.hours:
         return []
+    lost = len(whole.due) - len(judged.due)
+    failures = f" and {lost} failure{'' if lost == 1 else 's'} in it" if lost else ""
     words = (
-        f"false alarms are counted in {counted:.1f} h: the other {hours - counted:.1f} h set the thresholds"
+        f"every figure is of time that set no threshold: {whole.hours - judged.hours:.1f} h of healthy time"
+        f" that did{failures} are left out, {judged.hours:.1f} h are counted"
     )
-    return [words if counted else f"{words}; `evaluate --calibrate` sets those of each run on the others"]
+    enough = judged.hours >= AT_LEAST_HOURS
+    return [words if enough else f"{words}; `evaluate --calibrate` sets those of each run on the others"]
 
 
 def _unseen(model: Model, table: Table) -> Moments:

@@ -32,6 +32,11 @@ class Examiner:
         self._issues = issues
         self._seen = ~np.isin(issues, list(table.labelled.dataset.blind))
 
+    @property
+    def compares(self) -> bool:
+        """Whether some samples fail and some do not: else nothing is ranked, no probability true."""
+        return self._asked.teachable
+
     def flat(self, scores: Scores) -> NDArray[np.float32]:
         """The score of each asked sample, NaN where it has none."""
         out = np.empty(len(self._asked.y), dtype=np.float32)
@@ -56,7 +61,7 @@ class Examiner:
         """How these scores rank the samples, what the alarms meant, how true the chances are."""
         ranked, y = self._ranked(ranks), self._asked.y == 1
         brier = ece = None
-        if chances is not None:
+        if chances is not None and self.compares:
             said, truth = self.known(chances)
             brier = float(np.mean((said - truth) ** 2))
             ece = expected_calibration_error(said, truth)
@@ -65,7 +70,7 @@ class Examiner:
             threshold=judged.threshold,
             pr_auc=precision(y, ranked),
             pr_auc_visible=precision(y[self._seen], ranked[self._seen]),
-            roc_auc=float(roc_auc_score(y, ranked)),
+            roc_auc=float(roc_auc_score(y, ranked)) if self.compares else float("nan"),
             pr_auc_by_class=self._by_class(ranked),
             pr_auc_interval=precision_interval(y, ranked, self._asked.event),
             brier=brier,
@@ -74,7 +79,7 @@ class Examiner:
         )
 
     def precision(self, scores: Scores) -> float:
-        """PR-AUC of these scores; NaN without any failing sample."""
+        """PR-AUC of these scores; NaN without any failing or any healthy sample."""
         return precision(self._asked.y == 1, self._ranked(scores))
 
     def _by_class(self, ranked: NDArray[np.float32]) -> dict[str, float]:
@@ -85,7 +90,9 @@ class Examiner:
         return found
 
     def curve(self, scores: Scores) -> tuple[tuple[float, float], ...]:
-        """(recall, precision) along the thresholds, thinned to some points."""
+        """(recall, precision) along the thresholds, thinned to some points; none where nothing `compares`."""
+        if not self.compares:
+            return ()
         precisions, recalls, _ = precision_recall_curve(self._asked.y == 1, self._ranked(scores))
         at = np.unique(np.linspace(0, len(recalls) - 1, CURVE_POINTS).round().astype(int))
         at = np.unique([*at, *np.searchsorted(-recalls, -np.linspace(0, 1, CURVE_POINTS))]).clip(
@@ -95,56 +102,67 @@ class Examiner:
 
 
 def precision(y: NDArray[np.bool_], ranked: NDArray[np.float32]) -> float:
-    """PR-AUC (average precision); NaN without any failing sample."""
-    return float(average_precision_score(y, ranked)) if y.any() else float("nan")
+    """PR-AUC (average precision); NaN without any failing or any healthy sample."""
+    return float(average_precision_score(y, ranked)) if y.any() and not y.all() else float("nan")
 
 
 def precision_interval(
     y: NDArray[np.bool_], ranked: NDArray[np.float32], event: NDArray[np.int32]
 ) -> Interval | None:
-    """PR-AUC when the events are drawn anew, healthy samples as they are; None with fewer than two events."""
+    """PR-AUC when the events are drawn anew, healthy samples as they are.
+
+    None with fewer than two events or no healthy sample.
+    """
     numbers, place = np.unique(event[y], return_inverse=True)
-    if len(numbers) < 2:
+    if len(numbers) < 2 or y.all():
         return None
     order = np.argsort(-ranked[y], kind="stable")
     score, place = ranked[y][order], place[order]
     above = np.sum(~y) - np.searchsorted(np.sort(ranked[~y]), score)
     tied = np.searchsorted(-score, -score, side="right") - 1
     random = np.random.default_rng(0)
-    weight = random.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), BOOTSTRAPS)[:, place]
-    caught_ = weight.cumsum(axis=1)[:, tied]
-    share = caught_ / np.maximum(caught_ + above, 1)
-    return _middle((weight * share).sum(axis=1) / weight.sum(axis=1))
+    drawn = random.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), BOOTSTRAPS)
+    found = np.empty(BOOTSTRAPS)
+    for index, of_events in enumerate(drawn):  # one by one: all at once is 32 kB for every failing sample
+        weight = of_events[place]
+        caught_ = weight.cumsum()[tied]
+        share = caught_ / np.maximum(caught_ + above, 1)
+        found[index] = (weight * share).sum() / weight.sum()
+    return _middle(found)
 
 
-def _drawn_anew(values: Sequence[float]) -> Interval:
-    """The mean of the values when they are drawn anew."""
+def _drawn_anew(values: Sequence[float]) -> Interval | None:
+    """The mean of the values when they are drawn anew; None with fewer than two."""
+    if len(values) < 2:
+        return None
     random = np.random.default_rng(0)
     return _middle(random.choice(np.array(values), (BOOTSTRAPS, len(values))).mean(axis=1))
 
 
 def _of_events(judged: Judgement) -> dict[str, Any]:
+    """What is told per event; without healthy time no precision and no F1: no alarm could be false."""
     delays = np.array([catch.delay for catch in judged.catches if catch.delay is not None])
     possible = [catch for catch in judged.catches if catch.possible]
     recall, f1 = _bootstrap(judged.catches, judged.false)
+    nothing = float("nan")
     return {
         "caught": caught(judged, lambda event: event.issue),
         "caught_by_fault": caught(judged, lambda event: event.fault),
         "recall": judged.recall,
         "recall_interval": recall,
-        "precision": judged.precision,
-        "f1": judged.f1,
-        "f1_interval": f1,
+        "precision": judged.precision if judged.hours else nothing,
+        "f1": judged.f1 if judged.hours else nothing,
+        "f1_interval": f1 if judged.hours else Interval(nothing, nothing),
         "delay_median": float(np.median(delays)) if len(delays) else None,
         "delay_p90": float(np.quantile(delays, 0.9)) if len(delays) else None,
         "lead_mean": float(np.mean([catch.lead for catch in possible])) if possible else None,
         "lead_share": float(np.mean([c.lead / c.possible for c in possible])) if possible else None,
-        "lead_share_interval": _drawn_anew([c.lead / c.possible for c in possible]) if possible else None,
+        "lead_share_interval": _drawn_anew([c.lead / c.possible for c in possible]),
         "false_alarms": judged.false,
         "false_per_hour": judged.false_per_hour,
         "false_per_hour_bound": float(chi2.ppf(0.95, 2 * (judged.false + 1)) / 2 / judged.hours)
         if judged.hours
-        else float("nan"),
+        else nothing,
         "false_per_pod_day": judged.false_per_pod_day,
         "collateral": judged.collateral,
     }

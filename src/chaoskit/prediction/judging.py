@@ -50,11 +50,10 @@ class Judging:
         fitted: Sequence[Baseline],
         made: Witnesses | None,
         probed: Moments | None = None,
-        fresh: Moments | None = None,
     ) -> None:
         self.table, self.late, self.model, self.fitted, self.witnesses = table, late, model, fitted, made
         self.probed = probed or late
-        self.judge = Judge(table.labelled, late, fresh)
+        self.judge = Judge(table.labelled, late)
         self.everything = table.everything(late)
         self.asked = self.judge.clear(self.everything.known)
         self.examiner = Examiner(table, self.judge, self.asked)
@@ -210,7 +209,7 @@ class Judging:
             probes=probes.probe(
                 self.table, self.judge, self.probed, forest, alone, self.witnesses, told[0], strangers
             ),
-            reliability=reliability(said, truth),
+            reliability=reliability(said, truth) if self.examiner.compares else (),
             pr_curve=self.examiner.curve(alarm),
             occurrences=tuple(self._occurrences(judged)),
             false_alarms=tuple(self._false(judged)),

@@ -13,6 +13,10 @@ ENOUGH = 4
 """Fewer failures that can be seen can neither teach nor judge: one more or less decides everything."""
 
 
+AT_LEAST_HOURS = 1.0
+"""Less healthy time can neither set thresholds nor judge them: one false alarm more or less decides all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A 95 % confidence interval."""
@@ -188,9 +192,9 @@ class Report:
 
     @property
     def decides(self) -> bool:
-        """Whether there were failures and healthy time, and they judged the very model that is kept."""
+        """Whether there were failures and healthy time enough, judging the very model that is kept."""
         kept = self.kept is None or self.kept.judged
-        return kept and self.failures >= ENOUGH and bool(self.data["hours"])
+        return kept and self.failures >= ENOUGH and float(self.data["hours"]) >= AT_LEAST_HOURS
 
     @property
     def beats_baselines(self) -> bool:
@@ -205,8 +209,8 @@ class Report:
         """``beats every baseline``, or what it does not beat or keep, or why that is not known."""
         if self.kept is not None and not self.kept.judged:
             return "has not been judged with its thresholds"
-        if not self.data["hours"]:
-            return "was judged without any healthy time that did not set its thresholds"
+        if (hours := float(self.data["hours"])) < AT_LEAST_HOURS:
+            return f"was judged on {hours:g} h of healthy time: less than {AT_LEAST_HOURS:g} decides nothing"
         if not self.decides:
             seen = f"{self.failures} failure{'' if self.failures == 1 else 's'}"
             return f"was judged on {seen} that can be seen: fewer than {ENOUGH} decide nothing"

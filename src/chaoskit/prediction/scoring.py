@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.labels import Labelled, Target
+from chaoskit.prediction.labels import Event, Labelled, Target
 from chaoskit.records import PredictionRecord
 
 BINS = 10
@@ -66,6 +66,16 @@ BEGUN = timedelta(hours=1)
 """History tells when a failure was there, not when it began to come: so long before, a warning was of it."""
 
 
+class Warned(Target):
+    """What a warning of a ramp says: that it fails within `BEGUN`, of whatever class the failure is."""
+
+    __slots__ = ()
+
+    def lead_of(self, event: Event) -> timedelta:
+        """How long before a failure a warning was of it: none before what was injected or told as a ramp."""
+        return timedelta(0) if event.injected or event.ramp else self.lead
+
+
 def target_of(records: Sequence[PredictionRecord]) -> Target:
     """What these predictions, all of one model, said: that it fails within their horizon, or that it does.
 
@@ -73,7 +83,7 @@ def target_of(records: Sequence[PredictionRecord]) -> Target:
     """
     horizon = timedelta(minutes=max(each.horizon_minutes for each in records))
     if not horizon and any(each.of_ramps for each in records):
-        horizon = BEGUN
+        return Warned("forecast", BEGUN)
     return Target("forecast", horizon) if horizon else Target("detect", horizon)
 
 

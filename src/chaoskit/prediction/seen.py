@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Event, Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ def _pods(block: Block) -> frozenset[tuple[str, str]]:
     return frozenset((row.namespace, row.pod) for row in block.rows)
 
 
+def fresh(tuned: Sequence[Span], labelled: Labelled) -> Moments:
+    """The moments outside every span of one of the block's pods, without failures that a span cuts.
+
+    Healthy samples alone set thresholds, so a failure that begins where a span ends is whole.
+    """
+    return _free(tuned, labelled, 0, lambda event, span: event.start < span.last)
+
+
 BESIDE = timedelta(minutes=5)
 """So near to what was learned from, nothing judges, even of data that begins after it: a failure settles."""
 
@@ -47,8 +55,16 @@ def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
     """The moments that have nothing to do with any span of one of the block's pods.
 
     A block that holds some of a span looks back into it: `gap` samples around the span are left out there.
-    One that begins after it does not: there only what is `BESIDE` is, and failures that began before.
+    One that begins after it does not: there only what is `BESIDE` is. A failure that has a part in a span is
+    left out whole.
     """
+    return _free(known, labelled, gap, lambda event, span: event.start <= span.last)
+
+
+def _free(
+    known: Sequence[Span], labelled: Labelled, gap: int, before: Callable[[Event, Span], bool]
+) -> Moments:
+    """What is far enough from every span; no failure that began `before` a span's end, unless it was over."""
     found = []
     for index, block in enumerate(labelled.dataset.blocks):
         pods = _pods(block)
@@ -56,11 +72,16 @@ def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
         for span in known:
             if span.pods & pods:
                 free &= _apart(span, block, gap)
-                for event in labelled.events:
-                    if event.block == index and span.first <= event.start <= span.last:
+                for event in (each for each in labelled.events if each.block == index):
+                    if before(event, span) and _end(event, block) >= span.first:
                         free[event.first : event.last + 1] = False
         found.append(free)
     return tuple(found)
+
+
+def _end(event: Event, block: Block) -> datetime:
+    """The failure's end, or its last sample here: that tells of the time before it."""
+    return max(event.end, block.at(event.last))
 
 
 def _apart(span: Span, block: Block, gap: int) -> NDArray[np.bool_]:
