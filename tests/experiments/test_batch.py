@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from chaoskit import kube
 from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import claims, disjoint, run_all
 from chaoskit.experiments.spec import Experiment
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.records import RunRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -145,6 +146,18 @@ def test_a_setting_is_changed_beside_nobody_who_may_feel_it(
         assert not disjoint(mine, claims(other))
         assert not disjoint(claims(other), mine)
     assert disjoint(mine, claims(trial("db", namespace="lab")))
+
+
+def test_where_it_is_known_who_feels_a_setting_everybody_else_is_left_in_peace() -> None:
+    def felt(_trial: Trial) -> tuple[ObjectRef, ...]:
+        return (ObjectRef(kube.DEPLOYMENT, "shop", "search"),)
+
+    mine = claims(mutation("cart", configMap="app"), felt)
+    assert not disjoint(mine, claims(trial("search")))
+    assert not disjoint(mine, claims(mutation("orders", configMap="app"), felt))
+    assert not disjoint(mine, claims(mutation("orders", configMap="app")))
+    assert disjoint(mine, claims(trial("db")))
+    assert disjoint(mine, claims(mutation("orders", configMap="other"), lambda _trial: ()))
 
 
 def test_a_fault_on_nodes_runs_beside_nobody() -> None:

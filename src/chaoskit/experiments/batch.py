@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaoskit import kube
@@ -14,6 +14,7 @@ from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.direct.preparing import chosen
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.trials import Trial
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.records import RunRecord
 
 RunOne = Callable[[int, Trial], RunRecord]
@@ -41,14 +42,18 @@ class _Ended:
     bug: BaseException | None = None
 
 
-def claims(trial: Trial) -> frozenset[Claim]:
-    """What the trial may work on, and makes beside it, as its documents say.
+Felt = Callable[[Trial], Collection[ObjectRef] | None]
+"""Tells who feels what a trial changes beside its targets; None: nobody knows."""
+
+
+def claims(trial: Trial, felt: Felt = lambda _trial: None) -> frozenset[Claim]:
+    """What the trial may work on, and makes beside it, as its documents say; and who is `felt` to feel it.
 
     Who says nothing exact claims the namespace; who works on nodes works on all that runs there.
     """
     if any(EVERY[fault].scope == "node" for fault in trial.faults if fault in EVERY):
         return frozenset({(_ANY, _ANY)})
-    return _workloads(trial) | _shared(trial) | _beside(trial)
+    return _workloads(trial) | _shared(trial, felt) | _beside(trial)
 
 
 def _beside(trial: Trial) -> frozenset[Claim]:
@@ -57,12 +62,16 @@ def _beside(trial: Trial) -> frozenset[Claim]:
     return frozenset((f"{_BESIDE}{ref.namespace}", str(ref)) for ref in refs)
 
 
-def _shared(trial: Trial) -> frozenset[Claim]:
-    """Where a direct fault changes more than workloads: who feels it there no document says."""
+def _shared(trial: Trial, felt: Felt) -> frozenset[Claim]:
+    """What a direct fault changes beside workloads, and who feels it: that no document says."""
     if trial.experiment is None or (fault := DIRECT.get(trial.experiment.spec.fault.kind)) is None:
         return frozenset()
     parameters = chosen(trial.experiment, fault) if fault.kind not in CATALOGUE else {}
-    return frozenset((ref.namespace, _ANY) for ref in fault.shares(trial.namespace, parameters))
+    shared = tuple(fault.shares(trial.namespace, parameters))
+    feeling = felt(trial) if shared else ()
+    if feeling is None:
+        return frozenset((ref.namespace, _ANY) for ref in shared)
+    return frozenset((ref.namespace, str(ref)) for ref in shared) | {(w.namespace, w.name) for w in feeling}
 
 
 def _workloads(trial: Trial) -> frozenset[Claim]:
@@ -98,13 +107,14 @@ def run_all(
     fail_fast: bool = False,
     stop: threading.Event,
     waits: Waits = lambda _mine, _other: None,
+    felt: Felt = lambda _trial: None,
 ) -> tuple[RunRecord, ...]:
     """A record of each of `trials`, in their order.
 
     Once `stop` is set, or one does not end with 0 and `fail_fast` is given, no other is begun, which is said
     of each; those under way come to their own end. A bug in one is raised when the others have ended.
     """
-    work = _Work(trials, run_one, waits, fail_fast=fail_fast, stop=stop)
+    work = _Work(trials, run_one, waits, felt, fail_fast=fail_fast, stop=stop)
     done = work.one_by_one() if parallel == 1 else work.side_by_side(parallel)
     reason = work.why_no_other()
     return tuple(done.get(place) or skip_one(trial, reason) for place, trial in enumerate(trials))
@@ -116,6 +126,7 @@ class _Work:
         trials: Sequence[Trial],
         run_one: RunOne,
         waits: Waits,
+        felt: Felt,
         *,
         fail_fast: bool,
         stop: threading.Event,
@@ -124,6 +135,7 @@ class _Work:
         self._claims: Sequence[frozenset[Claim]] = ()
         self._run_one = run_one
         self._waits = waits
+        self._felt = felt
         self._held: set[int] = set()
         self._fail_fast = fail_fast
         self._stop = stop
@@ -138,7 +150,7 @@ class _Work:
         return self._done
 
     def side_by_side(self, parallel: int) -> Mapping[int, RunRecord]:
-        self._claims = tuple(map(claims, self._trials))
+        self._claims = tuple(claims(each, self._felt) for each in self._trials)
         waiting, under_way = list(range(len(self._trials))), dict[int, frozenset[Claim]]()
         bug: BaseException | None = None
         while True:

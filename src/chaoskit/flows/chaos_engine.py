@@ -18,6 +18,7 @@ from chaoskit.documents import parse
 from chaoskit.errors import Forbidden
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.experiments import batch
+from chaoskit.experiments.direct.preparing import felt_by
 from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, propose, reproduce
 from chaoskit.flows import learning
 from chaoskit.flows.completing import completed, placed, unbegun, versions_of
@@ -27,7 +28,7 @@ from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
-from chaoskit.sharing import Ages, SharedCluster, SharedMetrics
+from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
@@ -271,8 +272,16 @@ class AIChaosEngine:
                 words = f"{mine.name} waits for {other.name}: {why}"
                 listen(Step(world.clock.now(), "parallel", "note", words))
 
+            now = Moment(world.cluster)
             return batch.run_all(
-                trials, run_one, skip_one, parallel=parallel, fail_fast=fail_fast, stop=stop, waits=waits
+                trials,
+                run_one,
+                skip_one,
+                parallel=parallel,
+                fail_fast=fail_fast,
+                stop=stop,
+                waits=waits,
+                felt=lambda trial: felt_by(trial, now, world.clock),
             )
 
     def _measured(self, namespace: str) -> Measured:

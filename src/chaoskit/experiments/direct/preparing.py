@@ -68,6 +68,16 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
     )
 
 
+def felt_by(trial: Trial, cluster: Cluster, clock: Clock) -> tuple[ObjectRef, ...] | None:
+    """Who feels a direct fault beside its targets, as the cluster is now; None where that cannot be known."""
+    try:
+        experiment = _native(trial)
+        scene = scene_of(experiment, cluster, clock, None, "000000")
+        return tuple(each.ref for each in DIRECT[experiment.spec.fault.kind].felt(scene))
+    except ChaoskitError:
+        return None
+
+
 def _native(trial: Trial) -> Experiment:
     if trial.experiment is None or trial.experiment.spec.fault.kind not in DIRECT:
         message = f"{trial.path}: {', '.join(trial.faults)} cannot be injected directly"
