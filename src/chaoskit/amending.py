@@ -10,7 +10,6 @@ from chaoskit.ports.store import Document
 AMENDED = "amended"
 """Field of a kept document that a rescue has added to: what it told stays, whatever its own process puts."""
 
-
 EARLY = "early"
 """Field of a document that was kept right when its act ended: the whole one takes its place."""
 

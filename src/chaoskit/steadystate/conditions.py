@@ -169,7 +169,7 @@ class Condition(Written):
     abort: bool = False
     interval: Duration = Field(default=5.0, gt=0)
     recovers_within: Duration = 60.0
-    lag: Duration = Field(default=0.0, description="how late it shows what happens, as rates do: 1m15s")
+    lag: Duration = Field(default=0.0, description="so long after the fault it shows it yet: 45s")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
