@@ -15,11 +15,12 @@ from tests.prediction.conftest import leaking, made, small, tiny
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, card, folds, objects, page, registry, search, seen
+from chaoskit.prediction import artifact, calibrating, card, folds, objects, page, registry, search, seen
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
 
 
@@ -305,6 +306,30 @@ def test_alarms_in_what_is_taken_for_healthy_are_told(trained: Trained, others: 
     assert (
         "alarm" not in page.notes(recalibrated(trained, label(healthy(), Target())).report)[0].split(";")[1]
     )
+
+
+def test_what_lingers_after_a_failure_sets_no_threshold(trained: Trained) -> None:
+    data = healthy()
+    row, at = data.blocks[0].rows[2], data.blocks[0].at(60)
+    failure = LabelRecord(
+        id="1", at=at, trace_id="", target=row.pod, namespace=row.namespace, meaning="failure",
+        issue="other", start=at, end=at + timedelta(minutes=10),
+    )  # fmt: skip
+    labelled = label(replace(data, labels=(failure,)), Target("detect", timedelta(0)))
+    (event,), every_moment = labelled.events, folds.everything(labelled)
+    table = tabulate(labelled, trained.model.spec)
+    calm = np.full(labelled.truths[0].y.shape, 0.2, dtype=np.float32)
+    lingering = calm.copy()
+    lingering[event.rows[0], event.last + 1 : event.last + 5] = (0.9, 0.8, 0.7, 0.6)
+    fitted = [
+        calibrating.fit(trained.model, table, [forest], every_moment, 6) for forest in (calm, lingering)
+    ]
+    assert fitted[0].join == fitted[1].join
+    assert fitted[0].alone == fitted[1].alone
+    late = calm.copy()
+    late[event.rows[0], event.last + 6] = 0.9
+    beyond = calibrating.fit(trained.model, table, [late], every_moment, 6)
+    assert beyond.alone.thresholds["random forest"] > 0.9 > fitted[0].alone.thresholds["random forest"]
 
 
 def test_the_plain_rules_get_their_thresholds_from_the_same_healthy_time(

@@ -15,7 +15,7 @@ from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, FOREST, Join
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Labelled, Truth
 from chaoskit.prediction.report import AT_LEAST_HOURS
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
@@ -57,7 +57,7 @@ def calibrate(
         evidence=found.evidence,
         shift=found.shift,
         false_alarms_per_day=budget,
-        tuned=seen.spans(table.labelled, _healthy(table.labelled, chosen)),
+        tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
     )
 
 
@@ -86,7 +86,7 @@ def alarms(model: Model, table: Table) -> int:
 
 
 def _healthy(labelled: Labelled, chosen: Moments) -> Moments:
-    """Those of the moments at which somebody is healthy."""
+    """Those of the moments at which somebody is known to be healthy."""
     return tuple(
         moments & (truth.y == 0).any(axis=0) for truth, moments in zip(labelled.truths, chosen, strict=True)
     )
@@ -127,14 +127,13 @@ def scale(before: float | None, now: float | None) -> float:
 
 
 def without_events(labelled: Labelled) -> Labelled:
-    """The same with only its healthy samples known, and no event."""
+    """The same with only those samples known at which an alarm is false, and no event.
+
+    So the minutes of grace after a failure set nothing: what lingers there is no health.
+    """
     truths = [
-        replace(
-            truth,
-            y=np.where(truth.y == 0, 0, -1).astype(np.int8),
-            event=np.full(truth.event.shape, -1, dtype=np.int32),
-        )
-        for truth in labelled.truths
+        Truth(np.where(quiet, 0, -1).astype(np.int8), np.full(quiet.shape, -1, dtype=np.int32))
+        for quiet in Judge(labelled, folds.everything(labelled)).quiet
     ]
     return replace(labelled, truths=tuple(truths), events=())
 
