@@ -169,6 +169,29 @@ def test_what_a_model_learned_from_cannot_judge_it(
         evaluate(trained, label(replace(leaks.dataset, blocks=(first,)), Target()))
 
 
+def test_time_that_a_model_learned_from_sets_none_of_its_thresholds(
+    trained: Trained, refitted: Trained, leaks: Labelled
+) -> None:
+    with pytest.raises(errors.NoBaseline, match="learned from all of this data"):
+        recalibrated(refitted, leaks)
+    (span,), (block,) = trained.model.seen, leaks.dataset.blocks
+    learned = round((span.last - block.start).total_seconds() / block.step)
+    gap = 2 * trained.model.spec.window
+    little = label(replace(leaks.dataset, blocks=(block.cut(0, learned + gap + 40),)), Target())
+    with pytest.raises(errors.NoBaseline, match="that the model did not learn from: thresholds need at"):
+        recalibrated(trained, little)
+    found = recalibrated(trained, leaks)
+    (tuned,) = found.model.tuned
+    assert tuned.first > span.last
+    values = block.values.copy()
+    values[:, :, : learned - 500] *= 1.2  # within what was learned from, and out of reach of what was not
+    moved = replace(leaks, dataset=replace(leaks.dataset, blocks=(replace(block, values=values),)))
+    again = recalibrated(trained, moved)
+    assert again.model.join == found.model.join
+    assert again.model.evidence == found.model.evidence
+    assert {e.name: e.threshold for e in again.baselines} == {e.name: e.threshold for e in found.baselines}
+
+
 def test_of_data_that_was_learned_from_in_part_the_rest_judges(trained: Trained, leaks: Labelled) -> None:
     report = evaluate(trained, leaks)  # it was trained on the first 55 % alone
     assert report.data["hours"] < 0.45 * 16

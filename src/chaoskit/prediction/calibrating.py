@@ -34,12 +34,11 @@ class Fitted:
     shift: float
 
 
-def calibrate(
-    model: Model, table: Table, chosen: Moments | None = None, budget: float | None = None
-) -> Model:
+def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> Model:
     """The model with thresholds for this cluster; `budget`: false alarms per day, the model's by default.
 
-    The table's time counts as healthy, but for what its labels name as failures or leave open.
+    The chosen time counts as healthy, but for what its labels name as failures or leave open. It is to be
+    time that the model did not learn from: that it knows by heart as healthy.
 
     Raises:
         InvalidInput: the budget is not above 0.
@@ -48,7 +47,6 @@ def calibrate(
     budget = model.false_alarms_per_day if budget is None else budget
     check_budget(budget)
     forest = scores_of(model, table)
-    chosen = chosen or folds.everything(table.labelled)
     found = fit(model, table, forest, chosen, budget)
     return replace(
         model,
@@ -70,18 +68,19 @@ def check_budget(budget: float) -> None:
         )
 
 
-def baselines(fitted: Sequence[Baseline], table: Table, budget: float) -> tuple[Baseline, ...]:
+def baselines(
+    fitted: Sequence[Baseline], table: Table, chosen: Moments, budget: float
+) -> tuple[Baseline, ...]:
     """The same baselines with thresholds for the same budget from the same healthy time."""
     healthy = without_events(table.labelled)
-    chosen = folds.everything(healthy)
     return tuple(each.reset(healthy, chosen, each.scores(table), budget) for each in fitted)
 
 
-def alarms(model: Model, table: Table) -> int:
-    """How many alarms the model, as it is, has in the healthy time of this table."""
+def alarms(model: Model, table: Table, chosen: Moments) -> int:
+    """How many alarms the model, as it is, has in the healthy time at these moments."""
     signs = [model.evidence.scores(model.sign_spec, block) for block in table.signs]
     members = joined.members(table, scores_of(model, table), signs)
-    judge = Judge(without_events(table.labelled), folds.everything(table.labelled))
+    judge = Judge(without_events(table.labelled), chosen)
     return judge.judge(model.join.over(members), ALARM).false
 
 
@@ -104,7 +103,8 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     hours = Judge(healthy, chosen).hours
     if hours < AT_LEAST_HOURS:
         raise errors.NoBaseline(
-            f"there are {hours:.1f} h of healthy time: thresholds need at least {AT_LEAST_HOURS:g}",
+            f"there are {hours:.1f} h of healthy time that the model did not learn from: thresholds need at"
+            f" least {AT_LEAST_HOURS:g}",
             hint="give a longer time",
         )
     spreads = evidence.fit(healthy, chosen, table.sign_spec, table.signs)

@@ -155,11 +155,6 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
     moments = _unseen(trained.model, table)
-    if not any(each.any() for each in moments):
-        raise errors.NoBaseline(
-            "the model learned from all of this data, of the same pods at the same time: it cannot judge it",
-            hint="give data of another time or cluster; its card tells how it did on held-out time",
-        )
     if not Judge(labelled, moments).due:
         raise errors.NoBaseline(
             "the data has no failure to catch" + _words_of_seen(moments, table), hint="give an events file"
@@ -216,20 +211,21 @@ _SET_ANEW = "each run's thresholds from the healthy time of the others"
 def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = None) -> Trained:
     """The same model with thresholds from the healthy time of this data, judged on it where that can be.
 
-    It can where it has failures enough that the model did not learn from. Else the report stays that of
-    the thresholds before, and says that those which are kept were not judged.
+    What the model learned from, and what lies beside that, is left out. It can be judged where the rest has
+    failures enough. Else the report stays that of the thresholds before, and says that those which are kept
+    were not judged.
 
     Raises:
-        NoBaseline: less than an hour of healthy time, or no signal of the model's.
+        NoBaseline: less than an hour of healthy time is left, or no signal of the model's.
     """
     labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
-    model = calibrating.calibrate(trained.model, table, budget=budget)
-    fitted = calibrating.baselines(trained.baselines, table, model.false_alarms_per_day)
-    healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
     moments = _unseen(trained.model, table)
+    model = calibrating.calibrate(trained.model, table, moments, budget)
+    fitted = calibrating.baselines(trained.baselines, table, moments, model.false_alarms_per_day)
+    healthy = Judge(calibrating.without_events(labelled), moments).hours
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
-    words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table)), *lacks])
+    words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table, moments)), *lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
         words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
@@ -292,7 +288,15 @@ def _words_of_tuned(whole: Judge, judged: Judge) -> list[str]:
 
 
 def _unseen(model: Model, table: Table) -> Moments:
-    return seen.unseen(model.seen, table.labelled, 2 * table.spec.window)
+    """What the model did not learn from, nor what lies beside that; `NoBaseline` where it is nothing."""
+    moments = seen.unseen(model.seen, table.labelled, 2 * table.spec.window)
+    if not any(each.any() for each in moments):
+        raise errors.NoBaseline(
+            "the model learned from all of this data, of the same pods at the same time: it can neither judge"
+            " the model nor set its thresholds",
+            hint="give data of another time or cluster; its card tells how it did on held-out time",
+        )
+    return moments
 
 
 def _words_of_seen(moments: Moments, table: Table) -> str:
