@@ -376,6 +376,23 @@ def test_a_fault_that_the_model_never_saw_is_named(trained: Trained, others: Lab
         assert report.faults.macro_f1 == 0
 
 
+def test_a_fault_that_judges_nothing_is_not_named_as_one_that_was_told_wrong(
+    trained: Trained, others: Labelled
+) -> None:
+    model = replace(trained.model, faults=trained.model.issues)
+    blind, *seen_ = (replace(each, fault="memory-leak") for each in others.events)
+    strange = replace(
+        others,
+        events=(replace(blind, issue="network", fault="network_delay"), *seen_),
+        dataset=replace(others.dataset, blind={"network": "nothing shows it"}),
+    )
+    for calibrated in (False, True):
+        report = evaluate(replace(trained, model=model), strange, calibrated=calibrated)
+        assert report.faults is not None
+        assert report.faults.names == ("memory-leak",)
+        assert not any("never saw" in each for each in report.notes)
+
+
 def test_a_model_is_judged_as_what_it_says(trained: Trained, root: Path, others: Labelled) -> None:
     with pytest.raises(errors.InvalidInput, match="is failing"):
         learning.judged(others.dataset, models=root, model="shop-1", target=Target("detect", timedelta(0)))

@@ -101,12 +101,7 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     """Thresholds, spreads and scale from the healthy time at these moments."""
     healthy = without_events(table.labelled)
     hours = Judge(healthy, chosen).hours
-    if hours < AT_LEAST_HOURS:
-        raise errors.NoBaseline(
-            f"there are {hours:.1f} h of healthy time that the model did not learn from: thresholds need at"
-            f" least {AT_LEAST_HOURS:g}",
-            hint="give a longer time",
-        )
+    check_hours(hours, f"there are {hours:.1f} h of healthy time that the model did not learn from")
     spreads = evidence.fit(healthy, chosen, table.sign_spec, table.signs)
     signs = [spreads.scores(table.sign_spec, block) for block in table.signs]
     members = joined.members(table, forest, signs)
@@ -114,6 +109,14 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
     moved = scale(model.join.told[FOREST], join.told[FOREST])
     return Fitted(join, alone, spreads, float(np.clip(moved * model.shift, 0.1, 10.0)))
+
+
+def check_hours(hours: float, words: str) -> None:
+    """So many healthy hours can set thresholds; `NoBaseline` with these words unless they can."""
+    if hours < AT_LEAST_HOURS:
+        raise errors.NoBaseline(
+            f"{words}: thresholds need at least {AT_LEAST_HOURS:g}", hint="give a longer time"
+        )
 
 
 def scale(before: float | None, now: float | None) -> float:

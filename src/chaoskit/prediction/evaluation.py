@@ -118,7 +118,7 @@ def build(
     split = Split.of(labelled, holdout, table.spec.recipe)
     model = training.train(labelled, options, table=table, chosen=split.early, now=now, listen=listen)
     fitted = baselines.fit(table, split.early, options)
-    half = folds.halves(labelled, table.spec.window) if split.out_of_fold else None
+    half = folds.halves(labelled, every, table.spec.window) if split.out_of_fold else None
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
     words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
@@ -155,20 +155,23 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
     moments = _unseen(trained.model, table)
-    if not Judge(labelled, moments).due:
-        raise errors.NoBaseline(
-            "the data has no failure to catch" + _words_of_seen(moments, table), hint="give an events file"
-        )
-    data = f"data that the model has not seen{_words_of_seen(moments, table)}"
-    lacks += _strange(trained.model, labelled)
+    left = _words_of_seen(moments, table)
+    data = f"data that the model has not seen{left}"
+    _check_due(labelled, moments, left)
     if calibrated:
         judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
-        return judging.calibrated(f"{data}; {_SET_ANEW}", lacks)
+        return judging.calibrated(f"{data}; {_SET_ANEW}", [*lacks, *_strange(judging)])
     fresh = _fresh(trained.model, labelled, moments)
     judging = Judging(table, fresh, trained.model, trained.baselines, trained.witnesses)
     how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
-    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge), *lacks]
+    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge), *lacks, *_strange(judging)]
     return judging.report(f"{data}; thresholds {how}", notes)
+
+
+def _check_due(labelled: Labelled, moments: Moments, left: str) -> None:
+    """There is a failure to catch at these moments; `NoBaseline`, with what was left out, unless there is."""
+    if not Judge(labelled, moments).due:
+        raise errors.NoBaseline(f"the data has no failure to catch{left}", hint="give an events file")
 
 
 def _fresh(model: Model, labelled: Labelled, moments: Moments) -> Moments:
@@ -186,20 +189,26 @@ def _fresh(model: Model, labelled: Labelled, moments: Moments) -> Moments:
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     """How a model that came from elsewhere, without its baselines, does on half of this data.
 
-    The baselines are fitted on the other half. What the model learned from is not known here: whoever gives
-    the data says that it is not this.
+    The baselines are fitted on the other half. What it learned from, or what set its thresholds, is left out
+    of both, as `evaluate` does.
 
     Raises:
-        NoBaseline: the half has no failure to catch, or no signal of the model's.
+        NoBaseline: the model learned from all of it, less than an hour of healthy time is left for the
+            baselines, or the half has no failure to catch, or no signal of the model's.
     """
     labelled, lacks = _asked(labelled, model)
     table = tables.tabulate(labelled, model.spec)
-    taught, examined = folds.halves(labelled, table.spec.window)
+    moments = _unseen(model, table)
+    left = _words_of_seen(moments, table)
+    _check_due(labelled, moments, left)
+    taught, examined = folds.halves(labelled, _fresh(model, labelled, moments), table.spec.window)
+    hours = Judge(labelled, taught).hours
+    calibrating.check_hours(hours, f"the half that fits the baselines has {hours:.1f} h of healthy time")
     if not Judge(labelled, examined).due:
-        raise errors.NoBaseline("the data has no failure to catch", hint="give an events file")
+        raise errors.NoBaseline("the half that judges has no failure to catch", hint="give a longer time")
     options = Options(false_alarms_per_day=model.false_alarms_per_day, seed=model.seed)
     judging = Judging(table, examined, model, baselines.fit(table, taught, options), None)
-    return judging.report("half of the data, thresholds as they came", [_FITTED_ON_HALF, *lacks])
+    return judging.report(f"half of the data{left}, thresholds as they came", [_FITTED_ON_HALF, *lacks])
 
 
 _FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half of the data"
@@ -234,7 +243,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
         before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
         data = f"data that the model has not seen{_words_of_seen(moments, table)}"
-        report = replace(judging.calibrated(f"{data}; {_SET_ANEW}", []), kept=kept)
+        report = replace(judging.calibrated(f"{data}; {_SET_ANEW}", _strange(judging)), kept=kept)
     return replace(trained, model=model, baselines=fitted, report=report)
 
 
@@ -263,12 +272,13 @@ def _words_of_alarms(count: int) -> list[str]:
     return [f"by those before {many} in it: a failure that no events file names would raise them"]
 
 
-def _strange(model: Model, labelled: Labelled) -> list[str]:
-    """In words, the faults that the model has no name for: none can be told rightly."""
-    if model.faults is None:
+def _strange(judging: Judging) -> list[str]:
+    """In words, the faults of what is judged that the model has no name for: none can be told rightly."""
+    if judging.model.faults is None:
         return []
-    known = {str(name) for name in model.faults.classes_}
-    new = sorted({event.fault for event in labelled.events if event.fault} - known)
+    known = {str(name) for name in judging.model.faults.classes_}
+    asked = visible(judging.table.labelled, judging.judge.due)
+    new = sorted({event.fault for event in asked if event.fault} - known)
     words = "which it cannot name: the macro-F1 of faults counts them as told wrong"
     return [f"faults that the model never saw, {words}: {', '.join(new)}"] if new else []
 

@@ -28,8 +28,12 @@ def _doubts(model: Model) -> Iterator[tuple[str, bool]]:
     yield "evidence has spreads above 0", not all(0 < spread < math.inf for spread in spreads.values())
     yield "evidence is of signs that the features have", not set(spreads) <= set(model.sign_spec.names)
     yield "evidence without a sign alarms of nothing", EVIDENCE in model.join.thresholds and not spreads
+    spans = (*model.seen, *model.tuned)
+    yield "it says not what it learned from", not any(each.pods for each in model.seen)
     moments = (model.trained_at, *(each.at for each in model.incidents))
+    moments += tuple(at for each in spans for at in (each.first, each.last))
     yield "a moment has no time zone", any(each.tzinfo is None for each in moments)
+    yield "time begins before it ends", any(each.last < each.first for each in spans)
     ranges = [bound for pair in model.ranges.values() for bound in pair]
     yield "the range of a signal is finite", not all(map(math.isfinite, ranges))
 
