@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +213,42 @@ def test_a_graph_of_another_forest_is_refused(written: Path, trained: Trained, t
     (folder / "failure.onnx").write_bytes(graph)
     with pytest.raises(errors.InvalidInput, match="are not the same forest"):
         portable.load(folder)
+
+
+def with_arrays(written: Path, tmp_path: Path, **changes: object) -> Path:
+    """A copy of the model with other arrays, by their names with ``_`` for the dot."""
+    with np.load(written / "trees.npz") as packed:
+        arrays = {name: packed[name] for name in packed.files}
+    for name, value in changes.items():
+        place = name.replace("_", ".", 1)
+        assert place in arrays
+        arrays[place] = value(arrays[place]) if callable(value) else np.array(value)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    document = json.loads((written / "model.json").read_text())
+    document["sha256"]["trees.npz"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    folder = told(written, tmp_path, sha256=document["sha256"])
+    (folder / "trees.npz").write_bytes(buffer.getvalue())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("failure_classes", ["0", "2"], "says what fails"),
+        ("issues_classes", ["\x1b[2Jpod-crash"], "a class has control characters"),
+        ("incident_0", [[1, 2], [3, 4]], "in a leaf of each tree"),
+        ("incident_0", [["a"] * 24], "in a leaf of each tree"),
+        ("issues_value", lambda value: value * 0, "nodes that say nothing"),
+        ("issues_value", lambda value: value * np.nan, "without shares of the classes"),
+        ("failure_feature", lambda feature: feature - 3, "asks for no feature"),
+    ],
+)
+def test_arrays_that_no_model_has_are_refused(
+    written: Path, tmp_path: Path, name: str, wrong: object, said: str
+) -> None:
+    with pytest.raises(errors.InvalidInput, match=said):
+        portable.load(with_arrays(written, tmp_path, **{name: wrong}))
 
 
 def test_a_walk_that_would_not_end_is_no_forest(trained: Trained) -> None:
