@@ -269,6 +269,40 @@ def test_failures_and_false_alarms_are_counted_over_the_same_time(trained: Train
     )
 
 
+def test_a_calibration_tells_what_the_thresholds_before_and_now_do_on_the_same_failures(
+    root: Path, others: Labelled, trained: Trained
+) -> None:
+    found = learning.calibrate(others.dataset, models=root, model="shop-1")
+    before = evaluate(trained, others).model
+    now = evaluate(trained, others, calibrated=True).model
+    for line, words in ((before, "thresholds before catch"), (now, "set anew by the other runs")):
+        hit, due = line.caught["memory-leak"]
+        assert f"{words} {hit} of {due} failures with {line.false_alarms} false alarm" in found.note
+        assert f"(F1 {line.f1:.3f})" in found.note
+    again = learning.calibrate(others.dataset, models=root, model=found.name)
+    assert "the thresholds before" not in again.note  # they were set on this very time
+
+
+def test_thresholds_are_set_where_too_little_is_left_to_judge_them(
+    trained: Trained, others: Labelled
+) -> None:
+    (truth,) = others.truths
+    kept = np.arange(truth.y.shape[1]) % 13 == 0
+    y = np.where((truth.y == 0) & ~kept, -1, truth.y).astype(np.int8)
+    little = replace(others, truths=(replace(truth, y=y),))
+    with pytest.raises(
+        errors.NoBaseline, match=r"have 0\.9 of 1\.2 h of healthy time: thresholds need at"
+    ) as caught:
+        evaluate(trained, little, calibrated=True)
+    assert "of a run (or quarter of the time)" in str(caught.value)
+    fitted = recalibrated(trained, little)
+    assert "too little healthy time to set each run's on the others" in page.notes(fitted.report)[0]
+    assert not fitted.report.decides
+    with pytest.raises(errors.NoBaseline, match="none judges them") as refused:
+        evaluate(fitted, little)
+    assert "--calibrate" not in refused.value.hint
+
+
 def test_thresholds_of_a_healthy_beginning_are_judged_by_what_comes_after(
     trained: Trained, others: Labelled
 ) -> None:

@@ -54,6 +54,7 @@ def calibrate(
         "folder": str(found.folder),
         "before": found.before,
         "after": found.after,
+        "note": found.note,
         "verdict": found.verdict,
         "promotable": found.promotable,
     }

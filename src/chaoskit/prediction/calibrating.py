@@ -142,5 +142,25 @@ def without_events(labelled: Labelled) -> Labelled:
 
 
 def sides(labelled: Labelled, chosen: Moments) -> Sequence[tuple[Moments, Moments]]:
-    """To judge a calibration on the very data: each run, or quarter of that time, is set by the others."""
-    return folds.turns(labelled, chosen, 4, 0)
+    """To judge a calibration on the very data: each run, or quarter of that time, is set by the others.
+
+    Raises:
+        NoBaseline: the others of one have less than an hour of healthy time.
+    """
+    found = folds.turns(labelled, chosen, 4, 0)
+    hours, whole = _least(labelled, found), Judge(without_events(labelled), chosen).hours
+    check_hours(
+        hours,
+        f"the others of a run (or quarter of the time) have {hours:.1f} of {whole:.1f} h of healthy time",
+    )
+    return found
+
+
+def has_sides(labelled: Labelled, chosen: Moments) -> bool:
+    """Whether a calibration can be judged on this very data."""
+    return _least(labelled, folds.turns(labelled, chosen, 4, 0)) >= AT_LEAST_HOURS
+
+
+def _least(labelled: Labelled, sides: Sequence[tuple[Moments, Moments]]) -> float:
+    healthy = without_events(labelled)
+    return min((Judge(healthy, teaches).hours for teaches, _ in sides), default=0.0)

@@ -18,7 +18,7 @@ from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
 from chaoskit.prediction.labels import Event, Labelled
-from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Report
+from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Line, Report
 from chaoskit.prediction.search import Trial
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
@@ -161,10 +161,11 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     if calibrated:
         judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
         return judging.calibrated(f"{data}; {_SET_ANEW}", [*lacks, *_strange(judging)])
-    fresh = _fresh(trained.model, labelled, moments)
+    advice = _IN_TURN if calibrating.has_sides(labelled, moments) else ""
+    fresh = _fresh(trained.model, labelled, moments, advice)
     judging = Judging(table, fresh, trained.model, trained.baselines, trained.witnesses)
     how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
-    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge), *lacks, *_strange(judging)]
+    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge, advice), *lacks, *_strange(judging)]
     return judging.report(f"{data}; thresholds {how}", notes)
 
 
@@ -174,14 +175,17 @@ def _check_due(labelled: Labelled, moments: Moments, left: str) -> None:
         raise errors.NoBaseline(f"the data has no failure to catch{left}", hint="give an events file")
 
 
-def _fresh(model: Model, labelled: Labelled, moments: Moments) -> Moments:
+_IN_TURN = "; `evaluate --calibrate` sets those of each run on the others"
+
+
+def _fresh(model: Model, labelled: Labelled, moments: Moments, advice: str = "") -> Moments:
     """Those of the moments that set no threshold; `NoBaseline` where no failure to catch is left."""
     untuned = seen.fresh(model.tuned, labelled)
     found = tuple(mine & free for mine, free in zip(moments, untuned, strict=True))
     if not Judge(labelled, found).due:
         raise errors.NoBaseline(
             "every failure of this data lies in the time that set the model's thresholds: none judges them",
-            hint="give data of another time; `evaluate --calibrate` sets those of each run on the others",
+            hint=f"give data of another time{advice}",
         )
     return found
 
@@ -221,8 +225,9 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     """The same model with thresholds from the healthy time of this data, judged on it where that can be.
 
     What the model learned from, and what lies beside that, is left out. It can be judged where the rest has
-    failures enough. Else the report stays that of the thresholds before, and says that those which are kept
-    were not judged.
+    failures enough, and healthy time for each run's thresholds in the others; then it is told what the
+    thresholds before do there, unless they were set on some of it. Else the report stays that of the
+    thresholds before, and says that those which are kept were not judged.
 
     Raises:
         NoBaseline: less than an hour of healthy time is left, or no signal of the model's.
@@ -236,15 +241,40 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
     words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table, moments)), *lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
-    if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
-        words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
+    if lacking := _lacking(labelled, moments):
+        words += f"; {lacking}: the figures are of the thresholds before"
         report = replace(trained.report, kept=replace(kept, words=words, judged=False))
     else:
         before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
         data = f"data that the model has not seen{_words_of_seen(moments, table)}"
-        report = replace(judging.calibrated(f"{data}; {_SET_ANEW}", _strange(judging)), kept=kept)
+        report = judging.calibrated(f"{data}; {_SET_ANEW}", _strange(judging))
+        if all(
+            free[mine].all() for free, mine in zip(seen.fresh(before.tuned, labelled), moments, strict=True)
+        ):
+            words += f"; {_worth(judging.report('', []).model, report.model)}"
+        report = replace(report, kept=replace(kept, words=words))
     return replace(trained, model=model, baselines=fitted, report=report)
+
+
+def _lacking(labelled: Labelled, moments: Moments) -> str:
+    """Why nothing here can judge a calibration, "" when something can."""
+    if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
+        return f"fewer than {ENOUGH} failures in it judge them"
+    if not calibrating.has_sides(labelled, moments):
+        return "too little healthy time to set each run's on the others and judge them"
+    return ""
+
+
+def _worth(before: Line, now: Line) -> str:
+    """In words, what these thresholds and those set anew do on the same failures."""
+
+    def does(line: Line) -> str:
+        hit, due = (sum(each) for each in zip(*line.caught.values(), strict=True))
+        many = "1 false alarm" if line.false_alarms == 1 else f"{line.false_alarms} false alarms"
+        return f"{hit} of {due} failures with {many} (F1 {line.f1:.3f})"
+
+    return f"the thresholds before catch {does(before)} there, ones set anew by the other runs {does(now)}"
 
 
 def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
@@ -283,7 +313,7 @@ def _strange(judging: Judging) -> list[str]:
     return [f"faults that the model never saw, {words}: {', '.join(new)}"] if new else []
 
 
-def _words_of_tuned(whole: Judge, judged: Judge) -> list[str]:
+def _words_of_tuned(whole: Judge, judged: Judge, advice: str) -> list[str]:
     """In words, how much is left out because it set the thresholds, and where that leaves too little."""
     if judged.hours == whole.hours:
         return []
@@ -294,7 +324,7 @@ def _words_of_tuned(whole: Judge, judged: Judge) -> list[str]:
         f" that did{failures} are left out, {judged.hours:.1f} h are counted"
     )
     enough = judged.hours >= AT_LEAST_HOURS
-    return [words if enough else f"{words}; `evaluate --calibrate` sets those of each run on the others"]
+    return [words if enough else words + advice]
 
 
 def _unseen(model: Model, table: Table) -> Moments:
