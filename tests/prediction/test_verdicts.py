@@ -275,7 +275,7 @@ def test_a_calibration_tells_what_the_thresholds_before_and_now_do_on_the_same_f
     found = learning.calibrate(others.dataset, models=root, model="shop-1")
     before = evaluate(trained, others).model
     now = evaluate(trained, others, calibrated=True).model
-    for line, words in ((before, "thresholds before catch"), (now, "set anew by the other runs")):
+    for line, words in ((before, "thresholds before catch"), (now, "set anew in turn")):
         hit, due = line.caught["memory-leak"]
         assert f"{words} {hit} of {due} failures with {line.false_alarms} false alarm" in found.note
         assert f"(F1 {line.f1:.3f})" in found.note

@@ -274,7 +274,7 @@ def _worth(before: Line, now: Line) -> str:
         many = "1 false alarm" if line.false_alarms == 1 else f"{line.false_alarms} false alarms"
         return f"{hit} of {due} failures with {many} (F1 {line.f1:.3f})"
 
-    return f"the thresholds before catch {does(before)} there, ones set anew by the other runs {does(now)}"
+    return f"the thresholds before catch {does(before)} there, ones set anew in turn {does(now)}"
 
 
 def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
