@@ -459,3 +459,30 @@ def test_a_record_that_the_store_has_and_nobody_can_read_now_is_amended_later(
     away.back()
     assert history(world)["reason"] == f"{before['reason']}; a rescue undid it since"
     assert history(world)["score"] == 50.0
+
+
+def test_a_rescue_that_failed_and_is_delivered_after_another_that_did_not_takes_nothing_back(
+    world: World, away: Away
+) -> None:
+    own = kept(world).document()
+    ended(world, Outcome.UNDO_UNCONFIRMED, own["reason"])
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def deny(verb: str, ref: ObjectRef) -> None:
+        if verb == "patch" and ref == CART:
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = deny
+    (failed,) = rescue(replace(world, store=away.seen_from("laptop")))
+    assert failed.undo.left
+    cluster.before_write = lambda _verb, _ref: None
+    rescue(world)
+    before = history(world)
+    assert (before["outcome"], before["undo"]["state"]) == ("errored", "confirmed")
+    away.back()
+    after = history(world)
+    assert {**after, "timeline": before["timeline"]} == before
+    assert [each["mark"] for each in after["timeline"] if each["name"] == "undo"] == ["failed", "done"]
+    times = [datetime.fromisoformat(each["at"]) for each in after["timeline"]]
+    assert times == sorted(times)
