@@ -22,7 +22,7 @@ from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
-from chaoskit.amending import AMENDED
+from chaoskit.amending import AMENDED, early
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
 from chaoskit.events import Event, Step, Warned
@@ -67,6 +67,10 @@ def ended(
     ledger.write(Entry(kind, CART, ("spec", "replicas"), 3, 5))
     if outcome is not None:
         ledger.close(outcome, reason=reason)
+
+
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
 
 
 def kept(world: World, **more: Any) -> RunRecord:
@@ -148,6 +152,28 @@ def test_without_a_record_the_lease_says_how_the_run_ended(world: World) -> None
     rescue(world)
     after = history(world)
     assert (after["outcome"], after["reason"]) == ("bug", "it fell over; a rescue undid it since")
+
+
+@pytest.mark.parametrize("handed_on", [True, False])
+def test_a_run_that_died_as_it_handed_its_record_on_has_one_outcome_wherever_one_asks(
+    world: World, *, handed_on: bool
+) -> None:
+    passed = owned(outcome=Outcome.PASSED, reason="it held", undo=Undo("confirmed"))
+
+    def ending() -> None:
+        if handed_on:
+            world.store.put(early(passed.document()))
+        raise Killed
+
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    with pytest.raises(Killed):
+        ledger.close(Outcome.PASSED, reason=passed.reason, ending=ending)
+    (done,) = rescue(world)
+    after = history(world)
+    assert (after["outcome"], after["reason"]) == ("passed", "it held")
+    assert done.outcome is Outcome.PASSED
 
 
 def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
@@ -393,10 +419,6 @@ def test_an_act_that_was_killed_and_rescued_while_the_store_was_away_is_in_the_h
     away.back()
     (after,) = world.store.find()
     assert (after["id"], after["outcome"], after["undo"]["state"]) == ("run1", "errored", "confirmed")
-
-
-class Killed(BaseException):
-    """As good as a SIGKILL: nothing of ours runs after it."""
 
 
 @pytest.mark.parametrize("last", ["patch", "delete"])

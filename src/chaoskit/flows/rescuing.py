@@ -104,7 +104,7 @@ def _reason(rescued: Rescued) -> str:
     account, left = rescued.account, rescued.undo.left
     if account.outcome:
         told = account.reason or account.outcome.replace("-", " ")
-        return told if left else f"{told}; {UNDONE}"
+        return f"{told}; {UNDONE}" if rescued.undo.state == "confirmed" else told
     if left:
         return f"its process ({account.holder}) died, and the undo is not confirmed"
     return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
