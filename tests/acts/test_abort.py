@@ -204,7 +204,12 @@ def test_what_is_dead_and_undone_here_is_kept() -> None:
     cluster, clock = FakeCluster(), ManualClock()
     two(cluster, clock)[0].write(Entry("field", CART, ("spec", "replicas"), 3, 5))
     kept: list[Rescued] = []
-    ended = abort(cluster, clock, accounts(cluster)[:1], "incident 7", keep=kept.append)
+
+    def keep(rescued: Rescued) -> Rescued:
+        kept.append(rescued)
+        return rescued
+
+    ended = abort(cluster, clock, accounts(cluster)[:1], "incident 7", keep=keep)
     assert [each.account.id for each in kept] == [each.account.id for each in ended] == ["run1"]
     assert [each.name for each in kept[0].steps] == ["rescue", "undo"]
 

@@ -310,7 +310,12 @@ def test_a_run_finishes_the_dead_run_that_stands_in_its_way(world: World) -> Non
         world.run(trial, listen=Until("injected", killed))
     (dead,) = accounts(world.cluster, "in-the-way")
     kept: list[Rescued] = []
-    record = world.run(trial, keep=kept.append)
+
+    def keep(rescued: Rescued) -> Rescued:
+        kept.append(rescued)
+        return rescued
+
+    record = world.run(trial, keep=keep)
     assert record.outcome.exit_code == 0, record.reason
     assert world.ours("in-the-way") == []
     assert [(each.account.id, each.undo.state) for each in kept] == [(dead.id, "confirmed")]

@@ -176,6 +176,29 @@ def test_a_run_that_died_as_it_handed_its_record_on_has_one_outcome_wherever_one
     assert done.outcome is Outcome.PASSED
 
 
+def test_a_run_whose_lease_could_not_be_told_of_its_end_ended_as_the_history_says(world: World) -> None:
+    passed = owned(outcome=Outcome.PASSED, reason="it held", undo=Undo("confirmed"))
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def away(_verb: str, _ref: ObjectRef) -> None:
+        raise Unavailable("no answer", service="kubernetes")
+
+    ledger = Ledger.open(
+        cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t",
+        keep_for=600,
+    )  # fmt: skip
+    ledger.note("scale-down")
+    cluster.before_write = away
+    with pytest.raises(Unavailable):
+        ledger.close(passed.outcome, ending=lambda: world.store.put(early(passed.document())))
+    cluster.before_write = lambda _verb, _ref: None
+    (done,) = rescue(world)
+    (account,) = accounts(cluster)
+    assert (account.state, account.outcome, account.reason) == ("done", "passed", "it held")
+    assert (done.outcome, history(world)["outcome"]) == (Outcome.PASSED, "passed")
+
+
 def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     ended(world)
     rescue(world)
