@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from math import inf
@@ -308,40 +308,47 @@ class Ledger:
         except ChaoskitError:
             return
 
-    def close(self, outcome: Outcome, *, keep: float = 0, reason: str = "") -> None:
+    def close(
+        self,
+        outcome: Outcome,
+        *,
+        keep: float = 0,
+        reason: str = "",
+        ending: Callable[[], object] = lambda: None,
+    ) -> None:
         """The act has ended with `outcome`; its Lease stays for guards for `keep` seconds, with 0 it is gone.
 
         With an undo still owed it stays active, so that a rescue finds it when it expires. An act that was
-        handed over and never came to its targets counts for no guard.
+        handed over and never came to its targets counts for no guard. `ending` is called when the Lease tells
+        of the end and is there still, or cannot be told: whoever dies on either side of what it does has left
+        the same word for how the act ended.
 
         Raises:
             TakenOver: another process holds the account: it is for that one to close.
         """
         told = {OUTCOME: outcome.value, REASON: scrubbed(reason)[:REASONS]}
-        if self.account.entries:
-            self._save({"metadata": {"annotations": told}})
-            return
-        try:
-            if self.tell.begun and not keep:  # who follows sees in its last version how the act ended
-                self._save({"metadata": {"annotations": told}}, news=True)
-            else:
-                self._version = self._version_if_ours()
+        try:  # who follows sees in its last version how the act ended
+            self._save({"metadata": {"annotations": told}}, news=self.tell.begun)
         except _Gone:
+            if self.account.entries:
+                raise
             keep = 0  # nothing was owed
+        finally:
+            ending()
+        if self.account.entries:
+            return
         self._drop_secret()
         if not keep:
             self._cluster.delete(self.account.ref)
             return
         now = self._clock.now()
         notes = {
-            **told,
             **({ENDED: kube.timestamp(now)} if self.account.state == "active" else {}),
             KEEP_UNTIL: kube.timestamp(now + timedelta(seconds=keep)),
             EVIDENCE: None,  # the history has it
             LEDGER: "[]",  # an entry whose writing got no answer may stand there; it was never acted on
         }
-        patch = {"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}}
-        self._save(patch, news=self.tell.begun)
+        self._save({"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}})
 
     def _keep(self, entries: tuple[Entry, ...], action: str = "") -> None:
         actions = self.account.actions

@@ -38,12 +38,13 @@ class Rescued:
         return next(known, Outcome.UNDO_UNCONFIRMED)
 
 
-Keep = Callable[[Rescued], None]
-"""Whoever keeps in the history how an act ended."""
+Keep = Callable[[Rescued], Rescued]
+"""Whoever keeps in the history how an act ended; answers it with what is known there of its end."""
 
 
-def nowhere(_rescued: Rescued) -> None:
+def nowhere(rescued: Rescued) -> Rescued:
     """It is kept nowhere."""
+    return rescued
 
 
 def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
@@ -111,10 +112,9 @@ def undo(
     try:
         tell(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
         undone = ledger.undo(tell)
-        rescued = Rescued(account, undone, tuple(steps))
-        keep(rescued)
+        rescued = keep(Rescued(account, undone, tuple(steps)))
         outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
-        ledger.close(outcome, keep=account.memorable, reason=account.reason)
+        ledger.close(outcome, keep=account.memorable, reason=rescued.account.reason)
     except TakenOver:
         return None
     except (
@@ -126,9 +126,7 @@ def undo(
 
 
 def _left(keep: Keep, account: Account, reason: str, *more: str) -> Rescued:
-    rescued = Rescued(account, Undo("not confirmed", (*more, f"{account.ref}: {reason}")))
-    keep(rescued)
-    return rescued
+    return keep(Rescued(account, Undo("not confirmed", (*more, f"{account.ref}: {reason}"))))
 
 
 def dead(

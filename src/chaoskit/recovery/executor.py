@@ -205,8 +205,12 @@ class _Recovery:
             else:
                 self._undo(ledger)
             if self.undone.state != "not confirmed":
-                self.options.ending(self._recorded(outcome, reason))
-                ledger.close(outcome, keep=ledger.account.memorable)
+                ledger.close(
+                    outcome,
+                    keep=ledger.account.memorable,
+                    reason=reason,
+                    ending=lambda: self.options.ending(self._recorded(outcome, reason)),
+                )
             return self.undone.state != "not confirmed"
 
         try:
