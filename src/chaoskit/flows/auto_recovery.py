@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
+from chaoskit.acts.rescue import Keep, Rescued, nowhere
 from chaoskit.amending import early
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
@@ -265,14 +266,16 @@ class AutoRecovery:
         drill: bool = False,
         wait: bool = True,
         notes: Sequence[str] = (),
+        keep: Keep = nowhere,
     ) -> RecoveryRecord:
         """The plan was carried out and verified, or refused; the record is kept.
 
         Without `wait` a question to a person is left standing: recover again after the yes. `notes` is what
-        else is known, for its timeline.
+        else is known, for its timeline. `keep` is given dead
+        acts that stood in its way, undone as far as they could be; the history has them.
         """
         options = replace(
-            self._options(listen, stop),
+            self._options(listen, stop, keep),
             trace_id=trace_id,
             confirm=confirm,
             drill=drill,
@@ -293,7 +296,7 @@ class AutoRecovery:
         again = recovery.replay(
             record,
             self._reach,
-            replace(self._options(listen, stop), confirm=confirm),
+            replace(self._options(listen, stop, nowhere), confirm=confirm),
             runbooks=self._runbooks,
             history=self.history(),
         )
@@ -325,7 +328,7 @@ class AutoRecovery:
         known = recovery.attempts(self._world.kept("recovery", fields=FIELDS))
         return Patterns(strategies(known), recurrences(known), trends(known))
 
-    def _options(self, listen: Listener, stop: threading.Event | None) -> Options:
+    def _options(self, listen: Listener, stop: threading.Event | None, keep: Keep) -> Options:
         """The history has a recovery before the cluster lets go of it: whoever dies in between loses none.
 
         What speaks against that is told when the record is whole.
@@ -334,8 +337,13 @@ class AutoRecovery:
         def ending(record: RecoveryRecord) -> None:
             self._world.keep(early(record.document()), ignore)
 
-        keep = keeper(self._world, listen)
-        return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=keep)
+        history = keeper(self._world, listen)
+
+        def kept(rescued: Rescued) -> None:
+            history(rescued)
+            keep(rescued)
+
+        return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=kept)
 
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         document = record.document()
