@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from chaoskit.flows.secondlook import Look, Went
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
+from chaoskit.ports.metrics import Alert, Sample, Series, Signal
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Decision, Issue, Plan, Refusal, classify
 
@@ -317,3 +318,68 @@ def test_a_dead_recovery_that_is_undone_leaves_nothing_owed(shop: Shop) -> None:
     waiting = shop.decided("pool-errors")
     went = secondlook.recover(shop.world, [waiting], lambda: Look([shop.again(waiting.issue)]), Hands(shop))
     assert (went.owed, went.outcome) == ((), Outcome.RECOVERED)
+
+
+# ---------------------------------------------------------------- a replay
+
+
+class Signals:
+    """One signal of the caller shows that it is ill, from `began` on; `silent` once Prometheus is away."""
+
+    def __init__(self, name: str, began: datetime) -> None:
+        self.name, self.began = name, began
+        self.ill, self.silent = True, False
+
+    def instant(self, signal: Signal, *_: object, **__: object) -> tuple[Sample, ...]:
+        if self.silent:
+            raise Unavailable("Prometheus does not answer", service="prometheus")
+        labels = made.labels(f"{CALLER}-h1-a", CALLER)
+        return (Sample(labels, 0.5, self.began),) if self.ill and signal.name == self.name else ()
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        return ()
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return ()
+
+
+def _replay(shop: Shop, signals: Signals) -> Went:
+    """A recovery from errors of the caller is done again."""
+    record = shop.flow.recover(shop.decided("errors", since=20.0)).document()
+    world = replace(shop.world, metrics=signals)
+    went = secondlook.replay(AutoRecovery(world), world, record)
+    (done,) = went.done
+    assert (done.target, done.replay_of, done.trace_id) == (
+        f"deployment/{CALLER}",
+        record["id"],
+        record["trace_id"],
+    )
+    return went
+
+
+@pytest.mark.parametrize(
+    ("after", "outcome"), [("ill", Outcome.NOTHING_TO_DO), ("silent", Outcome.NO_BASELINE)]
+)
+def test_a_replay_in_the_first_minute_looks_twice(shop: Shop, after: str, outcome: Outcome) -> None:
+    signals = Signals("error_ratio", NOW - timedelta(seconds=20))
+    shop.clock.call_at(30, lambda: setattr(signals, after, after == "silent"))
+    assert _replay(shop, signals).outcome is outcome
+    assert shop.clock.now() == NOW + timedelta(seconds=40)
+
+
+@pytest.mark.parametrize("entries", [(), (UNKNOWN,)])
+def test_a_replay_of_the_echo_of_a_dead_recovery_undoes_that(shop: Shop, entries: Sequence[Entry]) -> None:
+    shop.ledger().write(*entries)
+    signals = Signals("db_pool_errors", NOW)
+    shop.clock.call_at(30, lambda: setattr(signals, "ill", bool(entries)))
+    went = _replay(shop, signals)
+    assert went.outcome is (Outcome.UNDO_UNCONFIRMED if entries else Outcome.NOTHING_TO_DO)
+    assert [each.account.id for each in went.owed] == ["r1"] * len(entries)
+    assert [each.id for each in accounts(shop.cluster, "shop")] == ["r1"] * len(entries)
+
+
+def test_a_replay_that_sees_nothing_from_the_first_is_no_good_end(shop: Shop) -> None:
+    signals = Signals("error_ratio", NOW)
+    signals.silent = True
+    assert _replay(shop, signals).outcome is Outcome.NO_BASELINE
+    assert shop.clock.now() == NOW

@@ -196,8 +196,8 @@ def _compare(session: Session, asked: Asked) -> None:
 
 def _replay(session: Session, asked: Asked) -> None:
     """A recorded recovery's target is recovered again as it is now."""
+    from chaoskit.flows import secondlook
     from chaoskit.flows.auto_recovery import AutoRecovery
-    from chaoskit.flows.secondlook import Went
 
     books = asked.books
     with session.connected() as runtime:
@@ -206,8 +206,10 @@ def _replay(session: Session, asked: Asked) -> None:
         record = runtime.store.get("recovery", asked.replay)
         session.ask(f"Recover {record['target']} again, as it is now?", yes=asked.yes)
         with session.listening() as listen, undoing(listen, runtime.clock) as stop:
-            done = flow.replay(record, listen=listen, stop=stop, confirm=asked.patience)
-    recoveries.finish(session, Went((done,)))
+            went = secondlook.replay(
+                flow, runtime.world, record, confirm=asked.patience, listen=listen, stop=stop
+            )
+    recoveries.finish(session, went)
 
 
 def _replay_on_simulator(session: Session, asked: Asked) -> None:

@@ -266,17 +266,19 @@ class AutoRecovery:
         drill: bool = False,
         wait: bool = True,
         notes: Sequence[str] = (),
+        replay_of: str = "",
         keep: Keep = nowhere,
     ) -> RecoveryRecord:
         """The plan was carried out and verified, or refused; the record is kept.
 
         Without `wait` a question to a person is left standing: recover again after the yes. `notes` is what
-        else is known, for its timeline. `keep` is given dead
+        else is known, for its timeline. `replay_of` is the recovery that it repeats. `keep` is given dead
         acts that stood in its way, undone as far as they could be; the history has them.
         """
         options = replace(
             self._options(listen, stop, keep),
             trace_id=trace_id,
+            replay_of=replay_of,
             confirm=confirm,
             drill=drill,
             wait=wait,
@@ -293,14 +295,22 @@ class AutoRecovery:
         confirm: timedelta | None = None,
     ) -> RecoveryRecord:
         """A kept recovery's target was recovered again as it is now, with today's runbooks and guards."""
-        again = recovery.replay(
-            record,
-            self._reach,
-            replace(self._options(listen, stop, nowhere), confirm=confirm),
-            runbooks=self._runbooks,
-            history=self.history(),
+        return self.recover(
+            self.replan(record),
+            listen=listen,
+            stop=stop,
+            trace_id=record.get("trace_id", ""),
+            confirm=confirm,
+            replay_of=record["id"],
         )
-        return self._kept(again, listen)
+
+    def replan(self, record: Document) -> Decision:
+        """What is decided on a kept recovery's target as it is now, with today's runbooks and guards.
+
+        Raises:
+            InvalidInput: it is no record of a recovery.
+        """
+        return recovery.replan(record, self._reach, runbooks=self._runbooks, history=self.history())
 
     def what_if(self, runbooks: Sequence[Runbook], only: str = "") -> tuple[Difference, ...]:
         """What these runbooks, asked before the shipped ones, would have decided on every kept recovery.

@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from chaoskit.acts.halt import HOME
 from chaoskit.acts.rescue import Keep, Rescued, nowhere
 from chaoskit.clock import refuse_when_stopped
 from chaoskit.events import Listener, Step, ignore
+from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome, gravest, of_error
+from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Decision, Refusal, admission, refusal_words
 from chaoskit.recovery.guards import FIRST
@@ -75,6 +79,29 @@ def recover(
     errand = _Errand(world, carry, listen, stop or threading.Event())
     why = errand.run(decisions, look, ask, others=others)
     return Went(tuple(errand.done), tuple(errand.left), why, errand.owed)
+
+
+def replay(
+    flow: AutoRecovery,
+    world: World,
+    record: Document,
+    *,
+    confirm: timedelta | None = None,
+    listen: Listener = ignore,
+    stop: threading.Event | None = None,
+) -> Went:
+    """A kept recovery's target was recovered again as it is now, as `recover` does it.
+
+    Raises:
+        InvalidInput: it is no record of a recovery.
+    """
+
+    def look() -> Look:
+        return Look((flow.replan(record),))
+
+    lineage = record.get("trace_id", "")
+    carry = partial(flow.recover, trace_id=lineage, confirm=confirm, replay_of=record["id"])
+    return recover(world, look().decisions, look, carry, listen=listen, stop=stop)
 
 
 @dataclass
