@@ -228,6 +228,13 @@ def test_what_is_clear_is_done_at_once_and_what_was_not_after_a_second_look(erra
     assert errand.shop.clock.now() == NOW + timedelta(seconds=40)
 
 
+def test_what_was_carried_out_at_once_is_not_carried_out_again(errand: Errand) -> None:
+    seen = Look([errand.shop.crash()])
+    went = errand.run(look=lambda: seen, others=True)
+    assert errand.hands.did == ["cart-pod-crash", "frontend-unexplained"]
+    assert [each.outcome for each in went.done] == [Outcome.RECOVERED, Outcome.NOTHING_TO_DO]
+
+
 def test_where_nothing_waits_nobody_looks_again(errand: Errand) -> None:
     went = secondlook.recover(errand.shop.world, [errand.shop.crash()], errand.look, errand.hands)
     assert (errand.hands.did, errand.looked, went.outcome) == (["cart-pod-crash"], 0, Outcome.RECOVERED)
@@ -374,6 +381,7 @@ def test_a_replay_of_the_echo_of_a_dead_recovery_undoes_that(shop: Shop, entries
     shop.clock.call_at(30, lambda: setattr(signals, "ill", bool(entries)))
     went = _replay(shop, signals)
     assert went.outcome is (Outcome.UNDO_UNCONFIRMED if entries else Outcome.NOTHING_TO_DO)
+    assert [each.outcome for each in went.done] == [went.outcome]
     assert [each.account.id for each in went.owed] == ["r1"] * len(entries)
     assert [each.id for each in accounts(shop.cluster, "shop")] == ["r1"] * len(entries)
 
