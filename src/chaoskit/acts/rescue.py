@@ -37,6 +37,12 @@ class Rescued:
         known = (each for each in Outcome if each.value == self.account.outcome)
         return next(known, Outcome.UNDO_UNCONFIRMED)
 
+    @property
+    def words(self) -> str:
+        """That it died, what it left, and the command that finishes it."""
+        died = f"{self.account.act} {self.account.id} died, and its undo is not confirmed"
+        return f"{died} ({'; '.join(self.undo.left)}): chaoskit rescue"
+
 
 Keep = Callable[[Rescued], Rescued]
 """Whoever keeps in the history how an act ended; answers it with what is known there of its end."""
