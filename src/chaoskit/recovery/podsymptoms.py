@@ -268,10 +268,17 @@ def starting(kind: str, workload: Workload, words: str, now: datetime) -> Sympto
 
 
 def _unserved_since(workload: Workload, now: datetime) -> datetime:
-    """Since when it is not available; where its controller does not say so, since when no pod is ready."""
+    """Since when it is not available; where its controller does not say so, since no pod of it serves."""
     said = unavailable_since(workload.body, now)
-    unready = filter(None, map(kube.unready_since, workload.alive))
-    return said if said < now else max(unready, default=now)
+    return said if said < now else max(filter(None, map(_idle_since, workload.pods)), default=now)
+
+
+def _idle_since(pod: Object) -> datetime | None:
+    """Since when the pod serves nobody: it is not ready, or was told to go, which may take half an hour."""
+    told = kube.time_of(pod["metadata"].get("deletionTimestamp"))
+    if told is not None:
+        told -= timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+    return min(filter(None, (kube.unready_since(pod), told)), default=None)
 
 
 def _goes(pod: Object, now: datetime) -> bool:
