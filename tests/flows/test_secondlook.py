@@ -204,7 +204,7 @@ def test_who_is_the_echo_of_a_dead_recovery_that_cannot_be_undone_has_no_good_en
     shop.ledger().write(UNKNOWN)
     shop.clock.turn(3600)
     waiting, owed = _held_up(shop.decided("pool-errors")), list[Rescued]()
-    secondlook.outlast([waiting], shop.world, keep=owed.append)
+    secondlook.outlast([waiting], shop.world, hear=owed.append)
     seen = Look([shop.again(waiting.issue)])
     (decision,) = secondlook.followed([waiting], seen, owed=owed)
     assert isinstance(decision, Refusal)

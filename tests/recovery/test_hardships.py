@@ -599,8 +599,13 @@ def test_a_dead_recovery_elsewhere_that_cannot_be_undone_is_told_and_in_nobodys_
     _left_by_the_dead(shop, "orders")
     warned: list[str] = []
     owed: list[Rescued] = []
+
+    def keep(rescued: Rescued) -> Rescued:
+        owed.append(rescued)
+        return rescued
+
     record = shop.recover(
-        plan, keep=owed.append, listen=lambda e: warned.append(e.message) if isinstance(e, Warned) else None
+        plan, keep=keep, listen=lambda e: warned.append(e.message) if isinstance(e, Warned) else None
     )
     assert [step["action"] for step in record.steps] == ["restart-pod"]
     assert OWED.format("r-orders", "orders") in warned

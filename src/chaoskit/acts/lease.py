@@ -1,4 +1,4 @@
-"""A Lease in the hands of one holder: each write carries the version that is known, so two cannot both write."""
+"""A Lease in the hands of one holder: each write carries the version that is known, so no two can write."""
 
 from __future__ import annotations
 

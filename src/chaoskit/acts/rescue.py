@@ -48,6 +48,10 @@ Keep = Callable[[Rescued], Rescued]
 """Whoever keeps in the history how an act ended; answers it with what is known there of its end."""
 
 
+Hear = Callable[[Rescued], object]
+"""Whoever hears how a dead act ended that was in the way."""
+
+
 def nowhere(rescued: Rescued) -> Rescued:
     """It is kept nowhere."""
     return rescued

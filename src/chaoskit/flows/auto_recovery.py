@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
-from chaoskit.acts.rescue import Keep, Rescued, nowhere
+from chaoskit.acts.rescue import Hear, Rescued, nowhere
 from chaoskit.amending import early
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
@@ -267,16 +267,16 @@ class AutoRecovery:
         wait: bool = True,
         notes: Sequence[str] = (),
         replay_of: str = "",
-        keep: Keep = nowhere,
+        hear: Hear = nowhere,
     ) -> RecoveryRecord:
         """The plan was carried out and verified, or refused; the record is kept.
 
         Without `wait` a question to a person is left standing: recover again after the yes. `notes` is what
-        else is known, for its timeline. `replay_of` is the recovery that it repeats. `keep` is given dead
+        else is known, for its timeline. `replay_of` is the recovery that it repeats. `hear` is told of dead
         acts that stood in its way, undone as far as they could be; the history has them.
         """
         options = replace(
-            self._options(listen, stop, keep),
+            self._options(listen, stop, hear),
             trace_id=trace_id,
             replay_of=replay_of,
             confirm=confirm,
@@ -338,7 +338,7 @@ class AutoRecovery:
         known = recovery.attempts(self._world.kept("recovery", fields=FIELDS))
         return Patterns(strategies(known), recurrences(known), trends(known))
 
-    def _options(self, listen: Listener, stop: threading.Event | None, keep: Keep) -> Options:
+    def _options(self, listen: Listener, stop: threading.Event | None, hear: Hear) -> Options:
         """The history has a recovery before the cluster lets go of it: whoever dies in between loses none.
 
         What speaks against that is told when the record is whole.
@@ -349,9 +349,10 @@ class AutoRecovery:
 
         history = keeper(self._world, listen)
 
-        def kept(rescued: Rescued) -> None:
-            history(rescued)
-            keep(rescued)
+        def kept(rescued: Rescued) -> Rescued:
+            known = history(rescued)
+            hear(known)
+            return known
 
         return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=kept)
 

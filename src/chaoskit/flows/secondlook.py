@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from chaoskit.acts.halt import HOME
-from chaoskit.acts.rescue import Keep, Rescued, nowhere
+from chaoskit.acts.rescue import Hear, Rescued, nowhere
 from chaoskit.clock import refuse_when_stopped
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.flows.auto_recovery import AutoRecovery
@@ -35,7 +35,7 @@ class Carry(Protocol):
     """Carries out one decision, as `AutoRecovery.recover` does."""
 
     def __call__(
-        self, decision: Decision, *, listen: Listener, stop: threading.Event, keep: Keep
+        self, decision: Decision, *, listen: Listener, stop: threading.Event, hear: Hear
     ) -> RecoveryRecord:
         """The record of it."""
 
@@ -143,15 +143,15 @@ class _Errand:
         for number, each in enumerate(decisions):
             self.left = (*decisions[number:], *after)
             refuse_when_stopped(self.stop)
-            self.done.append(self.carry(each, listen=self.listen, stop=self.stop, keep=self._keep))
+            self.done.append(self.carry(each, listen=self.listen, stop=self.stop, hear=self._hear))
         self.left = after
 
     def _outlast(self, waiting: Sequence[Refusal]) -> None:
         refuse_when_stopped(self.stop)
-        outlast(waiting, self.world, keep=self._keep, listen=self.listen, stop=self.stop)
+        outlast(waiting, self.world, hear=self._hear, listen=self.listen, stop=self.stop)
         refuse_when_stopped(self.stop)
 
-    def _keep(self, rescued: Rescued) -> None:
+    def _hear(self, rescued: Rescued) -> None:
         self.rescued[rescued.account.id] = rescued
 
 
@@ -165,20 +165,20 @@ def outlast(
     waiting: Sequence[Refusal],
     world: World,
     *,
-    keep: Keep = nowhere,
+    hear: Hear = nowhere,
     listen: Listener = ignore,
     stop: threading.Event | None = None,
 ) -> None:
     """Recoveries that held others up and are dead are undone, and what was too young is old enough.
 
-    `keep` is given the dead, undone as far as they could be; the history has them.
+    `hear` is told of the dead, undone as far as they could be; the history has them.
     """
     for each in waiting:
         listen(Step(world.clock.now(), "waiting", "note", f"{each.issue.id}: {refusal_words(each)}"))
     places = {each.cause.namespace or HOME for each in waiting if each.cause is not None}
     for place in sorted(places):
         for rescued in rescue(world, namespace=place, listen=listen, stop=stop):
-            keep(rescued)
+            hear(rescued)
     until = max((each.until for each in waiting if each.is_early and each.until), default=None)
     if until is not None:
         left = min(until - world.clock.now(), FIRST).total_seconds()
