@@ -92,6 +92,7 @@ class Observation:
             "stage": self.stage,
             "injected": self.injected,
             "tolerated": self.tolerated,
+            "late": self.look.late,
             "at": self.look.at.isoformat(),
             "held": self.held,
             "observed": self.judgement.observed,
