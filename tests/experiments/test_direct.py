@@ -336,6 +336,58 @@ def test_what_metrics_show_when_the_fault_is_over_already_is_seen_within_their_l
     assert "s more: metrics show a fault late" in str(record.timeline)
 
 
+class SlowToUndo:
+    """A cluster in which the second patch of the deployment, the undo, gets through only after 12 seconds."""
+
+    def __init__(self, world: World) -> None:
+        self.cluster, self.clock = world.cluster, world.clock
+        self.patches = 0
+        self.undone_at = inf
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cluster, name)
+
+    def patch(self, ref: ObjectRef, *body: Any, **more: Any) -> Object:
+        self.patches += ref.kind == kube.DEPLOYMENT and not more.get("dry_run")
+        if ref.kind != kube.DEPLOYMENT or self.patches != 2:
+            return self.cluster.patch(ref, *body, **more)
+        self.clock.sleep(12)
+        found = self.cluster.patch(ref, *body, **more)
+        self.undone_at = self.clock.monotonic()
+        return found
+
+
+class Errors:
+    """Metrics with errors from half a second until nine seconds after the undo got through."""
+
+    def __init__(self, cluster: SlowToUndo) -> None:
+        self.cluster = cluster
+
+    def instant(self, *_: object, **__: object) -> tuple[Sample, ...]:
+        since = self.cluster.clock.monotonic() - self.cluster.undone_at
+        return (Sample({"pod": "web"}, 0.9 if 0.5 <= since <= 9 else 0.0, self.cluster.clock.now()),)
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        return ()
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return ()
+
+
+def lagging(namespace: str, lag: str) -> Trial:
+    errors = {"prometheus": {"signal": "error_ratio", "below": 0.05}, "interval": "1s", "lag": lag}
+    return trial(namespace, "scale-down", duration="3s", parameters={"replicas": 1}, steadyState=[errors])
+
+
+def test_the_lag_of_what_its_undo_ends_runs_from_when_that_got_through(world: World) -> None:
+    furnish(world, "direct-undo")
+    slow = SlowToUndo(world)
+    run = World(cast("Cluster", slow), world.clock).run
+    record = run(lagging("direct-undo", "10s"), metrics=Errors(slow))
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert "error_ratio 0.9 at web, expected below 0.05 under the fault" in record.reason
+
+
 def test_a_pass_says_what_metrics_may_not_have_shown_yet(world: World) -> None:
     furnish(world, "direct-soon")
     errors = {

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from math import inf
 
 from chaoskit.events import Listener, Measured, ignore
+from chaoskit.steadystate import sides
 from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import Condition
-from chaoskit.steadystate.looks import Back, Look, Looks, Observation, Stage, Start
-from chaoskit.steadystate.missing import Owed
+from chaoskit.steadystate.looks import Look, Looks, Observation, Stage, Start
 from chaoskit.steadystate.readers import Sources, measure
+from chaoskit.steadystate.underfault import UnderFault
 
 TICK = 0.5
 """Seconds for which looks are waited for before whoever waits is asked whether to go on."""
-
-UNSEEN = timedelta(seconds=2)
-"""For so long a fault may be felt before it is seen: Litmus' helpers tell of it after they have begun it."""
-
-AT_ONCE = timedelta(seconds=1)
-"""So soon after the injection what holds is of before it: later looks tell of the time under the fault."""
 
 LATE = 2.0
 """Wall seconds by which a look may be late and is not missed yet."""
@@ -54,7 +48,7 @@ class Monitor:
         listen: Listener = ignore,
         start: Start | None = None,
     ) -> None:
-        self.conditions = tuple(conditions)
+        self.conditions: tuple[Condition, ...] = ()
         self.seen: list[Observation] = []
         self._clock = sources.clock
         self._looks = Looks(
@@ -62,15 +56,17 @@ class Monitor:
         )
         self._run = run
         self._listen = listen
-        self._due: dict[int, float] = {}
         self._given_up: set[int] = set()
         self._injected: datetime | None = None
-        self._over: float | None = None
-        self._owed = Owed(LATE / (self._clock.real(1.0) or 1.0))
+        self._fault = UnderFault(LATE / (self._clock.real(1.0) or 1.0))
+        self.expect(conditions)
 
     def expect(self, conditions: Iterable[Condition]) -> None:
         """These must hold as well."""
         self.conditions += tuple(conditions)
+        self._fault.conditions = self.conditions
+
+    # ------------------------------------------------------------------ the stages
 
     def before(self, *, stop: threading.Event | None = None) -> tuple[Observation, ...]:
         """Every condition that must hold before, looked at once; what is back by the time of a `stop`."""
@@ -78,14 +74,14 @@ class Monitor:
         return self._awaited("before", until, lambda: None, stop or threading.Event())
 
     def during(self, *, injected: bool = False) -> tuple[Observation, ...]:
-        """What is back by now; a look at every watched condition whose interval has passed is begun.
+        """What is back or missed by now; a look at every watched condition that is due is begun.
 
         `injected` says whether an injection has been seen so far; each look remembers it.
         """
-        found = [self._kept(each) for each in self._looks.back()]
-        self._miss_overdue()
-        self._begin_due("during", injected=injected)
-        return (*found, *(self._kept(each) for each in self._looks.back()))
+        if injected:
+            self._begun()
+        found = self._ticked(None if injected else "during")
+        return self._told((*found, *self._back()))
 
     def after(
         self,
@@ -96,10 +92,11 @@ class Monitor:
     ) -> tuple[Observation, ...]:
         """The last look at every condition that must hold afterwards; each had its time to recover.
 
-        All have it at once, from now on, and only once: what did not come back in its time is not waited
-        for at a later stage. Once `stop` is set nothing more is looked at. `keep` is called while waiting.
+        The fault is over. All have their time at once, from now on, and only once: what did not come back in
+        it is not waited for at a later stage. Once `stop` is set nothing more is looked at. `keep` is called
+        while waiting.
         """
-        self._fault_over()
+        self._ends(self._fault.over)
         now = self._clock.monotonic()
         until = {
             place: now + (0.0 if place in self._given_up else each.recovers_within)
@@ -111,66 +108,54 @@ class Monitor:
     @property
     def lag(self) -> float:
         """Seconds for which something may show the fault yet; 0 once anything was seen to break under it."""
-        places = range(0 if any(map(_broken, self.seen)) else len(self.conditions))
-        return max(map(self._lag, places), default=0.0)
+        return 0.0 if self._broke else self._fault.lag(self._clock.monotonic())
 
     def late(self, *, keep: Keep = lambda: None, stop: threading.Event | None = None) -> None:
-        """What shows the fault late was looked at as under it for what is left of its lag, or until it broke.
+        """What shows the fault late was looked at as under it to the end of its lag, or until it broke.
 
-        Call it when the fault is over. `keep` is called while waiting; once `stop` is set, there is no more.
+        The fault is over. `keep` is called while waiting; once `stop` is set, there is no more.
         """
-        self._fault_over()
+        self._ends(self._fault.over)
         stop = stop or threading.Event()
-        while self.lag and not stop.is_set():
-            self._begin_late()
-            for back in self._looks.back(TICK):
-                self._kept(back)
-            if left := self.lag:
-                due = [self._due[place] for place in range(len(self.conditions)) if self._lag(place)]
-                self._pause([*due, self._clock.monotonic() + left], stop)
+        while self._shows_late and not stop.is_set():
+            self.tick()
+            self._told(self._back(TICK))
+            if self._shows_late:
+                self._pause(self._fault.next(self._clock.monotonic()), stop)
                 keep()
-        self._miss_overdue()
+        self._told(self._missed())
+
+    def tick(self) -> tuple[Observation, ...]:
+        """What is looked at as under the fault is, whatever else is waited for: call it while you wait."""
+        return self._told(self._ticked())
 
     @contextmanager
     def looking_on(self, stage: Stage) -> Iterator[None]:
-        """Inside, what is watched is looked at, without being judged; it is told when that is over."""
-        self._fault_over()
+        """Inside, what is watched is looked at, whoever is busy ending the fault; it is told afterwards.
+
+        What shows the fault at once is not judged by that; what shows it late is, as under the fault.
+        """
+        self._ends(self._fault.ending)
         if not self._clock.real(1.0):
             yield  # a clock turned by hand stands still unless whoever is inside turns it
             return
-        over, seen = threading.Event(), list[Back]()
-        thread = threading.Thread(target=self._look_on, args=(stage, over, seen), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-        for each in seen:
-            self._kept(each)
+        over = threading.Event()
+        with ThreadPoolExecutor(1, "looking-on") as threads:
+            looks = threads.submit(self._look_on, stage, over)
+            try:
+                yield
+            finally:
+                over.set()
+                self._told(looks.result())
 
     def divide(self, injected_at: datetime | None) -> None:
-        """Looks of `seen` that may lie astride of the injection say nothing: call it when all are back.
-
-        Before it are those that were back some time before it was seen, and before `injected_at`, when it is
-        said to have been by whatever clock; under it those that were begun when it had been seen. One that
-        held at once says nothing either, where there are later ones.
-        """
-        known = [each for each in (injected_at, self._injected) if each is not None]
-        if known:
-            before = min(known) - UNSEEN
-            self.seen = [_divided(each, before) for each in self.seen]
-        if self._injected is not None:
-            at_once = self._injected + AT_ONCE
-            later = {e.look.place for e in self.seen if _under_fault(e) and e.look.at >= at_once}
-            self.seen = [
-                _too_early(each, at_once) if each.look.place in later else each for each in self.seen
-            ]
+        """Looks of `seen` that may lie astride of the injection say nothing: call it when all are back."""
+        self.seen = sides.divided(self.seen, self._injected, injected_at)
 
     def end(self) -> None:
         """Nothing is looked at any more; what is not back is in `seen` as missing."""
-        for each in self._looks.end():
-            self._kept(each)
+        self._told([self._observed(*each) for each in self._looks.end()])
+        self._told(self._missed())
 
     # ------------------------------------------------------------------ waiting
 
@@ -180,146 +165,126 @@ class Monitor:
         """The look at each of these that held, or that was begun when its time was over."""
         found: dict[int, Observation] = {}
         due = dict.fromkeys(until, 0.0)
-        while len(found) < len(until) and not stop.is_set():
-            self._begin_late()
+        while due and not stop.is_set():
+            seen = self.tick()
             now = self._clock.monotonic()
-            for place in [each for each in due if each not in found and now >= due[each]]:
-                self._begin(place, stage, injected=stage != "before", has_time=now < until[place])
-            for look, judged in self._looks.back(TICK):
-                seen = self._kept((look, judged))
-                if look.stage != stage or look.tolerated:
+            for place in [each for each in due if now >= due[each]]:
+                self._begin(place, stage, now, has_time=now < until[place])
+            for each in (*seen, *self._told(self._back(TICK))):
+                place = each.look.place
+                if each.stage != stage or each.look.tolerated:
                     continue
-                if seen.held is True or not look.has_time:
-                    found[look.place] = seen
-                else:
-                    due[look.place] = min(look.began + look.condition.interval, until[look.place])
-            if len(found) < len(until):
-                self._pause([due[each] for each in due if each not in found], stop)
+                if each.held is True or not each.look.has_time:
+                    found[place] = each
+                    due.pop(place, None)
+                elif place in due:
+                    due[place] = min(each.look.began + each.condition.interval, until[place])
+            if due:
+                self._pause(min(due.values()), stop)
                 keep()
         self._given_up |= {place for place, seen in found.items() if stage != "before" and not seen.held}
         return tuple(found[place] for place in sorted(found))
 
-    def _pause(self, due: list[float], stop: threading.Event) -> None:
-        """The next look is due, or a tick is over; nothing is waited for where nothing is due later."""
-        wait = min(due) - self._clock.monotonic()
+    def _pause(self, due: float, stop: threading.Event) -> None:
+        """The next look is due, or a tick is over."""
+        wait = due - self._clock.monotonic()
         if wait > 0:
             self._clock.sleep(min(TICK, wait), stop)
 
-    def _look_on(self, stage: Stage, over: threading.Event, seen: list[Back]) -> None:
+    def _look_on(self, stage: Stage, over: threading.Event) -> list[Observation]:
+        found: list[Observation] = []
         while not self._clock.sleep(TICK, over):
-            self._begin_late()
-            self._begin_due(stage, injected=True, tolerated=True)
-            seen += self._looks.back()
+            found += self._ticked(stage)
+        return found
+
+    @property
+    def _shows_late(self) -> bool:
+        """Whether a look under the fault is due yet, or not back, where nothing broke so far."""
+        now = self._clock.monotonic()
+        return not self._broke and any(
+            self._fault.covers(place, now) or ((look := self._looks.under_way(place)) and look.late)
+            for place in self._fault.places
+        )
+
+    @property
+    def _broke(self) -> bool:
+        return any(map(sides.broken, self.seen))
 
     # ------------------------------------------------------------------ looking
 
-    def _begin_due(self, stage: Stage, *, injected: bool, tolerated: bool = False) -> None:
+    def _ticked(self, beside: Stage | None = None) -> list[Observation]:
+        """What is back, or was missed; a look is begun wherever one is due.
+
+        Under the fault it is one `during` it; else it is of the stage `beside`, and there is none without.
+        """
+        found = [*self._back(), *self._missed()]
         now = self._clock.monotonic()
-        self._known(injected=injected)
-        for place, each in enumerate(self.conditions):
-            if each.watched and now >= self._due.get(place, 0.0):
-                self._due[place] = now + each.interval
-                may_break = tolerated or not each.during
-                self._begin(place, stage, injected=injected, tolerated=may_break)
+        for place in self._fault.due(now):
+            stage = "during" if self._fault.covers(place, now) else beside
+            if stage is not None and self._begin(place, stage, now, tolerated=self._may_break(place, stage)):
+                self._fault.looked(place, now)
+        return found
 
-    def _begin_late(self) -> None:
-        """What shows the fault late is looked at as under it while it may, whatever else is waited for."""
-        now = self._clock.monotonic()
-        for place, each in enumerate(self.conditions):
-            if self._lag(place) and now >= self._due.get(place, 0.0):
-                self._due[place] = now + each.interval
-                self._begin(place, "during", injected=True, late=True)
+    def _may_break(self, place: int, stage: Stage) -> bool:
+        return stage != "during" or not self.conditions[place].during
 
-    def _lag(self, place: int) -> float:
-        """Seconds for which the condition may show the fault yet; 0 before its end."""
-        over = -inf if self._over is None else self._over + self.conditions[place].lag
-        return max(0.0, over - self._clock.monotonic())
+    def _begin(self, place: int, stage: Stage, now: float, **more: bool) -> bool:
+        late = stage == "during" and self._fault.late(now)
+        injected = self._injected is not None
+        return self._looks.begin(place, self.conditions[place], stage, injected=injected, late=late, **more)
 
-    def _begin(self, place: int, stage: Stage, *, injected: bool, **more: bool) -> None:
-        self._known(injected=injected)
-        if self._looks.begin(place, self.conditions[place], stage, injected=injected, **more):
-            self._vouched(place, stage)
+    def _back(self, seconds: float = 0.0) -> list[Observation]:
+        """What is back; the first is waited for, so long. A bug that a look met is raised."""
+        return [self._observed(*each) for each in self._looks.back(seconds)]
 
-    def _known(self, *, injected: bool) -> None:
-        if injected and self._injected is None:
-            self._injected = self._clock.now()
-            self._owed.begin()
-            for place, each in enumerate(self.conditions):
-                if each.watched:
-                    self._vouched(place, "during")
-
-    def _kept(self, back: Back) -> Observation:
-        """The look is remembered and told; a bug that it met is raised."""
-        look, judgement = back
+    def _observed(self, look: Look, judgement: Judgement | Exception) -> Observation:
         if isinstance(judgement, Exception):
             raise judgement
-        found = self._remembered(look, judgement)
-        if judgement.held is not None:
-            self._vouched(look.place, look.stage)
-        elif look.stage == "during":
-            self._miss(look.place)
+        if judgement.held is not None and look.injected:  # else it says nothing of the time under the fault
+            self._fault.answered(look.place, self._clock.monotonic())
+        return Observation(look, judgement, self._clock.now())
+
+    def _missed(self) -> list[Observation]:
+        """Every look under the fault that was due and could not be begun, as one that was not evaluated."""
+        now, found = self._clock.monotonic(), list[Observation]()
+        for place in self._fault.places:
+            if self._looks.under_way(place) is None:
+                found += [self._unseen(place, due) for due in self._fault.missed(place, now)]
         return found
 
-    def _remembered(self, look: Look, judgement: Judgement) -> Observation:
-        found = Observation(look, judgement, self._clock.now())
-        self.seen.append(found)
-        self._listen(
-            Measured(
-                look.at,
-                run=self._run,
-                condition=look.condition.title,
-                held=judgement.held,
-                observed=judgement.observed,
-                expected=judgement.expected,
+    def _unseen(self, place: int, due: float) -> Observation:
+        now, may_break = self._clock.now(), self._may_break(place, "during")
+        at = now - timedelta(seconds=self._clock.monotonic() - due)
+        late, condition = self._fault.late(due), self.conditions[place]
+        look = Look(place, condition, "during", at, due, injected=True, tolerated=may_break, late=late)
+        return Observation(look, MISSED, now)
+
+    def _told(self, found: Sequence[Observation]) -> tuple[Observation, ...]:
+        """All of it is remembered and told."""
+        for each in found:
+            self.seen.append(each)
+            self._listen(
+                Measured(
+                    each.look.at,
+                    run=self._run,
+                    condition=each.condition.title,
+                    held=each.held,
+                    observed=each.judgement.observed,
+                    expected=each.judgement.expected,
+                )
             )
-        )
-        return found
+        return tuple(found)
 
-    # ------------------------------------------------------------------ what was not looked at
+    # ------------------------------------------------------------------ the fault
 
-    def _vouched(self, place: int, stage: Stage) -> None:
-        if stage == "during":
-            self._owed.vouched(place, self._clock.monotonic(), self.conditions[place].interval)
+    def _begun(self) -> None:
+        if self._injected is None:
+            self._injected = self._clock.now()
+            self._fault.begin(self._clock.monotonic())
 
-    def _fault_over(self) -> None:
-        """What was due and not looked at until now is missed; later looks are of another stage."""
-        if self._over is not None:
-            return
-        for each in self._looks.back():
-            self._kept(each)
-        self._miss_overdue()
-        self._over = self._clock.monotonic()
-        for place, condition in enumerate(self.conditions):
-            self._owed.end(place, self._over + condition.lag)
-
-    def _miss_overdue(self) -> None:
-        for place in self._owed.places:
-            if not self._looks.under_way(place):
-                self._miss(place)
-
-    def _miss(self, place: int) -> None:
-        """Every look that was due by now is in `seen` as one that could not be evaluated."""
-        condition, now = self.conditions[place], self._clock.monotonic()
-        for due in self._owed.missed(place, now, condition.interval):
-            at, may_break = self._clock.now() - timedelta(seconds=now - due), not condition.during
-            late = self._over is not None and due >= self._over
-            look = Look(place, condition, "during", at, due, injected=True, tolerated=may_break, late=late)
-            self._remembered(look, MISSED)
-
-
-def _under_fault(seen: Observation) -> bool:
-    return seen.stage == "during" and seen.injected
-
-
-def _broken(seen: Observation) -> bool:
-    return _under_fault(seen) and not seen.tolerated and seen.held is False
-
-
-def _too_early(seen: Observation, at_once: datetime) -> Observation:
-    early = _under_fault(seen) and seen.held is True and seen.look.at < at_once
-    return dataclasses.replace(seen, astride=True) if early else seen
-
-
-def _divided(seen: Observation, before: datetime) -> Observation:
-    early = seen.stage == "during" and not seen.injected and not seen.tolerated
-    return dataclasses.replace(seen, astride=True) if early and seen.back >= before else seen
+    def _ends(self, ended: Callable[[float], None]) -> None:
+        """What was begun before is taken first: it is of before; what was owed until now is missed."""
+        self._begun()
+        found = self._back()
+        ended(self._clock.monotonic())
+        self._told((*found, *self._missed()))
