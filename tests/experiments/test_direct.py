@@ -30,7 +30,8 @@ from tests.experiments.test_killed_runs import Killed, killed
 from tests.servers import until
 
 from chaoskit import kube
-from chaoskit.acts.accounts import accounts
+from chaoskit.acts import halt
+from chaoskit.acts.accounts import ABORT, accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, Stop
 from chaoskit.errors import Unavailable
@@ -386,6 +387,36 @@ def test_the_lag_of_what_its_undo_ends_runs_from_when_that_got_through(world: Wo
     record = run(lagging("direct-undo", "10s"), metrics=Errors(slow))
     assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
     assert "error_ratio 0.9 at web, expected below 0.05 under the fault" in record.reason
+
+
+@pytest.mark.parametrize("end", ["abort", "halt"])
+def test_an_end_that_is_wanted_while_a_lag_runs_is_no_pass_and_waits_for_nothing(
+    world: World, end: str
+) -> None:
+    namespace = f"direct-{end}"
+    furnish(world, namespace)
+    asked_at: list[float] = []
+
+    def ask() -> None:
+        asked_at.append(world.clock.monotonic())
+        if end == "halt":
+            halt.halt(world.cluster, world.clock, ["chaos"], "incident")
+            return
+        (mine,) = accounts(world.cluster, namespace)
+        world.cluster.patch(mine.ref, {"metadata": {"annotations": {ABORT: "incident"}}})
+
+    try:
+        record = world.run(
+            lagging(namespace, "10m"),
+            metrics=Errors(SlowToUndo(world)),
+            listen=Until("steady state", ask),
+        )
+    finally:
+        halt.resume(world.cluster, ["chaos"])
+    assert record.outcome.exit_code != 0
+    assert "incident" in record.reason
+    assert record.undo.state == "confirmed"
+    assert world.clock.monotonic() - asked_at[0] < 300
 
 
 def test_a_pass_says_what_metrics_may_not_have_shown_yet(world: World) -> None:

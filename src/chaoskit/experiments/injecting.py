@@ -207,13 +207,16 @@ class Injecting:
         self._looked("after", self._go_on)
 
     def _show_late(self) -> None:
-        """What shows the fault late had its time to show it, unless it is no pass anyhow."""
+        """What shows the fault late had its time to show it, unless it is no pass anyhow.
+
+        A halt or an abort ends that as a stop does: nobody has seen yet that it passes.
+        """
         passes = not any(each.outcome.exit_code for each in self.told)
         if passes and self.course.disturbed:
             if lag := self.monitor.lag:
                 words = f"looked at for {lag:.0f} s more: metrics show a fault late"
                 self.journal.step("steady state", "note", words)
-            self.monitor.late(keep=self._hold, stop=self.stop)
+            self.monitor.late(keep=self._go_on, stop=self.stop)
         refuse_when_stopped(self.stop)
 
     def _regain_once_more(self) -> None:
