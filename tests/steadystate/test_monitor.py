@@ -23,8 +23,9 @@ from chaoskit.steadystate.conditions import (
     SignalCondition,
     WorkloadCondition,
 )
-from chaoskit.steadystate.monitor import LATE, Monitor
+from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources, measure
+from chaoskit.steadystate.watch import LATE
 
 ERRORS = Condition(prometheus=SignalCondition(signal="error_ratio", below=0.05))
 EDGES = ERRORS.model_copy(update={"mode": "edges"})

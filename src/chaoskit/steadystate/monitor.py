@@ -6,24 +6,18 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from chaoskit.events import Listener, Measured, ignore
 from chaoskit.steadystate import sides
-from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import Condition
-from chaoskit.steadystate.looks import Look, Looks, Observation, Stage, Start
+from chaoskit.steadystate.looks import Observation, Stage, Start
 from chaoskit.steadystate.readers import Sources, measure
-from chaoskit.steadystate.underfault import UnderFault
+from chaoskit.steadystate.watch import Watch
 
 TICK = 0.5
 """Seconds for which looks are waited for before whoever waits is asked whether to go on."""
-
-LATE = 2.0
-"""Wall seconds by which a look may be late and is not missed yet."""
-
-MISSED = Judgement(None, "was not looked at in time", "an answer")
 
 Keep = Callable[[], None]
 """Called at least once a tick while looks are waited for; what it raises is the end of that."""
@@ -48,23 +42,23 @@ class Monitor:
         listen: Listener = ignore,
         start: Start | None = None,
     ) -> None:
-        self.conditions: tuple[Condition, ...] = ()
         self.seen: list[Observation] = []
         self._clock = sources.clock
-        self._looks = Looks(
-            partial(measure, namespace=namespace, sources=sources), sources.clock, start=start
-        )
+        judge = partial(measure, namespace=namespace, sources=sources)
+        self._watch = Watch(judge, sources.clock, start=start)
         self._run = run
         self._listen = listen
         self._given_up: set[int] = set()
-        self._injected: datetime | None = None
-        self._fault = UnderFault(LATE / (self._clock.real(1.0) or 1.0))
         self.expect(conditions)
 
     def expect(self, conditions: Iterable[Condition]) -> None:
         """These must hold as well."""
-        self.conditions += tuple(conditions)
-        self._fault.conditions = self.conditions
+        self._watch.conditions += tuple(conditions)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What must hold."""
+        return self._watch.conditions
 
     # ------------------------------------------------------------------ the stages
 
@@ -79,9 +73,9 @@ class Monitor:
         `injected` says whether an injection has been seen so far; each look remembers it.
         """
         if injected:
-            self._begun()
-        found = self._ticked(None if injected else "during")
-        return self._told((*found, *self._back()))
+            self._watch.sight()
+        found = self._watch.tick(None if injected else "during")
+        return self._told((*found, *self._watch.back()))
 
     def after(
         self,
@@ -96,7 +90,7 @@ class Monitor:
         it is not waited for at a later stage. Once `stop` is set nothing more is looked at. `keep` is called
         while waiting.
         """
-        self._ends(self._fault.over)
+        self._told(self._watch.over())
         now = self._clock.monotonic()
         until = {
             place: now + (0.0 if place in self._given_up else each.recovers_within)
@@ -108,26 +102,26 @@ class Monitor:
     @property
     def lag(self) -> float:
         """Seconds for which something may show the fault yet; 0 once anything was seen to break under it."""
-        return 0.0 if self._broke else self._fault.lag(self._clock.monotonic())
+        return 0.0 if self._broke else self._watch.lag
 
     def late(self, *, keep: Keep = lambda: None, stop: threading.Event | None = None) -> None:
         """What shows the fault late was looked at as under it to the end of its lag, or until it broke.
 
         The fault is over. `keep` is called while waiting; once `stop` is set, there is no more.
         """
-        self._ends(self._fault.over)
+        self._told(self._watch.over())
         stop = stop or threading.Event()
-        while self._shows_late and not stop.is_set():
+        while self._goes_on and not stop.is_set():
             self.tick()
-            self._told(self._back(TICK))
-            if self._shows_late:
-                self._pause(self._fault.next(self._clock.monotonic()), stop)
+            self._told(self._watch.back(TICK))
+            if self._goes_on:
+                self._pause(self._watch.next, stop)
                 keep()
-        self._told(self._missed())
+        self._told(self._watch.missed())
 
     def tick(self) -> tuple[Observation, ...]:
         """What is looked at as under the fault is, whatever else is waited for: call it while you wait."""
-        return self._told(self._ticked())
+        return self._told(self._watch.tick())
 
     @contextmanager
     def looking_on(self, stage: Stage) -> Iterator[None]:
@@ -135,7 +129,7 @@ class Monitor:
 
         What shows the fault at once is not judged by that; what shows it late is, as under the fault.
         """
-        self._ends(self._fault.ending)
+        self._told(self._watch.ending())
         if not self._clock.real(1.0):
             yield  # a clock turned by hand stands still unless whoever is inside turns it
             return
@@ -150,12 +144,11 @@ class Monitor:
 
     def divide(self, injected_at: datetime | None) -> None:
         """Looks of `seen` that may lie astride of the injection say nothing: call it when all are back."""
-        self.seen = sides.divided(self.seen, self._injected, injected_at)
+        self.seen = sides.divided(self.seen, self._watch.sighted, injected_at)
 
     def end(self) -> None:
         """Nothing is looked at any more; what is not back is in `seen` as missing."""
-        self._told([self._observed(*each) for each in self._looks.end()])
-        self._told(self._missed())
+        self._told(self._watch.end())
 
     # ------------------------------------------------------------------ waiting
 
@@ -169,8 +162,8 @@ class Monitor:
             seen = self.tick()
             now = self._clock.monotonic()
             for place in [each for each in due if now >= due[each]]:
-                self._begin(place, stage, now, has_time=now < until[place])
-            for each in (*seen, *self._told(self._back(TICK))):
+                self._watch.begin(place, stage, has_time=now < until[place])
+            for each in (*seen, *self._told(self._watch.back(TICK))):
                 place = each.look.place
                 if each.stage != stage or each.look.tolerated:
                     continue
@@ -194,70 +187,16 @@ class Monitor:
     def _look_on(self, stage: Stage, over: threading.Event) -> list[Observation]:
         found: list[Observation] = []
         while not self._clock.sleep(TICK, over):
-            found += self._ticked(stage)
+            found += self._watch.tick(stage)
         return found
 
     @property
-    def _shows_late(self) -> bool:
-        """Whether a look under the fault is due yet, or not back, where nothing broke so far."""
-        now = self._clock.monotonic()
-        return not self._broke and any(
-            self._fault.covers(place, now) or ((look := self._looks.under_way(place)) and look.late)
-            for place in self._fault.places
-        )
+    def _goes_on(self) -> bool:
+        return self._watch.goes_on and not self._broke
 
     @property
     def _broke(self) -> bool:
         return any(map(sides.broken, self.seen))
-
-    # ------------------------------------------------------------------ looking
-
-    def _ticked(self, beside: Stage | None = None) -> list[Observation]:
-        """What is back, or was missed; a look is begun wherever one is due.
-
-        Under the fault it is one `during` it; else it is of the stage `beside`, and there is none without.
-        """
-        found = [*self._back(), *self._missed()]
-        now = self._clock.monotonic()
-        for place in self._fault.due(now):
-            stage = "during" if self._fault.covers(place, now) else beside
-            if stage is not None and self._begin(place, stage, now, tolerated=self._may_break(place, stage)):
-                self._fault.looked(place, now)
-        return found
-
-    def _may_break(self, place: int, stage: Stage) -> bool:
-        return stage != "during" or not self.conditions[place].during
-
-    def _begin(self, place: int, stage: Stage, now: float, **more: bool) -> bool:
-        late = stage == "during" and self._fault.late(now)
-        injected = self._injected is not None
-        return self._looks.begin(place, self.conditions[place], stage, injected=injected, late=late, **more)
-
-    def _back(self, seconds: float = 0.0) -> list[Observation]:
-        """What is back; the first is waited for, so long. A bug that a look met is raised."""
-        return [self._observed(*each) for each in self._looks.back(seconds)]
-
-    def _observed(self, look: Look, judgement: Judgement | Exception) -> Observation:
-        if isinstance(judgement, Exception):
-            raise judgement
-        if judgement.held is not None and look.injected:  # else it says nothing of the time under the fault
-            self._fault.answered(look.place, self._clock.monotonic())
-        return Observation(look, judgement, self._clock.now())
-
-    def _missed(self) -> list[Observation]:
-        """Every look under the fault that was due and could not be begun, as one that was not evaluated."""
-        now, found = self._clock.monotonic(), list[Observation]()
-        for place in self._fault.places:
-            if self._looks.under_way(place) is None:
-                found += [self._unseen(place, due) for due in self._fault.missed(place, now)]
-        return found
-
-    def _unseen(self, place: int, due: float) -> Observation:
-        now, may_break = self._clock.now(), self._may_break(place, "during")
-        at = now - timedelta(seconds=self._clock.monotonic() - due)
-        late, condition = self._fault.late(due), self.conditions[place]
-        look = Look(place, condition, "during", at, due, injected=True, tolerated=may_break, late=late)
-        return Observation(look, MISSED, now)
 
     def _told(self, found: Sequence[Observation]) -> tuple[Observation, ...]:
         """All of it is remembered and told."""
@@ -274,17 +213,3 @@ class Monitor:
                 )
             )
         return tuple(found)
-
-    # ------------------------------------------------------------------ the fault
-
-    def _begun(self) -> None:
-        if self._injected is None:
-            self._injected = self._clock.now()
-            self._fault.begin(self._clock.monotonic())
-
-    def _ends(self, ended: Callable[[float], None]) -> None:
-        """What was begun before is taken first: it is of before; what was owed until now is missed."""
-        self._begun()
-        found = self._back()
-        ended(self._clock.monotonic())
-        self._told((*found, *self._missed()))
