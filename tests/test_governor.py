@@ -87,6 +87,13 @@ def test_a_halt_refuses_until_it_is_lifted() -> None:
     desk.admit()
 
 
+def test_a_halt_tells_since_when_to_the_second() -> None:
+    desk = Desk()
+    desk.clock.turn(3.5)
+    halt.halt(desk.cluster, desk.clock, ["chaos"], "incident 42")
+    assert desk.refused().message == "chaos is halted in this cluster since 2026-01-01T00:00:03Z: incident 42"
+
+
 def test_a_halt_of_a_namespace_is_for_that_namespace_alone() -> None:
     desk = Desk()
     halt.halt(desk.cluster, desk.clock, ["recovery"], "incident", namespace="shop")

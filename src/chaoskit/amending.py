@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
@@ -39,24 +40,36 @@ def joined(known: Document | None, new: Document) -> Document:
 
 
 def amended(known: Document, found: Document) -> Document:
-    """The record of an act that its own process could not undo, by what a rescue came to."""
+    """The record of an act that its own process could not undo, by what a rescue came to.
+
+    What is undone stays so: a rescue that failed before, and is heard of later, has but its steps to add.
+    """
+    told = {"timeline": _together(known, found), AMENDED: True}
     undo = found["undo"]
-    if undo["state"] == "none needed":
-        if known["undo"]["state"] != "not confirmed":
-            return known
-        undo = {**undo, "state": "confirmed"}  # nothing is owed any more: the ledger says so
-    before = list(known.get("timeline", ()))
-    timeline = [*before, *(each for each in found["timeline"] if not _among(each, before))]
-    if undo["left"]:
-        return {**known, "undo": undo, "outcome": found["outcome"], "timeline": timeline, AMENDED: True}
+    if undo["state"] != "confirmed" and not _owed(known):
+        return {**known, **told}
+    if _owed(found):
+        return {**known, "undo": undo, "outcome": found["outcome"], **told}
     lost = known["outcome"] == Outcome.UNDO_UNCONFIRMED.value
     outcome = found["outcome"] if lost else known["outcome"]
     hints = known.get("evidence", {})
     evidence = {name: each for name, each in hints.items() if (name, each) != ("hint", "chaoskit rescue")}
-    ended = {"undo": undo, "outcome": outcome, "reason": _undone(known["reason"]), "timeline": timeline}
+    settled = {**undo, "state": "confirmed"}  # where none was needed any more the ledger says so
+    ended = {"undo": settled, "outcome": outcome, "reason": _undone(known["reason"])}
     until = known.get("injected_until") or found.get("injected_until")
     over = {"injected_until": until} if known.get("injected_at") else {}
-    return {**known, **ended, **over, **({"evidence": evidence} if hints else {}), AMENDED: True}
+    return {**known, **ended, **over, **({"evidence": evidence} if hints else {}), **told}
+
+
+def _owed(document: Document) -> bool:
+    return bool(document["undo"]["state"] == "not confirmed")
+
+
+def _together(known: Document, found: Document) -> list[Document]:
+    """The timelines of both, in the order of time."""
+    before = list(known.get("timeline", ()))
+    every = [*before, *(each for each in found["timeline"] if not _among(each, before))]
+    return sorted(every, key=lambda each: datetime.fromisoformat(each["at"]))
 
 
 def _among(moment: Document, before: Iterable[Document]) -> bool:

@@ -70,7 +70,9 @@ class Row:
 TABLE: dict[Outcome, Row] = {
     Outcome.PASSED: Row(0, 200, "pass", "none", "whatever had to hold held while the fault was there"),
     Outcome.RECOVERED: Row(0, 200, "pass", "none", "the symptom is gone and it stayed so"),
-    Outcome.HEALED: Row(0, 200, "pass", "none", "the symptom went away before anything was done"),
+    Outcome.HEALED: Row(
+        0, 200, "pass", "none", "the symptom went away, and nothing that was done is known to have helped"
+    ),
     Outcome.BELOW_THRESHOLD: Row(0, 200, "pass", "none", "nothing reached the threshold"),
     Outcome.SCORE_REACHED: Row(
         0, 200, "pass", "none", "weaknesses were found, and the resilience score is high enough all the same"

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 from tests.acts.fake import CART, FakeCluster
 
+from chaoskit import kube
 from chaoskit.acts import handover
 from chaoskit.acts.abort import abort
 from chaoskit.acts.accounts import ABORT, Account, accounts, prune
@@ -17,8 +18,8 @@ from chaoskit.acts.following import follow
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import Rescued
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict, NotFound, Unavailable
-from chaoskit.events import ignore
+from chaoskit.errors import Conflict, Forbidden, NotFound, Unavailable
+from chaoskit.events import Event, Warned, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
@@ -126,6 +127,62 @@ def test_a_run_that_was_accepted_and_is_called_off_tells_so_for_an_hour() -> Non
     assert prune(cluster, clock, "shop") == 1
 
 
+def beside_one_that_runs(cluster: FakeCluster, clock: ManualClock, *, accepted: bool = True) -> Ledger:
+    """A run waits, and the ledger is that of another, which has begun."""
+    waiting = handed(cluster, clock)
+    if accepted:
+        handover.accept(cluster, waiting, "controller-1")
+    return Ledger.open(cluster, clock, id="run2", act="chaos", namespace="shop", targets=(), trace_id="t")
+
+
+def denying(cluster: FakeCluster, verb: str, kind: Kind) -> None:
+    """The run that waits is not to be called off, or not without a rest."""
+
+    def deny(asked: str, ref: ObjectRef) -> None:
+        if (asked, ref.kind, ref.name) == (verb, kind, "chaoskit-run1"):
+            raise Forbidden(f"no right to {verb} {ref}")
+
+    cluster.before_write = deny
+
+
+def test_a_run_that_waits_and_cannot_be_called_off_keeps_none_that_runs_from_being_asked() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = beside_one_that_runs(cluster, clock)
+    denying(cluster, "patch", kube.LEASE)
+    with pytest.raises(Forbidden, match="no right to patch"):
+        abort(cluster, clock, accounts(cluster), "incident 7")
+    assert ledger.wanted_end() == "incident 7"
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_what_stays_of_a_run_that_was_called_off_is_told(*, accepted: bool) -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = beside_one_that_runs(cluster, clock, accepted=accepted)
+    denying(cluster, "delete", kube.SECRET)
+    clock.call_at(0.7, lambda: ledger.close(Outcome.INTERRUPTED))
+    heard: list[Event] = []
+    ended = abort(cluster, clock, accounts(cluster), "incident 7", listen=heard.append)
+    assert [(each.account.id, each.undo.state) for each in ended] == [
+        ("run1", "none needed"),
+        ("run2", "confirmed"),
+    ]
+    (told,) = [each.message for each in heard if isinstance(each, Warned)]
+    assert told == (
+        "chaos run1 is called off, but secret/chaoskit-run1 stays: no right to delete secret/chaoskit-run1"
+    )
+    assert handover.handed(cluster) == ()
+
+
+def test_those_that_run_are_asked_before_those_that_wait_are_called_off() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    beside_one_that_runs(cluster, clock)
+    cluster.wrote.clear()
+    stop = threading.Event()
+    stop.set()
+    abort(cluster, clock, accounts(cluster), "incident 7", stop=stop)
+    assert cluster.wrote[:2] == ["patch lease/chaoskit-run2", "patch lease/chaoskit-run1"]
+
+
 def test_who_follows_it_hears_how_it_ended() -> None:
     cluster, clock = FakeCluster(), ManualClock()
     handover.accept(cluster, handed(cluster, clock), "controller-1")
@@ -147,7 +204,12 @@ def test_what_is_dead_and_undone_here_is_kept() -> None:
     cluster, clock = FakeCluster(), ManualClock()
     two(cluster, clock)[0].write(Entry("field", CART, ("spec", "replicas"), 3, 5))
     kept: list[Rescued] = []
-    ended = abort(cluster, clock, accounts(cluster)[:1], "incident 7", keep=kept.append)
+
+    def keep(rescued: Rescued) -> Rescued:
+        kept.append(rescued)
+        return rescued
+
+    ended = abort(cluster, clock, accounts(cluster)[:1], "incident 7", keep=keep)
     assert [each.account.id for each in kept] == [each.account.id for each in ended] == ["run1"]
     assert [each.name for each in kept[0].steps] == ["rescue", "undo"]
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from math import inf
+from typing import Any
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
 from tests.acts.test_engine import TRAIL, chaos_engine, pod
 
 from chaoskit import kube
-from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, account_of, accounts, prune
+from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, Account, account_of, accounts, prune
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import OUTAGE, Ledger
 from chaoskit.acts.trail import Trail
@@ -117,6 +118,57 @@ def test_a_closed_ledger_is_kept_for_cool_downs_or_gone() -> None:
     assert (account.state, account.outcome, account.ended) == ("done", "passed", clock.now())
     opened(cluster, clock, "run2").close(Outcome.PASSED)
     assert [each.id for each in accounts(cluster)] == ["run1"]
+
+
+class Counted(FakeCluster):
+    """Counts what is read; each patch looks at what it changes, which is no request."""
+
+    looks = 0
+
+    def get(self, ref: ObjectRef) -> Object:
+        self.looks += 1
+        return super().get(ref)
+
+    def patch(self, ref: ObjectRef, patch: Any, **options: Any) -> Object:
+        self.looks -= 1
+        return super().patch(ref, patch, **options)
+
+
+@pytest.mark.parametrize("keep", [0, 60])
+def test_a_lease_tells_how_its_act_ended_before_anybody_else_hears_of_it(keep: float) -> None:
+    """In two requests: the first write is also the look whether the Lease is ours still."""
+    cluster, clock = Counted(), ManualClock()
+    ledger, seen = opened(cluster, clock), list[Account]()
+    cluster.wrote.clear()
+    ledger.close(
+        Outcome.WEAKNESS_FOUND,
+        keep=keep,
+        reason="cart was gone",
+        ending=lambda: seen.extend(accounts(cluster)),
+    )
+    assert [(each.state, each.outcome, each.reason) for each in seen] == [
+        ("active", "weakness-found", "cart was gone")
+    ]
+    last = "patch" if keep else "delete"
+    assert (cluster.wrote, cluster.looks) == ([f"patch {LEASE}", f"{last} {LEASE}"], 0)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_who_hears_of_an_end_hears_of_it_though_the_lease_cannot_be_told(*, gone: bool) -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger, heard = opened(cluster, clock), list[str]()
+
+    def fail(_verb: str, _ref: ObjectRef) -> None:
+        raise Unavailable("no answer", service="kubernetes")
+
+    if gone:
+        cluster.delete(LEASE)
+        ledger.close(Outcome.PASSED, ending=lambda: heard.append("ended"))
+    else:
+        cluster.before_write = fail
+        with pytest.raises(Unavailable):
+            ledger.close(Outcome.PASSED, ending=lambda: heard.append("ended"))
+    assert heard == ["ended"]
 
 
 def test_a_secret_original_is_kept_in_a_secret_and_never_in_the_lease() -> None:

@@ -77,11 +77,15 @@ def test_what_is_undone_is_kept_so_though_its_lease_cannot_be_closed() -> None:
     owing(cluster, clock)
     kept: list[str] = []
 
+    def keep(rescued: Rescued) -> Rescued:
+        kept.append(rescued.undo.state)
+        return rescued
+
     def fail(ref: ObjectRef, _options: object) -> None:
         raise Unavailable("no answer", service="kubernetes")
 
     cluster.before_delete = fail
-    (done,) = rescue(cluster, clock, keep=lambda each: kept.append(each.undo.state))
+    (done,) = rescue(cluster, clock, keep=keep)
     assert (done.undo.state, kept) == ("not confirmed", ["confirmed"])
     assert "no answer" in done.undo.left[0]
 
@@ -91,9 +95,10 @@ def test_a_bug_of_whoever_keeps_one_keeps_no_other_from_its_undo() -> None:
     other(cluster, clock)
     owing(cluster, clock)
 
-    def fail(rescued: Rescued) -> None:
+    def fail(rescued: Rescued) -> Rescued:
         if rescued.account.id == "a":
             raise ZeroDivisionError
+        return rescued
 
     with pytest.raises(ZeroDivisionError):
         rescue(cluster, clock, keep=fail)

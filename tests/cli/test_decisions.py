@@ -13,13 +13,17 @@ from tests.recovery import made
 from tests.recovery.made import NOW
 
 from chaoskit import kube
+from chaoskit.acts.accounts import Account
+from chaoskit.acts.rescue import Rescued
 from chaoskit.cli import decisions as deciding
 from chaoskit.cli.decisions import Shown
 from chaoskit.cli.recoveries import finish
 from chaoskit.cli.session import Format, ProgressFormat, Session
-from chaoskit.errors import ALARM, Interrupted, InvalidInput
+from chaoskit.errors import ALARM, Interrupted, InvalidInput, Unavailable
+from chaoskit.flows.secondlook import Went
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
+from chaoskit.records import RecoveryRecord, Undo
 from chaoskit.recovery import Plan, classify, planner, runbook
 from chaoskit.settings import load as load_settings
 
@@ -92,15 +96,66 @@ def test_an_issue_that_is_not_there_is_told_with_those_that_are() -> None:
 def test_recoveries_whose_turn_did_not_come_are_named_and_never_end_green(
     capsys: pytest.CaptureFixture[str], form: Format, signal: int, code: int, outcome: str
 ) -> None:
-    settings = load_settings({}, environment={})
-    session = Session(settings, form, ProgressFormat.PLAIN, False, False, True)
-    with pytest.raises(typer.Exit) as ended:
-        finish(session, [], left=[_here("shop"), _here("other")], stopped=Interrupted(signal=signal))
+    went = Went(left=(_here("shop"), _here("other")), why=Interrupted(signal=signal))
+    assert _finished(went, form) == code
     out = capsys.readouterr().out
-    assert ended.value.exit_code == code
     if form is Format.TABLE:
         assert out.count("not begun  pod crash of deployment/cart: ") == 2
         return
     told = json.loads(out)
     assert (told["outcome"], told["exit"]) == (outcome, code)
     assert [each["issue"] for each in told["not_begun"]] == ["shop/cart-pod-crash", "other/cart-pod-crash"]
+
+
+def _finished(went: Went, form: Format) -> int:
+    session = Session(load_settings({}, environment={}), form, ProgressFormat.PLAIN, False, False, True)
+    with pytest.raises(typer.Exit) as ended:
+        finish(session, went)
+    return ended.value.exit_code
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        (Unavailable("no answer", service="kubernetes"), "error    no answer"),
+        (ValueError("a slip"), "this is a bug in chaoskit: ValueError: a slip"),
+    ],
+)
+def test_what_was_done_before_something_went_wrong_is_told_with_its_code(
+    capsys: pytest.CaptureFixture[str], why: Exception, words: str
+) -> None:
+    went = Went((replace(_record(), outcome=Outcome.UNDO_UNCONFIRMED),), (_here("shop"),), why)
+    assert [_finished(went, form) for form in (Format.TABLE, Format.JSON)] == [5, 5]
+    told = capsys.readouterr()
+    table, _, rest = told.out.partition("{")
+    assert table.startswith("undo not confirmed  pod crash of deployment/orders")
+    assert f"not begun  pod crash of deployment/cart: {why}" in table
+    document = json.loads("{" + rest)
+    assert [each["outcome"] for each in document["recoveries"]] == ["undo-not-confirmed"]
+    assert document["problem"]["message"] == str(why)
+    assert words in told.err
+
+
+def test_what_a_dead_recovery_left_is_told_with_what_finishes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    dead = Rescued(_account(), Undo("not confirmed", ("deployment/cart: not allowed",)))
+    went = Went((_record(),), owed=(dead,))
+    assert [_finished(went, form) for form in (Format.TABLE, Format.JSON)] == [5, 5]
+    table, _, rest = capsys.readouterr().out.partition("{")
+    assert table.endswith(
+        "undo not confirmed  recovery r1 died, and its undo is not confirmed "
+        "(deployment/cart: not allowed): chaoskit rescue  exit 5\nnext  chaoskit rescue\n"
+    )
+    (owed,) = json.loads("{" + rest)["not_undone"]
+    assert (owed["id"], owed["left"]) == ("r1", ["deployment/cart: not allowed"])
+
+
+def _record() -> RecoveryRecord:
+    return RecoveryRecord(
+        id="r2", at=NOW, trace_id="t", issue="pod-crash", target="deployment/orders", namespace="shop",
+        cluster="c", outcome=Outcome.RECOVERED, reason="it helped", ended_at=NOW,
+    )  # fmt: skip
+
+
+def _account() -> Account:
+    lease = ObjectRef(kube.LEASE, "shop", "chaoskit-r1")
+    return Account(lease, "r1", "recovery", "active", (made.ref("cart"),), (), "me", "", 30, "t", "1")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chaoskit import events
-from chaoskit.cli.progress import _Json, _Live, _Plain, line_of
+from chaoskit.cli.progress import _Json, _Live, _live, _Plain, line_of
+from chaoskit.cli.session import Format, ProgressFormat, Session
+from chaoskit.settings import load as load_settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -98,3 +101,18 @@ def test_as_json_nothing_of_an_event_is_lost() -> None:
         "detail": "confirmed",
         "run": "1m84",
     }
+
+
+def test_whoever_asks_amid_a_live_display_has_the_terminal_for_himself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    settings, mine = load_settings({}, environment={}), sys.stderr
+    session = Session(settings, Format.TABLE, ProgressFormat.AUTO, False, False, False)
+    with _live(session) as (hear, aside):
+        hear(events.Step(START, "undo", "done", "confirmed"))
+        assert sys.stderr is not mine
+        with aside():
+            assert sys.stderr is mine
+        assert sys.stderr is not mine
+    assert sys.stderr is mine

@@ -22,9 +22,9 @@ from tests.experiments.directly import dump
 from tests.servers import until
 
 from chaoskit import kube
-from chaoskit.cli.stopping import LEFT, MOMENT, Signalled, stopping, undisturbed
+from chaoskit.cli.stopping import LEFT, MOMENT, Signalled, answering, stopping, undisturbed
 from chaoskit.clock import ManualClock, WallClock
-from chaoskit.errors import NotFound
+from chaoskit.errors import Interrupted, NotFound
 from chaoskit.flows import simulation
 from chaoskit.ports.cluster import Object
 
@@ -383,3 +383,15 @@ def test_what_undoes_nothing_leaves_nothing_to_a_rescue() -> None:
         with pytest.raises(Signalled) as left:
             signal.raise_signal(signal.SIGTERM)
     assert left.value.error.message == "stopped by the user"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGALRM])
+def test_a_signal_to_whoever_is_asked_amid_the_work_ends_it_and_leaves_nothing_behind(
+    number: signal.Signals,
+) -> None:
+    with stopping(LEFT, wall=ManualClock()) as stop:
+        with pytest.raises(Interrupted) as ended, answering():
+            signal.raise_signal(number)
+        assert (ended.value.signal, stop.is_set()) == (number, False)
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()

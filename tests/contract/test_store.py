@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,32 @@ def test_a_rescue_adds_to_what_the_acts_own_process_kept_in_any_order_and_once(
         store.put({"own": own, "early": early({**own, "score": None}), "rescue": rescue}[each])
     ended = {"outcome": "errored", "reason": "it ended; a rescue undid it since", "evidence": {}}
     assert store.get("run", "a1") == {**own, **ended, AMENDED: True}
+
+
+@pytest.mark.parametrize(
+    "order", [*permutations(["own", "failed", "undid"]), *permutations(["failed", "undid"])]
+)
+def test_a_rescue_that_failed_and_is_heard_of_late_takes_back_no_undo(
+    store: Store, order: Sequence[str]
+) -> None:
+    def ended(minute: int, rescued: bool, outcome: str, *left: str) -> dict[str, Any]:
+        at = (T0 + timedelta(minutes=minute)).isoformat()
+        undo = {"state": "not confirmed" if left else "confirmed", "left": list(left)}
+        step = {"at": at, "name": "undo", "mark": "failed" if left else "done", "detail": str(minute)}
+        return document("a1", rescued=rescued, outcome=outcome, reason="it ended", undo=undo, timeline=[step])
+
+    every = {
+        "own": ended(0, False, "undo-not-confirmed", "x"),
+        "failed": ended(1, True, "undo-not-confirmed", "no answer"),
+        "undid": ended(2, True, "errored"),
+    }
+    for each in (*order, order[0]):  # who is told twice says the same
+        store.put(every[each])
+    found = store.get("run", "a1")
+    assert (found["outcome"], found["undo"]) == ("errored", {"state": "confirmed", "left": []})
+    assert [int(each["detail"]) for each in found["timeline"]] == [0, 1, 2][-len(order) :]
+    if "own" in order:
+        assert found["reason"] == "it ended; a rescue undid it since"
 
 
 def test_what_was_known_when_an_act_ended_never_takes_the_place_of_the_whole_record(store: Store) -> None:

@@ -18,6 +18,7 @@ from chaoskit.acts.rescue import Rescued, rescue
 from chaoskit.experiments import Trial
 from chaoskit.experiments.batch import run_all
 from chaoskit.experiments.litmus import manifests
+from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.records import RunRecord
@@ -91,6 +92,27 @@ def test_who_dies_once_the_cluster_says_that_a_run_has_ended_has_handed_its_reco
         world.run(trial, listen=Until("verdict", killed), preflight=False, ending=records.append)
     assert [each.state for each in accounts(world.cluster, "killed-at-verdict")] in ([], ["done"])
     assert [(each.outcome, each.undo.state) for each in records] == [(Outcome.PASSED, "confirmed")]
+
+
+@pytest.mark.parametrize("keep", [0.0, 600.0])
+def test_a_run_that_dies_as_it_hands_its_record_on_ended_as_the_record_says(
+    world: World, keep: float
+) -> None:
+    namespace = f"killed-handing-on-{keep:.0f}"
+    trial, records = furnished(world, namespace), list[RunRecord]()
+
+    def ending(record: RunRecord) -> None:
+        records.append(record)
+        raise Killed
+
+    with pytest.raises(Killed):
+        world.run(trial, limits=Limits(chaos_cooldown=keep), preflight=False, ending=ending)
+    (account,) = accounts(world.cluster, namespace)
+    (done,) = rescue(world.cluster, world.clock, namespace=namespace)
+    (record,) = records
+    assert record.outcome is Outcome.PASSED
+    assert (account.reason, done.outcome) == (record.reason, record.outcome)
+    assert [each.outcome for each in accounts(world.cluster, namespace)] == ["passed"] * bool(keep)
 
 
 class Dying:
@@ -288,7 +310,12 @@ def test_a_run_finishes_the_dead_run_that_stands_in_its_way(world: World) -> Non
         world.run(trial, listen=Until("injected", killed))
     (dead,) = accounts(world.cluster, "in-the-way")
     kept: list[Rescued] = []
-    record = world.run(trial, keep=kept.append)
+
+    def keep(rescued: Rescued) -> Rescued:
+        kept.append(rescued)
+        return rescued
+
+    record = world.run(trial, keep=keep)
     assert record.outcome.exit_code == 0, record.reason
     assert world.ours("in-the-way") == []
     assert [(each.account.id, each.undo.state) for each in kept] == [(dead.id, "confirmed")]

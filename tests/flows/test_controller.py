@@ -18,7 +18,7 @@ from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.errors import Unavailable
+from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Ended, Event, Unwatched, Warned
 from chaoskit.experiments import trial_of
 from chaoskit.flows import detached
@@ -295,31 +295,80 @@ def packed(name: str, target: str, **spec: Any) -> str:
     return detached.packed(trial_of(body), "")
 
 
-def test_runs_on_the_same_wait_for_one_another_on_the_list_and_for_no_other(kept: Kept) -> None:
-    for id_, target in (("first", "cart"), ("second", "cart"), ("third", "orders")):
-        handed(kept, id_, packed(id_, target))
-    patch, others = kept.cluster.patch, threading.Event()
+def held(kept: Kept) -> tuple[threading.Event, threading.Event]:
+    """Set once the run ``first`` is in a controller's hands; set the other, and they go on with it."""
+    taken, release, patch = threading.Event(), threading.Event(), kept.cluster.patch
 
     def slow(ref: ObjectRef, body: Any, **options: Any) -> Object:
         stored = patch(ref, body, **options)
         if ref.name == "chaoskit-first" and "holderIdentity" in body.get("spec", {}):
-            others.wait(10)  # its controller is at it
+            taken.set()
+            release.wait(10)
         return stored
+
+    kept.cluster.patch = slow  # type: ignore[method-assign,assignment]
+    return taken, release
+
+
+def test_runs_on_the_same_wait_for_one_another_on_the_list_and_for_no_other(kept: Kept) -> None:
+    for id_, target in (("first", "cart"), ("second", "cart"), ("third", "orders")):
+        handed(kept, id_, packed(id_, target))
+    _, release = held(kept)
 
     def until(event: Event) -> bool:
         now = {each.id: each for each in accounts(kept.cluster)}
         if kept.told("run second waits for run first") and now["third"].state == "done":
             seen.append((now["second"].state, now["second"].holder))
-            others.set()
+            release.set()
         return all(each.state == "done" for each in now.values())
 
     seen: list[tuple[str, str]] = []
-    kept.cluster.patch = slow  # type: ignore[method-assign,assignment]
     kept.until = until
     kept.run(["runs"])
-    others.set()
+    release.set()
     assert seen[0] == ("handed", "")
     assert len(kept.told("run second waits for run first: they may work on the same")) == 1
+    assert {each.state for each in accounts(kept.cluster)} == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (AWAY, "run shop chaoskit-second: no answer; again in 5 s"),
+        (Forbidden("no right to read it"), "run second waits for run first: they may work on the same"),
+        (ZeroDivisionError(), "run second waits for run first: they may work on the same"),
+    ],
+)
+def test_a_run_of_which_nobody_knows_yet_what_it_works_on_does_not_begin_beside_another(
+    kept: Kept, error: Exception, told: str
+) -> None:
+    for id_ in ("first", "second"):
+        handed(kept, id_, packed(id_, "cart"))
+    taken, release = held(kept)
+    get, errors = kept.cluster.get, iter([error])
+
+    def once(ref: ObjectRef) -> Object:
+        """Whoever asks for the second's document while the first is under way is not answered at first."""
+        mine = (ref.kind, ref.name) == (kube.SECRET, "chaoskit-second")
+        if mine and taken.wait(10) and (failed := next(errors, None)):
+            raise failed
+        return get(ref)
+
+    def until(event: Event) -> bool:
+        now = {each.id: each for each in accounts(kept.cluster)}
+        if now["second"].holder and not release.is_set():
+            beside.append("second")
+        if kept.told("run second waits for run first"):
+            release.set()
+        return all(each.state == "done" for each in now.values())
+
+    beside: list[str] = []
+    kept.cluster.get, kept.until = once, until  # type: ignore[method-assign]
+    kept.clock.call_at(LONG / 2, release.set)
+    kept.run(["runs"])
+    release.set()
+    assert beside == []
+    assert kept.told(told)
     assert {each.state for each in accounts(kept.cluster)} == {"done"}
 
 

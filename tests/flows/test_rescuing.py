@@ -22,7 +22,7 @@ from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
-from chaoskit.amending import AMENDED
+from chaoskit.amending import AMENDED, early
 from chaoskit.clock import ManualClock
 from chaoskit.errors import InvalidInput, Unavailable
 from chaoskit.events import Event, Step, Warned
@@ -67,6 +67,10 @@ def ended(
     ledger.write(Entry(kind, CART, ("spec", "replicas"), 3, 5))
     if outcome is not None:
         ledger.close(outcome, reason=reason)
+
+
+class Killed(BaseException):
+    """As good as a SIGKILL: nothing of ours runs after it."""
 
 
 def kept(world: World, **more: Any) -> RunRecord:
@@ -148,6 +152,51 @@ def test_without_a_record_the_lease_says_how_the_run_ended(world: World) -> None
     rescue(world)
     after = history(world)
     assert (after["outcome"], after["reason"]) == ("bug", "it fell over; a rescue undid it since")
+
+
+@pytest.mark.parametrize("handed_on", [True, False])
+def test_a_run_that_died_as_it_handed_its_record_on_has_one_outcome_wherever_one_asks(
+    world: World, *, handed_on: bool
+) -> None:
+    passed = owned(outcome=Outcome.PASSED, reason="it held", undo=Undo("confirmed"))
+
+    def ending() -> None:
+        if handed_on:
+            world.store.put(early(passed.document()))
+        raise Killed
+
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    with pytest.raises(Killed):
+        ledger.close(Outcome.PASSED, reason=passed.reason, ending=ending)
+    (done,) = rescue(world)
+    after = history(world)
+    assert (after["outcome"], after["reason"]) == ("passed", "it held")
+    assert done.outcome is Outcome.PASSED
+
+
+def test_a_run_whose_lease_could_not_be_told_of_its_end_ended_as_the_history_says(world: World) -> None:
+    passed = owned(outcome=Outcome.PASSED, reason="it held", undo=Undo("confirmed"))
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def away(_verb: str, _ref: ObjectRef) -> None:
+        raise Unavailable("no answer", service="kubernetes")
+
+    ledger = Ledger.open(
+        cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t",
+        keep_for=600,
+    )  # fmt: skip
+    ledger.note("scale-down")
+    cluster.before_write = away
+    with pytest.raises(Unavailable):
+        ledger.close(passed.outcome, ending=lambda: world.store.put(early(passed.document())))
+    cluster.before_write = lambda _verb, _ref: None
+    (done,) = rescue(world)
+    (account,) = accounts(cluster)
+    assert (account.state, account.outcome, account.reason) == ("done", "passed", "it held")
+    assert (done.outcome, history(world)["outcome"]) == (Outcome.PASSED, "passed")
 
 
 def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
@@ -395,10 +444,6 @@ def test_an_act_that_was_killed_and_rescued_while_the_store_was_away_is_in_the_h
     assert (after["id"], after["outcome"], after["undo"]["state"]) == ("run1", "errored", "confirmed")
 
 
-class Killed(BaseException):
-    """As good as a SIGKILL: nothing of ours runs after it."""
-
-
 @pytest.mark.parametrize("last", ["patch", "delete"])
 def test_a_rescuer_that_is_killed_has_kept_what_it_did_or_leaves_it_to_the_next(
     world: World, last: str
@@ -459,3 +504,30 @@ def test_a_record_that_the_store_has_and_nobody_can_read_now_is_amended_later(
     away.back()
     assert history(world)["reason"] == f"{before['reason']}; a rescue undid it since"
     assert history(world)["score"] == 50.0
+
+
+def test_a_rescue_that_failed_and_is_delivered_after_another_that_did_not_takes_nothing_back(
+    world: World, away: Away
+) -> None:
+    own = kept(world).document()
+    ended(world, Outcome.UNDO_UNCONFIRMED, own["reason"])
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def deny(verb: str, ref: ObjectRef) -> None:
+        if verb == "patch" and ref == CART:
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = deny
+    (failed,) = rescue(replace(world, store=away.seen_from("laptop")))
+    assert failed.undo.left
+    cluster.before_write = lambda _verb, _ref: None
+    rescue(world)
+    before = history(world)
+    assert (before["outcome"], before["undo"]["state"]) == ("errored", "confirmed")
+    away.back()
+    after = history(world)
+    assert {**after, "timeline": before["timeline"]} == before
+    assert [each["mark"] for each in after["timeline"] if each["name"] == "undo"] == ["failed", "done"]
+    times = [datetime.fromisoformat(each["at"]) for each in after["timeline"]]
+    assert times == sorted(times)

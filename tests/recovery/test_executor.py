@@ -22,6 +22,7 @@ from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Kind, Listing, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
+from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Decision, Options, Reach, guards
 
 
@@ -111,6 +112,20 @@ def test_what_was_done_is_remembered_as_long_as_planners_look_back(shop: Scene, 
     assert account.ended is not None
     assert account.keep_until == account.ended + guards.LOOP_WINDOW
     assert timedelta(hours=1) < guards.LOOP_WINDOW
+
+
+def test_the_cluster_tells_how_a_recovery_ended_before_its_record_is_handed_on(
+    shop: Scene, decision: Decision
+) -> None:
+    told: list[tuple[str, str, str]] = []
+
+    def ending(record: RecoveryRecord) -> None:
+        account = _account(shop)
+        told.append((account.state, account.outcome, account.reason))
+        assert told == [("active", record.outcome.value, record.reason)]
+
+    record = shop.recover(decision, ending=ending)
+    assert told == [("active", "recovered", record.reason)]
 
 
 def test_a_recovery_that_did_nothing_leaves_no_ledger(shop: Scene, decision: Decision) -> None:

@@ -18,7 +18,9 @@ from tests.recovery.staged import Watched
 from chaoskit import kube, recovery
 from chaoskit.acts import approvals
 from chaoskit.acts.accounts import EVIDENCE, Account, accounts
+from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.rescue import Rescued
 from chaoskit.adapters.spool import RETRY, SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import Conflict, NotFound, Unavailable
@@ -562,6 +564,60 @@ def test_what_is_no_echo_any_more_once_a_dead_recovery_is_undone_is_acted_on(sho
     record = shop.recover(plan)
     assert [step["action"] for step in record.steps] == ["restart-pod"]
     assert "rescue" in [each.name for each in record.timeline]
+
+
+OWED = (
+    "recovery {} died, and its undo is not confirmed "
+    "(deployment/{}: nobody here knows how to undo 'of-another-version'): chaoskit rescue"
+)
+
+
+def _unknown(name: str) -> Entry:
+    """What nobody here knows how to undo."""
+    return Entry("of-another-version", ref(name), ("spec", "x"), 1, 2)
+
+
+def test_the_echo_of_a_dead_recovery_that_cannot_be_undone_is_no_good_end(shop: Shop) -> None:
+    plan, ledger = _echo(shop)
+    ledger.write(_unknown("search"))
+    record = shop.recover(plan)
+    assert (record.outcome, record.steps) == (Outcome.UNDO_UNCONFIRMED, ())
+    assert record.reason == f"root cause: {OWED.format('r1', 'search')} (limit: roots only)"
+    assert [each.id for each in accounts(shop, "shop")] == ["r1"]
+
+
+def test_what_a_dead_recovery_on_the_same_left_and_cannot_be_undone_is_no_good_end(shop: Shop) -> None:
+    plan, ledger = shop.back(), _left_by_the_dead(shop, "cart")
+    record = shop.recover(plan)
+    assert (record.outcome, shop.rolled) == (Outcome.UNDO_UNCONFIRMED, 0)
+    assert "deployment/cart" in record.reason
+    assert OWED.format(ledger.account.id, "cart") in record.reason
+
+
+def test_a_dead_recovery_elsewhere_that_cannot_be_undone_is_told_and_in_nobodys_way(shop: Shop) -> None:
+    plan, _ = _echo(shop)
+    _left_by_the_dead(shop, "orders")
+    warned: list[str] = []
+    owed: list[Rescued] = []
+
+    def keep(rescued: Rescued) -> Rescued:
+        owed.append(rescued)
+        return rescued
+
+    record = shop.recover(
+        plan, keep=keep, listen=lambda e: warned.append(e.message) if isinstance(e, Warned) else None
+    )
+    assert [step["action"] for step in record.steps] == ["restart-pod"]
+    assert OWED.format("r-orders", "orders") in warned
+    assert [each.account.id for each in owed if each.undo.left] == ["r-orders"]
+
+
+def _left_by_the_dead(shop: Shop, name: str) -> Ledger:
+    ledger = Ledger.open(
+        shop, shop.clock, id=f"r-{name}", act="recovery", namespace="shop", targets=(ref(name),), trace_id="t"
+    )
+    ledger.write(_unknown(name))
+    return ledger
 
 
 # ---------------------------------------------------------------- the history store stops

@@ -88,7 +88,7 @@ def _ends(bench: Bench, condition: str) -> Callable[[], None]:
 def test_a_job_of_ones_own_is_told_what_is_wrong_and_waited_for() -> None:
     bench = Bench()
     words = bench.do("run-job", keep=_ends(bench, "Complete"), template=TEMPLATE, timeout="2m")
-    assert words == "job/chaoskit-remedy-r1 ran"
+    assert words == "job/chaoskit-remedy-r1 made, job/chaoskit-remedy-r1 ran"
     job = bench.cluster.get(ObjectRef(kube.JOB, "shop", "chaoskit-remedy-r1"))
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert {each["name"]: each["value"] for each in container["env"]} == {

@@ -108,6 +108,37 @@ def test_what_was_well_for_a_while_and_ends_once_or_twice_is_the_kubelets_to_sta
     assert set(_found(made.topology(ill, made.pod("b")))) == kinds
 
 
+@pytest.mark.parametrize(
+    ("state", "restarts", "ago", "ran", "kinds"),
+    [
+        (RUNS, 9, 6, 900, set()),
+        (HELD_BACK, 9, 6, 900, set()),
+        (RUNS, 9, 6, 590, {"crash-loop"}),
+        (HELD_BACK, 4, 30, 3, {"crash-loop"}),
+        (RUNS, 4, 6, 3, {"crash-loop"}),
+    ],
+)
+def test_what_ends_well_is_a_crash_only_if_the_kubelet_holds_it_back_for_it(
+    state: Object, restarts: int, ago: float, ran: float, kinds: set[str]
+) -> None:
+    last = made.ended(0, seconds_ago=ago, ran=ran, reason="Completed")
+    worker = made.pod("a", ready=state is RUNS, state=state, last=last, restarts=restarts, unready_for=ago)
+    assert set(_found(made.topology(worker, made.pod("b")))) == kinds
+
+
+def test_memory_that_is_full_is_told_however_its_container_ended() -> None:
+    last = made.ended(0, seconds_ago=6, ran=900, reason="OOMKilled")
+    found = _found(made.topology(made.pod("a", state=RUNS, last=last, restarts=3), made.pod("b")))
+    assert set(found) == {"oom-killed"}
+
+
+def test_what_the_kubelet_never_held_back_is_not_said_to_be() -> None:
+    last = made.ended(1, seconds_ago=6, ran=900)
+    found = _found(made.topology(made.pod("a", state=RUNS, last=last, restarts=9), made.pod("b")))
+    words = "1 of 2 pods: ended 6 s ago after 15 min, 9 restarts, exit code 1"
+    assert found["crash-loop"].evidence == words
+
+
 def test_a_pod_may_start_for_a_minute_but_not_lose_readiness_for_long() -> None:
     starting = made.pod("a", ready=False, age=40, unready_for=40)
     lost = made.pod("b", ready=False, age=4000, unready_for=25)

@@ -18,7 +18,7 @@ from chaoskit.acts.ledger import Ledger
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object
 from chaoskit.ports.notifier import Notice
-from chaoskit.recovery import Plan, Refusal, attempts, replay, runbook
+from chaoskit.recovery import Plan, Refusal, attempts, runbook
 from chaoskit.recovery.replay import what_if
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.simulator.effects import Effect
@@ -92,8 +92,9 @@ def test_a_crash_loop_from_a_bad_rollout_is_rolled_back_and_verified(tmp_path: P
         (known,) = attempts([kept])
         assert (known.helped, known.issue) == ("roll-back", "pod-crash")
 
-        again = replay(kept, shop.reach)
-        assert (again.outcome, again.replay_of) == (Outcome.NOTHING_TO_DO, record.id)
+        again = recovery.replan(kept, shop.reach)
+        assert isinstance(again, Refusal)
+        assert again.outcome is Outcome.NOTHING_TO_DO
 
         same = what_if(kept, runbook.defaults())
         assert not same.changed

@@ -362,6 +362,31 @@ def test_a_database_that_may_serve_in_a_moment_is_waited_for_like_any_other(
     assert isinstance(decided, Plan) or decided.guard == "confidence"
 
 
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize(("told", "does"), [(200, None), (400, ["notify"]), (1500, ["notify"])])
+def test_a_database_that_takes_half_an_hour_to_leave_is_told_and_explains_what_its_callers_feel(
+    told: float, does: list[str] | None, *, ready: bool
+) -> None:
+    pod = made.pod("postgres-0", of="postgres-h1", ready=ready, age=9000, unready_for=told - 20)
+    meta = pod["metadata"]
+    meta["ownerReferences"][0].update(kind="StatefulSet", name="postgres")
+    meta.update(deletionTimestamp=made.ago(told - 1800), deletionGracePeriodSeconds=1800)
+    body = made.deployment("postgres", replicas=1)
+    body["status"].update(readyReplicas=0, conditions=[])
+    caller = made.deployment("cart", env={"DB": "postgres://postgres:5432/x"})
+    bodies = ((kube.STATEFUL_SET, body), (kube.DEPLOYMENT, caller))
+    seen = Topology(
+        (pod, made.pod("a"), made.pod("b")), bodies, (made.replica_set("cart", 1, ready=2),), (), ()
+    )
+    felt = made.symptom("pool-errors", "cart", since=told)
+    (cause,) = databasesymptoms.detect(seen, {}, now=NOW)
+    assert (cause.kind, NOW - cause.since) == ("database-starting", timedelta(seconds=told))
+    issues = {each.target.name: each for each in classify([cause, felt], topology=seen, now=NOW)}
+    assert issues["cart"].root == issues["postgres"].id
+    decided = planner.plan(issues["postgres"], runbook.defaults(), seen, now=NOW)
+    assert ([each.action for each in decided.rungs] if isinstance(decided, Plan) else None) == does
+
+
 @pytest.mark.parametrize("available", [True, False])
 @pytest.mark.parametrize(
     ("age", "kinds", "does"),

@@ -44,15 +44,27 @@ def abort(
 ) -> tuple[Rescued, ...]:
     """These acts have ended and are undone, by their own processes or, where those are dead, by this one.
 
-    Those are given to `keep`. What was handed over and nobody has taken yet is called off. Once `stop` is set
-    nobody is waited for any more: what has not ended by then is not in the answer.
+    Those are given to `keep`. What was handed over and nobody has taken yet is called off, after those that
+    run were asked. Once `stop` is set nobody is waited for any more: what has not ended by then is not in the
+    answer.
+
+    Raises:
+        ChaoskitError: one could not be told; each of the others was all the same.
     """
-    waiting = [each for each in wanted if each.state == "handed" and not each.holder]
-    found = [Rescued(each, Undo("none needed")) for each in waiting if call_off(cluster, clock, each, reason)]
-    begun = [each for each in wanted if each.id not in {one.account.id for one in found}]
-    asked = _asked(cluster, begun, reason)
-    found += [Rescued(each, Undo("confirmed")) for each in begun if each not in asked]
-    watched = {each.id: _Watched(each, clock.monotonic(), clock.monotonic()) for each in asked}
+    found, watched = list[Rescued](), dict[str, _Watched]()
+    failed: ChaoskitError | None = None
+    for account in sorted(wanted, key=_waits):
+        try:
+            undo = _told(cluster, clock, account, reason, listen)
+        except ChaoskitError as error:
+            failed = failed or error
+            continue
+        if undo is None:
+            watched[account.id] = _Watched(account, clock.monotonic(), clock.monotonic())
+        else:
+            found.append(Rescued(account, undo))
+    if failed is not None:
+        raise failed
     while watched:
         now = _now(cluster, clock, watched)
         for id_, one in list(watched.items()):
@@ -65,25 +77,20 @@ def abort(
     return tuple(found)
 
 
-def _asked(cluster: Cluster, begun: Sequence[Account], reason: str) -> list[Account]:
-    """Those that know by now that somebody wants their end; the others have just ended by themselves.
+def _waits(account: Account) -> bool:
+    """Whether nobody has taken the act yet."""
+    return account.state == "handed" and not account.holder
 
-    Raises:
-        ChaoskitError: one could not be told; each of the others was asked all the same.
-    """
-    told: list[Account] = []
-    failed: ChaoskitError | None = None
-    for account in begun:
-        try:
-            cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
-            told.append(account)
-        except NotFound:
-            continue
-        except ChaoskitError as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
-    return told
+
+def _told(cluster: Cluster, clock: Clock, account: Account, reason: str, listen: Listener) -> Undo | None:
+    """How the undo of an act stands that has ended by now; None: its process knows that its end is wanted."""
+    if _waits(account) and call_off(cluster, clock, account, reason, listen):
+        return Undo("none needed")
+    try:
+        cluster.patch(account.ref, {"metadata": {"annotations": {ABORT: reason}}})
+    except NotFound:
+        return Undo("confirmed")
+    return None
 
 
 def _now(cluster: Cluster, clock: Clock, watched: dict[str, _Watched]) -> dict[str, Account]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Literal
 
 from chaoskit import kube
@@ -101,7 +102,7 @@ def halt(
         "name": NAME,
         "namespace": namespace or HOME,
         "labels": {kube.MANAGED_BY: "chaoskit"},
-        "annotations": {_since(namespace): kube.timestamp(clock.now())},
+        "annotations": {_since(namespace): f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"},
     }
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
     try:

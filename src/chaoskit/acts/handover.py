@@ -32,6 +32,7 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, Conflict, InvalidInput, NotFound
+from chaoskit.events import Listener, Warned, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.redaction import scrubbed
@@ -120,19 +121,28 @@ def withdraw(cluster: Cluster, account: Account) -> bool:
     return _ended(cluster, account, {}) and _gone(cluster, account.ref, _secret(account))
 
 
-def call_off(cluster: Cluster, clock: Clock, account: Account, reason: str) -> bool:
+def call_off(
+    cluster: Cluster, clock: Clock, account: Account, reason: str, listen: Listener = ignore
+) -> bool:
     """Nobody takes the act any more, and its Lease tells why for an hour; False when it has changed since.
 
-    What nobody has accepted is withdrawn: its owner has not heard of it yet, and is told by `hand_over`.
+    What nobody has accepted is withdrawn: its owner has not heard of it yet, and is told by `hand_over`. The
+    listener is told what of it could not be removed: that keeps nobody from calling off the next.
     """
-    if not account.accepted:
-        return withdraw(cluster, account)
     told = {
         OUTCOME: Outcome.INTERRUPTED.value,
         REASON: scrubbed(f"called off before it began: {reason}")[:REASONS],
         KEEP_UNTIL: kube.timestamp(clock.now() + timedelta(seconds=KEEP)),
     }
-    return _ended(cluster, account, told) and _gone(cluster, _secret(account))
+    if not _ended(cluster, account, told):
+        return False
+    for ref in (_secret(account),) if account.accepted else (account.ref, _secret(account)):
+        try:
+            _gone(cluster, ref)
+        except ChaoskitError as error:
+            words = f"{account.act} {account.id} is called off, but {ref} stays: {error.message}"
+            listen(Warned(clock.now(), words, run=account.id))
+    return True
 
 
 def _ended(cluster: Cluster, account: Account, told: Mapping[str, str]) -> bool:

@@ -6,18 +6,13 @@ Whoever finds it expired can finish it, from any machine.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import os
 import socket
-import threading
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from math import inf
-from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts import undo
@@ -36,7 +31,6 @@ from chaoskit.acts.accounts import (
     REASONS,
     STATE_LABEL,
     TARGETS,
-    TOLD,
     TRACE,
     WHAT,
     Account,
@@ -47,10 +41,12 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.halt import Act
+from chaoskit.acts.lease import Gone, HeldLease
 from chaoskit.acts.replacing import Hands
+from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, Forbidden, NotFound, TakenOver
+from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -64,16 +60,6 @@ LONGEST = 64_000
 OUTAGE = 60.0
 """Seconds for which an undo outlasts a server that does not answer."""
 
-_JUST_NOW = 0.15
-"""Seconds for which the answer to a write is as good as another look."""
-
-_TRIES = 5
-"""How often a ledger is written anew because its Lease changed though its holder did not."""
-
-
-class _Gone(TakenOver):
-    """The Lease is no more: somebody ended the act, or removed it by hand. Nothing may be begun any more."""
-
 
 class Ledger:
     """One run's or recovery's account in the cluster, in the hands of the process that works on it.
@@ -85,12 +71,8 @@ class Ledger:
     def __init__(self, cluster: Cluster, clock: Clock, account: Account, *, opened: bool = False) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._renewed = clock.monotonic()
-        self._heard, self._heard_at = account.abort, -inf
-        self._version = account.version
-        self._writing = threading.RLock()
-        self._secretive = any(entry.secret for entry in account.entries)
-        self._opened = opened
+        self._lease = HeldLease(cluster, clock, account)
+        self._sealed = Sealed(cluster, account, opened=opened)
         self.tell = Telling()
         self.account = account
 
@@ -182,7 +164,7 @@ class Ledger:
             **_told_of(evidence),
             **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
         }
-        self._save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": notes}})
+        self._lease.save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": notes}})
         self.account = dataclasses.replace(
             self.account, state="active", targets=tuple(targets), keep_for=keep_for
         )
@@ -193,7 +175,7 @@ class Ledger:
         Guards count `action`, if there is one, as done by this act, so that a kill hides nothing. What there
         is to tell goes with it: from then on somebody may follow, be there many acts or few.
         """
-        written = [self._keep_secret(each) if each.secret else each for each in entries]
+        written = [self._sealed.kept(each) for each in entries]
         if written or action:
             self._keep((*self.account.entries, *written), action)
 
@@ -217,9 +199,10 @@ class Ledger:
         Raises:
             TakenOver: another process holds the account.
         """
-        due = self._clock.monotonic() - self._renewed >= self.account.duration / 3
+        due = self._clock.monotonic() - self._lease.renewed >= self.account.duration / 3
         if due or (news and self.tell.fresh):
-            self._save({"spec": {"renewTime": kube.timestamp(self._clock.now())}}, news=news)
+            spec = {"renewTime": kube.timestamp(self._clock.now())}
+            self._lease.save({"spec": spec}, self.tell if news else None)
 
     def wanted_end(self, seen: Account | None = None) -> str:
         """Why somebody wants this act to end now, "" when nobody does; `seen` is the Lease just read.
@@ -229,9 +212,7 @@ class Ledger:
         Raises:
             TakenOver: another process holds the account.
         """
-        if seen is None and self._clock.monotonic() - self._heard_at < _JUST_NOW:
-            return self._heard
-        return (self._ours(seen) if seen is not None else self._read()).abort
+        return self._lease.wanted_end(seen)
 
     def undo(self, listen: Listener = ignore) -> Undo:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
@@ -269,8 +250,8 @@ class Ledger:
     def _refuse_when_taken(self) -> None:
         """Nobody else holds the account, as far as the server answers: what others did is not undone here."""
         try:
-            self._read()
-        except _Gone:
+            self._lease.read()
+        except Gone:
             return  # nobody else owes its entries, so they are still ours
         except TakenOver:
             raise
@@ -280,7 +261,7 @@ class Ledger:
     def _undone(self, entry: Entry, hands: Hands, until: float) -> Undone:
         """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
         try:
-            whole = self._with_secret(entry)
+            whole = self._sealed.whole(entry)
         except (ChaoskitError, KeyError, TypeError, ValueError) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
         return undo.undo(hands, whole, until=until)
@@ -289,7 +270,7 @@ class Ledger:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
         try:
             self.settle(entry)
-        except _Gone:
+        except Gone:
             return ""  # there is nobody to be told
         except TakenOver:
             raise
@@ -301,47 +282,54 @@ class Ledger:
         """The Lease is renewed; what keeps it from that keeps no undo from its end, but another holder."""
         try:
             self.renew()
-        except _Gone:
+        except Gone:
             return
         except TakenOver:
             raise
         except ChaoskitError:
             return
 
-    def close(self, outcome: Outcome, *, keep: float = 0, reason: str = "") -> None:
+    def close(
+        self,
+        outcome: Outcome,
+        *,
+        keep: float = 0,
+        reason: str = "",
+        ending: Callable[[], object] = lambda: None,
+    ) -> None:
         """The act has ended with `outcome`; its Lease stays for guards for `keep` seconds, with 0 it is gone.
 
         With an undo still owed it stays active, so that a rescue finds it when it expires. An act that was
-        handed over and never came to its targets counts for no guard.
+        handed over and never came to its targets counts for no guard. `ending` is called when the Lease tells
+        of the end and is there still, or cannot be told: whoever dies on either side of what it does has left
+        the same word for how the act ended.
 
         Raises:
             TakenOver: another process holds the account: it is for that one to close.
         """
         told = {OUTCOME: outcome.value, REASON: scrubbed(reason)[:REASONS]}
-        if self.account.entries:
-            self._save({"metadata": {"annotations": told}})
-            return
-        try:
-            if self.tell.begun and not keep:  # who follows sees in its last version how the act ended
-                self._save({"metadata": {"annotations": told}}, news=True)
-            else:
-                self._version = self._version_if_ours()
-        except _Gone:
+        try:  # who follows sees in its last version how the act ended
+            self._lease.save({"metadata": {"annotations": told}}, self.tell if self.tell.begun else None)
+        except Gone:
+            if self.account.entries:
+                raise
             keep = 0  # nothing was owed
-        self._drop_secret()
+        finally:
+            ending()
+        if self.account.entries:
+            return
+        self._sealed.drop()
         if not keep:
             self._cluster.delete(self.account.ref)
             return
         now = self._clock.now()
         notes = {
-            **told,
             **({ENDED: kube.timestamp(now)} if self.account.state == "active" else {}),
             KEEP_UNTIL: kube.timestamp(now + timedelta(seconds=keep)),
             EVIDENCE: None,  # the history has it
             LEDGER: "[]",  # an entry whose writing got no answer may stand there; it was never acted on
         }
-        patch = {"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}}
-        self._save(patch, news=self.tell.begun)
+        self._lease.save({"metadata": {"labels": {STATE_LABEL: "done"}, "annotations": notes}})
 
     def _keep(self, entries: tuple[Entry, ...], action: str = "") -> None:
         actions = self.account.actions
@@ -349,94 +337,8 @@ class Ledger:
         if action:
             actions = (*actions, action)
             notes[ACTIONS] = ",".join(actions)
-        self._save({"metadata": {"annotations": notes}}, news=bool(action))
+        self._lease.save({"metadata": {"annotations": notes}}, self.tell if action else None)
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
-
-    def _save(self, patch: Mapping[str, Any], *, news: bool = False) -> None:
-        """The patch is in, with what there is to tell; it carries the version we know.
-
-        So two holders cannot both write. A version that moved under the same holder is our own write whose
-        answer was lost, or a foreign label: that is no reason to leave an undo undone.
-
-        Raises:
-            TakenOver: another process holds the Lease.
-        """
-        with self._writing:
-            text, number = self.tell.text() if news else ("", 0)
-            own = patch.get("metadata", {})
-            notes = {**own.get("annotations", {}), **({TOLD: text} if text else {})}
-            for _ in range(_TRIES):
-                meta = {**own, "resourceVersion": self._version, "annotations": notes}
-                try:
-                    stored = self._cluster.patch(self.account.ref, {**patch, "metadata": meta})
-                except Conflict:
-                    self._version = self._version_if_ours()
-                    continue
-                except NotFound as error:
-                    raise self._gone() from error
-                self._version = stored["metadata"].get("resourceVersion", "")
-                self._renewed = self._clock.monotonic()
-                self._heard, self._heard_at = account_of(stored).abort, self._renewed
-                self.tell.written(number)
-                return
-        raise Conflict(f"{self.account.ref} changes faster than it can be written")
-
-    def _read(self) -> Account:
-        """The account as it is in the cluster now; `TakenOver` when it is not ours any more, or gone."""
-        try:
-            return self._ours(account_of(self._cluster.get(self.account.ref)))
-        except NotFound as error:
-            raise self._gone() from error
-
-    def _gone(self) -> _Gone:
-        return _Gone(f"{self.account.act} {self.account.id} was ended by others: {self.account.ref} is gone")
-
-    def _ours(self, now: Account) -> Account:
-        if now.holder != self.account.holder:
-            raise TakenOver(f"{self.account.act} {self.account.id} was taken over by {now.holder}")
-        return now
-
-    def _version_if_ours(self) -> str:
-        return self._read().version
-
-    def _keep_secret(self, entry: Entry) -> Entry:
-        self._secretive = True
-        key = f"entry-{uuid.uuid4().hex[:8]}"
-        values = {"before": entry.before, "after": entry.after}
-        data = {key: base64.b64encode(json.dumps(values).encode()).decode()}
-        ref, labels = self._secret, {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: self.account.id}
-        meta = {"name": ref.name, "namespace": ref.namespace, "labels": labels}
-        try:
-            self._cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
-        except Conflict:
-            self._cluster.patch(ref, {"data": data})
-        return dataclasses.replace(entry, before={"secretKey": key}, after=None)
-
-    def _with_secret(self, entry: Entry) -> Entry:
-        if not entry.secret:
-            return entry
-        data = self._cluster.get(self._secret).get("data") or {}
-        values = json.loads(base64.b64decode(data[entry.before["secretKey"]]))
-        return dataclasses.replace(entry, before=values["before"], after=values["after"])
-
-    def _drop_secret(self) -> None:
-        """No Secret is left; who made none may do without the right to remove one.
-
-        An account that was another's before may have one that no entry tells of.
-        """
-        if self._opened and not self._secretive:
-            return
-        try:
-            self._cluster.delete(self._secret)
-        except NotFound:
-            return
-        except Forbidden:
-            if self._secretive:
-                raise
-
-    @property
-    def _secret(self) -> ObjectRef:
-        return ObjectRef(kube.SECRET, self.account.ref.namespace, self.account.ref.name)
 
 
 def _targets(targets: Sequence[ObjectRef], aimed: int) -> Mapping[str, str]:

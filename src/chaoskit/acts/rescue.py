@@ -37,13 +37,24 @@ class Rescued:
         known = (each for each in Outcome if each.value == self.account.outcome)
         return next(known, Outcome.UNDO_UNCONFIRMED)
 
+    @property
+    def words(self) -> str:
+        """That it died, what it left, and the command that finishes it."""
+        died = f"{self.account.act} {self.account.id} died, and its undo is not confirmed"
+        return f"{died} ({'; '.join(self.undo.left)}): chaoskit rescue"
 
-Keep = Callable[[Rescued], None]
-"""Whoever keeps in the history how an act ended."""
+
+Keep = Callable[[Rescued], Rescued]
+"""Whoever keeps in the history how an act ended; answers it with what is known there of its end."""
 
 
-def nowhere(_rescued: Rescued) -> None:
+Hear = Callable[[Rescued], object]
+"""Whoever hears how a dead act ended that was in the way."""
+
+
+def nowhere(rescued: Rescued) -> Rescued:
     """It is kept nowhere."""
+    return rescued
 
 
 def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
@@ -111,10 +122,9 @@ def undo(
     try:
         tell(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
         undone = ledger.undo(tell)
-        rescued = Rescued(account, undone, tuple(steps))
-        keep(rescued)
+        rescued = keep(Rescued(account, undone, tuple(steps)))
         outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
-        ledger.close(outcome, keep=account.memorable, reason=account.reason)
+        ledger.close(outcome, keep=account.memorable, reason=rescued.account.reason)
     except TakenOver:
         return None
     except (
@@ -126,9 +136,7 @@ def undo(
 
 
 def _left(keep: Keep, account: Account, reason: str, *more: str) -> Rescued:
-    rescued = Rescued(account, Undo("not confirmed", (*more, f"{account.ref}: {reason}")))
-    keep(rescued)
-    return rescued
+    return keep(Rescued(account, Undo("not confirmed", (*more, f"{account.ref}: {reason}"))))
 
 
 def dead(

@@ -42,11 +42,12 @@ def abort(
             session.ask(f"Abort {len(wanted)} acts under way?", yes=yes)
         with session.listening() as listen, stopping(LEFT) as stop:
 
-            def keep(rescued: Rescued) -> None:
+            def keep(rescued: Rescued) -> Rescued:
                 try:  # the store is opened for those alone: nothing else waits for it
-                    keeper(runtime.world, listen)(rescued)
+                    return keeper(runtime.world, listen)(rescued)
                 except ChaoskitError as error:
                     session.say(f"not in the history: {error.message}")
+                    return rescued
 
             cluster, clock = runtime.cluster, runtime.clock
             found = end(cluster, clock, wanted, reason, listen=listen, stop=stop, keep=keep)

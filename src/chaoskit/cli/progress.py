@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -26,10 +26,10 @@ _STYLES = {"held": "green", "done": "green", "broken": "bold red", "failed": "bo
 
 
 @contextmanager
-def showing(session: Session, secrets: Collection[str] = ()) -> Iterator[events.Listener]:
+def showing(session: Session, secrets: Collection[str] = ()) -> Iterator[Shown]:
     """A listener that shows events on stderr as the session wants it, without these `secrets`."""
-    with _showing(session) as hear:
-        yield _one_at_a_time(lambda event: hear(_scrubbed(event, secrets)))
+    with _showing(session) as (hear, aside):
+        yield Shown(lambda event: hear(_scrubbed(event, secrets)), aside)
 
 
 def _scrubbed(event: events.Event, secrets: Collection[str]) -> events.Event:
@@ -40,28 +40,34 @@ def _scrubbed(event: events.Event, secrets: Collection[str]) -> events.Event:
     return dataclasses.replace(event, **hidden)
 
 
-def _one_at_a_time(hear: events.Listener) -> events.Listener:
-    """Several runs tell at once; each is heard to the end of its line."""
-    lock = threading.Lock()
+Aside = Callable[[], AbstractContextManager[object]]
 
-    def heard(event: events.Event) -> None:
-        with lock:
-            hear(event)
 
-    return heard
+class Shown:
+    """A listener. Several runs tell at once; each is heard to the end of its line."""
+
+    def __init__(self, hear: events.Listener, aside: Aside) -> None:
+        self._hear, self._lock = hear, threading.Lock()
+        self.aside = aside
+        """Within `aside()` nothing is redrawn: somebody else writes there, or asks."""
+
+    def __call__(self, event: events.Event) -> None:
+        """The event is shown."""
+        with self._lock:
+            self._hear(event)
 
 
 @contextmanager
-def _showing(session: Session) -> Iterator[events.Listener]:
+def _showing(session: Session) -> Iterator[tuple[events.Listener, Aside]]:
     if session.quiet:
-        yield events.ignore
+        yield events.ignore, nullcontext
     elif session.progress is ProgressFormat.JSON:
-        yield _Json(sys.stderr).hear
+        yield _Json(sys.stderr).hear, nullcontext
     elif session.progress is ProgressFormat.AUTO and sys.stderr.isatty():
-        with _live(session) as hear:
-            yield hear
+        with _live(session) as shown:
+            yield shown
     else:
-        yield _Plain(sys.stderr, details=session.verbose).hear
+        yield _Plain(sys.stderr, details=session.verbose).hear, nullcontext
 
 
 class _Json:
@@ -152,13 +158,22 @@ def line_of(event: events.Event) -> str | None:
 
 
 @contextmanager
-def _live(session: Session) -> Iterator[Callable[[events.Event], None]]:
+def _live(session: Session) -> Iterator[tuple[events.Listener, Aside]]:
     """What is done scrolls by; what is under way is redrawn in place below it."""
     from rich.live import Live
 
     out = console(session, stderr=True)
     with Live(console=out, refresh_per_second=8, transient=True) as live:
-        yield _Live(live.console.print, live.update).hear
+
+        @contextmanager
+        def aside() -> Iterator[None]:
+            live.stop()
+            try:
+                yield
+            finally:
+                live.start()
+
+        yield _Live(live.console.print, live.update).hear, aside
 
 
 class _Live(_Timed):

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -15,8 +16,7 @@ from chaoskit.cli import decisions as deciding
 from chaoskit.cli import recoveries
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import stopping, undoing
-from chaoskit.clock import interruption
+from chaoskit.cli.stopping import answering, stopping, undoing
 from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
 from chaoskit.outcome import Outcome
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from chaoskit.errors import Interrupted
+    from chaoskit.clock import Clock
     from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.flows.secondlook import Look
     from chaoskit.ports.metrics import Alert
-    from chaoskit.records import RecoveryRecord
     from chaoskit.recovery import Decision, Runbook, Sight
     from chaoskit.recovery.alerts import Unplaced
     from chaoskit.runtime import Runtime
@@ -196,6 +196,7 @@ def _compare(session: Session, asked: Asked) -> None:
 
 def _replay(session: Session, asked: Asked) -> None:
     """A recorded recovery's target is recovered again as it is now."""
+    from chaoskit.flows import secondlook
     from chaoskit.flows.auto_recovery import AutoRecovery
 
     books = asked.books
@@ -205,14 +206,17 @@ def _replay(session: Session, asked: Asked) -> None:
         record = runtime.store.get("recovery", asked.replay)
         session.ask(f"Recover {record['target']} again, as it is now?", yes=asked.yes)
         with session.listening() as listen, undoing(listen, runtime.clock) as stop:
-            done = flow.replay(record, listen=listen, stop=stop, confirm=asked.patience)
-    recoveries.finish(session, [done])
+            went = secondlook.replay(
+                flow, runtime.world, record, confirm=asked.patience, listen=listen, stop=stop
+            )
+    recoveries.finish(session, went)
 
 
 def _replay_on_simulator(session: Session, asked: Asked) -> None:
     """A recorded recovery is done again in a simulated cluster of its own; no other cluster is reached."""
     from chaoskit.flows import restoring, simulation
     from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.flows.secondlook import Went
     from chaoskit.runtime import connected
 
     books = asked.books
@@ -226,11 +230,12 @@ def _replay_on_simulator(session: Session, asked: Asked) -> None:
                 done = restoring.replay(
                     runtime.world, kept, flow, listen=listen, stop=stop, confirm=asked.patience
                 )
-    recoveries.finish(session, [done])
+    recoveries.finish(session, Went((done,)))
 
 
 def _recover(session: Session, asked: Asked) -> None:
     """What is wrong now is recovered from, or shown with what would be done."""
+    from chaoskit.flows import secondlook
     from chaoskit.flows.auto_recovery import AutoRecovery
 
     books = asked.books
@@ -241,9 +246,8 @@ def _recover(session: Session, asked: Asked) -> None:
         _is_there(runtime, place)
         seen = flow.observe(place)
         _known(seen.topology, asked.workloads)
-        way = _Way(session, runtime, flow, asked, place, _alerts(asked.alerts, runtime.settings))
-        planned, unplaced = way.planned(seen)
-        decisions = deciding.chosen(planned, asked.workloads, asked.issue)
+        eyes = _Eyes(flow, asked, place, _alerts(asked.alerts, runtime.settings))
+        decisions, unplaced = eyes.decided(seen, asked.issue)
         if asked.dry_run or not decisions:
             unseen = bool(seen.blind) and runtime.metrics is not None and not decisions
             outcome = Outcome.DONE if decisions else Outcome.NOTHING_TO_DO
@@ -251,69 +255,44 @@ def _recover(session: Session, asked: Asked) -> None:
             found = Found(decisions, seen.blind, unplaced, runtime.clock.now(), asked.everywhere)
             _show(session, flow, found, outcome)
             raise typer.Exit(outcome.exit_code)
-        went = way.go(decisions, tuple(map(str, unplaced)))
-    recoveries.finish(session, went.done, left=went.left, stopped=went.stopped, unplaced=unplaced)
+        ask = partial(_ask, session, runtime.clock, yes=asked.yes or approval, everywhere=asked.everywhere)
+        ask(decisions)
+        carry = partial(flow.recover, confirm=asked.patience, notes=tuple(map(str, unplaced)))
+        with session.listening() as listen, undoing(listen, runtime.clock) as stop:
+
+            def ask_aside(later: Sequence[Decision]) -> None:
+                with listen.aside(), answering():
+                    ask(later)
+
+            went = secondlook.recover(
+                runtime.world, decisions, eyes.look, carry,
+                ask=ask_aside, others=not asked.issue, listen=listen, stop=stop,
+            )  # fmt: skip
+    recoveries.finish(session, went, unplaced=unplaced)
 
 
-class _Went(NamedTuple):
-    """What was done, and what was left since a stop came."""
+class _Eyes(NamedTuple):
+    """What a look sees and decides on, as far as the command line asks for it."""
 
-    done: Sequence[RecoveryRecord]
-    left: Sequence[Decision] = ()
-    stopped: Interrupted | None = None
-
-
-class _Way(NamedTuple):
-    """The way of one command from what is seen to what was done about it, with a second look if need be."""
-
-    session: Session
-    runtime: Runtime
     flow: AutoRecovery
     asked: Asked
     place: str
     alerts: Sequence[Alert]
 
-    def planned(self, seen: Sight) -> tuple[Sequence[Decision], Sequence[Unplaced]]:
+    def decided(self, seen: Sight, issue: str = "") -> tuple[Sequence[Decision], Sequence[Unplaced]]:
         """What is decided on what is seen, and alerts that nothing could be made of."""
-        flow, place = self.flow, self.place
-        heard = flow.hear(self.alerts, seen)
-        predictions = flow.recent_predictions(place)
-        issues = flow.classify(seen, predictions, namespace=place, labels=self.asked.selector, heard=heard)
-        return flow.plan(issues, seen, namespace=place), heard.unplaced
+        flow, asked, place = self.flow, self.asked, self.place
+        heard, predictions = flow.hear(self.alerts, seen), flow.recent_predictions(place)
+        issues = flow.classify(seen, predictions, namespace=place, labels=asked.selector, heard=heard)
+        planned = flow.plan(issues, seen, namespace=place)
+        return deciding.chosen(planned, asked.workloads, issue), heard.unplaced
 
-    def go(self, decisions: Sequence[Decision], notes: tuple[str, ...]) -> _Went:
-        """All were carried out; what only a moment holds up was decided on anew after it."""
-        from chaoskit.flows import secondlook
+    def look(self) -> Look:
+        """What is decided now, whichever issue is asked for: it may be called otherwise by now."""
+        from chaoskit.flows.secondlook import Look
 
-        waiting = secondlook.held_up(decisions)
-        at_once = [each for each in decisions if each not in waiting]
-        went = self._carry_out(at_once, notes)
-        if not waiting or went.stopped is not None:
-            return went._replace(left=(*went.left, *waiting)) if went.stopped else went
-        with self.session.listening() as listen, undoing(listen, self.runtime.clock) as stop:
-            secondlook.outlast(waiting, self.runtime.world, listen=listen, stop=stop)
-            if stop.is_set():
-                return went._replace(left=waiting, stopped=interruption(stop))
-        planned, _ = self.planned(self.flow.observe(self.place))
-        done = {each.issue.name for each in at_once}
-        every = () if self.asked.issue else deciding.chosen(planned, self.asked.workloads, "")
-        others = {each.issue.name for each in every} - done
-        late = self._carry_out(secondlook.followed(waiting, planned, others), notes)
-        return late._replace(done=(*went.done, *late.done))
-
-    def _carry_out(self, decisions: Sequence[Decision], notes: tuple[str, ...]) -> _Went:
-        """What a person agreed to was done."""
-        asked, clock = self.asked, self.runtime.clock
-        yes = asked.yes or asked.require_approval or self.runtime.settings.require_approval
-        _ask(self.session, decisions, clock.now(), yes=yes, everywhere=asked.everywhere)
-        with self.session.listening() as listen, undoing(listen, clock) as stop:
-            done = [
-                self.flow.recover(each, listen=listen, stop=stop, confirm=asked.patience, notes=notes)
-                for each in decisions
-                if not stop.is_set()
-            ]
-            left = decisions[len(done) :]
-            return _Went(done, left, interruption(stop) if left else None)
+        seen = self.flow.observe(self.place)
+        return Look(self.decided(seen)[0], seen.blind)
 
 
 def _alerts(where: str, settings: Settings) -> Sequence[Alert]:
@@ -398,7 +377,7 @@ def _rehearsed(flow: AutoRecovery, decision: Decision) -> deciding.Shown:
 
 
 def _ask(
-    session: Session, decisions: Sequence[Decision], now: datetime, *, yes: bool, everywhere: bool
+    session: Session, clock: Clock, decisions: Sequence[Decision], *, yes: bool, everywhere: bool
 ) -> None:
     from chaoskit.cli.render import console
     from chaoskit.recovery import Plan
@@ -406,7 +385,6 @@ def _ask(
     plans = [each for each in decisions if isinstance(each, Plan)]
     if not plans or yes:
         return
-    deciding.table(
-        console(session, stderr=True), list(map(deciding.Shown, decisions)), now, everywhere=everywhere
-    )
+    shown, out = list(map(deciding.Shown, decisions)), console(session, stderr=True)
+    deciding.table(out, shown, clock.now(), everywhere=everywhere)
     session.ask(f"Carry out {len(plans)} plan{'s' if len(plans) > 1 else ''}?", yes=yes)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from chaoskit.cli import complaints, rescue
 from chaoskit.cli.render import emit, next_step, outcome_line
-from chaoskit.outcome import Outcome, gravest, of_error
+from chaoskit.errors import ChaoskitError
+from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,47 +19,48 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chaoskit.cli.session import Session
-    from chaoskit.errors import Interrupted
-    from chaoskit.records import RecoveryRecord
-    from chaoskit.recovery import Decision
+    from chaoskit.flows.secondlook import Went
     from chaoskit.recovery.alerts import Unplaced
     from chaoskit.recovery.replay import Difference
 
 
-def finish(
-    session: Session,
-    records: Sequence[RecoveryRecord],
-    *,
-    left: Sequence[Decision] = (),
-    stopped: Interrupted | None = None,
-    unplaced: Sequence[Unplaced] = (),
-) -> None:
-    """The records are shown, and the process ends with the gravest outcome's code.
+def finish(session: Session, went: Went, *, unplaced: Sequence[Unplaced] = ()) -> NoReturn:
+    """What was done is shown, and the process ends with the gravest outcome's code.
 
-    `left` were not begun, for `stopped` came before their turn: that is no good end.
+    What was not begun is no good end, nor is what a dead act on the way left and nobody could undo.
     """
-    outcome = gravest([*(each.outcome for each in records), *([of_error(stopped)] if stopped else ())])
+    outcome, problem = went.outcome, None if went.why is None else complaints.document(went.why)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
-        "recoveries": [record.document() for record in records],
-        "not_begun": [{"issue": each.issue.name, "target": str(each.issue.target)} for each in left],
+        "recoveries": [record.document() for record in went.done],
+        "not_begun": [{"issue": each.issue.name, "target": str(each.issue.target)} for each in went.left],
+        "not_undone": [rescue.plain(each) for each in went.owed],
         "unplaced_alerts": plain_alerts(unplaced),
+        **({} if problem is None else {"problem": problem}),
     }
 
     def table(out: Console) -> None:
-        for record in records:
+        for record in went.done:
             fast = "" if record.seconds_to_recover is None else f" in {record.seconds_to_recover:.1f} s"
             what = f"{record.issue.replace('-', ' ')} of {record.target}{fast}"
             outcome_line(out, record.outcome.words, record.outcome.exit_code, what)
             out.print(f"  {record.reason}")
-        for each in left:
+        for each in went.left:
             what = f"{each.issue.kind.replace('-', ' ')} of {each.issue.target}"
-            outcome_line(out, Outcome.NOT_BEGUN.words, Outcome.NOT_BEGUN.exit_code, f"{what}: {stopped}")
+            outcome_line(out, Outcome.NOT_BEGUN.words, Outcome.NOT_BEGUN.exit_code, f"{what}: {went.why}")
+        for dead in went.owed:
+            outcome_line(out, dead.outcome.words, dead.outcome.exit_code, dead.words)
         print_alerts(out, unplaced)
-        if records:
-            next_step(out, f"chaoskit show {records[-1].id} --trace")
+        if went.owed:
+            next_step(out, "chaoskit rescue")
+        elif went.done:
+            next_step(out, f"chaoskit show {went.done[-1].id} --trace")
 
+    if isinstance(went.why, ChaoskitError):
+        sys.stderr.write(complaints.words(went.why))
+    elif went.why is not None:
+        sys.stderr.write(complaints.bug(went.why))
     emit(session, "recovery", document, table)
     raise typer.Exit(outcome.exit_code)
 

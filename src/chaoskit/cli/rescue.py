@@ -129,7 +129,7 @@ def answer(
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
-        "rescued": [_plain(each) for each in found],
+        "rescued": [plain(each) for each in found],
         "orphans": [{"engine": o.engine, "undo": o.undo, "left": list(o.left)} for o in orphans],
         **({} if problem is None else {"problem": complaints.document(problem)}),
     }
@@ -159,7 +159,8 @@ def _outcome(found: Sequence[Rescued]) -> Outcome:
     return Outcome.DONE if found else Outcome.NOTHING_TO_DO
 
 
-def _plain(rescued: Rescued) -> dict[str, object]:
+def plain(rescued: Rescued) -> dict[str, object]:
+    """It as JSON."""
     return {
         "id": rescued.account.id,
         "act": rescued.account.act,

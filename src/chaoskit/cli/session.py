@@ -18,7 +18,7 @@ import typer
 from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
-    from chaoskit.events import Listener
+    from chaoskit.cli.progress import Shown
     from chaoskit.ports.store import Store
     from chaoskit.runtime import Runtime
     from chaoskit.settings import Loaded
@@ -157,7 +157,7 @@ class Session:
             sys.stderr.flush()
 
     @contextmanager
-    def listening(self, secrets: Collection[str] = ()) -> Iterator[Listener]:
+    def listening(self, secrets: Collection[str] = ()) -> Iterator[Shown]:
         """A listener that shows what it hears on stderr in the format asked for, without these `secrets`."""
         from chaoskit.cli.progress import showing
 

@@ -47,6 +47,19 @@ def ending_on_signals() -> Iterator[None]:
 
 
 @contextmanager
+def answering() -> Iterator[None]:
+    """Inside, a signal raises `Interrupted`: a person is asked, and nothing is under way.
+
+    Unlike `Signalled`, that loses nothing of what was done before.
+    """
+    try:
+        with ending_on_signals():
+            yield
+    except Signalled as ended:
+        raise ended.error from None
+
+
+@contextmanager
 def stopping(
     left: str = "", *, tell: Callable[[], None] = lambda: None, wall: Clock | None = None
 ) -> Iterator[Stop]:

@@ -56,6 +56,11 @@ def claims(trial: Trial, felt: Felt = lambda _trial: None) -> frozenset[Claim]:
     return _workloads(trial) | _shared(trial, felt) | _beside(trial)
 
 
+def whole(namespace: str) -> frozenset[Claim]:
+    """Whatever there is in the namespace."""
+    return frozenset({(namespace, _ANY)})
+
+
 def _beside(trial: Trial) -> frozenset[Claim]:
     """What one run makes and removes again is no ground for another to stand on."""
     refs = map(kube.ref_of, trial.beside)

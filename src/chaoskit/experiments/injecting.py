@@ -249,8 +249,8 @@ class Injecting:
         steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
         found = (*self.told, steady) if steady is not None else (self.told or (verdict.of_abort(),))
         judged = verdict.final(found, self.course.undone, [each.words for each in self.plan.too_late])
-        self.parts.ending(self.parts.record(judged))
-        self._close(verdict.once_undone(found, self.course.undone), judged.reason)
+        outcome = verdict.once_undone(found, self.course.undone)
+        self._close(outcome, judged.reason, lambda: self.parts.ending(self.parts.record(judged)))
         return judged
 
     def _undo(self) -> None:
@@ -264,10 +264,10 @@ class Injecting:
         self.journal.step("undo", word, "; ".join(undone.left) or undone.state)
         self.course.over(self.clock.now())
 
-    def _close(self, outcome: Outcome, reason: str = "") -> None:
+    def _close(self, outcome: Outcome, reason: str = "", ending: Callable[[], object] = lambda: None) -> None:
         remembered = self.governor.remembers("chaos") if self.course.disturbed else 0
         try:
-            self.ledger.close(outcome, keep=max(remembered, self.keep), reason=reason)
+            self.ledger.close(outcome, keep=max(remembered, self.keep), reason=reason, ending=ending)
         except ChaoskitError as error:
             self.journal.warn(f"{self.ledger.account.ref}: {error}")
 

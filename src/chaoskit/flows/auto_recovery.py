@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from chaoskit import kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
+from chaoskit.acts.rescue import Hear, Rescued, nowhere
 from chaoskit.amending import early
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, Step, Warned, ignore
@@ -265,15 +266,19 @@ class AutoRecovery:
         drill: bool = False,
         wait: bool = True,
         notes: Sequence[str] = (),
+        replay_of: str = "",
+        hear: Hear = nowhere,
     ) -> RecoveryRecord:
         """The plan was carried out and verified, or refused; the record is kept.
 
         Without `wait` a question to a person is left standing: recover again after the yes. `notes` is what
-        else is known, for its timeline.
+        else is known, for its timeline. `replay_of` is the recovery that it repeats. `hear` is told of dead
+        acts that stood in its way, undone as far as they could be; the history has them.
         """
         options = replace(
-            self._options(listen, stop),
+            self._options(listen, stop, hear),
             trace_id=trace_id,
+            replay_of=replay_of,
             confirm=confirm,
             drill=drill,
             wait=wait,
@@ -290,14 +295,22 @@ class AutoRecovery:
         confirm: timedelta | None = None,
     ) -> RecoveryRecord:
         """A kept recovery's target was recovered again as it is now, with today's runbooks and guards."""
-        again = recovery.replay(
-            record,
-            self._reach,
-            replace(self._options(listen, stop), confirm=confirm),
-            runbooks=self._runbooks,
-            history=self.history(),
+        return self.recover(
+            self.replan(record),
+            listen=listen,
+            stop=stop,
+            trace_id=record.get("trace_id", ""),
+            confirm=confirm,
+            replay_of=record["id"],
         )
-        return self._kept(again, listen)
+
+    def replan(self, record: Document) -> Decision:
+        """What is decided on a kept recovery's target as it is now, with today's runbooks and guards.
+
+        Raises:
+            InvalidInput: it is no record of a recovery.
+        """
+        return recovery.replan(record, self._reach, runbooks=self._runbooks, history=self.history())
 
     def what_if(self, runbooks: Sequence[Runbook], only: str = "") -> tuple[Difference, ...]:
         """What these runbooks, asked before the shipped ones, would have decided on every kept recovery.
@@ -325,7 +338,7 @@ class AutoRecovery:
         known = recovery.attempts(self._world.kept("recovery", fields=FIELDS))
         return Patterns(strategies(known), recurrences(known), trends(known))
 
-    def _options(self, listen: Listener, stop: threading.Event | None) -> Options:
+    def _options(self, listen: Listener, stop: threading.Event | None, hear: Hear) -> Options:
         """The history has a recovery before the cluster lets go of it: whoever dies in between loses none.
 
         What speaks against that is told when the record is whole.
@@ -334,8 +347,14 @@ class AutoRecovery:
         def ending(record: RecoveryRecord) -> None:
             self._world.keep(early(record.document()), ignore)
 
-        keep = keeper(self._world, listen)
-        return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=keep)
+        history = keeper(self._world, listen)
+
+        def kept(rescued: Rescued) -> Rescued:
+            known = history(rescued)
+            hear(known)
+            return known
+
+        return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=kept)
 
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         document = record.document()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, ignore
 from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
-from chaoskit.ports.store import Document
+from chaoskit.ports.store import Document, Store
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
 
 
@@ -48,11 +49,27 @@ def finish(world: World, account: Account, listen: Listener = ignore) -> Rescued
 def keeper(world: World, listen: Listener = ignore) -> Keep:
     """Keeps how acts ended that are rescued, on whatever occasion; the listener is told where that fails."""
 
-    def keep(rescued: Rescued) -> None:
+    def keep(rescued: Rescued) -> Rescued:
         """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
-        world.keep(_record(world, rescued).document(), listen)
+        known = _as_known(world.store, rescued)
+        world.keep(_record(world, known).document(), listen)
+        return known
 
     return keep
+
+
+def _as_known(store: Store, rescued: Rescued) -> Rescued:
+    """With the end that its own process put into the history, where its Lease could not be told any more."""
+    account = rescued.account
+    if account.outcome:
+        return rescued
+    try:
+        own = store.get("run" if account.act == "chaos" else "recovery", account.id)
+    except ChaoskitError:
+        return rescued  # it put none there, or nobody knows now
+    if own.get("rescued"):
+        return rescued
+    return replace(rescued, account=replace(account, outcome=own["outcome"], reason=own["reason"]))
 
 
 def _record(world: World, rescued: Rescued) -> RunRecord | RecoveryRecord:
@@ -104,7 +121,7 @@ def _reason(rescued: Rescued) -> str:
     account, left = rescued.account, rescued.undo.left
     if account.outcome:
         told = account.reason or account.outcome.replace("-", " ")
-        return told if left else f"{told}; {UNDONE}"
+        return f"{told}; {UNDONE}" if rescued.undo.state == "confirmed" else told
     if left:
         return f"its process ({account.holder}) died, and the undo is not confirmed"
     return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"

@@ -6,7 +6,6 @@ observe -> detect -> classify -> plan -> recover -> record
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from chaoskit.acts.halt import HOME
@@ -56,7 +55,7 @@ __all__ = [
     "plan_for",
     "recover",
     "refusal_words",
-    "replay",
+    "replan",
 ]
 
 
@@ -163,15 +162,14 @@ def recover(decision: Decision, reach: Reach, options: Options | None = None) ->
     return executor.recover(decision, reach, options or Options())
 
 
-def replay(
+def replan(
     record: Document,
     reach: Reach,
-    options: Options | None = None,
     *,
     runbooks: Sequence[Runbook] = (),
     history: Sequence[Attempt] = (),
-) -> RecoveryRecord:
-    """A recorded recovery's target is recovered again as it stands now, with today's runbooks and guards.
+) -> Decision:
+    """What is decided on a recorded recovery's target as it stands now, with today's runbooks and guards.
 
     Raises:
         InvalidInput: it is no record of a recovery.
@@ -180,8 +178,6 @@ def replay(
     seen = observe(reach.cluster, reach.metrics, reach.clock, old.target.namespace)
     live = replaying.same_issue(old, issues_in(seen))
     if live is None:
-        decision: Decision = replaying.nothing_left(old)
-    else:
-        (decision,) = plan_for((live,), reach, runbooks=runbooks, history=history, seen=seen)
-    options = replace(options or Options(), trace_id=record.get("trace_id", ""), replay_of=record["id"])
-    return recover(decision, reach, options)
+        return replaying.nothing_left(old, seen.blind)
+    (decision,) = plan_for((live,), reach, runbooks=runbooks, history=history, seen=seen)
+    return decision

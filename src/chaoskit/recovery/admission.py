@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from chaoskit.acts.rescue import Rescued
 from chaoskit.errors import ChaoskitError, Refused
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome, of_error
@@ -73,6 +76,13 @@ def refusal_of(issue: Issue, error: Refused) -> Refusal:
         return error.refusal
     until = datetime.fromisoformat(error.until) if error.until else None
     return Refusal(issue, error.guard, error.limit, error.message, until)
+
+
+def unrescued(refusal: Refusal, owed: Sequence[Rescued]) -> Refusal:
+    """The refusal as one that dead acts are the reason for, which could not be undone: no good end. Pure."""
+    is_dead = any(refusal.cause in each.account.targets for each in owed)
+    why = "; ".join((*(() if is_dead else (refusal.why,)), *(each.words for each in owed)))
+    return replace(refusal, why=why, outcome=Outcome.UNDO_UNCONFIRMED)
 
 
 def outcome_of(error: ChaoskitError) -> Outcome:

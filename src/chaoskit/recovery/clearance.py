@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chaoskit.acts.approvals import Request
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import rescue
+from chaoskit.acts.rescue import Rescued, rescue
 from chaoskit.errors import ChaoskitError, Refused
 from chaoskit.governor import Governor
 from chaoskit.governor.limits import key_of
@@ -46,13 +46,27 @@ class Clearance:
             )
 
     def admitted(self) -> Governor:
-        """Every guard lets the plan pass now, as this one sees things; the dead in its way are cleared."""
+        """Every guard lets the plan pass now, as this one sees things; the dead in its way are cleared.
+
+        Raises:
+            Refused: one does not; where what a dead act left cannot be undone, that is how it ends.
+        """
         try:
             return self._asked()
         except Refused as error:
-            if error.guard not in {"busy", "interlock", "root cause"} or not self._rescued():
+            if error.guard not in {"busy", "interlock", "root cause"} or not (rescued := self._rescued()):
                 raise
-            return self._asked()
+        owed = [each for each in rescued if each.undo.left]
+        try:
+            governor = self._asked()
+        except Refused as error:
+            if not owed:
+                raise
+            refusal = admission.refusal_of(self.issue, error)
+            raise admission.Withheld(admission.unrescued(refusal, owed)) from error
+        for each in owed:
+            self.journal.warn(each.words)
+        return governor
 
     def alone(self, ledger: Ledger) -> None:
         """Nobody else began on the same, or ended it, while this ledger was opened."""
@@ -82,10 +96,10 @@ class Clearance:
         if found is not None:
             raise admission.Withheld(found)
 
-    def _rescued(self) -> bool:
+    def _rescued(self) -> tuple[Rescued, ...]:
         reach, place, listen = self.reach, self.issue.target.namespace, self.journal.tell
         stop, keep = self.options.stop, self.options.keep
-        return bool(rescue(reach.cluster, reach.clock, namespace=place, listen=listen, stop=stop, keep=keep))
+        return rescue(reach.cluster, reach.clock, namespace=place, listen=listen, stop=stop, keep=keep)
 
     # ------------------------------------------------------------ a person
 

@@ -48,14 +48,24 @@ class People:
         return None if due else found
 
     def tell(
-        self, matter: Matter, text: str, severity: Severity, run: str, *, again: float, idle: bool = False
+        self,
+        matter: Matter,
+        text: str,
+        severity: Severity,
+        run: str,
+        *,
+        again: float | None,
+        idle: bool = False,
     ) -> str:
         """They know, by now or for some time; says so in words. `idle` is what is not acted on.
+
+        Without `again` they are told whatever they know.
 
         Raises:
             Unavailable: nobody took the notice: they do not know.
         """
-        if (already := self.known(matter, again, idle=idle)) is not None:
+        already = None if again is None else self.known(matter, again, idle=idle)
+        if already is not None:
             return known_words(already, self.clock.now())
         if self.notifier is not None:
             labels = {**matter.labels, "recovery": run}
@@ -110,10 +120,15 @@ def severity_of(issue: Issue) -> Severity:
     return "critical" if issue.severity >= Grave.HIGH else "warning"
 
 
-def text_of(issue: Issue, steps: Steps) -> str:
-    """What is wrong, and what was tried, for the person who has to look."""
+def text_of(issue: Issue, steps: Steps, end: str = "") -> str:
+    """What is wrong, what was tried and what `end` says, for the person who has to look."""
     tried = (f"tried {s['action']}: {s['detail']}" for s in steps if s["action"] != "notify")
-    return "\n".join((*issue.evidence, *tried))
+    return "\n".join((*issue.evidence, *tried, *filter(None, (end,))))
+
+
+def end_of(outcome: Outcome, left: str) -> str:
+    """``undo not confirmed: ...``, then what that means for whoever reads it, and what to run."""
+    return f"{outcome.words}: {left}\n{outcome.row.meaning}"
 
 
 def record_event(

@@ -43,7 +43,8 @@ def recover(
     What signals show is confirmed by signals, within the runbook's time unless the options name another; a
     contradiction of theirs reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what
     did not help is undone, people are told), errored (what was done stays: the signals that alone could judge
-    it are missing, people are told), refused, interrupted, undo not confirmed. Never raises for those.
+    it are missing), undo not confirmed, refused, interrupted. Never raises for those. Of errored and undo not
+    confirmed people are told, with what is left, whatever they were told before.
     """
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
@@ -205,8 +206,12 @@ class _Recovery:
             else:
                 self._undo(ledger)
             if self.undone.state != "not confirmed":
-                self.options.ending(self._recorded(outcome, reason))
-                ledger.close(outcome, keep=ledger.account.memorable)
+                ledger.close(
+                    outcome,
+                    keep=ledger.account.memorable,
+                    reason=reason,
+                    ending=lambda: self.options.ending(self._recorded(outcome, reason)),
+                )
             return self.undone.state != "not confirmed"
 
         try:
@@ -239,7 +244,8 @@ class _Recovery:
         proof = self._proof(plan)
         ladder = Ladder(
             plan, self.issue, self.reach, self.journal, proof, self.stop, self._taken_back,
-            lambda severity, steps: self._told(plan, severity, steps), self.steps,
+            lambda severity, steps: self._told(plan, severity, escalation.text_of(self.issue, steps)),
+            self.steps,
         )  # fmt: skip
         outcome, reason = ladder.climb(pulse)
         self.took = proof.took
@@ -260,10 +266,12 @@ class _Recovery:
 
     # ------------------------------------------------------------ people
 
-    def _told(self, plan: Plan, severity: Severity, steps: escalation.Steps) -> str:
-        """People know of the issue and what was tried; says so in words."""
-        again = plan.runbook.spec.on_failure.tell_again
-        text = escalation.text_of(self.issue, steps)
+    def _told(self, plan: Plan, severity: Severity, text: str, *, anew: bool = False) -> str:
+        """People know of the issue, in the words of `text`; says so in words.
+
+        What they heard before is good enough for as long as the runbook says, unless it is told `anew`.
+        """
+        again = None if anew else plan.runbook.spec.on_failure.tell_again
         said = self.reach.people.tell(self.matter, text, severity, self.id, again=again)
         self.asked = True
         return said
@@ -277,12 +285,13 @@ class _Recovery:
             known = told.look(cluster, self.matter)
             if known is not None:
                 self._try_to_tell(lambda: self.reach.people.all_clear(known, outcome.words))
-        elif (
-            outcome in {Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED, Outcome.ERRORED}
-            and failure.escalate
-            and not self.asked
-        ):
-            self._try_to_tell(lambda: self._told(plan, failure.severity, self.steps))
+        elif failure.escalate and outcome in {Outcome.UNDO_UNCONFIRMED, Outcome.ERRORED}:
+            left = "; ".join(self.undone.left) or reason
+            text = escalation.text_of(self.issue, self.steps, escalation.end_of(outcome, left))
+            self._try_to_tell(lambda: self._told(plan, failure.severity, text, anew=True))
+        elif failure.escalate and outcome is Outcome.NOT_RECOVERED and not self.asked:
+            text = escalation.text_of(self.issue, self.steps)
+            self._try_to_tell(lambda: self._told(plan, failure.severity, text))
 
     def _leave(self, plan: Plan, refusal: Refusal, lasted: timedelta) -> None:
         """A person knows of what hurts and is not acted on, where none waits for this recovery."""

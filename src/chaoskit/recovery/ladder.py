@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, assert_never
 
-from chaoskit.acts import undo
 from chaoskit.acts.heart import Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import CannotStart, Conflict, Forbidden, Interrupted, Refused, TakenOver, Unavailable
@@ -25,6 +23,7 @@ from chaoskit.recovery.planner import Plan
 from chaoskit.recovery.proof import Keep, Proof
 from chaoskit.recovery.reach import Reach
 from chaoskit.recovery.remedies import Hands, Rung
+from chaoskit.recovery.sending import Leave, Sending, State
 from chaoskit.recovery.standing import Answer, Verdict
 from chaoskit.sharing import abreast
 
@@ -32,8 +31,11 @@ T = TypeVar("T")
 
 _MARKS: Mapping[Answer, Mark] = {Answer.YES: "held", Answer.NO: "failed", Answer.UNKNOWN: "note"}
 
-ASKED = 1.0
-"""Seconds for which the cluster's last answer to whether acts may go on is good enough."""
+_UNJUDGED: Mapping[State, str] = {
+    "not sent": "{} was not done",
+    "sent": "nobody can say whether {} was done",
+    "answered": "{} was done and stays",
+}
 
 
 class _Unheard(Exception):
@@ -57,6 +59,8 @@ class Ladder:
     undo: Callable[[Ledger], Undo]
     tell: Callable[[Severity, escalation.Steps], str]
     steps: list[dict[str, Any]] = field(default_factory=list)
+    sending: Sending = field(default_factory=Sending)
+    """What is known of the acts of the last rung."""
 
     def climb(self, pulse: Pulse | None) -> tuple[Outcome, str]:
         """How far it helped, and why; without a `pulse` people are told, and nothing is done.
@@ -71,12 +75,14 @@ class Ladder:
             if self.stop.is_set():
                 raise Interrupted
             if index and self._has_healed(rung, keep):
-                return self._late(index)
+                self.proof.reached()
+                return self._over(" helped, later than expected")
             match self._try(rung, pulse):
                 case Answer.YES:
-                    return Outcome.RECOVERED, f"{rung.action}: {self.steps[-1]['detail']}"
+                    return self._over(f": {self.steps[-1]['detail']}")
                 case Answer.UNKNOWN:  # no reason to take it back, nor to do more: a person is told
-                    return Outcome.ERRORED, f"{rung.action} was done and stays: {self.steps[-1]['detail']}"
+                    known = _UNJUDGED[self.sending.state].format(rung.action)
+                    return Outcome.ERRORED, f"{known}: {self.steps[-1]['detail']}"
                 case Answer.NO:
                     if not self._is_taken_back(pulse):
                         break  # nothing is built on what may still be half changed
@@ -100,23 +106,25 @@ class Ladder:
         self.steps[-1]["undone"] = True
         return self.undo(pulse.ledger).state != "not confirmed"
 
-    def _late(self, index: int) -> tuple[Outcome, str]:
-        """The symptom is gone after the time of an act was up: the act helped if it was done and still is."""
-        last = self.steps[index - 1]
-        if not last["done"] or last["undone"]:
+    def _over(self, how: str) -> tuple[Outcome, str]:
+        """The symptom is gone: the last rung helped if it was done, as somebody can say, and still is."""
+        last = self.steps[-1]
+        if self.sending.state == "not sent" or last["undone"]:
             return Outcome.HEALED, "the symptom went away by itself"
+        if self.sending.state == "sent":
+            words = f"the symptom went away; nobody can say whether {last['action']} did it"
+            return Outcome.HEALED, words
         last["helped"] = True
-        self.proof.reached()
-        return Outcome.RECOVERED, f"{last['action']} helped, later than expected"
+        return Outcome.RECOVERED, f"{last['action']}{how}"
 
     def _try(self, rung: Rung, pulse: Pulse | None) -> Answer:
         step = plain.step(rung, self.reach.clock.now())
         self.steps.append(step)
+        self.sending = Sending()
         self.journal.step(rung.action, "begun", rung.why)
         verdict = self._tried(rung, pulse, step)
         step.update(
             ended_at=self.reach.clock.now(),
-            helped=verdict.answer is Answer.YES,
             detail="; ".join(filter(None, (step["detail"], verdict.words))),
         )
         self.journal.step(rung.action, _MARKS[verdict.answer], step["detail"])
@@ -148,15 +156,24 @@ class Ladder:
     def _act(self, rung: Rung, pulse: Pulse, step: dict[str, Any]) -> Verdict:
         if denied := self._patiently(lambda: self._denied(rung), pulse.check):
             return Verdict(Answer.NO, f"you may not {', '.join(denied)}")
-        hands = self._hands(rung, pulse)
+        self.sending = Sending(Leave(rung.action, pulse, self.reach.clock))
+        try:
+            return self._done(rung, self._hands(rung, pulse), pulse, step)
+        finally:
+            step["done"] = self.sending.state != "not sent"
+
+    def _done(self, rung: Rung, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> Verdict:
+        """The rung was done to one target after the other: whether that helped."""
         for target in rung.targets:
-            words = self._do(rung, target, hands, pulse, step)
+            words = self._do(rung, target, hands, pulse)
             step.update(detail="; ".join(filter(None, (step["detail"], words))))
-            self.journal.step(rung.action, "done", words)
+            self.journal.step(rung.action, "note" if self.sending.state == "sent" else "done", words)
             if len(rung.targets) > 1:
                 stands = self.proof.hold((target,), 0.0, hands.deadline, pulse.check)
                 if stands.answer is not Answer.YES:
-                    return replace(stands, words=f"{target} did not come back: {stands.words}")
+                    whole = target == rung.targets[-1]  # a part of it is taken back, whatever came of it
+                    words = f"{target} did not come back: {stands.words}"
+                    return Verdict(stands.answer if whole else Answer.NO, words)
         return self.proof.verify(rung, hands.began, hands.deadline, pulse.check)
 
     def _hands(self, rung: Rung, pulse: Pulse) -> Hands:
@@ -172,63 +189,43 @@ class Ladder:
             stop=self.stop,
         )
 
-    def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse, step: dict[str, Any]) -> str:
+    def _do(self, rung: Rung, target: ObjectRef, hands: Hands, pulse: Pulse) -> str:
         """The rung was done to the target; a server that does not answer is waited for, and asked again.
+
+        What got no answer may have been done as well, where nothing shows it: what comes of it decides.
 
         Raises:
             _Unheard: it did not answer for too long, and then shows that the rung is done as a whole.
             Unavailable: it did not, and nothing was done, or a part.
         """
-        clock, asked, sent, unanswered = self.reach.clock, -math.inf, False, False
 
-        def about_to() -> None:
-            nonlocal asked, sent
-            sent = False
-            if clock.monotonic() - asked >= ASKED:
-                pulse.ask()
-                asked = clock.monotonic()
-            pulse.check()
-            if not step["done"]:
-                pulse.ledger.note(rung.action)
-                step.update(done=True)
-
-        def sending() -> None:
-            nonlocal sent
-            sent = True
+        def shown() -> Answer:
+            if self.sending.state != "sent":
+                return Answer.NO
+            found = remedies.shown(rung, target, hands, pulse.ledger.account.entries)
+            if found is Answer.YES:
+                self.sending.answered()
+            return found
 
         def act() -> str:
-            nonlocal unanswered
             try:
-                return remedies.apply(rung, target, hands, pulse.ledger, ask=about_to, sending=sending)
-            except Unavailable:
-                unanswered = unanswered or sent
+                return remedies.apply(rung, target, hands, pulse.ledger, self.sending)
+            except (Unavailable, Conflict, Forbidden):
                 raise
-            except (Conflict, Forbidden):
-                raise
-            except CannotStart as error:
-                if not unanswered:
+            except CannotStart as error:  # nothing is left to do: of what got no answer?
+                if shown() is Answer.NO:
                     raise
-                return error.message  # what got no answer was done, so that nothing is left to do: that shows
+                return error.message
 
         try:
             return self._patiently(act, pulse.check, hands.deadline)
         except Unavailable as error:
-            if unanswered and target == rung.targets[-1] and self._is_there(rung, hands, pulse):
+            found = self._patiently(shown, pulse.check) if target == rung.targets[-1] else Answer.NO
+            if found is Answer.YES:
                 raise _Unheard(error.message) from error
-            raise
-
-    def _is_there(self, rung: Rung, hands: Hands, pulse: Pulse) -> bool:
-        """Whether the server, once it answers, shows all that is owed for, and nothing is left to be done."""
-
-        def ask() -> bool:
-            owed = pulse.ledger.account.entries
-            stand = bool(owed) and all(undo.stands(self.reach.cluster, each) for each in owed)
-            return stand and remedies.is_done(rung, rung.targets[-1], hands)
-
-        try:
-            return self._patiently(ask, pulse.check)
-        except Unavailable:
-            return False
+            if found is Answer.NO:
+                raise
+            return error.message
 
     def _patiently(self, ask: Callable[[], T], keep: Keep, deadline: Deadline | None = None) -> T:
         def note(words: str) -> None:

@@ -165,14 +165,18 @@ def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> C
         return None
     started = kube.time_of(ended.get("startedAt"))
     ran = (at - started).total_seconds() if started else 0.0
-    if ended.get("reason") != "OOMKilled" and _mends_itself(state, count, ran, now - at):
+    full = ended.get("reason") == "OOMKilled"
+    if not full and (_did_its_work(code, ran) or _mends_itself(state, count, ran, now - at)):
         return None
     since = at - (_backed_off(count) if ran < FORGIVEN else timedelta())
     times = f"for {_for(since, now)}, {_restarts(count)}"
-    if ended.get("reason") == "OOMKilled":
+    if full:
         return Complaint("oom-killed", pod, since, f"OOMKilled {times}", ran)
     if looping or count:
-        return Complaint("crash-loop", pod, since, f"CrashLoopBackOff {times}, exit code {code}", ran)
+        never_held = ran >= FORGIVEN and reason != "CrashLoopBackOff"
+        last = f"ended {_for(at, now)} ago after {minutes(ran)}, {_restarts(count)}"
+        words = f"{last if never_held else f'CrashLoopBackOff {times}'}, exit code {code}"
+        return Complaint("crash-loop", pod, since, words, ran)
     return Complaint("error-exit", pod, since, f"ended with exit code {code}", ran)
 
 
@@ -182,6 +186,14 @@ def _again(state: Mapping[str, Any], count: int, at: datetime | None, now: datet
     if started is None or at is None or count < 2 or now - at > RECENT:
         return False
     return now - started < STABLE
+
+
+def _did_its_work(code: int | None, ran: float) -> bool:
+    """Whether it ended on purpose, as workers do after some jobs or minutes: well, and after so long.
+
+    The kubelet starts it again at once. What ends well within that time is held back for it, and serves less.
+    """
+    return code == 0 and ran >= FORGIVEN
 
 
 def _mends_itself(state: Mapping[str, Any], count: int, ran: float, ago: timedelta) -> bool:
@@ -256,10 +268,17 @@ def starting(kind: str, workload: Workload, words: str, now: datetime) -> Sympto
 
 
 def _unserved_since(workload: Workload, now: datetime) -> datetime:
-    """Since when it is not available; where its controller does not say so, since when no pod is ready."""
+    """Since when it is not available; where its controller does not say so, since no pod of it serves."""
     said = unavailable_since(workload.body, now)
-    unready = filter(None, map(kube.unready_since, workload.alive))
-    return said if said < now else max(unready, default=now)
+    return said if said < now else max(filter(None, map(_idle_since, workload.pods)), default=now)
+
+
+def _idle_since(pod: Object) -> datetime | None:
+    """Since when the pod serves nobody: it is not ready, or was told to go, which may take half an hour."""
+    told = kube.time_of(pod["metadata"].get("deletionTimestamp"))
+    if told is not None:
+        told -= timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+    return min(filter(None, (kube.unready_since(pod), told)), default=None)
 
 
 def _goes(pod: Object, now: datetime) -> bool:

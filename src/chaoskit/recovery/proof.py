@@ -23,7 +23,7 @@ STARTING = 20.0
 """A symptom that cannot be seen is looked for so often, and pods get so many seconds to start meanwhile."""
 
 LONGEST_HOLD = 20.0
-"""Readiness of a pod that crashed soon after its start is watched for longer than it ran, up to this."""
+"""Readiness of a pod that crashed within so many seconds of its start is watched for longer than it ran."""
 
 Keep = Callable[[], None]
 """Called again and again while a proof waits; what it raises ends the waiting."""
@@ -31,6 +31,15 @@ Keep = Callable[[], None]
 
 def _nothing() -> None:
     """Nothing is to be kept."""
+
+
+def held_for(issue: Issue, wanted: Verification) -> float:
+    """Seconds for which readiness must hold, so that it is no moment between two crashes.
+
+    What ran for longer is believed as whoever looks for symptoms believes it: nobody waits for its next end.
+    """
+    ran = float(issue.fact("ran") or 0)
+    return max(wanted.ready_for, ran + 2) if 0 < ran < LONGEST_HOLD else wanted.ready_for
 
 
 @dataclass
@@ -95,7 +104,7 @@ class Proof:
 
         Unknown is what shows it no more without standing well, or without a signal that is there and normal.
         """
-        least = max(self.wanted.ready_for, float(self.issue.fact("ran") or 0) + 2)
+        least = held_for(self.issue, self.wanted)
         for _ in range(LOOKS):
             if verification.is_present(self.issue, self.reach.cluster, self.reach.metrics, self.reach.clock):
                 return Answer.NO
@@ -138,11 +147,9 @@ class Proof:
         )  # fmt: skip
 
     def _seconds(self, rung: Rung) -> float:
-        """How long readiness must hold: longer than the same pods ran before they crashed."""
-        ran = float(self.issue.fact("ran") or 0)
-        if rung.action in {"roll-back", "raise-memory-limit"} or ran >= LONGEST_HOLD:
-            return self.wanted.ready_for
-        return max(self.wanted.ready_for, ran + 2 if ran else 0)
+        """How long readiness must hold; other pods than those that crashed have nothing to outlive."""
+        others = rung.action in {"roll-back", "raise-memory-limit"}
+        return self.wanted.ready_for if others else held_for(self.issue, self.wanted)
 
     @property
     def signals_within(self) -> float:

@@ -14,6 +14,7 @@ from chaoskit.recovery import admission, plain, planner
 from chaoskit.recovery.guards import Refusal
 from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.planner import Decision, Plan
+from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.runbook import Runbook
 
 WHAT = frozenset({"runbook", "confidence", "root cause"})
@@ -100,8 +101,14 @@ def same_issue(issue: Issue, issues: Sequence[Issue]) -> Issue | None:
     return next((each for each in mine if each.kind == issue.kind), mine[0] if mine else None)
 
 
-def nothing_left(issue: Issue) -> Refusal:
-    """Nothing is done again about an issue that is not there any more."""
+def nothing_left(issue: Issue, blind: str = "") -> Refusal:
+    """Nothing is done again about an issue that is not there any more.
+
+    What signals show may be there where `blind` says why there are none: that is no good end.
+    """
+    if blind and not issue.kinds.isdisjoint(SIGNAL_OF):
+        why = f"nobody sees whether {issue.target} is well: {blind}"
+        return Refusal(issue, "evidence", "signals", why, outcome=Outcome.NO_BASELINE)
     why = f"{issue.target} shows nothing of {issue.kind.replace('-', ' ')} now"
     return Refusal(issue, "evidence", "a live symptom", why, outcome=Outcome.NOTHING_TO_DO)
 

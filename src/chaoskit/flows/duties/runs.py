@@ -10,7 +10,8 @@ from math import inf
 from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.heart import Heart
-from chaoskit.experiments.batch import Claim, claims, disjoint
+from chaoskit.errors import InvalidInput, NotFound, Unavailable
+from chaoskit.experiments.batch import Claim, claims, disjoint, whole
 from chaoskit.flows import detached, rescuing
 from chaoskit.flows.duties.saying import Saying
 from chaoskit.flows.world import World
@@ -84,14 +85,22 @@ class Runs:
                     self._waits_for = {id_: its for id_, its in waits if its != account.id}
 
     def _claimed(self, account: Account) -> frozenset[Claim]:
-        """What the run may work on; nothing where it does not come to that: whoever takes it up says why."""
+        """What the run may work on; nothing where it cannot come to that: whoever takes it up says why.
+
+        Raises:
+            Unavailable: the server does not answer, and nobody knows: the run stays on the list.
+        """
         cluster, until = self._world.cluster, handover.waits_until(account)
         if until is not None and self._world.clock.now() > until:
             return frozenset()
         try:
             return claims(detached.unpacked(handover.document_of(cluster, account))[0])
-        except Exception:  # noqa: BLE001 - an error or a bug: taking it up comes to it as well, and tells it
+        except (InvalidInput, NotFound):
             return frozenset()
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - a denial or a bug: taking it up may come to it as well, and tells it
+            return whole(account.ref.namespace)
 
     def expire(self, account: Account) -> float | None:
         """The run that waits is over if it waited too long; else the seconds after which it will have."""

@@ -6,7 +6,7 @@ wanted state as it was: there is nothing to undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,8 @@ from chaoskit.recovery.remedies.templates import (
     RollBack,
     RollingRestart,
 )
+from chaoskit.recovery.sending import Sending
+from chaoskit.recovery.standing import Answer
 
 __all__ = [
     "EVERY",
@@ -57,10 +59,10 @@ __all__ = [
     "Scene",
     "Step",
     "apply",
-    "is_done",
     "needs",
     "plan",
     "rehearse",
+    "shown",
 ]
 
 EVERY: Mapping[str, Remedy[Any]] = {
@@ -106,25 +108,23 @@ def apply(
     target: ObjectRef,
     hands: Hands,
     ledger: Ledger,
-    *,
-    ask: Callable[[], None] = lambda: None,
-    sending: Callable[[], None] = lambda: None,
+    sending: Sending | None = None,
 ) -> str:
     """The remediation was done to the target; says what was done, in words.
 
-    `ask` is called before each change, and raises what forbids it; `sending` when the ledger has it and it is
-    about to go to the server.
+    `sending` is asked before each change, and told what becomes of it.
 
     Raises:
         Refused: a disruption budget or whoever keeps the field forbids it.
         CannotStart: it does not apply to the target as it is now, or the server said no.
         TakenOver: another process holds the ledger: this one must not act any more.
     """
+    sending = sending or Sending()
     done: list[str] = []
     for left in reversed(range(_TRIES)):
         try:
             for change in changes(rung, target, hands):
-                ask()
+                sending.ask()
                 _do(change, hands.cluster, ledger, sending)
                 done.append(change.words)
         except TakenOver:
@@ -137,21 +137,29 @@ def apply(
     return ", ".join(done)
 
 
-def is_done(rung: Rung, target: ObjectRef, hands: Hands) -> bool:
-    """Whether nothing of the rung is left to be done to the target, as it is now.
+def shown(rung: Rung, target: ObjectRef, hands: Hands, owed: Iterable[Entry]) -> Answer:
+    """Whether the server shows that the rung was done to the target: all that is `owed` for it stands.
+
+    Unknown is it where nothing is left to be done and nothing there is the rung's own: pods that are gone or
+    well may be so without it.
 
     Raises:
         Refused: somebody forbids it by now.
         Unavailable: the server does not say.
     """
+    own = [undo.stands(hands.cluster, each) for each in owed]
     try:
-        return next(iter(changes(rung, target, hands)), None) is None
+        for change in changes(rung, target, hands):
+            own.append(change.idle)
+            if not change.idle:
+                break
     except (Conflict, Forbidden):
-        return False
+        return Answer.NO
     except Unavailable:
         raise
     except CannotStart:
-        return True
+        pass  # nothing is left to be done
+    return Answer.of(all(own)) if own else Answer.UNKNOWN
 
 
 def rehearse(rung: Rung, target: ObjectRef, hands: Hands) -> str:
@@ -167,23 +175,27 @@ def rehearse(rung: Rung, target: ObjectRef, hands: Hands) -> str:
     return ""
 
 
-def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Callable[[], None]) -> None:
+def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Sending) -> None:
     """The change is done and owed; owed no more when the server said that it was not done.
 
     A conflict alone does not say so: it may be with ourselves, when the first answer was lost.
     """
     owed = ledger.account.entries
     ledger.write(*change.entries)
-    sending()
+    sending.sends()
     try:
         change.do()
-    except TakenOver:
+    except (TakenOver, Unavailable):
         raise
     except Conflict:
-        if change.entries and all(undo.stands(cluster, entry) for entry in change.entries):
-            return
-        _disown(ledger, owed)
+        if not change.entries or not all(undo.stands(cluster, entry) for entry in change.entries):
+            sending.denied()
+            _disown(ledger, owed)
+            raise
+    except (Refused, CannotStart):
+        sending.denied()
         raise
+    sending.answered()
 
 
 def _disown(ledger: Ledger, owed: tuple[Entry, ...]) -> None:

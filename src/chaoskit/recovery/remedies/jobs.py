@@ -87,13 +87,13 @@ def _containers(template: Mapping[str, Any]) -> list[Object]:
 
 def _run(step: RunJob, _rung: Rung, target: ObjectRef, hands: Hands) -> Iterator[Change]:
     made = changes.made(hands.cluster, _body(step, target, hands), hands.run)
+    yield made
 
-    def run() -> None:
-        made.do()
+    def ends() -> None:
         if not hands.rehearsal and not hands.until(lambda: _ended(hands, made.target)):
             raise CannotStart(f"{made.target} did not end within {hands.deadline.seconds:g} s")
 
-    yield Change(made.target, f"{made.target} ran", run, made.entries)
+    yield Change(made.target, f"{made.target} ran", ends)
 
 
 def _body(step: RunJob, target: ObjectRef, hands: Hands) -> Object:

@@ -54,12 +54,14 @@ def _restart(_step: Step, _rung: Rung, target: ObjectRef, hands: Hands) -> Itera
 
     The annotation has the time at which the rung began: asked for twice, it is one restart.
     """
-    if reason := rollouts.held(hands.cluster.get(target), ()):
+    body = hands.cluster.get(target)
+    if reason := rollouts.held(body, ()):
         raise CannotStart(_nobody_would(target, reason))
     at = hands.began.replace(microsecond=0).isoformat().replace("+00:00", "Z")
     template = {"metadata": {"annotations": {RESTARTED_AT: at}}}
     patch = partial(hands.cluster.patch, target, {"spec": {"template": template}})
-    yield Change(target, f"restarted {target}", patch)
+    done = fields.value_at(body, (*TEMPLATE, "metadata", "annotations", RESTARTED_AT)) == at
+    yield Change(target, f"restarted {target}", patch, idle=done)
 
 
 def _may_restart(_step: Step, target: ObjectRef) -> Iterator[Access]:

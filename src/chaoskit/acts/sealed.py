@@ -1,0 +1,69 @@
+"""Values of an account that may be secret, in a Secret of the same name as its Lease."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import uuid
+
+from chaoskit import kube
+from chaoskit.acts.accounts import Account
+from chaoskit.acts.entries import Entry
+from chaoskit.errors import Conflict, Forbidden, NotFound
+from chaoskit.ports.cluster import Cluster, ObjectRef
+
+
+class Sealed:
+    """What was there before and after of entries that are secret; `opened` says that the account is new.
+
+    An account that was another's before may have a Secret that no entry tells of.
+    """
+
+    def __init__(self, cluster: Cluster, account: Account, *, opened: bool) -> None:
+        self._cluster = cluster
+        self._ref = ObjectRef(kube.SECRET, account.ref.namespace, account.ref.name)
+        self._run = account.id
+        self._opened = opened
+        self._used = any(entry.secret for entry in account.entries)
+
+    def kept(self, entry: Entry) -> Entry:
+        """The entry as a Lease may hold it: its values, where they are secret, are in the Secret now."""
+        if not entry.secret:
+            return entry
+        self._used = True
+        key = f"entry-{uuid.uuid4().hex[:8]}"
+        values = {"before": entry.before, "after": entry.after}
+        data = {key: base64.b64encode(json.dumps(values).encode()).decode()}
+        labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: self._run}
+        meta = {"name": self._ref.name, "namespace": self._ref.namespace, "labels": labels}
+        try:
+            self._cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
+        except Conflict:
+            self._cluster.patch(self._ref, {"data": data})
+        return dataclasses.replace(entry, before={"secretKey": key}, after=None)
+
+    def whole(self, entry: Entry) -> Entry:
+        """The entry with its values.
+
+        Raises:
+            ChaoskitError: the Secret cannot be read.
+            KeyError, TypeError, ValueError: it does not hold them.
+        """
+        if not entry.secret:
+            return entry
+        data = self._cluster.get(self._ref).get("data") or {}
+        values = json.loads(base64.b64decode(data[entry.before["secretKey"]]))
+        return dataclasses.replace(entry, before=values["before"], after=values["after"])
+
+    def drop(self) -> None:
+        """No Secret is left; who made none may do without the right to remove one."""
+        if self._opened and not self._used:
+            return
+        try:
+            self._cluster.delete(self._ref)
+        except NotFound:
+            return
+        except Forbidden:
+            if self._used:
+                raise

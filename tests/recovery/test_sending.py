@@ -1,0 +1,189 @@
+"""Acts whose answer never came, or was no: what was not done, or only may have been, did not help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from tests.recovery import made
+from tests.recovery.made import ref
+from tests.recovery.test_hardships import Refusing, Shop, at
+
+from chaoskit import kube, recovery
+from chaoskit.errors import Refused, Unavailable
+from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.http import Response
+from chaoskit.recovery import Options, Plan
+from chaoskit.recovery.sending import Sending
+
+BAD = ObjectRef(kube.POD, "shop", "cart-bad")
+
+
+class Deleting(Shop):
+    """A shop whose server goes just when cart's pod is to be deleted, before that is `done` or after."""
+
+    def __init__(self, away: float, *, done: bool = False) -> None:
+        super().__init__()
+        self._left = [away]
+        self._done = done
+
+    def delete(self, ref: ObjectRef, **options: Any) -> None:
+        if ref.kind != kube.POD or not self._left:
+            super().delete(ref, **options)
+            return
+        if self._done:
+            super().delete(ref, **options)
+        self.goes(self._left.pop())
+        raise Unavailable("connection refused", service="kubernetes")
+
+    def serves(self, name: str = "cart-bad") -> None:
+        self.puts(made.pod(name, of="cart-h2"))
+
+    def restarting(self, *more: Mapping[str, Any]) -> Plan:
+        """A plan that replaces cart's pod, and does more after that."""
+        plan = self.plan({"action": "restart-pod"}, *map(dict, more), {"action": "notify"})
+        first, *others = plan.rungs
+        return replace(plan, rungs=(replace(first, pods=("cart-bad",)), *others))
+
+    @property
+    def deleted(self) -> bool:
+        return f"delete {BAD}" in self.wrote
+
+
+@pytest.mark.parametrize(("away", "well"), [(64, 30), (20, 10)])
+def test_what_never_reached_the_server_did_not_help(away: float, well: float) -> None:
+    shop = Deleting(away)
+    plan = shop.restarting()
+    shop.clock.call_at(well, shop.serves)
+    record = shop.recover(plan)
+    assert not shop.deleted
+    assert record.outcome is Outcome.HEALED
+    assert record.reason == "the symptom went away; nobody can say whether restart-pod did it"
+    assert [(each["action"], each["helped"]) for each in record.steps] == [("restart-pod", False)]
+    assert record.seconds_to_recover is None
+
+
+def test_what_was_done_without_an_answer_has_its_time_before_something_else_is_tried() -> None:
+    shop = Deleting(62, done=True)
+    plan = shop.restarting()
+    shop.clock.call_at(75, partial(shop.serves, "cart-good"))
+    record = shop.recover(plan)
+    assert shop.deleted
+    assert record.outcome is Outcome.HEALED, record.reason
+    assert [each["action"] for each in record.steps] == ["restart-pod"]
+
+
+def test_what_may_have_been_done_and_did_not_help_is_followed_by_the_next() -> None:
+    shop = Deleting(62, done=True)
+    record = shop.recover(shop.restarting())
+    assert record.outcome is Outcome.NOT_RECOVERED
+    first, last = record.steps
+    assert last["action"] == "notify"
+    assert first["detail"].startswith("the server does not answer; 0 of 1 ready"), first["detail"]
+
+
+def test_what_the_server_shows_to_be_undone_is_followed_by_the_next() -> None:
+    shop = Deleting(64)
+    record = shop.recover(shop.restarting())
+    assert record.outcome is Outcome.NOT_RECOVERED
+    assert record.steps[0]["detail"] == "the server does not answer"
+
+
+def test_a_restart_whose_answer_was_lost_is_seen_and_stays() -> None:
+    shop = Shop()
+
+    def lost(target: ObjectRef) -> None:
+        if target.name == "cart":
+            shop.after_patch = lambda _ref: None
+            shop.goes(62)
+            raise Unavailable("the answer is lost", service="kubernetes")
+
+    shop.after_patch = lost
+    record = shop.recover(shop.plan({"action": "rolling-restart"}, {"action": "notify"}))
+    assert record.outcome is Outcome.ERRORED
+    assert record.reason.startswith("rolling-restart was done and stays"), record.reason
+    assert [each["action"] for each in record.steps] == ["rolling-restart"]
+
+
+def test_a_restart_that_never_reached_the_server_is_not_said_to_stay() -> None:
+    shop = Refusing(ref("cart"))
+    record = shop.recover(shop.plan({"action": "rolling-restart"}))
+    assert record.outcome is Outcome.NOT_RECOVERED
+    assert record.reason == "rolling-restart: the server does not answer"
+
+
+def test_what_was_done_in_part_when_nobody_saw_it_come_back_is_taken_back() -> None:
+    shop = Refusing(ref("nobody"))
+    plan = shop.plan({"action": "scale"}, targets=("orders", "search"))
+    rungs = tuple(replace(rung, expects={"from": "1", "to": "2"}) for rung in plan.rungs)
+    goes = at("scale", "done", lambda: shop.goes(95))
+    record = shop.recover(replace(plan, rungs=rungs), listen=goes)
+    assert (record.outcome, record.undo.state) == (Outcome.NOT_RECOVERED, "confirmed"), record.reason
+    assert [shop.get(ref(name))["spec"]["replicas"] for name in ("orders", "search")] == [1, 1]
+
+
+def test_what_the_server_denied_did_not_help_when_it_heals_later() -> None:
+    shop = Shop()
+
+    def denied(target: ObjectRef, _options: Any) -> None:
+        if target.kind == kube.POD:
+            shop.puts(made.pod("cart-bad", of="cart-h2"))
+            raise Refused("a webhook of the server's says no", guard="admission")
+
+    shop.before_delete = denied
+    plan = shop.plan({"action": "restart-pod"}, {"action": "notify"})
+    first, last = plan.rungs
+    record = shop.recover(replace(plan, rungs=(replace(first, pods=("cart-bad",)), last)))
+    assert (record.outcome, record.reason) == (Outcome.HEALED, "the symptom went away by itself")
+    assert [(each["done"], each["helped"]) for each in record.steps] == [(False, False)]
+
+
+class Hooks:
+    """The first post gets no answer, the next a 500."""
+
+    def __init__(self) -> None:
+        self._answers: list[Callable[[], Response]] = [self._lost, lambda: Response(500, "", 0.1)]
+
+    def _lost(self) -> Response:
+        raise Unavailable("connection reset", service="the webhook")
+
+    def post(self, url: str, body: str, *, timeout: float = 10.0) -> Response:
+        return self._answers.pop(0)()
+
+
+def test_a_webhook_that_says_no_when_asked_again_was_not_called() -> None:
+    shop = Shop()
+    plan = shop.plan({"action": "call-webhook", "url": "https://hooks.example/"})
+    record = recovery.recover(plan, replace(shop.reach(), hooks=Hooks()), Options())
+    assert record.steps[0]["detail"] == "the webhook answered with 500"
+
+
+# ---------------------------------------------------------------- what is known of them together
+
+
+def _told(words: str) -> str:
+    sending = Sending()
+    for word in words.split():
+        getattr(sending, word)()
+    return sending.state
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ("", "not sent"),
+        ("sends denied", "not sent"),
+        ("sends", "sent"),
+        ("sends sends denied", "sent"),
+        ("sends answered sends", "sent"),
+        ("sends answered", "answered"),
+        ("sends answered sends denied", "answered"),
+        ("sends sends answered", "answered"),
+    ],
+)
+def test_only_what_got_an_answer_is_known(told: str, state: str) -> None:
+    assert _told(told) == state
