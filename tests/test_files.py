@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from chaoskit.errors import InvalidInput
-from chaoskit.files import check_writable, write
+from chaoskit.files import check_writable, whole, write
 
 
 def test_a_file_is_there_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -43,3 +44,32 @@ def test_what_cannot_be_written_is_said_before_and_when_it_is(tmp_path: Path, pl
     if place != "folder":  # which `write` takes for a device
         with pytest.raises(InvalidInput, match="cannot be written"):
             write(tmp_path / place, b"x")
+
+
+def test_folders_that_are_written_side_by_side_are_all_there_and_nothing_beside_them(tmp_path: Path) -> None:
+    def save(number: int) -> None:
+        with whole(tmp_path / f"models/{number}") as draft:
+            (draft / "card").write_text(f"{number}")
+
+    with ThreadPoolExecutor(3) as several:
+        for done in [several.submit(save, number) for number in range(600)]:
+            done.result()
+    found = {each.name: (each / "card").read_text() for each in (tmp_path / "models").iterdir()}
+    assert found == {f"{number}": f"{number}" for number in range(600)}
+
+
+def test_of_a_folder_that_was_not_finished_nothing_is_there(tmp_path: Path) -> None:
+    def cut_off() -> None:
+        with whole(tmp_path / "model") as draft:
+            (draft / "card").touch()
+            assert not list(tmp_path.glob("*/card"))  # nobody takes it for a model meanwhile
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        cut_off()
+    assert list(tmp_path.iterdir()) == []
+    with whole(tmp_path / "model") as draft:
+        (draft / "card").touch()
+    with pytest.raises(InvalidInput, match="cannot be written"), whole(tmp_path / "model"):
+        pass
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]

@@ -121,7 +121,7 @@ class Looked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Unwatched(Event):
-    """Nobody looks at the `scope` any more, or no sample is left of it.
+    """Nobody looks at the `scope` any more, or nobody is left there that should have samples.
 
     What was foreseen of it, and doubted, says nothing about now.
     """

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from chaoskit.errors import InvalidInput
@@ -45,17 +45,15 @@ def whole(folder: Path) -> Iterator[Path]:
     Raises:
         InvalidInput: something lies there already, or nothing can be written there.
     """
-    drafts = folder.parent / ".drafts"
-    draft = drafts / f"{folder.name}.{secrets.token_hex(4)}"
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    draft = beside / folder.name  # so deep that whoever lists what lies beside `folder` does not see it
     with translated(folder):
         draft.mkdir(parents=True)
         try:
             yield draft
             draft.rename(folder)
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
-            with suppress(OSError):  # another draft is there
-                drafts.rmdir()
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def check_writable(path: Path) -> None:

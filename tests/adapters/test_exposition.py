@@ -148,6 +148,28 @@ def test_an_alarm_of_a_namespace_that_is_gone_is_none_any_more(
     assert looked(4, scope="bank").count('chaoskit_prediction_timestamp_seconds{namespace="bank"}') == 1
 
 
+@pytest.mark.parametrize("scope", ["", "shop"])
+@pytest.mark.parametrize("names", [("web", "cart"), ("cart", "web")])
+def test_when_it_was_foreseen_goes_on_beside_an_alarm_whose_samples_stopped(
+    served: tuple[Exposition, Endpoints], names: tuple[str, str], scope: str
+) -> None:
+    exposition, endpoints = served
+
+    def looked(minute: int, *targets: str, silent: tuple[str, ...] = ()) -> list[float]:
+        at = NOW.replace(minute=minute)
+        for each in targets:
+            exposition(Foreseen(at, "shop", each, "m", "", 0.9, 1.5, alarmed=each == "cart", scope=scope))
+        exposition(Looked(at, scope, tuple(("shop", each) for each in silent)))
+        page = asked(endpoints, "/metrics")[1].splitlines()
+        assert [each for each in page if each.startswith("chaoskit_failure_alarm{") and 'ad="cart"' in each]
+        name = 'chaoskit_prediction_timestamp_seconds{namespace="shop"} '
+        return [float(each.removeprefix(name)) for each in page if each.startswith(name)]
+
+    assert looked(0, *names) == [NOW.timestamp()]
+    assert looked(1, "web", silent=("cart",)) == [NOW.timestamp() + 60]
+    assert looked(2, silent=("cart",)) == [NOW.timestamp() + 120]
+
+
 def test_what_speaks_against_a_model_is_a_metric_until_it_is_over(
     served: tuple[Exposition, Endpoints],
 ) -> None:

@@ -30,7 +30,8 @@ from tests.experiments.test_killed_runs import Killed, killed
 from tests.servers import until
 
 from chaoskit import kube
-from chaoskit.acts.accounts import accounts
+from chaoskit.acts import halt
+from chaoskit.acts.accounts import ABORT, accounts
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, Stop
 from chaoskit.errors import Unavailable
@@ -334,6 +335,88 @@ def test_what_metrics_show_when_the_fault_is_over_already_is_seen_within_their_l
     assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
     assert "error_ratio 0.9 at web, expected below 0.05 under the fault" in record.reason
     assert "s more: metrics show a fault late" in str(record.timeline)
+
+
+class SlowToUndo:
+    """A cluster in which the second patch of the deployment, the undo, gets through only after 12 seconds."""
+
+    def __init__(self, world: World) -> None:
+        self.cluster, self.clock = world.cluster, world.clock
+        self.patches = 0
+        self.undone_at = inf
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cluster, name)
+
+    def patch(self, ref: ObjectRef, *body: Any, **more: Any) -> Object:
+        self.patches += ref.kind == kube.DEPLOYMENT and not more.get("dry_run")
+        if ref.kind != kube.DEPLOYMENT or self.patches != 2:
+            return self.cluster.patch(ref, *body, **more)
+        self.clock.sleep(12)
+        found = self.cluster.patch(ref, *body, **more)
+        self.undone_at = self.clock.monotonic()
+        return found
+
+
+class Errors:
+    """Metrics with errors from half a second until nine seconds after the undo got through."""
+
+    def __init__(self, cluster: SlowToUndo) -> None:
+        self.cluster = cluster
+
+    def instant(self, *_: object, **__: object) -> tuple[Sample, ...]:
+        since = self.cluster.clock.monotonic() - self.cluster.undone_at
+        return (Sample({"pod": "web"}, 0.9 if 0.5 <= since <= 9 else 0.0, self.cluster.clock.now()),)
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        return ()
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return ()
+
+
+def lagging(namespace: str, lag: str) -> Trial:
+    errors = {"prometheus": {"signal": "error_ratio", "below": 0.05}, "interval": "1s", "lag": lag}
+    return trial(namespace, "scale-down", duration="3s", parameters={"replicas": 1}, steadyState=[errors])
+
+
+def test_the_lag_of_what_its_undo_ends_runs_from_when_that_got_through(world: World) -> None:
+    furnish(world, "direct-undo")
+    slow = SlowToUndo(world)
+    run = World(cast("Cluster", slow), world.clock).run
+    record = run(lagging("direct-undo", "10s"), metrics=Errors(slow))
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert "error_ratio 0.9 at web, expected below 0.05 under the fault" in record.reason
+
+
+@pytest.mark.parametrize("end", ["abort", "halt"])
+def test_an_end_that_is_wanted_while_a_lag_runs_is_no_pass_and_waits_for_nothing(
+    world: World, end: str
+) -> None:
+    namespace = f"direct-{end}"
+    furnish(world, namespace)
+    asked_at: list[float] = []
+
+    def ask() -> None:
+        asked_at.append(world.clock.monotonic())
+        if end == "halt":
+            halt.halt(world.cluster, world.clock, ["chaos"], "incident")
+            return
+        (mine,) = accounts(world.cluster, namespace)
+        world.cluster.patch(mine.ref, {"metadata": {"annotations": {ABORT: "incident"}}})
+
+    try:
+        record = world.run(
+            lagging(namespace, "10m"),
+            metrics=Errors(SlowToUndo(world)),
+            listen=Until("steady state", ask),
+        )
+    finally:
+        halt.resume(world.cluster, ["chaos"])
+    assert record.outcome.exit_code != 0
+    assert "incident" in record.reason
+    assert record.undo.state == "confirmed"
+    assert world.clock.monotonic() - asked_at[0] < 300
 
 
 def test_a_pass_says_what_metrics_may_not_have_shown_yet(world: World) -> None:

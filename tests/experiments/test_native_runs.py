@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import inf
 from typing import Any
 
 import pytest
@@ -200,6 +201,28 @@ def test_a_halt_while_the_steady_state_has_time_to_recover_is_no_weakness(world:
     assert "weakness" not in record.reason
     broken = [each for each in record.steady_state if each["held"] is False]
     assert {(each["stage"], each["tolerated"]) for each in broken} == {("after", True)}
+
+
+class Afterwards(Quiet):
+    """Errors that metrics show from one second until nine seconds after Litmus' verdict."""
+
+    settled_at = inf
+
+    def settled(self) -> None:
+        self.settled_at = self.clock.monotonic()
+
+    def instant(self, *asked: object, **more: object) -> tuple[Sample, ...]:
+        bad = 1 <= self.clock.monotonic() - self.settled_at <= 9
+        return (Sample({"pod": "web"}, 0.9, self.clock.now()),) if bad else super().instant(*asked, **more)
+
+
+def test_what_metrics_show_while_litmus_ends_its_engine_is_seen_within_their_lag(world: World) -> None:
+    metrics = Afterwards(world.clock)
+    errors = {"prometheus": {"signal": "error_ratio", "below": 0.05}, "interval": "1s", "lag": "45s"}
+    made = native(world, "native", steadyState=[errors])
+    record = world.run(made, metrics=metrics, listen=Until("litmus", metrics.settled))
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert "error_ratio 0.9 at web, expected below 0.05 under the fault" in record.reason
 
 
 def test_a_radius_that_is_too_small_refuses(world: World) -> None:

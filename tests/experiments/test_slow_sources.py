@@ -216,5 +216,5 @@ def test_a_look_that_never_comes_back_is_said_to_be_missing(world: World, *, dir
     site.let_go.set()
     assert record.outcome is Outcome.INTERRUPTED
     missing = [each for each in record.steady_state if each["observed"] == "no answer yet when the run ended"]
-    assert {each["condition"] for each in missing} == {"one", "two", "three"}
+    assert {each["condition"] for each in missing} >= {"one", "two", "three"}
     assert {each["held"] for each in missing} == {None}

@@ -130,11 +130,11 @@ def condition() -> Condition:
 
 def look(
     stage: Stage, *, held: bool | None, injected: bool = True, tolerated: bool = False,
-    of: Condition | None = None, second: int = 0,
+    of: Condition | None = None, second: int = 0, late: bool = False,
 ) -> Observation:  # fmt: skip
     """One at a condition of its own, unless it is `of` another's."""
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
-    begun = Look(0, of or condition(), stage, at, 0.0, injected, tolerated)
+    begun = Look(0, of or condition(), stage, at, 0.0, injected, tolerated, late=late)
     return Observation(begun, Judgement(held, "7", "below 5"), at)
 
 
@@ -239,14 +239,30 @@ def test_what_was_not_known_for_most_of_the_fault_is_not_known(
     assert (of_steady_state(looks, injected=True) is None) is known
 
 
-@pytest.mark.parametrize("after", [True, None])
-@pytest.mark.parametrize("during", [held for n in range(6) for held in product([True, None], repeat=n)])
-def test_reports_call_dark_what_the_verdict_calls_unknown(
-    during: tuple[bool | None, ...], *, after: bool | None
+@pytest.mark.parametrize(
+    ("late", "known"), [((True,), True), ((None, True), True), ((True, None), False), ((None, None), False)]
+)
+def test_what_was_not_known_at_the_end_of_its_lag_is_not_known(
+    late: tuple[bool | None, ...], *, known: bool
 ) -> None:
     same = condition()
-    seen = [look("during", held=held, of=same, second=second) for second, held in enumerate(during)]
-    seen.append(look("after", held=after, of=same, second=len(during)))
+    looks = [look("during", held=True, of=same) for _ in range(6)]
+    looks += [look("during", held=held, of=same, late=True) for held in late]
+    assert (of_steady_state(looks, injected=True) is None) is known
+
+
+@pytest.mark.parametrize("after", [True, None])
+@pytest.mark.parametrize("late", range(3))
+@pytest.mark.parametrize("during", [held for n in range(6) for held in product([True, None], repeat=n)])
+def test_reports_call_dark_what_the_verdict_calls_unknown(
+    during: tuple[bool | None, ...], late: int, *, after: bool | None
+) -> None:
+    same, over = condition(), len(during)
+    seen = [
+        look("during", held=held, of=same, second=second, late=second >= over - late)
+        for second, held in enumerate(during)
+    ]
+    seen.append(look("after", held=after, of=same, second=over))
     (course,) = courses({"steady_state": [each.document() for each in seen], "injected_at": None})
     assert (of_steady_state(seen, injected=True) is None) == (course.dark is None)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.prediction.conftest import tiny
 from tests.prediction.test_live import RECIPES, same, spec
 from tests.prediction.test_live import history as past
 
@@ -17,11 +19,11 @@ from chaoskit import errors
 from chaoskit.prediction import features, plain
 from chaoskit.prediction.alarms import confirmed
 from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.evaluation import Trained, build
 from chaoskit.prediction.features import Recipe
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import FOREST, Join
-from chaoskit.prediction.labels import Labelled, Target
+from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.paths import by_tree, contributions, leaves
 from chaoskit.prediction.plain import LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.predictor import history, predict
@@ -29,6 +31,7 @@ from chaoskit.prediction.reasons import Look, amount, duration
 from chaoskit.prediction.risks import Seen
 from chaoskit.prediction.rules import by_rules, findings
 from chaoskit.prediction.scoring import target_of
+from chaoskit.prediction.silence import heard, silent
 from chaoskit.prediction.table import tabulate
 from chaoskit.signals import BY_NAME
 
@@ -140,6 +143,25 @@ def test_stale_metrics_say_nothing_about_now(trained: Trained, leaks: Labelled) 
     window = before_a_leak_ends(leaks, 10)
     with pytest.raises(errors.CannotStart, match="20 min old"):
         predict(trained.model, window, now=window.blocks[0].end + timedelta(minutes=20))
+
+
+@pytest.mark.parametrize("step", [60, 120])
+@pytest.mark.parametrize("pods", [1, 8])
+def test_a_workload_is_foreseen_until_it_is_silent(leaks: Labelled, step: int, pods: int) -> None:
+    """Each is one or the other, by model and rules, whenever its samples stop, or those of all."""
+    data = leaks.dataset.thin(step)
+    model = build(label(data, Target()), tiny(), thorough=False).model
+    block = data.blocks[0].cut(0, 18000 // step)
+    for moments in range(1, 480 // step):
+        values = block.values.copy()
+        values[:pods, :, -moments:] = np.nan
+        window = replace(data, blocks=(replace(block, values=values),))
+        quiet = {each.target for each in silent(heard(window), block.end)}
+        assert len(quiet) == (pods if moments * step >= 300 else 0)
+        rest = {row.workload for row in block.rows} - quiet
+        assert {each.target for each in by_rules(window, block.end)} == rest
+        with nullcontext() if rest else pytest.raises(errors.NoSamples):
+            assert {each.target for each in predict(model, window, now=block.end)} == rest
 
 
 def test_a_window_without_the_models_signals_cannot_be_judged(trained: Trained, world: World) -> None:

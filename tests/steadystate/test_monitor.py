@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ from chaoskit.steadystate.conditions import (
     SignalCondition,
     WorkloadCondition,
 )
-from chaoskit.steadystate.monitor import LATE, Monitor
+from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources, measure
+from chaoskit.steadystate.watch import LATE
 
 ERRORS = Condition(prometheus=SignalCondition(signal="error_ratio", below=0.05))
+EDGES = ERRORS.model_copy(update={"mode": "edges"})
 
 
 class Values:
@@ -136,10 +139,10 @@ def test_what_shows_a_fault_late_is_looked_at_as_under_it_when_it_is_over() -> N
 
 
 def test_what_holds_for_its_lag_has_held() -> None:
-    monitor, clock, _ = monitored(*[0.01] * 3, condition=LAGGING)
+    monitor, clock, _ = monitored(*[0.01] * 4, condition=LAGGING)
     kept: list[float] = []
     monitor.late(keep=lambda: kept.append(clock.monotonic()))
-    assert [each.held for each in monitor.seen] == [True] * 3
+    assert under_fault(monitor) == [(0, True), (5, True), (10, True), (12, True)]
     assert clock.monotonic() == 12
     assert kept[:3] == [0.5, 1.0, 1.5]
 
@@ -197,6 +200,125 @@ def test_what_may_be_broken_under_the_fault_ends_no_lag() -> None:
     monitor.late()
     assert any(each.held is False and each.tolerated for each in monitor.seen)
     assert clock.monotonic() == 12
+
+
+class Bad(Values):
+    """Metrics that show 0.9 from one moment to another, and 0.01 at any other."""
+
+    def __init__(self, clock: ManualClock, start: float, end: float) -> None:
+        super().__init__(clock)
+        self.span = start, end
+
+    def instant(self, *_: object, **__: object) -> tuple[Sample, ...]:
+        bad = self.span[0] <= self.clock.monotonic() <= self.span[1]
+        return (Sample({"pod": "cart-1"}, 0.9 if bad else 0.01, self.clock.now()),)
+
+
+def bad(start: float, end: float, **more: float) -> tuple[Monitor, ManualClock]:
+    """A monitor of one condition that is broken from then to then."""
+    clock = ManualClock()
+    sources = Sources(FakeCluster(), clock, Bad(clock, start, end))
+    return Monitor([ERRORS.model_copy(update=more)], "shop", sources), clock
+
+
+def outcome(monitor: Monitor) -> Outcome | None:
+    """What the run comes to by what was seen: None where all held."""
+    monitor.end()
+    monitor.divide(None)
+    judged = of_steady_state(monitor.seen, injected=True)
+    return None if judged is None else judged.outcome
+
+
+def test_whoever_waits_while_a_lag_runs_looks_by_its_ticks() -> None:
+    monitor, clock = bad(11, 19, lag=45.0, interval=1.0)
+    monitor.during(injected=True)
+    monitor.after()
+    for _ in range(20):
+        clock.turn(1)
+        monitor.tick()
+    assert outcome(monitor) is Outcome.WEAKNESS_FOUND
+
+
+@pytest.mark.parametrize("lag", [10.0, 45.0])
+def test_what_was_not_looked_at_while_its_lag_ran_is_missed_however_the_wait_went_on(lag: float) -> None:
+    monitor, clock = bad(inf, inf, lag=lag, interval=1.0)
+    monitor.during(injected=True)
+    monitor.after()
+    clock.turn(10)  # whoever waits does not look
+    monitor.late()
+    monitor.after("after undo")
+    assert outcome(monitor) is Outcome.ERRORED
+
+
+@pytest.mark.parametrize(("lag", "over", "start", "end"), [(4.0, 1, 2, 6), (12.0, 0, 10.5, 12)])
+def test_the_end_of_a_lag_is_looked_at_though_its_interval_is_not_over(
+    lag: float, over: float, start: float, end: float
+) -> None:
+    monitor, clock = bad(start, end, lag=lag)
+    monitor.during(injected=True)
+    clock.turn(over)
+    monitor.late()
+    assert clock.monotonic() == over + lag
+    assert outcome(monitor) is Outcome.WEAKNESS_FOUND
+
+
+def test_the_look_at_the_end_of_a_lag_is_waited_for() -> None:
+    monitor, clock, later = lasting(LAGGING, values=(0.01,) * 3 + (0.9,))
+    for second in (1, 6, 11, 15):
+        clock.call_at(second, later.answer)
+    monitor.late()
+    assert under_fault(monitor)[-1] == (12, False)
+    assert clock.monotonic() >= 15
+
+
+def test_what_is_not_known_at_the_end_of_its_lag_is_not_known_whatever_was_known_before() -> None:
+    monitor, _, _ = monitored(0.01, 0.01, 0.01, None, 0.01, condition=LAGGING)
+    monitor.late()
+    monitor.after("after undo")
+    assert outcome(monitor) is Outcome.ERRORED
+
+
+def test_a_lag_runs_from_when_the_undo_is_done() -> None:
+    monitor, clock = bad(14, 20, lag=10.0)
+    monitor.during(injected=True)
+    with monitor.looking_on("after"):
+        clock.turn(12)
+    monitor.late()
+    assert outcome(monitor) is Outcome.WEAKNESS_FOUND
+
+
+@pytest.mark.parametrize("back_under_it", [True, False])
+def test_a_look_begun_before_the_injection_says_nothing_of_the_time_under_it(*, back_under_it: bool) -> None:
+    monitor, clock, later = lasting(ERRORS, values=(0.01, 0.01))
+    monitor.during()
+    for _ in range(19):
+        clock.turn(1)
+        monitor.during(injected=True)
+    if back_under_it:
+        later.answer()
+        monitor.during(injected=True)
+    clock.turn(1)
+    later.answer()
+    with monitor.looking_on("after"):
+        pass
+    assert outcome(monitor) is Outcome.ERRORED
+
+
+def test_what_nobody_looked_at_under_the_fault_is_not_known() -> None:
+    monitor, _, _ = monitored(0.01, 0.01)
+    monitor.during()
+    monitor.after()
+    assert outcome(monitor) is Outcome.ERRORED
+
+
+def test_a_fault_that_is_shorter_than_an_interval_is_looked_at() -> None:
+    monitor, clock = bad(1, 2)
+    monitor.during()
+    clock.turn(1)
+    monitor.during(injected=True)
+    clock.turn(2)
+    monitor.after()
+    assert under_fault(monitor)[0] == (1, False)
 
 
 def test_who_stops_waits_for_nothing_that_shows_late() -> None:
@@ -273,7 +395,7 @@ def test_an_answer_that_comes_long_after_its_time_was_missing_and_stays_so() -> 
     monitor, clock, later = lasting(URL)
     monitor.during(injected=True)
     clock.turn(2 * 5 + 2)
-    (missing,) = monitor.during(injected=True)
+    missing, *_ = monitor.during(injected=True)
     assert (missing.held, missing.judgement.observed) == (None, "no answer in time")
     later.answer()
     assert monitor.during() == ()
@@ -384,7 +506,7 @@ def test_whoever_waits_for_looks_is_asked_whether_to_go_on() -> None:
 
 
 def test_what_has_not_held_yet_when_the_wait_is_cut_short_is_seen_and_not_judged() -> None:
-    monitor, clock, _ = monitored(*[0.9] * 5)
+    monitor, clock, _ = monitored(*[0.9] * 5, condition=EDGES)
 
     def keep() -> None:
         if clock.monotonic() >= 6:
@@ -396,16 +518,16 @@ def test_what_has_not_held_yet_when_the_wait_is_cut_short_is_seen_and_not_judged
 
 
 def test_the_look_at_the_end_of_its_time_and_one_that_holds_before_are_judged() -> None:
-    monitor, _, _ = monitored(*[0.9] * 3, condition=ERRORS.model_copy(update={"recovers_within": 10.0}))
+    monitor, _, _ = monitored(*[0.9] * 3, condition=EDGES.model_copy(update={"recovers_within": 10.0}))
     monitor.after()
     assert [each.tolerated for each in monitor.seen] == [True, True, False]
-    monitor, _, _ = monitored(0.9, 0.01)
+    monitor, _, _ = monitored(0.9, 0.01, condition=EDGES)
     monitor.after()
     assert [(each.held, each.tolerated) for each in monitor.seen] == [(False, True), (True, False)]
 
 
 def test_a_look_within_its_time_that_is_back_only_after_the_undo_is_not_judged_either() -> None:
-    monitor, clock, later = lasting(ERRORS, values=(0.9, 0.01))
+    monitor, clock, later = lasting(EDGES, values=(0.9, 0.01))
 
     def keep() -> None:
         if clock.monotonic() >= 2:
@@ -504,10 +626,36 @@ def test_while_something_else_is_done_what_is_continuous_is_looked_at_and_told_a
     monitor = Monitor([URL], "shop", sources, listen=heard.append)
     with monitor.looking_on("after"):
         assert looked.wait(timeout=30)
-        assert heard == []
+        assert len(heard) == 1  # that nobody looked at it before
     monitor.end()
-    assert {(each.stage, each.tolerated) for each in monitor.seen} == {("after", True)}
+    assert {(each.stage, each.tolerated, each.held) for each in monitor.seen} == {
+        ("during", False, None),
+        ("after", True, False),
+    }
     assert len(heard) == len(monitor.seen)
+
+
+def test_what_was_seen_while_something_else_failed_is_not_lost() -> None:
+    class Down(Site):
+        asked = threading.Semaphore(0)
+
+        def get(self, *_: Any, **__: Any) -> Response:
+            self.asked.release()
+            return Response(500, "", 0.01)
+
+    site, clock = Down(500), ScaledClock(rate=100, anchor_wall=0, anchor_simulated=0)
+    lagging = URL.model_copy(update={"lag": 60.0})
+    monitor = Monitor([lagging], "shop", Sources(FakeCluster(), clock, http=site))
+
+    def fails() -> None:
+        with monitor.looking_on("after"):
+            assert site.asked.acquire(timeout=30)
+            assert site.asked.acquire(timeout=30)  # the first answer has been taken by then
+            raise Unavailable("the undo failed", service="test")
+
+    with pytest.raises(Unavailable):
+        fails()
+    assert any(each.held is False and not each.tolerated for each in monitor.seen)
 
 
 def test_modes_choose_the_stages() -> None:

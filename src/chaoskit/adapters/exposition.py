@@ -107,7 +107,7 @@ class Predictions(Collector):
         with self._lock:
             found = [each for of in self._newest.values() for each in of.values()]
             doubts = list(self._doubts.values())
-            looked = {scope: at for scope, at in self._looked.items() if scope}
+            when = self._when()
         labels = ("namespace", "workload", "model", "class")
         gauges = (
             ("chaoskit_failure_probability", "Calibrated probability of failure.", _probability),
@@ -120,13 +120,22 @@ class Predictions(Collector):
                 if (said := value(each)) is not None:
                     gauge.add_metric((each.namespace, each.target, each.model, each.issue), said)
             yield gauge
-        when = GaugeMetricFamily(
-            "chaoskit_prediction_timestamp_seconds", "When it was last foreseen.", labels=("namespace",)
+        newest = GaugeMetricFamily(
+            "chaoskit_prediction_timestamp_seconds", "When the last look ended.", labels=("namespace",)
         )
-        for namespace, at in (looked | {each.namespace: each.at for each in found}).items():
-            when.add_metric((namespace,), at.timestamp())
-        yield when
+        for namespace, at in when.items():
+            newest.add_metric((namespace,), at.timestamp())
+        yield newest
         yield from _doubtful(doubts)
+
+    def _when(self) -> dict[str, datetime]:
+        """When each namespace was last looked at, whatever of it was new."""
+        found: dict[str, datetime] = {}
+        for scope, at in self._looked.items():
+            shown = {each.namespace for each in self._newest[scope].values()}
+            for namespace in shown | ({scope} if scope else set()):
+                found[namespace] = max(at, found.get(namespace, at))
+        return found
 
     def write(self, path: Path) -> None:
         """They lie in this file as node-exporter's textfile collector reads them, never half."""

@@ -188,7 +188,8 @@ def _from_files(
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)
     several = len({each.namespace for each in found}) > 1
-    return Outlook(now, found, manner(chosen), health, prediction.silent(window, now), everywhere=several)
+    silent = prediction.silent(prediction.heard(window), now)
+    return Outlook(now, found, manner(chosen), health, silent, everywhere=several)
 
 
 def _watch(

@@ -150,7 +150,7 @@ class Injecting:
     def _complete(self, engine: EngineWatch) -> None:
         """The steady state had its time after the fault, and Litmus has ended its engine."""
         self._regain()
-        engine.completed(self._wanted)
+        engine.completed(self._tick)
 
     # ------------------------------------------------------------------ whether to go on
 
@@ -163,6 +163,11 @@ class Injecting:
         """The run may go on: neither its user nor a halt wants an end."""
         refuse_when_stopped(self.stop)
         self._go_on()
+
+    def _tick(self) -> None:
+        """The run may go on, and what shows the fault late is looked at, whatever is waited for."""
+        self._wanted()
+        self.monitor.tick()
 
     def _meanwhile(self) -> None:
         """The run may go on.
@@ -202,13 +207,16 @@ class Injecting:
         self._looked("after", self._go_on)
 
     def _show_late(self) -> None:
-        """What shows the fault late had its time to show it, unless it is no pass anyhow."""
+        """What shows the fault late had its time to show it, unless it is no pass anyhow.
+
+        A halt or an abort ends that as a stop does: nobody has seen yet that it passes.
+        """
         passes = not any(each.outcome.exit_code for each in self.told)
-        if passes and self.course.disturbed and (lag := self.monitor.lag):
-            self.journal.step(
-                "steady state", "note", f"looked at for {lag:.0f} s more: metrics show a fault late"
-            )
-            self.monitor.late(keep=self._hold, stop=self.stop)
+        if passes and self.course.disturbed:
+            if lag := self.monitor.lag:
+                words = f"looked at for {lag:.0f} s more: metrics show a fault late"
+                self.journal.step("steady state", "note", words)
+            self.monitor.late(keep=self._go_on, stop=self.stop)
         refuse_when_stopped(self.stop)
 
     def _regain_once_more(self) -> None:

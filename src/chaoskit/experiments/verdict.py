@@ -240,10 +240,8 @@ def _dark(looks: Sequence[Observation]) -> tuple[Observation, ...]:
     found: list[Observation] = []
     for condition in {id(each.condition): each.condition for each in looks}.values():
         mine = [each for each in looks if each.condition is condition]
-        late = [each for each in mine if each.look.late]  # earlier looks know nothing of what these were for
-        first = dark([each.held for each in mine])
+        first = dark([each.held for each in mine], [each.look.late for each in mine])
         found += [] if first is None else [mine[first]]
-        found += late[:1] if late and all(each.held is None for each in late) else []
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -103,6 +103,7 @@ class Lookout:
 
     Namespace "" means all but protected ones, in one look.
     `selector` chooses workloads by their labels, "" all. Answers are kept in the store, told as `Foreseen`.
+    Whose samples have stopped, one's or all's, is silent for as long as the cluster wants a pod of it.
     """
 
     world: World
@@ -112,6 +113,8 @@ class Lookout:
     listen: Listener = ignore
     _recent: Recent | None = field(default=None, init=False)
     _following: Following | None = field(default=None, init=False)
+    _heard: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
+    _looked: bool = field(default=False, init=False)
 
     @property
     def step(self) -> int:
@@ -122,23 +125,20 @@ class Lookout:
         """What is foreseen now.
 
         Raises:
-            CannotStart: there is no Prometheus, no sample, or none that says anything about now. Without any
-                sample what was foreseen before is told to be over (`Unwatched`).
+            CannotStart: there is no Prometheus, or no sample of anybody that should have some: what was
+                foreseen before is then told to be over (`Unwatched`). At first, too, none that says anything
+                about now.
             NotFound: no workload has the selector's labels.
         """
         from chaoskit.prediction import Health
-        from chaoskit.prediction.features import Following
 
-        self._following = self._following or Following(AGAIN + 1)
         world, now = self.world, self.world.clock.now()
         try:
             window = self._measured(now)
         except NoSamples:
             self.listen(Unwatched(now, self.namespace))
             raise
-        found = learning.answer(
-            window, self.model, now=now, cluster=world.cluster.name, following=self._following
-        )
+        found = self._answered(window, now)
         chosen = self._chosen()
         found = self._with_help(
             self._wanted([e for e in found if chosen is None or (e.namespace, e.target) in chosen])
@@ -146,12 +146,13 @@ class Lookout:
         for each in found:
             world.keep(each.document(), self.listen)
             self.listen(_foreseen(each, self.namespace))
-        silent = self._due(prediction.silent(window, now), chosen)
+        silent = self._silent(window, now, chosen)
         unknown = tuple((each.namespace, each.target) for each in silent)
         self.listen(Looked(now, self.namespace, unknown))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
+        self._looked = True
         return Outlook(now, found, manner(self.model), health, silent, everywhere=not self.namespace)
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:
@@ -159,17 +160,16 @@ class Lookout:
 
         A Prometheus that is away is waited for; so are samples, once there were some.
         """
-        clock, looked = self.world.clock, False
+        clock = self.world.clock
         due = clock.monotonic()
         while not stop.is_set():
             try:
                 outlook = self.look()
             except CannotStart as error:
-                if not (looked or isinstance(error, Unavailable)):
+                if not (self._looked or isinstance(error, Unavailable)):
                     raise
                 self.listen(Warned(clock.now(), f"{error.message}; again in {self.step} s"))
             else:
-                looked = True
                 yield outlook
             due = max(due + self.step, clock.monotonic())
             clock.sleep(due - clock.monotonic(), stop)
@@ -177,7 +177,8 @@ class Lookout:
     def _measured(self, now: datetime) -> Dataset:
         """The window that an answer needs; of what is known already only a few steps are asked for again.
 
-        When the clock was set back nothing is known: what was measured lies ahead.
+        When the clock was set back nothing is known: what was measured lies ahead. Where samples have stopped
+        for all, time goes on without: they are as one of them would be.
         """
         from chaoskit.prediction.recent import Recent
 
@@ -190,7 +191,27 @@ class Lookout:
         end = known.blocks[0].end
         if (steps := (now - end) // step) < 1:
             return known
-        return self._recent.take(self._collected(end - AGAIN * step, end + steps * step))
+        try:
+            new = self._collected(end - AGAIN * step, end + steps * step)
+        except NoSamples:
+            if not self._due(self._heard):
+                raise
+            return self._recent.wait(steps)
+        return self._recent.take(new)
+
+    def _answered(self, window: Dataset, now: datetime) -> tuple[PredictionRecord, ...]:
+        """What the model or the rules say; nothing once samples have stopped for all: at first, an error."""
+        from chaoskit.prediction.features import Following
+
+        self._following = self._following or Following(AGAIN + 1)
+        try:
+            return learning.answer(
+                window, self.model, now=now, cluster=self.world.cluster.name, following=self._following
+            )
+        except NoSamples:
+            if not self._looked:
+                raise
+            return ()
 
     def _collected(self, start: datetime, end: datetime) -> Dataset:
         wanted = self.model[1].spec.signals if self.model else signals.known()
@@ -234,17 +255,23 @@ class Lookout:
         idle = {who for who, count in (self._known_replicas() or {}).items() if not count}
         return [each for each in found if not (each.alarmed and (each.namespace, each.target) in idle)]
 
-    def _due(self, silent: Sequence[Silent], chosen: set[tuple[str, str]] | None) -> tuple[Silent, ...]:
-        """Those of the silent that should have samples: chosen, still there and not scaled to zero."""
-        if not silent:
-            return ()
-        replicas = self._known_replicas()
+    def _silent(
+        self, window: Dataset, now: datetime, chosen: set[tuple[str, str]] | None
+    ) -> tuple[Silent, ...]:
+        """Those who should have samples, and had some, but not lately; the others of them are forgotten."""
+        self._heard |= prediction.heard(window)
+        quiet = {(each.namespace, each.target): each for each in prediction.silent(self._heard, now)}
+        due = self._due(quiet)
+        due = due if chosen is None else due & chosen
+        self._heard = {who: at for who, at in self._heard.items() if who in due or who not in quiet}
+        return tuple(each for who, each in quiet.items() if who in due)
+
+    def _due(self, who: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of them that should have samples: still there and not scaled to zero, as far as is known."""
+        replicas = self._known_replicas() if who else None
         if replicas is None:
-            meant = {(each.namespace, each.target) for each in silent}
-        else:
-            meant = {who for who, count in replicas.items() if count}
-        meant = meant if chosen is None else meant & chosen
-        return tuple(each for each in silent if (each.namespace, each.target) in meant)
+            return set(who)
+        return {each for each in who if replicas.get(each)}
 
     def _known_replicas(self) -> dict[tuple[str, str], int] | None:
         """How many pods each workload should have; None when the cluster does not say."""

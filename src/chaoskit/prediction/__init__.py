@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.silence import Silent as Silent
+    from chaoskit.prediction.silence import heard as heard
     from chaoskit.prediction.silence import silent as silent
     from chaoskit.prediction.tables import lacking_events as lacking_events
     from chaoskit.prediction.tables import read as read
@@ -88,7 +89,7 @@ _HOME = {
     ),
     "report": ("Report",),
     "rules": ("by_rules",),
-    "silence": ("Silent", "silent"),
+    "silence": ("Silent", "heard", "silent"),
     "tables": ("lacking_events", "read"),
     "training": ("Model",),
 }

@@ -44,7 +44,7 @@ def predict(
     trees; `score` is the alarm score, 1 the threshold: of the member that is furthest beyond its own, else of
     those that rank. A rule that alarms is the first reason. Alarmed workloads come first, then probable ones.
     `trace_ids` are used up in order, new ones made after that. `compute` makes the features: `Following`
-    does it for look after look. Raises `CannotStart` when the newest sample is older than five minutes.
+    does it for look after look. Raises `NoSamples` when the newest sample is five minutes old.
     """
     dataset = window.thin(model.spec.step).select(model.spec.signals)
     block = dataset.blocks[-1]
@@ -88,10 +88,10 @@ def _check_fresh(block: Block, now: datetime) -> None:
         block = recent
     there = np.flatnonzero(present(block.values).any(axis=0))
     if not len(there):
-        raise errors.CannotStart("no pod has a sample of the model's signals", hint="chaoskit doctor")
+        raise errors.NoSamples("no pod has a sample of the model's signals", hint="chaoskit doctor")
     age = now - block.at(int(there[-1]))
-    if age > STALE:
-        raise errors.CannotStart(
+    if age >= STALE:
+        raise errors.NoSamples(
             f"the newest sample is {duration(age.total_seconds() / 60)} old: that says nothing about now",
             hint="see whether Prometheus still scrapes",
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,5 +166,5 @@ def _units(model: Model, seen: Seen, rows: NDArray[np.intp], scores: Floats) -> 
 
 
 def samples_in(length: timedelta, block: Block) -> int:
-    """How many samples of the block so long a time has, two at least."""
-    return max(2, round(length.total_seconds() / block.step))
+    """How many samples of the block so long a time has at most, two at least."""
+    return max(2, ceil(length.total_seconds() / block.step))

@@ -97,7 +97,7 @@ def by_rules(
     gone = departed(window, block)
     for index, row in enumerate(block.rows):
         look = Look.at(window, block, index)
-        if look.silent() <= 5 and not gone[index]:
+        if look.silent() < 5 and not gone[index]:
             key = (row.namespace, row.workload)
             better = findings(look)
             if key not in found or _gravest(better) > _gravest(found[key]):

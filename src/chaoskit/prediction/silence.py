@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import numpy as np
 
 from chaoskit.prediction.dataset import Dataset, present
 from chaoskit.prediction.labels import STALE
 from chaoskit.prediction.reasons import duration
+
+Heard: TypeAlias = Mapping[tuple[str, str], datetime]
+"""When each workload (namespace, name) had its newest sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,8 @@ class Silent:
         return f"{self.target}: no sample for {duration(self.minutes)}, nothing is known of it"
 
 
-def silent(window: Dataset, now: datetime) -> tuple[Silent, ...]:
-    """The workloads that had samples in this window, but none in the last five minutes; by name."""
+def heard(window: Dataset) -> Heard:
+    """When each workload of this window had its newest sample in it."""
     block = window.blocks[-1]
     there = present(block.values)
     newest: dict[tuple[str, str], int] = {}
@@ -35,7 +40,12 @@ def silent(window: Dataset, now: datetime) -> tuple[Silent, ...]:
         if seen.any():
             who = (row.namespace, row.workload)
             newest[who] = max(newest.get(who, 0), int(np.flatnonzero(seen)[-1]))
-    ages = {who: now - block.at(last) for who, last in newest.items()}
+    return {who: block.at(last) for who, last in newest.items()}
+
+
+def silent(heard: Heard, now: datetime) -> tuple[Silent, ...]:
+    """The workloads that had a sample once, but none in the last five minutes; by name."""
+    ages = {who: now - at for who, at in heard.items()}
     return tuple(
-        Silent(*who, round(age.total_seconds() / 60, 1)) for who, age in sorted(ages.items()) if age > STALE
+        Silent(*who, round(age.total_seconds() / 60, 1)) for who, age in sorted(ages.items()) if age >= STALE
     )

@@ -27,6 +27,8 @@ class Look:
     value: float | None = None
     tolerated: bool = False
     """Whether it might be broken then: a fault's targets under it, everything while it is taken back."""
+    late: bool = False
+    """Whether it is one under the fault that was begun when that was over: metrics show it late."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Course:
     def dark(self) -> Look | None:
         """The look that leaves open whether it held: in the dark during the fault, or the last of a stage."""
         during = [each for each in self._judged if each.stage == "during"]
-        first = dark([each.held for each in during])
+        first = _dark(during)
         if first is not None:
             return during[first]
         last = {each.stage: each for each in self._judged if each.stage != "during"}
@@ -104,7 +106,7 @@ class Course:
     @property
     def watched(self) -> bool:
         """Whether it was seen during the fault, without a dark stretch: else nobody knows when it broke."""
-        return bool(self.during) and dark([each.held for each in self.during]) is None
+        return bool(self.during) and _dark(self.during) is None
 
     @property
     def broken_at(self) -> datetime | None:
@@ -161,6 +163,10 @@ class Course:
         judged = [each for each in looks if not each.tolerated]
         shown = judged or looks
         return shown[-1] if shown else None
+
+
+def _dark(looks: Sequence[Look]) -> int | None:
+    return dark([each.held for each in looks], [each.late for each in looks])
 
 
 def courses(run: Document) -> tuple[Course, ...]:
@@ -228,6 +234,7 @@ def _look(observation: Mapping[str, Any]) -> Look:
         observed=observation["observed"],
         value=(observation.get("measured") or {}).get("value"),
         tolerated=bool(observation.get("tolerated")),
+        late=bool(observation.get("late")),
     )
 
 

@@ -154,8 +154,8 @@ class Condition(Written):
     """One thing that must hold: what, when, how often it is looked at, and whether to abort without it.
 
     `recovers_within` is the time that the system has, after the fault, to get back to it. `lag` is how late
-    it shows what happens: for so long after the fault it is looked at as under it. With `litmus_probe`
-    Litmus looks at it as well, where it is Litmus that injects.
+    it shows what happens: for so long after the fault it is looked at as under it, and when that is over.
+    With `litmus_probe` Litmus looks at it as well, where it is Litmus that injects.
     """
 
     name: str = ""

@@ -9,11 +9,13 @@ DARK = 3
 """So many looks in a row that could not be evaluated are no gap any more: what held then is not known."""
 
 
-def dark(held: Sequence[bool | None]) -> int | None:
+def dark(held: Sequence[bool | None], late: Sequence[bool]) -> int | None:
     """The first of the looks of the first dark stretch, counted from 0; None where what held is known.
 
-    `held` is one condition's looks during a fault, None for one that could not be evaluated, or not even be
+    `held` is one condition's looks under a fault, None for one that could not be evaluated, or not even be
     begun: each stands for its interval. What was not known at most of them is dark, however short the gaps.
+    So is the last of those that were `late`, begun when the fault was over: earlier ones do not know what it
+    was for.
     """
     unknown = [place for place, each in enumerate(held) if each is None]
     if 2 * len(unknown) > len(held):
@@ -24,4 +26,5 @@ def dark(held: Sequence[bool | None]) -> int | None:
         if gap and length >= DARK:
             return place
         place += length
-    return None
+    last = max((place for place, each in enumerate(late) if each), default=None)
+    return last if last is not None and held[last] is None else None

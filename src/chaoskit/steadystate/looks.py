@@ -92,6 +92,7 @@ class Observation:
             "stage": self.stage,
             "injected": self.injected,
             "tolerated": self.tolerated,
+            "late": self.look.late,
             "at": self.look.at.isoformat(),
             "held": self.held,
             "observed": self.judgement.observed,
@@ -131,7 +132,7 @@ class Looks:
         late: bool = False,
     ) -> bool:
         """Whether the condition is looked at now: not while the last look at it is not back yet."""
-        if self.under_way(place):
+        if self.under_way(place) is not None:
             return False
         now, began = self._clock.now(), self._clock.monotonic()
         look = Look(place, condition, stage, now, began, injected, tolerated, has_time, late)
@@ -139,9 +140,9 @@ class Looks:
         self._start(lambda: self._answers.put((look, self._found(condition))))
         return True
 
-    def under_way(self, place: int) -> bool:
-        """Whether the last look at the condition is not back yet."""
-        return place in self._under_way
+    def under_way(self, place: int) -> Look | None:
+        """The last look at the condition, while it is not back yet."""
+        return self._under_way.get(place)
 
     def back(self, seconds: float = 0.0) -> Iterator[Back]:
         """What is back, or overdue and given up; the first is waited for, so many seconds of the clock."""
