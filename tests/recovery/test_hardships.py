@@ -306,7 +306,7 @@ def test_a_node_that_was_only_cordoned_when_the_server_went_takes_pods_again() -
 
 
 class Draining(Shop):
-    """A shop on a node whose pods move when they are evicted; the answer to the eviction of `lost` is lost."""
+    """A shop on a node whose pods move when they are evicted; the answer for one of them is lost."""
 
     def __init__(self, lost: str) -> None:
         super().__init__()
