@@ -94,6 +94,18 @@ def other_week(tmp_path_factory: pytest.TempPathFactory) -> tuple[str | Path, ..
     return ("--data", folder, "--mapping", MAPPING)
 
 
+@pytest.fixture(scope="module")
+def quiet_week(
+    tmp_path_factory: pytest.TempPathFactory, other_week: tuple[str | Path, ...]
+) -> tuple[str | Path, ...]:
+    """The same later measurements, but nobody says what failed in them."""
+    folder = tmp_path_factory.mktemp("quiet")
+    shutil.copytree(other_week[1], folder, dirs_exist_ok=True)
+    events = (folder / "events.csv").read_text(encoding="utf-8").splitlines()
+    (folder / "events.csv").write_text(events[0] + "\n", encoding="utf-8")
+    return ("--data", folder, "--mapping", MAPPING)
+
+
 DAY = re.compile(r"\b20\d\d-\d\d-\d\d(?=T)")
 
 
@@ -141,8 +153,11 @@ def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answer
     assert "nothing to do" in answering("models", "retire").err
 
 
-def test_what_a_model_learned_from_does_not_judge_it(trained: CommandLine) -> None:
-    ended = trained("evaluate", *FILES, "--model", "sockshop-k8s-1")
+@pytest.mark.parametrize("verb", ["evaluate", "calibrate"])
+def test_what_a_model_learned_from_neither_judges_it_nor_sets_its_thresholds(
+    trained: CommandLine, verb: str
+) -> None:
+    ended = trained(verb, *FILES, "--model", "sockshop-k8s-1")
     assert (ended.code, ended.out) == (8, "")
     assert "the model learned from all of this data" in ended.err
 
@@ -158,9 +173,11 @@ def test_a_model_that_detects_is_not_judged_as_one_that_foresees(
     assert "is failing" in ended.err
 
 
-def test_a_model_is_fitted_to_another_cluster_and_compared_with_the_first(trained: CommandLine) -> None:
+def test_a_model_is_fitted_to_another_cluster_and_compared_with_the_first(
+    trained: CommandLine, quiet_week: tuple[str | Path, ...]
+) -> None:
     budget = ("--false-alarms-per-day", 500)
-    ended = trained("calibrate", *FILES, "--model", "sockshop-k8s-1", *budget, "-o", "json")
+    ended = trained("calibrate", *quiet_week, "--model", "sockshop-k8s-1", *budget, "-o", "json")
     assert ended.code == 0, ended.err
     name = ended.json["name"]
     assert name == "sockshop-k8s-1-calibrated-1"
@@ -171,8 +188,10 @@ def test_a_model_is_fitted_to_another_cluster_and_compared_with_the_first(traine
     assert "event F1" in trained("models", "compare", "sockshop-k8s-1", name).out
 
 
-def test_thresholds_that_nobody_judged_are_not_promoted(trained: CommandLine) -> None:
-    name = trained("calibrate", *FILES, "--model", "sockshop-k8s-1", "-o", "json").json["name"]
+def test_thresholds_that_nobody_judged_are_not_promoted(
+    trained: CommandLine, quiet_week: tuple[str | Path, ...]
+) -> None:
+    name = trained("calibrate", *quiet_week, "--model", "sockshop-k8s-1", "-o", "json").json["name"]
     refused = trained("models", "promote", name)
     assert refused.code == 3
     assert "has not been judged with its thresholds" in refused.err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -146,6 +147,34 @@ def test_where_gaps_would_eat_what_teaches_whole_failures_are_dealt_out_in_turn(
             assert examines[0][during].all() or not examines[0][during].any()
         near = np.convolve(examines[0], np.ones(5), mode="same") > 0
         assert not (teaches[0] & near).any()
+
+
+def runs(labelled: Labelled, count: int) -> Labelled:
+    """The same failures in so many runs, one a day."""
+    (block,), (truth,) = labelled.dataset.blocks, labelled.truths
+    blocks = tuple(replace(block, start=block.start + timedelta(days=day)) for day in range(count))
+    events = tuple(replace(event, block=day) for day in range(count) for event in labelled.events)
+    dataset = replace(labelled.dataset, blocks=blocks)
+    return replace(labelled, dataset=dataset, truths=(truth,) * count, events=events)
+
+
+@pytest.mark.parametrize(("count", "examined"), [(4, 2), (9, 5), (30, 15)])
+def test_half_of_many_runs_are_half_of_them(world: World, count: int, examined: int) -> None:
+    many = runs(labelled_at(world, (148, 156)), count)
+    one, other = folds.halves(many, folds.everything(many), 132)
+    assert sum(each.all() for each in other) == examined
+    assert [each.tolist() for each in one] == [(~each).tolist() for each in other]
+    assert len(Judge(many, other).due) == examined
+    some = tuple(each & (day < 4) for day, each in enumerate(folds.everything(many)))
+    assert sum(each.any() for each in folds.halves(many, some, 132)[1]) == 2
+
+
+def test_a_gap_does_not_eat_the_half_that_teaches(world: World) -> None:
+    labelled = short_day(world)
+    one, other = folds.halves(labelled, folds.everything(labelled), 132)
+    assert one[0].sum() > 130
+    assert other[0].sum() > 130
+    assert not (one[0] & other[0]).any()
 
 
 def test_failures_under_way_together_are_held_out_together(world: World) -> None:

@@ -154,11 +154,32 @@ def test_the_share_of_the_lead_of_one_failure_has_no_interval(leaks: Labelled) -
 
 def test_what_was_never_said_of_three_may_still_be_said_of_the_fourth() -> None:
     found = classes.interval(((3, 0), (3, 0)), 1 / 3)
+    assert found is not None
     assert found.low <= 1 / 3
     assert 0.45 < found.high < 0.9
     many = classes.interval(((300, 0), (300, 0)), 1 / 3)
+    assert many is not None
     assert many.high - many.low < 0.05
-    assert classes.interval(((1, 0), (0, 1)), 1.0).high == 1
+    sure = classes.interval(((1, 0), (0, 1)), 1.0)
+    assert sure is not None
+    assert sure.high == 1
+
+
+def test_one_class_that_was_told_rightly_leaves_open_what_the_model_might_have_said() -> None:
+    one, many = (classes.interval(((count,),), 1.0, unsaid=2) for count in (1, 300))
+    assert one is not None
+    assert many is not None
+    assert one.low < 0.5 < one.high == 1
+    assert many.low > 0.97
+    assert classes.interval(((5,),), 1.0) is None
+
+
+def test_of_one_class_alone_no_more_is_told_than_its_events_say(trained: Trained) -> None:
+    found = trained.report.classes
+    assert found is not None
+    assert (found.names, set(trained.model.issues.classes_)) == (("memory-leak",), {"memory-leak"})
+    assert found.macro_f1_interval is None
+    assert card.told("class", found) == "class accuracy 1.000, macro-F1 1.000"
 
 
 def test_the_share_of_the_lead_is_told_with_what_drawing_the_failures_anew_leaves_open(

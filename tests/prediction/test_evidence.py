@@ -131,7 +131,7 @@ def test_on_another_cluster_thresholds_from_its_healthy_time_alarm_earlier(
 
 
 def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved: Trained) -> None:
-    quiet = campaign(world, 4, usual=0.2, noise=0.002, seed=5)
+    quiet = campaign(world, 4, usual=0.2, noise=0.002, seed=5, first_day=ELSEWHERE)
     healthy = replace(
         quiet.dataset, labels=(), blocks=tuple(block.cut(0, 90) for block in quiet.dataset.blocks)
     )
@@ -156,7 +156,8 @@ def test_probabilities_move_only_when_the_forest_speaks_on_another_scale(
 
 
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:
-    short = world({"memory_usage": np.full((6, 30), 0.3), "cpu_usage": np.full((6, 30), 0.3)})
+    values = np.full((6, 30), 0.3)
+    short = world({"memory_usage": values, "cpu_usage": values}, pods=[f"other-{pod}" for pod in range(6)])
     with pytest.raises(errors.NoBaseline, match="healthy time"):
         recalibrated(moved, label(short, moved.model.target))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,12 @@ from tests.prediction.test_verdicts import later
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, features, portable, registry, trees
+from chaoskit.prediction import artifact, features, folds, portable, registry, seen, trees
 from chaoskit.prediction.evaluation import Trained, build
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.forest import Lesson, Options, fit
 from chaoskit.prediction.joined import EVIDENCE, FOREST, Join
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.predictor import predict
 from chaoskit.prediction.soundness import unsound
 from chaoskit.prediction.training import Model
@@ -116,7 +117,7 @@ def test_facts_that_make_no_sense_are_an_error(written: Path, tmp_path: Path) ->
 
 FIELDS = (
     "sha256", "spec", "target", "calibration", "evidence", "join", "alone", "falseAlarmsPerDay", "seed",
-    "trainedAt", "shift", "ranges", "incidents", "facts",
+    "trainedAt", "shift", "ranges", "incidents", "seen", "tuned", "facts",
 )  # fmt: skip
 
 
@@ -152,6 +153,13 @@ NAN = float("nan")
         ("trainedAt", "2026-01-01T00:00:00", "no time zone"),
         ("ranges", {"memory_usage": [NAN, 1]}, "range of a signal"),
         ("facts", {"from": "\x1b[2K"}, "control characters"),
+        ("seen", [], "what it learned from"),
+        (
+            "seen",
+            [{"pods": [["a", "b"]], "first": "2026-01-02T00:00:00Z", "last": "2026-01-01T00:00:00Z"}],
+            "begins before it ends",
+        ),
+        ("tuned", [{"pods": [], "first": "2026-01-01T00:00:00", "last": "2026-01-01T00:00:00"}], "time zone"),
     ],
 )
 def test_what_no_model_says_is_refused(
@@ -207,6 +215,42 @@ def test_a_graph_of_another_forest_is_refused(written: Path, trained: Trained, t
         portable.load(folder)
 
 
+def with_arrays(written: Path, tmp_path: Path, **changes: object) -> Path:
+    """A copy of the model with other arrays, by their names with ``_`` for the dot."""
+    with np.load(written / "trees.npz") as packed:
+        arrays = {name: packed[name] for name in packed.files}
+    for name, value in changes.items():
+        place = name.replace("_", ".", 1)
+        assert place in arrays
+        arrays[place] = value(arrays[place]) if callable(value) else np.array(value)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    document = json.loads((written / "model.json").read_text())
+    document["sha256"]["trees.npz"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    folder = told(written, tmp_path, sha256=document["sha256"])
+    (folder / "trees.npz").write_bytes(buffer.getvalue())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("failure_classes", ["0", "2"], "says what fails"),
+        ("issues_classes", ["\x1b[2Jpod-crash"], "a class has control characters"),
+        ("incident_0", [[1, 2], [3, 4]], "in a leaf of each tree"),
+        ("incident_0", [["a"] * 24], "in a leaf of each tree"),
+        ("issues_value", lambda value: value * 0, "nodes that say nothing"),
+        ("issues_value", lambda value: value * np.nan, "without shares of the classes"),
+        ("failure_feature", lambda feature: feature - 3, "asks for no feature"),
+    ],
+)
+def test_arrays_that_no_model_has_are_refused(
+    written: Path, tmp_path: Path, name: str, wrong: object, said: str
+) -> None:
+    with pytest.raises(errors.InvalidInput, match=said):
+        portable.load(with_arrays(written, tmp_path, **{name: wrong}))
+
+
 def test_a_walk_that_would_not_end_is_no_forest(trained: Trained) -> None:
     found = trees.arrays(trained.model.failure, "f")
     found["f.children_left"] = np.zeros_like(found["f.children_left"])
@@ -224,6 +268,44 @@ def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Pat
     assert len(report.lines) > 3
     assert report.beats_baselines
     assert registry.promote(tmp_path, "theirs")
+
+
+def test_a_model_from_elsewhere_is_not_judged_by_what_it_learned_from(
+    written: Path, trained: Trained, leaks: Labelled, tmp_path: Path
+) -> None:
+    portable.install(written, tmp_path / "theirs")
+    model = portable.load(written)
+    assert (model.seen, model.tuned) == (trained.model.seen, trained.model.tuned)
+    (span,), (block,) = model.seen, leaks.dataset.blocks
+    learned = replace(leaks.dataset, blocks=(block.cut(0, 480),))
+    assert learned.blocks[0].end < span.last
+    with pytest.raises(errors.NoBaseline, match="learned from all of this data"):
+        learning.judged(learned, models=tmp_path, model="theirs")
+    report = learning.judged(leaks.dataset, models=tmp_path, model="theirs")  # 45 % of it is later
+    assert report.occurrences
+    assert all(each.start > span.last for each in report.occurrences)
+    assert "of it, which the model learned from or which lie beside that, left out" in report.split
+
+
+def test_a_model_from_elsewhere_is_not_judged_by_what_set_its_thresholds(
+    trained: Trained, tmp_path: Path
+) -> None:
+    data = later(leaking(seed=15), 10)
+    whole = label(data, Target())
+    model = replace(trained.model, tuned=seen.spans(whole, folds.everything(whole)))
+    kept = artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
+    portable.write(model, tmp_path / "theirs", beside=kept)
+    with pytest.raises(errors.NoBaseline, match="lies in the time that set the model's thresholds"):
+        learning.judged(data, models=tmp_path, model="theirs")
+
+
+def test_two_hours_are_too_few_to_fit_the_baselines_of_a_model_from_elsewhere(
+    written: Path, tmp_path: Path
+) -> None:
+    portable.install(written, tmp_path / "theirs")
+    data = later(leaking(seed=15, hours=3), 10)
+    with pytest.raises(errors.NoBaseline, match=r"that fits the baselines has 0\.. h of healthy time"):
+        learning.judged(data, models=tmp_path, model="theirs")
 
 
 def test_a_model_from_elsewhere_that_is_no_better_here_stays_back(written: Path, tmp_path: Path) -> None:

@@ -156,6 +156,22 @@ def test_while_a_fault_is_there_of_which_nobody_knows_whom_it_hit_nothing_counts
         assert (row == 1).any() == (who.workload == "deployment/web")
 
 
+@pytest.mark.parametrize("events", ["", "rack,left,cpu,2026-01-01T00:50:00Z,2026-01-01T00:55:00Z\n"])
+def test_what_the_mapping_knows_to_be_wrong_is_no_health_where_nothing_failed(
+    tmp_path: Path, events: str
+) -> None:
+    wrong = (
+        "censored:\n  - {target: web-1, start: 2026-01-01T00:20:00Z, end: 2026-01-01T00:29:00Z, why: load}\n"
+    )
+    path = tmp_path / "tiny.yaml"
+    path.write_text(MAPPING + wrong)
+    lines = "".join(f"2026-01-01T00:{at:02}:00Z,s,web,web-1,250,1\n" for at in range(60))
+    data = read(written(tmp_path, lines, events), load_mapping(path))
+    assert [each.source for each in data.labels] == ["load"]
+    (truth,) = label(data, Target("detect", timedelta(0))).truths
+    assert np.flatnonzero(truth.y[0] == -1).tolist() == list(range(20, 30))
+
+
 @pytest.mark.parametrize("content", ["", HEAD])
 def test_a_file_without_data_is_an_error(tmp_path: Path, mapping: Mapping, content: str) -> None:
     (tmp_path / "pods.csv").write_text(content)

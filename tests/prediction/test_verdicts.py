@@ -15,11 +15,12 @@ from tests.prediction.conftest import leaking, made, small, tiny
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, card, folds, objects, page, registry, search, seen
+from chaoskit.prediction import artifact, calibrating, card, folds, objects, page, registry, search, seen
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
 
 
@@ -168,6 +169,29 @@ def test_what_a_model_learned_from_cannot_judge_it(
         evaluate(trained, label(replace(leaks.dataset, blocks=(first,)), Target()))
 
 
+def test_time_that_a_model_learned_from_sets_none_of_its_thresholds(
+    trained: Trained, refitted: Trained, leaks: Labelled
+) -> None:
+    with pytest.raises(errors.NoBaseline, match="learned from all of this data"):
+        recalibrated(refitted, leaks)
+    (span,), (block,) = trained.model.seen, leaks.dataset.blocks
+    learned = round((span.last - block.start).total_seconds() / block.step)
+    gap = 2 * trained.model.spec.window
+    little = label(replace(leaks.dataset, blocks=(block.cut(0, learned + gap + 40),)), Target())
+    with pytest.raises(errors.NoBaseline, match="that the model did not learn from: thresholds need at"):
+        recalibrated(trained, little)
+    found = recalibrated(trained, leaks)
+    (tuned,) = found.model.tuned
+    assert tuned.first > span.last
+    values = block.values.copy()
+    values[:, :, : learned - 500] *= 1.2  # within what was learned from, and out of reach of what was not
+    moved = replace(leaks, dataset=replace(leaks.dataset, blocks=(replace(block, values=values),)))
+    again = recalibrated(trained, moved)
+    assert again.model.join == found.model.join
+    assert again.model.evidence == found.model.evidence
+    assert {e.name: e.threshold for e in again.baselines} == {e.name: e.threshold for e in found.baselines}
+
+
 def test_of_data_that_was_learned_from_in_part_the_rest_judges(trained: Trained, leaks: Labelled) -> None:
     report = evaluate(trained, leaks)  # it was trained on the first 55 % alone
     assert report.data["hours"] < 0.45 * 16
@@ -245,6 +269,40 @@ def test_failures_and_false_alarms_are_counted_over_the_same_time(trained: Train
     )
 
 
+def test_a_calibration_tells_what_the_thresholds_before_and_now_do_on_the_same_failures(
+    root: Path, others: Labelled, trained: Trained
+) -> None:
+    found = learning.calibrate(others.dataset, models=root, model="shop-1")
+    before = evaluate(trained, others).model
+    now = evaluate(trained, others, calibrated=True).model
+    for line, words in ((before, "thresholds before catch"), (now, "set anew in turn")):
+        hit, due = line.caught["memory-leak"]
+        assert f"{words} {hit} of {due} failures with {line.false_alarms} false alarm" in found.note
+        assert f"(F1 {line.f1:.3f})" in found.note
+    again = learning.calibrate(others.dataset, models=root, model=found.name)
+    assert "the thresholds before" not in again.note  # they were set on this very time
+
+
+def test_thresholds_are_set_where_too_little_is_left_to_judge_them(
+    trained: Trained, others: Labelled
+) -> None:
+    (truth,) = others.truths
+    kept = np.arange(truth.y.shape[1]) % 13 == 0
+    y = np.where((truth.y == 0) & ~kept, -1, truth.y).astype(np.int8)
+    little = replace(others, truths=(replace(truth, y=y),))
+    with pytest.raises(
+        errors.NoBaseline, match=r"have 0\.9 of 1\.2 h of healthy time: thresholds need at"
+    ) as caught:
+        evaluate(trained, little, calibrated=True)
+    assert "of a run (or quarter of the time)" in str(caught.value)
+    fitted = recalibrated(trained, little)
+    assert "too little healthy time to set each run's on the others" in page.notes(fitted.report)[0]
+    assert not fitted.report.decides
+    with pytest.raises(errors.NoBaseline, match="none judges them") as refused:
+        evaluate(fitted, little)
+    assert "--calibrate" not in refused.value.hint
+
+
 def test_thresholds_of_a_healthy_beginning_are_judged_by_what_comes_after(
     trained: Trained, others: Labelled
 ) -> None:
@@ -307,6 +365,30 @@ def test_alarms_in_what_is_taken_for_healthy_are_told(trained: Trained, others: 
     )
 
 
+def test_what_lingers_after_a_failure_sets_no_threshold(trained: Trained) -> None:
+    data = healthy()
+    row, at = data.blocks[0].rows[2], data.blocks[0].at(60)
+    failure = LabelRecord(
+        id="1", at=at, trace_id="", target=row.pod, namespace=row.namespace, meaning="failure",
+        issue="other", start=at, end=at + timedelta(minutes=10),
+    )  # fmt: skip
+    labelled = label(replace(data, labels=(failure,)), Target("detect", timedelta(0)))
+    (event,), every_moment = labelled.events, folds.everything(labelled)
+    table = tabulate(labelled, trained.model.spec)
+    calm = np.full(labelled.truths[0].y.shape, 0.2, dtype=np.float32)
+    lingering = calm.copy()
+    lingering[event.rows[0], event.last + 1 : event.last + 5] = (0.9, 0.8, 0.7, 0.6)
+    fitted = [
+        calibrating.fit(trained.model, table, [forest], every_moment, 6) for forest in (calm, lingering)
+    ]
+    assert fitted[0].join == fitted[1].join
+    assert fitted[0].alone == fitted[1].alone
+    late = calm.copy()
+    late[event.rows[0], event.last + 6] = 0.9
+    beyond = calibrating.fit(trained.model, table, [late], every_moment, 6)
+    assert beyond.alone.thresholds["random forest"] > 0.9 > fitted[0].alone.thresholds["random forest"]
+
+
 def test_the_plain_rules_get_their_thresholds_from_the_same_healthy_time(
     trained: Trained, others: Labelled
 ) -> None:
@@ -326,6 +408,23 @@ def test_a_fault_that_the_model_never_saw_is_named(trained: Trained, others: Lab
         assert any(each.endswith(": ballooning") for each in report.notes)
         assert report.faults is not None
         assert report.faults.macro_f1 == 0
+
+
+def test_a_fault_that_judges_nothing_is_not_named_as_one_that_was_told_wrong(
+    trained: Trained, others: Labelled
+) -> None:
+    model = replace(trained.model, faults=trained.model.issues)
+    blind, *seen_ = (replace(each, fault="memory-leak") for each in others.events)
+    strange = replace(
+        others,
+        events=(replace(blind, issue="network", fault="network_delay"), *seen_),
+        dataset=replace(others.dataset, blind={"network": "nothing shows it"}),
+    )
+    for calibrated in (False, True):
+        report = evaluate(replace(trained, model=model), strange, calibrated=calibrated)
+        assert report.faults is not None
+        assert report.faults.names == ("memory-leak",)
+        assert not any("never saw" in each for each in report.notes)
 
 
 def test_a_model_is_judged_as_what_it_says(trained: Trained, root: Path, others: Labelled) -> None:

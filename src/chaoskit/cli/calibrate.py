@@ -35,8 +35,9 @@ def calibrate(
 ) -> None:
     """Keep a copy of the model with thresholds from a healthy time of the cluster where it is to work.
 
-    All time counts as healthy but what an events file beside the data names. Give hours of it: the noisiest
-    minute sets the limit. Then judge the copy: chaoskit evaluate --model with the name that is printed.
+    All time counts as healthy but what an events file beside the data names; what the model learned from is
+    left out. Give hours of it: the noisiest minute sets the limit. Then judge the copy: chaoskit evaluate
+    --model with the name that is printed.
     """
     from chaoskit.flows import learning
 
@@ -53,6 +54,7 @@ def calibrate(
         "folder": str(found.folder),
         "before": found.before,
         "after": found.after,
+        "note": found.note,
         "verdict": found.verdict,
         "promotable": found.promotable,
     }

@@ -78,7 +78,7 @@ def out_of_fold(
         return baseline.scores(table)
     out = [_empty(table, index) for index in range(len(table.blocks))]
     for teaches, examines in sides:
-        if table.samples(teaches).y.size:
+        if (table.samples(teaches).y == 0).any():
             learned = _LEARNERS[baseline.name](table, teaches, seed)
             found = replace(baseline, learned=learned).scores(_at(table, examines))
             for block, moments, scores in zip(out, examines, found, strict=True):

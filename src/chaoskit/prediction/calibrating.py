@@ -15,7 +15,7 @@ from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, FOREST, Join
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Labelled, Truth
 from chaoskit.prediction.report import AT_LEAST_HOURS
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
@@ -34,12 +34,11 @@ class Fitted:
     shift: float
 
 
-def calibrate(
-    model: Model, table: Table, chosen: Moments | None = None, budget: float | None = None
-) -> Model:
+def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> Model:
     """The model with thresholds for this cluster; `budget`: false alarms per day, the model's by default.
 
-    The table's time counts as healthy, but for what its labels name as failures or leave open.
+    The chosen time counts as healthy, but for what its labels name as failures or leave open. It is to be
+    time that the model did not learn from: that it knows by heart as healthy.
 
     Raises:
         InvalidInput: the budget is not above 0.
@@ -48,7 +47,6 @@ def calibrate(
     budget = model.false_alarms_per_day if budget is None else budget
     check_budget(budget)
     forest = scores_of(model, table)
-    chosen = chosen or folds.everything(table.labelled)
     found = fit(model, table, forest, chosen, budget)
     return replace(
         model,
@@ -57,7 +55,7 @@ def calibrate(
         evidence=found.evidence,
         shift=found.shift,
         false_alarms_per_day=budget,
-        tuned=seen.spans(table.labelled, _healthy(table.labelled, chosen)),
+        tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
     )
 
 
@@ -70,23 +68,24 @@ def check_budget(budget: float) -> None:
         )
 
 
-def baselines(fitted: Sequence[Baseline], table: Table, budget: float) -> tuple[Baseline, ...]:
+def baselines(
+    fitted: Sequence[Baseline], table: Table, chosen: Moments, budget: float
+) -> tuple[Baseline, ...]:
     """The same baselines with thresholds for the same budget from the same healthy time."""
     healthy = without_events(table.labelled)
-    chosen = folds.everything(healthy)
     return tuple(each.reset(healthy, chosen, each.scores(table), budget) for each in fitted)
 
 
-def alarms(model: Model, table: Table) -> int:
-    """How many alarms the model, as it is, has in the healthy time of this table."""
+def alarms(model: Model, table: Table, chosen: Moments) -> int:
+    """How many alarms the model, as it is, has in the healthy time at these moments."""
     signs = [model.evidence.scores(model.sign_spec, block) for block in table.signs]
     members = joined.members(table, scores_of(model, table), signs)
-    judge = Judge(without_events(table.labelled), folds.everything(table.labelled))
+    judge = Judge(without_events(table.labelled), chosen)
     return judge.judge(model.join.over(members), ALARM).false
 
 
 def _healthy(labelled: Labelled, chosen: Moments) -> Moments:
-    """Those of the moments at which somebody is healthy."""
+    """Those of the moments at which somebody is known to be healthy."""
     return tuple(
         moments & (truth.y == 0).any(axis=0) for truth, moments in zip(labelled.truths, chosen, strict=True)
     )
@@ -102,11 +101,7 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     """Thresholds, spreads and scale from the healthy time at these moments."""
     healthy = without_events(table.labelled)
     hours = Judge(healthy, chosen).hours
-    if hours < AT_LEAST_HOURS:
-        raise errors.NoBaseline(
-            f"there are {hours:.1f} h of healthy time: thresholds need at least {AT_LEAST_HOURS:g}",
-            hint="give a longer time",
-        )
+    check_hours(hours, f"there are {hours:.1f} h of healthy time that the model did not learn from")
     spreads = evidence.fit(healthy, chosen, table.sign_spec, table.signs)
     signs = [spreads.scores(table.sign_spec, block) for block in table.signs]
     members = joined.members(table, forest, signs)
@@ -114,6 +109,14 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
     moved = scale(model.join.told[FOREST], join.told[FOREST])
     return Fitted(join, alone, spreads, float(np.clip(moved * model.shift, 0.1, 10.0)))
+
+
+def check_hours(hours: float, words: str) -> None:
+    """So many healthy hours can set thresholds; `NoBaseline` with these words unless they can."""
+    if hours < AT_LEAST_HOURS:
+        raise errors.NoBaseline(
+            f"{words}: thresholds need at least {AT_LEAST_HOURS:g}", hint="give a longer time"
+        )
 
 
 def scale(before: float | None, now: float | None) -> float:
@@ -127,18 +130,37 @@ def scale(before: float | None, now: float | None) -> float:
 
 
 def without_events(labelled: Labelled) -> Labelled:
-    """The same with only its healthy samples known, and no event."""
+    """The same with only those samples known at which an alarm is false, and no event.
+
+    So the minutes of grace after a failure set nothing: what lingers there is no health.
+    """
     truths = [
-        replace(
-            truth,
-            y=np.where(truth.y == 0, 0, -1).astype(np.int8),
-            event=np.full(truth.event.shape, -1, dtype=np.int32),
-        )
-        for truth in labelled.truths
+        Truth(np.where(quiet, 0, -1).astype(np.int8), np.full(quiet.shape, -1, dtype=np.int32))
+        for quiet in Judge(labelled, folds.everything(labelled)).quiet
     ]
     return replace(labelled, truths=tuple(truths), events=())
 
 
 def sides(labelled: Labelled, chosen: Moments) -> Sequence[tuple[Moments, Moments]]:
-    """To judge a calibration on the very data: each run, or quarter of that time, is set by the others."""
-    return folds.turns(labelled, chosen, 4, 0)
+    """To judge a calibration on the very data: each run, or quarter of that time, is set by the others.
+
+    Raises:
+        NoBaseline: the others of one have less than an hour of healthy time.
+    """
+    found = folds.turns(labelled, chosen, 4, 0)
+    hours, whole = _least(labelled, found), Judge(without_events(labelled), chosen).hours
+    check_hours(
+        hours,
+        f"the others of a run (or quarter of the time) have {hours:.1f} of {whole:.1f} h of healthy time",
+    )
+    return found
+
+
+def has_sides(labelled: Labelled, chosen: Moments) -> bool:
+    """Whether a calibration can be judged on this very data."""
+    return _least(labelled, folds.turns(labelled, chosen, 4, 0)) >= AT_LEAST_HOURS
+
+
+def _least(labelled: Labelled, sides: Sequence[tuple[Moments, Moments]]) -> float:
+    healthy = without_events(labelled)
+    return min((Judge(healthy, teaches).hours for teaches, _ in sides), default=0.0)

@@ -87,6 +87,7 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
     if not truth:
         return None
     names_ = tuple(sorted({*truth, *said}))
+    known = {str(name) for forest in forests for name in forest.classes_}
     pairs = Counter(zip(truth, said, strict=True))
     confusion = tuple(tuple(pairs[true, guess] for guess in names_) for true in names_)
     macro_f1 = _macro_f1(truth, said)
@@ -99,17 +100,20 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
         chance=max(Counter(truth).values()) / len(truth),
         names=names_,
         confusion=confusion,
-        macro_f1_interval=interval(confusion, macro_f1),
+        macro_f1_interval=interval(confusion, macro_f1, len(known - {*names_})),
     )
 
 
-def interval(confusion: Sequence[Sequence[int]], measured: float) -> Interval:
+def interval(confusion: Sequence[Sequence[int]], measured: float, unsaid: int = 0) -> Interval | None:
     """The macro-F1 that so few events leave open, 95 %; what was measured is in it.
 
     What is said of a class is drawn from all shares that its events allow (a Dirichlet distribution, before
-    them one event spread over the names): drawing events anew would be sure of what 0 of 3 never said.
+    them one event spread over the names, so many more `unsaid` among them): drawing events anew would be sure
+    of what 0 of 3 never said. None of a single name: that leaves nothing open, and nothing to tell.
     """
-    counts = np.array(confusion, dtype=np.float64)
+    counts = np.pad(np.array(confusion, dtype=np.float64), ((0, 0), (0, unsaid)))
+    if counts.shape[1] < 2:
+        return None
     counts = np.concatenate([row[None] for row in counts if row.sum()])
     real = np.flatnonzero(np.array(confusion).sum(axis=1))
     random = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
 from chaoskit.prediction.labels import Event, Labelled
-from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Report
+from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Line, Report
 from chaoskit.prediction.search import Trial
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
@@ -118,7 +118,7 @@ def build(
     split = Split.of(labelled, holdout, table.spec.recipe)
     model = training.train(labelled, options, table=table, chosen=split.early, now=now, listen=listen)
     fitted = baselines.fit(table, split.early, options)
-    half = folds.halves(labelled, table.spec.window) if split.out_of_fold else None
+    half = folds.halves(labelled, every, table.spec.window) if split.out_of_fold else None
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
     words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
@@ -155,35 +155,37 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
     moments = _unseen(trained.model, table)
-    if not any(each.any() for each in moments):
-        raise errors.NoBaseline(
-            "the model learned from all of this data, of the same pods at the same time: it cannot judge it",
-            hint="give data of another time or cluster; its card tells how it did on held-out time",
-        )
-    if not Judge(labelled, moments).due:
-        raise errors.NoBaseline(
-            "the data has no failure to catch" + _words_of_seen(moments, table), hint="give an events file"
-        )
-    data = f"data that the model has not seen{_words_of_seen(moments, table)}"
-    lacks += _strange(trained.model, labelled)
+    left = _words_of_seen(moments, table)
+    data = f"data that the model has not seen{left}"
+    _check_due(labelled, moments, left)
     if calibrated:
         judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
-        return judging.calibrated(f"{data}; {_SET_ANEW}", lacks)
-    fresh = _fresh(trained.model, labelled, moments)
+        return judging.calibrated(f"{data}; {_SET_ANEW}", [*lacks, *_strange(judging)])
+    advice = _IN_TURN if calibrating.has_sides(labelled, moments) else ""
+    fresh = _fresh(trained.model, labelled, moments, advice)
     judging = Judging(table, fresh, trained.model, trained.baselines, trained.witnesses)
     how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
-    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge), *lacks]
+    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge, advice), *lacks, *_strange(judging)]
     return judging.report(f"{data}; thresholds {how}", notes)
 
 
-def _fresh(model: Model, labelled: Labelled, moments: Moments) -> Moments:
+def _check_due(labelled: Labelled, moments: Moments, left: str) -> None:
+    """There is a failure to catch at these moments; `NoBaseline`, with what was left out, unless there is."""
+    if not Judge(labelled, moments).due:
+        raise errors.NoBaseline(f"the data has no failure to catch{left}", hint="give an events file")
+
+
+_IN_TURN = "; `evaluate --calibrate` sets those of each run on the others"
+
+
+def _fresh(model: Model, labelled: Labelled, moments: Moments, advice: str = "") -> Moments:
     """Those of the moments that set no threshold; `NoBaseline` where no failure to catch is left."""
     untuned = seen.fresh(model.tuned, labelled)
     found = tuple(mine & free for mine, free in zip(moments, untuned, strict=True))
     if not Judge(labelled, found).due:
         raise errors.NoBaseline(
             "every failure of this data lies in the time that set the model's thresholds: none judges them",
-            hint="give data of another time; `evaluate --calibrate` sets those of each run on the others",
+            hint=f"give data of another time{advice}",
         )
     return found
 
@@ -191,20 +193,26 @@ def _fresh(model: Model, labelled: Labelled, moments: Moments) -> Moments:
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     """How a model that came from elsewhere, without its baselines, does on half of this data.
 
-    The baselines are fitted on the other half. What the model learned from is not known here: whoever gives
-    the data says that it is not this.
+    The baselines are fitted on the other half. What it learned from, or what set its thresholds, is left out
+    of both, as `evaluate` does.
 
     Raises:
-        NoBaseline: the half has no failure to catch, or no signal of the model's.
+        NoBaseline: the model learned from all of it, less than an hour of healthy time is left for the
+            baselines, or the half has no failure to catch, or no signal of the model's.
     """
     labelled, lacks = _asked(labelled, model)
     table = tables.tabulate(labelled, model.spec)
-    taught, examined = folds.halves(labelled, table.spec.window)
+    moments = _unseen(model, table)
+    left = _words_of_seen(moments, table)
+    _check_due(labelled, moments, left)
+    taught, examined = folds.halves(labelled, _fresh(model, labelled, moments), table.spec.window)
+    hours = Judge(labelled, taught).hours
+    calibrating.check_hours(hours, f"the half that fits the baselines has {hours:.1f} h of healthy time")
     if not Judge(labelled, examined).due:
-        raise errors.NoBaseline("the data has no failure to catch", hint="give an events file")
+        raise errors.NoBaseline("the half that judges has no failure to catch", hint="give a longer time")
     options = Options(false_alarms_per_day=model.false_alarms_per_day, seed=model.seed)
     judging = Judging(table, examined, model, baselines.fit(table, taught, options), None)
-    return judging.report("half of the data, thresholds as they came", [_FITTED_ON_HALF, *lacks])
+    return judging.report(f"half of the data{left}, thresholds as they came", [_FITTED_ON_HALF, *lacks])
 
 
 _FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half of the data"
@@ -216,30 +224,57 @@ _SET_ANEW = "each run's thresholds from the healthy time of the others"
 def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = None) -> Trained:
     """The same model with thresholds from the healthy time of this data, judged on it where that can be.
 
-    It can where it has failures enough that the model did not learn from. Else the report stays that of
-    the thresholds before, and says that those which are kept were not judged.
+    What the model learned from, and what lies beside that, is left out. It can be judged where the rest has
+    failures enough, and healthy time for each run's thresholds in the others; then it is told what the
+    thresholds before do there, unless they were set on some of it. Else the report stays that of the
+    thresholds before, and says that those which are kept were not judged.
 
     Raises:
-        NoBaseline: less than an hour of healthy time, or no signal of the model's.
+        NoBaseline: less than an hour of healthy time is left, or no signal of the model's.
     """
     labelled, lacks = _asked(labelled, trained.model)
     table = tables.tabulate(labelled, trained.model.spec)
-    model = calibrating.calibrate(trained.model, table, budget=budget)
-    fitted = calibrating.baselines(trained.baselines, table, model.false_alarms_per_day)
-    healthy = Judge(calibrating.without_events(labelled), folds.everything(labelled)).hours
     moments = _unseen(trained.model, table)
+    model = calibrating.calibrate(trained.model, table, moments, budget)
+    fitted = calibrating.baselines(trained.baselines, table, moments, model.false_alarms_per_day)
+    healthy = Judge(calibrating.without_events(labelled), moments).hours
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
-    words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table)), *lacks])
+    words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table, moments)), *lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
-    if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
-        words += f"; fewer than {ENOUGH} failures in it judge them: the figures are of the thresholds before"
+    if lacking := _lacking(labelled, moments):
+        words += f"; {lacking}: the figures are of the thresholds before"
         report = replace(trained.report, kept=replace(kept, words=words, judged=False))
     else:
         before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
         data = f"data that the model has not seen{_words_of_seen(moments, table)}"
-        report = replace(judging.calibrated(f"{data}; {_SET_ANEW}", []), kept=kept)
+        report = judging.calibrated(f"{data}; {_SET_ANEW}", _strange(judging))
+        if all(
+            free[mine].all() for free, mine in zip(seen.fresh(before.tuned, labelled), moments, strict=True)
+        ):
+            words += f"; {_worth(judging.report('', []).model, report.model)}"
+        report = replace(report, kept=replace(kept, words=words))
     return replace(trained, model=model, baselines=fitted, report=report)
+
+
+def _lacking(labelled: Labelled, moments: Moments) -> str:
+    """Why nothing here can judge a calibration, "" when something can."""
+    if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
+        return f"fewer than {ENOUGH} failures in it judge them"
+    if not calibrating.has_sides(labelled, moments):
+        return "too little healthy time to set each run's on the others and judge them"
+    return ""
+
+
+def _worth(before: Line, now: Line) -> str:
+    """In words, what these thresholds and those set anew do on the same failures."""
+
+    def does(line: Line) -> str:
+        hit, due = (sum(each) for each in zip(*line.caught.values(), strict=True))
+        many = "1 false alarm" if line.false_alarms == 1 else f"{line.false_alarms} false alarms"
+        return f"{hit} of {due} failures with {many} (F1 {line.f1:.3f})"
+
+    return f"the thresholds before catch {does(before)} there, ones set anew in turn {does(now)}"
 
 
 def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
@@ -267,17 +302,18 @@ def _words_of_alarms(count: int) -> list[str]:
     return [f"by those before {many} in it: a failure that no events file names would raise them"]
 
 
-def _strange(model: Model, labelled: Labelled) -> list[str]:
-    """In words, the faults that the model has no name for: none can be told rightly."""
-    if model.faults is None:
+def _strange(judging: Judging) -> list[str]:
+    """In words, the faults of what is judged that the model has no name for: none can be told rightly."""
+    if judging.model.faults is None:
         return []
-    known = {str(name) for name in model.faults.classes_}
-    new = sorted({event.fault for event in labelled.events if event.fault} - known)
+    known = {str(name) for name in judging.model.faults.classes_}
+    asked = visible(judging.table.labelled, judging.judge.due)
+    new = sorted({event.fault for event in asked if event.fault} - known)
     words = "which it cannot name: the macro-F1 of faults counts them as told wrong"
     return [f"faults that the model never saw, {words}: {', '.join(new)}"] if new else []
 
 
-def _words_of_tuned(whole: Judge, judged: Judge) -> list[str]:
+def _words_of_tuned(whole: Judge, judged: Judge, advice: str) -> list[str]:
     """In words, how much is left out because it set the thresholds, and where that leaves too little."""
     if judged.hours == whole.hours:
         return []
@@ -288,11 +324,19 @@ def _words_of_tuned(whole: Judge, judged: Judge) -> list[str]:
         f" that did{failures} are left out, {judged.hours:.1f} h are counted"
     )
     enough = judged.hours >= AT_LEAST_HOURS
-    return [words if enough else f"{words}; `evaluate --calibrate` sets those of each run on the others"]
+    return [words if enough else words + advice]
 
 
 def _unseen(model: Model, table: Table) -> Moments:
-    return seen.unseen(model.seen, table.labelled, 2 * table.spec.window)
+    """What the model did not learn from, nor what lies beside that; `NoBaseline` where it is nothing."""
+    moments = seen.unseen(model.seen, table.labelled, 2 * table.spec.window)
+    if not any(each.any() for each in moments):
+        raise errors.NoBaseline(
+            "the model learned from all of this data, of the same pods at the same time: it can neither judge"
+            " the model nor set its thresholds",
+            hint="give data of another time or cluster; its card tells how it did on held-out time",
+        )
+    return moments
 
 
 def _words_of_seen(moments: Moments, table: Table) -> str:

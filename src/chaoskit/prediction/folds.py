@@ -65,24 +65,35 @@ EDGE_MINUTES = 2
 def turns(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tuple[Moments, Moments]]:
     """Each part of the chosen time in turn: (what teaches, what examines), nothing within `gap` of it.
 
-    Of many runs each is a part, up to ten; else there are `count` stretches of even length, cut between
+    Of many runs each is a part, up to `MOST_FOLDS`; else there are `count` even stretches, cut between
     events. Where the time is `short` for that, the parts are whole events with the time about each, dealt out
     in turn, and the gap is `EDGE_MINUTES`.
     """
     if short(labelled, chosen, count, gap):
-        edge = round(EDGE_MINUTES * 60 / labelled.dataset.step)
-        return _each(_dealt(labelled, chosen, count), min(gap, edge))
+        return _each(_dealt(labelled, chosen, count), _edge(labelled, gap))
     return _each(number(labelled, chosen, count), gap)
 
 
-def halves(labelled: Labelled, gap: int) -> tuple[Moments, Moments]:
-    """Half of all the time and the other one, whole stretches of it, `gap` apart as long as that is."""
-    return _each(number(labelled, everything(labelled), 2), gap)[0]
+def halves(labelled: Labelled, chosen: Moments, gap: int) -> tuple[Moments, Moments]:
+    """One half of the chosen time and the other: (what teaches, what examines).
+
+    Of many runs every second one; else stretches, `gap` apart, or `EDGE_MINUTES` where that would take too
+    much of what teaches.
+    """
+    numbers = number(labelled, chosen, 2, most=2)
+    return _each(numbers, _edge(labelled, gap) if _loses(numbers, gap) else gap)[0]
 
 
 def short(labelled: Labelled, chosen: Moments, count: int, gap: int) -> bool:
     """Whether gaps so long between so many stretches would take more than `MOST_LOST` of what teaches."""
-    numbers = number(labelled, chosen, count)
+    return _loses(number(labelled, chosen, count), gap)
+
+
+def _edge(labelled: Labelled, gap: int) -> int:
+    return min(gap, round(EDGE_MINUTES * 60 / labelled.dataset.step))
+
+
+def _loses(numbers: Sequence[NDArray[np.int8]], gap: int) -> bool:
     kept = wanted = 0
     for held, (teaches, _) in enumerate(_each(numbers, gap)):
         kept += sum(int(each.sum()) for each in teaches)
@@ -151,11 +162,17 @@ def _ordered_moments(labelled: Labelled, chosen: Moments, count: int) -> tuple[N
     return tuple(found)
 
 
-def number(labelled: Labelled, chosen: Moments, count: int) -> tuple[NDArray[np.int8], ...]:
-    """For each block the fold of each chosen moment, -1 for the others."""
+MOST_FOLDS = 10
+"""Of many runs each is a fold of its own, up to so many."""
+
+
+def number(
+    labelled: Labelled, chosen: Moments, count: int, most: int = MOST_FOLDS
+) -> tuple[NDArray[np.int8], ...]:
+    """For each block the fold of each chosen moment, -1 for the others; of whole runs at `most` so many."""
     runs = [index for index in _runs(labelled) if chosen[index].any()]
     if len(runs) >= MANY_RUNS:
-        folds = min(len(runs), 10)
+        folds = min(len(runs), most)
         place = {index: n % folds for n, index in enumerate(runs)}
         return tuple(
             np.where(moments, place.get(index, index % folds), -1).astype(np.int8)

@@ -1,7 +1,8 @@
 """A model without pickle: JSON, plain arrays and ONNX. Reading it runs no code, so it may come from anywhere.
 
 It answers as the model that it was made of, to a millionth: the forest for failure by ONNX where onnxruntime
-is installed, else by its arrays; on reading, both have to agree. What judges a model elsewhere stays behind.
+is installed, else by its arrays; on reading, both have to agree. What judges a model elsewhere stays behind;
+of whose samples it learned, and when, travels with it, so that these judge it nowhere.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ from chaoskit.prediction.incidents import Incident
 from chaoskit.prediction.joined import FOREST, MEMBERS, Join
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.registry import CARD, PORTABLE
+from chaoskit.prediction.seen import Span
 from chaoskit.prediction.soundness import controls, unsound
 from chaoskit.prediction.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
-SCHEMA = "chaoskit.io/portable-model/v1"
+SCHEMA = "chaoskit.io/portable-model/v2"
 
 DAMAGED = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, EOFError, ValidationError,
@@ -105,11 +107,17 @@ def _facts(model: Model) -> dict[str, Any]:
             }
             for each in model.incidents
         ],
+        "seen": [_told(each) for each in model.seen],
+        "tuned": [_told(each) for each in model.tuned],
         "facts": json.loads(json.dumps(model.facts, default=str)),
     }
 
 
 _SPANS = ("horizon", "warning")
+
+
+def _told(span: Span) -> dict[str, Any]:
+    return {"pods": sorted(span.pods), "first": span.first.isoformat(), "last": span.last.isoformat()}
 
 
 def is_portable(folder: Path) -> bool:
@@ -175,6 +183,8 @@ def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[
         shift=float(document["shift"]),
         ranges=TypeAdapter(dict[str, tuple[float, float]]).validate_python(document["ranges"]),
         incidents=tuple(incidents),
+        seen=TypeAdapter(tuple[Span, ...]).validate_python(document["seen"]),
+        tuned=TypeAdapter(tuple[Span, ...]).validate_python(document["tuned"]),
         facts=dict(document["facts"]),
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from chaoskit.prediction.calibration import Steps
+from chaoskit.prediction.incidents import Incident
 from chaoskit.prediction.joined import EVIDENCE
 from chaoskit.prediction.training import Model
 from chaoskit.visible import obeyed
@@ -24,14 +25,26 @@ def _doubts(model: Model) -> Iterator[tuple[str, bool]]:
     yield "a horizon is no negative time", min(target.horizon, target.warning) < timedelta(0)
     yield "the budget of false alarms is above 0", not 0 < model.false_alarms_per_day < math.inf
     yield "the shift of scores is above 0", not 0 < model.shift < math.inf
+    yield "its forest says what fails, and what does not", sorted(model.failure.classes_.tolist()) != [0, 1]
+    yield "a class has control characters", any(obeyed(str(name)) for name in model.issues.classes_)
+    yield "a past failure lies in a leaf of each tree", not all(map(_in_leaves(model), model.incidents))
     yield "the calibration makes no probabilities", not _calibrates(model)
     yield "evidence has spreads above 0", not all(0 < spread < math.inf for spread in spreads.values())
     yield "evidence is of signs that the features have", not set(spreads) <= set(model.sign_spec.names)
     yield "evidence without a sign alarms of nothing", EVIDENCE in model.join.thresholds and not spreads
+    spans = (*model.seen, *model.tuned)
+    yield "it says not what it learned from", not any(each.pods for each in model.seen)
     moments = (model.trained_at, *(each.at for each in model.incidents))
+    moments += tuple(at for each in spans for at in (each.first, each.last))
     yield "a moment has no time zone", any(each.tzinfo is None for each in moments)
+    yield "time begins before it ends", any(each.last < each.first for each in spans)
     ranges = [bound for pair in model.ranges.values() for bound in pair]
     yield "the range of a signal is finite", not all(map(math.isfinite, ranges))
+
+
+def _in_leaves(model: Model) -> Callable[[Incident], bool]:
+    trees = len(model.failure.estimators_)
+    return lambda each: each.leaves.shape[1:] == (trees,) and each.leaves.dtype.kind in "iu"
 
 
 def _calibrates(model: Model) -> bool:

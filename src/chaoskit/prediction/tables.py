@@ -37,7 +37,7 @@ class _Line:
 
 
 def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
-    """The files as a dataset, with the labels of the events file where the mapping names one.
+    """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order, blocks
     are in that of time; of two values for the same pod, moment and signal the later line counts. Raises
@@ -51,10 +51,8 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     labels = read_labels(
         files(paths, [mapping.events.file], required=False) if mapping.events else [], mapping
     )
-    _check_clocks(labels_of_events := [each for each in labels if each.meaning != "unknown"], blocks)
-    return Dataset(
-        mapping.catalogue(), mapping.step, blocks, labels if labels_of_events else (), mapping.blind
-    )
+    _check_clocks([each for each in labels if each.meaning != "unknown"], blocks)
+    return Dataset(mapping.catalogue(), mapping.step, blocks, labels, mapping.blind)
 
 
 def lacking_events(paths: Sequence[Path], mapping: mappings.Mapping) -> str:

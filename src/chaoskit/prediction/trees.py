@@ -152,14 +152,19 @@ def forest(found: Mapping[str, NDArray[Any]], name: str, graph: bytes = b"", *, 
 
 
 def _check(nodes: Nodes, classes: int) -> None:
-    """Children come after their parents and exist: a walk ends."""
+    """Children come after their parents and exist: a walk ends, and its end says a share of each class."""
     count, here = len(nodes.children_left), np.arange(len(nodes.children_left))
     inner = nodes.children_left >= 0
     for child in (nodes.children_left, nodes.children_right):
         if not ((child[inner] > here[inner]) & (child[inner] < count)).all():
             raise ValueError("a tree with a child before its parent")
-    if nodes.value.shape != (count, 1, classes) or not count:
+    if not (nodes.feature[inner] >= 0).all():
+        raise ValueError("a tree that asks for no feature")
+    shares = nodes.value
+    if shares.shape != (count, 1, classes) or not count or not (np.isfinite(shares) & (shares >= 0)).all():
         raise ValueError("nodes without shares of the classes")
+    if not (shares.sum(axis=-1) > 0).all():
+        raise ValueError("nodes that say nothing")
 
 
 def agree(forest: Forest, features: int) -> bool:
