@@ -204,7 +204,17 @@ def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     rescue(world)
     after = history(world)
     assert after["outcome"] == "errored"
-    assert "died before it had a verdict" in after["reason"]
+    assert after["reason"].endswith(") died before it had a verdict; a rescue undid it since")
+    world.store.put(after)  # who is told twice says the same
+    assert history(world)["reason"] == after["reason"]
+
+
+def test_a_run_that_was_killed_before_it_owed_anything_was_not_undone(world: World) -> None:
+    Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    rescue(world)
+    assert history(world)["reason"].endswith(") died before it had a verdict")
 
 
 EXPERIMENT: dict[str, Any] = dict(trial_of(yaml.safe_load(experiment("cart"))).document)

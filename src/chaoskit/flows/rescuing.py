@@ -14,7 +14,7 @@ from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Keep, Rescued
 from chaoskit.acts.telling import told
-from chaoskit.amending import UNDONE
+from chaoskit.amending import undone
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, ignore
 from chaoskit.experiments import trial_of
@@ -118,13 +118,13 @@ def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[
 
 def _reason(rescued: Rescued) -> str:
     """What its process told of its end, or that it told nothing, and what the rescue came to."""
-    account, left = rescued.account, rescued.undo.left
+    account = rescued.account
     if account.outcome:
         told = account.reason or account.outcome.replace("-", " ")
-        return f"{told}; {UNDONE}" if rescued.undo.state == "confirmed" else told
-    if left:
-        return f"its process ({account.holder}) died, and the undo is not confirmed"
-    return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
+    else:
+        ended = ", and the undo is not confirmed" if rescued.undo.left else " before it had a verdict"
+        told = f"its process ({account.holder}) died{ended}"
+    return undone(told) if rescued.undo.state == "confirmed" else told
 
 
 def _run(world: World, rescued: Rescued, reason: str, timeline: tuple[Moment, ...]) -> RunRecord:
