@@ -217,6 +217,46 @@ def test_a_run_that_was_killed_before_it_owed_anything_was_not_undone(world: Wor
     assert history(world)["reason"].endswith(") died before it had a verdict")
 
 
+@pytest.mark.parametrize("owed", [True, False])
+def test_who_follows_a_run_that_was_killed_hears_why_it_ended(world: World, *, owed: bool) -> None:
+    """As the history does, from the last that its Lease says, though two rescuers are killed as well."""
+    if owed:
+        ended(world)
+    else:
+        Ledger.open(
+            world.cluster,
+            world.clock,
+            id="run1",
+            act="chaos",
+            namespace="shop",
+            targets=(CART,),
+            trace_id="t",
+        )
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    cluster.before_delete = die
+    for _ in range(2):
+        with pytest.raises(Killed):
+            rescue(world)
+        (account,) = accounts(cluster)
+        assert (account.outcome, account.reason) == ("errored", history(world)["reason"])
+        words = " died before it had a verdict" + ("; a rescue undid it since" if owed else "")
+        assert account.reason.endswith(words)
+
+
+def test_who_follows_a_run_that_was_killed_and_cannot_be_undone_hears_so(world: World) -> None:
+    ended(world, kind="sorcery")
+    rescue(world)
+    (account,) = accounts(world.cluster)
+    assert account.outcome == "undo-not-confirmed"
+    assert account.reason == history(world)["reason"]
+    assert account.reason.endswith(") died, and the undo is not confirmed")
+
+
 EXPERIMENT: dict[str, Any] = dict(trial_of(yaml.safe_load(experiment("cart"))).document)
 ENGINE: dict[str, Any] = {
     "apiVersion": "litmuschaos.io/v1alpha1",

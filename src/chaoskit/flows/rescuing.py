@@ -50,10 +50,14 @@ def keeper(world: World, listen: Listener = ignore) -> Keep:
     """Keeps how acts ended that are rescued, on whatever occasion; the listener is told where that fails."""
 
     def keep(rescued: Rescued) -> Rescued:
-        """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
+        """What its own process put into the history stays (`amending.joined`): only how it ended is new.
+
+        Its answer has the reason in words, for the Lease to tell whoever follows, and the next rescue.
+        """
         known = _as_known(world.store, rescued)
-        world.keep(_record(world, known).document(), listen)
-        return known
+        ended = replace(known, account=replace(known.account, reason=_reason(known)))
+        world.keep(_record(world, ended).document(), listen)
+        return ended
 
     return keep
 
@@ -78,14 +82,13 @@ def _record(world: World, rescued: Rescued) -> RunRecord | RecoveryRecord:
     timeline = tuple(
         Moment(each.at, each.name, each.mark, each.detail) for each in steps if each.run == account.id
     )
-    reason = _reason(rescued)
     if account.act == "chaos":
-        return _run(world, rescued, reason, timeline)
+        return _run(world, rescued, timeline)
     plan = _evidence(account)
     return RecoveryRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, issue=account.what,
         target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
-        outcome=rescued.outcome, reason=reason, ended_at=now, timeline=timeline, undo=rescued.undo,
+        outcome=rescued.outcome, reason=account.reason, ended_at=now, timeline=timeline, undo=rescued.undo,
         symptoms=tuple(plan["issue"]["symptoms"]) if plan else (), plan=plan,
         steps=tuple(_steps(rescued, plan, now)), rescued=True,
     )  # fmt: skip
@@ -127,13 +130,13 @@ def _reason(rescued: Rescued) -> str:
     return undone(told) if rescued.undo.state == "confirmed" else told
 
 
-def _run(world: World, rescued: Rescued, reason: str, timeline: tuple[Moment, ...]) -> RunRecord:
+def _run(world: World, rescued: Rescued, timeline: tuple[Moment, ...]) -> RunRecord:
     account, now = rescued.account, world.clock.now()
     injected = _injected(account, timeline)
     return RunRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
-        outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
+        outcome=rescued.outcome, reason=account.reason, ended_at=now, experiment=_experiment(account),
         targets=_targets(account), felt=_felt(account), timeline=timeline, undo=rescued.undo, rescued=True,
         injected_at=None if injected is None else injected.at,
         injected_until=None if injected is None or rescued.undo.left else _over(account, injected, now),
