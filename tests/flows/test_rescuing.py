@@ -257,6 +257,32 @@ def test_who_follows_a_run_that_was_killed_and_cannot_be_undone_hears_so(world: 
     assert account.reason.endswith(") died, and the undo is not confirmed")
 
 
+@pytest.mark.parametrize("outcome", [Outcome.RECOVERED, Outcome.NOT_RECOVERED, None])
+def test_the_last_step_of_a_recovery_that_died_helped_if_it_told_that_it_recovered(
+    world: World, outcome: Outcome | None
+) -> None:
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="recovery", namespace="shop", targets=(CART,),
+        trace_id="t", keep_for=600,
+    )  # fmt: skip
+    for action in ("restart-pod", "rolling-restart"):
+        ledger.note(action)
+
+    def ending() -> None:
+        raise Killed
+
+    if outcome is not None:
+        with pytest.raises(Killed):
+            ledger.close(outcome, keep=600, reason="rolling-restart: 1 of 1 ready", ending=ending)
+    rescue(world)
+    (after,) = world.store.find("recovery")
+    last = "rolling-restart: 1 of 1 ready" if outcome is Outcome.RECOVERED else "its process died"
+    assert [(each["action"], each["helped"], each["detail"]) for each in after["steps"]] == [
+        ("restart-pod", False, "its process died"),
+        ("rolling-restart", outcome is Outcome.RECOVERED, last),
+    ]
+
+
 EXPERIMENT: dict[str, Any] = dict(trial_of(yaml.safe_load(experiment("cart"))).document)
 ENGINE: dict[str, Any] = {
     "apiVersion": "litmuschaos.io/v1alpha1",

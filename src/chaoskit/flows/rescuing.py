@@ -19,6 +19,7 @@ from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, ignore
 from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document, Store
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
 
@@ -110,13 +111,15 @@ def _evidence(account: Account) -> Document:
 
 
 def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[str, Any]]:
-    """What the dead process did, as far as it had come: whether it helped, it did not live to see."""
+    """What the dead process did, as far as it had come: the last helped if it lived to tell of recovery."""
     account = rescued.account
     begun = {"at": account.began or now, "ended_at": now, "detail": "its process died"}
     ended = {"done": True, "helped": False, "undone": rescued.undo.state == "confirmed"}
     planned = {rung["action"]: rung for rung in plan.get("rungs", ())}
-    for action in account.actions:
-        yield {"action": action, "targets": [], **planned.get(action, {}), **begun, **ended}
+    helping = len(account.actions) if account.outcome == Outcome.RECOVERED.value else 0
+    for number, action in enumerate(account.actions, 1):
+        helped = {"helped": True, "detail": account.reason} if number == helping else {}
+        yield {"action": action, "targets": [], **planned.get(action, {}), **begun, **ended, **helped}
 
 
 def _reason(rescued: Rescued) -> str:
