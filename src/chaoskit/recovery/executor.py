@@ -188,14 +188,14 @@ class _Recovery:
         return self._finish(ledger, outcome, reason)
 
     def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
-        """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""
+        """Whoever holds the ledger now undoes what is owed; where its Lease is gone, this one has."""
         try:
             self.undone = ledger.undo(self.journal.tell) if ledger.account.entries else self.undone
         except ChaoskitError:
             self.undone = Undo("not confirmed", (error.message,))
-        if self.undone.state == "confirmed":
-            return Outcome.NOT_RECOVERED, error.message
-        return Outcome.UNDO_UNCONFIRMED, error.message
+        if self.undone.state == "not confirmed":
+            return Outcome.UNDO_UNCONFIRMED, error.message
+        return Outcome.NOT_RECOVERED, error.message
 
     def _stopped(self) -> Outcome:
         """Who asked for the end decides between the two words for it."""
