@@ -339,6 +339,39 @@ def test_an_alarm_stays_for_as_long_as_samples_have_stopped_for_one_or_for_all(*
     assert alarms(shown) == []
 
 
+class Away(Prometheus):
+    """It does not answer."""
+
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        raise Unavailable("Prometheus does not answer", service="Prometheus")
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("minutes", [50, 70, 700])
+def test_an_alarm_stays_though_prometheus_was_away_and_comes_back_without_a_sample(
+    minutes: int, *, alone: bool
+) -> None:
+    """Also when it was away for longer than the hour that rules look at; until the workload is deleted."""
+    shown, rest = Predictions(), {} if alone else {"db": 1}
+    looking = down(alone=alone, listen=shown, replicas={"cart": 2} | rest)
+    looking.look()
+    source = looking.world.metrics
+    looking.world.clock.sleep(60)
+    looking.world = replace(looking.world, metrics=cast("Any", Away()))
+    with pytest.raises(Unavailable):
+        looking.look()
+    looking.world.clock.sleep(60 * minutes)
+    looking.world = replace(looking.world, metrics=source)
+    for _ in range(2):
+        assert [each.target for each in looking.look().silent] == ["deployment/cart"]
+        assert alarms(shown) == ["deployment/cart"]
+        looking.world.clock.sleep(60)
+    among(looking, rest)
+    with pytest.raises(NoSamples) if alone else nullcontext():
+        looking.look()
+    assert alarms(shown) == []
+
+
 def test_a_watch_goes_on_where_samples_have_stopped_for_all_and_says_when_they_are_back() -> None:
     heard, stop = list[Event](), threading.Event()
     looking = down(alone=True, listen=heard.append)

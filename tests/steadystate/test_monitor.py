@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -302,6 +303,118 @@ def test_a_look_begun_before_the_injection_says_nothing_of_the_time_under_it(*, 
     with monitor.looking_on("after"):
         pass
     assert outcome(monitor) is Outcome.ERRORED
+
+
+def answering(seconds: float, span: tuple[float, float] = (inf, inf), **more: object) -> tuple[Monitor, Slow]:
+    """A monitor of one condition whose source takes so long, and shows it broken from then to then."""
+    clock = ManualClock()
+    slow = Slow(clock, seconds)
+    sources = Sources(FakeCluster(), clock, Bad(clock, *span))
+    return Monitor([ERRORS.model_copy(update=more)], "shop", sources, start=slow), slow
+
+
+class Slow:
+    """Takes looks so many seconds after they were begun."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        self.clock, self.seconds = clock, seconds
+        self.begun: list[float] = []
+
+    def __call__(self, look: Callable[[], None]) -> None:
+        self.begun.append(self.clock.monotonic())
+        self.clock.call_at(self.seconds, look)
+
+    def beat(self, during: Callable[[], object], seconds: float) -> None:
+        """It was called every tenth of a second, so long."""
+        for _ in range(round(seconds * 10)):
+            during()
+            self.clock.turn(0.1)
+
+
+@pytest.mark.parametrize("answer", [1.5, 3.0, 5.0, 6.0])
+def test_where_no_lag_is_waited_for_none_goes_on_after_the_undo(answer: float) -> None:
+    monitor, slow = answering(answer, interval=2.0, lag=60.0)
+    slow.beat(partial(monitor.during, injected=True), 20)
+    monitor.after("after undo")
+    assert slow.clock.monotonic() - 20 <= 2 * answer
+    assert slow.begun[-1] == slow.clock.monotonic() - answer
+    assert outcome(monitor) is None
+
+
+def test_what_broke_under_the_fault_is_looked_at_for_its_stage_alone() -> None:
+    monitor, slow = answering(3, (3, 9), interval=2.0, lag=60.0)
+    slow.beat(partial(monitor.during, injected=True), 20)
+    monitor.after()
+    monitor.late()
+    monitor.after("after undo")
+    assert slow.clock.monotonic() - 20 <= 9
+    assert not any(each.look.late for each in monitor.seen)
+    assert outcome(monitor) is Outcome.WEAKNESS_FOUND
+
+
+@pytest.mark.parametrize("answer", [1.5, 3.0, 6.0])
+def test_a_look_that_shows_the_fault_late_is_its_stage_s_as_well(answer: float) -> None:
+    monitor, slow = answering(answer, interval=2.0, lag=60.0)
+    slow.beat(partial(monitor.during, injected=True), 20)
+    (found,) = monitor.after()
+    assert slow.clock.monotonic() - 20 <= 2 * answer
+    assert (found.stage, found.look.late, found.held) == ("during", True, True)
+
+
+def test_a_late_look_that_is_not_known_is_no_last_one_within_its_time() -> None:
+    monitor, clock, _ = monitored(None, None, 0.01, condition=LAGGING)
+    assert [each.held for each in monitor.after()] == [True]
+    assert clock.monotonic() == 10
+    monitor, clock, _ = monitored(None, condition=LAGGING.model_copy(update={"recovers_within": 0.0}))
+    assert [each.held for each in monitor.after()] == [None]
+    assert clock.monotonic() == 0
+
+
+def test_what_is_seen_to_break_in_its_lag_is_judged_though_a_stage_wanted_the_look() -> None:
+    monitor, clock = bad(1, 4, lag=12.0)
+    monitor.during(injected=True)
+    clock.turn(1)
+    monitor.after()
+    monitor.late()
+    monitor.after("after undo")
+    assert outcome(monitor) is Outcome.WEAKNESS_FOUND
+
+
+def test_what_is_not_back_of_a_lag_that_was_given_up_decides_nothing() -> None:
+    monitor, clock, later = lasting(LAGGING, values=(0.01, 0.01))
+    monitor.during(injected=True)
+    later.answer()
+    stop = Stop()
+    stop.set()
+    monitor.after(stop=stop)
+    clock.turn(5)
+    monitor.tick()
+    assert len(later.waiting) == 1
+    monitor.after("after undo", stop=stop)
+    assert outcome(monitor) is None
+
+
+@pytest.mark.parametrize("answer", [1.0, 3.0])
+def test_nothing_more_is_begun_where_the_look_that_is_back_has_held(answer: float) -> None:
+    monitor, slow = answering(answer, mode="edges", recovers_within=0.0)
+    slow.beat(partial(monitor.during, injected=True), 20)
+    assert [each.held for each in monitor.after("after undo")] == [True]
+    assert len(slow.begun) == 1
+    assert outcome(monitor) is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "answer", "fault"), [(1.0, 5.0, 60), (1.0, 5.0, 5), (1.0, 8.0, 60), (5.0, 10.0, 15)]
+)
+def test_a_slow_source_is_known_whenever_the_fault_was_seen(
+    interval: float, answer: float, fault: float
+) -> None:
+    for phase in range(20, round(20 + answer * 10), 3):
+        monitor, slow = answering(answer, interval=interval)
+        slow.beat(monitor.during, phase / 10)
+        slow.beat(partial(monitor.during, injected=True), fault)
+        monitor.after()
+        assert outcome(monitor) is None, phase
 
 
 def test_what_nobody_looked_at_under_the_fault_is_not_known() -> None:

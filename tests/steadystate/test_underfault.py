@@ -79,7 +79,7 @@ def test_the_end_of_a_lag_is_owed_when_it_is_past_and_missed_only_once() -> None
 def test_a_slow_source_is_asked_again_when_it_is_back_also_after_the_end_of_the_lag() -> None:
     made = fault(LAGS, over=1)
     made.looked(0, 10)
-    made.answered(0, 20)
+    made.answered(0, 10, 20)
     assert made.missed(0, 21) == ()
     assert looks(made, 60, since=20) == [20]
 
@@ -113,3 +113,33 @@ def test_nothing_is_missed_before_the_fault_nor_where_nobody_looks_on() -> None:
     assert made.missed(1, 90) == ()
     assert made.due(90) == (1,)
     assert not made.covers(1, 90)
+
+
+def hidden(back: float, *looks: tuple[float, float]) -> tuple[float, ...]:
+    """What is missed of 20 s of fault, where a look of before was back then, others from then to then."""
+    made = fault(DOWN)
+    made.cleared(0, back)
+    for began, answered in looks:
+        made.looked(0, began)
+        made.answered(0, began, answered)
+    assert made.missed(0, back) == ()
+    made.over(20)
+    return made.missed(0, 20)
+
+
+def test_what_a_look_of_before_hid_is_one_missed_look_unless_it_is_most_of_the_time() -> None:
+    assert hidden(1, (1, 2), (6, 7), (11, 12), (16, 17)) == ()  # no later than patience
+    assert hidden(8, (8, 9), (13, 14), (18, 19)) == (0,)
+    assert hidden(12, (12, 23)) == (0,)
+    assert hidden(18, (18, 19)) == (0, 0, 0)
+    assert hidden(19)[:3] == (0, 0, 0)
+
+
+def test_a_lag_that_is_given_up_is_over_and_no_look_at_its_end_is_owed() -> None:
+    made = fault(LAGS, over=3)
+    made.looked(0, 3)
+    made.give_up()
+    assert made.lag(4) == 0
+    assert not made.covers(0, 4)
+    assert made.next(4) == inf
+    assert made.missed(0, 90) == ()

@@ -180,24 +180,31 @@ class Lookout:
         When the clock was set back nothing is known: what was measured lies ahead. Where samples have stopped
         for all, time goes on without: they are as one of them would be.
         """
-        from chaoskit.prediction.recent import Recent
-
         model = self.model[1] if self.model else None
         history, step = learning.wanted_history(model), timedelta(seconds=self.step)
         known = self._recent.dataset if self._recent else None
-        if self._recent is None or known is None or not timedelta(0) <= now - known.blocks[0].end <= history:
-            self._recent = Recent(history // step + 1)
-            return self._recent.take(self._collected(now - history, now))
+        if self._recent is None or known is None:
+            return self._anew(now - history, now)
         end = known.blocks[0].end
-        if (steps := (now - end) // step) < 1:
+        steps, anew = (now - end) // step, not timedelta(0) <= now - end <= history
+        if steps < 1 and not anew:
             return known
         try:
-            new = self._collected(end - AGAIN * step, end + steps * step)
+            if anew:
+                return self._anew(now - history, now)
+            return self._recent.take(self._collected(end - AGAIN * step, end + steps * step))
         except NoSamples:
-            if not self._due(self._heard):
+            if steps < 1 or not self._due(self._heard):
                 raise
             return self._recent.wait(steps)
-        return self._recent.take(new)
+
+    def _anew(self, start: datetime, end: datetime) -> Dataset:
+        """All of this window; what was known is forgotten, once there is a sample."""
+        from chaoskit.prediction.recent import Recent
+
+        found, recent = self._collected(start, end), Recent((end - start) // timedelta(seconds=self.step) + 1)
+        self._recent = recent
+        return recent.take(found)
 
     def _answered(self, window: Dataset, now: datetime) -> tuple[PredictionRecord, ...]:
         """What the model or the rules say; nothing once samples have stopped for all: at first, an error."""

@@ -14,6 +14,7 @@ from chaoskit.steadystate import sides
 from chaoskit.steadystate.conditions import Condition
 from chaoskit.steadystate.looks import Observation, Stage, Start
 from chaoskit.steadystate.readers import Sources, measure
+from chaoskit.steadystate.waiting import Waiting
 from chaoskit.steadystate.watch import Watch
 
 TICK = 0.5
@@ -88,9 +89,11 @@ class Monitor:
 
         The fault is over. All have their time at once, from now on, and only once: what did not come back in
         it is not waited for at a later stage. Once `stop` is set nothing more is looked at. `keep` is called
-        while waiting.
+        while waiting. A lag goes on, but not "after undo": `late` had its time then, or was left out.
         """
         self._told(self._watch.over())
+        if stage == "after undo":
+            self._watch.give_up()
         now = self._clock.monotonic()
         until = {
             place: now + (0.0 if place in self._given_up else each.recovers_within)
@@ -102,7 +105,7 @@ class Monitor:
     @property
     def lag(self) -> float:
         """Seconds for which something may show the fault yet; 0 once anything was seen to break under it."""
-        return 0.0 if self._broke else self._watch.lag
+        return self._watch.lag
 
     def late(self, *, keep: Keep = lambda: None, stop: threading.Event | None = None) -> None:
         """What shows the fault late was looked at as under it to the end of its lag, or until it broke.
@@ -111,10 +114,10 @@ class Monitor:
         """
         self._told(self._watch.over())
         stop = stop or threading.Event()
-        while self._goes_on and not stop.is_set():
+        while self._watch.goes_on and not stop.is_set():
             self.tick()
             self._told(self._watch.back(TICK))
-            if self._goes_on:
+            if self._watch.goes_on:
                 self._pause(self._watch.next, stop)
                 keep()
         self._told(self._watch.missed())
@@ -156,25 +159,14 @@ class Monitor:
         self, stage: Stage, until: dict[int, float], keep: Keep, stop: threading.Event
     ) -> tuple[Observation, ...]:
         """The look at each of these that held, or that was begun when its time was over."""
-        found: dict[int, Observation] = {}
-        due = dict.fromkeys(until, 0.0)
-        while due and not stop.is_set():
-            seen = self.tick()
-            now = self._clock.monotonic()
-            for place in [each for each in due if now >= due[each]]:
-                self._watch.begin(place, stage, has_time=now < until[place])
-            for each in (*seen, *self._told(self._watch.back(TICK))):
-                place = each.look.place
-                if each.stage != stage or each.look.tolerated:
-                    continue
-                if each.held is True or not each.look.has_time:
-                    found[place] = each
-                    due.pop(place, None)
-                elif place in due:
-                    due[place] = min(each.look.began + each.condition.interval, until[place])
-            if due:
-                self._pause(min(due.values()), stop)
+        waiting = Waiting(stage, until, self._clock.monotonic())
+        while not waiting.over and not stop.is_set():
+            self._told(self._watch.tick(waiting=waiting))
+            self._told(self._watch.back(TICK, waiting))
+            if not waiting.over:
+                self._pause(waiting.next, stop)
                 keep()
+        found = waiting.found
         self._given_up |= {place for place, seen in found.items() if stage != "before" and not seen.held}
         return tuple(found[place] for place in sorted(found))
 
@@ -189,14 +181,6 @@ class Monitor:
         while not self._clock.sleep(TICK, over):
             found += self._watch.tick(stage)
         return found
-
-    @property
-    def _goes_on(self) -> bool:
-        return self._watch.goes_on and not self._broke
-
-    @property
-    def _broke(self) -> bool:
-        return any(map(sides.broken, self.seen))
 
     def _told(self, found: Sequence[Observation]) -> tuple[Observation, ...]:
         """All of it is remembered and told."""

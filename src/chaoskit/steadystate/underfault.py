@@ -12,10 +12,11 @@ class UnderFault:
     """For how long each of the `conditions`, by its place, is looked at as under the fault.
 
     That is since the fault began: until its end begins, where a condition shows a fault at once, and where it
-    has a lag, until the fault is over and the lag as well. A look is due at the beginning, whenever an
-    interval is over, and at the very end of a lag; of a slow source, when the last one is back. One that is
-    late by no more than `patience` seconds is not missed yet: whoever begins it does other things too. Times
-    are of one clock's `monotonic`.
+    has a lag, until the fault is over and the lag as well, unless that is given up. A look is due at the
+    beginning, whenever an interval is over, and at the very end of a lag; of a slow source, when the last one
+    is back. One that is late by no more than `patience` seconds is not missed yet: whoever begins it does
+    other things too. A look of before that is under way is in the way of one, however long; but what it hides
+    is not known if it is more of the time than all answers speak for. Times are of one clock's `monotonic`.
     """
 
     def __init__(self, patience: float) -> None:
@@ -24,8 +25,11 @@ class UnderFault:
         self._begun: float | None = None
         self._ending = inf
         self._over = inf
+        self.given_up = False
         self._last: dict[int, float] = {}
         self._answered: dict[int, float] = {}
+        self._hidden: dict[int, float] = {}
+        self._known: dict[int, float] = {}
 
     # ------------------------------------------------------------------ what happens
 
@@ -43,13 +47,26 @@ class UnderFault:
         self.ending(now)
         self._over = min(self._over, now)
 
+    def give_up(self) -> None:
+        """No lag goes on, and no look at its end is owed: nothing depends on it any more."""
+        self.given_up = True
+
     def looked(self, place: int, now: float) -> None:
         """A look at the condition was begun."""
         self._last[place] = now
 
-    def answered(self, place: int, now: float) -> None:
+    def answered(self, place: int, began: float, now: float) -> None:
         """The answer to a look begun in this time speaks for all the time that it took."""
         self._answered[place] = now
+        spoken = max(self.conditions[place].interval, now - began)
+        self._known[place] = self._known.get(place, 0.0) + spoken
+
+    def cleared(self, place: int, now: float) -> None:
+        """A look begun before the fault is back: of the fault it says nothing, and hid it until now."""
+        if self._begun is not None:
+            self._hidden[place] = min(now, self._until(place)) - self._begun
+            if self.covers(place, now):
+                self._answered[place] = now
 
     # ------------------------------------------------------------------ what follows
 
@@ -62,14 +79,7 @@ class UnderFault:
 
         Call it unless a look is under way. Where one is missed, the next is due at once.
         """
-        found: list[float] = []
-        while len(found) < DARK and self._is_missed(place, due := self._due(place), now):
-            self._last[place] = due
-            found.append(due)
-        if found:
-            at_once = now - self.conditions[place].interval
-            self._last[place] = at_once if self.covers(place, now) else max(at_once, found[-1])
-        return tuple(found)
+        return (*self._hidden_looks(place, now), *self._late_looks(place, now))
 
     def covers(self, place: int, now: float) -> bool:
         """Whether a look that is begun now is one under the fault: the one that is owed at the end is."""
@@ -85,7 +95,7 @@ class UnderFault:
 
     def lag(self, now: float) -> float:
         """Seconds for which a lag goes on yet: all of it, where the fault is not over; 0 after its end."""
-        longest = max((each.lag for each in self.conditions), default=0.0)
+        longest = max(map(self._lag, range(len(self.conditions))), default=0.0)
         return max(0.0, min(self._over, now) + longest - now)
 
     @property
@@ -95,12 +105,33 @@ class UnderFault:
 
     # ------------------------------------------------------------------ one condition
 
+    def _hidden_looks(self, place: int, now: float) -> tuple[float, ...]:
+        """At the end of this time, one for all that a look of before hid, or so many as make it dark."""
+        if self._begun is None or self.covers(place, now):
+            return ()
+        hidden = self._hidden.pop(place, 0.0) - self._patience
+        dark = hidden > self._known.get(place, 0.0)
+        return (self._begun,) * (DARK if dark else 1) if hidden > 0 else ()
+
+    def _late_looks(self, place: int, now: float) -> tuple[float, ...]:
+        found: list[float] = []
+        while len(found) < DARK and self._is_missed(place, due := self._due(place), now):
+            self._last[place] = due
+            found.append(due)
+        if found:
+            at_once = now - self.conditions[place].interval
+            self._last[place] = at_once if self.covers(place, now) else max(at_once, found[-1])
+        return tuple(found)
+
+    def _lag(self, place: int) -> float:
+        return 0.0 if self.given_up else self.conditions[place].lag
+
     def _until(self, place: int) -> float:
-        lag = self.conditions[place].lag
+        lag = self._lag(place)
         return self._over + lag if lag else self._ending
 
     def _owes_the_end(self, place: int) -> bool:
-        return bool(self.conditions[place].lag) and self._looked(place) < self._until(place)
+        return bool(self._lag(place)) and self._looked(place) < self._until(place)
 
     def _looked(self, place: int) -> float:
         """When the last look was begun, or missed: none yet, and the next is due since the beginning."""
