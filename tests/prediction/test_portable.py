@@ -6,17 +6,18 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.prediction.conftest import leaking, small
-from tests.prediction.test_verdicts import later
+from tests.prediction.test_verdicts import healthy, later
 
 from chaoskit import errors
 from chaoskit.flows import learning
 from chaoskit.prediction import artifact, features, folds, portable, registry, seen, trees
-from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction.evaluation import Trained, build, evaluate_foreign
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.forest import Lesson, Options, fit
 from chaoskit.prediction.joined import EVIDENCE, FOREST, Join
@@ -268,6 +269,18 @@ def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Pat
     assert len(report.lines) > 3
     assert report.beats_baselines
     assert registry.promote(tmp_path, "theirs")
+
+
+def test_a_model_from_elsewhere_is_judged_where_health_comes_first(trained: Trained) -> None:
+    (block,) = later(leaking(seed=13), 10).blocks
+    (calm,) = healthy(hours=18).blocks
+    values = np.concatenate([calm.values, block.values], axis=2)
+    start = block.start - timedelta(minutes=calm.length)
+    labelled = label(replace(leaking(), blocks=(replace(block, start=start, values=values),)), Target())
+    assert min(event.first for event in labelled.events) >= calm.length
+    report = evaluate_foreign(trained.model, labelled)
+    assert report.failures == len(labelled.events)
+    assert report.decides
 
 
 def test_a_model_from_elsewhere_is_not_judged_by_what_it_learned_from(

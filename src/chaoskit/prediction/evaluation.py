@@ -118,7 +118,7 @@ def build(
     split = Split.of(labelled, holdout, table.spec.recipe)
     model = training.train(labelled, options, table=table, chosen=split.early, now=now, listen=listen)
     fitted = baselines.fit(table, split.early, options)
-    half = folds.halves(labelled, every, table.spec.window) if split.out_of_fold else None
+    half = folds.halves(labelled, every, table.spec.window)[0] if split.out_of_fold else None
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
     words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
@@ -193,23 +193,26 @@ def _fresh(model: Model, labelled: Labelled, moments: Moments, advice: str = "")
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     """How a model that came from elsewhere, without its baselines, does on half of this data.
 
-    The baselines are fitted on the other half. What it learned from, or what set its thresholds, is left out
-    of both, as `evaluate` does.
+    The baselines are fitted on the other half: the first one, if the second has a failure to catch and the
+    first an hour of healthy time; else the other way round. What it learned from, or what set its thresholds,
+    is left out of both, as `evaluate` does.
 
     Raises:
-        NoBaseline: the model learned from all of it, less than an hour of healthy time is left for the
-            baselines, or the half has no failure to catch, or no signal of the model's.
+        NoBaseline: the model learned from all of it or has its thresholds from there, less than an hour of
+            healthy time is left for the baselines, or it has no failure to catch, or no signal of the
+            model's.
     """
     labelled, lacks = _asked(labelled, model)
     table = tables.tabulate(labelled, model.spec)
     moments = _unseen(model, table)
     left = _words_of_seen(moments, table)
     _check_due(labelled, moments, left)
-    taught, examined = folds.halves(labelled, _fresh(model, labelled, moments), table.spec.window)
+    ways = folds.halves(labelled, _fresh(model, labelled, moments), table.spec.window)
+    due = [way for way in ways if Judge(labelled, way[1]).due]
+    able = (way for way in due if Judge(labelled, way[0]).hours >= AT_LEAST_HOURS)
+    taught, examined = next(able, due[0])
     hours = Judge(labelled, taught).hours
     calibrating.check_hours(hours, f"the half that fits the baselines has {hours:.1f} h of healthy time")
-    if not Judge(labelled, examined).due:
-        raise errors.NoBaseline("the half that judges has no failure to catch", hint="give a longer time")
     options = Options(false_alarms_per_day=model.false_alarms_per_day, seed=model.seed)
     judging = Judging(table, examined, model, baselines.fit(table, taught, options), None)
     return judging.report(f"half of the data{left}, thresholds as they came", [_FITTED_ON_HALF, *lacks])
