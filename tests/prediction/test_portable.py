@@ -17,6 +17,7 @@ from tests.prediction.test_verdicts import healthy, later
 from chaoskit import errors
 from chaoskit.flows import learning
 from chaoskit.prediction import artifact, features, folds, portable, registry, seen, trees
+from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.evaluation import Trained, build, evaluate_foreign
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.forest import Lesson, Options, fit
@@ -265,10 +266,28 @@ def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Pat
         registry.promote(tmp_path, "theirs")
     assert "chaoskit evaluate --model theirs" in refused.value.hint
     report = learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="theirs")
-    assert "fitted on the other half of the data" in report.notes[0]
+    assert "fitted on the other half" in report.notes[0]
     assert len(report.lines) > 3
     assert report.beats_baselines
     assert registry.promote(tmp_path, "theirs")
+
+
+def test_what_set_the_thresholds_of_a_model_from_elsewhere_is_told(trained: Trained) -> None:
+    whole = label(later(leaking(seed=13), 10), Target())
+    (every,) = folds.everything(whole)
+    first = np.arange(len(every)) < len(every) // 2
+    report = evaluate_foreign(replace(trained.model, tuned=seen.spans(whole, (first,))), whole)
+    lost = len(whole.events) - len(Judge(whole, (~first,)).due)
+    assert lost > 1
+    assert f" and {lost} failures in it are left out, {report.data['hours']:.1f} h are" in report.notes[1]
+    assert "half of the rest (of the data, " in report.split
+    assert "h of healthy time that set its thresholds are left out)" in report.split
+    most = np.arange(len(every)) < len(every) - 130
+    little = replace(trained.model, tuned=seen.spans(whole, (most,)))
+    with pytest.raises(
+        errors.NoBaseline, match=r"baselines has 0\.\d h .* that set its thresholds are left out"
+    ):
+        evaluate_foreign(little, whole)
 
 
 def test_a_model_from_elsewhere_is_judged_where_health_comes_first(trained: Trained) -> None:
@@ -297,7 +316,7 @@ def test_a_model_from_elsewhere_is_not_judged_by_what_it_learned_from(
     report = learning.judged(leaks.dataset, models=tmp_path, model="theirs")  # 45 % of it is later
     assert report.occurrences
     assert all(each.start > span.last for each in report.occurrences)
-    assert "of it, which the model learned from or which lie beside that, left out" in report.split
+    assert "that the model learned from or that lie beside that are left out" in report.split
 
 
 def test_a_model_from_elsewhere_is_not_judged_by_what_set_its_thresholds(
