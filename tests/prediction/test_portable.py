@@ -174,6 +174,14 @@ def test_what_no_model_says_is_refused(
         portable.load(told(written, tmp_path, **{field: forged}))
 
 
+def test_two_classes_of_one_name_are_refused(written: Path) -> None:
+    model = portable.load(written)
+    assert model.faults is None
+    same = replace(model.issues, classes_=np.array(["pod-crash", "pod-crash"]))
+    assert unsound(replace(model, issues=same)) == "two classes have one name"
+    assert unsound(replace(model, faults=same)) == "two classes have one name"
+
+
 def test_evidence_that_has_no_sign_is_refused(trained: Trained) -> None:
     silent = replace(trained.model, evidence=Evidence({}), join=Join({FOREST: 0.5, EVIDENCE: 1.0}))
     assert unsound(trained.model) == ""
@@ -241,6 +249,7 @@ def with_arrays(written: Path, tmp_path: Path, **changes: object) -> Path:
         ("issues_classes", ["\x1b[2Jpod-crash"], "a class has control characters"),
         ("incident_0", [[1, 2], [3, 4]], "in a leaf of each tree"),
         ("incident_0", [["a"] * 24], "in a leaf of each tree"),
+        ("incident_0", lambda leaves: leaves[:0], "in a leaf of each tree"),
         ("issues_value", lambda value: value * 0, "nodes that say nothing"),
         ("issues_value", lambda value: value * np.nan, "without shares of the classes"),
         ("failure_feature", lambda feature: feature - 3, "asks for no feature"),
