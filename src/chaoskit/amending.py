@@ -42,11 +42,12 @@ def joined(known: Document | None, new: Document) -> Document:
 def amended(known: Document, found: Document) -> Document:
     """The record of an act that its own process could not undo, by what a rescue came to.
 
-    What is undone stays so: a rescue that failed before, and is heard of later, has but its steps to add.
+    What is undone stays so: a rescue that failed before, and is heard of later, has but its steps to add, as
+    has one that found nothing owed.
     """
     told = {"timeline": _together(known, found), AMENDED: True}
     undo = found["undo"]
-    if undo["state"] != "confirmed" and not _owed(known):
+    if not _owed(known) and not _undid(found):
         return {**known, **told}
     if _owed(found):
         return {**known, "undo": undo, "outcome": found["outcome"], **told}
@@ -55,7 +56,7 @@ def amended(known: Document, found: Document) -> Document:
     hints = known.get("evidence", {})
     evidence = {name: each for name, each in hints.items() if (name, each) != ("hint", "chaoskit rescue")}
     settled = {**undo, "state": "confirmed"}  # where none was needed any more the ledger says so
-    ended = {"undo": settled, "outcome": outcome, "reason": _undone(known["reason"])}
+    ended = {"undo": settled, "outcome": outcome, "reason": undone(known["reason"])}
     until = known.get("injected_until") or found.get("injected_until")
     over = {"injected_until": until} if known.get("injected_at") else {}
     return {**known, **ended, **over, **({"evidence": evidence} if hints else {}), **told}
@@ -63,6 +64,12 @@ def amended(known: Document, found: Document) -> Document:
 
 def _owed(document: Document) -> bool:
     return bool(document["undo"]["state"] == "not confirmed")
+
+
+def _undid(found: Document) -> bool:
+    """Whether a rescue undid it: what its own process put, a rescue may have added its steps alone to."""
+    by_a_rescue = found.get("rescued") or found["reason"].endswith(UNDONE)
+    return bool(found["undo"]["state"] == "confirmed" and by_a_rescue)
 
 
 def _together(known: Document, found: Document) -> list[Document]:
@@ -81,5 +88,6 @@ def _among(moment: Document, before: Iterable[Document]) -> bool:
 UNDONE = "a rescue undid it since"
 
 
-def _undone(reason: str) -> str:
+def undone(reason: str) -> str:
+    """The reason, which says once that a rescue undid it."""
     return reason if reason.endswith(UNDONE) else f"{reason}; {UNDONE}"

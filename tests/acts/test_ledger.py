@@ -136,7 +136,7 @@ class Counted(FakeCluster):
 
 @pytest.mark.parametrize("keep", [0, 60])
 def test_a_lease_tells_how_its_act_ended_before_anybody_else_hears_of_it(keep: float) -> None:
-    """In two requests: the first write is also the look whether the Lease is ours still."""
+    """In two requests: each write is also the look whether the Lease is ours still, a delete needs one."""
     cluster, clock = Counted(), ManualClock()
     ledger, seen = opened(cluster, clock), list[Account]()
     cluster.wrote.clear()
@@ -150,7 +150,31 @@ def test_a_lease_tells_how_its_act_ended_before_anybody_else_hears_of_it(keep: f
         ("active", "weakness-found", "cart was gone")
     ]
     last = "patch" if keep else "delete"
-    assert (cluster.wrote, cluster.looks) == ([f"patch {LEASE}", f"{last} {LEASE}"], 0)
+    looks = 0 if keep else 1
+    assert (cluster.wrote, cluster.looks) == ([f"patch {LEASE}", f"{last} {LEASE}"], looks)
+
+
+@pytest.mark.parametrize("keep", [0, 60])
+def test_a_lease_that_another_took_while_the_end_was_handed_on_is_for_that_one_to_close(keep: float) -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger, taken = opened(cluster, clock), list[Ledger]()
+
+    def take_over() -> None:
+        taken.append(Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE))))
+
+    with pytest.raises(TakenOver, match="taken over by"):
+        ledger.close(Outcome.PASSED, keep=keep, ending=take_over)
+    (account,) = accounts(cluster, "shop")
+    assert (account.state, account.holder) == ("active", taken[0].account.holder)
+
+
+@pytest.mark.parametrize("keep", [0, 60])
+def test_a_lease_that_is_removed_while_the_end_is_handed_on_is_closed_when_nothing_is_owed(
+    keep: float,
+) -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    opened(cluster, clock).close(Outcome.PASSED, keep=keep, ending=lambda: cluster.delete(LEASE))
+    assert accounts(cluster) == ()
 
 
 @pytest.mark.parametrize("gone", [True, False])

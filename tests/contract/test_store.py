@@ -88,7 +88,8 @@ def test_a_rescue_that_failed_and_is_heard_of_late_takes_back_no_undo(
         at = (T0 + timedelta(minutes=minute)).isoformat()
         undo = {"state": "not confirmed" if left else "confirmed", "left": list(left)}
         step = {"at": at, "name": "undo", "mark": "failed" if left else "done", "detail": str(minute)}
-        return document("a1", rescued=rescued, outcome=outcome, reason="it ended", undo=undo, timeline=[step])
+        reason = "it ended; a rescue undid it since" if rescued and not left else "it ended"
+        return document("a1", rescued=rescued, outcome=outcome, reason=reason, undo=undo, timeline=[step])
 
     every = {
         "own": ended(0, False, "undo-not-confirmed", "x"),
@@ -100,8 +101,7 @@ def test_a_rescue_that_failed_and_is_heard_of_late_takes_back_no_undo(
     found = store.get("run", "a1")
     assert (found["outcome"], found["undo"]) == ("errored", {"state": "confirmed", "left": []})
     assert [int(each["detail"]) for each in found["timeline"]] == [0, 1, 2][-len(order) :]
-    if "own" in order:
-        assert found["reason"] == "it ended; a rescue undid it since"
+    assert found["reason"] == "it ended; a rescue undid it since"
 
 
 def test_what_was_known_when_an_act_ended_never_takes_the_place_of_the_whole_record(store: Store) -> None:
@@ -122,6 +122,22 @@ def test_a_rescue_that_finds_nothing_owed_confirms_an_undo_that_was_not(store: S
     store.put(document("a1", rescued=True, outcome="errored", reason="", **undo("none needed")))
     found = store.get("run", "a1")
     assert (found["outcome"], found["undo"]) == ("errored", {"state": "confirmed", "left": []})
+
+
+@pytest.mark.parametrize("order", [*permutations(["early", "own", "rescue"])])
+@pytest.mark.parametrize("state", ["confirmed", "none needed"])
+def test_a_rescue_that_finds_nothing_owed_where_nothing_was_adds_its_steps_alone(
+    store: Store, order: Sequence[str], state: str
+) -> None:
+    def ended(minute: int, rescued: bool, state: str) -> dict[str, Any]:
+        step = {"at": (T0 + timedelta(minutes=minute)).isoformat(), "name": "undo", "mark": "done"}
+        fields: dict[str, Any] = {"timeline": [step], "undo": {"state": state, "left": []}}
+        return document("a1", rescued=rescued, outcome="passed", reason="it held", **fields)
+
+    own, rescue = ended(0, rescued=False, state=state), ended(1, rescued=True, state="none needed")
+    for each in (*order, *order):  # who is told twice says the same
+        store.put({"own": own, "early": early(own), "rescue": rescue}[each])
+    assert store.get("run", "a1") == {**own, "timeline": own["timeline"] + rescue["timeline"], AMENDED: True}
 
 
 def test_the_same_id_of_two_kinds_is_two_documents(store: Store) -> None:

@@ -204,7 +204,83 @@ def test_a_run_whose_process_was_killed_had_no_verdict(world: World) -> None:
     rescue(world)
     after = history(world)
     assert after["outcome"] == "errored"
-    assert "died before it had a verdict" in after["reason"]
+    assert after["reason"].endswith(") died before it had a verdict; a rescue undid it since")
+    world.store.put(after)  # who is told twice says the same
+    assert history(world)["reason"] == after["reason"]
+
+
+def test_a_run_that_was_killed_before_it_owed_anything_was_not_undone(world: World) -> None:
+    Ledger.open(
+        world.cluster, world.clock, id="run1", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    rescue(world)
+    assert history(world)["reason"].endswith(") died before it had a verdict")
+
+
+@pytest.mark.parametrize("owed", [True, False])
+def test_who_follows_a_run_that_was_killed_hears_why_it_ended(world: World, *, owed: bool) -> None:
+    """As the history does, from the last that its Lease says, though two rescuers are killed as well."""
+    if owed:
+        ended(world)
+    else:
+        Ledger.open(
+            world.cluster,
+            world.clock,
+            id="run1",
+            act="chaos",
+            namespace="shop",
+            targets=(CART,),
+            trace_id="t",
+        )
+    cluster = world.cluster
+    assert isinstance(cluster, FakeCluster)
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    cluster.before_delete = die
+    for _ in range(2):
+        with pytest.raises(Killed):
+            rescue(world)
+        (account,) = accounts(cluster)
+        assert (account.outcome, account.reason) == ("errored", history(world)["reason"])
+        words = " died before it had a verdict" + ("; a rescue undid it since" if owed else "")
+        assert account.reason.endswith(words)
+
+
+def test_who_follows_a_run_that_was_killed_and_cannot_be_undone_hears_so(world: World) -> None:
+    ended(world, kind="sorcery")
+    rescue(world)
+    (account,) = accounts(world.cluster)
+    assert account.outcome == "undo-not-confirmed"
+    assert account.reason == history(world)["reason"]
+    assert account.reason.endswith(") died, and the undo is not confirmed")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RECOVERED, Outcome.NOT_RECOVERED, None])
+def test_the_last_step_of_a_recovery_that_died_helped_if_it_told_that_it_recovered(
+    world: World, outcome: Outcome | None
+) -> None:
+    ledger = Ledger.open(
+        world.cluster, world.clock, id="run1", act="recovery", namespace="shop", targets=(CART,),
+        trace_id="t", keep_for=600,
+    )  # fmt: skip
+    for action in ("restart-pod", "rolling-restart"):
+        ledger.note(action)
+
+    def ending() -> None:
+        raise Killed
+
+    if outcome is not None:
+        with pytest.raises(Killed):
+            ledger.close(outcome, keep=600, reason="rolling-restart: 1 of 1 ready", ending=ending)
+    rescue(world)
+    (after,) = world.store.find("recovery")
+    last = "rolling-restart: 1 of 1 ready" if outcome is Outcome.RECOVERED else "its process died"
+    assert [(each["action"], each["helped"], each["detail"]) for each in after["steps"]] == [
+        ("restart-pod", False, "its process died"),
+        ("rolling-restart", outcome is Outcome.RECOVERED, last),
+    ]
 
 
 EXPERIMENT: dict[str, Any] = dict(trial_of(yaml.safe_load(experiment("cart"))).document)

@@ -75,6 +75,7 @@ class Hands:
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.did: list[str] = []
+        self.acted: list[str] = []
         self.ends: dict[str, Outcome] = {}
         self.meanwhile: Callable[[], object] = lambda: None
 
@@ -82,6 +83,7 @@ class Hands:
         self.did.append(decision.issue.id)
         if isinstance(decision, Refusal):
             return self.shop.flow.recover(decision, **options)
+        self.acted.append(decision.issue.id)
         self.meanwhile()
         issue, now = decision.issue, self.shop.clock.now()
         ended = self.ends.get(issue.id, Outcome.RECOVERED)
@@ -228,11 +230,40 @@ def test_what_is_clear_is_done_at_once_and_what_was_not_after_a_second_look(erra
     assert errand.shop.clock.now() == NOW + timedelta(seconds=40)
 
 
-def test_what_was_carried_out_at_once_is_not_carried_out_again(errand: Errand) -> None:
-    seen = Look([errand.shop.crash()])
-    went = errand.run(look=lambda: seen, others=True)
-    assert errand.hands.did == ["cart-pod-crash", "frontend-unexplained"]
-    assert [each.outcome for each in went.done] == [Outcome.RECOVERED, Outcome.NOTHING_TO_DO]
+@pytest.mark.parametrize("resting", [False, True])
+@pytest.mark.parametrize("others", [False, True])
+def test_what_was_recovered_at_once_and_is_ill_again_is_told_and_left_alone(
+    errand: Errand, *, resting: bool, others: bool
+) -> None:
+    crash = errand.shop.crash()
+    again = Refusal(crash.issue, "cool-down", "2m", "it rests") if resting else crash
+    went = errand.run(look=lambda: Look([again]), others=others)
+    assert errand.hands.acted == ["cart-pod-crash"]
+    assert [each.outcome for each in went.done] == [
+        Outcome.RECOVERED,
+        Outcome.NOTHING_TO_DO,
+        Outcome.NOT_RECOVERED,
+    ]
+    assert "deployment/cart was recovered just now, and is ill again: crash-loop" in went.done[-1].reason
+    assert went.outcome.exit_code == 1
+
+
+@pytest.mark.parametrize("ended", [Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED])
+def test_what_was_not_recovered_is_told_once(errand: Errand, ended: Outcome) -> None:
+    errand.hands.ends["cart-pod-crash"] = ended
+    went = errand.run(look=lambda: Look([errand.shop.crash()]), others=True)
+    assert [each.outcome for each in went.done] == [ended, Outcome.NOTHING_TO_DO]
+
+
+def test_what_else_is_seen_of_what_was_recovered_does_not_say_that_it_is_ill_again(shop: Shop) -> None:
+    crash = shop.crash()
+    other = replace(crash.issue, symptoms=(symptom("error-exit", CAUSE),))
+    alert = replace(symptom("crash-loop", CAUSE), heard=NOW)
+    told = replace(crash.issue, symptoms=(*other.symptoms, alert))
+    effect = Refusal(crash.issue, "root cause", "", "an echo", outcome=Outcome.NOTHING_TO_DO)
+    assert list(secondlook.back([crash.issue], Look([crash])))
+    for each in (replace(crash, issue=other), replace(crash, issue=told), effect):
+        assert not list(secondlook.back([crash.issue], Look([each])))
 
 
 def test_where_nothing_waits_nobody_looks_again(errand: Errand) -> None:

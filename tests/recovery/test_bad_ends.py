@@ -11,6 +11,8 @@ from tests.recovery.made import ref
 from tests.recovery.test_hardships import Shop, at
 
 from chaoskit import recovery
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Forbidden
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
@@ -86,4 +88,40 @@ def test_what_nobody_could_judge_is_told_with_what_stays(shop: Stuck, *, known: 
 def test_what_is_in_vain_once_more_is_no_other_news(shop: Stuck) -> None:
     shop.is_known()
     shop.is_known()
+    assert len(shop.pager.pages) == 1
+
+
+def _left_by_the_dead(shop: Stuck, name: str) -> None:
+    """A dead recovery's change of the deployment, which nobody here knows how to undo."""
+    entry = Entry("of-another-version", ref(name), ("spec", "x"), 1, 2)
+    Ledger.open(
+        shop, shop.clock, id="r1", act="recovery", namespace="shop", targets=(ref(name),), trace_id="t"
+    ).write(entry)
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_dead_act_in_the_way_left_is_told_once_while_it_lasts(
+    shop: Stuck, *, wait: bool, known: bool
+) -> None:
+    if known:
+        shop.is_known()
+    _left_by_the_dead(shop, "cart")
+    first = shop.ends(shop.back(), wait=wait)
+    shop.clock.turn(60)
+    again = shop.ends(shop.back(), wait=wait)
+    assert {first.outcome, again.outcome} == {Outcome.UNDO_UNCONFIRMED}
+    assert len(shop.pager.pages) == 1 + known
+    end = shop.pager.notices[-1].text.splitlines()[-2:]
+    assert end == [
+        f"undo not confirmed: {first.reason}",
+        "the target may still be disturbed: run chaoskit rescue",
+    ]
+
+
+def test_what_could_not_be_undone_is_not_told_again_by_who_finds_it_in_the_way(shop: Stuck) -> None:
+    plan = shop.scaling()
+    assert shop.ends(plan, wait=False).outcome is Outcome.UNDO_UNCONFIRMED
+    shop.clock.turn(120)
+    assert shop.ends(shop.scaling(), wait=False).outcome is Outcome.UNDO_UNCONFIRMED
     assert len(shop.pager.pages) == 1

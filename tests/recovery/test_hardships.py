@@ -305,6 +305,35 @@ def test_a_node_that_was_only_cordoned_when_the_server_went_takes_pods_again() -
     assert not shop.get(node)["spec"].get("unschedulable")
 
 
+class Draining(Shop):
+    """A shop on a node whose pods move when they are evicted; the answer for one of them is lost."""
+
+    def __init__(self, lost: str) -> None:
+        super().__init__()
+        self.left = [lost]
+        self.puts({"apiVersion": "v1", "kind": "Node", **made.node("node-1")})
+
+    def evict(self, ref: ObjectRef, **options: Any) -> None:
+        super().evict(ref, **options)
+        name = ref.name.removesuffix("-0")
+        self.puts(made.pod(f"{name}-1", of=f"{name}-h1"))
+        if ref.name in self.left:
+            self.left.clear()
+            raise Unavailable("the answer is lost", service="kubernetes")
+
+
+@pytest.mark.parametrize("lost", ["none", "orders-0", "search-0"])
+def test_a_node_stays_cordoned_whichever_answer_of_its_drain_is_lost(lost: str) -> None:
+    shop, node = Draining(lost), ObjectRef(kube.NODE, "", "node-1")
+    plan = shop.plan({"action": "drain"}, {"action": "notify"})
+    pods = tuple(ObjectRef(kube.POD, "shop", name) for name in ("orders-0", "search-0"))
+    first, last = plan.rungs
+    first = replace(first, targets=(node,), leaving=pods, proof=(ref("orders"), ref("search")))
+    record = shop.recover(replace(plan, rungs=(first, last)))
+    assert (record.outcome, record.undo.state) == (Outcome.RECOVERED, "none needed"), record.reason
+    assert shop.get(node)["spec"]["unschedulable"] is True
+
+
 def test_what_nobody_could_see_is_neither_taken_back_nor_followed_by_more(shop: Shop) -> None:
     record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(95)))
     assert record.outcome is Outcome.ERRORED

@@ -9,7 +9,7 @@ from tests.recovery import made
 from tests.recovery.made import NOW
 
 from chaoskit.ports.cluster import Object
-from chaoskit.recovery import nodesymptoms, podsymptoms
+from chaoskit.recovery import detection, nodesymptoms, podsymptoms
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
@@ -124,6 +124,53 @@ def test_what_ends_well_is_a_crash_only_if_the_kubelet_holds_it_back_for_it(
     last = made.ended(0, seconds_ago=ago, ran=ran, reason="Completed")
     worker = made.pod("a", ready=state is RUNS, state=state, last=last, restarts=restarts, unready_for=ago)
     assert set(_found(made.topology(worker, made.pod("b")))) == kinds
+
+
+def _probed(code: int, *, ready: bool = True, probe: str = "livenessProbe") -> Object:
+    """A pod with such a probe, whose container ended with the code 6 s ago, after a quarter of an hour."""
+    last = made.ended(code, seconds_ago=6, ran=900, reason="Completed")
+    pod = made.pod("a", ready=ready, state=RUNS, last=last, restarts=9, unready_for=45)
+    pod["spec"]["containers"][0][probe] = {"tcpSocket": {"port": 80}}
+    return pod
+
+
+def _probe_fails(first: float, last: float, *, pod: str = "a", probe: str = "Liveness") -> Object:
+    """The kubelet's warnings, from so many seconds ago until so many."""
+    return {
+        "reason": "Unhealthy", "message": f"{probe} probe failed: connection refused", "count": 3,
+        "involvedObject": {"kind": "Pod", "name": pod, "namespace": "shop"},
+        "firstTimestamp": made.ago(first), "lastTimestamp": made.ago(last),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [0, 137, 143])
+@pytest.mark.parametrize("ready", [True, False])
+def test_what_its_probe_kills_again_and_again_is_a_crash_loop_however_it_ends(
+    code: int, *, ready: bool
+) -> None:
+    seen = made.topology(_probed(code, ready=ready), made.pod("b"))
+    found = detection.detect_in(detection.Sight(NOW, seen, warnings=(_probe_fails(40, 15),)))
+    shown = {each.kind for each in found}
+    assert shown == {"crash-loop", *(() if ready else ("probe-failed",))}
+
+
+@pytest.mark.parametrize(
+    ("warnings", "kinds"),
+    [
+        pytest.param([], set(), id="its probe passed"),
+        pytest.param([_probe_fails(900, 870)], set(), id="it failed while it began"),
+        pytest.param([_probe_fails(40, 1)], {"crash-loop"}, id="it failed before and after"),
+        pytest.param([_probe_fails(40, 15, pod="b")], set(), id="another's failed"),
+        pytest.param([_probe_fails(40, 15, probe="Readiness")], set(), id="one that kills nobody failed"),
+        pytest.param([_probe_fails(40, 15, probe="Startup")], set(), id="it has none such"),
+        pytest.param(None, {"crash-loop"}, id="nobody can tell"),
+    ],
+)
+def test_a_worker_that_ends_well_was_not_killed_only_since_it_has_a_probe(
+    warnings: list[Object] | None, kinds: set[str]
+) -> None:
+    seen = made.topology(_probed(0), made.pod("b"))
+    assert {each.kind for each in podsymptoms.detect(seen, warnings, now=NOW)} == kinds
 
 
 def test_memory_that_is_full_is_told_however_its_container_ended() -> None:

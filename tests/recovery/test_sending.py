@@ -13,6 +13,8 @@ from tests.recovery.made import ref
 from tests.recovery.test_hardships import Refusing, Shop, at
 
 from chaoskit import kube, recovery
+from chaoskit.acts.accounts import accounts
+from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Refused, Unavailable
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
@@ -91,6 +93,20 @@ def test_what_the_server_shows_to_be_undone_is_followed_by_the_next() -> None:
     record = shop.recover(shop.restarting())
     assert record.outcome is Outcome.NOT_RECOVERED
     assert record.steps[0]["detail"] == "the server does not answer"
+
+
+def test_a_recovery_that_was_taken_over_and_owes_nothing_leaves_no_undo_unconfirmed() -> None:
+    shop = Deleting(0)
+
+    def take_over() -> None:
+        (account,) = accounts(shop, "shop")
+        Ledger.take_over(shop, shop.clock, account)
+
+    shop.clock.call_at(10, take_over)
+    record = shop.recover(shop.restarting())
+    assert (record.outcome, record.undo.state) == (Outcome.NOT_RECOVERED, "none needed")
+    assert "was taken over by" in record.reason
+    assert [each["action"] for each in record.steps] == ["restart-pod"]
 
 
 def test_a_restart_whose_answer_was_lost_is_seen_and_stays() -> None:

@@ -308,16 +308,22 @@ class Ledger:
             TakenOver: another process holds the account: it is for that one to close.
         """
         told = {OUTCOME: outcome.value, REASON: scrubbed(reason)[:REASONS]}
-        try:  # who follows sees in its last version how the act ended
-            self._lease.save({"metadata": {"annotations": told}}, self.tell if self.tell.begun else None)
+        try:
+            try:  # who follows sees in its last version how the act ended
+                self._lease.save({"metadata": {"annotations": told}}, self.tell if self.tell.begun else None)
+            finally:
+                ending()
+            if not self.account.entries:
+                self._let_go(keep)
         except Gone:
             if self.account.entries:
                 raise
-            keep = 0  # nothing was owed
-        finally:
-            ending()
-        if self.account.entries:
-            return
+            self._sealed.drop()  # nothing was owed
+
+    def _let_go(self, keep: float) -> None:
+        """The Lease is there for guards, or is gone: nobody else's, who may hold it since `ending` began."""
+        if not keep:
+            self._lease.read()  # a write looks whose it is, a delete does not
         self._sealed.drop()
         if not keep:
             self._cluster.delete(self.account.ref)

@@ -14,11 +14,12 @@ from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Keep, Rescued
 from chaoskit.acts.telling import told
-from chaoskit.amending import UNDONE
+from chaoskit.amending import undone
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener, ignore
 from chaoskit.experiments import trial_of
 from chaoskit.flows.world import World
+from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document, Store
 from chaoskit.records import Moment, RecoveryRecord, RunRecord
 
@@ -50,10 +51,14 @@ def keeper(world: World, listen: Listener = ignore) -> Keep:
     """Keeps how acts ended that are rescued, on whatever occasion; the listener is told where that fails."""
 
     def keep(rescued: Rescued) -> Rescued:
-        """What its own process put into the history stays (`amending.joined`): only how it ended is new."""
+        """What its own process put into the history stays (`amending.joined`): only how it ended is new.
+
+        Its answer has the reason in words, for the Lease to tell whoever follows, and the next rescue.
+        """
         known = _as_known(world.store, rescued)
-        world.keep(_record(world, known).document(), listen)
-        return known
+        ended = replace(known, account=replace(known.account, reason=_reason(known)))
+        world.keep(_record(world, ended).document(), listen)
+        return ended
 
     return keep
 
@@ -78,14 +83,13 @@ def _record(world: World, rescued: Rescued) -> RunRecord | RecoveryRecord:
     timeline = tuple(
         Moment(each.at, each.name, each.mark, each.detail) for each in steps if each.run == account.id
     )
-    reason = _reason(rescued)
     if account.act == "chaos":
-        return _run(world, rescued, reason, timeline)
+        return _run(world, rescued, timeline)
     plan = _evidence(account)
     return RecoveryRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, issue=account.what,
         target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
-        outcome=rescued.outcome, reason=reason, ended_at=now, timeline=timeline, undo=rescued.undo,
+        outcome=rescued.outcome, reason=account.reason, ended_at=now, timeline=timeline, undo=rescued.undo,
         symptoms=tuple(plan["issue"]["symptoms"]) if plan else (), plan=plan,
         steps=tuple(_steps(rescued, plan, now)), rescued=True,
     )  # fmt: skip
@@ -107,33 +111,35 @@ def _evidence(account: Account) -> Document:
 
 
 def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[str, Any]]:
-    """What the dead process did, as far as it had come: whether it helped, it did not live to see."""
+    """What the dead process did, as far as it had come: the last helped if it lived to tell of recovery."""
     account = rescued.account
     begun = {"at": account.began or now, "ended_at": now, "detail": "its process died"}
     ended = {"done": True, "helped": False, "undone": rescued.undo.state == "confirmed"}
     planned = {rung["action"]: rung for rung in plan.get("rungs", ())}
-    for action in account.actions:
-        yield {"action": action, "targets": [], **planned.get(action, {}), **begun, **ended}
+    helping = len(account.actions) if account.outcome == Outcome.RECOVERED.value else 0
+    for number, action in enumerate(account.actions, 1):
+        helped = {"helped": True, "detail": account.reason} if number == helping else {}
+        yield {"action": action, "targets": [], **planned.get(action, {}), **begun, **ended, **helped}
 
 
 def _reason(rescued: Rescued) -> str:
     """What its process told of its end, or that it told nothing, and what the rescue came to."""
-    account, left = rescued.account, rescued.undo.left
+    account = rescued.account
     if account.outcome:
         told = account.reason or account.outcome.replace("-", " ")
-        return f"{told}; {UNDONE}" if rescued.undo.state == "confirmed" else told
-    if left:
-        return f"its process ({account.holder}) died, and the undo is not confirmed"
-    return f"its process ({account.holder}) died before it had a verdict; a rescue undid it"
+    else:
+        ended = ", and the undo is not confirmed" if rescued.undo.left else " before it had a verdict"
+        told = f"its process ({account.holder}) died{ended}"
+    return undone(told) if rescued.undo.state == "confirmed" else told
 
 
-def _run(world: World, rescued: Rescued, reason: str, timeline: tuple[Moment, ...]) -> RunRecord:
+def _run(world: World, rescued: Rescued, timeline: tuple[Moment, ...]) -> RunRecord:
     account, now = rescued.account, world.clock.now()
     injected = _injected(account, timeline)
     return RunRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
         namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
-        outcome=rescued.outcome, reason=reason, ended_at=now, experiment=_experiment(account),
+        outcome=rescued.outcome, reason=account.reason, ended_at=now, experiment=_experiment(account),
         targets=_targets(account), felt=_felt(account), timeline=timeline, undo=rescued.undo, rescued=True,
         injected_at=None if injected is None else injected.at,
         injected_until=None if injected is None or rescued.undo.left else _over(account, injected, now),

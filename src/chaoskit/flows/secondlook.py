@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -19,8 +19,10 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome, gravest, of_error
 from chaoskit.ports.store import Document
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import Decision, Refusal, admission, refusal_words
+from chaoskit.recovery import Decision, Issue, Refusal, admission, refusal_words
 from chaoskit.recovery.guards import FIRST
+from chaoskit.recovery.issues import PAST
+from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.replay import nothing_left, same_issue
 
 
@@ -42,6 +44,10 @@ class Carry(Protocol):
 
 Ask = Callable[[Sequence[Decision]], None]
 """A person agreed to these; otherwise it raises."""
+
+
+WELL = frozenset({Outcome.RECOVERED, Outcome.HEALED})
+"""Ends of recoveries after which nothing of the issue was left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,9 @@ def recover(
 ) -> Went:
     """The decisions were carried out, and then what a second `look` says of those that a moment held up.
 
-    With `others` what shows itself in that look alone is carried out, too. The stop, a person's no, an error
-    or a bug ends it there: what was done by then is told all the same, and nothing comes after.
+    With `others` what shows itself in that look alone is carried out, too. What was recovered and is ill
+    again in that look is not recovered: it is told, and left alone. The stop, a person's no, an error or a
+    bug ends it there: what was done by then is told all the same, and nothing comes after.
     """
     errand = _Errand(world, carry, listen, stop or threading.Event())
     why = errand.run(decisions, look, ask, others=others)
@@ -131,8 +138,11 @@ class _Errand:
             self._carry_out(at_once, waiting)
             if waiting:
                 self._outlast(waiting)
-                known = [each.issue.name for each in at_once]
-                self.left = followed(waiting, look(), known=known, others=others, owed=self.owed)
+                seen, known = look(), [each.issue.name for each in at_once]
+                ended = zip(at_once, self.done, strict=True)
+                well = [each.issue for each, record in ended if record.outcome in WELL]
+                found = followed(waiting, seen, known=known, others=others, owed=self.owed)
+                self.left = (*found, *back(well, seen))
                 ask(self.left)
                 self._carry_out(self.left)
         except Exception as error:  # noqa: BLE001 - whoever asked hears of it, beside what was done
@@ -206,6 +216,30 @@ def followed(
     pairs = zip(waiting, now, strict=True)
     gone = (nothing_left(was.issue, seen.blind) for was, each in pairs if each is None)
     return (*(_final(each, owed) for each in planned if others or each.issue.name in names), *gone)
+
+
+def back(well: Sequence[Issue], seen: Look) -> Iterator[Refusal]:
+    """Those of the issues that ended well which are there again: no good end, and not acted on again. Pure.
+
+    Only what objects show counts, and showed before: signals and alerts may tell of the time before, and
+    other kinds of what nobody has recovered from.
+    """
+    now = {each.issue.name: each for each in seen.decisions if _hurts(each)}
+    for issue in well:
+        if (found := now.get(issue.name)) is not None and _proven(issue) & _proven(found.issue):
+            why = f"{issue.target} was recovered just now, and is ill again: {found.issue.evidence[0]}"
+            limit = "once in a command"
+            yield Refusal(found.issue, "cool-down", limit, why, outcome=Outcome.NOT_RECOVERED)
+
+
+def _proven(issue: Issue) -> frozenset[str]:
+    """What objects show of the issue now: a recovery proves that it is gone."""
+    return frozenset(each.kind for each in issue.symptoms if each.heard is None) - SIGNAL_OF.keys() - PAST
+
+
+def _hurts(decision: Decision) -> bool:
+    """Whether it would be acted on, but perhaps for a guard: it is no mere effect, and not too young."""
+    return not isinstance(decision, Refusal) or decision.outcome is Outcome.REFUSED
 
 
 def _final(decision: Decision, owed: Sequence[Rescued]) -> Decision:

@@ -217,7 +217,7 @@ def detect_in(seen: Sight) -> tuple[Symptom, ...]:
 def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
     at, whole = seen.at, seen.topology
     found: tuple[Symptom, ...] = (
-        *podsymptoms.detect(whole, now=at),
+        *podsymptoms.detect(whole, seen.warnings, now=at),
         *replicasymptoms.detect(whole, seen.warnings, now=at),
         *nodesymptoms.detect(whole, now=at),
         *eventsymptoms.detect(whole, seen.warnings, now=at),

@@ -57,7 +57,7 @@ def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) ->
         for each in events
         if reported.subject(each) in pods and reported.place(each) == workload.ref.namespace
     ]
-    ill = {each.pod for each in complaints(workload, now) if not each.watched}
+    ill = {each.pod for each in complaints(workload, now, events) if not each.watched}
     unhealthy = (each for each in about if each.get("reason") == "Unhealthy")
     late = {name for name, start in starts_of(workload.pods, now).items() if start is Start.LATE}
     failed = [each for each in unhealthy if _suffers(pods[reported.subject(each)], each, ill, late)]
@@ -83,7 +83,7 @@ def unanswered(
     starved = {each.target for each in found if each.kind in STARVED}
     hurt = {each.target for each in found if each.kind in HURT}
     for workload in topology.workloads.values():
-        ill = {each.pod for each in complaints(workload, now) if not each.watched}
+        ill = {each.pod for each in complaints(workload, now, events) if not each.watched}
         if workload.ref in hurt:
             ill |= {pod["metadata"]["name"] for pod in workload.pods if _ended_lately(pod, now)}
         late = [

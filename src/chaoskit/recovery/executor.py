@@ -44,7 +44,8 @@ def recover(
     contradiction of theirs reopens what is ready. Outcomes: recovered, healed by itself, not recovered (what
     did not help is undone, people are told), errored (what was done stays: the signals that alone could judge
     it are missing), undo not confirmed, refused, interrupted. Never raises for those. Of errored and undo not
-    confirmed people are told, with what is left, whatever they were told before.
+    confirmed people are told, with what is left, whatever they were told before; of what a dead act in the
+    way left, once while it lasts.
     """
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
@@ -87,8 +88,12 @@ class _Recovery:
             outcome, reason = self._carry_out(self.decision)
         except Refused as error:
             refusal = admission.refusal_of(self.issue, error)
-            self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
-            return refusal.outcome, admission.refusal_words(refusal)
+            words = admission.refusal_words(refusal)
+            if refusal.outcome is Outcome.UNDO_UNCONFIRMED:
+                self._spread(self.decision, refusal.outcome, words)
+            else:
+                self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
+            return refusal.outcome, words
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
@@ -183,14 +188,14 @@ class _Recovery:
         return self._finish(ledger, outcome, reason)
 
     def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
-        """Whoever holds the ledger now undoes it; where its Lease is gone and nobody does, this one has."""
+        """Whoever holds the ledger now undoes what is owed; where its Lease is gone, this one has."""
         try:
             self.undone = ledger.undo(self.journal.tell) if ledger.account.entries else self.undone
         except ChaoskitError:
             self.undone = Undo("not confirmed", (error.message,))
-        if self.undone.state == "confirmed":
-            return Outcome.NOT_RECOVERED, error.message
-        return Outcome.UNDO_UNCONFIRMED, error.message
+        if self.undone.state == "not confirmed":
+            return Outcome.UNDO_UNCONFIRMED, error.message
+        return Outcome.NOT_RECOVERED, error.message
 
     def _stopped(self) -> Outcome:
         """Who asked for the end decides between the two words for it."""
@@ -288,7 +293,8 @@ class _Recovery:
         elif failure.escalate and outcome in {Outcome.UNDO_UNCONFIRMED, Outcome.ERRORED}:
             left = "; ".join(self.undone.left) or reason
             text = escalation.text_of(self.issue, self.steps, escalation.end_of(outcome, left))
-            self._try_to_tell(lambda: self._told(plan, failure.severity, text, anew=True))
+            self.matter = self.matter.ending(outcome)  # news once; who did something himself says so anew
+            self._try_to_tell(lambda: self._told(plan, failure.severity, text, anew=bool(self.steps)))
         elif failure.escalate and outcome is Outcome.NOT_RECOVERED and not self.asked:
             text = escalation.text_of(self.issue, self.steps)
             self._try_to_tell(lambda: self._told(plan, failure.severity, text))

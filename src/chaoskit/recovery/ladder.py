@@ -209,13 +209,15 @@ class Ladder:
 
         def act() -> str:
             try:
-                return remedies.apply(rung, target, hands, pulse.ledger, self.sending)
+                words = remedies.apply(rung, target, hands, pulse.ledger, self.sending)
             except (Unavailable, Conflict, Forbidden):
                 raise
             except CannotStart as error:  # nothing is left to do: of what got no answer?
                 if shown() is Answer.NO:
                     raise
                 return error.message
+            shown()  # what got no answer before may be there: then it was done
+            return words
 
         try:
             return self._patiently(act, pulse.check, hands.deadline)

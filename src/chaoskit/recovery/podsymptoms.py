@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit import kube, rollouts
 from chaoskit.ports.cluster import Object
-from chaoskit.recovery import starts
+from chaoskit.recovery import kills, starts
 from chaoskit.recovery.starts import Start
 from chaoskit.recovery.symptoms import UNSERVED, Severity, Symptom, minutes, unavailable_since
 from chaoskit.topology import Topology, Workload
@@ -65,14 +65,20 @@ class Complaint:
         return self.start is Start.WATCHED
 
 
-def detect(topology: Topology, *, now: datetime) -> tuple[Symptom, ...]:
-    """What the objects of the snapshot show to be wrong at `now`."""
+def detect(
+    topology: Topology, warnings: Sequence[Object] | None = None, *, now: datetime
+) -> tuple[Symptom, ...]:
+    """What the objects of the snapshot show to be wrong at `now`; `warnings` as in `complaint`."""
     lost = {node["metadata"]["name"] for node in topology.nodes if not kube.is_true(node, "Ready")}
-    return tuple(s for w in topology.workloads.values() for s in _of_workload(w, topology, lost, now))
+    return tuple(
+        s for w in topology.workloads.values() for s in _of_workload(w, topology, lost, warnings, now)
+    )
 
 
-def _of_workload(workload: Workload, topology: Topology, lost: set[str], now: datetime) -> Iterator[Symptom]:
-    ill = complaints(workload, now)
+def _of_workload(
+    workload: Workload, topology: Topology, lost: set[str], warnings: Sequence[Object] | None, now: datetime
+) -> Iterator[Symptom]:
+    ill = complaints(workload, now, warnings)
     by_kind: dict[str, list[Complaint]] = {}
     for each in ill:
         by_kind.setdefault(each.kind, []).append(each)
@@ -107,10 +113,12 @@ def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom
     )
 
 
-def complaints(workload: Workload, now: datetime) -> list[Complaint]:
+def complaints(
+    workload: Workload, now: datetime, warnings: Sequence[Object] | None = None
+) -> list[Complaint]:
     """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them."""
     judged = starts.starts_of(workload.alive, now)
-    found = (complaint(pod, now, judged[pod["metadata"]["name"]]) for pod in workload.alive)
+    found = (complaint(pod, now, judged[pod["metadata"]["name"]], warnings) for pod in workload.alive)
     return [
         each
         for each in found
@@ -127,22 +135,27 @@ def _goes_on(workload: Workload, unready: timedelta) -> bool:
 # ---------------------------------------------------------------- one pod
 
 
-def complaint(pod: Object, now: datetime, start: Start | None = None) -> Complaint | None:
+def complaint(
+    pod: Object, now: datetime, start: Start | None = None, warnings: Sequence[Object] | None = None
+) -> Complaint | None:
     """What is wrong with the pod at `now`; None when nothing is. The gravest when several things are.
 
-    `start` is what its start comes to beside its siblings; None: it is judged alone.
+    `start` is what its start comes to beside its siblings; None: it is judged alone. `warnings` tell whether
+    it was killed for a probe; None: nobody asked for them, and what has such a probe may have been.
     """
     if kube.phase(pod) == "Succeeded":
         return None
     for status in (*kube.init_container_statuses(pod), *kube.container_statuses(pod)):
-        found = _of_container(status, pod, now)
+        found = _of_container(status, pod, now, warnings)
         if found is not None:
             return found
     start = starts.start_of(pod, None, now) if start is None else start
     return unscheduled(pod, now) or _unready(pod, start, now)
 
 
-def _of_container(status: Mapping[str, Any], pod: Object, now: datetime) -> Complaint | None:
+def _of_container(
+    status: Mapping[str, Any], pod: Object, now: datetime, warnings: Sequence[Object] | None
+) -> Complaint | None:
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason, name = waiting.get("reason", ""), pod["metadata"]["name"]
     began = kube.unready_since(pod) or now
@@ -152,10 +165,13 @@ def _of_container(status: Mapping[str, Any], pod: Object, now: datetime) -> Comp
     if reason in CONFIG_REASONS:
         words = f"{reason}: {waiting.get('message', '')}".strip(": ")
         return Complaint("config-error", name, began, words)
-    return _crash(status, reason, name, now)
+    return _crash(status, reason, pod, now, warnings)
 
 
-def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> Complaint | None:
+def _crash(
+    status: Mapping[str, Any], reason: str, pod: Object, now: datetime, warnings: Sequence[Object] | None
+) -> Complaint | None:
+    name = pod["metadata"]["name"]
     state, count = status.get("state") or {}, int(status.get("restartCount", 0))
     ended = state.get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
     code, at = ended.get("exitCode"), kube.time_of(ended.get("finishedAt"))
@@ -166,18 +182,19 @@ def _crash(status: Mapping[str, Any], reason: str, pod: str, now: datetime) -> C
     started = kube.time_of(ended.get("startedAt"))
     ran = (at - started).total_seconds() if started else 0.0
     full = ended.get("reason") == "OOMKilled"
-    if not full and (_did_its_work(code, ran) or _mends_itself(state, count, ran, now - at)):
+    worked = _did_its_work(code, ran) and not kills.killed(pod, status["name"], at, warnings)
+    if not full and (worked or _mends_itself(state, count, ran, now - at)):
         return None
     since = at - (_backed_off(count) if ran < FORGIVEN else timedelta())
     times = f"for {_for(since, now)}, {_restarts(count)}"
     if full:
-        return Complaint("oom-killed", pod, since, f"OOMKilled {times}", ran)
+        return Complaint("oom-killed", name, since, f"OOMKilled {times}", ran)
     if looping or count:
         never_held = ran >= FORGIVEN and reason != "CrashLoopBackOff"
         last = f"ended {_for(at, now)} ago after {minutes(ran)}, {_restarts(count)}"
         words = f"{last if never_held else f'CrashLoopBackOff {times}'}, exit code {code}"
-        return Complaint("crash-loop", pod, since, words, ran)
-    return Complaint("error-exit", pod, since, f"ended with exit code {code}", ran)
+        return Complaint("crash-loop", name, since, words, ran)
+    return Complaint("error-exit", name, since, f"ended with exit code {code}", ran)
 
 
 def _again(state: Mapping[str, Any], count: int, at: datetime | None, now: datetime) -> bool:
@@ -189,9 +206,10 @@ def _again(state: Mapping[str, Any], count: int, at: datetime | None, now: datet
 
 
 def _did_its_work(code: int | None, ran: float) -> bool:
-    """Whether it ended on purpose, as workers do after some jobs or minutes: well, and after so long.
+    """Whether it ended well and after so long: on purpose, as workers do after some jobs or minutes.
 
-    The kubelet starts it again at once. What ends well within that time is held back for it, and serves less.
+    So does a server that heeds its kill (see `kills`). The kubelet starts it again at once. What ends well
+    within that time is held back for it, and serves less.
     """
     return code == 0 and ran >= FORGIVEN
 

@@ -10,13 +10,14 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.acts.halt import HOME
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery.issues import PASSED_ON, Issue
 from chaoskit.recovery.symptoms import Severity
@@ -62,6 +63,10 @@ class Matter:
             severity=issue.severity,
             labels={"issue": issue.id, "class": issue.kind, "namespace": place, "target": target},
         )
+
+    def ending(self, outcome: Outcome) -> Matter:
+        """The same, after something that ended so: news to who has not heard that of it yet."""
+        return replace(self, kinds=self.kinds | {outcome.value})
 
     @classmethod
     def of_storm(cls, namespace: str, cluster: str) -> Matter:
