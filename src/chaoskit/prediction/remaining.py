@@ -15,6 +15,8 @@ from chaoskit.prediction.report import AT_LEAST_HOURS
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
 
+_LATER = "give what is later by itself, or a longer time"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Left:
@@ -79,7 +81,7 @@ class Left:
         if events := len(self.labelled.events):
             raise errors.NoBaseline(
                 f"none of the data's failures ({events}) is left to catch{self.learned}",
-                hint="give data of another time or cluster",
+                hint=_LATER,
             )
         raise errors.NoBaseline(f"the data has no failure to catch{self.learned}", hint="give an events file")
 
@@ -140,7 +142,7 @@ def _unseen(model: Model, table: Table) -> Moments:
         raise errors.NoBaseline(
             f"the model learned from {_hours(outside, table):.1f} h of this data, and the rest lies within"
             f" {gap * table.spec.step / 60:.0f} min of that",
-            hint="give what is later by itself, or a longer time",
+            hint=_LATER,
         )
     raise errors.NoBaseline(
         "the model learned from all of this data, of the same pods at the same time: it can neither judge"
