@@ -11,7 +11,7 @@ from chaoskit import errors
 from chaoskit.prediction import features, folds
 from chaoskit.prediction.alarms import Judge, Judgement
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.labels import Labelled, Target, Truth, label
 from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
 
@@ -161,17 +161,30 @@ def runs(labelled: Labelled, count: int) -> Labelled:
 @pytest.mark.parametrize(("count", "examined"), [(4, 2), (9, 5), (30, 15)])
 def test_half_of_many_runs_are_half_of_them(world: World, count: int, examined: int) -> None:
     many = runs(labelled_at(world, (148, 156)), count)
-    one, other = folds.halves(many, folds.everything(many), 132)
+    (one, other), back = folds.halves(many, folds.everything(many), 132)
+    assert [each.tolist() for each in back[0]] == [each.tolist() for each in other]
     assert sum(each.all() for each in other) == examined
     assert [each.tolist() for each in one] == [(~each).tolist() for each in other]
     assert len(Judge(many, other).due) == examined
     some = tuple(each & (day < 4) for day, each in enumerate(folds.everything(many)))
-    assert sum(each.any() for each in folds.halves(many, some, 132)[1]) == 2
+    assert sum(each.any() for each in folds.halves(many, some, 132)[0][1]) == 2
+
+
+def test_calm_runs_between_faulty_ones_lie_on_both_sides(world: World) -> None:
+    many = runs(labelled_at(world, (148, 156)), 10)
+    events = tuple(event for event in many.events if event.block % 2)
+    calm = Truth(np.zeros_like(many.truths[0].y), np.full_like(many.truths[0].event, -1))
+    truths = tuple(truth if day % 2 else calm for day, truth in enumerate(many.truths))
+    turned = replace(many, events=events, truths=truths)
+    (teaches, examines), _ = folds.halves(turned, folds.everything(turned), 132)
+    assert [sum(each.all() for each in side) for side in (teaches, examines)] == [5, 5]
+    assert [sum(each.all() for each in side[::2]) for side in (teaches, examines)] == [3, 2]
+    assert len(Judge(turned, examines).due) == 3
 
 
 def test_a_gap_does_not_eat_the_half_that_teaches(world: World) -> None:
     labelled = short_day(world)
-    one, other = folds.halves(labelled, folds.everything(labelled), 132)
+    one, other = folds.halves(labelled, folds.everything(labelled), 132)[0]
     assert one[0].sum() > 130
     assert other[0].sum() > 130
     assert not (one[0] & other[0]).any()

@@ -6,17 +6,19 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.prediction.conftest import leaking, small
-from tests.prediction.test_verdicts import later
+from tests.prediction.test_verdicts import healthy, later
 
 from chaoskit import errors
 from chaoskit.flows import learning
 from chaoskit.prediction import artifact, features, folds, portable, registry, seen, trees
-from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.evaluation import Trained, build, evaluate_foreign
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.forest import Lesson, Options, fit
 from chaoskit.prediction.joined import EVIDENCE, FOREST, Join
@@ -172,6 +174,14 @@ def test_what_no_model_says_is_refused(
         portable.load(told(written, tmp_path, **{field: forged}))
 
 
+def test_two_classes_of_one_name_are_refused(written: Path) -> None:
+    model = portable.load(written)
+    assert model.faults is None
+    same = replace(model.issues, classes_=np.array(["pod-crash", "pod-crash"]))
+    assert unsound(replace(model, issues=same)) == "two classes have one name"
+    assert unsound(replace(model, faults=same)) == "two classes have one name"
+
+
 def test_evidence_that_has_no_sign_is_refused(trained: Trained) -> None:
     silent = replace(trained.model, evidence=Evidence({}), join=Join({FOREST: 0.5, EVIDENCE: 1.0}))
     assert unsound(trained.model) == ""
@@ -239,6 +249,7 @@ def with_arrays(written: Path, tmp_path: Path, **changes: object) -> Path:
         ("issues_classes", ["\x1b[2Jpod-crash"], "a class has control characters"),
         ("incident_0", [[1, 2], [3, 4]], "in a leaf of each tree"),
         ("incident_0", [["a"] * 24], "in a leaf of each tree"),
+        ("incident_0", lambda leaves: leaves[:0], "in a leaf of each tree"),
         ("issues_value", lambda value: value * 0, "nodes that say nothing"),
         ("issues_value", lambda value: value * np.nan, "without shares of the classes"),
         ("failure_feature", lambda feature: feature - 3, "asks for no feature"),
@@ -264,10 +275,40 @@ def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Pat
         registry.promote(tmp_path, "theirs")
     assert "chaoskit evaluate --model theirs" in refused.value.hint
     report = learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="theirs")
-    assert "fitted on the other half of the data" in report.notes[0]
+    assert "fitted on the other half" in report.notes[0]
     assert len(report.lines) > 3
     assert report.beats_baselines
     assert registry.promote(tmp_path, "theirs")
+
+
+def test_what_set_the_thresholds_of_a_model_from_elsewhere_is_told(trained: Trained) -> None:
+    whole = label(later(leaking(seed=13), 10), Target())
+    (every,) = folds.everything(whole)
+    first = np.arange(len(every)) < len(every) // 2
+    report = evaluate_foreign(replace(trained.model, tuned=seen.spans(whole, (first,))), whole)
+    lost = len(whole.events) - len(Judge(whole, (~first,)).due)
+    assert lost > 1
+    assert f" and {lost} failures in it are left out, {report.data['hours']:.1f} h are" in report.notes[1]
+    assert "half of the rest (of the data, " in report.split
+    assert "h of healthy time that set its thresholds are left out)" in report.split
+    most = np.arange(len(every)) < len(every) - 130
+    little = replace(trained.model, tuned=seen.spans(whole, (most,)))
+    with pytest.raises(
+        errors.NoBaseline, match=r"baselines has 0\.\d h .* that set its thresholds are left out"
+    ):
+        evaluate_foreign(little, whole)
+
+
+def test_a_model_from_elsewhere_is_judged_where_health_comes_first(trained: Trained) -> None:
+    (block,) = later(leaking(seed=13), 10).blocks
+    (calm,) = healthy(hours=18).blocks
+    values = np.concatenate([calm.values, block.values], axis=2)
+    start = block.start - timedelta(minutes=calm.length)
+    labelled = label(replace(leaking(), blocks=(replace(block, start=start, values=values),)), Target())
+    assert min(event.first for event in labelled.events) >= calm.length
+    report = evaluate_foreign(trained.model, labelled)
+    assert report.failures == len(labelled.events)
+    assert report.decides
 
 
 def test_a_model_from_elsewhere_is_not_judged_by_what_it_learned_from(
@@ -284,7 +325,7 @@ def test_a_model_from_elsewhere_is_not_judged_by_what_it_learned_from(
     report = learning.judged(leaks.dataset, models=tmp_path, model="theirs")  # 45 % of it is later
     assert report.occurrences
     assert all(each.start > span.last for each in report.occurrences)
-    assert "of it, which the model learned from or which lie beside that, left out" in report.split
+    assert "that the model learned from or that lie beside that are left out" in report.split
 
 
 def test_a_model_from_elsewhere_is_not_judged_by_what_set_its_thresholds(

@@ -195,7 +195,29 @@ def test_time_that_a_model_learned_from_sets_none_of_its_thresholds(
 def test_of_data_that_was_learned_from_in_part_the_rest_judges(trained: Trained, leaks: Labelled) -> None:
     report = evaluate(trained, leaks)  # it was trained on the first 55 % alone
     assert report.data["hours"] < 0.45 * 16
-    assert "of it, which the model learned from or which lie beside that, left out" in report.split
+    assert "that the model learned from or that lie beside that are left out" in report.split
+
+
+def test_what_lies_too_near_to_what_was_learned_is_told_as_that(trained: Trained, leaks: Labelled) -> None:
+    (span,), (block,) = trained.model.seen, leaks.dataset.blocks
+    learned = round((span.last - block.start).total_seconds() / block.step)
+    near = label(replace(leaks.dataset, blocks=(block.cut(0, learned + 100),)), Target())
+    told = r"learned from 8\.\d h of this data, and the rest lies within 132 min of that"
+    for ask in (evaluate, recalibrated):
+        with pytest.raises(errors.NoBaseline, match=told) as caught:
+            ask(trained, near)
+        assert "give what is later by itself" in caught.value.hint
+
+
+def test_an_events_file_is_asked_for_where_there_are_no_events(trained: Trained, leaks: Labelled) -> None:
+    (span,) = trained.model.seen
+    early = tuple(event for event in leaks.events if event.end < span.first + (span.last - span.first) / 2)
+    with pytest.raises(errors.NoBaseline, match=rf"none of the data's failures \({len(early)}\)") as caught:
+        evaluate(trained, replace(leaks, events=early))
+    assert "give what is later by itself" in caught.value.hint
+    with pytest.raises(errors.NoBaseline, match="no failure to catch") as caught:
+        evaluate(trained, replace(leaks, events=()))
+    assert "events file" in caught.value.hint
 
 
 def test_the_same_time_of_other_pods_was_not_seen(trained: Trained, leaks: Labelled) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from chaoskit import errors, events
-from chaoskit.prediction import baselines, calibrating, folds, search, seen, training, witnesses
-from chaoskit.prediction import table as tables
+from chaoskit import events
+from chaoskit.prediction import baselines, calibrating, folds, search, training, witnesses
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.features import Spec
@@ -18,6 +17,7 @@ from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
 from chaoskit.prediction.labels import Event, Labelled
+from chaoskit.prediction.remaining import Left
 from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Line, Report
 from chaoskit.prediction.search import Trial
 from chaoskit.prediction.table import Table
@@ -118,7 +118,7 @@ def build(
     split = Split.of(labelled, holdout, table.spec.recipe)
     model = training.train(labelled, options, table=table, chosen=split.early, now=now, listen=listen)
     fitted = baselines.fit(table, split.early, options)
-    half = folds.halves(labelled, every, table.spec.window) if split.out_of_fold else None
+    half = folds.halves(labelled, every, table.spec.window)[0] if split.out_of_fold else None
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
     words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
@@ -152,71 +152,53 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
         NoBaseline: the model learned from all of it or has its thresholds from there, or it has no failure to
             catch, or no signal of the model's.
     """
-    labelled, lacks = _asked(labelled, trained.model)
-    table = tables.tabulate(labelled, trained.model.spec)
-    moments = _unseen(trained.model, table)
-    left = _words_of_seen(moments, table)
-    data = f"data that the model has not seen{left}"
-    _check_due(labelled, moments, left)
+    left = Left.of(trained.model, labelled)
+    left.check_due()
+    data = f"data that the model has not seen{left.learned}"
     if calibrated:
-        judging = Judging(table, moments, trained.model, trained.baselines, trained.witnesses)
-        return judging.calibrated(f"{data}; {_SET_ANEW}", [*lacks, *_strange(judging)])
-    advice = _IN_TURN if calibrating.has_sides(labelled, moments) else ""
-    fresh = _fresh(trained.model, labelled, moments, advice)
-    judging = Judging(table, fresh, trained.model, trained.baselines, trained.witnesses)
+        judging = Judging(left.table, left.unseen, trained.model, trained.baselines, trained.witnesses)
+        return judging.calibrated(f"{data}; {_SET_ANEW}", [*left.lacks, *_strange(judging)])
+    advice = _IN_TURN if calibrating.has_sides(left.labelled, left.unseen) else ""
+    left.check_fresh(advice)
+    judging = Judging(left.table, left.fresh, trained.model, trained.baselines, trained.witnesses)
     how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
-    notes = [*_words_of_tuned(Judge(labelled, moments), judging.judge, advice), *lacks, *_strange(judging)]
+    notes = [*left.notes(judging.judge, advice), *left.lacks, *_strange(judging)]
     return judging.report(f"{data}; thresholds {how}", notes)
-
-
-def _check_due(labelled: Labelled, moments: Moments, left: str) -> None:
-    """There is a failure to catch at these moments; `NoBaseline`, with what was left out, unless there is."""
-    if not Judge(labelled, moments).due:
-        raise errors.NoBaseline(f"the data has no failure to catch{left}", hint="give an events file")
 
 
 _IN_TURN = "; `evaluate --calibrate` sets those of each run on the others"
 
 
-def _fresh(model: Model, labelled: Labelled, moments: Moments, advice: str = "") -> Moments:
-    """Those of the moments that set no threshold; `NoBaseline` where no failure to catch is left."""
-    untuned = seen.fresh(model.tuned, labelled)
-    found = tuple(mine & free for mine, free in zip(moments, untuned, strict=True))
-    if not Judge(labelled, found).due:
-        raise errors.NoBaseline(
-            "every failure of this data lies in the time that set the model's thresholds: none judges them",
-            hint=f"give data of another time{advice}",
-        )
-    return found
-
-
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     """How a model that came from elsewhere, without its baselines, does on half of this data.
 
-    The baselines are fitted on the other half. What it learned from, or what set its thresholds, is left out
-    of both, as `evaluate` does.
+    The baselines are fitted on the other half: the first one, if the second has a failure to catch and the
+    first an hour of healthy time; else the other way round. What it learned from, or what set its thresholds,
+    is left out of both, as `evaluate` does.
 
     Raises:
-        NoBaseline: the model learned from all of it, less than an hour of healthy time is left for the
-            baselines, or the half has no failure to catch, or no signal of the model's.
+        NoBaseline: the model learned from all of it or has its thresholds from there, less than an hour of
+            healthy time is left for the baselines, or it has no failure to catch, or no signal of the
+            model's.
     """
-    labelled, lacks = _asked(labelled, model)
-    table = tables.tabulate(labelled, model.spec)
-    moments = _unseen(model, table)
-    left = _words_of_seen(moments, table)
-    _check_due(labelled, moments, left)
-    taught, examined = folds.halves(labelled, _fresh(model, labelled, moments), table.spec.window)
-    hours = Judge(labelled, taught).hours
-    calibrating.check_hours(hours, f"the half that fits the baselines has {hours:.1f} h of healthy time")
-    if not Judge(labelled, examined).due:
-        raise errors.NoBaseline("the half that judges has no failure to catch", hint="give a longer time")
+    left = Left.of(model, labelled)
+    left.check_due()
+    left.check_fresh()
+    ways = folds.halves(left.labelled, left.fresh, left.table.spec.window)
+    due = [way for way in ways if Judge(left.labelled, way[1]).due]
+    able = (way for way in due if Judge(left.labelled, way[0]).hours >= AT_LEAST_HOURS)
+    taught, examined = next(able, due[0])
+    hours = Judge(left.labelled, taught).hours
+    words = f"the half that fits the baselines has {hours:.1f} h of healthy time{left.gone}"
+    calibrating.check_hours(hours, words)
     options = Options(false_alarms_per_day=model.false_alarms_per_day, seed=model.seed)
-    judging = Judging(table, examined, model, baselines.fit(table, taught, options), None)
-    return judging.report(f"half of the data{left}, thresholds as they came", [_FITTED_ON_HALF, *lacks])
+    judging = Judging(left.table, examined, model, baselines.fit(left.table, taught, options), None)
+    notes = [_FITTED_ON_HALF, *left.notes(judging.judge), *left.lacks]
+    of = f"half of the rest{left.gone}" if left.gone else "half of the data"
+    return judging.report(f"{of}, thresholds as they came", notes)
 
 
-_FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half of the data"
-
+_FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half"
 
 _SET_ANEW = "each run's thresholds from the healthy time of the others"
 
@@ -232,14 +214,14 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     Raises:
         NoBaseline: less than an hour of healthy time is left, or no signal of the model's.
     """
-    labelled, lacks = _asked(labelled, trained.model)
-    table = tables.tabulate(labelled, trained.model.spec)
-    moments = _unseen(trained.model, table)
+    left = Left.of(trained.model, labelled)
+    labelled, table, moments = left.labelled, left.table, left.unseen
     model = calibrating.calibrate(trained.model, table, moments, budget)
     fitted = calibrating.baselines(trained.baselines, table, moments, model.false_alarms_per_day)
     healthy = Judge(calibrating.without_events(labelled), moments).hours
-    taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{_words_of_seen(moments, table)}"
-    words = "; ".join([taught, *_words_of_alarms(calibrating.alarms(trained.model, table, moments)), *lacks])
+    taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{left.learned}"
+    alarms = _words_of_alarms(calibrating.alarms(trained.model, table, moments))
+    words = "; ".join([taught, *alarms, *left.lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if lacking := _lacking(labelled, moments):
         words += f"; {lacking}: the figures are of the thresholds before"
@@ -247,11 +229,9 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     else:
         before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
-        data = f"data that the model has not seen{_words_of_seen(moments, table)}"
+        data = f"data that the model has not seen{left.learned}"
         report = judging.calibrated(f"{data}; {_SET_ANEW}", _strange(judging))
-        if all(
-            free[mine].all() for free, mine in zip(seen.fresh(before.tuned, labelled), moments, strict=True)
-        ):
+        if left.untuned:
             words += f"; {_worth(judging.report('', []).model, report.model)}"
         report = replace(report, kept=replace(kept, words=words))
     return replace(trained, model=model, baselines=fitted, report=report)
@@ -277,23 +257,6 @@ def _worth(before: Line, now: Line) -> str:
     return f"the thresholds before catch {does(before)} there, ones set anew in turn {does(now)}"
 
 
-def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, list[str]]:
-    """The same with exactly the model's signals, in its order, and in words those that the data lacks."""
-    dataset, wanted, step = labelled.dataset, model.spec.signals, model.spec.step
-    if dataset.step != step:
-        raise errors.InvalidInput(
-            f"the data has a sample every {dataset.step} s, the model goes by one every {step} s",
-            hint=f"label it on the model's grid: label(dataset.thin({step}), ...)",
-        )
-    lacks = [signal.name for signal in wanted if signal.name not in dataset.names]
-    if len(lacks) == len(wanted):
-        raise errors.NoBaseline(
-            f"the data has none of the model's signals: {', '.join(lacks)}", hint="map its columns to them"
-        )
-    words = [f"without {', '.join(lacks)}, which the model knows and the data lacks"] if lacks else []
-    return replace(labelled, dataset=dataset.select(wanted)), words
-
-
 def _words_of_alarms(count: int) -> list[str]:
     """In words, that what was taken for healthy may not have been."""
     if not count:
@@ -311,39 +274,3 @@ def _strange(judging: Judging) -> list[str]:
     new = sorted({event.fault for event in asked if event.fault} - known)
     words = "which it cannot name: the macro-F1 of faults counts them as told wrong"
     return [f"faults that the model never saw, {words}: {', '.join(new)}"] if new else []
-
-
-def _words_of_tuned(whole: Judge, judged: Judge, advice: str) -> list[str]:
-    """In words, how much is left out because it set the thresholds, and where that leaves too little."""
-    if judged.hours == whole.hours:
-        return []
-    lost = len(whole.due) - len(judged.due)
-    failures = f" and {lost} failure{'' if lost == 1 else 's'} in it" if lost else ""
-    words = (
-        f"every figure is of time that set no threshold: {whole.hours - judged.hours:.1f} h of healthy time"
-        f" that did{failures} are left out, {judged.hours:.1f} h are counted"
-    )
-    enough = judged.hours >= AT_LEAST_HOURS
-    return [words if enough else words + advice]
-
-
-def _unseen(model: Model, table: Table) -> Moments:
-    """What the model did not learn from, nor what lies beside that; `NoBaseline` where it is nothing."""
-    moments = seen.unseen(model.seen, table.labelled, 2 * table.spec.window)
-    if not any(each.any() for each in moments):
-        raise errors.NoBaseline(
-            "the model learned from all of this data, of the same pods at the same time: it can neither judge"
-            " the model nor set its thresholds",
-            hint="give data of another time or cluster; its card tells how it did on held-out time",
-        )
-    return moments
-
-
-def _words_of_seen(moments: Moments, table: Table) -> str:
-    """`` (3.2 h of it, which the model learned from or which lie beside that, left out)``, "" without any."""
-    hours = sum(int((~each).sum()) for each in moments) * table.spec.step / 3600
-    return (
-        f" ({hours:.1f} h of it, which the model learned from or which lie beside that, left out)"
-        if hours
-        else ""
-    )

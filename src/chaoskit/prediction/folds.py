@@ -74,14 +74,14 @@ def turns(labelled: Labelled, chosen: Moments, count: int, gap: int) -> list[tup
     return _each(number(labelled, chosen, count), gap)
 
 
-def halves(labelled: Labelled, chosen: Moments, gap: int) -> tuple[Moments, Moments]:
-    """One half of the chosen time and the other: (what teaches, what examines).
+def halves(labelled: Labelled, chosen: Moments, gap: int) -> list[tuple[Moments, Moments]]:
+    """One half of the chosen time and the other, either way: (what teaches, what examines).
 
-    Of many runs every second one; else stretches, `gap` apart, or `EDGE_MINUTES` where that would take too
-    much of what teaches.
+    Of many runs every second one with events, and every second one without; else stretches, `gap` apart, or
+    `EDGE_MINUTES` where that would take too much of what teaches.
     """
     numbers = number(labelled, chosen, 2, most=2)
-    return _each(numbers, _edge(labelled, gap) if _loses(numbers, gap) else gap)[0]
+    return _each(numbers, _edge(labelled, gap) if _loses(numbers, gap) else gap)
 
 
 def short(labelled: Labelled, chosen: Moments, count: int, gap: int) -> bool:
@@ -169,13 +169,18 @@ MOST_FOLDS = 10
 def number(
     labelled: Labelled, chosen: Moments, count: int, most: int = MOST_FOLDS
 ) -> tuple[NDArray[np.int8], ...]:
-    """For each block the fold of each chosen moment, -1 for the others; of whole runs at `most` so many."""
+    """For each block the fold of each chosen moment, -1 for the others; of whole runs at `most` so many.
+
+    Of whole runs those with events are dealt in turn, and those without in turn from the other end.
+    """
     runs = [index for index in _runs(labelled) if chosen[index].any()]
     if len(runs) >= MANY_RUNS:
         folds = min(len(runs), most)
+        calm = [index for index in range(len(chosen)) if index not in runs and chosen[index].any()]
         place = {index: n % folds for n, index in enumerate(runs)}
+        place |= {index: folds - 1 - n % folds for n, index in enumerate(calm)}
         return tuple(
-            np.where(moments, place.get(index, index % folds), -1).astype(np.int8)
+            np.where(moments, place.get(index, -1), -1).astype(np.int8)
             for index, moments in enumerate(chosen)
         )
     return tuple(_stretches(labelled, index, moments, count) for index, moments in enumerate(chosen))

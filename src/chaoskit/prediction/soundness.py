@@ -27,6 +27,8 @@ def _doubts(model: Model) -> Iterator[tuple[str, bool]]:
     yield "the shift of scores is above 0", not 0 < model.shift < math.inf
     yield "its forest says what fails, and what does not", sorted(model.failure.classes_.tolist()) != [0, 1]
     yield "a class has control characters", any(obeyed(str(name)) for name in model.issues.classes_)
+    named = [forest.classes_.tolist() for forest in (model.issues, model.faults) if forest is not None]
+    yield "two classes have one name", any(len(set(names)) < len(names) for names in named)
     yield "a past failure lies in a leaf of each tree", not all(map(_in_leaves(model), model.incidents))
     yield "the calibration makes no probabilities", not _calibrates(model)
     yield "evidence has spreads above 0", not all(0 < spread < math.inf for spread in spreads.values())
@@ -44,7 +46,9 @@ def _doubts(model: Model) -> Iterator[tuple[str, bool]]:
 
 def _in_leaves(model: Model) -> Callable[[Incident], bool]:
     trees = len(model.failure.estimators_)
-    return lambda each: each.leaves.shape[1:] == (trees,) and each.leaves.dtype.kind in "iu"
+    return lambda each: (
+        len(each.leaves) > 0 and each.leaves.shape[1:] == (trees,) and each.leaves.dtype.kind in "iu"
+    )
 
 
 def _calibrates(model: Model) -> bool:
