@@ -35,13 +35,17 @@ def real(real_kubeconfig: Path) -> Iterator[World]:
 
 @contextlib.contextmanager
 def furnished(world: World, namespace: str) -> Iterator[str]:
-    """The namespace with its workload; it goes afterwards, with what runs in it."""
+    """The namespace with its workload; it goes afterwards, with what runs in it, before a second try begins."""
+    room = ObjectRef(kube.NAMESPACE, "", namespace)
+    with contextlib.suppress(NotFound):
+        while world.cluster.get(room):
+            world.clock.sleep(0.5)
     furnish(world, namespace)
     try:
         yield namespace
     finally:
         with contextlib.suppress(NotFound):
-            world.cluster.delete(ObjectRef(kube.NAMESPACE, "", namespace))
+            world.cluster.delete(room)
 
 
 @pytest.mark.parametrize("kind", DONE_THERE)
