@@ -35,7 +35,7 @@ def real(real_kubeconfig: Path) -> Iterator[World]:
 
 @contextlib.contextmanager
 def furnished(world: World, namespace: str) -> Iterator[str]:
-    """The namespace with its workload; it goes afterwards, with what runs in it, before a second try begins."""
+    """The namespace with its workload; afterwards it goes with all of it: a second try waits for that."""
     room = ObjectRef(kube.NAMESPACE, "", namespace)
     with contextlib.suppress(NotFound):
         while world.cluster.get(room):
