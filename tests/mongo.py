@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 import socket
 import subprocess
@@ -122,8 +123,11 @@ class MongoServer:
     def frozen(self) -> Iterator[None]:
         """The server lives and says nothing during the block, as behind a blocked disk or a dead NAT."""
         self._process.send_signal(signal.SIGSTOP)
-        yield
-        self._process.send_signal(signal.SIGCONT)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # every thread of it stands still
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self._process.terminate()
