@@ -22,16 +22,16 @@ UNNAMED = "an alert without a name"
 """How it is called: Alertmanager wants some label of it, and not that one."""
 
 
-def read(payload: object) -> tuple[Alert, ...]:
-    """The alerts of whichever of the two it is.
+def read(payload: object, source: str = "alerts") -> tuple[Alert, ...]:
+    """The alerts of whichever of the two it is; `source` is where it was read, for what is said of it.
 
     Raises:
         InvalidInput: it is neither.
     """
-    return answered(payload) if isinstance(payload, list) else posted(payload)
+    return answered(payload) if isinstance(payload, list) else posted(payload, source)
 
 
-def posted(payload: object) -> tuple[Alert, ...]:
+def posted(payload: object, source: str = "alerts") -> tuple[Alert, ...]:
     """The alerts of a webhook's payload (version 4).
 
     Raises:
@@ -39,7 +39,7 @@ def posted(payload: object) -> tuple[Alert, ...]:
     """
     alerts = payload.get("alerts") if isinstance(payload, Mapping) else None
     if not isinstance(alerts, list):
-        problem = Problem("alerts", "alerts", _shown(alerts), "a list, as Alertmanager posts it")
+        problem = Problem(source, "alerts", _shown(alerts), "a list, as Alertmanager posts it")
         raise InvalidInput("this is no payload of Alertmanager's webhook", problems=(problem,))
     return _read(alerts, "alerts")
 

@@ -270,10 +270,13 @@ def test_alerts_that_nobody_can_place_are_told(chaoskit: CommandLine, write: Wri
     assert "! alert Watchdog in shop: no symptom" in chaoskit(*here, "--yes").out
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 100_000, '"x"'])
-def test_alerts_that_are_none_are_2(chaoskit: CommandLine, write: Write, text: str) -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '"x"', '{"x": 1}'])
+def test_alerts_that_are_none_are_2_and_the_file_is_named(
+    chaoskit: CommandLine, write: Write, text: str
+) -> None:
     ended = chaoskit("recover", *HERE, "--alerts", write("none.json", text), "--dry-run")
     assert ended.code == 2, ended.err
+    assert "none.json" in ended.err
     assert ended.out == ""
 
 

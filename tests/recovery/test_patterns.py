@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,9 @@ def _attempt(
     outcome: Outcome = Outcome.RECOVERED,
 ) -> Attempt:
     at = NOW - timedelta(hours=hours)
-    return Attempt("shop", "deployment/cart", "pod-crash", outcome, at, at, actions, helped, seconds)
+    return Attempt(
+        "shop", "deployment/cart", "pod-crash", outcome, at, at, actions, helped, seconds, helped_in=seconds
+    )
 
 
 HISTORY = (
@@ -41,6 +44,34 @@ def test_strategies_are_ranked_by_success_with_median_and_ninetieth_percentile()
     assert (best.median_seconds, best.p90_seconds) == (35.0, 90)
     assert (worst.action, worst.tried, worst.worked) == ("restart-pod", 2, 0)
     assert worst.median_seconds is None
+
+
+def test_a_strategy_takes_as_long_as_its_own_step_not_as_the_person_who_was_asked_before_it() -> None:
+    (found,) = patterns.strategies(attempts([_asked(minutes=12)]))
+    assert (found.median_seconds, found.p90_seconds) == (6.0, 6.0)
+    (period,) = trends(attempts([_asked(minutes=12)]))
+    assert period.recover_seconds == 726.0
+
+
+def _asked(minutes: int) -> dict[str, Any]:
+    """A recovery that waited so long for somebody's yes, then rolled back in six seconds."""
+    acted = NOW + timedelta(minutes=minutes)
+    step = {
+        "action": "roll-back", "done": True, "helped": True,
+        "at": acted.isoformat(), "ended_at": (acted + timedelta(seconds=6)).isoformat(),
+    }  # fmt: skip
+    return {
+        "kind": "recovery", "namespace": "shop", "target": "deployment/cart", "issue": "pod-crash",
+        "outcome": "recovered", "at": NOW.isoformat(), "ended_at": step["ended_at"], "steps": [step],
+        "seconds_to_recover": minutes * 60 + 6.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("end", [Outcome.ERRORED, Outcome.TERMINATED, Outcome.TIMED_OUT])
+def test_what_was_cut_short_says_nothing_of_its_last_step_and_all_of_those_before(end: Outcome) -> None:
+    cut = _attempt(1, ("restart-pod", "roll-back"), "", None, end)
+    (found,) = patterns.strategies([cut])
+    assert (found.action, found.worked, found.tried) == ("restart-pod", 0, 1)
 
 
 def test_a_strategy_that_was_never_tried_has_no_summary() -> None:

@@ -64,7 +64,9 @@ def _attempt(minutes_ago: float) -> Attempt:
     """A pod crash of the cart that a roll back recovered in 21 seconds."""
     at = NOW - timedelta(minutes=minutes_ago)
     done = ("roll-back",)
-    return Attempt("shop", "deployment/cart", "pod-crash", Outcome.RECOVERED, at, at, done, "roll-back", 21.0)
+    return Attempt(
+        "shop", "deployment/cart", "pod-crash", Outcome.RECOVERED, at, at, done, "roll-back", helped_in=21.0
+    )
 
 
 def test_a_bad_rollout_is_rolled_back_before_anything_else() -> None:
@@ -272,7 +274,7 @@ def test_the_same_fix_again_and_again_is_left_out() -> None:
 
 def test_a_rung_tells_how_it_has_done_before() -> None:
     elsewhere = replace(_attempt(90), target="deployment/x")
-    decision = _plan(_bad_rollout(), history=(elsewhere, replace(elsewhere, helped="", seconds=None)))
+    decision = _plan(_bad_rollout(), history=(elsewhere, replace(elsewhere, helped="", helped_in=None)))
     assert isinstance(decision, Plan)
     assert decision.rungs[0].why.endswith("; 1 of 2 such recoveries worked, median 21 s")
 

@@ -314,7 +314,7 @@ def _alerts(where: str, settings: Settings) -> Sequence[Alert]:
         payload = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{where} cannot be read: {cause(error)}") from error
-    return alertmanager.read(payload)
+    return alertmanager.read(payload, "stdin" if where == "-" else where)
 
 
 def _is_there(runtime: Runtime, namespace: str) -> None:

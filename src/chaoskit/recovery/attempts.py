@@ -12,13 +12,17 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.store import Document
 
+JUDGED = {Outcome.RECOVERED, Outcome.HEALED, Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED}
+"""The ends of a recovery that was not cut short: whether its last action helped is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One recovery of the past: `actions` were done in this order, `helped` is the one that did ("": none).
 
     `issue` is its class; "" where an older ledger does not say. `began` is when what was wrong began, None
-    where that is not known; `seconds` is how long it took to recover.
+    where that is not known; `seconds` is how long it took to recover, a wait for a person's yes included,
+    and `helped_in` how long the action that helped took to its proof.
     """
 
     namespace: str
@@ -31,6 +35,12 @@ class Attempt:
     helped: str = ""
     seconds: float | None = None
     began: datetime | None = None
+    helped_in: float | None = None
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """The actions that had their time to help: an end that judged nothing cut the last one short."""
+        return self.actions if self.outcome in JUDGED else self.actions[:-1]
 
     @property
     def acted(self) -> bool:
@@ -106,6 +116,7 @@ def _rehearsed(record: Mapping[str, Any]) -> bool:
 
 def _attempt(record: Mapping[str, Any]) -> Attempt:
     steps = record.get("steps") or ()
+    helped = next((step for step in steps if step.get("helped")), None)
     return Attempt(
         namespace=record["namespace"],
         target=record["target"],
@@ -114,7 +125,13 @@ def _attempt(record: Mapping[str, Any]) -> Attempt:
         at=datetime.fromisoformat(record["at"]),
         ended_at=datetime.fromisoformat(record["ended_at"]),
         actions=tuple(step["action"] for step in steps if step.get("done")),
-        helped=next((step["action"] for step in steps if step.get("helped")), ""),
+        helped=helped["action"] if helped else "",
         seconds=record.get("seconds_to_recover"),
         began=min((datetime.fromisoformat(s["since"]) for s in record.get("symptoms") or ()), default=None),
+        helped_in=_lasted(helped) if helped and record.get("seconds_to_recover") is not None else None,
     )
+
+
+def _lasted(step: Mapping[str, Any]) -> float:
+    began, ended = (datetime.fromisoformat(step[key]) for key in ("at", "ended_at"))
+    return (ended - began).total_seconds()

@@ -21,7 +21,8 @@ FLAPS_WITHIN = timedelta(hours=1)
 class Strategy:
     """How one remediation has done on one class of issue, on one workload (`target`; "" is all of them).
 
-    `worked` of `tried`; `median_seconds` and `p90_seconds` to recover, where it worked (else None).
+    `worked` of `tried`; `median_seconds` and `p90_seconds` from its beginning to its proof, where it worked
+    (else None): what was tried before it, and a wait for a person's yes, are not its own.
     `healed_rate` is the share of that class that went away before anything was done.
     """
 
@@ -63,18 +64,18 @@ def strategies(history: Sequence[Attempt], *, by_workload: bool = False) -> tupl
     found = [
         _strategy(members, key, action)
         for key, members in grouped.items()
-        for action in {action for each in members for action in each.actions} - {"notify"}
+        for action in {action for each in members for action in each.tried} - {"notify"}
     ]
     return tuple(sorted(found, key=lambda s: (s.issue, s.namespace, s.target, -s.rate, -s.tried, s.action)))
 
 
 def _strategy(history: Sequence[Attempt], key: tuple[str, str, str], action: str) -> Strategy:
     """`history` is of one class of issue, and of one workload where it is told by workload."""
-    tried = [a for a in history if action in a.actions]
+    tried = [a for a in history if action in a.tried]
     worked = [a for a in tried if a.helped == action]
     ended = [a for a in history if a.acted or a.outcome is Outcome.HEALED]
     healed = sum(a.outcome is Outcome.HEALED and not a.actions for a in ended)
-    seconds = sorted(a.seconds for a in worked if a.seconds is not None)
+    seconds = sorted(a.helped_in for a in worked if a.helped_in is not None)
     return Strategy(
         issue=key[0],
         action=action,
