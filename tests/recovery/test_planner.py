@@ -264,6 +264,18 @@ def test_attempts_per_hour_are_limited() -> None:
     assert refused.until == NOW + timedelta(minutes=10)
 
 
+@pytest.mark.parametrize("kinds", [["cut-off"], ["cut-off", "network-cut"]])
+def test_pods_that_a_policy_cuts_off_are_not_replaced_for_it(kinds: list[str]) -> None:
+    decision = _plan(made.topology(made.pod("a"), made.pod("b")), *map(symptom, kinds))
+    assert isinstance(decision, Plan)
+    restarts = "rolling-restart" in [rung.action for rung in decision.rungs]
+    assert restarts is ("network-cut" not in kinds)
+    assert (
+        any(left.startswith("rolling-restart: a network policy") for left in decision.left_out)
+        is not restarts
+    )
+
+
 def test_the_same_fix_again_and_again_is_left_out() -> None:
     history = tuple(_attempt(minutes) for minutes in (300, 200, 100))
     decision = _plan(_bad_rollout(), history=history)

@@ -29,6 +29,8 @@ class RollingRestart(Step):
 def _plan_restart(step: RollingRestart, scene: Scene) -> Rung | str:
     if scene.workload is None:
         return "there is no workload to restart"
+    if "network-cut" in scene.issue.kinds:
+        return "a network policy cuts it off: new pods are no better off"
     return _restarts(step, (scene.workload,), scene, "replaces its pods a few at a time")
 
 
