@@ -45,7 +45,7 @@ def recover(
     did not help is undone, people are told), errored (what was done stays: the signals that alone could judge
     it are missing), undo not confirmed, refused, interrupted. Never raises for those. Of errored and undo not
     confirmed people are told, with what is left, whatever they were told before; of what a dead act in the
-    way left, once while it lasts.
+    way left, by whoever watches over the dead.
     """
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
@@ -88,12 +88,8 @@ class _Recovery:
             outcome, reason = self._carry_out(self.decision)
         except Refused as error:
             refusal = admission.refusal_of(self.issue, error)
-            words = admission.refusal_words(refusal)
-            if refusal.outcome is Outcome.UNDO_UNCONFIRMED:
-                self._spread(self.decision, refusal.outcome, words)
-            else:
-                self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
-            return refusal.outcome, words
+            self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
+            return refusal.outcome, admission.refusal_words(refusal)
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
@@ -293,8 +289,7 @@ class _Recovery:
         elif failure.escalate and outcome in {Outcome.UNDO_UNCONFIRMED, Outcome.ERRORED}:
             left = "; ".join(self.undone.left) or reason
             text = escalation.text_of(self.issue, self.steps, escalation.end_of(outcome, left))
-            self.matter = self.matter.ending(outcome)  # news once; who did something himself says so anew
-            self._try_to_tell(lambda: self._told(plan, failure.severity, text, anew=bool(self.steps)))
+            self._try_to_tell(lambda: self._told(plan, failure.severity, text, anew=True))
         elif failure.escalate and outcome is Outcome.NOT_RECOVERED and not self.asked:
             text = escalation.text_of(self.issue, self.steps)
             self._try_to_tell(lambda: self._told(plan, failure.severity, text))
