@@ -64,6 +64,28 @@ def test_after_a_node_was_mended_nothing_else_is_watched_than_before(tmp_path: P
     assert kept.cluster.touched("monitoring") == kept.cluster.touched("other") == []
 
 
+def _worker(name: str, ended: float) -> Object:
+    """One with a liveness probe that ended well so many seconds ago, as each quarter of an hour."""
+    last = made.ended(0, seconds_ago=ended, ran=900, reason="Completed")
+    runs = {"running": {"startedAt": made.ago(ended - 1)}}
+    pod = made.pod(name, of="cart-h1", state=runs, last=last, restarts=9)
+    pod["spec"]["containers"][0]["livenessProbe"] = {"tcpSocket": {"port": 80}}
+    return pod
+
+
+def test_a_recovery_beside_workers_that_end_well_is_recovered_as_fast_as_any(tmp_path: Path) -> None:
+    workers = [_worker(f"cart-h1-w{n}", ended=6 + 10 * n) for n in range(5)]
+    pager = Pager()
+    ill = made.crashing("cart-h1-a", of="cart-h1")
+    town = Town(node("node-1"), node("node-2"), *app("cart", ill, *workers))
+    kept = Kept(town, tmp_path, clock=FairClock(made.NOW), notifier=pager)
+    kept.run(["recover"], until=lambda event: isinstance(event, Ended))
+    (record,) = kept.records
+    assert record["outcome"] == "recovered"
+    assert record["seconds_to_recover"] < 15
+    assert (town.touched("shop"), pager.pages) == (["cart-h1-a"], [])
+
+
 class Asked(Town):
     """Counts how often somebody looked around before the first pod was deleted."""
 
