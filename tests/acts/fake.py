@@ -77,6 +77,9 @@ class FakeCluster:
     def delete(self, ref: ObjectRef, **options: Any) -> None:
         self.before_write("delete", ref)
         self.before_delete(ref, options)
+        stored = self.objects.get(_key(ref))
+        if stored and options.get("version") not in {None, "", stored["metadata"]["resourceVersion"]}:
+            raise Conflict(f"{ref} has changed")
         self.wrote.append(f"delete {ref}")
         self.objects.pop(_key(ref), None)
 

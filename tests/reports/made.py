@@ -16,6 +16,7 @@ def at(seconds: float) -> str:
 def look(
     seconds: float, held: bool | None, value: float | None = None, *, stage: str = "during",
     injected: bool | None = None, condition: str = "error_ratio of deployment/cart", tolerated: bool = False,
+    late: bool = False,
 ) -> Document:  # fmt: skip
     """One look at a condition that must stay below 0.05."""
     measured = None if value is None else {"value": value, "unit": "ratio", "least": None, "most": 0.05}
@@ -23,7 +24,7 @@ def look(
     return {
         "condition": condition, "stage": stage, "injected": under, "at": at(seconds), "held": held,
         "observed": "no fresh sample" if value is None else f"{value:g} at cart-1", "expected": "below 0.05",
-        "measured": measured, "tolerated": tolerated,
+        "measured": measured, "tolerated": tolerated, "late": late,
     }  # fmt: skip
 
 

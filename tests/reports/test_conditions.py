@@ -85,6 +85,18 @@ def test_what_is_still_broken_when_the_fault_is_over_recovers_from_then() -> Non
     assert (seconds_to_recover(whole), seconds_broken(whole)) == (0.0, 0.0)
 
 
+def test_what_is_looked_at_for_its_lag_has_been_looked_at_after_the_fault() -> None:
+    looks = [look(25, True, 0.01), look(55, True, 0.02, late=True), look(60, True, 0.03, late=True)]
+    (course,) = courses(run(steady_state=looks))
+    shown = course.at_stage("after")
+    assert shown is not None
+    assert shown.value == 0.03
+    (course,) = courses(run(steady_state=[*looks, look(65, True, 0.04, stage="after")]))
+    shown = course.at_stage("after")
+    assert shown is not None
+    assert shown.value == 0.04
+
+
 def test_who_is_back_later_took_longer_to_recover() -> None:
     def lasting(back: float) -> Document:
         looks = [look(0, True, 0.01), look(2, False, 0.2), look(back, True, 0.01, stage="after")]

@@ -136,14 +136,14 @@ def test_what_shows_a_fault_late_is_looked_at_as_under_it_when_it_is_over() -> N
     judged = of_steady_state(monitor.seen, injected=True)
     assert judged is not None
     assert judged.outcome is Outcome.WEAKNESS_FOUND
-    assert clock.monotonic() == 10
+    assert clock.monotonic() == 6
 
 
 def test_what_holds_for_its_lag_has_held() -> None:
-    monitor, clock, _ = monitored(*[0.01] * 4, condition=LAGGING)
+    monitor, clock, _ = monitored(*[0.01] * 5, condition=LAGGING)
     kept: list[float] = []
     monitor.late(keep=lambda: kept.append(clock.monotonic()))
-    assert under_fault(monitor) == [(0, True), (5, True), (10, True), (12, True)]
+    assert under_fault(monitor) == [(0, True), (1, True), (6, True), (11, True), (12, True)]
     assert clock.monotonic() == 12
     assert kept[:3] == [0.5, 1.0, 1.5]
 
@@ -251,7 +251,7 @@ def test_what_was_not_looked_at_while_its_lag_ran_is_missed_however_the_wait_wen
     assert outcome(monitor) is Outcome.ERRORED
 
 
-@pytest.mark.parametrize(("lag", "over", "start", "end"), [(4.0, 1, 2, 6), (12.0, 0, 10.5, 12)])
+@pytest.mark.parametrize(("lag", "over", "start", "end"), [(4.0, 1, 2, 6), (12.0, 0, 11.5, 12)])
 def test_the_end_of_a_lag_is_looked_at_though_its_interval_is_not_over(
     lag: float, over: float, start: float, end: float
 ) -> None:
@@ -264,8 +264,8 @@ def test_the_end_of_a_lag_is_looked_at_though_its_interval_is_not_over(
 
 
 def test_the_look_at_the_end_of_a_lag_is_waited_for() -> None:
-    monitor, clock, later = lasting(LAGGING, values=(0.01,) * 3 + (0.9,))
-    for second in (1, 6, 11, 15):
+    monitor, clock, later = lasting(LAGGING, values=(0.01,) * 4 + (0.9,))
+    for second in (0.5, 1.5, 6.5, 11.5, 15):
         clock.call_at(second, later.answer)
     monitor.late()
     assert under_fault(monitor)[-1] == (12, False)
@@ -273,7 +273,7 @@ def test_the_look_at_the_end_of_a_lag_is_waited_for() -> None:
 
 
 def test_what_is_not_known_at_the_end_of_its_lag_is_not_known_whatever_was_known_before() -> None:
-    monitor, _, _ = monitored(0.01, 0.01, 0.01, None, 0.01, condition=LAGGING)
+    monitor, _, _ = monitored(0.01, 0.01, 0.01, 0.01, None, 0.01, condition=LAGGING)
     monitor.late()
     monitor.after("after undo")
     assert outcome(monitor) is Outcome.ERRORED
@@ -303,6 +303,32 @@ def test_a_look_begun_before_the_injection_says_nothing_of_the_time_under_it(*, 
     with monitor.looking_on("after"):
         pass
     assert outcome(monitor) is Outcome.ERRORED
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ((None, None, *[0.01] * 6), Outcome.ERRORED),
+        ((*[0.01] * 6, None, None), None),
+    ],
+)
+def test_what_a_look_of_before_hid_was_missed_at_the_beginning_whenever_that_is_known(
+    values: tuple[float | None, ...], found: Outcome | None
+) -> None:
+    monitor, clock, later = lasting(ERRORS, values=(None, *values))
+    monitor.during()
+    clock.turn(2)
+    monitor.during(injected=True)
+    clock.turn(4)
+    later.answer()
+    for _ in values:
+        monitor.during(injected=True)
+        later.answer()
+        clock.turn(5)
+    with monitor.looking_on("after"):
+        pass
+    assert [each.held for each in monitor.seen].count(None) == 4
+    assert outcome(monitor) is found
 
 
 def answering(seconds: float, span: tuple[float, float] = (inf, inf), **more: object) -> tuple[Monitor, Slow]:
@@ -364,7 +390,7 @@ def test_a_look_that_shows_the_fault_late_is_its_stage_s_as_well(answer: float) 
 def test_a_late_look_that_is_not_known_is_no_last_one_within_its_time() -> None:
     monitor, clock, _ = monitored(None, None, 0.01, condition=LAGGING)
     assert [each.held for each in monitor.after()] == [True]
-    assert clock.monotonic() == 10
+    assert clock.monotonic() == 6
     monitor, clock, _ = monitored(None, condition=LAGGING.model_copy(update={"recovers_within": 0.0}))
     assert [each.held for each in monitor.after()] == [None]
     assert clock.monotonic() == 0
@@ -574,6 +600,14 @@ def test_a_slow_answer_is_of_the_time_that_it_took() -> None:
     clock.turn(4)
     monitor.during(injected=True)
     assert under_fault(monitor) == [(0, True)]
+
+
+def test_of_a_fault_shorter_than_its_interval_a_look_tells_that_is_not_of_the_very_injection() -> None:
+    monitor, clock = bad(0.6, 4)
+    for _ in range(8):
+        monitor.during(injected=True)
+        clock.turn(0.5)
+    assert outcome(monitor) is Outcome.WEAKNESS_FOUND
 
 
 @pytest.mark.parametrize(("values", "judged"), [((0.01,), 1), ((0.01, 0.02), 1), ((0.9, 0.02), 2)])

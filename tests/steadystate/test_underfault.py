@@ -37,18 +37,27 @@ def test_a_look_is_due_at_the_beginning_and_whenever_an_interval_is_over() -> No
     made = fault(DOWN, begun=None)
     made.looked(0, -1)
     made.begin(0)
-    assert looks(made, 12) == [0, 5, 10]
+    assert looks(made, 12) == [0, 1, 6, 11]
+
+
+def test_a_short_fault_is_looked_at_when_a_look_can_tell_and_who_cannot_then_misses_nothing() -> None:
+    made = fault(DOWN)
+    made.looked(0, 0.2)
+    assert (made.due(0.9), made.due(1.0), made.next(0.9)) == ((), (0,), 1.0)
+    assert made.missed(0, 5.1) == ()
+    made.looked(0, 5.1)
+    assert made.next(5.2) == 10.1
 
 
 def test_what_shows_a_fault_at_once_is_not_under_it_once_its_end_has_begun() -> None:
     made = fault(DOWN)
     made.ending(7)
-    assert looks(made, 30) == [0, 5]
+    assert looks(made, 30) == [0, 1, 6]
     assert made.next(7) == inf
 
 
 @pytest.mark.parametrize(
-    ("over", "found"), [(0, [0, 5, 10, 12]), (3, [0, 5, 10, 15]), (4, [0, 5, 10, 15, 16])]
+    ("over", "found"), [(0, [0, 1, 6, 11, 12]), (3, [0, 1, 6, 11, 15]), (5, [0, 1, 6, 11, 16, 17])]
 )
 def test_the_last_look_is_at_the_very_end_of_a_lag(over: int, found: list[int]) -> None:
     assert looks(fault(LAGS, over=over), 60) == found
@@ -57,12 +66,12 @@ def test_the_last_look_is_at_the_very_end_of_a_lag(over: int, found: list[int]) 
 def test_a_lag_runs_from_the_end_of_the_fault_not_from_when_that_begins() -> None:
     made = fault(LAGS)
     made.ending(3)
-    assert looks(made, 20) == [0, 5, 10, 15, 20]
+    assert looks(made, 20) == [0, 1, 6, 11, 16]
     assert made.lag(20) == 12
     made.over(20)
     made.over(25)
     assert (made.lag(21), made.lag(40)) == (11, 0)
-    assert looks(made, 60, since=21) == [25, 30, 32]
+    assert looks(made, 60, since=21) == [21, 26, 31, 32]
     assert (made.late(19), made.late(20)) == (False, True)
 
 

@@ -67,7 +67,23 @@ class HeldLease:
                 if telling is not None:
                     telling.written(number)
                 return
-        raise Conflict(f"{self._account.ref} changes faster than it can be written")
+        raise self._restless()
+
+    def remove(self) -> None:
+        """The Lease is gone; it was not let go while another held it.
+
+        Raises:
+            TakenOver: another process holds the Lease, or it is `Gone`.
+        """
+        with self._writing:
+            for _ in range(_TRIES):
+                try:
+                    self._cluster.delete(self._account.ref, version=self._version)
+                except Conflict:
+                    self._version = self.read().version
+                else:
+                    return
+        raise self._restless()
 
     def read(self) -> Account:
         """The account as it is in the cluster now.
@@ -91,6 +107,9 @@ class HeldLease:
         if seen is None and self._clock.monotonic() - self._heard_at < _JUST_NOW:
             return self._heard
         return (self._ours(seen) if seen is not None else self.read()).abort
+
+    def _restless(self) -> Conflict:
+        return Conflict(f"{self._account.ref} changes faster than it can be written")
 
     def _gone(self) -> Gone:
         act = self._account

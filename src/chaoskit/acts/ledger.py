@@ -322,11 +322,9 @@ class Ledger:
 
     def _let_go(self, keep: float) -> None:
         """The Lease is there for guards, or is gone: nobody else's, who may hold it since `ending` began."""
-        if not keep:
-            self._lease.read()  # a write looks whose it is, a delete does not
         self._sealed.drop()
         if not keep:
-            self._cluster.delete(self.account.ref)
+            self._lease.remove()
             return
         now = self._clock.now()
         notes = {

@@ -69,10 +69,11 @@ class Rehearsing:
         *,
         grace: int | None = None,
         propagation: Propagation = "Background",
+        version: str = "",
         dry_run: bool = True,  # noqa: ARG002 - always a dry run
     ) -> None:
         """The server would delete it."""
-        self._cluster.delete(ref, grace=grace, propagation=propagation, dry_run=True)
+        self._cluster.delete(ref, grace=grace, propagation=propagation, version=version, dry_run=True)
 
     def evict(self, ref: ObjectRef, *, grace: int | None = None, dry_run: bool = True) -> None:  # noqa: ARG002
         """The server would let it go now."""

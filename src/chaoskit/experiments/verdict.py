@@ -236,10 +236,10 @@ def _last_looks(looks: Iterable[Observation]) -> tuple[Observation, ...]:
 
 
 def _dark(looks: Sequence[Observation]) -> tuple[Observation, ...]:
-    """The first look of each condition's first dark stretch."""
+    """The first look of each condition's first dark stretch; what was missed may have been known later."""
     found: list[Observation] = []
     for condition in {id(each.condition): each.condition for each in looks}.values():
-        mine = [each for each in looks if each.condition is condition]
+        mine = sorted((each for each in looks if each.condition is condition), key=lambda each: each.look.at)
         first = dark([each.held for each in mine], [each.look.late for each in mine])
         found += [] if first is None else [mine[first]]
     return tuple(found)

@@ -155,9 +155,13 @@ class Cluster(Protocol):
         *,
         grace: int | None = None,
         propagation: Propagation = "Background",
+        version: str = "",
         dry_run: bool = False,
     ) -> None:
-        """The object is deleted or marked so; gone already is no error. `ref.uid` is a precondition."""
+        """The object is deleted or marked so; gone already is no error. `ref.uid` is a precondition.
+
+        So is its resource `version`, where it is said: `Conflict` when it has changed since.
+        """
         ...
 
     def evict(self, ref: ObjectRef, *, grace: int | None = None, dry_run: bool = False) -> None:

@@ -156,7 +156,8 @@ def _strip(course: Course, y: float, axis: Axis) -> Strip:
 
 
 def _title(look: Look, axis: Axis) -> str:
-    return f"{since(look.at, axis.zero)}  {look.stage}: {look.observed} ({_HELD[look.held]})"
+    stage = f"{look.stage}, shown late" if look.late else look.stage
+    return f"{since(look.at, axis.zero)}  {stage}: {look.observed} ({_HELD[look.held]})"
 
 
 def _chart(signal: Mapping[str, Any], looked: Sequence[Course], axis: Axis, *, injected: bool) -> Chart:

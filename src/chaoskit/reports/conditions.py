@@ -155,8 +155,13 @@ class Course:
         return None if until is None else min(broken, max(0.0, (end - until).total_seconds()))
 
     def at_stage(self, stage: str) -> Look | None:
-        """The look that counts at a stage: the worst during the fault, the last at the others."""
+        """The look that counts at a stage: the worst during the fault, the last at the others.
+
+        What is looked at for its lag had no other look after the fault: it counts there as well.
+        """
         looks = [each for each in self.looks if each.stage == stage]
+        if stage == "after" and not looks:
+            looks = [each for each in self.looks if each.late]
         if stage == "during":
             found = [each for each in looks if each.under_fault]
             return Course(self.title, self.expected, tuple(found), self.unit, self.least, self.most).worst

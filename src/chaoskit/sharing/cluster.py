@@ -175,11 +175,12 @@ class SharedCluster:
         *,
         grace: int | None = None,
         propagation: Propagation = "Background",
+        version: str = "",
         dry_run: bool = False,
     ) -> None:
         """As the cluster does."""
         with self._writing(ref.kind.name, dry_run=dry_run):
-            self._cluster.delete(ref, grace=grace, propagation=propagation, dry_run=dry_run)
+            self._cluster.delete(ref, grace=grace, propagation=propagation, version=version, dry_run=dry_run)
 
     def evict(self, ref: ObjectRef, *, grace: int | None = None, dry_run: bool = False) -> None:
         """As the cluster does."""

@@ -6,6 +6,7 @@ from math import inf
 
 from chaoskit.steadystate.conditions import Condition
 from chaoskit.steadystate.gaps import DARK
+from chaoskit.steadystate.sides import AT_ONCE
 
 
 class UnderFault:
@@ -14,9 +15,11 @@ class UnderFault:
     That is since the fault began: until its end begins, where a condition shows a fault at once, and where it
     has a lag, until the fault is over and the lag as well, unless that is given up. A look is due at the
     beginning, whenever an interval is over, and at the very end of a lag; of a slow source, when the last one
-    is back. One that is late by no more than `patience` seconds is not missed yet: whoever begins it does
-    other things too. A look of before that is under way is in the way of one, however long; but what it hides
-    is not known if it is more of the time than all answers speak for. Times are of one clock's `monotonic`.
+    is back. One more is begun as soon as it tells of the fault for certain (`AT_ONCE`), which may be over
+    before the interval is. A look that is late by no more than `patience` seconds is not missed yet: whoever
+    begins it does other things too. One of before that is under way is in the way of others, however long;
+    but what it hides is not known if it is more of the time than all answers speak for. Times are of one
+    clock's `monotonic`.
     """
 
     def __init__(self, patience: float) -> None:
@@ -71,8 +74,8 @@ class UnderFault:
     # ------------------------------------------------------------------ what follows
 
     def due(self, now: float) -> tuple[int, ...]:
-        """At which of the watched conditions a look is due, under the fault or not."""
-        return tuple(place for place in self.places if now >= self._due(place))
+        """At which of the watched conditions a look is begun now, under the fault or not."""
+        return tuple(place for place in self.places if now >= self._next(place))
 
     def missed(self, place: int, now: float) -> tuple[float, ...]:
         """When each look was due that is missed by now: of a long time so many as make it dark.
@@ -91,7 +94,7 @@ class UnderFault:
 
     def next(self, now: float) -> float:
         """When the next look under the fault is due; infinity when no more is."""
-        return min((self._due(each) for each in self.places if self.covers(each, now)), default=inf)
+        return min((self._next(each) for each in self.places if self.covers(each, now)), default=inf)
 
     def lag(self, now: float) -> float:
         """Seconds for which a lag goes on yet: all of it, where the fault is not over; 0 after its end."""
@@ -122,6 +125,12 @@ class UnderFault:
             at_once = now - self.conditions[place].interval
             self._last[place] = at_once if self.covers(place, now) else max(at_once, found[-1])
         return tuple(found)
+
+    def _next(self, place: int) -> float:
+        """When to look: when one is due; sooner, where the last was too soon to tell, which nobody misses."""
+        begun = inf if self._begun is None else self._begun
+        tells = begun + AT_ONCE.total_seconds()
+        return min(self._due(place), tells if begun <= self._looked(place) < tells else inf)
 
     def _lag(self, place: int) -> float:
         return 0.0 if self.given_up else self.conditions[place].lag

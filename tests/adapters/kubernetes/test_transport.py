@@ -153,6 +153,14 @@ def test_deleting_one_uid_and_applying_twice_is_as_good_as_once(
     assert [each.method for each in wire.asked] == ["DELETE", "DELETE", "PATCH", "PATCH"]
 
 
+def test_deleting_one_version_names_it_and_may_be_repeated(
+    cluster: KubernetesCluster, wire: Scripted
+) -> None:
+    wire.will(RESET, Answer(body={}))
+    cluster.delete(REF, version="7")
+    assert [json.loads(each.body)["preconditions"] for each in wire.asked] == [{"resourceVersion": "7"}] * 2
+
+
 def test_deleting_a_name_that_may_be_another_objects_by_now_is_not_repeated(
     cluster: KubernetesCluster, wire: Scripted
 ) -> None:

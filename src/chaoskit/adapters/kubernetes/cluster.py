@@ -191,16 +191,17 @@ class KubernetesCluster:
         *,
         grace: int | None = None,
         propagation: Propagation = "Background",
+        version: str = "",
         dry_run: bool = False,
     ) -> None:
         """The object is deleted or marked so; gone already is no error, and so is another one of its name."""
-        options = _delete_options(ref, grace, dry_run=dry_run) | {"propagationPolicy": propagation}
+        how = _delete_options(ref, grace, version, dry_run=dry_run) | {"propagationPolicy": propagation}
         path = self._resource(ref.kind).path(ref.namespace, ref.name)
-        # A controller may have put another object in its place: only a uid makes a second attempt safe.
-        repeat = _repeat(dry_run or bool(ref.uid))
+        # A controller may have put another object in its place: only who names one may try a second time.
+        repeat = _repeat(dry_run or bool(ref.uid or version))
         try:
             with self._that_very(ref, "delete"):
-                self._ask(f"delete {_place(ref)}", "DELETE", path, body=options, repeat=repeat)
+                self._ask(f"delete {_place(ref)}", "DELETE", path, body=how, repeat=repeat)
         except NotFound:
             return
 
@@ -364,14 +365,15 @@ def _conditional(patch: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bool
     return any(step.get("path") == "/metadata/resourceVersion" for step in patch)
 
 
-def _delete_options(ref: ObjectRef, grace: int | None, *, dry_run: bool) -> dict[str, Any]:
+def _delete_options(ref: ObjectRef, grace: int | None, version: str = "", *, dry_run: bool) -> dict[str, Any]:
     options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
     if dry_run:
         options["dryRun"] = ["All"]  # here alone: next to a body, the server ignores the query
     if grace is not None:
         options["gracePeriodSeconds"] = grace
-    if ref.uid:
-        options["preconditions"] = {"uid": ref.uid}
+    named = {"uid": ref.uid, "resourceVersion": version}
+    if conditions := {key: each for key, each in named.items() if each}:
+        options["preconditions"] = conditions
     return options
 
 
