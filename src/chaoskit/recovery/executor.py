@@ -171,8 +171,6 @@ class _Recovery:
             outcome, reason = self._climb(plan, pulse)
         except Interrupted:
             outcome, reason = self._stopped(), interruption(self.stop).message
-        except TakenOver as error:
-            return self._abandoned(ledger, error)
         except ChaoskitError as error:
             outcome, reason = Outcome.NOT_RECOVERED, error.message
             self.journal.step("stopped", "failed", error.message)
@@ -183,22 +181,16 @@ class _Recovery:
             raise
         return self._finish(ledger, outcome, reason)
 
-    def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
-        """Whoever holds the ledger now undoes what is owed; where its Lease is gone, this one has."""
-        try:
-            self.undone = ledger.undo(self.journal.tell) if ledger.account.entries else self.undone
-        except ChaoskitError:
-            self.undone = Undo("not confirmed", (error.message,))
-        if self.undone.state == "not confirmed":
-            return Outcome.UNDO_UNCONFIRMED, error.message
-        return Outcome.NOT_RECOVERED, error.message
-
     def _stopped(self) -> Outcome:
         """Who asked for the end decides between the two words for it."""
         return of_error(interruption(self.stop))
 
     def _finish(self, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
-        """What did not help is undone, what helped or cannot be judged stays; the cluster knows the end."""
+        """What did not help is undone, what helped or cannot be judged stays; the cluster knows the end.
+
+        Who lost the ledger to another leaves what is owed to that one, unconfirmed; who owes nothing by then
+        ends as it came to.
+        """
 
         def end() -> bool:
             if outcome in {Outcome.RECOVERED, Outcome.ERRORED}:
@@ -218,9 +210,10 @@ class _Recovery:
         try:
             outlasting(end, self.reach.clock)
         except ChaoskitError as error:
-            self.undone = Undo("not confirmed", (error.message,))
+            if ledger.account.entries or not isinstance(error, TakenOver):
+                self.undone = Undo("not confirmed", (error.message,))
         if self.undone.state == "not confirmed":
-            return Outcome.UNDO_UNCONFIRMED, "; ".join((reason, *self.undone.left))
+            return Outcome.UNDO_UNCONFIRMED, "; ".join(dict.fromkeys((reason, *self.undone.left)))
         return outcome, reason
 
     def _needed(self, plan: Plan) -> float:
