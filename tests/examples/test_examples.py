@@ -44,7 +44,7 @@ def test_signals_are_recorded_by_rules_of_their_own(stranger: CommandLine, path:
 def test_an_experiment_has_no_fault_that_can_be_read_off_it(stranger: CommandLine, path: Path) -> None:
     ended = stranger("validate", path, "--strict")
     assert ended.code == 0, ended.out
-    assert ended.out == "1 documents, 0 errors, 0 warnings\n"
+    assert ended.out == "1 document, 0 errors, 0 warnings\n"
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=_name)

@@ -251,7 +251,8 @@ def test_a_plan_that_drifted_is_refused(world: World) -> None:
     world.until_ready("drift", "web")
     record = world.run(trial, expected_hash=made.hash)
     assert record.outcome.exit_code == 3
-    assert "has changed since plan" in record.reason
+    assert f"has changed since plan {made.hash}" in record.reason
+    assert "pod-delete: 1 of 3 pods now" in record.reason
 
 
 def test_a_plan_tells_everything_before_and_writes_nothing(world: World) -> None:

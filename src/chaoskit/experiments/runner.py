@@ -122,8 +122,9 @@ class _Run:
         if any(check.name in {"busy", "interlock"} for check in made.checks) and self._rescued():
             made = self._plan()
         if expected_hash and not made.hash.startswith(expected_hash):
+            now = "; ".join((made.hash, *(check.words for check in made.checks if check.name == "targets")))
             raise Refused(
-                f"the cluster has changed since plan {expected_hash}: it is {made.hash} now",
+                f"the cluster or the document has changed since plan {expected_hash}: it is {now} now",
                 guard="plan drift",
                 limit="the same documents, targets, definitions and account",
                 hint="look at it again: chaoskit plan",
