@@ -731,8 +731,7 @@ def test_a_recovery_that_died_is_in_the_history_with_what_it_knew(
     kinds = {each["kind"] for each in kept["symptoms"]}
     assert ("bad-rollout" in kinds) is not spoilt
     assert bool(step["targets"]) is not spoilt
-    (tried,) = AutoRecovery(world).patterns().strategies
-    assert (tried.action, tried.tried, tried.worked) == ("roll-back", 1, 0)
+    assert AutoRecovery(world).patterns().strategies == ()  # its death cut it short
     assert not AutoRecovery(world).what_if(())[0].changed
 
 

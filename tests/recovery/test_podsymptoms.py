@@ -10,6 +10,7 @@ from tests.acts.fake import FakeCluster
 from tests.flows.watched import of
 from tests.recovery import made
 from tests.recovery.made import NOW
+from tests.simulator.world import World
 
 from chaoskit import kube
 from chaoskit.clock import ManualClock
@@ -201,6 +202,24 @@ def test_a_worker_that_ends_well_was_not_killed_only_since_it_has_a_probe(
 ) -> None:
     seen = made.topology(_probed(0), made.pod("b"))
     assert {each.kind for each in podsymptoms.detect(seen, kills, now=NOW)} == kinds
+
+
+def test_a_kill_that_a_kubelet_tells_of_lies_within_the_run_that_it_ended() -> None:
+    world = World()
+    probe = {"exec": {"command": ["test", "-f", "/alive"]}, "periodSeconds": 2, "failureThreshold": 2}
+    world.pod("cart", ["sh", "-c", "touch /alive; sleep 700; rm /alive; sleep 90"], livenessProbe=probe)
+    world.run(2160)  # the third run has just been killed
+    (pod,) = world.all("Pod")
+    (status,) = pod["status"]["containerStatuses"]
+    ended = status["lastState"]["terminated"]
+    ended.update(exitCode=0, reason="Completed")  # as a server ends that heeds its kill
+    now = kube.time_of(status["state"]["running"]["startedAt"])
+    assert now is not None
+    told = Kills(tuple(world.all("Event")), frozenset({pod["metadata"]["namespace"]}))
+    found = podsymptoms.complaint(pod, now, told)
+    assert found is not None
+    assert (found.kind, status["restartCount"]) == ("crash-loop", 3)
+    assert podsymptoms.complaint(pod, now, Kills((), told.seen)) is None
 
 
 def test_where_nobody_can_tell_only_what_has_such_a_probe_may_have_been_killed() -> None:
