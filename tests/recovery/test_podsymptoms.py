@@ -204,6 +204,20 @@ def test_a_worker_that_ends_well_was_not_killed_only_since_it_has_a_probe(
     assert {each.kind for each in podsymptoms.detect(seen, kills, now=NOW)} == kinds
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [pytest.param(2700, 2, id="at each start"), pytest.param(40, 15, id="in its last minute")],
+)
+def test_a_worker_whose_probe_fails_but_that_nobody_killed_ended_well(first: float, last: float) -> None:
+    failed = {
+        "reason": "Unhealthy", "message": "Liveness probe failed: connection refused", "count": 3,
+        "involvedObject": {"kind": "Pod", "name": "a", "namespace": "shop"},
+        "firstTimestamp": made.ago(first), "lastTimestamp": made.ago(last),
+    }  # fmt: skip
+    seen = made.topology(_probed(0), made.pod("b"))
+    assert detection.detect_in(detection.Sight(NOW, seen, warnings=(failed,), kills=_seen())) == ()
+
+
 def test_a_kill_that_a_kubelet_tells_of_lies_within_the_run_that_it_ended() -> None:
     world = World()
     probe = {"exec": {"command": ["test", "-f", "/alive"]}, "periodSeconds": 2, "failureThreshold": 2}
