@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from tests.recovery import made
 
 from chaoskit import rollouts
@@ -41,6 +44,37 @@ def test_a_restart_is_not_a_revision_to_go_back_to() -> None:
     for template in (body["spec"]["template"], restarted["spec"]["template"]):
         template["metadata"]["annotations"] = {rollouts.RESTARTED_AT: "2026-11-23T11:00:00Z"}
     assert _names(body, plain, restarted) == ("cart-h2", "")
+
+
+def _restarted(number: int, of: Object, **more: Any) -> tuple[Object, Object]:
+    """The deployment that was restarted, and the replica set of that: the template of an earlier one."""
+    body, again = made.deployment("cart", revision=number), made.replica_set("cart", number, **more)
+    stamp = {rollouts.RESTARTED_AT: "2026-11-23T11:00:00Z"}
+    for template in (body["spec"]["template"], again["spec"]["template"]):
+        template["spec"] = of["spec"]["template"]["spec"]
+        template["metadata"]["annotations"] = stamp
+    return body, again
+
+
+@pytest.mark.parametrize("serves", [0, 3])
+def test_a_restart_is_no_reason_to_go_back_to_the_release_before(serves: int) -> None:
+    release = made.replica_set("cart", 3, ready=serves)
+    body, again = _restarted(4, release)
+    assert _names(body, made.replica_set("cart", 2), release, again) == ("cart-h4", "")
+
+
+def test_a_bad_release_that_was_restarted_goes_back_to_the_one_that_still_serves() -> None:
+    bad = made.replica_set("cart", 3)
+    body, again = _restarted(4, bad)
+    assert _names(body, made.replica_set("cart", 2, ready=2), bad, again) == ("cart-h4", "cart-h2")
+
+
+@pytest.mark.parametrize(("serves", "healthy"), [(0, ""), (2, "cart-h2")])
+def test_nobody_goes_back_to_what_was_rolled_back_from_unless_it_serves(serves: int, healthy: str) -> None:
+    again = made.replica_set("cart", 3)
+    again["metadata"]["annotations"][rollouts.REVISION_HISTORY] = "1"
+    body = made.deployment("cart", revision=3)
+    assert _names(body, made.replica_set("cart", 2, ready=serves), again) == ("cart-h3", healthy)
 
 
 def test_a_revision_that_was_rolled_back_to_does_not_know_when_it_began() -> None:

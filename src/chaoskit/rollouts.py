@@ -85,18 +85,18 @@ def ran_out_of_time(workload: Object) -> bool:
 def last_healthy(deployment: Object, found: Sequence[Revision]) -> Revision | None:
     """The revision to go back to: the newest earlier one that still serves, else the one before; or None.
 
-    A mere restart is no earlier revision: its pods are the same.
+    A mere restart is no earlier revision: its pods are the same. What was restarted, or rolled back to, has
+    served for as long as anybody knows: of the one before it nothing shows that it is better.
     """
     running = current(deployment, found)
     if running is None:
         return None
     same = fingerprint(running.template, restarts=False)
-    earlier = [
-        each
-        for each in found
-        if each.number < running.number and fingerprint(each.template, restarts=False) != same
-    ]
-    return next((each for each in earlier if each.ready), earlier[0] if earlier else None)
+    before = [each for each in found if each.number < running.number]
+    earlier = [each for each in before if fingerprint(each.template, restarts=False) != same]
+    is_new = len(earlier) == len(before) and running.began is not None
+    one_before = earlier[0] if earlier and is_new else None
+    return next((each for each in earlier if each.ready), one_before)
 
 
 def fingerprint(template: Object, *, restarts: bool = True) -> str:

@@ -9,21 +9,26 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
+from tests.prediction.conftest import leaking, small
 from tests.wire import Answer, scripted
 
-from chaoskit import kube
+from chaoskit import kube, prediction
 from chaoskit.adapters.exposition import Predictions
 from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
-from chaoskit.events import Event, Foreseen, Listener, Looked, Unwatched, Warned
+from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned
+from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import votes
+from chaoskit.flows.duties.predicting import Predicting
+from chaoskit.flows.duties.saying import Saying
 from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
@@ -32,7 +37,7 @@ from chaoskit.ports.cluster import Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health, Silent
-from chaoskit.prediction.dataset import Block, Row
+from chaoskit.prediction.dataset import Block, Row, unmeasured
 from chaoskit.prediction.recent import Recent, latest
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Vote
@@ -150,12 +155,26 @@ def test_a_watch_looks_every_step_and_waits_for_a_prometheus_that_is_away() -> N
     ]
 
 
-def test_a_watch_that_never_saw_a_sample_ends_and_says_why() -> None:
-    class Silent(Prometheus):
-        def range(self, *_: object, **__: object) -> tuple[Series, ...]:
-            return ()
+class Nothing(Prometheus):
+    """It answers, and has no sample."""
 
-    looking = lookout(Silent(), ManualClock(T0), [])
+    def range(self, *_: object, **__: object) -> tuple[Series, ...]:
+        return ()
+
+
+def test_where_the_clock_was_set_back_what_was_heard_later_does_not_stand_for_a_sample() -> None:
+    heard = list[Event]()
+    looking = lookout(Prometheus(), ManualClock(T0), heard)
+    looking.look()
+    before = {"clock": ManualClock(T0 - timedelta(minutes=20)), "metrics": Nothing()}
+    looking.world = replace(looking.world, **cast("Any", before))
+    with pytest.raises(NoSamples):
+        looking.look()
+    assert isinstance(heard[-1], Unwatched)
+
+
+def test_a_watch_that_never_saw_a_sample_ends_and_says_why() -> None:
+    looking = lookout(Nothing(), ManualClock(T0), [])
     with pytest.raises(CannotStart, match="no signal has a sample in namespace shop"):
         next(looking.watch(threading.Event()))
     looking.namespace = ""
@@ -196,7 +215,8 @@ def test_what_is_written_on_says_what_is_joined_anew() -> None:
         recent.take(new)
         if look % 9 == 8:  # nothing was measured in two moments
             joined = latest(joined, block(start + 5, [float("nan")] * 2, *names), 12)
-            recent.wait(2)
+            first, last = (T0 + timedelta(minutes=start + more) for more in (5, 6))
+            recent.take(unmeasured(first, last, "shop", new.signals, step=60))
         (found,), (wanted,) = cast("Dataset", recent.dataset).blocks, joined.blocks
         assert (found.rows, found.start) == (wanted.rows, wanted.start)
         np.testing.assert_array_equal(found.values, wanted.values)
@@ -370,6 +390,37 @@ def test_an_alarm_stays_though_prometheus_was_away_and_comes_back_without_a_samp
     with pytest.raises(NoSamples) if alone else nullcontext():
         looking.look()
     assert alarms(shown) == []
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model that may answer."""
+    folder, options = tmp_path_factory.mktemp("models"), small(false_alarms_per_day=6)
+    assert learning.fit(leaking(), models=folder, base="shop", options=options, thorough=False).promoted
+    return folder
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_alarm_stays_when_samples_have_stopped_and_another_model_answers(
+    models: Path, *, alone: bool
+) -> None:
+    """From rules to a model, back to rules, and once more: for most of the time none finds a sample."""
+    shown, heard = Predictions(), list[Event]()
+    looking = down(alone=alone, listen=heard.append, replicas={"cart": 2} | ({} if alone else {"db": 1}))
+    clock = cast("ManualClock", looking.world.clock)
+
+    def listen(event: Event) -> None:
+        heard.append(event)
+        shown(event)
+
+    duty = Predicting(replace(looking.world, models=models), Saying(clock, listen))
+    for name in ("", "shop-1", "", "shop-1"):
+        prediction.retire(models) if not name else prediction.promote(models, name)
+        for _ in range(40):
+            duty.look("shop")
+            assert alarms(shown) == ["deployment/cart"]
+            clock.turn(60)
+    assert {each.model for each in heard if isinstance(each, Doubted)} == {"shop-1"}
 
 
 def test_a_watch_goes_on_where_samples_have_stopped_for_all_and_says_when_they_are_back() -> None:

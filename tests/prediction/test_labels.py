@@ -71,6 +71,20 @@ def test_what_is_healthy_at_the_end_of_the_data_or_of_the_pod_is_unknown(world: 
     assert np.flatnonzero(y[1] == 0).tolist() == list(range(30))
 
 
+@pytest.mark.parametrize("length", [1, 2, 14, 15, 16, 20, 29, 30, 31])
+def test_a_run_that_is_hardly_longer_than_the_horizon_or_shorter_is_unknown(
+    world: World, length: int
+) -> None:
+    """Of 20 minutes nobody knows what came in the 30 after them; the long run beside it is labelled."""
+    long = quiet(world)
+    (first,) = long.blocks
+    second = replace(first.cut(0, length), start=first.at(300))
+    y, short = (truth.y[0] for truth in label(replace(long, blocks=(first, second)), FORECAST).truths)
+    assert np.flatnonzero(y == 0).tolist() == list(range(90))
+    assert np.flatnonzero(short == 0).tolist() == list(range(length - 30))
+    assert set(short[max(0, length - 30) :]) == {-1}
+
+
 def test_replicas_of_what_fails_are_unknown_and_other_workloads_healthy(world: World) -> None:
     data = world({"cpu_usage": np.ones((3, 120))}, workloads=["deployment/a", "deployment/a", "deployment/b"])
     y = label(data, FORECAST, extra=[told(60, 62, pod="app-0-7d9f8-x0")]).truths[0].y

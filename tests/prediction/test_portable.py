@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.predictor import predict
 from chaoskit.prediction.soundness import unsound
 from chaoskit.prediction.training import Model
+from chaoskit.records import LabelRecord
 
 pytest.importorskip("skl2onnx")
 pytest.importorskip("onnxruntime")
@@ -299,15 +301,64 @@ def test_what_set_the_thresholds_of_a_model_from_elsewhere_is_told(trained: Trai
         evaluate_foreign(little, whole)
 
 
-def test_a_model_from_elsewhere_is_judged_where_health_comes_first(trained: Trained) -> None:
+@pytest.mark.parametrize("before", [0, 130])
+def test_a_model_from_elsewhere_is_judged_where_health_comes_first(trained: Trained, before: int) -> None:
+    """Also when a failure came before it: the half with that one alone is not the one that judges."""
     (block,) = later(leaking(seed=13), 10).blocks
-    (calm,) = healthy(hours=18).blocks
-    values = np.concatenate([calm.values, block.values], axis=2)
-    start = block.start - timedelta(minutes=calm.length)
+    (calm,) = healthy(hours=20).blocks
+    values = np.concatenate([block.values[:, :, :before], calm.values, block.values], axis=2)
+    start = block.start - timedelta(minutes=before + calm.length)
     labelled = label(replace(leaking(), blocks=(replace(block, start=start, values=values),)), Target())
-    assert min(event.first for event in labelled.events) >= calm.length
+    early = [event for event in labelled.events if event.first < before]
+    assert len(early) == (1 if before else 0)
     report = evaluate_foreign(trained.model, labelled)
-    assert report.failures == len(labelled.events)
+    assert report.failures == len(labelled.events) - len(early)
+    assert report.decides
+
+
+def unseen(labelled: Labelled, hidden: Callable[[int, bool], bool]) -> Labelled:
+    """Without signals that show these failures, each by its number and whether it is of the first half."""
+    half = labelled.dataset.blocks[0].length // 2
+    events = tuple(
+        replace(event, issue="network") if hidden(number, event.first < half) else event
+        for number, event in enumerate(labelled.events)
+    )
+    dataset = replace(labelled.dataset, blind={"network": "no signal tells of it"})
+    return replace(labelled, dataset=dataset, events=events)
+
+
+def can_be_seen(labelled: Labelled) -> tuple[int, int]:
+    """How many failures of either half can be."""
+    half = labelled.dataset.blocks[0].length // 2
+    early = [event.first < half for event in labelled.events if event.issue != "network"]
+    return sum(early), len(early) - sum(early)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_model_from_elsewhere_is_judged_by_the_half_whose_failures_can_be_seen(
+    trained: Trained, *, first: bool
+) -> None:
+    whole = label(later(leaking(seed=13, hours=24), 10), Target())
+    labelled = unseen(whole, lambda _, early: early is first)
+    report = evaluate_foreign(trained.model, labelled)
+    assert report.failures == max(can_be_seen(labelled))
+    assert report.decides
+
+
+def test_a_half_that_can_fit_no_baselines_judges_though_it_has_fewer_failures(trained: Trained) -> None:
+    """All but its beginning is unknown, the most of which is too near to the half before to teach."""
+    data = later(leaking(seed=13, hours=24), 10)
+    (block,) = data.blocks
+    unknown = LabelRecord(
+        id="1", at=block.start, trace_id="", target="*", namespace="", meaning="unknown", issue="",
+        start=block.at(block.length // 2 + 80), end=block.end,
+    )  # fmt: skip
+    whole = label(replace(data, labels=(unknown,)), Target())
+    labelled = unseen(whole, lambda number, early: not early and number % 2 > 0)
+    many, few = can_be_seen(labelled)
+    assert many > few
+    report = evaluate_foreign(trained.model, labelled)
+    assert report.failures == few
     assert report.decides
 
 

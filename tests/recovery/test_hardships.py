@@ -731,7 +731,7 @@ def test_a_recovery_that_died_is_in_the_history_with_what_it_knew(
     kinds = {each["kind"] for each in kept["symptoms"]}
     assert ("bad-rollout" in kinds) is not spoilt
     assert bool(step["targets"]) is not spoilt
-    assert AutoRecovery(world).patterns().strategies == ()  # its death cut it short
+    assert AutoRecovery(world).patterns().strategies == ()  # it was cut short: that proves nothing
     assert not AutoRecovery(world).what_if(())[0].changed
 
 

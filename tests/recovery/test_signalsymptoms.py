@@ -118,6 +118,15 @@ def test_errors_count_once_they_last() -> None:
     assert found["errors"].evidence == "30% of requests answered with 5xx"
 
 
+def test_errors_tell_of_what_is_needed_and_was_scaled_to_0() -> None:
+    seen = made.chain("cart", "cache", "disk")
+    for name in ("cache", "disk"):
+        seen.workloads["shop", f"deployment/{name}"].body["spec"]["replicas"] = 0 if name == "cache" else 1
+    values = {"error_ratio": [series("cart-h1-a", [0.3] * 41)]}
+    (found,) = callsymptoms.detect(seen, {"error_ratio": [sample("cart-h1-a", 0.3)]}, values, now=NOW)
+    assert found.evidence == "30% of requests answered with 5xx; it needs deployment/cache, scaled to 0"
+
+
 def test_latency_is_judged_against_what_is_usual_here() -> None:
     newest = {"latency_p95": [sample("a", 0.9)]}
     slow_for_it = {"latency_p95": [series("a", [0.1] * 40 + [0.9] * 10)]}

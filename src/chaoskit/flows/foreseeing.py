@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from chaoskit import kube, prediction, signals
+from chaoskit import prediction, signals
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
 from chaoskit.flows import learning
+from chaoskit.flows.wanted import Who, due, known_replicas, replicas
 from chaoskit.flows.world import World
 from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
@@ -113,13 +114,17 @@ class Lookout:
     listen: Listener = ignore
     _recent: Recent | None = field(default=None, init=False)
     _following: Following | None = field(default=None, init=False)
-    _heard: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
+    _heard: dict[Who, datetime] = field(default_factory=dict, init=False)
     _looked: bool = field(default=False, init=False)
 
     @property
     def step(self) -> int:
         """Seconds between two samples, and between two looks."""
         return self.model[1].spec.step if self.model else RULES_STEP
+
+    def answered_by(self, model: tuple[str, Model] | None) -> None:
+        """This model answers from now on, None: rules. It measures anew; whose samples stopped is known."""
+        self.model, self._recent, self._following = model, None, None
 
     def look(self) -> Outlook:
         """What is foreseen now.
@@ -177,8 +182,7 @@ class Lookout:
     def _measured(self, now: datetime) -> Dataset:
         """The window that an answer needs; of what is known already only a few steps are asked for again.
 
-        When the clock was set back nothing is known: what was measured lies ahead. Where samples have stopped
-        for all, time goes on without: they are as one of them would be.
+        When the clock was set back nothing is known: what was measured lies ahead.
         """
         model = self.model[1] if self.model else None
         history, step = learning.wanted_history(model), timedelta(seconds=self.step)
@@ -186,20 +190,13 @@ class Lookout:
         if self._recent is None or known is None:
             return self._anew(now - history, now)
         end = known.blocks[0].end
-        steps, anew = (now - end) // step, not timedelta(0) <= now - end <= history
-        if steps < 1 and not anew:
-            return known
-        try:
-            if anew:
-                return self._anew(now - history, now)
-            return self._recent.take(self._collected(end - AGAIN * step, end + steps * step))
-        except NoSamples:
-            if steps < 1 or not self._due(self._heard):
-                raise
-            return self._recent.wait(steps)
+        if not timedelta(0) <= now - end <= history:
+            return self._anew(now - history, now)
+        steps = (now - end) // step
+        return self._recent.take(self._collected(end - AGAIN * step, end + steps * step)) if steps else known
 
     def _anew(self, start: datetime, end: datetime) -> Dataset:
-        """All of this window; what was known is forgotten, once there is a sample."""
+        """All of this window; what was known is forgotten, once there is an answer."""
         from chaoskit.prediction.recent import Recent
 
         found, recent = self._collected(start, end), Recent((end - start) // timedelta(seconds=self.step) + 1)
@@ -221,29 +218,36 @@ class Lookout:
             return ()
 
     def _collected(self, start: datetime, end: datetime) -> Dataset:
-        wanted = self.model[1].spec.signals if self.model else signals.known()
-        found = prediction.collect(
-            self.world.measured,
-            start,
-            end,
-            self.namespace,
-            wanted=wanted,
-            step=self.step,
-            without=() if self.namespace else self.world.limits.protected,
-            listen=self._warned,
-        )
-        return found.select(tuple(each for each in wanted if each.scope != "node"))
+        """What was measured then; where samples have stopped for all who should have some, nothing."""
+        known = self.model[1].spec.signals if self.model else signals.known()
+        wanted = tuple(each for each in known if each.scope != "node")
+        try:
+            found = prediction.collect(
+                self.world.measured,
+                start,
+                end,
+                self.namespace,
+                wanted=wanted,
+                step=self.step,
+                without=() if self.namespace else self.world.limits.protected,
+                listen=self._warned,
+            )
+        except NoSamples:
+            if not self._due([who for who, at in self._heard.items() if at <= end]):
+                raise
+            return prediction.unmeasured(start, end, self.namespace, wanted, step=self.step)
+        return found.select(wanted)
 
     def _warned(self, event: Event) -> None:
         """Of what collecting tells, warnings alone are news: it is over in a moment."""
         if isinstance(event, Warned):
             self.listen(event)
 
-    def _chosen(self) -> set[tuple[str, str]] | None:
+    def _chosen(self) -> set[Who] | None:
         """The workloads with the selector's labels; None where there is no selector: all of them."""
         if not self.selector:
             return None
-        found = set(self._replicas(self.selector))
+        found = set(replicas(self.world.cluster, self.namespace, self.selector))
         if not found:
             place = f"-n {self.namespace}" if self.namespace else "-A"
             raise NotFound(
@@ -262,39 +266,22 @@ class Lookout:
         idle = {who for who, count in (self._known_replicas() or {}).items() if not count}
         return [each for each in found if not (each.alarmed and (each.namespace, each.target) in idle)]
 
-    def _silent(
-        self, window: Dataset, now: datetime, chosen: set[tuple[str, str]] | None
-    ) -> tuple[Silent, ...]:
+    def _silent(self, window: Dataset, now: datetime, chosen: set[Who] | None) -> tuple[Silent, ...]:
         """Those who should have samples, and had some, but not lately; the others of them are forgotten."""
         self._heard |= prediction.heard(window)
         quiet = {(each.namespace, each.target): each for each in prediction.silent(self._heard, now)}
-        due = self._due(quiet)
-        due = due if chosen is None else due & chosen
-        self._heard = {who: at for who, at in self._heard.items() if who in due or who not in quiet}
-        return tuple(each for who, each in quiet.items() if who in due)
+        missed = self._due(quiet)
+        missed = missed if chosen is None else missed & chosen
+        self._heard = {who: at for who, at in self._heard.items() if who in missed or who not in quiet}
+        return tuple(each for who, each in quiet.items() if who in missed)
 
-    def _due(self, who: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Those of them that should have samples: still there and not scaled to zero, as far as is known."""
-        replicas = self._known_replicas() if who else None
-        if replicas is None:
-            return set(who)
-        return {each for each in who if replicas.get(each)}
+    def _due(self, who: Collection[Who]) -> set[Who]:
+        """Those of them that should have samples."""
+        return due(who, self._known_replicas() if who else None)
 
-    def _known_replicas(self) -> dict[tuple[str, str], int] | None:
+    def _known_replicas(self) -> dict[Who, int] | None:
         """How many pods each workload should have; None when the cluster does not say."""
-        try:
-            return self._replicas()
-        except CannotStart:
-            return None
-
-    def _replicas(self, selector: str = "") -> dict[tuple[str, str], int]:
-        """How many pods each workload (namespace, name) with these labels should have; a daemon set one."""
-        found = (
-            (kube.ref_of(body, kind), body.get("spec", {}).get("replicas", 1))
-            for kind in kube.WORKLOADS
-            for body in self.world.cluster.list(kind, self.namespace, labels=selector).items
-        )
-        return {(ref.namespace or self.namespace, str(ref)): count for ref, count in found}
+        return known_replicas(self.world.cluster, self.namespace)
 
     def _with_help(self, found: Sequence[PredictionRecord]) -> tuple[PredictionRecord, ...]:
         """With what helped in the incidents that they are like."""
@@ -341,7 +328,7 @@ class Alerts:
 
     def __init__(self, lasting: timedelta, namespace: str) -> None:
         self._lasting, self._namespace = lasting, namespace
-        self._raised: dict[tuple[str, str], Raised] = {}
+        self._raised: dict[Who, Raised] = {}
 
     def of(self, outlook: Outlook) -> tuple[Raised, ...]:
         """The alerts to push after this look; each ends by itself unless it is pushed again.
@@ -367,7 +354,7 @@ class Alerts:
         self._raised = standing
         return (*standing.values(), *over)
 
-    def _doubts(self, outlook: Outlook) -> Iterator[tuple[tuple[str, str], str, Sequence[str]]]:
+    def _doubts(self, outlook: Outlook) -> Iterator[tuple[Who, str, Sequence[str]]]:
         """What speaks against the model, of each kind: its key, the kind, and words."""
         health = outlook.health
         old = (health.old,) if health.old else ()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.card import rows as rows
     from chaoskit.prediction.dataset import Dataset as Dataset
     from chaoskit.prediction.dataset import collect as collect
+    from chaoskit.prediction.dataset import unmeasured as unmeasured
     from chaoskit.prediction.evaluation import Trained as Trained
     from chaoskit.prediction.evaluation import build as build
     from chaoskit.prediction.evaluation import evaluate as evaluate
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 _HOME = {
     "artifact": ("load", "load_model", "save"),
     "card": ("document", "rows"),
-    "dataset": ("Dataset", "collect"),
+    "dataset": ("Dataset", "collect", "unmeasured"),
     "evaluation": ("Trained", "build", "evaluate", "evaluate_foreign", "recalibrated"),
     "failures": ("Objectives",),
     "forest": ("Options",),

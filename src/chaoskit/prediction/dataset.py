@@ -287,6 +287,15 @@ def collect(
     return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),)).sampled()
 
 
+def unmeasured(
+    start: datetime, end: datetime, namespace: str, wanted: Sequence[Signal], *, step: int
+) -> Dataset:
+    """One block from `start` to `end` on a grid of `step` seconds, without a pod: nothing was measured."""
+    length = int((end - start).total_seconds() // step) + 1
+    values = np.empty((0, len(wanted), length), dtype=np.float32)
+    return Dataset(tuple(wanted), step, (Block(namespace, (), start.astimezone(UTC), step, values),))
+
+
 def _single(series: Iterable[Series]) -> tuple[Series, ...]:
     """The same in single precision, as it is kept: half the memory while the other signals are asked for."""
     return tuple(replace(each, values=array("f", each.values)) for each in series)

@@ -172,9 +172,10 @@ _IN_TURN = "; `evaluate --calibrate` sets those of each run on the others"
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     """How a model that came from elsewhere, without its baselines, does on half of this data.
 
-    The baselines are fitted on the other half: the first one, if the second has a failure to catch and the
-    first an hour of healthy time; else the other way round. What it learned from, or what set its thresholds,
-    is left out of both, as `evaluate` does.
+    The baselines are fitted on the other half. The model learned from neither, so that half judges which has
+    a failure to catch beside one with an hour of healthy time, and of two such the one with more failures
+    that can be seen, whichever comes first. What the model learned from, or what set its thresholds, is left
+    out of both, as `evaluate` does.
 
     Raises:
         NoBaseline: the model learned from all of it or has its thresholds from there, less than an hour of
@@ -184,10 +185,7 @@ def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     left = Left.of(model, labelled)
     left.check_due()
     left.check_fresh()
-    ways = folds.halves(left.labelled, left.fresh, left.table.spec.window)
-    due = [way for way in ways if Judge(left.labelled, way[1]).due]
-    able = (way for way in due if Judge(left.labelled, way[0]).hours >= AT_LEAST_HOURS)
-    taught, examined = next(able, due[0])
+    taught, examined = _way(left)
     hours = Judge(left.labelled, taught).hours
     words = f"the half that fits the baselines has {hours:.1f} h of healthy time{left.gone}"
     calibrating.check_hours(hours, words)
@@ -196,6 +194,17 @@ def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
     notes = [_FITTED_ON_HALF, *left.notes(judging.judge), *left.lacks]
     of = f"half of the rest{left.gone}" if left.gone else "half of the data"
     return judging.report(f"{of}, thresholds as they came", notes)
+
+
+def _way(left: Left) -> tuple[Moments, Moments]:
+    """The half that fits baselines, and the one that judges."""
+
+    def worth(way: tuple[Moments, Moments]) -> tuple[bool, bool, int]:
+        taught, judged = (Judge(left.labelled, half) for half in way)
+        seen = len(visible(left.labelled, judged.due))
+        return bool(judged.due), taught.hours >= AT_LEAST_HOURS, seen
+
+    return max(folds.halves(left.labelled, left.fresh, left.table.spec.window), key=worth)
 
 
 _FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half"

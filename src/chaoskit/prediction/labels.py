@@ -319,7 +319,7 @@ def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
     """Where less than a horizon is known of what came next: the end of the data, or of the pod."""
     there = present(values)
     later = np.zeros_like(there)
-    later[:, : there.shape[1] - lead] = there[:, lead:]
+    later[:, : max(0, there.shape[1] - lead)] = there[:, lead:]
     still: NDArray[np.bool_] = np.logical_or.accumulate(later[:, ::-1], axis=1)[:, ::-1]
     return ~still if lead else np.zeros_like(there)
 

@@ -42,14 +42,6 @@ class Recent:
         kept = _seen(found.blocks[0].values)
         return found if kept.all() else self._begin(_with(found, kept))
 
-    def wait(self, moments: int) -> Dataset:
-        """The newest moments after so many more in which nothing was measured; something was taken before."""
-        assert self._dataset is not None
-        block = self._dataset.blocks[0]
-        nothing = np.empty((0, len(self._dataset.signals), moments), dtype=np.float32)
-        blank = replace(block, rows=(), start=block.at(block.length), values=nothing)
-        return self.take(replace(self._dataset, blocks=(blank,)))
-
     def _begin(self, dataset: Dataset) -> Dataset:
         """It is laid into an array with room for more."""
         block = dataset.blocks[0]

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from operator import gt
 
+from chaoskit import kube
 from chaoskit.ports.cluster import ObjectRef
+from chaoskit.recovery.databasesymptoms import emptied
 from chaoskit.recovery.readings import LASTING, Reading, View
 from chaoskit.recovery.symptoms import Ranges, Samples, Severity, Symptom
 from chaoskit.topology import Topology, Workload, looks_like_database
@@ -34,17 +36,26 @@ def detect(topology: Topology, samples: Samples, ranges: Ranges, *, now: datetim
     """What is wrong at `now` with calls between workloads of the snapshot."""
     views = {w.ref: View.of(w, samples, ranges, now) for w in topology.workloads.values()}
     own = [
-        s for w in topology.workloads.values() for s in (*_errors(views[w.ref]), *_latency(views[w.ref], w))
+        s
+        for w in topology.workloads.values()
+        for s in (*_errors(views[w.ref], _emptied(w, topology)), *_latency(views[w.ref], w))
     ]
     return (*own, *_edges(topology, views), *_cut_off(topology, views, own))
 
 
-def _errors(view: View) -> Iterator[Symptom]:
+def _emptied(workload: Workload, topology: Topology) -> str:
+    """What it needs of which no pod is wanted, in words; "" when there is none."""
+    needed = [topology.workloads[each.namespace, str(each)] for each in topology.dependencies(workload)]
+    empty = [w for w in needed if w.ref.kind != kube.DAEMON_SET and not kube.desired_replicas(w.body)]
+    return "".join(sorted(f"; it needs {each.ref}, {emptied(each.body)}" for each in empty))
+
+
+def _errors(view: View, needs: str) -> Iterator[Symptom]:
     worst = view.worst("error_ratio")
     if worst is not None and worst.lasts(lambda each: each >= ERRORS, view.now):
         severity = Severity.HIGH if worst.value >= 0.25 else Severity.MEDIUM
         since = worst.since(lambda each: each >= ERRORS)
-        words = f"{worst.value:.0%} of requests answered with 5xx"
+        words = f"{worst.value:.0%} of requests answered with 5xx{needs}"
         yield view.symptom("errors", since, severity, words, ratio=worst.value)
 
 

@@ -32,12 +32,13 @@ def _down(topology: Topology, samples: Samples, kills: Kills, now: datetime) -> 
             yield podsymptoms.starting("database-starting", workload, words, now)
             continue
         since = unavailable_since(workload.body, now)
-        words = f"0 of {wanted} pods of the database are ready" if wanted else _emptied(workload.body)
+        words = f"0 of {wanted} pods of the database are ready" if wanted else emptied(workload.body)
         if wanted or topology.callers_of(workload):
             facts = {"wanted": wanted}
             yield Symptom("database-down", workload.ref, since, Severity.CRITICAL, words, facts=facts)
 
 
-def _emptied(workload: Object) -> str:
+def emptied(workload: Object) -> str:
+    """How it is said that no pod of the workload is wanted: ``scaled to 0 by kubectl``."""
     by = ownership.setter(workload, REPLICAS)
     return f"scaled to 0 by {by}" if by else "scaled to 0"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from math import inf
 
 from chaoskit import prediction
-from chaoskit.errors import ChaoskitError
+from chaoskit.errors import ChaoskitError, NoSamples
 from chaoskit.events import Unwatched
+from chaoskit.flows import learning
 from chaoskit.flows.chaos_engine import AIChaosEngine
 from chaoskit.flows.duties.saying import Saying
-from chaoskit.flows.foreseeing import Lookout, Outlook
+from chaoskit.flows.foreseeing import Lookout
+from chaoskit.flows.wanted import due, known_replicas
 from chaoskit.flows.world import World
 from chaoskit.records import PredictionRecord
 from chaoskit.recovery.escalation import People
@@ -29,8 +32,17 @@ class Predicting:
         self._lookouts: dict[str, Lookout] = {}
 
     def look(self, namespace: str) -> None:
-        """Alarms in the namespace are known to whoever is to know them."""
-        self._alarms.heed(namespace, self._lookout(namespace).look())
+        """Alarms in the namespace are known to whoever is to know them, and which of them are over.
+
+        Raises:
+            CannotStart: as `Lookout.look`; what nobody wants any more is over all the same.
+        """
+        try:
+            found = self._lookout(namespace).look().predictions
+        except NoSamples:
+            self._alarms.heed(namespace, ())
+            raise
+        self._alarms.heed(namespace, found)
 
     def forget(self, namespace: str) -> None:
         """Nothing is left there: whoever shows what was foreseen of it knows that, too."""
@@ -44,12 +56,13 @@ class Predicting:
             self.forget(namespace)
 
     def _lookout(self, namespace: str) -> Lookout:
-        """What looks at this namespace, with what it has measured so far; anew when another model answers."""
-        known = self._lookouts.get(namespace)
-        answers = prediction.promoted(self._world.models)
-        if known is None or (known.model[0] if known.model else "") != answers:
+        """What looks at this namespace, with what it has measured so far, and as the promoted model says."""
+        known, answers = self._lookouts.get(namespace), prediction.promoted(self._world.models)
+        if known is None:
             known = AIChaosEngine(self._world).lookout(namespace, listen=self._say.listen)
             self._lookouts[namespace] = known
+        elif (known.model[0] if known.model else "") != answers:
+            known.answered_by(learning.chosen(self._world.models, key=self._world.model_key))
         return known
 
 
@@ -61,9 +74,9 @@ class Alarms:
         self._people = People(world.cluster, world.clock, world.notifier)
         self._told: dict[str, dict[str, float]] = {}
 
-    def heed(self, namespace: str, outlook: Outlook) -> None:
+    def heed(self, namespace: str, predictions: Collection[PredictionRecord]) -> None:
         """Whoever is to know knows of the alarms of this look, and of the end of others."""
-        alarmed = {each.target: each for each in outlook.predictions if each.alarmed}
+        alarmed = {each.target: each for each in predictions if each.alarmed}
         before = self._told.get(namespace, {})
         for target, each in alarmed.items():
             if target not in before:
@@ -71,7 +84,7 @@ class Alarms:
         told = {target: self._tell(each, before.get(target, -inf)) for target, each in alarmed.items()}
         self._told[namespace] = told
         if self._people.notifier is not None:
-            self._clear(namespace, alarmed.keys(), {each.target for each in outlook.silent})
+            self._clear(namespace, predictions)
 
     def forget(self, namespace: str) -> None:
         """Nothing is left there."""
@@ -92,14 +105,21 @@ class Alarms:
             return before
         return now
 
-    def _clear(self, namespace: str, alarmed: Collection[str], silent: Collection[str]) -> None:
-        """What people were told of and is over, they know to be over; of what fell silent nobody knows."""
+    def _clear(self, namespace: str, predictions: Collection[PredictionRecord]) -> None:
+        """What people were told of and is over, they know to be over: its workload is well, or not wanted.
+
+        Of whom the look has no answer, though pods of it are wanted, nobody knows, whoever leads.
+        """
+        answered = {each.target: each.alarmed for each in predictions}
+        replicas = cache(lambda: known_replicas(self._cluster, namespace))
 
         def stands(told: Told) -> bool | None:
             target = told.matter.labels["target"]
-            if not told.matter.is_foreseen or target in silent:
+            if not told.matter.is_foreseen:
                 return None
-            return target in alarmed
+            if target in answered:
+                return answered[target]
+            return None if due([(namespace, target)], replicas()) else False
 
         self._people.review({namespace}, stands, self._say.listen)
 
