@@ -181,13 +181,6 @@ def probed_for(pod: Object) -> timedelta:
     return timedelta(seconds=max(longest, default=0.0))
 
 
-def kill_takes(pod: Object, probe: Mapping[str, Any]) -> timedelta:
-    """How long it takes at most from when the probe first fails until what it kills has ended."""
-    grace = probe.get("terminationGracePeriodSeconds", pod["spec"].get("terminationGracePeriodSeconds", 30))
-    fails = _seconds(probe, "failureThreshold", 3) + float(probe.get("timeoutSeconds") or 1)
-    return timedelta(seconds=fails + float(grace))
-
-
 def _delay(probe: Mapping[str, Any]) -> float:
     return float(probe.get("initialDelaySeconds") or 0)
 

@@ -453,6 +453,7 @@ def test_a_lease_that_is_gone_is_lost_and_what_is_owed_is_undone_all_the_same() 
         ledger.renew()
     assert ledger.undo().state == "confirmed"
     assert cluster.get(CART)["spec"]["replicas"] == 3
+    ledger.close(Outcome.PASSED)
 
 
 def test_what_a_rescuer_has_put_back_is_not_put_back_again() -> None:

@@ -109,7 +109,7 @@ def test_a_crash_is_detected_planned_recovered_and_remembered(stage: Stage) -> N
     (strategy,) = [each for each in recovery.patterns().strategies if each.issue == "pod-crash"]
     assert (strategy.tried, strategy.worked) == (1, 1)
     kept = stage.world.store.get("recovery", record.id)
-    again = recovery.replay(kept)
+    again = recovery.recover(recovery.replan(kept), replay_of=kept["id"])
     assert (again.outcome, again.replay_of) == (chaoskit.Outcome.NOTHING_TO_DO, record.id)
     same = next(each for each in recovery.what_if(runbook.defaults()) if each.record == record.id)
     assert not same.changed

@@ -31,6 +31,7 @@ from tests.recovery import made
 from chaoskit import kube
 from chaoskit.acts import approvals, breaker, halt
 from chaoskit.acts.accounts import STATE_LABEL
+from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Ended, Event, Step
@@ -45,6 +46,8 @@ from chaoskit.runtime import connected
 from chaoskit.settings import Settings
 
 CORDONED = {"chaoskit.io/run": "r1"}
+CART = ObjectRef(kube.DEPLOYMENT, "shop", "cart")
+OWED = ObjectRef(kube.LEASE, "shop", "chaoskit-r1")
 
 
 def test_after_a_node_was_mended_nothing_else_is_watched_than_before(tmp_path: Path) -> None:
@@ -59,6 +62,28 @@ def test_after_a_node_was_mended_nothing_else_is_watched_than_before(tmp_path: P
     assert "uncordon" in [step["action"] for each in kept.records for step in each["steps"]]
     assert {each["namespace"] for each in kept.records} <= {"", "shop"}
     assert kept.cluster.touched("monitoring") == kept.cluster.touched("other") == []
+
+
+def _worker(name: str, ended: float) -> Object:
+    """One with a liveness probe that ended well so many seconds ago, as each quarter of an hour."""
+    last = made.ended(0, seconds_ago=ended, ran=900, reason="Completed")
+    runs = {"running": {"startedAt": made.ago(ended - 1)}}
+    pod = made.pod(name, of="cart-h1", state=runs, last=last, restarts=9)
+    pod["spec"]["containers"][0]["livenessProbe"] = {"tcpSocket": {"port": 80}}
+    return pod
+
+
+def test_a_recovery_beside_workers_that_end_well_is_recovered_as_fast_as_any(tmp_path: Path) -> None:
+    workers = [_worker(f"cart-h1-w{n}", ended=6 + 10 * n) for n in range(5)]
+    pager = Pager()
+    ill = made.crashing("cart-h1-a", of="cart-h1")
+    town = Town(node("node-1"), node("node-2"), *app("cart", ill, *workers))
+    kept = Kept(town, tmp_path, clock=FairClock(made.NOW), notifier=pager)
+    kept.run(["recover"], until=lambda event: isinstance(event, Ended))
+    (record,) = kept.records
+    assert record["outcome"] == "recovered"
+    assert record["seconds_to_recover"] < 15
+    assert (town.touched("shop"), pager.pages) == (["cart-h1-a"], [])
 
 
 class Asked(Town):
@@ -283,6 +308,57 @@ def test_what_somebody_mended_is_said_to_be_over(tmp_path: Path) -> None:
     assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/pod-crash"]
     assert len(pager.pages) == 1
     assert _told(kept) == []
+
+
+def _left_by_the_dead(kept: Kept, *, undoable: bool = False) -> None:
+    """A dead recovery's change of cart, which nobody can undo but a version that knows of such entries."""
+    entry = Entry("field" if undoable else "of-another-version", CART, ("spec", "x"), 1, 2)
+    Ledger.open(
+        kept.cluster, kept.clock, id="r1", act="recovery", namespace="shop", targets=(CART,), trace_id="t"
+    ).write(entry)
+
+
+@pytest.mark.parametrize("ill", [True, False])
+def test_what_a_dead_act_left_and_nobody_can_undo_is_told_once_whatever_is_ill(
+    tmp_path: Path, *, ill: bool
+) -> None:
+    pager = Pager()
+    town = crashing("cart") if ill else app("cart")
+    kept = night(tmp_path, node("node-1"), node("node-2"), *town, notifier=pager)
+    _left_by_the_dead(kept)
+    kept.run(["recover"], at_most=1800)
+    assert isinstance(kept.cluster, Town)
+    assert kept.cluster.touched("shop") == []
+    assert pager.pages == ["undo of recovery r1 in shop not confirmed"]
+    assert "deployment/cart" in pager.notices[0].text
+    assert pager.notices[0].text.endswith(": chaoskit rescue")
+    assert pager.cleared == []
+    kept.clock.turn(4 * HOURS)
+    kept.run(["recover"], at_most=600)
+    assert len(pager.pages) == 2
+
+
+def test_what_was_removed_by_hand_is_owed_no_more(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *app("cart"), notifier=pager)
+    _left_by_the_dead(kept)
+    kept.run(["recover"], until=lambda _event: bool(pager.pages))
+    kept.cluster.delete(OWED)
+    kept.run(["recover"], at_most=900)
+    assert pager.cleared == ["chaoskit/fake/shop/lease/chaoskit-r1/undo-owed"]
+    assert _told(kept) == []
+
+
+def test_what_could_be_undone_later_is_said_to_be_by_who_undid_it(tmp_path: Path) -> None:
+    pager = Pager()
+    kept = night(tmp_path, node("node-1"), *app("cart"), notifier=pager)
+    _left_by_the_dead(kept)
+    kept.run(["runs"], until=lambda _event: bool(pager.pages))
+    kept.cluster.delete(OWED)
+    _left_by_the_dead(kept, undoable=True)
+    kept.run(["runs"], at_most=60)
+    assert kept.rescued[-1] == "done"
+    assert pager.cleared == ["chaoskit/fake/shop/lease/chaoskit-r1/undo-owed"]
 
 
 def test_nobody_to_be_told_is_no_reason_to_try_again_and_again(tmp_path: Path) -> None:

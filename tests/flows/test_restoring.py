@@ -98,7 +98,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_a_recorded_crash_of_a_strangers_workload_is_recovered_anew(world: World) -> None:
     record = _record(_issue("bad-rollout"), _snapshot())
-    again = restoring.replay(world, record, chaoskit.AutoRecovery(world))
+    (again,) = restoring.replay(world, record, chaoskit.AutoRecovery(world)).done
     assert (again.outcome.value, again.target) == ("recovered", "deployment/billing")
     assert (again.replay_of, again.trace_id) == ("r1", "t1")
     kept = world.store.get("recovery", again.id)

@@ -100,23 +100,14 @@ def _left_by_the_dead(shop: Stuck, name: str) -> None:
 
 
 @pytest.mark.parametrize("wait", [True, False])
-@pytest.mark.parametrize("known", [False, True])
-def test_what_a_dead_act_in_the_way_left_is_told_once_while_it_lasts(
-    shop: Stuck, *, wait: bool, known: bool
+def test_who_finds_what_a_dead_act_left_in_the_way_ends_with_it_and_tells_nobody_else(
+    shop: Stuck, *, wait: bool
 ) -> None:
-    if known:
-        shop.is_known()
     _left_by_the_dead(shop, "cart")
-    first = shop.ends(shop.back(), wait=wait)
-    shop.clock.turn(60)
-    again = shop.ends(shop.back(), wait=wait)
-    assert {first.outcome, again.outcome} == {Outcome.UNDO_UNCONFIRMED}
-    assert len(shop.pager.pages) == 1 + known
-    end = shop.pager.notices[-1].text.splitlines()[-2:]
-    assert end == [
-        f"undo not confirmed: {first.reason}",
-        "the target may still be disturbed: run chaoskit rescue",
-    ]
+    record = shop.ends(shop.back(), wait=wait)
+    assert record.outcome is Outcome.UNDO_UNCONFIRMED
+    assert "recovery r1 died, and its undo is not confirmed" in record.reason
+    assert shop.pager.pages == []
 
 
 def test_what_could_not_be_undone_is_not_told_again_by_who_finds_it_in_the_way(shop: Stuck) -> None:

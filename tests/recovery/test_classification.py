@@ -14,6 +14,7 @@ from chaoskit import kube
 from chaoskit.ports.cluster import Kind, ObjectRef
 from chaoskit.recovery import Issue, Vote, classify, nodesymptoms, podsymptoms
 from chaoskit.recovery.issues import CLASS_OF, CLASSES, PRECEDENCE, called
+from chaoskit.recovery.kills import IGNORED
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
 
@@ -155,7 +156,7 @@ def test_two_that_call_each_other_do_not_explain_each_other_away() -> None:
 
 def test_workloads_on_a_lost_node_follow_from_it() -> None:
     seen = made.topology(made.pod("a", node="node-2"), nodes=(made.node("node-2", ready="Unknown"),))
-    symptoms = (*podsymptoms.detect(seen, now=NOW), *nodesymptoms.detect(seen, now=NOW))
+    symptoms = (*podsymptoms.detect(seen, IGNORED, now=NOW), *nodesymptoms.detect(seen, now=NOW))
     found = classify(symptoms, topology=seen, now=NOW)
     assert [(issue.id, issue.root) for issue in found] == [
         ("node-2-node", ""),

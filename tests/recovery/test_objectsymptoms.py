@@ -28,6 +28,7 @@ from chaoskit.recovery import (
     verification,
 )
 from chaoskit.recovery.classification import classify
+from chaoskit.recovery.kills import IGNORED
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
@@ -42,7 +43,7 @@ def _probe(message: str, count: int = 20, pod: str = "a", seen: float = 5) -> Ob
 
 
 def test_a_probe_that_fails_again_and_again_is_told_with_what_it_says() -> None:
-    (found,) = eventsymptoms.detect(CART, [_probe("Readiness probe failed: HTTP 503")], now=NOW)
+    (found,) = eventsymptoms.detect(CART, [_probe("Readiness probe failed: HTTP 503")], IGNORED, now=NOW)
     assert (found.kind, found.pods, found.facts["probe"]) == ("probe-failed", ("a",), "readiness")
     assert "failed 20 times: HTTP 503" in found.evidence
 
@@ -68,12 +69,14 @@ def test_probes_that_time_out_tell_of_the_network_when_answers_are_late_on_the_w
 ) -> None:
     (cart,) = CART.workloads.values()
     found = [Symptom(kind, cart.ref, NOW, Severity.HIGH, "") for kind in known]
-    heard = list(eventsymptoms.unanswered(CART, [_probe(message)], found, LOSING, {}, now=NOW))
+    heard = list(eventsymptoms.unanswered(CART, [_probe(message)], IGNORED, found, LOSING, {}, now=NOW))
     assert [each.kind for each in heard] == kinds
     assert all(each.pods == ("a",) for each in heard)
-    assert not list(eventsymptoms.unanswered(CART, [_probe(message, pod="b")], found, LOSING, {}, now=NOW))
+    assert not list(
+        eventsymptoms.unanswered(CART, [_probe(message, pod="b")], IGNORED, found, LOSING, {}, now=NOW)
+    )
     hot = LOSING | {"cpu_limit_ratio": [made.sample("a", 0.85)]}
-    assert not list(eventsymptoms.unanswered(CART, [_probe(message)], found, hot, {}, now=NOW))
+    assert not list(eventsymptoms.unanswered(CART, [_probe(message)], IGNORED, found, hot, {}, now=NOW))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_answers_that_are_late_on_the_way_tell_the_network_from_an_application_t
 ) -> None:
     samples = {"edge_gap": [made.sample("a", value, source="orders") for value in gap]}
     ranges = {"edge_gap": [made.series("a", lately, source="orders")]} if lately else {}
-    found = list(eventsymptoms.unanswered(CART, [_probe(LATE)], (), samples, ranges, now=NOW))
+    found = list(eventsymptoms.unanswered(CART, [_probe(LATE)], IGNORED, (), samples, ranges, now=NOW))
     assert len(found) == heard
 
 
@@ -102,7 +105,7 @@ def test_a_new_process_that_answers_no_probe_either_is_not_what_hangs(started: f
     waits = {"waiting": {"reason": "CrashLoopBackOff"}}
     last = {"terminated": {"exitCode": 0, "startedAt": ago(started), "finishedAt": ago(1)}}
     pod = made.pod("a", ready=False, unready_for=200, age=900, restarts=1, state=waits, last=last)
-    found = list(eventsymptoms.unanswered(made.topology(pod), [_probe(LATE)], (), {}, {}, now=NOW))
+    found = list(eventsymptoms.unanswered(made.topology(pod), [_probe(LATE)], IGNORED, (), {}, {}, now=NOW))
     assert len(found) == heard
 
 
@@ -114,7 +117,10 @@ def test_a_pod_that_is_ready_again_counts_while_its_workload_is_still_hurt(
     seen = made.topology(made.pod("a", last=last, restarts=1, age=30), made.pod("b"))
     (cart,) = seen.workloads.values()
     found = [Symptom(known, cart.ref, NOW, Severity.HIGH, "")] if known else []
-    assert len(list(eventsymptoms.unanswered(seen, [_probe(LATE)], found, LOSING, {}, now=NOW))) == heard
+    assert (
+        len(list(eventsymptoms.unanswered(seen, [_probe(LATE)], IGNORED, found, LOSING, {}, now=NOW)))
+        == heard
+    )
 
 
 def test_a_container_that_is_started_anew_since_nobody_reaches_it_is_a_matter_of_the_network() -> None:
@@ -138,7 +144,7 @@ def test_a_container_that_is_started_anew_since_nobody_reaches_it_is_a_matter_of
     ids=["once", "ready by now", "long ago", "no probe"],
 )
 def test_a_probe_that_does_not_matter_is_no_symptom(event: Object) -> None:
-    assert eventsymptoms.detect(CART, [event], now=NOW) == ()
+    assert eventsymptoms.detect(CART, [event], IGNORED, now=NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +157,7 @@ def test_a_probe_that_does_not_matter_is_no_symptom(event: Object) -> None:
 def test_an_eviction_tells_what_ran_out(message: str, kind: str) -> None:
     gone = made.pod("a", ready=False, phase="Failed", age=600)
     gone["status"].update(reason="Evicted", message=message)
-    (found,) = eventsymptoms.detect(made.topology(gone, made.pod("b")), (), now=NOW)
+    (found,) = eventsymptoms.detect(made.topology(gone, made.pod("b")), (), IGNORED, now=NOW)
     assert (found.kind, found.pods) == (kind, ("a",))
 
 
@@ -336,9 +342,9 @@ def _policy(age: float = 60, **spec: Any) -> Object:
     ids=["nothing in", "only names out", "something in", "all out", "old", "others"],
 )
 def test_a_young_policy_that_cuts_off_is_told_where_somebody_feels_it(policy: Object, cuts: bool) -> None:
-    felt = networksymptoms.detect(CART, [policy], [_errors_of("cart", CART)], now=NOW)
+    felt = networksymptoms.detect(CART, [policy], [_errors_of("cart", CART)], IGNORED, now=NOW)
     assert [each.kind for each in felt] == ["network-cut"] * cuts
-    assert networksymptoms.detect(CART, [policy], [], now=NOW) == ()
+    assert networksymptoms.detect(CART, [policy], [], IGNORED, now=NOW) == ()
 
 
 def test_a_service_whose_selector_was_spoilt_has_nobody_behind_it() -> None:
@@ -346,10 +352,10 @@ def test_a_service_whose_selector_was_spoilt_has_nobody_behind_it() -> None:
     caller = made.deployment("front", env={"CART": "http://cart:80"})
     pods = (made.pod("a"), made.pod("f", of="front-h1"))
     seen = made.topology(*pods, deployments=(made.deployment("cart"), caller), services=(service,))
-    (found,) = networksymptoms.detect(seen, (), [_errors_of("front", seen)], now=NOW)
+    (found,) = networksymptoms.detect(seen, (), [_errors_of("front", seen)], IGNORED, now=NOW)
     assert (found.kind, str(found.target)) == ("no-endpoints", "deployment/cart")
     assert "app=cart,tier=typo" in found.evidence
-    assert networksymptoms.detect(seen, (), [], now=NOW) == ()
+    assert networksymptoms.detect(seen, (), [], IGNORED, now=NOW) == ()
 
 
 def _dns(*pods: Object, **status: Any) -> Topology:
@@ -375,7 +381,7 @@ def _between_crashes(name: str, *, runs: float | None) -> Object:
 
 
 def test_nobody_answers_for_names() -> None:
-    (found,) = networksymptoms.detect(_dns(), (), (), now=NOW)
+    (found,) = networksymptoms.detect(_dns(), (), (), IGNORED, now=NOW)
     assert (found.kind, found.evidence) == ("dns-down", "0 of 2 pods answer for names")
 
 
@@ -403,7 +409,7 @@ ROLLS = _rolls(5)
     ],
 )
 def test_names_that_may_be_answered_in_a_moment_are_waited_for_and_explain_the_others(seen: Topology) -> None:
-    (found,) = networksymptoms.detect(seen, (), (), now=NOW)
+    (found,) = networksymptoms.detect(seen, (), (), IGNORED, now=NOW)
     assert (found.kind, found.severity) == ("dns-starting", Severity.MEDIUM)
     issues = classify([found, symptom("errors", "cart", since=30)], topology=seen, now=NOW)
     assert [each.root for each in issues] == ["", "kube-system/coredns-network"]
@@ -455,18 +461,18 @@ def test_a_dns_that_comes_is_neither_the_issue_that_it_was_down_nor_its_end() ->
 
 
 def test_names_are_answered_by_a_pod_that_has_run_for_long_enough() -> None:
-    assert networksymptoms.detect(_dns(_between_crashes("b", runs=61)), (), (), now=NOW) == ()
+    assert networksymptoms.detect(_dns(_between_crashes("b", runs=61)), (), (), IGNORED, now=NOW) == ()
 
 
 def test_a_database_without_a_ready_pod_is_down_and_one_scaled_to_nothing_where_somebody_calls_it() -> None:
     caller = made.deployment("cart", env={"DB": "postgres://db:5432/x"})
     down = made.topology(deployments=(caller, made.deployment("db", replicas=1)))
-    (found,) = databasesymptoms.detect(down, {}, now=NOW)
+    (found,) = databasesymptoms.detect(down, {}, IGNORED, now=NOW)
     assert (str(found.target), found.evidence) == ("deployment/db", "0 of 1 pods of the database are ready")
     nothing = made.deployment("db", replicas=0)
-    (gone,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
+    (gone,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, IGNORED, now=NOW)
     assert gone.evidence == "scaled to 0"
     nothing["metadata"]["managedFields"] = made.set_by("kubectl", "replicas")
-    (emptied,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, now=NOW)
+    (emptied,) = databasesymptoms.detect(made.topology(deployments=(caller, nothing)), {}, IGNORED, now=NOW)
     assert (emptied.evidence, emptied.since) == ("scaled to 0 by kubectl", NOW - timedelta(seconds=60))
-    assert databasesymptoms.detect(made.topology(deployments=(nothing,)), {}, now=NOW) == ()
+    assert databasesymptoms.detect(made.topology(deployments=(nothing,)), {}, IGNORED, now=NOW) == ()

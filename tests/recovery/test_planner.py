@@ -27,6 +27,7 @@ from chaoskit.recovery import (
     runbook,
     storms,
 )
+from chaoskit.recovery.kills import IGNORED
 from chaoskit.recovery.planner import Decision
 from chaoskit.recovery.remedies import Radius
 from chaoskit.recovery.symptoms import Symptom
@@ -45,7 +46,7 @@ def _bad_rollout(**deployment: Any) -> Topology:
 
 
 def _plan(seen: Topology, *symptoms: Symptom, history: tuple[Attempt, ...] = ()) -> Decision:
-    found = symptoms or podsymptoms.detect(seen, now=NOW)
+    found = symptoms or podsymptoms.detect(seen, IGNORED, now=NOW)
     issue = classify(found, topology=seen, now=NOW)[0]
     return planner.plan(issue, BOOKS, seen, Past(history, history), now=NOW)
 
@@ -156,7 +157,7 @@ def test_a_node_that_somebody_cordoned_by_hand_is_left_to_them() -> None:
     ]
     for labels, actions in (({}, ["notify"]), ({"chaoskit.io/run": "r1"}, ["uncordon", "notify"])):
         seen = made.topology(stuck, nodes=(made.node("node-1", cordoned=True, labels=labels),))
-        found = (*podsymptoms.detect(seen, now=NOW), *nodesymptoms.detect(seen, now=NOW))
+        found = (*podsymptoms.detect(seen, IGNORED, now=NOW), *nodesymptoms.detect(seen, now=NOW))
         issues = classify(found, topology=seen, now=NOW)
         (issue,) = (each for each in issues if each.kind == "node")
         assert [action for action, _ in _rungs(planner.plan(issue, BOOKS, seen, now=NOW))] == actions
@@ -231,7 +232,7 @@ def test_what_is_not_certain_is_watched_until_the_model_agrees() -> None:
 
 def test_evidence_expires() -> None:
     seen = _bad_rollout()
-    issue = classify(podsymptoms.detect(seen, now=NOW), topology=seen, now=NOW)[0]
+    issue = classify(podsymptoms.detect(seen, IGNORED, now=NOW), topology=seen, now=NOW)[0]
     later = NOW + timedelta(seconds=301)
     assert _refused(planner.plan(issue, BOOKS, seen, now=later)).guard == "evidence"
 

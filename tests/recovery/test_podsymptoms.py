@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from tests.acts.fake import FakeCluster
+from tests.flows.watched import of
 from tests.recovery import made
 from tests.recovery.made import NOW
+from tests.simulator.world import World
 
-from chaoskit.ports.cluster import Object
+from chaoskit import kube
+from chaoskit.clock import ManualClock
+from chaoskit.ports.cluster import Kind, Listing, Object
 from chaoskit.recovery import detection, nodesymptoms, podsymptoms
+from chaoskit.recovery.kills import IGNORED, UNSEEN, Kills
 from chaoskit.recovery.symptoms import Severity, Symptom
 from chaoskit.topology import Topology
 
 
 def _found(topology: Topology) -> dict[str, Symptom]:
-    found = (*podsymptoms.detect(topology, now=NOW), *nodesymptoms.detect(topology, now=NOW))
+    found = (*podsymptoms.detect(topology, IGNORED, now=NOW), *nodesymptoms.detect(topology, now=NOW))
     return {symptom.kind: symptom for symptom in found}
 
 
@@ -134,13 +141,19 @@ def _probed(code: int, *, ready: bool = True, probe: str = "livenessProbe") -> O
     return pod
 
 
-def _probe_fails(first: float, last: float, *, pod: str = "a", probe: str = "Liveness") -> Object:
-    """The kubelet's warnings, from so many seconds ago until so many."""
+def _killed(
+    last: float, *, pod: str = "a", why: str = "Container cart failed liveness probe, will be restarted"
+) -> Object:
+    """The kubelet's event of a kill, so many seconds ago; it counts on from one of an hour ago."""
     return {
-        "reason": "Unhealthy", "message": f"{probe} probe failed: connection refused", "count": 3,
+        "reason": "Killing", "type": "Normal", "message": why, "count": 9,
         "involvedObject": {"kind": "Pod", "name": pod, "namespace": "shop"},
-        "firstTimestamp": made.ago(first), "lastTimestamp": made.ago(last),
+        "firstTimestamp": made.ago(3600), "lastTimestamp": made.ago(last),
     }  # fmt: skip
+
+
+def _seen(*events: Object) -> Kills:
+    return Kills(events, frozenset({"shop"}))
 
 
 @pytest.mark.parametrize("code", [0, 137, 143])
@@ -149,28 +162,136 @@ def test_what_its_probe_kills_again_and_again_is_a_crash_loop_however_it_ends(
     code: int, *, ready: bool
 ) -> None:
     seen = made.topology(_probed(code, ready=ready), made.pod("b"))
-    found = detection.detect_in(detection.Sight(NOW, seen, warnings=(_probe_fails(40, 15),)))
-    shown = {each.kind for each in found}
-    assert shown == {"crash-loop", *(() if ready else ("probe-failed",))}
+    found = detection.detect_in(detection.Sight(NOW, seen, kills=_seen(_killed(10))))
+    assert {each.kind for each in found} == {"crash-loop"}
 
 
 @pytest.mark.parametrize(
-    ("warnings", "kinds"),
+    ("kills", "kinds"),
     [
-        pytest.param([], set(), id="its probe passed"),
-        pytest.param([_probe_fails(900, 870)], set(), id="it failed while it began"),
-        pytest.param([_probe_fails(40, 1)], {"crash-loop"}, id="it failed before and after"),
-        pytest.param([_probe_fails(40, 15, pod="b")], set(), id="another's failed"),
-        pytest.param([_probe_fails(40, 15, probe="Readiness")], set(), id="one that kills nobody failed"),
-        pytest.param([_probe_fails(40, 15, probe="Startup")], set(), id="it has none such"),
-        pytest.param(None, {"crash-loop"}, id="nobody can tell"),
+        pytest.param(_seen(), set(), id="nobody killed it"),
+        pytest.param(_seen(_killed(920)), set(), id="the run before was killed"),
+        pytest.param(_seen(_killed(36)), {"crash-loop"}, id="it used its grace"),
+        pytest.param(_seen(_killed(6)), {"crash-loop"}, id="it went at once"),
+        pytest.param(_seen(_killed(2)), set(), id="the next run was killed"),
+        pytest.param(_seen(_killed(10, pod="b")), set(), id="another was killed"),
+        pytest.param(
+            _seen(_killed(10, why="Container sidecar failed liveness probe, will be restarted")),
+            set(),
+            id="another of its containers was killed",
+        ),
+        pytest.param(
+            _seen(_killed(10, why="Container cart failed startup probe, will be restarted")),
+            {"crash-loop"},
+            id="for its startup probe",
+        ),
+        pytest.param(
+            _seen(_killed(10, why="Init container cart failed liveness probe")),
+            {"crash-loop"},
+            id="a sidecar",
+        ),
+        pytest.param(_seen(_killed(10, why="Stopping container cart")), set(), id="for no probe"),
+        pytest.param(Kills((), frozenset({""})), set(), id="seen everywhere"),
+        pytest.param(Kills((), frozenset({"other"})), {"crash-loop"}, id="seen elsewhere"),
+        pytest.param(UNSEEN, {"crash-loop"}, id="nobody can tell"),
+        pytest.param(IGNORED, set(), id="nobody asks"),
     ],
 )
 def test_a_worker_that_ends_well_was_not_killed_only_since_it_has_a_probe(
-    warnings: list[Object] | None, kinds: set[str]
+    kills: Kills, kinds: set[str]
 ) -> None:
     seen = made.topology(_probed(0), made.pod("b"))
-    assert {each.kind for each in podsymptoms.detect(seen, warnings, now=NOW)} == kinds
+    assert {each.kind for each in podsymptoms.detect(seen, kills, now=NOW)} == kinds
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [pytest.param(2700, 2, id="at each start"), pytest.param(40, 15, id="in its last minute")],
+)
+def test_a_worker_whose_probe_fails_but_that_nobody_killed_ended_well(first: float, last: float) -> None:
+    failed = {
+        "reason": "Unhealthy", "message": "Liveness probe failed: connection refused", "count": 3,
+        "involvedObject": {"kind": "Pod", "name": "a", "namespace": "shop"},
+        "firstTimestamp": made.ago(first), "lastTimestamp": made.ago(last),
+    }  # fmt: skip
+    seen = made.topology(_probed(0), made.pod("b"))
+    assert detection.detect_in(detection.Sight(NOW, seen, warnings=(failed,), kills=_seen())) == ()
+
+
+def test_a_kill_that_a_kubelet_tells_of_lies_within_the_run_that_it_ended() -> None:
+    world = World()
+    probe = {"exec": {"command": ["test", "-f", "/alive"]}, "periodSeconds": 2, "failureThreshold": 2}
+    world.pod("cart", ["sh", "-c", "touch /alive; sleep 700; rm /alive; sleep 90"], livenessProbe=probe)
+    world.run(2160)  # the third run has just been killed
+    (pod,) = world.all("Pod")
+    (status,) = pod["status"]["containerStatuses"]
+    ended = status["lastState"]["terminated"]
+    ended.update(exitCode=0, reason="Completed")  # as a server ends that heeds its kill
+    now = kube.time_of(status["state"]["running"]["startedAt"])
+    assert now is not None
+    told = Kills(tuple(world.all("Event")), frozenset({pod["metadata"]["namespace"]}))
+    found = podsymptoms.complaint(pod, now, told)
+    assert found is not None
+    assert (found.kind, status["restartCount"]) == ("crash-loop", 3)
+    assert podsymptoms.complaint(pod, now, Kills((), told.seen)) is None
+
+
+def test_where_nobody_can_tell_only_what_has_such_a_probe_may_have_been_killed() -> None:
+    seen = made.topology(_probed(0, probe="readinessProbe"), made.pod("b"))
+    assert podsymptoms.detect(seen, UNSEEN, now=NOW) == ()
+
+
+class Asked(FakeCluster):
+    """Notes where events of kills were asked for."""
+
+    def __init__(self, *objects: Object) -> None:
+        super().__init__(*objects)
+        self.places: list[str] = []
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        if fields == "reason=Killing":
+            self.places.append(namespace)
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def _town(ill: Object, *events: Object) -> Asked:
+    named = ({**each, "metadata": {"name": f"e{n}", "namespace": "shop"}} for n, each in enumerate(events))
+    members = (ill, made.pod("b"))
+    return Asked(
+        of(kube.DEPLOYMENT, made.deployment("cart", replicas=2)),
+        of(kube.REPLICA_SET, made.replica_set("cart", 1, ready=2)),
+        *(of(kube.POD, each) for each in members),
+        *(of(kube.EVENT, each) for each in named),
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "readable", "kinds"),
+    [
+        ([_killed(10)], True, {"crash-loop"}),
+        ([], True, set()),
+        ([_killed(10)], False, {"crash-loop"}),
+        ([], False, {"crash-loop"}),
+    ],
+)
+def test_who_may_not_read_events_does_not_take_a_server_that_heeds_its_kill_for_well(
+    events: Sequence[Object], *, readable: bool, kinds: set[str]
+) -> None:
+    town = _town(_probed(0), *events)
+    if not readable:
+        town.hidden.add(("events", "shop"))
+    seen = detection.observe(town, None, ManualClock(NOW), "shop")
+    assert {each.kind for each in detection.detect_in(seen)} == kinds
+    assert town.places == ["shop"]
+
+
+@pytest.mark.parametrize(
+    "pod", [made.pod("a"), made.crashing("a"), _probed(1), _probed(0, probe="readinessProbe")]
+)
+def test_kills_are_asked_for_only_where_something_turns_on_them(pod: Object) -> None:
+    town = _town(pod)
+    detection.observe(town, None, ManualClock(NOW), "shop")
+    assert town.places == []
 
 
 def test_memory_that_is_full_is_told_however_its_container_ended() -> None:
@@ -281,7 +402,7 @@ def test_a_pod_that_is_being_deleted_is_no_symptom() -> None:
 @pytest.mark.parametrize("reason", ["ImagePullBackOff", "CreateContainerConfigError"])
 def test_what_keeps_an_old_pod_from_starting_again_began_when_it_stopped_serving(reason: str) -> None:
     ill = made.pod("cart-a", ready=False, age=86400, unready_for=120, state=made.waiting(reason))
-    found = podsymptoms.complaint(ill, NOW)
+    found = podsymptoms.complaint(ill, NOW, IGNORED)
     assert found is not None
     assert NOW - found.since == timedelta(minutes=2)
 
@@ -290,6 +411,6 @@ def test_what_keeps_an_old_pod_from_starting_again_began_when_it_stopped_serving
 def test_what_ran_for_long_before_its_last_end_was_held_back_for_nothing(ran: float, minutes: float) -> None:
     last = made.ended(1, seconds_ago=60, ran=ran)
     ill = made.pod("cart-a", ready=False, state=made.waiting("CrashLoopBackOff"), last=last, restarts=12)
-    found = podsymptoms.complaint(ill, NOW)
+    found = podsymptoms.complaint(ill, NOW, IGNORED)
     assert found is not None
     assert (NOW - found.since).total_seconds() // 60 == minutes

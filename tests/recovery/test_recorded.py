@@ -14,6 +14,7 @@ import pytest
 
 from chaoskit import kube
 from chaoskit.recovery import classify, podsymptoms
+from chaoskit.recovery.kills import IGNORED
 from chaoskit.recovery.symptoms import Symptom
 from chaoskit.topology import Topology
 
@@ -63,7 +64,7 @@ def _seen(scenario: str, t: float) -> Topology:
 
 
 def _symptoms(scenario: str, t: float) -> dict[str, Symptom]:
-    found = podsymptoms.detect(_seen(scenario, t), now=_now(scenario, t))
+    found = podsymptoms.detect(_seen(scenario, t), IGNORED, now=_now(scenario, t))
     return {symptom.kind: symptom for symptom in found}
 
 
@@ -123,5 +124,5 @@ def test_replaced_pods_and_a_short_flap_are_never_a_symptom(scenario: str) -> No
 def test_a_recorded_scenario_is_classified(scenario: str, t: float, issue: str) -> None:
     now = _now(scenario, t)
     seen = _seen(scenario, t)
-    (found,) = classify(podsymptoms.detect(seen, now=now), topology=seen, now=now)
+    (found,) = classify(podsymptoms.detect(seen, IGNORED, now=now), topology=seen, now=now)
     assert found.kind == issue

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from tests.flows.watched import Pager
 from tests.recovery import made
 from tests.recovery.made import ref
 from tests.recovery.test_hardships import Refusing, Shop, at
@@ -95,14 +96,66 @@ def test_what_the_server_shows_to_be_undone_is_followed_by_the_next() -> None:
     assert record.steps[0]["detail"] == "the server does not answer"
 
 
+def _taken_over(shop: Shop) -> None:
+    (account,) = accounts(shop, "shop")
+    Ledger.take_over(shop, shop.clock, account)
+
+
+def _removed(shop: Shop) -> None:
+    (account,) = accounts(shop, "shop")
+    shop.delete(account.ref)
+
+
+class Lasting(Deleting):
+    """Cart serves again once its pod is deleted, if that `helps`."""
+
+    def __init__(self, *, helps: bool) -> None:
+        super().__init__(0)
+        self._left, self._helps = [], helps
+
+    def delete(self, ref: ObjectRef, **options: Any) -> None:
+        super().delete(ref, **options)
+        if ref.name == BAD.name and self._helps:
+            self.serves("cart-good")
+
+
+@pytest.mark.parametrize("lose", [_taken_over, _removed])
+@pytest.mark.parametrize(
+    ("helps", "last", "outcome"),
+    [
+        (True, ("restart-pod", "held"), Outcome.RECOVERED),
+        (False, ("notify", "failed"), Outcome.NOT_RECOVERED),
+    ],
+)
+def test_a_recovery_that_lost_its_ledger_when_all_was_done_ends_as_it_came_to(
+    lose: Callable[[Shop], None], *, helps: bool, last: tuple[str, str], outcome: Outcome
+) -> None:
+    shop, pager = Lasting(helps=helps), Pager()
+    plan = shop.restarting()
+    reach = replace(shop.reach(), notifier=pager)
+    record = recovery.recover(plan, reach, Options(listen=at(*last, partial(lose, shop))))
+    assert (record.outcome, record.undo.state) == (outcome, "none needed"), record.reason
+    assert len(pager.pages) == (0 if helps else 1)
+
+
+@pytest.mark.parametrize(
+    ("lose", "outcome", "undo"),
+    [
+        (_taken_over, Outcome.UNDO_UNCONFIRMED, "not confirmed"),
+        (_removed, Outcome.RECOVERED, "none needed"),
+    ],
+)
+def test_what_helped_is_owed_to_who_took_the_ledger_over_and_to_nobody_when_it_is_gone(
+    lose: Callable[[Shop], None], outcome: Outcome, undo: str
+) -> None:
+    shop = Shop()
+    record = shop.recover(listen=at("roll-back", "held", partial(lose, shop)))
+    assert (record.outcome, record.undo.state) == (outcome, undo), record.reason
+
+
 def test_a_recovery_that_was_taken_over_and_owes_nothing_leaves_no_undo_unconfirmed() -> None:
     shop = Deleting(0)
-
-    def take_over() -> None:
-        (account,) = accounts(shop, "shop")
-        Ledger.take_over(shop, shop.clock, account)
-
-    shop.clock.call_at(10, take_over)
+    shop.clock.call_at(10, partial(_taken_over, shop))
     record = shop.recover(shop.restarting())
     assert (record.outcome, record.undo.state) == (Outcome.NOT_RECOVERED, "none needed")
     assert "was taken over by" in record.reason

@@ -24,6 +24,7 @@ from chaoskit.recovery import (
     runbook,
     storms,
 )
+from chaoskit.recovery.kills import IGNORED
 from chaoskit.topology import Topology
 
 FOUR_MINUTES: dict[str, Any] = {"startupProbe": {"periodSeconds": 10, "failureThreshold": 24}}
@@ -66,9 +67,9 @@ def _set(*pods: Object, **spec: Any) -> Topology:
 
 def _issues(seen: Topology, *events: Object) -> tuple[Issue, ...]:
     found = (
-        *podsymptoms.detect(seen, now=NOW),
-        *eventsymptoms.detect(seen, events, now=NOW),
-        *databasesymptoms.detect(seen, {}, now=NOW),
+        *podsymptoms.detect(seen, IGNORED, now=NOW),
+        *eventsymptoms.detect(seen, events, IGNORED, now=NOW),
+        *databasesymptoms.detect(seen, {}, IGNORED, now=NOW),
     )
     return classify(found, topology=seen, now=NOW)
 
@@ -379,7 +380,7 @@ def test_a_database_that_takes_half_an_hour_to_leave_is_told_and_explains_what_i
         (pod, made.pod("a"), made.pod("b")), bodies, (made.replica_set("cart", 1, ready=2),), (), ()
     )
     felt = made.symptom("pool-errors", "cart", since=told)
-    (cause,) = databasesymptoms.detect(seen, {}, now=NOW)
+    (cause,) = databasesymptoms.detect(seen, {}, IGNORED, now=NOW)
     assert (cause.kind, NOW - cause.since) == ("database-starting", timedelta(seconds=told))
     issues = {each.target.name: each for each in classify([cause, felt], topology=seen, now=NOW)}
     assert issues["cart"].root == issues["postgres"].id
@@ -463,7 +464,7 @@ def _shown(world: World, seconds: int) -> tuple[set[str], float]:
             for body in world.api.list(name, "shop")
         ]
         seen = Topology(pods, tuple(bodies), world.api.list("ReplicaSet.apps", "shop"), (), ())
-        kinds |= {each.kind for each in podsymptoms.detect(seen, now=now)}
+        kinds |= {each.kind for each in podsymptoms.detect(seen, IGNORED, now=now)}
         unready = [now - since for pod in pods if (since := kube.unready_since(pod)) is not None]
         longest = max(longest, *(each.total_seconds() for each in unready), 0.0)
     return kinds, longest

@@ -24,6 +24,7 @@ from chaoskit.recovery import (
     runbook,
     starts,
 )
+from chaoskit.recovery.kills import IGNORED
 from chaoskit.recovery.starts import Start
 from chaoskit.topology import Topology
 
@@ -75,9 +76,9 @@ def _issues(seen: Topology) -> tuple[Issue, ...]:
     ill = [pod["metadata"]["name"] for pod in seen.pods if not kube.is_ready(pod)]
     events = [_unhealthy(name, probe) for name in ill for probe in ("Liveness", "Readiness")]
     found = (
-        *podsymptoms.detect(seen, now=NOW),
-        *eventsymptoms.detect(seen, events, now=NOW),
-        *databasesymptoms.detect(seen, {}, now=NOW),
+        *podsymptoms.detect(seen, IGNORED, now=NOW),
+        *eventsymptoms.detect(seen, events, IGNORED, now=NOW),
+        *databasesymptoms.detect(seen, {}, IGNORED, now=NOW),
     )
     return classify(found, topology=seen, now=NOW)
 
@@ -211,7 +212,7 @@ def test_what_is_only_watched_is_told_once_nothing_has_served_for_long() -> None
 
 def test_a_plan_that_tells_says_why_it_does_no_more() -> None:
     seen = _workload("vault", made.pod("vault-0", ready=False, phase="Pending", age=310, unready_for=310))
-    (issue,) = classify(podsymptoms.detect(seen, now=NOW), topology=seen, now=NOW)
+    (issue,) = classify(podsymptoms.detect(seen, IGNORED, now=NOW), topology=seen, now=NOW)
     decided = planner.plan(issue, runbook.defaults(), seen, now=NOW)
     assert isinstance(decided, Plan)
     assert not decided.acts

@@ -37,7 +37,7 @@ def _refused(
         pytest.param(_refused(), True, id="it hurts"),
         pytest.param(_refused("runbook"), True, id="nothing applies"),
         pytest.param(_refused("halt"), True, id="halted"),
-        pytest.param(_refused(outcome=Outcome.UNDO_UNCONFIRMED), True, id="and a dead act is owed"),
+        pytest.param(_refused(outcome=Outcome.UNDO_UNCONFIRMED), False, id="a dead act's, told with it"),
         pytest.param(_refused(severity=Severity.MEDIUM), False, id="it does not hurt"),
         pytest.param(_refused("interlock"), False, id="an experiment's doing"),
         pytest.param(_refused("told"), False, id="they know"),

@@ -55,6 +55,14 @@ def test_a_pod_with_a_complaint_is_named() -> None:
     assert found.words.startswith("1 of 2 ready; b: CrashLoopBackOff")
 
 
+def test_a_worker_that_ended_well_stands_well_though_it_has_a_probe() -> None:
+    last = made.ended(0, seconds_ago=6, ran=900, reason="Completed")
+    runs = {"running": {"startedAt": made.ago(5)}}
+    worker = made.pod("b", state=runs, last=last, restarts=9)
+    worker["spec"]["containers"][0]["livenessProbe"] = {"tcpSocket": {"port": 80}}
+    assert _standing(made.pod("a"), worker) == Verdict(Answer.YES, "2 of 2 ready")
+
+
 def test_a_pod_on_its_way_out_is_not_counted() -> None:
     leaving = made.pod("c")
     leaving["metadata"]["deletionTimestamp"] = made.ago(1)

@@ -184,8 +184,12 @@ class Ledger:
         self.write(action=action)
 
     def settle(self, entry: Entry) -> None:
-        """The entry is owed no more."""
-        self._keep(tuple(each for each in self.account.entries if each != entry))
+        """The entry is owed no more; where the Lease is gone, there is nobody to be told."""
+        left = tuple(each for each in self.account.entries if each != entry)
+        try:
+            self._keep(left)
+        except Gone:
+            self.account = dataclasses.replace(self.account, entries=left)
 
     def amend(self, entry: Entry, by: Entry) -> None:
         """`by` stands in the place of an entry: more is known by now (an engine's uid)."""
@@ -270,8 +274,6 @@ class Ledger:
         """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
         try:
             self.settle(entry)
-        except Gone:
-            return ""  # there is nobody to be told
         except TakenOver:
             raise
         except ChaoskitError as error:

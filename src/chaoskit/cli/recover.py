@@ -216,7 +216,6 @@ def _replay_on_simulator(session: Session, asked: Asked) -> None:
     """A recorded recovery is done again in a simulated cluster of its own; no other cluster is reached."""
     from chaoskit.flows import restoring, simulation
     from chaoskit.flows.auto_recovery import AutoRecovery
-    from chaoskit.flows.secondlook import Went
     from chaoskit.runtime import connected
 
     books = asked.books
@@ -227,10 +226,10 @@ def _replay_on_simulator(session: Session, asked: Asked) -> None:
             flow = AutoRecovery(runtime.world, runbooks=books)
             kept = runtime.store.get("recovery", asked.replay)
             with session.listening() as listen:
-                done = restoring.replay(
+                went = restoring.replay(
                     runtime.world, kept, flow, listen=listen, stop=stop, confirm=asked.patience
                 )
-    recoveries.finish(session, Went((done,)))
+    recoveries.finish(session, went)
 
 
 def _recover(session: Session, asked: Asked) -> None:

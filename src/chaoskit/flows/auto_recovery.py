@@ -286,24 +286,6 @@ class AutoRecovery:
         )
         return self._kept(recovery.recover(decision, self._reach, options), listen)
 
-    def replay(
-        self,
-        record: Document,
-        *,
-        listen: Listener = ignore,
-        stop: threading.Event | None = None,
-        confirm: timedelta | None = None,
-    ) -> RecoveryRecord:
-        """A kept recovery's target was recovered again as it is now, with today's runbooks and guards."""
-        return self.recover(
-            self.replan(record),
-            listen=listen,
-            stop=stop,
-            trace_id=record.get("trace_id", ""),
-            confirm=confirm,
-            replay_of=record["id"],
-        )
-
     def replan(self, record: Document) -> Decision:
         """What is decided on a kept recovery's target as it is now, with today's runbooks and guards.
 

@@ -11,12 +11,13 @@ from chaoskit import kube
 from chaoskit.clock import Stop, interruption
 from chaoskit.errors import CannotStart, Conflict
 from chaoskit.events import Listener, Step, ignore
+from chaoskit.flows import secondlook
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.drills.injections import STORIES
+from chaoskit.flows.secondlook import Went
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.store import Document
-from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import Issue, Plan
 from chaoskit.recovery.replay import recorded_issue
 
@@ -52,7 +53,7 @@ def replay(
     listen: Listener = ignore,
     stop: Stop | None = None,
     confirm: timedelta | None = None,
-) -> RecoveryRecord:
+) -> Went:
     """The recovery was done again in this simulated cluster, and is kept as a replay of the record.
 
     `world` is a fresh simulated cluster, `flow` its recovery, with the runbooks to try; `confirm` is for how
@@ -61,7 +62,7 @@ def replay(
     Raises:
         InvalidInput: it is no record of a recovery.
         CannotStart: the simulator cannot show such a failure, or it did not show in time.
-        Interrupted: `stop` was set.
+        Interrupted: `stop` was set before it showed.
     """
     issue, stop = recorded_issue(record), stop or Stop()
     story = story_of(issue)
@@ -73,7 +74,7 @@ def replay(
     order = f"{kind}:{issue.target.namespace}/{issue.target.name}" + (f"@{seconds}" if seconds else "")
     world.cluster.patch(STORIES, {"data": {f"replay-{uuid.uuid4().hex[:8]}": order}})
     _until_failing(world, flow, issue, stop)
-    return flow.replay(record, listen=listen, stop=stop, confirm=confirm)
+    return secondlook.replay(flow, world, record, confirm=confirm, listen=listen, stop=stop)
 
 
 def story_of(issue: Issue) -> str:

@@ -10,10 +10,11 @@ from chaoskit.events import Listener
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.belonging import Look, home, look_of, stands
 from chaoskit.flows.hearing import Hearing
+from chaoskit.flows.owing import is_owed
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.metrics import Alert
-from chaoskit.recovery import Decision, Issue, Plan, Sight
+from chaoskit.recovery import Decision, Issue, Plan, Sight, Told
 from chaoskit.recovery.alerts import Unplaced
 from chaoskit.recovery.networksymptoms import DNS_NAMESPACE
 from chaoskit.recovery.weather import Weather
@@ -48,6 +49,7 @@ class Rounds:
         drill: bool = False,
     ) -> None:
         self._recovery = recovery
+        self._cluster = world.cluster
         self._hearing = hearing
         self._drill = drill
         self._protected = world.limits.protected
@@ -118,7 +120,12 @@ class Rounds:
             rages={place: self._weather.rages(place) for place in (namespace, self._scope)},
         )
         places = {namespace, DNS_NAMESPACE} | ({""} if self._scope in {"", namespace} else set())
-        self._recovery.clear(places, lambda told: stands(told, look), listen=self._listen)
+
+        def is_there(told: Told) -> bool | None:
+            ledger = told.matter.ledger
+            return stands(told, look) if ledger is None else is_owed(self._cluster, ledger)
+
+        self._recovery.clear(places, is_there, listen=self._listen)
 
 
 def _name(target: ObjectRef) -> tuple[str, str]:

@@ -9,16 +9,17 @@ from chaoskit import kube, ownership
 from chaoskit.acts.fields import REPLICAS
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import podsymptoms
+from chaoskit.recovery.kills import Kills
 from chaoskit.recovery.symptoms import Samples, Severity, Symptom, unavailable_since
 from chaoskit.topology import Topology, looks_like_database, workload_name
 
 
-def detect(topology: Topology, samples: Samples, *, now: datetime) -> tuple[Symptom, ...]:
+def detect(topology: Topology, samples: Samples, kills: Kills, *, now: datetime) -> tuple[Symptom, ...]:
     """The databases of the snapshot that have no ready pod; one scaled to 0 only while somebody calls it."""
-    return tuple(_down(topology, samples, now))
+    return tuple(_down(topology, samples, kills, now))
 
 
-def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Symptom]:
+def _down(topology: Topology, samples: Samples, kills: Kills, now: datetime) -> Iterator[Symptom]:
     measured = {
         (s.labels.get("namespace", ""), workload_name(s.labels)) for s in samples.get("db_connections", ())
     }
@@ -26,7 +27,7 @@ def _down(topology: Topology, samples: Samples, now: datetime) -> Iterator[Sympt
         wanted = kube.desired_replicas(workload.body)
         if workload.ready or not (key in measured or looks_like_database(workload)):
             continue
-        if podsymptoms.may_serve(workload, now):
+        if podsymptoms.may_serve(workload, now, kills):
             words = f"0 of {wanted} pods of the database are ready, but one may be in a moment"
             yield podsymptoms.starting("database-starting", workload, words, now)
             continue

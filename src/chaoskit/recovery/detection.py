@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from chaoskit.recovery import (
     signalsymptoms,
     starts,
 )
+from chaoskit.recovery.kills import IGNORED, REASON, Kills
 from chaoskit.recovery.logsymptoms import LINES, Logs
 from chaoskit.recovery.networksymptoms import DNS_LABELS, DNS_NAMESPACE
 from chaoskit.recovery.readings import ByWorkload
@@ -59,7 +60,8 @@ JUST_BEFORE = timedelta(seconds=5)
 class Sight:
     """A cluster as it was at `at`; `blind` says why there are no signals, "" when there are.
 
-    What the caller may not read (policies, jobs, warnings, logs) is empty: nothing is concluded from it.
+    What the caller may not read (policies, jobs, warnings, logs) is empty: nothing is concluded from it;
+    `kills` know themselves where they could be seen.
     `autoscalers` are there where something asks for them (see `with_autoscalers`), and what is wrong apart
     from what logs say (`unsaid`) where it was looked for already.
     """
@@ -72,6 +74,7 @@ class Sight:
     policies: tuple[Object, ...] = ()
     jobs: tuple[Object, ...] = ()
     warnings: tuple[Object, ...] = ()
+    kills: Kills = IGNORED
     logs: Logs = field(default_factory=dict)
     autoscalers: tuple[Object, ...] = ()
     unsaid: tuple[Symptom, ...] | None = field(default=None, repr=False)
@@ -89,7 +92,8 @@ def observe(cluster: Cluster, metrics: MetricsSource | None, clock: Clock, names
         lambda asked: _items(cluster, asked[0], namespace, fields=asked[1]),
         ((kube.NETWORK_POLICY, ""), (kube.JOB, ""), (kube.EVENT, "type=Warning")),
     )
-    seen = Sight(at, whole, policies=policies, jobs=jobs, warnings=warnings)
+    kills = _kills(cluster, [pod for pod in whole.pods if podsymptoms.turns_on_kills(pod, at)], namespace)
+    seen = Sight(at, whole, policies=policies, jobs=jobs, warnings=warnings, kills=kills)
     seen = _measured(seen, metrics, namespace)
     seen = replace(seen, unsaid=_without_logs(seen))
     return replace(seen, logs=_logs(seen, cluster))
@@ -107,6 +111,17 @@ def _items(
         return cluster.list(kind, namespace, labels=labels, fields=fields).items
     except Forbidden:
         return ()
+
+
+def _kills(cluster: Cluster, pods: Sequence[Object], namespace: str) -> Kills:
+    """What the events of these pods' namespaces tell of kills; they are asked for nobody else's sake."""
+    places = {each["metadata"]["namespace"] if namespace else "" for each in pods}
+    known = Kills()
+    for place in sorted(places):
+        with suppress(Forbidden):
+            found = cluster.list(kube.EVENT, place, fields=f"reason={REASON}").items
+            known = Kills((*known.events, *found), known.seen | {place})
+    return known
 
 
 def _with_dns(seen: Topology, cluster: Cluster, namespace: str) -> Topology:
@@ -217,18 +232,20 @@ def detect_in(seen: Sight) -> tuple[Symptom, ...]:
 def _without_logs(seen: Sight) -> tuple[Symptom, ...]:
     at, whole = seen.at, seen.topology
     found: tuple[Symptom, ...] = (
-        *podsymptoms.detect(whole, seen.warnings, now=at),
+        *podsymptoms.detect(whole, seen.kills, now=at),
         *replicasymptoms.detect(whole, seen.warnings, now=at),
         *nodesymptoms.detect(whole, now=at),
-        *eventsymptoms.detect(whole, seen.warnings, now=at),
+        *eventsymptoms.detect(whole, seen.warnings, seen.kills, now=at),
         *jobsymptoms.detect(seen.jobs, whole.pods, now=at),
         *signalsymptoms.detect(whole, seen.samples, seen.ranges, now=at),
         *callsymptoms.detect(whole, seen.samples, seen.ranges, now=at),
-        *databasesymptoms.detect(whole, seen.samples, now=at),
+        *databasesymptoms.detect(whole, seen.samples, seen.kills, now=at),
     )
     if not seen.blind:  # without signals nobody knows what an application is short of
         found = (
             *found,
-            *eventsymptoms.unanswered(whole, seen.warnings, found, seen.samples, seen.ranges, now=at),
+            *eventsymptoms.unanswered(
+                whole, seen.warnings, seen.kills, found, seen.samples, seen.ranges, now=at
+            ),
         )
-    return (*found, *networksymptoms.detect(whole, seen.policies, found, now=at))
+    return (*found, *networksymptoms.detect(whole, seen.policies, found, seen.kills, now=at))

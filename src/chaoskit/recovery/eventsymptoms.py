@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import callsymptoms, reported
+from chaoskit.recovery.kills import Kills
 from chaoskit.recovery.podsymptoms import complaints
 from chaoskit.recovery.readings import View
 from chaoskit.recovery.starts import Start, starts_of
@@ -39,25 +40,29 @@ _PROBE = re.compile(r"^(Liveness|Readiness|Startup) probe failed: ?(.*)", re.DOT
 _RESOURCE = re.compile(r"low on resource: ([a-z-]+)")
 
 
-def detect(topology: Topology, events: Sequence[Object], *, now: datetime) -> tuple[Symptom, ...]:
+def detect(
+    topology: Topology, events: Sequence[Object], kills: Kills, *, now: datetime
+) -> tuple[Symptom, ...]:
     """What warnings of the last minutes say of the workloads' pods at `now`."""
     recent = [each for each in events if now - reported.last(each, now) <= NEWS]
     evictions = [each for each in events if each.get("reason") == "Evicted"]
     return tuple(
         symptom
         for workload in topology.workloads.values()
-        for symptom in (*_of_workload(workload, recent, now), *_evictions(workload, evictions, now))
+        for symptom in (*_of_workload(workload, recent, kills, now), *_evictions(workload, evictions, now))
     )
 
 
-def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) -> Iterator[Symptom]:
+def _of_workload(
+    workload: Workload, events: Sequence[Object], kills: Kills, now: datetime
+) -> Iterator[Symptom]:
     pods = {each["metadata"]["name"]: each for each in workload.pods}
     about = [
         each
         for each in events
         if reported.subject(each) in pods and reported.place(each) == workload.ref.namespace
     ]
-    ill = {each.pod for each in complaints(workload, now, events) if not each.watched}
+    ill = {each.pod for each in complaints(workload, now, kills) if not each.watched}
     unhealthy = (each for each in about if each.get("reason") == "Unhealthy")
     late = {name for name, start in starts_of(workload.pods, now).items() if start is Start.LATE}
     failed = [each for each in unhealthy if _suffers(pods[reported.subject(each)], each, ill, late)]
@@ -68,6 +73,7 @@ def _of_workload(workload: Workload, events: Sequence[Object], now: datetime) ->
 def unanswered(
     topology: Topology,
     events: Sequence[Object],
+    kills: Kills,
     found: Collection[Symptom],
     samples: Samples,
     ranges: Ranges,
@@ -83,7 +89,7 @@ def unanswered(
     starved = {each.target for each in found if each.kind in STARVED}
     hurt = {each.target for each in found if each.kind in HURT}
     for workload in topology.workloads.values():
-        ill = {each.pod for each in complaints(workload, now, events) if not each.watched}
+        ill = {each.pod for each in complaints(workload, now, kills) if not each.watched}
         if workload.ref in hurt:
             ill |= {pod["metadata"]["name"] for pod in workload.pods if _ended_lately(pod, now)}
         late = [

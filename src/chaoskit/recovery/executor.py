@@ -45,7 +45,7 @@ def recover(
     did not help is undone, people are told), errored (what was done stays: the signals that alone could judge
     it are missing), undo not confirmed, refused, interrupted. Never raises for those. Of errored and undo not
     confirmed people are told, with what is left, whatever they were told before; of what a dead act in the
-    way left, once while it lasts.
+    way left, by whoever watches over the dead.
     """
     work = _Recovery(decision, reach, options)
     outcome, reason = work.run()
@@ -88,12 +88,8 @@ class _Recovery:
             outcome, reason = self._carry_out(self.decision)
         except Refused as error:
             refusal = admission.refusal_of(self.issue, error)
-            words = admission.refusal_words(refusal)
-            if refusal.outcome is Outcome.UNDO_UNCONFIRMED:
-                self._spread(self.decision, refusal.outcome, words)
-            else:
-                self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
-            return refusal.outcome, words
+            self._leave(self.decision, refusal, self.reach.clock.now() - self.issue.since)
+            return refusal.outcome, admission.refusal_words(refusal)
         except Interrupted:
             return self._stopped(), "stopped before anything was done"
         except ChaoskitError as error:
@@ -175,8 +171,6 @@ class _Recovery:
             outcome, reason = self._climb(plan, pulse)
         except Interrupted:
             outcome, reason = self._stopped(), interruption(self.stop).message
-        except TakenOver as error:
-            return self._abandoned(ledger, error)
         except ChaoskitError as error:
             outcome, reason = Outcome.NOT_RECOVERED, error.message
             self.journal.step("stopped", "failed", error.message)
@@ -187,22 +181,16 @@ class _Recovery:
             raise
         return self._finish(ledger, outcome, reason)
 
-    def _abandoned(self, ledger: Ledger, error: TakenOver) -> tuple[Outcome, str]:
-        """Whoever holds the ledger now undoes what is owed; where its Lease is gone, this one has."""
-        try:
-            self.undone = ledger.undo(self.journal.tell) if ledger.account.entries else self.undone
-        except ChaoskitError:
-            self.undone = Undo("not confirmed", (error.message,))
-        if self.undone.state == "not confirmed":
-            return Outcome.UNDO_UNCONFIRMED, error.message
-        return Outcome.NOT_RECOVERED, error.message
-
     def _stopped(self) -> Outcome:
         """Who asked for the end decides between the two words for it."""
         return of_error(interruption(self.stop))
 
     def _finish(self, ledger: Ledger, outcome: Outcome, reason: str) -> tuple[Outcome, str]:
-        """What did not help is undone, what helped or cannot be judged stays; the cluster knows the end."""
+        """What did not help is undone, what helped or cannot be judged stays; the cluster knows the end.
+
+        Who lost the ledger to another leaves what is owed to that one, unconfirmed; who owes nothing by then
+        ends as it came to.
+        """
 
         def end() -> bool:
             if outcome in {Outcome.RECOVERED, Outcome.ERRORED}:
@@ -222,9 +210,10 @@ class _Recovery:
         try:
             outlasting(end, self.reach.clock)
         except ChaoskitError as error:
-            self.undone = Undo("not confirmed", (error.message,))
+            if ledger.account.entries or not isinstance(error, TakenOver):
+                self.undone = Undo("not confirmed", (error.message,))
         if self.undone.state == "not confirmed":
-            return Outcome.UNDO_UNCONFIRMED, "; ".join((reason, *self.undone.left))
+            return Outcome.UNDO_UNCONFIRMED, "; ".join(dict.fromkeys((reason, *self.undone.left)))
         return outcome, reason
 
     def _needed(self, plan: Plan) -> float:
@@ -293,8 +282,7 @@ class _Recovery:
         elif failure.escalate and outcome in {Outcome.UNDO_UNCONFIRMED, Outcome.ERRORED}:
             left = "; ".join(self.undone.left) or reason
             text = escalation.text_of(self.issue, self.steps, escalation.end_of(outcome, left))
-            self.matter = self.matter.ending(outcome)  # news once; who did something himself says so anew
-            self._try_to_tell(lambda: self._told(plan, failure.severity, text, anew=bool(self.steps)))
+            self._try_to_tell(lambda: self._told(plan, failure.severity, text, anew=True))
         elif failure.escalate and outcome is Outcome.NOT_RECOVERED and not self.asked:
             text = escalation.text_of(self.issue, self.steps)
             self._try_to_tell(lambda: self._told(plan, failure.severity, text))

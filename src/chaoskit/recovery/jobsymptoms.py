@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
+from chaoskit.recovery.kills import IGNORED
 from chaoskit.recovery.podsymptoms import complaint
 from chaoskit.recovery.symptoms import Severity, Symptom, minutes
 
@@ -43,7 +44,7 @@ def _stuck(job: Object, pods: Sequence[Object], now: datetime) -> Iterator[Sympt
     alive = [
         each for each in mine if kube.phase(each) in {"Pending", "Running"} and not kube.is_deleting(each)
     ]
-    ill = [found for each in alive if (found := complaint(each, now)) is not None]
+    ill = [found for each in alive if (found := complaint(each, now, IGNORED)) is not None]
     if not ill or len(ill) < len(alive) or now - min(each.since for each in ill) < STUCK:
         return
     first = min(ill, key=lambda each: each.since)

@@ -1,44 +1,64 @@
-"""Whether the kubelet ended a container for its probes: its status does not say so, warnings do. Pure."""
+"""What is known of containers that a kubelet killed for a probe: no status says so, but its events. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import reported
 
-FATAL = {"livenessProbe": "Liveness probe ", "startupProbe": "Startup probe "}
-"""Probes for which the kubelet kills, and how its warnings of them begin."""
+REASON = "Killing"
+"""The reason of the kubelet's events of what it kills; it gives the same for each pod that is deleted."""
 
-SLACK = timedelta(seconds=10)
-"""Warnings and ends have whole seconds, and probes their own time."""
+FATAL = ("livenessProbe", "startupProbe")
+"""Probes for which the kubelet kills."""
+
+SLACK = timedelta(seconds=2)
+"""Events and statuses have whole seconds."""
+
+_FOR_A_PROBE = re.compile(r"[Cc]ontainer (\S+) failed (?:liveness|startup) probe")
 
 
-def killed(pod: Object, name: str, ended_at: datetime, warnings: Sequence[Object] | None) -> bool:
-    """Whether the container of that name that ended then was killed since a probe had failed just before.
+@dataclass(frozen=True, slots=True)
+class Kills:
+    """Events of kills, of the namespaces in which they were `seen` ("" is all).
 
-    Where nobody asked for warnings (None), one that has such a probe may have been.
+    Elsewhere nobody looked, or nobody may: what has such a probe may have been killed for it. The kubelet
+    tells 25 things of a pod, and one in five minutes after that: of the fifth kill or so it may tell no more.
     """
-    spec = pod["spec"]
+
+    events: tuple[Object, ...] = ()
+    seen: frozenset[str] = frozenset()
+
+    def has(self, pod: Object, name: str, ended: Mapping[str, Any]) -> bool:
+        """Whether the container of that name was killed for a probe in the run that `ended` so."""
+        if self.seen.isdisjoint({"", pod["metadata"]["namespace"]}):
+            return _may_be_killed(pod["spec"], name)
+        began, over = kube.time_of(ended.get("startedAt")), kube.time_of(ended.get("finishedAt"))
+        if began is None or over is None:
+            return False
+        times = (reported.last(each, over) for each in self.events if _tells_of(each, pod, name))
+        return any(began <= at <= over + SLACK for at in times)
+
+
+UNSEEN = Kills()
+"""Nobody looked: for whoever asks only of what was found to be ill before."""
+
+IGNORED = Kills(seen=frozenset({""}))
+"""For whoever asks how things stand by now, however they came to it: nobody is taken to have been killed."""
+
+
+def _may_be_killed(spec: Mapping[str, Any], name: str) -> bool:
     every = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
-    mine: Mapping[str, Any] = next((each for each in every if each.get("name") == name), {})
-    probes = {words: mine[probe] for probe, words in FATAL.items() if mine.get(probe)}
-    if warnings is None:
-        return bool(probes)
-    about = [each for each in warnings if _is_about(each, pod)]
-    return any(
-        (each.get("message") or "").startswith(words)
-        and reported.first(each, ended_at) <= ended_at + SLACK
-        and reported.last(each, ended_at) >= ended_at - kube.kill_takes(pod, probe) - SLACK
-        for words, probe in probes.items()
-        for each in about
-    )
+    return any(each.get(probe) for each in every if each.get("name") == name for probe in FATAL)
 
 
-def _is_about(event: Object, pod: Object) -> bool:
-    meta = pod["metadata"]
-    where = (reported.place(event), reported.subject(event))
-    return event.get("reason") == "Unhealthy" and where == (meta["namespace"], meta["name"])
+def _tells_of(event: Object, pod: Object, name: str) -> bool:
+    meta, killed = pod["metadata"], _FOR_A_PROBE.search(event.get("message") or "")
+    about = (event.get("reason"), reported.place(event), reported.subject(event))
+    return about == (REASON, meta["namespace"], meta["name"]) and killed is not None and killed[1] == name

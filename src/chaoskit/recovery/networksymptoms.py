@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from chaoskit import kube
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.recovery import podsymptoms
+from chaoskit.recovery.kills import Kills
 from chaoskit.recovery.symptoms import Severity, Symptom, minutes, unavailable_since
 from chaoskit.topology import Topology, Workload
 
@@ -33,32 +34,33 @@ def is_dns(workload: Workload) -> bool:
 
 
 def detect(
-    topology: Topology, policies: Sequence[Object], found: Collection[Symptom], *, now: datetime
+    topology: Topology, policies: Sequence[Object], found: Collection[Symptom], kills: Kills, *, now: datetime
 ) -> tuple[Symptom, ...]:
     """What objects show to be wrong with the network at `now`; `found` is what is known to suffer already."""
     suffering = {symptom.target for symptom in found if symptom.kind in FELT}
     return (
-        *_dns(topology, now),
+        *_dns(topology, kills, now),
         *_policies(topology, policies, suffering, now),
         *_empty_services(topology, suffering, now),
     )
 
 
-def _dns(topology: Topology, now: datetime) -> Iterator[Symptom]:
+def _dns(topology: Topology, kills: Kills, now: datetime) -> Iterator[Symptom]:
     for workload in topology.workloads.values():
-        if not is_dns(workload) or _answers(workload, now):
+        if not is_dns(workload) or _answers(workload, kills, now):
             continue
         wanted, since = kube.desired_replicas(workload.body), unavailable_since(workload.body, now)
         words = f"0 of {wanted} pods answer for names" if wanted else "nobody answers for names: scaled to 0"
-        if podsymptoms.may_serve(workload, now):
+        if podsymptoms.may_serve(workload, now, kills):
             yield podsymptoms.starting("dns-starting", workload, f"{words}, but one may in a moment", now)
         else:
             yield Symptom("dns-down", workload.ref, since, Severity.CRITICAL, words)
 
 
-def _answers(workload: Workload, now: datetime) -> bool:
+def _answers(workload: Workload, kills: Kills, now: datetime) -> bool:
     """Whether a pod of it is ready, and not just between two crashes."""
-    return any(kube.is_ready(pod) and podsymptoms.complaint(pod, now) is None for pod in workload.pods)
+    ready = filter(kube.is_ready, workload.pods)
+    return any(podsymptoms.complaint(pod, now, kills) is None for pod in ready)
 
 
 # ---------------------------------------------------------------- policies

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chaoskit import kube, rollouts
 from chaoskit.ports.cluster import Object
-from chaoskit.recovery import kills, starts
+from chaoskit.recovery import starts
+from chaoskit.recovery.kills import IGNORED, UNSEEN, Kills
 from chaoskit.recovery.starts import Start
 from chaoskit.recovery.symptoms import UNSERVED, Severity, Symptom, minutes, unavailable_since
 from chaoskit.topology import Topology, Workload
@@ -65,20 +66,16 @@ class Complaint:
         return self.start is Start.WATCHED
 
 
-def detect(
-    topology: Topology, warnings: Sequence[Object] | None = None, *, now: datetime
-) -> tuple[Symptom, ...]:
-    """What the objects of the snapshot show to be wrong at `now`; `warnings` as in `complaint`."""
+def detect(topology: Topology, kills: Kills, *, now: datetime) -> tuple[Symptom, ...]:
+    """What the objects of the snapshot, and what is known of `kills`, show to be wrong at `now`."""
     lost = {node["metadata"]["name"] for node in topology.nodes if not kube.is_true(node, "Ready")}
-    return tuple(
-        s for w in topology.workloads.values() for s in _of_workload(w, topology, lost, warnings, now)
-    )
+    return tuple(s for w in topology.workloads.values() for s in _of_workload(w, topology, lost, kills, now))
 
 
 def _of_workload(
-    workload: Workload, topology: Topology, lost: set[str], warnings: Sequence[Object] | None, now: datetime
+    workload: Workload, topology: Topology, lost: set[str], kills: Kills, now: datetime
 ) -> Iterator[Symptom]:
-    ill = complaints(workload, now, warnings)
+    ill = complaints(workload, now, kills)
     by_kind: dict[str, list[Complaint]] = {}
     for each in ill:
         by_kind.setdefault(each.kind, []).append(each)
@@ -113,12 +110,10 @@ def _symptom(workload: Workload, kind: str, members: list[Complaint]) -> Symptom
     )
 
 
-def complaints(
-    workload: Workload, now: datetime, warnings: Sequence[Object] | None = None
-) -> list[Complaint]:
+def complaints(workload: Workload, now: datetime, kills: Kills) -> list[Complaint]:
     """What is wrong with its pods at `now`; those that are slow to start have the time that it gives them."""
     judged = starts.starts_of(workload.alive, now)
-    found = (complaint(pod, now, judged[pod["metadata"]["name"]], warnings) for pod in workload.alive)
+    found = (complaint(pod, now, kills, judged[pod["metadata"]["name"]]) for pod in workload.alive)
     return [
         each
         for each in found
@@ -135,27 +130,30 @@ def _goes_on(workload: Workload, unready: timedelta) -> bool:
 # ---------------------------------------------------------------- one pod
 
 
-def complaint(
-    pod: Object, now: datetime, start: Start | None = None, warnings: Sequence[Object] | None = None
-) -> Complaint | None:
+def complaint(pod: Object, now: datetime, kills: Kills, start: Start | None = None) -> Complaint | None:
     """What is wrong with the pod at `now`; None when nothing is. The gravest when several things are.
 
-    `start` is what its start comes to beside its siblings; None: it is judged alone. `warnings` tell whether
-    it was killed for a probe; None: nobody asked for them, and what has such a probe may have been.
+    `start` is what its start comes to beside its siblings; None: it is judged alone.
     """
     if kube.phase(pod) == "Succeeded":
         return None
     for status in (*kube.init_container_statuses(pod), *kube.container_statuses(pod)):
-        found = _of_container(status, pod, now, warnings)
+        found = _of_container(status, pod, now, kills)
         if found is not None:
             return found
     start = starts.start_of(pod, None, now) if start is None else start
     return unscheduled(pod, now) or _unready(pod, start, now)
 
 
-def _of_container(
-    status: Mapping[str, Any], pod: Object, now: datetime, warnings: Sequence[Object] | None
-) -> Complaint | None:
+def turns_on_kills(pod: Object, now: datetime) -> bool:
+    """Whether what is wrong with the pod depends on whether it was killed for a probe."""
+    every = (*kube.init_container_statuses(pod), *kube.container_statuses(pod))
+    return any(
+        _of_container(each, pod, now, UNSEEN) != _of_container(each, pod, now, IGNORED) for each in every
+    )
+
+
+def _of_container(status: Mapping[str, Any], pod: Object, now: datetime, kills: Kills) -> Complaint | None:
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason, name = waiting.get("reason", ""), pod["metadata"]["name"]
     began = kube.unready_since(pod) or now
@@ -165,11 +163,11 @@ def _of_container(
     if reason in CONFIG_REASONS:
         words = f"{reason}: {waiting.get('message', '')}".strip(": ")
         return Complaint("config-error", name, began, words)
-    return _crash(status, reason, pod, now, warnings)
+    return _crash(status, reason, pod, now, kills)
 
 
 def _crash(
-    status: Mapping[str, Any], reason: str, pod: Object, now: datetime, warnings: Sequence[Object] | None
+    status: Mapping[str, Any], reason: str, pod: Object, now: datetime, kills: Kills
 ) -> Complaint | None:
     name = pod["metadata"]["name"]
     state, count = status.get("state") or {}, int(status.get("restartCount", 0))
@@ -182,7 +180,7 @@ def _crash(
     started = kube.time_of(ended.get("startedAt"))
     ran = (at - started).total_seconds() if started else 0.0
     full = ended.get("reason") == "OOMKilled"
-    worked = _did_its_work(code, ran) and not kills.killed(pod, status["name"], at, warnings)
+    worked = _did_its_work(code, ran) and not kills.has(pod, status["name"], ended)
     if not full and (worked or _mends_itself(state, count, ran, now - at)):
         return None
     since = at - (_backed_off(count) if ran < FORGIVEN else timedelta())
@@ -255,21 +253,21 @@ def _unready(pod: Object, start: Start, now: datetime) -> Complaint | None:
     return Complaint("not-ready" if lost else "stuck-starting", name, since, words, start=start)
 
 
-def coming(workload: Workload, now: datetime) -> frozenset[str]:
+def coming(workload: Workload, now: datetime, kills: Kills) -> frozenset[str]:
     """Its pods that may serve by themselves: they start, or blink; nothing is wrong but the time it takes."""
     judged = starts.starts_of(workload.pods, now)
     hopeful = {name: start for name, start in judged.items() if start.may_come or start is Start.BLINKS}
     pods = {pod["metadata"]["name"]: pod for pod in workload.pods}
-    wrong = {name: complaint(pods[name], now, start) for name, start in hopeful.items()}
+    wrong = {name: complaint(pods[name], now, kills, start) for name, start in hopeful.items()}
     return frozenset(name for name, found in wrong.items() if found is None or found.watched)
 
 
-def may_serve(workload: Workload, now: datetime) -> bool:
+def may_serve(workload: Workload, now: datetime, kills: Kills) -> bool:
     """Whether one that serves nobody may do so by itself: pods of it come, or are just being replaced."""
     if not kube.desired_replicas(workload.body):
         return False
-    rolls = _rolls(workload.body, now) and not complaints(workload, now)
-    return rolls or bool(coming(workload, now)) or any(_goes(pod, now) for pod in workload.pods)
+    rolls = _rolls(workload.body, now) and not complaints(workload, now, kills)
+    return rolls or bool(coming(workload, now, kills)) or any(_goes(pod, now) for pod in workload.pods)
 
 
 def _rolls(workload: Object, now: datetime) -> bool:

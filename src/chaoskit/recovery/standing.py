@@ -10,6 +10,7 @@ from enum import Enum
 from chaoskit import kube, rollouts
 from chaoskit.ports.cluster import Object
 from chaoskit.recovery import podsymptoms
+from chaoskit.recovery.kills import IGNORED
 
 STANDING = frozenset({
     "bad-rollout", "crash-loop", "error-exit", "oom-killed", "image-pull", "config-error", "unschedulable",
@@ -50,7 +51,7 @@ def standing(target: Object, pods: Iterable[Object], now: datetime) -> Verdict:
     alive = list(filter(kube.is_alive, pods))
     ready, wanted = sum(kube.is_ready(pod) for pod in alive), kube.desired_replicas(target)
     words = f"{ready} of {wanted} ready"
-    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now))), None)
+    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now, IGNORED))), None)
     if ill is not None:
         return Verdict(Answer.NO, f"{words}; {ill.pod}: {ill.words}")
     if not _rolled_out(target):
@@ -71,7 +72,7 @@ def _job_standing(job: Object, pods: Iterable[Object], now: datetime) -> Verdict
     if kube.is_true(job, "Failed"):
         return Verdict(Answer.NO, "failed")
     alive = [pod for pod in pods if not kube.is_deleting(pod) and kube.phase(pod) != "Failed"]
-    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now))), None)
+    ill = next((found for pod in alive if (found := podsymptoms.complaint(pod, now, IGNORED))), None)
     words = f"{len(alive)} pods at it" if ill is None else f"{ill.pod}: {ill.words}"
     return Verdict(Answer.of(ill is None and any(map(kube.is_ready, alive))), words)
 

@@ -10,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chaoskit import kube
+from chaoskit.acts.accounts import Account
 from chaoskit.acts.halt import HOME
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
-from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.recovery.issues import PASSED_ON, Issue
 from chaoskit.recovery.symptoms import Severity
@@ -33,6 +33,7 @@ IDLE = "chaoskit.io/told-idle"
 
 STORM = "storm"
 FORESEEN = "foreseen"
+OWED = "undo-owed"
 QUIET = timedelta(minutes=5)
 """What people were told of is over when nothing was seen of it for so long: crash loops pause."""
 
@@ -64,10 +65,6 @@ class Matter:
             labels={"issue": issue.id, "class": issue.kind, "namespace": place, "target": target},
         )
 
-    def ending(self, outcome: Outcome) -> Matter:
-        """The same, after something that ended so: news to who has not heard that of it yet."""
-        return replace(self, kinds=self.kinds | {outcome.value})
-
     @classmethod
     def of_storm(cls, namespace: str, cluster: str) -> Matter:
         """A mass failure in a namespace, "" in the whole cluster."""
@@ -93,6 +90,19 @@ class Matter:
             labels={"issue": FORESEEN, "class": issue, "namespace": namespace, "target": target},
         )
 
+    @classmethod
+    def of_owed(cls, account: Account, cluster: str) -> Matter:
+        """What a dead act left and nobody could undo."""
+        place, lease = account.ref.namespace, str(account.ref)
+        return cls(
+            key=f"chaoskit/{cluster}/{place}/{lease}/{OWED}",
+            title=f"undo of {account.act} {account.id} in {place} not confirmed",
+            namespace=place,
+            kinds=frozenset({OWED}),
+            severity=Severity.CRITICAL,
+            labels={"issue": OWED, "class": OWED, "namespace": place, "target": lease},
+        )
+
     @property
     def is_foreseen(self) -> bool:
         """Whether it has not come to pass yet."""
@@ -102,6 +112,12 @@ class Matter:
     def is_storm(self) -> bool:
         """Whether it is a mass failure, and no single issue."""
         return STORM in self.kinds
+
+    @property
+    def ledger(self) -> ObjectRef | None:
+        """The ledger of the dead act that owes it; None: it is something else."""
+        name = self.labels["target"].partition("/")[2]
+        return ObjectRef(kube.LEASE, self.namespace, name) if OWED in self.kinds else None
 
     @property
     def ref(self) -> ObjectRef:

@@ -20,12 +20,8 @@ KNOWN = frozenset({"storm", "told", "approval", "maintenance", "interlock", "bus
 
 
 def is_for_a_person(refusal: Refusal, lasted: timedelta) -> bool:
-    """Whether what is refused hurts, has done so for a while, and nobody else knows of it. Pure.
-
-    That a dead act is owed as well (undo not confirmed) makes no refusal less of one.
-    """
-    is_no = refusal.outcome in {Outcome.REFUSED, Outcome.UNDO_UNCONFIRMED}
-    refused = is_no and refusal.guard not in KNOWN
+    """Whether what is refused hurts, has done so for a while, and nobody else knows of it. Pure."""
+    refused = refusal.outcome is Outcome.REFUSED and refusal.guard not in KNOWN
     return refused and refusal.issue.severity >= Severity.HIGH and lasted >= PATIENCE
 
 

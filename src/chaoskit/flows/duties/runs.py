@@ -12,7 +12,7 @@ from chaoskit.acts.accounts import Account
 from chaoskit.acts.heart import Heart
 from chaoskit.errors import InvalidInput, NotFound, Unavailable
 from chaoskit.experiments.batch import Claim, claims, disjoint, whole
-from chaoskit.flows import detached, rescuing
+from chaoskit.flows import detached, owing, rescuing
 from chaoskit.flows.duties.saying import Saying
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
@@ -116,9 +116,10 @@ class Runs:
         return inf if until is None else (until - self._world.clock.now()).total_seconds() + 1
 
     def finish(self, account: Account) -> None:
-        """A dead act is undone."""
+        """A dead act is undone, or people know what it left."""
         began = self._world.clock.now()
         done = rescuing.finish(self._world, account, self._say.listen)
         if done is not None:
+            owing.heed(self._world, done, self._say.listen)
             outcome = Outcome.UNDO_UNCONFIRMED if done.undo.left else Outcome.DONE
             self._say.ended("rescue", account.what, outcome, began, self._world.clock.now())

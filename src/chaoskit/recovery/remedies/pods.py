@@ -14,6 +14,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.errors import CannotStart, Conflict, NotFound, Refused
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.recovery.issues import Issue
+from chaoskit.recovery.kills import UNSEEN
 from chaoskit.recovery.podsymptoms import coming, complaint
 from chaoskit.recovery.readings import SIGNAL_OF
 from chaoskit.recovery.remedies import radius
@@ -50,7 +51,7 @@ def _ill(issue: Issue, workload: Workload, pods: Iterable[Object]) -> tuple[str,
 
 def _unready(workload: Workload, pods: Iterable[Object], at: datetime) -> tuple[str, ...]:
     """Those that do not serve; the ones that start, or blink, are on their way to it."""
-    on_the_way = coming(workload, at)
+    on_the_way = coming(workload, at, UNSEEN)
     down = (pod["metadata"]["name"] for pod in pods if not kube.is_ready(pod))
     return tuple(name for name in down if name not in on_the_way)
 
@@ -109,7 +110,7 @@ def _replaced(
 
 def _is_down(pod: Object, hands: Hands) -> bool:
     """Whether it serves nobody, and not just for a moment: while a probe fails, or a program starts."""
-    return not kube.is_ready(pod) and complaint(pod, hands.clock.now()) is not None
+    return not kube.is_ready(pod) and complaint(pod, hands.clock.now(), UNSEEN) is not None
 
 
 def _evict(ref: ObjectRef, hands: Hands, serves: Callable[[], bool]) -> None:
@@ -159,7 +160,7 @@ def _still_ill(pod: Object, hands: Hands) -> bool:
     """Whether the pod is worth replacing: a signal says so, or it complains still."""
     if hands.issue.kinds & SIGNAL_OF.keys():
         return True
-    return not kube.is_ready(pod) or complaint(pod, hands.clock.now()) is not None
+    return not kube.is_ready(pod) or complaint(pod, hands.clock.now(), UNSEEN) is not None
 
 
 def _needs(_step: Step, target: ObjectRef) -> Iterator[Access]:
