@@ -58,9 +58,15 @@ def _restarted(number: int, of: Object, **more: Any) -> tuple[Object, Object]:
 
 @pytest.mark.parametrize("serves", [0, 3])
 def test_a_restart_is_no_reason_to_go_back_to_the_release_before(serves: int) -> None:
-    release = made.replica_set("cart", 3, ready=serves)
+    release = made.replica_set("cart", 3, ready=serves, age=90000)
     body, again = _restarted(4, release)
     assert _names(body, made.replica_set("cart", 2), release, again) == ("cart-h4", "")
+
+
+def test_a_release_that_its_pipeline_restarts_at_once_is_as_new_as_it_was() -> None:
+    release = made.replica_set("cart", 3, age=300)
+    body, again = _restarted(4, release, age=295)
+    assert _names(body, made.replica_set("cart", 2), release, again) == ("cart-h4", "cart-h2")
 
 
 def test_a_bad_release_that_was_restarted_goes_back_to_the_one_that_still_serves() -> None:

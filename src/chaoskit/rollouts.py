@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
@@ -18,6 +18,10 @@ REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
 POD_TEMPLATE_HASH = "pod-template-hash"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """The annotation on a pod template that a rolling restart changes, as kubectl does it."""
+
+
+BLAME = timedelta(minutes=10)
+"""What fails so soon after a revision began is blamed on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,9 @@ def ran_out_of_time(workload: Object) -> bool:
 def last_healthy(deployment: Object, found: Sequence[Revision]) -> Revision | None:
     """The revision to go back to: the newest earlier one that still serves, else the one before; or None.
 
-    A mere restart is no earlier revision: its pods are the same. What was restarted, or rolled back to, has
-    served for as long as anybody knows: of the one before it nothing shows that it is better.
+    A mere restart is no earlier revision: its pods are the same. What was restarted when it was older than
+    `BLAME`, or rolled back to, has served for as long as anybody knows: of the one before it nothing shows
+    that it is better.
     """
     running = current(deployment, found)
     if running is None:
@@ -94,9 +99,15 @@ def last_healthy(deployment: Object, found: Sequence[Revision]) -> Revision | No
     same = fingerprint(running.template, restarts=False)
     before = [each for each in found if each.number < running.number]
     earlier = [each for each in before if fingerprint(each.template, restarts=False) != same]
-    is_new = len(earlier) == len(before) and running.began is not None
-    one_before = earlier[0] if earlier and is_new else None
+    restarted = [each for each in before if each not in earlier]
+    one_before = earlier[0] if earlier and _is_new(running, restarted) else None
     return next((each for each in earlier if each.ready), one_before)
+
+
+def _is_new(running: Revision, restarted: Iterable[Revision]) -> bool:
+    """Whether nobody knows yet how its template does: it was not rolled back to, nor restarted later on."""
+    began = running.began
+    return began is not None and all(each.began and began - each.began < BLAME for each in restarted)
 
 
 def fingerprint(template: Object, *, restarts: bool = True) -> str:

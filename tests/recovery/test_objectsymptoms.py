@@ -347,6 +347,20 @@ def test_a_young_policy_that_cuts_off_is_told_where_somebody_feels_it(policy: Ob
     assert networksymptoms.detect(CART, [policy], [], IGNORED, now=NOW) == ()
 
 
+@pytest.mark.parametrize(
+    ("other", "cuts"),
+    [
+        (_policy(ingress=[{}], age=90000), False),
+        (_policy(ingress=[{}], podSelector={"matchLabels": {"app": "orders"}}), True),
+        (_policy(policyTypes=["Egress"], egress=[{}]), True),
+    ],
+    ids=["lets in", "lets others in", "lets out"],
+)
+def test_a_policy_cuts_nothing_off_that_another_lets_through(other: Object, *, cuts: bool) -> None:
+    felt = networksymptoms.detect(CART, [_policy(), other], [_errors_of("cart", CART)], IGNORED, now=NOW)
+    assert [each.kind for each in felt] == ["network-cut"] * cuts
+
+
 def test_a_service_whose_selector_was_spoilt_has_nobody_behind_it() -> None:
     service = {"metadata": made.meta("cart"), "spec": {"selector": {"app": "cart", "tier": "typo"}}}
     caller = made.deployment("front", env={"CART": "http://cart:80"})

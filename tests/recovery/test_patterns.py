@@ -26,7 +26,17 @@ def _attempt(
 ) -> Attempt:
     at = NOW - timedelta(hours=hours)
     return Attempt(
-        "shop", "deployment/cart", "pod-crash", outcome, at, at, actions, helped, seconds, helped_in=seconds
+        "shop",
+        "deployment/cart",
+        "pod-crash",
+        outcome,
+        at,
+        at,
+        actions,
+        helped,
+        seconds,
+        helped_in=seconds,
+        tried=actions,
     )
 
 
@@ -67,10 +77,14 @@ def _asked(minutes: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("end", [Outcome.ERRORED, Outcome.TERMINATED, Outcome.TIMED_OUT])
-def test_what_was_cut_short_says_nothing_of_its_last_step_and_all_of_those_before(end: Outcome) -> None:
-    cut = _attempt(1, ("restart-pod", "roll-back"), "", None, end)
-    (found,) = patterns.strategies([cut])
+def test_what_was_cut_short_says_nothing_of_its_last_step_and_all_of_those_before() -> None:
+    at = {"at": NOW.isoformat(), "ended_at": NOW.isoformat(), "done": True, "helped": False}
+    steps = [
+        {**at, "action": "restart-pod", "judged": True},
+        {**at, "action": "roll-back", "judged": False},
+    ]
+    cut = {**_asked(minutes=0), "outcome": "undo-not-confirmed", "steps": steps, "seconds_to_recover": None}
+    (found,) = patterns.strategies(attempts([cut]))
     assert (found.action, found.worked, found.tried) == ("restart-pod", 0, 1)
 
 

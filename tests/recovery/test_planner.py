@@ -66,7 +66,16 @@ def _attempt(minutes_ago: float) -> Attempt:
     at = NOW - timedelta(minutes=minutes_ago)
     done = ("roll-back",)
     return Attempt(
-        "shop", "deployment/cart", "pod-crash", Outcome.RECOVERED, at, at, done, "roll-back", helped_in=21.0
+        "shop",
+        "deployment/cart",
+        "pod-crash",
+        Outcome.RECOVERED,
+        at,
+        at,
+        done,
+        "roll-back",
+        helped_in=21.0,
+        tried=done,
     )
 
 
@@ -275,6 +284,13 @@ def test_pods_that_a_policy_cuts_off_are_not_replaced_for_it(kinds: list[str]) -
         any(left.startswith("rolling-restart: a network policy") for left in decision.left_out)
         is not restarts
     )
+
+
+def test_a_policy_keeps_nobody_from_the_restart_that_something_else_needs() -> None:
+    decision = _plan(
+        made.topology(made.pod("a"), made.pod("b")), *map(symptom, ["oom-killed", "network-cut"])
+    )
+    assert _rungs(decision)[0][0] == "rolling-restart"
 
 
 def test_the_same_fix_again_and_again_is_left_out() -> None:

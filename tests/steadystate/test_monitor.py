@@ -610,6 +610,16 @@ def test_of_a_fault_shorter_than_its_interval_a_look_tells_that_is_not_of_the_ve
     assert outcome(monitor) is Outcome.WEAKNESS_FOUND
 
 
+def test_the_moment_of_the_injection_is_not_known_once_and_not_twice() -> None:
+    monitor, clock, _ = monitored(None, None, 0.01, 0.01)
+    for _ in range(32):
+        monitor.during(injected=True)
+        clock.turn(0.5)
+    assert [each.held for each in monitor.seen] == [None, None, True, True]
+    assert outcome(monitor) is None
+    assert under_fault(monitor) == [(1, None), (6, True), (11, True)]
+
+
 @pytest.mark.parametrize(("values", "judged"), [((0.01,), 1), ((0.01, 0.02), 1), ((0.9, 0.02), 2)])
 def test_what_holds_at_the_very_injection_is_of_before_it_where_there_are_later_looks(
     values: tuple[float, ...], judged: int

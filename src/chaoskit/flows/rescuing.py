@@ -119,7 +119,16 @@ def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[
     helping = len(account.actions) if account.outcome == Outcome.RECOVERED.value else 0
     for number, action in enumerate(account.actions, 1):
         helped = {"helped": True, "detail": account.reason} if number == helping else {}
-        yield {"action": action, "targets": [], **planned.get(action, {}), **begun, **ended, **helped}
+        judged = {"judged": number < len(account.actions) or number == helping}
+        yield {
+            "action": action,
+            "targets": [],
+            **planned.get(action, {}),
+            **begun,
+            **ended,
+            **judged,
+            **helped,
+        }
 
 
 def _reason(rescued: Rescued) -> str:

@@ -12,13 +12,12 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.store import Document
 
-JUDGED = {Outcome.RECOVERED, Outcome.HEALED, Outcome.NOT_RECOVERED, Outcome.UNDO_UNCONFIRMED}
-"""The ends of a recovery that was not cut short: whether its last action helped is known."""
-
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One recovery of the past: `actions` were done in this order, `helped` is the one that did ("": none).
+
+    Of those that were `tried` it is known whether they helped: of one that was cut short it is not.
 
     `issue` is its class; "" where an older ledger does not say. `began` is when what was wrong began, None
     where that is not known; `seconds` is how long it took to recover, a wait for a person's yes included,
@@ -36,11 +35,7 @@ class Attempt:
     seconds: float | None = None
     began: datetime | None = None
     helped_in: float | None = None
-
-    @property
-    def tried(self) -> tuple[str, ...]:
-        """The actions that had their time to help: an end that judged nothing cut the last one short."""
-        return self.actions if self.outcome in JUDGED else self.actions[:-1]
+    tried: tuple[str, ...] = ()
 
     @property
     def acted(self) -> bool:
@@ -116,6 +111,7 @@ def _rehearsed(record: Mapping[str, Any]) -> bool:
 
 def _attempt(record: Mapping[str, Any]) -> Attempt:
     steps = record.get("steps") or ()
+    done = [step for step in steps if step.get("done")]
     helped = next((step for step in steps if step.get("helped")), None)
     return Attempt(
         namespace=record["namespace"],
@@ -124,7 +120,8 @@ def _attempt(record: Mapping[str, Any]) -> Attempt:
         outcome=Outcome(record["outcome"]),
         at=datetime.fromisoformat(record["at"]),
         ended_at=datetime.fromisoformat(record["ended_at"]),
-        actions=tuple(step["action"] for step in steps if step.get("done")),
+        actions=tuple(step["action"] for step in done),
+        tried=tuple(step["action"] for step in done if step.get("judged", True)),
         helped=helped["action"] if helped else "",
         seconds=record.get("seconds_to_recover"),
         began=min((datetime.fromisoformat(s["since"]) for s in record.get("symptoms") or ()), default=None),

@@ -60,8 +60,8 @@ JUST_BEFORE = timedelta(seconds=5)
 class Sight:
     """A cluster as it was at `at`; `blind` says why there are no signals, "" when there are.
 
-    What the caller may not read (policies, jobs, warnings, logs) is empty: nothing is concluded from it;
-    `kills` know themselves where they could be seen.
+    What the caller may not read (policies, jobs, warnings, kills, logs) is empty: nothing is concluded from
+    it.
     `autoscalers` are there where something asks for them (see `with_autoscalers`), and what is wrong apart
     from what logs say (`unsaid`) where it was looked for already.
     """
@@ -115,13 +115,9 @@ def _items(
 
 def _kills(cluster: Cluster, pods: Sequence[Object], namespace: str) -> Kills:
     """What the events of these pods' namespaces tell of kills; they are asked for nobody else's sake."""
-    places = {each["metadata"]["namespace"] if namespace else "" for each in pods}
-    known = Kills()
-    for place in sorted(places):
-        with suppress(Forbidden):
-            found = cluster.list(kube.EVENT, place, fields=f"reason={REASON}").items
-            known = Kills((*known.events, *found), known.seen | {place})
-    return known
+    places = sorted({each["metadata"]["namespace"] if namespace else "" for each in pods})
+    asked = (_items(cluster, kube.EVENT, place, fields=f"reason={REASON}") for place in places)
+    return Kills(tuple(event for found in asked for event in found))
 
 
 def _with_dns(seen: Topology, cluster: Cluster, namespace: str) -> Topology:

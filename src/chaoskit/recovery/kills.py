@@ -26,18 +26,18 @@ _FOR_A_PROBE = re.compile(r"[Cc]ontainer (\S+) failed (?:liveness|startup) probe
 
 @dataclass(frozen=True, slots=True)
 class Kills:
-    """Events of kills, of the namespaces in which they were `seen` ("" is all).
+    """Events of kills; where nobody may read them, nobody is taken to have been killed.
 
-    Elsewhere nobody looked, or nobody may: what has such a probe may have been killed for it. The kubelet
-    tells 25 things of a pod, and one in five minutes after that: of the fifth kill or so it may tell no more.
+    If `suspected`, whatever has such a probe may have been killed for it. The kubelet tells 25 things of a
+    pod, and one in five minutes after that: of the fifth kill or so it may tell no more.
     """
 
     events: tuple[Object, ...] = ()
-    seen: frozenset[str] = frozenset()
+    suspected: bool = False
 
     def has(self, pod: Object, name: str, ended: Mapping[str, Any]) -> bool:
         """Whether the container of that name was killed for a probe in the run that `ended` so."""
-        if self.seen.isdisjoint({"", pod["metadata"]["namespace"]}):
+        if self.suspected:
             return _may_be_killed(pod["spec"], name)
         began, over = kube.time_of(ended.get("startedAt")), kube.time_of(ended.get("finishedAt"))
         if began is None or over is None:
@@ -46,10 +46,10 @@ class Kills:
         return any(began <= at <= over + SLACK for at in times)
 
 
-UNSEEN = Kills()
+UNSEEN = Kills(suspected=True)
 """Nobody looked: for whoever asks only of what was found to be ill before."""
 
-IGNORED = Kills(seen=frozenset({""}))
+IGNORED = Kills()
 """For whoever asks how things stand by now, however they came to it: nobody is taken to have been killed."""
 
 

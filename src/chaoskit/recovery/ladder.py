@@ -138,7 +138,9 @@ class Ladder:
         try:
             if pulse is None or rung.action == "notify":
                 return self._ask_a_person(rung, step)
-            return self._act(rung, pulse, step)
+            verdict = self._act(rung, pulse, step)
+            step["judged"] = verdict.answer is not Answer.UNKNOWN
+            return verdict
         except TakenOver:
             raise
         except _Unheard as error:

@@ -73,27 +73,40 @@ def _policies(
         near = {workload.ref, *(each.ref for each in topology.callers_of(workload))}
         if near.isdisjoint(suffering):
             continue
-        cutting = [each for each in policies if _cuts(each, workload, now)]
+        cutting = _cutting([each for each in policies if _selects(each, workload)], now)
         if cutting:
             yield _cut(workload, cutting, now)
 
 
-def _cuts(policy: Object, workload: Workload, now: datetime) -> bool:
-    """Whether the policy takes pods of the workload and lets nothing in or out, and is young."""
-    if policy["metadata"].get("namespace") != workload.ref.namespace or not _isolates(policy["spec"]):
-        return False
+def _selects(policy: Object, workload: Workload) -> bool:
+    """Whether the policy is about pods of the workload."""
     selector = policy["spec"].get("podSelector") or {}
-    if not any(kube.selects(selector, kube.labels_of(pod)) for pod in workload.pods):
-        return False
+    near = policy["metadata"].get("namespace") == workload.ref.namespace
+    return near and any(kube.selects(selector, kube.labels_of(pod)) for pod in workload.pods)
+
+
+def _cutting(policies: Sequence[Object], now: datetime) -> list[Object]:
+    """The young ones of a workload's policies that let nothing in or out, as none of the others does."""
+    shut = {way: [each for each in policies if way in _ways(each)] for way in ("Ingress", "Egress")}
+    closed = {way for way, mine in shut.items() if not any(_opens(each["spec"], way) for each in mine)}
+    return [each for each in policies if _is_young(each, now) and closed & _ways(each)]
+
+
+def _is_young(policy: Object, now: datetime) -> bool:
     made = kube.time_of(policy["metadata"].get("creationTimestamp"))
     return made is None or now - made <= YOUNG
 
 
-def _isolates(spec: Mapping[str, object]) -> bool:
-    types = spec.get("policyTypes") or ("Ingress",)
-    assert isinstance(types, (list, tuple))
-    no_way_in = "Ingress" in types and not spec.get("ingress")
-    return no_way_in or ("Egress" in types and all(map(_only_names, _rules(spec.get("egress")))))
+def _ways(policy: Object) -> set[str]:
+    """In which directions only that passes which some policy lets through."""
+    return set(policy["spec"].get("policyTypes") or ("Ingress",))
+
+
+def _opens(spec: Mapping[str, object], way: str) -> bool:
+    """Whether the policy lets more through in this direction than lookups of names."""
+    if way == "Ingress":
+        return bool(spec.get("ingress"))
+    return not all(map(_only_names, _rules(spec.get("egress"))))
 
 
 def _rules(value: object) -> list[Mapping[str, object]]:

@@ -116,9 +116,9 @@ def rung(found: Rung) -> Plain:
 
 
 def step(found: Rung, at: datetime) -> Plain:
-    """A rung that begins at `at`: neither done nor helpful nor undone yet."""
-    begun = {"at": at, "ended_at": at, "done": False, "helped": False, "undone": False, "detail": ""}
-    return {**rung(found), **begun}
+    """A rung that begins at `at`: neither done nor judged nor helpful nor undone yet."""
+    begun = {"at": at, "ended_at": at, "detail": ""}
+    return {**rung(found), **begun, **dict.fromkeys(("done", "judged", "helped", "undone"), False)}
 
 
 _KINDS = {str(kind): kind for kind in kube.KINDS.values()}

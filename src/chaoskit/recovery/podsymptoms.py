@@ -38,9 +38,6 @@ LATELY = 3600.0
 RESTARTED = starts.FIRST_CRASH + timedelta(seconds=10)
 """A container that ended for the second time is held back for 10 s before the kubelet starts it again."""
 
-ROLLOUT_BLAME = timedelta(minutes=10)
-"""Crashes that begin within this time after a rollout are blamed on it."""
-
 RECENT = timedelta(minutes=10)
 """An end of a container is news for so long."""
 
@@ -351,7 +348,7 @@ def _blamed(running: rollouts.Revision, healthy: rollouts.Revision, failing: lis
     if healthy.ready:
         return True
     first = min(each.since for each in failing)
-    return running.began is not None and first - running.began < ROLLOUT_BLAME
+    return running.began is not None and first - running.began < rollouts.BLAME
 
 
 def _owned_by(pod: Object, replica_set: Object) -> bool:

@@ -19,6 +19,9 @@ Stage = Literal["before", "during", "after", "after undo"]
 SLACK = 1.0
 """Wall seconds beside a source's own time in which a look is back, or is given up."""
 
+MISSED = Judgement(None, "was not looked at in time", "an answer")
+"""Of a look that was due and could not be begun."""
+
 Start = Callable[[Callable[[], None]], None]
 """Has a look taken, now or by and by."""
 

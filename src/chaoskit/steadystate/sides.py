@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from chaoskit.steadystate.looks import Observation
+from chaoskit.steadystate.looks import MISSED, Observation
 
 UNSEEN = timedelta(seconds=2)
 """For so long a fault may be felt before it is seen: Litmus' helpers tell of it after they have begun it."""
 
 AT_ONCE = timedelta(seconds=1)
-"""So soon after the injection what holds is of before it: later looks tell of the time under the fault."""
+"""So soon after the injection what breaks nothing is of before it: later looks tell of the time under it."""
 
 
 def divided(
@@ -21,8 +21,8 @@ def divided(
     """Looks that may lie astride of the injection say nothing; it was `sighted` then, `said` to be of then.
 
     Before it are those that were back some time before both, by whatever clock it was said; under it those
-    that were begun when it had been seen. One that held at once says nothing either, where there are later
-    ones.
+    that were begun when it had been seen. One at once that broke nothing says nothing either, where there are
+    later ones; what was missed stays missed.
     """
     known = [each for each in (said, sighted) if each is not None]
     found = [_astride(each, min(known) - UNSEEN) for each in seen] if known else list(seen)
@@ -44,7 +44,8 @@ def broken(seen: Observation) -> bool:
 
 
 def _too_early(seen: Observation, at_once: datetime) -> Observation:
-    early = under_fault(seen) and seen.held is True and seen.look.at < at_once
+    told = seen.held is not False and seen.judgement is not MISSED
+    early = under_fault(seen) and told and seen.look.at < at_once
     return dataclasses.replace(seen, astride=True) if early else seen
 
 

@@ -11,14 +11,12 @@ from chaoskit.clock import Clock
 from chaoskit.steadystate import sides
 from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import Condition
-from chaoskit.steadystate.looks import Look, Looks, Observation, Stage, Start
+from chaoskit.steadystate.looks import MISSED, Look, Looks, Observation, Stage, Start
 from chaoskit.steadystate.underfault import UnderFault
 from chaoskit.steadystate.waiting import Waiting
 
 LATE = 2.0
 """Wall seconds by which a look may be late and is not missed yet."""
-
-MISSED = Judgement(None, "was not looked at in time", "an answer")
 
 
 class Watch:

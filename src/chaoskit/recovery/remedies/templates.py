@@ -29,7 +29,7 @@ class RollingRestart(Step):
 def _plan_restart(step: RollingRestart, scene: Scene) -> Rung | str:
     if scene.workload is None:
         return "there is no workload to restart"
-    if "network-cut" in scene.issue.kinds:
+    if scene.issue.kind == "network" and "network-cut" in scene.issue.kinds:
         return "a network policy cuts it off: new pods are no better off"
     return _restarts(step, (scene.workload,), scene, "replaces its pods a few at a time")
 
@@ -147,7 +147,7 @@ def _plan_roll_back(step: RollBack, scene: Scene) -> Rung | str:
     healthy = rollouts.last_healthy(workload.body, found)
     running = rollouts.current(workload.body, found)
     if healthy is None or running is None:
-        return "no earlier revision is left"
+        return "no earlier revision is left that is known to be better"
     unknown = "the one before: nothing shows any more whether it served"
     state = f"{healthy.ready} of its pods still serve" if healthy.ready else unknown
     expects = {"from": running.name, "to": healthy.name}
