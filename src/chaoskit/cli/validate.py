@@ -208,10 +208,10 @@ def _from_file(path: Path) -> dict[str, str]:
 
 
 def _table(out: Console, found: tuple[Finding, ...], documents: int) -> None:
-    for each in found:
-        out.print(problem_words(each.problem, each.level), end="")
     from chaoskit.reports.reading import counted
 
+    for each in found:
+        out.print(problem_words(each.problem, each.level), end="")
     errors = sum(each.level == "error" for each in found)
     counts = {"document": documents, "error": errors, "warning": len(found) - errors}
     out.print(", ".join(counted(number, what) for what, number in counts.items()))

@@ -120,15 +120,8 @@ def _steps(rescued: Rescued, plan: Document, now: datetime) -> Iterator[Mapping[
     for number, action in enumerate(account.actions, 1):
         helped = {"helped": True, "detail": account.reason} if number == helping else {}
         judged = {"judged": number < len(account.actions) or number == helping}
-        yield {
-            "action": action,
-            "targets": [],
-            **planned.get(action, {}),
-            **begun,
-            **ended,
-            **judged,
-            **helped,
-        }
+        rung = {"action": action, "targets": [], **planned.get(action, {})}
+        yield {**rung, **begun, **ended, **judged, **helped}
 
 
 def _reason(rescued: Rescued) -> str:
