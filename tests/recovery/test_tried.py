@@ -43,9 +43,9 @@ def test_what_broke_off_after_its_first_pod_was_tried(shop: Shop) -> None:
     shop.puts(made.pod("cart-good", of="cart-h1"))
     shop.puts(made.deployment("orders", replicas=2))
     for name in ("orders-0", "orders-1"):
-        last = made.ended(139, seconds_ago=12)
+        crash = made.ended(139, seconds_ago=12)
         runs = {"running": {"startedAt": made.ago(1)}}
-        shop.puts(made.pod(name, of="orders-h1", restarts=2, state=runs, last=last))  # between two crashes
+        shop.puts(made.pod(name, of="orders-h1", restarts=2, state=runs, last=crash))  # between two crashes
     plan = shop.plan({"action": "restart-pod", "timeout": "30s"}, {"action": "notify"}, targets=("orders",))
     first, last = plan.rungs
     both = replace(first, pods=("orders-0", "orders-1"), serving=2)
