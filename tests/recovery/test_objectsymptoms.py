@@ -412,6 +412,9 @@ NOT_HERE = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values":
         pytest.param(
             CALLED, [_policy(age=7200), _in(_space("monitoring"))], "", id="in: none let in for long before"
         ),
+        pytest.param(
+            CALLED, [_policy(), _in(_space("monitoring"), age=7200)], "no caller in", id="in: nobody any more"
+        ),
         pytest.param(CALLED, [_out(), _out(_space("kube-system"))], "", id="out: everybody"),
         pytest.param(
             CALLED,

@@ -83,7 +83,8 @@ def _policies(
         mine = [each for each in policies if _selects(each, workload)]
         closed = _closed(mine, topology.callers_of(workload), now)
         if closed:
-            yield _cut(workload, [each for each in mine if closed & _ways(each)], closed, now)
+            cutting = [each for each in mine if closed & _ways(each) and _is_young(each, now)]
+            yield _cut(workload, cutting, closed, now)
 
 
 def _selects(policy: Object, workload: Workload) -> bool:
@@ -94,13 +95,16 @@ def _selects(policy: Object, workload: Workload) -> bool:
 
 
 def _closed(policies: Sequence[Object], callers: Sequence[Workload], now: datetime) -> set[str]:
-    """The directions in which a workload's policies cut it off, since the oldest of them was made of late."""
+    """The directions in which a workload's policies cut it off, since one of them was made of late."""
     by_way = {way: [each for each in policies if way in _ways(each)] for way in _CLOSED}
-    return {
-        way
-        for way, mine in by_way.items()
-        if mine and all(_is_young(each, now) and not _opens(each, way, callers) for each in mine)
-    }
+    return {way for way, mine in by_way.items() if _is_closed(way, mine, callers, now)}
+
+
+def _is_closed(way: str, policies: Sequence[Object], callers: Sequence[Workload], now: datetime) -> bool:
+    """Whether none of them opens it: all are young, or one that is lets nobody through at all."""
+    young = [each for each in policies if _is_young(each, now)]
+    of_late = len(young) == len(policies) or not all(_opens(each, way, ()) for each in young)
+    return bool(young) and of_late and not any(_opens(each, way, callers) for each in policies)
 
 
 def _is_young(policy: Object, now: datetime) -> bool:
