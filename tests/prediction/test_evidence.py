@@ -19,6 +19,7 @@ from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.plain import STATIC
 from chaoskit.prediction.predictor import predict
 from chaoskit.prediction.table import tabulate
+from chaoskit.prediction.training import train
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
@@ -27,15 +28,22 @@ ELSEWHERE = datetime(2027, 3, 1, tzinfo=UTC)
 
 
 def campaign(
-    world: World, runs: int, *, usual: float, noise: float, seed: int, first_day: datetime = START
+    world: World,
+    runs: int,
+    *,
+    usual: float,
+    noise: float,
+    seed: int,
+    first_day: datetime = START,
+    pods: int = 6,
 ) -> Labelled:
-    """Runs of six pods of which one climbs to its limit; how full they usually are depends on the place."""
+    """Runs of some pods of which one climbs to its limit; how full they usually are depends on the place."""
     random = np.random.default_rng(seed)
     blocks, labels = [], []
     for run in range(runs):
-        memory = usual + noise * random.standard_normal((6, 150))
-        cpu = 0.2 + 0.02 * random.standard_normal((6, 150))
-        victim, first, last = run % 6, 90, 125
+        memory = usual + noise * random.standard_normal((pods, 150))
+        cpu = 0.2 + 0.02 * random.standard_normal((pods, 150))
+        victim, first, last = run % pods, 90, 125
         memory[victim, first : last + 1] += np.linspace(0, 0.97 - usual, last + 1 - first)
         start = first_day + timedelta(days=run)
         made = world({"memory_usage": memory, "cpu_usage": cpu}, start=start)
@@ -168,14 +176,17 @@ def test_where_healthy_scores_lie_elsewhere_probabilities_move_with_them(
     world: World, moved: Trained
 ) -> None:
     found, rest = recalibrated(moved, restless(world, 4)), restless(world, 4, seed=8)
-    assert "probabilities were moved by how the forest's scores lie there: what was told as" in note(found)
+    assert "probabilities were moved by how the forest's scores lie there: what training told as" in note(
+        found
+    )
     table = tabulate(rest, moved.model.spec)
     scores = calibrating.scores_of(moved.model, table)
     told = np.concatenate([block[~np.isnan(block)] for block in scores])
-    home, here = moved.model.usual, usual(table, Judge(rest, folds.everything(rest)), scores)
+    home = moved.model.home
     assert home is not None
+    here = usual(table, Judge(rest, folds.everything(rest)), scores, home.calibration)
     assert here is not None
-    assert here.level > home.level + 0.1
+    assert here.level > home.usual.level + 0.1
     assert found.model.probabilities(told).mean() < 0.8 * moved.model.probabilities(told).mean()
 
 
@@ -183,19 +194,91 @@ def test_the_same_time_moves_probabilities_once(world: World, moved: Trained) ->
     found = recalibrated(moved, restless(world, 4))
     again = recalibrated(found, restless(world, 4))
     assert again.model.calibration == found.model.calibration != moved.model.calibration
-    assert "what they were: the forest's scores lie there as they did at home" in note(again)
+    assert again.model.home == moved.model.home
+
+
+def test_a_calibration_replaces_an_earlier_one_whole(world: World, moved: Trained) -> None:
+    """So probabilities follow from training and from the time that counts as tuned, from nothing else."""
+    before = recalibrated(moved, restless(world, 4))
+    near = campaign(world, 6, usual=0.5, noise=0.012, seed=41, first_day=ELSEWHERE)
+    few = restless(world, 1, seed=10)
+    for rest in (near, few):
+        found, straight = recalibrated(before, rest).model, recalibrated(moved, rest).model
+        assert found.calibration == straight.calibration != before.model.calibration
+        assert found.tuned == straight.tuned
+    assert recalibrated(before, few).model.calibration == moved.model.calibration
+    old = replace(before, model=replace(before.model, shift=2.0))
+    assert recalibrated(old, few).model.shift == 1
+
+
+def test_parts_that_are_calibrated_in_turn_know_nothing_of_an_earlier_calibration(
+    world: World, moved: Trained
+) -> None:
+    place = campaign(world, 6, usual=0.35, noise=0.06, seed=41, first_day=ELSEWHERE)
+    before = recalibrated(moved, place)
+    assert before.model.calibration != moved.model.calibration
+    found, straight = (evaluate(each, place, calibrated=True) for each in (before, moved))
+    assert found.model.ece == straight.model.ece
+    assert found.reliability == straight.reliability
+    assert "probabilities were moved from those of training in 6 of 6 parts" in straight.notes
+    assert "probabilities from the healthy time of the others" in straight.split
+
+
+def test_what_probabilities_are_worth_is_told_only_of_such_as_are_kept(world: World, moved: Trained) -> None:
+    place = campaign(world, 4, usual=0.35, noise=0.06, seed=41, first_day=ELSEWHERE, pods=3)
+    found = recalibrated(moved, place)
+    assert found.model.calibration != moved.model.calibration
+    assert "the probabilities judged are not as those kept" in note(found)
+    assert "ECE" not in note(found)
+    assert "probabilities were moved from those of training in 0 of 4 parts" in found.report.notes
+
+
+def test_new_runs_of_home_move_no_probability(world: World, home: Labelled) -> None:
+    model = train(home, Options(recipe="evidence", false_alarms_per_day=6))
+    for seed in range(20, 25):
+        for runs in (2, 4):
+            again = campaign(world, runs, usual=0.5, noise=0.01, seed=seed, first_day=ELSEWHERE)
+            table = tabulate(again, model.spec)
+            found, words = calibrating.calibrate(model, table, folds.everything(again))
+            assert found.calibration == model.calibration
+            assert "lie there as they did at home" in words
+
+
+def test_a_failure_that_nobody_named_is_no_health_where_it_shows(world: World, moved: Trained) -> None:
+    again = campaign(world, 6, usual=0.5, noise=0.01, seed=20, first_day=ELSEWHERE)
+    unnamed = label(replace(again.dataset, labels=()), moved.model.target)
+    found = recalibrated(moved, unnamed)
+    assert "would raise them, and lower probabilities" in note(found)
+    scores = calibrating.scores_of(moved.model, tabulate(again, moved.model.spec))
+    ends = np.array([scores[each.block][each.rows[0], each.last] for each in again.events])
+    before, now = moved.model.probabilities(ends), found.model.probabilities(ends)
+    assert before.min() > 0.9
+    assert now.min() > 0.9
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.3])
+def test_scores_that_do_not_vary_move_nothing_and_are_called_so(
+    world: World, moved: Trained, constant: float
+) -> None:
+    rest = restless(world, 4)
+    table, every = tabulate(rest, moved.model.spec), folds.everything(rest)
+    scores = [np.full(truth.y.shape, constant, dtype=np.float32) for truth in rest.truths]
+    found = calibrating.fit(moved.model, table, scores, every, 6)
+    assert found.calibration == moved.model.calibration
+    assert found.usual is not None
+    assert found.usual.still
 
 
 def test_minutes_of_a_place_move_no_probability(world: World, moved: Trained) -> None:
     found = recalibrated(moved, restless(world, 1))
     assert found.model.calibration == moved.model.calibration
-    assert "probabilities are what they were: less than 10 pod-hours" in note(found)
+    assert "probabilities are those of training: less than 10 pod-hours" in note(found)
 
 
 def test_a_model_that_tells_nothing_of_its_healthy_scores_keeps_its_probabilities(
     world: World, moved: Trained
 ) -> None:
-    facts = {name: value for name, value in moved.model.facts.items() if name != "usual"}
+    facts = {name: value for name, value in moved.model.facts.items() if name != "home"}
     before = replace(moved, model=replace(moved.model, facts=facts))
     found = recalibrated(before, restless(world, 4))
     assert found.model.calibration == moved.model.calibration
@@ -206,14 +289,16 @@ def test_a_model_that_tells_nothing_of_its_healthy_scores_keeps_its_probabilitie
 def test_what_has_no_baseline_tells_nothing_of_a_place(world: World, moved: Trained) -> None:
     rest = restless(world, 4)
     table, every = tabulate(rest, moved.model.spec), folds.everything(rest)
-    scores = [np.full(truth.y.shape, 0.5, dtype=np.float32) for truth in rest.truths]
+    home = moved.model.home
+    assert home is not None
+    scores = [np.full(truth.y.shape, 0.2, dtype=np.float32) for truth in rest.truths]
     for block in scores:
-        block[0] = 0.6
-    found = usual(table, Judge(rest, every), scores)
+        block[0] = 0.3
+    found = usual(table, Judge(rest, every), scores, home.calibration)
     for block in scores:
         block[:, :9] = 0.001
     assert found is not None
-    assert usual(table, Judge(rest, every), scores) == found
+    assert usual(table, Judge(rest, every), scores, home.calibration) == found
 
 
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:

@@ -10,7 +10,16 @@ from tests.prediction.conftest import tiny
 
 from chaoskit import errors, events
 from chaoskit.prediction import features, folds, forest
-from chaoskit.prediction.calibration import Calibration, Curve, Steps, Usual, calibrate, calibrated, moved
+from chaoskit.prediction.calibration import (
+    Calibration,
+    Curve,
+    Home,
+    Steps,
+    Usual,
+    calibrate,
+    calibrated,
+    moved,
+)
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.forest import Options
@@ -135,20 +144,38 @@ def test_a_logistic_curve_calibrates_when_events_are_few(leaks: Labelled) -> Non
 def test_elsewhere_a_score_is_as_probable_as_one_as_far_from_usual_at_home(
     calibration: Calibration,
 ) -> None:
-    home, here = Usual(-2.0, 1.0), Usual(-1.5, 0.8)
+    home, here = Usual(-2.0, 1.0, 0.01, 0.01), Usual(-1.5, 0.8, 0.01, 0.01)
     units = np.array([-1.0, 0.0, 1.0, 2.0, 3.0])
     at_home, there = (
         (1 / (1 + np.exp(-(place.level + units * place.spread)))).astype(np.float32) for place in (home, here)
     )
-    elsewhere = moved(calibration, home, here)
+    elsewhere = moved(Home(calibration, home), here)
     np.testing.assert_allclose(calibrated(elsewhere, there), calibrated(calibration, at_home), atol=0.02)
     assert (np.diff(calibrated(elsewhere, np.linspace(0, 1, 200, dtype=np.float32))) >= 0).all()
 
 
 def test_a_place_that_is_as_home_moves_nothing_and_one_that_is_unlike_it_not_without_end() -> None:
-    curve, home = Curve(1.5, -0.4), Usual(-2.0, 1.0)
-    assert moved(curve, home, Usual(-1.91, 1.08)) is curve
-    assert moved(curve, home, Usual(-1.5, 0.1)) == moved(curve, home, Usual(-1.5, 0.3))
+    home = Home(Curve(1.5, -0.4), Usual(-2.0, 1.0, 0.01, 0.01))
+    assert moved(home, Usual(-1.91, 1.08, 0.01, 0.01)) is home.calibration
+    narrow, narrower, higher, highest = (
+        moved(home, Usual(level, spread, 0.01, 0.01))
+        for level, spread in ((-1.5, 0.3), (-1.5, 0.1), (-0.9, 0.8), (4.0, 0.8))
+    )
+    assert narrow == narrower != home.calibration
+    assert higher == highest != home.calibration
+
+
+@pytest.mark.parametrize(("level", "spread"), [(-1.5, 1.0), (-2.0, 1.4)])
+def test_hours_that_do_not_tell_a_place_from_home_move_nothing(level: float, spread: float) -> None:
+    home = Home(Curve(1.5, -0.4), Usual(-2.0, 1.0, 0.08, 0.05))
+    assert moved(home, Usual(level, spread, 0.16, 0.11)) is home.calibration
+    assert moved(home, Usual(level, spread, 0.08, 0.05)) != home.calibration
+
+
+def test_scores_that_do_not_vary_tell_no_unit() -> None:
+    curve, home = Curve(1.5, -0.4), Usual(-2.0, 1.0, 0.01, 0.01)
+    still = Usual(-6.9, 3e-15, 0.0, 0.0)
+    assert moved(Home(curve, home), still) is moved(Home(curve, still), home) is curve
 
 
 def test_failures_of_one_stretch_alone_cannot_be_calibrated(leaks: Labelled) -> None:

@@ -88,7 +88,7 @@ def test_new_thresholds_are_judged_where_the_data_has_failures_that_it_did_not_s
 ) -> None:
     found = learning.calibrate(others.dataset, models=root, model="shop-1", false_alarms_per_day=6)
     card = json.loads((root / found.name / "card.json").read_text())
-    assert "thresholds from the healthy time of the others" in card["split"]
+    assert "thresholds and probabilities from the healthy time of the others" in card["split"]
     assert card["data"]["events"] == {"memory-leak": len(others.events)}
     assert set(card["alarm"]) == set(card["kept"]["thresholds"])
     assert max(line["false_alarms"] for line in card["lines"]) <= 3 * 6 * card["data"]["hours"] / 24

@@ -31,7 +31,10 @@ def evaluate(
     model: Annotated[str, typer.Option(help="Judge this model; the promoted one otherwise.")] = "",
     calibrate: Annotated[
         bool,
-        typer.Option(help="Set each run's thresholds on the healthy time of the others, without labels."),
+        typer.Option(
+            help="Set each run's thresholds, and move its probabilities, on the healthy time of the others,"
+            " without labels."
+        ),
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Also write the report there: Markdown, and JSON beside it.")

@@ -92,10 +92,11 @@ def judged(
 ) -> Report:
     """How a kept model does on data that it has not seen, by the thresholds that it has.
 
-    That is its verdict from now on, where there were failures enough. With `calibrated`, by thresholds that
-    each run of the data gets from the healthy time of the others: what a calibration would be worth, and no
-    verdict on the model. One without pickle, from elsewhere, is judged too, beside baselines that are fitted
-    on half of the data: its card is a claim, the verdict is made here. What it learned from travels with it.
+    That is its verdict from now on, where there were failures enough. With `calibrated`, by thresholds and
+    probabilities that each run of the data gets from the healthy time of the others: what a calibration
+    would be worth, and no verdict on the model. One without pickle, from elsewhere, is judged too, beside
+    baselines that are fitted on half of the data: its card is a claim, the verdict is made here. What it
+    learned from travels with it.
 
     `target` is what the data is written for, where that is known. Finer data is thinned to the model's step.
 

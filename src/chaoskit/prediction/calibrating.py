@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from chaoskit import errors
 from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.baselines import Baseline
-from chaoskit.prediction.calibration import POD_HOURS, Calibration, Usual, moved, usual
+from chaoskit.prediction.calibration import EVEN, POD_HOURS, Calibration, Usual, calibrated, moved, usual
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, Join
@@ -26,7 +26,7 @@ from chaoskit.prediction.training import Model
 class Fitted:
     """What a stretch of healthy time says: the join, the evidence, and how the forest's scores lie there.
 
-    `usual` is None, and `calibration` as it was, where the time or the model does not tell.
+    `usual` is None, and `calibration` that of training, where the time or the model does not tell.
     """
 
     join: Join
@@ -37,7 +37,9 @@ class Fitted:
 
 
 def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
-    """The model with thresholds and probabilities for this cluster, and what became of those in words.
+    """The model with thresholds and probabilities for this cluster, and what became of the latter in words.
+
+    Nothing of an earlier calibration stays.
 
     `budget` are the false alarms per day, the model's by default.
 
@@ -58,35 +60,43 @@ def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None 
         alone=found.alone,
         evidence=found.evidence,
         calibration=found.calibration,
+        shift=1.0,
         false_alarms_per_day=budget,
         tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
     )
-    if now.calibration == model.calibration:
-        return now, _unmoved(model, found)
-    # What is calibrated anew is moved from here, not from home once more.
-    facts = {**model.facts, "usual": asdict(found.usual)} if found.usual else model.facts
-    return replace(now, facts=facts), _moved(model, now)
+    return now, _moved(model, now) if is_moved(now) else _unmoved(model, found)
+
+
+def is_moved(model: Model) -> bool:
+    """Whether probabilities are others than training made."""
+    return model.home is not None and model.calibration != model.home.calibration
 
 
 def _unmoved(model: Model, found: Fitted) -> str:
-    """In words, why probabilities are what they were."""
-    if model.usual is None:
+    """In words, why probabilities are those of training."""
+    if model.home is None:
         why = "the model does not tell how the forest's scores lay in its own healthy time: train it again"
     elif found.usual is None:
-        why = f"less than {POD_HOURS} pod-hours of that time have a baseline before them"
+        why = (
+            f"less than {POD_HOURS} pod-hours of that time have a baseline before them and are told as less"
+            f" than {EVEN:.0%} by those"
+        )
+    elif found.usual.still or model.home.usual.still:
+        where = "there" if found.usual.still else "at home"
+        why = f"the forest's scores do not vary {where}"
     else:
-        why = "the forest's scores lie there as they did at home"
-    return f"probabilities are what they were: {why}"
+        why = "the forest's scores lie there as they did at home, as far as so few hours tell"
+    return f"probabilities are those of training: {why}"
 
 
-def _moved(before: Model, now: Model) -> str:
-    """In words, what becomes of the score that was told as even odds, or of the one nearest to that."""
+def _moved(model: Model, now: Model) -> str:
+    """In words, what becomes of the score that training told as even odds, or of the one nearest to that."""
     every = np.linspace(0, 1, 1001, dtype=np.float32)
-    said = before.probabilities(every)
+    said = calibrated(model.home.calibration if model.home else model.calibration, every)
     place = int(np.abs(said - 0.5).argmin())
     return (
         "probabilities were moved by how the forest's scores lie there:"
-        f" what was told as {said[place]:.0%} is {now.probabilities(every)[place]:.0%} now"
+        f" what training told as {said[place]:.0%} is {now.probabilities(every)[place]:.0%} now"
     )
 
 
@@ -139,9 +149,15 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
-    home, here = model.usual, usual(table, judge, forest)
-    calibration = moved(model.calibration, home, here) if home and here else model.calibration
-    return Fitted(join, alone, spreads, calibration, here)
+    return Fitted(join, alone, spreads, *chances(model, table, judge, forest))
+
+
+def chances(model: Model, table: Table, judge: Judge, forest: Scores) -> tuple[Calibration, Usual | None]:
+    """The calibration for how the forest's scores lie in the judge's healthy time, and how they do."""
+    if (home := model.home) is None:
+        return model.calibration, None
+    here = usual(table, judge, forest, home.calibration)
+    return moved(home, here) if here else home.calibration, here
 
 
 def check_hours(hours: float, words: str) -> None:

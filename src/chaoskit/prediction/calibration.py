@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,13 +19,23 @@ ISOTONIC_EVENTS = 20
 """From so many events on the calibration is isotonic; fewer would let it follow noise."""
 
 POD_HOURS = 10
-"""From so many on, healthy scores tell their level to about a third of their spread."""
+"""From so many on, healthy scores tell how they lie. Minutes of a pod-hour are alike: each counts as one."""
+
+SURE = 3
+"""Two times differ that lie so many standard errors apart: new runs of one place hardly ever do."""
 
 SAME = 0.1
-"""Levels that lie nearer than this share of the spread, and spreads that differ by less, are the same."""
+"""Levels nearer than this share of the spread, and spreads that differ by less, are the same at any rate."""
 
-WIDEST = 1.5
-"""Scores are spread or pressed together by no more than such a factor: failures need not obey it."""
+WIDEST, FARTHEST = 1.5, 1.0
+"""By no more than such a factor of the spread, and such a share of it, are scores moved: failures need not
+obey."""
+
+STILL = 0.05
+"""Logits; scores that are spread by less do not vary, and tell no unit."""
+
+EVEN = 0.5
+"""What home tells as so probable is nobody's health: a failure without a label would lower its own kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +59,93 @@ Calibration = Steps | Curve
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """How a forest's scores lie while all is well: mean and standard deviation of their logits."""
+    """How a forest's scores lie while all is well: mean and standard deviation of their logits.
+
+    And the standard errors of both, that of the deviation as a share of it.
+    """
 
     level: float
     spread: float
+    level_error: float
+    spread_error: float
+
+    @property
+    def still(self) -> bool:
+        """Whether the scores do not vary."""
+        return self.spread < STILL
 
 
-def usual(table: Table, judge: Judge, scores: Scores) -> Usual | None:
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The calibration that training made, and how the healthy scores lie that it is for."""
+
+    calibration: Calibration
+    usual: Usual
+
+
+def usual(table: Table, judge: Judge, scores: Scores, calibration: Calibration) -> Usual | None:
     """How these scores lie in the judge's healthy time; None with too little of it to tell.
 
-    What has no baseline yet is left out: its features say nothing, and its score tells of no place.
+    What has no baseline yet is left out: its features say nothing, and its score tells of no place. So is
+    what this calibration tells as even odds or more.
     """
-    told = [
-        block[quiet & ~np.isnan(block) & np.isfinite(apart).any(axis=1)]
+    known = [
+        quiet & ~np.isnan(block) & np.isfinite(apart).any(axis=1)
         for block, quiet, apart in zip(scores, judge.quiet, table.unusual, strict=True)
     ]
-    logits = _logit(np.concatenate(told))
-    if len(logits) * table.spec.step < POD_HOURS * 3600 or not (spread := float(logits.std())):
+    score = np.concatenate([block[each] for block, each in zip(scores, known, strict=True)])
+    low = calibrated(calibration, score) < EVEN
+    if low.sum() * table.spec.step < POD_HOURS * 3600:
         return None
-    return Usual(float(logits.mean()), spread)
+    logits, hours = _logit(score[low])[:, 0], _pod_hours(known, table.spec.step)[low]
+    level, spread = float(logits.mean()), float(logits.std())
+    apart, unit = logits - level, max(spread, STILL)
+    return Usual(level, spread, _error(apart, hours), _error(((apart / unit) ** 2 - 1) / 2, hours))
 
 
-def moved(calibration: Calibration, home: Usual, here: Usual) -> Calibration:
-    """The calibration for a place whose healthy scores lie so, where it was made for others.
+def _pod_hours(known: list[NDArray[np.bool_]], step: int) -> NDArray[np.intp]:
+    """The number of its pod-hour, for each of the known samples."""
+    found, count = [], 0
+    for each in known:
+        rows, moments = each.shape
+        hour = np.arange(moments) * step // 3600
+        numbers = count + np.arange(rows)[:, None] * (hour[-1:].sum() + 1) + hour
+        found.append(numbers[each])
+        count += numbers.size
+    return np.concatenate(found)
+
+
+def _error(apart: NDArray[np.float64], groups: NDArray[np.intp]) -> float:
+    """The standard error of the mean of these distances from it, where only groups are independent."""
+    sums = np.bincount(np.unique(groups, return_inverse=True)[1], apart)
+    return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)) / len(apart))
+
+
+def differ(one: Usual, other: Usual) -> bool:
+    """Whether the two lie further apart than their hours can tell of one place."""
+    level = SURE * math.hypot(one.level_error, other.level_error)
+    spread = SURE * math.hypot(one.spread_error, other.spread_error)
+    return abs(one.level - other.level) > max(level, SAME * one.spread) or (
+        abs(math.log(other.spread / one.spread)) > max(spread, SAME)
+    )
+
+
+def moved(made: Home, here: Usual) -> Calibration:
+    """The calibration for a place whose healthy scores lie so.
 
     A score is as probable there as one that is as far from usual was at home, in units of the spread. The
-    very same calibration where both lie the same.
+    very same calibration where both lie the same, or where scores do not vary.
     """
-    factor = home.spread / here.spread
-    if abs(factor - 1) < SAME and abs(home.level - here.level) < SAME * home.spread:
+    calibration, home = made.calibration, made.usual
+    if home.still or here.still or not differ(home, here):
         return calibration
-    factor = min(max(factor, 1 / WIDEST), WIDEST)
+    factor = min(max(home.spread / here.spread, 1 / WIDEST), WIDEST)
+    far = FARTHEST * home.spread
+    level = home.level + min(max(here.level - home.level, -far), far)
     if isinstance(calibration, Curve):
-        bias = calibration.bias + calibration.weight * (home.level - factor * here.level)
+        bias = calibration.bias + calibration.weight * (home.level - factor * level)
         return Curve(calibration.weight * factor, bias)
-    logits = (_logit(np.array(calibration.scores))[:, 0] - home.level) / factor + here.level
+    logits = (_logit(np.array(calibration.scores))[:, 0] - home.level) / factor + level
     return replace(calibration, scores=tuple((1 / (1 + np.exp(-logits))).tolist()))
 
 

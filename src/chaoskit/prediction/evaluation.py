@@ -144,8 +144,8 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
 
     What it learned from, and what lies beside that, is left out; so is the time that a calibration set its
     thresholds on, failures included: every figure is of the same time. With `calibrated`, thresholds are set
-    on this data's own healthy time, without its failures: each run (or quarter of the time) by the others;
-    those of the baselines too.
+    and probabilities moved on this data's own healthy time, without its failures: each run (or quarter of
+    the time) by the others; the thresholds of the baselines too.
 
     Raises:
         InvalidInput: the data has another step than the model.
@@ -166,7 +166,7 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     return judging.report(f"{data}; thresholds {how}", notes)
 
 
-_IN_TURN = "; `evaluate --calibrate` sets those of each run on the others"
+_IN_TURN = "; `evaluate --calibrate` sets those of each run, and its probabilities, on the others"
 
 
 def evaluate_foreign(model: Model, labelled: Labelled) -> Report:
@@ -209,7 +209,7 @@ def _way(left: Left) -> tuple[Moments, Moments]:
 
 _FITTED_ON_HALF = "the model came without baselines: they were fitted on the other half"
 
-_SET_ANEW = "each run's thresholds from the healthy time of the others"
+_SET_ANEW = "each run's thresholds and probabilities from the healthy time of the others"
 
 
 def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = None) -> Trained:
@@ -241,7 +241,8 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
         data = f"data that the model has not seen{left.learned}"
         report = judging.calibrated(f"{data}; {_SET_ANEW}", _strange(judging))
         if left.untuned:
-            words += f"; {_worth(judging.report('', []).model, report.model)}"
+            alike = all(each == calibrating.is_moved(model) for each in judging.moved_in_turn())
+            words += f"; {_worth(judging.report('', []).model, report.model, alike)}"
         report = replace(report, kept=replace(kept, words=words))
     return replace(trained, model=model, baselines=fitted, report=report)
 
@@ -255,8 +256,11 @@ def _lacking(labelled: Labelled, moments: Moments) -> str:
     return ""
 
 
-def _worth(before: Line, now: Line) -> str:
-    """In words, what these thresholds and those set anew do on the same failures."""
+def _worth(before: Line, now: Line, alike: bool) -> str:
+    """In words, what a model and one calibrated in turn do on the same failures.
+
+    The ECE only where the latter's probabilities were moved if those that are kept are.
+    """
 
     def does(line: Line) -> str:
         hit, due = (sum(each) for each in zip(*line.caught.values(), strict=True))
@@ -264,6 +268,8 @@ def _worth(before: Line, now: Line) -> str:
         return f"{hit} of {due} failures with {many} (F1 {line.f1:.3f})"
 
     worth = f"the thresholds before catch {does(before)} there, ones set anew in turn {does(now)}"
+    if not alike:
+        return f"{worth}; the probabilities judged are not as those kept: nothing tells how good these are"
     if before.ece is None or now.ece is None:
         return worth
     return f"{worth}; the ECE of probabilities is {before.ece:.3f} before, {now.ece:.3f} now"
@@ -274,7 +280,8 @@ def _words_of_alarms(count: int) -> list[str]:
     if not count:
         return []
     many = "there was an alarm" if count == 1 else f"there were {count} alarms"
-    return [f"by those before {many} in it: a failure that no events file names would raise them"]
+    unnamed = "a failure that no events file names would raise them, and lower probabilities"
+    return [f"by those before {many} in it: {unnamed}"]
 
 
 def _strange(judging: Judging) -> list[str]:

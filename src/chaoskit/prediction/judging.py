@@ -69,7 +69,7 @@ class Judging:
         return self._report(forest, self._chances(forest, self.model), [part], lines, told, split, notes)
 
     def calibrated(self, split: str, notes: list[str]) -> Report:
-        """With thresholds that each stretch gets from the healthy time of the others."""
+        """With thresholds and probabilities that each stretch gets from the healthy time of the others."""
         forest = self._scores()
         parts = []
         budget = self.model.false_alarms_per_day
@@ -78,7 +78,7 @@ class Judging:
             found = calibrating.fit(self.model, self.table, forest, teaches, budget)
             signs = [found.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]
             members = joined.members(self.table, forest, signs)
-            moved = replace(self.model, calibration=found.calibration)
+            moved = replace(self.model, calibration=found.calibration, shift=1.0)
             parts.append(_Part(examines, found.join, found.alone, members, moved))
         lines = [self._reset(each, sides, budget) for each in self.fitted]
         told = classes.by_model(self.model, self.table, self.judge.due)
@@ -87,7 +87,17 @@ class Judging:
             [(part.moments, part) for part in parts],
             lambda part: self._chances(forest, part.model),
         )
-        return self._report(forest, chances, parts, lines, told, split, notes)
+        return self._report(forest, chances, parts, lines, told, split, [*notes, _words_of_moved(parts)])
+
+    def moved_in_turn(self) -> list[bool]:
+        """Whether the healthy time of the others moves probabilities, for each stretch."""
+        labelled, forest = self.table.labelled, self._scores()
+        healthy = calibrating.without_events(labelled)
+        found = [
+            calibrating.chances(self.model, self.table, Judge(healthy, teaches), forest)[0]
+            for teaches, _ in calibrating.sides(labelled, self.late)
+        ]
+        return [calibrating.is_moved(replace(self.model, calibration=each)) for each in found]
 
     def out_of_fold(self, options: Options, split: str, notes: list[str]) -> Report:
         """On the scores that training made out of fold, thresholds of each stretch from the others."""
@@ -297,6 +307,12 @@ class Judging:
             "of_hours": round(dataset.hours, 1),
             "of_events": dict(sorted(Counter(event.issue for event in self.table.labelled.events).items())),
         }
+
+
+def _words_of_moved(parts: Sequence[_Part]) -> str:
+    """In words, how many parts have probabilities of the place, and so what their ECE is of."""
+    count = sum(calibrating.is_moved(part.model) for part in parts)
+    return f"probabilities were moved from those of training in {count} of {len(parts)} parts"
 
 
 def _over(scores: Scores, threshold: float) -> list[Any]:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors, events
 from chaoskit.prediction import evidence, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
-from chaoskit.prediction.calibration import Calibration, Usual, calibrate, calibrated, usual
+from chaoskit.prediction.calibration import Calibration, Home, calibrate, calibrated, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Floats, Spec
@@ -39,9 +40,9 @@ class Model:
     """What `predict` needs; made by `train`, kept and read by `artifact`.
 
     `join` makes the alarm; `alone` is what it would be without rules and evidence, for comparison. A
-    calibration on another cluster moves `calibration`; ones of before multiplied the forest's scores with
-    `shift` instead. `faults` tells a finer type than the class, where the labels had one; `seen` is what it
-    learned from, `tuned` the healthy time that a calibration set its thresholds on.
+    calibration on another cluster moves `calibration` from `home`; ones of before multiplied the forest's
+    scores with `shift` instead. `faults` tells a finer type than the class, where the labels had one; `seen`
+    is what it learned from, `tuned` the healthy time that a calibration set both on.
     """
 
     spec: Spec
@@ -75,9 +76,9 @@ class Model:
         return Spec("evidence", self.spec.step, self.spec.signals)
 
     @property
-    def usual(self) -> Usual | None:
-        """How the healthy scores lie that the calibration is for; None in models of before, or with few."""
-        return Usual(**found) if (found := self.facts.get("usual")) else None
+    def home(self) -> Home | None:
+        """What every calibration moves from; None in models of before, or with little healthy time."""
+        return TypeAdapter(Home).validate_python(made) if (made := self.facts.get("home")) else None
 
     def scores(self, rows: Floats) -> NDArray[np.float32]:
         """The forest's uncalibrated score for each row of features, 0 to 1: one member of the alarm."""
@@ -124,7 +125,8 @@ def train(
     always = joined.always(table.spec.recipe)
     join = joined.fit(labelled, chosen, members, options.false_alarms_per_day, always)
     judge = Judge(labelled, chosen)
-    judged, lie = judge.judge(join.over(members), ALARM), usual(table, judge, scores)
+    judged, lie = judge.judge(join.over(members), ALARM), usual(table, judge, scores, calibration)
+    home = {"home": asdict(Home(calibration, lie))} if lie else {}
     failure = fit(lesson(table, samples, samples.pick(np.zeros(0, dtype=np.intp)), options), options)
     tell.forest()
     issues, faults = fit_classes(table, samples, options)
@@ -145,7 +147,7 @@ def train(
         false_alarms_per_day=options.false_alarms_per_day,
         seed=options.seed,
         trained_at=at,
-        facts=_facts(labelled.dataset, samples, judged, options) | ({"usual": asdict(lie)} if lie else {}),
+        facts=_facts(labelled.dataset, samples, judged, options) | home,
         out_of_fold=tuple(scores),
     )
 
