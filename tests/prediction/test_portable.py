@@ -72,6 +72,7 @@ def test_the_whole_answer_is_the_same(written: Path, trained: Trained, leaks: La
     answers = [
         predict(model, window, now=window.blocks[0].end) for model in (trained.model, portable.load(written))
     ]
+    assert portable.load(written).home == trained.model.home is not None
     for one, other in zip(*answers, strict=True):
         assert (one.target, one.issue, one.alarmed, one.reasons) == (
             other.target, other.issue, other.alarmed, other.reasons,
