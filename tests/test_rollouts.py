@@ -83,6 +83,21 @@ def test_nobody_goes_back_to_what_was_rolled_back_from_unless_it_serves(serves: 
     assert _names(body, made.replica_set("cart", 2, ready=serves), again) == ("cart-h3", healthy)
 
 
+def test_a_restart_makes_what_was_rolled_back_to_no_newer() -> None:
+    release = made.replica_set("cart", 3)
+    release["metadata"]["annotations"][rollouts.REVISION_HISTORY] = "1"
+    body, again = _restarted(4, release)
+    assert _names(body, made.replica_set("cart", 2), release, again) == ("cart-h4", "")
+
+
+@pytest.mark.parametrize(("serves", "healthy"), [(0, ""), (2, "cart-h3")])
+def test_what_is_applied_again_looks_like_what_was_rolled_back_to(serves: int, healthy: str) -> None:
+    sets = made.replica_set("cart", 3, ready=serves), made.replica_set("cart", 4)
+    for each, earlier in zip(sets, "12", strict=True):
+        each["metadata"]["annotations"][rollouts.REVISION_HISTORY] = earlier
+    assert _names(made.deployment("cart", revision=4), *sets) == ("cart-h4", healthy)
+
+
 def test_a_revision_that_was_rolled_back_to_does_not_know_when_it_began() -> None:
     again = made.replica_set("cart", 3)
     again["metadata"]["annotations"][rollouts.REVISION_HISTORY] = "1"

@@ -283,10 +283,10 @@ def test_what_is_made_if_fresh_is_made_of_no_remembered_list() -> None:
         assert len(looked_at(each, "shop").workloads) == 2
 
 
-def test_who_asks_for_it_fresh_is_kept_apart_from_a_crowd_no_longer_than_others_on_a_fast_clock() -> None:
-    shared = SharedCluster(Slow(), Ages(lists=0.01, apart=0.0015)).fresh()
+def test_who_asks_for_it_fresh_has_a_crowd_take_the_same_share_of_the_time() -> None:
+    shared = SharedCluster(Slow(), Ages(lists=0.01, share=0.7)).fresh()
     assert isinstance(shared, SharedCluster)
-    assert shared._ages == Ages(lists=0.0, apart=0.0015)
+    assert shared._ages == Ages(lists=0.0, share=0.7)
 
 
 def test_the_guards_of_those_who_begin_together_look_at_one_topology() -> None:
@@ -450,15 +450,16 @@ def test_a_stretch_of_a_signal_is_asked_for_once_and_what_is_true_now_each_time(
     ]
 
 
-def test_who_asks_what_a_crowd_has_asked_waits_for_more_of_it() -> None:
-    waited: list[float] = []
-    reads = Reads(pause=waited.append)
+def test_who_asks_what_a_crowd_has_asked_waits_for_more_of_it_as_long_as_the_answer_took() -> None:
+    times, waited = iter(range(100)), list[float]()  # it is a second later whenever somebody looks
+    reads = Reads(now=lambda: next(times), pause=waited.append)
     for _ in range(CROWD):
-        reads.read("leases", object, inf, apart=60.0)
-        assert waited == []
-    reads.read("leases", object, 0.0, apart=60.0)
-    reads.read("leases", object, 0.0, apart=60.0)
-    assert [0 < each <= 60 for each in waited] == [True]
+        reads.read("leases", object, inf, share=0.1)
+    assert waited == []
+    reads.read("leases", object, 0.0, share=0.1)  # the last one began at 1 s and took 1 s
+    assert waited == [11 - 7]
+    reads.read("leases", object, 0.0, share=0.1)
+    assert len(waited) == 1  # nobody else asked for that one
 
 
 # ---------------------------------------------------------------- side by side

@@ -58,7 +58,7 @@ def host_of(url: str) -> str:
 
 def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
     """The same JSON, scrubbed, of these `secrets` too; what its names hide is hidden in every text of it."""
-    return _scrubbed(_by_name(value), frozenset(secrets) | frozenset(secrets_in(value)))
+    return _without(value, frozenset(secrets) | frozenset(secrets_in(value)))
 
 
 def secrets_in(value: Any) -> Iterator[str]:
@@ -74,21 +74,13 @@ def secrets_in(value: Any) -> Iterator[str]:
             yield from secrets_in(each)
 
 
-def _by_name(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: HIDDEN if _hides(value, key) else _by_name(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_by_name(each) for each in value]
-    return value
-
-
-def _scrubbed(value: Any, values: frozenset[str]) -> Any:
+def _without(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, str):
-        return scrubbed(value, values)
+        return scrubbed(value, secrets)
     if isinstance(value, Mapping):
-        return {key: _scrubbed(each, values) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_scrubbed(each, values) for each in value]
+        return {key: HIDDEN if _hides(value, key) else _without(each, secrets) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(each, secrets) for each in value]
     return value
 
 

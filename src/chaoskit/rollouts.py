@@ -89,9 +89,10 @@ def ran_out_of_time(workload: Object) -> bool:
 def last_healthy(deployment: Object, found: Sequence[Revision]) -> Revision | None:
     """The revision to go back to: the newest earlier one that still serves, else the one before; or None.
 
-    A mere restart is no earlier revision: its pods are the same. What was restarted when it was older than
-    `BLAME`, or rolled back to, has served for as long as anybody knows: of the one before it nothing shows
-    that it is better.
+    A mere restart is no earlier revision: its pods are the same. Of what was restarted within `BLAME` of its
+    beginning nobody knows more than before. What was restarted later, or was rolled back to, has served: of
+    the one before it nothing shows that it is better. Nor does anything tell what was applied again after it
+    had been rolled back from: its history is the same, so it goes back only to one that still serves.
     """
     running = current(deployment, found)
     if running is None:
@@ -105,7 +106,11 @@ def last_healthy(deployment: Object, found: Sequence[Revision]) -> Revision | No
 
 
 def _is_new(running: Revision, restarted: Iterable[Revision]) -> bool:
-    """Whether nobody knows yet how its template does: it was not rolled back to, nor restarted later on."""
+    """Whether nobody knows yet how its template does.
+
+    It was not rolled back to, nor was what was restarted, and the last restart came within `BLAME` of its
+    beginning.
+    """
     began = running.began
     return began is not None and all(each.began and began - each.began < BLAME for each in restarted)
 

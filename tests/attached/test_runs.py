@@ -10,6 +10,7 @@ import json
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -264,10 +265,16 @@ def cpu_seconds(laboratory: Laboratory, namespace: str) -> list[float]:
     return [int(laboratory.cluster.exec(pod, command).stdout) / 1e9 for pod in pods]
 
 
-def test_two_runs_were_under_way_at_once_in_two_namespaces(runs: Runs) -> None:
-    one, other = (runs.record(each) for each in ("cleanup-delete", "pod-cpu-hog-pass"))
-    assert one["injected_at"] < other["injected_until"]
-    assert other["injected_at"] < one["injected_until"]
+def test_faults_of_two_namespaces_were_under_way_at_once(runs: Runs) -> None:
+    """Which two, the machine decides: it has fewer cores than there are runs."""
+    records = [
+        runs.record(each) for each in (*WATCHED, "cleanup-delete", "container-kill-pass", "pod-cpu-hog-pass")
+    ]
+    assert len({each["namespace"] for each in records}) == len(records)
+    assert any(
+        one["injected_at"] < other["injected_at"] < one["injected_until"]
+        for one, other in permutations(records, 2)
+    )
 
 
 def test_with_the_policy_delete_nothing_of_litmus_is_left_but_the_result(runs: Runs) -> None:

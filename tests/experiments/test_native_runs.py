@@ -20,6 +20,7 @@ from chaoskit.experiments import Trial, plan
 from chaoskit.experiments.litmus import manifests
 from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Governor, Limits
+from chaoskit.governor.rules import FREEZE
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.http import Response
@@ -163,6 +164,32 @@ def test_what_does_not_end_in_time_is_undone_and_timed_out(world: World) -> None
     record = world.run(native(world, "native", duration="300s"), timeout=40)
     assert record.outcome.exit_code == 6
     assert record.undo.state == "confirmed"
+    assert world.at_work("native") == []
+
+
+@pytest.mark.parametrize("during", ["the baseline", "nothing, and nothing is checked before"])
+def test_a_freeze_that_the_plan_did_not_see_or_heed_is_asked_about_before_anything_is_written(
+    world: World, during: str
+) -> None:
+    place = ObjectRef(kube.NAMESPACE, "", "native")
+
+    def freeze(until: str | None) -> None:
+        world.cluster.patch(place, {"metadata": {"annotations": {FREEZE: until}}})
+
+    try:
+        if during == "the baseline":
+            trial = native(world, "native", steadyState=[HTTP])
+            freezing = Until("steady before", lambda: freeze("2999-01-01T00:00:00Z"))
+            record = world.run(trial, http=Site(), listen=freezing)
+        else:
+            trial = native(world, "native")
+            freeze("2999-01-01T00:00:00Z")
+            record = world.run(trial, preflight=False)
+    finally:
+        freeze(None)
+    assert record.outcome is Outcome.REFUSED, record.reason
+    assert "freeze" in record.reason or "frozen" in record.reason
+    assert record.injected_at is None
     assert world.at_work("native") == []
 
 

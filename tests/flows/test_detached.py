@@ -52,8 +52,9 @@ def test_who_hands_over_a_run_hears_that_it_is_accepted_though_nobody_has_a_hand
 
 def test_a_run_that_no_controller_answers_for_is_withdrawn(tmp_path: Path, trial: Trial) -> None:
     world, wall = _world(tmp_path), ManualClock()
-    with pytest.raises(CannotStart, match="no controller took the run over within 10 s"):
+    with pytest.raises(CannotStart, match="no controller took the run over within 10 s") as raised:
         hand_over(world, trial, stop=threading.Event(), wall=wall)
+    assert f"chaoskit controller -n {trial.namespace}," in str(raised.value.hint)
     assert wall.monotonic() == pytest.approx(PATIENCE, abs=0.3)
     assert accounts(world.cluster) == ()
 

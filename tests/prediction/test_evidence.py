@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import evidence, features, folds
-from chaoskit.prediction.calibrating import scale
+from chaoskit.prediction import calibrating, evidence, features, folds, page
+from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.calibration import usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.forest import Options
@@ -145,14 +146,74 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
     assert {EVIDENCE, STATIC} <= set(model.join.thresholds)
 
 
-@pytest.mark.parametrize(
-    ("before", "now", "factor"),
-    [(0.9, 0.3, 3.0), (0.3, 0.6, 0.5), (0.9, 0.7, 1.0), (0.7, 0.9, 1.0), (None, 0.3, 1.0), (0.9, None, 1.0)],
-)
-def test_probabilities_move_only_when_the_forest_speaks_on_another_scale(
-    before: float | None, now: float | None, factor: float
+def restless(world: World, runs: int, *, minutes: int = 90, seed: int = 6) -> Labelled:
+    """Healthy time of a place where use swings far more than at home."""
+    random = np.random.default_rng(seed)
+    blocks = []
+    for run in range(runs):
+        values = 0.3 + 0.1 * random.standard_normal((6, minutes)).cumsum(axis=1) / np.sqrt(minutes)
+        made = world(
+            {"memory_usage": values, "cpu_usage": np.clip(values[::-1], 0, 1)},
+            start=ELSEWHERE + timedelta(days=run),
+        )
+        blocks.append(replace(made.blocks[0], run=f"run-{run}"))
+    return label(replace(made, blocks=tuple(blocks)), Target("forecast", timedelta(0), confirm=2))
+
+
+def note(found: Trained) -> str:
+    return page.notes(found.report)[0]
+
+
+def test_where_healthy_scores_lie_elsewhere_probabilities_move_with_them(
+    world: World, moved: Trained
 ) -> None:
-    assert scale(before, now) == pytest.approx(factor)
+    found, rest = recalibrated(moved, restless(world, 4)), restless(world, 4, seed=8)
+    assert "probabilities were moved by how the forest's scores lie there: what was told as" in note(found)
+    table = tabulate(rest, moved.model.spec)
+    scores = calibrating.scores_of(moved.model, table)
+    told = np.concatenate([block[~np.isnan(block)] for block in scores])
+    home, here = moved.model.usual, usual(table, Judge(rest, folds.everything(rest)), scores)
+    assert home is not None
+    assert here is not None
+    assert here.level > home.level + 0.1
+    assert found.model.probabilities(told).mean() < 0.8 * moved.model.probabilities(told).mean()
+
+
+def test_the_same_time_moves_probabilities_once(world: World, moved: Trained) -> None:
+    found = recalibrated(moved, restless(world, 4))
+    again = recalibrated(found, restless(world, 4))
+    assert again.model.calibration == found.model.calibration != moved.model.calibration
+    assert "what they were: the forest's scores lie there as they did at home" in note(again)
+
+
+def test_minutes_of_a_place_move_no_probability(world: World, moved: Trained) -> None:
+    found = recalibrated(moved, restless(world, 1))
+    assert found.model.calibration == moved.model.calibration
+    assert "probabilities are what they were: less than 10 pod-hours" in note(found)
+
+
+def test_a_model_that_tells_nothing_of_its_healthy_scores_keeps_its_probabilities(
+    world: World, moved: Trained
+) -> None:
+    facts = {name: value for name, value in moved.model.facts.items() if name != "usual"}
+    before = replace(moved, model=replace(moved.model, facts=facts))
+    found = recalibrated(before, restless(world, 4))
+    assert found.model.calibration == moved.model.calibration
+    assert found.model.join != moved.model.join
+    assert "train it again" in note(found)
+
+
+def test_what_has_no_baseline_tells_nothing_of_a_place(world: World, moved: Trained) -> None:
+    rest = restless(world, 4)
+    table, every = tabulate(rest, moved.model.spec), folds.everything(rest)
+    scores = [np.full(truth.y.shape, 0.5, dtype=np.float32) for truth in rest.truths]
+    for block in scores:
+        block[0] = 0.6
+    found = usual(table, Judge(rest, every), scores)
+    for block in scores:
+        block[:, :9] = 0.001
+    assert found is not None
+    assert usual(table, Judge(rest, every), scores) == found
 
 
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:

@@ -10,7 +10,7 @@ from tests.prediction.conftest import tiny
 
 from chaoskit import errors, events
 from chaoskit.prediction import features, folds, forest
-from chaoskit.prediction.calibration import Curve, Steps, calibrate, calibrated
+from chaoskit.prediction.calibration import Calibration, Curve, Steps, Usual, calibrate, calibrated, moved
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.forest import Options
@@ -126,6 +126,29 @@ def test_a_logistic_curve_calibrates_when_events_are_few(leaks: Labelled) -> Non
         low, high = calibrated(found, np.array([0.1, 0.8], dtype=np.float32))
         assert low < 0.1
         assert high > 0.8
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [Curve(1.5, -0.4), Steps((0.0, 0.1, 0.4, 0.45, 0.8), (0.01, 0.02, 0.3, 0.5, 0.9))],
+)
+def test_elsewhere_a_score_is_as_probable_as_one_as_far_from_usual_at_home(
+    calibration: Calibration,
+) -> None:
+    home, here = Usual(-2.0, 1.0), Usual(-1.5, 0.8)
+    units = np.array([-1.0, 0.0, 1.0, 2.0, 3.0])
+    at_home, there = (
+        (1 / (1 + np.exp(-(place.level + units * place.spread)))).astype(np.float32) for place in (home, here)
+    )
+    elsewhere = moved(calibration, home, here)
+    np.testing.assert_allclose(calibrated(elsewhere, there), calibrated(calibration, at_home), atol=0.02)
+    assert (np.diff(calibrated(elsewhere, np.linspace(0, 1, 200, dtype=np.float32))) >= 0).all()
+
+
+def test_a_place_that_is_as_home_moves_nothing_and_one_that_is_unlike_it_not_without_end() -> None:
+    curve, home = Curve(1.5, -0.4), Usual(-2.0, 1.0)
+    assert moved(curve, home, Usual(-1.91, 1.08)) is curve
+    assert moved(curve, home, Usual(-1.5, 0.1)) == moved(curve, home, Usual(-1.5, 0.3))
 
 
 def test_failures_of_one_stretch_alone_cannot_be_calibrated(leaks: Labelled) -> None:

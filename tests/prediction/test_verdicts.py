@@ -301,6 +301,7 @@ def test_a_calibration_tells_what_the_thresholds_before_and_now_do_on_the_same_f
         hit, due = line.caught["memory-leak"]
         assert f"{words} {hit} of {due} failures with {line.false_alarms} false alarm" in found.note
         assert f"(F1 {line.f1:.3f})" in found.note
+    assert f"the ECE of probabilities is {before.ece:.3f} before, {now.ece:.3f} now" in found.note
     again = learning.calibrate(others.dataset, models=root, model=found.name)
     assert "the thresholds before" not in again.note  # they were set on this very time
 

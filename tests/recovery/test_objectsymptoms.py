@@ -361,6 +361,99 @@ def test_a_policy_cuts_nothing_off_that_another_lets_through(other: Object, *, c
     assert [each.kind for each in felt] == ["network-cut"] * cuts
 
 
+FRONT = made.deployment("front", env={"CART": "http://cart:80"})
+CALLED = made.topology(
+    made.pod("a"), made.pod("f", of="front-h1"), deployments=(made.deployment("cart"), FRONT)
+)  # fmt: skip
+
+
+def _space(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _pods(app: str) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": {"app": app}}}
+
+
+def _in(*peers: dict[str, Any], **more: Any) -> Object:
+    return _policy(ingress=[{"from": list(peers)}], **more)
+
+
+def _out(*peers: dict[str, Any], **more: Any) -> Object:
+    return _policy(policyTypes=["Egress"], egress=[{"to": list(peers), **more}])
+
+
+BOTH = ["Ingress", "Egress"]
+NAMES_APART = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+NOT_HERE = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["shop"]}
+
+
+@pytest.mark.parametrize(
+    ("seen", "policies", "closed"),
+    [
+        pytest.param(CALLED, [_policy(), _in(_space("monitoring"))], "no caller in", id="in: others"),
+        pytest.param(CALLED, [_in(_pods("search"))], "no caller in", id="in: no caller of it"),
+        pytest.param(
+            CALLED,
+            [_policy(), _in({"namespaceSelector": {"matchExpressions": [NOT_HERE]}})],
+            "no caller in",
+            id="in: all other namespaces",
+        ),
+        pytest.param(CALLED, [_policy(), _in(_space("monitoring"), _pods("front"))], "", id="in: a caller"),
+        pytest.param(CALLED, [_policy(), _in(_space("shop"))], "", id="in: the callers' namespace"),
+        pytest.param(
+            CALLED,
+            [_policy(), _in({"namespaceSelector": {"matchLabels": {"team": "web"}}})],
+            "",
+            id="in: a namespace of unknown labels",
+        ),
+        pytest.param(CALLED, [_policy(), _in({"ipBlock": {"cidr": "10.0.0.0/8"}})], "", id="in: addresses"),
+        pytest.param(CART, [_policy(), _in(_space("monitoring"))], "", id="in: no caller is known"),
+        pytest.param(
+            CALLED, [_policy(age=7200), _in(_space("monitoring"))], "", id="in: none let in for long before"
+        ),
+        pytest.param(
+            CALLED, [_policy(), _in(_space("monitoring"), age=7200)], "no caller in", id="in: nobody any more"
+        ),
+        pytest.param(CALLED, [_out(), _out(_space("kube-system"))], "", id="out: everybody"),
+        pytest.param(
+            CALLED,
+            [_policy(policyTypes=["Egress"]), _out(_space("kube-system"))],
+            "nothing out",
+            id="out: the DNS by its namespace",
+        ),
+        pytest.param(
+            CALLED,
+            [_policy(policyTypes=["Egress"]), _out(NAMES_APART)],
+            "nothing out",
+            id="out: the DNS by its pods",
+        ),
+        pytest.param(
+            CALLED,
+            [_policy(policyTypes=["Egress"]), _out(_space("kube-system"), _pods("orders"))],
+            "",
+            id="out: the DNS and somebody else",
+        ),
+        pytest.param(CALLED, [_policy(policyTypes=BOTH)], "no caller in and nothing out", id="both ways"),
+        pytest.param(
+            CALLED, [_policy(policyTypes=BOTH), _policy(ingress=[{}])], "nothing out", id="both: in is open"
+        ),
+        pytest.param(
+            CALLED,
+            [_policy(policyTypes=BOTH), _policy(policyTypes=["Egress"], egress=[{}])],
+            "no caller in",
+            id="both: out is open",
+        ),
+    ],
+)
+def test_policies_cut_off_where_none_lets_a_caller_in_or_more_than_lookups_out(
+    seen: Topology, policies: list[Object], closed: str
+) -> None:
+    felt = networksymptoms.detect(seen, policies, [_errors_of("cart", seen)], IGNORED, now=NOW)
+    assert [each.target.name for each in felt] == ["cart"] * bool(closed)
+    assert all(f" lets {closed} for " in each.evidence for each in felt)
+
+
 def test_a_service_whose_selector_was_spoilt_has_nobody_behind_it() -> None:
     service = {"metadata": made.meta("cart"), "spec": {"selector": {"app": "cart", "tier": "typo"}}}
     caller = made.deployment("front", env={"CART": "http://cart:80"})

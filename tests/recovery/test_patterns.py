@@ -88,6 +88,27 @@ def test_what_was_cut_short_says_nothing_of_its_last_step_and_all_of_those_befor
     assert (found.action, found.worked, found.tried) == ("restart-pod", 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "tried"),
+    [
+        (Outcome.RECOVERED, {"restart-pod", "roll-back"}),
+        (Outcome.HEALED, {"restart-pod", "roll-back"}),
+        (Outcome.NOT_RECOVERED, {"restart-pod", "roll-back"}),
+        (Outcome.ERRORED, {"restart-pod"}),
+        (Outcome.TIMED_OUT, {"restart-pod"}),
+        (Outcome.TERMINATED, {"restart-pod"}),
+        (Outcome.UNDO_UNCONFIRMED, {"restart-pod"}),
+    ],
+)
+def test_of_an_older_record_its_end_tells_whether_the_last_step_was_judged(
+    outcome: Outcome, tried: set[str]
+) -> None:
+    at = {"at": NOW.isoformat(), "ended_at": NOW.isoformat(), "done": True, "helped": False}
+    steps = [{**at, "action": "restart-pod"}, {**at, "action": "roll-back"}]
+    older = {**_asked(minutes=0), "outcome": outcome.value, "steps": steps, "seconds_to_recover": None}
+    assert {each.action for each in patterns.strategies(attempts([older]))} == tried
+
+
 def test_a_strategy_that_was_never_tried_has_no_summary() -> None:
     assert patterns.summary(HISTORY, "network", "rolling-restart") == ""
     assert patterns.summary(HISTORY, "pod-crash", "restart-pod") == "0 of 2 such recoveries worked"

@@ -620,6 +620,21 @@ def test_the_moment_of_the_injection_is_not_known_once_and_not_twice() -> None:
     assert under_fault(monitor) == [(1, None), (6, True), (11, True)]
 
 
+@pytest.mark.parametrize(
+    ("interval", "values"),
+    [(1.0, (None,) * 3 + (0.01,) * 7), (1.0, (None, None, 0.01)), (0.5, (None, None, None, 0.01))],
+    ids=["three in a row", "most of them", "most of them, two within the first second"],
+)
+def test_what_is_looked_at_each_second_is_dark_from_the_injection_on(
+    interval: float, values: tuple[float | None, ...]
+) -> None:
+    monitor, clock, _ = monitored(*values, condition=ERRORS.model_copy(update={"interval": interval}))
+    for _ in values:
+        monitor.during(injected=True)
+        clock.turn(interval)
+    assert outcome(monitor) is Outcome.ERRORED
+
+
 @pytest.mark.parametrize(("values", "judged"), [((0.01,), 1), ((0.01, 0.02), 1), ((0.9, 0.02), 2)])
 def test_what_holds_at_the_very_injection_is_of_before_it_where_there_are_later_looks(
     values: tuple[float, ...], judged: int

@@ -31,6 +31,7 @@ def abort(
     from chaoskit.acts.accounts import named, unended
     from chaoskit.acts.rescue import Rescued
     from chaoskit.flows.rescuing import keeper
+    from chaoskit.reports.reading import counted
 
     if bool(runs) == every:
         raise typer.BadParameter("either ids or --all")
@@ -39,7 +40,7 @@ def abort(
         known = unended(runtime.cluster, session.asked_namespace)
         wanted = known if every else [named(known, each) for each in runs or ()]
         if every and wanted:
-            session.ask(f"Abort {len(wanted)} acts under way?", yes=yes)
+            session.ask(f"Abort {counted(len(wanted), 'act')} under way?", yes=yes)
         with session.listening() as listen, stopping(LEFT) as stop:
 
             def keep(rescued: Rescued) -> Rescued:

@@ -26,7 +26,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "collect": "Collect history from Prometheus into files, to train on.",
         "train": "Train a failure model on history and judge it honestly.",
         "evaluate": "Judge a trained model on data that it has not seen.",
-        "calibrate": "Fit a model's thresholds to another cluster, without any label.",
+        "calibrate": "Fit a model's thresholds and probabilities to another cluster, without any label.",
         "predict": "Show how likely each workload is to fail, and why.",
         "models": "List the trained models, show one's card, compare, promote, retire, export, import one.",
     },

@@ -1,4 +1,4 @@
-"""Fit a model's thresholds to another cluster, without any label."""
+"""Fit a model's thresholds and probabilities to another cluster, without any label."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def calibrate(
         float | None, typer.Option(min=0.01, help="Budget; the model's own otherwise.")
     ] = None,
 ) -> None:
-    """Keep a copy of the model with thresholds from a healthy time of the cluster where it is to work.
+    """Keep a copy of the model, fitted to a healthy time of the cluster where it is to work.
 
     All time counts as healthy but what an events file beside the data names; what the model learned from is
-    left out. Give hours of it: the noisiest minute sets the limit. Then judge the copy: chaoskit evaluate
-    --model with the name that is printed.
+    left out. Give hours of it: the noisiest minute sets the limit, and where the forest's scores lie moves
+    the probabilities. Then judge the copy: chaoskit evaluate --model with the name that is printed.
     """
     from chaoskit.flows import learning
 

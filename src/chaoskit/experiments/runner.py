@@ -110,7 +110,8 @@ class _Run:
         broken = self._baseline()
         if broken is not None:
             return broken
-        self._admitted(made)
+        if self.monitor.seen or not preflight:  # else the plan's answer is of this moment, and was heeded
+            self._admitted(made)
         return self._under_ledger(made, timeout or made.timeout)
 
     # ------------------------------------------------------------------ before anything is written

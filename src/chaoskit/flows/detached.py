@@ -70,7 +70,7 @@ def hand_over(
     refuse_when_stopped(stop)
     raise CannotStart(
         f"no controller took the run over within {patience:g} s",
-        hint="start one with chaoskit controller, or run it here, without --detach",
+        hint=f"start one with chaoskit controller -n {trial.namespace}, or run it here, without --detach",
     )
 
 

@@ -1,10 +1,10 @@
-"""A model fitted to the cluster where it is to work: thresholds from its healthy time, without any label."""
+"""A model fitted to the cluster where it is to work: thresholds and probabilities from its healthy time."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -12,30 +12,34 @@ from chaoskit import errors
 from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.baselines import Baseline
+from chaoskit.prediction.calibration import POD_HOURS, Calibration, Usual, moved, usual
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.joined import ALARM, FOREST, Join
+from chaoskit.prediction.joined import ALARM, Join
 from chaoskit.prediction.labels import Labelled, Truth
 from chaoskit.prediction.report import AT_LEAST_HOURS
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model
 
-SAME = 1.5
-"""The forest's threshold on a few healthy hours is known no better than to such a factor."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """What a stretch of healthy time says: the join, the evidence, and the forest's scale."""
+    """What a stretch of healthy time says: the join, the evidence, and how the forest's scores lie there.
+
+    `usual` is None, and `calibration` as it was, where the time or the model does not tell.
+    """
 
     join: Join
     alone: Join
     evidence: evidence.Evidence
-    shift: float
+    calibration: Calibration
+    usual: Usual | None
 
 
-def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> Model:
-    """The model with thresholds for this cluster; `budget`: false alarms per day, the model's by default.
+def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
+    """The model with thresholds and probabilities for this cluster, and what became of those in words.
+
+    `budget` are the false alarms per day, the model's by default.
 
     The chosen time counts as healthy, but for what its labels name as failures or leave open. It is to be
     time that the model did not learn from: that it knows by heart as healthy.
@@ -48,14 +52,41 @@ def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None 
     check_budget(budget)
     forest = scores_of(model, table)
     found = fit(model, table, forest, chosen, budget)
-    return replace(
+    now = replace(
         model,
         join=found.join,
         alone=found.alone,
         evidence=found.evidence,
-        shift=found.shift,
+        calibration=found.calibration,
         false_alarms_per_day=budget,
         tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
+    )
+    if now.calibration == model.calibration:
+        return now, _unmoved(model, found)
+    # What is calibrated anew is moved from here, not from home once more.
+    facts = {**model.facts, "usual": asdict(found.usual)} if found.usual else model.facts
+    return replace(now, facts=facts), _moved(model, now)
+
+
+def _unmoved(model: Model, found: Fitted) -> str:
+    """In words, why probabilities are what they were."""
+    if model.usual is None:
+        why = "the model does not tell how the forest's scores lay in its own healthy time: train it again"
+    elif found.usual is None:
+        why = f"less than {POD_HOURS} pod-hours of that time have a baseline before them"
+    else:
+        why = "the forest's scores lie there as they did at home"
+    return f"probabilities are what they were: {why}"
+
+
+def _moved(before: Model, now: Model) -> str:
+    """In words, what becomes of the score that was told as even odds, or of the one nearest to that."""
+    every = np.linspace(0, 1, 1001, dtype=np.float32)
+    said = before.probabilities(every)
+    place = int(np.abs(said - 0.5).argmin())
+    return (
+        "probabilities were moved by how the forest's scores lie there:"
+        f" what was told as {said[place]:.0%} is {now.probabilities(every)[place]:.0%} now"
     )
 
 
@@ -98,17 +129,19 @@ def scores_of(model: Model, table: Table) -> list[Floats]:
 
 
 def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: float) -> Fitted:
-    """Thresholds, spreads and scale from the healthy time at these moments."""
+    """Thresholds, spreads and probabilities from the healthy time at these moments."""
     healthy = without_events(table.labelled)
-    hours = Judge(healthy, chosen).hours
+    judge = Judge(healthy, chosen)
+    hours = judge.hours
     check_hours(hours, f"there are {hours:.1f} h of healthy time that the model did not learn from")
     spreads = evidence.fit(healthy, chosen, table.sign_spec, table.signs)
     signs = [spreads.scores(table.sign_spec, block) for block in table.signs]
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
-    moved = scale(model.join.told[FOREST], join.told[FOREST])
-    return Fitted(join, alone, spreads, float(np.clip(moved * model.shift, 0.1, 10.0)))
+    home, here = model.usual, usual(table, judge, forest)
+    calibration = moved(model.calibration, home, here) if home and here else model.calibration
+    return Fitted(join, alone, spreads, calibration, here)
 
 
 def check_hours(hours: float, words: str) -> None:
@@ -117,16 +150,6 @@ def check_hours(hours: float, words: str) -> None:
         raise errors.NoBaseline(
             f"{words}: thresholds need at least {AT_LEAST_HOURS:g}", hint="give a longer time"
         )
-
-
-def scale(before: float | None, now: float | None) -> float:
-    """What the forest's scores are multiplied with before they become probabilities here.
-
-    1 when thresholds differ by less than `SAME`, and without one: nothing then tells of another scale.
-    """
-    if not before or not now or 1 / SAME < before / now < SAME:
-        return 1.0
-    return before / now
 
 
 def without_events(labelled: Labelled) -> Labelled:

@@ -1,8 +1,8 @@
-"""From a forest's scores to probabilities that come true as often as they say."""
+"""From a forest's scores to probabilities that come true as often as they say, at home and elsewhere."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,21 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from chaoskit import errors
-from chaoskit.prediction.alarms import Scores
+from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.table import Table
 
 ISOTONIC_EVENTS = 20
 """From so many events on the calibration is isotonic; fewer would let it follow noise."""
+
+POD_HOURS = 10
+"""From so many on, healthy scores tell their level to about a third of their spread."""
+
+SAME = 0.1
+"""Levels that lie nearer than this share of the spread, and spreads that differ by less, are the same."""
+
+WIDEST = 1.5
+"""Scores are spread or pressed together by no more than such a factor: failures need not obey it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,46 @@ class Curve:
 
 
 Calibration = Steps | Curve
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How a forest's scores lie while all is well: mean and standard deviation of their logits."""
+
+    level: float
+    spread: float
+
+
+def usual(table: Table, judge: Judge, scores: Scores) -> Usual | None:
+    """How these scores lie in the judge's healthy time; None with too little of it to tell.
+
+    What has no baseline yet is left out: its features say nothing, and its score tells of no place.
+    """
+    told = [
+        block[quiet & ~np.isnan(block) & np.isfinite(apart).any(axis=1)]
+        for block, quiet, apart in zip(scores, judge.quiet, table.unusual, strict=True)
+    ]
+    logits = _logit(np.concatenate(told))
+    if len(logits) * table.spec.step < POD_HOURS * 3600 or not (spread := float(logits.std())):
+        return None
+    return Usual(float(logits.mean()), spread)
+
+
+def moved(calibration: Calibration, home: Usual, here: Usual) -> Calibration:
+    """The calibration for a place whose healthy scores lie so, where it was made for others.
+
+    A score is as probable there as one that is as far from usual was at home, in units of the spread. The
+    very same calibration where both lie the same.
+    """
+    factor = home.spread / here.spread
+    if abs(factor - 1) < SAME and abs(home.level - here.level) < SAME * home.spread:
+        return calibration
+    factor = min(max(factor, 1 / WIDEST), WIDEST)
+    if isinstance(calibration, Curve):
+        bias = calibration.bias + calibration.weight * (home.level - factor * here.level)
+        return Curve(calibration.weight * factor, bias)
+    logits = (_logit(np.array(calibration.scores))[:, 0] - home.level) / factor + here.level
+    return replace(calibration, scores=tuple((1 / (1 + np.exp(-logits))).tolist()))
 
 
 def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Calibration:
@@ -58,7 +108,7 @@ def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Calibrati
     return Curve(float(curve.coef_[0, 0]), float(curve.intercept_[0]))
 
 
-def _logit(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def _logit(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     inside = np.clip(scores.astype(np.float64), 1e-3, 1 - 1e-3)
     return np.log(inside / (1 - inside))[:, None]
 

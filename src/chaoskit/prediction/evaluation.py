@@ -225,12 +225,12 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     """
     left = Left.of(trained.model, labelled)
     labelled, table, moments = left.labelled, left.table, left.unseen
-    model = calibrating.calibrate(trained.model, table, moments, budget)
+    model, chances = calibrating.calibrate(trained.model, table, moments, budget)
     fitted = calibrating.baselines(trained.baselines, table, moments, model.false_alarms_per_day)
     healthy = Judge(calibrating.without_events(labelled), moments).hours
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{left.learned}"
     alarms = _words_of_alarms(calibrating.alarms(trained.model, table, moments))
-    words = "; ".join([taught, *alarms, *left.lacks])
+    words = "; ".join([taught, *alarms, chances, *left.lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if lacking := _lacking(labelled, moments):
         words += f"; {lacking}: the figures are of the thresholds before"
@@ -263,7 +263,10 @@ def _worth(before: Line, now: Line) -> str:
         many = "1 false alarm" if line.false_alarms == 1 else f"{line.false_alarms} false alarms"
         return f"{hit} of {due} failures with {many} (F1 {line.f1:.3f})"
 
-    return f"the thresholds before catch {does(before)} there, ones set anew in turn {does(now)}"
+    worth = f"the thresholds before catch {does(before)} there, ones set anew in turn {does(now)}"
+    if before.ece is None or now.ece is None:
+        return worth
+    return f"{worth}; the ECE of probabilities is {before.ece:.3f} before, {now.ece:.3f} now"
 
 
 def _words_of_alarms(count: int) -> list[str]:

@@ -78,7 +78,7 @@ class Judging:
             found = calibrating.fit(self.model, self.table, forest, teaches, budget)
             signs = [found.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]
             members = joined.members(self.table, forest, signs)
-            moved = replace(self.model, shift=found.shift)
+            moved = replace(self.model, calibration=found.calibration)
             parts.append(_Part(examines, found.join, found.alone, members, moved))
         lines = [self._reset(each, sides, budget) for each in self.fitted]
         told = classes.by_model(self.model, self.table, self.judge.due)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit import errors, events
 from chaoskit.prediction import evidence, faults, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
-from chaoskit.prediction.calibration import Calibration, calibrate, calibrated
+from chaoskit.prediction.calibration import Calibration, Usual, calibrate, calibrated, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.faults import Faults
@@ -39,9 +39,9 @@ BLOCK_MINUTES = 5
 class Model:
     """What `predict` needs; made by `train`, kept and read by `artifact`.
 
-    `join` makes the alarm; `alone` is what it would be without rules and evidence, for comparison. `shift`
-    is what a calibration on another cluster multiplies the forest's scores with before they become
-    probabilities; `faults` tells a finer type than the class, where the labels had one; `seen` is what it
+    `join` makes the alarm; `alone` is what it would be without rules and evidence, for comparison. A
+    calibration on another cluster moves `calibration`; ones of before multiplied the forest's scores with
+    `shift` instead. `faults` tells a finer type than the class, where the labels had one; `seen` is what it
     learned from, `tuned` the healthy time that a calibration set its thresholds on.
     """
 
@@ -74,6 +74,11 @@ class Model:
     def sign_spec(self) -> Spec:
         """The features of the evidence."""
         return Spec("evidence", self.spec.step, self.spec.signals)
+
+    @property
+    def usual(self) -> Usual | None:
+        """How the healthy scores lie that the calibration is for; None in models of before, or with few."""
+        return Usual(**found) if (found := self.facts.get("usual")) else None
 
     def scores(self, rows: Floats) -> NDArray[np.float32]:
         """The forest's uncalibrated score for each row of features, 0 to 1: one member of the alarm."""
@@ -119,7 +124,8 @@ def train(
     members = joined.members(table, scores, signs)
     always = joined.always(table.spec.recipe)
     join = joined.fit(labelled, chosen, members, options.false_alarms_per_day, always)
-    judged = Judge(labelled, chosen).judge(join.over(members), ALARM)
+    judge = Judge(labelled, chosen)
+    judged, lie = judge.judge(join.over(members), ALARM), usual(table, judge, scores)
     failure = fit(lesson(table, samples, samples.pick(np.zeros(0, dtype=np.intp)), options), options)
     tell.forest()
     issues, finer = fit_classes(table, samples, options)
@@ -140,7 +146,7 @@ def train(
         false_alarms_per_day=options.false_alarms_per_day,
         seed=options.seed,
         trained_at=at,
-        facts=_facts(labelled.dataset, samples, judged, options),
+        facts=_facts(labelled.dataset, samples, judged, options) | ({"usual": asdict(lie)} if lie else {}),
         out_of_fold=tuple(scores),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,9 @@ from chaoskit.acts.accounts import Account
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.store import Document
+
+JUDGED = {Outcome.RECOVERED, Outcome.HEALED, Outcome.NOT_RECOVERED}
+"""The ends that say of the last action, too, whether it helped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +124,19 @@ def _attempt(record: Mapping[str, Any]) -> Attempt:
         at=datetime.fromisoformat(record["at"]),
         ended_at=datetime.fromisoformat(record["ended_at"]),
         actions=tuple(step["action"] for step in done),
-        tried=tuple(step["action"] for step in done if step.get("judged", True)),
+        tried=tuple(_tried(done, Outcome(record["outcome"]))),
         helped=helped["action"] if helped else "",
         seconds=record.get("seconds_to_recover"),
         began=min((datetime.fromisoformat(s["since"]) for s in record.get("symptoms") or ()), default=None),
         helped_in=_lasted(helped) if helped and record.get("seconds_to_recover") is not None else None,
     )
+
+
+def _tried(done: Sequence[Mapping[str, Any]], outcome: Outcome) -> Iterator[str]:
+    """The actions of which it is known whether they helped; in older records only the end can say so."""
+    for number, step in enumerate(done, 1):
+        if step.get("judged", number < len(done) or outcome in JUDGED):
+            yield step["action"]
 
 
 def _lasted(step: Mapping[str, Any]) -> float:

@@ -125,6 +125,7 @@ class Ladder:
         verdict = self._tried(rung, pulse, step)
         step.update(
             ended_at=self.reach.clock.now(),
+            judged=verdict.answer is not Answer.UNKNOWN,  # whoever was stopped before leaves it unjudged
             detail="; ".join(filter(None, (step["detail"], verdict.words))),
         )
         self.journal.step(rung.action, _MARKS[verdict.answer], step["detail"])
@@ -138,9 +139,7 @@ class Ladder:
         try:
             if pulse is None or rung.action == "notify":
                 return self._ask_a_person(rung, step)
-            verdict = self._act(rung, pulse, step)
-            step["judged"] = verdict.answer is not Answer.UNKNOWN
-            return verdict
+            return self._act(rung, pulse, step)
         except TakenOver:
             raise
         except _Unheard as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object, ObjectRef
@@ -17,6 +18,12 @@ DNS_LABELS = ("k8s-app=kube-dns", "k8s-app=coredns", "app.kubernetes.io/name=cor
 """How distributions label the pods that answer for names."""
 
 _DNS_PORTS = frozenset({53, "53", "dns", "dns-tcp"})
+
+_NAME = "kubernetes.io/metadata.name"
+"""The label of each namespace that is its name."""
+
+_CLOSED = {"Ingress": "no caller in", "Egress": "nothing out"}
+"""The directions of traffic, and what a policy lets through that cuts off in one."""
 
 YOUNG = timedelta(hours=1)
 """A policy that is older has been lived with: it is not what broke just now."""
@@ -73,9 +80,11 @@ def _policies(
         near = {workload.ref, *(each.ref for each in topology.callers_of(workload))}
         if near.isdisjoint(suffering):
             continue
-        cutting = _cutting([each for each in policies if _selects(each, workload)], now)
-        if cutting:
-            yield _cut(workload, cutting, now)
+        mine = [each for each in policies if _selects(each, workload)]
+        closed = _closed(mine, topology.callers_of(workload), now)
+        if closed:
+            cutting = [each for each in mine if closed & _ways(each) and _is_young(each, now)]
+            yield _cut(workload, cutting, closed, now)
 
 
 def _selects(policy: Object, workload: Workload) -> bool:
@@ -85,11 +94,17 @@ def _selects(policy: Object, workload: Workload) -> bool:
     return near and any(kube.selects(selector, kube.labels_of(pod)) for pod in workload.pods)
 
 
-def _cutting(policies: Sequence[Object], now: datetime) -> list[Object]:
-    """The young ones of a workload's policies that let nothing in or out, as none of the others does."""
-    shut = {way: [each for each in policies if way in _ways(each)] for way in ("Ingress", "Egress")}
-    closed = {way for way, mine in shut.items() if not any(_opens(each["spec"], way) for each in mine)}
-    return [each for each in policies if _is_young(each, now) and closed & _ways(each)]
+def _closed(policies: Sequence[Object], callers: Sequence[Workload], now: datetime) -> set[str]:
+    """The directions in which a workload's policies cut it off, since one of them was made of late."""
+    by_way = {way: [each for each in policies if way in _ways(each)] for way in _CLOSED}
+    return {way for way, mine in by_way.items() if _is_closed(way, mine, callers, now)}
+
+
+def _is_closed(way: str, policies: Sequence[Object], callers: Sequence[Workload], now: datetime) -> bool:
+    """Whether none of them opens it: all are young, or one that is lets nobody through at all."""
+    young = [each for each in policies if _is_young(each, now)]
+    of_late = len(young) == len(policies) or not all(_opens(each, way, ()) for each in young)
+    return bool(young) and of_late and not any(_opens(each, way, callers) for each in policies)
 
 
 def _is_young(policy: Object, now: datetime) -> bool:
@@ -102,28 +117,57 @@ def _ways(policy: Object) -> set[str]:
     return set(policy["spec"].get("policyTypes") or ("Ingress",))
 
 
-def _opens(spec: Mapping[str, object], way: str) -> bool:
-    """Whether the policy lets more through in this direction than lookups of names."""
-    if way == "Ingress":
-        return bool(spec.get("ingress"))
-    return not all(map(_only_names, _rules(spec.get("egress"))))
+def _opens(policy: Object, way: str, callers: Sequence[Workload]) -> bool:
+    """Whether the policy may let a caller in, whoever that is if none is known; or more out than lookups."""
+    if way == "Egress":
+        return not all(map(_only_names, _rules(policy["spec"].get("egress"))))
+    peers = [_rules(rule.get("from")) for rule in _rules(policy["spec"].get("ingress"))]
+    return any(not each or not callers or any(_may_be(p, w) for p in each for w in callers) for each in peers)
 
 
-def _rules(value: object) -> list[Mapping[str, object]]:
+def _may_be(peer: Mapping[str, Any], workload: Workload) -> bool:
+    """Whether pods of a workload of the policy's namespace may be of the peer: addresses are not known."""
+    labels = [kube.labels_of(each) for each in (workload.body["spec"]["template"], *workload.pods)]
+    named = any(kube.selects(peer.get("podSelector") or {}, each) for each in labels)
+    return "ipBlock" in peer or (named and _may_hold(peer.get("namespaceSelector"), workload.ref.namespace))
+
+
+def _may_hold(selector: Mapping[str, Any] | None, namespace: str) -> bool:
+    """Whether it may select the namespace, of which only the name is known; None is the policy's own."""
+    found = selector or {}
+    pairs = {key: value for key, value in (found.get("matchLabels") or {}).items() if key == _NAME}
+    expressions = [each for each in found.get("matchExpressions") or () if each["key"] == _NAME]
+    return kube.selects({"matchLabels": pairs, "matchExpressions": expressions}, {_NAME: namespace})
+
+
+def _rules(value: object) -> list[Mapping[str, Any]]:
     return list(value) if isinstance(value, list) else []
 
 
-def _only_names(rule: Mapping[str, object]) -> bool:
-    """Whether the rule lets nothing out but lookups of names."""
-    ports = [port.get("port") for port in _rules(rule.get("ports"))]
-    return bool(ports) and set(ports) <= _DNS_PORTS
+def _only_names(rule: Mapping[str, Any]) -> bool:
+    """Whether the rule lets nothing out but lookups of names, by its ports or since only the DNS is meant."""
+    ports, peers = [port.get("port") for port in _rules(rule.get("ports"))], _rules(rule.get("to"))
+    return bool(ports and set(ports) <= _DNS_PORTS) or bool(peers and all(map(_is_of_dns, peers)))
 
 
-def _cut(workload: Workload, cutting: Sequence[Object], now: datetime) -> Symptom:
+def _is_of_dns(peer: Mapping[str, Any]) -> bool:
+    """Whether it is pods of the DNS' namespace, or the DNS' own wherever they are."""
+    if peer.get("namespaceSelector") is None:
+        return False
+    named, labels = (_pairs(peer.get(f"{each}Selector")) for each in ("namespace", "pod"))
+    return f"{_NAME}={DNS_NAMESPACE}" in named or not labels.isdisjoint(DNS_LABELS)
+
+
+def _pairs(selector: Mapping[str, Any] | None) -> set[str]:
+    return {f"{key}={value}" for key, value in ((selector or {}).get("matchLabels") or {}).items()}
+
+
+def _cut(workload: Workload, cutting: Sequence[Object], closed: Collection[str], now: datetime) -> Symptom:
     names = ", ".join(each["metadata"]["name"] for each in cutting)
     times = [kube.time_of(each["metadata"].get("creationTimestamp")) for each in cutting]
     since = min((at for at in times if at is not None), default=now)
-    words = f"network policy {names} lets nothing in or out for {minutes((now - since).total_seconds())}"
+    lets = " and ".join(words for way, words in _CLOSED.items() if way in closed)
+    words = f"network policy {names} lets {lets} for {minutes((now - since).total_seconds())}"
     return Symptom("network-cut", workload.ref, since, Severity.HIGH, words, facts={"policies": names})
 
 

@@ -41,19 +41,21 @@ class Ages:
     """How many seconds of the wall an answer is as good as new: one object, a list, a right.
 
     A list is so no longer once anything was written but a Lease. Lists of Leases are as `gets` are: runs are
-    kept apart by them. What is made of lists costs most: for a crowd it is made anew so many seconds `apart`.
+    kept apart by them. What is made of lists costs most: a crowd has it made anew for this `share` of the
+    time at most.
     """
 
     gets: float = 0.0
     lists: float = 1.0
     rights: float = 10.0
-    apart: float = 0.3
+    share: float = 0.5
 
     @classmethod
     def of(cls, clock: Clock) -> Ages:
         """The usual ones where the cluster's seconds are the clock's."""
         usual = cls()
-        return cls(*map(clock.real, (usual.gets, usual.lists, usual.rights, usual.apart)))
+        gets, lists, rights = map(clock.real, (usual.gets, usual.lists, usual.rights))
+        return cls(gets, lists, rights, usual.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,8 @@ class SharedCluster:
         question: those who ask at about the same moment have it together all the same.
         """
         age = self._ages.gets if fresh else self._ages.lists
-        apart = self._ages.apart
-        return self._common.reads.read(("made", key), lambda: make(self._cluster), age, apart=apart)
+        share = self._ages.share
+        return self._common.reads.read(("made", key), lambda: make(self._cluster), age, share=share)
 
     def fresh(self) -> Cluster:
         """The same for whoever must know that something is gone: lists are no older than the question."""

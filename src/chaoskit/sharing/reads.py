@@ -23,6 +23,7 @@ class _Read:
     """One read: when it began (never, as long as it waits for the one before), for how many, how it ended."""
 
     began: float = inf
+    took: float = 0.0
     askers: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
     value: Any = None
@@ -32,19 +33,26 @@ class _Read:
 class Reads:
     """The newest read of each thing; of more than `kept`, the one asked about first is forgotten."""
 
-    def __init__(self, kept: int = KEPT, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        kept: int = KEPT,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._kept = kept
+        self._now = now
         self._pause = pause
         self._lock = threading.Lock()
         self._newest: dict[Hashable, _Read] = {}
 
-    def read(self, key: Hashable, fetch: Callable[[], T], age: float, *, apart: float = 0.0) -> T:
+    def read(self, key: Hashable, fetch: Callable[[], T], age: float, *, share: float = 1.0) -> T:
         """What `fetch` answers; or what it answered somebody else who began `age` seconds ago or later.
 
-        With an age of 0 that is whoever begins after this question. Errors are answers too. After a read for
-        a crowd the next one begins `apart` seconds later at least: who asks meanwhile has it together.
+        With an age of 0 that is whoever begins after this question. Errors are answers too. Reads for a crowd
+        take up this `share` of the time at most (1: all of it): who asks in the rest has the next together.
         """
-        asked = time.monotonic()
+        asked = self._now()
         with self._lock:
             before = self._newest.get(key)
             shared = before is not None and before.began >= asked - age
@@ -56,10 +64,10 @@ class Reads:
         if not shared:
             if before is not None:
                 before.ended.wait()
-                rest = before.began + apart - time.monotonic()
+                rest = before.began + before.took / share - self._now()
                 if rest > 0 and before.askers >= CROWD:
                     self._pause(rest)
-            _fetch(mine, fetch)
+            self._fetch(mine, fetch)
         mine.ended.wait()
         if mine.error is not None:
             raise mine.error
@@ -70,7 +78,7 @@ class Reads:
         """What a read that began `age` seconds ago or later has answered already; None when none has."""
         with self._lock:
             newest = self._newest.get(key)
-        young = newest is not None and newest.began >= time.monotonic() - age
+        young = newest is not None and newest.began >= self._now() - age
         return newest.value if newest is not None and young and newest.ended.is_set() else None
 
     def forget(self) -> None:
@@ -78,12 +86,12 @@ class Reads:
         with self._lock:
             self._newest.clear()
 
-
-def _fetch(read: _Read, fetch: Callable[[], object]) -> None:
-    read.began = time.monotonic()
-    try:
-        read.value = fetch()
-    except Exception as error:  # noqa: BLE001 - raised by everybody who waits for it
-        read.error = error
-    finally:
-        read.ended.set()
+    def _fetch(self, read: _Read, fetch: Callable[[], object]) -> None:
+        read.began = self._now()
+        try:
+            read.value = fetch()
+        except Exception as error:  # noqa: BLE001 - raised by everybody who waits for it
+            read.error = error
+        finally:
+            read.took = self._now() - read.began
+            read.ended.set()

@@ -21,8 +21,9 @@ def divided(
     """Looks that may lie astride of the injection say nothing; it was `sighted` then, `said` to be of then.
 
     Before it are those that were back some time before both, by whatever clock it was said; under it those
-    that were begun when it had been seen. One at once that broke nothing says nothing either, where there are
-    later ones; what was missed stays missed.
+    that were begun when it had been seen. One at once that held says nothing either, where there are later
+    ones; nor one that nobody could tell, where it is looked at again before its interval is over. What was
+    missed stays missed.
     """
     known = [each for each in (said, sighted) if each is not None]
     found = [_astride(each, min(known) - UNSEEN) for each in seen] if known else list(seen)
@@ -44,9 +45,14 @@ def broken(seen: Observation) -> bool:
 
 
 def _too_early(seen: Observation, at_once: datetime) -> Observation:
-    told = seen.held is not False and seen.judgement is not MISSED
-    early = under_fault(seen) and told and seen.look.at < at_once
-    return dataclasses.replace(seen, astride=True) if early else seen
+    early = under_fault(seen) and seen.look.at < at_once
+    return dataclasses.replace(seen, astride=True) if early and _tells_nothing(seen) else seen
+
+
+def _tells_nothing(seen: Observation) -> bool:
+    """What held is of before; what nobody could tell counts once: where one more look was begun besides."""
+    again = seen.condition.interval > AT_ONCE.total_seconds() and seen.judgement is not MISSED
+    return seen.held is True or (seen.held is None and again)
 
 
 def _astride(seen: Observation, before: datetime) -> Observation:

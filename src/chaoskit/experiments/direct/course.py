@@ -112,7 +112,8 @@ class DirectCourse:
         self._ledger.write(*(entry for each in changes for entry in each.entries), action=action)
         self._admit()
         self._last = self._clock.monotonic()
-        self._journal.step(self._fault.kind, "begun", f"{len(changes)} changes")
+        words = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+        self._journal.step(self._fault.kind, "begun", words)
         for each in changes:
             if not self._do(each):
                 self._put_off.append(each)
