@@ -101,7 +101,7 @@ def _closed(policies: Sequence[Object], callers: Sequence[Workload], now: dateti
 
 
 def _is_closed(way: str, policies: Sequence[Object], callers: Sequence[Workload], now: datetime) -> bool:
-    """Whether the first of them came of late, and none opens it: beside an old one a new one shuts nothing."""
+    """Whether the first of them came of late, and none opens it: beside an old one no new one shuts."""
     of_late = bool(policies) and all(_is_young(each, now) for each in policies)
     return of_late and not any(_opens(each, way, callers) for each in policies)
 

@@ -53,7 +53,7 @@ class Reads:
         """What `fetch` answers; or what it answered somebody else who began `age` seconds ago or later.
 
         With an age of 0 that is whoever begins after this question. Errors are answers too. Reads for a crowd
-        take up this `share` of the time at most (1: all of it), unless they fail or the rest would be too long:
+        take up this `share` of the time at most (1: all of it), unless they fail or the rest would be long:
         who asks in it has the next together.
         """
         asked = self._now()
