@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -18,7 +19,7 @@ from chaoskit.ports.cluster import Access, Change, Cluster, Kind, Listing, Objec
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
 from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, abreast, fresh, made, right
 from chaoskit.sharing.hub import Watches
-from chaoskit.sharing.reads import CROWD, Reads
+from chaoskit.sharing.reads import CROWD, LONGEST, Reads
 from chaoskit.signals import BY_NAME
 
 
@@ -450,16 +451,43 @@ def test_a_stretch_of_a_signal_is_asked_for_once_and_what_is_true_now_each_time(
     ]
 
 
-def test_who_asks_what_a_crowd_has_asked_waits_for_more_of_it_as_long_as_the_answer_took() -> None:
-    times, waited = iter(range(100)), list[float]()  # it is a second later whenever somebody looks
-    reads = Reads(now=lambda: next(times), pause=waited.append)
+def _pauses(took: float, share: float, error: Exception | None = None) -> list[float]:
+    """How long the next one waits after a crowd had a read together that took so long."""
+    now, waited = [0.0], list[float]()
+    reads = Reads(now=lambda: now[0], pause=waited.append)
+
+    def fetch() -> None:
+        now[0] += took
+        if error is not None:
+            raise error
+
     for _ in range(CROWD):
-        reads.read("leases", object, inf, share=0.1)
+        with suppress(TimeoutError):
+            reads.read("leases", fetch, inf, share=share)
     assert waited == []
-    reads.read("leases", object, 0.0, share=0.1)  # the last one began at 1 s and took 1 s
-    assert waited == [11 - 7]
-    reads.read("leases", object, 0.0, share=0.1)
-    assert len(waited) == 1  # nobody else asked for that one
+    for _ in range(2):  # nobody else asks for what the first of them has read
+        with suppress(TimeoutError):
+            reads.read("leases", fetch, 0.0, share=share)
+    return waited
+
+
+@pytest.mark.parametrize(
+    ("took", "share", "pauses"),
+    [
+        (0.1, 0.5, [pytest.approx(0.1)]),
+        (0.1, 0.8, [pytest.approx(0.025)]),
+        (0.1, 1.0, []),
+        (30.0, 0.5, [pytest.approx(LONGEST)]),
+    ],
+)
+def test_who_asks_what_a_crowd_has_asked_waits_a_moment_for_more_of_it(
+    took: float, share: float, pauses: list[float]
+) -> None:
+    assert _pauses(took, share) == pauses
+
+
+def test_who_asks_what_a_crowd_could_not_read_does_not_wait() -> None:
+    assert _pauses(0.1, 0.5, TimeoutError()) == []
 
 
 # ---------------------------------------------------------------- side by side

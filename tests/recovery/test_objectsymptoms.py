@@ -413,7 +413,14 @@ NOT_HERE = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values":
             CALLED, [_policy(age=7200), _in(_space("monitoring"))], "", id="in: none let in for long before"
         ),
         pytest.param(
-            CALLED, [_policy(), _in(_space("monitoring"), age=7200)], "no caller in", id="in: nobody any more"
+            CALLED, [_policy(), _in(_space("monitoring"), age=7200)], "", id="in: no caller for long before"
+        ),
+        pytest.param(CALLED, [_policy(), _policy(age=7200)], "", id="in: shut for long before"),
+        pytest.param(
+            CALLED,
+            [_policy(policyTypes=["Egress"], age=7200), _out(_space("kube-system"))],
+            "",
+            id="out: the DNS beside what was shut for long",
         ),
         pytest.param(CALLED, [_out(), _out(_space("kube-system"))], "", id="out: everybody"),
         pytest.param(

@@ -8,6 +8,7 @@ import pytest
 from tests.recovery import made
 from tests.recovery.made import ref
 from tests.recovery.test_hardships import Shop, at
+from tests.recovery.test_sending import Deleting
 
 from chaoskit import kube
 from chaoskit.outcome import Outcome
@@ -78,3 +79,12 @@ def test_of_what_nobody_could_see_nobody_knows_whether_it_helped(shop: Shop) -> 
     record = shop.recover(shop.back(), listen=at("roll-back", "done", lambda: shop.goes(95)))
     assert record.outcome is Outcome.ERRORED
     assert (record.steps[0]["done"], _tried(record)) == (True, [])
+
+
+def test_of_what_nobody_can_say_was_done_nobody_knows_whether_it_helped() -> None:
+    shop = Deleting(64)
+    plan = shop.restarting()
+    shop.clock.call_at(30, shop.serves)
+    record = shop.recover(plan)
+    assert (record.outcome, shop.deleted) == (Outcome.HEALED, False)
+    assert _tried(record) == []

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
+from chaoskit.prediction.faults import Faults
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Event
@@ -75,14 +75,15 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
     said_samples: list[str] = []
     early: list[bool] = []
     for event, forest in zip(due, forests, strict=True):
-        shares = forest.predict_proba(_rows(table, event))
+        told_by = table.fault_told_by if isinstance(forest, Faults) else table.told_by
+        shares = forest.predict_proba(told_by(_samples(table, event)))
         names = forest.classes_
         truth.append(word(event))
         said.append(str(names[int(shares.mean(axis=0).argmax())]))
         true_samples += [word(event)] * len(shares)
         said_samples += [str(names[each]) for each in shares.argmax(axis=1)]
         if event.first > 1:
-            before = forest.predict_proba(_rows(table, event, before=True)).mean(axis=0)
+            before = forest.predict_proba(told_by(_samples(table, event, before=True))).mean(axis=0)
             early.append(str(names[int(before.argmax())]) == word(event))
     if not truth:
         return None
@@ -126,15 +127,15 @@ def interval(confusion: Sequence[Sequence[int]], measured: float, unsaid: int = 
     return Interval(min(float(low), measured), max(float(high), measured))
 
 
-def _rows(table: Table, event: Event, *, before: bool = False) -> NDArray[np.float32]:
-    """What tells the class, for each sample of the event, or of the quarter-hour before it."""
+def _samples(table: Table, event: Event, *, before: bool = False) -> Samples:
+    """The samples of the event, or of the quarter-hour before it."""
     length = round(BEFORE_SECONDS / table.labelled.dataset.step)
     first, last = (event.first - length, event.first - 2) if before else (event.first, event.last)
     row, moment = np.meshgrid(event.rows, np.arange(max(0, first), last + 1), indexing="ij")
     size = row.size
     known = np.zeros(size, dtype=np.int8)
     block, number = np.full(size, event.block), np.zeros(size, dtype=np.int32)
-    return table.told_by(Samples(block, row.ravel(), moment.ravel(), known, number))
+    return Samples(block, row.ravel(), moment.ravel(), known, number)
 
 
 def _accuracy(truth: Sequence[str], said: Sequence[str]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 from chaoskit import events
 from chaoskit.prediction import features
 from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.features.layout import family
+from chaoskit.prediction.features.statistics import extreme
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
+
+RISING = timedelta(minutes=5)
+"""What came within so long came at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +112,19 @@ class Table:
         signs = _gather(self.signs, samples)
         return features.told_by(self.spec, signs, apart[:, mine], values[:, mine])
 
+    def fault_told_by(self, samples: Samples) -> Floats:
+        """What the fault within a class is told by: the same, then the memory that came at once.
+
+        Of each share of memory in use, in percent, how far it is above its least of the last five minutes;
+        0 where one is missing. No column without such a signal.
+        """
+        dataset = self.labelled.dataset
+        shares = [each.name for each in self.spec.signals if each.kind == "ratio"]
+        mine = [dataset.names.index(name) for name in shares if family(name) == "memory"]
+        most = 1 + round(RISING.total_seconds() / dataset.step)
+        came = [_risen(block.values[:, mine], most) for block in dataset.blocks]
+        return np.concatenate([self.told_by(samples), _gather(came, samples)], axis=1)
+
     def spread(self, samples: Samples, values: NDArray[np.floating]) -> list[Floats]:
         """One value per sample as an array [row, moment] per block, NaN elsewhere."""
         out = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in self.labelled.truths]
@@ -128,6 +146,14 @@ class Table:
     def workloads(self) -> list[str]:
         """The names of all workloads, in order."""
         return sorted({row.workload for block in self.labelled.dataset.blocks for row in block.rows})
+
+
+def _risen(values: Floats, samples: int) -> Floats:
+    """How far, in percent, each share is above its least of so many samples [row, moment, signal]."""
+    exact = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        above = 100 * (exact - extreme(exact, samples, most=False))
+    return np.moveaxis(np.nan_to_num(above, posinf=0.0, neginf=0.0), 1, -1).astype(np.float32)
 
 
 def _gather(blocks: Sequence[Floats], samples: Samples) -> Floats:

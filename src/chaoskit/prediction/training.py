@@ -14,11 +14,12 @@ from pydantic import TypeAdapter
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors, events
-from chaoskit.prediction import evidence, features, folds, joined, search, seen
+from chaoskit.prediction import evidence, faults, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
 from chaoskit.prediction.calibration import Calibration, Home, calibrate, calibrated, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
+from chaoskit.prediction.faults import Faults
 from chaoskit.prediction.features import Floats, Spec
 from chaoskit.prediction.features.statistics import KNOWN_MINUTES
 from chaoskit.prediction.folds import Moments
@@ -129,7 +130,7 @@ def train(
     home = {"home": asdict(Home(calibration, lie))} if lie else {}
     failure = fit(lesson(table, samples, samples.pick(np.zeros(0, dtype=np.intp)), options), options)
     tell.forest()
-    issues, faults = fit_classes(table, samples, options)
+    issues, finer = fit_classes(table, samples, options)
     tell.forest()
     return Model(
         spec=table.spec,
@@ -137,7 +138,7 @@ def train(
         failure=failure,
         calibration=calibration,
         issues=issues,
-        faults=faults,
+        faults=finer,
         ranges=ranges(labelled.dataset),
         incidents=remembered(table, samples, failure),
         seen=seen.spans(labelled, chosen),
@@ -219,19 +220,16 @@ def out_of_fold(
 
 def fit_classes(
     table: Table, samples: Samples, options: Options
-) -> tuple[RandomForestClassifier, RandomForestClassifier | None]:
-    """A forest for the class of failure, and one for its finer type where the labels have one."""
+) -> tuple[RandomForestClassifier, Faults | None]:
+    """A forest for the class of failure, and what tells its finer type where the labels have one."""
     failing = samples.pick(samples.event >= 0)
     of = [table.labelled.events[number] for number in failing.event]
     rows = table.told_by(failing)
-    empty = np.zeros((0, rows.shape[1]), dtype=np.float32)
     trees = replace(options, splits=0.3)  # there are few of these features, and every one means something
-
-    def forest(names: list[str]) -> RandomForestClassifier:
-        return fit(Lesson(rows, np.array(names), weights(failing), empty), trees)
-
-    faults = [event.fault for event in of]
-    return forest([event.issue for event in of]), forest(faults) if len(set(faults)) > 1 else None
+    names = np.array([event.issue for event in of])
+    issues = fit(Lesson(rows, names, weights(failing), rows[:0]), trees)
+    told = [(number, event.issue, event.fault) for number, event in zip(failing.event, of, strict=True)]
+    return issues, faults.fit(issues, table.fault_told_by(failing), told, trees)
 
 
 def _facts(dataset: Dataset, samples: Samples, judged: Judgement, options: Options) -> dict[str, Any]:

@@ -112,6 +112,7 @@ class Ladder:
         if self.sending.state == "not sent" or last["undone"]:
             return Outcome.HEALED, "the symptom went away by itself"
         if self.sending.state == "sent":
+            last["judged"] = False
             words = f"the symptom went away; nobody can say whether {last['action']} did it"
             return Outcome.HEALED, words
         last["helped"] = True

@@ -101,10 +101,9 @@ def _closed(policies: Sequence[Object], callers: Sequence[Workload], now: dateti
 
 
 def _is_closed(way: str, policies: Sequence[Object], callers: Sequence[Workload], now: datetime) -> bool:
-    """Whether none of them opens it: all are young, or one that is lets nobody through at all."""
-    young = [each for each in policies if _is_young(each, now)]
-    of_late = len(young) == len(policies) or not all(_opens(each, way, ()) for each in young)
-    return bool(young) and of_late and not any(_opens(each, way, callers) for each in policies)
+    """Whether the first of them came of late, and none opens it: beside an old one no new one shuts."""
+    of_late = bool(policies) and all(_is_young(each, now) for each in policies)
+    return of_late and not any(_opens(each, way, callers) for each in policies)
 
 
 def _is_young(policy: Object, now: datetime) -> bool:

@@ -15,6 +15,9 @@ KEPT = 4096
 CROWD = 4
 """So many who have one read together are a crowd: more of them are about to ask."""
 
+LONGEST = 0.3
+"""Seconds that more of a crowd are waited for at most: no stop is heard meanwhile."""
+
 T = TypeVar("T")
 
 
@@ -50,7 +53,8 @@ class Reads:
         """What `fetch` answers; or what it answered somebody else who began `age` seconds ago or later.
 
         With an age of 0 that is whoever begins after this question. Errors are answers too. Reads for a crowd
-        take up this `share` of the time at most (1: all of it): who asks in the rest has the next together.
+        take up this `share` of the time at most (1: all of it), unless they fail or the rest would be long:
+        who asks in it has the next together.
         """
         asked = self._now()
         with self._lock:
@@ -64,9 +68,7 @@ class Reads:
         if not shared:
             if before is not None:
                 before.ended.wait()
-                rest = before.began + before.took / share - self._now()
-                if rest > 0 and before.askers >= CROWD:
-                    self._pause(rest)
+                self._rest(before, share)
             self._fetch(mine, fetch)
         mine.ended.wait()
         if mine.error is not None:
@@ -85,6 +87,12 @@ class Reads:
         """Nobody gets what was asked for before; what is under way is for those alone who wait for it."""
         with self._lock:
             self._newest.clear()
+
+    def _rest(self, read: _Read, share: float) -> None:
+        """A crowd whose read went well had time to ask for the next together."""
+        over = read.began + read.took + min(read.took * (1 / share - 1), LONGEST) - self._now()
+        if over > 0 and read.askers >= CROWD and read.error is None:
+            self._pause(over)
 
     def _fetch(self, read: _Read, fetch: Callable[[], object]) -> None:
         read.began = self._now()

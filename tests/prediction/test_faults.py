@@ -1,0 +1,163 @@
+"""Which fault it is, within the class that the forest of classes tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from tests.prediction.conftest import START, made, small, tiny
+
+from chaoskit.prediction import classes, faults, features, folds
+from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.faults import Faults, alike
+from chaoskit.prediction.forest import Lesson
+from chaoskit.prediction.forest import fit as grown
+from chaoskit.prediction.labels import Target, label
+from chaoskit.prediction.table import Samples, Table, tabulate
+from chaoskit.prediction.training import fit_classes, train
+from chaoskit.records import LabelRecord
+
+MINUTES = 900
+PODS = 4
+BURNT = (3, 8, 13, 18)
+
+
+def busy() -> Dataset:
+    """Pods of different size, each full of CPU now and then, and slow of network in between.
+
+    Most of the CPU goes to a process beside them, which brings 4 % of the memory's limit; four times it is
+    their own code. What is used moves by more than that from hour to hour, so no level tells which it is.
+    """
+    random = np.random.default_rng(5)
+    cpu = 0.2 + 0.02 * random.standard_normal((PODS, MINUTES))
+    used = np.linspace(0.2, 0.7, PODS)[:, None] + 0.1 * np.sin(np.arange(MINUTES) / 40)
+    gap = 0.004 + 0.0005 * random.standard_normal((PODS, MINUTES))
+    labels = []
+    for count, at in enumerate(range(70, MINUTES - 10, 40)):
+        pod, fault = count % PODS, "burnt" if count in BURNT else "beside"
+        cpu[pod, at + 1 : at + 6] = 1.0
+        used[pod, at + 1 : at + 6] += 0.04 if fault == "beside" else 0.0
+        labels.append(_label(pod, at, "cpu-saturation", fault))
+        gap[pod, at + 21 : at + 26] = 0.8
+        labels.append(_label(pod, at + 20, "network", "delay"))
+    signals = {"cpu_limit_ratio": cpu, "memory_usage": used, "edge_gap": gap}
+    return made(signals, labels=labels)
+
+
+def _label(pod: int, at: int, issue: str, fault: str) -> LabelRecord:
+    start = START + timedelta(minutes=at)
+    return LabelRecord(
+        id=f"{pod}-{at}", at=start, trace_id="", target=f"app-{pod}-7d9f8-x{pod}", namespace="shop",
+        meaning="failure", issue=issue, fault=fault, start=start, end=start + timedelta(minutes=4), run="run",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    labelled = label(busy(), Target("detect", timedelta(0)))
+    return tabulate(labelled, features.spec(labelled.dataset))
+
+
+def failing(table: Table) -> Samples:
+    samples = table.samples(folds.everything(table.labelled))
+    return samples.pick(samples.event >= 0)
+
+
+def test_a_fault_seen_thrice_is_not_outvoted_by_one_seen_often(table: Table) -> None:
+    sides = folds.turns(table.labelled, folds.everything(table.labelled), 3, table.spec.window)
+    issue, fault = classes.out_of_fold(table, sides, small(), table.labelled.events)
+    assert issue is not None
+    assert fault is not None
+    assert issue.macro_f1 == 1
+    assert fault.names == ("beside", "burnt", "delay")
+    assert fault.confusion[fault.names.index("burnt")][fault.names.index("burnt")] == len(BURNT)
+    assert fault.macro_f1 > 0.9
+
+
+def test_each_fault_is_as_likely_as_its_class(table: Table) -> None:
+    samples = failing(table)
+    issues, found = fit_classes(table, samples, small())
+    assert found is not None
+    rows = table.fault_told_by(samples)
+    shares = found.predict_proba(rows)
+    names = list(found.classes_)
+    assert names == ["beside", "burnt", "delay"]
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    network = list(issues.classes_).index("network")
+    expected = issues.predict_proba(table.told_by(samples))[:, network]
+    np.testing.assert_allclose(shares[:, names.index("delay")], expected)
+
+
+def test_memory_that_came_at_once_is_in_percent_of_its_limit_and_nothing_where_it_is_missing() -> None:
+    used = np.full((2, 90), 0.3)
+    used[0, 80:] += 0.04
+    used[1, 80:] = np.nan
+    labelled = label(made({"cpu_limit_ratio": np.full((2, 90), 0.2), "memory_usage": used}), Target("detect"))
+    table = tabulate(labelled, features.spec(labelled.dataset))
+    for minute, risen in ((79, 0), (80, 4), (84, 4), (85, 0)):
+        asked = table.everything(tuple(np.arange(90) == minute for _ in labelled.dataset.blocks))
+        came = table.fault_told_by(asked)[:, features.told(table.spec) :]
+        np.testing.assert_allclose(came, [[risen], [0]], atol=1e-3)
+
+
+def test_the_faults_are_told_from_the_model_s_signals_whatever_else_the_data_has() -> None:
+    used = np.full((2, 90), 0.3)
+    more = {"cpu_limit_ratio": used, "node_memory": used, "memory_usage": used}
+    labelled = label(made(more), Target("detect"))
+    wanted = features.spec(labelled.dataset.select(tuple(labelled.dataset.signals[n] for n in (0, 2))))
+    table = tabulate(labelled, wanted)
+    asked = table.everything(folds.everything(labelled))
+    assert table.fault_told_by(asked).shape[1] == features.told(wanted) + 1
+
+
+def test_a_forest_of_a_model_from_before_still_tells_its_faults(table: Table) -> None:
+    issues, _ = fit_classes(table, failing(table), small())
+    every = folds.everything(table.labelled)
+    model = train(table.labelled, tiny(), table=table, chosen=every)
+    _, report = classes.by_model(replace(model, faults=issues), table, table.labelled.events)
+    assert report is not None
+    assert report.names == ("beside", "burnt", "cpu-saturation", "delay", "network")
+
+
+def test_data_without_a_share_of_a_memory_limit_tells_faults_by_the_rest() -> None:
+    rows = np.random.default_rng(1).random((40, 3)).astype(np.float32)
+    of = [(n // 4, "cpu-saturation", "beside" if rows[n, 0] > 0.5 else "burnt") for n in range(40)]
+    found = _fit(rows, of, width=3)
+    assert len(found.within["cpu-saturation"]) == 1
+    said = found.classes_[found.predict_proba(rows).argmax(axis=1)]
+    assert np.mean(said == [fault for _, _, fault in of]) > 0.8
+
+
+def test_only_where_a_process_beside_is_a_cause_memory_tells_whose_doing_it_is() -> None:
+    rows = np.random.default_rng(1).random((40, 4)).astype(np.float32)
+    of = [(n // 4, ("cpu-saturation", "app-error")[n % 2], "ab"[n // 20] + str(n % 2)) for n in range(40)]
+    found = _fit(rows, of, width=3)
+    assert {issue: len(forests) for issue, forests in found.within.items()} == {
+        "cpu-saturation": 2,
+        "app-error": 1,
+    }
+
+
+def test_one_fault_alone_is_told_by_nothing() -> None:
+    rows = np.zeros((4, 2), dtype=np.float32)
+    of = [(n, ("network", "app-error")[n % 2], "") for n in range(4)]
+    assert faults.fit(_issues(rows, of), rows, of, small()) is None
+
+
+def test_every_fault_weighs_alike_and_every_event_of_one() -> None:
+    events, names = np.array([0, 0, 0, 1, 2, 2]), np.array(["a", "a", "a", "a", "b", "b"])
+    np.testing.assert_allclose(alike(events, names), [0.5, 0.5, 0.5, 1.5, 1.5, 1.5])
+
+
+def _fit(rows: np.ndarray, of: Sequence[tuple[int, str, str]], width: int) -> Faults:
+    found = faults.fit(_issues(rows[:, :width], of), rows, of, small())
+    assert found is not None
+    return found
+
+
+def _issues(rows: np.ndarray, of: Sequence[tuple[int, str, str]]) -> object:
+    names = np.array([issue for _, issue, _ in of])
+    return grown(Lesson(rows, names, np.ones(len(rows)), rows[:0]), small())
