@@ -23,6 +23,8 @@ lost when a fault was seen twice or thrice, so it has a forest of its own, and b
 class Faults:
     """Tells the fault of a failure from `Table.fault_told_by`: class by class, as likely as the class is.
 
+    The likeliest fault need not be of the likeliest class, where that has several.
+
     `within` has for each class the forests of its faults, each with the columns that it looks at; none for
     a class with one fault, which `only` names.
     """
