@@ -141,6 +141,22 @@ def test_only_where_a_process_beside_is_a_cause_memory_tells_whose_doing_it_is()
     }
 
 
+@pytest.mark.parametrize(("issue", "told"), [("cpu-saturation", True), ("app-error", False)])
+def test_where_nothing_else_tells_it_memory_does_and_only_for_a_process_beside(
+    issue: str, told: bool
+) -> None:
+    random = np.random.default_rng(1)
+    rows, fresh = random.random((80, 4)).astype(np.float32), random.random((200, 4)).astype(np.float32)
+
+    def fault(row: np.ndarray) -> str:
+        return "beside" if row[3] > 0.5 else "burnt"
+
+    found = _fit(rows, [(n, issue, fault(row)) for n, row in enumerate(rows)], width=3)
+    said = found.classes_[found.predict_proba(fresh).argmax(axis=1)]
+    right = np.mean(said == [fault(row) for row in fresh])
+    assert right > 0.9 if told else right < 0.65
+
+
 def test_one_fault_alone_is_told_by_nothing() -> None:
     rows = np.zeros((4, 2), dtype=np.float32)
     of = [(n, ("network", "app-error")[n % 2], "") for n in range(4)]
