@@ -138,7 +138,9 @@ def test_the_model_that_answers_is_judged_on_other_data_by_its_own_thresholds(
     assert "rollback" not in ended.err
     assert "to let rules answer: chaoskit models retire" in " ".join(ended.err.split())
     table = trained("evaluate", *other_week, "--calibrate").out
-    assert "each run's thresholds from the healthy time of the others" in table.replace("\n", " ")
+    assert "each run's thresholds and probabilities from the healthy time of the others" in table.replace(
+        "\n", " "
+    )
 
 
 def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answering: CommandLine) -> None:

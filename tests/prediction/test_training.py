@@ -157,6 +157,10 @@ def test_elsewhere_a_score_is_as_probable_as_one_as_far_from_usual_at_home(
 def test_a_place_that_is_as_home_moves_nothing_and_one_that_is_unlike_it_not_without_end() -> None:
     home = Home(Curve(1.5, -0.4), Usual(-2.0, 1.0, 0.01, 0.01))
     assert moved(home, Usual(-1.91, 1.08, 0.01, 0.01)) is home.calibration
+    cut = moved(home, Usual(-1.5, 0.7, 0.01, 0.01, cut=0.3))  # narrow only for what was left out
+    assert isinstance(cut, Curve)
+    assert cut.weight == 1.5
+    assert cut.bias == pytest.approx(-0.4 - 1.5 * 0.5)
     narrow, narrower, higher, highest = (
         moved(home, Usual(level, spread, 0.01, 0.01))
         for level, spread in ((-1.5, 0.3), (-1.5, 0.1), (-0.9, 0.8), (4.0, 0.8))

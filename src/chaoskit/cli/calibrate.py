@@ -38,8 +38,8 @@ def calibrate(
     All time counts as healthy but what an events file beside the data names; what the model learned from is
     left out. Give hours of it: the noisiest minute sets the limit, and where the forest's scores lie moves
     the probabilities, if that is further from home than so many hours tell. A failure that nobody named in
-    it raises thresholds and lowers probabilities. An earlier calibration is replaced whole. Then judge the
-    copy: chaoskit evaluate --model with the name that is printed.
+    it raises thresholds and lowers probabilities. An earlier calibration is replaced but for its budget. Then
+    judge the copy: chaoskit evaluate --model with the name that is printed.
     """
     from chaoskit.flows import learning
 

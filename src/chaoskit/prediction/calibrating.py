@@ -39,7 +39,7 @@ class Fitted:
 def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
     """The model with thresholds and probabilities for this cluster, and what became of the latter in words.
 
-    Nothing of an earlier calibration stays.
+    Nothing of an earlier calibration stays but its budget.
 
     `budget` are the false alarms per day, the model's by default.
 

@@ -37,6 +37,9 @@ STILL = 0.05
 EVEN = 0.5
 """What home tells as so probable is nobody's health: a failure without a label would lower its own kind."""
 
+CUT = 0.02
+"""Where so much more than at home is left out for that, the rest tells how high scores lie, not how wide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -61,13 +64,15 @@ Calibration = Steps | Curve
 class Usual:
     """How a forest's scores lie while all is well: mean and standard deviation of their logits.
 
-    And the standard errors of both, that of the deviation as a share of it.
+    And the standard errors of both, that of the deviation as a share of it. `cut` is the share of that time
+    that was left out for what training tells of it.
     """
 
     level: float
     spread: float
     level_error: float
     spread_error: float
+    cut: float = 0.0
 
     @property
     def still(self) -> bool:
@@ -100,7 +105,8 @@ def usual(table: Table, judge: Judge, scores: Scores, calibration: Calibration) 
     logits, hours = _logit(score[low])[:, 0], _pod_hours(known, table.spec.step)[low]
     level, spread = float(logits.mean()), float(logits.std())
     apart, unit = logits - level, max(spread, STILL)
-    return Usual(level, spread, _error(apart, hours), _error(((apart / unit) ** 2 - 1) / 2, hours))
+    errors_ = _error(apart, hours), _error(((apart / unit) ** 2 - 1) / 2, hours)
+    return Usual(level, spread, *errors_, cut=1 - float(low.mean()))
 
 
 def _pod_hours(known: list[NDArray[np.bool_]], step: int) -> NDArray[np.intp]:
@@ -139,7 +145,8 @@ def moved(made: Home, here: Usual) -> Calibration:
     calibration, home = made.calibration, made.usual
     if home.still or here.still or not differ(home, here):
         return calibration
-    factor = min(max(home.spread / here.spread, 1 / WIDEST), WIDEST)
+    widest = WIDEST if here.cut <= home.cut + CUT else 1.0  # what is left out makes a place look narrow
+    factor = min(max(home.spread / here.spread, 1 / WIDEST), widest)
     far = FARTHEST * home.spread
     level = home.level + min(max(here.level - home.level, -far), far)
     if isinstance(calibration, Curve):
