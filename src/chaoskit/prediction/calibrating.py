@@ -75,7 +75,10 @@ def is_moved(model: Model) -> bool:
 def _unmoved(model: Model, found: Fitted) -> str:
     """In words, why probabilities are those of training."""
     if model.home is None:
-        why = "the model does not tell how the forest's scores lay in its own healthy time: train it again"
+        why = (
+            "the model does not tell how the forest's scores lay in its own healthy time: train it again,"
+            f" with {POD_HOURS} pod-hours of that at least"
+        )
     elif found.usual is None:
         why = (
             f"less than {POD_HOURS} pod-hours of that time have a baseline before them and are told as less"

@@ -157,7 +157,8 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     data = f"data that the model has not seen{left.learned}"
     if calibrated:
         judging = Judging(left.table, left.unseen, trained.model, trained.baselines, trained.witnesses)
-        return judging.calibrated(f"{data}; {_SET_ANEW}", [*left.lacks, *_strange(judging)])
+        notes = [*left.lacks, *_strange(judging)]
+        return judging.calibrated(judging.in_turn(), f"{data}; {_SET_ANEW}", notes)
     advice = _IN_TURN if calibrating.has_sides(left.labelled, left.unseen) else ""
     left.check_fresh(advice)
     judging = Judging(left.table, left.fresh, trained.model, trained.baselines, trained.witnesses)
@@ -239,9 +240,10 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
         before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
         data = f"data that the model has not seen{left.learned}"
-        report = judging.calibrated(f"{data}; {_SET_ANEW}", _strange(judging))
+        parts = judging.in_turn()
+        report = judging.calibrated(parts, f"{data}; {_SET_ANEW}", _strange(judging))
         if left.untuned:
-            alike = all(each == calibrating.is_moved(model) for each in judging.moved_in_turn())
+            alike = all(calibrating.is_moved(each.model) == calibrating.is_moved(model) for each in parts)
             words += f"; {_worth(judging.report('', []).model, report.model, alike)}"
         report = replace(report, kept=replace(kept, words=words))
     return replace(trained, model=model, baselines=fitted, report=report)

@@ -29,7 +29,7 @@ few false alarms needs all the time it can get."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """At these moments holds this join, and evidence of these scores."""
 
     moments: Moments
@@ -63,23 +63,27 @@ class Judging:
         forest = self._scores()
         signs = [self.model.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]
         members = joined.members(self.table, forest, signs)
-        part = _Part(self.late, self.model.join, self.model.alone, members, self.model)
+        part = Part(self.late, self.model.join, self.model.alone, members, self.model)
         lines = [self._of_baseline(each, each.scores(self.table), each.threshold) for each in self.fitted]
         told = classes.by_model(self.model, self.table, self.judge.due)
         return self._report(forest, self._chances(forest, self.model), [part], lines, told, split, notes)
 
-    def calibrated(self, split: str, notes: list[str]) -> Report:
-        """With thresholds and probabilities that each stretch gets from the healthy time of the others."""
+    def in_turn(self) -> list[Part]:
+        """Each stretch with thresholds and probabilities that it gets from the healthy time of the others."""
         forest = self._scores()
         parts = []
-        budget = self.model.false_alarms_per_day
-        sides = calibrating.sides(self.table.labelled, self.late)
-        for teaches, examines in sides:
-            found = calibrating.fit(self.model, self.table, forest, teaches, budget)
+        for teaches, examines in calibrating.sides(self.table.labelled, self.late):
+            found = calibrating.fit(self.model, self.table, forest, teaches, self.model.false_alarms_per_day)
             signs = [found.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]
             members = joined.members(self.table, forest, signs)
             moved = replace(self.model, calibration=found.calibration, shift=1.0)
-            parts.append(_Part(examines, found.join, found.alone, members, moved))
+            parts.append(Part(examines, found.join, found.alone, members, moved))
+        return parts
+
+    def calibrated(self, parts: Sequence[Part], split: str, notes: list[str]) -> Report:
+        """With the thresholds and probabilities of these parts."""
+        forest, budget = self._scores(), self.model.false_alarms_per_day
+        sides = calibrating.sides(self.table.labelled, self.late)
         lines = [self._reset(each, sides, budget) for each in self.fitted]
         told = classes.by_model(self.model, self.table, self.judge.due)
         chances = joined.assemble(
@@ -88,16 +92,6 @@ class Judging:
             lambda part: self._chances(forest, part.model),
         )
         return self._report(forest, chances, parts, lines, told, split, [*notes, _words_of_moved(parts)])
-
-    def moved_in_turn(self) -> list[bool]:
-        """Whether the healthy time of the others moves probabilities, for each stretch."""
-        labelled, forest = self.table.labelled, self._scores()
-        healthy = calibrating.without_events(labelled)
-        found = [
-            calibrating.chances(self.model, self.table, Judge(healthy, teaches), forest)[0]
-            for teaches, _ in calibrating.sides(labelled, self.late)
-        ]
-        return [calibrating.is_moved(replace(self.model, calibration=each)) for each in found]
 
     def out_of_fold(self, options: Options, split: str, notes: list[str]) -> Report:
         """On the scores that training made out of fold, thresholds of each stretch from the others."""
@@ -115,7 +109,7 @@ class Judging:
             return whole, joined.fit(labelled, at, {FOREST: forest}, allowed)
 
         parts = [
-            _Part(moments, join, alone, members, self.model)
+            Part(moments, join, alone, members, self.model)
             for moments, (join, alone) in joined.in_turn(labelled, self.late, count, decide)
         ]
         lines = [self._in_turn(each, sides, count) for each in self.fitted]
@@ -179,14 +173,14 @@ class Judging:
     def _of_baseline(self, each: Baseline, scores: Scores, threshold: float) -> Line:
         return self.examiner.line(each.name, scores, self.judge.judge(scores, threshold))
 
-    def _assemble(self, parts: Sequence[_Part], alarm: Callable[[_Part], Scores]) -> Scores:
+    def _assemble(self, parts: Sequence[Part], alarm: Callable[[Part], Scores]) -> Scores:
         return joined.assemble(self.table.labelled, [(part.moments, part) for part in parts], alarm)
 
     def _report(
         self,
         forest: Scores,
         chances: Scores,
-        parts: Sequence[_Part],
+        parts: Sequence[Part],
         lines: Sequence[Line],
         told: tuple[Any, Any],
         split: str,
@@ -243,10 +237,10 @@ class Judging:
         )
         return [words]
 
-    def _member(self, name: str, parts: Sequence[_Part]) -> Member:
+    def _member(self, name: str, parts: Sequence[Part]) -> Member:
         """What this member's part of the joined alarm does."""
 
-        def part(each: _Part) -> Scores:
+        def part(each: Part) -> Scores:
             if name not in each.members:
                 return [np.full_like(block, np.nan) for block in each.members[FOREST]]
             return each.join.part(name, each.members)
@@ -309,7 +303,7 @@ class Judging:
         }
 
 
-def _words_of_moved(parts: Sequence[_Part]) -> str:
+def _words_of_moved(parts: Sequence[Part]) -> str:
     """In words, how many parts have probabilities of the place, and so what their ECE is of."""
     count = sum(calibrating.is_moved(part.model) for part in parts)
     return f"probabilities were moved from those of training in {count} of {len(parts)} parts"
