@@ -8,24 +8,26 @@ from typing import Any
 from chaoskit.documents import Document, Location
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.lint import probes, selection, tunables
-from chaoskit.experiments.lint.objects import head
-from chaoskit.experiments.lint.rules import Finding, Look
-from chaoskit.experiments.lint.shapes import ENGINE, check
+from chaoskit.experiments.lint.objects import document_of, head, strays
+from chaoskit.experiments.lint.rules import Finding, Look, once
+from chaoskit.experiments.lint.shapes import ANYTHING, ENGINE, check
 
 _EXPERIMENTS: Location = ("spec", "experiments")
+_WHOLE = document_of(spec=ENGINE, status=ANYTHING)
 
 
 def engine(document: Document) -> tuple[Finding, ...]:
     """Everything that is wrong or a trap in a ChaosEngine document."""
     look = Look(document)
-    return (
+    return once((
         *head(look, ("litmuschaos.io/v1alpha1",), longest=63),
         *_name(look),
+        *strays(look, _WHOLE),
         *check(look, ("spec",), ENGINE),
         *_spec(look),
         *selection.of_engine(look),
         *_experiments(look),
-    )
+    ))  # fmt: skip
 
 
 def _name(look: Look) -> Iterator[Finding]:

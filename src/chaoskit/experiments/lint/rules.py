@@ -21,6 +21,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "metadata": ("error", "the server refuses it"),
     "type": ("error", "the server refuses it"),
     "field-misspelt": ("error", "it is dropped silently, and what was meant is not set"),
+    "field-misplaced": ("error", "it is dropped silently, and what was meant is not set"),
     "field-unknown": ("warning", "it is dropped silently"),
     # native experiments
     "fault-unknown": ("error", "without a fault there is nothing to run"),
@@ -119,11 +120,28 @@ IGNORE = "chaoskit.io/ignore"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem and how grave it is; `ignored` where its document says that it does not matter."""
+    """A problem and how grave it is; `ignored` where its document says that it does not matter.
+
+    `wants` is where something is missed; `meant` is where what was found was meant to be.
+    """
 
     level: Level
     problem: Problem
     ignored: bool = False
+    wants: Location | None = None
+    meant: Location | None = None
+
+
+def once(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding for one mistake: nothing is missed where something was meant to be that is told itself."""
+    all_of_them = tuple(found)
+    meant = [each.meant for each in all_of_them if each.meant is not None]
+    return tuple(each for each in all_of_them if not any(_one_way(each.wants, other) for other in meant))
+
+
+def _one_way(wanted: Location | None, meant: Location) -> bool:
+    """Whether one of the two is on the way to the other."""
+    return wanted is not None and all(a == b for a, b in zip(wanted, meant, strict=False))
 
 
 class Look:
@@ -161,14 +179,21 @@ class Look:
         found: str = "",
         hint: str = "",
         key: bool = False,
+        wants: Location | None = None,
+        meant: Location | None = None,
     ) -> Finding:
-        """A finding by this rule: what stands there is not what was expected."""
+        """A finding by this rule: what stands there is not what was expected.
+
+        What is missed is what stands there, when nothing does, unless `wants` says it.
+        """
         level, why = RULES[rule]
         value = self.document.at(location)
         found = found or ("missing" if value is None else shown(value))
         told = self.document.problem(location, found, expected, hint=hint or why, rule=rule, key=key)
         off = self._off | self.document.ignored.get(told.line, frozenset())
-        return Finding(level, told, ignored=level == "warning" and rule in off)
+        if value is None and not key:
+            wants = wants or location
+        return Finding(level, told, ignored=level == "warning" and rule in off, wants=wants, meant=meant)
 
     def choice(self, rule: str, location: Location, options: Iterable[str]) -> Iterator[Finding]:
         """A finding when something else stands there than one of these."""

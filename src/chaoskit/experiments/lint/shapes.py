@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chaoskit.documents import Location, closest
+from chaoskit.documents import Location, nearest, spelled
+from chaoskit.experiments.lint.levels import Level, home
 from chaoskit.experiments.lint.rules import Finding, Look
 
 MISSPELT = 0.8
@@ -31,6 +32,12 @@ class Shape:
     choices: tuple[str, ...] = ()
     rule: str = "type"
     hollow: bool = False
+
+    def fits(self, value: Any) -> bool:
+        """Whether the value is of the kind; true and false are no numbers."""
+        kinds = self.kind if isinstance(self.kind, tuple) else (self.kind,)
+        free = not isinstance(value, bool) or bool in kinds or object in kinds
+        return isinstance(value, kinds) and free
 
 
 ANYTHING = Shape(object, "anything")
@@ -167,53 +174,64 @@ DEFINITION = struct(
 """``spec`` of a ChaosExperiment."""
 
 
-def check(look: Look, location: Location, shape: Shape) -> Iterator[Finding]:
-    """What stands there against the shape; what is empty counts as missing, and what is missing as fine."""
+def check(look: Look, location: Location, shape: Shape, above: tuple[Level, ...] = ()) -> Iterator[Finding]:
+    """What stands there against the shape; what is empty counts as missing, and what is missing as fine.
+
+    `above` are the mappings around it, the outermost first.
+    """
     value = look.at(location)
     if value is None:
         return
-    if not _is(value, shape.kind):
-        yield look.say(shape.rule, location, shape.words)
+    if not shape.fits(value):
+        yield look.say(shape.rule, location, shape.words, meant=location)
     elif isinstance(value, dict):
-        yield from _fields(look, location, shape, value)
+        yield from _fields(look, location, shape, above)
     elif isinstance(value, list) and shape.values is not None:
         for index in range(len(value)):
-            yield from _present(look, (*location, index), shape.values)
+            yield from _present(look, (*location, index), shape.values, above)
     elif shape.choices:
         yield from look.choice(shape.rule, location, shape.choices)
 
 
-def _is(value: Any, kind: type[Any] | tuple[type[Any], ...]) -> bool:
-    """Whether it is of the kind; true and false are no numbers."""
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds or object in kinds)
-
-
-def _present(look: Look, location: Location, shape: Shape) -> Iterator[Finding]:
+def _present(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Iterator[Finding]:
     """As `check`, but something must be there."""
     if look.at(location) is None:
         yield look.say(shape.rule, location, shape.words, found="empty")
     else:
-        yield from check(look, location, shape)
+        yield from check(look, location, shape, above)
 
 
-def _fields(look: Look, location: Location, shape: Shape, value: Mapping[str, Any]) -> Iterator[Finding]:
+def _fields(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Iterator[Finding]:
+    value = look.mapping(location)
+    around = (*above, (location, shape)) if shape.fields else above
     for name in shape.required:
         wanted = shape.fields[name]
         if value.get(name) is None or (value[name] in ("", {}, []) and not wanted.hollow):
             yield look.say(shape.missed, (*location, name), wanted.words, found="missing")
     for name in value:
         if name in shape.fields:
-            yield from check(look, (*location, name), shape.fields[name])
+            yield from check(look, (*location, name), shape.fields[name], around)
         elif shape.values is not None:
-            yield from _present(look, (*location, name), shape.values)
+            yield from _present(look, (*location, name), shape.values, around)
         elif shape.fields:
-            yield unknown(look, (*location, name), shape)
+            yield unknown(look, (*location, name), shape, above)
 
 
-def unknown(look: Look, location: Location, shape: Shape) -> Finding:
-    """A field that the shape does not know; misspelt when it is much like one that it knows."""
-    hint = closest(str(location[-1]), shape.fields, likeness=MISSPELT)
-    rule = "field-misspelt" if hint else "field-unknown"
-    known = ", ".join(sorted(shape.fields))
-    return look.say(rule, location, f"one of {known}", found="unknown", hint=hint, key=True)
+def unknown(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Finding:
+    """A field that the shape does not know: one of another level, a misspelt one, or nothing like that."""
+    meant = home(look, location, shape, above)
+    if meant is not None:
+        wanted = f"it under {spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
+        found = "at the wrong level"
+        return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
+    near = nearest(str(location[-1]), shape.fields, likeness=MISSPELT)
+    rule = "field-misspelt" if near else "field-unknown"
+    return look.say(
+        rule,
+        location,
+        "one of " + ", ".join(sorted(shape.fields)),
+        found="unknown",
+        hint=f"did you mean {near}?" if near else "",
+        key=True,
+        meant=(*location[:-1], near) if near else None,
+    )

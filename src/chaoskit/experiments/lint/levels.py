@@ -1,0 +1,67 @@
+"""Where a field belongs that is known, but not where it was written: too far in, or too far out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from chaoskit.documents import Location
+from chaoskit.experiments.lint.rules import Look
+
+if TYPE_CHECKING:
+    from chaoskit.experiments.lint.shapes import Shape
+
+Level = tuple[Location, "Shape"]
+"""A mapping of a document, and what may stand in it."""
+
+_DEEPEST = 4
+"""So many mappings further in is looked: from the root of an engine to the ENV of its experiment."""
+
+_TELLING = frozenset({
+    "appinfo", "appkind", "applabel", "appns", "components", "definition", "env", "experiments",
+    "permissions", "probe", "runner", "selectors", "sidecar", "spec", "tolerations",
+})  # fmt: skip
+"""Names that say by themselves what they are for, besides those of several words."""
+
+
+def home(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Location | None:
+    """Where an unknown field belongs; None when no level near knows it, or when it is set there already.
+
+    `shape` is that of the mapping where it stands, `above` those around it, the outermost first. Names that
+    may mean anything (`timeout`, `command`) are looked for only where what should hold them stands.
+    """
+    name = str(location[-1])
+    here: Level = (location[:-1], shape)
+    for place, known in _near(look, here, above, far=_telling(name)):
+        inner = known.fields.get(name)
+        if inner is None or not inner.fits(look.at(location)) or look.at((*place, name)) is not None:
+            continue
+        if _telling(name) or look.mapping(place):
+            return (*place, name)
+    return None
+
+
+def _telling(name: str) -> bool:
+    return name in _TELLING or "/" in name or name.lower() != name
+
+
+def _near(look: Look, here: Level, above: tuple[Level, ...], *, far: bool) -> Iterator[Level]:
+    """The levels further in, nearest first; then those further out, `far` with what else is in them."""
+    level = [here]
+    for _ in range(_DEEPEST if far else 1):
+        level = [inner for each in level for inner in _inside(look, *each)]
+        yield from level
+    for outer in reversed(above):
+        yield outer
+        if far:
+            yield from (each for each in _inside(look, *outer) if each[0] != here[0])
+
+
+def _inside(look: Look, place: Location, shape: Shape) -> Iterator[Level]:
+    """The mappings directly in a level; of a list that has none, the first that it would have."""
+    for name, each in shape.fields.items():
+        if each.fields:
+            yield (*place, name), each
+        elif each.kind is list and each.values is not None and each.values.fields:
+            count = max(1, len(look.items((*place, name))))
+            yield from (((*place, name, index), each.values) for index in range(count))
