@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from chaoskit.documents import Location
-from chaoskit.experiments.lint.rules import Look
+from chaoskit.documents import Location, nearest, spelled
+from chaoskit.experiments.lint.rules import Finding, Look
 
 if TYPE_CHECKING:
     from chaoskit.experiments.lint.shapes import Shape
@@ -24,7 +24,32 @@ _TELLING = frozenset({
 """Names that say by themselves what they are for, besides those of several words."""
 
 
-def home(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Location | None:
+def unknown(
+    look: Look, location: Location, shape: Shape, above: tuple[Level, ...], likeness: float
+) -> Finding:
+    """A field that the shape does not know: one of another level, a misspelt one, or nothing like that.
+
+    `likeness` is how alike it must be to a known one to be called misspelt.
+    """
+    meant = _home(look, location, shape, above)
+    if meant is not None:
+        wanted = f"it under {spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
+        found = "at the wrong level"
+        return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
+    near = nearest(str(location[-1]), shape.fields, likeness=likeness)
+    rule = "field-misspelt" if near else "field-unknown"
+    return look.say(
+        rule,
+        location,
+        "one of " + ", ".join(sorted(shape.fields)),
+        found="unknown",
+        hint=f"did you mean {near}?" if near else "",
+        key=True,
+        meant=(*location[:-1], near) if near else None,
+    )
+
+
+def _home(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Location | None:
     """Where an unknown field belongs; None when no level near knows it, or when it is set there already.
 
     `shape` is that of the mapping where it stands, `above` those around it, the outermost first. Names that

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from chaoskit.documents import Location
+from chaoskit.experiments.lint.levels import unknown
 from chaoskit.experiments.lint.rules import Finding, Look
-from chaoskit.experiments.lint.shapes import ANYTHING, TEXT, TEXTS, Shape, check, struct, unknown
+from chaoskit.experiments.lint.shapes import ANYTHING, MISSPELT, NAMESPACE, TEXT, TEXTS, Shape, check, struct
 
 _NAME: Location = ("metadata", "name")
 _DNS = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 _PATH = re.compile(r"[^/%]+")
 _METADATA = struct(
-    name=TEXT, generateName=TEXT, namespace=TEXT, labels=TEXTS, annotations=TEXTS, finalizers=ANYTHING,
+    name=TEXT, generateName=TEXT, namespace=NAMESPACE, labels=TEXTS, annotations=TEXTS, finalizers=ANYTHING,
     ownerReferences=ANYTHING,
 )  # fmt: skip
 _SERVED = frozenset({
@@ -45,10 +46,10 @@ def strays(look: Look, whole: Shape) -> Iterator[Finding]:
     root: Location = ()
     for name in look.mapping(root):
         if name not in whole.fields:
-            yield unknown(look, (name,), whole, ())
+            yield unknown(look, (name,), whole, (), MISSPELT)
     for name in look.mapping(("metadata",)):
         if name not in _METADATA.fields and name not in _SERVED:
-            yield unknown(look, ("metadata", name), _METADATA, ((root, whole),))
+            yield unknown(look, ("metadata", name), _METADATA, ((root, whole),), MISSPELT)
 
 
 def _named(look: Look, longest: int) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "api-version": ("error", "the server does not know it"),
     "name": ("error", "pods and labels are made of the name"),
     "name-long": ("warning", "Litmus makes other names of it, which are cut"),
+    "name-form": ("error", "nothing can be called so"),
     "metadata": ("error", "the server refuses it"),
     "type": ("error", "the server refuses it"),
     "field-misspelt": ("error", "it is dropped silently, and what was meant is not set"),

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chaoskit.documents import Location, nearest, spelled
-from chaoskit.experiments.lint.levels import Level, home
+from chaoskit.documents import Location
+from chaoskit.experiments.lint.forms import LABEL, SUBDOMAIN, Form, formed
+from chaoskit.experiments.lint.levels import Level, unknown
 from chaoskit.experiments.lint.rules import Finding, Look
 
 MISSPELT = 0.8
@@ -19,8 +20,9 @@ class Shape:
     """What may stand somewhere; `words` say it.
 
     A mapping with `fields` drops others; with `values` any key may stand there. `required` fields are missed
-    by the rule `missed`, where empty ones count as missing unless they may be `hollow`. `rule` is for what
-    has another form or is none of `choices`.
+    by the rule `missed`, where empty ones count as missing unless they may be `hollow`; nor may an empty text
+    be one of `choices` otherwise. `rule` is for what has another form or is none of `choices`; `form` is for
+    names.
     """
 
     kind: type[Any] | tuple[type[Any], ...]
@@ -32,6 +34,7 @@ class Shape:
     choices: tuple[str, ...] = ()
     rule: str = "type"
     hollow: bool = False
+    form: Form | None = None
 
     def fits(self, value: Any) -> bool:
         """Whether the value is of the kind; true and false are no numbers."""
@@ -45,6 +48,7 @@ TEXT = Shape(str, "text")
 NUMBER = Shape(int, "a whole number")
 FLAG = Shape(bool, "true or false")
 LENGTH = Shape((str, int, float), "a duration with a unit, such as 5s")
+NAMESPACE, ACCOUNT = replace(TEXT, form=LABEL), replace(TEXT, form=SUBDOMAIN)
 MAPPING = Shape(dict, "a mapping")
 TEXTS = Shape(dict, "a mapping of texts", values=TEXT)
 
@@ -115,17 +119,17 @@ _POD_PARTS = {
 
 ENGINE = struct(
     engineState=one_of("engine-state", "active", "stop"),
-    appinfo=struct(appns=TEXT, applabel=TEXT, appkind=_KIND),
+    appinfo=struct(appns=NAMESPACE, applabel=TEXT, appkind=replace(_KIND, hollow=True)),
     selectors=struct(
         workloads=many(
             struct(
-                "kind namespace", "selectors", kind=_KIND, namespace=TEXT, names=TEXT, labels=TEXT,
+                "kind namespace", "selectors", kind=_KIND, namespace=NAMESPACE, names=TEXT, labels=TEXT,
                 labelMatchMode=TEXT,
             )
         ),
-        pods=many(struct("names namespace", "selectors", namespace=TEXT, names=TEXT)),
+        pods=many(struct("names namespace", "selectors", namespace=NAMESPACE, names=TEXT)),
     ),
-    chaosServiceAccount=TEXT,
+    chaosServiceAccount=ACCOUNT,
     components=struct(
         runner=struct(
             image=TEXT, type=one_of("type", "go"), imagePullPolicy=TEXT, imagePullSecrets=many(MAPPING),
@@ -161,12 +165,13 @@ POLICY = struct(
     "verbs", "rights-shape", apiGroups=many(TEXT), resources=many(TEXT), verbs=many(TEXT),
     resourceNames=many(TEXT), nonResourceURLs=many(TEXT),
 )  # fmt: skip
+_PULLED = replace(one_of("type", "Always", "IfNotPresent", "Never"), hollow=True)
 DEFINITION = struct(
     "definition", "definition",
     definition=struct(
         "image args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
         permissions=many(POLICY), image=TEXT,
-        imagePullPolicy=one_of("type", "Always", "IfNotPresent", "Never"), command=many(TEXT),
+        imagePullPolicy=_PULLED, command=many(TEXT),
         args=many(TEXT), env=ENV, labels=TEXTS, configMaps=_VOLUMES, secrets=_VOLUMES,
         hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG,
     ),
@@ -189,8 +194,12 @@ def check(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]
     elif isinstance(value, list) and shape.values is not None:
         for index in range(len(value)):
             yield from _present(look, (*location, index), shape.values, above)
+    elif value == "" and shape.choices and not shape.hollow:
+        yield look.say(shape.rule, location, shape.words)
     elif shape.choices:
         yield from look.choice(shape.rule, location, shape.choices)
+    elif shape.form is not None:
+        yield from formed(look, location, shape.form)
 
 
 def _present(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Iterator[Finding]:
@@ -204,34 +213,18 @@ def _present(look: Look, location: Location, shape: Shape, above: tuple[Level, .
 def _fields(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Iterator[Finding]:
     value = look.mapping(location)
     around = (*above, (location, shape)) if shape.fields else above
-    for name in shape.required:
-        wanted = shape.fields[name]
-        if value.get(name) is None or (value[name] in ("", {}, []) and not wanted.hollow):
-            yield look.say(shape.missed, (*location, name), wanted.words, found="missing")
-    for name in value:
+    missed = [name for name in shape.required if _missed(value.get(name), shape.fields[name])]
+    for name in missed:
+        place = (*location, name)
+        yield look.say(shape.missed, place, shape.fields[name].words, found="missing", wants=place)
+    for name in (each for each in value if each not in missed):
         if name in shape.fields:
             yield from check(look, (*location, name), shape.fields[name], around)
         elif shape.values is not None:
             yield from _present(look, (*location, name), shape.values, around)
         elif shape.fields:
-            yield unknown(look, (*location, name), shape, above)
+            yield unknown(look, (*location, name), shape, above, MISSPELT)
 
 
-def unknown(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Finding:
-    """A field that the shape does not know: one of another level, a misspelt one, or nothing like that."""
-    meant = home(look, location, shape, above)
-    if meant is not None:
-        wanted = f"it under {spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
-        found = "at the wrong level"
-        return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
-    near = nearest(str(location[-1]), shape.fields, likeness=MISSPELT)
-    rule = "field-misspelt" if near else "field-unknown"
-    return look.say(
-        rule,
-        location,
-        "one of " + ", ".join(sorted(shape.fields)),
-        found="unknown",
-        hint=f"did you mean {near}?" if near else "",
-        key=True,
-        meant=(*location[:-1], near) if near else None,
-    )
+def _missed(value: Any, wanted: Shape) -> bool:
+    return value is None or (value in ("", {}, []) and not wanted.hollow)

@@ -1,0 +1,100 @@
+"""Values that the server refuses, and old spellings that it drops, are told for what they are."""
+
+from __future__ import annotations
+
+import pytest
+from tests.experiments import test_lint as right
+from tests.experiments.test_lint_levels import ENGINE
+
+from chaoskit.documents import parse
+from chaoskit.experiments.trials import findings
+
+
+def errors(text: str) -> list[tuple[str, int, str]]:
+    """(rule, line, found) of every error."""
+    return [
+        (each.problem.rule, each.problem.line, each.problem.found)
+        for each in findings(parse(text))
+        if each.level == "error"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "line"),
+    [
+        (right.ENGINE.replace("engineState: active", "engineState: ''"), "engine-state", 5),
+        (right.ENGINE.replace("Policy: retain", "Policy: ''"), "clean-up-policy", 8),
+        (right.ENGINE.replace("engineState: active", "components: {runner: {type: ''}}"), "type", 5),
+        (right.DEFINITION.replace("scope: Namespaced", "scope: ''"), "type", 7),
+    ],
+)
+def test_an_empty_word_is_none_of_the_words_that_may_stand_there(text: str, rule: str, line: int) -> None:
+    assert errors(text) == [(rule, line, '""')]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "found"),
+    [("mode: Edge", "mode: ''", 20, "missing"), ("type: httpProbe", "type: ''", 19, "missing")],
+)
+def test_an_empty_word_that_is_needed_is_missed_once(old: str, new: str, line: int, found: str) -> None:
+    assert errors(ENGINE.replace(old, new)) == [("probe-field", line, found)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        right.ENGINE.replace("applabel: app=web, appkind: deployment", "applabel: '', appkind: ''"),
+        right.ENGINE.replace("applabel: app=web, appkind: deployment", "applabel: null, appkind: null"),
+        right.ENGINE.replace("engineState: active", "engineState: null"),
+        right.DEFINITION.replace("imagePullPolicy: Always", "imagePullPolicy: ''"),
+    ],
+)
+def test_what_may_be_empty_is_accepted(text: str) -> None:
+    assert errors(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        (ENGINE.replace("namespace: lab", "namespace: Not A Namespace"), 5, 14),
+        (ENGINE.replace("namespace: lab", "namespace: shop.lab"), 5, 14),
+        (ENGINE.replace("namespace: lab", "namespace: " + "n" * 64), 5, 14),
+        (ENGINE.replace("namespace: lab", "namespace: lab-"), 5, 14),
+        (ENGINE.replace("appns: lab", "appns: Lab"), 7, 20),
+        (ENGINE.replace("Account: litmus-sa", "Account: Bad Name"), 8, 24),
+        (ENGINE.replace("Account: litmus-sa", "Account: " + "n" * 254), 8, 24),
+        (ENGINE.replace("appinfo: {appns: lab, applabel: app=web, appkind: deployment}",
+                        "selectors: {pods: [{namespace: a_b, names: web}]}"), 7, 34),
+        (right.ACCOUNT.replace("namespace: lab", "namespace: a/b"), 3, 40),
+    ],
+)  # fmt: skip
+def test_a_name_that_nothing_can_have_is_told_at_its_place(text: str, line: int, column: int) -> None:
+    (found,) = [each.problem for each in findings(parse(text)) if each.level == "error"]
+    assert (found.rule, found.line, found.column) == ("name-form", line, column)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("namespace: lab", "namespace: 3-labs"),
+        ("namespace: lab", "namespace: " + "n" * 63),
+        ("namespace: lab", "namespace: ''"),
+        ("namespace: lab", 'namespace: "{{workflow.parameters.adminModeNamespace}}"'),
+        ("appns: lab", "appns: ''"),
+        ("Account: litmus-sa", "Account: litmus.admin-2"),
+        ("Account: litmus-sa", "Account: ''"),
+    ],
+)
+def test_a_name_that_something_can_have_is_accepted(old: str, new: str) -> None:
+    assert errors(ENGINE.replace(old, new)) == []
+
+
+def test_of_a_variable_that_nobody_filled_in_it_is_said_that_it_is_one() -> None:
+    (found,) = [
+        each.problem
+        for each in findings(parse(ENGINE.replace("namespace: lab", "namespace: ${NAMESPACE}")))
+        if each.level == "error"
+    ]
+    assert (found.rule, found.line, "--var name=value" in found.hint) == ("name-form", 5, True)
+    filled = parse(ENGINE.replace("namespace: lab", "namespace: ${home}"), variables={"home": "lab"})
+    assert [each for each in findings(filled) if each.level == "error"] == []
