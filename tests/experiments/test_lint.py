@@ -306,7 +306,7 @@ def test_a_trap_in_a_definition_is_told_at_its_line(old: str, new: str, rule: st
         (ROLE.replace("apiGroups: ['*'], ", ""), "rights-shape"),
         (ROLE.replace("v1\n", "v2\n", 1), "api-version"),
         (ROLE.replace("{name: litmus-sa,", "{name: a/b,"), "name"),
-        (BINDING.replace(", namespace: lab}\n", "}\n"), "rights-shape"),
+        (BINDING.replace("RoleB", "ClusterRoleB").replace("sa, namespace: lab}\n", "sa}\n"), "rights-shape"),
         (BINDING.replace("roleRef:", "role:"), "rights-shape"),
         (BINDING.replace("kind: Role,", "kind: 5,"), "type"),
         (ACCOUNT.replace("v1", "v2"), "api-version"),

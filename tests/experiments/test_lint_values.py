@@ -98,3 +98,35 @@ def test_of_a_variable_that_nobody_filled_in_it_is_said_that_it_is_one() -> None
     assert (found.rule, found.line, "--var name=value" in found.hint) == ("name-form", 5, True)
     filled = parse(ENGINE.replace("namespace: lab", "namespace: ${home}"), variables={"home": "lab"})
     assert [each for each in findings(filled) if each.level == "error"] == []
+
+
+EVERYWHERE = right.BINDING.replace("kind: RoleBinding", "kind: ClusterRoleBinding").replace(
+    "{name: litmus-sa, namespace: lab}\nroleRef", "{name: litmus-sa}\nroleRef"
+)
+SUBJECT = "{kind: ServiceAccount, name: litmus-sa, namespace: lab}"
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "field"),
+    [
+        (right.BINDING, SUBJECT.replace(", namespace: lab", ""), ""),
+        (right.BINDING, SUBJECT.replace("kind", "apiGroup: '', kind"), ""),
+        (right.BINDING, "{kind: User, apiGroup: rbac.authorization.k8s.io, name: ada}", ""),
+        (right.BINDING, SUBJECT.replace("kind", "apiGroup: rbac.authorization.k8s.io, kind"), "apiGroup"),
+        (EVERYWHERE, SUBJECT, ""),
+        (EVERYWHERE, SUBJECT.replace(", namespace: lab", ""), "namespace"),
+        (EVERYWHERE, SUBJECT.replace("namespace: lab", "namespace: ''"), "namespace"),
+    ],
+)
+def test_an_account_in_a_binding_is_refused_only_as_the_server_refuses_it(
+    text: str, subject: str, field: str
+) -> None:
+    found = findings(parse(text.replace(SUBJECT, subject)))
+    assert text.count(SUBJECT) == 1
+    wanted = [("rights-shape", 6, f"subjects[0].{field}")] if field else []
+    assert [(each.problem.rule, each.problem.line, each.problem.field) for each in found] == wanted
+
+
+def test_an_account_without_a_namespace_has_the_rights_that_its_binding_gives() -> None:
+    binding = right.BINDING.replace(SUBJECT, SUBJECT.replace(", namespace: lab", ""))
+    assert findings(parse(f"{right.ENGINE}---\n{right.ACCOUNT}---\n{binding}---\n{right.ROLE}")) == ()

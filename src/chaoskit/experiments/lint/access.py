@@ -70,10 +70,16 @@ def _missing(look: Look, shape: Shape) -> Iterator[Finding]:
 
 
 def _subjects(look: Look) -> Iterator[Finding]:
+    """Accounts in a binding of the cluster need a namespace, others have the binding's; none has a group."""
+    everywhere = look.document.kind == "ClusterRoleBinding"
     for index in range(len(look.items(("subjects",)))):
         place: Location = ("subjects", index)
-        if look.at((*place, "kind")) == "ServiceAccount" and not look.at((*place, "namespace")):
+        if look.at((*place, "kind")) != "ServiceAccount":
+            continue
+        if everywhere and not look.at((*place, "namespace")):
             yield look.say("rights-shape", (*place, "namespace"), "the account's namespace")
+        if look.text((*place, "apiGroup")):
+            yield look.say("rights-shape", (*place, "apiGroup"), "nothing: accounts are of no group")
 
 
 def _policies(look: Look) -> Iterator[Finding]:
