@@ -130,3 +130,75 @@ def test_an_account_in_a_binding_is_refused_only_as_the_server_refuses_it(
 def test_an_account_without_a_namespace_has_the_rights_that_its_binding_gives() -> None:
     binding = right.BINDING.replace(SUBJECT, SUBJECT.replace(", namespace: lab", ""))
     assert findings(parse(f"{right.ENGINE}---\n{right.ACCOUNT}---\n{binding}---\n{right.ROLE}")) == ()
+
+
+# -- what Litmus 1.x called otherwise, and what none reads ------------------------------------------------
+
+RUNNER = "chaosServiceAccount: litmus-sa\n  components: {runner: {%s: {a: b}}}"
+KEPT = "[{name: a, mountPath: /a, data: {b: c}}]"
+VOLUMES = "[{name: a, mountPath: /a}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "field", "instead"),
+    [
+        (right.ENGINE, "chaosServiceAccount: litmus-sa", RUNNER % "runnerannotation",
+         "spec.components.runner.runnerannotation", "runnerAnnotations"),
+        (right.ENGINE, "chaosServiceAccount: litmus-sa", RUNNER % "runnerAnnotation",
+         "spec.components.runner.runnerAnnotation", "runnerAnnotations"),
+        (right.ENGINE, "        env:", f"        configmaps: {VOLUMES}\n        env:",
+         "spec.experiments[0].spec.components.configmaps", "configMaps"),
+        (right.DEFINITION, "    env:", f"    configmaps: {VOLUMES}\n    env:",
+         "spec.definition.configmaps", "configMaps"),
+        (right.probed("k8sProbe"), "operation: present", "operation: present, expectedResult: present",
+         "spec.experiments[0].spec.probe[0].k8sProbe/inputs.expectedResult", "operation: present or absent"),
+    ],
+)  # fmt: skip
+def test_of_a_spelling_of_litmus_1_it_is_said_what_is_written_instead(
+    text: str, old: str, new: str, field: str, instead: str
+) -> None:
+    (found,) = findings(parse(text.replace(old, new, 1)))
+    assert (found.level, found.problem.rule, found.problem.field) == ("warning", "litmus-1x", field)
+    assert found.problem.expected == instead
+
+
+def test_a_probe_of_litmus_1_lacks_what_the_server_needs() -> None:
+    old = right.probed("k8sProbe").replace(
+        "{version: v1, resource: pods, operation: present}", "{command: {version: v1, resource: pods}}"
+    )
+    found = findings(parse(old))
+    assert sorted((each.level, each.problem.rule) for each in found) == [
+        *[("error", "probe-field")] * 3,
+        ("warning", "litmus-1x"),
+    ]
+
+
+def test_of_a_list_of_env_in_the_place_of_components_it_is_said_where_it_belongs() -> None:
+    head = right.ENGINE.index("        env:\n")
+    text = right.ENGINE[:head] + right.ENGINE[head + len("        env:\n") :]
+    (found,) = findings(parse(text))
+    assert (found.problem.rule, found.problem.line, found.problem.found) == ("type", 14, "a list")
+    assert "under env" in found.problem.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "field"),
+    [
+        (right.DEFINITION, "    env:", "    experimentAnnotations: {a: b}\n    env:",
+         "spec.definition.experimentAnnotations"),
+        (right.DEFINITION, "    env:", f"    configMaps: {KEPT}\n    env:",
+         "spec.definition.configMaps[0].data"),
+        (right.ENGINE, "        env:", f"        configMaps: {KEPT}\n        env:",
+         "spec.experiments[0].spec.components.configMaps[0].data"),
+    ],
+)  # fmt: skip
+def test_of_what_the_server_keeps_and_nobody_reads_that_is_said(
+    text: str, old: str, new: str, field: str
+) -> None:
+    (found,) = findings(parse(text.replace(old, new, 1)))
+    assert (found.level, found.problem.rule, found.problem.field) == ("warning", "field-unread", field)
+
+
+def test_where_texts_are_kept_there_is_no_other_form() -> None:
+    text = right.DEFINITION.replace("    env:", "    experimentAnnotations: [a]\n    env:")
+    assert errors(text) == [("type", 14, "a list")]

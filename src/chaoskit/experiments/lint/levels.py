@@ -27,10 +27,13 @@ _TELLING = frozenset({
 def unknown(
     look: Look, location: Location, shape: Shape, above: tuple[Level, ...], likeness: float
 ) -> Finding:
-    """A field that the shape does not know: one of another level, a misspelt one, or nothing like that.
+    """A field that the shape does not know: one of old, of another level, misspelt, or nothing like that.
 
     `likeness` is how alike it must be to a known one to be called misspelt.
     """
+    former = shape.former.get(str(location[-1]))
+    if former is not None:
+        return look.say("litmus-1x", location, former, found="unknown", key=True)
     meant = _home(look, location, shape, above)
     if meant is not None:
         wanted = f"it under {spelled(meant[:-1])}" if meant[1:] else "it at the document's root"

@@ -24,6 +24,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "field-misspelt": ("error", "it is dropped silently, and what was meant is not set"),
     "field-misplaced": ("error", "it is dropped silently, and what was meant is not set"),
     "field-unknown": ("warning", "it is dropped silently"),
+    "field-unread": ("warning", "the server keeps it, and no Litmus reads it"),
     # native experiments
     "fault-unknown": ("error", "without a fault there is nothing to run"),
     "parameter-unknown": ("error", "the fault does not know it"),
@@ -85,6 +86,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-comparator": ("error", "the probe ends with an error"),
     "probe-duration": ("error", "a duration without unit ends the experiment before it has a result"),
     "probe-timeout": ("error", "with a timeout of 0 every answer is too late"),
+    "litmus-1x": ("warning", "that is the spelling of Litmus 1.x: newer ones drop it silently"),
     "litmus-2x": ("warning", "that is Litmus 2.x: 3.x refuses or ignores it"),
     "probe-delay-unused": ("warning", "it is ignored: write initialDelay"),
     "probe-on-chaos-delay": ("warning", "with initialDelay an OnChaos probe passes without looking"),

@@ -21,8 +21,9 @@ class Shape:
 
     A mapping with `fields` drops others; with `values` any key may stand there. `required` fields are missed
     by the rule `missed`, where empty ones count as missing unless they may be `hollow`; nor may an empty text
-    be one of `choices` otherwise. `rule` is for what has another form or is none of `choices`; `form` is for
-    names.
+    be one of `choices` otherwise. `rule` is for what has another form or is none of `choices`, with a `hint`;
+    `form` is for names. `former` are fields of Litmus 1.x with what is written instead; what is `unread`
+    changes nothing.
     """
 
     kind: type[Any] | tuple[type[Any], ...]
@@ -35,6 +36,9 @@ class Shape:
     rule: str = "type"
     hollow: bool = False
     form: Form | None = None
+    hint: str = ""
+    former: Mapping[str, str] = field(default_factory=dict)
+    unread: bool = False
 
     def fits(self, value: Any) -> bool:
         """Whether the value is of the kind; true and false are no numbers."""
@@ -68,17 +72,27 @@ def struct(required: str = "", missed: str = "type", /, **fields: Shape) -> Shap
     return Shape(dict, "a mapping", fields=fields, required=tuple(required.split()), missed=missed)
 
 
+def since(shape: Shape, /, **former: str) -> Shape:
+    """A mapping in which Litmus 1.x called some fields otherwise."""
+    return replace(shape, former=former)
+
+
+_UNREAD = replace(TEXTS, unread=True)
 _VOLUMES = many(struct("name mountPath", name=TEXT, mountPath=TEXT))
+_CONFIGURATIONS = many(struct("name mountPath", name=TEXT, mountPath=TEXT, data=_UNREAD))
 ENV = many(struct("name", "env-text", name=replace(TEXT, rule="env-text"), value=ANYTHING, valueFrom=MAPPING))
 
 _COMPARATOR = struct(
     "criteria value", "probe-field", type=ANYTHING, criteria=TEXT, value=replace(TEXT, hollow=True)
 )
 _PROBES: Mapping[str, Shape] = {
-    "k8sProbe/inputs": struct(
-        "version resource operation", "probe-field", group=TEXT, version=TEXT, resource=TEXT,
-        namespace=TEXT, resourceNames=TEXT, fieldSelector=TEXT, labelSelector=TEXT,
-        operation=one_of("probe-operation", "present", "absent", "create", "delete"),
+    "k8sProbe/inputs": since(
+        struct(
+            "version resource operation", "probe-field", group=TEXT, version=TEXT, resource=TEXT,
+            namespace=TEXT, resourceNames=TEXT, fieldSelector=TEXT, labelSelector=TEXT,
+            operation=one_of("probe-operation", "present", "absent", "create", "delete"),
+        ),
+        command="its fields beside operation, without command", expectedResult="operation: present or absent",
     ),
     "httpProbe/inputs": struct(
         "url method", "probe-field", url=TEXT, insecureSkipVerify=FLAG, responseTimeout=NUMBER,
@@ -113,9 +127,23 @@ _PROBE = struct(
 KINDS = ("deployment", "statefulset", "daemonset", "deploymentconfig", "rollout")
 _KIND = one_of("app-kind", *KINDS)
 _POD_PARTS = {
-    "nodeSelector": TEXTS, "tolerations": many(MAPPING), "resources": MAPPING, "configMaps": _VOLUMES,
+    "nodeSelector": TEXTS, "tolerations": many(MAPPING), "resources": MAPPING, "configMaps": _CONFIGURATIONS,
     "secrets": _VOLUMES,
 }  # fmt: skip
+_RUNNER = since(
+    struct(
+        image=TEXT, type=one_of("type", "go"), imagePullPolicy=TEXT, imagePullSecrets=many(MAPPING),
+        args=many(TEXT), command=many(TEXT), runnerAnnotations=TEXTS, runnerLabels=TEXTS, **_POD_PARTS,
+    ),
+    configmaps="configMaps", runnerannotation="runnerAnnotations", runnerAnnotation="runnerAnnotations",
+)  # fmt: skip
+_COMPONENTS = since(
+    struct(
+        statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=TEXT,
+        experimentImagePullSecrets=many(MAPPING), env=ENV, experimentAnnotations=TEXTS, **_POD_PARTS,
+    ),
+    configmaps="configMaps",
+)  # fmt: skip
 
 ENGINE = struct(
     engineState=one_of("engine-state", "active", "stop"),
@@ -130,24 +158,13 @@ ENGINE = struct(
         pods=many(struct("names namespace", "selectors", namespace=NAMESPACE, names=TEXT)),
     ),
     chaosServiceAccount=ACCOUNT,
-    components=struct(
-        runner=struct(
-            image=TEXT, type=one_of("type", "go"), imagePullPolicy=TEXT, imagePullSecrets=many(MAPPING),
-            args=many(TEXT), command=many(TEXT), runnerAnnotations=TEXTS, runnerLabels=TEXTS, **_POD_PARTS,
-        ),
-        sidecar=many(MAPPING),
-    ),
+    components=struct(runner=_RUNNER, sidecar=many(MAPPING)),
     experiments=many(
         struct(
             "name", "experiments", name=TEXT,
             spec=struct(
-                probe=many(_PROBE),
-                rank=NUMBER,
-                components=struct(
-                    statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=TEXT,
-                    experimentImagePullSecrets=many(MAPPING), env=ENV, experimentAnnotations=TEXTS,
-                    **_POD_PARTS,
-                ),
+                probe=many(_PROBE), rank=NUMBER,
+                components=replace(_COMPONENTS, hint="a list of ENV, as in Litmus 1.0, belongs under env"),
             ),
         )
     ),
@@ -168,13 +185,12 @@ POLICY = struct(
 _PULLED = replace(one_of("type", "Always", "IfNotPresent", "Never"), hollow=True)
 DEFINITION = struct(
     "definition", "definition",
-    definition=struct(
+    definition=since(struct(
         "image args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
-        permissions=many(POLICY), image=TEXT,
-        imagePullPolicy=_PULLED, command=many(TEXT),
-        args=many(TEXT), env=ENV, labels=TEXTS, configMaps=_VOLUMES, secrets=_VOLUMES,
-        hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG,
-    ),
+        permissions=many(POLICY), image=TEXT, imagePullPolicy=_PULLED, command=many(TEXT),
+        args=many(TEXT), env=ENV, labels=TEXTS, configMaps=_CONFIGURATIONS, secrets=_VOLUMES,
+        hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG, experimentAnnotations=_UNREAD,
+    ), configmaps="configMaps"),
 )  # fmt: skip
 """``spec`` of a ChaosExperiment."""
 
@@ -188,7 +204,9 @@ def check(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]
     if value is None:
         return
     if not shape.fits(value):
-        yield look.say(shape.rule, location, shape.words, meant=location)
+        yield look.say(shape.rule, location, shape.words, hint=shape.hint, meant=location)
+    elif shape.unread:
+        yield look.say("field-unread", location, "nothing", key=True)
     elif isinstance(value, dict):
         yield from _fields(look, location, shape, above)
     elif isinstance(value, list) and shape.values is not None:
