@@ -87,4 +87,5 @@ def _policies(look: Look) -> Iterator[Finding]:
         if isinstance(rule, dict) and not rule.get("nonResourceURLs"):
             for name in ("apiGroups", "resources"):
                 if not rule.get(name):
-                    yield look.say("rights-shape", ("rules", index, name), 'a list, such as [""]')
+                    place: Location = ("rules", index, name)
+                    yield look.say("rights-shape", place, 'a list, such as [""]', wants=place)

@@ -44,8 +44,9 @@ def _content(look: Look) -> Iterator[Finding]:
 
 
 def _labels(look: Look) -> Iterator[Finding]:
-    if look.mapping(_DEFINITION) and not look.at((*_DEFINITION, "labels")):
-        yield look.say("definition-labels", (*_DEFINITION, "labels"), "a mapping of texts")
+    place: Location = (*_DEFINITION, "labels")
+    if look.mapping(_DEFINITION) and not look.at(place):
+        yield look.say("definition-labels", place, "a mapping of texts", wants=place)
 
 
 def _args(look: Look, name: str) -> Iterator[Finding]:

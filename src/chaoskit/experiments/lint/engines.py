@@ -23,16 +23,23 @@ def engine(document: Document) -> tuple[Finding, ...]:
         *head(look, ("litmuschaos.io/v1alpha1",), longest=63),
         *_name(look),
         *strays(look, _WHOLE),
-        *check(look, ("spec",), ENGINE),
-        *_spec(look),
-        *selection.of_engine(look),
-        *_experiments(look),
+        *_content(look),
     ))  # fmt: skip
 
 
 def _name(look: Look) -> Iterator[Finding]:
     if len(look.text(("metadata", "name"))) > 40:
         yield look.say("name-long", ("metadata", "name"), "at most 40 characters")
+
+
+def _content(look: Look) -> Iterator[Finding]:
+    if look.at(("spec",)) is None:
+        yield look.say("experiments", ("spec",), "a mapping")
+        return
+    yield from check(look, ("spec",), ENGINE)
+    yield from _spec(look)
+    yield from selection.of_engine(look)
+    yield from _experiments(look)
 
 
 def _spec(look: Look) -> Iterator[Finding]:
@@ -52,7 +59,8 @@ def _spec(look: Look) -> Iterator[Finding]:
 def _experiments(look: Look) -> Iterator[Finding]:
     found = look.items(_EXPERIMENTS)
     if not found:
-        yield look.say("experiments", _EXPERIMENTS, "at least one experiment")
+        empty = "empty" if look.at(_EXPERIMENTS) == [] else "missing"
+        yield look.say("experiments", _EXPERIMENTS, "at least one experiment", found=empty)
     if len(found) > 1:
         yield look.say("experiments-several", _EXPERIMENTS, "one experiment", found=f"{len(found)} of them")
     seen: set[str] = set()

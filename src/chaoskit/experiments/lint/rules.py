@@ -136,8 +136,8 @@ class Finding:
 
 
 def once(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding for one mistake: nothing is missed where something was meant to be that is told itself."""
-    all_of_them = tuple(found)
+    """One finding for one mistake: none twice, and nothing is missed where something was meant to be."""
+    all_of_them = tuple(dict.fromkeys(found))
     meant = [each.meant for each in all_of_them if each.meant is not None]
     return tuple(each for each in all_of_them if not any(_one_way(each.wants, other) for other in meant))
 
@@ -145,6 +145,9 @@ def once(found: Iterable[Finding]) -> tuple[Finding, ...]:
 def _one_way(wanted: Location | None, meant: Location) -> bool:
     """Whether one of the two is on the way to the other."""
     return wanted is not None and all(a == b for a, b in zip(wanted, meant, strict=False))
+
+
+_ABSENT = frozenset({"missing", "empty"})
 
 
 class Look:
@@ -187,14 +190,14 @@ class Look:
     ) -> Finding:
         """A finding by this rule: what stands there is not what was expected.
 
-        What is missed is what stands there, when nothing does, unless `wants` says it.
+        What is missing or empty there is missed, unless `wants` says what.
         """
         level, why = RULES[rule]
         value = self.document.at(location)
         found = found or ("missing" if value is None else shown(value))
         told = self.document.problem(location, found, expected, hint=hint or why, rule=rule, key=key)
         off = self._off | self.document.ignored.get(told.line, frozenset())
-        if value is None and not key:
+        if found in _ABSENT and not key:
             wants = wants or location
         return Finding(level, told, ignored=level == "warning" and rule in off, wants=wants, meant=meant)
 

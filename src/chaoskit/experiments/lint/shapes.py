@@ -233,8 +233,7 @@ def _fields(look: Look, location: Location, shape: Shape, above: tuple[Level, ..
     around = (*above, (location, shape)) if shape.fields else above
     missed = [name for name in shape.required if _missed(value.get(name), shape.fields[name])]
     for name in missed:
-        place = (*location, name)
-        yield look.say(shape.missed, place, shape.fields[name].words, found="missing", wants=place)
+        yield look.say(shape.missed, (*location, name), shape.fields[name].words, found="missing")
     for name in (each for each in value if each not in missed):
         if name in shape.fields:
             yield from check(look, (*location, name), shape.fields[name], around)
