@@ -17,6 +17,9 @@ Level = tuple[Location, "Shape"]
 _DEEPEST = 4
 """So many mappings further in is looked: from the root of an engine to the ENV of its experiment."""
 
+_MOST = 10
+"""So many entries of a list are looked into: who has more of them has not only lost an indent."""
+
 _TELLING = frozenset({
     "appinfo", "appkind", "applabel", "appns", "components", "definition", "env", "experiments",
     "permissions", "probe", "runner", "selectors", "sidecar", "spec", "tolerations",
@@ -91,5 +94,5 @@ def _inside(look: Look, place: Location, shape: Shape) -> Iterator[Level]:
         if each.fields:
             yield (*place, name), each
         elif each.kind is list and each.values is not None and each.values.fields:
-            count = max(1, len(look.items((*place, name))))
+            count = min(_MOST, max(1, len(look.items((*place, name)))))
             yield from (((*place, name, index), each.values) for index in range(count))

@@ -138,13 +138,18 @@ class Finding:
 def once(found: Iterable[Finding]) -> tuple[Finding, ...]:
     """One finding for one mistake: none twice, and nothing is missed where something was meant to be."""
     all_of_them = tuple(dict.fromkeys(found))
-    meant = [each.meant for each in all_of_them if each.meant is not None]
-    return tuple(each for each in all_of_them if not any(_one_way(each.wants, other) for other in meant))
+    meant = {each.meant for each in all_of_them if each.meant is not None}
+    towards = {way for each in meant for way in _ways(each)}
+    return tuple(
+        each
+        for each in all_of_them
+        if each.wants is None or (each.wants not in towards and meant.isdisjoint(_ways(each.wants)))
+    )
 
 
-def _one_way(wanted: Location | None, meant: Location) -> bool:
-    """Whether one of the two is on the way to the other."""
-    return wanted is not None and all(a == b for a, b in zip(wanted, meant, strict=False))
+def _ways(location: Location) -> set[Location]:
+    """The location, and all that are on the way to it."""
+    return {location[:depth] for depth in range(1, len(location) + 1)}
 
 
 _ABSENT = frozenset({"missing", "empty"})
