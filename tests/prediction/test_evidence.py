@@ -10,7 +10,7 @@ import pytest
 from chaoskit import errors
 from chaoskit.prediction import calibrating, evidence, features, folds, page
 from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.calibration import usual
+from chaoskit.prediction.calibration import Healthy, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.forest import Options
@@ -184,7 +184,7 @@ def test_where_healthy_scores_lie_elsewhere_probabilities_move_with_them(
     told = np.concatenate([block[~np.isnan(block)] for block in scores])
     home = moved.model.home
     assert home is not None
-    here = usual(table, Judge(rest, folds.everything(rest)), scores, home.calibration)
+    here = usual(Healthy.of(table, Judge(rest, folds.everything(rest)), scores), home.calibration)
     assert here is not None
     assert here.level > home.usual.level + 0.1
     assert found.model.probabilities(told).mean() < 0.8 * moved.model.probabilities(told).mean()
@@ -294,11 +294,11 @@ def test_what_has_no_baseline_tells_nothing_of_a_place(world: World, moved: Trai
     scores = [np.full(truth.y.shape, 0.2, dtype=np.float32) for truth in rest.truths]
     for block in scores:
         block[0] = 0.3
-    found = usual(table, Judge(rest, every), scores, home.calibration)
+    found = usual(Healthy.of(table, Judge(rest, every), scores), home.calibration)
     for block in scores:
         block[:, :9] = 0.001
     assert found is not None
-    assert usual(table, Judge(rest, every), scores, home.calibration) == found
+    assert usual(Healthy.of(table, Judge(rest, every), scores), home.calibration) == found
 
 
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:

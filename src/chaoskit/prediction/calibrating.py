@@ -12,7 +12,16 @@ from chaoskit import errors
 from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.baselines import Baseline
-from chaoskit.prediction.calibration import EVEN, POD_HOURS, Calibration, Usual, calibrated, moved, usual
+from chaoskit.prediction.calibration import (
+    EVEN,
+    POD_HOURS,
+    Calibration,
+    Healthy,
+    Usual,
+    calibrated,
+    moved,
+    usual,
+)
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, Join
@@ -159,7 +168,7 @@ def chances(model: Model, table: Table, judge: Judge, forest: Scores) -> tuple[C
     """The calibration for how the forest's scores lie in the judge's healthy time, and how they do."""
     if (home := model.home) is None:
         return model.calibration, None
-    here = usual(table, judge, forest, home.calibration)
+    here = usual(Healthy.of(table, judge, forest), home.calibration)
     return moved(home, here) if here else home.calibration, here
 
 

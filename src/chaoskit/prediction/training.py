@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit import errors, events
 from chaoskit.prediction import evidence, faults, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
-from chaoskit.prediction.calibration import Calibration, Home, calibrate, calibrated, usual
+from chaoskit.prediction.calibration import Calibration, Healthy, Home, calibrate, calibrated, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.faults import Faults
@@ -126,7 +126,8 @@ def train(
     always = joined.always(table.spec.recipe)
     join = joined.fit(labelled, chosen, members, options.false_alarms_per_day, always)
     judge = Judge(labelled, chosen)
-    judged, lie = judge.judge(join.over(members), ALARM), usual(table, judge, scores, calibration)
+    judged = judge.judge(join.over(members), ALARM)
+    lie = usual(Healthy.of(table, judge, scores), calibration)
     home = {"home": asdict(Home(calibration, lie))} if lie else {}
     failure = fit(lesson(table, samples, samples.pick(np.zeros(0, dtype=np.intp)), options), options)
     tell.forest()
