@@ -19,6 +19,7 @@ from chaoskit.prediction.calibration import (
     Healthy,
     Usual,
     calibrated,
+    cut_more,
     moved,
     usual,
 )
@@ -35,7 +36,8 @@ from chaoskit.prediction.training import Model
 class Fitted:
     """What a stretch of healthy time says: the join, the evidence, and how the forest's scores lie there.
 
-    `usual` is None, and `calibration` that of training, where the time or the model does not tell.
+    `usual` is None, and `calibration` that of training, where the time or the model does not tell. `cut` is
+    the share of that time that training tells as even odds or more, 0 where the model does not tell.
     """
 
     join: Join
@@ -43,6 +45,7 @@ class Fitted:
     evidence: evidence.Evidence
     calibration: Calibration
     usual: Usual | None
+    cut: float
 
 
 def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
@@ -73,12 +76,18 @@ def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None 
         false_alarms_per_day=budget,
         tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
     )
-    return now, _moved(model, now) if is_moved(now) else _unmoved(model, found)
+    return now, words_of_chances(model, found)
 
 
 def is_moved(model: Model) -> bool:
     """Whether probabilities are others than training made."""
     return model.home is not None and model.calibration != model.home.calibration
+
+
+def words_of_chances(model: Model, found: Fitted) -> str:
+    """In words, what becomes of the probabilities of training there, or why nothing does."""
+    now = replace(model, calibration=found.calibration, shift=1.0)
+    return (_moved(model, now) if is_moved(now) else _unmoved(model, found)) + _strange(model, found)
 
 
 def _unmoved(model: Model, found: Fitted) -> str:
@@ -96,9 +105,24 @@ def _unmoved(model: Model, found: Fitted) -> str:
     elif found.usual.still or model.home.usual.still:
         where = "there" if found.usual.still else "at home"
         why = f"the forest's scores do not vary {where}"
+    elif cut_more(model.home.usual, found.cut):
+        why = (
+            f"the forest's scores that are told as less than {EVEN:.0%} by those lie no higher and no wider"
+            " there than at home, as far as so few hours tell"
+        )
     else:
         why = "the forest's scores lie there as they did at home, as far as so few hours tell"
     return f"probabilities are those of training: {why}"
+
+
+def _strange(model: Model, found: Fitted) -> str:
+    """In words, that more of that time than at home looks like failures; "" where it does not."""
+    if model.home is None or not cut_more(model.home.usual, found.cut):
+        return ""
+    return (
+        f"; {found.cut:.0%} of that time is told as {EVEN:.0%} or more by those of training:"
+        " healthy time that looks like failures, or a failure without a label"
+    )
 
 
 def _moved(model: Model, now: Model) -> str:
@@ -161,15 +185,15 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
-    return Fitted(join, alone, spreads, *chances(model, table, judge, forest))
+    return Fitted(join, alone, spreads, *_calibration_there(model, Healthy.of(table, judge, forest)))
 
 
-def chances(model: Model, table: Table, judge: Judge, forest: Scores) -> tuple[Calibration, Usual | None]:
-    """The calibration for how the forest's scores lie in the judge's healthy time, and how they do."""
+def _calibration_there(model: Model, healthy: Healthy) -> tuple[Calibration, Usual | None, float]:
+    """The calibration for how these scores lie, how they do, and the share of them that is cut."""
     if (home := model.home) is None:
-        return model.calibration, None
-    here = usual(Healthy.of(table, judge, forest), home.calibration)
-    return moved(home, here) if here else home.calibration, here
+        return model.calibration, None, 0.0
+    here, cut = usual(healthy, home.calibration), healthy.cut(home.calibration)
+    return moved(home, here) if here else home.calibration, here, cut
 
 
 def check_hours(hours: float, words: str) -> None:
