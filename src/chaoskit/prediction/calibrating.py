@@ -81,18 +81,20 @@ def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None 
 
 def is_moved(model: Model) -> bool:
     """Whether probabilities are others than training made."""
-    return model.home is not None and model.calibration != model.home.calibration
+    home = model.home
+    return home is not None and model.calibration != home.calibration
 
 
 def words_of_chances(model: Model, found: Fitted) -> str:
     """In words, what becomes of the probabilities of training there, or why nothing does."""
     now = replace(model, calibration=found.calibration, shift=1.0)
-    return (_moved(model, now) if is_moved(now) else _unmoved(model, found)) + _strange(model, found)
+    return (_moved(model, now) if is_moved(now) else _unmoved(model, found)) + _looks_failing(model, found)
 
 
 def _unmoved(model: Model, found: Fitted) -> str:
     """In words, why probabilities are those of training."""
-    if model.home is None:
+    home = model.home
+    if home is None:
         why = (
             "the model does not tell how the forest's scores lay in its own healthy time: train it again,"
             f" with {POD_HOURS} pod-hours of that at least"
@@ -102,10 +104,10 @@ def _unmoved(model: Model, found: Fitted) -> str:
             f"less than {POD_HOURS} pod-hours of that time have a baseline before them and are told as less"
             f" than {EVEN:.0%} by those"
         )
-    elif found.usual.still or model.home.usual.still:
+    elif found.usual.still or home.usual.still:
         where = "there" if found.usual.still else "at home"
         why = f"the forest's scores do not vary {where}"
-    elif cut_more(model.home.usual, found.cut):
+    elif cut_more(home.usual, found.cut):
         why = (
             f"the forest's scores that are told as less than {EVEN:.0%} by those lie no higher and no wider"
             " there than at home, as far as so few hours tell"
@@ -115,9 +117,9 @@ def _unmoved(model: Model, found: Fitted) -> str:
     return f"probabilities are those of training: {why}"
 
 
-def _strange(model: Model, found: Fitted) -> str:
+def _looks_failing(model: Model, found: Fitted) -> str:
     """In words, that more of that time than at home looks like failures; "" where it does not."""
-    if model.home is None or not cut_more(model.home.usual, found.cut):
+    if not (home := model.home) or not cut_more(home.usual, found.cut):
         return ""
     return (
         f"; {found.cut:.0%} of that time is told as {EVEN:.0%} or more by those of training:"
@@ -128,7 +130,7 @@ def _strange(model: Model, found: Fitted) -> str:
 def _moved(model: Model, now: Model) -> str:
     """In words, what becomes of the score that training told as even odds, or of the one nearest to that."""
     every = np.linspace(0, 1, 1001, dtype=np.float32)
-    said = calibrated(model.home.calibration if model.home else model.calibration, every)
+    said = calibrated(home.calibration if (home := model.home) else model.calibration, every)
     place = int(np.abs(said - 0.5).argmin())
     return (
         "probabilities were moved by how the forest's scores lie there:"

@@ -35,6 +35,8 @@ from chaoskit.prediction.table import Samples, Table, tabulate
 BLOCK_MINUTES = 5
 """Baselines are made of blocks so long, the newest of which never counts."""
 
+HOME = TypeAdapter(Home)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
@@ -79,7 +81,8 @@ class Model:
     @property
     def home(self) -> Home | None:
         """What every calibration moves from; None in models of before, or with little healthy time."""
-        return TypeAdapter(Home).validate_python(made) if (made := self.facts.get("home")) else None
+        # Among the facts and no field, for models that were kept before have none: they still answer.
+        return HOME.validate_python(made) if (made := self.facts.get("home")) else None
 
     def scores(self, rows: Floats) -> NDArray[np.float32]:
         """The forest's uncalibrated score for each row of features, 0 to 1: one member of the alarm."""
