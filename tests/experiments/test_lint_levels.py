@@ -207,3 +207,29 @@ def test_of_appinfo_the_half_that_is_there_is_told_with_the_one_that_is_not(
 ) -> None:
     (error,) = [each for each in findings(parse(ENGINE.replace(old, new, 1))) if each.level == "error"]
     assert str(error.problem).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        (
+            "value: db.lab.svc.cluster.local}",
+            "value: db.lab.svc.cluster.local, VALUE: ''}",
+            "did you mean value?",
+        ),
+        ("      probe:\n", "      probes: []\n      probe:\n", "did you mean probe?"),
+        (GRACE, GRACE + "  annotationchecks:\n", "did you mean annotationCheck?"),
+        (URL, URL + "          data: ''\n", "it is dropped silently"),
+    ],
+)
+def test_with_an_empty_field_nothing_is_lost(old: str, new: str, hint: str) -> None:
+    (found,) = findings(parse(ENGINE.replace(old, new, 1)))
+    assert (found.level, found.problem.rule, found.problem.hint) == ("warning", "field-unknown", hint)
+
+
+def test_an_empty_field_hides_nothing_that_is_missing() -> None:
+    text = ENGINE.replace(ENGINE[ENGINE.index("spec:") :], "sepc: {}\n")
+    assert [(level, rule) for level, rule, *_ in told(text)] == [
+        ("error", "experiments"),
+        ("warning", "field-unknown"),
+    ]

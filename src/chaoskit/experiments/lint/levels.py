@@ -32,26 +32,28 @@ def unknown(
 ) -> Finding:
     """A field that the shape does not know: one of old, of another level, misspelt, or nothing like that.
 
-    `likeness` is how alike it must be to a known one to be called misspelt.
+    `likeness` is how alike it must be to a known one to be called misspelt. With an empty field nothing is
+    lost: it is no more than unknown.
     """
     former = shape.former.get(str(location[-1]))
     if former is not None:
         return look.say("litmus-1x", location, former, found="unknown", key=True)
-    meant = _home(look, location, shape, above)
+    lost = look.at(location) not in (None, "", {}, [])
+    meant = _home(look, location, shape, above) if lost else None
     if meant is not None:
         wanted = f"it under {spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
         found = "at the wrong level"
         return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
     near = nearest(str(location[-1]), shape.fields, likeness=likeness)
-    rule = "field-misspelt" if near else "field-unknown"
+    misspelt = bool(near) and lost
     return look.say(
-        rule,
+        "field-misspelt" if misspelt else "field-unknown",
         location,
         "one of " + ", ".join(sorted(shape.fields)),
         found="unknown",
         hint=f"did you mean {near}?" if near else "",
         key=True,
-        meant=(*location[:-1], near) if near else None,
+        meant=(*location[:-1], near) if misspelt else None,
     )
 
 
