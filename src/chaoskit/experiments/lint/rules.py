@@ -101,6 +101,10 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "twice": ("warning", "experiments of one name are both run; of anything else the later one wins"),
     "nothing-to-run": ("warning", "run would refuse it: there must be an Experiment or a ChaosEngine"),
     "other-namespace": ("warning", "it is not made: only rights of the engine's account may be elsewhere"),
+    "experiment-unknown": (
+        "warning",
+        "its ENV are not checked, and unless it is in the cluster the engine hangs for ever",
+    ),
     "experiment-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
     "account-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
     "account-unbound": (

@@ -8,6 +8,7 @@ from chaoskit.documents import Document, Location, closest
 from chaoskit.experiments import bindings
 from chaoskit.experiments.faults import CATALOGUE, Fault
 from chaoskit.experiments.lint.access import SHAPES
+from chaoskit.experiments.lint.names import LITMUS
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.tunables import settings
 
@@ -74,7 +75,8 @@ def _around(engine: Look, looks: Sequence[Look]) -> Iterator[Finding]:
     for index in range(len(engine.items(("spec", "experiments")))):
         place: Location = ("spec", "experiments", index)
         name = engine.text((*place, "name"))
-        yield from _named(engine, (*place, "name"), "experiment-absent", definitions)
+        if name in LITMUS:
+            yield from _named(engine, (*place, "name"), "experiment-absent", definitions)
         mine = next((each for each in definitions if _name(each) == name and _near(each, engine)), None)
         yield from _mandatory(engine, place, CATALOGUE.get(name), mine)
         yield from _versions(engine, place, mine)
