@@ -280,6 +280,9 @@ def test_how_litmus_reads_a_selection_is_told(fault: str, selection: str, rule: 
         ("  definition:", "  definitions:", "definition", 6),
         ("    image: litmuschaos/go-runner:3.31.0\n", "", "definition", 7),
         ("    args: [-c, ./experiments -name pod-delete]\n", "", "definition", 7),
+        ("    command: [/bin/bash]\n", "", "definition", 7),
+        ("command: [/bin/bash]", "command: []", "definition", 13),
+        ("command: [/bin/bash]", "command: /bin/bash", "type", 13),
         ("    labels: {name: pod-delete}\n", "", "definition-labels", 7),
         ("    labels: {name: pod-delete}\n", "    labels: {}\n", "definition-labels", 17),
         ("-name pod-delete]", "-name pod-cpu-hog]", "definition-args", 12),
@@ -295,6 +298,11 @@ def test_how_litmus_reads_a_selection_is_told(fault: str, selection: str, rule: 
 )
 def test_a_trap_in_a_definition_is_told_at_its_line(old: str, new: str, rule: str, line: int) -> None:
     assert (rule, line) in told(DEFINITION.replace(old, new, 1))
+
+
+def test_a_definition_without_a_command_is_told_what_one_looks_like() -> None:
+    (found,) = findings(parse(DEFINITION.replace("    command: [/bin/bash]\n", ""), "f.yaml"))
+    assert (found.problem.found, found.problem.expected) == ("missing", 'a list such as ["/bin/bash"]')
 
 
 @pytest.mark.parametrize(

@@ -157,10 +157,11 @@ POLICY = struct(
 DEFINITION = struct(
     "definition", "definition",
     definition=struct(
-        "image args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
+        "image command args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
         permissions=many(POLICY), image=TEXT,
-        imagePullPolicy=one_of("type", "Always", "IfNotPresent", "Never"), command=many(TEXT),
-        args=many(TEXT), env=ENV, labels=TEXTS, configMaps=_VOLUMES, secrets=_VOLUMES,
+        imagePullPolicy=one_of("type", "Always", "IfNotPresent", "Never"),
+        command=replace(many(TEXT), words='a list such as ["/bin/bash"]'),
+        args=replace(many(TEXT), words='a list such as ["-c", "./experiments -name pod-delete"]'), env=ENV, labels=TEXTS, configMaps=_VOLUMES, secrets=_VOLUMES,
         hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG,
     ),
 )  # fmt: skip
