@@ -60,6 +60,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "env-text": ("error", "an ENV value that is no text makes the operator fail"),
     "env-twice": ("warning", "the last one counts"),
     "env-misspelt": ("warning", "an ENV that the fault does not know changes nothing"),
+    "env-unread": ("warning", "the fault does not read it, and hits more, or something else, than it says"),
     "env-reserved": ("warning", "the runner sets it itself"),
     "env-harmful": ("warning", "the fault fails with it"),
     "env-value": ("error", "the experiment ends with an error"),

@@ -161,8 +161,9 @@ DEFINITION = struct(
         permissions=many(POLICY), image=TEXT,
         imagePullPolicy=one_of("type", "Always", "IfNotPresent", "Never"),
         command=replace(many(TEXT), words='a list such as ["/bin/bash"]'),
-        args=replace(many(TEXT), words='a list such as ["-c", "./experiments -name pod-delete"]'), env=ENV, labels=TEXTS, configMaps=_VOLUMES, secrets=_VOLUMES,
-        hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG,
+        args=replace(many(TEXT), words='a list such as ["-c", "./experiments -name pod-delete"]'),
+        env=ENV, labels=TEXTS, configMaps=_VOLUMES, secrets=_VOLUMES, hostFileVolumes=many(MAPPING),
+        securityContext=MAPPING, hostPID=FLAG,
     ),
 )  # fmt: skip
 """``spec`` of a ChaosExperiment."""
