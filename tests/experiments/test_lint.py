@@ -212,7 +212,7 @@ def test_a_trap_in_an_engine_is_told_at_its_line(old: str, new: str, rule: str, 
         (probed("k8sProbe", operation="exists"), "probe-operation"),
         (probed("k8sProbe", mode="OnChaos", attempt="1, initialDelay: 2s"), "probe-on-chaos-delay"),
         (probed("promProbe").replace(QUERY, "up"), "probe-series"),
-        (probed("promProbe").replace("'a'", r"\"a\""), "probe-query"),
+        (probed("promProbe").replace("'a'", r"\"a\""), "probe-quotes"),
         (probed("promProbe").replace('value: "1"', "value: little"), "probe-comparator"),
         (probed("promProbe").replace("query: ", "querry: "), "field-misspelt"),
         (ENGINE.replace("      probe:", "      prob:"), "no-probe"),
@@ -244,6 +244,15 @@ def test_a_trap_in_an_engine_is_told_at_its_line(old: str, new: str, rule: str, 
 )  # fmt: skip
 def test_a_trap_in_probes_and_tunables_is_told(text: str, rule: str) -> None:
     assert rule in rules(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [("5", '"5s"'), ("600", '"600s"'), ("5000", '"5000ms" or "5000s", whichever is meant')],
+)
+def test_a_number_without_a_unit_is_taken_for_seconds_or_asked_about(number: str, expected: str) -> None:
+    text = ENGINE.replace("probeTimeout: 5s", f"probeTimeout: {number}")
+    assert [each.problem.expected for each in findings(parse(text, "f.yaml"))] == [expected]
 
 
 SELECTED = "selectors: {workloads: [{kind: deployment, namespace: lab, names: web}]}"

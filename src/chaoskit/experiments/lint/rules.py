@@ -90,6 +90,10 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-busy": ("warning", "without probePollingInterval the probe never rests"),
     "probe-gate": ("warning", "without stopOnFailure the fault is injected though the probe failed"),
     "probe-post": ("warning", "httpProbe POST crashes Litmus 3.x"),
+    "probe-quotes": (
+        "warning",
+        "a query is run by a shell in double quotes, which takes these away: the probe ends with an error",
+    ),
     "probe-query": ("warning", 'a query is run by a shell in double quotes: no ", $, ` or \\ in it'),
     "probe-series": ("warning", "a query must return exactly one series: aggregate it"),
     "probe-inline": ("warning", "inline is no image in Litmus 3.x: leave source out"),
