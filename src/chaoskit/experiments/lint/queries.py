@@ -10,7 +10,7 @@ from chaoskit.experiments.lint.rules import Finding, Look
 
 _SINGLE = re.compile(r"'(?:[^'\\]|\\.)*'")
 _MATCHER = re.compile(
-    r"""(?P<before>[\w.:]*\s*(?:=~|!~|!=|=)\s*)(?P<quote>["`])(?P<text>[^"`]*)(?P=quote)?"""
+    r"""(?P<before>[\w.:]*\s*(?:=~|!~|!=|=)\s*)(?P<quote>["`])(?P<text>[^"`]{0,60}(?P=quote))?"""
 )
 _CHANGED = re.compile(r"""\\(?!["$`])|(?<!\\)(?:["`]|\$[A-Za-z_0-9{(@*#?$!-])""")
 """What a shell makes something else of: escapes but those of its own, quotes, and what it fills in."""
