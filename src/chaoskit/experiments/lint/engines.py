@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoskit.documents import Document, Location
 from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.lint import probes, selection, tunables
+from chaoskit.experiments.lint import pods, probes, selection, tunables
 from chaoskit.experiments.lint.objects import head
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.shapes import ENGINE, check
@@ -24,6 +24,7 @@ def engine(document: Document) -> tuple[Finding, ...]:
         *check(look, ("spec",), ENGINE),
         *_spec(look),
         *selection.of_engine(look),
+        *pods.of_engine(look),
         *_experiments(look),
     )
 

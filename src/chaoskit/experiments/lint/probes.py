@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaoskit.documents import Location
+from chaoskit.experiments.lint.pods import of_source
 from chaoskit.experiments.lint.queries import of_query
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.shapes import LENGTHS, PROBE_TYPES
@@ -20,6 +21,8 @@ _WORDS = (
     "Equal", "NotEqual", "Contains", "Matches", "NotMatches", "OneOf",
 )  # fmt: skip
 _NUMBER = r"\s*[-+]?[\d.]{1,40}([eE][-+]?\d{1,9})?\s*"
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_FILLED_IN = re.compile(r"\{\{|[$<]")
 _LONG = 600
 """Seconds of a probe's step; what is more was rather meant in milliseconds."""
 _CODES = re.compile(r"\s*\d{3}\s*(,\s*\d{3}\s*)*")
@@ -91,6 +94,9 @@ def _http(look: Look, inputs: Location) -> Iterator[Finding]:
     method: Mapping[str, Any] = look.mapping((*inputs, "method"))
     if look.mapping(inputs) and not method.keys() & {"get", "post"}:
         yield look.say("probe-field", (*inputs, "method"), "get", found="missing")
+    url = look.text((*inputs, "url"))
+    if url and not _URL.match(url) and not _FILLED_IN.search(url):
+        yield look.say("probe-url", (*inputs, "url"), "http:// or https:// before it")
     if "post" in method and "get" not in method:
         yield look.say("probe-post", (*inputs, "method", "post"), "get", key=True)
     for word in method:
@@ -120,6 +126,7 @@ def _command(look: Look, inputs: Location) -> Iterator[Finding]:
         yield look.say("litmus-2x", (*inputs, "source"), "nothing for inline, or an image")
     elif source is not None and look.at((*inputs, "source", "image")) in (None, "", "inline"):
         yield look.say("probe-inline", (*inputs, "source"), "no source, or one with an image")
+    yield from of_source(look, (*inputs, "source"))
 
 
 def _number(look: Look, place: Location) -> Iterator[Finding]:

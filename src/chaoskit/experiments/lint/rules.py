@@ -73,6 +73,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "host-short": ("warning", "it is resolved where the chaos runs; what cannot be is skipped silently"),
     "runtime-socket": ("warning", "the helper does not find the container"),
     "pumba": ("warning", "Litmus 3.x has no pumba: the setting is ignored"),
+    "env-from": ("error", "the server refuses it, or the pod is not made"),
     "image-floating": ("warning", "helper and experiment may differ from the operator tomorrow"),
     "runner-3-20": ("warning", "go-runner 3.20 cannot run an engine of the same name twice"),
     # probes
@@ -82,6 +83,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-mode": ("error", "modes are spelt exactly so"),
     "probe-operation": ("error", "Litmus knows no other operations"),
     "probe-comparator": ("error", "the probe ends with an error"),
+    "probe-url": ("error", "nothing is asked without http:// or https://: the probe cannot pass"),
     "probe-duration": ("error", "a duration without unit ends the experiment before it has a result"),
     "probe-timeout": ("error", "with a timeout of 0 every answer is too late"),
     "litmus-2x": ("warning", "that is Litmus 2.x: 3.x refuses or ignores it"),
@@ -97,6 +99,9 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-query": ("warning", 'a query is run by a shell in double quotes: no ", $, ` or \\ in it'),
     "probe-series": ("warning", "a query must return exactly one series: aggregate it"),
     "probe-inline": ("warning", "inline is no image in Litmus 3.x: leave source out"),
+    # pods of Litmus
+    "amount": ("error", "the server or the operator refuses it"),
+    "toleration": ("error", "the pod is refused"),
     # what stands beside an engine
     "definition": ("error", "the runner cannot start the experiment"),
     "definition-labels": ("error", "the runner panics without labels, and the engine hangs for ever"),
