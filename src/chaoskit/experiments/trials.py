@@ -128,7 +128,7 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
     if not found:
         told = [one.problem for one in _nothing_to_run(documents)]
         raise InvalidInput("there is nothing to run", problems=told)
-    between = [one.problem for one in _between(documents, documents, namespace or "default")]
+    between = [one.problem for one in _heeded(lint.together(documents, namespace or "default"))]
     refuse([one for one in between if strict])
     return tuple(
         replace(
@@ -155,19 +155,12 @@ def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
     """Everything that `validate` has to say: errors and warnings of all documents, in their order."""
     found: list[lint.Finding] = []
     valid: list[Document] = []
+    broken: list[Document] = []
     for document in documents:
         said = _findings(document)
         found += said
-        if not any(one.level == "error" for one in said):
-            valid.append(document)
-    return (*found, *_between(documents, valid))
-
-
-def _between(
-    documents: Sequence[Document], valid: Sequence[Document], home: str = ""
-) -> tuple[lint.Finding, ...]:
-    """What documents say of one another; of rights, images and the like only those that are valid."""
-    return _heeded((*lint.strange(documents), *lint.together(valid, home)))
+        (broken if any(one.level == "error" for one in said) else valid).append(document)
+    return (*found, *_heeded(lint.together(valid, broken=broken)))
 
 
 def idle(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from chaoskit.experiments.lint.access import SHAPES, beside
 from chaoskit.experiments.lint.definitions import definition
 from chaoskit.experiments.lint.engines import engine
-from chaoskit.experiments.lint.names import strange
 from chaoskit.experiments.lint.native import native
 from chaoskit.experiments.lint.rules import RULES, Finding, Level, Look
 from chaoskit.experiments.lint.together import together
@@ -23,6 +22,5 @@ __all__ = [
     "definition",
     "engine",
     "native",
-    "strange",
     "together",
 ]

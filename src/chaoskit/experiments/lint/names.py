@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from chaoskit.documents import Document, Location, closest
+from chaoskit.documents import Location, closest
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.faults.hub import FORMER, OTHERS
 from chaoskit.experiments.lint.rules import Finding, Look
@@ -22,12 +22,11 @@ _FILLED_IN = re.compile(r"\{\{|\$[{(]|<")
 """What shows that the name is put there by something else, before anybody reads it."""
 
 
-def strange(documents: Sequence[Document]) -> tuple[Finding, ...]:
+def strange(looks: Sequence[Look]) -> tuple[Finding, ...]:
     """What is said of faults that are not Litmus' and have no ChaosExperiment among the documents.
 
     Whether the documents are valid does not matter.
     """
-    looks = [Look(document) for document in documents]
     made = [each.text(("metadata", "name")) for each in looks if each.document.kind == "ChaosExperiment"]
     engines = [each for each in looks if each.document.kind == "ChaosEngine"]
     return tuple(found for engine in engines for found in _unknown(engine, made))

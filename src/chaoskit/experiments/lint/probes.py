@@ -94,9 +94,6 @@ def _http(look: Look, inputs: Location) -> Iterator[Finding]:
     method: Mapping[str, Any] = look.mapping((*inputs, "method"))
     if look.mapping(inputs) and not method.keys() & {"get", "post"}:
         yield look.say("probe-field", (*inputs, "method"), "get", found="missing")
-    url = look.text((*inputs, "url"))
-    if url and not _URL.match(url) and not _FILLED_IN.search(url):
-        yield look.say("probe-url", (*inputs, "url"), "http:// or https:// before it")
     if "post" in method and "get" not in method:
         yield look.say("probe-post", (*inputs, "method", "post"), "get", key=True)
     for word in method:
@@ -107,6 +104,9 @@ def _http(look: Look, inputs: Location) -> Iterator[Finding]:
             yield look.say("probe-comparator", (*place, "responseCode"), "a status code, or several")
     if "responseTimeout" in look.mapping(inputs):
         yield look.say("litmus-2x", (*inputs, "responseTimeout"), "probeTimeout", key=True)
+    url = look.text((*inputs, "url"))
+    if url and not _URL.match(url) and not _FILLED_IN.search(url):
+        yield look.say("probe-url", (*inputs, "url"), "http:// or https:// before it")
 
 
 def _command(look: Look, inputs: Location) -> Iterator[Finding]:
