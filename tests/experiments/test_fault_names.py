@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.experiments.test_lint import DEFINITION, ENGINE, rules, told
+from tests.experiments.test_lint import DEFINITION, ENGINE, found_in, rules, told
 
 from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.lint import RULES
-from chaoskit.experiments.trials import findings, trials
+from chaoskit.experiments.trials import trials
 
 ELSEWHERE = """
 ec2-terminate-by-id ec2-stop-by-tag ebs-loss-by-id aws-ssm-chaos-by-tag rds-instance-stop gcp-vm-disk-loss
@@ -33,7 +33,7 @@ def made(name: str) -> str:
 
 def hints(*documents: str) -> list[str]:
     """What is offered for faults that are not known."""
-    found = findings(parse("---\n".join(documents), "f.yaml"))
+    found = found_in("---\n".join(documents))
     return [each.problem.hint for each in found if each.problem.rule == "experiment-unknown"]
 
 

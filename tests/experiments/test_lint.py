@@ -113,9 +113,14 @@ def with_env(fault: str, *entries: str) -> str:
     return text.replace("\n        - {name: FORCE, value: 'true'}", lines)
 
 
+def found_in(text: str) -> tuple[lint.Finding, ...]:
+    """Everything that is found."""
+    return findings(parse(text, "f.yaml"))
+
+
 def told(text: str) -> list[tuple[str, int]]:
     """(rule, line) of everything that is found."""
-    return [(each.problem.rule, each.problem.line) for each in findings(parse(text, "f.yaml"))]
+    return [(each.problem.rule, each.problem.line) for each in found_in(text)]
 
 
 def rules(text: str) -> list[str]:
@@ -252,7 +257,7 @@ def test_a_trap_in_probes_and_tunables_is_told(text: str, rule: str) -> None:
 )
 def test_a_number_without_a_unit_is_taken_for_seconds_or_asked_about(number: str, expected: str) -> None:
     text = ENGINE.replace("probeTimeout: 5s", f"probeTimeout: {number}")
-    assert [each.problem.expected for each in findings(parse(text, "f.yaml"))] == [expected]
+    assert [each.problem.expected for each in found_in(text)] == [expected]
 
 
 SELECTED = "selectors: {workloads: [{kind: deployment, namespace: lab, names: web}]}"
@@ -310,7 +315,7 @@ def test_a_trap_in_a_definition_is_told_at_its_line(old: str, new: str, rule: st
 
 
 def test_a_definition_without_a_command_is_told_what_one_looks_like() -> None:
-    (found,) = findings(parse(DEFINITION.replace("    command: [/bin/bash]\n", ""), "f.yaml"))
+    (found,) = found_in(DEFINITION.replace("    command: [/bin/bash]\n", ""))
     assert (found.problem.found, found.problem.expected) == ("missing", 'a list such as ["/bin/bash"]')
 
 

@@ -6,10 +6,7 @@ import json
 import subprocess
 
 import pytest
-from tests.experiments.test_lint import QUERY, probed, rules
-
-from chaoskit.documents import parse
-from chaoskit.experiments.trials import findings
+from tests.experiments.test_lint import QUERY, found_in, probed, rules
 
 KEPT = [
     "sum(up)",
@@ -62,7 +59,7 @@ def test_of_what_the_shell_hands_on_as_it_is_meant_nothing_is_said(query: str) -
 
 @pytest.mark.parametrize(("query", "written"), BROKEN)
 def test_quotes_that_the_shell_takes_away_are_told(query: str, written: str) -> None:
-    (found,) = findings(parse(asked(query), "f.yaml"))
+    (found,) = found_in(asked(query))
     assert (found.level, found.problem.rule) == ("warning", "probe-quotes")
     assert found.problem.expected == "quotes written as '" + (f": {written}" if written else "")
     left = handed_on(query)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from tests.experiments.test_lint import DEFINITION, NATIVE, rules, with_env
+from tests.experiments.test_lint import DEFINITION, NATIVE, found_in, rules, with_env
 
-from chaoskit.documents import parse
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.lint import RULES
-from chaoskit.experiments.trials import findings
 
 NOTHING = RULES["env-unread"][1]
 
 
 def told(text: str, *wanted: str) -> list[tuple[str, str, str]]:
     """(rule, what was found, hint) of these rules."""
-    found = (each.problem for each in findings(parse(text, "f.yaml")))
+    found = (each.problem for each in found_in(text))
     return [(each.rule, each.found.strip('"'), each.hint) for each in found if each.rule in wanted]
 
 
