@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from chaoskit.documents import Location, closest
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.faults.hub import FORMER, OTHERS
-from chaoskit.experiments.lint.rules import Finding, Look
+from chaoskit.experiments.lint.rules import FILLED_IN, Finding, Look
 
 _NOW = frozenset({fault.litmus for fault in CATALOGUE.values()}) | OTHERS
 LITMUS = _NOW | FORMER
@@ -17,9 +17,6 @@ LITMUS = _NOW | FORMER
 _ALIKE = 0.8
 _CALLED = {"kill": "delete", "delay": "latency", "stress": "hog"}
 """Words of people, and of Litmus before 1.0, for those in its names."""
-
-_FILLED_IN = re.compile(r"\{\{|\$[{(]|<")
-"""What shows that the name is put there by something else, before anybody reads it."""
 
 
 def strange(looks: Sequence[Look]) -> tuple[Finding, ...]:
@@ -36,7 +33,7 @@ def _unknown(engine: Look, made: Sequence[str]) -> Iterator[Finding]:
     for index in range(len(engine.items(("spec", "experiments")))):
         place: Location = ("spec", "experiments", index, "name")
         name = engine.text(place)
-        if name and name not in {*LITMUS, *made} and not _FILLED_IN.search(name):
+        if name and name not in {*LITMUS, *made} and not FILLED_IN.search(name):
             wanted = "a fault of Litmus, or a ChaosExperiment of this name beside it"
             yield engine.say("experiment-unknown", place, wanted, hint=meant(name, made))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chaoskit.documents import Location
-from chaoskit.experiments.lint.rules import Finding, Look
+from chaoskit.experiments.lint.rules import FILLED_IN, Finding, Look
 from chaoskit.experiments.lint.shapes import (
     FLAG,
     MAPPING,
@@ -92,11 +92,8 @@ def _placed(look: Look, place: Location) -> Iterator[Finding]:
 def _amounts(look: Look, place: Location) -> Iterator[Finding]:
     for name in look.mapping(place):
         amount = look.text((*place, name))
-        if amount and not _AMOUNT.fullmatch(amount) and not _FILLED_IN.search(amount):
+        if amount and not _AMOUNT.fullmatch(amount) and not FILLED_IN.search(amount):
             yield look.say("amount", (*place, name), "an amount such as 500m, 2 or 128Mi")
-
-
-_FILLED_IN = re.compile(r"\{\{|\$[{(]")
 
 
 def _tolerations(look: Look, place: Location) -> Iterator[Finding]:

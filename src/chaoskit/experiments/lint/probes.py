@@ -9,7 +9,7 @@ from typing import Any
 from chaoskit.documents import Location
 from chaoskit.experiments.lint.pods import of_source
 from chaoskit.experiments.lint.queries import of_query
-from chaoskit.experiments.lint.rules import Finding, Look
+from chaoskit.experiments.lint.rules import FILLED_IN, Finding, Look
 from chaoskit.experiments.lint.shapes import LENGTHS, PROBE_TYPES
 
 _UNIT = r"(ns|us|µs|μs|ms|s|m|h)"
@@ -22,7 +22,6 @@ _WORDS = (
 )  # fmt: skip
 _NUMBER = r"\s*[-+]?[\d.]{1,40}([eE][-+]?\d{1,9})?\s*"
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_FILLED_IN = re.compile(r"\{\{|[$<]")
 _LONG = 600
 """Seconds of a probe's step; what is more was rather meant in milliseconds."""
 _CODES = re.compile(r"\s*\d{3}\s*(,\s*\d{3}\s*)*")
@@ -105,7 +104,7 @@ def _http(look: Look, inputs: Location) -> Iterator[Finding]:
     if "responseTimeout" in look.mapping(inputs):
         yield look.say("litmus-2x", (*inputs, "responseTimeout"), "probeTimeout", key=True)
     url = look.text((*inputs, "url"))
-    if url and not _URL.match(url) and not _FILLED_IN.search(url):
+    if url and not _URL.match(url) and not FILLED_IN.search(url):
         yield look.say("probe-url", (*inputs, "url"), "http:// or https:// before it")
 
 

@@ -127,6 +127,9 @@ RULES: Mapping[str, tuple[Level, str]] = {
 """Every rule: how grave it is and why. A warning can be ignored, an error cannot."""
 
 
+FILLED_IN = re.compile(r"\{\{|[$<]")
+"""What shows that somebody fills a value in before the server reads it: ``{{name}}``, ``${NAME}``, ``<name>``."""
+
 IGNORE = "chaoskit.io/ignore"
 """Annotation on an object: rules that are switched off for it, joined by commas."""
 
