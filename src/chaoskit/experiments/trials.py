@@ -155,12 +155,12 @@ def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
     """Everything that `validate` has to say: errors and warnings of all documents, in their order."""
     found: list[lint.Finding] = []
     valid: list[Document] = []
+    broken: list[Document] = []
     for document in documents:
         said = _findings(document)
         found += said
-        if not any(one.level == "error" for one in said):
-            valid.append(document)
-    return (*found, *_heeded(lint.together(valid)))
+        (broken if any(one.level == "error" for one in said) else valid).append(document)
+    return (*found, *_heeded(lint.together(valid, broken=broken)))
 
 
 def idle(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
