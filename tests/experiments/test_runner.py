@@ -24,7 +24,7 @@ from chaoskit.experiments import Plan, Trial, plan, run
 from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Access, Change, Kind, Object, ObjectRef, Permission
+from chaoskit.ports.cluster import Access, Change, Identity, Kind, Object, ObjectRef, Permission
 from chaoskit.ports.http import Response
 from chaoskit.records import RunRecord
 from chaoskit.reports.conditions import seconds_to_recover
@@ -539,6 +539,36 @@ def test_the_native_account_is_part_of_the_hash() -> None:
 
     meta = {"name": "litmus-admin", "namespace": "lab"}
     assert native() != native({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+
+
+def test_a_hash_is_of_one_cluster_by_its_uid_or_where_that_is_hidden_by_its_address() -> None:
+    first, second = Narrow(ManualClock()), Narrow(ManualClock())
+    second.uid = "another"
+    assert plan(trial(), second).hash != plan(trial(), first).hash
+    second.uid = ""
+    hidden = plan(trial(), second)
+    assert hidden.hash != plan(trial(), first).hash
+    assert plan(trial(), second).hash == hidden.hash
+    assert hidden.document()["cluster"] == {"name": "fake", "uid": "", "address": second.address}
+
+
+def test_a_cluster_that_another_knew_otherwise_is_the_same_unless_it_is_certainly_not() -> None:
+    cluster = Narrow(ManualClock())
+    outside = Identity("prod", "", "https://prod.example.com")
+    first = plan(trial(), cluster, known=outside)
+    assert first.hash not in {plan(trial(), cluster).hash, "hash"}
+    assert plan(trial(), cluster, known=outside).hash == first.hash
+    other = replace(outside, uid="another")
+    assert plan(trial(), cluster, known=other).hash == plan(trial(), cluster).hash
+
+
+def test_a_plan_of_another_cluster_is_drift_that_names_this_one() -> None:
+    elsewhere = Scripted(ManualClock())
+    elsewhere.uid = "another"
+    record, cluster, _ = ran(*COURSE, expected_hash=plan(trial(), elsewhere).hash)
+    assert record.outcome is Outcome.REFUSED
+    assert f"on {cluster.identity()}" in record.reason
+    assert cluster.wrote == []
 
 
 def test_results_of_an_unchanged_engine_stay() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chaoskit.documents import Document
     from chaoskit.experiments import Plan
     from chaoskit.experiments.selection import Selection
+    from chaoskit.ports.cluster import Identity
     from chaoskit.runtime import Runtime
     from chaoskit.steadystate.present import Present
 
@@ -86,14 +87,26 @@ def kept(home: Path, name: str) -> Path:
     return home / "plans" / f"{name}.json"
 
 
-def plans_of(runtime: Runtime, documents: Sequence[Document], namespace: str) -> list[Plan]:
-    """The plan of each experiment, against the cluster as it is; `namespace` is for those that name none."""
+def plans_of(
+    runtime: Runtime, documents: Sequence[Document], namespace: str, known: Identity | None = None
+) -> list[Plan]:
+    """The plan of each experiment, against the cluster as it is; `namespace` is for those that name none.
+
+    `known` is the cluster as an earlier plan knew it.
+    """
     from chaoskit.experiments import plan as make_plan
     from chaoskit.experiments import trials
 
     world = runtime.world
     return [
-        make_plan(each, world.cluster, governor=world.governor, clock=world.clock, metrics=world.metrics)
+        make_plan(
+            each,
+            world.cluster,
+            governor=world.governor,
+            clock=world.clock,
+            metrics=world.metrics,
+            known=known,
+        )
         for each in trials(documents, namespace=namespace)
     ]
 
