@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,7 +78,7 @@ def plan(
             for each, now in zip(plans, steady, strict=True)
         ],
     }
-    following = f"chaoskit run --plan {out or whole}"
+    following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
     emit(session, "plans", document, lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 
