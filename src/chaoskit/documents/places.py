@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
 from chaoskit.redaction import HIDDEN, looks_secret, scrubbed
@@ -22,11 +22,23 @@ class Place(NamedTuple):
     column: int
 
 
+class Source(NamedTuple):
+    """A text as it was written, the sign of its style (``|``, ``>``, ``"``, ``'`` or none), its beginning."""
+
+    written: str
+    style: str
+    start: Place
+
+
+What = TypeVar("What", Place, Source)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One YAML document: its value, and where in which file each part of it stands.
 
-    `ignored` are the rules that a comment in the file switches off, by line.
+    `ignored` are the rules that a comment in the file switches off, by line; `texts` are those of its texts
+    that may be documents themselves, as they were written.
     """
 
     path: str
@@ -34,6 +46,7 @@ class Document:
     places: Mapping[Location, Place] = field(repr=False)
     keys: Mapping[Location, Place] = field(repr=False)
     ignored: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
+    texts: Mapping[Location, Source] = field(default_factory=dict, repr=False)
 
     @property
     def kind(self) -> str:
@@ -94,9 +107,16 @@ class Document:
         inner = self.at(("items",))
         if not self.kind.endswith("List") or not isinstance(inner, list):
             return (self,)
-        places, keys = _by_item(self.places), _by_item(self.keys)
+        places, keys, texts = _by_item(self.places), _by_item(self.keys), _by_item(self.texts)
         return tuple(
-            Document(self.path, value, places.get(index, {}), keys.get(index, {}), self.ignored)
+            Document(
+                self.path,
+                value,
+                places.get(index, {}),
+                keys.get(index, {}),
+                self.ignored,
+                texts.get(index, {}),
+            )
             for index, value in enumerate(inner)
             if value is not None
         )
@@ -114,9 +134,9 @@ def _leaves(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def _by_item(places: Mapping[Location, Place]) -> dict[Step, dict[Location, Place]]:
-    """The places below ``items``, apart for each item and as seen from it."""
-    found: dict[Step, dict[Location, Place]] = {}
+def _by_item(places: Mapping[Location, What]) -> dict[Step, dict[Location, What]]:
+    """What is known of places below ``items``, apart for each item and as seen from it."""
+    found: dict[Step, dict[Location, What]] = {}
     for location, place in places.items():
         if len(location) > 1 and location[0] == "items":
             found.setdefault(location[1], {})[location[2:]] = place

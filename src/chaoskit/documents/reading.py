@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from chaoskit.documents.building import refuse
-from chaoskit.documents.places import Document, Location, Place, closest, spelled
+from chaoskit.documents.places import Document, Location, Place, Source, closest, spelled
 from chaoskit.errors import InvalidInput, Problem
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -132,9 +132,16 @@ def parse(
 
 
 def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterator[Document]:
-    """Each document that can be read; in the end every problem of the others is raised."""
     if variables is not None:
         text = _filled(text, path, variables)
+    return pieces(text, path, filled=variables is not None)
+
+
+def pieces(text: str, path: str, *, filled: bool) -> Iterator[Document]:
+    """Each document that can be read; in the end every problem of the others is raised.
+
+    Variables have been `filled` in, or there may be some.
+    """
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
@@ -142,10 +149,10 @@ def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterat
         raise InvalidInput(str(told), problems=(told,)) from error
     problems: list[Problem] = []
     try:
-        yield from _documents(loader, path, _ignored(text), problems, filled=variables is not None)
+        yield from _documents(loader, path, _ignored(text), problems, filled=filled)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        unfilled = variables is None and _VARIABLE.search(text) is not None
+        unfilled = not filled and _VARIABLE.search(text) is not None
         hint = "it has variables: give them with --var name=value" if unfilled else ""
         why = str(error.problem or error.context or "unreadable")
         problems.append(_broken(path, why, _at(mark), hint))
@@ -267,7 +274,7 @@ def _documents(
         value = None if marks.problems else loader.construct_document(node)
         if value is None:
             continue
-        for each in Document(path, value, marks.places, marks.keys, ignored).items():
+        for each in Document(path, value, marks.places, marks.keys, ignored, marks.texts).items():
             try:
                 yield each if filled else _without_variables(each)
             except InvalidInput as error:
@@ -281,6 +288,7 @@ class _Marks:
         self.path = path
         self.places: dict[Location, Place] = {}
         self.keys: dict[Location, Place] = {}
+        self.texts: dict[Location, Source] = {}
         self.problems: list[Problem] = []
         self._around: set[int] = set()
 
@@ -295,6 +303,8 @@ class _Marks:
         elif isinstance(node, yaml.MappingNode):
             for key, child in node.value:
                 self._pair(key, child, location)
+        elif isinstance(node, yaml.ScalarNode) and ("\n" in node.value or node.value.startswith("{")):
+            self.texts[location] = _source(node)
         self._around.discard(id(node))
 
     def _walkable(self, node: yaml.Node, location: Location) -> bool:
@@ -322,6 +332,12 @@ class _Marks:
 
     def _say(self, node: yaml.Node, location: Location, found: str, expected: str) -> None:
         self.problems.append(Problem(self.path, spelled(location), found, expected, *_at(node.start_mark)))
+
+
+def _source(node: yaml.ScalarNode) -> Source:
+    start, end = node.start_mark, node.end_mark
+    written = (start.buffer or "")[start.pointer : end.pointer]
+    return Source(str(written), node.style or "", _at(start))
 
 
 def _halved(text: str) -> bool:
