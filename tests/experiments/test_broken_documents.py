@@ -13,7 +13,8 @@ from tests.experiments import test_lint as right
 from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import targets
-from chaoskit.experiments.trials import chaos_seconds, findings, overhead_seconds, trials
+from chaoskit.experiments.lint import findings
+from chaoskit.experiments.trials import chaos_seconds, overhead_seconds, trials
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VALID = [
