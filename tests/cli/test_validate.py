@@ -38,7 +38,7 @@ def test_what_is_wrong_before_broken_yaml_is_told_with_it(
     assert ended.code == 2
     said = ended.out + ended.err
     assert "did you mean pod-delete?" in said
-    assert "broken: expected" in said
+    assert "broken: the end of the text within the [" in said
 
 
 def test_of_a_long_line_what_is_around_the_problem_is_quoted(stranger: CommandLine, write: Write) -> None:

@@ -93,7 +93,7 @@ class Document:
         if not key and self._is_secret(location):
             found = found if found in _TELLS_NOTHING else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
-        found, expected, hint = map(_printable, (found, expected, hint))
+        found, expected, hint = map(printable, (found, expected, hint))
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
@@ -145,7 +145,7 @@ def _by_item(places: Mapping[Location, What]) -> dict[Step, dict[Location, What]
 
 def spelled(location: Location) -> str:
     """``spec.steadyState[0].below``; "document" for the root."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in location)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{printable(step)}" for step in location)
     return text.lstrip(".") or "document"
 
 
@@ -163,7 +163,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text with whatever a terminal would obey written as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

@@ -30,7 +30,7 @@ def within(document: Document, location: Location) -> tuple[tuple[Document, ...]
     find: Find = finder(source, text) if source else (lambda _place: document.place(location))
     found: list[Document] = []
     try:
-        for each in pieces(_hidden(text), document.path, filled=True):
+        for each in pieces(_hidden(text), document.path, filled=True, written=text):
             found.append(_moved(each, find, document))  # noqa: PERF401 - those before what is broken are kept
     except InvalidInput as error:
         return tuple(found), tuple(_told(problem, find) for problem in error.problems)
@@ -62,4 +62,4 @@ def _restored(value: Any) -> Any:
 
 def _told(problem: Problem, find: Find) -> Problem:
     line, column = find(Place(problem.line, problem.column))
-    return replace(problem, found=problem.found.translate(_SHOWN), line=line, column=column)
+    return replace(problem, line=line, column=column)
