@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import yaml
 
 from chaoskit.documents.broken import Broken, Mistake, content, place
-from chaoskit.documents.indents import block, dash, fallen, level
+from chaoskit.documents.indents import block, dash, first, level
 from chaoskit.documents.places import Place
 
 LONGEST = 60
@@ -112,7 +112,7 @@ def _escape(broken: Broken) -> Mistake | None:
 def _quote(broken: Broken) -> Mistake | None:
     """A quote that is not closed: it goes on to the next one, or to the end; or one closed too early."""
     wanted = "the same quote at the end of the text"
-    if broken.problem.startswith("found unexpected end of stream"):
+    if re.match("found unexpected (end of stream|document separator)", broken.problem):
         return Mistake(place(broken.begun), "a quote that is not closed", wanted)
     if not broken.problem.startswith("expected <block end>, but found '<scalar>'"):
         return None
@@ -156,7 +156,7 @@ def _colon(broken: Broken) -> Mistake | None:
         return _several(broken, line, several.end())
     if bare:
         return _uncoloned(broken, before)
-    return (dash(broken, before) or fallen(broken, line) or level(broken, line)) if before >= 0 else None
+    return (dash(broken, before) or level(broken, line)) if before >= 0 else None
 
 
 def _several(broken: Broken, line: int, column: int) -> Mistake:
@@ -177,6 +177,6 @@ def _uncoloned(broken: Broken, line: int) -> Mistake:
 
 
 _READINGS: Sequence[Callable[[Broken], Mistake | None]] = (
-    _blank, _fence, _template, _brackets, _sign, _escape, _quote, _colon, block,
+    _blank, _fence, _template, _brackets, _sign, _escape, _quote, _colon, block, first,
 )  # fmt: skip
 """What is asked of a broken text, in this order: the first that knows tells."""
