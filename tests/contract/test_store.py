@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -76,6 +77,20 @@ def test_a_rescue_adds_to_what_the_acts_own_process_kept_in_any_order_and_once(
         store.put({"own": own, "early": early({**own, "score": None}), "rescue": rescue}[each])
     ended = {"outcome": "errored", "reason": "it ended; a rescue undid it since", "evidence": {}}
     assert store.get("run", "a1") == {**own, **ended, AMENDED: True}
+
+
+def test_what_several_rescues_tell_at_the_same_time_is_all_kept(store: Store) -> None:
+    """One that read what is there before another wrote must not take the place of what that one wrote."""
+    moments = [{"at": T0.isoformat(), "name": f"step {n}", "mark": "done", "detail": ""} for n in range(12)]
+    undo = {"state": "confirmed", "left": []}
+    told = [
+        document("a1", rescued=True, outcome="errored", reason="it died", undo=undo, timeline=[each])
+        for each in moments
+    ]
+    with ThreadPoolExecutor(len(told)) as pool:
+        list(pool.map(store.put, told))
+    names = [each["name"] for each in store.get("run", "a1")["timeline"]]
+    assert sorted(names) == sorted(each["name"] for each in moments)
 
 
 @pytest.mark.parametrize(

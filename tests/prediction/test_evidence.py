@@ -10,7 +10,7 @@ import pytest
 from chaoskit import errors
 from chaoskit.prediction import calibrating, evidence, features, folds, page
 from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.calibration import usual
+from chaoskit.prediction.calibration import Healthy, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.forest import Options
@@ -184,7 +184,7 @@ def test_where_healthy_scores_lie_elsewhere_probabilities_move_with_them(
     told = np.concatenate([block[~np.isnan(block)] for block in scores])
     home = moved.model.home
     assert home is not None
-    here = usual(table, Judge(rest, folds.everything(rest)), scores, home.calibration)
+    here = usual(Healthy.of(table, Judge(rest, folds.everything(rest)), scores), home.calibration)
     assert here is not None
     assert here.level > home.usual.level + 0.1
     assert found.model.probabilities(told).mean() < 0.8 * moved.model.probabilities(told).mean()
@@ -241,7 +241,7 @@ def test_new_runs_of_home_move_no_probability(world: World, home: Labelled) -> N
             table = tabulate(again, model.spec)
             found, words = calibrating.calibrate(model, table, folds.everything(again))
             assert found.calibration == model.calibration
-            assert "lie there as they did at home" in words
+            assert words.endswith("lie there as they did at home, as far as so few hours tell")
 
 
 def test_a_failure_that_nobody_named_is_no_health_where_it_shows(world: World, moved: Trained) -> None:
@@ -249,6 +249,7 @@ def test_a_failure_that_nobody_named_is_no_health_where_it_shows(world: World, m
     unnamed = label(replace(again.dataset, labels=()), moved.model.target)
     found = recalibrated(moved, unnamed)
     assert "would raise them, and lower probabilities" in note(found)
+    assert "or a failure without a label" in note(found)
     scores = calibrating.scores_of(moved.model, tabulate(again, moved.model.spec))
     ends = np.array([scores[each.block][each.rows[0], each.last] for each in again.events])
     before, now = moved.model.probabilities(ends), found.model.probabilities(ends)
@@ -267,6 +268,32 @@ def test_scores_that_do_not_vary_move_nothing_and_are_called_so(
     assert found.calibration == moved.model.calibration
     assert found.usual is not None
     assert found.usual.still
+
+
+LOOKS_FAILING = (
+    "told as 50% or more by those of training: healthy time that looks like failures, or a failure"
+)
+
+
+@pytest.mark.parametrize(
+    ("share", "why"),
+    [(0.98, "less than 10 pod-hours of that time"), (0.3, "lie no higher and no wider there")],
+)
+def test_how_much_of_a_place_looks_like_failures_is_told(
+    world: World, moved: Trained, share: float, why: str
+) -> None:
+    rest, random = restless(world, 4), np.random.default_rng(3)
+    table, every = tabulate(rest, moved.model.spec), folds.everything(rest)
+    scores = [
+        np.where(random.random(truth.y.shape) < share, 0.99, random.uniform(0.002, 0.004, truth.y.shape))
+        for truth in rest.truths
+    ]
+    found = calibrating.fit(moved.model, table, scores, every, 6)
+    assert found.cut == pytest.approx(share, abs=0.02)
+    words = calibrating.words_of_chances(moved.model, found)
+    assert words.startswith("probabilities are those of training: ")
+    assert why in words
+    assert f"{found.cut:.0%} of that time is {LOOKS_FAILING}" in words
 
 
 def test_minutes_of_a_place_move_no_probability(world: World, moved: Trained) -> None:
@@ -294,11 +321,11 @@ def test_what_has_no_baseline_tells_nothing_of_a_place(world: World, moved: Trai
     scores = [np.full(truth.y.shape, 0.2, dtype=np.float32) for truth in rest.truths]
     for block in scores:
         block[0] = 0.3
-    found = usual(table, Judge(rest, every), scores, home.calibration)
+    found = usual(Healthy.of(table, Judge(rest, every), scores), home.calibration)
     for block in scores:
         block[:, :9] = 0.001
     assert found is not None
-    assert usual(table, Judge(rest, every), scores, home.calibration) == found
+    assert usual(Healthy.of(table, Judge(rest, every), scores), home.calibration) == found
 
 
 def test_a_few_minutes_cannot_calibrate(world: World, moved: Trained) -> None:

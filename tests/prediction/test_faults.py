@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -101,6 +102,19 @@ def test_memory_that_came_at_once_is_in_percent_of_its_limit_and_nothing_where_i
         asked = table.everything(tuple(np.arange(90) == minute for _ in labelled.dataset.blocks))
         came = table.fault_told_by(asked)[:, features.told(table.spec) :]
         np.testing.assert_allclose(came, [[risen], [0]], atol=1e-3)
+
+
+def test_the_fault_of_a_few_samples_is_told_without_a_copy_of_the_data() -> None:
+    used = np.full((40, 1500), 0.3)
+    labelled = label(made({"cpu_limit_ratio": used, "memory_usage": used}), Target("detect"))
+    table = tabulate(labelled, features.spec(labelled.dataset))
+    asked = table.everything(folds.everything(labelled)).pick(np.arange(1000, 1005))
+    table.fault_told_by(asked)
+    tracemalloc.start()
+    table.fault_told_by(asked)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < labelled.dataset.blocks[0].values.nbytes / 5
 
 
 def test_the_faults_are_told_from_the_model_s_signals_whatever_else_the_data_has() -> None:

@@ -177,6 +177,28 @@ def test_what_no_model_says_is_refused(
         portable.load(told(written, tmp_path, **{field: forged}))
 
 
+@pytest.mark.parametrize(
+    ("part", "wrong", "said"),
+    [
+        ("calibration", {"scores": [0, 1], "probabilities": [0, 50]}, "no probabilities at home"),
+        ("calibration", {"bias": 0, "weight": NAN}, "no probabilities at home"),
+        ("calibration", "x", "cannot be read as a model"),
+        ("usual", {"spread": -1}, "lie nowhere"),
+        ("usual", {"level": NAN}, "lie nowhere"),
+        ("usual", {"level_error": -1}, "lie nowhere"),
+        ("usual", {"cut": 2}, "lie nowhere"),
+    ],
+)
+def test_a_home_that_no_training_makes_is_refused(
+    written: Path, tmp_path: Path, part: str, wrong: object, said: str
+) -> None:
+    facts = json.loads((written / "model.json").read_text())["facts"]
+    home = facts["home"]
+    forged = {**home[part], **wrong} if part == "usual" and isinstance(wrong, dict) else wrong
+    with pytest.raises(errors.InvalidInput, match=said):
+        portable.load(told(written, tmp_path, facts={**facts, "home": {**home, part: forged}}))
+
+
 def test_two_classes_of_one_name_are_refused(written: Path) -> None:
     model = portable.load(written)
     assert model.faults is None

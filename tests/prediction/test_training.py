@@ -13,12 +13,14 @@ from chaoskit.prediction import features, folds, forest
 from chaoskit.prediction.calibration import (
     Calibration,
     Curve,
+    Healthy,
     Home,
     Steps,
     Usual,
     calibrate,
     calibrated,
     moved,
+    usual,
 )
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained
@@ -167,6 +169,52 @@ def test_a_place_that_is_as_home_moves_nothing_and_one_that_is_unlike_it_not_wit
     )
     assert narrow == narrower != home.calibration
     assert higher == highest != home.calibration
+
+
+def lying(calibration: Calibration, *pods: tuple[int, float]) -> Usual:
+    """How the scores of so many healthy pods lie, each of 20 h, about such a level, with a spread of 1."""
+    random = np.random.default_rng(1)
+    logits = np.vstack([level + random.standard_normal((count, 1200)) for count, level in pods])
+    hours = np.arange(len(logits))[:, None] * 20 + np.arange(1200) // 60
+    scores = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    found = usual(Healthy(scores.ravel(), hours.ravel(), 60), calibration)
+    assert found is not None
+    return found
+
+
+EVERY = np.linspace(0, 1, 1001, dtype=np.float32)
+NEAR_HOME = [Curve(1.0, 0.0), Steps((0.02, 0.1, 0.3, 0.5, 0.7, 0.9), (0.001, 0.02, 0.15, 0.5, 0.85, 0.98))]
+
+
+@pytest.mark.parametrize("calibration", NEAR_HOME)
+@pytest.mark.parametrize(
+    "pods",
+    [[(18, -4.0), (2, 1.0)], [(19, -4.0), (1, 1.0)], [(18, -3.5), (2, 2.0)], [(14, -2.5), (6, 1.0)]],
+)
+def test_no_high_score_is_more_probable_where_some_pods_cry_wolf(
+    calibration: Calibration, pods: list[tuple[int, float]]
+) -> None:
+    home, here = Home(calibration, lying(calibration, (20, -3.0))), lying(calibration, *pods)
+    told, now = calibrated(calibration, EVERY), calibrated(moved(home, here), EVERY)
+    high = told >= 0.5
+    assert (now[high] <= told[high]).all()
+
+
+@pytest.mark.parametrize("calibration", NEAR_HOME)
+def test_a_place_that_lies_higher_as_a_whole_is_less_probable_though_its_highest_are_cut(
+    calibration: Calibration,
+) -> None:
+    home, here = Home(calibration, lying(calibration, (20, -3.0))), lying(calibration, (20, -1.0))
+    assert here.cut > 0.1
+    told, now = calibrated(calibration, EVERY), calibrated(moved(home, here), EVERY)
+    high = (told >= 0.5) & (told < 0.9)
+    assert (now[high] < told[high] - 0.05).all()
+
+
+def test_a_spread_that_is_not_believed_decides_nothing() -> None:
+    home = Home(Curve(1.0, 0.0), Usual(-3.0, 1.0, 0.02, 0.015))
+    assert moved(home, Usual(-3.25, 0.5, 0.16, 0.11, cut=0.06)) is home.calibration
+    assert moved(home, Usual(-3.25, 0.5, 0.16, 0.11)) != home.calibration
 
 
 @pytest.mark.parametrize(("level", "spread"), [(-1.5, 1.0), (-2.0, 1.4)])

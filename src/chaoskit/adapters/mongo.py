@@ -11,10 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pymongo
+from bson import ObjectId
 from bson.errors import BSONError
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
+    DuplicateKeyError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -33,6 +35,12 @@ _TIME = (("sort", -1), ("id", -1))
 
 SOON = 3.0
 """Seconds in which a write is answered: whoever writes has something else to do."""
+
+_WRITTEN = "written"
+"""Field of what is kept that every write changes: a join of what was read takes the place of that alone."""
+
+_OURS = {"_id", "sort", "expires", _WRITTEN}
+"""Fields that the store adds, and gives to nobody."""
 
 _WORDS = 200
 """So much of what the driver says of a document is told: it may hold the document itself."""
@@ -87,10 +95,22 @@ class MongoStore:
         key, kept = self._kept(document)
         self._index()
         with self._translated(), self._taken(f"{key['kind']} {key['id']}"), pymongo.timeout(SOON):
-            if tells_of_an_act(document):
-                there = self._documents.find_one(key)
-                kept = self._kept(joined(None if there is None else _given(there), document))[1]
-            self._documents.replace_one(key, kept, upsert=True)
+            if not tells_of_an_act(document):
+                self._documents.replace_one(key, kept, upsert=True)
+                return
+            while not self._joined(key, document):
+                pass  # until the time is over
+
+    def _joined(self, key: Mapping[str, str], document: Document) -> bool:
+        """Whether it was joined to what is there; False when another process wrote that meanwhile."""
+        there = self._documents.find_one(key)
+        whole = document if there is None else joined(_given(there), document)
+        read = {**key, _WRITTEN: None if there is None else there.get(_WRITTEN)}
+        try:
+            self._documents.replace_one(read, self._kept(whole)[1], upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
 
     def get(self, kind: str, id: str) -> Document:  # noqa: A002 - the document's own word
         """The document of that id, or the only one whose id begins so."""
@@ -122,7 +142,11 @@ class MongoStore:
         """The list in `field` of a kept document has these at its end."""
         key = {"kind": kind, "id": self._one(kind, id)["id"]}
         with self._translated(), self._taken(f"{kind} {key['id']}"), pymongo.timeout(SOON):
-            self._documents.update_one(key, {"$push": {field: {"$each": list(entries)}}})
+            self._documents.update_one(key, self._appended(field, entries))
+
+    @staticmethod
+    def _appended(field: str, entries: Iterable[Any]) -> dict[str, Any]:
+        return {"$push": {field: {"$each": list(entries)}}, "$set": {_WRITTEN: ObjectId()}}
 
     def dump(self) -> Iterator[Document]:
         """Every document, oldest first."""
@@ -170,7 +194,12 @@ class MongoStore:
             raise InvalidInput(f"a document without {missing} cannot be kept") from missing
         age = self._ages.get(key["kind"])
         expires = {} if age is None else {"expires": datetime.now(UTC) + age}
-        return key, {**document, "sort": at.isoformat(timespec="microseconds"), **expires}
+        return key, {
+            **document,
+            "sort": at.isoformat(timespec="microseconds"),
+            _WRITTEN: ObjectId(),
+            **expires,
+        }
 
     def _one(self, kind: str, wanted: str) -> Document:
         until = wanted + "\uffff"
@@ -288,4 +317,4 @@ def without_secrets(uri: str) -> str:
 
 
 def _given(kept: Document) -> Document:
-    return {name: value for name, value in kept.items() if name not in {"_id", "sort", "expires"}}
+    return {name: value for name, value in kept.items() if name not in _OURS}

@@ -12,7 +12,17 @@ from chaoskit import errors
 from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.baselines import Baseline
-from chaoskit.prediction.calibration import EVEN, POD_HOURS, Calibration, Usual, calibrated, moved, usual
+from chaoskit.prediction.calibration import (
+    EVEN,
+    POD_HOURS,
+    Calibration,
+    Healthy,
+    Usual,
+    calibrated,
+    cut_more,
+    moved,
+    usual,
+)
 from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, Join
@@ -26,7 +36,8 @@ from chaoskit.prediction.training import Model
 class Fitted:
     """What a stretch of healthy time says: the join, the evidence, and how the forest's scores lie there.
 
-    `usual` is None, and `calibration` that of training, where the time or the model does not tell.
+    `usual` is None, and `calibration` that of training, where the time or the model does not tell. `cut` is
+    the share of that time that training tells as even odds or more, 0 where the model does not tell.
     """
 
     join: Join
@@ -34,6 +45,7 @@ class Fitted:
     evidence: evidence.Evidence
     calibration: Calibration
     usual: Usual | None
+    cut: float
 
 
 def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
@@ -64,17 +76,25 @@ def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None 
         false_alarms_per_day=budget,
         tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
     )
-    return now, _moved(model, now) if is_moved(now) else _unmoved(model, found)
+    return now, words_of_chances(model, found)
 
 
 def is_moved(model: Model) -> bool:
     """Whether probabilities are others than training made."""
-    return model.home is not None and model.calibration != model.home.calibration
+    home = model.home
+    return home is not None and model.calibration != home.calibration
+
+
+def words_of_chances(model: Model, found: Fitted) -> str:
+    """In words, what becomes of the probabilities of training there, or why nothing does."""
+    now = replace(model, calibration=found.calibration, shift=1.0)
+    return (_moved(model, now) if is_moved(now) else _unmoved(model, found)) + _looks_failing(model, found)
 
 
 def _unmoved(model: Model, found: Fitted) -> str:
     """In words, why probabilities are those of training."""
-    if model.home is None:
+    home = model.home
+    if home is None:
         why = (
             "the model does not tell how the forest's scores lay in its own healthy time: train it again,"
             f" with {POD_HOURS} pod-hours of that at least"
@@ -84,18 +104,33 @@ def _unmoved(model: Model, found: Fitted) -> str:
             f"less than {POD_HOURS} pod-hours of that time have a baseline before them and are told as less"
             f" than {EVEN:.0%} by those"
         )
-    elif found.usual.still or model.home.usual.still:
+    elif found.usual.still or home.usual.still:
         where = "there" if found.usual.still else "at home"
         why = f"the forest's scores do not vary {where}"
+    elif cut_more(home.usual, found.cut):
+        why = (
+            f"the forest's scores that are told as less than {EVEN:.0%} by those lie no higher and no wider"
+            " there than at home, as far as so few hours tell"
+        )
     else:
         why = "the forest's scores lie there as they did at home, as far as so few hours tell"
     return f"probabilities are those of training: {why}"
 
 
+def _looks_failing(model: Model, found: Fitted) -> str:
+    """In words, that more of that time than at home looks like failures; "" where it does not."""
+    if not (home := model.home) or not cut_more(home.usual, found.cut):
+        return ""
+    return (
+        f"; {found.cut:.0%} of that time is told as {EVEN:.0%} or more by those of training:"
+        " healthy time that looks like failures, or a failure without a label"
+    )
+
+
 def _moved(model: Model, now: Model) -> str:
     """In words, what becomes of the score that training told as even odds, or of the one nearest to that."""
     every = np.linspace(0, 1, 1001, dtype=np.float32)
-    said = calibrated(model.home.calibration if model.home else model.calibration, every)
+    said = calibrated(home.calibration if (home := model.home) else model.calibration, every)
     place = int(np.abs(said - 0.5).argmin())
     return (
         "probabilities were moved by how the forest's scores lie there:"
@@ -152,15 +187,15 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)
-    return Fitted(join, alone, spreads, *chances(model, table, judge, forest))
+    return Fitted(join, alone, spreads, *_calibration_there(model, Healthy.of(table, judge, forest)))
 
 
-def chances(model: Model, table: Table, judge: Judge, forest: Scores) -> tuple[Calibration, Usual | None]:
-    """The calibration for how the forest's scores lie in the judge's healthy time, and how they do."""
+def _calibration_there(model: Model, healthy: Healthy) -> tuple[Calibration, Usual | None, float]:
+    """The calibration for how these scores lie, how they do, and the share of them that is cut."""
     if (home := model.home) is None:
-        return model.calibration, None
-    here = usual(table, judge, forest, home.calibration)
-    return moved(home, here) if here else home.calibration, here
+        return model.calibration, None, 0.0
+    here, cut = usual(healthy, home.calibration), healthy.cut(home.calibration)
+    return moved(home, here) if here else home.calibration, here, cut
 
 
 def check_hours(hours: float, words: str) -> None:

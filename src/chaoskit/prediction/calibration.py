@@ -38,7 +38,7 @@ EVEN = 0.5
 """What home tells as so probable is nobody's health: a failure without a label would lower its own kind."""
 
 CUT = 0.02
-"""Where so much more than at home is left out for that, the rest tells how high scores lie, not how wide."""
+"""Where so much more than at home is left out for that, the rest tells what the place has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,36 @@ class Curve:
 
 
 Calibration = Steps | Curve
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Healthy:
+    """A forest's scores in healthy time, and the number of the pod-hour of each; `step` is in seconds."""
+
+    scores: NDArray[np.float32]
+    pod_hours: NDArray[np.intp]
+    step: int
+
+    @classmethod
+    def of(cls, table: Table, judge: Judge, scores: Scores) -> Healthy:
+        """Those of the judge's healthy time.
+
+        What has no baseline yet is left out: its features say nothing, and its score tells of no place.
+        """
+        known = [
+            quiet & ~np.isnan(block) & np.isfinite(apart).any(axis=1)
+            for block, quiet, apart in zip(scores, judge.quiet, table.unusual, strict=True)
+        ]
+        score = np.concatenate([block[each] for block, each in zip(scores, known, strict=True)])
+        return cls(score, _pod_hours(known, table.spec.step), table.spec.step)
+
+    def low(self, calibration: Calibration) -> NDArray[np.bool_]:
+        """Which of them this calibration tells as less than even odds."""
+        return calibrated(calibration, self.scores) < EVEN
+
+    def cut(self, calibration: Calibration) -> float:
+        """The share of them that this calibration tells as even odds or more; 0 of none."""
+        return 1 - float(self.low(calibration).mean()) if len(self.scores) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +118,16 @@ class Home:
     usual: Usual
 
 
-def usual(table: Table, judge: Judge, scores: Scores, calibration: Calibration) -> Usual | None:
-    """How these scores lie in the judge's healthy time; None with too little of it to tell.
-
-    What has no baseline yet is left out: its features say nothing, and its score tells of no place. So is
-    what this calibration tells as even odds or more.
-    """
-    known = [
-        quiet & ~np.isnan(block) & np.isfinite(apart).any(axis=1)
-        for block, quiet, apart in zip(scores, judge.quiet, table.unusual, strict=True)
-    ]
-    score = np.concatenate([block[each] for block, each in zip(scores, known, strict=True)])
-    low = calibrated(calibration, score) < EVEN
-    if low.sum() * table.spec.step < POD_HOURS * 3600:
+def usual(healthy: Healthy, calibration: Calibration) -> Usual | None:
+    """How these scores lie, but for what this calibration cuts; None with too few left to tell."""
+    low = healthy.low(calibration)
+    if low.sum() * healthy.step < POD_HOURS * 3600:
         return None
-    logits, hours = _logit(score[low])[:, 0], _pod_hours(known, table.spec.step)[low]
+    logits, hours = _logit(healthy.scores[low])[:, 0], healthy.pod_hours[low]
     level, spread = float(logits.mean()), float(logits.std())
     apart, unit = logits - level, max(spread, STILL)
-    errors_ = _error(apart, hours), _error(((apart / unit) ** 2 - 1) / 2, hours)
-    return Usual(level, spread, *errors_, cut=1 - float(low.mean()))
+    level_error, spread_error = _error(apart, hours), _error(((apart / unit) ** 2 - 1) / 2, hours)
+    return Usual(level, spread, level_error, spread_error, healthy.cut(calibration))
 
 
 def _pod_hours(known: list[NDArray[np.bool_]], step: int) -> NDArray[np.intp]:
@@ -136,17 +157,27 @@ def differ(one: Usual, other: Usual) -> bool:
     )
 
 
+def cut_more(home: Usual, cut: float) -> bool:
+    """Whether so much of a place is cut that what is left does not tell how all of it lies."""
+    return cut > home.cut + CUT
+
+
 def moved(made: Home, here: Usual) -> Calibration:
     """The calibration for a place whose healthy scores lie so.
 
-    A score is as probable there as one that is as far from usual was at home, in units of the spread. The
-    very same calibration where both lie the same, or where scores do not vary.
+    A score is as probable there as one that is as far from usual was at home, in units of the spread, as far
+    as `WIDEST` and `FARTHEST` allow. Where more than at home is cut, the place may lie higher or wider, never
+    lower or narrower: no score above home's level is more probable. The very same calibration where both lie
+    the same, or where scores do not vary.
     """
     calibration, home = made.calibration, made.usual
-    if home.still or here.still or not differ(home, here):
+    if home.still or here.still:
         return calibration
-    widest = WIDEST if here.cut <= home.cut + CUT else 1.0  # what is left out makes a place look narrow
-    factor = min(max(home.spread / here.spread, 1 / WIDEST), widest)
+    if cut_more(home, here.cut):  # what is left is the least of both
+        here = replace(here, level=max(here.level, home.level), spread=max(here.spread, home.spread))
+    if not differ(home, here):
+        return calibration
+    factor = min(max(home.spread / here.spread, 1 / WIDEST), WIDEST)
     far = FARTHEST * home.spread
     level = home.level + min(max(here.level - home.level, -far), far)
     if isinstance(calibration, Curve):

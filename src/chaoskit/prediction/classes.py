@@ -75,6 +75,7 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
     said_samples: list[str] = []
     early: list[bool] = []
     for event, forest in zip(due, forests, strict=True):
+        # Models of before tell faults by a plain forest of what tells classes.
         told_by = table.fault_told_by if isinstance(forest, Faults) else table.told_by
         shares = forest.predict_proba(told_by(_samples(table, event)))
         names = forest.classes_

@@ -226,12 +226,12 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     """
     left = Left.of(trained.model, labelled)
     labelled, table, moments = left.labelled, left.table, left.unseen
-    model, chances = calibrating.calibrate(trained.model, table, moments, budget)
+    model, words_of_chances = calibrating.calibrate(trained.model, table, moments, budget)
     fitted = calibrating.baselines(trained.baselines, table, moments, model.false_alarms_per_day)
     healthy = Judge(calibrating.without_events(labelled), moments).hours
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{left.learned}"
     alarms = _words_of_alarms(calibrating.alarms(trained.model, table, moments))
-    words = "; ".join([taught, *alarms, chances, *left.lacks])
+    words = "; ".join([taught, *alarms, words_of_chances, *left.lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if lacking := _lacking(labelled, moments):
         words += f"; {lacking}: the figures are of the thresholds before"

@@ -16,7 +16,10 @@ from chaoskit.prediction.forest import fit as grown
 BESIDE = frozenset({"cpu-saturation"})
 """Of these classes memory that came at once tells whose doing it is: a process beside the one that serves
 brings some of its own, code that merely burns CPU does not. Among all that tells the class that one mark is
-lost when a fault was seen twice or thrice, so it has a forest of its own, and both have one voice."""
+lost when a fault was seen twice or thrice, so it has a forest of its own, and both have one voice.
+
+Where the load was injected into the container, as in the data that taught this, that process is the
+injector's: a neighbour that takes CPU and no memory would pass for the pod's own code."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple
 from datetime import timedelta
 from typing import Any
 
-from chaoskit.prediction.calibration import Steps
+from chaoskit.prediction.calibration import Calibration, Steps, Usual
 from chaoskit.prediction.incidents import Incident
 from chaoskit.prediction.joined import EVIDENCE
 from chaoskit.prediction.training import Model
@@ -30,7 +31,10 @@ def _doubts(model: Model) -> Iterator[tuple[str, bool]]:
     named = [forest.classes_.tolist() for forest in (model.issues, model.faults) if forest is not None]
     yield "two classes have one name", any(len(set(names)) < len(names) for names in named)
     yield "a past failure lies in a leaf of each tree", not all(map(_in_leaves(model), model.incidents))
-    yield "the calibration makes no probabilities", not _calibrates(model)
+    yield "the calibration makes no probabilities", not _calibrates(model.calibration)
+    if home := model.home:
+        yield "the calibration makes no probabilities at home", not _calibrates(home.calibration)
+        yield "healthy scores lie nowhere at home", not _lies(home.usual)
     yield "evidence has spreads above 0", not all(0 < spread < math.inf for spread in spreads.values())
     yield "evidence is of signs that the features have", not set(spreads) <= set(model.sign_spec.names)
     yield "evidence without a sign alarms of nothing", EVIDENCE in model.join.thresholds and not spreads
@@ -51,13 +55,17 @@ def _in_leaves(model: Model) -> Callable[[Incident], bool]:
     )
 
 
-def _calibrates(model: Model) -> bool:
-    found = model.calibration
+def _calibrates(found: Calibration) -> bool:
     if not isinstance(found, Steps):
         return math.isfinite(found.weight) and math.isfinite(found.bias)
     rising = list(found.scores) == sorted(found.scores) and all(map(math.isfinite, found.scores))
     inside = all(0 <= each <= 1 for each in found.probabilities)
     return rising and inside and 0 < len(found.scores) == len(found.probabilities)
+
+
+def _lies(found: Usual) -> bool:
+    least = min(found.spread, found.level_error, found.spread_error, found.cut)
+    return all(map(math.isfinite, astuple(found))) and least >= 0 and found.cut <= 1
 
 
 def controls(found: Any) -> bool:

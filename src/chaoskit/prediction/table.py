@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,7 +13,6 @@ from chaoskit import events
 from chaoskit.prediction import features
 from chaoskit.prediction.features import Floats, Spec
 from chaoskit.prediction.features.layout import family
-from chaoskit.prediction.features.statistics import extreme
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
 
@@ -121,9 +120,13 @@ class Table:
         dataset = self.labelled.dataset
         shares = [each.name for each in self.spec.signals if each.kind == "ratio"]
         mine = [dataset.names.index(name) for name in shares if family(name) == "memory"]
-        most = 1 + round(RISING.total_seconds() / dataset.step)
-        came = [_risen(block.values[:, mine], most) for block in dataset.blocks]
-        return np.concatenate([self.told_by(samples), _gather(came, samples)], axis=1)
+        now = least = self.values(samples)[:, mine].astype(np.float64)
+        for back in range(1, 1 + round(RISING.total_seconds() / dataset.step)):
+            before = replace(samples, moment=np.maximum(samples.moment - back, 0))
+            least = np.fmin(least, self.values(before)[:, mine])
+        with np.errstate(invalid="ignore"):
+            came = np.nan_to_num(100 * (now - least), posinf=0.0, neginf=0.0).astype(np.float32)
+        return np.concatenate([self.told_by(samples), came], axis=1)
 
     def spread(self, samples: Samples, values: NDArray[np.floating]) -> list[Floats]:
         """One value per sample as an array [row, moment] per block, NaN elsewhere."""
@@ -146,14 +149,6 @@ class Table:
     def workloads(self) -> list[str]:
         """The names of all workloads, in order."""
         return sorted({row.workload for block in self.labelled.dataset.blocks for row in block.rows})
-
-
-def _risen(values: Floats, samples: int) -> Floats:
-    """How far, in percent, each share is above its least of so many samples [row, moment, signal]."""
-    exact = values.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        above = 100 * (exact - extreme(exact, samples, most=False))
-    return np.moveaxis(np.nan_to_num(above, posinf=0.0, neginf=0.0), 1, -1).astype(np.float32)
 
 
 def _gather(blocks: Sequence[Floats], samples: Samples) -> Floats:

@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit import errors, events
 from chaoskit.prediction import evidence, faults, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
-from chaoskit.prediction.calibration import Calibration, Home, calibrate, calibrated, usual
+from chaoskit.prediction.calibration import Calibration, Healthy, Home, calibrate, calibrated, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.faults import Faults
@@ -34,6 +34,8 @@ from chaoskit.prediction.table import Samples, Table, tabulate
 
 BLOCK_MINUTES = 5
 """Baselines are made of blocks so long, the newest of which never counts."""
+
+HOME = TypeAdapter(Home)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +81,8 @@ class Model:
     @property
     def home(self) -> Home | None:
         """What every calibration moves from; None in models of before, or with little healthy time."""
-        return TypeAdapter(Home).validate_python(made) if (made := self.facts.get("home")) else None
+        # Among the facts and no field, for models that were kept before have none: they still answer.
+        return HOME.validate_python(made) if (made := self.facts.get("home")) else None
 
     def scores(self, rows: Floats) -> NDArray[np.float32]:
         """The forest's uncalibrated score for each row of features, 0 to 1: one member of the alarm."""
@@ -126,7 +129,8 @@ def train(
     always = joined.always(table.spec.recipe)
     join = joined.fit(labelled, chosen, members, options.false_alarms_per_day, always)
     judge = Judge(labelled, chosen)
-    judged, lie = judge.judge(join.over(members), ALARM), usual(table, judge, scores, calibration)
+    judged = judge.judge(join.over(members), ALARM)
+    lie = usual(Healthy.of(table, judge, scores), calibration)
     home = {"home": asdict(Home(calibration, lie))} if lie else {}
     failure = fit(lesson(table, samples, samples.pick(np.zeros(0, dtype=np.intp)), options), options)
     tell.forest()

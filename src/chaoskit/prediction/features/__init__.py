@@ -1,8 +1,8 @@
 """What the forest sees: numbers that say how a pod differs from its own past, its neighbours and its limits.
 
 `compute` makes them for all pods and moments at once, `Live` for one moment after the other; both give the
-same numbers. None says which pod it is, what time it is, or what a fault injector leaves behind: see
-`FORBIDDEN` and the leak probes.
+same numbers. None says which pod it is, what time it is, or what nobody but a fault injector leaves
+behind: see `FORBIDDEN` and the leak probes. What a load's own process uses is in its pod's memory and CPU.
 
     layout       which features: recipe, step, signals, names, fingerprint
     statistics   trailing sums, extremes and baselines of every series
