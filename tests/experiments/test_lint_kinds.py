@@ -28,13 +28,15 @@ FOREIGN = (
     headed("tekton.dev/v1", "Workflow"),
     headed("chaos-mesh.org/v1alpha1", "Schedule"),
     headed("chaos-mesh.org/v1alpha1", "PodChaos"),
+    headed("bitnami.com/v1alpha1", "SealedSecret"),
+)
+OF_LITMUS = (
     headed("litmuschaos.io/v1alpha1", "ChaosResult"),
     headed("litmuchaos.io/v1alpha1", "ChartServiceVersion"),
-    headed("bitnami.com/v1alpha1", "SealedSecret"),
 )
 
 
-@pytest.mark.parametrize("text", FOREIGN)
+@pytest.mark.parametrize("text", [*FOREIGN, *OF_LITMUS])
 def test_what_is_somebody_elses_is_passed_by_beside_ours(text: str) -> None:
     for ours in (ENGINE, NATIVE):
         both = f"{ours}---\n{text}"
@@ -49,6 +51,13 @@ def test_what_is_somebody_elses_is_passed_by_beside_ours(text: str) -> None:
 def test_alone_it_is_an_error(text: str) -> None:
     found = findings(parse(f"{text}---\n{FOREIGN[0]}"))
     assert {each.level for each in found} == {"error"}
+
+
+@pytest.mark.parametrize("text", OF_LITMUS)
+def test_what_litmus_itself_has_is_passed_by_alone_too(text: str) -> None:
+    assert [(each.level, each.problem.rule) for each in findings(parse(text))] == [("warning", "foreign")]
+    with pytest.raises(InvalidInput, match="nothing to run"):
+        trials(parse(text))
 
 
 @pytest.mark.parametrize(

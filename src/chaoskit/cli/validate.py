@@ -61,7 +61,7 @@ def validate(
         str, typer.Option(help="Print a JSON Schema for editors instead: experiment.", metavar="KIND")
     ] = "",
 ) -> None:
-    """Report every problem of experiment documents, native or plain Litmus, without a cluster."""
+    """Report every problem of experiments, native, of Litmus or within Argo workflows, without a cluster."""
     if schema:
         sys.stdout.write(_schema(schema))
     elif rules:

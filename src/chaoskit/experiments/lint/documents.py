@@ -81,7 +81,8 @@ def _not_run(document: Document) -> Finding:
 
 def _found(document: Document, *, company: bool) -> Iterator[Finding]:
     if not kinds.known(document) or (document.kind == KIND and document.api_version != API_VERSION):
-        yield kinds.passed(document) if company and kinds.foreign(document) else kinds.stranger(document)
+        alien = kinds.foreign(document) and (company or kinds.of_litmus(document))
+        yield kinds.passed(document) if alien else kinds.stranger(document)
     elif document.kind == KIND:
         yield from _native(document)
     elif document.kind in _LOOK:

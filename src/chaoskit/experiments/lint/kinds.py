@@ -55,6 +55,11 @@ def foreign(document: Document) -> bool:
     return document.kind in _OTHERS or group not in own
 
 
+def of_litmus(document: Document) -> bool:
+    """Whether it is one of Litmus' own, though nothing that is run."""
+    return document.kind in _OTHERS
+
+
 def passed(document: Document) -> Finding:
     """A warning that this is somebody else's."""
     return Look(document).say(
