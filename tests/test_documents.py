@@ -14,6 +14,7 @@ from chaoskit.documents import (
     closest,
     duration,
     each,
+    nearest,
     parse,
     read,
     seconds,
@@ -239,3 +240,21 @@ def test_a_key_that_is_written_twice_is_told_once_whatever_is_in_it() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse("a: {b: 1}\na: {b: 1}\n")
     assert [(p.field, p.line) for p in caught.value.problems] == [("a", 2)]
+
+
+@pytest.mark.parametrize(
+    ("word", "options", "near"),
+    [
+        ("VALUE", ["name", "value"], "value"),
+        ("sot", ["SOT", "EOT"], "SOT"),
+        ("ONEOF", ["between", "oneOf", "OneOf"], "oneOf"),
+        ("sepc", ["metadata", "spec"], "spec"),
+        ("kind", ["king"], ""),
+        ("x", [], ""),
+    ],
+)
+def test_a_word_is_like_another_whatever_its_case_or_the_order_of_its_letters(
+    word: str, options: list[str], near: str
+) -> None:
+    assert nearest(word, options, likeness=0.8) == near
+    assert closest(word, options, likeness=0.8) == (f"did you mean {near}?" if near else "")

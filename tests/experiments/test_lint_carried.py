@@ -217,7 +217,7 @@ def test_of_a_right_schedule_nothing_is_said(text: str) -> None:
         ("value: '15'", "value: 60s", "tunable", "60s"),
         (APPINFO, "appinfo: {}", "target-random", "appinfo"),
         ("name: nightly", "name: Nightly", "name", "Nightly"),
-        ("engineTemplateSpec:", "engineTemplate:", "schedule", "schedule:"),
+        ("engineTemplateSpec:", "engine:", "schedule", "schedule:"),
         ("engineTemplateSpec:", "engineTemplatSpec:", "field-misspelt", "engineTemplatSpec"),
         (REPEAT, "    now: 'yes'\n", "type", "now:"),
         (REPEAT, "    later: true\n", "schedule", "later"),
@@ -232,8 +232,13 @@ def test_a_trap_in_a_schedule_is_told_at_its_line(old: str, new: str, rule: str,
     assert (rule, line(text, word)) in told(text)
 
 
-def test_what_is_wrong_in_the_template_of_a_schedule_is_named_as_it_stands_there() -> None:
+def test_what_is_wrong_with_the_template_of_a_schedule_is_named_as_it_stands_there() -> None:
     (found,) = findings(parse(SCHEDULE.replace("mode: Edge", "mode: edge")))
     assert found.problem.field == "spec.engineTemplateSpec.experiments[0].spec.probe[0].mode"
+    kept = "    jobCleanUpPolicy: retain\n"
+    for moved in (SCHEDULE.replace(kept, "") + kept.lstrip(), SCHEDULE.replace(kept, "") + kept[2:]):
+        (found,) = findings(parse(moved))
+        assert (found.problem.rule, found.problem.line) == ("field-misplaced", SCHEDULE.count("\n"))
+        assert found.problem.expected == "it under spec.engineTemplateSpec"
     (refusal,) = refused(SCHEDULE)
     assert (refusal.rule, refusal.line) == ("not-run", 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaoskit.documents.building import Written, build, each, refuse
 from chaoskit.documents.durations import Duration, duration, seconds
-from chaoskit.documents.places import Document, Location, Place, Step, closest, shown, spelled
+from chaoskit.documents.places import Document, Location, Place, Step, closest, nearest, shown, spelled
 from chaoskit.documents.reading import dump, parse, read, survey
 from chaoskit.documents.within import TEMPLATE, within
 
@@ -21,6 +21,7 @@ __all__ = [
     "dump",
     "duration",
     "each",
+    "nearest",
     "parse",
     "read",
     "refuse",

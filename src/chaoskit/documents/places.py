@@ -170,5 +170,16 @@ def printable(text: str) -> str:
 
 def closest(word: str, options: Iterable[str], *, likeness: float = 0.6) -> str:
     """``did you mean X?`` for the option most like `word`; "" when none is like it."""
-    found = difflib.get_close_matches(word[:100], list(options), n=1, cutoff=likeness)
-    return f"did you mean {found[0]}?" if found else ""
+    found = nearest(word, options, likeness=likeness)
+    return f"did you mean {found}?" if found else ""
+
+
+def nearest(word: str, options: Iterable[str], *, likeness: float = 0.6) -> str:
+    """The option most like `word`, whatever the case or order of its letters; "" when none is like it."""
+    known: dict[str, str] = {}
+    for option in options:
+        known.setdefault(option.lower(), option)
+    given = word[:100].lower()
+    swapped = [option for option in known if sorted(option) == sorted(given)]
+    found = swapped or difflib.get_close_matches(given, known, n=1, cutoff=likeness)
+    return known[found[0]] if found else ""

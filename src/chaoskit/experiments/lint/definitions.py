@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from chaoskit.documents import Document, Location
 from chaoskit.experiments.lint import tunables
-from chaoskit.experiments.lint.objects import head
-from chaoskit.experiments.lint.rules import Finding, Look
-from chaoskit.experiments.lint.shapes import DEFINITION, check
+from chaoskit.experiments.lint.objects import document_of, head, strays
+from chaoskit.experiments.lint.rules import Finding, Look, once
+from chaoskit.experiments.lint.shapes import ANYTHING, DEFINITION, check
 
 _DEFINITION: Location = ("spec", "definition")
+_WHOLE = document_of(spec=DEFINITION, status=ANYTHING, description=ANYTHING)
 _STARTS = re.compile(r"-name\s+(\S+)")
 _SAME = {"node-poweroff": "node-restart"}
 """Experiments that are started under the name of another one."""
@@ -23,27 +24,29 @@ def definition(document: Document) -> tuple[Finding, ...]:
     name = look.text(("metadata", "name"))
     env: Location = (*_DEFINITION, "env")
     given = tunables.settings(look, env)
-    return (
+    return once((
         *head(look, ("litmuschaos.io/v1alpha1",), longest=63),
+        *strays(look, _WHOLE),
         *_content(look),
         *_labels(look),
         *_args(look, name),
         *tunables.images(look, _image(look)),
         *tunables.written(look, env),
         *(f for f in tunables.tuned(look, name, given, env) if f.problem.rule != "scope-none"),
-    )
+    ))  # fmt: skip
 
 
 def _content(look: Look) -> Iterator[Finding]:
     if not look.mapping(("spec",)):
-        yield look.say("definition", ("spec",), "a mapping")
+        yield look.say("definition", ("spec",), "a mapping", wants=("spec",))
     else:
         yield from check(look, ("spec",), DEFINITION)
 
 
 def _labels(look: Look) -> Iterator[Finding]:
-    if look.mapping(_DEFINITION) and not look.at((*_DEFINITION, "labels")):
-        yield look.say("definition-labels", (*_DEFINITION, "labels"), "a mapping of texts")
+    place: Location = (*_DEFINITION, "labels")
+    if look.mapping(_DEFINITION) and not look.at(place):
+        yield look.say("definition-labels", place, "a mapping of texts", wants=place)
 
 
 def _args(look: Look, name: str) -> Iterator[Finding]:

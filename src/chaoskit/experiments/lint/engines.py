@@ -8,11 +8,12 @@ from typing import Any
 from chaoskit.documents import Document, Location
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.lint import probes, selection, tunables
-from chaoskit.experiments.lint.objects import ADDED, head
-from chaoskit.experiments.lint.rules import Finding, Look
-from chaoskit.experiments.lint.shapes import ENGINE, check
+from chaoskit.experiments.lint.objects import ADDED, document_of, head, strays
+from chaoskit.experiments.lint.rules import Finding, Look, once
+from chaoskit.experiments.lint.shapes import ANYTHING, ENGINE, check
 
 _EXPERIMENTS: Location = ("spec", "experiments")
+_WHOLE = document_of(spec=ENGINE, status=ANYTHING)
 
 LONGEST = 40
 """Characters of a name of which Litmus can make its own."""
@@ -21,14 +22,12 @@ LONGEST = 40
 def engine(document: Document) -> tuple[Finding, ...]:
     """Everything that is wrong or a trap in a ChaosEngine document."""
     look = Look(document)
-    return (
+    return once((
         *head(look, ("litmuschaos.io/v1alpha1",), longest=63),
         *_name(look),
-        *check(look, ("spec",), ENGINE),
-        *_spec(look),
-        *selection.of_engine(look),
-        *_experiments(look),
-    )
+        *strays(look, _WHOLE),
+        *_content(look),
+    ))  # fmt: skip
 
 
 def _name(look: Look) -> Iterator[Finding]:
@@ -38,6 +37,16 @@ def _name(look: Look) -> Iterator[Finding]:
     elif not name and len(prefix) > LONGEST - ADDED:
         wanted = f"at most {LONGEST - ADDED} characters, to which {ADDED} are added"
         yield look.say("name-long", ("metadata", "generateName"), wanted)
+
+
+def _content(look: Look) -> Iterator[Finding]:
+    if look.at(("spec",)) is None:
+        yield look.say("experiments", ("spec",), "a mapping")
+        return
+    yield from check(look, ("spec",), ENGINE)
+    yield from _spec(look)
+    yield from selection.of_engine(look)
+    yield from _experiments(look)
 
 
 def _spec(look: Look) -> Iterator[Finding]:
@@ -57,7 +66,8 @@ def _spec(look: Look) -> Iterator[Finding]:
 def _experiments(look: Look) -> Iterator[Finding]:
     found = look.items(_EXPERIMENTS)
     if not found:
-        yield look.say("experiments", _EXPERIMENTS, "at least one experiment")
+        empty = "empty" if look.at(_EXPERIMENTS) == [] else "missing"
+        yield look.say("experiments", _EXPERIMENTS, "at least one experiment", found=empty)
     if len(found) > 1:
         yield look.say("experiments-several", _EXPERIMENTS, "one experiment", found=f"{len(found)} of them")
     seen: set[str] = set()

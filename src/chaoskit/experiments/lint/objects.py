@@ -1,4 +1,4 @@
-"""What every Kubernetes object has: an API version that exists, a name, labels that are texts."""
+"""What every Kubernetes object has: an API version that exists, a name, labels that are texts, known keys."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from chaoskit.documents import Location
+from chaoskit.experiments.lint.levels import unknown
 from chaoskit.experiments.lint.rules import Finding, Look
-from chaoskit.experiments.lint.shapes import TEXT, TEXTS, check, struct
+from chaoskit.experiments.lint.shapes import ANYTHING, MISSPELT, NAMESPACE, TEXT, TEXTS, Shape, check, struct
 
 _NAME: Location = ("metadata", "name")
 _PREFIX: Location = ("metadata", "generateName")
@@ -15,7 +16,16 @@ _DNS = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 ADDED = 5
 """Characters that the server adds to the beginning of a name."""
 _PATH = re.compile(r"[^/%]+")
-_METADATA = struct(name=TEXT, namespace=TEXT, labels=TEXTS, annotations=TEXTS)
+_METADATA = struct(
+    name=TEXT, generateName=TEXT, namespace=NAMESPACE, labels=TEXTS, annotations=TEXTS, finalizers=ANYTHING,
+    ownerReferences=ANYTHING,
+)  # fmt: skip
+_SERVED = frozenset({
+    "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "managedFields",
+    "deletionGracePeriodSeconds", "selfLink", "clusterName",
+})  # fmt: skip
+"""What servers write into metadata, and what was read from one has."""
+
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 
 
@@ -27,6 +37,22 @@ def head(look: Look, versions: tuple[str, ...], *, longest: int = 253) -> Iterat
     for field in ("namespace", "labels", "annotations"):
         yield from check(look, ("metadata", field), _METADATA.fields[field])
     yield from _labels(look)
+
+
+def document_of(**fields: Shape) -> Shape:
+    """The whole of an object that has these fields at its root, besides those that every object has."""
+    return struct(apiVersion=TEXT, kind=TEXT, metadata=_METADATA, **fields)
+
+
+def strays(look: Look, whole: Shape) -> Iterator[Finding]:
+    """Keys of the root and of its metadata that such an object does not have."""
+    root: Location = ()
+    for name in look.mapping(root):
+        if name not in whole.fields:
+            yield unknown(look, (name,), whole, (), MISSPELT)
+    for name in look.mapping(("metadata",)):
+        if name not in _METADATA.fields and name not in _SERVED:
+            yield unknown(look, ("metadata", name), _METADATA, ((root, whole),), MISSPELT)
 
 
 def _named(look: Look, longest: int) -> Iterator[Finding]:

@@ -90,8 +90,11 @@ def _length(look: Look, place: Location) -> Iterator[Finding]:
 
 def _http(look: Look, inputs: Location) -> Iterator[Finding]:
     method: Mapping[str, Any] = look.mapping((*inputs, "method"))
-    if look.mapping(inputs) and not method.keys() & {"get", "post"}:
-        yield look.say("probe-field", (*inputs, "method"), "get", found="missing")
+    if method and not method.keys() & {"get", "post"}:
+        wants: Location = (*inputs, "method", "get")
+        yield look.say(
+            "probe-field", wants[:-1], "get: {criteria, responseCode}", found="without get", wants=wants
+        )
     if "post" in method and "get" not in method:
         yield look.say("probe-post", (*inputs, "method", "post"), "get", key=True)
     for word in method:

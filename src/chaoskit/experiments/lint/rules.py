@@ -24,10 +24,13 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "template": ("warning", "somebody fills it in before the server reads it: chaoskit run does not"),
     "foreign": ("warning", "it is not looked at, and chaoskit run does not make it"),
     "name-long": ("warning", "Litmus makes other names of it, which are cut"),
+    "name-form": ("error", "nothing can be called so"),
     "metadata": ("error", "the server refuses it"),
     "type": ("error", "the server refuses it"),
     "field-misspelt": ("error", "it is dropped silently, and what was meant is not set"),
+    "field-misplaced": ("error", "it is dropped silently, and what was meant is not set"),
     "field-unknown": ("warning", "it is dropped silently"),
+    "field-unread": ("warning", "the server keeps it, and no Litmus reads it"),
     # native experiments
     "fault-unknown": ("error", "without a fault there is nothing to run"),
     "parameter-unknown": ("error", "the fault does not know it"),
@@ -90,6 +93,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-comparator": ("error", "the probe ends with an error"),
     "probe-duration": ("error", "a duration without unit ends the experiment before it has a result"),
     "probe-timeout": ("error", "with a timeout of 0 every answer is too late"),
+    "litmus-1x": ("warning", "that is the spelling of Litmus 1.x: newer ones drop it silently"),
     "litmus-2x": ("warning", "that is Litmus 2.x: 3.x refuses or ignores it"),
     "probe-delay-unused": ("warning", "it is ignored: write initialDelay"),
     "probe-on-chaos-delay": ("warning", "with initialDelay an OnChaos probe passes without looking"),
@@ -129,11 +133,36 @@ IGNORE = "chaoskit.io/ignore"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem and how grave it is; `ignored` where its document says that it does not matter."""
+    """A problem and how grave it is; `ignored` where its document says that it does not matter.
+
+    `wants` is where something is missed; `meant` is where what was found was meant to be.
+    """
 
     level: Level
     problem: Problem
     ignored: bool = False
+    wants: Location | None = None
+    meant: Location | None = None
+
+
+def once(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding for one mistake: none twice, and nothing is missed where something was meant to be."""
+    all_of_them = tuple(dict.fromkeys(found))
+    meant = {each.meant for each in all_of_them if each.meant is not None}
+    towards = {way for each in meant for way in _ways(each)}
+    return tuple(
+        each
+        for each in all_of_them
+        if each.wants is None or (each.wants not in towards and meant.isdisjoint(_ways(each.wants)))
+    )
+
+
+def _ways(location: Location) -> set[Location]:
+    """The location, and all that are on the way to it."""
+    return {location[:depth] for depth in range(1, len(location) + 1)}
+
+
+_ABSENT = frozenset({"missing", "empty"})
 
 
 class Look:
@@ -171,14 +200,21 @@ class Look:
         found: str = "",
         hint: str = "",
         key: bool = False,
+        wants: Location | None = None,
+        meant: Location | None = None,
     ) -> Finding:
-        """A finding by this rule: what stands there is not what was expected."""
+        """A finding by this rule: what stands there is not what was expected.
+
+        What is missing or empty there is missed, unless `wants` says what.
+        """
         level, why = RULES[rule]
         value = self.document.at(location)
         found = found or ("missing" if value is None else shown(value))
         told = self.document.problem(location, found, expected, hint=hint or why, rule=rule, key=key)
         off = self._off | self.document.ignored.get(told.line, frozenset())
-        return Finding(level, told, ignored=level == "warning" and rule in off)
+        if found in _ABSENT and not key:
+            wants = wants or location
+        return Finding(level, told, ignored=level == "warning" and rule in off, wants=wants, meant=meant)
 
     def choice(self, rule: str, location: Location, options: Iterable[str]) -> Iterator[Finding]:
         """A finding when something else stands there than one of these."""

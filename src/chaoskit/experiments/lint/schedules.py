@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from chaoskit.documents import Document, Location, Place
+from chaoskit.documents import Document, Location, Place, spelled
+from chaoskit.errors import Problem
 from chaoskit.experiments.lint.engines import engine
 from chaoskit.experiments.lint.objects import head
-from chaoskit.experiments.lint.rules import Finding, Look
-from chaoskit.experiments.lint.shapes import FLAG, MAPPING, NUMBER, TEXT, Shape, check, one_of, struct
+from chaoskit.experiments.lint.rules import Finding, Look, once
+from chaoskit.experiments.lint.shapes import ENGINE, FLAG, NUMBER, TEXT, Shape, check, one_of, struct
 
 _TEMPLATE: Location = ("spec", "engineTemplateSpec")
+_NAME = spelled(_TEMPLATE)
 _WHEN: Location = ("spec", "schedule")
 _WAYS = ("now", "once", "repeat")
 
@@ -35,7 +38,7 @@ _REPEAT = struct(
 SCHEDULE: Shape = struct(
     "schedule engineTemplateSpec", "schedule",
     schedule=struct(now=FLAG, once=struct("executionTime", "schedule", executionTime=TEXT), repeat=_REPEAT),
-    engineTemplateSpec=MAPPING,
+    engineTemplateSpec=ENGINE,
     chaosServiceAccount=TEXT,
     scheduleState=one_of("type", "active", "halt", "stop", "complete"),
     concurrencyPolicy=one_of("type", "Allow", "Forbid", "Replace"),
@@ -46,14 +49,15 @@ SCHEDULE: Shape = struct(
 def schedule(document: Document) -> tuple[Finding, ...]:
     """Everything that is wrong or a trap in a ChaosSchedule document."""
     look = Look(document)
-    return (*_shape(look), *_made(look))
+    return once((*_shape(look), *_made(look)))
 
 
 def _shape(look: Look) -> Iterator[Finding]:
     if not look.mapping(("spec",)):
         yield look.say("schedule", ("spec",), "a mapping")
     else:
-        yield from check(look, ("spec",), SCHEDULE)
+        said = check(look, ("spec",), SCHEDULE)
+        yield from (one for one in said if not one.problem.field.startswith(f"{_NAME}."))
     ways = [way for way in _WAYS if look.at((*_WHEN, way)) is not None]
     if len(ways) > 1 or (not ways and look.mapping(_WHEN)):
         found = " and ".join(ways) or f"without {', '.join(_WAYS)}"
@@ -67,11 +71,16 @@ def _made(look: Look) -> Iterator[Finding]:
         return
     named = look.text(("spec", "chaosServiceAccount"))
     for one in engine(_engine(look.document)):
-        field = one.problem.field
-        if field.split(".")[0] == "spec":
-            field = ".".join(map(str, _TEMPLATE)) + field.removeprefix("spec")
         if not (named and one.problem.rule == "service-account"):
-            yield replace(one, problem=replace(one.problem, field=field))
+            yield replace(one, problem=_renamed(one.problem))
+
+
+def _renamed(problem: Problem) -> Problem:
+    """The problem, whose field and place to go to are called as in the schedule."""
+    field = re.sub(r"^spec\b", _NAME, problem.field)
+    return replace(
+        problem, field=field, expected=re.sub(r"^it under spec\b", f"it under {_NAME}", problem.expected)
+    )
 
 
 def _engine(document: Document) -> Document:

@@ -31,7 +31,9 @@ def _appinfo(look: Look) -> Iterator[Finding]:
     if selected and (kind or label):
         yield look.say("appinfo-unused", _APP, "nothing beside selectors")
     elif bool(kind) != bool(label):
-        yield look.say("appinfo-incomplete", _APP, "appkind and applabel, or neither")
+        there, gone = ("appkind", "applabel") if kind else ("applabel", "appkind")
+        wanted, wants = f"{gone} beside it, or neither", (*_APP, gone)
+        yield look.say("appinfo-incomplete", (*_APP, there), wanted, found=f"without {gone}", wants=wants)
     elif label:
         yield from _label(look, (*_APP, "applabel"), label)
 
@@ -49,7 +51,7 @@ def _label(look: Look, location: Location, label: str) -> Iterator[Finding]:
 def _selectors(look: Look) -> Iterator[Finding]:
     both = look.mapping(_SELECTORS)
     if both and bool(both.get("pods")) == bool(both.get("workloads")):
-        yield look.say("selectors", _SELECTORS, "either workloads or pods")
+        yield look.say("selectors", _SELECTORS, "either workloads or pods", wants=_WORKLOADS)
     for index, workload in enumerate(look.items(_WORKLOADS)):
         if isinstance(workload, dict):
             yield from _workload(look, (*_WORKLOADS, index), workload)
@@ -73,14 +75,15 @@ def _of_fault(look: Look, place: Location, name: str) -> Iterator[Finding]:
     env: Location = (*place, "spec", "components", "env")
     named = _value(look, env, "TARGET_PODS") or bool(look.items((*_SELECTORS, "pods")))
     where: Location = _SELECTORS if look.mapping(_SELECTORS) else _APP
+    wants: Location = _WORKLOADS if where == _SELECTORS else (*_APP, "applabel")
     if fault.scope == "pod":
         if not (named or _labelled(look) or look.items(_WORKLOADS)):
-            yield look.say("target-random", where, "a label, or names")
+            yield look.say("target-random", where, "a label, or names", wants=wants)
         if named and _value(look, env, "PODS_AFFECTED_PERC"):
             yield look.say("percent-unused", env, "no PODS_AFFECTED_PERC", found="set beside names")
     elif not _labelled(look) and (fault.scope != "node" or _selects(look)):
         beside = ", or nothing: the nodes are named as ENV" if fault.scope == "node" else ""
-        yield look.say("label-needed", where, f"a kind and one label{beside}")
+        yield look.say("label-needed", where, f"a kind and one label{beside}", wants=wants)
 
 
 def _labelled(look: Look) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chaoskit.documents import Location, closest
+from chaoskit.documents import Location
+from chaoskit.experiments.lint.forms import LABEL, SUBDOMAIN, Form, formed
+from chaoskit.experiments.lint.levels import Level, unknown
 from chaoskit.experiments.lint.rules import Finding, Look
 
 MISSPELT = 0.8
@@ -18,8 +20,10 @@ class Shape:
     """What may stand somewhere; `words` say it.
 
     A mapping with `fields` drops others; with `values` any key may stand there. `required` fields are missed
-    by the rule `missed`, where empty ones count as missing unless they may be `hollow`. `rule` is for what
-    has another form or is none of `choices`.
+    by the rule `missed`, where empty ones count as missing unless they may be `hollow`; nor may an empty text
+    be one of `choices` otherwise. `rule` is for what has another form or is none of `choices`, with a `hint`;
+    `form` is for names. `former` are fields of Litmus 1.x with what is written instead; what is `unread`
+    changes nothing.
     """
 
     kind: type[Any] | tuple[type[Any], ...]
@@ -31,6 +35,16 @@ class Shape:
     choices: tuple[str, ...] = ()
     rule: str = "type"
     hollow: bool = False
+    form: Form | None = None
+    hint: str = ""
+    former: Mapping[str, str] = field(default_factory=dict)
+    unread: bool = False
+
+    def fits(self, value: Any) -> bool:
+        """Whether the value is of the kind; true and false are no numbers."""
+        kinds = self.kind if isinstance(self.kind, tuple) else (self.kind,)
+        free = not isinstance(value, bool) or bool in kinds or object in kinds
+        return isinstance(value, kinds) and free
 
 
 ANYTHING = Shape(object, "anything")
@@ -38,6 +52,7 @@ TEXT = Shape(str, "text")
 NUMBER = Shape(int, "a whole number")
 FLAG = Shape(bool, "true or false")
 LENGTH = Shape((str, int, float), "a duration with a unit, such as 5s")
+NAMESPACE, ACCOUNT = replace(TEXT, form=LABEL), replace(TEXT, form=SUBDOMAIN)
 MAPPING = Shape(dict, "a mapping")
 TEXTS = Shape(dict, "a mapping of texts", values=TEXT)
 
@@ -57,17 +72,27 @@ def struct(required: str = "", missed: str = "type", /, **fields: Shape) -> Shap
     return Shape(dict, "a mapping", fields=fields, required=tuple(required.split()), missed=missed)
 
 
+def since(shape: Shape, /, **former: str) -> Shape:
+    """A mapping in which Litmus 1.x called some fields otherwise."""
+    return replace(shape, former=former)
+
+
+_UNREAD = replace(TEXTS, unread=True)
 _VOLUMES = many(struct("name mountPath", name=TEXT, mountPath=TEXT))
+_CONFIGURATIONS = many(struct("name mountPath", name=TEXT, mountPath=TEXT, data=_UNREAD))
 ENV = many(struct("name", "env-text", name=replace(TEXT, rule="env-text"), value=ANYTHING, valueFrom=MAPPING))
 
 _COMPARATOR = struct(
     "criteria value", "probe-field", type=ANYTHING, criteria=TEXT, value=replace(TEXT, hollow=True)
 )
 _PROBES: Mapping[str, Shape] = {
-    "k8sProbe/inputs": struct(
-        "version resource operation", "probe-field", group=TEXT, version=TEXT, resource=TEXT,
-        namespace=TEXT, resourceNames=TEXT, fieldSelector=TEXT, labelSelector=TEXT,
-        operation=one_of("probe-operation", "present", "absent", "create", "delete"),
+    "k8sProbe/inputs": since(
+        struct(
+            "version resource operation", "probe-field", group=TEXT, version=TEXT, resource=TEXT,
+            namespace=TEXT, resourceNames=TEXT, fieldSelector=TEXT, labelSelector=TEXT,
+            operation=one_of("probe-operation", "present", "absent", "create", "delete"),
+        ),
+        command="its fields beside operation, without command", expectedResult="operation: present or absent",
     ),
     "httpProbe/inputs": struct(
         "url method", "probe-field", url=TEXT, insecureSkipVerify=FLAG, responseTimeout=NUMBER,
@@ -102,41 +127,44 @@ _PROBE = struct(
 KINDS = ("deployment", "statefulset", "daemonset", "deploymentconfig", "rollout")
 _KIND = one_of("app-kind", *KINDS)
 _POD_PARTS = {
-    "nodeSelector": TEXTS, "tolerations": many(MAPPING), "resources": MAPPING, "configMaps": _VOLUMES,
+    "nodeSelector": TEXTS, "tolerations": many(MAPPING), "resources": MAPPING, "configMaps": _CONFIGURATIONS,
     "secrets": _VOLUMES,
 }  # fmt: skip
+_RUNNER = since(
+    struct(
+        image=TEXT, type=one_of("type", "go"), imagePullPolicy=TEXT, imagePullSecrets=many(MAPPING),
+        args=many(TEXT), command=many(TEXT), runnerAnnotations=TEXTS, runnerLabels=TEXTS, **_POD_PARTS,
+    ),
+    configmaps="configMaps", runnerannotation="runnerAnnotations", runnerAnnotation="runnerAnnotations",
+)  # fmt: skip
+_COMPONENTS = since(
+    struct(
+        statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=TEXT,
+        experimentImagePullSecrets=many(MAPPING), env=ENV, experimentAnnotations=TEXTS, **_POD_PARTS,
+    ),
+    configmaps="configMaps",
+)  # fmt: skip
 
 ENGINE = struct(
     engineState=one_of("engine-state", "active", "stop"),
-    appinfo=struct(appns=TEXT, applabel=TEXT, appkind=_KIND),
+    appinfo=struct(appns=NAMESPACE, applabel=TEXT, appkind=replace(_KIND, hollow=True)),
     selectors=struct(
         workloads=many(
             struct(
-                "kind namespace", "selectors", kind=_KIND, namespace=TEXT, names=TEXT, labels=TEXT,
+                "kind namespace", "selectors", kind=_KIND, namespace=NAMESPACE, names=TEXT, labels=TEXT,
                 labelMatchMode=TEXT,
             )
         ),
-        pods=many(struct("names namespace", "selectors", namespace=TEXT, names=TEXT)),
+        pods=many(struct("names namespace", "selectors", namespace=NAMESPACE, names=TEXT)),
     ),
-    chaosServiceAccount=TEXT,
-    components=struct(
-        runner=struct(
-            image=TEXT, type=one_of("type", "go"), imagePullPolicy=TEXT, imagePullSecrets=many(MAPPING),
-            args=many(TEXT), command=many(TEXT), runnerAnnotations=TEXTS, runnerLabels=TEXTS, **_POD_PARTS,
-        ),
-        sidecar=many(MAPPING),
-    ),
+    chaosServiceAccount=ACCOUNT,
+    components=struct(runner=_RUNNER, sidecar=many(MAPPING)),
     experiments=many(
         struct(
             "name", "experiments", name=TEXT,
             spec=struct(
-                probe=many(_PROBE),
-                rank=NUMBER,
-                components=struct(
-                    statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=TEXT,
-                    experimentImagePullSecrets=many(MAPPING), env=ENV, experimentAnnotations=TEXTS,
-                    **_POD_PARTS,
-                ),
+                probe=many(_PROBE), rank=NUMBER,
+                components=replace(_COMPONENTS, hint="a list of ENV, as in Litmus 1.0, belongs under env"),
             ),
         )
     ),
@@ -154,66 +182,66 @@ POLICY = struct(
     "verbs", "rights-shape", apiGroups=many(TEXT), resources=many(TEXT), verbs=many(TEXT),
     resourceNames=many(TEXT), nonResourceURLs=many(TEXT),
 )  # fmt: skip
+_PULLED = replace(one_of("type", "Always", "IfNotPresent", "Never"), hollow=True)
 DEFINITION = struct(
     "definition", "definition",
-    definition=struct(
+    definition=since(struct(
         "image args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
-        permissions=many(POLICY), image=TEXT,
-        imagePullPolicy=one_of("type", "Always", "IfNotPresent", "Never"), command=many(TEXT),
-        args=many(TEXT), env=ENV, labels=TEXTS, configMaps=_VOLUMES, secrets=_VOLUMES,
-        hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG,
-    ),
+        permissions=many(POLICY), image=TEXT, imagePullPolicy=_PULLED, command=many(TEXT),
+        args=many(TEXT), env=ENV, labels=TEXTS, configMaps=_CONFIGURATIONS, secrets=_VOLUMES,
+        hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG, experimentAnnotations=_UNREAD,
+    ), configmaps="configMaps"),
 )  # fmt: skip
 """``spec`` of a ChaosExperiment."""
 
 
-def check(look: Look, location: Location, shape: Shape) -> Iterator[Finding]:
-    """What stands there against the shape; what is empty counts as missing, and what is missing as fine."""
+def check(look: Look, location: Location, shape: Shape, above: tuple[Level, ...] = ()) -> Iterator[Finding]:
+    """What stands there against the shape; what is empty counts as missing, and what is missing as fine.
+
+    `above` are the mappings around it, the outermost first.
+    """
     value = look.at(location)
     if value is None:
         return
-    if not _is(value, shape.kind):
-        yield look.say(shape.rule, location, shape.words)
+    if not shape.fits(value):
+        yield look.say(shape.rule, location, shape.words, hint=shape.hint, meant=location)
+    elif shape.unread:
+        yield look.say("field-unread", location, "nothing", key=True)
     elif isinstance(value, dict):
-        yield from _fields(look, location, shape, value)
+        yield from _fields(look, location, shape, above)
     elif isinstance(value, list) and shape.values is not None:
         for index in range(len(value)):
-            yield from _present(look, (*location, index), shape.values)
+            yield from _present(look, (*location, index), shape.values, above)
+    elif value == "" and shape.choices and not shape.hollow:
+        yield look.say(shape.rule, location, shape.words)
     elif shape.choices:
         yield from look.choice(shape.rule, location, shape.choices)
+    elif shape.form is not None:
+        yield from formed(look, location, shape.form)
 
 
-def _is(value: Any, kind: type[Any] | tuple[type[Any], ...]) -> bool:
-    """Whether it is of the kind; true and false are no numbers."""
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds or object in kinds)
-
-
-def _present(look: Look, location: Location, shape: Shape) -> Iterator[Finding]:
+def _present(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Iterator[Finding]:
     """As `check`, but something must be there."""
     if look.at(location) is None:
         yield look.say(shape.rule, location, shape.words, found="empty")
     else:
-        yield from check(look, location, shape)
+        yield from check(look, location, shape, above)
 
 
-def _fields(look: Look, location: Location, shape: Shape, value: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in shape.required:
-        wanted = shape.fields[name]
-        if value.get(name) is None or (value[name] in ("", {}, []) and not wanted.hollow):
-            yield look.say(shape.missed, (*location, name), wanted.words, found="missing")
-    for name in value:
+def _fields(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]) -> Iterator[Finding]:
+    value = look.mapping(location)
+    around = (*above, (location, shape)) if shape.fields else above
+    missed = [name for name in shape.required if _missed(value.get(name), shape.fields[name])]
+    for name in missed:
+        yield look.say(shape.missed, (*location, name), shape.fields[name].words, found="missing")
+    for name in (each for each in value if each not in missed):
         if name in shape.fields:
-            yield from check(look, (*location, name), shape.fields[name])
+            yield from check(look, (*location, name), shape.fields[name], around)
         elif shape.values is not None:
-            yield from _present(look, (*location, name), shape.values)
+            yield from _present(look, (*location, name), shape.values, around)
         elif shape.fields:
-            yield unknown(look, (*location, name), shape)
+            yield unknown(look, (*location, name), shape, above, MISSPELT)
 
 
-def unknown(look: Look, location: Location, shape: Shape) -> Finding:
-    """A field that the shape does not know; misspelt when it is much like one that it knows."""
-    hint = closest(str(location[-1]), shape.fields, likeness=MISSPELT)
-    rule = "field-misspelt" if hint else "field-unknown"
-    known = ", ".join(sorted(shape.fields))
-    return look.say(rule, location, f"one of {known}", found="unknown", hint=hint, key=True)
+def _missed(value: Any, wanted: Shape) -> bool:
+    return value is None or (value in ("", {}, []) and not wanted.hollow)

@@ -129,7 +129,8 @@ def _scope(look: Look, fault: Fault, given: Settings, around: Location) -> Itera
         return
     scoped = [env for env in _FILTERS if env in given]
     if not scoped and fault.kind != "pod-network-duplication":
-        yield look.say("scope-none", around, "one of " + ", ".join(_FILTERS), found="without a scope")
+        wanted = "one of " + ", ".join(_FILTERS)
+        yield look.say("scope-none", around, wanted, found="without a scope", wants=around)
     if "DESTINATION_PORTS" in scoped and {"DESTINATION_HOSTS", "DESTINATION_IPS"}.intersection(scoped):
         yield look.say("scope-or", given["DESTINATION_PORTS"].where, "nothing beside hosts or addresses")
     hosts = given.get("DESTINATION_HOSTS")
