@@ -113,9 +113,14 @@ def with_env(fault: str, *entries: str) -> str:
     return text.replace("\n        - {name: FORCE, value: 'true'}", lines)
 
 
+def found_in(text: str) -> tuple[lint.Finding, ...]:
+    """Everything that is found."""
+    return findings(parse(text, "f.yaml"))
+
+
 def told(text: str) -> list[tuple[str, int]]:
     """(rule, line) of everything that is found."""
-    return [(each.problem.rule, each.problem.line) for each in findings(parse(text, "f.yaml"))]
+    return [(each.problem.rule, each.problem.line) for each in found_in(text)]
 
 
 def rules(text: str) -> list[str]:
@@ -213,7 +218,7 @@ def test_a_trap_in_an_engine_is_told_at_its_line(old: str, new: str, rule: str, 
         (probed("k8sProbe", operation="exists"), "probe-operation"),
         (probed("k8sProbe", mode="OnChaos", attempt="1, initialDelay: 2s"), "probe-on-chaos-delay"),
         (probed("promProbe").replace(QUERY, "up"), "probe-series"),
-        (probed("promProbe").replace("'a'", r"\"a\""), "probe-query"),
+        (probed("promProbe").replace("'a'", r"\"a\""), "probe-quotes"),
         (probed("promProbe").replace('value: "1"', "value: little"), "probe-comparator"),
         (probed("promProbe").replace("query: ", "querry: "), "field-misspelt"),
         (ENGINE.replace("      probe:", "      prob:"), "field-misspelt"),
@@ -245,6 +250,15 @@ def test_a_trap_in_an_engine_is_told_at_its_line(old: str, new: str, rule: str, 
 )  # fmt: skip
 def test_a_trap_in_probes_and_tunables_is_told(text: str, rule: str) -> None:
     assert rule in rules(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [("5", '"5s"'), ("600", '"600s"'), ("5000", '"5000ms" or "5000s", whichever is meant')],
+)
+def test_a_number_without_a_unit_is_taken_for_seconds_or_asked_about(number: str, expected: str) -> None:
+    text = ENGINE.replace("probeTimeout: 5s", f"probeTimeout: {number}")
+    assert [each.problem.expected for each in found_in(text)] == [expected]
 
 
 SELECTED = "selectors: {workloads: [{kind: deployment, namespace: lab, names: web}]}"
@@ -282,6 +296,9 @@ def test_how_litmus_reads_a_selection_is_told(fault: str, selection: str, rule: 
         ("  definition:", "  other:", "definition", 6),
         ("    image: litmuschaos/go-runner:3.31.0\n", "", "definition", 7),
         ("    args: [-c, ./experiments -name pod-delete]\n", "", "definition", 7),
+        ("    command: [/bin/bash]\n", "", "definition", 7),
+        ("command: [/bin/bash]", "command: []", "definition", 13),
+        ("command: [/bin/bash]", "command: /bin/bash", "type", 13),
         ("    labels: {name: pod-delete}\n", "", "definition-labels", 7),
         ("    labels: {name: pod-delete}\n", "    labels: {}\n", "definition-labels", 17),
         ("-name pod-delete]", "-name pod-cpu-hog]", "definition-args", 12),
@@ -297,6 +314,11 @@ def test_how_litmus_reads_a_selection_is_told(fault: str, selection: str, rule: 
 )
 def test_a_trap_in_a_definition_is_told_at_its_line(old: str, new: str, rule: str, line: int) -> None:
     assert (rule, line) in told(DEFINITION.replace(old, new, 1))
+
+
+def test_a_definition_without_a_command_is_told_what_one_looks_like() -> None:
+    (found,) = found_in(DEFINITION.replace("    command: [/bin/bash]\n", ""))
+    assert (found.problem.found, found.problem.expected) == ("missing", 'a list such as ["/bin/bash"]')
 
 
 @pytest.mark.parametrize(

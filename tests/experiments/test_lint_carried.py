@@ -74,6 +74,7 @@ def refused(text: str) -> tuple[Problem, ...]:
         carrying(MADE.replace("'15'", "{{inputs.parameters.seconds}}")),
         carrying(MADE.replace("app=web", "'{{inputs.parameters.label}}'")),
         carrying(MADE.replace("mode: Edge", "mode: '{{inputs.parameters.mode}}'")),
+        carrying(MADE.replace("name: pod-delete", "name: '{{inputs.parameters.fault}}'"), DEFINITION),
         carrying(MADE.replace("Seconds: 30", "Seconds: {{inputs.parameters.grace}}")),
         carrying(BARE.replace("labels: {team: a}", "annotations: {probeRef: '[{\"name\": \"up\"}]'}")),
         carrying(MADE, "apiVersion: v1\nkind: Pod\nmetadata: {name: litmus}\n"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from chaoskit.documents import Document, Location
-from chaoskit.experiments.lint import tunables
+from chaoskit.experiments.lint import pods, tunables
 from chaoskit.experiments.lint.objects import document_of, head, strays
 from chaoskit.experiments.lint.rules import Finding, Look, once
 from chaoskit.experiments.lint.shapes import ANYTHING, DEFINITION, check
@@ -30,6 +30,7 @@ def definition(document: Document) -> tuple[Finding, ...]:
         *_content(look),
         *_labels(look),
         *_args(look, name),
+        *pods.of_definition(look),
         *tunables.images(look, _image(look)),
         *tunables.written(look, env),
         *(f for f in tunables.tuned(look, name, given, env) if f.problem.rule != "scope-none"),

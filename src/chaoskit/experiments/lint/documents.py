@@ -32,13 +32,18 @@ def findings(documents: Sequence[Document]) -> tuple[Finding, ...]:
     """Everything that `validate` has to say: errors and warnings of all documents, in their order."""
     found: list[Finding] = []
     valid: list[Document] = []
+    broken: list[Document] = []
     company = any(map(kinds.known, documents))
     for document in documents:
         said = of_document(document, company=company)
         found += heeded(said)
-        if kinds.known(document) and not any(one.level == "error" for one in said):
-            valid.append(document)
-    return (*found, *heeded(together(valid)))
+        if kinds.known(document):
+            (broken if _grave(said) else valid).append(document)
+    return (*found, *heeded(together(valid, broken=broken)))
+
+
+def _grave(found: Iterable[Finding]) -> bool:
+    return any(one.level == "error" for one in found)
 
 
 def of_document(document: Document, *, company: bool) -> tuple[Finding, ...]:
@@ -106,9 +111,12 @@ def _workflow(document: Document) -> Iterator[Finding]:
         found = f"{document.kind} without a ChaosEngine in it"
         yield Look(document).say("foreign", ("kind",), "one in an artifact's raw.data", found=found)
     valid: list[Document] = []
+    broken: list[Document] = []
     for each in documents:
         said = tuple(templates.excused(each, _found(each, company=True)))
         yield from (one for one in said if one.problem.rule not in _OF_RUN | {"foreign"})
-        if not any(one.level == "error" for one in said):
-            valid.append(each)
-    yield from (one for one in together(valid) if one.problem.rule not in _OF_RUN)
+        (broken if _grave(said) else valid).append(each)
+    between: Iterable[Finding] = together(valid, broken=broken)
+    for each in documents:
+        between = templates.excused(each, between)
+    yield from (one for one in between if one.problem.rule not in _OF_RUN)

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoskit.documents import Document, Location
 from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.lint import probes, selection, tunables
+from chaoskit.experiments.lint import pods, probes, selection, tunables
 from chaoskit.experiments.lint.objects import ADDED, document_of, head, strays
 from chaoskit.experiments.lint.rules import Finding, Look, once
 from chaoskit.experiments.lint.shapes import ANYTHING, ENGINE, check
@@ -46,6 +46,7 @@ def _content(look: Look) -> Iterator[Finding]:
     yield from check(look, ("spec",), ENGINE)
     yield from _spec(look)
     yield from selection.of_engine(look)
+    yield from pods.of_engine(look)
     yield from _experiments(look)
 
 

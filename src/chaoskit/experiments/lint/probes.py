@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaoskit.documents import Location
-from chaoskit.experiments.lint.rules import Finding, Look
+from chaoskit.experiments.lint.pods import of_source
+from chaoskit.experiments.lint.queries import of_query
+from chaoskit.experiments.lint.rules import FILLED_IN, Finding, Look
 from chaoskit.experiments.lint.shapes import LENGTHS, PROBE_TYPES
 
 _UNIT = r"(ns|us|µs|μs|ms|s|m|h)"
@@ -19,10 +21,10 @@ _WORDS = (
     "Equal", "NotEqual", "Contains", "Matches", "NotMatches", "OneOf",
 )  # fmt: skip
 _NUMBER = r"\s*[-+]?[\d.]{1,40}([eE][-+]?\d{1,9})?\s*"
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_LONG = 600
+"""Seconds of a probe's step; what is more was rather meant in milliseconds."""
 _CODES = re.compile(r"\s*\d{3}\s*(,\s*\d{3}\s*)*")
-_AGGREGATES = re.compile(
-    r"\b(sum|min|max|avg|group|stddev|stdvar|count|count_values|quantile|scalar|absent|absent_over_time|vector)\b"
-)
 _REFERRED: Location = ("metadata", "annotations", "probeRef")
 """Where ChaosCenter names the probes that it keeps itself, as JSON."""
 
@@ -83,7 +85,8 @@ def _is_nothing(value: object) -> bool:
 def _length(look: Look, place: Location) -> Iterator[Finding]:
     value = look.at(place)
     if isinstance(value, int) and not isinstance(value, bool):
-        yield look.say("litmus-2x", place, f'"{value}s"')
+        asked = f'"{value}s"' if value <= _LONG else f'"{value}ms" or "{value}s", whichever is meant'
+        yield look.say("litmus-2x", place, asked)
     elif isinstance(value, float) or (isinstance(value, str) and value and not _GO_DURATION.fullmatch(value)):
         yield look.say("probe-duration", place, "a duration with a unit, such as 5s")
 
@@ -105,6 +108,9 @@ def _http(look: Look, inputs: Location) -> Iterator[Finding]:
             yield look.say("probe-comparator", (*place, "responseCode"), "a status code, or several")
     if "responseTimeout" in look.mapping(inputs):
         yield look.say("litmus-2x", (*inputs, "responseTimeout"), "probeTimeout", key=True)
+    url = look.text((*inputs, "url"))
+    if url and not _URL.match(url) and not FILLED_IN.search(url):
+        yield look.say("probe-url", (*inputs, "url"), "http:// or https:// before it")
 
 
 def _command(look: Look, inputs: Location) -> Iterator[Finding]:
@@ -124,6 +130,7 @@ def _command(look: Look, inputs: Location) -> Iterator[Finding]:
         yield look.say("litmus-2x", (*inputs, "source"), "nothing for inline, or an image")
     elif source is not None and look.at((*inputs, "source", "image")) in (None, "", "inline"):
         yield look.say("probe-inline", (*inputs, "source"), "no source, or one with an image")
+    yield from of_source(look, (*inputs, "source"))
 
 
 def _number(look: Look, place: Location) -> Iterator[Finding]:
@@ -137,10 +144,7 @@ def _query(look: Look, inputs: Location) -> Iterator[Finding]:
     query = look.text((*inputs, "query"))
     if look.mapping(inputs) and not (query or look.at((*inputs, "queryPath"))):
         yield look.say("probe-field", (*inputs, "query"), "a query or a queryPath")
-    if any(sign in query for sign in '"$`\\'):
-        yield look.say("probe-query", (*inputs, "query"), "quotes written as '")
-    if query and not _AGGREGATES.search(query):
-        yield look.say("probe-series", (*inputs, "query"), "an aggregation such as sum(...)")
+    yield from of_query(look, (*inputs, "query"))
     yield from look.choice("probe-comparator", (*inputs, "comparator", "criteria"), _NUMBERS)
     yield from _number(look, (*inputs, "comparator", "value"))
 

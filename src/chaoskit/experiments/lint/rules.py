@@ -70,6 +70,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "env-text": ("error", "an ENV value that is no text makes the operator fail"),
     "env-twice": ("warning", "the last one counts"),
     "env-misspelt": ("warning", "an ENV that the fault does not know changes nothing"),
+    "env-unread": ("warning", "the fault does not read it, and hits more, or something else, than it says"),
     "env-reserved": ("warning", "the runner sets it itself"),
     "env-harmful": ("warning", "the fault fails with it"),
     "env-value": ("error", "the experiment ends with an error"),
@@ -82,6 +83,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "host-short": ("warning", "it is resolved where the chaos runs; what cannot be is skipped silently"),
     "runtime-socket": ("warning", "the helper does not find the container"),
     "pumba": ("warning", "Litmus 3.x has no pumba: the setting is ignored"),
+    "env-from": ("error", "the server refuses it, or the pod is not made"),
     "image-floating": ("warning", "helper and experiment may differ from the operator tomorrow"),
     "runner-3-20": ("warning", "go-runner 3.20 cannot run an engine of the same name twice"),
     # probes
@@ -91,6 +93,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-mode": ("error", "modes are spelt exactly so"),
     "probe-operation": ("error", "Litmus knows no other operations"),
     "probe-comparator": ("error", "the probe ends with an error"),
+    "probe-url": ("error", "nothing is asked without http:// or https://: the probe cannot pass"),
     "probe-duration": ("error", "a duration without unit ends the experiment before it has a result"),
     "probe-timeout": ("error", "with a timeout of 0 every answer is too late"),
     "litmus-1x": ("warning", "that is the spelling of Litmus 1.x: newer ones drop it silently"),
@@ -100,9 +103,16 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-busy": ("warning", "without probePollingInterval the probe never rests"),
     "probe-gate": ("warning", "without stopOnFailure the fault is injected though the probe failed"),
     "probe-post": ("warning", "httpProbe POST crashes Litmus 3.x"),
+    "probe-quotes": (
+        "warning",
+        "a query is run by a shell in double quotes, which takes these away: the probe ends with an error",
+    ),
     "probe-query": ("warning", 'a query is run by a shell in double quotes: no ", $, ` or \\ in it'),
     "probe-series": ("warning", "a query must return exactly one series: aggregate it"),
     "probe-inline": ("warning", "inline is no image in Litmus 3.x: leave source out"),
+    # pods of Litmus
+    "amount": ("error", "the server or the operator refuses it"),
+    "toleration": ("error", "the pod is refused"),
     # what stands beside an engine
     "definition": ("error", "the runner cannot start the experiment"),
     "definition-labels": ("error", "the runner panics without labels, and the engine hangs for ever"),
@@ -113,6 +123,10 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "nothing-to-run": ("warning", "run would refuse it: there must be an Experiment or a ChaosEngine"),
     "not-run": ("warning", "it is only looked at: Argo runs it, or Litmus' scheduler"),
     "other-namespace": ("warning", "it is not made: only rights of the engine's account may be elsewhere"),
+    "experiment-unknown": (
+        "warning",
+        "its ENV are not checked, and unless it is in the cluster the engine hangs for ever",
+    ),
     "experiment-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
     "account-absent": ("warning", "unless it is in the cluster, the engine hangs for ever"),
     "account-unbound": (
@@ -126,6 +140,9 @@ RULES: Mapping[str, tuple[Level, str]] = {
 
 NEEDED = frozenset({"generate-name", "template"})
 """Warnings of what others will fill in, and what a run cannot do without."""
+
+FILLED_IN = re.compile(r"\{\{|[$<]")
+"""What shows that a value is filled in before the server reads it: ``{{name}}``, ``${NAME}``, ``<name>``."""
 
 IGNORE = "chaoskit.io/ignore"
 """Annotation on an object: rules that are switched off for it, joined by commas."""

@@ -186,9 +186,11 @@ _PULLED = replace(one_of("type", "Always", "IfNotPresent", "Never"), hollow=True
 DEFINITION = struct(
     "definition", "definition",
     definition=since(struct(
-        "image args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
-        permissions=many(POLICY), image=TEXT, imagePullPolicy=_PULLED, command=many(TEXT),
-        args=many(TEXT), env=ENV, labels=TEXTS, configMaps=_CONFIGURATIONS, secrets=_VOLUMES,
+        "image command args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
+        permissions=many(POLICY), image=TEXT, imagePullPolicy=_PULLED,
+        command=replace(many(TEXT), words='a list such as ["/bin/bash"]'),
+        args=replace(many(TEXT), words='a list such as ["-c", "./experiments -name pod-delete"]'),
+        env=ENV, labels=TEXTS, configMaps=_CONFIGURATIONS, secrets=_VOLUMES,
         hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG, experimentAnnotations=_UNREAD,
     ), configmaps="configMaps"),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from chaoskit.documents import Document, Location, closest
 from chaoskit.experiments import bindings
 from chaoskit.experiments.faults import CATALOGUE, Fault
 from chaoskit.experiments.lint.access import SHAPES
+from chaoskit.experiments.lint.names import LITMUS, strange
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.tunables import settings
 
@@ -15,14 +16,17 @@ Access = tuple[str, str, str]
 """(API group, resource, verb)."""
 
 
-def together(documents: Sequence[Document], home: str = "") -> tuple[Finding, ...]:
-    """Everything that documents say of one another; each of them is valid by itself.
+def together(
+    documents: Sequence[Document], home: str = "", broken: Sequence[Document] = ()
+) -> tuple[Finding, ...]:
+    """Everything that documents say of one another; each of them is valid by itself, but for the `broken`.
 
     `home` is the namespace of those that name none, "" when that is not known.
     """
     looks = [Look(document) for document in documents]
     engines = [look for look in looks if look.document.kind == "ChaosEngine"]
     return (
+        *strange([*looks, *map(Look, broken)]),
         *_twice(looks),
         *_stranded(looks, home),
         *(finding for engine in engines for finding in _around(engine, looks)),
@@ -74,7 +78,8 @@ def _around(engine: Look, looks: Sequence[Look]) -> Iterator[Finding]:
     for index in range(len(engine.items(("spec", "experiments")))):
         place: Location = ("spec", "experiments", index)
         name = engine.text((*place, "name"))
-        yield from _named(engine, (*place, "name"), "experiment-absent", definitions)
+        if name in LITMUS:
+            yield from _named(engine, (*place, "name"), "experiment-absent", definitions)
         mine = next((each for each in definitions if _name(each) == name and _near(each, engine)), None)
         yield from _mandatory(engine, place, CATALOGUE.get(name), mine)
         yield from _versions(engine, place, mine)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from chaoskit.documents import Location, closest, shown
-from chaoskit.experiments.faults import CATALOGUE, EVERYWHERE, Fault, Parameter
+from chaoskit.documents import Location, shown
+from chaoskit.experiments.faults import CATALOGUE, Fault, Parameter
+from chaoskit.experiments.lint import unread
 from chaoskit.experiments.lint.rules import Finding, Look
 
 _RESERVED = re.compile(
@@ -72,29 +73,31 @@ def tuned(look: Look, name: str, given: Settings, around: Location) -> Iterator[
     if fault is None:
         return
     for setting in given.values():
-        yield from _setting(look, fault, setting)
+        yield from _setting(look, fault, setting, given)
     yield from _together(look, fault, given)
     yield from _scope(look, fault, given, around)
     yield from images(look, [each for env, each in given.items() if env == "LIB_IMAGE"])
 
 
-def parameter_of(fault: Fault, env: str) -> Parameter | None:
-    """The parameter behind an ENV: the fault's own, or one that every fault understands."""
-    return fault.parameter(env) or next((each for each in EVERYWHERE if each.env == env), None)
-
-
-def _setting(look: Look, fault: Fault, setting: Setting) -> Iterator[Finding]:
-    parameter = parameter_of(fault, setting.env)
+def _setting(look: Look, fault: Fault, setting: Setting, given: Settings) -> Iterator[Finding]:
+    parameter = unread.parameter_of(fault, setting.env)
     if setting.env in fault.harmful:
         yield look.say("env-harmful", setting.key, "nothing", hint=fault.harmful[setting.env])
     elif parameter is None:
-        known = [each.env for each in (*fault.parameters, *EVERYWHERE)]
-        hint = closest(setting.env, known, likeness=0.7)
-        if hint and not _RESERVED.match(setting.env) and setting.env not in _LEFT:
-            yield look.say("env-misspelt", setting.key, f"an ENV of {fault.kind}", hint=hint)
+        yield from _not_read(look, fault, setting, given)
     elif not _understood(parameter, setting.value):
         rules = {"int": "tunable", "range": "tunable", "bool": "env-flag"}
         yield look.say(rules.get(parameter.type, "env-value"), setting.where, parameter.expected)
+
+
+def _not_read(look: Look, fault: Fault, setting: Setting, given: Settings) -> Iterator[Finding]:
+    """What the fault does not read: it was to limit it, or is misspelt, or does not matter."""
+    hint, wanted = unread.meant(fault, setting.env, given), f"an ENV of {fault.kind}"
+    if setting.env in unread.LIMITS:
+        if unread.limits_nothing(fault, setting.env, setting.value, given):
+            yield look.say("env-unread", setting.key, wanted, hint=hint)
+    elif hint and not _RESERVED.match(setting.env) and setting.env not in _LEFT:
+        yield look.say("env-misspelt", setting.key, wanted, hint=hint)
 
 
 def _understood(parameter: Parameter, value: str) -> bool:
