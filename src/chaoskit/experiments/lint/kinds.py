@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
-from chaoskit.documents import Document, shown
+from chaoskit.documents import Document, nearest, shown
 from chaoskit.experiments.lint.access import SHAPES
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.shapes import MISSPELT
@@ -51,7 +50,7 @@ def foreign(document: Document) -> bool:
         return False
     own = {_LITMUS, _OWN}
     if document.kind == KIND:
-        return "." in group and not difflib.get_close_matches(group, own, cutoff=MISSPELT)
+        return "." in group and not nearest(group, own, likeness=MISSPELT)
     return document.kind in _OTHERS or group not in own
 
 
@@ -94,6 +93,4 @@ def _meant(document: Document) -> str:
     if known(document) or document.kind in {KIND, *_OTHERS}:
         return ""
     of_group = [kind for kind, group in _GROUPS.items() if group == _group(document)]
-    lowered = {kind.lower(): kind for kind in (*_CHAOS, *of_group)}
-    near = difflib.get_close_matches(document.kind.lower()[:100], lowered, n=1, cutoff=MISSPELT)
-    return lowered[near[0]] if near else ""
+    return nearest(document.kind, (*_CHAOS, *of_group), likeness=MISSPELT)
