@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from tests.experiments import test_lint as right
 
+from chaoskit.acts.aims import wanted
 from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.experiments import targets
 from chaoskit.experiments.trials import chaos_seconds, findings, overhead_seconds, trials
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -94,7 +94,7 @@ def _taken(documents: Any) -> None:
         assert chaos_seconds(trial, {}, 1) >= 0
         assert overhead_seconds(trial) > 0
         if trial.engine is not None:
-            assert targets.wanted(trial.engine)
+            assert wanted(trial.engine)
 
 
 @MANY

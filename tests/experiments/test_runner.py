@@ -642,3 +642,16 @@ def test_a_guards_no_comes_before_what_is_missing() -> None:
     assert made_plan.outcome is Outcome.REFUSED
     assert made_plan.problem is not None
     assert made_plan.problem.name == "protected namespace"
+
+
+def test_no_run_begins_on_what_anothers_engine_works_on_and_the_plan_says_so() -> None:
+    clock = ManualClock()
+    cluster = Scripted(clock)
+    theirs = {**trial().document, "metadata": {"name": "nightly", "namespace": "lab"}}
+    cluster.store("create", ObjectRef(kube.CHAOS_ENGINE, "lab", "nightly"), theirs)
+    governor = Governor(cluster, clock)
+    assert plan(trial(), cluster, governor=governor).outcome is Outcome.REFUSED
+    record = run(trial(), cluster=cluster, clock=clock, governor=governor)
+    assert record.outcome is Outcome.REFUSED
+    assert "chaos engine nightly works on deployment/web" in record.reason
+    assert accounts(cluster) == ()

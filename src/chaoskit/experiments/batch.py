@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaoskit import kube
+from chaoskit.acts.aims import wanted
 from chaoskit.clock import interruption
-from chaoskit.experiments import litmus, targets
+from chaoskit.experiments import litmus
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.direct.preparing import chosen
 from chaoskit.experiments.faults import CATALOGUE
@@ -101,7 +102,7 @@ def _workloads(trial: Trial) -> frozenset[Claim]:
     if trial.experiment is not None:
         namespace, names = trial.namespace, trial.experiment.spec.targets.workloads
         return frozenset((namespace, name.rpartition("/")[2]) for name in names or (_ANY,))
-    parts = targets.wanted(trial.engine or {})
+    parts = wanted(trial.engine or {})
     found = {(part.namespace, name) for part in parts for name in part.names if part.kind != "pod"}
     return frozenset(found or {(part.namespace, _ANY) for part in parts})
 

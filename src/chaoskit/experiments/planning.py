@@ -349,4 +349,5 @@ def admitted(
             hits=selection.hits,
             max_pods=pods,
             max_percent=percent,
+            engine=ObjectRef(kube.CHAOS_ENGINE, trial.namespace, trial.name) if trial.engine else None,
         )

@@ -44,12 +44,13 @@ class Governor:
         near: Sequence[ObjectRef] = (),
         domains: Sequence[Domain] = (),
         drill: bool = False,
+        engine: ObjectRef | None = None,
     ) -> None:
         """The act may start now; `max_pods` and `max_percent` are what its own document allows.
 
         It disturbs `at_once` pods or nodes at a time, and of each workload what `hits` say at worst.
         `near` is what its targets need, `domains` what they are part of. In a drill, a recovery may work
-        on what the chaos under test disturbs.
+        on what the chaos under test disturbs. `engine` is the one of Litmus that it would make anew.
 
         Raises:
             Refused: the first guard that says no, with its limit and until when.
@@ -70,8 +71,8 @@ class Governor:
         known = self._accounts(targets, namespace)
         active = [each for each in known if each.state == "active"]
         rules.interlocked(act, targets, active, near=near, drill=drill)
-        if act == "recovery" and not drill:
-            foreign.refuse_beside(self._cluster, (*targets, *near))
+        if act == "chaos" or not drill:
+            foreign.refuse_beside(self._cluster, act, (*targets, *near), engine)
         for domain in domains:
             rules.within_domain(domain, targets, known, now, self.limits)
         rules.cooled_down(act, targets, known, now, self.limits.cooldown(act))
