@@ -204,6 +204,15 @@ def test_an_injection_whose_event_the_watch_is_late_with_is_asked_for() -> None:
     assert record.injected_at is not None
 
 
+def test_the_step_of_litmus_says_nothing_of_the_steady_state_that_it_did_not_look_at() -> None:
+    heard: list[Event] = []
+    record, _ = steady(12, 29, listen=heard.append)
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    (told,) = (each.detail for each in heard if isinstance(each, Step) and each.name == "litmus")
+    assert told == "passed: pod-delete was injected; Litmus looked at no probe"
+    assert not any("held" in each.detail for each in heard if isinstance(each, Step))
+
+
 def checked() -> Object:
     return {"apiVersion": "v1", "kind": "Event", **made.event("PostChaosCheck")}
 
