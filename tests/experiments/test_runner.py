@@ -664,3 +664,20 @@ def test_no_run_begins_on_what_anothers_engine_works_on_and_the_plan_says_so() -
     assert record.outcome is Outcome.REFUSED
     assert "chaos engine nightly works on deployment/web" in record.reason
     assert accounts(cluster) == ()
+
+
+def test_that_a_namespace_is_protected_is_said_first_and_alone_whatever_is_missing_there() -> None:
+    clock = ManualClock()
+    cluster = FakeCluster()
+    governor = Governor(cluster, clock)
+    body = trial().document
+    info = {"appns": "kube-system", "applabel": "k8s-app=dns", "appkind": "deployment"}
+    there = Trial("t.yaml", engine={**body, "spec": {**body["spec"], "appinfo": info}})
+    made_ = plan(there, cluster, governor=governor)
+    assert [each.name for each in made_.checks] == ["protected namespace"]
+    assert made_.outcome is Outcome.REFUSED
+    record = run(there, cluster=cluster, clock=clock, governor=governor)
+    assert record.outcome is Outcome.REFUSED
+    assert "namespace kube-system is protected" in record.reason
+    allowed = Governor(cluster, clock, Limits(protected=()))
+    assert plan(there, cluster, governor=allowed).outcome is Outcome.CANNOT_START

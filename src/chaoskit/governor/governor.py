@@ -58,7 +58,7 @@ class Governor:
         places, now = _places(targets, namespace), self._clock.now()
         halt.refuse_when_halted(self._cluster, act, *places)
         if act == "chaos":
-            self._not_protected(places)
+            self.refuse_protected(places)
         else:
             self._not_stormy(places)
             self._not_maintained(targets, places)
@@ -77,6 +77,21 @@ class Governor:
             rules.within_domain(domain, targets, known, now, self.limits)
         rules.cooled_down(act, targets, known, now, self.limits.cooldown(act))
         self._within_budget(act, known)
+
+    def refuse_protected(self, places: Iterable[str]) -> None:
+        """Faults may be injected into these namespaces, whatever is there.
+
+        Raises:
+            Refused: one is protected (guard ``protected namespace``).
+        """
+        for place in places:
+            if place in self.limits.protected:
+                raise Refused(
+                    f"namespace {place} is protected: no fault is injected into it",
+                    guard="protected namespace",
+                    limit=", ".join(self.limits.protected),
+                    hint="where that is wanted: the setting unprotected_namespaces",
+                )
 
     def confirm(self, ledger: Ledger, *, domains: Sequence[Domain] = (), drill: bool = False) -> None:
         """Nobody else began on the same workload, or used the budget up, between admission and our ledger.
@@ -156,16 +171,6 @@ class Governor:
     def _within_budget(self, act: Act, known: Iterable[Account]) -> None:
         now, limits = self._clock.now(), self.limits
         rules.within_budget(act, known, now, limits.budget(act), limits.budget_window)
-
-    def _not_protected(self, places: Iterable[str]) -> None:
-        for place in places:
-            if place in self.limits.protected:
-                raise Refused(
-                    f"namespace {place} is protected: no fault is injected into it",
-                    guard="protected namespace",
-                    limit=", ".join(self.limits.protected),
-                    hint="where that is wanted: the setting unprotected_namespaces",
-                )
 
     def _not_stormy(self, places: Iterable[str]) -> None:
         found = breaker.opened(self._cluster, self._clock.now(), *places)
