@@ -121,10 +121,11 @@ def _tiles(document: Document) -> Mapping[str, str]:
     plan = (document.get("evidence") or {}).get("plan") or {}
     hit, named = plan.get("hit") or {}, plan.get("targets") or {}
     fault = injected_for(document)
+    recovered, *because = recovered_words(document).split(", ")
     found = {
         "resilience score": score_words(document.get("score")),
         "time broken": broken_words(document),
-        "time to recover": recovered_words(document),
+        ", ".join(("time to recover", *because)): recovered,
         "fault lasted": "" if fault is None else span(fault),
         "pods hit" if disturbed(document) else "pods planned": ", ".join(
             f"{hit[each]} of {len(named.get(each) or ())}" for each in hit
