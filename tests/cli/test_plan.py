@@ -354,6 +354,20 @@ def test_a_plan_tells_the_steady_state_as_it_is_now_and_runs_no_command(
     assert [each["held"] for each in plan["steadyState"]] == [True, None]
 
 
+def test_what_a_run_would_warn_of_the_plan_warns_of(chaoskit: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x"))
+    ended = chaoskit("plan", file)
+    words = "without it a pass says only that the fault took place"
+    assert ended.code == 0
+    assert re.search(
+        rf"^  ! document +\S*x.yaml:\d+:\d+  spec.steadyState .*{words}", ended.out, re.MULTILINE
+    )
+    (plan,) = chaoskit("plan", file, "-o", "json").json["plans"]
+    assert [words in each for each in plan["warnings"]] == [True]
+    silent = chaoskit("plan", write("y.yaml", experiment("y", steadyState=[READY])))
+    assert "! document" not in silent.out
+
+
 def test_where_there_is_no_document_the_arguments_are_named(stranger: CommandLine, write: Write) -> None:
     (stranger.home / "emptydir").mkdir()
     write("empty.yaml", "# nothing\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,37 +113,52 @@ def show(
     out: Console, plans: Sequence[Plan], following: str, steady: Sequence[Sequence[Present]] = ()
 ) -> None:
     """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
-    from datetime import timedelta
-
     for each, now in zip(plans, steady or [()] * len(plans), strict=True):
         out.print(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
                 for label, words in _hit(fault, selection):
                     out.print(f"  {label:<22} {words}")
-        for check in each.checks:
-            out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
-            if check.mend:
-                out.print(f"    {'mend':<20} {check.mend}")
-        for after in each.afterwards:
-            out.print(f"  afterwards{' ' * 13}{after}")
-        for words in each.prepared.changes:
-            out.print(f"  change{' ' * 17}{words}")
+        for mark, label, words in _checked(each):
+            out.print(f"  {mark} {label:<20} {words}")
+        for label, words in _changed(each):
+            out.print(f"  {label:<22} {words}")
         for condition in now:
             mark = {True: "✔", False: "✖", None: "!"}[condition.judgement.held]
             out.print(f"  {mark} {'steady state':<20} {condition.words()}")
-        out.print(f"  engine{' ' * 17}{_WAYS[each.way]}")
-        out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
-        for words in each.undo:
-            out.print(f"  undo{' ' * 19}{words}")
-        lasting = timedelta(seconds=each.seconds)
-        latest = span(timedelta(seconds=each.timeout))
-        out.print(
-            f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos; "
-            f"stopped after {latest}"
-        )
+        for label, words in _course(each):
+            out.print(f"  {label:<22} {words}")
     if following and all(each.outcome is None for each in plans):
         next_step(out, following)
+
+
+def _checked(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """What was looked at: whether it is well, what it is, and in words; under it how it is mended."""
+    for check in plan.checks:
+        yield _MARKS[check.state], check.name, check.words
+        if check.mend:
+            yield " ", "mend", check.mend
+    for warning in plan.trial.warnings:
+        yield "!", "document", str(warning)
+
+
+def _changed(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What stays of whom, and what is changed directly, each under its name."""
+    for after in plan.afterwards:
+        yield "afterwards", str(after)
+    for words in plan.prepared.changes:
+        yield "change", words
+
+
+def _course(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Who does it, what may be done, how it is undone and how long it takes, each under its name."""
+    yield "engine", _WAYS[plan.way]
+    yield "privileged", "; ".join(plan.privileged) or "no: without helper pods"
+    for words in plan.undo:
+        yield "undo", words
+    lasting, latest = (span(timedelta(seconds=each)) for each in (plan.seconds, plan.timeout))
+    chaos = f"{plan.prepared.chaos_seconds:g} s are chaos"
+    yield "time", f"about {lasting}, of which {chaos}; stopped after {latest}"
 
 
 def _who(selection: Selection) -> str:
