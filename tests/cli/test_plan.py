@@ -354,6 +354,27 @@ def test_a_plan_tells_the_steady_state_as_it_is_now_and_runs_no_command(
     assert [each["held"] for each in plan["steadyState"]] == [True, None]
 
 
+@pytest.mark.parametrize(
+    ("condition", "mark", "code"),
+    [
+        ({"kubernetes": {"workload": "deployment/cart", "ready": 99}}, "✖", 8),
+        ({"http": {"url": "http://127.0.0.1:1/"}}, "✖", 8),
+        ({"kubernetes": {"workload": "deployment/cart", "ready": 99}, "mode": "after"}, "!", 0),
+    ],
+    ids=["broken", "unreachable", "wanted after it alone"],
+)
+def test_a_plan_whose_steady_state_forbids_the_fault_ends_as_the_run_would(
+    chaoskit: CommandLine, write: Write, condition: dict[str, object], mark: str, code: int
+) -> None:
+    file = write("x.yaml", experiment("x", steadyState=[condition]))
+    ended = chaoskit("plan", file)
+    assert ended.code == code, ended.out
+    assert f"  {mark} steady state" in ended.out
+    assert ("next  chaoskit run" in ended.out) is (code == 0)
+    told = chaoskit("plan", file, "-o", "json").json
+    assert (told["exit"], told["plans"][0]["outcome"]) == (code, "no-baseline" if code else None)
+
+
 def test_what_a_run_would_warn_of_the_plan_warns_of(chaoskit: CommandLine, write: Write) -> None:
     file = write("x.yaml", experiment("x"))
     ended = chaoskit("plan", file)

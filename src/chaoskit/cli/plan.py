@@ -47,7 +47,10 @@ def plan(
         bool, typer.Option("--rbac", help="Print the least rights that a run needs, as YAML, instead.")
     ] = False,
 ) -> None:
-    """Show targets, checks, rights, undo and time of a run, as the cluster is now; nothing is changed."""
+    """Show targets, checks, rights, steady state, undo and time of a run, as all is now; nothing is changed.
+
+    It ends as a run would that could not begin: 3, 4, or 8 where the steady state does not hold.
+    """
     from chaoskit.experiments import planfile, rights
 
     documents = checked(session, files, var, var_file)
@@ -67,14 +70,16 @@ def plan(
     whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
     if out is not None:
         planfile.write(out, documents, plans, namespace)
-    outcome = gravest(each.outcome or Outcome.DONE for each in plans)
+    ends = list(map(ending, plans, steady or [()] * len(plans)))
+    outcome = gravest(each or Outcome.DONE for each in ends)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "hash": whole,
         "plans": [
-            each.document() | {"steadyState": [condition.document() for condition in now]}
-            for each, now in zip(plans, steady, strict=True)
+            each.document()
+            | {"outcome": end and end.value, "steadyState": [condition.document() for condition in now]}
+            for each, now, end in zip(plans, steady, ends, strict=True)
         ],
     }
     following = f"chaoskit run --plan {out or whole}"
@@ -99,6 +104,11 @@ def plans_of(runtime: Runtime, documents: Sequence[Document], namespace: str) ->
     ]
 
 
+def ending(plan: Plan, now: Sequence[Present]) -> Outcome | None:
+    """What a run would end with at once, its steady state being as it is; None when the fault may begin."""
+    return plan.outcome or (Outcome.NO_BASELINE if any(each.forbids for each in now) else None)
+
+
 def _steady(runtime: Runtime, plans: Sequence[Plan]) -> list[Sequence[Present]]:
     """How the steady state of each plan stands now."""
     from chaoskit.steadystate.present import present
@@ -113,7 +123,8 @@ def show(
     out: Console, plans: Sequence[Plan], following: str, steady: Sequence[Sequence[Present]] = ()
 ) -> None:
     """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
-    for each, now in zip(plans, steady or [()] * len(plans), strict=True):
+    steady = steady or [()] * len(plans)
+    for each, now in zip(plans, steady, strict=True):
         out.print(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
@@ -124,11 +135,11 @@ def show(
         for label, words in _changed(each):
             out.print(f"  {label:<22} {words}")
         for condition in now:
-            mark = {True: "✔", False: "✖", None: "!"}[condition.judgement.held]
+            mark = "✔" if condition.judgement.held else "✖" if condition.forbids else "!"
             out.print(f"  {mark} {'steady state':<20} {condition.words()}")
         for label, words in _course(each):
             out.print(f"  {label:<22} {words}")
-    if following and all(each.outcome is None for each in plans):
+    if following and not any(map(ending, plans, steady)):
         next_step(out, following)
 
 
