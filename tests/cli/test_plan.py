@@ -159,7 +159,8 @@ def test_a_plan_of_a_node_shows_who_leaves_it_and_what_stays(
     assert any(f"afterwards deployment/{app} {staying(mine)} ready" in line for line in lines)
     words = f"afterwards deployment/coredns in kube-system {staying(system)} ready"
     assert any(words in line for line in lines)
-    assert "namespace kube-system is protected" in ended.out
+    assert "namespace kube-system is protected: no fault is injected into it, and 1 of " in ended.out
+    assert re.search(r"1 of \d pods of deployment/coredns in kube-system would be hit there", ended.out)
     listed = chaoskit("plan", "d.yaml", "-o", "json").json["plans"][0]
     assert listed["targets"] == {"node-drain": [node]}
     assert f"shop/{name}" in listed["leaving"]["node-drain"]
