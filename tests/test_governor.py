@@ -211,6 +211,12 @@ def test_the_clusters_limits_bind_beside_the_documents_own() -> None:
     assert Desk(Limits(max_percent=20)).refused(max_percent=50).limit == "maxPercent 20"
 
 
+def test_whose_limit_it_is_that_more_would_need_is_named() -> None:
+    told = "choose fewer targets, or raise the limit of "
+    assert Desk(Limits(max_percent=20)).refused().hint == f"{told}the settings"
+    assert Desk().refused(max_percent=20).hint == f"{told}the experiment's blastRadius"
+
+
 @pytest.mark.parametrize(
     ("limits", "seconds"),
     [

@@ -130,6 +130,8 @@ def test_a_reader_that_leaves_gets_no_traceback(stranger: CommandLine, words: tu
         (("plan",), "Missing argument"),
         (("history", "--kind", "frob"), "not one of 'all', 'run', 'recovery', 'prediction'"),
         (("explain", "99"), "exit codes: 0, 1, 2"),
+        (("run", "--plan", str(PROJECT / "pyproject.toml"), "--yes"), "is no plan: it is not JSON"),
+        (("explain", "weakness"), "did you mean weakness-found?"),
         (("faults", "pod-delte"), "did you mean pod-delete?"),
         (("runbooks", "show", "frob"), "runbooks: database-connection-recovery"),
         (("generate", "--from", "frob"), "not one of 'predictions', 'topology'"),

@@ -11,6 +11,7 @@ from chaoskit.cli.pasting import pasted
 from chaoskit.cli.render import columns, emit, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.show import find_record
+from chaoskit.documents import closest
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import TABLE, Outcome
 
@@ -45,7 +46,9 @@ def explain(
         return
     if not chosen:
         known = ", ".join(sorted({str(each.exit_code) for each in TABLE}, key=int))
-        raise InvalidInput(f"{what!r} is no outcome and no exit code", hint=f"exit codes: {known}")
+        near = closest(wanted, [each.value for each in TABLE])
+        hint = near or f"exit codes: {known}"
+        raise InvalidInput(f"{what!r} is no outcome and no exit code", hint=hint)
     rows = [(str(each.exit_code), each.words, each.row.meaning) for each in chosen]
     emit(
         session,

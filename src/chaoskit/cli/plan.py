@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,10 @@ def plan(
         bool, typer.Option("--rbac", help="Print the least rights that a run needs, as YAML, instead.")
     ] = False,
 ) -> None:
-    """Show targets, checks, rights, undo and time of a run, as the cluster is now; nothing is changed."""
+    """Show targets, checks, rights, steady state, undo and time of a run, as all is now; nothing is changed.
+
+    It ends as a run would that could not begin: 3, 4, or 8 where the steady state does not hold.
+    """
     from chaoskit.experiments import planfile, rights
 
     documents = checked(session, files, var, var_file)
@@ -68,14 +72,16 @@ def plan(
     whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
     if out is not None:
         planfile.write(out, documents, plans, namespace)
-    outcome = gravest(each.outcome or Outcome.DONE for each in plans)
+    ends = list(map(ending, plans, steady or [()] * len(plans)))
+    outcome = gravest(each or Outcome.DONE for each in ends)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "hash": whole,
         "plans": [
-            each.document() | {"steadyState": [condition.document() for condition in now]}
-            for each, now in zip(plans, steady, strict=True)
+            each.document()
+            | {"outcome": end and end.value, "steadyState": [condition.document() for condition in now]}
+            for each, now, end in zip(plans, steady, ends, strict=True)
         ],
     }
     following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
@@ -112,6 +118,11 @@ def plans_of(
     ]
 
 
+def ending(plan: Plan, now: Sequence[Present]) -> Outcome | None:
+    """What a run would end with at once, its steady state being as it is; None when the fault may begin."""
+    return plan.outcome or (Outcome.NO_BASELINE if any(each.forbids for each in now) else None)
+
+
 def _steady(runtime: Runtime, plans: Sequence[Plan]) -> list[Sequence[Present]]:
     """How the steady state of each plan stands now."""
     from chaoskit.steadystate.present import present
@@ -126,37 +137,53 @@ def show(
     out: Console, plans: Sequence[Plan], following: str, steady: Sequence[Sequence[Present]] = ()
 ) -> None:
     """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
-    from datetime import timedelta
-
-    for each, now in zip(plans, steady or [()] * len(plans), strict=True):
+    steady = steady or [()] * len(plans)
+    for each, now in zip(plans, steady, strict=True):
         out.print(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
                 for label, words in _hit(fault, selection):
                     out.print(f"  {label:<22} {words}")
-        for check in each.checks:
-            out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
-            if check.mend:
-                out.print(f"    {'mend':<20} {check.mend}")
-        for after in each.afterwards:
-            out.print(f"  afterwards{' ' * 13}{after}")
-        for words in each.prepared.changes:
-            out.print(f"  change{' ' * 17}{words}")
+        for mark, label, words in _checked(each):
+            out.print(f"  {mark} {label:<20} {words}")
+        for label, words in _changed(each):
+            out.print(f"  {label:<22} {words}")
         for condition in now:
-            mark = {True: "✔", False: "✖", None: "!"}[condition.judgement.held]
+            mark = "✔" if condition.judgement.held else "✖" if condition.forbids else "!"
             out.print(f"  {mark} {'steady state':<20} {condition.words()}")
-        out.print(f"  engine{' ' * 17}{_WAYS[each.way]}")
-        out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
-        for words in each.undo:
-            out.print(f"  undo{' ' * 19}{words}")
-        lasting = timedelta(seconds=each.seconds)
-        latest = span(timedelta(seconds=each.timeout))
-        out.print(
-            f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos; "
-            f"stopped after {latest}"
-        )
-    if following and all(each.outcome is None for each in plans):
+        for label, words in _course(each):
+            out.print(f"  {label:<22} {words}")
+    if following and not any(map(ending, plans, steady)):
         next_step(out, following)
+
+
+def _checked(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """What was looked at: whether it is well, what it is, and in words; under it how it is mended."""
+    for check in plan.checks:
+        yield _MARKS[check.state], check.name, check.words
+        if check.mend:
+            yield " ", "mend", check.mend
+    for warning in plan.trial.warnings:
+        yield "!", "document", str(warning)
+
+
+def _changed(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What stays of whom, and what is changed directly, each under its name."""
+    for after in plan.afterwards:
+        yield "afterwards", str(after)
+    for words in plan.prepared.changes:
+        yield "change", words
+
+
+def _course(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Who does it, what may be done, how it is undone and how long it takes, each under its name."""
+    yield "engine", _WAYS[plan.way]
+    yield "privileged", "; ".join(plan.privileged) or "no: without helper pods"
+    for words in plan.undo:
+        yield "undo", words
+    lasting, latest = (span(timedelta(seconds=each)) for each in (plan.seconds, plan.timeout))
+    chaos = f"{plan.prepared.chaos_seconds:g} s are chaos"
+    yield "time", f"about {lasting}, of which {chaos}; stopped after {latest}"
 
 
 def _who(selection: Selection) -> str:

@@ -19,6 +19,7 @@ from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.redaction import secrets_of
+from chaoskit.reports.reading import UNLOOKED, looked, scored
 from chaoskit.reports.score import JUDGED
 
 if TYPE_CHECKING:
@@ -327,9 +328,15 @@ def _answer(out: Console, reports: Reports, records: Sequence[RunRecord], least:
     """The runs; before them whether they reached the score, if one was asked for."""
     if least is not None and reports.outcome is not None:
         score = "unknown" if reports.score is None else f"{reports.score:g}"
-        words = f"resilience score {score} of 100, at least {least:g} wanted"
+        words = f"resilience score {score} of 100, at least {least:g} wanted{_unlooked(reports.records)}"
         outcome_line(out, reports.outcome.words, reports.outcome.exit_code, words)
     table(out, records)
+
+
+def _unlooked(records: Sequence[dict[str, Any]]) -> str:
+    """The runs whose part in the score says only that their fault was injected; "" without any."""
+    names = [each["name"] for each in records if each["score"] is not None and not looked(each)]
+    return f"; {UNLOOKED} by {', '.join(names)}" if names else ""
 
 
 def table(out: Console, records: Sequence[RunRecord]) -> None:
@@ -345,7 +352,7 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
         out.print(f"  undo {record.undo.state}{left}")
         if record.score is not None and record.outcome in JUDGED:
-            out.print(f"  resilience score {record.score:g} of 100")
+            out.print(f"  resilience score {scored(record.document())}")
     if any(record.undo.left for record in records):
         next_step(out, "chaoskit rescue")
     elif records := [each for each in records if each.outcome is not Outcome.NOT_BEGUN]:

@@ -129,12 +129,12 @@ def _one(out: Console, document: Document) -> None:
 
 
 def _facts(out: Console, document: Document) -> None:
-    from chaoskit.reports.reading import broken_words, recovered_words
+    from chaoskit.reports.reading import broken_words, recovered_words, scored
 
     facts: dict[str, Any] = {
         "targets": ", ".join(document.get("targets") or ()),
         "undo": _undo(document.get("undo") or {}),
-        "score": _score(document.get("score")),
+        "score": scored(document),
         "broken for": broken_words(document),
         "recovered in": recovered_words(document),
         "model": document.get("model", ""),
@@ -147,7 +147,3 @@ def _facts(out: Console, document: Document) -> None:
 def _undo(undo: dict[str, Any]) -> str:
     left = ", ".join(undo.get("left") or ())
     return f"{undo.get('state', '')}{': ' + left if left else ''}"
-
-
-def _score(value: float | None) -> str:
-    return "" if value is None else f"{value:g} of 100"

@@ -63,16 +63,15 @@ def read(path: Path) -> PlanFile:
     Raises:
         InvalidInput: it is none.
     """
+    hint = "chaoskit plan FILES --out FILE"
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{path} is no plan: {cause(error)}", hint="chaoskit plan FILES --out FILE"
-        ) from error
-    try:
-        return _understood(whole)
+        return _understood(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"{path} is no plan: {cause(error)}", hint=hint) from error
+    except ValueError as error:
+        raise InvalidInput(f"{path} is no plan: it is not JSON", hint=hint) from error
     except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{path} is no plan: {error!r}", hint="chaoskit plan FILES --out FILE") from error
+        raise InvalidInput(f"{path} is no plan: {error!r}", hint=hint) from error
 
 
 def _understood(whole: dict[str, Any]) -> PlanFile:

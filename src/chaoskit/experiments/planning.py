@@ -166,6 +166,7 @@ class Plan:
             "pinned": all(each.pinned for each in self.selections.values()),
             "workloads": sorted({str(ref) for each in self.selections.values() for ref in each.workloads}),
             "checks": [check.document() for check in self.checks],
+            "warnings": [str(each) for each in self.trial.warnings],
             "changes": list(self.prepared.changes),
             "expectedSeconds": round(self.seconds),
             "timeoutSeconds": round(self.timeout),

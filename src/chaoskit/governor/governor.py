@@ -58,16 +58,16 @@ class Governor:
         places, now = _places(targets, namespace), self._clock.now()
         halt.refuse_when_halted(self._cluster, act, *places)
         if act == "chaos":
-            self.refuse_protected(places)
+            self.refuse_protected(places, hits)
         else:
             self._not_stormy(places)
             self._not_maintained(targets, places)
         self._not_frozen(act, places)
-        for pods, percent in (
-            (self.limits.max_pods, self.limits.max_percent),
-            (max_pods, max_percent),
+        for pods, percent, of in (
+            (self.limits.max_pods, self.limits.max_percent, "the settings"),
+            (max_pods, max_percent, _WRITTEN[act]),
         ):
-            rules.within_radius(at_once, hits, max_pods=pods, max_percent=percent)
+            rules.within_radius(at_once, hits, max_pods=pods, max_percent=percent, of=of)
         known = self._accounts(targets, namespace)
         active = [each for each in known if each.state == "active"]
         rules.interlocked(act, targets, active, near=near, drill=drill)
@@ -78,16 +78,17 @@ class Governor:
         rules.cooled_down(act, targets, known, now, self.limits.cooldown(act))
         self._within_budget(act, known)
 
-    def refuse_protected(self, places: Iterable[str]) -> None:
-        """Faults may be injected into these namespaces, whatever is there.
+    def refuse_protected(self, places: Iterable[str], hits: Sequence[Hit] = ()) -> None:
+        """Faults may be injected into these namespaces, whatever is there; of `hits` it is said who would be.
 
         Raises:
             Refused: one is protected (guard ``protected namespace``).
         """
         for place in places:
             if place in self.limits.protected:
+                there = rules.hit_in(place, hits)
                 raise Refused(
-                    f"namespace {place} is protected: no fault is injected into it",
+                    f"namespace {place} is protected: no fault is injected into it{there}",
                     guard="protected namespace",
                     limit=", ".join(self.limits.protected),
                     hint="where that is wanted: the setting unprotected_namespaces",
@@ -205,6 +206,10 @@ class Governor:
         except Forbidden:
             places = _places(targets, namespace)
             return tuple(each for place in places for each in accounts(self._cluster, place))
+
+
+_WRITTEN: Mapping[Act, str] = {"chaos": "the experiment's blastRadius", "recovery": "the runbook"}
+"""Where an act's own limits stand."""
 
 
 def _places(targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:

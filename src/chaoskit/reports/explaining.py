@@ -17,6 +17,7 @@ from chaoskit.reports.reading import (
     injected_for,
     outcome_of,
     place_of,
+    scored,
     span,
     time,
     undo_words,
@@ -95,7 +96,7 @@ def _why(record: Document) -> Iterator[str]:
     if parts:
         yield f"{held} of {len(parts)} probes and conditions held."
     if record.get("score") is not None:
-        yield f"The resilience score is {record['score']:g} of 100."
+        yield f"The resilience score is {scored(record)}."
 
 
 def _named(part: Part) -> str:

@@ -92,7 +92,7 @@ class Direct:
     `forbidden` says why it would not work on these targets, `needs` what its caller must be allowed to do.
     Where that can be no more than our own write read back, it was `applied`: nobody was seen to feel it.
     With `measured` that is looked for in Prometheus, so not at every tick, and not before so many seconds;
-    `unseen` says why it could not be seen of these targets.
+    `unseen` says why it could not be seen of these targets. `doubt` is what to ask where no effect was seen.
     `hits` is how many pods of a workload it disturbs where that is not for the targets to say, and `felt` has
     the workloads that are no targets and are disturbed all the same.
     `shares` is what it changes beside workloads and pods, by the namespace and its parameters alone.
@@ -111,6 +111,7 @@ class Direct:
     repeats: bool = False
     measured: float = 0.0
     unseen: Callable[[Scene], Iterable[str]] = nothing
+    doubt: str = ""
     applied: Callable[[Scene], bool] = no
     shares: Callable[[str, Mapping[str, str]], Iterable[ObjectRef]] = lambda _namespace, _parameters: ()
     one_of: tuple[tuple[str, str], ...] = ()
