@@ -204,6 +204,15 @@ def test_an_injection_whose_event_the_watch_is_late_with_is_asked_for() -> None:
     assert record.injected_at is not None
 
 
+def test_the_step_of_litmus_says_nothing_of_the_steady_state_that_it_did_not_look_at() -> None:
+    heard: list[Event] = []
+    record, _ = steady(12, 29, listen=heard.append)
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    (told,) = (each.detail for each in heard if isinstance(each, Step) and each.name == "litmus")
+    assert told == "passed: pod-delete was injected; Litmus looked at no probe"
+    assert not any("held" in each.detail for each in heard if isinstance(each, Step))
+
+
 def checked() -> Object:
     return {"apiVersion": "v1", "kind": "Event", **made.event("PostChaosCheck")}
 
@@ -672,3 +681,33 @@ def test_a_guards_no_comes_before_what_is_missing() -> None:
     assert made_plan.outcome is Outcome.REFUSED
     assert made_plan.problem is not None
     assert made_plan.problem.name == "protected namespace"
+
+
+def test_no_run_begins_on_what_anothers_engine_works_on_and_the_plan_says_so() -> None:
+    clock = ManualClock()
+    cluster = Scripted(clock)
+    theirs = {**trial().document, "metadata": {"name": "nightly", "namespace": "lab"}}
+    cluster.store("create", ObjectRef(kube.CHAOS_ENGINE, "lab", "nightly"), theirs)
+    governor = Governor(cluster, clock)
+    assert plan(trial(), cluster, governor=governor).outcome is Outcome.REFUSED
+    record = run(trial(), cluster=cluster, clock=clock, governor=governor)
+    assert record.outcome is Outcome.REFUSED
+    assert "chaos engine nightly works on deployment/web" in record.reason
+    assert accounts(cluster) == ()
+
+
+def test_that_a_namespace_is_protected_is_said_first_and_alone_whatever_is_missing_there() -> None:
+    clock = ManualClock()
+    cluster = FakeCluster()
+    governor = Governor(cluster, clock)
+    body = trial().document
+    info = {"appns": "kube-system", "applabel": "k8s-app=dns", "appkind": "deployment"}
+    there = Trial("t.yaml", engine={**body, "spec": {**body["spec"], "appinfo": info}})
+    made_ = plan(there, cluster, governor=governor)
+    assert [each.name for each in made_.checks] == ["protected namespace"]
+    assert made_.outcome is Outcome.REFUSED
+    record = run(there, cluster=cluster, clock=clock, governor=governor)
+    assert record.outcome is Outcome.REFUSED
+    assert "namespace kube-system is protected" in record.reason
+    allowed = Governor(cluster, clock, Limits(protected=()))
+    assert plan(there, cluster, governor=allowed).outcome is Outcome.CANNOT_START

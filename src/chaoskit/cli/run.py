@@ -61,7 +61,9 @@ def run(
     var: Variables = None,
     var_file: VariableFiles = None,
     preflight: Annotated[bool, typer.Option(help="Check first what Litmus would hang or fail on.")] = True,
-    parallel: Annotated[int, typer.Option(min=1, help="So many at a time, never two on one workload.")] = 1,
+    parallel: Annotated[
+        int, typer.Option(min=1, help="So many at a time, never two that hit or watch one workload.")
+    ] = 1,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Begin no other after one that does not pass.")
     ] = False,

@@ -194,6 +194,7 @@ def plan(
 
     `known` is the cluster as an earlier plan knew it, whose maker may read more of it, or less: its hash is
     made with that, unless it was another one.
+    Where the targets' namespace is protected, that is their only check.
 
     Raises:
         Refused: pods, workloads, services or disruption budgets of the targets' namespace cannot be read.
@@ -202,12 +203,14 @@ def plan(
     """
     prepared = _prepared(trial, cluster, clock or WallClock(), metrics)
     after = impact.afterwards(prepared.selections, prepared.topologies, trial.namespace)
+    where = _which(cluster.identity(), known)
+    if protected := _protected(prepared, governor):
+        return Plan(trial, prepared, (protected,), _hash(trial, prepared, where), after, where)
     found = (
         *prepared.checks,
         *impact.checks(trial, after),
         *_guards(trial, prepared, governor),
     )
-    where = _which(cluster.identity(), known)
     made = Plan(trial, prepared, found, _hash(trial, prepared, where), after, where)
     return replace(made, checks=(*found, *_too_short(made), *made.too_late))
 
@@ -305,6 +308,22 @@ def refuse_short(hash_: str) -> None:
         raise InvalidInput(message, hint="chaoskit plan shows it")
 
 
+def _protected(prepared: Prepared, governor: Governor | None) -> Check | None:
+    """That no fault is injected there, said alone: nobody is to mend anything for one that must not be."""
+    places = dict.fromkeys(place for each in prepared.selections.values() for place in each.namespaces)
+    try:
+        if governor is not None:
+            governor.refuse_protected(places)
+    except Refused as error:
+        return _refusal(error)
+    return None
+
+
+def _refusal(error: Refused) -> Check:
+    until = f" until {error.until}" if error.until else ""
+    return Check(error.guard, "refused", error.message + until, error.hint)
+
+
 def _guards(trial: Trial, prepared: Prepared, governor: Governor | None) -> list[Check]:
     """What the document's own radius and the governor say, of the cluster as it is at one moment."""
     found: list[Check] = []
@@ -315,8 +334,7 @@ def _guards(trial: Trial, prepared: Prepared, governor: Governor | None) -> list
         try:
             admitted(trial, selection, governor, prepared.beside)
         except Refused as error:
-            words = error.message + (f" until {error.until}" if error.until else "")
-            found.append(Check(error.guard, "refused", words, error.hint))
+            found.append(_refusal(error))
         except Forbidden as error:
             found.append(Check("guards", "refused", str(error), "without it no guard can be asked"))
         except CannotStart as error:
@@ -364,4 +382,5 @@ def admitted(
             hits=selection.hits,
             max_pods=pods,
             max_percent=percent,
+            engine=ObjectRef(kube.CHAOS_ENGINE, trial.namespace, trial.name) if trial.engine else None,
         )

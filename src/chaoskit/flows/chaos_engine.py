@@ -280,7 +280,7 @@ class AIChaosEngine:
                 return record
 
             def waits(mine: Trial, other: Trial) -> None:
-                why = "they share a workload, or one may feel what the other changes or makes"
+                why = "they share a workload, or one looks at or may feel what the other disturbs"
                 words = f"{mine.name} waits for {other.name}: {why}"
                 listen(Step(world.clock.now(), "parallel", "note", words))
 
