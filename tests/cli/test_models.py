@@ -58,6 +58,13 @@ def test_a_training_tells_how_the_model_was_judged(training: tuple[CommandLine, 
     assert first.endswith(f"; {card['verdict']}")
 
 
+def test_a_name_that_leads_out_of_the_store_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    ended = CommandLine(tmp_path)(
+        "train", "--data", "nowhere", "--mapping", "nowhere.yaml", "--name", "../../../esc"
+    )
+    assert (ended.code, "'../../../esc' is no name of a model" in ended.err) == (2, True)
+
+
 def test_a_model_is_listed_and_its_card_read(trained: CommandLine) -> None:
     assert "sockshop-k8s-1" in trained("models", "list").out
     assert trained("models", "show", "sockshop-k8s-1").out.startswith("# Model sockshop-k8s-1\n")

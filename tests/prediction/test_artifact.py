@@ -104,6 +104,18 @@ def test_a_name_is_used_once(kept: Path, trained: Trained, tmp_path: Path) -> No
     assert registry.next_name(kept.parent, "bank") == "bank-1"
 
 
+def test_a_name_is_no_pattern_of_others(tmp_path: Path) -> None:
+    for name in ("[-2", "shop-7", "shop-²"):
+        (tmp_path / name).mkdir()
+    assert [registry.next_name(tmp_path, base) for base in ("[", "s*", "shop")] == ["[-3", "s*-1", "shop-8"]
+
+
+def test_nothing_outside_the_store_of_models_is_promoted(kept: Path) -> None:
+    (kept.parent / "below").mkdir()
+    with pytest.raises(errors.UnknownName):
+        registry.promote(kept.parent / "below", f"../{kept.name}")
+
+
 def test_a_model_that_could_not_be_saved_whole_is_none(trained: Trained, tmp_path: Path) -> None:
     broken = tmp_path / "state"
     broken.write_text("no folder")

@@ -294,3 +294,13 @@ def test_a_gzip_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "m.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(errors.InvalidInput, match="cannot be read"):
         read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.csv.gz]"))
+
+
+@pytest.mark.parametrize("name", ["'../../../pwn'", "a/b", "''", ".x", '"two\\nlines"'])
+def test_a_mapping_is_called_as_a_model_may_be(tmp_path: Path, name: str) -> None:
+    text = f"apiVersion: chaoskit.io/v1\nkind: DataMapping\nmetadata: {{name: {name}}}\nfiles: [m.csv]\n"
+    (tmp_path / "m.yaml").write_text(f"{text}step: 60\nidentity: {{pod: pod}}\n{SIGNALS}")
+    with pytest.raises(errors.InvalidInput) as caught:
+        load_mapping(tmp_path / "m.yaml")
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line) == ("metadata.name", 3)

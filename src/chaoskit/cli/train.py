@@ -107,8 +107,10 @@ def train(
     """Train a random forest on history, judge it on held-out time beside plain rules, and keep it."""
     from math import inf
 
-    from chaoskit.prediction import Objectives, Options
+    from chaoskit.prediction import Objectives, Options, check_name
 
+    if name:
+        check_name(name)
     measured.check_writable(out)
     objectives = Objectives(error_ratio=error_objective, latency_p95=latency_objective or inf)
     options = Options(

@@ -67,7 +67,12 @@ def fit(
     `extra` are labels from outside the data: chaos runs, recoveries. `chaos` says whether those runs are
     failures to learn from, `objectives` what in the history is one. Without `now` the model counts as
     trained when the data ends.
+
+    Raises:
+        InvalidInput: no model may be called so.
+        NoBaseline: the data cannot support a judgement.
     """
+    prediction.check_name(base)
     labelled = prediction.label(
         dataset, target or prediction.Target(), extra=extra, chaos=chaos, objectives=objectives
     )
@@ -232,8 +237,7 @@ def imported(models: Path, source: Path, name: str = "") -> str:
     from chaoskit.prediction.registry import CARD
 
     wanted = name or str(objects.read(source / CARD).get("name") or source.name)
-    if "/" in wanted or wanted.startswith(".") or not wanted.isprintable():
-        raise InvalidInput(f"{wanted!r} is no name of a model", hint="choose one with --name")
+    prediction.check_name(wanted)
     return portable.install(source, models / wanted).name
 
 

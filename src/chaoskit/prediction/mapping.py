@@ -12,6 +12,7 @@ import yaml
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal, SignalKind
+from chaoskit.prediction.registry import usable
 from chaoskit.signals import KNOWN
 
 
@@ -20,9 +21,16 @@ class _Written(pydantic.BaseModel):
 
 
 class Metadata(_Written):
-    """The mapping's name."""
+    """The mapping's name; models that learn by it are called after it."""
 
     name: str
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _names_a_model(cls, name: str) -> str:
+        if not usable(name):
+            raise ValueError("a name of a model: no path, not beginning with a dot or a dash, of one line")
+        return name
 
 
 class Identity(_Written):
