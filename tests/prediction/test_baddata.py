@@ -304,3 +304,88 @@ def test_a_mapping_is_called_as_a_model_may_be(tmp_path: Path, name: str) -> Non
         load_mapping(tmp_path / "m.yaml")
     (problem,) = caught.value.problems
     assert (problem.field, problem.line) == ("metadata.name", 3)
+
+
+EVENTS = "events: {file: e.csv}\n"
+
+
+def test_a_decimal_comma_makes_no_other_numbers(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu,load\n60,a,1,2\n120,a,0,5,2\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    assert [(each.field, each.found, each.line) for each in caught.value.problems] == [
+        ("the number of cells", "5", 3)
+    ]
+
+
+def test_columns_of_equal_names_are_cells_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,x,x,cpu\n60,a,,,1\n")
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS)).blocks
+    np.testing.assert_array_equal(block.values[0, :, 0], [1])
+
+
+def test_an_event_of_too_many_cells_is_none(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n")
+    (tmp_path / "e.csv").write_text("target,issue,start,end\na,leak,of,60,120\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    assert [(each.field, each.line) for each in caught.value.problems] == [("the number of cells", 2)]
+
+
+@pytest.mark.parametrize("file", ["m.csv", "m.csv.gz"])
+def test_the_mark_of_a_spreadsheet_is_no_part_of_a_name(tmp_path: Path, file: str) -> None:
+    content = "at,pod,cpu\n60,a,1\n".encode("utf-8-sig")
+    (tmp_path / file).write_bytes(gzip.compress(content) if file.endswith("gz") else content)
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS, files=f"[{file}]")).blocks
+    assert block.rows[0].pod == "a"
+
+
+@pytest.mark.parametrize("cell", ["", " ", "None", "nan"])
+def test_a_line_without_a_pod_is_an_error_at_its_cell(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"at,cpu,pod\n60,1,a\n120,1,{cell}\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line, problem.column) == ("pod", 3, 3)
+
+
+def test_what_parquet_leaves_out_is_no_name(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    def written(pods: list[str | None]) -> None:
+        table = pyarrow.table({"at": [60, 120], "pod": pods, "app": [None, "web"], "cpu": [1.0, 1.0]})
+        parquet.write_table(table, tmp_path / "m.parquet")
+
+    meaning = mapping(tmp_path, SIGNALS, identity="{pod: pod, workload: app}", files="[m.parquet]")
+    written(["a", "b"])
+    (block,) = read([tmp_path], meaning).blocks
+    assert [row.workload for row in block.rows] == ["deployment/a", "deployment/web"]
+    written(["a", None])
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], meaning)
+    assert [(each.field, each.line) for each in caught.value.problems] == [("pod", 3)]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_nanoseconds_of_parquet_are_read_to_the_microsecond(tmp_path: Path, zone: str | None) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    first = 1_767_225_600 * 10**9 + 123
+    moments = pyarrow.array([first, None, first + 60 * 10**9], pyarrow.timestamp("ns", zone))
+    took = pyarrow.array([1, 2, 3], pyarrow.duration("ns"))
+    table = pyarrow.table({"at": moments, "pod": ["a"] * 3, "cpu": [0.5] * 3, "took": took})
+    parquet.write_table(table.take([0, 2]), tmp_path / "m.parquet")
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.parquet]")).blocks
+    assert (block.start, block.length) == (datetime(2026, 1, 1, tzinfo=UTC), 2)
+
+
+def test_a_time_of_parquet_that_no_calendar_has_is_an_error(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"at": pyarrow.array([2**62], pyarrow.timestamp("us")), "pod": ["a"], "cpu": [1.0]})
+    parquet.write_table(table, tmp_path / "m.parquet")
+    with pytest.raises(errors.InvalidInput, match=r"m\.parquet cannot be read"):
+        read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.parquet]"))

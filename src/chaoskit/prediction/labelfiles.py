@@ -41,11 +41,13 @@ def _read(path: Path, events: mappings.Events) -> list[LabelRecord]:
         sheet.require([*events.columns.wanted, *events.where, *events.censored])
         for line, cells in sheet.rows:
             try:
-                if events.censored and _fits(cells, sheet.place, events.censored):
+                if uneven := sheet.uneven(line, cells):
+                    problems.append(uneven)
+                elif events.censored and _fits(cells, sheet.place, events.censored):
                     found += _labels(path, cells, sheet.place, events, hit_unknown=True)
                 elif _fits(cells, sheet.place, events.where):
                     found += _labels(path, cells, sheet.place, events)
-            except (ValueError, IndexError, TypeError) as error:
+            except (ValueError, TypeError) as error:
                 problems.append(errors.Problem(str(path), "event", str(error), "an event", line))
     if problems:
         raise errors.InvalidInput(f"{path} has events that cannot be read", problems=problems)

@@ -18,7 +18,7 @@ from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
 from chaoskit.prediction.sheets import Cells, Sheet
-from chaoskit.prediction.values import moment, number
+from chaoskit.prediction.values import moment, number, pod_name, text
 
 MAX_PROBLEMS = 20
 
@@ -102,9 +102,11 @@ def _lines(path: Path, mapping: mappings.Mapping) -> Iterator[_Line]:
         kept = [(sheet.place[name], value) for name, value in mapping.where.items() if name in sheet.place]
         for line, cells in sheet.rows:
             try:
-                if all(str(cells[index]) == value for index, value in kept):
+                if uneven := sheet.uneven(line, cells):
+                    problems.append(uneven)
+                elif all(str(cells[index]) == value for index, value in kept):
                     yield from parse(cells)
-            except (ValueError, IndexError, TypeError):
+            except (ValueError, TypeError):
                 problems.append(_wrong(sheet, line, cells, mapping))
             if len(problems) >= MAX_PROBLEMS:
                 break
@@ -133,14 +135,13 @@ def _whose(sheet: Sheet, mapping: mappings.Mapping, *measured: str) -> Callable[
     who = mapping.identity
     named = [each for each in (who.pod, who.workload, who.namespace, who.run) if each and each[0] != "="]
     sheet.require([mapping.timestamp, *named, *mapping.where, *measured])
-    pod, workload, namespace, run = (
-        _reader(sheet, each) for each in (who.pod, who.workload, who.namespace, who.run)
-    )
+    pod = _reader(sheet, who.pod, pod_name)
+    workload, namespace, run = (_reader(sheet, each) for each in (who.workload, who.namespace, who.run))
     at = sheet.place[mapping.timestamp]
 
     def whose(cells: Cells) -> Whose:
-        name = pod(cells)
-        row = Row(namespace(cells), _workload(who, workload(cells) or name), name)
+        called = pod(cells)
+        row = Row(namespace(cells), _workload(who, workload(cells) or called), called)
         return run(cells), row, moment(cells[at])
 
     return whose
@@ -237,13 +238,13 @@ def _columns_of_pods(
     }
 
 
-def _reader(sheet: Sheet, named: str) -> Reader:
-    """How the text of an identity's part is read: of a column, or the same on every line."""
+def _reader(sheet: Sheet, named: str, read_: Callable[[Any], str] = text) -> Reader:
+    """How an identity's part is read: of a column, or the same on every line."""
     if named.startswith("=") or not named:
         constant = named[1:]
         return lambda _: constant
     index = sheet.place[named]
-    return lambda cells: str(cells[index])
+    return lambda cells: read_(cells[index])
 
 
 def _value(column: mappings.Column, place: dict[str, int]) -> Callable[[Cells], float]:
@@ -269,24 +270,23 @@ def _value(column: mappings.Column, place: dict[str, int]) -> Callable[[Cells], 
 def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> errors.Problem:
     """What is wrong with this line, at the first cell that cannot be read."""
     path = str(sheet.path)
-    if len(cells) < len(sheet.place):
-        expected = f"{len(sheet.place)} as in the header"
-        return errors.Problem(path, "the number of cells", str(len(cells)), expected, line)
-    readers: list[tuple[str, Callable[[Any], float], str]] = [
+    readers: list[tuple[str, Callable[[Any], object], str]] = [
         (mapping.timestamp, moment, "a time (ISO 8601 or Unix seconds)")
     ]
     measured = {name for column in mapping.signals.values() for name in column.columns}
     if mapping.tidy:
         measured = {mapping.tidy.value}
     pattern = re.compile(mapping.wide.columns) if mapping.wide else None
-    names = sheet.place if pattern else measured
-    readers += [(name, number, "a number") for name in names if not pattern or pattern.fullmatch(name)]
-    for name, parse, expected in readers:
+    columns = sheet.place if pattern else measured
+    readers += [(each, number, "a number") for each in columns if not pattern or pattern.fullmatch(each)]
+    if mapping.identity.pod in sheet.place and not pattern:
+        readers.append((mapping.identity.pod, pod_name, "the name of a pod"))
+    for column, parse, expected in readers:
         try:
-            parse(cells[sheet.place[name]])
+            parse(cells[sheet.place[column]])
         except (ValueError, TypeError):
-            found = repr(cells[sheet.place[name]])
-            return errors.Problem(path, name, found, expected, line, sheet.place[name] + 1)
+            found = repr(cells[sheet.place[column]])
+            return errors.Problem(path, column, found, expected, line, sheet.place[column] + 1)
     raise AssertionError(f"{path}:{line} was readable after all")
 
 

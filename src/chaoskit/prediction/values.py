@@ -20,6 +20,19 @@ def number(cell: Any) -> float:
     return value if math.isfinite(value) else math.nan
 
 
+def text(cell: Any) -> str:
+    """The text, "" for none."""
+    return "" if cell is None else str(cell)
+
+
+def pod_name(cell: Any) -> str:
+    """The name; `ValueError` where there is none."""
+    found = text(cell)
+    if found.strip() in MISSING:
+        raise ValueError(cell)
+    return found
+
+
 def moment(cell: Any) -> float:
     """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of a Unix time.
 
