@@ -7,6 +7,7 @@ file, or one that came with a model from elsewhere, is a claim.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,7 +123,8 @@ def next_name(root: Path, base: str) -> str:
         path.name.removeprefix(f"{base}-") for path in root.glob("*") if path.name.startswith(f"{base}-")
     ]
     numbers = [int(tail) for tail in tails if tail.isdecimal()]
-    return f"{base}-{max(numbers, default=0) + 1}"
+    following = (f"{base}-{number}" for number in itertools.count(max(numbers, default=0) + 1))
+    return next(name for name in following if not (root / name).exists())
 
 
 def promoted(root: Path) -> str:
