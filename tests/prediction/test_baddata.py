@@ -389,3 +389,89 @@ def test_a_time_of_parquet_that_no_calendar_has_is_an_error(tmp_path: Path) -> N
     parquet.write_table(table, tmp_path / "m.parquet")
     with pytest.raises(errors.InvalidInput, match=r"m\.parquet cannot be read"):
         read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.parquet]"))
+
+
+HOUR = "at,pod,cpu\n" + "".join(f"2026-01-01T00:{m:02}:00Z,web-{n},1\n" for m in range(60) for n in (1, 2))
+
+
+def events(folder: Path, *targets: str, more: str = "") -> Dataset:
+    """An hour of two pods, and one event of each of the targets, a minute later each."""
+    (folder / "m.csv").write_text(HOUR)
+    lines = [
+        f"2026-01-01T00:{m:02}:00Z,2026-01-01T00:{m + 5:02}:00Z,{target},x\n"
+        for m, target in enumerate(targets, 10)
+    ]
+    (folder / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
+    return read([folder], mapping(folder, f"{SIGNALS}events: {{file: e.csv{more}}}\n"))
+
+
+def test_events_that_name_nobody_are_told(tmp_path: Path) -> None:
+    found = events(tmp_path, "web-1", "WEB-1", "deployment/web-2", "DB", "WEB-1", "", "*", "pod/web-1")
+    assert found.notes == ("4 events name nobody in the data: WEB-1, DB, (no name)",)
+
+
+def test_an_event_of_another_time_names_whom_it_likes(tmp_path: Path) -> None:
+    data = events(tmp_path, "web-1")
+    later = "2026-02-01T00:00:00Z,2026-02-01T00:01:00Z,web-9,x\n"
+    (tmp_path / "e.csv").write_text((tmp_path / "e.csv").read_text() + later)
+    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes == data.notes == ()
+
+
+def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        errors.InvalidInput, match="none of the 2 events names anybody in the data: nobody, API"
+    ) as caught:
+        events(tmp_path, "nobody", "API")
+    assert "web-1, web-2" in caught.value.hint
+
+
+def test_chaos_elsewhere_is_no_mistake(tmp_path: Path) -> None:
+    assert events(tmp_path, "node/worker-1", more=", meaning: chaos").notes == ()
+    assert events(tmp_path, "redis", more=", meaning: chaos").notes == (
+        "1 event names nobody in the data: redis",
+    )
+
+
+def test_an_event_that_is_written_twice_counts_once(tmp_path: Path) -> None:
+    once = events(tmp_path, "web-1", "web-2")
+    lines = (tmp_path / "e.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "e.csv").write_text("".join([*lines, *lines[1:], lines[1]]))
+    found = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    assert [each.target for each in found.labels] == [each.target for each in once.labels]
+    assert found.notes == ("3 events written more than once: each counts once",)
+
+
+def test_what_is_strange_about_the_data_is_in_the_report(world: World, options: Small) -> None:
+    labelled = faulty(world, spiky())
+    strange = replace(labelled, dataset=replace(labelled.dataset, notes=("4 events name nobody",)))
+    report = build(strange, options(), thorough=False).report
+    assert report.notes[-1] == "4 events name nobody"
+
+
+@pytest.mark.parametrize(
+    ("signal", "low", "high", "note"),
+    [
+        ("error_ratio", "0", "20", "error_ratio reaches 20: a ratio is 0 to 1 (scale: 0.01?)"),
+        ("memory_bytes", "-5", "1", "memory_bytes falls to -5: it is never below 0"),
+        ("error_ratio", "0", "1.5", ""),
+        ("cpu_usage", "", "20", ""),
+        ("of_my_own", "-5", "20", ""),
+    ],
+)
+def test_values_that_no_such_signal_has_are_told(
+    tmp_path: Path, signal: str, low: str, high: str, note: str
+) -> None:
+    (tmp_path / "m.csv").write_text(f"at,pod,x\n60,a,{low}\n120,a,{high}\n180,a,\n")
+    found = read([tmp_path], mapping(tmp_path, f"signals: {{{signal}: {{column: x}}}}\n"))
+    assert found.notes == ((note,) if note else ())
+
+
+def test_a_known_signal_is_in_its_own_unit(tmp_path: Path) -> None:
+    own = "    {column: b, unit: percent}\n"
+    mapping(tmp_path, f"signals:\n  cpu_usage: {{column: a, unit: cores}}\n  of_my_own:\n{own}")
+    with pytest.raises(errors.InvalidInput) as caught:
+        mapping(tmp_path, f"signals:\n  of_my_own: {{column: a, unit: x}}\n  cpu_usage:\n{own}")
+    assert [str(each).partition("  ")[2] for each in caught.value.problems] == [
+        "signals.cpu_usage.unit is 'percent', expected cores, as cpu_usage always is: `scale` makes it that"
+    ]
+    assert caught.value.problems[0].line == 11

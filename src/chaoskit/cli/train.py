@@ -168,7 +168,7 @@ class _Wanted:
 def _from_files(session: Session, data: list[Path] | None, mapping: Path | None, wanted: _Wanted) -> Fitted:
     from chaoskit.flows.learning import fit
 
-    dataset, meaning, target = measured.read(data, mapping)
+    dataset, meaning, target = measured.read(data, mapping, tell=session.say)
     with session.listening() as listen:
         return fit(
             dataset,

@@ -82,7 +82,7 @@ def _labels(
     if hit_unknown:
         yield label(ALL, "censored", start, end)
         return
-    for target in text(names.target).split():
+    for target in text(names.target).split() or [""]:
         yield label(target, events.meaning, start, end)
     if events.meaning == "ramp":
         yield label(ALL, "unknown", start, end + EVER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -50,8 +51,8 @@ class Identity(_Written):
 class Column(_Written):
     """One column as a signal: (column - `minus`) / `over` * `scale` is in `unit`.
 
-    A `rate` makes a counter that only grows an increase per second, over resets. Kind and unit only for
-    signals of your own.
+    A `rate` makes a counter that only grows an increase per second, over resets. Kind and unit are for
+    signals of your own: those of the catalogue have theirs, and another unit is refused.
     """
 
     column: str
@@ -214,12 +215,25 @@ def load_mapping(path: Path) -> Mapping:
     except yaml.YAMLError as error:
         raise errors.InvalidInput(f"{path} is not YAML: {error}") from error
     try:
-        return Mapping.model_validate(document)
+        found = Mapping.model_validate(document)
     except pydantic.ValidationError as error:
         problems = tuple(_problem(path, node, each) for each in error.errors(include_url=False))
         raise errors.InvalidInput(
             f"{path} is not a mapping file", problems=problems, hint="see examples/data/ for one that is"
         ) from error
+    if foreign := tuple(_foreign(path, node, found)):
+        raise errors.InvalidInput(f"{path} has signals in units that are not theirs", problems=foreign)
+    return found
+
+
+def _foreign(path: Path, node: yaml.Node | None, mapping: Mapping) -> Iterator[errors.Problem]:
+    """The units of signals that are known to be measured in another one."""
+    for name, column in mapping.signals.items():
+        known = KNOWN.get(name)
+        if known is not None and column.unit not in {"", known.unit}:
+            field, place = f"signals.{name}.unit", _place(node, ("signals", name, "unit"))
+            expected = f"{known.unit}, as {name} always is: `scale` makes it that"
+            yield errors.Problem(str(path), field, repr(column.unit), expected, *place)
 
 
 def _problem(path: Path, node: yaml.Node | None, error: Any) -> errors.Problem:

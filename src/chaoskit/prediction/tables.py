@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
+from chaoskit.prediction.plausible import check_events, extremes, once
 from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import moment, number, pod_name, text
 
 MAX_PROBLEMS = 20
-
-NEAR = timedelta(minutes=15)
-"""So far from the data an event may lie at most, if any is to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,11 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
     found = [block for run in _runs(lines) for block in _blocks(run, mapping)]
     blocks = tuple(sorted(found, key=lambda block: (block.start, block.run)))
-    labels = read_labels(
-        files(paths, [mapping.events.file], required=False) if mapping.events else [], mapping
-    )
-    _check_clocks([each for each in labels if each.meaning != "unknown"], blocks)
-    return Dataset(mapping.catalogue(), mapping.step, blocks, labels, mapping.blind)
+    written = files(paths, [mapping.events.file], required=False) if mapping.events else []
+    labels, doubled = once(read_labels(written, mapping))
+    signals = mapping.catalogue()
+    notes = (*doubled, *check_events(labels, blocks), *extremes(signals, blocks))
+    return Dataset(signals, mapping.step, blocks, labels, mapping.blind, notes)
 
 
 def lacking_events(paths: Sequence[Path], mapping: mappings.Mapping) -> str:
@@ -73,23 +71,6 @@ def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True)
     plain = [path for path in paths if not path.is_dir()]
     named = [path for path in plain if path.name in names]
     return found + (named or (plain if required and not found else []))
-
-
-def _check_clocks(labels: Sequence[Any], blocks: Sequence[Block]) -> None:
-    """Some event lies within the data; else the two files' clocks are of different zones."""
-    inside = any(
-        each.end >= block.start - NEAR and each.start <= block.end + NEAR and each.run in {"", block.run}
-        for each in labels
-        for block in blocks
-    )
-    if labels and not inside:
-        first, start, end = min(each.start for each in labels), blocks[0].start, blocks[-1].end
-        raise errors.InvalidInput(
-            f"none of the {len(labels)} events lies within the data: the first is at"
-            f" {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
-            f" to {end:%Y-%m-%d %H:%M} UTC",
-            hint="are the two files' times of one zone? times without a zone count as UTC",
-        )
 
 
 # -- from lines to values ------------------------------------------------------------------------------
