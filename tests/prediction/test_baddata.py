@@ -475,3 +475,38 @@ def test_a_known_signal_is_in_its_own_unit(tmp_path: Path) -> None:
         "signals.cpu_usage.unit is 'percent', expected cores, as cpu_usage always is: `scale` makes it that"
     ]
     assert caught.value.problems[0].line == 11
+
+
+@pytest.mark.parametrize(("zone", "told"), [("", 0), ("+02:00", 1)])
+def test_times_with_a_zone_beside_times_without_one_are_told(tmp_path: Path, zone: str, told: int) -> None:
+    (tmp_path / "m.csv").write_text(HOUR.replace("00Z", "00"))
+    line = f"2026-01-01T00:10:00{zone},2026-01-01T00:50:00{zone},web-1,x\n"
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n" + line.replace("T00", "T02" if zone else "T00")
+    )
+    notes = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    expected = "times without a zone count as UTC: those in m.csv; in e.csv they have one"
+    assert notes == (expected,) * told
+
+
+def test_unix_times_need_no_zone(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n")
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n1970-01-01T00:01Z,1970-01-01T00:02Z,a,x\n")
+    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes == ()
+
+
+def test_a_time_of_an_event_that_is_none_is_an_error_at_its_cell(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n")
+    (tmp_path / "e.csv").write_text("target,issue,start,end\na,x,60,120\na,x,60,\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.found, problem.line, problem.column) == ("end", "''", 3, 4)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_another_separator_is_asked_about(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n".replace(",", mark))
+    with pytest.raises(errors.InvalidInput, match="has one column") as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    assert caught.value.hint.endswith(f"is the separator here {mark!r}?")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,15 @@ def once(labels: Iterable[LabelRecord]) -> tuple[tuple[LabelRecord, ...], list[s
         found.setdefault(key, each)
     words = [f"{_events(again)} written more than once: each counts once"] if again else []
     return tuple(found.values()), words
+
+
+def zones(clocks: Mapping[Path, bool]) -> list[str]:
+    """In words, which files name no zone where others do: their times may be of another one."""
+    bare = [path.name for path, zoned in clocks.items() if not zoned]
+    if not bare or len(bare) == len(clocks):
+        return []
+    others = [path.name for path, zoned in clocks.items() if zoned]
+    return [f"times without a zone count as UTC: those in {_some(bare)}; in {_some(others)} they have one"]
 
 
 def check_events(labels: Iterable[LabelRecord], blocks: Sequence[Block]) -> list[str]:

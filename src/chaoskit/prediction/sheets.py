@@ -46,6 +46,12 @@ class Sheet:
     def require(self, wanted: Iterable[str]) -> None:
         """Every wanted column is there; `InvalidInput` names those that are not."""
         absent = [name for name in wanted if name not in self.place]
+        only = next(iter(self.place), "")
+        if absent and self.width == 1 and (mark := next((m for m in ";\t|" if m in only), "")):
+            raise errors.InvalidInput(
+                f"{self.path} has one column, called {only!r}",
+                hint=f"cells are separated by commas; is the separator here {mark!r}?",
+            )
         if absent:
             path = str(self.path)
             problems = [errors.Problem(path, name, "missing", "a column of this name", 1) for name in absent]

@@ -17,9 +17,9 @@ from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
-from chaoskit.prediction.plausible import check_events, extremes, once
+from chaoskit.prediction.plausible import check_events, extremes, once, zones
 from chaoskit.prediction.sheets import Cells, Sheet
-from chaoskit.prediction.values import moment, number, pod_name, text
+from chaoskit.prediction.values import A_TIME, Clocks, moment, number, pod_name, text, zoned
 
 MAX_PROBLEMS = 20
 
@@ -41,15 +41,16 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     are in that of time; of two values for the same pod, moment and signal the later line counts. Raises
     `InvalidInput` naming file, line and column.
     """
-    lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping)]
+    clocks: Clocks = {}
+    lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping, clocks)]
     if not lines:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
     found = [block for run in _runs(lines) for block in _blocks(run, mapping)]
     blocks = tuple(sorted(found, key=lambda block: (block.start, block.run)))
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
-    labels, doubled = once(read_labels(written, mapping))
+    labels, doubled = once(read_labels(written, mapping, clocks))
     signals = mapping.catalogue()
-    notes = (*doubled, *check_events(labels, blocks), *extremes(signals, blocks))
+    notes = (*zones(clocks), *doubled, *check_events(labels, blocks), *extremes(signals, blocks))
     return Dataset(signals, mapping.step, blocks, labels, mapping.blind, notes)
 
 
@@ -76,7 +77,8 @@ def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True)
 # -- from lines to values ------------------------------------------------------------------------------
 
 
-def _lines(path: Path, mapping: mappings.Mapping) -> Iterator[_Line]:
+def _lines(path: Path, mapping: mappings.Mapping, clocks: Clocks) -> Iterator[_Line]:
+    """The lines of this file that the mapping asks for; `clocks` then has the file's."""
     problems: list[errors.Problem] = []
     with sheets.opened(path) as sheet:
         parse = _parser(sheet, mapping)
@@ -87,6 +89,8 @@ def _lines(path: Path, mapping: mappings.Mapping) -> Iterator[_Line]:
                     problems.append(uneven)
                 elif all(str(cells[index]) == value for index, value in kept):
                     yield from parse(cells)
+                    if path not in clocks:
+                        clocks[path] = zoned(cells[sheet.place[mapping.timestamp]])
             except (ValueError, TypeError):
                 problems.append(_wrong(sheet, line, cells, mapping))
             if len(problems) >= MAX_PROBLEMS:
@@ -251,9 +255,7 @@ def _value(column: mappings.Column, place: dict[str, int]) -> Callable[[Cells], 
 def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> errors.Problem:
     """What is wrong with this line, at the first cell that cannot be read."""
     path = str(sheet.path)
-    readers: list[tuple[str, Callable[[Any], object], str]] = [
-        (mapping.timestamp, moment, "a time (ISO 8601 or Unix seconds)")
-    ]
+    readers: list[tuple[str, Callable[[Any], object], str]] = [(mapping.timestamp, moment, A_TIME)]
     measured = {name for column in mapping.signals.values() for name in column.columns}
     if mapping.tidy:
         measured = {mapping.tidy.value}

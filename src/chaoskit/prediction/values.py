@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 LATEST = 1e11
 """Unix seconds of the year 5138: a larger number is in a smaller unit."""
 
 MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA"})
+
+
+A_TIME = "a time (ISO 8601 or Unix seconds)"
+"""What a cell should have held of which `moment` makes nothing."""
+
+Clocks = dict[Path, bool]
+"""Per file, whether its first moment is `zoned`."""
 
 
 def number(cell: Any) -> float:
@@ -48,6 +56,17 @@ def moment(cell: Any) -> float:
         if 0 <= found / unit < LATEST:
             return found / unit
     raise ValueError(cell)
+
+
+def zoned(cell: Any) -> bool:
+    """Whether a moment says when it is by itself: an ISO 8601 time with a zone, or a Unix time."""
+    if isinstance(cell, datetime):
+        return cell.tzinfo is not None
+    try:
+        float(cell)
+    except ValueError:
+        return datetime.fromisoformat(cell).tzinfo is not None
+    return True
 
 
 def _aware(at: datetime) -> datetime:
