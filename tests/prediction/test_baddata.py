@@ -258,7 +258,7 @@ def test_a_censored_stretch_is_neither_health_nor_failure(tmp_path: Path) -> Non
         (
             SIGNALS
             + "censored: [{target: a, start: 2026-01-01T00:00:00, end: 2026-01-02T00:00:00Z, why: x}]\n",
-            "censored.0",
+            "censored[0]",
         ),
         (SIGNALS + "target: {confirm: 0}\n", "target.confirm"),
     ],
@@ -472,7 +472,7 @@ def test_a_known_signal_is_in_its_own_unit(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         mapping(tmp_path, f"signals:\n  of_my_own: {{column: a, unit: x}}\n  cpu_usage:\n{own}")
     assert [str(each).partition("  ")[2] for each in caught.value.problems] == [
-        "signals.cpu_usage.unit is 'percent', expected cores, as cpu_usage always is: `scale` makes it that"
+        'signals.cpu_usage.unit is "percent", expected cores, as cpu_usage always is: `scale` makes it that'
     ]
     assert caught.value.problems[0].line == 11
 
