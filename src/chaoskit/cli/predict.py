@@ -183,6 +183,8 @@ def _from_files(
         settings.home / "models", model or settings.model, key=settings.model_key.encode()
     )
     dataset = prediction.read(data, prediction.load_mapping(mapping))
+    for note in dataset.notes:
+        session.say(f"! {note}")
     now = moment(at) if at else dataset.blocks[-1].end
     window = dataset.until(now)
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()

@@ -212,6 +212,7 @@ def install(source: Path, folder: Path) -> Path:
 
     Raises:
         InvalidInput: it is none, or something lies in `folder` already.
+        Conflict: somebody wrote there meanwhile.
     """
     if folder.exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another --name")
