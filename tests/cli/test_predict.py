@@ -84,11 +84,34 @@ def test_labels_that_no_workload_has_are_4(chaoskit: CommandLine, gate: tuple[ob
     assert "no workload of shop has the labels tier=bakend" in ended.err
 
 
-def test_options_that_do_not_belong_together_are_2(chaoskit: CommandLine) -> None:
-    assert chaoskit("predict", "--rounds", 2).code == 2
-    assert chaoskit("predict", "--data", "x", "--mapping", "y", "--watch").code == 2
-    assert chaoskit("predict", "--data", "x", "--mapping", "y", "-A").code == 2
-    assert chaoskit("train", "--data", "x", "--mapping", "y", "-A").code == 2
+FILES = ("--data", "x", "--mapping", "y")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rounds", 2), "--rounds belongs to --watch"),
+        (("--at", "2026-10-01"), "--at belongs to --data"),
+        (("--hours", 2), "--hours belongs to --scorecard"),
+        ((*FILES, "--watch"), "--watch and --data do not go together"),
+        ((*FILES, "-A"), "--all-namespaces and --data do not go together"),
+        ((*FILES, "-n", "nowhere"), "--namespace and --data do not go together"),
+        (("--scorecard", "--model", "nope"), "--model and --scorecard do not go together"),
+        (("--scorecard", "--watch"), "--watch and --scorecard do not go together"),
+        (("--scorecard", "--fail-above", 0), "--fail-above and --scorecard do not go together"),
+        (("--scorecard", "--at", "2026-10-01"), "--at and --scorecard do not go together"),
+    ],
+)
+def test_options_that_do_not_belong_together_are_2(
+    chaoskit: CommandLine, words: tuple[object, ...], said: str
+) -> None:
+    ended = chaoskit("predict", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+def test_training_on_files_is_of_no_namespace(chaoskit: CommandLine) -> None:
+    assert chaoskit("train", *FILES, "-A").code == 2
 
 
 def test_an_alertmanager_that_is_away_is_a_warning(chaoskit: CommandLine) -> None:
