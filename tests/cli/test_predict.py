@@ -110,6 +110,14 @@ def test_options_that_do_not_belong_together_are_2(
     assert said in ended.err
 
 
+@pytest.mark.parametrize("flag", ["--alertmanager", "--prometheus"])
+def test_an_address_that_is_none_is_2_before_anything_is_asked(stranger: CommandLine, flag: str) -> None:
+    ended = stranger("predict", "-n", "shop", "--watch", flag, "nonsense")
+    assert (ended.code, ended.out) == (2, "")
+    assert "nonsense" in ended.err
+    assert "http://localhost:90" in ended.err
+
+
 def test_training_on_files_is_of_no_namespace(chaoskit: CommandLine) -> None:
     assert chaoskit("train", *FILES, "-A").code == 2
 

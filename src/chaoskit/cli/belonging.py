@@ -1,10 +1,11 @@
-"""Options that mean something only beside others: nothing that was asked for is left out in silence."""
+"""What options must be, alone and beside others: nothing that was asked for is left out in silence."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
 from chaoskit.errors import InvalidInput
+from chaoskit.redaction import is_address
 
 
 def given(options: Mapping[str, object]) -> list[str]:
@@ -29,3 +30,9 @@ def refuse_without(flag: str, named: Collection[str], *, those: Collection[str])
     if flag not in named and others:
         verb = "belongs" if len(others) == 1 else "belong"
         raise InvalidInput(f"{' and '.join(others)} {verb} to {flag}", hint=f"add {flag}")
+
+
+def refuse_no_address(flag: str, url: str) -> None:
+    """Somebody can be asked at the address, if one is given; `InvalidInput` unless so."""
+    if url and not is_address(url):
+        raise InvalidInput(f"{flag} {url} is no address", hint="one is like http://localhost:9093")

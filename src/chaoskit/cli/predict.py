@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaoskit.cli import outlooks
-from chaoskit.cli.belonging import given, refuse_beside, refuse_without
+from chaoskit.cli.belonging import given, refuse_beside, refuse_no_address, refuse_without
 from chaoskit.cli.measured import moment
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import ProgressFormat, Session, command, new_app
@@ -106,6 +106,7 @@ def predict(
             }
         )
     )
+    refuse_no_address("--alertmanager", alertmanager)
     if scorecard:
         _scorecard(session, 24.0 if hours is None else hours, everywhere=everywhere)
         return
