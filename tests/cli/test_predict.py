@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.commandline import CommandLine
 from tests.wire import Answer, scripted
 
+from chaoskit.cli import outlooks
 from chaoskit.cli.predict import Gate
 from chaoskit.flows.foreseeing import Manner, Outlook
 from chaoskit.outcome import Outcome
@@ -159,6 +162,14 @@ def record(**told: Any) -> PredictionRecord:
         "high": 0.5, "score": 0.5, "alarmed": False, "issue": "", "reasons": (),
     }  # fmt: skip
     return PredictionRecord(**(usual | told))
+
+
+@pytest.mark.parametrize(("rule", "told"), [("static rule", True), ("", False)])
+def test_whose_the_percentage_is_is_said_where_a_rule_alarms(rule: str, *, told: bool) -> None:
+    seen = outlook(record(probability=0.07, alarmed=True, rule=rule))
+    text = io.StringIO()
+    outlooks.show(Console(file=text, soft_wrap=True), seen)
+    assert ("An alarm is a rule or the forest" in text.getvalue()) is told
 
 
 RULE: dict[str, Any] = {"probability": None, "low": None, "high": None, "model": "rules"}

@@ -553,6 +553,12 @@ def test_an_alert_says_what_its_model_says(mode: str, says: str) -> None:
     assert alert.annotations["summary"] == says
 
 
+def test_an_alert_of_a_rule_does_not_call_probable_what_the_forest_does_not() -> None:
+    said = replace(RECORD, probability=0.07, rule="static rule")
+    (alert,) = Alerts(timedelta(minutes=4), "shop").of(outlook(0, said))
+    assert alert.annotations["summary"] == "deployment/cart in shop is alarmed by static rule (forest: 7%)"
+
+
 def test_an_alarm_of_another_class_is_another_alert() -> None:
     alerts = Alerts(timedelta(minutes=4), "shop")
     alerts.of(outlook(0, RECORD))
