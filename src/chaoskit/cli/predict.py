@@ -220,7 +220,7 @@ def _from_files(
         settings.home / "models", model or settings.model, key=settings.model_key.encode()
     )
     dataset = prediction.read(data, prediction.load_mapping(mapping))
-    now = moment(at) if at else dataset.blocks[-1].end
+    now = moment(at, "--at") if at else dataset.blocks[-1].end
     window = dataset.until(now)
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)
