@@ -18,6 +18,7 @@ from chaoskit.cli.predict import Gate
 from chaoskit.flows.foreseeing import Manner, Outlook
 from chaoskit.outcome import Outcome
 from chaoskit.prediction import Health, Silent
+from chaoskit.prediction.scoring import Bin, Score
 from chaoskit.records import PredictionRecord
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -149,6 +150,17 @@ def test_past_predictions_are_held_against_what_came_of_them(chaoskit: CommandLi
     assert score["model"] == "rules"
     assert score["open"] > 5  # their horizon is not over
     assert chaoskit("predict", "-n", "shop", "--scorecard").out.startswith("MODEL")
+
+
+def test_a_scorecard_says_of_how_many_told_so_how_many_failed() -> None:
+    bins = (Bin(32, 0.02, 0.03), Bin(2, 0.12, 1.0))
+    score = Score("shop-1", 34, 0, 0.1, 0.01, 0.08, 0.01, bins, 3, 3, 3, 0, 24.0)
+    text = io.StringIO()
+    outlooks.scores(Console(file=text, soft_wrap=True), [score])
+    assert (
+        "shop-1: of 32 told as about 2 %, 3 % failed; of 2 told as about 12 %, 100 % failed"
+        in text.getvalue()
+    )
 
 
 def outlook(*found: PredictionRecord, silent: tuple[Silent, ...] = ()) -> Outlook:

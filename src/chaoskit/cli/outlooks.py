@@ -158,7 +158,9 @@ def scores(out: Console, found: Sequence[Score]) -> None:
     heads = ("model", "judged", "failures caught", "false alarms", "Brier (reference)", "ECE")
     columns(out, heads, rows)
     for each in found:
-        said = ", ".join(f"{percent(b.said)} came true {percent(b.came)} of {b.count}" for b in each.bins)
+        said = "; ".join(
+            f"of {b.count} told as about {percent(b.said)}, {percent(b.came)} failed" for b in each.bins
+        )
         if said:
             out.print(f"{each.model}: {said}")
 
