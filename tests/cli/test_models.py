@@ -82,6 +82,14 @@ def test_a_model_is_listed_and_its_card_read(trained: CommandLine) -> None:
     assert trained("models", "show", "sockshop-k8s-1").out.startswith("# Model sockshop-k8s-1\n")
 
 
+def test_a_model_whose_card_is_gone_is_2(stranger: CommandLine) -> None:
+    folder = stranger.home / "state/models/shop-1"
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text("{}")
+    ended = stranger("models", "show", "shop-1")
+    assert (ended.code, "has no card that can be read" in ended.err) == (2, True), ended.err
+
+
 def test_a_model_answers_once_it_is_promoted(trained: CommandLine) -> None:
     def answering() -> list[str]:
         models = trained("models", "list", "-o", "json").json["models"]

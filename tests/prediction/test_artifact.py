@@ -219,6 +219,24 @@ def test_a_rollback_brings_back_no_model_that_does_not_beat_the_baselines_any_mo
     assert registry.promoted(tmp_path) == "shop-2"
 
 
+@pytest.mark.parametrize(
+    ("false", "said"),
+    [
+        (0, "shop-1 does not beat static rule, in event F1 at the same budget of false alarms"),
+        (50, "shop-1 does not keep its budget of false alarms"),
+    ],
+)
+def test_figures_are_compared_only_where_a_baseline_beats(
+    trained: Trained, tmp_path: Path, false: int, said: str
+) -> None:
+    report = replace(trained.report, beaten_by=("static rule",))
+    report = replace(report, model=replace(report.model, false_alarms=false))
+    artifact.save(replace(trained, report=report), tmp_path / "shop-1", state=tmp_path)
+    with pytest.raises(errors.Refused) as caught:
+        registry.promote(tmp_path, "shop-1")
+    assert caught.value.message == said
+
+
 def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
     trained: Trained, tmp_path: Path
 ) -> None:

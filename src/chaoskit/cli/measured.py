@@ -62,12 +62,12 @@ def read(
     return dataset, meaning, target
 
 
-def moment(text: str) -> datetime:
-    """The moment that an option names, UTC where it names no zone; Typer tells when it is none."""
+def moment(text: str, option: str) -> datetime:
+    """The moment that this option names, UTC where it names no zone; Typer tells when it is none."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time") from error
+        raise typer.BadParameter(f"{text!r} is no ISO 8601 time", param_hint=option) from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

@@ -162,8 +162,10 @@ def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
             hint=judging,
         )
     if not verdict["promotable"]:
+        words = str(verdict["words"])
+        by = ", in event F1 at the same budget of false alarms" if words.startswith("does not beat") else ""
         raise errors.Refused(
-            f"{name} {verdict['words']}, in event F1 at the same budget of false alarms",
+            f"{name} {words}{by}",
             guard="promotion",
             limit=f"better event F1 than every baseline, judged on {verdict['split']}",
             hint=f"collect more failures and train again; {judging}",
