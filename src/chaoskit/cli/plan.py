@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
+from chaoskit.redaction import redacted, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +79,8 @@ def plan(
         ],
     }
     following = f"chaoskit run --plan {out or whole}"
-    emit(session, "plans", document, lambda to: show(to, plans, following, steady))
+    secrets = {secret for each in plans for secret in each.trial.secrets}
+    emit(session, "plans", redacted(document, secrets), lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -115,34 +118,40 @@ def show(
     from datetime import timedelta
 
     for each, now in zip(plans, steady or [()] * len(plans), strict=True):
-        out.print(f"plan {each.hash}  {_title(each)}", style="bold")
+        say = partial(_say, out, each.trial.secrets)
+        say(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
                 for label, words in _hit(fault, selection):
-                    out.print(f"  {label:<22} {words}")
+                    say(f"  {label:<22} {words}")
         for check in each.checks:
-            out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
+            say(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
             if check.mend:
-                out.print(f"    {'mend':<20} {check.mend}")
+                say(f"    {'mend':<20} {check.mend}")
         for after in each.afterwards:
-            out.print(f"  afterwards{' ' * 13}{after}")
+            say(f"  afterwards{' ' * 13}{after}")
         for words in each.prepared.changes:
-            out.print(f"  change{' ' * 17}{words}")
+            say(f"  change{' ' * 17}{words}")
         for condition in now:
             mark = {True: "✔", False: "✖", None: "!"}[condition.judgement.held]
-            out.print(f"  {mark} {'steady state':<20} {condition.words()}")
-        out.print(f"  engine{' ' * 17}{_WAYS[each.way]}")
-        out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
+            say(f"  {mark} {'steady state':<20} {condition.words()}")
+        say(f"  engine{' ' * 17}{_WAYS[each.way]}")
+        say(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
         for words in each.undo:
-            out.print(f"  undo{' ' * 19}{words}")
+            say(f"  undo{' ' * 19}{words}")
         lasting = timedelta(seconds=each.seconds)
         latest = span(timedelta(seconds=each.timeout))
-        out.print(
+        say(
             f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos; "
             f"stopped after {latest}"
         )
     if following and all(each.outcome is None for each in plans):
         next_step(out, following)
+
+
+def _say(out: Console, secrets: frozenset[str], text: str, style: str = "") -> None:
+    """A line without what is secret."""
+    out.print(scrubbed(text, secrets), style=style or None)
 
 
 def _who(selection: Selection) -> str:

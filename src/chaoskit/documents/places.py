@@ -26,7 +26,8 @@ class Place(NamedTuple):
 class Document:
     """One YAML document: its value, and where in which file each part of it stands.
 
-    `ignored` are the rules that a comment in the file switches off, by line.
+    `ignored` are the rules that a comment in the file switches off, by line; `secrets` the values of
+    variables that were put into the file, and whose names call them secret.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Document:
     places: Mapping[Location, Place] = field(repr=False)
     keys: Mapping[Location, Place] = field(repr=False)
     ignored: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def kind(self) -> str:
@@ -80,14 +82,16 @@ class Document:
         if not key and self._is_secret(location):
             found = found if found in _TELLS_NOTHING else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
-        found, expected, hint = map(_printable, (found, expected, hint))
+        found, expected, hint = (_printable(_without(text, self.secrets)) for text in (found, expected, hint))
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
-        """Whether its own key calls it secret, or the name beside it: ``{name: DB_PASSWORD, value: x}``."""
-        beside = self.at((*location[:-1], "name")) if location and location[-1] == "value" else None
-        names = [str(step) for step in location] + ([beside] if isinstance(beside, str) else [])
-        return any(map(looks_secret, names))
+        """Whether its key calls it secret, or name or key beside it: ``{name: DB_PASSWORD, value: x}``."""
+        words = ("name", "key") if location and location[-1] == "value" else ()
+        beside = (self.at((*location[:-1], word)) for word in words)
+        return any(
+            map(looks_secret, (*map(str, location), *(each for each in beside if isinstance(each, str))))
+        )
 
     def items(self) -> tuple[Document, ...]:
         """The documents that it holds when it is a list of Kubernetes objects; otherwise itself."""
@@ -96,7 +100,7 @@ class Document:
             return (self,)
         places, keys = _by_item(self.places), _by_item(self.keys)
         return tuple(
-            Document(self.path, value, places.get(index, {}), keys.get(index, {}), self.ignored)
+            Document(self.path, value, places.get(index, {}), keys.get(index, {}), self.ignored, self.secrets)
             for index, value in enumerate(inner)
             if value is not None
         )
@@ -104,6 +108,11 @@ class Document:
 
 _TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})
 """What may be said of a secret value: that it is not there."""
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    """The text as it is but for these."""
+    return scrubbed(text, secrets) if any(each in text for each in secrets) else text
 
 
 def _leaves(value: object) -> Iterator[str]:

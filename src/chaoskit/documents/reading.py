@@ -14,6 +14,7 @@ import yaml
 from chaoskit.documents.building import refuse
 from chaoskit.documents.places import Document, Location, Place, closest, spelled
 from chaoskit.errors import InvalidInput, Problem
+from chaoskit.redaction import secret_variables
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 MOST_VALUES = 100_000
@@ -133,7 +134,10 @@ def parse(
 
 def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterator[Document]:
     """Each document that can be read; in the end every problem of the others is raised."""
+    secrets = frozenset[str]()
     if variables is not None:
+        used = {each["name"] for each in _VARIABLE.finditer(text)}
+        secrets = secret_variables({name: value for name, value in variables.items() if name in used})
         text = _filled(text, path, variables)
     try:
         loader = _Loader(text)
@@ -142,7 +146,8 @@ def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterat
         raise InvalidInput(str(told), problems=(told,)) from error
     problems: list[Problem] = []
     try:
-        yield from _documents(loader, path, _ignored(text), problems, filled=variables is not None)
+        for each in _documents(loader, path, _ignored(text), problems, filled=variables is not None):
+            yield replace(each, secrets=secrets)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         unfilled = variables is None and _VARIABLE.search(text) is not None

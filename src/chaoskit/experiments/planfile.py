@@ -45,7 +45,9 @@ def write(path: Path, documents: Sequence[Document], plans: Sequence[Plan], name
         "schema": SCHEMA,
         "hash": found,
         "namespace": namespace,
-        "documents": [{"path": each.path, "value": each.value} for each in documents],
+        "documents": [
+            {"path": each.path, "value": each.value, "secrets": sorted(each.secrets)} for each in documents
+        ],
         "plans": [each.document() for each in plans],
     }
     files.write(path, json.dumps(whole, indent=2).encode(), private=True)
@@ -73,7 +75,10 @@ def read(path: Path) -> PlanFile:
 def _understood(whole: dict[str, Any]) -> PlanFile:
     if whole["schema"] != SCHEMA:
         raise KeyError(SCHEMA)
-    documents = tuple(Document(each["path"], each["value"], {}, {}) for each in whole["documents"])
+    documents = tuple(
+        Document(each["path"], each["value"], {}, {}, secrets=frozenset(each.get("secrets", ())))
+        for each in whole["documents"]
+    )
     hashes = tuple(str(each["hash"]) for each in whole["plans"])
     return PlanFile(str(whole["hash"]), str(whole["namespace"]), documents, hashes)
 

@@ -164,8 +164,9 @@ def _refuse_when_late(account: Account, now: datetime) -> None:
 
 
 def packed(trial: Trial, expected_hash: str) -> str:
-    """The trial as text."""
-    return json.dumps({"path": trial.path, "document": dict(trial.document), "hash": expected_hash})
+    """The trial as text, with its secrets: it goes into a Secret."""
+    whole = {"path": trial.path, "document": dict(trial.document), "hash": expected_hash}
+    return json.dumps({**whole, "secrets": sorted(trial.hidden)})
 
 
 def unpacked(text: str) -> tuple[Trial, str]:
@@ -176,6 +177,7 @@ def unpacked(text: str) -> tuple[Trial, str]:
     """
     try:
         whole = json.loads(text)
-        return trial_of(dict(whole["document"]), str(whole["path"])), str(whole["hash"])
+        hidden = map(str, whole.get("secrets", ()))
+        return trial_of(dict(whole["document"]), str(whole["path"]), hidden), str(whole["hash"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(f"what was handed over is no run: {error!r}") from error
