@@ -121,7 +121,10 @@ class Session:
         with connected(self.loaded.settings) as runtime:
             if announce:
                 self.say(f"cluster  {runtime.description}")
-            yield runtime
+            try:
+                yield runtime
+            finally:
+                self._tell_of_newer(runtime.unread)
 
     @contextmanager
     def history(self) -> Iterator[Store]:
@@ -129,7 +132,15 @@ class Session:
         from chaoskit.runtime import open_store
 
         with closing(open_store(self.loaded.settings)) as store:
-            yield store
+            try:
+                yield store
+            finally:
+                self._tell_of_newer(store.told)
+
+    def _tell_of_newer(self, words: str) -> None:
+        """A line on stderr where records were left out, because a newer chaoskit has kept them."""
+        if words:
+            self.say(f"! {words}")
 
     @property
     def asked_namespace(self) -> str:

@@ -12,7 +12,7 @@ from chaoskit.cli.render import clock_time, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput, NotFound, UnknownName
-from chaoskit.outcome import Outcome
+from chaoskit.outcome import Outcome, outcome_named
 from chaoskit.ports.store import Document, Store
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _follow(session: Session, wanted: str) -> None:
             f"{ended.act} {ended.id} has ended, and the cluster does not tell how",
             hint=f"chaoskit show {ended.id}, where its history is kept",
         )
-    outcome = Outcome(ended.outcome)
+    outcome = outcome_named(ended.outcome)
     document = {"id": ended.id, "name": ended.name, "outcome": outcome.value, "reason": ended.reason}
     emit(session, "followed", document, lambda out: _ended(out, ended, outcome))
     raise typer.Exit(outcome.exit_code)
