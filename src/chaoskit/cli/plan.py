@@ -40,7 +40,10 @@ _MARKS = {"ok": "✔", "warning": "!", "blocked": "✖", "refused": "✖"}
 )
 def plan(
     session: Session,
-    files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders (but what begins with a dot), or - for standard input."),
+    ],
     var: Variables = None,
     var_file: VariableFiles = None,
     out: Annotated[Path | None, typer.Option(help="Write the plan there, for run --plan FILE.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -63,6 +64,8 @@ _Loader.add_implicit_resolver(_TAG + "float", re.compile(rf"(?:{_FLOAT})$", re.A
 def read(paths: Iterable[str], *, variables: Mapping[str, str] | None = None) -> tuple[Document, ...]:
     """Every document of these files, folders (searched through, by name) and ``-`` (standard input).
 
+    In a folder, what begins with a dot is left out: it belongs to tools, unless it is named itself.
+
     Raises:
         InvalidInput: a path does not exist, or a file is no YAML; every problem is in it.
     """
@@ -109,7 +112,17 @@ def _names(path: str) -> list[str]:
     root = Path(path)
     if path == "-":
         return [_STDIN]
-    return [str(f) for f in sorted(root.rglob("*")) if f.suffix in SUFFIXES] if root.is_dir() else [path]
+    return [str(f) for f in sorted(_within(root)) if f.suffix in SUFFIXES] if root.is_dir() else [path]
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    """Every file below the folder, but none whose name, or that of a folder on the way, begins with a dot.
+
+    Those belong to tools: .git, .github, .venv, .ipynb_checkpoints.
+    """
+    for place, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        yield from (Path(place, each) for each in files if not each.startswith("."))
 
 
 _VARIABLE = re.compile(r"(?P<escape>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
