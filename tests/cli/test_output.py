@@ -304,6 +304,15 @@ def test_halt_and_resume_tell_programs_what_they_did(chaoskit: CommandLine) -> N
     assert chaoskit("resume", "-n", "default", "-o", "json").json["resumed"] == ["chaos"]
 
 
+def test_what_was_halted_and_resumed_is_a_result_and_stands_on_stdout(chaoskit: CommandLine) -> None:
+    halted, resumed = chaoskit("halt", "-n", "litmus", "-q"), chaoskit("resume", "-n", "litmus", "-q")
+    assert (
+        halted.out == "halted   chaos and recovery in namespace litmus; chaoskit resume -n litmus lifts it\n"
+    )
+    assert resumed.out == "resumed  chaos and recovery\n"
+    assert halted.err + resumed.err == ""
+
+
 @pytest.mark.parametrize("command", ["faults", "validate", "config", "demo"])
 def test_commands_without_a_cluster_offer_no_option_for_one(stranger: CommandLine, command: str) -> None:
     told = stranger(command, "--help").out

@@ -47,7 +47,7 @@ def halt(
     where = f"in namespace {place}" if place else "in the cluster"
     words = f"halted   {' and '.join(acts)} {where}; {_lifting(place)} lifts it"
     document = {"halted": list(acts), "namespace": place, "reason": reason}
-    emit(session, "halted", document, lambda _out: session.say(words))
+    emit(session, "halted", document, lambda out: out.print(words))
 
 
 def _lifting(namespace: str) -> str:

@@ -28,4 +28,4 @@ def resume(
     words = "closed   the storm breaker\n" if calm else ""
     words += f"resumed  {' and '.join(lifted)}" if lifted else "resumed  nothing was halted"
     document = {"resumed": list(lifted), "namespace": session.asked_namespace, "breaker_closed": bool(calm)}
-    emit(session, "resumed", document, lambda _out: session.say(words))
+    emit(session, "resumed", document, lambda out: out.print(words))
