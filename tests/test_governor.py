@@ -115,6 +115,19 @@ def test_who_halts_again_what_was_resumed_begins_anew() -> None:
     assert str(halt.halted(desk.cluster, "chaos")).endswith("since 2026-01-01T00:01:00Z: no reason given")
 
 
+def test_every_halt_that_stands_is_told_and_where_not_all_may_be_seen_those_of_a_few_places() -> None:
+    desk = Desk()
+    for place in (halt.CLUSTER, halt.HOME, "bank", "shop"):
+        halt.halt(desk.cluster, desk.clock, ["chaos"], "", namespace=place)
+
+    def places() -> set[str]:
+        return {each.namespace for each in halt.standing(desk.cluster, "shop")}
+
+    assert places() == {halt.CLUSTER, halt.HOME, "bank", "shop"}
+    desk.cluster.hidden.add(("configmaps", ""))
+    assert places() == {halt.CLUSTER, halt.HOME, "shop"}
+
+
 def test_a_halt_of_a_namespace_is_for_that_namespace_alone() -> None:
     desk = Desk()
     halt.halt(desk.cluster, desk.clock, ["recovery"], "incident", namespace="shop")

@@ -42,8 +42,12 @@ class Halt:
 
     def refusal(self) -> Refused:
         """What who asks is told."""
-        elsewhere = f" -n {self.namespace}" if self.namespace else ""
-        return Refused(str(self), guard="halt", limit="none", hint=f"chaoskit resume{elsewhere} lifts it")
+        return Refused(str(self), guard="halt", limit="none", hint=f"{self.lifting} lifts it")
+
+    @property
+    def lifting(self) -> str:
+        """The command that lifts the halts of its place."""
+        return f"chaoskit resume -n {self.namespace}" if self.namespace else "chaoskit resume"
 
 
 def halted(cluster: Cluster, act: Act, *namespaces: str) -> Halt | None:
@@ -56,6 +60,15 @@ def halted(cluster: Cluster, act: Act, *namespaces: str) -> Halt | None:
             if found.act == act and found.namespace in {CLUSTER, *namespaces}:
                 return found
     return None
+
+
+def standing(cluster: Cluster, *namespaces: str) -> tuple[Halt, ...]:
+    """Every halt in the cluster; where that may not be asked, those of it all and of these namespaces."""
+    try:
+        bodies = cluster.list(kube.CONFIG_MAP, fields=f"metadata.name={NAME}").items
+    except Forbidden:
+        bodies = tuple(_maps(cluster, (HOME, *filter(None, namespaces))))
+    return tuple(each for body in bodies for each in _said(body))
 
 
 def _said(body: Object) -> Iterator[Halt]:
