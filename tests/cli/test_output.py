@@ -326,6 +326,12 @@ def test_a_namespace_that_is_not_there_can_be_neither_halted_nor_resumed(chaoski
     assert all("nope" in each.err for each in ended)
 
 
+def test_an_option_that_belongs_to_another_is_nothing_without_it(stranger: CommandLine) -> None:
+    ended = stranger("rescue", "--force")
+    assert ended.code == 2
+    assert "add --orphans" in ended.err
+
+
 def test_what_was_halted_and_resumed_is_a_result_and_stands_on_stdout(chaoskit: CommandLine) -> None:
     halted, resumed = chaoskit("halt", "-n", "litmus", "-q"), chaoskit("resume", "-n", "litmus", "-q")
     assert (

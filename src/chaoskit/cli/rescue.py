@@ -45,6 +45,8 @@ def rescue(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --orphans: do not ask.")] = False,
 ) -> None:
     """Watch every unfinished run for its lease's duration, and undo those that nobody renews."""
+    if force and not adopt:
+        raise typer.BadParameter("--force lets engines go that others left behind: add --orphans")
     from chaoskit.flows.rescuing import rescue as finish
 
     with session.connected() as runtime, session.listening() as listen, stopping(LEFT) as stop:
