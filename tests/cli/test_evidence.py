@@ -35,6 +35,25 @@ def keeper(stranger: CommandLine) -> CommandLine:
     return stranger
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("-n", "nope"), "namespace nope"),
+        (("--cluster", "nope", "--kind", "recovery"), "cluster nope, kind recovery"),
+        (("--since", "0.5"), "the last 0.5 h"),
+    ],
+)
+def test_a_history_without_what_was_asked_for_says_how_much_else_is_there(
+    keeper: CommandLine, words: tuple[str, ...], named: str
+) -> None:
+    ended = keeper("history", *words)
+    assert ended.out == f"nothing of {named}; without that there are 8\nnext  chaoskit history\n"
+
+
+def test_a_history_of_nothing_is_nothing_yet_whatever_was_asked_for(stranger: CommandLine) -> None:
+    assert stranger("history", "-n", "nope").out == "nothing yet\nnext  chaoskit demo\n"
+
+
 def test_a_report_is_html_on_stdout_when_nothing_is_asked_for(keeper: CommandLine) -> None:
     ended = keeper("report", WEAK)
     assert ended.code == 0
